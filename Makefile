@@ -1,0 +1,38 @@
+# The six words of the developer interface; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo check test test-long clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+setup: $(STAMP)  ## make .venv with everything: service, worker and developer tools
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Evenkeel needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make setup PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (torch is the large part; a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[worker,dev]'
+	@touch $(STAMP)
+
+demo: setup  ## a real job from upload to report, on a stack of its own
+	@$(BIN)/evenkeel demo
+
+check: setup  ## ruff, mypy --strict, import contracts, migrations == tables
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m shared.db.migrate --check
+
+test: setup  ## the tests, against real Redis and PostgreSQL from wheels
+	$(BIN)/python -m pytest -m 'not long'
+
+test-long: setup  ## the same with full counts
+	$(BIN)/python -m pytest
+
+clean:  ## remove what setup and the tests made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

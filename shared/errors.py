@@ -1,0 +1,143 @@
+"""One error family: a status for HTTP, a stable code for programs, a sentence for people.
+
+A failed run stores its reason in the same form (``as_reason``), so what a person reads in a run and in an HTTP answer looks alike.
+"""
+
+import re
+from typing import ClassVar, TypedDict
+
+
+class Reason(TypedDict):
+    """Why a job or run failed, as stored in its row and shown in its ``error``."""
+
+    code: str
+    message: str
+    param: str | None
+
+
+class ErrorBody(TypedDict):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ServiceError(Exception):
+    """Base of every error that a caller is told about.
+
+    ``status`` is the HTTP status, ``code`` the class name in snake case, ``param`` the dotted path of the offending input.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "service_error"
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+    @property
+    def type(self) -> str:
+        if self.status == 401:
+            return "authentication_error"
+        if self.status == 403:
+            return "permission_error"
+        if self.status == 404:
+            return "not_found_error"
+        if self.status == 429:
+            return "rate_limit_error"
+        return "invalid_request_error" if self.status < 500 else "server_error"
+
+    def as_body(self) -> dict[str, ErrorBody]:
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+    def as_reason(self) -> Reason:
+        return {"code": self.code, "message": self.message, "param": self.param}
+
+
+class InvalidRequest(ServiceError):
+    """The request is not understood: JSON, query, path, header, an unknown field, a value out of range."""
+
+    status = 400
+
+
+class InvalidValue(ServiceError):
+    """A field is understood but its value does not fit the data, the model or another field."""
+
+    status = 400
+
+
+class NotAuthenticated(ServiceError):
+    status = 401
+    headers: ClassVar[dict[str, str]] = {"www-authenticate": "Bearer"}
+
+
+class FileNotFound(ServiceError):
+    status = 404
+
+
+class JobNotFound(ServiceError):
+    status = 404
+
+
+class RunNotFound(ServiceError):
+    status = 404
+
+
+class ModelNotFound(ServiceError):
+    status = 404
+
+
+class JobAlreadyEnded(ServiceError):
+    """The job ended before the wish to cancel it came."""
+
+    status = 400
+
+
+class FileInUse(ServiceError):
+    """A job that has not ended still needs the file."""
+
+    status = 400
+
+
+class ModelInUse(ServiceError):
+    status = 400
+
+
+class PayloadTooLarge(ServiceError):
+    status = 413
+
+
+class UnsupportedMediaType(ServiceError):
+    """The upload is of a kind that is no table at all (an archive, a program, a pickle)."""
+
+    status = 415
+
+
+class ModelNotAllowed(ServiceError):
+    """``model`` names nothing in this service's catalogue."""
+
+    status = 400
+
+
+class TaskNotSupported(ServiceError):
+    """The data describe a task that this version cannot train."""
+
+    status = 400
+
+
+class IdempotencyKeyReused(ServiceError):
+    """The same Idempotency-Key came with another body."""
+
+    status = 400
+
+
+class ServiceUnavailable(ServiceError):
+    """A part the request needs (database, storage) does not answer at present."""
+
+    status = 503
+    headers: ClassVar[dict[str, str]] = {"retry-after": "2"}

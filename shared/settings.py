@@ -1,0 +1,82 @@
+"""Where the parts find each other: everything that may differ between two installations of the same service.
+
+Nothing here decides a weight; that is the recipe's (``shared.recipe``).
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Settings(BaseSettings):
+    """Read from ``EVENKEEL_*``; ``evenkeel up`` fills them in for its children."""
+
+    model_config = SettingsConfigDict(env_prefix="EVENKEEL_", extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+    home: Path = Field(default_factory=lambda: Path.home() / ".evenkeel")
+    """Data folder of the embedded stack, and the place of the defaults below."""
+    database_url: str = ""
+    """SQLAlchemy URL; default: SQLite in ``home``. PostgreSQL as ``postgresql+psycopg://user:password@host/name``."""
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    """Celery's broker; ``redis+socket:///path`` for a unix socket."""
+    storage_url: str = ""
+    """Where blobs live: ``file:///folder`` (default: below ``home``) or what obstore understands, e.g. ``s3://bucket/prefix``."""
+    cache_dir: Path | None = None
+    """Local copies of training files and the trainers' scratch folders; default: below ``home``."""
+    model_dirs: str = ""
+    """Folders, separated by colons, whose sub-folders are offered as base models under their own names."""
+    api_key: SecretStr | None = None
+    """When set, every request to /v1 must carry it as ``Authorization: Bearer``."""
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    published_host: str | None = None
+    """The address the API is reached at when that is not ``host`` (a container's published port)."""
+    max_upload_bytes: int = Field(64 * 1024 * 1024, gt=0)
+    max_request_bytes: int = Field(1024 * 1024, gt=0)
+    """Largest body of any request that is not an upload."""
+    max_rows: int = Field(200_000, gt=0)
+    """Most data rows a file may have."""
+    worker_slots: int = Field(1, ge=1, le=256)
+    """Runs trained at the same time by one worker; each slot is a trainer process of its own."""
+    threads: int = Field(1, ge=1, le=256)
+    """CPU threads a trainer; stored with each new job, because the last bits of a sum depend on it."""
+    lease_seconds: float = Field(60.0, gt=0)
+    """A run whose worker has not renewed its lease for so long is taken back."""
+    heartbeat_seconds: float = Field(10.0, gt=0)
+    """How often a worker renews the lease of the run it trains."""
+    requeue_seconds: float = Field(30.0, gt=0)
+    """A queued run that nobody took is announced again after so long."""
+    tick_seconds: float = Field(5.0, gt=0)
+    """How often the sweeper looks."""
+    stall_seconds: float = Field(300.0, gt=0)
+    """A trainer that says nothing for so long is taken for stuck and killed."""
+    time_limit_seconds: float = Field(86_400.0, gt=0)
+    """Longest wall-clock time of one attempt at a run."""
+    log_level: str = "INFO"
+
+    @model_validator(mode="after")
+    def _heartbeat_within_lease(self) -> Self:
+        if self.heartbeat_seconds >= self.lease_seconds:
+            raise ValueError("EVENKEEL_HEARTBEAT_SECONDS must be shorter than EVENKEEL_LEASE_SECONDS")
+        return self
+
+    @cached_property
+    def resolved_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.home / 'evenkeel.db'}"
+
+    @cached_property
+    def resolved_storage_url(self) -> str:
+        return self.storage_url or (self.home / "storage").absolute().as_uri()
+
+    @cached_property
+    def resolved_cache_dir(self) -> Path:
+        return self.cache_dir or self.home / "cache"
+
+    @cached_property
+    def model_folders(self) -> list[Path]:
+        return [Path(folder) for folder in self.model_dirs.split(":") if folder]

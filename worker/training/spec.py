@@ -1,0 +1,44 @@
+"""What one run is, for the training package: nothing else decides its weights."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.recipe import Recipe
+from shared.task import SplitRequest, Task
+
+
+class DataFile(BaseModel):
+    """A local copy of an uploaded file; ``filename`` is the name it was uploaded under (its extension helps to tell the format)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path
+    filename: str
+
+
+class RunSpec(BaseModel):
+    """One seed of one job."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    run_id: str
+    base_model: Path
+    """Folder with config.json, model.safetensors and the tokenizer."""
+    task: Task
+    recipe: Recipe
+    metric: str
+    """The score's name (``shared.metrics``), by which the checkpoint is chosen."""
+    training_file: DataFile
+    validation_file: DataFile | None
+    """None: the validation rows are split off the training file."""
+    split: SplitRequest
+    init_seed: int
+    """Draws the new head and the re-initialised tensors."""
+    data_seed: int
+    """Orders the rows and draws the dropout."""
+    threads: int
+    device: str
+    """``cpu`` or ``cuda:<n>``."""
+    output: Path
+    """An existing, empty folder for the run's artefacts: ``model/`` (a transformers folder) and ``predictions.json``."""
