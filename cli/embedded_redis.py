@@ -71,7 +71,7 @@ class EmbeddedRedis:
             return False
 
     def set_data_aside(self) -> None:
-        """Make way for an empty queue: after a power cut the file may be worse than cut off, and Redis refuses to load it.
+        """Make way for an empty queue: after a power cut the file may be worse than cut off, and then Redis refuses it.
 
         Nothing is lost: the sweeper rings again for every queued run in the database.
         """
@@ -104,12 +104,12 @@ def find_server() -> Path:
         if os.access(server, os.X_OK):
             return server
     raise CliError(
-        "No redis-server was found: install Redis so that `redis-server` is on PATH (or use Linux with CPython 3.11 or 3.12, "
-        "where a wheel brings one)."
+        "No redis-server was found: install Redis so that `redis-server` is on PATH "
+        "(or use Linux with CPython 3.11 or 3.12, where a wheel brings one)."
     )
 
 
 def _short_temporary_folder() -> str:
     folder = tempfile.gettempdir()
     name = Path(folder) / "evenkeel-12345678" / "redis.sock"
-    return folder if len(os.fsencode(name)) <= _SOCKET_PATH_BYTES else "/tmp"  # noqa: S108
+    return folder if len(os.fsencode(name)) <= _SOCKET_PATH_BYTES else "/tmp"

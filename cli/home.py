@@ -1,4 +1,4 @@
-"""The home folder of the embedded stack: everything that survives a restart, and the lock that keeps it to one owner."""
+"""The home folder of the embedded stack: all that survives a restart, and the lock that keeps it to one owner."""
 
 import fcntl
 import os
@@ -70,7 +70,8 @@ def _take(descriptor: int, home: Home) -> None:
     except BlockingIOError as error:
         owner = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
         raise CliError(
-            f"{home.folder} is in use by another `evenkeel up` (process {owner}); stop that one, or choose another home with --home DIR."
+            f"{home.folder} is in use by another `evenkeel up` (process {owner}); "
+            "stop that one, or choose another home with --home DIR."
         ) from error
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)

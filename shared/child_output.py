@@ -1,4 +1,4 @@
-"""What children say, made readable: an aligned, coloured name before each line, and a log file a child, bounded in size."""
+"""What children say, made readable: an aligned, coloured name before each line, and a bounded log file a child."""
 
 import asyncio
 import contextlib
@@ -76,7 +76,7 @@ class ChildOutput:
 
 
 async def lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
-    """Lines as text; one that grows past MAX_LINE_BYTES comes in pieces, bytes that are no UTF-8 as replacement characters."""
+    """Lines as text; one longer than MAX_LINE_BYTES comes in pieces, bytes that are no UTF-8 as replacement characters."""
     pending = b""
     while chunk := await reader.read(MAX_LINE_BYTES):
         *whole, pending = (pending + chunk).split(b"\n")

@@ -91,7 +91,7 @@ class Supervisor:
             try:
                 await keeping
             except BaseExceptionGroup as failures:
-                unstartable, others = failures.split(ProgramWillNotStart)
+                unstartable, others = failures.split(StartError)
                 if unstartable is None or others is not None:
                     raise
                 self._output.say(f"{unstartable.exceptions[0]}; giving up")
@@ -111,7 +111,7 @@ class Supervisor:
             await asyncio.gather(*(child.stop() for child in self._children if child.program.stop_stage == stage))
 
 
-class ProgramWillNotStart(Exception):
+class StartError(Exception):
     """A program cannot be started, or died START_ATTEMPTS times in a row without once being ready."""
 
 
@@ -126,7 +126,7 @@ class _Child:
         self._was_ready = False
 
     async def keep(self) -> None:
-        """Start it, and again whenever it ends, until cancelled; raises ProgramWillNotStart."""
+        """Start it, and again whenever it ends, until cancelled; raises StartError."""
         deaths = 0
         while True:
             born = time.monotonic()
@@ -137,7 +137,7 @@ class _Child:
                 self._output.say(f"{self.program.name} said: {line}")
             if not self._was_ready:
                 if deaths >= START_ATTEMPTS:
-                    raise ProgramWillNotStart(f"{self.program.name} {reason} at its start, {deaths} times in a row")
+                    raise StartError(f"{self.program.name} {reason} at its start, {deaths} times in a row")
                 if self.program.after_failed_start is not None:
                     self.program.after_failed_start()
             pause = min(FIRST_PAUSE * 2 ** (deaths - 1), LONGEST_PAUSE)
@@ -190,9 +190,7 @@ class _Child:
                 preexec_fn=die_with_parent(),
             )
         except OSError as error:  # no such file, not executable, no memory
-            raise ProgramWillNotStart(
-                f"{program.name} cannot be started ({program.command[0]}: {error.strerror})"
-            ) from error
+            raise StartError(f"{program.name} cannot be started ({program.command[0]}: {error.strerror})") from error
         finally:
             os.close(write_end)
 

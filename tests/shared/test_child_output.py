@@ -61,7 +61,7 @@ def test_log_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_reader_that_has_gone_does_not_stop_the_logs(tmp_path: Path) -> None:
     class Closed(io.StringIO):
-        def write(self, text: str) -> int:
+        def write(self, _text: str) -> int:
             raise BrokenPipeError
 
     output = ChildOutput(["api"], stream=Closed(), logs=tmp_path)

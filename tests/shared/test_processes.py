@@ -1,6 +1,5 @@
-"""The process supervisor, with real small children. A parent under test is a process of its own, so that signals are real."""
+"""The process supervisor with real small children; the parent is a process of its own, so that signals are real."""
 
-import contextlib
 import os
 import re
 import signal
@@ -10,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from shared.processes import in_words, python_module, python_path
+from tests.processes import alive, await_end, until
 
 PREAMBLE = """
 import asyncio, sys
@@ -22,7 +21,7 @@ from shared.child_output import ChildOutput
 from shared.processes import Program, Supervisor
 
 SLEEP = "import os, time; print('pid', os.getpid()); time.sleep(600)"
-DEAF = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('pid', os.getpid()); time.sleep(600)"
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
 
 def program(name, source, **options):
     return Program(name=name, command=[sys.executable, "-u", "-c", source], **options)
@@ -61,23 +60,6 @@ class Parent:
 
     def pid_of(self, name: str, *, generation: int = 1) -> int:
         return int(self.wait_for(rf"{name} +\| pid (\d+)", count=generation)[-1])
-
-
-def until(condition: Callable[[], bool], complaint: Callable[[], str], *, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, complaint()
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    return False
-
-
-def gone(*pids: int) -> None:
-    until(lambda: not any(map(alive, pids)), lambda: f"still there: {[pid for pid in pids if alive(pid)]}")
 
 
 Start = Callable[[str], Parent]
@@ -128,7 +110,7 @@ def test_what_a_dead_child_left_in_its_process_group_is_killed(start: Start) -> 
     grandchild = parent.pid_of("worker")
     leader = int(parent.wait_for(r"leader (\d+)")[0])
     os.kill(leader, signal.SIGKILL)
-    gone(grandchild)
+    await_end(grandchild)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -161,8 +143,12 @@ def test_a_second_signal_kills_at_once(start: Start) -> None:
 
 
 def test_stages_stop_one_after_the_other(start: Start) -> None:
-    tells = "import signal, sys, time\ndef end(*_):\n    time.sleep(0.3); print('bye'); sys.exit()\nsignal.signal(signal.SIGTERM, end)\n"
-    parent = start(f"serve(program('redis', {tells!r} + SLEEP, stop_stage=1), program('worker', {tells!r} + SLEEP))")
+    tells = (
+        "import signal, sys, time\n"
+        "def end(*_):\n    time.sleep(0.3); print('bye'); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+    )
+    parent = start(f"TELLS = {tells!r} + SLEEP\nserve(program('redis', TELLS, stop_stage=1), program('worker', TELLS))")
     parent.pid_of("redis")
     parent.pid_of("worker")
     parent.process.send_signal(signal.SIGTERM)
@@ -174,13 +160,14 @@ def test_no_child_outlives_a_killed_parent(start: Start) -> None:
     parent = start("serve(program('api', SLEEP), program('worker', DEAF))")
     pids = parent.pid_of("api"), parent.pid_of("worker")
     parent.process.kill()
-    gone(*pids)
+    await_end(*pids)
 
 
 def test_the_next_program_waits_until_the_one_before_is_ready(start: Start, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     parent = start(
-        f"async def ready(): return Path({str(gate)!r}).exists()\nserve(program('redis', SLEEP, ready=ready), program('api', SLEEP))"
+        f"async def ready(): return Path({str(gate)!r}).exists()\n"
+        "serve(program('redis', SLEEP, ready=ready), program('api', SLEEP))"
     )
     parent.pid_of("redis")
     time.sleep(0.5)
