@@ -20,7 +20,7 @@ from typing import Final
 
 from shared.child_output import ChildOutput, copy_lines
 
-START_ATTEMPTS: Final = 3  # deaths in a row, before it was ever ready, after which a program is given up
+START_ATTEMPTS: Final = 3  # exits of a program that never settled, after which it is given up
 STEADY_SECONDS: Final = 30.0  # a child that lived so long starts its next pauses small again
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
@@ -112,7 +112,7 @@ class Supervisor:
 
 
 class StartError(Exception):
-    """A program cannot be started, or died START_ATTEMPTS times in a row without once being ready."""
+    """A program cannot be started, or exited START_ATTEMPTS times without ever settling."""
 
 
 class _Child:
@@ -123,32 +123,40 @@ class _Child:
         self._output = output
         self._process: asyncio.subprocess.Process | None = None
         self._copier: asyncio.Task[None] | None = None
-        self._was_ready = False
+        self._settled = False
+        """It was ready, or lived for a while: from then on it is started again however often it ends."""
 
     async def keep(self) -> None:
         """Start it, and again whenever it ends, until cancelled; raises StartError."""
-        deaths = 0
+        deaths = exits = 0
         while True:
             born = time.monotonic()
             await self._start()
-            reason = in_words(await self._wait())
-            deaths = 1 if time.monotonic() - born > STEADY_SECONDS else deaths + 1
-            for line in self._output.tail(self.program.name):
-                self._output.say(f"{self.program.name} said: {line}")
-            if not self._was_ready:
-                if deaths >= START_ATTEMPTS:
-                    raise StartError(f"{self.program.name} {reason} at its start, {deaths} times in a row")
+            code = await self._wait()
+            steady = time.monotonic() - born > STEADY_SECONDS
+            self._settled = self._settled or steady
+            deaths = 1 if steady else deaths + 1
+            exits += code >= 0  # a signal comes from outside; an exit is the program's own word
+            self._tell_last_lines()
+            if not self._settled:
+                if exits >= START_ATTEMPTS:
+                    raise StartError(f"{self.program.name} {in_words(code)} at its start, {exits} times")
                 if self.program.after_failed_start is not None:
                     self.program.after_failed_start()
             pause = min(FIRST_PAUSE * 2 ** (deaths - 1), LONGEST_PAUSE)
-            self._output.say(f"{self.program.name} {reason}; starting it again in {pause:g} s")
+            self._output.say(f"{self.program.name} {in_words(code)}; starting it again in {pause:g} s")
             await asyncio.sleep(pause)
 
     async def until_ready(self) -> None:
         """Returns once the program answers, whichever of its processes that is."""
-        while self._process is None or (self.program.ready is not None and not await self.program.ready()):
+        question = self.program.ready
+        while self._process is None or (question is not None and not await question()):
             await asyncio.sleep(READY_POLL_SECONDS)
-        self._was_ready = True
+        self._settled = self._settled or question is not None
+
+    def _tell_last_lines(self) -> None:
+        for line in self._output.tail(self.program.name):
+            self._output.say(f"{self.program.name} said: {line}")
 
     async def stop(self) -> None:
         """TERM, then KILL for the whole process group of whoever is left."""

@@ -184,9 +184,23 @@ def test_a_program_that_never_starts_ends_everything_with_1(start: Start) -> Non
     )
     worker = parent.pid_of("worker")
     assert parent.process.wait(timeout=30) == 1
-    assert "api ended with code 1 at its start, 3 times in a row; giving up" in parent.text()
+    assert "api ended with code 1 at its start, 3 times; giving up" in parent.text()
     assert parent.text().count("no such table") == 3
     assert not alive(worker)
+
+
+def test_a_program_without_a_question_that_exits_at_once_is_given_up_too(start: Start) -> None:
+    parent = start("serve(program('worker', 'import sys; sys.exit(2)'))")
+    assert parent.process.wait(timeout=30) == 1
+    assert "worker ended with code 2 at its start, 3 times; giving up" in parent.text()
+
+
+def test_a_program_that_is_killed_again_and_again_is_never_given_up(start: Start) -> None:
+    parent = start("serve(program('worker', SLEEP))")
+    for generation in range(1, 4):
+        os.kill(parent.pid_of("worker", generation=generation), signal.SIGKILL)
+    parent.pid_of("worker", generation=4)
+    assert parent.process.poll() is None
 
 
 def test_a_program_that_is_not_there_is_said_in_one_line(start: Start) -> None:
