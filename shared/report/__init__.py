@@ -1,4 +1,4 @@
-"""The report over a job's seeds: the primary result. Pure, so that it can be made at any time while runs still go on."""
+"""The report over a job's seeds: the primary result. Pure, so it can be made at any time while runs go on."""
 
 from shared.report.build import stability_report
 from shared.report.shapes import (

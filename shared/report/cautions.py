@@ -6,8 +6,6 @@ from shared.report.shapes import Caution
 from shared.report.verdict import STABLE_STD, Findings
 from shared.report.wording import count, number, of, sentence
 
-BLIND_SPOT = "which the intervals over seeds do not contain"
-
 
 def cautions(findings: Findings) -> list[Caution]:
     return [
@@ -21,45 +19,45 @@ def cautions(findings: Findings) -> list[Caution]:
 
 
 def _missing_runs(findings: Findings) -> Iterator[Caution]:
-    planned = findings.results.planned
-    if findings.open:
-        yield Caution(
-            code="runs_open",
-            message=f"{sentence(of(findings.open, planned, 'run'))} not ended: every number here may still change.",
-        )
-    if findings.failed:
-        yield Caution(
-            code="failed_runs",
-            message=f"{sentence(of(findings.failed, planned, 'run'))} failed and left no score. If the recipe made them "
-            "fail (a loss that became NaN, say), the others flatter it; each run's error says why.",
-        )
-    if findings.cancelled:
-        yield Caution(
-            code="cancelled_runs",
-            message=f"{sentence(of(findings.cancelled, planned, 'run'))} cancelled: the distribution is over fewer seeds "
-            "than planned.",
-        )
-    if findings.discarded:
-        yield Caution(
-            code="discarded_runs",
-            message=f"{sentence(of(findings.discarded, planned, 'run'))} discarded part-way as less promising: the "
-            "distribution is of the survivors, and its mean above that of a seed drawn at random.",
-        )
+    meanings = (
+        ("runs_open", findings.open, "not ended yet: every number here may still change."),
+        (
+            "failed_runs",
+            findings.failed,
+            "failed and left no score. If the recipe made them fail (a loss that became NaN, say), the others "
+            "flatter it; each run's error says why.",
+        ),
+        (
+            "cancelled_runs",
+            findings.cancelled,
+            "cancelled: the distribution is over fewer seeds than planned.",
+        ),
+        (
+            "discarded_runs",
+            findings.discarded,
+            "discarded part-way as less promising: the distribution is of the survivors, and its mean above that of "
+            "a seed drawn at random.",
+        ),
+    )
+    for code, amount, meaning in meanings:
+        if amount:
+            who = sentence(of(amount, findings.results.planned, "run"))
+            yield Caution(code=code, message=f"{who} {meaning}")
 
 
 def _undefined(findings: Findings) -> Iterator[Caution]:
     without = findings.n - findings.scored
-    metric = findings.results.metric
     if findings.n == 0:
         yield Caution(
-            code="undefined_statistics", message="No run has succeeded: mean, std, quartiles and intervals are null."
+            code="undefined_statistics",
+            message="No run has succeeded: mean, std, quartiles and intervals are null.",
         )
     elif without:
         others = f"the other {findings.scored}" if findings.scored else "no run"
         yield Caution(
             code="undefined_scores",
-            message=f"{metric} is undefined for {of(without, findings.n, 'finished run')}, counted in n all the same; "
-            f"the distribution is over {others}.",
+            message=f"{findings.results.metric} is undefined for {of(without, findings.n, 'finished run')}, counted "
+            f"in n all the same; the distribution is over {others}.",
         )
     if findings.scored == 1:
         yield Caution(
@@ -72,38 +70,35 @@ def _zero_spread(findings: Findings) -> Iterator[Caution]:
     if findings.distribution.std == 0:
         yield Caution(
             code="zero_spread",
-            message=f"All {findings.scored} scores are equal, so that std is 0 and the interval of the mean has no width. "
-            "That is what equal answers look like, not a measurement without error.",
+            message=f"All {findings.scored} scores are equal, so that std is 0 and the interval of the mean has no "
+            "width. That is what equal answers look like, not a measurement without error.",
         )
 
 
 def _same_rows(findings: Findings) -> Iterator[Caution]:
-    if findings.results.split == "validation":
+    if findings.results.split == "validation" and findings.scored:
         yield Caution(
             code="checkpoint_chosen_on_same_rows",
-            message="Each run's checkpoint was chosen by its score on these validation rows, so the scores are somewhat "
-            "too good. Give a test file or a test fraction for scores on rows that chose nothing.",
+            message="Each run's checkpoint was chosen by its score on these validation rows, so the scores are "
+            "somewhat too good. Give a test file or a test fraction for scores on rows that chose nothing.",
         )
 
 
 def _few_rows(findings: Findings) -> Iterator[Caution]:
-    """Spread over seeds is one uncertainty, few rows the other: easily forgotten, because all seeds share the rows."""
-    results, error = findings.results, findings.standard_error
-    if not results.evaluation_rows or findings.distribution.mean is None:
+    """Spread over seeds is one uncertainty, few rows the other: easily forgotten, as all seeds share the rows."""
+    results, error, mean = findings.results, findings.standard_error, findings.distribution.mean
+    if not results.evaluation_rows or mean is None:
         return
-    where = f"{count(results.evaluation_rows, f'{results.split} row')}"
-    if error is not None and error > STABLE_STD:
+    if error is None:
+        error = 0.5 / results.evaluation_rows**0.5  # of an accuracy of one half, the worst case
+        carries = "On so few even a plain accuracy carries a standard error of up to"
+    else:
+        carries = f"A mean {results.metric} of {number(mean)} carries a standard error of"
+    if error > STABLE_STD:
         yield Caution(
             code="small_evaluation_set",
-            message=f"The scores are measured on {where}: a mean {results.metric} of {number(findings.distribution.mean)} "
-            f"carries a standard error of {number(error)} from the choice of rows alone, {BLIND_SPOT}.",
-        )
-    worst = 0.5 / results.evaluation_rows**0.5
-    if error is None and worst > STABLE_STD:
-        yield Caution(
-            code="small_evaluation_set",
-            message=f"The scores are measured on {where}. On so few even a plain accuracy carries a standard error of up "
-            f"to {number(worst)} from the choice of rows alone, {BLIND_SPOT}.",
+            message=f"The scores are measured on {count(results.evaluation_rows, f'{results.split} row')}. {carries} "
+            f"{number(error)} from the choice of rows alone, which the intervals over seeds do not contain.",
         )
 
 
@@ -116,6 +111,7 @@ def _selection(findings: Findings) -> Iterator[Caution]:
     if best.score > mean:
         yield Caution(
             code="selection_effect",
-            message=f"The best run's {number(best.score)} is the highest of {findings.scored} on the rows that chose it, "
-            f"{number(best.score - mean)} above their mean: expect less of it on new rows. The recipe's score is the mean.",
+            message=f"The best run's {number(best.score)} is the highest of {findings.scored} on the rows that chose "
+            f"it, {number(best.score - mean)} above their mean: expect less of it on new rows. What the recipe is "
+            "worth is the mean.",
         )

@@ -134,8 +134,8 @@ class StabilityReport(_Shape):
     baselines: list[Baseline]
     evaluation_rows: int | None
     score_standard_error: float | None
-    """Binomial standard error of the mean score, from the number of rows it was measured on; null unless the metric is a
-    share of rows."""
+    """Binomial standard error of the mean score, from the number of rows it was measured on; null unless the metric
+    is a share of rows."""
     verdict: Verdict
     warnings: list[Caution]
     confusion_matrix: ConfusionMatrix | None
