@@ -134,7 +134,7 @@ def _spread(findings: Findings) -> Verdict:
     assert std is not None, "fewer than two scores were ruled out before"
     assert rate is not None, "so was no run at all"
     low, high = std_interval(std, findings.scored)
-    known = f"{findings.scored} seeds place the std between {number(low)} and {number(high)} (95 %, taking scores as normal)"
+    known = f"{findings.scored} seeds place the std between {number(low)} and {number(high)} (95 %, for normal scores)"
     baseline = _against_baseline(findings)
     limit = f"{number(STABLE_STD)}, the limit for stable"
     if std > STABLE_STD:
