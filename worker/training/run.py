@@ -61,7 +61,8 @@ def build_network(spec: RunSpec) -> PreTrainedModel:
     """The base model with what is new in it drawn from ``init_seed``, on the run's device."""
     network = load_encoder(spec.base_model, spec.task, spec.init_seed)
     reinitialize(network, pooler=spec.recipe.reinit_pooler, layers=spec.recipe.reinit_layers, init_seed=spec.init_seed)
-    return network.to(torch.device(spec.device))  # type: ignore[arg-type]
+    network.to(torch.device(spec.device))  # type: ignore[arg-type]  # transformers' decorator hides the signature
+    return network
 
 
 def training_batches(spec: RunSpec, splits: Splits, device: torch.device, pause: Callable[[], None]) -> Iterator[Batch]:

@@ -8,6 +8,7 @@ state of any generator to drop out the same units as one that never stopped.
 import hashlib
 
 import torch
+from torch.utils import deterministic
 
 
 def stream_seed(seed: int, *names: str | int) -> int:
@@ -39,9 +40,7 @@ def seed_dropout(data_seed: int, step: int) -> None:
 def make_deterministic(threads: int, device: str) -> None:
     """Settings of the process on which the bitwise promise rests: how reductions are split, and which kernels may run."""
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(
-        device == "cpu"
-    )  # on a GPU the promise is a tolerance, and these kernels are slow
-    torch.utils.deterministic.fill_uninitialized_memory = (
-        False  # a debugging aid that costs a pass over every new tensor
-    )
+    # on a GPU the promise is a tolerance, and the deterministic kernels are slow
+    torch.use_deterministic_algorithms(device == "cpu")
+    # a debugging aid that comes with them and costs a pass over every new tensor
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -35,17 +35,11 @@ class Splits:
 
 def load_splits(spec: RunSpec, cache: TextCache, pause: Callable[[], None]) -> Splits:
     """Read, tokenise and split the run's files. Raises InvalidValue where they do not fit the task."""
-    text = cache.encoded(spec.training_file, spec.task, spec.base_model, pause)
+    text = cache.encoded(spec.training_file, spec.task, spec.base_model, pause, param="training_file")
+    rows = stratified_split(text.labels, spec.split, validation=spec.validation_file is None)
     if spec.validation_file is None:
-        rows = stratified_split(text.labels, spec.split)
-        train, validation = rows.train, Split(text, rows.validation)
+        validation = Split(text, rows.validation)
     else:
-        other = cache.encoded(spec.validation_file, spec.task, spec.base_model, pause)
+        other = cache.encoded(spec.validation_file, spec.task, spec.base_model, pause, param="validation_file")
         validation = Split(other, range(len(other.labels)))
-        if spec.split.test_fraction == 0:
-            return Splits(Split(text, range(len(text.labels))), validation, None)
-        rows = stratified_split(text.labels, spec.split)
-        train = sorted(
-            [*rows.train, *rows.validation]
-        )  # no rows are set apart for validation where it has a file of its own
-    return Splits(Split(text, train), validation, Split(text, rows.test) if rows.test else None)
+    return Splits(Split(text, rows.train), validation, Split(text, rows.test) if rows.test else None)

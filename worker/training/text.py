@@ -72,7 +72,7 @@ def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
         ) from problem
     if not tokenizer.is_fast or tokenizer.pad_token_id is None:
         raise BaseModelUnreadable(f"{base_model.name} has no fast tokenizer with a padding token.", param="model")
-    return tokenizer  # type: ignore[no-any-return]
+    return tokenizer
 
 
 def encode(
@@ -106,13 +106,15 @@ class TextCache:
         self._size = size
         self._kept: OrderedDict[str, EncodedText] = OrderedDict()
 
-    def encoded(self, file: DataFile, task: Task, base_model: Path, pause: Callable[[], None]) -> EncodedText:
-        """Raises InvalidValue where the file does not fit the task."""
+    def encoded(
+        self, file: DataFile, task: Task, base_model: Path, pause: Callable[[], None], *, param: str
+    ) -> EncodedText:
+        """Raises InvalidValue, naming ``param``, where the file does not fit the task."""
         with file.path.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         key = "\n".join((digest, file.filename, str(base_model), task.model_dump_json()))
         if key not in self._kept:
-            examples = load_examples(read_table(file.path, file.filename, header=task.header), task)
+            examples = load_examples(read_table(file.path, file.filename, header=task.header), task, param=param)
             self._kept[key] = encode(examples, load_tokenizer(base_model), task.max_seq_length, pause)
         self._kept.move_to_end(key)
         while len(self._kept) > self._size:
