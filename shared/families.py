@@ -24,7 +24,9 @@ class Family:
 FAMILIES: dict[str, Family] = {
     family.model_type: family
     for family in (
-        Family("bert", blocks="bert.encoder.layer", pooler="bert.pooler", embeddings="bert.embeddings", head="classifier"),
+        Family(
+            "bert", blocks="bert.encoder.layer", pooler="bert.pooler", embeddings="bert.embeddings", head="classifier"
+        ),
         # RoBERTa's classification model has no pooler; its whole two-layer head is new
         Family(
             "roberta",

@@ -26,27 +26,36 @@ BiasCorrection = Annotated[
         "takes steps up to 6.6 times too large in the first few hundred (section 4 of the paper); kept as the control."
     ),
 ]
-Beta = Annotated[float, Field(ge=0, lt=1, description="Decay of Adam's running mean of gradients (1) or of their squares (2).")]
+Beta = Annotated[
+    float, Field(ge=0, lt=1, description="Decay of Adam's running mean of gradients (1) or of their squares (2).")
+]
 Epsilon = Annotated[float, Field(gt=0, le=1e-2, description="Added to the root of the second moment.")]
 WeightDecay = Annotated[
     float, Field(ge=0, le=1, description="Decoupled weight decay; bias and normalisation parameters take none.")
 ]
 MaxGradNorm = Annotated[
-    float, Field(ge=0, le=1e6, description="The gradient's norm over all parameters is clipped to this; 0 does not clip.")
+    float,
+    Field(ge=0, le=1e6, description="The gradient's norm over all parameters is clipped to this; 0 does not clip."),
 ]
 WarmupRatio = Annotated[
     float, Field(ge=0, le=1, description="Share of the steps over which the rate rises from zero, rounded up.")
 ]
 Epochs = Annotated[float, Field(gt=0, le=1000, description="Passes over the training rows; give this or max_steps.")]
-MaxSteps = Annotated[int, Field(ge=1, le=1_000_000, description="Optimiser steps of a run; give this or num_train_epochs.")]
-BatchSize = Annotated[int, Field(ge=1, le=1024, description="Rows a step; the last, smaller batch of an epoch is kept.")]
+MaxSteps = Annotated[
+    int, Field(ge=1, le=1_000_000, description="Optimiser steps of a run; give this or num_train_epochs.")
+]
+BatchSize = Annotated[
+    int, Field(ge=1, le=1024, description="Rows a step; the last, smaller batch of an epoch is kept.")
+]
 ReinitPooler = Annotated[
     bool, Field(description="Draw the pooler afresh instead of taking the pre-trained one (section 5 of the paper).")
 ]
 ReinitLayers = Annotated[
     int, Field(ge=0, le=96, description="Draw the top so many transformer blocks afresh (section 5 of the paper).")
 ]
-EvalPoints = Annotated[int, Field(ge=1, le=1000, description="Evaluations, evenly spaced over a run; the i-th of k at step ceil(i·T/k).")]
+EvalPoints = Annotated[
+    int, Field(ge=1, le=1000, description="Evaluations, evenly spaced over a run; the i-th of k at step ceil(i·T/k).")
+]
 Select = Annotated[
     Literal["best_checkpoint", "last"],
     Field(description="Keep the weights of the best evaluation (a tie keeps the earlier), or those of the last step."),

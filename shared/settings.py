@@ -16,7 +16,9 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 class Settings(BaseSettings):
     """Read from ``EVENKEEL_*``; ``evenkeel up`` fills them in for its children."""
 
-    model_config = SettingsConfigDict(env_prefix="EVENKEEL_", extra="ignore", frozen=True, use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(
+        env_prefix="EVENKEEL_", extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
 
     home: Path = Field(default_factory=lambda: Path.home() / ".evenkeel")
     """Data folder of the embedded stack, and the place of the defaults below."""

@@ -1,0 +1,42 @@
+"""The application: parts, routers in the order of the flow, errors. Nothing happens at import."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api import errors
+from api.files.routes import router as files
+from api.health.routes import router as health
+from api.jobs.routes import router as jobs
+from api.limits import Gate, RequestId
+from api.models.routes import router as models
+from api.parts import make_parts
+from api.reports.routes import router as reports
+from api.runs.routes import router as runs
+from shared.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI application for ``settings`` (default: from the environment)."""
+    chosen = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.parts = make_parts(chosen)
+        yield
+        app.state.parts.close()
+
+    app = FastAPI(
+        title="Evenkeel",
+        summary="Stability-first fine-tuning of BERT-like encoders on small data sets.",
+        version="0.1.0",
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    for router in (files, jobs, runs, reports, models, health):
+        app.include_router(router)
+    errors.install(app)
+    app.add_middleware(Gate, settings=chosen)
+    app.add_middleware(RequestId)
+    return app

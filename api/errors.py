@@ -1,0 +1,124 @@
+"""Every error in one shape, ``{"error": {message, type, param, code}}``; what a caller sent is never echoed back."""
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from shared.errors import InvalidRequest, ServiceError, ServiceUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class ErrorDetail(BaseModel):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorResponse(BaseModel):
+    error: ErrorDetail
+
+
+class RouteNotFound(ServiceError):
+    status = 404
+
+
+class MethodNotAllowed(ServiceError):
+    status = 405
+
+
+class InternalError(ServiceError):
+    status = 500
+
+
+def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI responses of an operation: its own errors and those that every operation can answer."""
+    found: dict[int | str, list[str]] = {}
+    for error in (InvalidRequest, *errors):
+        found.setdefault(error.status, []).append(f"`{error.code}`")
+    return {status: {"model": ErrorResponse, "description": ", ".join(codes)} for status, codes in found.items()}
+
+
+def answer(error: ServiceError) -> JSONResponse:
+    return JSONResponse(error.as_body(), status_code=error.status, headers=error.headers)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(OperationalError, _database_away)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _service_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServiceError)
+    return answer(error)
+
+
+def _not_understood(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return answer(describe(error.errors()))
+
+
+def describe(errors: Sequence[Any]) -> InvalidRequest:
+    """The first problem in words, with its dotted path as ``param`` (pydantic's messages quote no input)."""
+    first = errors[0]
+    where = [str(part) for part in first["loc"][1:] if not _is_branch(part)]
+    param = ".".join(where) or None
+    if first["type"] == "extra_forbidden":
+        return InvalidRequest(f"Unknown field {_short(param)}.", param=_short(param))
+    if first["type"] == "missing":
+        return InvalidRequest(f"Required: {_short(param)}.", param=_short(param))
+    message = str(first["msg"]).removeprefix("Value error, ")
+    more = f" ({len(errors) - 1} more problems)" if len({tuple(e["loc"]) for e in errors}) > 1 else ""
+    return InvalidRequest(f"{_short(param) or 'The request'}: {message}.{more}", param=_short(param))
+
+
+def _is_branch(part: object) -> bool:
+    """pydantic names the branch of a union it tried (``constrained-int``, ``literal['auto']``): not a part of the path."""
+    return isinstance(part, str) and (any(c in part for c in "[(") or part in _BRANCHES)
+
+
+_BRANCHES = frozenset(
+    {"int", "float", "str", "bool", "constrained-int", "constrained-float", "constrained-str", "dict"}
+)
+
+
+def _short(text: str | None) -> str | None:
+    return text if text is None or len(text) <= 120 else f"{text[:117]}..."
+
+
+def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return answer(RouteNotFound(f"No such address: {request.method} {request.url.path[:200]}. See /docs."))
+    if error.status_code == 405:
+        response = answer(MethodNotAllowed(f"{request.method} is not possible at {request.url.path[:200]}."))
+        response.headers.update(error.headers or {})
+        return response
+    return answer(InvalidRequest(str(error.detail)))
+
+
+def _database_away(_request: Request, error: Exception) -> JSONResponse:
+    log.error("database_unavailable error=%s", error)
+    return answer(ServiceUnavailable("The database does not answer at the moment; try again."))
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    request_id = request.scope.get("state", {}).get("request_id")
+    log.error("internal_error request_id=%s", request_id, exc_info=error)
+    return answer(InternalError(f"Something went wrong on our side; the log has it under request {request_id}."))
+
+
+def as_bytes(error: ServiceError) -> bytes:
+    return json.dumps(error.as_body()).encode()

@@ -1,0 +1,106 @@
+"""/v1/files: upload, list, retrieve, delete, content, validation report."""
+
+from pathlib import PurePath
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Body, Depends, File, Form, Query, UploadFile
+from fastapi.responses import StreamingResponse
+
+from api.errors import problems
+from api.files import service
+from api.files.schemas import FileDeleted, FileObject, FileValidation, Purpose
+from api.listing import Listing, listing
+from api.parts import PartsDep, paging
+from shared.datasets import UnreadableFile, validate
+from shared.db.files import Files
+from shared.db.paging import Page
+from shared.errors import FileInUse, FileNotFound, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from shared.storage import BlobMissing, file_key
+from shared.task import TaskRequest
+
+router = APIRouter(prefix="/v1/files", tags=["files"])
+MAX_FILENAME = 255
+
+
+@router.post("", responses=problems(PayloadTooLarge, UnsupportedMediaType, UnreadableFile))
+def create_file(
+    parts: PartsDep,
+    file: Annotated[UploadFile, File(description="CSV, TSV, JSON lines or Parquet, UTF-8.")],
+    purpose: Annotated[Purpose, Form()] = "fine-tune",
+) -> FileObject:
+    """Upload a data set. It is read at once: the answer holds its profile, with every problem by row number."""
+    filename = PurePath((file.filename or "upload").replace("\\", "/")).name
+    if len(filename) > MAX_FILENAME or not filename.isprintable() or not filename:
+        raise InvalidRequest(f"The file's name must be 1 to {MAX_FILENAME} printable characters.", param="file")
+    return FileObject.of(service.create(parts, file.file, filename, purpose))
+
+
+@router.get("", responses=problems())
+def list_files(
+    parts: PartsDep,
+    page: Annotated[Page, Depends(paging(10_000, 10_000))],
+    order: Annotated[str, Query(pattern="^(asc|desc)$")] = "desc",
+    purpose: Annotated[str | None, Query(max_length=64)] = None,
+) -> Listing[FileObject]:
+    """The files, newest first (or oldest first), by pages."""
+    with parts.database.read() as session:
+        ordered = page._replace(descending=order == "desc")
+        files, more = Files(session, parts.owner_id).page(ordered, purpose)
+    return listing([FileObject.of(file) for file in files], more)
+
+
+@router.get("/{file_id}", responses=problems(FileNotFound))
+def retrieve_file(parts: PartsDep, file_id: str) -> FileObject:
+    with parts.database.read() as session:
+        return FileObject.of(Files(session, parts.owner_id).get(file_id, param="file_id"))
+
+
+@router.delete("/{file_id}", responses=problems(FileNotFound, FileInUse))
+def delete_file(parts: PartsDep, file_id: str) -> FileDeleted:
+    """Delete a file that no open job needs."""
+    service.delete(parts, file_id)
+    return FileDeleted(id=file_id)
+
+
+@router.get(
+    "/{file_id}/content",
+    response_class=StreamingResponse,
+    responses=problems(FileNotFound) | {200: {"content": {"application/octet-stream": {}}, "description": "The bytes"}},
+)
+def file_content(parts: PartsDep, file_id: str) -> StreamingResponse:
+    """The bytes as they were uploaded (or, of a result file, made)."""
+    with parts.database.read() as session:
+        file = Files(session, parts.owner_id).get(file_id, param="file_id")
+    try:
+        chunks = parts.storage.stream(file_key(file.sha256))
+    except BlobMissing:
+        raise FileNotFound(f"The content of {file_id} is gone from the storage.", param="file_id") from None
+    headers = {
+        "content-length": str(file.bytes),
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(file.filename, safe='')}",
+        "x-content-type-options": "nosniff",
+    }
+    return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/{file_id}/validation", responses=problems(FileNotFound))
+def file_validation(parts: PartsDep, file_id: str) -> FileValidation:
+    """The report made at upload."""
+    with parts.database.read() as session:
+        file = Files(session, parts.owner_id).get(file_id, param="file_id")
+    if file.validation is None:
+        raise FileNotFound(f"{file_id} is a result file; it has no validation report.", param="file_id")
+    stored: dict[str, Any] = file.validation
+    return FileValidation(file_id=file_id, **stored)
+
+
+@router.post("/{file_id}/validate", responses=problems(FileNotFound))
+def validate_file(
+    parts: PartsDep, file_id: str, task: Annotated[TaskRequest, Body(embed=True, default_factory=TaskRequest)]
+) -> FileValidation:
+    """The report for columns mapped as ``task`` says, for files whose columns cannot be known at upload."""
+    with parts.database.read() as session:
+        file = Files(session, parts.owner_id).get(file_id, param="file_id")
+    with service.opened(parts, file, task) as table:
+        return FileValidation(file_id=file_id, **validate(table, task).model_dump())

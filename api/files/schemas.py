@@ -1,0 +1,56 @@
+"""Files on the wire, in the shape the official client knows, with the profile as an extra."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.datasets.profile import Validation
+from shared.db.tables import File
+
+Purpose = Literal["fine-tune", "user_data", "evals"]
+
+
+class FileObject(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    object: Literal["file"] = "file"
+    bytes: int
+    created_at: int
+    expires_at: int | None
+    filename: str
+    purpose: str
+    status: str
+    status_details: str | None
+    sha256: str
+    """Digest of the content; equal bytes under two ids are stored once."""
+    profile: Validation | None
+    """What the file holds: rows, columns, labels, lengths, problems. Null for result files."""
+
+    @classmethod
+    def of(cls, file: File) -> "FileObject":
+        return cls(
+            id=file.id,
+            bytes=file.bytes,
+            created_at=int(file.created_at),
+            expires_at=None if file.expires_at is None else int(file.expires_at),
+            filename=file.filename,
+            purpose=file.purpose,
+            status=file.status,
+            status_details=file.status_details,
+            sha256=file.sha256,
+            profile=None if file.validation is None else Validation.model_validate(file.validation),
+        )
+
+
+class FileDeleted(BaseModel):
+    id: str
+    object: Literal["file"] = "file"
+    deleted: Literal[True] = True
+
+
+class FileValidation(Validation):
+    """A file's validation report; rows count data rows from 1."""
+
+    object: Literal["file.validation"] = "file.validation"
+    file_id: str

@@ -1,0 +1,92 @@
+"""Taking an upload: to local disk while hashing, read and profiled there, then stored, then one row."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from api.parts import Parts
+from shared import ids
+from shared.datasets import Limits, Table, read_table, summary, validate
+from shared.db.files import Files
+from shared.db.tables import File
+from shared.errors import PayloadTooLarge, ServiceUnavailable
+from shared.storage import CHUNK, BlobMissing, file_key
+from shared.task import TaskRequest
+
+
+class Received(NamedTuple):
+    path: Path
+    bytes: int
+    sha256: str
+
+
+def create(parts: Parts, source: BinaryIO, filename: str, purpose: str) -> File:
+    """Store an upload. Raises an UnreadableFile (422) or UnsupportedMediaType (415) for bytes that are no table."""
+    with _scratch(parts) as folder:
+        received = _receive(source, folder / "upload", parts.settings.max_upload_bytes)
+        table = read_table(received.path, filename, limits=Limits(max_rows=parts.settings.max_rows))
+        validation = validate(table, None)
+        key = file_key(received.sha256)
+        parts.storage.put_file(key, received.path)
+        file = File(
+            id=ids.file_id(),
+            owner_id=parts.owner_id,
+            filename=filename,
+            purpose=purpose,
+            bytes=received.bytes,
+            sha256=received.sha256,
+            status="processed",
+            status_details=summary(validation),
+            validation=validation.model_dump(mode="json"),
+        )
+        with parts.database.write() as session:
+            Files(session, parts.owner_id).add(file)
+            session.flush()
+            session.refresh(file)
+        if not parts.storage.exists(key):  # the last other file of the same bytes was deleted between put and commit
+            parts.storage.put_file(key, received.path)
+        return file
+
+
+def delete(parts: Parts, file_id: str) -> None:
+    """Forget the file; its bytes go with the last id that names them."""
+    with parts.database.write() as session:
+        file = Files(session, parts.owner_id).delete(file_id)
+    with parts.database.write() as session:
+        if not Files(session, parts.owner_id).digest_is_used(file.sha256):
+            parts.storage.delete(file_key(file.sha256))
+
+
+@contextmanager
+def opened(parts: Parts, file: File, task: TaskRequest) -> Iterator[Table]:
+    """The file read as a table, with the header as the task says. Raises as ``create`` does."""
+    with _scratch(parts) as folder:
+        path = folder / "file"
+        try:
+            parts.storage.fetch(file_key(file.sha256), path)
+        except BlobMissing:
+            raise ServiceUnavailable(f"The content of {file.id} is not in the storage.") from None
+        yield read_table(path, file.filename, header=task.header, limits=Limits(max_rows=parts.settings.max_rows))
+
+
+@contextmanager
+def _scratch(parts: Parts) -> Iterator[Path]:
+    root = parts.settings.resolved_cache_dir / "uploads"
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        yield Path(folder)
+
+
+def _receive(source: BinaryIO, path: Path, limit: int) -> Received:
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as target:
+        while chunk := source.read(CHUNK):
+            size += len(chunk)
+            if size > limit:
+                raise PayloadTooLarge(f"The file is larger than this service takes ({limit:,} bytes).", param="file")
+            digest.update(chunk)
+            target.write(chunk)
+    return Received(path, size, digest.hexdigest())

@@ -1,0 +1,41 @@
+"""Is it alive, can it work."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from redis.exceptions import RedisError
+from sqlalchemy import text
+
+from api.errors import problems
+from api.parts import PartsDep
+from shared.errors import ServiceUnavailable
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class Ready(BaseModel):
+    status: Literal["ok"] = "ok"
+    queue_depth: int
+    """Messages that no worker has taken yet."""
+
+
+@router.get("/health")
+def health() -> Health:
+    """The process answers."""
+    return Health()
+
+
+@router.get("/ready", responses=problems(ServiceUnavailable))
+def ready(parts: PartsDep) -> Ready:
+    """The database and the broker answer as well."""
+    with parts.database.read() as session:
+        session.execute(text("SELECT 1"))
+    try:
+        return Ready(queue_depth=parts.bell.depth())
+    except (RedisError, OSError):
+        raise ServiceUnavailable("The broker does not answer; jobs are accepted and start once it does.") from None

@@ -1,0 +1,113 @@
+"""/v1/fine_tuning/jobs: create, retrieve, list, cancel, events, checkpoints."""
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request
+
+from api.errors import problems
+from api.jobs import service
+from api.jobs.schemas import CheckpointObject, EventObject, JobObject, JobRequest
+from api.listing import Listing, listing
+from api.parts import PartsDep, paging
+from shared.db.events import Events, event_id
+from shared.db.jobs import Jobs
+from shared.db.models import Checkpoints
+from shared.db.paging import Page
+from shared.db.runs import Runs
+from shared.db.tables import Checkpoint, Event
+from shared.errors import (
+    FileNotFound,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    InvalidValue,
+    JobAlreadyEnded,
+    JobNotFound,
+    ModelNotAllowed,
+    TaskNotSupported,
+)
+from shared.names import checkpoint_model_id, model_id
+
+router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+
+
+@router.post(
+    "", responses=problems(InvalidValue, ModelNotAllowed, TaskNotSupported, IdempotencyKeyReused, FileNotFound)
+)
+def create_job(parts: PartsDep, request: JobRequest, idempotency_key: IdempotencyKey = None) -> JobObject:
+    """Create a job: its recipe is resolved and stored, one run a seed is queued."""
+    return service.create(parts, request, idempotency_key)
+
+
+@router.get("", responses=problems())
+def list_jobs(parts: PartsDep, request: Request, page: Annotated[Page, Depends(paging(20, 100))]) -> Listing[JobObject]:
+    """The jobs, newest first; `metadata[key]=value` keeps those that carry it."""
+    metadata = {}
+    for name, value in request.query_params.multi_items():
+        match = re.fullmatch(r"metadata\[(.{1,64})\]", name)
+        if match is not None:
+            metadata[match[1]] = value
+        elif name not in ("after", "limit"):
+            raise InvalidRequest(f"Unknown query parameter {name[:80]}.", param=name[:80])
+    jobs, more = service.list_page(parts, page, metadata)
+    return listing(jobs, more)
+
+
+@router.get("/{job_id}", responses=problems(JobNotFound))
+def retrieve_job(parts: PartsDep, job_id: str) -> JobObject:
+    """The job with its progress and the numbers of its report so far."""
+    return service.retrieve(parts, job_id)
+
+
+@router.post("/{job_id}/cancel", responses=problems(JobNotFound, JobAlreadyEnded))
+def cancel_job(parts: PartsDep, job_id: str) -> JobObject:
+    """Stop the job; what its finished runs have shown is kept, nothing is published."""
+    return service.cancel(parts, job_id)
+
+
+@router.get("/{job_id}/events", responses=problems(JobNotFound))
+def list_events(parts: PartsDep, job_id: str, page: Annotated[Page, Depends(paging(20, 1000))]) -> Listing[EventObject]:
+    """What happened, newest first."""
+    with parts.database.read() as session:
+        Jobs(session).get(job_id, parts.owner_id)
+        events, more = Events(session).page(job_id, page)
+    return listing([_event(event) for event in events], more)
+
+
+@router.get("/{job_id}/checkpoints", responses=problems(JobNotFound))
+def list_checkpoints(
+    parts: PartsDep, job_id: str, page: Annotated[Page, Depends(paging(10, 1000))]
+) -> Listing[CheckpointObject]:
+    """The checkpoints that are kept: each run's best until the job ends, then the published run's."""
+    with parts.database.read() as session:
+        job = Jobs(session).get(job_id, parts.owner_id)
+        checkpoints, more = Checkpoints(session).page(job_id, page)
+        seeds = {run.id: run.seed for run in Runs(session).of_job(job_id)}
+    model = model_id(job.model, job.owner_id, job.suffix, job.id)
+    return listing([_checkpoint(checkpoint, model, seeds[checkpoint.run_id]) for checkpoint in checkpoints], more)
+
+
+def _event(event: Event) -> EventObject:
+    return EventObject(
+        id=event_id(event.seq),
+        created_at=int(event.created_at),
+        level=event.level,  # type: ignore[arg-type]
+        message=event.message,
+        type=event.type,  # type: ignore[arg-type]
+        data=event.data or {},
+        run_id=event.run_id,
+    )
+
+
+def _checkpoint(checkpoint: Checkpoint, model: str, seed: int) -> CheckpointObject:
+    return CheckpointObject(
+        id=checkpoint.id,
+        created_at=int(checkpoint.created_at),
+        fine_tuned_model_checkpoint=checkpoint_model_id(model, seed, checkpoint.step),
+        fine_tuning_job_id=checkpoint.job_id,
+        step_number=checkpoint.step,
+        metrics=checkpoint.metrics,
+        run_id=checkpoint.run_id,
+        seed=seed,
+    )

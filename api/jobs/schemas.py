@@ -1,0 +1,188 @@
+"""Jobs on the wire: the official client's shape, with ``task``, ``split``, ``recipe``, ``runs``, ``evaluation`` as extension objects."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from shared.catalogue import OFFLINE_ENCODER
+from shared.errors import Reason
+from shared.metrics import METRICS
+from shared.recipe import Recipe, RecipeRequest
+from shared.task import SplitRequest, Task, TaskRequest
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Metadata = Annotated[
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=64)],
+        Annotated[str, StringConstraints(max_length=512)],
+    ],
+    Field(max_length=16),
+]
+Auto = Literal["auto"]
+_STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class RunsRequest(BaseModel):
+    """How many times to train, and from which seeds."""
+
+    model_config = _STRICT
+
+    num_seeds: Annotated[int, Field(ge=1, le=200)] | None = None
+    """Runs of the job, 5 unless said otherwise; run i has the seed ``seed + i`` for initialisation and data order alike."""
+    seeds: Annotated[list[Seed], Field(min_length=1, max_length=200)] | None = None
+    """The seeds one by one, instead of a number of them."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.num_seeds is not None and self.seeds is not None:
+            raise ValueError("give num_seeds or seeds, not both")
+        if self.seeds is not None and len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds names a seed twice: the two runs would be identical")
+        return self
+
+
+class EvaluationRequest(BaseModel):
+    model_config = _STRICT
+
+    metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
+    """The score; default: accuracy, or mcc when the largest class has more than 60 % of the training rows."""
+
+
+class Hyperparameters(BaseModel):
+    """The hosted API's three; ``recipe`` says the same and more."""
+
+    model_config = _STRICT
+
+    n_epochs: Annotated[int, Field(ge=1, le=50)] | Auto = "auto"
+    batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
+    learning_rate_multiplier: Annotated[float, Field(gt=0, le=100)] | Auto = "auto"
+    """Multiplies the resolved learning rate."""
+
+
+class Supervised(BaseModel):
+    model_config = _STRICT
+
+    hyperparameters: Hyperparameters = Hyperparameters()
+
+
+class Method(BaseModel):
+    model_config = _STRICT
+
+    type: Literal["supervised"] = "supervised"
+    supervised: Supervised = Supervised()
+
+
+class JobRequest(BaseModel):
+    """A fine-tuning job: files, base model, and what should differ from the defaults."""
+
+    model_config = _STRICT
+
+    training_file: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    validation_file: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    """Rows to choose the checkpoint by; without it they are split off the training file, stratified by label."""
+    model: Annotated[str, StringConstraints(min_length=1, max_length=256)] = OFFLINE_ENCODER
+    seed: Seed | None = None
+    """Seed of the first run; 0 by default."""
+    suffix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    """Part of the fine-tuned model's id."""
+    metadata: Metadata | None = None
+    hyperparameters: Hyperparameters | None = None
+    """Deprecated by the hosted API in favour of ``method``; understood."""
+    method: Method | None = None
+    task: TaskRequest = TaskRequest()
+    split: SplitRequest = SplitRequest()
+    recipe: RecipeRequest = RecipeRequest()
+    runs: RunsRequest = RunsRequest()
+    evaluation: EvaluationRequest = EvaluationRequest()
+
+
+class RunsSummary(BaseModel):
+    total: int = 0
+    queued: int = 0
+    running: int = 0
+    paused: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    discarded: int = 0
+    degenerate: int = 0
+
+
+class Progress(BaseModel):
+    percent: float
+    steps_done: int
+    steps_total: int
+    seconds_remaining: int | None
+    """Estimated from the steps done so far; null before the first."""
+    queue_position: int | None
+    """Queued runs of older jobs; null once the job runs."""
+
+
+class Warning(BaseModel):
+    code: str
+    message: str
+
+
+class JobObject(BaseModel):
+    """A job with its progress; recipe, runs and task as asked and as resolved."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    object: Literal["fine_tuning.job"] = "fine_tuning.job"
+    created_at: int
+    started_at: int | None
+    finished_at: int | None
+    model: str
+    status: str
+    training_file: str
+    validation_file: str | None
+    fine_tuned_model: str | None
+    error: Reason | None
+    organization_id: str
+    result_files: list[str]
+    seed: int
+    trained_tokens: int | None
+    estimated_finish: int | None
+    hyperparameters: dict[str, Any]
+    method: dict[str, Any]
+    metadata: dict[str, str] | None
+    integrations: list[Any] = []
+    suffix: str | None
+    task: Task
+    split: SplitRequest
+    recipe: dict[str, Any]
+    resolved_recipe: Recipe
+    recipe_notes: dict[str, str]
+    runs: dict[str, Any]
+    metric: str
+    threads: int
+    dataset: dict[str, Any]
+    runs_summary: RunsSummary
+    progress: Progress
+    stability: dict[str, Any] | None
+    """The report's numbers (GET …/stability has the runs as well); null in lists."""
+    warnings: list[Warning]
+
+
+class EventObject(BaseModel):
+    id: str
+    object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
+    created_at: int
+    level: Literal["info", "warn", "error"]
+    message: str
+    type: Literal["message", "metrics"]
+    data: dict[str, Any]
+    run_id: str | None
+
+
+class CheckpointObject(BaseModel):
+    id: str
+    object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
+    created_at: int
+    fine_tuned_model_checkpoint: str
+    fine_tuning_job_id: str
+    step_number: int
+    metrics: dict[str, Any]
+    run_id: str
+    seed: int

@@ -1,0 +1,107 @@
+"""Creating, reading and cancelling jobs."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from api.jobs.plan import plan
+from api.jobs.schemas import JobObject, JobRequest
+from api.jobs.view import job_object
+from api.parts import Parts
+from api.reports.service import numbers_of
+from shared.db.events import Events
+from shared.db.files import Files
+from shared.db.jobs import JOB_ADVANCE, Jobs
+from shared.db.paging import Page
+from shared.db.runs import Runs
+from shared.db.session import ring_after_commit
+from shared.db.tables import Job
+from shared.errors import IdempotencyKeyReused, JobAlreadyEnded
+from shared.states import JOB_ENDED
+
+CANCEL_WAIT_S = 2.5  # a running training is stopped within two seconds; then the answer can already say "cancelled"
+POLL_S = 0.1
+
+
+def create(parts: Parts, request: JobRequest, idempotency_key: str | None) -> JobObject:
+    """Store the job and its runs in one transaction, then ring; a re-sent creation answers with the job already made."""
+    digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+    known = _already_made(parts, idempotency_key, digest)
+    if known is not None:
+        return known
+    job, runs = plan(parts, request)
+    try:
+        with parts.database.write() as session:
+            for file_id, param in ((job.training_file, "training_file"), (job.validation_file, "validation_file")):
+                if file_id is not None:  # it may have been deleted since it was read
+                    Files(session, parts.owner_id).get(file_id, param=param, for_job=True)
+            jobs = Jobs(session)
+            jobs.add(job, runs)
+            if idempotency_key is not None:
+                session.flush()
+                jobs.remember_key(parts.owner_id, idempotency_key, digest, job.id)
+            steps = job.resolved_recipe["max_steps"]
+            Events(session).add(
+                job, f"Created: {len(runs)} runs of {steps} steps with the recipe {job.resolved_recipe['preset']}."
+            )
+            for warning in job.warnings:
+                Events(session).add(job, warning["message"], level="warn")
+    except IntegrityError:  # the same key, at the same moment: the other request has won
+        known = _already_made(parts, idempotency_key, digest)
+        if known is None:
+            raise
+        return known
+    return retrieve(parts, job.id)
+
+
+def _already_made(parts: Parts, key: str | None, digest: str) -> JobObject | None:
+    if key is None:
+        return None
+    with parts.database.read() as session:
+        made = Jobs(session).created_with(parts.owner_id, key)
+    if made is None:
+        return None
+    if made.request_sha256 != digest:
+        raise IdempotencyKeyReused("This Idempotency-Key came before with another request.", param="Idempotency-Key")
+    return retrieve(parts, made.job_id)
+
+
+def retrieve(parts: Parts, job_id: str) -> JobObject:
+    with parts.database.read() as session:
+        return _view(session, Jobs(session).get(job_id, parts.owner_id))
+
+
+def _view(session: Session, job: Job) -> JobObject:
+    runs = Runs(session)
+    now = time.time()
+    ahead = runs.queued_before(job) if job.started_at is None else None
+    return job_object(job, runs.counts([job.id]), now, queue_position=ahead, stability=numbers_of(session, job))
+
+
+def list_page(parts: Parts, page: Page, metadata: dict[str, str]) -> tuple[Sequence[JobObject], bool]:
+    with parts.database.read() as session:
+        jobs, more = Jobs(session).page(parts.owner_id, page, metadata)
+        counts = Runs(session).counts([job.id for job in jobs])
+    now = time.time()
+    return [job_object(job, [row for row in counts if row[0] == job.id], now) for job in jobs], more
+
+
+def cancel(parts: Parts, job_id: str) -> JobObject:
+    """Wish for the end and wait a moment for it; the state says ``cancelled`` only once nothing trains any more."""
+    with parts.database.write() as session:
+        jobs = Jobs(session)
+        job = jobs.get(job_id, parts.owner_id)
+        if not jobs.wish_cancel(job):
+            raise JobAlreadyEnded(f"Job {job_id} has already ended: it is {job.status}.", param="fine_tuning_job_id")
+        Runs(session).wish_cancel(job_id)
+        Events(session).add(job, "Cancelling was asked for.", level="warn")
+        ring_after_commit(session, JOB_ADVANCE, job_id)
+    deadline = time.monotonic() + CANCEL_WAIT_S
+    while True:
+        view = retrieve(parts, job_id)
+        if view.status in JOB_ENDED or time.monotonic() > deadline:
+            return view
+        time.sleep(POLL_S)

@@ -1,0 +1,100 @@
+"""A job's row as the object on the wire."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Row
+
+from api.jobs.schemas import JobObject, Progress, RunsSummary, Warning
+from shared.db.tables import Job
+from shared.recipe import Recipe
+from shared.states import JOB_ENDED
+from shared.task import SplitRequest, Task
+
+Counts = Iterable[Row[tuple[str, str, int, int, int, int]]]
+
+
+def job_object(
+    job: Job, counts: Counts, now: float, *, queue_position: int | None = None, stability: dict[str, Any] | None = None
+) -> JobObject:
+    """``counts`` as ``Runs.counts`` gives them for this job; ``now`` in unix seconds."""
+    counts = list(counts)
+    recipe = Recipe.model_validate(job.resolved_recipe)
+    hyperparameters = _hyperparameters(job, recipe)
+    progress = _progress(job, counts, now, queue_position)
+    left = progress.seconds_remaining
+    return JobObject(
+        id=job.id,
+        created_at=int(job.created_at),
+        started_at=_seconds(job.started_at),
+        finished_at=_seconds(job.finished_at),
+        model=job.model,
+        status=job.status,
+        training_file=job.training_file,
+        validation_file=job.validation_file,
+        fine_tuned_model=job.fine_tuned_model,
+        error=job.error,  # type: ignore[arg-type]
+        organization_id=job.owner_id,
+        result_files=job.result_files,
+        seed=job.seed,
+        trained_tokens=job.trained_tokens,
+        estimated_finish=int(now + left) if left is not None and job.status not in JOB_ENDED else None,
+        hyperparameters=hyperparameters,
+        method={"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
+        metadata=job.job_metadata,
+        suffix=job.suffix,
+        task=Task.model_validate(job.task),
+        split=SplitRequest.model_validate(job.split),
+        recipe=job.request.get("recipe", {}),
+        resolved_recipe=recipe,
+        recipe_notes=job.recipe_notes,
+        runs=job.request.get("runs", {}),
+        metric=job.metric,
+        threads=job.threads,
+        dataset=job.dataset,
+        runs_summary=_summary(counts),
+        progress=progress,
+        stability=stability,
+        warnings=[Warning(**warning) for warning in job.warnings],
+    )
+
+
+def _seconds(time: float | None) -> int | None:
+    return None if time is None else int(time)
+
+
+def _summary(counts: Counts) -> RunsSummary:
+    by_state = {status: runs for _, status, runs, _, _, _ in counts}
+    degenerate = sum(int(row[3] or 0) for row in counts)
+    return RunsSummary(total=sum(by_state.values()), degenerate=degenerate, **by_state)
+
+
+def _progress(job: Job, counts: Counts, now: float, queue_position: int | None) -> Progress:
+    ended = job.status in JOB_ENDED
+    done, total = sum(int(row[4] or 0) for row in counts), sum(int(row[5] or 0) for row in counts)
+    remaining = None
+    if ended:
+        remaining = 0
+    elif job.started_at is not None and done > 0:
+        remaining = round((now - job.started_at) / done * (total - done))
+    return Progress(
+        percent=100.0 if ended else round(100 * done / max(total, 1), 1),
+        steps_done=done,
+        steps_total=total,
+        seconds_remaining=remaining,
+        queue_position=queue_position,
+    )
+
+
+def _hyperparameters(job: Job, recipe: Recipe) -> dict[str, Any]:
+    """The hosted API's three keys, filled from the recipe; epochs rounded up to the whole number that shape wants."""
+    per_epoch = -(-job.dataset["rows"]["train"] // recipe.train_batch_size)
+    asked = job.request.get("method", {}).get("supervised", {}).get("hyperparameters", {}) or job.request.get(
+        "hyperparameters", {}
+    )
+    multiplier = asked.get("learning_rate_multiplier", 1.0)
+    return {
+        "n_epochs": max(1, -(-recipe.max_steps // per_epoch)),
+        "batch_size": recipe.train_batch_size,
+        "learning_rate_multiplier": 1.0 if multiplier == "auto" else float(multiplier),
+    }

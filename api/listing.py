@@ -1,0 +1,31 @@
+"""The list envelope of every endpoint that pages."""
+
+from collections.abc import Sequence
+from typing import Generic, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+
+class HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=HasId)
+
+
+class Listing(BaseModel, Generic[Item]):
+    object: Literal["list"] = "list"
+    data: list[Item]
+    has_more: bool
+    first_id: str | None
+    last_id: str | None
+
+
+def listing(items: Sequence[Item], has_more: bool = False) -> Listing[Item]:
+    return Listing(
+        data=list(items),
+        has_more=has_more,
+        first_id=items[0].id if items else None,
+        last_id=items[-1].id if items else None,
+    )

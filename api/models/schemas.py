@@ -1,0 +1,45 @@
+"""Models on the wire: base models and published ones."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.db.tables import Model
+
+
+class ModelObject(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+    kind: Literal["base", "fine-tuned"]
+    base_model: str | None = None
+    job_id: str | None = None
+    run_id: str | None = None
+    labels: list[str] | None = None
+    """Label names in the order of the model's outputs."""
+
+    @classmethod
+    def base(cls, name: str) -> "ModelObject":
+        return cls(id=name, created=0, owned_by="system", kind="base")
+
+    @classmethod
+    def of(cls, model: Model) -> "ModelObject":
+        return cls(
+            id=model.id,
+            created=int(model.created_at),
+            owned_by=model.owner_id,
+            kind="fine-tuned",
+            base_model=model.base_model,
+            job_id=model.job_id,
+            run_id=model.run_id,
+            labels=model.labels,
+        )
+
+
+class ModelDeleted(BaseModel):
+    id: str
+    object: Literal["model"] = "model"
+    deleted: Literal[True] = True

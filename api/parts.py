@@ -1,0 +1,64 @@
+"""The parts a request works with, made once a process and handed to the routes as annotated dependencies."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from shared.broker import Bell
+from shared.catalogue import Catalogue
+from shared.db.paging import Page
+from shared.db.session import Database
+from shared.settings import Settings
+from shared.storage import Storage
+
+LOCAL_OWNER = "local"
+
+
+@dataclass(frozen=True)
+class Parts:
+    settings: Settings
+    database: Database
+    storage: Storage
+    catalogue: Catalogue
+    bell: Bell
+    owner_id: str = LOCAL_OWNER
+    """Whose rows a request sees; there is one owner so far, and the column is on every row."""
+
+    def close(self) -> None:
+        self.database.dispose()
+        self.bell.close()
+
+
+def make_parts(settings: Settings) -> Parts:
+    bell = Bell(settings.redis_url)
+    return Parts(
+        settings=settings,
+        database=Database(settings.resolved_database_url, ring=bell.ring),
+        storage=Storage(settings.resolved_storage_url),
+        catalogue=Catalogue(settings.model_folders),
+        bell=bell,
+    )
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+PartsDep = Annotated[Parts, Depends(_parts)]
+
+After = Annotated[str | None, Query(max_length=128, description="Cursor: the id of the last item of the page before.")]
+
+
+def paging(default: int, maximum: int) -> Callable[..., Page]:
+    """The paging parameters of a list endpoint, with its own default and maximum of ``limit``."""
+
+    def read(
+        after: After = None,
+        limit: Annotated[int, Query(ge=1, le=maximum, description="Most items of a page.")] = default,
+    ) -> Page:
+        return Page(after, limit)
+
+    return read

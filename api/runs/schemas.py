@@ -1,0 +1,83 @@
+"""Runs and their metric series on the wire."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.db.tables import Job, Run
+from shared.errors import Reason
+from shared.names import model_id, seed_model_id
+
+
+class RunObject(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    object: Literal["fine_tuning.run"] = "fine_tuning.run"
+    job_id: str
+    index: int
+    seed: int
+    init_seed: int
+    data_seed: int
+    purpose: str
+    status: str
+    degenerate: bool | None
+    """Whether it ended no better than a constant answer; null until it has ended."""
+    attempt: int
+    step: int
+    total_steps: int
+    train_loss: float | None
+    validation_score: float | None
+    test_score: float | None
+    score: float | None
+    """The test score where there is a test split, else the validation score."""
+    best_step: int | None
+    created_at: int
+    started_at: int | None
+    finished_at: int | None
+    worker: str | None
+    device: str | None
+    trained_tokens: int | None
+    fine_tuned_model: str | None
+    weights_sha256: str | None
+    diagnosis: list[str]
+    environment: dict[str, Any] | None
+    error: Reason | None
+
+    @classmethod
+    def of(cls, run: Run, job: Job) -> "RunObject":
+        names = set(cls.model_fields) - {
+            "object",
+            "score",
+            "created_at",
+            "started_at",
+            "finished_at",
+            "fine_tuned_model",
+        }
+        model = model_id(job.model, job.owner_id, job.suffix, job.id)
+        return cls(
+            **{name: getattr(run, name) for name in names},
+            score=run.test_score if job.dataset["rows"]["test"] else run.validation_score,
+            created_at=int(run.created_at),
+            started_at=None if run.started_at is None else int(run.started_at),
+            finished_at=None if run.finished_at is None else int(run.finished_at),
+            fine_tuned_model=None if run.fine_tuned_model is None else seed_model_id(model, run.seed),
+        )
+
+
+class Series(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    name: str
+    total: int
+    """Points in the asked range."""
+    points: list[tuple[int, float]]
+    """(step, value), by step."""
+
+
+class RunMetrics(BaseModel):
+    object: Literal["fine_tuning.run.metrics"] = "fine_tuning.run.metrics"
+    job_id: str
+    run_id: str
+    resolution: int | None
+    series: list[Series]

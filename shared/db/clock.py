@@ -1,0 +1,25 @@
+"""The database's own clock, in unix seconds: the only one that lease rules compare with, so that machines' clocks do not matter."""
+
+from typing import Any
+
+from sqlalchemy import Double
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class db_now(FunctionElement[float]):  # noqa: N801 (reads as the SQL function it is)
+    """Seconds since 1970-01-01 UTC, with a fraction, at the moment the statement runs."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(db_now)
+def _postgresql(_element: db_now, _compiler: SQLCompiler, **_: Any) -> str:
+    return "extract(epoch from clock_timestamp())::double precision"
+
+
+@compiles(db_now, "sqlite")
+def _sqlite(_element: db_now, _compiler: SQLCompiler, **_: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"

@@ -1,0 +1,56 @@
+"""A job's story in words: writing and reading its events."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.db.paging import Page
+from shared.db.tables import Event, Job
+
+
+class Events:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(
+        self,
+        job: Job,
+        message: str,
+        *,
+        level: str = "info",
+        run_id: str | None = None,
+        type: str = "message",
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        """``level`` is info, warn or error; ``type`` message or metrics (then ``data`` holds step and values)."""
+        self._session.add(
+            Event(
+                job_id=job.id, owner_id=job.owner_id, run_id=run_id, level=level, type=type, message=message, data=data
+            )
+        )
+
+    def page(self, job_id: str, page: Page) -> tuple[Sequence[Event], bool]:
+        query = select(Event).where(Event.job_id == job_id)
+        if page.after is not None:
+            seq = event_seq(page.after)
+            query = query.where(Event.seq < seq if page.descending else Event.seq > seq)
+        query = query.order_by(Event.seq.desc() if page.descending else Event.seq.asc()).limit(page.limit + 1)
+        rows = self._session.scalars(query).all()
+        return rows[: page.limit], len(rows) > page.limit
+
+
+_PREFIX = "ftevent-"
+
+
+def event_id(seq: int) -> str:
+    return f"{_PREFIX}{seq:016x}"
+
+
+def event_seq(identifier: str) -> int:
+    """The number in an event's id; of an id that is none, 0 (nothing comes before it)."""
+    try:
+        return int(identifier.removeprefix(_PREFIX), 16) if identifier.startswith(_PREFIX) else 0
+    except ValueError:
+        return 0

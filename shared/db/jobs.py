@@ -1,0 +1,114 @@
+"""Queries on jobs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CursorResult, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from shared.db.clock import db_now
+from shared.db.paging import Page, fetch
+from shared.db.runs import FenceLost
+from shared.db.session import ring_after_commit
+from shared.db.tables import IdempotencyKey, Job, Run
+from shared.errors import JobNotFound
+from shared.states import JOB_OPEN, RUN_OPEN, JobState
+
+RUN_WAKE = "run.wake"
+JOB_ADVANCE = "job.advance"
+
+
+class Jobs:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, job: Job, runs: Sequence[Run]) -> None:
+        """Store a job with its runs, and ring for each once they are durable."""
+        self._session.add(job)
+        self._session.flush()
+        self._session.add_all(runs)
+        for run in runs:
+            ring_after_commit(self._session, RUN_WAKE, run.id)
+
+    def get(self, job_id: str, owner_id: str, *, param: str = "fine_tuning_job_id") -> Job:
+        """Raises JobNotFound, also for another owner's job."""
+        job = self._session.scalars(select(Job).where(Job.id == job_id, Job.owner_id == owner_id)).one_or_none()
+        if job is None:
+            raise JobNotFound(f"No fine-tuning job has the id {job_id[:80]!r}.", param=param)
+        return job
+
+    def find(self, job_id: str) -> Job | None:
+        return self._session.get(Job, job_id)
+
+    def page(self, owner_id: str, page: Page, metadata: dict[str, str]) -> tuple[Sequence[Job], bool]:
+        query = select(Job).where(Job.owner_id == owner_id)
+        for key, value in metadata.items():
+            query = query.where(Job.job_metadata[key].as_string() == value)
+        return fetch(self._session, query, Job.id, page)
+
+    def wish_cancel(self, job: Job) -> bool:
+        """Mark an open job as to be cancelled; False if it has ended meanwhile."""
+        change = update(Job).where(Job.id == job.id, Job.status.in_(JOB_OPEN)).values(cancel_requested=True)
+        return self._changed(change)
+
+    # publishing: one worker at a time, guarded by the job's own fence
+
+    def claim_to_end(self, job_id: str, lease: float) -> int | None:
+        """The fence of the one worker that may end a job without open runs; None if it has ended or somebody is at it."""
+        change = (
+            update(Job)
+            .where(
+                Job.id == job_id,
+                Job.status.in_(JOB_OPEN),
+                ~exists().where(Run.job_id == Job.id, Run.status.in_(RUN_OPEN)),
+                or_(Job.lease_until.is_(None), Job.lease_until < db_now()),
+            )
+            .values(fence=Job.fence + 1, publish_attempts=Job.publish_attempts + 1, lease_until=db_now() + lease)
+            .returning(Job.fence)
+        )
+        return self._session.scalar(change)
+
+    def end(self, job_id: str, fence: int, status: JobState, **values: Any) -> None:
+        """The job's last move. Raises FenceLost when another worker has taken it over."""
+        change = (
+            update(Job)
+            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN))
+            .values(status=status, lease_until=None, finished_at=db_now(), **values)
+        )
+        if not self._changed(change):
+            raise FenceLost(job_id)
+
+    def let_go(self, job_id: str, fence: int) -> None:
+        """Publishing failed; leave the job to be ended by a later try."""
+        self._session.execute(
+            update(Job).where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN)).values(lease_until=None)
+        )
+
+    def to_end(self, limit: int, *, all_leases: bool = False) -> Sequence[str]:
+        """Open jobs without open runs that nobody is ending: their worker was lost on the way."""
+        query = select(Job.id).where(
+            Job.status.in_(JOB_OPEN), ~exists().where(Run.job_id == Job.id, Run.status.in_(RUN_OPEN))
+        )
+        if not all_leases:
+            query = query.where(or_(Job.lease_until.is_(None), Job.lease_until < db_now()))
+        return self._session.scalars(query.order_by(Job.id).limit(limit)).all()
+
+    def release_leases(self) -> None:
+        """At the start of a stack that is known to be alone, nobody can be publishing."""
+        self._session.execute(update(Job).where(Job.status.in_(JOB_OPEN)).values(lease_until=None))
+
+    def _changed(self, change: Any) -> bool:
+        result = self._session.execute(change)
+        return isinstance(result, CursorResult) and result.rowcount == 1
+
+    # re-sent creations
+
+    def created_with(self, owner_id: str, key: str) -> IdempotencyKey | None:
+        return self._session.get(IdempotencyKey, (owner_id, key))
+
+    def remember_key(self, owner_id: str, key: str, request_sha256: str, job_id: str) -> None:
+        self._session.add(IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id))
+        self._session.flush()
+
+    def open_count(self) -> int:
+        return self._session.scalar(select(func.count()).select_from(Job).where(Job.status.in_(JOB_OPEN))) or 0

@@ -1,0 +1,42 @@
+"""A run's metric series: points are unique by (run, step, name)."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from shared.db.tables import Metric
+
+
+class Point(NamedTuple):
+    name: str
+    step: int
+    value: float
+
+
+class Metrics:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def record(self, run_id: str, points: Iterable[Point]) -> None:
+        rows = [{"run_id": run_id, **point._asdict()} for point in points]
+        if rows:
+            self._session.execute(insert(Metric), rows)
+
+    def forget(self, run_id: str) -> None:
+        """A run that starts over begins with no points."""
+        self._session.execute(delete(Metric).where(Metric.run_id == run_id))
+
+    def of_run(
+        self, run_id: str, *, names: Sequence[str] = (), step_from: int | None = None, step_to: int | None = None
+    ) -> list[Point]:
+        """All points of the named series (all series if none is named), by name and step; both ends of the range included."""
+        query = select(Metric.name, Metric.step, Metric.value).where(Metric.run_id == run_id)
+        if names:
+            query = query.where(Metric.name.in_(names))
+        if step_from is not None:
+            query = query.where(Metric.step >= step_from)
+        if step_to is not None:
+            query = query.where(Metric.step <= step_to)
+        return [Point(*row) for row in self._session.execute(query.order_by(Metric.name, Metric.step))]

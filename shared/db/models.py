@@ -1,0 +1,60 @@
+"""Queries on published models and on the checkpoints that are kept."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from shared.db.paging import Page, fetch
+from shared.db.tables import Checkpoint, Job, Model, Run
+from shared.errors import ModelInUse, ModelNotFound
+from shared.states import JOB_OPEN
+
+
+class Models:
+    def __init__(self, session: Session, owner_id: str) -> None:
+        self._session = session
+        self._owner_id = owner_id
+
+    def all(self) -> Sequence[Model]:
+        return self._session.scalars(
+            select(Model).where(Model.owner_id == self._owner_id).order_by(Model.created_at.desc(), Model.id)
+        ).all()
+
+    def get(self, model_id: str) -> Model:
+        query = select(Model).where(Model.id == model_id, Model.owner_id == self._owner_id)
+        model = self._session.scalars(query).one_or_none()
+        if model is None:
+            raise ModelNotFound(f"No model has the id {model_id[:200]!r}.", param="model")
+        return model
+
+    def delete(self, model_id: str) -> Model:
+        """Forget a model and the checkpoints of its run; the caller deletes the stored folder after the commit."""
+        model = self.get(model_id)
+        job = self._session.get_one(Job, model.job_id)
+        if job.status in JOB_OPEN:
+            raise ModelInUse(f"Job {job.id} has not ended yet; its model can be deleted afterwards.", param="model")
+        run = self._session.get_one(Run, model.run_id)
+        run.artifacts = None
+        self._session.execute(delete(Checkpoint).where(Checkpoint.run_id == model.run_id))
+        self._session.execute(delete(Model).where(Model.id == model_id))
+        return model
+
+
+class Checkpoints:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        self._session.add(checkpoint)
+
+    def forget(self, run_id: str) -> None:
+        self._session.execute(delete(Checkpoint).where(Checkpoint.run_id == run_id))
+
+    def keep_only(self, job_id: str, run_id: str | None) -> None:
+        """The job ended: only the published run's checkpoints stay (none if nothing was published)."""
+        others = delete(Checkpoint).where(Checkpoint.job_id == job_id)
+        self._session.execute(others if run_id is None else others.where(Checkpoint.run_id != run_id))
+
+    def page(self, job_id: str, page: Page) -> tuple[Sequence[Checkpoint], bool]:
+        return fetch(self._session, select(Checkpoint).where(Checkpoint.job_id == job_id), Checkpoint.id, page)

@@ -1,0 +1,28 @@
+"""Keyset pages: the cursor is the last row's id, so a page stays the same however many rows are added in front of it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+from sqlalchemy import Select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+Row = TypeVar("Row")
+
+
+class Page(NamedTuple):
+    """What a caller asked for: rows after the id ``after``, at most ``limit``."""
+
+    after: str | None
+    limit: int
+    descending: bool = True
+
+
+def fetch(
+    session: Session, query: Select[Row], key: InstrumentedAttribute[str], page: Page
+) -> tuple[Sequence[Row], bool]:
+    """The page's rows in order, and whether more follow. Ids sort by creation time, so an unknown cursor is harmless."""
+    if page.after is not None:
+        query = query.where(key < page.after if page.descending else key > page.after)
+    query = query.order_by(key.desc() if page.descending else key.asc()).limit(page.limit + 1)
+    rows = session.scalars(query).all()
+    return rows[: page.limit], len(rows) > page.limit

@@ -1,0 +1,211 @@
+"""Queries on runs. A run moves by one guarded UPDATE whose row count is checked; the guard of a worker's write is its fence."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import CursorResult, Row, Select, func, select, update
+from sqlalchemy.orm import Session
+
+from shared.db.clock import db_now
+from shared.db.metrics import Metrics, Point
+from shared.db.models import Checkpoints
+from shared.db.tables import Job, Run
+from shared.errors import Reason, RunNotFound
+from shared.states import JOB_OPEN, RUN_OPEN, JobState, RunState
+
+
+class FenceLost(Exception):
+    """The run is no longer this worker's: its lease ran out and somebody took it back. Nothing more may be written."""
+
+
+class Hold(NamedTuple):
+    """A claimed run: the proof that every later write of its worker must show."""
+
+    run_id: str
+    fence: int
+
+
+class Runs:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    # reading
+
+    def get(self, job_id: str, run_id: str) -> Run:
+        run = self._session.scalars(select(Run).where(Run.id == run_id, Run.job_id == job_id)).one_or_none()
+        if run is None:
+            raise RunNotFound(f"Job {job_id} has no run {run_id[:80]!r}.", param="run_id")
+        return run
+
+    def of_job(self, job_id: str, *, purpose: str = "main") -> Sequence[Run]:
+        return self._session.scalars(
+            select(Run).where(Run.job_id == job_id, Run.purpose == purpose).order_by(Run.index)
+        ).all()
+
+    def counts(self, job_ids: Sequence[str]) -> Sequence[Row[tuple[str, str, int, int, int, int]]]:
+        """A row a job and state: job, state, runs, degenerate runs, steps done, steps in all."""
+        degenerate = func.sum(func.coalesce(Run.degenerate, False).cast(Run.step.type))
+        query = select(
+            Run.job_id, Run.status, func.count(), degenerate, func.sum(Run.step), func.sum(Run.total_steps)
+        ).where(Run.job_id.in_(job_ids), Run.purpose == "main")
+        return self._session.execute(query.group_by(Run.job_id, Run.status)).all()
+
+    def queued_before(self, job: Job) -> int:
+        """Queued runs of older jobs: what has to start before the first of this job's does."""
+        query = select(func.count()).where(Run.status == RunState.QUEUED, Run.job_id < job.id)
+        return self._session.scalar(query) or 0
+
+    # a worker's life with a run
+
+    def claim(self, worker: str, lease: float, *, prefer: str | None = None) -> Hold | None:
+        """Take the preferred run if it is queued, else the oldest queued one; None when there is none.
+
+        The run starts from its beginning: the points of an earlier attempt go in the same transaction.
+        """
+        for run_id in self._candidates(prefer):
+            change = (
+                update(Run)
+                .where(Run.id == run_id, Run.status == RunState.QUEUED, Run.cancel_requested.is_(False))
+                .values(
+                    status=RunState.RUNNING,
+                    fence=Run.fence + 1,
+                    attempt=Run.attempt + 1,
+                    lease_until=db_now() + lease,
+                    worker=worker,
+                    started_at=db_now(),
+                    **_NOTHING_YET,
+                )
+                .returning(Run.fence)
+            )
+            fence = self._session.scalar(change)
+            if fence is not None:
+                Metrics(self._session).forget(run_id)
+                Checkpoints(self._session).forget(run_id)
+                return Hold(run_id, fence)
+        return None
+
+    def _candidates(self, prefer: str | None) -> Sequence[str]:
+        oldest = select(Run.id).where(Run.status == RunState.QUEUED, Run.cancel_requested.is_(False))
+        # two workers at the same moment must not pick the same row and one of them go home empty-handed
+        oldest = oldest.order_by(Run.job_id, Run.index).limit(1).with_for_update(skip_locked=True)
+        preferred = [prefer] if prefer is not None else []
+        return [*preferred, *self._session.scalars(oldest)]
+
+    def record(self, hold: Hold, lease: float, points: Sequence[Point] = (), **latest: Any) -> bool:
+        """Store points and the row's latest values, and renew the lease, in one go. Returns whether cancelling is wished for.
+
+        Raises FenceLost when the run is somebody else's by now.
+        """
+        change = self._held(hold).values(lease_until=db_now() + lease, **latest).returning(Run.cancel_requested)
+        cancel: bool | None = self._session.scalar(change)
+        if cancel is None:
+            raise FenceLost(hold.run_id)
+        Metrics(self._session).record(hold.run_id, points)
+        return cancel
+
+    def cancel_wished(self, hold: Hold) -> bool:
+        """Cheap look at the cancel flag. Raises FenceLost."""
+        query = select(Run.cancel_requested).where(
+            Run.id == hold.run_id, Run.fence == hold.fence, Run.status == RunState.RUNNING
+        )
+        wished = self._session.scalar(query)
+        if wished is None:
+            raise FenceLost(hold.run_id)
+        return wished
+
+    def end(self, hold: Hold, status: RunState, *, error: Reason | None = None, **values: Any) -> None:
+        """The run's last move by its own worker. Raises FenceLost."""
+        change = self._held(hold).values(status=status, error=error, lease_until=None, finished_at=db_now(), **values)
+        self._expect_one(change, hold)
+
+    def give_back(self, hold: Hold, **values: Any) -> None:
+        """Queue the run again, at once: the worker is going, or its trainer died. Raises FenceLost."""
+        self._expect_one(
+            self._held(hold).values(
+                status=RunState.QUEUED, fence=Run.fence + 1, lease_until=None, enqueued_at=None, **values
+            ),
+            hold,
+        )
+
+    def _held(self, hold: Hold) -> Any:
+        return update(Run).where(Run.id == hold.run_id, Run.fence == hold.fence, Run.status == RunState.RUNNING)
+
+    def _expect_one(self, change: Any, hold: Hold) -> None:
+        result = self._session.execute(change)
+        if not isinstance(result, CursorResult) or result.rowcount != 1:
+            raise FenceLost(hold.run_id)
+
+    # the sweeper's
+
+    def take_back_expired(self, *, all_leases: bool = False) -> Sequence[Row[tuple[str, str, str]]]:
+        """Queue (or, where that was wished, cancel) the runs whose worker is lost; returns (id, job, new state) of each.
+
+        ``all_leases``: at the start of a stack that is known to be alone, nobody can be training.
+        """
+        lost = [Run.status == RunState.RUNNING] + ([] if all_leases else [Run.lease_until < db_now()])
+        cancelled = (
+            update(Run)
+            .where(*lost, Run.cancel_requested.is_(True))
+            .values(status=RunState.CANCELLED, fence=Run.fence + 1, lease_until=None, finished_at=db_now())
+        )
+        queued = (
+            update(Run)
+            .where(*lost, Run.cancel_requested.is_(False))
+            .values(status=RunState.QUEUED, fence=Run.fence + 1, lease_until=None, enqueued_at=None)
+        )
+        returning = (Run.id, Run.job_id, Run.status)
+        return [
+            *self._session.execute(cancelled.returning(*returning)),
+            *self._session.execute(queued.returning(*returning)),
+        ]
+
+    def waiting(self, requeue: float, limit: int) -> Sequence[str]:
+        """Queued runs whose bell was never rung, or not for ``requeue`` seconds; oldest first."""
+        unheard = Run.enqueued_at.is_(None) | (Run.enqueued_at < db_now() - requeue)
+        query: Select[str] = select(Run.id).where(Run.status == RunState.QUEUED, unheard)
+        return self._session.scalars(query.order_by(Run.job_id, Run.index).limit(limit)).all()
+
+    def mark_rung(self, run_ids: Sequence[str]) -> None:
+        self._session.execute(update(Run).where(Run.id.in_(run_ids)).values(enqueued_at=db_now()))
+
+    # a caller's
+
+    def wish_cancel(self, job_id: str) -> None:
+        """Queued runs are cancelled at once; running ones by their supervisor, which sees the flag within half a second."""
+        mine = Run.job_id == job_id
+        waiting = update(Run).where(mine, Run.status.in_([RunState.QUEUED, RunState.PAUSED]))
+        self._session.execute(
+            waiting.values(status=RunState.CANCELLED, cancel_requested=True, finished_at=db_now(), lease_until=None)
+        )
+        self._session.execute(update(Run).where(mine, Run.status == RunState.RUNNING).values(cancel_requested=True))
+
+    def any_open(self, job_id: str) -> bool:
+        return bool(self._session.scalar(select(func.count()).where(Run.job_id == job_id, Run.status.in_(RUN_OPEN))))
+
+    def job_started(self, run_id: str) -> Job:
+        """The run's job, moved from queued to running by its first run."""
+        job_id = select(Run.job_id).where(Run.id == run_id).scalar_subquery()
+        self._session.execute(
+            update(Job)
+            .where(Job.id == job_id, Job.status.in_(JOB_OPEN - {JobState.RUNNING}))
+            .values(status=JobState.RUNNING, started_at=func.coalesce(Job.started_at, db_now()))
+        )
+        return self._session.scalars(select(Job).where(Job.id == job_id)).one()
+
+
+# what an attempt that starts over has not reached yet
+_NOTHING_YET: dict[str, Any] = {
+    "step": 0,
+    "train_loss": None,
+    "validation_score": None,
+    "test_score": None,
+    "degenerate": None,
+    "best_step": None,
+    "trained_tokens": None,
+    "weights_sha256": None,
+    "result": None,
+    "diagnosis": [],
+    "error": None,
+    "finished_at": None,
+    "artifacts": None,
+}

@@ -1,0 +1,87 @@
+"""Engine and transactions, for SQLite and PostgreSQL alike.
+
+``Database.write`` is one transaction: committed when the block ends, and only then are its messages sent.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
+
+Message = tuple[str, str]
+"""Task name and id: a message carries nothing else."""
+
+
+def make_engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(url)
+    return create_engine(
+        url,
+        pool_pre_ping=True,  # a restarted server must not fail the first query after it
+        pool_size=5,
+        max_overflow=15,
+        connect_args={
+            "connect_timeout": 5,
+            "options": "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000",
+        },
+    )
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": 10.0, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions of its own; _on_begin does
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        # a transaction that reads first and writes later would fail at once with "database is locked" when another
+        # writer came between; taking the write lock at the start waits for it instead
+        read_only = connection.get_execution_options().get("evenkeel_read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+class Database:
+    """Hands out transactions. ``ring`` sends the messages that a committed transaction has left in its outbox."""
+
+    def __init__(self, url: str, ring: Callable[[Message], None] | None = None) -> None:
+        self.engine = make_engine(url)
+        self._reading = self.engine.execution_options(evenkeel_read_only=True)
+        self._ring = ring
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A snapshot to read from; what is changed in it is not kept."""
+        with Session(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: committed at the end of the block, then its messages leave; rolled back if the block raises."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            with session.begin():
+                yield session
+            messages: list[Message] = session.info.pop("outbox", [])
+        if self._ring is not None:
+            for message in messages:
+                self._ring(message)
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def ring_after_commit(session: Session, task: str, identifier: str) -> None:
+    """Leave a message to be sent once the session's transaction is durable; lost on the way, the sweeper sends it again."""
+    session.info.setdefault("outbox", []).append((task, identifier))

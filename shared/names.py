@@ -1,0 +1,14 @@
+"""Names of published models: ``ft:<base>:<organisation>:<suffix>:<hash>``, the best run's by default, other runs' by their seed."""
+
+
+def model_id(base_model: str, organization: str, suffix: str | None, job_id: str) -> str:
+    """The same for a job whenever it is asked for; an empty suffix leaves its place empty."""
+    return f"ft:{base_model}:{organization}:{suffix or ''}:{job_id[-8:]}"
+
+
+def seed_model_id(model: str, seed: int) -> str:
+    return f"{model}:seed-{seed}"
+
+
+def checkpoint_model_id(model: str, seed: int, step: int) -> str:
+    return f"{seed_model_id(model, seed)}:ckpt-step-{step}"

@@ -1,0 +1,104 @@
+"""Blobs by key, on local disk or in an object store (S3, GCS, Azure), through one library.
+
+Keys are ours (``files/<sha256>``, ``runs/<id>/…``, ``models/…``), never a client's file name. A put is whole or not at all.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+from urllib.parse import unquote, urlparse
+
+import obstore
+from obstore.exceptions import NotFoundError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+CHUNK = 1024 * 1024
+
+
+class BlobMissing(Exception):
+    """The storage has no such key."""
+
+
+class Blob(NamedTuple):
+    key: str
+    bytes: int
+    modified: datetime
+
+
+class Storage:
+    def __init__(self, url: str) -> None:
+        self._store = _open_store(url)
+
+    def put_file(self, key: str, path: Path) -> None:
+        with path.open("rb") as source:
+            obstore.put(self._store, key, source)
+
+    def put_bytes(self, key: str, content: bytes) -> None:
+        obstore.put(self._store, key, content)
+
+    def put_folder(self, prefix: str, folder: Path) -> None:
+        """Every file below ``folder``, under ``prefix/<relative path>``."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.put_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """The blob in chunks of about a megabyte. Raises BlobMissing at once, not at the first chunk."""
+        try:
+            result = obstore.get(self._store, key)
+        except (NotFoundError, FileNotFoundError) as error:
+            raise BlobMissing(key) from error
+        return (bytes(chunk) for chunk in result.stream(min_chunk_size=CHUNK))
+
+    def fetch(self, key: str, path: Path) -> None:
+        """Copy a blob to a local file, whole or not at all. Raises BlobMissing."""
+        partial = path.with_name(f".{path.name}.partial")
+        chunks = self.stream(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as target:
+            for chunk in chunks:
+                target.write(chunk)
+        partial.replace(path)
+
+    def fetch_folder(self, prefix: str, folder: Path) -> None:
+        """Copy every blob below ``prefix`` to a local folder. Raises BlobMissing if there is none."""
+        blobs = list(self.list(prefix))
+        if not blobs:
+            raise BlobMissing(prefix)
+        for blob in blobs:
+            self.fetch(blob.key, folder / PurePosixPath(blob.key).relative_to(prefix))
+
+    def exists(self, key: str) -> bool:
+        try:
+            obstore.head(self._store, key)
+        except (NotFoundError, FileNotFoundError):
+            return False
+        return True
+
+    def list(self, prefix: str) -> Iterator[Blob]:
+        for page in obstore.list(self._store, prefix=prefix):
+            for item in page:
+                yield Blob(item["path"], item["size"], item["last_modified"])
+
+    def delete(self, key: str) -> None:
+        """Deleting what is not there is no error: the wish is fulfilled."""
+        try:
+            obstore.delete(self._store, key)
+        except (NotFoundError, FileNotFoundError):
+            return
+
+    def delete_prefix(self, prefix: str) -> None:
+        for blob in list(self.list(prefix)):
+            self.delete(blob.key)
+
+
+def file_key(sha256: str) -> str:
+    return f"files/{sha256}"
+
+
+def _open_store(url: str) -> ObjectStore:
+    parsed = urlparse(url)
+    if parsed.scheme == "file":
+        return LocalStore(unquote(parsed.path), mkdir=True, automatic_cleanup=True)
+    return from_url(url)
