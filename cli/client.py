@@ -16,7 +16,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from cli.errors import CliError
-from cli.wire import File, Job, Model, Run
+from cli.wire import File, Job, JobList, Model, Run, RunList
 from shared.report import StabilityReport
 from shared.settings import LOOPBACK
 
@@ -73,10 +73,10 @@ class Client:
         return self._get(Job, _job_path(job_id))
 
     def jobs(self, limit: int) -> list[Job]:
-        return self._list(Job, f"/v1/fine_tuning/jobs?limit={limit}")
+        return self._get(JobList, f"/v1/fine_tuning/jobs?limit={limit}").data
 
     def runs(self, job_id: str) -> list[Run]:
-        return self._list(Run, f"{_job_path(job_id)}/runs")
+        return self._get(RunList, f"{_job_path(job_id)}/runs").data
 
     def stability(self, job_id: str) -> StabilityReport:
         return self._get(StabilityReport, f"{_job_path(job_id)}/stability")
@@ -100,14 +100,6 @@ class Client:
 
     def _get(self, shape: type[Shape], path: str) -> Shape:
         return self._shaped(shape, self._send("GET", path))
-
-    def _list(self, shape: type[Shape], path: str) -> list[Shape]:
-        """The first page; runs come in one."""
-
-        class Page(BaseModel):
-            data: list[shape]  # type: ignore[valid-type]
-
-        return self._shaped(Page, self._send("GET", path)).data
 
     def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
         """Send, and again while the service is busy, or cannot be reached and there is patience left."""

@@ -88,6 +88,14 @@ class Run(_Read):
     error: Problem | None
 
 
+class JobList(_Read):
+    data: list[Job]
+
+
+class RunList(_Read):
+    data: list[Run]
+
+
 class Model(_Read):
     id: str
     job_id: str | None = None
