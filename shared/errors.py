@@ -25,7 +25,8 @@ class ErrorBody(TypedDict):
 class ServiceError(Exception):
     """Base of every error that a caller is told about.
 
-    ``status`` is the HTTP status, ``code`` the class name in snake case, ``param`` the dotted path of the offending input.
+    ``status`` is the HTTP status, ``code`` the class name in snake case (or what the class says it is), ``param`` the dotted path of
+    the offending input.
     """
 
     status: ClassVar[int] = 500
@@ -33,7 +34,8 @@ class ServiceError(Exception):
     headers: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls) -> None:
-        cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        if "code" not in vars(cls):
+            cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)

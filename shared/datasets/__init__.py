@@ -1,0 +1,39 @@
+"""A data file's way from bytes to examples. Used by the API at upload and at job creation, and by the trainer to read its rows.
+
+1. ``formats`` tells CSV, TSV, JSON Lines and Parquet from everything else by content; ``names`` and ``header`` know what
+   columns are called and whether the first line says so.
+2. ``delimited``, ``jsonl`` and ``parquet`` read rows into a ``table.Table`` of strings, within ``rows.Limits``. What is wrong with
+   the file as a whole is raised (``problems``: 415 or 422), what is wrong with a row is kept with its number.
+3. ``profile.validate`` describes the table as ``GET /v1/files/{id}/validation`` shows it; ``findings`` holds its warnings.
+4. ``columns`` and ``resolving.resolve_task`` turn the task as asked into the task as trained, or say what to change (400).
+5. ``examples.load_examples`` gives texts and label indices, ``split.stratified_split`` sets rows apart for validation and test.
+"""
+
+from shared.datasets.columns import Detected, detect
+from shared.datasets.examples import Examples, load_examples
+from shared.datasets.formats import Format
+from shared.datasets.problems import RowProblem, UnreadableFile
+from shared.datasets.profile import Validation, summary, validate
+from shared.datasets.resolving import resolve_task
+from shared.datasets.rows import Limits
+from shared.datasets.split import Split, stratified_split
+from shared.datasets.table import Table, read_table
+
+__all__ = [
+    "Detected",
+    "Examples",
+    "Format",
+    "Limits",
+    "RowProblem",
+    "Split",
+    "Table",
+    "UnreadableFile",
+    "Validation",
+    "detect",
+    "load_examples",
+    "read_table",
+    "resolve_task",
+    "stratified_split",
+    "summary",
+    "validate",
+]

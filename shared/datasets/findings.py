@@ -1,0 +1,151 @@
+"""The doctor for small data: errors of single rows under a task, and warnings about the data as a whole."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.datasets.cells import listed, shown
+from shared.datasets.columns import Columns, labels_of
+from shared.datasets.problems import RowProblem
+from shared.datasets.resolving import LABEL_CHARS
+from shared.datasets.table import Table
+from shared.errors import InvalidValue
+from shared.task import SplitRequest, TaskType
+
+IMBALANCED = 0.6
+"""Above this share of the largest class the default metric is Matthews correlation instead of accuracy."""
+FEW_VALIDATION_ROWS = 100
+"""With fewer, a score's standard error is above 3 to 5 points: differences between seeds drown in it."""
+FEW_ROWS_OF_LABEL = 10
+
+
+class Finding(BaseModel):
+    """A warning: the file can be trained on, but somebody should know."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str
+    count: int
+
+
+def undecided(question: InvalidValue) -> Finding:
+    return Finding(code="columns_not_detected", message=question.message, count=1)
+
+
+def row_problems(table: Table, columns: Columns | None, label_names: list[str] | None) -> list[RowProblem]:
+    """The readable rows that cannot be trained on: an empty text, no label, a label too long or not among those given."""
+    if columns is None:
+        return []
+    known = None if label_names is None else {name.strip() for name in label_names}
+    problems: list[RowProblem] = []
+    for position, row in enumerate(table.rows):
+        found = _row_problem(row, columns, known)
+        if found is not None:
+            column, code, message = found
+            name = table.reference(column)
+            problems.append(
+                RowProblem(
+                    row=table.row_numbers[position],
+                    line=table.line_of(position),
+                    column=shown(name) if isinstance(name, str) else name,
+                    code=code,
+                    message=message,
+                )
+            )
+    return problems
+
+
+def _row_problem(row: tuple[str, ...], columns: Columns, known: set[str] | None) -> tuple[int, str, str] | None:
+    for column in columns.texts():
+        if not row[column].strip():
+            return column, "empty_text", "The text is empty."
+    label = row[columns.label].strip()
+    if not label:
+        return columns.label, "empty_label", "The label is empty."
+    if len(label) > LABEL_CHARS:
+        return columns.label, "label_too_long", f"The label has more than {LABEL_CHARS} characters."
+    if known is not None and label not in known:
+        return columns.label, "unknown_label", "The label is not among the label names."
+    return None
+
+
+def table_findings(table: Table) -> list[Finding]:
+    """What can be said whatever the columns mean."""
+    findings = []
+    if table.blank_lines:
+        findings.append(Finding(code="blank_lines", message="Blank lines were passed over.", count=table.blank_lines))
+    if table.delimiter == "\t":
+        quoted = sum(len(cell) > 1 and cell[0] == cell[-1] == '"' for row in table.rows for cell in row)
+        if quoted * 10 > len(table.rows):
+            message = "Cells are in quotes. TSV is read without quoting, so the quotes are part of the text; write the file as CSV."
+            findings.append(Finding(code="quoted_cells", message=message, count=quoted))
+    replaced = sum("\ufffd" in cell for row in table.rows for cell in row)
+    if replaced:
+        message = "Cells contain U+FFFD: letters were lost before the file came here."
+        findings.append(Finding(code="replacement_characters", message=message, count=replaced))
+    return findings
+
+
+def task_findings(table: Table, columns: Columns, kind: TaskType) -> list[Finding]:
+    """What can be said about these texts and labels."""
+    texts = list(zip(*(table.cells(column) for column in columns.texts()), strict=True))
+    raw = table.cells(columns.label)
+    labels = labels_of(table, columns.label)
+    findings = _repeated_texts(texts, labels)
+    if kind is not TaskType.SINGLE_LABEL:
+        message = "The labels are numbers to be predicted (regression); this version trains classification only."
+        return [*findings, Finding(code="task_not_supported", message=message, count=len(set(labels)))]
+    blanks = sum(label != cell for label, cell in zip(labels, raw, strict=True))
+    if blanks:
+        message = "Labels had blanks around them, which were taken off."
+        findings.append(Finding(code="label_blanks", message=message, count=blanks))
+    return findings + _label_findings(Counter(label for label in labels if label))
+
+
+def _repeated_texts(texts: Sequence[tuple[str, ...]], labels: Sequence[str]) -> list[Finding]:
+    labels_of_text: dict[tuple[str, ...], set[str]] = {}
+    for text, label in zip(texts, labels, strict=True):
+        labels_of_text.setdefault(text, set()).add(label)
+    repeated = len(texts) - len(set(zip(texts, labels, strict=True)))
+    contradicting = {text for text, seen in labels_of_text.items() if len(seen) > 1}
+    findings = []
+    if repeated:
+        message = "Rows repeat an earlier row's text and label; a split may put one copy on each side."
+        findings.append(Finding(code="duplicate_rows", message=message, count=repeated))
+    if contradicting:
+        count = sum(text in contradicting for text in texts)
+        message = "Rows have the same text as another row, but another label."
+        findings.append(Finding(code="conflicting_duplicates", message=message, count=count))
+    return findings
+
+
+def _label_findings(counts: Counter[str]) -> list[Finding]:
+    rows = counts.total()
+    if not rows:
+        return []
+    findings = []
+    if len(counts) == 1:
+        message = "All rows have the same label; a job needs two."
+        findings.append(Finding(code="single_label", message=message, count=rows))
+    folded = Counter(label.casefold() for label in counts)
+    alike = sorted(label for label in counts if folded[label.casefold()] > 1)
+    if alike:
+        message = f"Labels differ only in case: {listed(alike, 6)}."
+        findings.append(Finding(code="label_case_collision", message=message, count=len(alike)))
+    label, most = counts.most_common(1)[0]
+    if len(counts) > 1 and most > IMBALANCED * rows:
+        message = (
+            f"{most / rows:.0%} of the rows have the label {shown(label)}; the default metric is Matthews correlation."
+        )
+        findings.append(Finding(code="imbalanced", message=message, count=most))
+    few = sorted(label for label, count in counts.items() if count < FEW_ROWS_OF_LABEL)
+    if few:
+        message = f"Labels have fewer than {FEW_ROWS_OF_LABEL} rows: {listed(few, 6)}."
+        findings.append(Finding(code="few_rows_of_label", message=message, count=len(few)))
+    validation_rows = round(rows * SplitRequest().validation_fraction)
+    if validation_rows < FEW_VALIDATION_ROWS:
+        message = f"The default split leaves fewer than {FEW_VALIDATION_ROWS} rows to validate on; scores on so few are coarse."
+        findings.append(Finding(code="few_validation_rows", message=message, count=validation_rows))
+    return findings

@@ -1,0 +1,91 @@
+"""What can be wrong with an uploaded file: as a whole (an error, nothing is stored) or in single rows (listed, by number).
+
+Messages say where (line, row, column) and what to do. They never repeat the file's texts, which may be private and long.
+"""
+
+from dataclasses import dataclass
+
+from shared.errors import ServiceError
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """One row that cannot be trained on. The row is counted and named, never dropped in silence."""
+
+    row: int
+    """Data row, from 1; a header line and blank lines are not data rows."""
+    line: int | None
+    """First physical line of the row in the file, from 1; null for Parquet, which has none."""
+    column: str | int | None
+    """Name of the column, or its index from 0 where there is no header; null if the whole row is meant."""
+    code: str
+    message: str
+
+
+class UnreadableFile(ServiceError):
+    """The bytes are no table: 422, and the upload is not kept. The subclasses are the stable codes."""
+
+    status = 422
+
+    def __init__(self, message: str, *, param: str | None = "file") -> None:
+        super().__init__(message, param=param)
+
+
+class EmptyFile(UnreadableFile):
+    """No bytes, only blank lines, or a header without a row below it."""
+
+
+class NotATable(UnreadableFile):
+    """Text without columns."""
+
+
+class EncodingNotUtf8(UnreadableFile):
+    """UTF-16, Latin-1 and the like; a byte order mark of UTF-8 is fine."""
+
+
+class InvalidText(UnreadableFile):
+    """A NUL character, which no database text and no tokenizer is made for."""
+
+
+class TooManyRows(UnreadableFile):
+    pass
+
+
+class TooManyColumns(UnreadableFile):
+    pass
+
+
+class TooManyCells(UnreadableFile):
+    """Rows times columns: what the table costs in memory, whatever the file's size."""
+
+
+class FieldTooLarge(UnreadableFile):
+    """A value of a JSON Lines or Parquet file that is longer than a cell may be."""
+
+
+class CsvMalformed(UnreadableFile):
+    """Quotes or line ends that leave open where a cell ends."""
+
+
+class CsvFieldTooLarge(UnreadableFile):
+    pass
+
+
+class CsvTooManyColumns(UnreadableFile):
+    pass
+
+
+class JsonlMalformed(UnreadableFile):
+    """A line that is not one JSON object."""
+
+
+class ParquetMalformed(UnreadableFile):
+    pass
+
+
+class ParquetColumnNotSupported(UnreadableFile):
+    """A column of lists, structs, bytes: not one text or number a row."""
+
+
+class DecompressedTooLarge(UnreadableFile):
+    """A small file that unpacks to more than the budget."""

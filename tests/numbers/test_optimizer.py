@@ -1,0 +1,177 @@
+"""Remedy 1: the corrected path is torch's AdamW to the last bit, the control is BERTAdam as written."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from shared.recipe import Recipe
+from tests.worker.training.runs import make_recipe
+from worker.training.optimizer import Optimizer, bias_ratio, clip_gradient, gradient_norm, parameter_groups
+
+# SCIENCE's table: by how much BERTAdam's step t is too large
+RATIOS = {
+    1: 3.1623, 2: 4.2496, 5: 5.7971, 10: 6.5279, 12: 6.5685, 20: 6.2409, 50: 4.5037,
+    100: 3.2408, 234: 2.1888, 500: 1.5939, 1000: 1.2576, 3000: 1.0258,
+}  # fmt: skip
+
+
+def network() -> nn.Sequential:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(5, 17), nn.LayerNorm(17), nn.GELU(), nn.Linear(17, 3))
+
+
+def gradients(steps: int) -> Iterator[Callable[[nn.Module], None]]:
+    """The same pseudo-random regression problem for everyone who asks."""
+    draw = torch.Generator().manual_seed(1)
+    for _ in range(steps):
+        inputs, targets = torch.randn(8, 5, generator=draw), torch.randn(8, 3, generator=draw)
+
+        def backward(net: nn.Module, inputs: Tensor = inputs, targets: Tensor = targets) -> None:
+            net.zero_grad()
+            nn.functional.mse_loss(net(inputs), targets).backward()
+
+        yield backward
+
+
+def rates(steps: int) -> list[float]:
+    return [1e-3 * (1 - step / steps) for step in range(steps)]
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_corrected_steps_are_those_of_torchs_adamw_bit_for_bit(weight_decay: float) -> None:
+    ours, theirs = network(), network()
+    optimizer = Optimizer(ours, make_recipe(weight_decay=weight_decay))
+    reference = torch.optim.AdamW(
+        [
+            {"params": [theirs[0].weight, theirs[3].weight], "weight_decay": weight_decay},
+            {"params": [theirs[0].bias, *theirs[1].parameters(), theirs[3].bias], "weight_decay": 0.0},
+        ],
+        lr=1e-3,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        fused=True,
+    )
+    for rate, backward in zip(rates(1000), gradients(1000), strict=True):
+        backward(ours)
+        optimizer.step(rate)
+        backward(theirs)
+        for group in reference.param_groups:
+            group["lr"] = rate
+        reference.step()
+    for our, their in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(our, their)
+    assert not torch.equal(ours[0].weight, network()[0].weight)
+
+
+def test_fused_differs_from_the_loop_by_rounding_alone() -> None:
+    ours, theirs = network(), network()
+    optimizer = Optimizer(ours, make_recipe())
+    reference = torch.optim.AdamW(theirs.parameters(), lr=1e-3, eps=1e-8, weight_decay=0.0, foreach=False, fused=False)
+    for backward in gradients(50):
+        backward(ours)
+        optimizer.step(1e-3)
+        backward(theirs)
+        reference.step()
+    for our, their in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(our, their, rtol=1e-4, atol=1e-6)
+
+
+def test_the_bias_ratio_is_the_papers_curve() -> None:
+    for update, ratio in RATIOS.items():
+        assert bias_ratio(update) == pytest.approx(ratio, abs=5e-5)
+    assert max(range(1, 100), key=bias_ratio) == 12
+
+
+def steps_on_a_constant_gradient(recipe: Recipe, updates: int, gradient: float = 1.0) -> list[float]:
+    """Sizes of the steps that a lone float64 parameter takes at rate 1e-3."""
+    lone = nn.Linear(1, 1, bias=False, dtype=torch.float64)
+    nn.init.zeros_(lone.weight)
+    optimizer = Optimizer(lone, recipe)
+    sizes = []
+    for _ in range(updates):
+        before = lone.weight.item()
+        lone.weight.grad = torch.full_like(lone.weight, gradient)
+        optimizer.step(1e-3)
+        sizes.append(before - lone.weight.item())
+    return sizes
+
+
+def test_without_correction_steps_are_too_large_by_the_ratio() -> None:
+    """On a constant gradient of 1 the corrected step is the rate itself, so BERTAdam's step over the rate is r(t)."""
+    corrected = steps_on_a_constant_gradient(make_recipe(), 3000)
+    control = steps_on_a_constant_gradient(make_recipe(bias_correction=False), 3000)
+    assert corrected[0] == pytest.approx(1e-3, rel=1e-6)
+    assert control[0] / corrected[0] == pytest.approx(3.1623, abs=5e-5)
+    for update, ratio in RATIOS.items():
+        exact = (1 - 0.9**update) / math.sqrt(1 - 0.999**update)
+        measured = control[update - 1] / corrected[update - 1]
+        assert measured == pytest.approx(ratio, abs=5e-5)
+        assert measured == pytest.approx(exact, rel=1e-6)
+
+
+def written_bertadam(
+    weight: Tensor, gradients_: list[Tensor], rates_: list[float], *, decay: float, epsilon: float
+) -> Tensor:
+    """BERTAdam as Devlin et al. wrote it: m and v as they are, decay decoupled."""
+    weight, first, second = weight.clone(), torch.zeros_like(weight), torch.zeros_like(weight)
+    for gradient, rate in zip(gradients_, rates_, strict=True):
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        weight = weight - rate * (first / (second.sqrt() + epsilon) + decay * weight)
+    return weight
+
+
+@pytest.mark.parametrize(("decay", "epsilon"), [(0.0, 1e-8), (0.01, 1e-6), (0.5, 1e-2)])
+def test_the_control_is_bertadam_as_written(decay: float, epsilon: float) -> None:
+    draw = torch.Generator().manual_seed(3)
+    layer = nn.Linear(7, 11, bias=False, dtype=torch.float64)
+    start = layer.weight.detach().clone()
+    drawn = [torch.randn(start.shape, generator=draw, dtype=torch.float64) for _ in range(300)]
+    optimizer = Optimizer(layer, make_recipe(bias_correction=False, weight_decay=decay, adam_epsilon=epsilon))
+    for gradient, rate in zip(drawn, rates(300), strict=True):
+        layer.weight.grad = gradient.clone()
+        optimizer.step(rate)
+    expected = written_bertadam(start, drawn, rates(300), decay=decay, epsilon=epsilon)
+    torch.testing.assert_close(layer.weight.detach(), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_bias_and_normalisation_parameters_take_no_decay() -> None:
+    net = network()
+    decayed, spared = parameter_groups(net, 0.3)
+    assert decayed["weight_decay"] == 0.3
+    assert spared["weight_decay"] == 0.0
+    assert same(decayed["params"], [net[0].weight, net[3].weight])
+    assert same(spared["params"], [net[0].bias, net[1].weight, net[1].bias, net[3].bias])
+
+
+def same(found: object, expected: list[Any]) -> bool:
+    assert isinstance(found, list)
+    return [id(parameter) for parameter in found] == [id(parameter) for parameter in expected]
+
+
+def test_frozen_parameters_are_left_out() -> None:
+    net = network()
+    net[0].weight.requires_grad_(False)
+    decayed, _ = parameter_groups(net, 0.3)
+    assert same(decayed["params"], [net[3].weight])
+
+
+@pytest.mark.parametrize("max_norm", [0.0, 0.05, 1e6])
+def test_clipping_is_torchs_and_zero_does_not_clip(max_norm: float) -> None:
+    ours, theirs = network(), network()
+    backward = next(gradients(1))
+    backward(ours)
+    backward(theirs)
+    norm = gradient_norm(ours)
+    clip_gradient(ours, norm, max_norm)
+    reference = torch.nn.utils.clip_grad_norm_(theirs.parameters(), max_norm or math.inf)
+    assert norm.item() == reference.item() > 0.05
+    for our, their in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert our.grad is not None
+        assert their.grad is not None
+        assert torch.equal(our.grad, their.grad)

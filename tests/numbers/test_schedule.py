@@ -1,0 +1,47 @@
+"""Remedy 3's rate and its evaluation points."""
+
+import math
+
+import pytest
+import torch
+from transformers import TrainingArguments, get_linear_schedule_with_warmup
+
+from worker.training.schedule import evaluation_steps, linear_schedule
+
+
+@pytest.mark.parametrize("total", [1, 2, 7, 96, 234, 1600])
+@pytest.mark.parametrize("warmup_ratio", [0.0, 0.06, 0.1, 0.333, 1.0])
+def test_rates_are_those_of_transformers_linear_schedule(total: int, warmup_ratio: float) -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2e-5)
+    theirs = get_linear_schedule_with_warmup(optimizer, math.ceil(total * warmup_ratio), total)
+    ours = linear_schedule(2e-5, warmup_ratio, total)
+    for step in range(1, total + 1):
+        assert ours.rate(step) == pytest.approx(theirs.get_last_lr()[0], rel=1e-12, abs=0)
+        optimizer.step()
+        theirs.step()
+
+
+@pytest.mark.parametrize("total", [10, 95, 96, 101, 234])
+def test_warmup_steps_are_rounded_as_trainer_does(total: int, tmp_path: object) -> None:
+    arguments = TrainingArguments(output_dir=str(tmp_path), warmup_steps=0.1, use_cpu=True)
+    assert linear_schedule(1.0, 0.1, total).warmup_steps == arguments.get_warmup_steps(total)
+
+
+def test_the_rate_starts_at_zero_peaks_after_the_warmup_and_ends_just_above_zero() -> None:
+    schedule = linear_schedule(1.0, 0.1, 100)
+    assert schedule.rate(1) == 0.0
+    assert schedule.rate(11) == 1.0 == max(schedule.rate(step) for step in range(1, 101))
+    assert schedule.rate(100) == pytest.approx(1 / 90)
+
+
+@pytest.mark.parametrize(
+    ("total", "points", "expected"),
+    [
+        (100, 10, list(range(10, 101, 10))),
+        (96, 10, [10, 20, 29, 39, 48, 58, 68, 77, 87, 96]),
+        (3, 10, [1, 2, 3]),
+        (7, 1, [7]),
+    ],
+)
+def test_evaluation_i_of_k_falls_on_step_ceil_i_t_over_k(total: int, points: int, expected: list[int]) -> None:
+    assert evaluation_steps(total, points) == expected

@@ -1,0 +1,112 @@
+"""Data and run specs small enough to train in well under a second."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from shared.recipe import Recipe
+from shared.task import SplitRequest, Task, TaskType
+from worker.training.events import Evaluation, Event, Finished, Started, Step
+from worker.training.run import train_run
+from worker.training.spec import DataFile, RunSpec
+
+GOOD = ("good", "joy", "delight", "lovely", "warm", "care")
+BAD = ("bad", "dull", "no", "not", "long", "why")
+FILLER = ("film", "story", "watch", "heart", "start", "end", "the", "a")
+
+
+def review_rows(
+    count: int, *, seed: int = 0, positive_share: float = 0.5, pairs: bool = False
+) -> list[tuple[str, ...]]:
+    """Header and rows whose label can be told from one word of the (second) text."""
+    draw = random.Random(seed)
+    rows: list[tuple[str, ...]] = [("text", "other", "label") if pairs else ("text", "label")]
+    for index in range(count):
+        positive = index < count * positive_share
+        words = [draw.choice(GOOD if positive else BAD), *draw.choices(FILLER, k=draw.randint(2, 9))]
+        draw.shuffle(words)
+        first = [" ".join(draw.choices(FILLER, k=draw.randint(1, 5)))] if pairs else []
+        rows.append((*first, " ".join(words), "yes" if positive else "no"))
+    return rows
+
+
+def write_tsv(path: Path, rows: list[tuple[str, ...]]) -> DataFile:
+    path.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
+    return DataFile(path=path, filename=path.name)
+
+
+def make_recipe(**changes: Any) -> Recipe:
+    """The stabilised recipe, short, at a rate that a tiny random encoder learns at."""
+    values: dict[str, Any] = {
+        "preset": "stabilized",
+        "learning_rate": 5e-3,
+        "bias_correction": True,
+        "num_train_epochs": None,
+        "max_steps": 12,
+        "train_batch_size": 8,
+        "reinit_pooler": True,
+        "reinit_layers": 1,
+        "eval_points": 4,
+    }
+    return Recipe(**(values | changes))
+
+
+def make_task(**changes: Any) -> Task:
+    values: dict[str, Any] = {
+        "type": TaskType.SINGLE_LABEL,
+        "text_column": "text",
+        "text_pair_column": None,
+        "label_column": "label",
+        "header": True,
+        "label_names": ["no", "yes"],
+        "positive_label": "yes",
+        "max_seq_length": 32,
+    }
+    return Task(**(values | changes))
+
+
+def make_spec(
+    folder: Path, base_model: Path, *, rows: int = 60, recipe: Recipe | None = None, **changes: Any
+) -> RunSpec:
+    """A run on ``rows`` reviews in ``folder``; its artefacts go to a new folder below."""
+    output = folder / f"output-{sum(1 for _ in folder.glob('output-*'))}"
+    output.mkdir(parents=True)
+    values: dict[str, Any] = {
+        "run_id": "ftrun-1",
+        "base_model": base_model,
+        "task": make_task(),
+        "recipe": recipe or make_recipe(),
+        "metric": "accuracy",
+        "training_file": write_tsv(folder / "reviews.tsv", review_rows(rows)),
+        "validation_file": None,
+        "split": SplitRequest(validation_fraction=0.3),
+        "init_seed": 1,
+        "data_seed": 1,
+        "threads": 1,
+        "device": "cpu",
+        "output": output,
+    }
+    return RunSpec(**(values | changes))
+
+
+def run_events(spec: RunSpec) -> Iterator[Event]:
+    return train_run(spec, lambda: False)
+
+
+class Trained:
+    """All events of a run, sorted by kind."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec = spec
+        self.events = list(run_events(spec))
+        self.steps = [event for event in self.events if isinstance(event, Step)]
+        self.evaluations = [event for event in self.events if isinstance(event, Evaluation)]
+        first, last = self.events[0], self.events[-1]
+        assert isinstance(first, Started)
+        assert isinstance(last, Finished)
+        self.started, self.finished = first, last
+
+    @property
+    def losses(self) -> list[float]:
+        return [step.train_loss for step in self.steps]

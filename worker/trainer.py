@@ -1,0 +1,169 @@
+"""The trainer process, ``python -m worker.trainer --parent PID``: torch lives here, apart from the worker that supervises it.
+
+It speaks in lines of JSON. On standard input come wishes, in order:
+    {"run": RunSpec}        train this run after those before it
+    {"stop": run_id}        stop that run, or do not begin it
+    end of input            stop what goes on, and exit
+On standard output go a line when it is ready, and what happens to each run:
+    {"ready": {"torch": …, "transformers": …, "instruction_set": …}}
+    {"run_id": …, "event": Event}
+and as the last line on a run, one of
+    {"run_id": …, "event": {"type": "finished", …}}
+    {"run_id": …, "failed": {"code", "message", "param"}}
+    {"run_id": …, "stopped": true}
+A run's failure does not end the process: it stays warm, with torch imported and the last files tokenised, for the next run. It logs
+to standard error, and dies with its parent.
+"""
+
+import argparse
+import ctypes
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+import torch
+from pydantic import ValidationError
+
+from shared.errors import Reason, ServiceError
+from worker.training.errors import Stopped
+from worker.training.run import environment, train_run
+from worker.training.spec import RunSpec
+from worker.training.text import TextCache
+
+log = logging.getLogger("evenkeel.trainer")
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class Wishes:
+    """What the parent asks for, read line by line in a thread of its own, so that a wish to stop is seen in mid-training."""
+
+    def __init__(self, lines: IO[str]) -> None:
+        self._lines = lines
+        self._runs: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._stopped: set[str] = set()
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._read, name="wishes", daemon=True).start()
+
+    def runs(self) -> Iterator[dict[str, Any]]:
+        """Runs to train, one after the other, as they were written; waits for the next; ends with the input."""
+        while (run := self._runs.get()) is not None:
+            yield run
+
+    def stopped(self, run_id: str) -> bool:
+        return self._ended.is_set() or run_id in self._stopped
+
+    def _read(self) -> None:
+        for line in self._lines:
+            try:
+                self._take(json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                log.exception("a line on standard input is no wish of the protocol")
+        self._ended.set()
+        self._runs.put(None)
+
+    def _take(self, wish: dict[str, Any]) -> None:
+        if "run" in wish:
+            self._stopped.discard(wish["run"]["run_id"])  # a wish to stop meant an earlier attempt at it
+            self._runs.put(wish["run"])
+        else:
+            self._stopped.add(wish["stop"])
+
+
+def main() -> None:
+    arguments = _arguments()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s trainer %(message)s")
+    die_with_parent(arguments.parent)
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole terminal; the parent decides what it means for us
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # read at each use; its threads would come on top of the run's own
+    say = _private_output()
+    wishes = Wishes(sys.stdin)
+    wishes.start()
+    say({"ready": environment()})
+    cache = TextCache()
+    for run in wishes.runs():
+        serve(run, wishes, say, cache)
+
+
+def serve(run: dict[str, Any], wishes: Wishes, say: Callable[[dict[str, Any]], None], cache: TextCache) -> None:
+    """Train one run and say how it went; every end of it but the process's own is a line."""
+    run_id = str(run["run_id"])
+    try:
+        spec = RunSpec.model_validate(run)
+        for event in train_run(spec, lambda: wishes.stopped(run_id), cache):
+            say({"run_id": run_id, "event": event.model_dump(mode="json")})
+    except Stopped:
+        say({"run_id": run_id, "stopped": True})
+    except BrokenPipeError:
+        raise  # nobody listens any more
+    except Exception as problem:  # the boundary of the process: whatever it is, the run's row must say it in words
+        log.exception("run %s failed", run_id)
+        say({"run_id": run_id, "failed": reason_of(problem)})
+
+
+def reason_of(problem: Exception) -> Reason:
+    """Why a run failed, in the form that is stored with it."""
+    if isinstance(problem, ServiceError):
+        return problem.as_reason()
+    if isinstance(problem, ValidationError):
+        fields = ", ".join(".".join(str(part) for part in error["loc"]) for error in problem.errors())
+        return Reason(
+            code="internal_error",
+            message=f"The run's specification does not fit this worker's version: {fields}.",
+            param=None,
+        )
+    if _is_out_of_memory(problem):
+        message = (
+            "The memory does not suffice for this run. Try a smaller recipe.train_batch_size or task.max_seq_length."
+        )
+        return Reason(code="out_of_memory", message=message, param="recipe.train_batch_size")
+    return Reason(code="internal_error", message=f"{type(problem).__name__}: {problem}"[:1000], param=None)
+
+
+def _is_out_of_memory(problem: Exception) -> bool:
+    """On a CPU torch raises a plain RuntimeError, known by its words alone."""
+    return isinstance(problem, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(problem)
+
+
+def die_with_parent(parent: int | None) -> None:
+    """Have the kernel kill this process when the thread that started it ends; exit if the parent is gone already."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if parent is not None and os.getppid() != parent:  # it ended before the line above; whoever adopted us is not it
+        sys.exit("the process that this trainer belongs to has ended")
+
+
+def _private_output() -> Callable[[dict[str, Any]], None]:
+    """Keep the parent's pipe to ourselves and point standard output at standard error: no library's print can break the protocol."""
+    pipe = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def say(line: dict[str, Any]) -> None:
+        pipe.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        pipe.flush()
+
+    return say
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m worker.trainer", description="Trains runs; see the module's own text."
+    )
+    parser.add_argument("--parent", type=int, help="process id of the supervisor; exit where that is not the parent")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

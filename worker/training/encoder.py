@@ -1,0 +1,87 @@
+"""A pre-trained encoder under a new classification head.
+
+The head, and a pooler that the checkpoint lacks, are drawn here in plain torch from the run's ``init_seed``: transformers' own draw
+depends on the state of the global generator. Everything else is the checkpoint, bit for bit, in float32.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from shared.families import FAMILIES, Family
+from shared.task import Task
+from worker.training.errors import BaseModelUnreadable
+from worker.training.quiet import quiet_transformers
+from worker.training.seeding import init_stream
+
+
+def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedModel:
+    """The base model with a head for the task's labels, on the CPU, in float32. Raises BaseModelUnreadable."""
+    try:
+        with quiet_transformers():
+            network, report = AutoModelForSequenceClassification.from_pretrained(
+                base_model,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+                id2label=dict(enumerate(task.label_names)),
+                label2id={name: index for index, name in enumerate(task.label_names)},
+                problem_type=str(task.type),
+                ignore_mismatched_sizes=True,  # a base that was fine-tuned before has a head of another size; checked below
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
+        raise BaseModelUnreadable(
+            f"The base model {base_model.name} cannot be read: {problem}", param="model"
+        ) from problem
+    family = family_of(network)
+    drawn = [family.head, *([family.pooler] if family.pooler else [])]
+    lacking = sorted({*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])})
+    odd = [key for key in lacking if not key.startswith(tuple(f"{part}." for part in drawn))]
+    if odd:
+        raise BaseModelUnreadable(
+            f"The weights of {base_model.name} lack {', '.join(odd[:5])} (in all {len(odd)}).", param="model"
+        )
+    draw_module(network, family.head, init_seed)
+    if family.pooler and any(key.startswith(f"{family.pooler}.") for key in lacking):
+        draw_module(network, family.pooler, init_seed)
+    return network  # type: ignore[no-any-return]
+
+
+def family_of(network: PreTrainedModel) -> Family:
+    """Raises BaseModelUnreadable for a family that has no row in ``shared.families``."""
+    family = FAMILIES.get(network.config.model_type)
+    if family is None:
+        raise BaseModelUnreadable(
+            f"No family {network.config.model_type!r} is known; there are {', '.join(FAMILIES)}.", param="model"
+        )
+    return family
+
+
+@torch.no_grad()
+def draw_module(network: PreTrainedModel, path: str, init_seed: int) -> None:
+    """Draw every parameter below ``path`` as BERT was initialised: Linear weights N(0, ``initializer_range``), their bias 0,
+    LayerNorm weight 1 and bias 0.
+
+    Written out because transformers' helpers skip what was loaded. Each parameter has a random stream of its own, named by its path:
+    what is drawn for it does not depend on what else is drawn.
+    """
+    for name, module in network.get_submodule(path).named_modules(prefix=path):
+        match module:
+            case nn.Linear():
+                module.weight.normal_(
+                    0.0, network.config.initializer_range, generator=init_stream(init_seed, f"{name}.weight")
+                )
+                if module.bias is not None:
+                    module.bias.zero_()
+            case nn.LayerNorm():
+                module.weight.fill_(1.0)
+                module.bias.zero_()
+            case _ if next(module.parameters(recurse=False), None) is not None:
+                raise NotImplementedError(
+                    f"{name} is a {type(module).__name__}, for which no initial distribution is known here"
+                )

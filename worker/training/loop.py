@@ -1,0 +1,59 @@
+"""The training loop, told once and in order: rate, forward, backward, check, clip, update, say what happened."""
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+import torch
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from shared.recipe import Recipe
+from worker.training.checkpoint import Best
+from worker.training.errors import Diverged
+from worker.training.evaluate import Evaluated
+from worker.training.events import Evaluation, Step
+from worker.training.optimizer import Optimizer, clip_gradient, gradient_norm
+from worker.training.schedule import evaluation_steps, linear_schedule
+from worker.training.seeding import seed_dropout
+from worker.training.text import Batch
+
+
+def train(
+    network: PreTrainedModel,
+    batches: Iterator[Batch],
+    recipe: Recipe,
+    *,
+    data_seed: int,
+    evaluate: Callable[[], Evaluated],
+    best: Best,
+) -> Iterator[Step | Evaluation]:
+    """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up with the chosen weights.
+
+    ``batches`` has no end; whoever wants to stop raises from it. Raises Diverged before a step that is not finite.
+    """
+    optimizer = Optimizer(network, recipe)
+    schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
+    evaluated_after = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
+    network.train()
+    for step, batch in enumerate(islice(batches, recipe.max_steps), start=1):
+        rate = schedule.rate(step)
+        seed_dropout(data_seed, step)
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(network(**batch.inputs).logits, batch.labels)
+        loss.backward()
+        norm = gradient_norm(network)
+        train_loss, grad_norm = torch.stack([loss.detach(), norm]).tolist()  # the step's one wait for the device
+        if not (math.isfinite(train_loss) and math.isfinite(grad_norm)):
+            raise Diverged(step, train_loss, grad_norm)
+        clip_gradient(network, norm, recipe.max_grad_norm)
+        optimizer.step(rate)
+        yield Step(step=step, train_loss=train_loss, learning_rate=rate, grad_norm=grad_norm)
+        if step in evaluated_after:
+            found = evaluate()
+            network.train()
+            is_best = best.offer(step, found, network)
+            result = found.result
+            yield Evaluation(
+                step=step, valid_loss=result.loss, metrics=result.metrics, score=result.score, is_best=is_best
+            )

@@ -1,0 +1,88 @@
+"""AdamW with and without Adam's bias correction.
+
+With it (``bias_correction: true``) this is ``torch.optim.AdamW`` itself, unchanged:
+    m ← β1 m + (1-β1) g,  v ← β2 v + (1-β2) g²,  m̂ = m/(1-β1^t),  v̂ = v/(1-β2^t),  θ ← θ - α λ θ - α m̂/(√v̂ + ε).
+Without it, BERTAdam (Devlin et al. 2019; Zhang et al. 2021, section 4) uses m and v as they are:
+    θ ← θ - α λ θ - α m/(√v + ε).
+That needs no second optimiser. Since m/(√v + ε) = r(t) · m̂/(√v̂ + ε/√(1-β2^t)) with r(t) = (1-β1^t)/√(1-β2^t), AdamW at the rate
+α·r(t), with ε/√(1-β2^t) and the decay λ/r(t), takes BERTAdam's step. r(t) is by how much BERTAdam's steps are too large.
+
+``fused`` is on: one kernel for the whole update, on CPU and GPU, about seven times faster than torch's loop on a CPU, where the update
+of a small encoder would otherwise cost a fifth of the step. It differs from the loop by rounding alone (about 3e-8).
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW
+
+from shared.recipe import Recipe
+
+
+class Optimizer:
+    """One update a call, at the rate given; the only place that knows whether the bias is corrected."""
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._adamw = AdamW(
+            parameter_groups(network, recipe.weight_decay),
+            lr=recipe.learning_rate,
+            betas=(recipe.adam_beta1, recipe.adam_beta2),
+            eps=recipe.adam_epsilon,
+            fused=True,
+        )
+        self._decays = [group["weight_decay"] for group in self._adamw.param_groups]
+        self._updates = 0
+
+    def zero_grad(self) -> None:
+        self._adamw.zero_grad(set_to_none=True)
+
+    def step(self, rate: float) -> None:
+        """Update every parameter that has a gradient."""
+        self._updates += 1
+        excess, epsilon = 1.0, self._recipe.adam_epsilon
+        if not self._recipe.bias_correction:
+            excess = bias_ratio(self._updates, self._recipe.adam_beta1, self._recipe.adam_beta2)
+            epsilon /= math.sqrt(1 - self._recipe.adam_beta2**self._updates)
+        for group, decay in zip(self._adamw.param_groups, self._decays, strict=True):
+            group.update(lr=rate * excess, eps=epsilon, weight_decay=decay / excess)
+        self._adamw.step()
+
+
+def bias_ratio(update: int, beta1: float = 0.9, beta2: float = 0.999) -> float:
+    """r(t): by what factor update t (from 1) is larger without the correction than with it."""
+    return float((1 - beta1**update) / math.sqrt(1 - beta2**update))
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Two groups: what decays, and the bias and normalisation parameters, which do not; frozen parameters are in neither."""
+    spared = {id(parameter) for parameter in _bias_and_normalisation(network)}
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in trained if id(parameter) not in spared], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in trained if id(parameter) in spared], "weight_decay": 0.0},
+    ]
+
+
+def _bias_and_normalisation(network: nn.Module) -> Iterator[Tensor]:
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if name == "bias" or isinstance(module, nn.LayerNorm | nn.RMSNorm):
+                yield parameter
+
+
+def gradient_norm(network: nn.Module) -> Tensor:
+    """Euclidean norm of the gradient over all parameters, as a tensor: reading it is left to the caller."""
+    return torch.nn.utils.get_total_norm(_gradients(network))
+
+
+def clip_gradient(network: nn.Module, norm: Tensor, max_norm: float) -> None:
+    """Scale the gradient down to ``max_norm`` where its norm is larger; 0 does not clip."""
+    if max_norm > 0:
+        torch.nn.utils.clip_grads_with_norm_(network.parameters(), max_norm, norm)
+
+
+def _gradients(network: nn.Module) -> list[Tensor]:
+    return [parameter.grad for parameter in network.parameters() if parameter.grad is not None]

@@ -1,0 +1,115 @@
+"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> optimiser -> loop -> evaluate -> export."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+import transformers
+from transformers import PreTrainedModel
+
+from worker.training.batches import shuffled, tokens_trained
+from worker.training.checkpoint import Best, export_model, export_predictions
+from worker.training.diagnosis import diagnose
+from worker.training.encoder import load_encoder
+from worker.training.errors import Stopped
+from worker.training.evaluate import Evaluated, Scoring, evaluate, is_degenerate, scoring
+from worker.training.events import Event, Finished, Started, Step
+from worker.training.loop import train
+from worker.training.reinit import reinitialize
+from worker.training.seeding import make_deterministic
+from worker.training.spec import RunSpec
+from worker.training.split import Splits, load_splits
+from worker.training.text import Batch, TextCache, load_tokenizer
+
+
+def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache | None = None) -> Iterator[Event]:
+    """Train one seed of one job and leave its artefacts in ``spec.output``.
+
+    Raises Stopped, within one batch of ``should_stop`` being true; Diverged; BaseModelUnreadable; InvalidValue for data that do not
+    fit the task. ``cache`` keeps tokenised files between runs and changes no result.
+    """
+
+    def pause() -> None:
+        if should_stop():
+            raise Stopped(spec.run_id)
+
+    make_deterministic(spec.threads, spec.device)
+    splits = load_splits(spec, cache or TextCache(), pause)
+    judge = scoring(spec.task, spec.metric)
+    network = build_network(spec)
+    yield started(spec, splits, judge)
+
+    best = Best(spec.recipe.select)
+    losses: list[float] = []
+    for event in train(
+        network,
+        training_batches(spec, splits, network.device, pause),
+        spec.recipe,
+        data_seed=spec.data_seed,
+        evaluate=lambda: evaluate(network, splits.validation, judge, pause),
+        best=best,
+    ):
+        if isinstance(event, Step):
+            losses.append(event.train_loss)
+        yield event
+
+    best.restore(network)
+    test = evaluate(network, splits.test, judge, pause) if splits.test else None
+    yield finish(spec, splits, network, best, test, losses)
+
+
+def build_network(spec: RunSpec) -> PreTrainedModel:
+    """The base model with what is new in it drawn from ``init_seed``, on the run's device."""
+    network = load_encoder(spec.base_model, spec.task, spec.init_seed)
+    reinitialize(network, pooler=spec.recipe.reinit_pooler, layers=spec.recipe.reinit_layers, init_seed=spec.init_seed)
+    network.to(torch.device(spec.device))  # type: ignore[arg-type]  # transformers' decorator hides the signature
+    return network
+
+
+def training_batches(spec: RunSpec, splits: Splits, device: torch.device, pause: Callable[[], None]) -> Iterator[Batch]:
+    for rows in shuffled(splits.train.rows, spec.recipe.train_batch_size, spec.data_seed):
+        pause()
+        yield splits.train.text.batch(rows).to(device)
+
+
+def started(spec: RunSpec, splits: Splits, judge: Scoring) -> Started:
+    present = splits.present()
+    return Started(
+        total_steps=spec.recipe.max_steps,
+        rows={name: len(split.rows) for name, split in present.items()},
+        truncated={name: split.truncated() for name, split in present.items()},
+        majority_score={name: judge.constant_answer(split) for name, split in present.items() if name != "train"},
+        environment=environment() | {"threads": str(spec.threads), "device": spec.device},
+    )
+
+
+def environment() -> dict[str, str]:
+    """What the bitwise promise depends on, beside the run's own threads and device."""
+    return {
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "instruction_set": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def finish(
+    spec: RunSpec, splits: Splits, network: PreTrainedModel, best: Best, test: Evaluated | None, losses: list[float]
+) -> Finished:
+    """Write the artefacts of the chosen checkpoint, whose weights the network has, and sum the run up."""
+    sha256 = export_model(network, load_tokenizer(spec.base_model), spec.task, spec.output / "model")
+    validation, train_split, recipe = best.evaluated, splits.train, spec.recipe
+    answers = {"validation": (splits.validation, validation)}
+    if splits.test and test:
+        answers["test"] = (splits.test, test)
+    export_predictions(answers, spec.task.label_names, spec.output / "predictions.json")
+    judge = scoring(spec.task, spec.metric)
+    return Finished(
+        best_step=best.step,
+        validation=validation.result,
+        test=test.result if test else None,
+        degenerate=is_degenerate(validation, judge.constant_answer(splits.validation)),
+        trained_tokens=tokens_trained(
+            train_split.text, train_split.rows, recipe.train_batch_size, spec.data_seed, recipe.max_steps
+        ),
+        weights_sha256=sha256,
+        diagnosis=diagnose(losses, train_split, splits.validation, validation, spec.task, judge),
+    )

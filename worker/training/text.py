@@ -1,0 +1,122 @@
+"""From rows of text to padded batches of token ids.
+
+A file is tokenised once for a base model and a task; the warm trainer process keeps the result for the job's other seeds. Batches are
+padded to their own longest row: short texts cost what they are, not what ``max_seq_length`` allows.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from shared.datasets import Examples, load_examples, read_table
+from shared.task import Task
+from worker.training.errors import BaseModelUnreadable
+from worker.training.quiet import quiet_transformers
+from worker.training.spec import DataFile
+
+TOKENISED_AT_ONCE = 1000  # rows; bounds how long a wish to stop goes unseen
+
+
+@dataclass(frozen=True)
+class Batch:
+    inputs: dict[str, Tensor]
+    """Keyword arguments of the network's forward pass, each of shape (rows, tokens)."""
+    labels: Tensor
+    """Of shape (rows,)."""
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch({name: tensor.to(device) for name, tensor in self.inputs.items()}, self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """A file's rows as token ids, in the order of the file."""
+
+    columns: dict[str, list[Tensor]]
+    """``input_ids`` and, where the family has them, ``token_type_ids``: one 1-D int64 tensor a row."""
+    padding: dict[str, int]
+    """What fills the short rows of a batch, by column."""
+    labels: list[int]
+    truncated: list[bool]
+    """Whether the row was longer than ``max_seq_length`` tokens."""
+
+    def lengths(self, rows: Sequence[int]) -> list[int]:
+        return [len(self.columns["input_ids"][row]) for row in rows]
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """These rows, padded on the right to the longest of them."""
+        padded = {
+            name: pad_sequence([column[row] for row in rows], batch_first=True, padding_value=self.padding[name])
+            for name, column in self.columns.items()
+        }
+        lengths = torch.tensor(self.lengths(rows))
+        mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long()
+        return Batch({**padded, "attention_mask": mask}, torch.tensor([self.labels[row] for row in rows]))
+
+
+def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
+    """The base model's own tokenizer; never code from its folder, never the network. Raises BaseModelUnreadable."""
+    try:
+        with quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(base_model, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as problem:
+        raise BaseModelUnreadable(
+            f"The tokenizer of {base_model.name} cannot be read: {problem}", param="model"
+        ) from problem
+    if not tokenizer.is_fast or tokenizer.pad_token_id is None:
+        raise BaseModelUnreadable(f"{base_model.name} has no fast tokenizer with a padding token.", param="model")
+    return tokenizer
+
+
+def encode(
+    examples: Examples, tokenizer: PreTrainedTokenizerBase, max_seq_length: int, pause: Callable[[], None]
+) -> EncodedText:
+    """Tokenise every row; of a pair the longer text is cut first. ``pause`` is called between portions and may raise."""
+    columns: dict[str, list[Tensor]] = {}
+    truncated: list[bool] = []
+    for start in range(0, len(examples.texts), TOKENISED_AT_ONCE):
+        pause()
+        portion = slice(start, start + TOKENISED_AT_ONCE)
+        encoded = tokenizer(
+            list(examples.texts[portion]),
+            None if examples.pairs is None else list(examples.pairs[portion]),
+            truncation="longest_first",
+            max_length=max_seq_length,
+            padding=False,
+            return_attention_mask=False,
+        )
+        for name, rows in encoded.items():
+            columns.setdefault(name, []).extend(torch.tensor(row) for row in rows)
+        truncated.extend(bool(row.overflowing) for row in encoded.encodings or ())
+    padding = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
+    return EncodedText(columns, padding, list(examples.labels), truncated)
+
+
+class TextCache:
+    """The last few encoded files of this process, by content: a warm trainer reads a job's file once for all its seeds."""
+
+    def __init__(self, size: int = 4) -> None:
+        self._size = size
+        self._kept: OrderedDict[str, EncodedText] = OrderedDict()
+
+    def encoded(
+        self, file: DataFile, task: Task, base_model: Path, pause: Callable[[], None], *, param: str
+    ) -> EncodedText:
+        """Raises InvalidValue, naming ``param``, where the file does not fit the task."""
+        with file.path.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        key = "\n".join((digest, file.filename, str(base_model), task.model_dump_json()))
+        if key not in self._kept:
+            examples = load_examples(read_table(file.path, file.filename, header=task.header), task, param=param)
+            self._kept[key] = encode(examples, load_tokenizer(base_model), task.max_seq_length, pause)
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+        return self._kept[key]
