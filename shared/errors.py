@@ -132,6 +132,12 @@ class TaskNotSupported(ServiceError):
     status = 400
 
 
+class JobsNotComparable(ServiceError):
+    """The jobs were scored by different metrics or on different rows."""
+
+    status = 400
+
+
 class IdempotencyKeyReused(ServiceError):
     """The same Idempotency-Key came with another body."""
 
