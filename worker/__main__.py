@@ -1,7 +1,5 @@
 """``python -m worker``: the Celery worker. The sweeper beside it is a process of its own (``evenkeel worker`` starts both)."""
 
-import sys
-
 from shared import log
 from shared.settings import Settings
 from worker import tasks
@@ -20,4 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

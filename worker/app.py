@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 _shutting_down = RawValue("b", 0)
 
 
-@worker_shutting_down.connect
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _on_shutdown(**_: object) -> None:
     _shutting_down.value = 1
 

@@ -4,6 +4,7 @@ May be rung any number of times by anybody: what is to be done is read from the 
 """
 
 import logging
+from collections.abc import Sequence
 
 from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import SQLAlchemyError
@@ -59,7 +60,7 @@ def _end(parts: WorkerParts, job_id: str, fence: int) -> None:
 
 
 def _record_end(
-    session: Session, job_id: str, fence: int, status: JobState, runs: list[Run], published: Published | None
+    session: Session, job_id: str, fence: int, status: JobState, runs: Sequence[Run], published: Published | None
 ) -> None:
     """The job's last move with everything that follows from it, in one transaction. Raises FenceLost."""
     jobs, events = Jobs(session), Events(session)
@@ -92,7 +93,7 @@ def _record_end(
     events.add(job, _last_words(job, runs, status), level=level)
 
 
-def _last_words(job: Job, runs: list[Run], status: JobState) -> str:
+def _last_words(job: Job, runs: Sequence[Run], status: JobState) -> str:
     if status is JobState.CANCELLED:
         return "The job was cancelled; the report of the runs that had ended is kept."
     if status is JobState.FAILED:
@@ -100,7 +101,7 @@ def _last_words(job: Job, runs: list[Run], status: JobState) -> str:
     return f"The job has succeeded. {report_of(job, runs).verdict.text}"
 
 
-def _failure(runs: list[Run]) -> Reason:
+def _failure(runs: Sequence[Run]) -> Reason:
     """Why the job failed: its runs' own reason, if they share one."""
     reasons = [run.error for run in runs if run.status == RunState.FAILED and run.error is not None]
     codes = {reason["code"] for reason in reasons}

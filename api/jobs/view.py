@@ -34,7 +34,7 @@ def job_object(
         training_file=job.training_file,
         validation_file=job.validation_file,
         fine_tuned_model=job.fine_tuned_model,
-        error=job.error,  # type: ignore[arg-type]
+        error=job.error,
         organization_id=job.owner_id,
         result_files=job.result_files,
         seed=job.seed,
