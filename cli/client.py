@@ -16,7 +16,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from cli.errors import CliError
-from cli.wire import File, Job, JobList, Model, Run, RunList
+from cli.wire import File, Job, JobList, Model, Run, RunList, RunMetrics, Series
 from shared.report import StabilityReport
 from shared.settings import LOOPBACK
 
@@ -77,6 +77,10 @@ class Client:
 
     def runs(self, job_id: str) -> list[Run]:
         return self._get(RunList, f"{_job_path(job_id)}/runs").data
+
+    def metrics(self, job_id: str, run_id: str, *names: str) -> list[Series]:
+        path = f"{_job_path(job_id)}/runs/{quote(run_id, safe='')}/metrics?names={','.join(names)}"
+        return self._get(RunMetrics, path).series
 
     def stability(self, job_id: str) -> StabilityReport:
         return self._get(StabilityReport, f"{_job_path(job_id)}/stability")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
@@ -31,7 +31,7 @@ def jobs_table(jobs: Sequence[Job]) -> Table:
             created,
             job.status.value,
             escape(job.model),
-            job.resolved_recipe.preset if job.resolved_recipe else "-",
+            job.preset,
             f"{summary.succeeded}/{summary.total}",
             f"{job.progress.percent:.0f}%",
             escape(job.fine_tuned_model or "-"),
@@ -47,8 +47,8 @@ def job_lines(job: Job) -> str:
         lines[0] += f", about {duration(job.progress.seconds_remaining)} left"
     if recipe is not None:
         lines.append(
-            f"{job.model}, recipe {recipe.preset}: {recipe.max_steps} steps a run, batches of {recipe.train_batch_size}, "
-            f"rate {recipe.learning_rate:g}"
+            f"{job.model}, recipe {job.preset}: {recipe['max_steps']} steps a run, batches of {recipe['train_batch_size']}, "
+            f"rate {recipe['learning_rate']:g}, top blocks new: {recipe['reinit_layers']}"
         )
     if job.error is not None:
         lines.append(f"failed: {job.error.message}")
@@ -74,10 +74,6 @@ def side_by_side(reports: Sequence[tuple[str, StabilityReport]]) -> RenderableTy
         cells = [_score(run.score, run.status, run.degenerate) if (run := runs.get(seed)) else "-" for runs in by_seed]
         table.add_row(str(seed), *cells)
     return Group(Padding(table, (0, 0, 1, 0)), _distribution_table(reports))
-
-
-def print_report(console: Console, report: StabilityReport) -> None:
-    console.print(report_view(report))
 
 
 def duration(seconds: float) -> str:

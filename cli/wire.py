@@ -1,5 +1,7 @@
 """What the command line reads of the service's answers. Fields it does not know are let pass, so that versions may differ."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 from shared.states import JOB_ENDED, JobState, RunState
@@ -45,13 +47,6 @@ class RunsSummary(_Read):
     degenerate: int
 
 
-class JobRecipe(_Read):
-    preset: str
-    learning_rate: float
-    max_steps: int
-    train_batch_size: int
-
-
 class Job(_Read):
     id: str
     created_at: int
@@ -63,10 +58,16 @@ class Job(_Read):
     error: Problem | None
     result_files: list[str]
     metric: str
-    resolved_recipe: JobRecipe | None
+    dataset: dict[str, Any]
+    resolved_recipe: dict[str, Any] | None
+    """Every setting with its value; None only until automatic ones are found."""
     runs_summary: RunsSummary
     progress: Progress
     warnings: list[Caution]
+
+    @property
+    def preset(self) -> str:
+        return "-" if self.resolved_recipe is None else str(self.resolved_recipe["preset"])
 
     @property
     def ended(self) -> bool:
@@ -86,6 +87,18 @@ class Run(_Read):
     validation_score: float | None
     score: float | None
     error: Problem | None
+    best_step: int | None = None
+    device: str | None = None
+
+
+class Series(_Read):
+    name: str
+    points: list[tuple[int, float]]
+    """(step, value), by step."""
+
+
+class RunMetrics(_Read):
+    series: list[Series]
 
 
 class JobList(_Read):

@@ -238,16 +238,18 @@ def in_words(code: int) -> str:
 
 
 def python_module(module: str, *arguments: str) -> list[str]:
-    """Command line that runs a module of this distribution with this interpreter.
-
-    ``-P`` keeps the current folder out of the import path: a user's own ``api/`` or ``worker/`` folder is not ours.
-    """
-    return [sys.executable, "-P", "-u", "-m", module, *arguments]
+    """Command line that runs a module of this distribution with this interpreter; wants ``python_path`` around it."""
+    return [sys.executable, "-u", "-m", module, *arguments]
 
 
 def python_path() -> dict[str, str]:
-    """Environment in which ``python_module`` finds this source tree where it runs without being installed."""
+    """Environment in which a child, and what it starts in turn, finds this distribution's modules and no others.
+
+    The current folder stays out of the import path, since a user's own ``api/`` or ``worker/`` folder is not ours; a
+    source tree that runs without being installed is put in.
+    """
+    safe = {"PYTHONSAFEPATH": "1"}
     root = str(Path(__file__).resolve().parents[1])
     if root in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
-        return {}
-    return {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
+        return safe
+    return safe | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))}
