@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.client import Client
-from cli.docstrings import write_docstrings
+from cli.docstrings import write_dataset
 from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED, CliError
 from cli.follow import Followed, follow
 from cli.job_request import TrainOptions, job_body
@@ -117,7 +117,7 @@ def _compare_recipes(client: Client, home: Path, console: Console) -> int:
 
 def _create_jobs(client: Client, home: Path, console: Console) -> list[Followed]:
     data = home / "docstrings.csv"
-    write_docstrings(data, ROWS)
+    write_dataset(data, ROWS)
     file = client.upload(data)
     console.print(f"{client.url}: uploaded {file.filename}, sentences from docstrings and the module they come from.")
     jobs = [client.create_job(job_body(options, file.id)) for options in RECIPES.values()]
