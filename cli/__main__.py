@@ -154,12 +154,10 @@ def train(
 @app.command(rich_help_panel=CLIENT)
 def jobs(limit: Annotated[int, typer.Option(min=1, max=100, help="Most jobs to list.")] = 20, url: Url = LOCAL) -> None:
     """List the jobs, newest first."""
-    from rich.console import Console
-
-    from cli.tables import jobs_table
+    from cli.tables import jobs_table, make_console
 
     with _client(url) as client:
-        Console().print(jobs_table(client.jobs(limit)))
+        make_console().print(jobs_table(client.jobs(limit)))
 
 
 @app.command(rich_help_panel=CLIENT)
