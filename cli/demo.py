@@ -5,13 +5,14 @@ encoder is the real one of the worker's extra. The outcome is whatever was measu
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +39,7 @@ ROWS: Final = 400
 BATCH_SIZE: Final = 16
 RECIPES: Final = (
     TrainOptions(preset="conventional", seeds=SEEDS, batch_size=BATCH_SIZE),
-    TrainOptions(preset="stabilized", seeds=SEEDS, batch_size=BATCH_SIZE, max_steps="240"),
+    TrainOptions(preset="stabilized", seeds=SEEDS, batch_size=BATCH_SIZE, max_steps="160"),
 )
 HTML, PNG = Path("demo-report.html"), Path("demo-report.png")
 START_SECONDS: Final = 120.0
@@ -50,22 +51,29 @@ def demo(keep_home: Path | None) -> int:
     refuse_missing_packages()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the way out is the orderly one
     console = make_console()
-    with ExitStack() as stack:
-        home = keep_home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="evenkeel-demo-")))
-        try:
-            console.print("Starting API, worker, queue and database ...")
-            client = stack.enter_context(Client(stack.enter_context(running_stack(home))))
+    console.print("Starting API, worker, queue and database ...")
+    try:
+        with home_folder(keep_home) as home, running_stack(home) as url, Client(url) as client:
             return _compare_recipes(client, home, console)
-        except KeyboardInterrupt:
-            console.print("\nStopping everything.")
-            return INTERRUPTED
-    raise AssertionError("an exit stack without callbacks that swallow exceptions ends with a return or a raise")
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+        return INTERRUPTED
+
+
+@contextmanager
+def home_folder(keep: Path | None) -> Iterator[Path]:
+    """The folder to keep, or a temporary one."""
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep
+        return
+    with tempfile.TemporaryDirectory(prefix="evenkeel-demo-") as folder:
+        yield Path(folder)
 
 
 @contextmanager
 def running_stack(home: Path) -> Iterator[str]:
     """``evenkeel up`` as a child, on a free port, deaf to the caller's own settings; yields its URL, stops it at the end."""
-    home.mkdir(parents=True, exist_ok=True)
     log = home / "up.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")}
     with log.open("wb") as output:
@@ -79,7 +87,7 @@ def running_stack(home: Path) -> Iterator[str]:
             preexec_fn=die_with_parent(),
         )
     try:
-        yield _url(process, home / "url", log)
+        yield _url(process, log)
     finally:
         process.terminate()
         try:
@@ -89,15 +97,18 @@ def running_stack(home: Path) -> Iterator[str]:
             process.wait()
 
 
-def _url(process: "subprocess.Popen[bytes]", file: Path, log: Path) -> str:
+def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """What it says when it is ready. Its ``url`` file would not do: a kept home may still have that of a killed owner."""
     deadline = time.monotonic() + START_SECONDS
-    while not (file.exists() and (url := file.read_text(encoding="ascii").strip())):
+    while True:
+        said = log.read_text(encoding="utf-8", errors="replace")
+        ready = re.search(r"Evenkeel is ready at (\S+)", said)
+        if ready is not None:
+            return ready[1]
         if process.poll() is not None or time.monotonic() > deadline:
-            last = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
             why = "took too long to start" if process.returncode is None else in_words(process.returncode)
-            raise CliError(f"`evenkeel up` {why}. Its last lines:\n{last}")
+            raise CliError("\n".join([f"`evenkeel up` {why}. Its last lines:", *said.splitlines()[-20:]]))
         time.sleep(0.1)
-    return url
 
 
 def _compare_recipes(client: Client, home: Path, console: Console) -> int:

@@ -135,7 +135,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise CliError(f"{host!r} is no address of this machine ({error.strerror}); try --host 127.0.0.1.") from error
     except OSError as error:
         raise CliError(
-            f"Port {port} on {host} cannot be had ({os.strerror(error.errno)}); stop what listens there, "
+            f"Port {port} on {host} cannot be had ({os.strerror(error.errno or 0)}); stop what listens there, "
             "or choose another with --port (0 takes a free one)."
         ) from error
 

@@ -1,0 +1,178 @@
+"""The whole way through with the command line: a real stack, a tiny encoder, real jobs."""
+
+import csv
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cli.errors import BAD_INPUT, JOB_DID_NOT_SUCCEED
+from tests.cli.stack import RunningStack, reviews, tiny_encoder
+from tests.processes import await_end, until
+
+TINY = ("--model", "tiny", "--batch-size", "8", "--text-column", "text", "--label-column", "label")
+ENDLESS = ("--max-steps", "20000", "--detach")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stack")
+    tiny_encoder(folder / "models" / "tiny")
+    reviews(folder / "reviews.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stack(folder: Path) -> Iterator[RunningStack]:
+    stack = RunningStack(folder / "home", folder / "models")
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="module")
+def trained(stack: RunningStack, folder: Path) -> str:
+    """Id of a job that has ended; made by ``evenkeel train``, which is what this fixture tests as well."""
+    done = stack.evenkeel(
+        "train", str(folder / "reviews.csv"), *TINY, "--seeds", "2", "--max-steps", "12", "--suffix", "t"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for expected in (
+        r"seed 0: succeeded, step 12/12",
+        r"seed 1: succeeded, step 12/12",
+        r"2 of 2 succeeded",
+        r"mean ± std",
+    ):
+        assert re.search(expected, done.stdout), done.stdout
+    assert re.search(r"^Model: ft:tiny:local:t:\w+$", done.stdout, re.MULTILINE), done.stdout
+    return str(re.findall(r"ftjob-\w+", done.stdout)[0])
+
+
+def job_of(stack: RunningStack, *train: str) -> str:
+    done = stack.evenkeel("train", *train)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(re.findall(r"ftjob-\w+", done.stdout)[0])
+
+
+def status(stack: RunningStack, job: str) -> str:
+    return str(httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{job}").json()["status"])
+
+
+def steps(stack: RunningStack, job: str) -> int:
+    return int(httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{job}").json()["progress"]["steps_done"])
+
+
+def await_training(stack: RunningStack, job: str) -> None:
+    until(lambda: steps(stack, job) > 0, lambda: f"{status(stack, job)}\n{stack.text()}", seconds=120)
+
+
+def test_it_says_where_it_is_ready(stack: RunningStack) -> None:
+    assert f"Evenkeel is ready at {stack.url} (2 training slots" in stack.text()
+    assert (stack.home / "url").read_text() == f"{stack.url}\n"
+    assert set(stack.children()) == {"redis", "api", "worker", "sweeper"}
+
+
+def test_jobs_and_show(stack: RunningStack, trained: str) -> None:
+    assert re.search(rf"{trained} .* succeeded +tiny +stabilized +2/2 +100%", stack.evenkeel("jobs").stdout)
+    shown = stack.evenkeel("show", trained)
+    assert shown.returncode == 0
+    assert "2 of 2 succeeded" in shown.stdout
+    answer = json.loads(stack.evenkeel("show", trained, "--json").stdout)
+    assert answer["job"]["id"] == trained
+    assert answer["stability"]["n"] == 2
+
+
+def test_report_files(stack: RunningStack, trained: str, tmp_path: Path) -> None:
+    html, png, table = tmp_path / "r.html", tmp_path / "r.png", tmp_path / "r.csv"
+    done = stack.evenkeel("report", trained, "--html", str(html), "--png", str(png), "--csv", str(table))
+    assert done.returncode == 0, done.stderr
+    assert trained in html.read_text()
+    assert png.read_bytes().startswith(b"\x89PNG")
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [(row["seed"], row["status"]) for row in rows] == [("0", "succeeded"), ("1", "succeeded")]
+    scores = [run["score"] for run in httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{trained}/stability").json()["runs"]]
+    assert [float(row["score"]) for row in rows] == scores
+
+
+def test_download(stack: RunningStack, trained: str, tmp_path: Path) -> None:
+    model = httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{trained}").json()["fine_tuned_model"]
+    done = stack.evenkeel("download", model, str(tmp_path / "model"))
+    assert done.returncode == 0, done.stderr
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {
+        file.name for file in (tmp_path / "model").iterdir()
+    }
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["label2id"] == {"neg": 0, "pos": 1}
+    assert stack.evenkeel("download", model, str(tmp_path / "model")).returncode == BAD_INPUT
+    assert stack.evenkeel("download", "tiny", str(tmp_path / "base")).returncode == BAD_INPUT
+
+
+def test_bad_input_is_one_sentence_and_exit_code_2(stack: RunningStack, folder: Path, tmp_path: Path) -> None:
+    rows = str(folder / "reviews.csv")
+    refused = stack.evenkeel("train", rows, "--model", "tiny", "--reinit-layers", "99")
+    assert (refused.returncode, refused.stderr.count("\n")) == (BAD_INPUT, 1), refused.stderr
+    assert "recipe.reinit_layers" in refused.stderr
+    assert stack.evenkeel("train", rows, "--model", "tiny", "--epochs", "nan").returncode == BAD_INPUT
+    (tmp_path / "picture.csv").write_bytes(bytes(range(256)) * 40)
+    assert stack.evenkeel("train", str(tmp_path / "picture.csv"), "--model", "tiny").returncode == BAD_INPUT
+    assert stack.evenkeel("train", str(tmp_path / "no.csv")).returncode == BAD_INPUT
+    assert stack.evenkeel("show", "ftjob-none").returncode == BAD_INPUT
+
+
+def test_a_cancelled_job_ends_what_follows_it_with_1(stack: RunningStack, folder: Path) -> None:
+    job = job_of(stack, str(folder / "reviews.csv"), *TINY, "--seeds", "1", *ENDLESS)
+    await_training(stack, job)
+    assert stack.evenkeel("cancel", job).stdout == f"{job}: cancelled\n"
+    assert stack.evenkeel("show", job, "--follow").returncode == JOB_DID_NOT_SUCCEED
+
+
+def test_each_part_is_started_again_when_killed_and_the_job_goes_on(stack: RunningStack, folder: Path) -> None:
+    job = job_of(stack, str(folder / "reviews.csv"), *TINY, "--seeds", "2", "--max-steps", "400", "--detach")
+    await_training(stack, job)
+    before = stack.children()
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: all(pid not in before.values() for pid in stack.children().values()), stack.text)
+    until(lambda: len(stack.children()) == 4, stack.text)
+    for part in before:
+        assert f"{part} was killed by signal 9 (SIGKILL); starting it again" in stack.text()
+    followed = stack.evenkeel("show", job, "--follow")
+    assert followed.returncode == 0, followed.stdout + followed.stderr + stack.text()
+    runs = httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{job}/runs").json()["data"]
+    for run in runs:
+        series = httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{job}/runs/{run['id']}/metrics?names=train_loss").json()
+        assert [step for step, _ in series["series"][0]["points"]] == list(range(1, 401))
+
+
+def test_ctrl_c_ends_every_process_in_time_even_while_training(folder: Path) -> None:
+    stack = RunningStack(folder / "interrupted", folder / "models")
+    job = job_of(stack, str(folder / "reviews.csv"), *TINY, "--seeds", "2", *ENDLESS)
+    await_training(stack, job)
+    everyone = stack.everyone()
+    assert len(everyone) >= 8  # four parts, two slots, two trainers
+    began = time.monotonic()
+    assert stack.stop(signal.SIGINT) == 0
+    assert time.monotonic() - began < 10, "the deadline is part of what is promised"
+    await_end(*everyone)
+    assert not (folder / "interrupted" / "url").exists()
+
+
+def test_after_a_kill_nothing_is_left_and_the_next_start_goes_on(folder: Path) -> None:
+    stack = RunningStack(folder / "killed", folder / "models")
+    job = job_of(stack, str(folder / "reviews.csv"), *TINY, "--seeds", "3", "--max-steps", "150", "--detach")
+    await_training(stack, job)
+    everyone = stack.everyone()
+    stack.process.kill()
+    stack.process.wait()
+    await_end(*everyone)
+    again = RunningStack(folder / "killed", folder / "models")
+    try:
+        followed = again.evenkeel("show", job, "--follow")
+        assert followed.returncode == 0, followed.stdout + followed.stderr + again.text()
+        assert "3 of 3 succeeded" in followed.stdout
+    finally:
+        again.stop()
