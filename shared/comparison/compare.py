@@ -29,6 +29,14 @@ from shared.errors import JobsNotComparable
 from shared.report.wording import count, number, of
 
 HEADLINE_TESTS: tuple[Callable[[Scores, Scores], HypothesisTest], ...] = (welch_test, permutation_test)
+TEST_NAMES = {
+    "welch": "Welch's t test",
+    "permutation": "permutation test",
+    "paired_permutation": "paired permutation test",
+    "brown_forsythe": "Brown-Forsythe test",
+    "fisher": "Fisher's exact test",
+}
+"""How sentences call the tests."""
 
 
 def compare(a: Contender, b: Contender, alpha: float = 0.05) -> Comparison:
@@ -116,7 +124,7 @@ def _not_enough(a: Contender, b: Contender, alpha: float, note: str) -> Comparis
 
 
 def _evidence(pair: Pair, sizes: tuple[int, int]) -> str:
-    tests = ", ".join(f"{test.name} p {_p_value(test.p)}" for test in pair.tests if test.p is not None)
+    tests = ", ".join(f"{TEST_NAMES[test.name]} p {_p_value(test.p)}" for test in pair.tests if test.p is not None)
     bounds = "" if pair.ci95 is None else f"difference {number(pair.difference)}, 95 % {_bounds(pair.ci95)}; "
     return f"{bounds}{tests}; {sizes[0]} and {sizes[1]} seeds"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import altair
 
-FONT = "Inter, Helvetica Neue, Arial, Liberation Sans, DejaVu Sans, sans-serif"
+FONT = "Arial, Helvetica, Liberation Sans, sans-serif"  # of equal widths, so that a browser lays text out as measured
 
 
 @dataclass(frozen=True)

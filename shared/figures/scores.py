@@ -17,6 +17,10 @@ STRIP = 96  # pixels a job
 POINTS_AT, POINTS_REACH = -0.1, 0.2
 MEAN_AT = 0.26
 MIN_SPAN = 0.1  # of the axis, in the metric
+FLOOR = {"mcc": -1.0, "pearson": -1.0, "spearman": -1.0} | dict.fromkeys(
+    ("accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro"), 0.0
+)
+"""Lowest value of each metric that has one."""
 KINDS = ("learned", "degenerate")
 
 
@@ -64,7 +68,12 @@ def _domain(reports: Sequence[tuple[str, StabilityReport]]) -> list[float]:
     values = [
         value
         for _, report in reports
-        for value in (report.min, report.max, *(report.ci95 or ()), *(base.score for base in report.baselines))
+        for value in (
+            report.min,
+            report.max,
+            *(_possible(report) if report.ci95 else ()),
+            *(base.score for base in report.baselines),
+        )
         if value is not None
     ]
     if not values:
@@ -100,8 +109,15 @@ def _heights(amount: int) -> list[float]:
 def _means(row: int, report: StabilityReport) -> list[dict[str, Any]]:
     if report.mean is None:
         return []
-    low, high = report.ci95 or (report.mean, report.mean)
+    low, high = _possible(report)
     return [{"y": row + MEAN_AT, "score": report.mean, "low": low, "high": high}]
+
+
+def _possible(report: StabilityReport) -> tuple[float, float]:
+    """The part of the mean's interval that the metric can take: Student's t knows no bounds."""
+    floor = FLOOR.get(report.metric, -math.inf)
+    low, high = report.ci95 or (report.mean or 0.0, report.mean or 0.0)
+    return max(low, floor), min(high, 1.0)  # no metric here goes above 1
 
 
 def _point_layer(points: list[dict[str, Any]], x: "altair.X", y: "altair.Y", palette: Palette) -> "altair.Chart":
