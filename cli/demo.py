@@ -127,9 +127,7 @@ def _create_jobs(client: Client, home: Path, console: Console) -> list[Followed]
     return [Followed(job, f"{job.preset:>12}") for job in jobs]
 
 
-def _print_outcome(
-    console: Console, reports: Sequence[tuple[str, StabilityReport]], comparison: Comparison
-) -> None:
+def _print_outcome(console: Console, reports: Sequence[tuple[str, StabilityReport]], comparison: Comparison) -> None:
     console.print(side_by_side(reports))
     for preset, report in reports:
         console.print(f"\n[bold]{preset}[/bold]: {escape(report.verdict.text)}")
