@@ -26,12 +26,12 @@ AREAS: dict[str, tuple[str, ...]] = {
         "pprint", "re", "shlex", "string", "textwrap", "tokenize", "xml",
     ),
     "files": (
-        "_pyio", "bz2", "dbm", "filecmp", "fileinput", "fnmatch", "genericpath", "glob", "gzip", "lzma", "ntpath", "os",
-        "pathlib", "posixpath", "shelve", "shutil", "tarfile", "tempfile", "zipfile",
+        "_pyio", "bz2", "dbm", "filecmp", "fileinput", "fnmatch", "genericpath", "glob", "gzip", "lzma", "ntpath",
+        "os", "pathlib", "posixpath", "shelve", "shutil", "tarfile", "tempfile", "zipfile",
     ),
     "concurrency": (
-        "asyncio", "concurrent", "contextlib", "contextvars", "multiprocessing", "queue", "sched", "selectors", "signal",
-        "subprocess", "threading",
+        "asyncio", "concurrent", "contextlib", "contextvars", "multiprocessing", "queue", "sched", "selectors",
+        "signal", "subprocess", "threading",
     ),
 }  # fmt: skip
 """Modules and packages of each label; all of them are in CPython 3.11 to 3.14."""
@@ -55,7 +55,7 @@ def write_dataset(path: Path, rows: int = 400) -> list[str]:
                 f"{rows} rows need {amount} sentences on {label}, and the library at {_library()} has {len(sentences)}."
             )
         chosen += [(sentence, label) for sentence in sentences[:amount]]
-    chosen.sort(key=lambda row: _rank(row[0]))
+    chosen.sort(key=lambda row: _rank(row[0], "position"))  # of its own: the first hash decided who is in
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(("text", "label"))
@@ -80,8 +80,8 @@ def _sentences() -> dict[str, list[str]]:
     }
 
 
-def _rank(sentence: str) -> str:
-    return hashlib.sha256(sentence.encode()).hexdigest()
+def _rank(sentence: str, purpose: str = "choice") -> str:
+    return hashlib.sha256(f"{purpose}:{sentence}".encode()).hexdigest()
 
 
 def _of_area(modules: tuple[str, ...]) -> Iterator[str]:
