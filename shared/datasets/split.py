@@ -41,8 +41,12 @@ def stratified_split(labels: Sequence[int], request: SplitRequest, *, validation
         groups.setdefault(label, []).append(row)
     order = sorted(groups)
     sizes = [len(groups[label]) for label in order]
+    kept = [1 + (size >= 3 and fractions[1] > 0) for size in sizes]  # for train, and for test if there is one
     for_validation = _shares(
-        sizes, fractions[0], least=[int(size >= 2) for size in sizes], most=[size - 1 for size in sizes]
+        sizes,
+        fractions[0],
+        least=[int(size >= 2) for size in sizes],
+        most=[max(0, size - keep) for size, keep in zip(sizes, kept, strict=True)],
     )
     spare = [size - taken - 1 for size, taken in zip(sizes, for_validation, strict=True)]
     for_test = _shares(sizes, fractions[1], least=[min(1, rows) for rows in spare], most=spare)
