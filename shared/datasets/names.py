@@ -17,6 +17,13 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("query", "passage"),
     ("query", "document"),
     ("#1string", "#2string"),
+    ("string1", "string2"),
+    ("sent1", "sent2"),
+    ("s1", "s2"),
+    ("statement1", "statement2"),
+    ("textleft", "textright"),
+    ("claim", "evidence"),
+    ("context", "response"),
 )
 """Two texts that belong together; GLUE's RTE, STS-B, WNLI, MNLI (sentence), QQP, QNLI (question), MRPC (#1 String) are among them."""
 
@@ -47,7 +54,21 @@ LABELS = frozenset({"label", "labels", "target", "class", "classindex", "goldlab
 """Names that mean nothing but the label."""
 
 WEAKER_LABELS = frozenset(
-    {"score", "category", "sentiment", "intent", "emotion", "topic", "polarity", "rating", "stars", "quality", "stance"}
+    {
+        "score",
+        "category",
+        "sentiment",
+        "intent",
+        "emotion",
+        "topic",
+        "polarity",
+        "rating",
+        "stars",
+        "quality",
+        "stance",
+        "verdict",
+        "relation",
+    }
 )
 """Names that often mean the label, but give way to one of ``LABELS``: a table with both usually has the score as well."""
 

@@ -31,7 +31,7 @@ def stratified_split(labels: Sequence[int], request: SplitRequest, *, validation
 
     Each part has ``fraction`` of all rows, rounded half up, shared over the labels in proportion to their rows by largest
     remainder. Beyond proportion, a label of two or more rows has at least one in train and one in validation, and one of three
-    or more has one in test as well; only these minimums can raise a part's total. A label's only row is trained on.
+    or more has one in test as well; only these minimums can move a part's total. A label's only row is trained on.
     """
     fractions = (_exact(request.validation_fraction) if validation else Fraction(0), _exact(request.test_fraction))
     if sum(fractions) >= 1:

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.shared.datasets.files import csv_bytes, jsonl_bytes, read, tsv_bytes
@@ -31,16 +31,19 @@ def rows_of(content: bytes, filename: str) -> list[list[str]]:
     return [list(row) for row in table.rows]
 
 
+@settings(deadline=None)
 @given(rows=tables(cell), end=st.sampled_from(["\n", "\r\n"]))
 def test_csv(rows: list[list[str]], end: str) -> None:
     assert rows_of(csv_bytes([names(len(rows[0])), *rows], end=end), "x.csv") == rows
 
 
+@settings(deadline=None)
 @given(rows=tables(tab_cell), end=st.sampled_from(["\n", "\r\n"]))
 def test_tsv(rows: list[list[str]], end: str) -> None:
     assert rows_of(tsv_bytes([names(len(rows[0])), *rows], end=end), "x.tsv") == rows
 
 
+@settings(deadline=None)
 @given(rows=tables(cell))
 def test_jsonl(rows: list[list[str]]) -> None:
     objects = [dict(zip(names(len(row)), row, strict=True)) for row in rows]

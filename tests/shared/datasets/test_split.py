@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.datasets import stratified_split
@@ -25,6 +25,7 @@ def half_up(share: float) -> int:
     return int(share + 0.5)
 
 
+@settings(deadline=None)
 @given(
     labels=labels_of_rows,
     validation=fractions,
@@ -45,6 +46,7 @@ def test_each_row_is_in_one_part_and_each_label_where_it_must_be(
         assert parts[2][label] >= (rows >= 3 and test > 0)
 
 
+@settings(deadline=None)
 @given(sizes=st.lists(st.integers(10, 60), min_size=1, max_size=8), seed=st.integers(0, 5))
 def test_totals_are_right_and_labels_in_proportion(sizes: list[int], seed: int) -> None:
     labels = [label for label, size in enumerate(sizes) for _ in range(size)]
