@@ -43,7 +43,8 @@ class InternalError(ServiceError):
 def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """OpenAPI responses of an operation: its own errors and those that every operation can answer."""
     found: dict[int | str, list[str]] = {}
-    for error in (InvalidRequest, *errors):
+    everywhere: list[type[ServiceError]] = [InvalidRequest]
+    for error in [*everywhere, *errors]:
         found.setdefault(error.status, []).append(f"`{error.code}`")
     return {status: {"model": ErrorResponse, "description": ", ".join(codes)} for status, codes in found.items()}
 

@@ -4,7 +4,9 @@ A failed run stores its reason in the same form (``as_reason``), so what a perso
 """
 
 import re
-from typing import ClassVar, TypedDict
+from typing import ClassVar
+
+from typing_extensions import TypedDict
 
 
 class Reason(TypedDict):
@@ -128,6 +130,12 @@ class ModelNotAllowed(ServiceError):
 
 class TaskNotSupported(ServiceError):
     """The data describe a task that this version cannot train."""
+
+    status = 400
+
+
+class JobsNotComparable(ServiceError):
+    """The jobs were scored by different metrics or on different rows."""
 
     status = 400
 

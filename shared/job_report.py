@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.db.tables import Job, Run
-from shared.report import Baseline, ConfusionMatrix, JobResults, RunResult, StabilityReport, build_report
+from shared.report import Baseline, ConfusionMatrix, JobResults, RunResult, StabilityReport, stability_report
 from shared.report.shapes import Split
 from shared.states import RunState
 
@@ -13,7 +13,7 @@ def report_of(job: Job, runs: Sequence[Run]) -> StabilityReport:
     """The report as the rows stand; ``runs`` are the job's main runs by index."""
     split: Split = "test" if job.dataset["rows"]["test"] else "validation"
     best = best_run(runs)
-    return build_report(
+    return stability_report(
         JobResults(
             job_id=job.id,
             metric=job.metric,

@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     """Most data rows a file may have."""
     worker_slots: int = Field(1, ge=1, le=256)
     """Runs trained at the same time by one worker; each slot is a trainer process of its own."""
+    gpus: int = Field(0, ge=0, le=64)
+    """GPUs of this worker's machine, shared out among its slots; 0 trains on the CPU."""
     threads: int = Field(1, ge=1, le=256)
     """CPU threads a trainer; stored with each new job, because the last bits of a sum depend on it."""
     lease_seconds: float = Field(60.0, gt=0)

@@ -92,9 +92,9 @@ def _event(event: Event) -> EventObject:
     return EventObject(
         id=event_id(event.seq),
         created_at=int(event.created_at),
-        level=event.level,  # type: ignore[arg-type]
+        level=event.level,
         message=event.message,
-        type=event.type,  # type: ignore[arg-type]
+        type=event.type,
         data=event.data or {},
         run_id=event.run_id,
     )

@@ -86,7 +86,7 @@ def list_page(parts: Parts, page: Page, metadata: dict[str, str]) -> tuple[Seque
         jobs, more = Jobs(session).page(parts.owner_id, page, metadata)
         counts = Runs(session).counts([job.id for job in jobs])
     now = time.time()
-    return [job_object(job, [row for row in counts if row[0] == job.id], now) for job in jobs], more
+    return [job_object(job, [count for count in counts if count.job_id == job.id], now) for job in jobs], more
 
 
 def cancel(parts: Parts, job_id: str) -> JobObject:

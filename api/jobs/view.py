@@ -1,24 +1,25 @@
 """A job's row as the object on the wire."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from api.jobs.schemas import JobObject, Progress, RunsSummary, Warning
+from shared.db.runs import StateCount
 from shared.db.tables import Job
 from shared.recipe import Recipe
 from shared.states import JOB_ENDED
 from shared.task import SplitRequest, Task
 
-Counts = Iterable[Row[tuple[str, str, int, int, int, int]]]
-
 
 def job_object(
-    job: Job, counts: Counts, now: float, *, queue_position: int | None = None, stability: dict[str, Any] | None = None
+    job: Job,
+    counts: Sequence[StateCount],
+    now: float,
+    *,
+    queue_position: int | None = None,
+    stability: dict[str, Any] | None = None,
 ) -> JobObject:
     """``counts`` as ``Runs.counts`` gives them for this job; ``now`` in unix seconds."""
-    counts = list(counts)
     recipe = Recipe.model_validate(job.resolved_recipe)
     hyperparameters = _hyperparameters(job, recipe)
     progress = _progress(job, counts, now, queue_position)
@@ -33,7 +34,7 @@ def job_object(
         training_file=job.training_file,
         validation_file=job.validation_file,
         fine_tuned_model=job.fine_tuned_model,
-        error=job.error,  # type: ignore[arg-type]
+        error=job.error,
         organization_id=job.owner_id,
         result_files=job.result_files,
         seed=job.seed,
@@ -42,6 +43,7 @@ def job_object(
         hyperparameters=hyperparameters,
         method={"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
         metadata=job.job_metadata,
+        integrations=[],
         suffix=job.suffix,
         task=Task.model_validate(job.task),
         split=SplitRequest.model_validate(job.split),
@@ -63,15 +65,15 @@ def _seconds(time: float | None) -> int | None:
     return None if time is None else int(time)
 
 
-def _summary(counts: Counts) -> RunsSummary:
-    by_state = {status: runs for _, status, runs, _, _, _ in counts}
-    degenerate = sum(int(row[3] or 0) for row in counts)
+def _summary(counts: Sequence[StateCount]) -> RunsSummary:
+    by_state = {count.state: count.runs for count in counts}
+    degenerate = sum(count.degenerate for count in counts)
     return RunsSummary(total=sum(by_state.values()), degenerate=degenerate, **by_state)
 
 
-def _progress(job: Job, counts: Counts, now: float, queue_position: int | None) -> Progress:
+def _progress(job: Job, counts: Sequence[StateCount], now: float, queue_position: int | None) -> Progress:
     ended = job.status in JOB_ENDED
-    done, total = sum(int(row[4] or 0) for row in counts), sum(int(row[5] or 0) for row in counts)
+    done, total = sum(count.steps_done for count in counts), sum(count.steps_total for count in counts)
     remaining = None
     if ended:
         remaining = 0

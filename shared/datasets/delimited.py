@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from shared.datasets.header import SAMPLE, has_header
+from shared.datasets.lines import text_lines
 from shared.datasets.problems import (
     CsvFieldTooLarge,
     CsvMalformed,
@@ -16,7 +17,6 @@ from shared.datasets.problems import (
     NotATable,
 )
 from shared.datasets.rows import Limits, RowCollector
-from shared.datasets.lines import text_lines
 
 Record = tuple[int, list[str]]
 """First physical line of the record, and its cells."""

@@ -21,17 +21,37 @@ PAIRS: tuple[tuple[str, str], ...] = (
 """Two texts that belong together; GLUE's RTE, STS-B, WNLI, MNLI (sentence), QQP, QNLI (question), MRPC (#1 String) are among them."""
 
 TEXTS = frozenset(
-    "text texts sentence content review reviewtext tweet message comment document body utterance question query headline post "
-    "input passage".split()
+    [
+        "text",
+        "texts",
+        "sentence",
+        "content",
+        "review",
+        "reviewtext",
+        "tweet",
+        "message",
+        "comment",
+        "document",
+        "body",
+        "utterance",
+        "question",
+        "query",
+        "headline",
+        "post",
+        "input",
+        "passage",
+    ]
 )
 
-LABELS = frozenset("label labels target class classindex goldlabel isduplicate".split())
+LABELS = frozenset(["label", "labels", "target", "class", "classindex", "goldlabel", "isduplicate"])
 """Names that mean nothing but the label."""
 
-WEAKER_LABELS = frozenset("score category sentiment intent emotion topic polarity rating stars quality stance".split())
+WEAKER_LABELS = frozenset(
+    ["score", "category", "sentiment", "intent", "emotion", "topic", "polarity", "rating", "stars", "quality", "stance"]
+)
 """Names that often mean the label, but give way to one of ``LABELS``: a table with both usually has the score as well."""
 
-OTHERS = frozenset("id index idx guid".split())
+OTHERS = frozenset(["id", "index", "idx", "guid"])
 
 KNOWN = frozenset(name for pair in PAIRS for name in pair) | TEXTS | LABELS | WEAKER_LABELS | OTHERS
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, Row, Select, func, select, update
+from sqlalchemy import CursorResult, Select, case, func, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
@@ -25,6 +25,25 @@ class Hold(NamedTuple):
     fence: int
 
 
+class StateCount(NamedTuple):
+    """How many runs of a job are in one state, and their steps."""
+
+    job_id: str
+    state: str
+    runs: int
+    degenerate: int
+    steps_done: int
+    steps_total: int
+
+
+class LostRun(NamedTuple):
+    """A run taken back from a worker that did not renew its lease, and what became of it."""
+
+    run_id: str
+    job_id: str
+    state: str
+
+
 class Runs:
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -42,13 +61,17 @@ class Runs:
             select(Run).where(Run.job_id == job_id, Run.purpose == purpose).order_by(Run.index)
         ).all()
 
-    def counts(self, job_ids: Sequence[str]) -> Sequence[Row[tuple[str, str, int, int, int, int]]]:
-        """A row a job and state: job, state, runs, degenerate runs, steps done, steps in all."""
-        degenerate = func.sum(func.coalesce(Run.degenerate, False).cast(Run.step.type))
+    def counts(self, job_ids: Sequence[str]) -> list[StateCount]:
+        """The main runs of several jobs at once, counted by state."""
+        degenerate = func.sum(case((Run.degenerate.is_(True), 1), else_=0))
         query = select(
             Run.job_id, Run.status, func.count(), degenerate, func.sum(Run.step), func.sum(Run.total_steps)
         ).where(Run.job_id.in_(job_ids), Run.purpose == "main")
-        return self._session.execute(query.group_by(Run.job_id, Run.status)).all()
+        # sums of big integers come back as Decimal from PostgreSQL
+        return [
+            StateCount(job, state, *(int(number) for number in numbers))
+            for job, state, *numbers in self._session.execute(query.group_by(Run.job_id, Run.status))
+        ]
 
     def queued_before(self, job: Job) -> int:
         """Queued runs of older jobs: what has to start before the first of this job's does."""
@@ -137,8 +160,8 @@ class Runs:
 
     # the sweeper's
 
-    def take_back_expired(self, *, all_leases: bool = False) -> Sequence[Row[tuple[str, str, str]]]:
-        """Queue (or, where that was wished, cancel) the runs whose worker is lost; returns (id, job, new state) of each.
+    def take_back_expired(self, *, all_leases: bool = False) -> list[LostRun]:
+        """Queue (or, where that was wished, cancel) the runs whose worker is lost.
 
         ``all_leases``: at the start of a stack that is known to be alone, nobody can be training.
         """
@@ -154,10 +177,8 @@ class Runs:
             .values(status=RunState.QUEUED, fence=Run.fence + 1, lease_until=None, enqueued_at=None)
         )
         returning = (Run.id, Run.job_id, Run.status)
-        return [
-            *self._session.execute(cancelled.returning(*returning)),
-            *self._session.execute(queued.returning(*returning)),
-        ]
+        changes = (cancelled.returning(*returning), queued.returning(*returning))
+        return [LostRun(*row) for change in changes for row in self._session.execute(change)]
 
     def waiting(self, requeue: float, limit: int) -> Sequence[str]:
         """Queued runs whose bell was never rung, or not for ``requeue`` seconds; oldest first."""

@@ -56,7 +56,7 @@ def _sqlite_engine(url: str) -> Engine:
 class Database:
     """Hands out transactions. ``ring`` sends the messages that a committed transaction has left in its outbox."""
 
-    def __init__(self, url: str, ring: Callable[[Message], None] | None = None) -> None:
+    def __init__(self, url: str, ring: Callable[[Message], object] | None = None) -> None:
         self.engine = make_engine(url)
         self._reading = self.engine.execution_options(evenkeel_read_only=True)
         self._ring = ring

@@ -1,0 +1,20 @@
+"""The database as far as the command line sees it: bringing it to this version's tables."""
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from cli.errors import CliError
+from shared.db.migrate import DatabaseTooNew, upgrade
+
+
+def upgrade_database(url: str) -> None:
+    """Migrate; raises CliError for a database that is newer than this version, not there, or none at all."""
+    try:
+        upgrade(url)
+    except DatabaseTooNew as error:
+        raise CliError(error.message) from error
+    except ArgumentError as error:
+        raise CliError("EVENKEEL_DATABASE_URL is not understood; SQLite is sqlite:////folder/evenkeel.db.") from error
+    except DBAPIError as error:
+        where = make_url(url).render_as_string(hide_password=True)
+        raise CliError(f"The database {where} cannot be used: {str(error.orig).strip()}.") from error

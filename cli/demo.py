@@ -1,0 +1,147 @@
+"""``evenkeel demo``: a real job from upload to report, on a stack of its own that is gone afterwards.
+
+The data are made on the spot from what every Python has: which module does this sentence of a docstring come from? The
+encoder is the real one of the worker's extra. The outcome is whatever was measured.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+
+from cli.client import Client
+from cli.docstrings import write_dataset
+from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED, CliError
+from cli.follow import Followed, follow
+from cli.job_request import TrainOptions, job_body
+from cli.report_files import section
+from cli.tables import duration, job_lines, side_by_side
+from cli.up import refuse_missing_packages
+from cli.wire import Job
+from shared.comparison import Comparison, Contender, compare
+from shared.processes import die_with_parent, in_words, python_module, python_path
+from shared.report import StabilityReport
+from shared.states import JobState
+
+# sized for two cores and ten minutes
+SEEDS: Final = 5
+ROWS: Final = 400
+RECIPES: Final = {
+    "conventional": TrainOptions(preset="conventional", seeds=SEEDS),
+    "stabilized": TrainOptions(preset="stabilized", seeds=SEEDS),
+}
+HTML, PNG = Path("demo-report.html"), Path("demo-report.png")
+START_SECONDS: Final = 120.0
+STOP_SECONDS: Final = 15.0
+
+
+def demo(keep_home: Path | None) -> int:
+    """Returns the exit code: 0 when both jobs ended well and the report is written."""
+    refuse_missing_packages()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the way out is the orderly one
+    console = Console(highlight=False)
+    with ExitStack() as stack:
+        home = keep_home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="evenkeel-demo-")))
+        try:
+            console.print("Starting API, worker, queue and database ...")
+            client = stack.enter_context(Client(stack.enter_context(running_stack(home))))
+            return _compare_recipes(client, home, console)
+        except KeyboardInterrupt:
+            console.print("\nStopping everything.")
+            return INTERRUPTED
+    raise AssertionError("an exit stack without callbacks that swallow exceptions ends with a return or a raise")
+
+
+@contextmanager
+def running_stack(home: Path) -> Iterator[str]:
+    """``evenkeel up`` as a child, on a free port, deaf to the caller's own settings; yields its URL, stops it at the end."""
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "up.log"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            python_module("cli", "up", "--home", str(home), "--port", "0"),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment | python_path(),
+            start_new_session=True,  # a terminal's Ctrl-C is ours to pass on
+            preexec_fn=die_with_parent(),
+        )
+    try:
+        yield _url(process, home / "url", log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _url(process: "subprocess.Popen[bytes]", file: Path, log: Path) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while not (file.exists() and (url := file.read_text(encoding="ascii").strip())):
+        if process.poll() is not None or time.monotonic() > deadline:
+            last = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
+            why = "took too long to start" if process.returncode is None else in_words(process.returncode)
+            raise CliError(f"`evenkeel up` {why}. Its last lines:\n{last}")
+        time.sleep(0.1)
+    return url
+
+
+def _compare_recipes(client: Client, home: Path, console: Console) -> int:
+    began = time.monotonic()
+    jobs = follow(client, _create_jobs(client, home, console), console)
+    for job in jobs:
+        if job.status is not JobState.SUCCEEDED:
+            console.print(escape(job_lines(job)))
+            return JOB_DID_NOT_SUCCEED
+    reports = [(job.preset, client.stability(job.id)) for job in jobs]
+    comparison = compare(*(Contender(report, preset) for preset, report in reports))
+    console.print(f"\nTrained in {duration(time.monotonic() - began)}.\n")
+    _print_outcome(console, reports, comparison)
+    _write_files(client, jobs, reports, comparison)
+    console.print(f"\nWrote {HTML} and {PNG}. Stopping everything.")
+    return 0
+
+
+def _create_jobs(client: Client, home: Path, console: Console) -> list[Followed]:
+    data = home / "docstrings.csv"
+    write_dataset(data, ROWS)
+    file = client.upload(data)
+    console.print(f"{client.url}: uploaded {file.filename}, sentences from docstrings and the module they come from.")
+    jobs = [client.create_job(job_body(options, file.id)) for options in RECIPES.values()]
+    for job in jobs:
+        console.print(escape(job_lines(job)))
+    console.print()
+    return [Followed(job, f"{job.preset:>12}") for job in jobs]
+
+
+def _print_outcome(console: Console, reports: Sequence[tuple[str, StabilityReport]], comparison: Comparison) -> None:
+    console.print(side_by_side(reports))
+    for preset, report in reports:
+        console.print(f"\n[bold]{preset}[/bold]: {escape(report.verdict.text)}")
+    [pair] = comparison.pairs
+    console.print(f"\n[bold]Comparison[/bold]: {escape(pair.verdict.text)}")
+    for preset, report in reports:
+        console.print(f"Model of {preset}: {escape(report.fine_tuned_model or 'none')}")
+
+
+def _write_files(
+    client: Client, jobs: Sequence[Job], reports: Sequence[tuple[str, StabilityReport]], comparison: Comparison
+) -> None:
+    from shared.report_page import render_png, render_report
+
+    sections = [section(client, job, report) for job, (_, report) in zip(jobs, reports, strict=True)]
+    HTML.write_text(render_report(sections, comparison), encoding="utf-8")
+    PNG.write_bytes(render_png(reports))

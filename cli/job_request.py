@@ -1,0 +1,79 @@
+"""The options of ``evenkeel train`` as the body of a job's creation. What was not asked for is left to the service."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from shared.catalogue import OFFLINE_ENCODER
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    model: str | None = None
+    suffix: str | None = None
+    seed: int | None = None
+    seeds: int | None = None
+    preset: str | None = None
+    max_steps: str | None = None
+    epochs: str | None = None
+    learning_rate: str | None = None
+    batch_size: int | None = None
+    reinit_layers: str | None = None
+    text_column: str | None = None
+    text_pair_column: str | None = None
+    label_column: str | None = None
+    metric: str | None = None
+
+
+def job_body(options: TrainOptions, training_file: str, validation_file: str | None = None) -> dict[str, Any]:
+    wanted = _without_none(
+        {
+            "training_file": training_file,
+            "validation_file": validation_file,
+            "model": options.model or OFFLINE_ENCODER,
+            "suffix": options.suffix,
+            "seed": options.seed,
+            "task": _without_none(
+                {
+                    "text_column": _column(options.text_column),
+                    "text_pair_column": _column(options.text_pair_column),
+                    "label_column": _column(options.label_column),
+                }
+            ),
+            "recipe": _without_none(
+                {
+                    "preset": options.preset,
+                    "max_steps": _number_or_word(options.max_steps),
+                    "num_train_epochs": _number_or_word(options.epochs),
+                    "learning_rate": _number_or_word(options.learning_rate),
+                    "train_batch_size": options.batch_size,
+                    "reinit_layers": _number_or_word(options.reinit_layers),
+                }
+            ),
+            "runs": _without_none({"num_seeds": options.seeds}),
+            "evaluation": _without_none({"metric": options.metric}),
+        }
+    )
+    assert wanted is not None, "there is a training file at least"
+    return wanted
+
+
+def _without_none(fields: dict[str, Any]) -> dict[str, Any] | None:
+    """Only what was asked for; None for nothing at all."""
+    return {name: value for name, value in fields.items() if value is not None} or None
+
+
+def _column(text: str | None) -> int | str | None:
+    """A whole number is a column's index, anything else its name."""
+    return int(text) if text is not None and text.isdecimal() else text
+
+
+def _number_or_word(text: str | None) -> int | float | str | None:
+    """``3`` and ``5e-5`` are numbers; ``auto`` is a word, and so is whatever the service may refuse."""
+    if text is None or text.isdecimal():
+        return None if text is None else int(text)
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text

@@ -1,0 +1,90 @@
+"""``evenkeel report``: the stability report on the terminal, or as a page, a figure or a table."""
+
+import csv as csv_format
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.client import Client
+from cli.tables import duration, report_view
+from cli.wire import Job, Run
+from shared.report import StabilityReport
+
+if TYPE_CHECKING:
+    from shared.figures import SeedCurve
+    from shared.report_page import JobSection
+
+CSV_COLUMNS = ("run_id", "seed", "init_seed", "data_seed", "status", "degenerate", "score", "validation_score")
+
+
+def write_report(client: Client, job_id: str, *, html: Path | None, png: Path | None, csv: Path | None) -> None:
+    """Print the report if no file is asked for; else write each that is."""
+    from rich.console import Console
+
+    console = Console()
+    job = client.job(job_id)
+    report = client.stability(job_id)
+    if html is png is csv is None:
+        console.print(report_view(report), highlight=False)
+        return
+    if csv is not None:
+        write_csv(csv, report)
+    if png is not None:
+        from shared.report_page import render_png
+
+        png.write_bytes(render_png([(job.preset, report)]))
+    if html is not None:
+        from shared.report_page import render_report
+
+        html.write_text(render_report([section(client, job, report)]), encoding="utf-8")
+    for path in filter(None, (html, png, csv)):
+        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def write_csv(path: Path, report: StabilityReport) -> None:
+    """A row a run, by index; empty for what is undefined."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        table = csv_format.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore")
+        table.writeheader()
+        table.writerows(run.model_dump(mode="json") for run in report.runs)
+
+
+def section(client: Client, job: Job, report: StabilityReport) -> "JobSection":
+    """A job as the page shows it, called by its recipe's preset."""
+    from shared.report_page import JobSection
+
+    runs = client.runs(job.id)
+    return JobSection(
+        title=job.preset,
+        report=report,
+        recipe=job.resolved_recipe or {},
+        facts=_facts(client, job, runs),
+        curves=tuple(_curve(client, job, run) for run in runs if run.step > 0),
+    )
+
+
+def _facts(client: Client, job: Job, runs: list[Run]) -> dict[str, str]:
+    rows = job.dataset.get("rows", {})
+    devices = sorted({run.device for run in runs if run.device})
+    return {
+        "job": job.id,
+        "base model": job.model,
+        "training file": client.file(job.training_file).filename,
+        "rows": ", ".join(f"{amount} {split}" for split, amount in rows.items() if amount),
+        "device": ", ".join(devices) or "-",
+        "time": "-" if job.finished_at is None else duration(job.finished_at - job.created_at),
+    }
+
+
+def _curve(client: Client, job: Job, run: Run) -> "SeedCurve":
+    from shared.figures import SeedCurve
+
+    score = f"valid_{job.metric}"
+    series = {one.name: one.points for one in client.metrics(job.id, run.id, "valid_loss", score)}
+    return SeedCurve(
+        job=job.preset,
+        seed=run.seed,
+        degenerate=bool(run.degenerate),
+        valid_loss=series.get("valid_loss", []),
+        valid_score=series.get(score, []),
+        best_step=run.best_step,
+    )

@@ -1,0 +1,115 @@
+"""Jobs and reports as text for a terminal. Every figure is followed by what it is; undefined ones are a dash."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from cli.wire import Job
+from shared.report import StabilityReport
+from shared.states import RunState
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def interval(bounds: tuple[float, float] | None) -> str:
+    return "-" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
+
+
+def jobs_table(jobs: Sequence[Job]) -> Table:
+    table = Table("job", "created (UTC)", "status", "model", "preset", "runs", "done", "fine-tuned model", box=None)
+    for job in jobs:
+        created = datetime.fromtimestamp(job.created_at, UTC).strftime("%Y-%m-%d %H:%M")
+        summary = job.runs_summary
+        table.add_row(
+            job.id,
+            created,
+            job.status.value,
+            escape(job.model),
+            job.preset,
+            f"{summary.succeeded}/{summary.total}",
+            f"{job.progress.percent:.0f}%",
+            escape(job.fine_tuned_model or "-"),
+        )
+    return table
+
+
+def job_lines(job: Job) -> str:
+    """A job in a few lines, as far as the report does not say it."""
+    recipe = job.resolved_recipe
+    lines = [f"{job.id}: {job.status.value}, {job.progress.percent:.0f}% of {job.progress.steps_total} steps"]
+    if job.progress.seconds_remaining and not job.ended:
+        lines[0] += f", about {duration(job.progress.seconds_remaining)} left"
+    if recipe is not None:
+        lines.append(
+            f"{job.model}, recipe {job.preset}: {recipe['max_steps']} steps a run, batches of {recipe['train_batch_size']}, "
+            f"rate {recipe['learning_rate']:g}, top blocks new: {recipe['reinit_layers']}"
+        )
+    if job.error is not None:
+        lines.append(f"failed: {job.error.message}")
+    return "\n".join(lines)
+
+
+def report_view(report: StabilityReport) -> RenderableType:
+    """Every seed, then the distribution, the verdict and the warnings."""
+    parts: list[RenderableType] = [Padding(_runs_table(report), (0, 0, 1, 0)), _distribution_table([("", report)])]
+    parts.append(Padding(escape(report.verdict.text), (1, 0, 0, 0)))
+    parts += [escape(f"Warning: {warning.message}") for warning in report.warnings]
+    if report.fine_tuned_model is not None:
+        parts.append(f"Model: [bold]{escape(report.fine_tuned_model)}[/bold]")
+    return Group(*parts)
+
+
+def side_by_side(reports: Sequence[tuple[str, StabilityReport]]) -> RenderableType:
+    """Several jobs' seeds and distributions in columns."""
+    seeds = sorted({run.seed for _, report in reports for run in report.runs})
+    table = Table("seed", *(f"{name}: {report.metric}" for name, report in reports), box=None)
+    by_seed = [{run.seed: run for run in report.runs} for _, report in reports]
+    for seed in seeds:
+        cells = [_score(run.score, run.status, run.degenerate) if (run := runs.get(seed)) else "-" for runs in by_seed]
+        table.add_row(str(seed), *cells)
+    return Group(Padding(table, (0, 0, 1, 0)), _distribution_table(reports))
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _runs_table(report: StabilityReport) -> Table:
+    table = Table("seed", "state", f"{report.metric} ({report.split})", "validation", "", box=None)
+    for run in report.runs:
+        notes = ["degenerate"] if run.degenerate else []
+        notes += ["published"] if run.run_id == report.best_run_id and report.fine_tuned_model else []
+        table.add_row(
+            str(run.seed), run.status.value, number(run.score), number(run.validation_score), ", ".join(notes)
+        )
+    return table
+
+
+def _distribution_table(reports: Sequence[tuple[str, StabilityReport]]) -> Table:
+    table = Table("", *(name for name, _ in reports), box=None, show_header=len(reports) > 1)
+    rows: dict[str, Callable[[StabilityReport], str]] = {
+        "runs": lambda r: f"{r.n} of {r.planned} succeeded" + (" (so far)" if r.provisional else ""),
+        "mean ± std": lambda r: f"{number(r.mean)} ± {number(r.std)}",
+        "95% interval of the mean": lambda r: interval(r.ci95),
+        "min, quartiles, max": lambda r: " ".join(map(number, (r.min, r.q1, r.median, r.q3, r.max))),
+        "degenerate, failed": lambda r: f"{r.degenerate}, {r.failed}",
+    }
+    for title, cell in rows.items():
+        table.add_row(title, *(cell(report) for _, report in reports))
+    return table
+
+
+def _score(score: float | None, status: RunState, degenerate: bool | None) -> str:
+    if status is not RunState.SUCCEEDED:
+        return status.value
+    return f"{number(score)} degenerate" if degenerate else number(score)

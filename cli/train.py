@@ -1,0 +1,73 @@
+"""``evenkeel train`` and ``evenkeel show``: from a file to its report, with the way there in view."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from cli.client import Client
+from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED
+from cli.follow import Followed, follow
+from cli.job_request import TrainOptions, job_body
+from cli.tables import duration, job_lines, report_view
+from cli.wire import Job
+from shared.states import JobState
+
+
+def train(
+    client: Client, file: Path, validation_file: Path | None, options: TrainOptions, *, as_json: bool, detach: bool
+) -> int:
+    """Upload, create, follow, report; returns the exit code."""
+    training = client.upload(file)
+    validation = None if validation_file is None else client.upload(validation_file)
+    job = client.create_job(job_body(options, training.id, validation.id if validation else None))
+    talk = Console(stderr=as_json)  # with --json, stdout is for the JSON alone
+    talk.print(escape(job_lines(job)), highlight=False)
+    for warning in job.warnings:
+        talk.print(escape(f"Warning: {warning.message}"))
+    if not detach:
+        return _follow_and_report(client, job, talk, as_json=as_json)
+    if as_json:
+        _print_json(client, job)
+    talk.print(escape(f"Follow it with: evenkeel show {job.id} --follow"))
+    return 0
+
+
+def show(client: Client, job_id: str, *, follow_it: bool, as_json: bool) -> int:
+    job = client.job(job_id)
+    if follow_it and not job.ended:
+        return _follow_and_report(client, job, Console(stderr=as_json), as_json=as_json)
+    _report(client, job, Console(), as_json=as_json)
+    return _exit_code(job)
+
+
+def _follow_and_report(client: Client, job: Job, talk: Console, *, as_json: bool) -> int:
+    try:
+        [job] = follow(client, [Followed(job)], talk)
+    except KeyboardInterrupt:
+        talk.print(
+            f"\nThe job goes on. Follow it again: evenkeel show {job.id} --follow   Stop it: evenkeel cancel {job.id}"
+        )
+        return INTERRUPTED
+    _report(client, job, talk, as_json=as_json)
+    return _exit_code(job)
+
+
+def _report(client: Client, job: Job, talk: Console, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(client, job)
+        return
+    talk.print(escape(job_lines(job)), highlight=False)
+    if job.finished_at is not None:
+        talk.print(f"ended after {duration(job.finished_at - job.created_at)}\n", highlight=False)
+    talk.print(report_view(client.stability(job.id)), highlight=False)
+
+
+def _print_json(client: Client, job: Job) -> None:
+    answer = {"job": job.model_dump(mode="json"), "stability": client.stability(job.id).model_dump(mode="json")}
+    Console().print_json(json.dumps(answer))
+
+
+def _exit_code(job: Job) -> int:
+    return JOB_DID_NOT_SUCCEED if job.status in {JobState.FAILED, JobState.CANCELLED} else 0

@@ -1,0 +1,186 @@
+"""``evenkeel up``: the whole service on one machine, under one parent: Redis, API, worker and sweeper.
+
+Order: what can be refused is refused before anything starts; the listening socket is made here and handed down, so that
+connections wait rather than fail while the API starts or starts again.
+"""
+
+import asyncio
+import importlib.util
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.embedded_redis import EmbeddedRedis, embedded_redis
+from cli.errors import CliError
+from cli.home import Home, open_home
+from shared.child_output import ChildOutput
+from shared.processes import Program, Supervisor, python_module, python_path
+from shared.settings import LOOPBACK
+
+WORKER_PACKAGES = ("torch", "transformers", "safetensors")
+BACKLOG = 2048  # connections that wait while the API starts
+_ANSWER_SECONDS = 2.0
+# the embedded stack brings its own; an installation that has them elsewhere starts the parts alone
+_OWN_PARTS = ("EVENKEEL_DATABASE_URL", "EVENKEEL_REDIS_URL", "EVENKEEL_STORAGE_URL")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What ``evenkeel up`` was asked for."""
+
+    home: Path
+    host: str
+    port: int
+    slots: int
+    """Runs trained at the same time."""
+    threads: int
+    """CPU threads of each."""
+
+
+def up(stack: Stack) -> int:
+    """Serve until told to stop; returns the exit code. Raises CliError for whatever keeps it from starting."""
+    refuse_missing_packages()
+    refuse_open_door(stack.host, os.environ)
+    os.umask(0o077)  # data and logs are their owner's alone
+    with (
+        open_home(stack.home) as home,
+        listen(stack.host, stack.port) as listener,
+        embedded_redis(home.redis) as redis,
+    ):
+        settings = child_settings(stack, home, redis)
+        prepare_database(settings["EVENKEEL_DATABASE_URL"])
+        return asyncio.run(_serve(stack, home, listener, redis, settings))
+
+
+async def _serve(
+    stack: Stack, home: Home, listener: socket.socket, redis: EmbeddedRedis, settings: Mapping[str, str]
+) -> int:
+    programs = [redis.program(), *service_programs(listener, settings)]
+    output = ChildOutput([program.name for program in programs], stream=sys.stdout, logs=home.logs, quiet=["redis"])
+    url = url_of(listener)
+
+    def announce() -> None:
+        home.url.write_text(f"{url}\n", encoding="ascii")
+        for line in _welcome(url, stack, home):
+            output.say(line)
+
+    try:
+        for name in _OWN_PARTS:
+            if os.environ.get(name):
+                output.say(f"{name} is set, but `evenkeel up` keeps its state in {home.folder}; it is not used.")
+        return await Supervisor(programs, output, when_ready=announce).run()
+    finally:
+        output.close()
+
+
+def service_programs(listener: socket.socket, settings: Mapping[str, str]) -> list[Program]:
+    """The three parts that are our own code; the API first, so that there is an answer while the worker loads."""
+    host, port = listener.getsockname()[:2]
+
+    async def api_answers() -> bool:
+        return await answers_health(host, port)
+
+    return [
+        Program(
+            name="api",
+            command=python_module("api", "--fd", str(listener.fileno())),
+            env=settings,
+            pass_fds=(listener.fileno(),),
+            ready=api_answers,
+        ),
+        *worker_programs(settings),
+    ]
+
+
+def worker_programs(settings: Mapping[str, str]) -> list[Program]:
+    """The training side: who trains, and who sees to it that nothing is forgotten."""
+    return [
+        Program(name="worker", command=python_module("worker"), env=settings),
+        Program(name="sweeper", command=python_module("worker.sweeper"), env=settings),
+    ]
+
+
+def child_settings(stack: Stack, home: Home, redis: EmbeddedRedis) -> dict[str, str]:
+    return {
+        **python_path(),
+        "EVENKEEL_HOME": str(home.folder),
+        "EVENKEEL_DATABASE_URL": f"sqlite:///{home.folder / 'evenkeel.db'}",
+        "EVENKEEL_STORAGE_URL": (home.folder / "storage").as_uri(),
+        "EVENKEEL_CACHE_DIR": str(home.folder / "cache"),
+        "EVENKEEL_REDIS_URL": redis.url,
+        "EVENKEEL_HOST": stack.host,
+        "EVENKEEL_WORKER_SLOTS": str(stack.slots),
+        "EVENKEEL_THREADS": str(stack.threads),
+    }
+
+
+def prepare_database(url: str) -> None:
+    """Bring an older home's tables to this version, and give back what a killed stack was training."""
+    from cli.database import upgrade_database
+    from shared.db.recovery import release_all_leases
+
+    upgrade_database(url)
+    release_all_leases(url)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """The listening socket; port 0 takes a free one. Raises CliError with the cure."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except socket.gaierror as error:
+        raise CliError(f"{host!r} is no address of this machine ({error.strerror}); try --host 127.0.0.1.") from error
+    except OSError as error:
+        raise CliError(
+            f"Port {port} on {host} cannot be had ({error.strerror}); stop what listens there, "
+            "or choose another with --port (0 takes a free one)."
+        ) from error
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    reached_at = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reached_at}]:{port}" if ":" in reached_at else f"http://{reached_at}:{port}"
+
+
+async def answers_health(host: str, port: int) -> bool:
+    """True once GET /health answers 200."""
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return (await reader.readline()).startswith(b"HTTP/1.1 200")
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+
+
+def refuse_missing_packages() -> None:
+    missing = [name for name in WORKER_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise CliError(
+            f"Training needs packages that are not installed here ({', '.join(missing)}): pip install 'evenkeel[worker]'."
+        )
+
+
+def refuse_open_door(host: str, environment: Mapping[str, str]) -> None:
+    """Without a key the service is for this machine only."""
+    if host not in LOOPBACK and not environment.get("EVENKEEL_API_KEY"):
+        raise CliError(
+            f"Evenkeel will not serve {host} without a key, since anybody there could use it: "
+            "set EVENKEEL_API_KEY, or leave --host out."
+        )
+
+
+def _welcome(url: str, stack: Stack, home: Home) -> list[str]:
+    option = "" if url == "http://127.0.0.1:8000" else f" --url {url}"
+    return [
+        f"Evenkeel is ready at {url} ({stack.slots} training slot{'s' if stack.slots > 1 else ''}; interface: {url}/docs)",
+        f"train with: evenkeel train FILE{option}",
+        f"state and logs are in {home.folder}; Ctrl-C stops everything, and the next `evenkeel up` goes on from there",
+    ]

@@ -1,0 +1,20 @@
+"""The report's pictures: one Vega-Lite specification a figure, to be drawn on a page or rendered to SVG and PNG."""
+
+from shared.figures.confusion import confusion_figure
+from shared.figures.curves import SeedCurve, loss_curves_figure
+from shared.figures.figure import CSS_VARIABLES, DARK, LIGHT, Figure, Palette
+from shared.figures.scores import scores_figure
+from shared.figures.step_size import step_size_figure
+
+__all__ = [
+    "CSS_VARIABLES",
+    "DARK",
+    "LIGHT",
+    "Figure",
+    "Palette",
+    "SeedCurve",
+    "confusion_figure",
+    "loss_curves_figure",
+    "scores_figure",
+    "step_size_figure",
+]

@@ -1,0 +1,32 @@
+"""The report over a job's seeds: the primary result. Pure, so it can be made at any time while runs go on."""
+
+from shared.report.build import stability_report
+from shared.report.shapes import (
+    Baseline,
+    Caution,
+    ConfusionMatrix,
+    DegenerateRate,
+    JobResults,
+    ReportedRun,
+    RunResult,
+    Split,
+    StabilityReport,
+    Verdict,
+)
+from shared.report.verdict import MIN_SEEDS, STABLE_STD
+
+__all__ = [
+    "MIN_SEEDS",
+    "STABLE_STD",
+    "Baseline",
+    "Caution",
+    "ConfusionMatrix",
+    "DegenerateRate",
+    "JobResults",
+    "ReportedRun",
+    "RunResult",
+    "Split",
+    "StabilityReport",
+    "Verdict",
+    "stability_report",
+]

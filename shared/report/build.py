@@ -1,0 +1,83 @@
+"""From a job's runs to its report."""
+
+import math
+from collections import Counter
+
+from shared.report.cautions import cautions
+from shared.report.distribution import binomial_standard_error, describe, wilson_interval
+from shared.report.shapes import DegenerateRate, JobResults, ReportedRun, RunResult, StabilityReport
+from shared.report.verdict import Findings, verdict
+from shared.states import RUN_OPEN, RunState
+
+SHARES_OF_ROWS = frozenset({"accuracy"})
+"""Metrics that are a share of the rows, so that the binomial standard error is theirs."""
+
+
+def stability_report(results: JobResults) -> StabilityReport:
+    """The report as of now: provisional while runs are open, over the succeeded ones."""
+    states = Counter(RunState(run.status) for run in results.runs)
+    succeeded = [run for run in results.runs if run.status == RunState.SUCCEEDED]
+    scores = [run.score for run in succeeded if run.score is not None and math.isfinite(run.score)]
+    distribution = describe(scores)
+    degenerate = sum(bool(run.degenerate) for run in succeeded)
+    findings = Findings(
+        results=results,
+        open=sum(states[state] for state in RUN_OPEN),
+        n=len(succeeded),
+        scored=len(scores),
+        degenerate=degenerate,
+        failed=states[RunState.FAILED],
+        cancelled=states[RunState.CANCELLED],
+        discarded=states[RunState.DISCARDED],
+        distribution=distribution,
+        standard_error=_standard_error(results, distribution.mean),
+    )
+    return StabilityReport(
+        job_id=results.job_id,
+        provisional=findings.open > 0,
+        metric=results.metric,
+        split=results.split,
+        planned=results.planned,
+        n=findings.n,
+        **vars(distribution),
+        degenerate=degenerate,
+        failed=findings.failed,
+        cancelled=findings.cancelled,
+        discarded=findings.discarded,
+        degenerate_rate=DegenerateRate(
+            value=degenerate / findings.n if findings.n else None, ci95=wilson_interval(degenerate, findings.n)
+        ),
+        best_run_id=results.best_run_id,
+        fine_tuned_model=results.fine_tuned_model,
+        baselines=list(results.baselines),
+        evaluation_rows=results.evaluation_rows,
+        score_standard_error=findings.standard_error,
+        verdict=verdict(findings),
+        warnings=cautions(findings),
+        confusion_matrix=results.confusion_matrix,
+        runs=[_reported(run) for run in results.runs],
+    )
+
+
+def _standard_error(results: JobResults, mean: float | None) -> float | None:
+    if mean is None or results.evaluation_rows is None or results.metric not in SHARES_OF_ROWS:
+        return None
+    return binomial_standard_error(mean, results.evaluation_rows)
+
+
+def _reported(run: RunResult) -> ReportedRun:
+    return ReportedRun(
+        run_id=run.run_id,
+        seed=run.seed,
+        init_seed=run.init_seed,
+        data_seed=run.data_seed,
+        status=RunState(run.status),
+        degenerate=run.degenerate,
+        score=_finite(run.score),
+        validation_score=_finite(run.validation_score),
+        test_score=_finite(run.test_score),
+    )
+
+
+def _finite(score: float | None) -> float | None:
+    return score if score is not None and math.isfinite(score) else None

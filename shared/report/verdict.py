@@ -1,0 +1,176 @@
+"""The headline: one code and a few sentences, which say no more than the seeds carry.
+
+The rule, the first that applies:
+
+========================  ================================================================================
+code                      when
+========================  ================================================================================
+provisional               a run is still open
+all_degenerate            every succeeded run is degenerate: that their scores agree is no stability
+some_degenerate           at least one succeeded run is degenerate
+no_result                 no run succeeded, or none has a defined score
+not_better_than_baseline  the mean is not above the majority baseline's score
+not_enough_seeds          fewer than ``MIN_SEEDS`` scores
+unstable                  the standard deviation over the seeds is above ``STABLE_STD``
+not_better_than_baseline  it is not, but the mean's 95 % interval reaches down to the majority baseline
+some_failed               the standard deviation is small, but a run failed and is missing from it
+stable                    none of these
+========================  ================================================================================
+"""
+
+from dataclasses import dataclass
+
+from shared.report.distribution import Distribution, std_interval, wilson_interval
+from shared.report.shapes import JobResults, Verdict
+from shared.report.wording import count, interval, number, of, percent, sentence
+
+STABLE_STD = 0.02
+"""Two points: a convention of this report, named in its text. Recipes and models are commonly preferred over one
+another for differences of about this size; where the seed alone moves the score by more, one run cannot carry such
+a choice."""
+MIN_SEEDS = 5
+"""With fewer, the 95 % interval of a standard deviation reaches up to 3.7 (4 seeds), 6.3 (3) or 32 times (2) the
+estimate; with five it is 2.9."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was counted and computed, for the sentences."""
+
+    results: JobResults
+    open: int
+    n: int
+    scored: int
+    """Succeeded runs with a defined score."""
+    degenerate: int
+    failed: int
+    cancelled: int
+    discarded: int
+    distribution: Distribution
+    standard_error: float | None
+
+    @property
+    def majority(self) -> float | None:
+        return next((baseline.score for baseline in self.results.baselines if baseline.name == "majority"), None)
+
+
+def verdict(findings: Findings) -> Verdict:
+    """The first rule that applies (module docstring)."""
+    for rule in (_provisional, _degenerate, _no_result, _not_better_than_baseline, _not_enough_seeds):
+        if (found := rule(findings)) is not None:
+            return found
+    return _spread(findings)
+
+
+def _provisional(findings: Findings) -> Verdict | None:
+    if not findings.open:
+        return None
+    text = f"{count(findings.open, 'run')} of {findings.results.planned} still to end; no verdict yet."
+    if findings.distribution.mean is not None:
+        text += f" So far: {_scores(findings)}."
+    if findings.degenerate:
+        text += f" {sentence(of(findings.degenerate, findings.n, 'finished run'))} degenerate."
+    return Verdict(code="provisional", text=text)
+
+
+def _degenerate(findings: Findings) -> Verdict | None:
+    if not findings.degenerate:
+        return None
+    meaning = (
+        f"{sentence(of(findings.degenerate, findings.n, 'run'))} {'is' if findings.degenerate == 1 else 'are'} "
+        f"degenerate: on the validation rows one answer for every row, or {findings.results.metric} no better than "
+        "the best constant answer's."
+    )
+    rate = wilson_interval(findings.degenerate, findings.n)
+    assert rate is not None, "a degenerate run is a succeeded one"
+    if findings.degenerate == findings.n:
+        return Verdict(
+            code="all_degenerate",
+            text=f"{meaning} Nothing was learned, and scores that agree for that reason (std "
+            f"{number(findings.distribution.std)}) are no stability. Train longer or at a higher rate.",
+        )
+    return Verdict(
+        code="some_degenerate",
+        text=f"{meaning} Their share among all seeds may be {percent(rate[0])} to {percent(rate[1])} (95 %). "
+        f"Over all seeds: {_scores(findings)}. A single run of this recipe cannot be relied on.{_failures(findings)}",
+    )
+
+
+def _no_result(findings: Findings) -> Verdict | None:
+    if findings.scored:
+        return None
+    if findings.n:
+        text = f"No score: {findings.results.metric} is undefined for {of(findings.n, findings.n, 'finished run')}."
+        return Verdict(code="no_result", text=text)
+    ended = {"failed": findings.failed, "cancelled": findings.cancelled, "discarded": findings.discarded}
+    causes = ", ".join(f"{amount} {how}" for how, amount in ended.items() if amount)
+    return Verdict(code="no_result", text=f"No run succeeded: {causes}." if causes else "There is no run yet.")
+
+
+def _not_better_than_baseline(findings: Findings) -> Verdict | None:
+    mean, majority = findings.distribution.mean, findings.majority
+    if mean is None or majority is None or mean > majority:
+        return None
+    return Verdict(
+        code="not_better_than_baseline",
+        text=f"No better than always answering the most frequent label: {_scores(findings)}, and the majority "
+        f"baseline has {number(majority)} on the same rows.{_failures(findings)}",
+    )
+
+
+def _not_enough_seeds(findings: Findings) -> Verdict | None:
+    if findings.scored >= MIN_SEEDS:
+        return None
+    return Verdict(
+        code="not_enough_seeds",
+        text=f"{sentence(_scores(findings))}. {count(findings.scored, 'seed')} cannot show whether this is stable; "
+        f"it takes at least {MIN_SEEDS}.{_failures(findings)}{_against_baseline(findings)}",
+    )
+
+
+def _spread(findings: Findings) -> Verdict:
+    """What at least ``MIN_SEEDS`` scores without a degenerate one show, and how well so many pin the spread down."""
+    std, rate = findings.distribution.std, wilson_interval(0, findings.n)
+    assert std is not None, "fewer than two scores were ruled out before"
+    assert rate is not None, "so was no run at all"
+    low, high = std_interval(std, findings.scored)
+    known = f"{findings.scored} seeds place the std between {number(low)} and {number(high)} (95 %, for normal scores)"
+    baseline = _against_baseline(findings)
+    limit = f"{number(STABLE_STD)}, the limit for stable"
+    if std > STABLE_STD:
+        code = "unstable"
+        text = f"The seed decides much: {_scores(findings)}; the std is above {limit}. {known}."
+    else:
+        code = "not_better_than_baseline" if baseline else "some_failed" if findings.failed else "stable"
+        text = (
+            f"The seeds agree: {_scores(findings)}; the std is within {limit}. {known}, and do not exclude that up to "
+            f"{percent(rate[1])} of all seeds are degenerate."
+        )
+    return Verdict(code=code, text=text + _failures(findings) + baseline)
+
+
+def _scores(findings: Findings) -> str:
+    """For instance ``accuracy 0.812 ± 0.014 (mean ± std, 5 seeds, 0.790 to 0.825)``."""
+    scores, metric = findings.distribution, findings.results.metric
+    if scores.std is None or scores.min is None or scores.max is None:
+        return f"{metric} {number(scores.mean)} ({'one seed' if findings.scored else 'no seed with a score'})"
+    spread = f"{count(findings.scored, 'seed')}, {interval((scores.min, scores.max))}"
+    return f"{metric} {number(scores.mean)} ± {number(scores.std)} (mean ± std, {spread})"
+
+
+def _failures(findings: Findings) -> str:
+    if not findings.failed:
+        return ""
+    verb = "is" if findings.failed == 1 else "are"
+    return f" {count(findings.failed, 'run')} failed and {verb} missing from these numbers."
+
+
+def _against_baseline(findings: Findings) -> str:
+    """Said only where the seeds leave it open: a mean that is clearly above needs no sentence."""
+    majority, bounds = findings.majority, findings.distribution.ci95
+    if majority is None or bounds is None or bounds[0] > majority:
+        return ""
+    return (
+        f" It is not shown to be better than the majority baseline ({number(majority)}): the mean's 95 % interval is "
+        f"{interval(bounds)}."
+    )

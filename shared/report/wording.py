@@ -1,0 +1,32 @@
+"""How numbers are said in sentences: three decimals, plain counts, names of the splits."""
+
+
+def number(value: float | None) -> str:
+    if value is None:
+        return "undefined"
+    text = f"{value:.3f}"
+    return text.removeprefix("-") if float(text) == 0 else text  # no "-0.000"
+
+
+def interval(bounds: tuple[float, float]) -> str:
+    return f"{number(bounds[0])} to {number(bounds[1])}"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def count(amount: int, noun: str) -> str:
+    return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
+
+
+def of(part: int, whole: int, noun: str) -> str:
+    """``of(5, 6, "run")`` is "5 of 6 runs", ``of(1, 1, "run")`` "the only run"."""
+    if whole == 1 and part == 1:
+        return f"the only {noun}"
+    return f"all {whole} {noun}s" if part == whole and whole > 1 else f"{part} of {count(whole, noun)}"
+
+
+def sentence(text: str) -> str:
+    """The text with its first letter large."""
+    return text[:1].upper() + text[1:]

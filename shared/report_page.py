@@ -1,0 +1,176 @@
+"""The report as one HTML file that needs nothing else (no script, no request, figures inside), and its picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.comparison.compare import TEST_NAMES
+from shared.comparison.shapes import Comparison
+from shared.figures import (
+    CSS_VARIABLES,
+    DARK,
+    LIGHT,
+    Figure,
+    SeedCurve,
+    confusion_figure,
+    loss_curves_figure,
+    scores_figure,
+    step_size_figure,
+)
+from shared.figures.confusion import MAX_LABELS
+from shared.report.shapes import ReportedRun, StabilityReport
+from shared.report.verdict import MIN_SEEDS, STABLE_STD
+from shared.report.wording import interval, number, percent
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+TONES = {
+    "good": frozenset({"stable", "b_better", "a_better"}),
+    "bad": frozenset({"all_degenerate", "some_degenerate", "unstable", "not_better_than_baseline", "no_result"}),
+}
+"""How a verdict is coloured; every other code is neutral."""
+
+
+@dataclass(frozen=True)
+class JobSection:
+    """One job as the page shows it; several stand side by side."""
+
+    title: str
+    report: StabilityReport
+    recipe: Mapping[str, object]
+    """The resolved recipe, in the order to show."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Model, data, device and the like, as they should read."""
+    curves: tuple[SeedCurve, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Setting:
+    name: str
+    values: list[str]
+    differs: bool
+
+
+def render_report(
+    jobs: Sequence[JobSection], comparison: Comparison | None = None, *, heading: str = "Stability report"
+) -> str:
+    """The page for one job, or for several that share metric and split, with the comparison of two where there is one.
+
+    Every name is escaped. The same input gives the same text: no clock is read.
+    """
+    if not jobs:
+        raise ValueError("a report needs at least one job")
+    titles = {job.report.job_id: job.title for job in jobs}
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            heading=heading,
+            jobs=jobs,
+            pairs=comparison.pairs if comparison else [],
+            alpha=comparison.alpha if comparison else None,
+            titles=titles,
+            facts=_side_by_side([job.facts for job in jobs]),
+            settings=_side_by_side([job.recipe for job in jobs]),
+            seeds=_seeds(jobs),
+            figures=_figures(jobs),
+            light=LIGHT,
+            dark=DARK,
+            stable_std=STABLE_STD,
+            min_seeds=MIN_SEEDS,
+        )
+    )
+
+
+def render_png(reports: Sequence[tuple[str, StabilityReport]]) -> bytes:
+    """The summary picture: every seed's score of every job, at twice the size for sharp print."""
+    return scores_figure(reports).png(scale=2.0)
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=_number, interval=_interval, percent=percent, tone=_tone, words=_words, test_name=TEST_NAMES.__getitem__
+    )
+    return environment
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else number(value)
+
+
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return "–" if bounds is None else interval(bounds)
+
+
+def _words(code: str) -> str:
+    return code.replace("_", " ")
+
+
+def _tone(code: str) -> str:
+    return next((tone for tone, codes in TONES.items() if code in codes), "neutral")
+
+
+def _side_by_side(columns: Sequence[Mapping[str, object]]) -> list[_Setting]:
+    """One row a name that any column has, in order of first appearance."""
+    names = dict.fromkeys(name for column in columns for name in column)
+    rows = ([_shown(column.get(name)) for column in columns] for name in names)
+    return [_Setting(name, values, len(set(values)) > 1) for name, values in zip(names, rows, strict=True)]
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _seeds(jobs: Sequence[JobSection]) -> list[tuple[ReportedRun | None, ...]]:
+    """Rows of runs by index, a column a job."""
+    return list(zip_longest(*(job.report.runs for job in jobs)))
+
+
+def _figures(jobs: Sequence[JobSection]) -> dict[str, list[dict[str, Any]]]:
+    """The page's figures by section; a section without data has none."""
+    metric = jobs[0].report.metric
+    curves = [curve for job in jobs for curve in job.curves]
+    reports = [(job.title, job.report) for job in jobs]
+    uncorrected = {
+        steps
+        for job in jobs
+        if job.recipe.get("bias_correction") is False and isinstance(steps := job.recipe.get("max_steps"), int)
+    }
+    return {
+        "scores": [_inline(scores_figure(reports, CSS_VARIABLES))],
+        "curves": [_inline(loss_curves_figure(curves, metric, CSS_VARIABLES))] if curves else [],
+        "step_size": [_inline(step_size_figure(steps, palette=CSS_VARIABLES)) for steps in sorted(uncorrected)],
+        "confusion": [_inline(figure) for job in jobs for figure in _confusion(job)],
+    }
+
+
+def _confusion(job: JobSection) -> list[Figure]:
+    confusion = job.report.confusion_matrix
+    if confusion is None or not 0 < len(confusion.labels) <= MAX_LABELS:
+        return []
+    seed = next((f", seed {run.seed}" for run in job.report.runs if run.run_id == confusion.run_id), "")
+    return [confusion_figure(confusion, f"{job.title}{seed}, {job.report.split} rows", CSS_VARIABLES)]
+
+
+def _inline(figure: Figure) -> dict[str, Any]:
+    """An SVG for the page, taken as markup: its texts were escaped by the renderer."""
+    from markupsafe import Markup
+
+    return {"svg": Markup(figure.svg())}

@@ -1,0 +1,57 @@
+import pytest
+
+from api.jobs.schemas import JobRequest
+from cli.job_request import TrainOptions, job_body
+from shared.catalogue import OFFLINE_ENCODER
+
+
+def test_what_is_not_asked_for_is_left_to_the_service() -> None:
+    assert job_body(TrainOptions(), "file-1") == {"training_file": "file-1", "model": OFFLINE_ENCODER}
+
+
+def test_everything_at_once_is_a_request_the_service_understands() -> None:
+    options = TrainOptions(
+        model="m",
+        suffix="s",
+        seed=7,
+        seeds=3,
+        preset="conventional",
+        max_steps="40",
+        learning_rate="5e-5",
+        batch_size=16,
+        reinit_layers="auto",
+        text_column="0",
+        text_pair_column="second text",
+        label_column="label",
+        metric="f1_macro",
+    )
+    body = job_body(options, "file-1", "file-2")
+    assert body == {
+        "training_file": "file-1",
+        "validation_file": "file-2",
+        "model": "m",
+        "suffix": "s",
+        "seed": 7,
+        "task": {"text_column": 0, "text_pair_column": "second text", "label_column": "label"},
+        "recipe": {
+            "preset": "conventional",
+            "max_steps": 40,
+            "learning_rate": 5e-5,
+            "train_batch_size": 16,
+            "reinit_layers": "auto",
+        },
+        "runs": {"num_seeds": 3},
+        "evaluation": {"metric": "f1_macro"},
+    }
+    JobRequest.model_validate(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3", 3), ("2.5", 2.5), ("auto", "auto"), ("nan", "nan"), ("1e999", "1e999")]
+)
+def test_numbers_and_words(text: str, value: object) -> None:
+    assert job_body(TrainOptions(epochs=text), "file-1")["recipe"] == {"num_train_epochs": value}
+
+
+def test_a_column_named_like_a_number_that_is_no_index_stays_a_name() -> None:
+    assert job_body(TrainOptions(text_column="1.5"), "f")["task"] == {"text_column": "1.5"}

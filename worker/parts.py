@@ -1,0 +1,32 @@
+"""What a worker's child works with."""
+
+import os
+import socket
+from dataclasses import dataclass
+
+from shared.db.session import Database
+from shared.settings import Settings
+from shared.storage import Storage
+from worker.supervisor import Trainer
+
+
+@dataclass(frozen=True)
+class WorkerParts:
+    settings: Settings
+    database: Database
+    storage: Storage
+    trainer: Trainer
+    slot: int = 0
+    """Which of the worker's children this is, from 0; on a machine with GPUs it decides which one is used."""
+
+    @property
+    def name(self) -> str:
+        """This child, as it is shown in a run's ``worker``."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+    @property
+    def device(self) -> str:
+        """The device of this slot's trainer."""
+        if self.settings.gpus == 0:
+            return "cpu"
+        return f"cuda:{self.slot % self.settings.gpus}"

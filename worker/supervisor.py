@@ -1,0 +1,142 @@
+"""The trainer process of one worker child, seen from outside: start, talk, stop, and its end in words."""
+
+import json
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import IO, Any
+
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ASK_S = 0.8  # how long a wish to stop may take; longer than most steps
+TERM_S = 0.3
+Line = dict[str, Any]
+
+
+class TrainerDied(Exception):
+    """The trainer process ended by itself or was killed; the message says how, for people."""
+
+
+class Trainer:
+    """Started when first needed and kept warm between runs; a dead one is replaced by the next ``begin``.
+
+    It has the kernel kill it when this process dies, so no trainer ever outlives its supervisor.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+
+    def begin(self, spec: Line) -> None:
+        """Hand over a run. Raises TrainerDied if the process ends before it has taken it."""
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        self._say({"run": spec})
+
+    def next_line(self, timeout: float) -> Line | None:
+        """What the trainer said next, or None if it said nothing for so long. Raises TrainerDied."""
+        try:
+            line = self._lines.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if line is None:
+            raise self._death()
+        return line
+
+    def stop(self, run_id: str) -> None:
+        """End the run's training: ask, then TERM, then KILL. When this returns, nothing trains any more."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        try:
+            self._say({"stop": run_id})
+            if self._heard_last_of(run_id, ASK_S):
+                return
+        except TrainerDied:
+            return
+        self.kill(signal.SIGTERM)
+
+    def kill(self, first: signal.Signals = signal.SIGKILL) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(first)
+        try:
+            process.wait(TERM_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.info("trainer_stopped pid=%s", process.pid)
+
+    def _heard_last_of(self, run_id: str, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            line = self.next_line(left)
+            if line is not None and line.get("run_id") == run_id and is_last(line):
+                return True
+        return False
+
+    def _start(self) -> None:
+        # the last bits of a sum depend on the thread count, so nothing of the environment may decide it
+        threads = {"OMP_NUM_THREADS": str(self._settings.threads), "MKL_NUM_THREADS": str(self._settings.threads)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "worker.trainer", "--parent", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, **threads, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
+        )
+        assert self._process.stdout is not None
+        self._lines = queue.SimpleQueue()
+        threading.Thread(
+            target=_read, args=(self._process.stdout, self._lines), name="trainer-lines", daemon=True
+        ).start()
+        log.info("trainer_started pid=%s", self._process.pid)
+
+    def _say(self, line: Line) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(line) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._death() from None
+
+    def _death(self) -> TrainerDied:
+        process, self._process = self._process, None
+        if process is None:
+            return TrainerDied("The trainer process is gone.")
+        return TrainerDied(describe_exit(process.wait()))
+
+
+def is_last(line: Line) -> bool:
+    """Whether a line is the trainer's last on its run."""
+    return "failed" in line or "stopped" in line or line.get("event", {}).get("type") == "finished"
+
+
+def describe_exit(code: int) -> str:
+    """A process's end in words."""
+    if code == -signal.SIGKILL:
+        return "The trainer process was killed (signal 9); if nobody did that by hand, the machine ran out of memory."
+    if code < 0:
+        return f"The trainer process was ended by signal {-code} ({signal.Signals(-code).name})."
+    return f"The trainer process ended with exit code {code}; the worker's log has its last words."
+
+
+def _read(stream: IO[str], lines: "queue.SimpleQueue[Line | None]") -> None:
+    """The end of the stream, however it came, is told as None."""
+    try:
+        for text in stream:
+            lines.put(json.loads(text))
+    except ValueError:
+        log.exception("trainer_line_unreadable")
+    finally:
+        lines.put(None)

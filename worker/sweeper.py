@@ -1,0 +1,102 @@
+"""``python -m worker.sweeper``: takes back what lost workers hold, and rings again for what should go on.
+
+Any number of copies may run, on any machine, and any of them may be killed at any moment: each act is a guarded update.
+"""
+
+import logging
+import signal
+import sys
+import threading
+from types import FrameType
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared import log as logs
+from shared.broker import Bell
+from shared.db.events import Events
+from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
+from shared.db.runs import LostRun, Runs
+from shared.db.session import Database
+from shared.db.tables import Job, Run
+from shared.settings import Settings
+from shared.states import RunState
+
+log = logging.getLogger(__name__)
+AT_ONCE = 100  # rings a tick; a longer queue has enough messages in it already
+
+
+class Sweeper:
+    def __init__(self, settings: Settings, database: Database, bell: Bell) -> None:
+        self._settings = settings
+        self._database = database
+        self._bell = bell
+
+    def sweep(self) -> None:
+        """One look. Raises SQLAlchemyError when the database is away."""
+        self._take_back()
+        self._ring_runs()
+        self._ring_jobs()
+
+    def _take_back(self) -> None:
+        with self._database.write() as session:
+            lost = Runs(session).take_back_expired()
+            for entry in lost:
+                job, run = session.get_one(Job, entry.job_id), session.get_one(Run, entry.run_id)
+                Events(session).add(job, _words(run, entry), level="warn", run_id=run.id)
+        for entry in lost:
+            log.warning("run_taken_back run=%s state=%s", entry.run_id, entry.state)
+
+    def _ring_runs(self) -> None:
+        """Ring for queued runs nobody has heard of, but never more often than there are messages missing in the queue."""
+        with self._database.read() as session:
+            waiting = Runs(session).waiting(self._settings.requeue_seconds, AT_ONCE)
+        if not waiting:
+            return
+        try:
+            missing = waiting[: max(0, len(waiting) - self._bell.depth())]
+        except (RedisError, OSError) as error:
+            log.warning("broker_unreachable error=%s", error)
+            return
+        rung = [run_id for run_id in missing if self._bell.ring((RUN_WAKE, run_id))]
+        if rung:
+            with self._database.write() as session:
+                Runs(session).mark_rung(rung)
+            log.info("rung_again runs=%s", len(rung))
+
+    def _ring_jobs(self) -> None:
+        with self._database.read() as session:
+            unended = Jobs(session).to_end(AT_ONCE)
+        for job_id in unended:
+            self._bell.ring((JOB_ADVANCE, job_id))
+
+
+def _words(run: Run, entry: LostRun) -> str:
+    name = f"Run {run.index} (seed {run.seed})"
+    if entry.state == RunState.CANCELLED:
+        return f"{name} was cancelled; its worker {run.worker} had been lost."
+    return f"{name} was queued again: its worker {run.worker} did not renew its lease."
+
+
+def main() -> int:
+    settings = Settings()
+    logs.configure(settings.log_level)
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    sweeper = Sweeper(settings, Database(settings.resolved_database_url), Bell(settings.redis_url))
+    while not stop.is_set():
+        try:
+            sweeper.sweep()
+        except SQLAlchemyError as error:  # the database is away for a moment; the next tick looks again
+            log.warning("sweep_failed error=%s", error)
+        stop.wait(settings.tick_seconds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""The two messages, by their stable names. A message only rings: what is to be done is read from the database."""
+
+from functools import cache
+
+from billiard.process import current_process
+from celery import Celery
+
+from shared.broker import Bell
+from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
+from shared.db.session import Database
+from shared.settings import Settings
+from shared.storage import Storage
+from worker import job, run
+from worker.parts import WorkerParts
+from worker.supervisor import Trainer
+
+
+@cache
+def _parts() -> WorkerParts:
+    """Made in each child after the fork: connections and the trainer must not be shared between processes."""
+    settings = Settings()
+    database = Database(settings.resolved_database_url, ring=Bell(settings.redis_url).ring)
+    slot = getattr(current_process(), "index", 0)  # billiard numbers the children of a pool from 0
+    return WorkerParts(settings, database, Storage(settings.resolved_storage_url), Trainer(settings), slot)
+
+
+def register(app: Celery) -> None:
+    @app.task(name=RUN_WAKE)  # type: ignore[untyped-decorator]
+    def wake(run_id: str) -> None:
+        run.train_queued(_parts(), prefer=run_id)
+
+    @app.task(name=JOB_ADVANCE)  # type: ignore[untyped-decorator]
+    def advance(job_id: str) -> None:
+        job.advance(_parts(), job_id)
