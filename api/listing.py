@@ -1,17 +1,18 @@
 """The list envelope of every endpoint that pages."""
 
 from collections.abc import Sequence
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
 
-class HasId(Protocol):
-    @property
-    def id(self) -> str: ...
+class Identified(BaseModel):
+    """Anything that is listed: its id serves as the cursor."""
+
+    id: str
 
 
-Item = TypeVar("Item", bound=HasId)
+Item = TypeVar("Item", bound=Identified)
 
 
 class Listing(BaseModel, Generic[Item]):

@@ -4,7 +4,9 @@ A failed run stores its reason in the same form (``as_reason``), so what a perso
 """
 
 import re
-from typing import ClassVar, TypedDict
+from typing import ClassVar
+
+from typing_extensions import TypedDict
 
 
 class Reason(TypedDict):

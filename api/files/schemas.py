@@ -4,16 +4,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from api.listing import Identified
 from shared.datasets.profile import Validation
 from shared.db.tables import File
 
 Purpose = Literal["fine-tune", "user_data", "evals"]
 
 
-class FileObject(BaseModel):
+class FileObject(Identified):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    id: str
     object: Literal["file"] = "file"
     bytes: int
     created_at: int

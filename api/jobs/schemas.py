@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from api.listing import Identified
 from shared.catalogue import OFFLINE_ENCODER
 from shared.errors import Reason
 from shared.metrics import METRICS
@@ -123,12 +124,11 @@ class Warning(BaseModel):
     message: str
 
 
-class JobObject(BaseModel):
+class JobObject(Identified):
     """A job with its progress; recipe, runs and task as asked and as resolved."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    id: str
     object: Literal["fine_tuning.job"] = "fine_tuning.job"
     created_at: int
     started_at: int | None
@@ -147,7 +147,7 @@ class JobObject(BaseModel):
     hyperparameters: dict[str, Any]
     method: dict[str, Any]
     metadata: dict[str, str] | None
-    integrations: list[Any] = []
+    integrations: list[Any]
     suffix: str | None
     task: Task
     split: SplitRequest
@@ -165,8 +165,7 @@ class JobObject(BaseModel):
     warnings: list[Warning]
 
 
-class EventObject(BaseModel):
-    id: str
+class EventObject(Identified):
     object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
     created_at: int
     level: Literal["info", "warn", "error"]
@@ -176,8 +175,7 @@ class EventObject(BaseModel):
     run_id: str | None
 
 
-class CheckpointObject(BaseModel):
-    id: str
+class CheckpointObject(Identified):
     object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
     created_at: int
     fine_tuned_model_checkpoint: str

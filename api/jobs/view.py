@@ -43,6 +43,7 @@ def job_object(
         hyperparameters=hyperparameters,
         method={"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
         metadata=job.job_metadata,
+        integrations=[],
         suffix=job.suffix,
         task=Task.model_validate(job.task),
         split=SplitRequest.model_validate(job.split),

@@ -4,15 +4,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from api.listing import Identified
 from shared.db.tables import Job, Run
 from shared.errors import Reason
 from shared.names import model_id, seed_model_id
 
 
-class RunObject(BaseModel):
+class RunObject(Identified):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    id: str
     object: Literal["fine_tuning.run"] = "fine_tuning.run"
     job_id: str
     index: int

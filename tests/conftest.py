@@ -1,0 +1,69 @@
+"""What several folders of tests share: servers from wheels, tiny base models on disk, whole services."""
+
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.encoders import bert_folder, roberta_folder
+from tests.servers import PostgresServer, RedisServer, postgres_server, redis_server
+from tests.stack import Stack, running_stack
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with tempfile.TemporaryDirectory(prefix="evenkeel-pg-") as folder, postgres_server(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of base models: ``tiny-bert`` and ``tiny-roberta``."""
+    folder = tmp_path_factory.mktemp("models")
+    bert_folder(folder / "tiny-bert")
+    roberta_folder(folder / "tiny-roberta")
+    return folder
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    # not below pytest's own folder: the path of a unix socket may have 107 bytes
+    with tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder, redis_server(Path(folder)) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once of each kind."""
+    return new_database(request, request.param, tmp_path)
+
+
+def new_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> str:
+    if kind == "sqlite":
+        return f"sqlite:///{folder / 'test.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create(f"test_{next(_numbers)}")
+
+
+@pytest.fixture
+def stack(database_url: str, tmp_path: Path, redis: RedisServer, model_dir: Path) -> Iterator[Stack]:
+    """A whole service, on SQLite and on PostgreSQL."""
+    with running_stack(tmp_path / "home", database_url, redis, model_dir) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_stack(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Stack]:
+    """One service on SQLite for the tests of a module that leave each other alone."""
+    home = tmp_path_factory.mktemp("stack")
+    url = f"sqlite:///{home / 'test.db'}"
+    with (
+        tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder,
+        redis_server(Path(folder)) as server,
+        running_stack(home, url, server, model_dir) as running,
+    ):
+        yield running

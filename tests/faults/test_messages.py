@@ -1,0 +1,52 @@
+"""Messages doubled, lost, and foreign: the database decides what is trained."""
+
+from redis.exceptions import RedisError
+
+from shared.broker import Bell
+from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
+from tests.faults.conftest import Undisturbed
+from tests.servers import RedisServer, wait_for
+
+
+def test_doubled_messages_change_nothing(undisturbed: Undisturbed, own_redis: RedisServer) -> None:
+    job_id = undisturbed.start()
+    bell = Bell(own_redis.url)
+    for run in undisturbed.stack.runs(job_id):
+        for _ in range(30):
+            assert bell.ring((RUN_WAKE, run["id"]))
+    for _ in range(10):
+        assert bell.ring((JOB_ADVANCE, job_id))
+    undisturbed.expect_the_same_of(job_id)
+    assert [run["attempt"] for run in undisturbed.stack.runs(job_id)] == [1, 1, 1]
+
+
+def test_lost_messages_are_rung_again(undisturbed: Undisturbed, own_redis: RedisServer) -> None:
+    job_id = undisturbed.start()
+    own_redis.client().flushall()
+    undisturbed.expect_the_same_of(job_id)
+
+
+def test_a_job_is_accepted_while_redis_is_away_and_starts_when_it_is_back(
+    undisturbed: Undisturbed, own_redis: RedisServer
+) -> None:
+    own_redis.kill()
+    job_id = undisturbed.start()
+    assert undisturbed.stack.http.get("/ready").status_code == 503
+    own_redis.start()
+    undisturbed.expect_the_same_of(job_id)
+
+
+def test_messages_about_nothing_are_dropped(undisturbed: Undisturbed, own_redis: RedisServer) -> None:
+    bell = Bell(own_redis.url)
+    bell.ring((RUN_WAKE, "ftrun-unknown"))
+    bell.ring((JOB_ADVANCE, "ftjob-unknown"))
+    bell.ring(("no.such.task", "x"))
+
+    def taken() -> bool:
+        try:
+            return bell.depth() == 0
+        except RedisError:
+            return False
+
+    wait_for(taken, what="the queue to be emptied")
+    undisturbed.expect_the_same_of(undisturbed.start())

@@ -1,0 +1,133 @@
+"""The whole story over HTTP, with a real worker: upload, job, runs, report, model."""
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.make import pair_tsv, review_csv
+from tests.stack import Stack
+
+QUICK = {"max_steps": 24, "learning_rate": 0.005, "train_batch_size": 16, "reinit_layers": 1}
+
+
+def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
+    file = stack.upload(review_csv(80), "reviews.csv")
+    assert file["status"] == "processed"
+    assert file["profile"]["rows"] == 80
+
+    job = stack.create(file["id"], model="tiny-bert", seed=3, suffix="films", recipe=QUICK, runs={"num_seeds": 3})
+    assert job["status"] in ("queued", "running")
+    assert job["resolved_recipe"]["max_steps"] == 24
+    ended = stack.wait(job["id"])
+    assert ended["status"] == "succeeded", stack.logs()
+    assert ended["progress"]["percent"] == 100.0
+
+    runs = stack.runs(job["id"])
+    assert [(run["index"], run["init_seed"], run["data_seed"]) for run in runs] == [(0, 3, 3), (1, 4, 4), (2, 5, 5)]
+    assert all(run["status"] == "succeeded" and run["step"] == 24 for run in runs)
+    for run in runs:
+        series = stack.metrics(job["id"], run["id"])
+        assert [step for step, _ in series["train_loss"]] == list(range(1, 25))
+        assert [step for step, _ in series["valid_loss"]] == [3, 5, 8, 10, 12, 15, 17, 20, 22, 24]  # ceil(i * 24 / 10)
+        assert max(value for _, value in series["valid_accuracy"]) == pytest.approx(run["validation_score"])
+
+    report = stack.get(f"/v1/fine_tuning/jobs/{job['id']}/stability")
+    scores = [run["validation_score"] for run in runs]
+    assert report["provisional"] is False
+    assert (report["n"], report["planned"], report["failed"]) == (3, 3, 0)
+    assert report["mean"] == pytest.approx(sum(scores) / 3)
+    assert [run["score"] for run in report["runs"]] == scores
+    best = runs[scores.index(max(scores))]
+    assert report["best_run_id"] == best["id"]
+    assert sum(sum(row) for row in report["confusion_matrix"]["matrix"]) == 16
+
+    model = stack.get(f"/v1/models/{ended['fine_tuned_model']}")
+    assert model["id"].startswith("ft:tiny-bert:local:films:")
+    assert (model["run_id"], model["labels"]) == (best["id"], ["bad", "good"])
+    the_model_scored_outside_gives_the_recorded_score(stack, ended, best, tmp_path)
+
+
+def the_model_scored_outside_gives_the_recorded_score(
+    stack: Stack, job: dict[str, object], best: dict[str, object], folder: Path
+) -> None:
+    """The archive, loaded by plain transformers, answers as predictions.csv says and scores what the run's row says."""
+    from transformers import pipeline
+
+    files = result_files(stack, job)
+    assert set(files) == {"metrics.csv", "predictions.csv", "model.zip"}
+    with zipfile.ZipFile(io.BytesIO(files["model.zip"])) as archive:
+        archive.extractall(folder / "model")
+    assert {"config.json", "model.safetensors", "tokenizer.json", "README.md"} <= {
+        p.name for p in (folder / "model").iterdir()
+    }
+    classify = pipeline("text-classification", model=str(folder / "model"), device="cpu")
+    assert classify.model.config.id2label == {0: "bad", 1: "good"}
+
+    texts = list(csv.DictReader(io.StringIO(review_csv(80).decode())))
+    predictions = [
+        row for row in csv.DictReader(io.StringIO(files["predictions.csv"].decode())) if row["run_id"] == best["id"]
+    ]
+    assert len(predictions) == 16
+    answers = [classify(texts[int(row["row"]) - 1]["text"])[0] for row in predictions]
+    assert [answer["label"] for answer in answers] == [row["predicted"] for row in predictions]
+    for answer, row in zip(answers, predictions, strict=True):
+        assert answer["score"] == pytest.approx(float(row[f"p({answer['label']})"]), abs=1e-5)
+    right = sum(
+        answer["label"] == texts[int(row["row"]) - 1]["label"] for answer, row in zip(answers, predictions, strict=True)
+    )
+    assert right / 16 == pytest.approx(best["validation_score"])
+
+
+def result_files(stack: Stack, job: dict[str, object]) -> dict[str, bytes]:
+    found = {}
+    assert isinstance(job["result_files"], list)
+    for file_id in job["result_files"]:
+        file = stack.get(f"/v1/files/{file_id}")
+        assert file["purpose"] == "fine-tune-results"
+        found[file["filename"]] = stack.http.get(f"/v1/files/{file_id}/content").content
+        assert len(found[file["filename"]]) == file["bytes"]
+    return found
+
+
+def test_equal_requests_give_equal_metrics_value_by_value(shared_stack: Stack) -> None:
+    file = shared_stack.upload(review_csv(60))
+    request = {"model": "tiny-bert", "recipe": {"max_steps": 12}, "runs": {"num_seeds": 2}}
+    first, second = (shared_stack.create(file["id"], **request) for _ in range(2))
+    shared_stack.wait(first["id"])
+    shared_stack.wait(second["id"])
+    for one, other in zip(shared_stack.runs(first["id"]), shared_stack.runs(second["id"]), strict=True):
+        assert one["weights_sha256"] == other["weights_sha256"]
+        assert shared_stack.metrics(first["id"], one["id"]) == shared_stack.metrics(second["id"], other["id"])
+
+
+def test_skewed_pairs_with_stray_quotes(shared_stack: Stack) -> None:
+    file = shared_stack.upload(pair_tsv(90), "pairs.tsv")
+    assert file["profile"]["rows"] == 90
+    assert file["profile"]["detected"]["text_pair_column"] == "question2"
+    job = shared_stack.create(
+        file["id"], model="tiny-roberta", recipe={"max_steps": 8, "preset": "conventional"}, runs={"seeds": [7, 8]}
+    )
+    assert job["metric"] == "mcc"  # 70 % of the rows have one label
+    assert shared_stack.wait(job["id"])["status"] == "succeeded", shared_stack.logs()
+    report = shared_stack.get(f"/v1/fine_tuning/jobs/{job['id']}/stability")
+    assert (report["metric"], report["n"]) == ("mcc", 2)
+
+
+def test_a_validation_file_and_a_test_fraction(shared_stack: Stack) -> None:
+    training, validation = shared_stack.upload(review_csv(60)), shared_stack.upload(review_csv(30, seed=9))
+    job = shared_stack.create(
+        training["id"],
+        validation_file=validation["id"],
+        model="tiny-bert",
+        split={"test_fraction": 0.25},
+        recipe={"max_steps": 6},
+        runs={"num_seeds": 2},
+    )
+    assert job["dataset"]["rows"] == {"train": 45, "validation": 30, "test": 15}
+    assert shared_stack.wait(job["id"])["status"] == "succeeded", shared_stack.logs()
+    report = shared_stack.get(f"/v1/fine_tuning/jobs/{job['id']}/stability")
+    assert report["split"] == "test"
+    assert all(run["score"] == run["test_score"] for run in report["runs"])

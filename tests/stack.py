@@ -1,0 +1,162 @@
+"""A whole service for a test: real API, real Celery worker, real sweeper, as processes of their own, on a database of choice."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from shared.db.migrate import upgrade
+from shared.states import JOB_ENDED
+from tests.servers import RedisServer, free_port, wait_for
+
+FAST = {  # the service's patience, shortened so that a test sees a lease run out
+    "EVENKEEL_HEARTBEAT_SECONDS": "0.5",
+    "EVENKEEL_LEASE_SECONDS": "3",
+    "EVENKEEL_REQUEUE_SECONDS": "3",
+    "EVENKEEL_TICK_SECONDS": "0.5",
+}
+
+
+class Stack:
+    def __init__(self, home: Path, database_url: str, redis: RedisServer, models: Path, slots: int) -> None:
+        self.home = home
+        self.database_url = database_url
+        self.redis = redis
+        self.port = free_port()
+        self.environment = {
+            **os.environ,
+            **FAST,
+            "EVENKEEL_HOME": str(home),
+            "EVENKEEL_DATABASE_URL": database_url,
+            "EVENKEEL_REDIS_URL": redis.url,
+            "EVENKEEL_MODEL_DIRS": str(models),
+            "EVENKEEL_PORT": str(self.port),
+            "EVENKEEL_WORKER_SLOTS": str(slots),
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+
+    # parts
+
+    def start(self, *parts: str) -> None:
+        for part in parts or ("api", "worker", "worker.sweeper"):
+            command = [sys.executable, "-m", part]
+            with (self.home / f"{part}.log").open("ab") as log:
+                self.processes[part] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+        if "api" in (parts or ("api",)):
+            wait_for(self._answers, what="the API")
+
+    def kill(self, part: str) -> None:
+        """kill -9; the kernel takes the part's own children with it."""
+        process = self.processes.pop(part)
+        process.kill()
+        process.wait()
+
+    def terminate(self, part: str) -> int:
+        process = self.processes.pop(part)
+        process.send_signal(signal.SIGTERM)
+        return process.wait(timeout=15)
+
+    def trainers(self) -> list[psutil.Process]:
+        """The trainer processes below the worker."""
+        worker = self.processes.get("worker")
+        if worker is None:
+            return []
+        below = psutil.Process(worker.pid).children(recursive=True)
+        return [process for process in below if "worker.trainer" in _command(process)]
+
+    def children(self) -> list[psutil.Process]:
+        """The supervising children of the Celery worker."""
+        below = psutil.Process(self.processes["worker"].pid).children()
+        return [process for process in below if "worker.trainer" not in _command(process)]
+
+    def close(self) -> None:
+        self.http.close()
+        for part in list(self.processes):
+            self.kill(part)
+
+    def _answers(self) -> bool:
+        try:
+            return self.http.get("/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    # what a user does
+
+    def upload(self, content: bytes, filename: str = "data.csv") -> dict[str, Any]:
+        answer = self.http.post("/v1/files", files={"file": (filename, content)}, data={"purpose": "fine-tune"})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def create(self, file_id: str, **request: Any) -> dict[str, Any]:
+        answer = self.http.post("/v1/fine_tuning/jobs", json={"training_file": file_id, **request})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        answer = self.http.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return self.get(f"/v1/fine_tuning/jobs/{job_id}")
+
+    def runs(self, job_id: str) -> list[dict[str, Any]]:
+        return list(self.get(f"/v1/fine_tuning/jobs/{job_id}/runs")["data"])
+
+    def metrics(self, job_id: str, run_id: str) -> dict[str, list[list[float]]]:
+        answer = self.get(f"/v1/fine_tuning/jobs/{job_id}/runs/{run_id}/metrics")
+        return {series["name"]: series["points"] for series in answer["series"]}
+
+    def wait(self, job_id: str, seconds: float = 120.0) -> dict[str, Any]:
+        """Poll until the job has ended; on a timeout, fail with the logs' ends."""
+        deadline = time.monotonic() + seconds
+        while (job := self.job(job_id))["status"] not in JOB_ENDED:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{job['status']} {job['runs_summary']} after {seconds} s\n{self.logs()}")
+            time.sleep(0.1)
+        return job
+
+    def wait_for_step(self, job_id: str, step: int, seconds: float = 60.0) -> dict[str, Any]:
+        """The first run that is training and has recorded so many steps."""
+        found: list[dict[str, Any]] = []
+
+        def seen() -> bool:
+            found[:] = [run for run in self.runs(job_id) if run["status"] == "running" and run["step"] >= step]
+            return bool(found)
+
+        wait_for(seen, seconds, f"step {step}")
+        return found[0]
+
+    def logs(self) -> str:
+        ends = [
+            f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}" for path in sorted(self.home.glob("*.log"))
+        ]
+        return "\n".join(ends)
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+@contextmanager
+def running_stack(home: Path, database_url: str, redis: RedisServer, models: Path, slots: int = 2) -> Iterator[Stack]:
+    home.mkdir(parents=True, exist_ok=True)
+    upgrade(database_url)
+    stack = Stack(home, database_url, redis, models, slots)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.close()
