@@ -1,10 +1,9 @@
-"""A real embedded stack, started as a user starts it, with tiny encoders to train."""
+"""A real embedded stack, started as a user starts it."""
 
 import os
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 from shared.processes import python_module, python_path
@@ -32,7 +31,7 @@ def evenkeel(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[s
         env=environment(**settings),
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=800,
         check=False,
     )
 
@@ -77,14 +76,6 @@ class RunningStack:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(timeout=30)
-
-
-def tiny_encoder(folder: Path) -> None:
-    """Written by a process of its own, so that torch stays out of the one that starts others."""
-    source = (
-        "import sys; from pathlib import Path; from tests.encoders import bert_folder; bert_folder(Path(sys.argv[1]))"
-    )
-    subprocess.run([sys.executable, "-c", source, str(folder)], env=environment(), check=True, timeout=240)
 
 
 def reviews(path: Path, rows: int = 60) -> Path:

@@ -1,10 +1,13 @@
 """The whole way through with the command line: a real stack, a tiny encoder, real jobs."""
 
+import contextlib
 import csv
 import json
 import os
+import pty
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,35 +15,31 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.errors import BAD_INPUT, JOB_DID_NOT_SUCCEED
-from tests.cli.stack import RunningStack, reviews, tiny_encoder
+from cli.errors import BAD_INPUT, INTERRUPTED, JOB_DID_NOT_SUCCEED
+from shared.processes import python_module
+from tests.cli.stack import RunningStack, environment, reviews
 from tests.processes import await_end, until
 
-TINY = ("--model", "tiny", "--batch-size", "8", "--text-column", "text", "--label-column", "label")
+TINY = ("--model", "tiny-bert", "--batch-size", "8", "--text-column", "text", "--label-column", "label")
 ENDLESS = ("--max-steps", "20000", "--detach")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stack")
-    tiny_encoder(folder / "models" / "tiny")
-    reviews(folder / "reviews.csv")
-    return folder
+def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(reviews(tmp_path_factory.mktemp("data") / "reviews.csv"))
 
 
 @pytest.fixture(scope="module")
-def stack(folder: Path) -> Iterator[RunningStack]:
-    stack = RunningStack(folder / "home", folder / "models")
+def stack(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[RunningStack]:
+    stack = RunningStack(tmp_path_factory.mktemp("stack") / "home", model_dir)
     yield stack
     stack.stop()
 
 
 @pytest.fixture(scope="module")
-def trained(stack: RunningStack, folder: Path) -> str:
+def trained(stack: RunningStack, rows: str) -> str:
     """Id of a job that has ended; made by ``evenkeel train``, which is what this fixture tests as well."""
-    done = stack.evenkeel(
-        "train", str(folder / "reviews.csv"), *TINY, "--seeds", "2", "--max-steps", "12", "--suffix", "t"
-    )
+    done = stack.evenkeel("train", rows, *TINY, "--seeds", "2", "--max-steps", "12", "--suffix", "t")
     assert done.returncode == 0, done.stdout + done.stderr
     for expected in (
         r"seed 0: succeeded, step 12/12",
@@ -49,7 +48,7 @@ def trained(stack: RunningStack, folder: Path) -> str:
         r"mean ± std",
     ):
         assert re.search(expected, done.stdout), done.stdout
-    assert re.search(r"^Model: ft:tiny:local:t:\w+$", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^Model: ft:tiny-bert:local:t:\w+$", done.stdout, re.MULTILINE), done.stdout
     return str(re.findall(r"ftjob-\w+", done.stdout)[0])
 
 
@@ -78,7 +77,7 @@ def test_it_says_where_it_is_ready(stack: RunningStack) -> None:
 
 
 def test_jobs_and_show(stack: RunningStack, trained: str) -> None:
-    assert re.search(rf"{trained} .* succeeded +tiny +stabilized +2/2 +100%", stack.evenkeel("jobs").stdout)
+    assert re.search(rf"{trained} .* succeeded +tiny-bert +stabilized +2/2 +100%", stack.evenkeel("jobs").stdout)
     shown = stack.evenkeel("show", trained)
     assert shown.returncode == 0
     assert "2 of 2 succeeded" in shown.stdout
@@ -108,30 +107,75 @@ def test_download(stack: RunningStack, trained: str, tmp_path: Path) -> None:
     }
     assert json.loads((tmp_path / "model" / "config.json").read_text())["label2id"] == {"neg": 0, "pos": 1}
     assert stack.evenkeel("download", model, str(tmp_path / "model")).returncode == BAD_INPUT
-    assert stack.evenkeel("download", "tiny", str(tmp_path / "base")).returncode == BAD_INPUT
+    assert stack.evenkeel("download", "tiny-bert", str(tmp_path / "base")).returncode == BAD_INPUT
 
 
-def test_bad_input_is_one_sentence_and_exit_code_2(stack: RunningStack, folder: Path, tmp_path: Path) -> None:
-    rows = str(folder / "reviews.csv")
-    refused = stack.evenkeel("train", rows, "--model", "tiny", "--reinit-layers", "99")
+def test_bad_input_is_one_sentence_and_exit_code_2(stack: RunningStack, rows: str, tmp_path: Path) -> None:
+    refused = stack.evenkeel("train", rows, "--model", "tiny-bert", "--reinit-layers", "99")
     assert (refused.returncode, refused.stderr.count("\n")) == (BAD_INPUT, 1), refused.stderr
     assert "recipe.reinit_layers" in refused.stderr
-    assert stack.evenkeel("train", rows, "--model", "tiny", "--epochs", "nan").returncode == BAD_INPUT
+    assert stack.evenkeel("train", rows, "--model", "tiny-bert", "--epochs", "nan").returncode == BAD_INPUT
     (tmp_path / "picture.csv").write_bytes(bytes(range(256)) * 40)
-    assert stack.evenkeel("train", str(tmp_path / "picture.csv"), "--model", "tiny").returncode == BAD_INPUT
+    assert stack.evenkeel("train", str(tmp_path / "picture.csv"), "--model", "tiny-bert").returncode == BAD_INPUT
     assert stack.evenkeel("train", str(tmp_path / "no.csv")).returncode == BAD_INPUT
     assert stack.evenkeel("show", "ftjob-none").returncode == BAD_INPUT
 
 
-def test_a_cancelled_job_ends_what_follows_it_with_1(stack: RunningStack, folder: Path) -> None:
-    job = job_of(stack, str(folder / "reviews.csv"), *TINY, "--seeds", "1", *ENDLESS)
+def test_a_cancelled_job_ends_what_follows_it_with_1(stack: RunningStack, rows: str) -> None:
+    job = job_of(stack, rows, *TINY, "--seeds", "1", *ENDLESS)
     await_training(stack, job)
     assert stack.evenkeel("cancel", job).stdout == f"{job}: cancelled\n"
     assert stack.evenkeel("show", job, "--follow").returncode == JOB_DID_NOT_SUCCEED
 
 
-def test_each_part_is_started_again_when_killed_and_the_job_goes_on(stack: RunningStack, folder: Path) -> None:
-    job = job_of(stack, str(folder / "reviews.csv"), *TINY, "--seeds", "2", "--max-steps", "400", "--detach")
+def test_ctrl_c_while_following_leaves_the_job_to_go_on(stack: RunningStack, rows: str) -> None:
+    job = job_of(stack, rows, *TINY, "--seeds", "1", *ENDLESS)
+    await_training(stack, job)
+    follower = subprocess.Popen(
+        python_module("cli", "show", job, "--follow"),
+        env=environment(EVENKEEL_URL=stack.url),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert follower.stdout is not None
+    said = follower.stdout.readline()
+    follower.send_signal(signal.SIGINT)
+    said += follower.communicate(timeout=60)[0]
+    assert follower.returncode == INTERRUPTED
+    assert f"evenkeel show {job} --follow" in said
+    assert f"evenkeel cancel {job}" in said
+    assert status(stack, job) == "running"
+    stack.evenkeel("cancel", job)
+
+
+def test_a_terminal_shows_a_bar_a_run(stack: RunningStack, rows: str) -> None:
+    said = in_terminal("train", rows, *TINY, "--seeds", "2", "--max-steps", "12", EVENKEEL_URL=stack.url)
+    for seed in (0, 1):
+        assert re.search(rf"seed {seed} .*━+.* 12/12 .*succeeded .*loss \d", said), said
+    assert "2 of 2 succeeded" in said
+
+
+def in_terminal(*arguments: str, **settings: str) -> str:
+    """What a command shows on a terminal, colours and cursor movements left out."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        python_module("cli", *arguments),
+        env=environment(TERM="xterm-256color", **settings),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # EIO: the last writer has gone
+        while chunk := terminal.read(65536):
+            said += chunk
+    assert process.wait(timeout=60) == 0, said
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode())
+
+
+def test_each_part_is_started_again_when_killed_and_the_job_goes_on(stack: RunningStack, rows: str) -> None:
+    job = job_of(stack, rows, *TINY, "--seeds", "2", "--max-steps", "400", "--detach")
     await_training(stack, job)
     before = stack.children()
     for pid in before.values():
@@ -148,9 +192,9 @@ def test_each_part_is_started_again_when_killed_and_the_job_goes_on(stack: Runni
         assert [step for step, _ in series["series"][0]["points"]] == list(range(1, 401))
 
 
-def test_ctrl_c_ends_every_process_in_time_even_while_training(folder: Path) -> None:
-    stack = RunningStack(folder / "interrupted", folder / "models")
-    job = job_of(stack, str(folder / "reviews.csv"), *TINY, "--seeds", "2", *ENDLESS)
+def test_ctrl_c_ends_every_process_in_time_even_while_training(tmp_path: Path, model_dir: Path, rows: str) -> None:
+    stack = RunningStack(tmp_path / "home", model_dir)
+    job = job_of(stack, rows, *TINY, "--seeds", "2", *ENDLESS)
     await_training(stack, job)
     everyone = stack.everyone()
     assert len(everyone) >= 8  # four parts, two slots, two trainers
@@ -158,18 +202,18 @@ def test_ctrl_c_ends_every_process_in_time_even_while_training(folder: Path) -> 
     assert stack.stop(signal.SIGINT) == 0
     assert time.monotonic() - began < 10, "the deadline is part of what is promised"
     await_end(*everyone)
-    assert not (folder / "interrupted" / "url").exists()
+    assert not (tmp_path / "home" / "url").exists()
 
 
-def test_after_a_kill_nothing_is_left_and_the_next_start_goes_on(folder: Path) -> None:
-    stack = RunningStack(folder / "killed", folder / "models")
-    job = job_of(stack, str(folder / "reviews.csv"), *TINY, "--seeds", "3", "--max-steps", "150", "--detach")
+def test_after_a_kill_nothing_is_left_and_the_next_start_goes_on(tmp_path: Path, model_dir: Path, rows: str) -> None:
+    stack = RunningStack(tmp_path / "home", model_dir)
+    job = job_of(stack, rows, *TINY, "--seeds", "3", "--max-steps", "150", "--detach")
     await_training(stack, job)
     everyone = stack.everyone()
     stack.process.kill()
     stack.process.wait()
     await_end(*everyone)
-    again = RunningStack(folder / "killed", folder / "models")
+    again = RunningStack(tmp_path / "home", model_dir)
     try:
         followed = again.evenkeel("show", job, "--follow")
         assert followed.returncode == 0, followed.stdout + followed.stderr + again.text()
