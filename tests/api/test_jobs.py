@@ -156,7 +156,7 @@ def test_listing_by_pages_and_metadata(http: TestClient, file_id: str) -> None:
     made = [create(http, file_id, metadata={"batch": "pages", "n": str(n)}).json()["id"] for n in range(5)]
     seen, after = [], None
     while True:
-        query = {"limit": 2, "metadata[batch]": "pages", **({"after": after} if after else {})}
+        query: dict[str, str | int] = {"limit": 2, "metadata[batch]": "pages", **({"after": after} if after else {})}
         page = http.get(JOBS, params=query).json()
         seen += [job["id"] for job in page["data"]]
         if not page["has_more"]:
