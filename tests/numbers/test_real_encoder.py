@@ -26,7 +26,7 @@ def test_a_few_steps_on_the_real_encoder(tmp_path: Path) -> None:
 
     def moved(name: str) -> float:
         """Distance from the checkpoint, as a share of the tensor's own norm there."""
-        return ((trained[f"bert.{name}"] - original[name]).norm() / original[name].norm()).item()
+        return float((trained[f"bert.{name}"] - original[name]).norm() / original[name].norm())
 
     assert moved("encoder.layer.4.attention.self.query.weight") > 0.5  # the lower of the two blocks drawn afresh
     assert 0 < moved("encoder.layer.3.attention.self.query.weight") < 0.1
