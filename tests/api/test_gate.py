@@ -23,7 +23,7 @@ JSON = {"content-type": "application/json"}
         (b'{"seed": Infinity}', "Infinity"),
         (b'{"recipe": {"learning_rate": 1e999}}', "out of range"),
         (b'{"seed": ' + b"1" * 5000 + b"}", "out of range"),
-        (b"[" * 100_000, "JSON"),
+        (b"[" * 90_000, "nested"),
         (b'{"seed": 1, "seed": 2}', "twice"),
         (b'{"suffix": "a\\u0000b"}', "NUL"),
         (b'{"suffix": "\\ud800"}', "surrogate"),

@@ -1,6 +1,6 @@
 """The guarded moves of runs, one by one, on both databases."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -29,7 +29,7 @@ def database(database_url: str, rung: list[Message]) -> Iterator[Database]:
 
 
 def job_values() -> dict[str, object]:
-    empty = {
+    empty: dict[str, object] = {
         name: {} for name in ("request", "task", "split", "resolved_recipe", "recipe_notes", "dataset", "baselines")
     }
     plain = {
@@ -128,12 +128,13 @@ def test_a_worker_that_was_given_up_can_write_nothing_more(database: Database) -
     new = claimed(database)
     assert new.run_id == old.run_id
     assert new.fence > old.fence
-    for write in (
+    writes: tuple[Callable[[Runs], object], ...] = (
         lambda runs: runs.record(old, 60.0, [Point("train_loss", 2, 0.6)], step=2),
         lambda runs: runs.end(old, RunState.SUCCEEDED),
         lambda runs: runs.give_back(old),
         lambda runs: runs.cancel_wished(old),
-    ):
+    )
+    for write in writes:
         with pytest.raises(FenceLost), database.write() as session:
             write(Runs(session))
     run = run_of(database, new)
