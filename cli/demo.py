@@ -28,8 +28,8 @@ from cli.report_files import section
 from cli.tables import duration, job_view, make_console, side_by_side
 from cli.up import refuse_missing_packages
 from cli.wire import Job
+from shared.child_process import die_with_parent, in_words, python_module, python_path
 from shared.comparison import Comparison, Contender, compare
-from shared.processes import die_with_parent, in_words, python_module, python_path
 from shared.report import StabilityReport
 from shared.states import JobState
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from shared.processes import python_module, python_path
+from shared.child_process import python_module, python_path
 from tests.processes import children, command_line, descendants, until
 
 READY = re.compile(r"Evenkeel is ready at (\S+)")
@@ -39,13 +39,13 @@ def evenkeel(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[s
 class RunningStack:
     """``evenkeel up`` on a home folder, from its start to its end."""
 
-    def __init__(self, home: Path, models: Path) -> None:
+    def __init__(self, home: Path, models: Path, **settings: str) -> None:
         self.home = home
         self.output = home.with_name(f"{home.name}.txt")
         with self.output.open("w") as stream:
             self.process = subprocess.Popen(
                 python_module("cli", "up", "--home", str(home), "--port", "0", "--workers", "2"),
-                env=environment(EVENKEEL_MODEL_DIRS=str(models), **FAST),
+                env=environment(EVENKEEL_MODEL_DIRS=str(models), **FAST, **settings),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,

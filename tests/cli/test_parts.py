@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from cli.errors import BAD_INPUT
-from shared.processes import python_module
+from shared.child_process import python_module
 from tests.cli.stack import environment, evenkeel
 from tests.processes import await_end, children, command_line, until
 from tests.servers import RedisServer

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from cli.errors import BAD_INPUT, INTERRUPTED, JOB_DID_NOT_SUCCEED
-from shared.processes import python_module
+from shared.child_process import python_module
 from tests.cli.stack import RunningStack, environment, reviews
 from tests.processes import await_end, until
 
@@ -213,8 +213,9 @@ def test_after_a_kill_nothing_is_left_and_the_next_start_goes_on(tmp_path: Path,
     stack.process.kill()
     stack.process.wait()
     await_end(*everyone)
-    again = RunningStack(tmp_path / "home", model_dir)
+    again = RunningStack(tmp_path / "home", model_dir, EVENKEEL_REDIS_URL="redis://no.such.host.invalid/0")
     try:
+        assert "EVENKEEL_REDIS_URL is set, but `evenkeel up` keeps its state in" in again.text()
         followed = again.evenkeel("show", job, "--follow")
         assert followed.returncode == 0, followed.stdout + followed.stderr + again.text()
         assert "3 of 3 succeeded" in followed.stdout
