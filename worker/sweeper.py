@@ -9,11 +9,10 @@ import sys
 import threading
 from types import FrameType
 
-from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import log as logs
-from shared.broker import Bell
+from shared.broker import Bell, BrokerAway
 from shared.db.events import Events
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
 from shared.db.runs import LostRun, Runs
@@ -55,7 +54,7 @@ class Sweeper:
             return
         try:
             missing = waiting[: max(0, len(waiting) - self._bell.depth())]
-        except (RedisError, OSError) as error:
+        except BrokerAway as error:
             log.warning("broker_unreachable error=%s", error)
             return
         rung = [run_id for run_id in missing if self._bell.ring((RUN_WAKE, run_id))]
