@@ -6,9 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from api.__main__ import refuse_open_door
 from api.app import create_app
-from shared.settings import Settings
+from shared.settings import Settings, refuse_open_door
 
 JOBS = "/v1/fine_tuning/jobs"
 JSON = {"content-type": "application/json"}
