@@ -1,10 +1,11 @@
 """Tiny encoders with random weights, and their tokenizers, as folders on disk: what a base model is, in milliseconds of training."""
 
+import string
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedModel, PreTrainedTokenizerFast, RobertaConfig, RobertaModel
 from transformers.utils import logging
 
@@ -74,13 +75,13 @@ def _save(build: Callable[[], PreTrainedModel], tokenizer: PreTrainedTokenizerFa
 
 
 def _wordpiece() -> PreTrainedTokenizerFast:
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    """Whole words of the corpus, and single letters for all others. Listed, not trained: training breaks ties at random."""
+    letters = [prefix + letter for letter in string.ascii_lowercase for prefix in ("", "##")]
+    words = sorted({word for sentence in CORPUS for word in sentence.split() if len(word) > 1})
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *words]
+    tokenizer = Tokenizer(models.WordPiece({piece: index for index, piece in enumerate(vocabulary)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer.train_from_iterator(
-        CORPUS, trainers.WordPieceTrainer(vocab_size=160, special_tokens=special, show_progress=False)
-    )
     separators = [(name, tokenizer.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=separators
@@ -98,16 +99,12 @@ def _wordpiece() -> PreTrainedTokenizerFast:
 
 
 def _byte_level_bpe() -> PreTrainedTokenizerFast:
-    tokenizer = Tokenizer(models.BPE())
+    """Single bytes and four merges."""
+    merges = [("t", "h"), ("th", "e"), ("i", "n"), ("o", "o")]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *alphabet, *(first + second for first, second in merges)]
+    tokenizer = Tokenizer(models.BPE({piece: index for index, piece in enumerate(vocabulary)}, merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=320,
-        special_tokens=special,
-        show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>",
         pair="<s> $A </s> </s> $B </s>",

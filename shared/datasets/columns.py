@@ -6,6 +6,7 @@ has no detected columns, unless two columns of which one is named leave the othe
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,6 +15,8 @@ from shared.datasets.names import label_candidates, text_candidates
 from shared.datasets.table import Table
 from shared.errors import InvalidValue
 from shared.task import Column, TaskRequest, TaskType
+
+Kind = Literal["text", "number", "integer"]
 
 CLASS_NUMBERS = 20
 """Up to so many different integers are classes in any case."""
@@ -51,9 +54,10 @@ def detect(table: Table) -> Detected | None:
     return describe(columns, table)
 
 
-def describe(columns: Columns, table: Table) -> Detected:
+def describe(columns: Columns, table: Table, kind: TaskType | None = None) -> Detected:
+    """These columns and what kind of task they make, unless that is given."""
     return Detected(
-        type=label_type(labels_of(table, columns.label)),
+        type=kind or label_type(labels_of(table, columns.label)),
         text_column=table.reference(columns.text),
         text_pair_column=None if columns.pair is None else table.reference(columns.pair),
         label_column=table.reference(columns.label),
@@ -154,11 +158,13 @@ def _texts(table: Table, asked_pair: int | None, label: int) -> tuple[int, int |
 
 
 def _undecided(what: str, candidates: list[int], table: Table, param: str) -> InvalidValue:
-    if candidates and table.columns is not None:
+    if table.columns is None:
+        return InvalidValue(f"Set task.text_column and task.label_column. {_there_are(table)}", param=param)
+    if candidates:
         names = listed([table.columns[column] for column in candidates])
         return InvalidValue(f"Several columns may hold the {what} ({names}); name one as {param}.", param=param)
     return InvalidValue(
-        f"No column tells by its name that it holds the {what}; set {param}. {_there_are(table)}", param=param
+        f"No column's name says that it holds the {what}; set {param}. {_there_are(table)}", param=param
     )
 
 
@@ -169,9 +175,9 @@ def _there_are(table: Table) -> str:
     return f"The file has no header; its columns by index are: {', '.join(kinds)}{', …' if table.width > 12 else ''}."
 
 
-def kind_of(cells: Sequence[str]) -> str:
+def kind_of(cells: Sequence[str]) -> Kind:
     """``integer`` or ``number`` if all cells that are not empty are; ``text`` otherwise, and for an empty column."""
-    kind = "integer"
+    kind: Kind = "integer"
     filled = False
     for cell in cells:
         if cell:

@@ -101,7 +101,7 @@ def task_findings(table: Table, columns: Columns, kind: TaskType) -> list[Findin
     if blanks:
         message = "Labels had blanks around them, which were taken off."
         findings.append(Finding(code="label_blanks", message=message, count=blanks))
-    return findings + _label_findings(Counter(label for label in labels if label))
+    return findings + _label_findings(Counter(label for label in labels if 0 < len(label) <= LABEL_CHARS))
 
 
 def _repeated_texts(texts: Sequence[tuple[str, ...]], labels: Sequence[str]) -> list[Finding]:

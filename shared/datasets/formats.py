@@ -1,5 +1,6 @@
 """Which kind of file is this? Its content decides, its name only where the content leaves a choice."""
 
+import codecs
 import csv
 import json
 import re
@@ -108,8 +109,20 @@ def _other_media(head: bytes) -> str | None:
         return "HTML or XML"
     if head[257:262] == b"ustar":
         return "a tar archive"
-    # One NUL in a text is a fault of the text, to be named with its line; many control bytes are no text at all.
-    return "binary data" if controls > max(2, len(head) // 100) else None
+    # One NUL in a text is a fault of the text, to be named with its line; many are no text at all. Other control characters may
+    # well stand in a text, but not in bytes that are no UTF-8 either.
+    many = max(2, len(head) // 100)
+    binary = head.count(0) > many or (controls > many and not _is_utf8(head))
+    return "binary data" if binary else None
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Whether this beginning of a file, which may end inside a character, is UTF-8."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=False)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse_wide_encodings(head: bytes) -> None:

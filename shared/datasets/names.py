@@ -17,11 +17,18 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("query", "passage"),
     ("query", "document"),
     ("#1string", "#2string"),
+    ("string1", "string2"),
+    ("sent1", "sent2"),
+    ("s1", "s2"),
+    ("statement1", "statement2"),
+    ("textleft", "textright"),
+    ("claim", "evidence"),
+    ("context", "response"),
 )
 """Two texts that belong together; GLUE's RTE, STS-B, WNLI, MNLI (sentence), QQP, QNLI (question), MRPC (#1 String) are among them."""
 
 TEXTS = frozenset(
-    [
+    {
         "text",
         "texts",
         "sentence",
@@ -40,20 +47,35 @@ TEXTS = frozenset(
         "post",
         "input",
         "passage",
-    ]
+    }
 )
 
-LABELS = frozenset(["label", "labels", "target", "class", "classindex", "goldlabel", "isduplicate"])
+LABELS = frozenset({"label", "labels", "target", "class", "classindex", "goldlabel", "isduplicate"})
 """Names that mean nothing but the label."""
 
 WEAKER_LABELS = frozenset(
-    ["score", "category", "sentiment", "intent", "emotion", "topic", "polarity", "rating", "stars", "quality", "stance"]
+    {
+        "score",
+        "category",
+        "sentiment",
+        "intent",
+        "emotion",
+        "topic",
+        "polarity",
+        "rating",
+        "stars",
+        "quality",
+        "stance",
+        "verdict",
+        "relation",
+    }
 )
 """Names that often mean the label, but give way to one of ``LABELS``: a table with both usually has the score as well."""
 
-OTHERS = frozenset(["id", "index", "idx", "guid"])
+OTHERS = frozenset({"id", "index", "idx", "guid"})
 
 KNOWN = frozenset(name for pair in PAIRS for name in pair) | TEXTS | LABELS | WEAKER_LABELS | OTHERS
+"""What tells a header from a row of values."""
 
 
 def plain(name: str) -> str:

@@ -48,6 +48,7 @@ ERRORS: dict[str, type[UnreadableFile]] = {
 
 def read_parquet(path: Path, limits: Limits, rows: RowCollector) -> tuple[str, ...]:
     """Fills the collector and tells the names."""
+    _refuse_open_end(path)
     with _child(path, limits) as child:
         assert child.stdout is not None
         try:
@@ -61,6 +62,17 @@ def read_parquet(path: Path, limits: Limits, rows: RowCollector) -> tuple[str, .
     if rows.total == 0:
         raise EmptyFile("The file has no rows.")
     return names
+
+
+def _refuse_open_end(path: Path) -> None:
+    """What needs no child: the footer at the end is the part of a Parquet file that a broken upload loses first."""
+    with path.open("rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - 4, 0))
+        end = file.read()
+    if end != b"PAR1":
+        raise ParquetMalformed(
+            "The file begins like Parquet but does not end like it; it is cut short, or its footer is encrypted."
+        )
 
 
 def _child(path: Path, limits: Limits) -> subprocess.Popen[bytes]:

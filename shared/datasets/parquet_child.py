@@ -81,7 +81,7 @@ def _open(path: str, limits: dict[str, int]) -> Any:
     """The file, refused by what its footer says; what the footer hides is caught while unpacking."""
     import pyarrow.parquet as pq
 
-    options = {"memory_map": False, "pre_buffer": False, "arrow_extensions_enabled": False}
+    options: dict[str, Any] = {"memory_map": False, "pre_buffer": False, "arrow_extensions_enabled": False}
     options |= {"thrift_string_size_limit": 16 * 1024**2, "thrift_container_size_limit": 1_000_000}
     file = pq.ParquetFile(path, **options)
     schema = file.schema_arrow

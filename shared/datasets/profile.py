@@ -7,16 +7,19 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from shared.datasets.cells import shown
-from shared.datasets.columns import Columns, Detected, choose_columns, describe, kind_of, labels_of
+from shared.datasets.columns import Columns, Detected, Kind, choose_columns, describe, kind_of, labels_of
 from shared.datasets.findings import Finding, row_problems, table_findings, task_findings, undecided
 from shared.datasets.formats import Format
 from shared.datasets.problems import RowProblem
+from shared.datasets.resolving import LABEL_CHARS
 from shared.datasets.rows import PROBLEMS_KEPT
 from shared.datasets.table import Table
 from shared.errors import InvalidValue
-from shared.task import TaskRequest
+from shared.task import TaskRequest, TaskType
 
 LABELS_LISTED = 5_000
+NAME_CHARS = 256
+"""Longest name that a task can refer to."""
 
 
 class _Shape(BaseModel):
@@ -27,7 +30,7 @@ class ColumnProfile(_Shape):
     index: int
     name: str | None
     """Null without a header."""
-    kind: Literal["text", "number", "integer"]
+    kind: Kind
     empty: int
     """Rows with nothing in this column."""
     distinct: int
@@ -78,23 +81,18 @@ class Validation(_Shape):
 def validate(table: Table, task: TaskRequest | None = None) -> Validation:
     """The profile of the table, with columns as ``task`` says or as their names tell.
 
-    Without a task, unknown columns leave the dependent fields null and add a warning; with one, they raise ``InvalidValue``.
+    Where the names do not tell, the fields that depend on them are null and a warning says so; but a task that names a column and
+    leaves another open, or names one that does not exist, raises ``InvalidValue``.
     """
-    question: InvalidValue | None = None
-    columns: Columns | None = None
-    try:
-        columns = choose_columns(task or TaskRequest(), table)
-    except InvalidValue as error:
-        if task is not None:
-            raise
-        question = error
-    errors = row_problems(table, columns, task.label_names if task else None)
+    task = task or TaskRequest()
+    columns, question = _choose(task, table)
+    errors = row_problems(table, columns, task.label_names)
     findings = table_findings(table)
     detected = None
     if question is not None:
         findings.append(undecided(question))
     if columns is not None:
-        detected = describe(columns, table)
+        detected = describe(columns, table, task.type)
         findings += task_findings(table, columns, detected.type)
     errors_total = table.problems_total + len(errors)
     return Validation(
@@ -114,6 +112,15 @@ def validate(table: Table, task: TaskRequest | None = None) -> Validation:
         errors_total=errors_total,
         warnings=findings,
     )
+
+
+def _choose(task: TaskRequest, table: Table) -> tuple[Columns | None, InvalidValue | None]:
+    try:
+        return choose_columns(task, table), None
+    except InvalidValue as question:
+        if (task.text_column, task.text_pair_column, task.label_column) != (None, None, None):
+            raise
+        return None, question
 
 
 def summary(validation: Validation) -> str:
@@ -146,17 +153,17 @@ def _column(table: Table, index: int) -> ColumnProfile:
     empty = cells.count("")
     return ColumnProfile(
         index=index,
-        name=None if table.columns is None else table.columns[index],
-        kind=kind_of(cells),  # type: ignore[arg-type]
+        name=None if table.columns is None else shown(table.columns[index], NAME_CHARS),
+        kind=kind_of(cells),
         empty=empty,
         distinct=len(set(cells)) - (empty > 0),
     )
 
 
 def _labels(table: Table, columns: Columns | None, detected: Detected | None) -> list[LabelCount] | None:
-    if columns is None or detected is None or detected.type != "single_label_classification":
+    if columns is None or detected is None or detected.type is not TaskType.SINGLE_LABEL:
         return None
-    counts = Counter(label for label in labels_of(table, columns.label) if label)
+    counts = Counter(label for label in labels_of(table, columns.label) if 0 < len(label) <= LABEL_CHARS)
     if len(counts) > LABELS_LISTED:
         return None
     return [

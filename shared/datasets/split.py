@@ -31,7 +31,7 @@ def stratified_split(labels: Sequence[int], request: SplitRequest, *, validation
 
     Each part has ``fraction`` of all rows, rounded half up, shared over the labels in proportion to their rows by largest
     remainder. Beyond proportion, a label of two or more rows has at least one in train and one in validation, and one of three
-    or more has one in test as well; only these minimums can raise a part's total. A label's only row is trained on.
+    or more has one in test as well; only these minimums can move a part's total. A label's only row is trained on.
     """
     fractions = (_exact(request.validation_fraction) if validation else Fraction(0), _exact(request.test_fraction))
     if sum(fractions) >= 1:
@@ -41,8 +41,12 @@ def stratified_split(labels: Sequence[int], request: SplitRequest, *, validation
         groups.setdefault(label, []).append(row)
     order = sorted(groups)
     sizes = [len(groups[label]) for label in order]
+    kept = [1 + (size >= 3 and fractions[1] > 0) for size in sizes]  # for train, and for test if there is one
     for_validation = _shares(
-        sizes, fractions[0], least=[int(size >= 2) for size in sizes], most=[size - 1 for size in sizes]
+        sizes,
+        fractions[0],
+        least=[int(size >= 2) for size in sizes],
+        most=[max(0, size - keep) for size, keep in zip(sizes, kept, strict=True)],
     )
     spare = [size - taken - 1 for size, taken in zip(sizes, for_validation, strict=True)]
     for_test = _shares(sizes, fractions[1], least=[min(1, rows) for rows in spare], most=spare)

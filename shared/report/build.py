@@ -1,6 +1,5 @@
 """From a job's runs to its report."""
 
-import math
 from collections import Counter
 
 from shared.report.cautions import cautions
@@ -11,13 +10,15 @@ from shared.states import RUN_OPEN, RunState
 
 SHARES_OF_ROWS = frozenset({"accuracy"})
 """Metrics that are a share of the rows, so that the binomial standard error is theirs."""
+MAX_SCORE = 1e100
+"""Of either sign; beyond it a score (an R² of diverged weights, say) is an overflow and counts as undefined."""
 
 
 def stability_report(results: JobResults) -> StabilityReport:
     """The report as of now: provisional while runs are open, over the succeeded ones."""
     states = Counter(RunState(run.status) for run in results.runs)
     succeeded = [run for run in results.runs if run.status == RunState.SUCCEEDED]
-    scores = [run.score for run in succeeded if run.score is not None and math.isfinite(run.score)]
+    scores = [score for run in succeeded if (score := _defined(run.score)) is not None]
     distribution = describe(scores)
     degenerate = sum(bool(run.degenerate) for run in succeeded)
     findings = Findings(
@@ -73,11 +74,11 @@ def _reported(run: RunResult) -> ReportedRun:
         data_seed=run.data_seed,
         status=RunState(run.status),
         degenerate=run.degenerate,
-        score=_finite(run.score),
-        validation_score=_finite(run.validation_score),
-        test_score=_finite(run.test_score),
+        score=_defined(run.score),
+        validation_score=_defined(run.validation_score),
+        test_score=_defined(run.test_score),
     )
 
 
-def _finite(score: float | None) -> float | None:
-    return score if score is not None and math.isfinite(score) else None
+def _defined(score: float | None) -> float | None:
+    return score if score is not None and abs(score) <= MAX_SCORE else None  # false for NaN as well

@@ -53,4 +53,3 @@ def test_a_run_whose_trainer_always_dies_ends_as_failed_and_others_go_on(undistu
     assert job["error"]["code"] == "trainer_died"
     assert "3 times at step 0" in job["error"]["message"]
     undisturbed.expect_the_same_of(undisturbed.start())
-

@@ -32,6 +32,7 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         if should_stop():
             raise Stopped(spec.run_id)
 
+    pause()
     make_deterministic(spec.threads, spec.device)
     splits = load_splits(spec, cache or TextCache(), pause)
     judge = scoring(spec.task, spec.metric)

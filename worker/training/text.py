@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
 from shared.datasets import Examples, load_examples, read_table
 from shared.task import Task
@@ -66,12 +66,23 @@ def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
     try:
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(base_model, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as problem:
+            vocabulary = AutoConfig.from_pretrained(
+                base_model, local_files_only=True, trust_remote_code=False
+            ).vocab_size
+    except (OSError, ValueError, KeyError, AttributeError) as problem:
         raise BaseModelUnreadable(
             f"The tokenizer of {base_model.name} cannot be read: {problem}", param="model"
         ) from problem
+    # transformers makes an empty tokenizer where there is no file to read one from
+    if not any((base_model / file).is_file() for file in tokenizer.vocab_files_names.values()):
+        raise BaseModelUnreadable(f"{base_model.name} has no tokenizer: tokenizer.json is missing.", param="model")
     if not tokenizer.is_fast or tokenizer.pad_token_id is None:
         raise BaseModelUnreadable(f"{base_model.name} has no fast tokenizer with a padding token.", param="model")
+    if len(tokenizer) > vocabulary:
+        raise BaseModelUnreadable(
+            f"The tokenizer of {base_model.name} knows {len(tokenizer)} tokens, its weights {vocabulary}.",
+            param="model",
+        )
     return tokenizer
 
 

@@ -1,0 +1,45 @@
+"""An API process in the test's own process: the real application over a real database, without a worker."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from shared.db.migrate import upgrade
+from shared.settings import Settings
+from tests.conftest import new_database
+from tests.make import review_csv
+from tests.servers import redis_server
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
+) -> Iterator[Settings]:
+    home = tmp_path_factory.mktemp("api")
+    url = new_database(request, request.param, home)
+    upgrade(url)
+    with tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder, redis_server(Path(folder)) as redis:
+        yield Settings(
+            home=home,
+            database_url=url,
+            redis_url=redis.url,
+            model_dirs=str(model_dir),
+            max_upload_bytes=300_000,
+            max_request_bytes=100_000,
+        )
+
+
+@pytest.fixture(scope="module")
+def http(settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def file_id(http: TestClient) -> str:
+    answer = http.post("/v1/files", files={"file": ("reviews.csv", review_csv(40))})
+    return str(answer.json()["id"])

@@ -1,0 +1,106 @@
+"""Files over HTTP: upload, profile, list, content, delete; and every kind of bad upload."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from shared.settings import Settings
+from tests.make import pair_tsv, review_csv
+from tests.shared.datasets.bad_uploads import BAD_UPLOADS, BadUpload
+
+
+def upload(http: TestClient, content: bytes, name: str = "data.csv") -> dict[str, object]:
+    answer = http.post("/v1/files", files={"file": (name, content)}, data={"purpose": "fine-tune"})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+@pytest.mark.parametrize("bad", BAD_UPLOADS, ids=lambda bad: bad.name)
+def test_a_bad_upload_is_refused_and_nothing_stays(http: TestClient, settings: Settings, bad: BadUpload) -> None:
+    expected = (413, "payload_too_large") if len(bad.content) > settings.max_upload_bytes else (bad.status, bad.code)
+    before = http.get("/v1/files").json()["data"]
+    answer = http.post("/v1/files", files={"file": (bad.filename, bad.content)})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == expected
+    assert set(error) == {"message", "type", "param", "code"}
+    assert http.get("/v1/files").json()["data"] == before
+    assert list((settings.home / "cache" / "uploads").iterdir()) == []
+
+
+def test_there_are_at_least_25_kinds_of_bad_uploads() -> None:
+    assert len({bad.name for bad in BAD_UPLOADS}) >= 25
+
+
+def test_the_bytes_come_back(http: TestClient) -> None:
+    content = pair_tsv(30)
+    file = upload(http, content, "pairs.tsv")
+    assert file["bytes"] == len(content)
+    answer = http.get(f"/v1/files/{file['id']}/content")
+    assert answer.content == content
+    assert "pairs.tsv" in answer.headers["content-disposition"]
+    validation = http.get(f"/v1/files/{file['id']}/validation").json()
+    assert (validation["object"], validation["file_id"], validation["rows"]) == ("file.validation", file["id"], 30)
+
+
+def test_equal_bytes_are_stored_once_and_go_with_the_last_id(http: TestClient, settings: Settings) -> None:
+    content = review_csv(25, seed=77)
+    blob = settings.home / "storage" / "files" / hashlib.sha256(content).hexdigest()
+    first, second = upload(http, content), upload(http, content)
+    assert first["id"] != second["id"]
+    assert blob.read_bytes() == content
+    assert http.delete(f"/v1/files/{first['id']}").json() == {"id": first["id"], "object": "file", "deleted": True}
+    assert http.get(f"/v1/files/{second['id']}/content").content == content
+    http.delete(f"/v1/files/{second['id']}")
+    assert not blob.exists()
+    assert http.get(f"/v1/files/{second['id']}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd.csv", "..\\..\\x.csv", "/etc/x.csv", "a\"b'c.csv", "ünï.csv", "a" * 250 + ".csv"]
+)
+def test_a_file_name_is_only_a_name(http: TestClient, settings: Settings, name: str) -> None:
+    file = upload(http, review_csv(20), name)
+    assert "/" not in str(file["filename"])
+    assert "\\" not in str(file["filename"])
+    outside = list(settings.home.parent.rglob("passwd.csv"))
+    assert outside == []
+    assert http.get(f"/v1/files/{file['id']}/content").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["a\nb.csv", "a" * 300 + ".csv"])
+def test_a_file_name_that_is_none(http: TestClient, name: str) -> None:
+    answer = http.post("/v1/files", files={"file": (name, review_csv(20))})
+    assert answer.status_code in (200, 400)  # a client may escape the line break; then it is a plain name
+    if answer.status_code == 200:
+        assert "\n" not in answer.json()["filename"]
+    else:
+        assert answer.json()["error"]["param"] == "file"
+
+
+def test_listing_and_order(http: TestClient) -> None:
+    ids = [upload(http, review_csv(20, seed=n))["id"] for n in range(3)]
+    newest = http.get("/v1/files", params={"limit": 2}).json()
+    assert [file["id"] for file in newest["data"]] == ids[:0:-1]
+    assert newest["has_more"] is True
+    following = http.get("/v1/files", params={"limit": 1, "after": newest["last_id"]}).json()
+    assert following["data"][0]["id"] == ids[0]
+    oldest = http.get("/v1/files", params={"order": "asc", "limit": 1}).json()
+    assert oldest["data"][0]["id"] < ids[0]
+    assert http.get("/v1/files", params={"purpose": "fine-tune-results"}).json()["data"] == []
+
+
+def test_a_headerless_file_is_validated_with_the_columns_by_index(http: TestClient) -> None:
+    rows = [f"gj04\t{n % 2}\t\tsentence number {n}" for n in range(20)]
+    file = upload(http, "\n".join(rows).encode(), "train.tsv")
+    task = {"header": False, "text_column": 3, "label_column": 1}
+    report = http.post(f"/v1/files/{file['id']}/validate", json={"task": task}).json()
+    assert report["rows"] == 20
+    assert report["labels"] == [{"label": "0", "count": 10}, {"label": "1", "count": 10}]
+    job = {"training_file": file["id"], "model": "tiny-bert", "task": task}
+    assert http.post("/v1/fine_tuning/jobs", json=job).json()["task"]["text_column"] == 3
+
+
+def test_the_storage_folder_is_below_home(settings: Settings) -> None:
+    assert Path(settings.home / "storage").is_dir()

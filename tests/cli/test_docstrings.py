@@ -1,0 +1,87 @@
+"""The demo's rows: real, short, of four labels, the same every time."""
+
+import csv
+import itertools
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cli.docstrings import AREAS, MAX_WORDS, MIN_WORDS, SHARES, _first_sentence, _of_area, _sources, write_dataset
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
+    path = tmp_path_factory.mktemp("docstrings") / "rows.csv"
+    assert write_dataset(path) == ["concurrency", "files", "network", "text"]
+    return read(path)
+
+
+def read(path: Path) -> list[tuple[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        header, *rows = csv.reader(stream)
+    assert header == ["text", "label"]
+    return [(text, label) for text, label in rows]
+
+
+def test_as_many_rows_as_asked_moderately_skewed(rows: list[tuple[str, str]]) -> None:
+    counts = Counter(label for _, label in rows)
+    assert counts == {"network": 144, "text": 112, "files": 80, "concurrency": 64}
+    assert sum(SHARES.values()) == pytest.approx(1)
+
+
+def test_short_plain_and_without_duplicates(rows: list[tuple[str, str]]) -> None:
+    sentences = [text for text, _ in rows]
+    assert len({text.casefold() for text in sentences}) == len(sentences)
+    for text in sentences:
+        assert MIN_WORDS <= len(text.split()) <= MAX_WORDS
+        assert text.isascii()
+        assert text == " ".join(text.split())
+
+
+def test_classes_are_mixed_not_in_blocks(rows: list[tuple[str, str]]) -> None:
+    longest = max(len(list(block)) for _, block in itertools.groupby(label for _, label in rows))
+    assert longest < 15
+
+
+def test_the_same_every_time_and_a_shorter_set_is_part_of_a_longer(rows: list[tuple[str, str]], tmp_path: Path) -> None:
+    write_dataset(tmp_path / "again.csv")
+    assert read(tmp_path / "again.csv") == rows
+    write_dataset(tmp_path / "short.csv", rows=100)
+    short = read(tmp_path / "short.csv")
+    assert len(short) == 100
+    assert set(short) < set(rows)
+
+
+def test_more_rows_than_there_are_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"rows need [0-9]+ sentences on network"):
+        write_dataset(tmp_path / "rows.csv", rows=100_000)
+    assert not (tmp_path / "rows.csv").exists()
+
+
+@pytest.mark.parametrize("module", [module for modules in AREAS.values() for module in modules])
+def test_every_module_is_there(module: str) -> None:
+    assert _sources(module)
+
+
+@pytest.mark.parametrize("module", ["zipfile", "socket", "asyncio"])
+def test_sentences_do_not_name_their_module(module: str) -> None:
+    sentences = list(_of_area((module,)))
+    assert len(sentences) > 5
+    assert not [sentence for sentence in sentences if re.search(rf"\b{module}\b", sentence, re.IGNORECASE)]
+
+
+@pytest.mark.parametrize(
+    ("docstring", "sentence"),
+    [
+        ("Return the size of the file. More follows.", "Return the size of the file."),
+        ("Return the size\nof the open file.\n\nMore.", "Return the size of the open file."),
+        ("Too short.", None),
+        ("Return the size of the file", None),
+        (">>> print(1) is not a sentence.", None),
+        (f"Word{' word' * 30}.", None),
+    ],
+)
+def test_first_sentence(docstring: str, sentence: str | None) -> None:
+    assert _first_sentence(docstring) == sentence

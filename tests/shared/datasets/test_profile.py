@@ -1,0 +1,224 @@
+"""What the service says about a file: the numbers, the errors by row, the warnings."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.datasets import Validation, summary, validate
+from shared.errors import InvalidValue
+from shared.task import TaskRequest
+from tests.shared.datasets.files import REVIEWS, Rows, csv_bytes, jsonl_bytes, read, tsv_bytes
+
+
+def profile(folder: Path, rows: Rows, task: TaskRequest | None = None) -> Validation:
+    return validate(read(folder, csv_bytes(rows)), task)
+
+
+def warnings(validation: Validation) -> dict[str, int]:
+    return {warning.code: warning.count for warning in validation.warnings}
+
+
+def test_the_whole_shape(tmp_path: Path) -> None:
+    rows = [*REVIEWS, ["I left early.", "pos"], ["I left early.", "neg"]]
+    assert profile(tmp_path, rows).model_dump(mode="json") == {
+        "valid": True,
+        "format": "csv",
+        "encoding": "utf-8",
+        "delimiter": ",",
+        "header": True,
+        "rows": 8,
+        "columns": [
+            {"index": 0, "name": "text", "kind": "text", "empty": 0, "distinct": 6},
+            {"index": 1, "name": "label", "kind": "text", "empty": 0, "distinct": 2},
+        ],
+        "detected": {
+            "type": "single_label_classification",
+            "text_column": "text",
+            "text_pair_column": None,
+            "label_column": "label",
+        },
+        "labels": [{"label": "neg", "count": 4}, {"label": "pos", "count": 4}],
+        "text_length": {"unit": "characters", "p50": 13, "p95": 21, "p99": 21, "max": 21},
+        "duplicates": 1,
+        "empty_texts": 0,
+        "errors": [],
+        "errors_total": 0,
+        "warnings": [
+            {
+                "code": "duplicate_rows",
+                "message": "Rows repeat an earlier row's text and label; a split may put one copy on each side.",
+                "count": 1,
+            },
+            {
+                "code": "conflicting_duplicates",
+                "message": "Rows have the same text as another row, but another label.",
+                "count": 3,
+            },
+            {"code": "few_rows_of_label", "message": "Labels have fewer than 10 rows: neg, pos.", "count": 2},
+            {
+                "code": "few_validation_rows",
+                "message": "The default split leaves fewer than 100 rows to validate on; scores on so few are coarse.",
+                "count": 2,
+            },
+        ],
+    }
+
+
+def test_it_survives_being_stored_as_json(tmp_path: Path) -> None:
+    rows = [*REVIEWS, ["only one cell"], ["", "pos"]]
+    validation = profile(tmp_path, rows)
+    stored = json.loads(json.dumps(validation.model_dump(mode="json")))
+    assert Validation.model_validate(stored) == validation
+
+
+def test_quantiles_are_nearest_rank(tmp_path: Path) -> None:
+    rows = [["text", "label"], *(["x" * length, "ab"[length % 2]] for length in range(1, 101))]
+    length = profile(tmp_path, rows).text_length
+    assert length is not None
+    assert (length.p50, length.p95, length.p99, length.max) == (50, 95, 99, 100)
+
+
+def test_the_length_of_a_pair_is_that_of_both(tmp_path: Path) -> None:
+    length = profile(tmp_path, [["sentence1", "sentence2", "label"], ["abc", "de", "x"], ["f", "gh", "y"]]).text_length
+    assert length is not None
+    assert (length.p50, length.max) == (3, 5)
+
+
+def test_errors_of_reading_and_of_the_task_come_in_the_order_of_rows(tmp_path: Path) -> None:
+    rows = [
+        ["text", "label"],
+        ["Good", "pos"],
+        ["  ", "neg"],
+        ["three", "cells", "here"],
+        ["Bad", ""],
+        ["Ugly", "x" * 257],
+        ["Fine", "pos"],
+    ]
+    validation = profile(tmp_path, rows)
+    assert not validation.valid
+    assert validation.errors_total == 4
+    assert [(e.row, e.line, e.column, e.code) for e in validation.errors] == [
+        (2, 3, "text", "empty_text"),
+        (3, 4, None, "wrong_width"),
+        (4, 5, "label", "empty_label"),
+        (5, 6, "label", "label_too_long"),
+    ]
+    assert (validation.rows, validation.empty_texts) == (6, 1)
+    assert validation.labels is not None
+    assert [(label.label, label.count) for label in validation.labels] == [("pos", 2), ("neg", 1)]
+
+
+def test_the_list_of_errors_is_capped_and_the_count_is_not(tmp_path: Path) -> None:
+    rows = [["text", "label"], ["Good", "pos"], *(["", "neg"] for _ in range(300)), *(["short"] for _ in range(300))]
+    validation = profile(tmp_path, rows)
+    assert (len(validation.errors), validation.errors_total) == (100, 600)
+    assert [error.row for error in validation.errors] == list(range(2, 102))
+
+
+@pytest.mark.parametrize(
+    ("rows", "code", "count"),
+    [
+        ([["a", "Pos"], ["b", "pos"], ["c", "neg"]], "label_case_collision", 2),
+        ([["a", "pos "], ["b", "pos"], ["c", "neg"]], "label_blanks", 1),
+        ([["a", "x"], ["b", "x"], ["c", "x"], ["d", "y"]], "imbalanced", 3),
+        ([["a", "x"], ["a", "y"], ["c", "x"]], "conflicting_duplicates", 2),
+        ([["a", "x"], ["a", "x"], ["a", "x"], ["b", "y"]], "duplicate_rows", 2),
+        ([["a", "x"], ["b", "x"]], "single_label", 2),
+        ([["a", "0.5"], ["b", "1.5"], ["c", "2.25"]], "task_not_supported", 3),
+        ([["caf\ufffd", "x"], ["b", "y"]], "replacement_characters", 1),
+    ],
+)
+def test_warnings(rows: list[list[str]], code: str, count: int, tmp_path: Path) -> None:
+    validation = profile(tmp_path, [["text", "label"], *rows])
+    assert warnings(validation)[code] == count
+    assert validation.valid
+
+
+def test_enough_of_everything_warns_of_nothing(tmp_path: Path) -> None:
+    rows = [["text", "label"], *([f"Text number {row}", "ab"[row % 2]] for row in range(500))]
+    assert warnings(profile(tmp_path, rows)) == {}
+
+
+def test_blank_lines_and_quoted_tsv_are_mentioned(tmp_path: Path) -> None:
+    content = tsv_bytes([["text", "label"], ['"a"', "x"], ['"b ""c"""', "y"]]) + b"\n\n"
+    found = warnings(validate(read(tmp_path, content, "x.tsv")))
+    assert (found["quoted_cells"], found["blank_lines"]) == (2, 2)
+
+
+def test_a_regression_file_has_no_label_counts(tmp_path: Path) -> None:
+    validation = profile(tmp_path, [["text", "score"], ["a", "0.5"], ["b", "1.5"]])
+    assert validation.detected is not None
+    assert validation.detected.type == "regression"
+    assert validation.labels is None
+
+
+class TestWithoutHeader:
+    CONTENT = tsv_bytes([[f"s{row}", str(row % 2), "", f"Sentence number {row % 5}."] for row in range(8)])
+
+    def test_what_cannot_be_known_is_null(self, tmp_path: Path) -> None:
+        validation = validate(read(tmp_path, self.CONTENT, "cola.tsv"))
+        assert validation.header is False
+        assert validation.valid
+        assert (validation.detected, validation.labels, validation.text_length, validation.empty_texts) == (None,) * 4
+        assert [(column.name, column.kind, column.empty) for column in validation.columns] == [
+            (None, "text", 0),
+            (None, "integer", 0),
+            (None, "text", 8),
+            (None, "text", 0),
+        ]
+        assert warnings(validation) == {"columns_not_detected": 1}
+        assert summary(validation) == "TSV: 8 rows, columns to be named in the job's task, 1 warning."
+
+    def test_a_task_tells_it(self, tmp_path: Path) -> None:
+        validation = validate(read(tmp_path, self.CONTENT, "cola.tsv"), TaskRequest(text_column=3, label_column=1))
+        assert validation.detected is not None
+        assert (validation.detected.text_column, validation.detected.label_column) == (3, 1)
+        assert validation.labels is not None
+        assert [(label.label, label.count) for label in validation.labels] == [("0", 4), ("1", 4)]
+        assert summary(validation).startswith("TSV: 8 rows, column 3 → column 1, 2 labels, ")
+
+    def test_half_a_task_is_asked_back(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidValue) as question:
+            validate(read(tmp_path, self.CONTENT, "cola.tsv"), TaskRequest(text_column=3))
+        assert question.value.param == "task.label_column"
+
+    def test_an_empty_task_is_none(self, tmp_path: Path) -> None:
+        table = read(tmp_path, self.CONTENT, "cola.tsv")
+        assert validate(table, TaskRequest()) == validate(table)
+
+
+@pytest.mark.parametrize(("type_", "labels"), [(None, None), ("single_label_classification", 3)])
+def test_the_type_of_the_task_decides_over_the_labels(type_: Any, labels: int | None, tmp_path: Path) -> None:
+    rows = [["text", "label"], ["a", "0.5"], ["b", "1.5"], ["c", "2.5"]]
+    validation = profile(tmp_path, rows, TaskRequest(type=type_))
+    assert (None if validation.labels is None else len(validation.labels)) == labels
+
+
+def test_labels_outside_the_given_names_are_errors(tmp_path: Path) -> None:
+    validation = profile(tmp_path, REVIEWS, TaskRequest(label_names=["pos", "positive"]))
+    assert [(error.row, error.code) for error in validation.errors] == [
+        (2, "unknown_label"),
+        (3, "unknown_label"),
+        (5, "unknown_label"),
+    ]
+
+
+def test_no_text_of_the_file_is_repeated(tmp_path: Path) -> None:
+    secret = "the diary says so"
+    rows = [["text", "label"], [secret, secret, secret], ["", secret * 20], [secret, ""], ["fine", "a"], ["too", "b"]]
+    validation = profile(tmp_path, rows)
+    assert validation.errors_total == 3
+    assert secret not in validation.model_dump_json()
+
+
+def test_a_file_of_rows_that_are_all_wrong_is_still_described(tmp_path: Path) -> None:
+    validation = validate(read(tmp_path, jsonl_bytes([{"text": ["a"]}, {"text": ["b"]}]), "x.jsonl"))
+    assert (validation.valid, validation.rows, validation.errors_total, validation.columns) == (False, 2, 2, [])
+    assert summary(validation) == "JSONL: 2 rows, columns to be named in the job's task, 2 errors, 1 warning."
+
+
+def test_summary_of_a_good_file(tmp_path: Path) -> None:
+    rows = [["sentence1", "sentence2", "label"], *([f"a{row}", f"b{row}", "xy"[row % 2]] for row in range(1000))]
+    assert summary(profile(tmp_path, rows)) == "CSV: 1,000 rows, sentence1 + sentence2 → label, 2 labels."

@@ -1,0 +1,178 @@
+"""Tasks as asked become tasks with a value for everything, or a refusal that names the field."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.datasets import Table, resolve_task
+from shared.errors import InvalidValue, ServiceError, TaskNotSupported
+from shared.task import Task, TaskRequest, TaskType
+from tests.shared.datasets.files import REVIEWS, csv_bytes, jsonl_bytes, read
+
+
+def labelled(folder: Path, *labels: str) -> Table:
+    rows = [[f"Text {number}, long enough.", label] for number, label in enumerate(labels, start=1)]
+    return read(folder, csv_bytes([["text", "label"], *rows]))
+
+
+def resolve(table: Table, **request: Any) -> Task:
+    return resolve_task(TaskRequest(**request), table, max_positions=512)
+
+
+def test_everything_gets_a_value(tmp_path: Path) -> None:
+    assert resolve(read(tmp_path, csv_bytes(REVIEWS))) == Task(
+        type=TaskType.SINGLE_LABEL,
+        text_column="text",
+        text_pair_column=None,
+        label_column="label",
+        header=True,
+        label_names=["neg", "pos"],
+        positive_label="pos",
+        max_seq_length=128,
+    )
+
+
+def test_columns_without_names_are_kept_by_index(tmp_path: Path) -> None:
+    table = read(tmp_path, csv_bytes(REVIEWS[1:]), header=False)
+    task = resolve(table, text_column=0, label_column=1, header=False)
+    assert (task.header, task.text_column, task.label_column) == (False, 0, 1)
+
+
+def test_a_shared_name_is_kept_by_index(tmp_path: Path) -> None:
+    table = read(
+        tmp_path,
+        csv_bytes([["text", "text", "label"], ["a", "b", "x"], ["a", "b", "y"], ["c", "d", "x"], ["e", "f", "y"]]),
+    )
+    assert resolve(table, text_column=1).text_column == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["b", "a", "B"], ["B", "a", "b"]),
+        (["10", "9", "2"], ["2", "9", "10"]),
+        (["1", "-1", "0"], ["-1", "0", "1"]),
+        (["1", "x", "10"], ["1", "10", "x"]),
+        (["1.0", "0.0"], ["0.0", "1.0"]),
+        ([" pos", "pos", "neg "], ["neg", "pos"]),
+        (["None", "NA"], ["NA", "None"]),
+    ],
+)
+def test_the_order_of_labels(labels: list[str], names: list[str], tmp_path: Path) -> None:
+    assert resolve(labelled(tmp_path, *labels, *labels)).label_names == names
+
+
+def test_given_names_and_their_order(tmp_path: Path) -> None:
+    table = labelled(tmp_path, "yes", "no", "yes", "no")
+    task = resolve(table, label_names=["yes", "no"], positive_label="yes")
+    assert (task.label_names, task.positive_label) == (["yes", "no"], "yes")
+    three = resolve(table, label_names=["yes", "no", "unseen"])
+    assert (three.label_names, three.positive_label) == (["yes", "no", "unseen"], None)
+
+
+@pytest.mark.parametrize(
+    ("max_positions", "asked", "length"), [(512, "auto", 128), (64, "auto", 64), (512, 300, 300), (512, 512, 512)]
+)
+def test_length(max_positions: int, asked: Any, length: int, tmp_path: Path) -> None:
+    request = TaskRequest(max_seq_length=asked)
+    assert (
+        resolve_task(request, read(tmp_path, csv_bytes(REVIEWS)), max_positions=max_positions).max_seq_length == length
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "request_", "param", "words"),
+    [
+        (["a", "a", "a"], {}, "task.label_column", "same label (a)"),
+        (["a", "b", "a", "b", "c"], {}, "task.label_column", "these have one: c."),
+        (["a", "", "b", " ", "a", "b"], {}, "task.label_column", "2 rows (2, 4) have no label"),
+        (["a", "b", "a", ""], {}, "task.label_column", "Row 4 has no label"),
+        (["a", "b", "x" * 257, "a"], {}, "task.label_column", "Row 3 has a label of more than 256 characters"),
+        (
+            ["a", "b", "c", "a", "b"],
+            {"label_names": ["a", "b"]},
+            "task.label_names",
+            "Row 3 has a label that is not among them: c.",
+        ),
+        (["a", "b", "a", "b"], {"label_names": ["a", "b", "a"]}, "task.label_names", "different"),
+        (["a", "b", "a", "b"], {"label_names": ["a", "b", " "]}, "task.label_names", "not blank"),
+        (["a", "a", "a", "a"], {"label_names": ["a", "b"]}, "task.label_column", "same label"),
+        (["a", "b", "a", "b"], {"positive_label": "c"}, "task.positive_label", "a, b"),
+        (["a", "b", "c"] * 2, {"positive_label": "c"}, "task.positive_label", "3 labels"),
+        (["a", "b", "a", "b"], {"max_seq_length": 513}, "task.max_seq_length", "at most 512"),
+    ],
+)
+def test_unfit_labels_and_fields(
+    labels: list[str], request_: dict[str, Any], param: str, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidValue) as refusal:
+        resolve(labelled(tmp_path, *labels), **request_)
+    assert (refusal.value.status, refusal.value.param) == (400, param)
+    assert words in refusal.value.message
+
+
+def test_one_row_of_a_label_is_enough_when_nothing_is_split_off(tmp_path: Path) -> None:
+    table = labelled(tmp_path, "a", "b")
+    assert resolve_task(TaskRequest(), table, max_positions=512, split=False).label_names == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "request_", "param"),
+    [
+        (["0.5", "1.5", "2.5", "0.5"], {}, "task.label_column"),
+        (["a", "b", "a", "b"], {"type": "regression"}, "task.type"),
+        (["a", "b", "a", "b"], {"type": "multi_label_classification"}, "task.type"),
+    ],
+)
+def test_tasks_that_this_version_cannot_train(
+    labels: list[str], request_: dict[str, Any], param: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TaskNotSupported) as refusal:
+        resolve(labelled(tmp_path, *labels), **request_)
+    assert refusal.value.param == param
+
+
+def test_numbers_are_classes_if_the_task_says_so(tmp_path: Path) -> None:
+    table = labelled(tmp_path, "0.5", "1.5", "1.5", "0.5")
+    assert resolve(table, type="single_label_classification").label_names == ["0.5", "1.5"]
+
+
+def test_empty_texts_are_named_by_row(tmp_path: Path) -> None:
+    rows = [
+        ["text", "label"],
+        *([f"text {i}", "ab"[i % 2]] for i in range(4)),
+        *([" " * (i % 2), "a"] for i in range(9)),
+    ]
+    with pytest.raises(InvalidValue, match=r"9 rows \(5, 6, 7, 8, 9 and 4 more\) have no text") as refusal:
+        resolve(read(tmp_path, csv_bytes(rows)))
+    assert refusal.value.param == "task.text_column"
+
+
+def test_empty_second_texts_too(tmp_path: Path) -> None:
+    rows = [["sentence1", "sentence2", "label"], ["a", "b", "x"], ["a", "", "y"], ["c", "d", "x"], ["e", "f", "y"]]
+    with pytest.raises(InvalidValue, match=r"Row 2 has no text") as refusal:
+        resolve(read(tmp_path, csv_bytes(rows)))
+    assert refusal.value.param == "task.text_pair_column"
+
+
+def test_a_file_with_broken_rows_is_refused_under_its_own_name(tmp_path: Path) -> None:
+    table = read(tmp_path, csv_bytes(REVIEWS) + b"one,too,many\n")
+    with pytest.raises(
+        InvalidValue, match=r"1 of the file's 7 rows cannot be read; the first: row 7, line 8"
+    ) as refusal:
+        resolve(table)
+    assert refusal.value.param == "training_file"
+
+
+def test_a_header_setting_is_not_for_files_that_name_their_columns(tmp_path: Path) -> None:
+    table = read(tmp_path, jsonl_bytes({"text": f"t{i}", "label": i % 2} for i in range(4)), "x.jsonl")
+    assert resolve(table).header is True
+    with pytest.raises(ServiceError) as refusal:
+        resolve(table, header=False)
+    assert refusal.value.param == "task.header"
+
+
+def test_a_table_read_otherwise_than_asked_is_a_mistake_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="another header setting"):
+        resolve(read(tmp_path, csv_bytes(REVIEWS)), header=False)

@@ -1,0 +1,49 @@
+"""Databases of older versions are brought up to date, those of newer ones refused; the migrations make the tables of ``tables.py``."""
+
+import pytest
+from alembic import command
+from sqlalchemy import inspect, text
+
+from shared.db.migrate import DatabaseTooNew, config, current_revision, head_revision, upgrade
+from shared.db.session import Database, make_engine
+from shared.db.tables import File
+
+
+def test_the_migrations_make_the_tables(database_url: str) -> None:
+    upgrade(database_url)
+    engine = make_engine(database_url)
+    command.check(config(engine))  # raises where the two differ
+    assert current_revision(engine) == head_revision()
+    engine.dispose()
+
+
+def test_an_older_database_is_migrated_with_what_is_in_it(database_url: str) -> None:
+    engine = make_engine(database_url)
+    command.upgrade(config(engine), "0001")
+    assert "idempotency_keys" not in inspect(engine).get_table_names()
+    row = "INSERT INTO files (id, owner_id, filename, purpose, bytes, sha256, status, created_at) "
+    with engine.begin() as connection:
+        connection.execute(
+            text(row + "VALUES ('file-old', 'local', 'old.csv', 'fine-tune', 3, 'abc', 'processed', 1.5)")
+        )
+    engine.dispose()
+
+    upgrade(database_url)
+    upgrade(database_url)  # and once more, as every start does
+    database = Database(database_url)
+    with database.read() as session:
+        file = session.get_one(File, "file-old")
+    assert (file.filename, file.created_at) == ("old.csv", 1.5)
+    assert "idempotency_keys" in inspect(database.engine).get_table_names()
+    database.dispose()
+
+
+def test_a_newer_database_is_refused_and_left_alone(database_url: str) -> None:
+    upgrade(database_url)
+    engine = make_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseTooNew, match=r"9999.*newer Evenkeel"):
+        upgrade(database_url)
+    assert current_revision(engine) == "9999"
+    engine.dispose()

@@ -1,0 +1,182 @@
+"""The guarded moves of runs, one by one, on both databases."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shared import ids
+from shared.db.jobs import Jobs
+from shared.db.metrics import Metrics, Point
+from shared.db.migrate import upgrade
+from shared.db.runs import FenceLost, Hold, Runs
+from shared.db.session import Database, Message, ring_after_commit
+from shared.db.tables import Job, Run
+from shared.states import JobState, RunState
+
+
+@pytest.fixture
+def rung() -> list[Message]:
+    return []
+
+
+@pytest.fixture
+def database(database_url: str, rung: list[Message]) -> Iterator[Database]:
+    upgrade(database_url)
+    database = Database(database_url, ring=rung.append)
+    yield database
+    database.dispose()
+
+
+def job_values() -> dict[str, object]:
+    empty = {
+        name: {} for name in ("request", "task", "split", "resolved_recipe", "recipe_notes", "dataset", "baselines")
+    }
+    plain = {
+        "id": ids.job_id(),
+        "owner_id": "local",
+        "model": "m",
+        "training_file": "f",
+        "seed": 0,
+        "metric": "accuracy",
+    }
+    return {**empty, **plain, "threads": 1, "warnings": [], "result_files": [], "status": "queued"}
+
+
+def add_job(database: Database, runs: int = 2) -> Job:
+    job = Job(**job_values())
+    rows = [
+        Run(
+            id=ids.run_id(),
+            job_id=job.id,
+            owner_id="local",
+            index=index,
+            purpose="main",
+            seed=index,
+            init_seed=index,
+            data_seed=index,
+            status=RunState.QUEUED,
+            total_steps=10,
+            diagnosis=[],
+        )
+        for index in range(runs)
+    ]
+    with database.write() as session:
+        Jobs(session).add(job, rows)
+    return job
+
+
+def claim(database: Database, *, lease: float = 60.0, prefer: str | None = None) -> Hold | None:
+    with database.write() as session:
+        return Runs(session).claim("worker-1", lease, prefer=prefer)
+
+
+def claimed(database: Database, *, lease: float = 60.0) -> Hold:
+    hold = claim(database, lease=lease)
+    assert hold is not None
+    return hold
+
+
+def run_of(database: Database, hold: Hold) -> Run:
+    with database.read() as session:
+        return session.get_one(Run, hold.run_id)
+
+
+def test_messages_leave_after_the_commit_and_never_after_a_rollback(database: Database, rung: list[Message]) -> None:
+    add_job(database)
+    assert [task for task, _ in rung] == ["run.wake", "run.wake"]
+    rung.clear()
+
+    def half_done() -> None:
+        with database.write() as session:
+            Jobs(session).add(Job(**job_values()), [])
+            ring_after_commit(session, "run.wake", "ftrun-1")
+            raise RuntimeError("on the way")
+
+    with pytest.raises(RuntimeError, match="on the way"):
+        half_done()
+    assert rung == []
+
+
+def test_every_run_is_claimed_once_however_many_ask(database: Database) -> None:
+    add_job(database, runs=8)
+    with ThreadPoolExecutor(8) as pool:
+        holds = list(pool.map(lambda _: claim(database), range(24)))
+    taken = [hold.run_id for hold in holds if hold is not None]
+    assert len(taken) == len(set(taken)) == 8
+
+
+def test_the_preferred_run_first_then_the_oldest(database: Database) -> None:
+    older, newer = add_job(database), add_job(database)
+    with database.read() as session:
+        wanted = Runs(session).of_job(newer.id)[1].id
+    first = claim(database, prefer=wanted)
+    second = claim(database, prefer=wanted)
+    assert first is not None
+    assert second is not None
+    assert first.run_id == wanted
+    assert run_of(database, second).job_id == older.id
+
+
+def test_a_worker_that_was_given_up_can_write_nothing_more(database: Database) -> None:
+    add_job(database, runs=1)
+    old = claimed(database, lease=-1.0)
+    with database.write() as session:
+        Runs(session).record(old, -1.0, [Point("train_loss", 1, 0.7)], step=1)
+    with database.write() as session:
+        assert [lost.state for lost in Runs(session).take_back_expired()] == ["queued"]
+    new = claimed(database)
+    assert new.run_id == old.run_id
+    assert new.fence > old.fence
+    for write in (
+        lambda runs: runs.record(old, 60.0, [Point("train_loss", 2, 0.6)], step=2),
+        lambda runs: runs.end(old, RunState.SUCCEEDED),
+        lambda runs: runs.give_back(old),
+        lambda runs: runs.cancel_wished(old),
+    ):
+        with pytest.raises(FenceLost), database.write() as session:
+            write(Runs(session))
+    run = run_of(database, new)
+    assert (run.status, run.attempt, run.step) == ("running", 2, 0)
+    with database.read() as session:
+        assert Metrics(session).of_run(run.id) == []  # the new attempt starts without the old one's points
+
+
+def test_a_living_lease_is_left_alone(database: Database) -> None:
+    add_job(database, runs=1)
+    hold = claimed(database, lease=60.0)
+    with database.write() as session:
+        assert Runs(session).take_back_expired() == []
+    assert run_of(database, hold).status == "running"
+
+
+def test_an_ended_run_stays_as_it_ended(database: Database) -> None:
+    job = add_job(database, runs=1)
+    hold = claimed(database)
+    with database.write() as session:
+        Runs(session).end(hold, RunState.SUCCEEDED, validation_score=0.5)
+    with database.write() as session:
+        Runs(session).wish_cancel(job.id)
+        assert Runs(session).take_back_expired(all_leases=True) == []
+    assert claim(database, prefer=hold.run_id) is None
+    assert run_of(database, hold).status == "succeeded"
+
+
+def test_cancelling_takes_the_queued_at_once_and_flags_the_running(database: Database) -> None:
+    job = add_job(database, runs=2)
+    hold = claimed(database)
+    with database.write() as session:
+        Runs(session).wish_cancel(job.id)
+    with database.write() as session:
+        assert Runs(session).record(hold, 60.0) is True
+        assert sorted(run.status for run in Runs(session).of_job(job.id)) == ["cancelled", "running"]
+    with database.write() as session:
+        assert Jobs(session).claim_to_end(job.id, 60.0) is None  # a run is still open
+        Runs(session).end(hold, RunState.CANCELLED)
+    with database.write() as session:
+        fence = Jobs(session).claim_to_end(job.id, 60.0)
+        assert fence is not None
+        assert Jobs(session).claim_to_end(job.id, 60.0) is None  # one worker at a time
+        Jobs(session).end(job.id, fence, JobState.CANCELLED)
+    with pytest.raises(FenceLost), database.write() as session:
+        Jobs(session).end(job.id, fence, JobState.SUCCEEDED)

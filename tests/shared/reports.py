@@ -1,0 +1,48 @@
+"""Builders of reports for tests: what is not given is ordinary."""
+
+from collections.abc import Mapping, Sequence
+
+from shared.report import Baseline, JobResults, RunResult, StabilityReport, stability_report
+
+
+def make_results(
+    scores: Sequence[float | None],
+    *,
+    degenerate: Sequence[int] = (),
+    status: Mapping[int, str] | None = None,
+    majority: float | None = 0.4,
+    rows: int | None = 80,
+    metric: str = "accuracy",
+    split: str = "validation",
+    job_id: str = "ftjob-1",
+    **more: object,
+) -> JobResults:
+    """One run a score, seeds from 0; ``degenerate`` and ``status`` go by index."""
+    runs = tuple(
+        RunResult(
+            run_id=f"ftrun-{index}",
+            seed=index,
+            init_seed=index,
+            data_seed=index,
+            status=(status or {}).get(index, "succeeded"),
+            degenerate=index in degenerate,
+            score=score,
+            validation_score=score,
+            test_score=None,
+        )
+        for index, score in enumerate(scores)
+    )
+    return JobResults(
+        job_id=job_id,
+        metric=metric,
+        split="test" if split == "test" else "validation",
+        planned=len(runs),
+        runs=runs,
+        baselines=(Baseline(name="majority", score=majority),),
+        evaluation_rows=rows,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def make_report(scores: Sequence[float | None], **settings: object) -> StabilityReport:
+    return stability_report(make_results(scores, **settings))  # type: ignore[arg-type]

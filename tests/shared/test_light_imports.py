@@ -1,0 +1,15 @@
+"""The API imports the report's modules at its start and must stay small: what is heavy loads where it is used."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"scipy", "numpy", "altair", "vl_convert", "pandas", "pyarrow", "torch", "transformers"}
+
+
+@pytest.mark.parametrize("module", ["shared.report", "shared.comparison", "shared.figures", "shared.report_page"])
+def test_importing_loads_nothing_heavy(module: str) -> None:
+    code = f"import sys, {module}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.split())

@@ -1,0 +1,181 @@
+"""The page is complete in itself, shows both jobs side by side and takes every name as text."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from shared.comparison import Contender, compare
+from shared.figures import SeedCurve
+from shared.report import ConfusionMatrix
+from shared.report_page import JobSection, render_png, render_report
+from tests.shared.reports import make_report
+
+HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}"
+STABLE, SPREAD = [0.80, 0.81, 0.79, 0.82, 0.80], [0.60, 0.70, 0.75, 0.80, 0.90]
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Elements, texts and table rows of a page; balance of its tags is checked on the way."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(html)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th") and self.rows:
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._open and {"td", "th"} & set(self._open):
+            self.rows[-1][-1] = " ".join((self.rows[-1][-1] + data).split())
+
+    def row(self, name: str) -> list[str]:
+        return next(row[1:] for row in self.rows if row and row[0] == name)
+
+
+def section(title: str, scores: list[float | None], recipe: dict[str, object] | None = None, **more: Any) -> JobSection:
+    curve = SeedCurve(title, 0, False, [(1, 1.0), (2, 0.7)], [(1, 0.5), (2, 0.8)], best_step=2)
+    return JobSection(
+        title=title,
+        report=make_report(scores, job_id=f"ftjob-{len(title)}", **more),
+        recipe=recipe or {"preset": title, "learning_rate": 2e-5, "bias_correction": True},
+        facts={"base model": "all-MiniLM-L6-v2"},
+        curves=(curve,),
+    )
+
+
+@pytest.fixture(scope="module")
+def two_jobs() -> str:
+    confusion = ConfusionMatrix(labels=["no", "yes"], matrix=[[30, 10], [5, 35]], run_id="ftrun-3")
+    a = section(
+        "conventional",
+        [*SPREAD],
+        {"preset": "conventional", "learning_rate": 2e-5, "bias_correction": False, "max_steps": 30},
+    )
+    b = section("stabilized", [*STABLE], best_run_id="ftrun-3", confusion_matrix=confusion, fine_tuned_model="ft:m")
+    comparison = compare(Contender(a.report, "conventional"), Contender(b.report, "stabilized"))
+    return render_report([a, b], comparison, heading="Docstrings")
+
+
+def test_distributions_stand_side_by_side(two_jobs: str) -> None:
+    page = Page(two_jobs)
+    assert page.row("mean") == ["0.750", "0.804"]
+    assert page.row("standard deviation") == ["0.112", "0.011"]
+    assert page.row("median") == ["0.750", "0.800"]
+    assert page.row("seeds (n, of planned)") == ["5 of 5", "5 of 5"]
+    assert page.row("majority baseline") == ["0.400", "0.400"]
+
+
+def test_every_seed_is_listed(two_jobs: str) -> None:
+    rows = [row for row in Page(two_jobs).rows if len(row) == 6]
+    assert [row[1] for row in rows[1:]] == ["0.600", "0.700", "0.750", "0.800", "0.900"]
+    assert [row[4] for row in rows[1:]] == ["0.800", "0.810", "0.790", "0.820", "0.800"]
+    assert rows[4][5] == "succeeded, best"
+
+
+def test_verdicts_and_warnings_are_said_in_full(two_jobs: str) -> None:
+    text = Page(two_jobs).text
+    for scores in (SPREAD, STABLE):
+        report = make_report([*scores])
+        assert report.verdict.text in text
+        assert all(warning.message in text for warning in report.warnings)
+    assert "No difference shown at alpha 0.05" in text
+    assert "ft:m" in text
+
+
+def test_settings_that_differ_are_marked(two_jobs: str) -> None:
+    page = Page(two_jobs)
+    assert page.row("bias_correction") == ["no", "yes"]
+    assert page.row("learning_rate") == ["2e-05", "2e-05"]
+    assert page.row("max_steps") == ["30", "–"]
+    assert sum(attrs.get("class") == "differs" for _, attrs in page.elements) == 3  # preset, bias_correction, max_steps
+
+
+def test_all_figures_are_inside(two_jobs: str) -> None:
+    page = Page(two_jobs)
+    assert sum(tag == "svg" for tag, _ in page.elements) == 4
+    assert "Step size without bias correction, over the 30 steps of a run" in page.text
+    assert "Confusion matrix of the best run (n = 80 rows)" in page.text
+
+
+def test_the_page_asks_for_nothing(two_jobs: str) -> None:
+    for tag, attrs in Page(two_jobs).elements:
+        assert tag not in {"script", "link", "iframe", "img", "object", "embed"}
+        assert not {"src", "href", "xlink:href", "action"} & attrs.keys()
+        assert not any(name.startswith("on") for name in attrs)
+    assert not re.search(r"@import|url\(", two_jobs)
+
+
+def test_same_input_same_page(two_jobs: str) -> None:
+    job = section("stabilized", [*STABLE])
+    assert render_report([job]) == render_report([job])
+
+
+def test_hostile_names_are_text() -> None:
+    confusion = ConfusionMatrix(labels=[HOSTILE, "b"], matrix=[[1, 2], [3, 4]], run_id="ftrun-0")
+    job = JobSection(
+        title=HOSTILE,
+        report=make_report(
+            [*STABLE], job_id=HOSTILE, metric=HOSTILE, confusion_matrix=confusion, fine_tuned_model=HOSTILE
+        ),
+        recipe={HOSTILE: HOSTILE},
+        facts={HOSTILE: HOSTILE},
+        curves=(SeedCurve(HOSTILE, 0, False, [(1, 1.0)], [(1, 0.5)]),),
+    )
+    contender = Contender(job.report, HOSTILE)
+    html = render_report([job, job], compare(contender, contender), heading=HOSTILE)
+    assert "<script" not in html
+    assert "<img" not in html
+    assert not {"script", "img"} & {tag for tag, _ in Page(html).elements}
+    assert Page(html).text.count("<script>alert(1)</script>") > 5
+    assert "{{ 7 * 7 }}" in html
+
+
+@pytest.mark.parametrize(
+    ("scores", "settings", "badge"),
+    [
+        ([], {}, "no result"),
+        ([0.8], {}, "not enough seeds"),
+        ([0.4] * 6, {"degenerate": range(6)}, "all degenerate"),
+        ([0.8, None], {"status": {1: "running"}}, "provisional"),
+    ],
+)
+def test_every_stage_of_a_job_has_a_page(scores: list[float | None], settings: dict[str, Any], badge: str) -> None:
+    page = Page(render_report([section("job", scores, **settings)]))
+    assert badge in page.text
+    assert "NaN" not in page.text
+    assert "None" not in page.text
+
+
+def test_jobs_of_unequal_numbers_of_seeds() -> None:
+    page = Page(render_report([section("a", [0.8, 0.7]), section("bb", [0.6, 0.5, 0.4])]))
+    assert ["", "", "", "2", "0.400", "succeeded"] in page.rows
+
+
+def test_no_job_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one job"):
+        render_report([])
+
+
+def test_summary_picture_is_a_png() -> None:
+    assert render_png([("a", make_report([*STABLE]))]).startswith(b"\x89PNG\r\n")

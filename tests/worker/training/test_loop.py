@@ -1,0 +1,123 @@
+"""The loop: what it yields and when, and that it never takes a step that is not finite."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from shared.recipe import Recipe
+from tests.worker.training.runs import make_recipe, make_spec
+from worker.training.checkpoint import Best
+from worker.training.encoder import load_encoder
+from worker.training.errors import Diverged
+from worker.training.evaluate import evaluate, scoring
+from worker.training.events import Evaluation, Step
+from worker.training.loop import train
+from worker.training.run import training_batches
+from worker.training.split import load_splits
+from worker.training.text import TextCache
+
+
+def go_on() -> None:
+    """Nobody wants to stop."""
+
+
+@pytest.fixture
+def network(tiny_bert: Path, tmp_path: Path) -> PreTrainedModel:
+    spec = make_spec(tmp_path / "any", tiny_bert)
+    return load_encoder(spec.base_model, spec.task, spec.init_seed)
+
+
+def trained(network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe) -> Iterator[Step | Evaluation]:
+    spec = make_spec(folder, base, recipe=recipe)
+    splits = load_splits(spec, TextCache(), go_on)
+    judge = scoring(spec.task, spec.metric)
+    return train(
+        network,
+        training_batches(spec, splits, network.device, go_on),
+        recipe,
+        data_seed=1,
+        evaluate=lambda: evaluate(network, splits.validation, judge, go_on),
+        best=Best(recipe.select),
+    )
+
+
+def test_every_step_is_told_and_the_last_evaluation_is_at_the_end(
+    network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
+) -> None:
+    events = list(trained(network, tiny_bert, tmp_path, make_recipe(max_steps=10, eval_points=3)))
+    told = [(type(event), event.step) for event in events]
+    expected: list[tuple[type[Step | Evaluation], int]] = []
+    for step in range(1, 11):
+        expected.append((Step, step))
+        if step in (4, 7, 10):
+            expected.append((Evaluation, step))
+    assert told == expected
+
+
+def test_the_network_is_in_training_mode_at_every_step(
+    network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
+) -> None:
+    modes: list[bool] = []
+    head = network.get_submodule("classifier")
+    head.register_forward_hook(lambda module, *_: modes.append(module.training) if torch.is_grad_enabled() else None)
+    list(trained(network, tiny_bert, tmp_path, make_recipe(max_steps=6, eval_points=3)))
+    assert modes == [True] * 6
+
+
+def test_the_first_step_of_a_warmup_moves_nothing_and_the_second_does(
+    network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
+) -> None:
+    before = network.get_parameter("classifier.weight").detach().clone()
+    steps = trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20))
+    first = next(steps)
+    assert isinstance(first, Step)
+    assert first.learning_rate == 0.0
+    assert torch.equal(network.get_parameter("classifier.weight"), before)
+    next(steps)
+    assert not torch.equal(network.get_parameter("classifier.weight"), before)
+
+
+def test_clipping_bounds_the_gradient_but_the_norm_is_told_as_it_was(
+    network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
+) -> None:
+    step = next(trained(network, tiny_bert, tmp_path, make_recipe(max_grad_norm=0.01)))
+    assert isinstance(step, Step)
+    assert step.grad_norm > 0.01
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+    assert torch.nn.utils.get_total_norm(gradients).item() == pytest.approx(0.01, rel=1e-3)
+
+
+def weights(network: PreTrainedModel) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
+
+
+def test_a_loss_that_is_no_number_ends_the_run_before_the_step(
+    network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
+) -> None:
+    steps = trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20))
+    list(islice(steps, 2))
+    with torch.no_grad():
+        network.get_parameter("classifier.bias")[0] = torch.nan
+    before = weights(network)
+    with pytest.raises(Diverged, match="step 3") as caught:
+        next(steps)
+    assert caught.value.step == 3
+    assert caught.value.as_reason()["code"] == "nan_loss"
+    after = weights(network)
+    assert all(torch.equal(before[name], after[name]) for name in before if name != "classifier.bias")
+
+
+def test_an_infinite_gradient_ends_the_run_before_the_step(
+    network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
+) -> None:
+    network.get_parameter("classifier.weight").register_hook(lambda gradient: gradient / 0)
+    steps = trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20, warmup_ratio=0.0))
+    before = weights(network)
+    with pytest.raises(Diverged, match="step 1: the loss is 0"):
+        next(steps)
+    after = weights(network)
+    assert all(torch.equal(before[name], after[name]) for name in before)
