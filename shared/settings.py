@@ -14,10 +14,10 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Settings(BaseSettings):
-    """Read from ``EVENKEEL_*``; ``evenkeel up`` fills them in for its children."""
+    """Read from ``EVENKEEL_*``; ``evenkeel up`` fills them in for its children. An empty variable counts as none."""
 
     model_config = SettingsConfigDict(
-        env_prefix="EVENKEEL_", extra="ignore", frozen=True, use_attribute_docstrings=True
+        env_prefix="EVENKEEL_", env_ignore_empty=True, extra="ignore", frozen=True, use_attribute_docstrings=True
     )
 
     home: Path = Field(default_factory=lambda: Path.home() / ".evenkeel")
