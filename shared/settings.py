@@ -14,7 +14,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Settings(BaseSettings):
-    """Read from ``EVENKEEL_*``; ``evenkeel up`` fills them in for its children."""
+    """Read from ``EVENKEEL_*``; ``evenkeel up`` fills them in for its children. An empty variable counts as none."""
 
     # an empty variable is one that is not set: compose files have no other way to leave one out
     model_config = SettingsConfigDict(

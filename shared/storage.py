@@ -3,6 +3,7 @@
 Keys are ours (``files/<sha256>``, ``runs/<id>/…``, ``models/…``), never a client's file name. A put is whole or not at all.
 """
 
+import secrets
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -53,7 +54,9 @@ class Storage:
 
     def fetch(self, key: str, path: Path) -> None:
         """Copy a blob to a local file, whole or not at all. Raises BlobMissing."""
-        partial = path.with_name(f".{path.name}.partial")
+        partial = path.with_name(
+            f".{path.name}.{secrets.token_hex(4)}.partial"
+        )  # two slots may fetch the same blob at once
         chunks = self.stream(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as target:
