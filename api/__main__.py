@@ -9,7 +9,7 @@ import uvicorn
 
 from api.app import create_app
 from shared import log
-from shared.settings import LOOPBACK, Settings
+from shared.settings import Settings, refuse_open_door
 
 
 def main() -> int:
@@ -36,17 +36,6 @@ def main() -> int:
     os.environ.pop("EVENKEEL_API_KEY", None)  # nothing started from here needs it
     uvicorn.Server(config).run(sockets=sockets)
     return 0
-
-
-def refuse_open_door(settings: Settings) -> str | None:
-    """Without a key the service is for this machine only: a sentence with the cure, or None if all is well."""
-    reached_at = settings.published_host or settings.host
-    if settings.api_key is None and reached_at not in LOOPBACK:
-        return (
-            f"Evenkeel will not serve {reached_at} without a key: anybody there could use it. "
-            "Set EVENKEEL_API_KEY, or serve 127.0.0.1."
-        )
-    return None
 
 
 if __name__ == "__main__":

@@ -73,16 +73,22 @@ def _not_understood(_request: Request, error: Exception) -> JSONResponse:
 
 def describe(errors: Sequence[Any]) -> InvalidRequest:
     """The first problem in words, with its dotted path as ``param`` (pydantic's messages quote no input)."""
-    first = errors[0]
-    where = [str(part) for part in first["loc"][1:] if not _is_branch(part)]
-    param = ".".join(where) or None
+    by_path: dict[str, list[Any]] = {}
+    for error in errors:
+        path = ".".join(str(part) for part in error["loc"][1:] if not _is_branch(part))
+        by_path.setdefault(path, []).append(error)
+    path, problems_there = next(iter(by_path.items()))
+    name = _short(path) or "The request"
+    first = problems_there[0]
     if first["type"] == "extra_forbidden":
-        return InvalidRequest(f"Unknown field {_short(param)}.", param=_short(param))
-    if first["type"] == "missing":
-        return InvalidRequest(f"Required: {_short(param)}.", param=_short(param))
-    message = str(first["msg"]).removeprefix("Value error, ")
-    more = f" ({len(errors) - 1} more problems)" if len({tuple(e["loc"]) for e in errors}) > 1 else ""
-    return InvalidRequest(f"{_short(param) or 'The request'}: {message}.{more}", param=_short(param))
+        message = f"Unknown field {name}"
+    elif first["type"] == "missing":
+        message = f"Required: {name}"
+    else:  # of a union, every branch has its own complaint
+        words = dict.fromkeys(str(problem["msg"]).removeprefix("Value error, ") for problem in problems_there)
+        message = f"{name}: {', or '.join(words)}"
+    others = f" ({len(by_path) - 1} more fields are wrong)" if len(by_path) > 1 else ""
+    return InvalidRequest(f"{message}{others}.", param=_short(path) or None)
 
 
 def _is_branch(part: object) -> bool:
@@ -95,8 +101,8 @@ _BRANCHES = frozenset(
 )
 
 
-def _short(text: str | None) -> str | None:
-    return text if text is None or len(text) <= 120 else f"{text[:117]}..."
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:

@@ -63,11 +63,12 @@ def up(
     threads: Annotated[int, typer.Option(envvar="EVENKEEL_THREADS", min=1, max=256, help="CPU threads of each.")] = 1,
 ) -> None:
     """Start everything on this machine: API, worker, queue and database; Ctrl-C stops it."""
+    from cli.settings import cpu_cores
     from cli.up import Stack
     from cli.up import up as start
 
-    cores = len(os.sched_getaffinity(0))
-    raise typer.Exit(start(Stack(home=home, host=host, port=port, slots=workers or cores, threads=threads)))
+    slots = workers or cpu_cores()
+    raise typer.Exit(start(Stack(home=home, host=host, port=port, slots=slots, threads=threads)))
 
 
 @app.command(rich_help_panel=SERVICE)
@@ -93,9 +94,9 @@ def worker() -> None:
 def database_upgrade() -> None:
     """Bring the database at EVENKEEL_DATABASE_URL to this version's tables."""
     from cli.database import upgrade_database
-    from cli.parts import settings
+    from cli.settings import read_settings
 
-    upgrade_database(settings().resolved_database_url)
+    upgrade_database(read_settings().resolved_database_url)
 
 
 # against a running service
@@ -154,12 +155,10 @@ def train(
 @app.command(rich_help_panel=CLIENT)
 def jobs(limit: Annotated[int, typer.Option(min=1, max=100, help="Most jobs to list.")] = 20, url: Url = LOCAL) -> None:
     """List the jobs, newest first."""
-    from rich.console import Console
-
-    from cli.tables import jobs_table
+    from cli.tables import jobs_table, make_console
 
     with _client(url) as client:
-        Console().print(jobs_table(client.jobs(limit)))
+        make_console().print(jobs_table(client.jobs(limit)))
 
 
 @app.command(rich_help_panel=CLIENT)

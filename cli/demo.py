@@ -5,13 +5,14 @@ encoder is the real one of the worker's extra. The outcome is whatever was measu
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -24,21 +25,22 @@ from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED, CliError
 from cli.follow import Followed, follow
 from cli.job_request import TrainOptions, job_body
 from cli.report_files import section
-from cli.tables import duration, job_lines, side_by_side
+from cli.tables import duration, job_view, make_console, side_by_side
 from cli.up import refuse_missing_packages
 from cli.wire import Job
+from shared.child_process import die_with_parent, in_words, python_module, python_path
 from shared.comparison import Comparison, Contender, compare
-from shared.processes import die_with_parent, in_words, python_module, python_path
 from shared.report import StabilityReport
 from shared.states import JobState
 
-# sized for two cores and ten minutes
+# sized for two cores and half of the ten minutes a demo may take
 SEEDS: Final = 5
 ROWS: Final = 400
-RECIPES: Final = {
-    "conventional": TrainOptions(preset="conventional", seeds=SEEDS),
-    "stabilized": TrainOptions(preset="stabilized", seeds=SEEDS),
-}
+BATCH_SIZE: Final = 16
+RECIPES: Final = (
+    TrainOptions(preset="conventional", seeds=SEEDS, batch_size=BATCH_SIZE),
+    TrainOptions(preset="stabilized", seeds=SEEDS, batch_size=BATCH_SIZE, max_steps="160"),
+)
 HTML, PNG = Path("demo-report.html"), Path("demo-report.png")
 START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 15.0
@@ -48,23 +50,30 @@ def demo(keep_home: Path | None) -> int:
     """Returns the exit code: 0 when both jobs ended well and the report is written."""
     refuse_missing_packages()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the way out is the orderly one
-    console = Console(highlight=False)
-    with ExitStack() as stack:
-        home = keep_home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="evenkeel-demo-")))
-        try:
-            console.print("Starting API, worker, queue and database ...")
-            client = stack.enter_context(Client(stack.enter_context(running_stack(home))))
+    console = make_console()
+    console.print("Starting API, worker, queue and database ...")
+    try:
+        with home_folder(keep_home) as home, running_stack(home) as url, Client(url) as client:
             return _compare_recipes(client, home, console)
-        except KeyboardInterrupt:
-            console.print("\nStopping everything.")
-            return INTERRUPTED
-    raise AssertionError("an exit stack without callbacks that swallow exceptions ends with a return or a raise")
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+        return INTERRUPTED
+
+
+@contextmanager
+def home_folder(keep: Path | None) -> Iterator[Path]:
+    """The folder to keep, or a temporary one."""
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep
+        return
+    with tempfile.TemporaryDirectory(prefix="evenkeel-demo-") as folder:
+        yield Path(folder)
 
 
 @contextmanager
 def running_stack(home: Path) -> Iterator[str]:
     """``evenkeel up`` as a child, on a free port, deaf to the caller's own settings; yields its URL, stops it at the end."""
-    home.mkdir(parents=True, exist_ok=True)
     log = home / "up.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")}
     with log.open("wb") as output:
@@ -78,7 +87,7 @@ def running_stack(home: Path) -> Iterator[str]:
             preexec_fn=die_with_parent(),
         )
     try:
-        yield _url(process, home / "url", log)
+        yield _url(process, log)
     finally:
         process.terminate()
         try:
@@ -88,15 +97,18 @@ def running_stack(home: Path) -> Iterator[str]:
             process.wait()
 
 
-def _url(process: "subprocess.Popen[bytes]", file: Path, log: Path) -> str:
+def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """What it says when it is ready. Its ``url`` file would not do: a kept home may still have that of a killed owner."""
     deadline = time.monotonic() + START_SECONDS
-    while not (file.exists() and (url := file.read_text(encoding="ascii").strip())):
+    while True:
+        said = log.read_text(encoding="utf-8", errors="replace")
+        ready = re.search(r"Evenkeel is ready at (\S+)", said)
+        if ready is not None:
+            return ready[1]
         if process.poll() is not None or time.monotonic() > deadline:
-            last = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
             why = "took too long to start" if process.returncode is None else in_words(process.returncode)
-            raise CliError(f"`evenkeel up` {why}. Its last lines:\n{last}")
+            raise CliError("\n".join([f"`evenkeel up` {why}. Its last lines:", *said.splitlines()[-20:]]))
         time.sleep(0.1)
-    return url
 
 
 def _compare_recipes(client: Client, home: Path, console: Console) -> int:
@@ -104,10 +116,11 @@ def _compare_recipes(client: Client, home: Path, console: Console) -> int:
     jobs = follow(client, _create_jobs(client, home, console), console)
     for job in jobs:
         if job.status is not JobState.SUCCEEDED:
-            console.print(escape(job_lines(job)))
+            console.print(job_view(job))
             return JOB_DID_NOT_SUCCEED
     reports = [(job.preset, client.stability(job.id)) for job in jobs]
-    comparison = compare(*(Contender(report, preset) for preset, report in reports))
+    control, treated = (Contender(report, preset) for preset, report in reports)
+    comparison = compare(control, treated)
     console.print(f"\nTrained in {duration(time.monotonic() - began)}.\n")
     _print_outcome(console, reports, comparison)
     _write_files(client, jobs, reports, comparison)
@@ -120,9 +133,9 @@ def _create_jobs(client: Client, home: Path, console: Console) -> list[Followed]
     write_dataset(data, ROWS)
     file = client.upload(data)
     console.print(f"{client.url}: uploaded {file.filename}, sentences from docstrings and the module they come from.")
-    jobs = [client.create_job(job_body(options, file.id)) for options in RECIPES.values()]
+    jobs = [client.create_job(job_body(options, file.id)) for options in RECIPES]
     for job in jobs:
-        console.print(escape(job_lines(job)))
+        console.print(job_view(job))
     console.print()
     return [Followed(job, f"{job.preset:>12}") for job in jobs]
 

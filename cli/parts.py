@@ -5,28 +5,16 @@ import os
 import sys
 from typing import NoReturn
 
-from pydantic import ValidationError
-
-from cli.errors import CliError
+from cli.settings import read_settings
 from cli.up import refuse_missing_packages, worker_programs
 from shared.child_output import ChildOutput
-from shared.processes import Supervisor, python_module, python_path
-from shared.settings import Settings
-
-
-def settings() -> Settings:
-    """EVENKEEL_*, or one sentence about the first that is not understood."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "EVENKEEL_" + "_".join(map(str, first["loc"])).upper() if first["loc"] else "The settings"
-        raise CliError(f"{name} cannot be used: {first['msg']}.") from error
+from shared.child_process import python_module, python_path
+from shared.processes import Supervisor
 
 
 def become_api(host: str | None, port: int | None) -> NoReturn:
     """This process turns into the API, so that signals and a container's process 1 are its own."""
-    settings()
+    read_settings()
     environment = {**os.environ, **python_path()}
     environment.update({"EVENKEEL_HOST": host} if host is not None else {})
     environment.update({"EVENKEEL_PORT": str(port)} if port is not None else {})
@@ -37,7 +25,7 @@ def become_api(host: str | None, port: int | None) -> NoReturn:
 def run_worker() -> int:
     """The Celery worker and a sweeper, until told to stop. Any number of sweepers may run beside each other."""
     refuse_missing_packages()
-    settings()
+    read_settings()
     programs = worker_programs(python_path())
     output = ChildOutput([program.name for program in programs], stream=sys.stdout)
     return asyncio.run(Supervisor(programs, output).run())

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.client import Client
-from cli.tables import duration, report_view
+from cli.tables import duration, make_console, report_view
 from cli.wire import Job, Run
 from shared.report import StabilityReport
 
@@ -18,13 +18,11 @@ CSV_COLUMNS = ("run_id", "seed", "init_seed", "data_seed", "status", "degenerate
 
 def write_report(client: Client, job_id: str, *, html: Path | None, png: Path | None, csv: Path | None) -> None:
     """Print the report if no file is asked for; else write each that is."""
-    from rich.console import Console
-
-    console = Console()
+    console = make_console()
     job = client.job(job_id)
     report = client.stability(job_id)
     if html is png is csv is None:
-        console.print(report_view(report), highlight=False)
+        console.print(report_view(report))
         return
     if csv is not None:
         write_csv(csv, report)
@@ -37,7 +35,7 @@ def write_report(client: Client, job_id: str, *, html: Path | None, png: Path | 
 
         html.write_text(render_report([section(client, job, report)]), encoding="utf-8")
     for path in filter(None, (html, png, csv)):
-        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"Wrote {path}", markup=False, soft_wrap=True)
 
 
 def write_csv(path: Path, report: StabilityReport) -> None:

@@ -2,15 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
 
 from cli.wire import Job
 from shared.report import StabilityReport
 from shared.states import RunState
+
+PLAIN_WIDTH: Final = 200  # columns where the output is no terminal, so that sentences stay on one line
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
 
 
 def number(value: float | None) -> str:
@@ -39,26 +46,29 @@ def jobs_table(jobs: Sequence[Job]) -> Table:
     return table
 
 
-def job_lines(job: Job) -> str:
-    """A job in a few lines, as far as the report does not say it."""
+def job_view(job: Job) -> RenderableType:
+    """A job's state and settings, as far as its report does not say them."""
+    state = f"{job.id}: {job.status.value}, {job.progress.percent:.0f}% of {job.progress.steps_total} steps"
+    if job.finished_at is not None:
+        state += f", after {duration(job.finished_at - job.created_at)}"
+    elif job.progress.seconds_remaining:
+        state += f", about {duration(job.progress.seconds_remaining)} left"
+    lines = [state]
     recipe = job.resolved_recipe
-    lines = [f"{job.id}: {job.status.value}, {job.progress.percent:.0f}% of {job.progress.steps_total} steps"]
-    if job.progress.seconds_remaining and not job.ended:
-        lines[0] += f", about {duration(job.progress.seconds_remaining)} left"
     if recipe is not None:
         lines.append(
-            f"{job.model}, recipe {job.preset}: {recipe['max_steps']} steps a run, batches of {recipe['train_batch_size']}, "
-            f"rate {recipe['learning_rate']:g}, top blocks new: {recipe['reinit_layers']}"
+            f"{job.model}, recipe {job.preset}: {recipe['max_steps']} steps a run, batches of "
+            f"{recipe['train_batch_size']}, rate {recipe['learning_rate']:g}, top blocks new: {recipe['reinit_layers']}"
         )
-    if job.error is not None:
-        lines.append(f"failed: {job.error.message}")
-    return "\n".join(lines)
+    lines += [f"Failed: {job.error.message}"] if job.error is not None else []
+    lines += [f"Warning: {warning.message}" for warning in job.warnings]
+    return Group(*map(escape, lines))
 
 
 def report_view(report: StabilityReport) -> RenderableType:
     """Every seed, then the distribution, the verdict and the warnings."""
-    parts: list[RenderableType] = [Padding(_runs_table(report), (0, 0, 1, 0)), _distribution_table([("", report)])]
-    parts.append(Padding(escape(report.verdict.text), (1, 0, 0, 0)))
+    parts: list[RenderableType] = [_runs_table(report), "", _distribution_table([("", report)]), ""]
+    parts.append(escape(report.verdict.text))
     parts += [escape(f"Warning: {warning.message}") for warning in report.warnings]
     if report.fine_tuned_model is not None:
         parts.append(f"Model: [bold]{escape(report.fine_tuned_model)}[/bold]")
@@ -73,7 +83,7 @@ def side_by_side(reports: Sequence[tuple[str, StabilityReport]]) -> RenderableTy
     for seed in seeds:
         cells = [_score(run.score, run.status, run.degenerate) if (run := runs.get(seed)) else "-" for runs in by_seed]
         table.add_row(str(seed), *cells)
-    return Group(Padding(table, (0, 0, 1, 0)), _distribution_table(reports))
+    return Group(table, "", _distribution_table(reports))
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from cli.client import Client
 from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED
 from cli.follow import Followed, follow
 from cli.job_request import TrainOptions, job_body
-from cli.tables import duration, job_lines, report_view
+from cli.tables import job_view, make_console, report_view
 from cli.wire import Job
 from shared.states import JobState
 
@@ -22,10 +22,8 @@ def train(
     training = client.upload(file)
     validation = None if validation_file is None else client.upload(validation_file)
     job = client.create_job(job_body(options, training.id, validation.id if validation else None))
-    talk = Console(stderr=as_json)  # with --json, stdout is for the JSON alone
-    talk.print(escape(job_lines(job)), highlight=False)
-    for warning in job.warnings:
-        talk.print(escape(f"Warning: {warning.message}"))
+    talk = make_console(stderr=as_json)  # with --json, stdout is for the JSON alone
+    talk.print(job_view(job))
     if not detach:
         return _follow_and_report(client, job, talk, as_json=as_json)
     if as_json:
@@ -37,8 +35,8 @@ def train(
 def show(client: Client, job_id: str, *, follow_it: bool, as_json: bool) -> int:
     job = client.job(job_id)
     if follow_it and not job.ended:
-        return _follow_and_report(client, job, Console(stderr=as_json), as_json=as_json)
-    _report(client, job, Console(), as_json=as_json)
+        return _follow_and_report(client, job, make_console(stderr=as_json), as_json=as_json)
+    _report(client, job, make_console(), as_json=as_json)
     return _exit_code(job)
 
 
@@ -58,10 +56,10 @@ def _report(client: Client, job: Job, talk: Console, *, as_json: bool) -> None:
     if as_json:
         _print_json(client, job)
         return
-    talk.print(escape(job_lines(job)), highlight=False)
-    if job.finished_at is not None:
-        talk.print(f"ended after {duration(job.finished_at - job.created_at)}\n", highlight=False)
-    talk.print(report_view(client.stability(job.id)), highlight=False)
+    talk.print()
+    talk.print(job_view(job))
+    talk.print()
+    talk.print(report_view(client.stability(job.id)))
 
 
 def _print_json(client: Client, job: Job) -> None:

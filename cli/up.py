@@ -16,9 +16,11 @@ from pathlib import Path
 from cli.embedded_redis import EmbeddedRedis, embedded_redis
 from cli.errors import CliError
 from cli.home import Home, open_home
+from cli.settings import read_settings
 from shared.child_output import ChildOutput
-from shared.processes import Program, Supervisor, python_module, python_path
-from shared.settings import LOOPBACK
+from shared.child_process import python_module, python_path
+from shared.processes import Program, Supervisor
+from shared.settings import refuse_open_door
 
 WORKER_PACKAGES = ("torch", "transformers", "safetensors")
 BACKLOG = 2048  # connections that wait while the API starts
@@ -43,7 +45,9 @@ class Stack:
 def up(stack: Stack) -> int:
     """Serve until told to stop; returns the exit code. Raises CliError for whatever keeps it from starting."""
     refuse_missing_packages()
-    refuse_open_door(stack.host, os.environ)
+    refusal = refuse_open_door(read_settings(host=stack.host))
+    if refusal is not None:
+        raise CliError(refusal)
     os.umask(0o077)  # data and logs are their owner's alone
     with (
         open_home(stack.home) as home,
@@ -135,7 +139,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise CliError(f"{host!r} is no address of this machine ({error.strerror}); try --host 127.0.0.1.") from error
     except OSError as error:
         raise CliError(
-            f"Port {port} on {host} cannot be had ({error.strerror}); stop what listens there, "
+            f"Port {port} on {host} cannot be had ({os.strerror(error.errno or 0)}); stop what listens there, "
             "or choose another with --port (0 takes a free one)."
         ) from error
 
@@ -165,15 +169,6 @@ def refuse_missing_packages() -> None:
     if missing:
         raise CliError(
             f"Training needs packages that are not installed here ({', '.join(missing)}): pip install 'evenkeel[worker]'."
-        )
-
-
-def refuse_open_door(host: str, environment: Mapping[str, str]) -> None:
-    """Without a key the service is for this machine only."""
-    if host not in LOOPBACK and not environment.get("EVENKEEL_API_KEY"):
-        raise CliError(
-            f"Evenkeel will not serve {host} without a key, since anybody there could use it: "
-            "set EVENKEEL_API_KEY, or leave --host out."
         )
 
 

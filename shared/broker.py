@@ -4,20 +4,21 @@ Settings with their reasons; what they were measured against is in ``docs/decisi
 """
 
 import logging
-
-from celery import Celery
-from kombu.exceptions import OperationalError
-from redis import Redis
-from redis.exceptions import RedisError
+from typing import TYPE_CHECKING
 
 from shared.db.session import Message
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 log = logging.getLogger(__name__)
 QUEUE = "evenkeel"
 
 
-def make_celery(redis_url: str) -> Celery:
+def make_celery(redis_url: str) -> "Celery":
     """The Celery application of both ends; the tasks themselves are the worker's (``worker.tasks``)."""
+    from celery import Celery  # a tenth of a second that importing the API should not cost
+
     app = Celery("evenkeel", broker=redis_url, set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,
@@ -46,6 +47,10 @@ def make_celery(redis_url: str) -> Celery:
     return app
 
 
+class BrokerAway(Exception):
+    """The broker does not answer at the moment."""
+
+
 class Bell:
     """Sends messages; a broker that does not answer is logged and otherwise left to the sweeper."""
 
@@ -55,6 +60,9 @@ class Bell:
 
     def ring(self, message: Message) -> bool:
         """True if the broker took the message."""
+        from kombu.exceptions import OperationalError
+        from redis.exceptions import RedisError
+
         task, identifier = message
         try:
             self._app.send_task(task, args=[identifier], queue=QUEUE)
@@ -64,12 +72,18 @@ class Bell:
         return True
 
     def depth(self) -> int:
-        """Messages waiting. Raises RedisError or OSError when the broker does not answer."""
+        """Messages waiting. Raises BrokerAway."""
+        from redis import Redis
+        from redis.exceptions import RedisError
+
         url = self._redis_url.replace("redis+socket://", "unix://", 1).split("?", maxsplit=1)[0]
-        with Redis.from_url(url, socket_timeout=3, socket_connect_timeout=2) as client:
-            depth = client.llen(QUEUE)
-            assert isinstance(depth, int)
-            return depth
+        try:
+            with Redis.from_url(url, socket_timeout=3, socket_connect_timeout=2) as client:
+                depth = client.llen(QUEUE)
+        except (RedisError, OSError) as error:
+            raise BrokerAway(str(error)) from error
+        assert isinstance(depth, int)
+        return depth
 
     def close(self) -> None:
         self._app.close()

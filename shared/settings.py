@@ -16,6 +16,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 class Settings(BaseSettings):
     """Read from ``EVENKEEL_*``; ``evenkeel up`` fills them in for its children. An empty variable counts as none."""
 
+    # an empty variable is one that is not set: compose files have no other way to leave one out
     model_config = SettingsConfigDict(
         env_prefix="EVENKEEL_", env_ignore_empty=True, extra="ignore", frozen=True, use_attribute_docstrings=True
     )
@@ -84,3 +85,14 @@ class Settings(BaseSettings):
     @cached_property
     def model_folders(self) -> list[Path]:
         return [Path(folder) for folder in self.model_dirs.split(":") if folder]
+
+
+def refuse_open_door(settings: Settings) -> str | None:
+    """Without a key the service is for this machine only: a sentence with the cure, or None if all is well."""
+    reached_at = settings.published_host or settings.host
+    if settings.api_key is None and reached_at not in LOOPBACK:
+        return (
+            f"Evenkeel will not serve {reached_at} without a key: anybody there could use it. "
+            "Set EVENKEEL_API_KEY, or serve 127.0.0.1."
+        )
+    return None

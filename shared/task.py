@@ -10,6 +10,9 @@ Column = ColumnName | Annotated[int, Field(ge=0, lt=10_000)]
 LabelName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
+Header = Literal["auto"] | bool
+
+
 class TaskType(StrEnum):
     SINGLE_LABEL = "single_label_classification"
     MULTI_LABEL = "multi_label_classification"
@@ -29,7 +32,7 @@ class TaskRequest(BaseModel):
     """Name or index of the second text's column, for tasks on sentence pairs."""
     label_column: Column | None = None
     """Name or index of the column with the label."""
-    header: Literal["auto"] | bool = "auto"
+    header: Header = "auto"
     """Whether the first line of a CSV or TSV file names the columns."""
     label_names: Annotated[list[LabelName], Field(min_length=2, max_length=5000)] | None = None
     """The labels in the order of the model's outputs; default: sorted (as numbers where all are integers)."""

@@ -26,9 +26,22 @@ def await_end(*pids: int) -> None:
     until(lambda: not any(map(alive, pids)), lambda: f"still there: {[pid for pid in pids if alive(pid)]}")
 
 
+def children(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += map(int, task.read_text().split())
+    return found
+
+
 def descendants(pid: int) -> list[int]:
     """Children, their children, and so on, that are there now."""
-    children = [
-        int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()
-    ]
-    return [*children, *(below for child in children for below in descendants(child))]
+    below = children(pid)
+    return below + [deeper for child in below for deeper in descendants(child)]
+
+
+def command_line(pid: int) -> str:
+    """Words separated by blanks; empty for a process that has gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

@@ -101,13 +101,23 @@ class PostgresServer:
                 path.chmod(0o755)
             self._data.mkdir()
             os.chown(self._data, NOBODY, NOBODY)
-        command = [self._bin / "initdb", "-D", self._data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8"]
+        command: list[str | Path] = [
+            self._bin / "initdb",
+            "-D",
+            self._data,
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "--no-sync",
+            "-E",
+            "UTF8",
+        ]
         subprocess.run(command, check=True, capture_output=True, user=self._user, env={"LC_ALL": "C", "TZ": "UTC"})
 
     def start(self) -> None:
         options = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": ""}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        command = [self._bin / "postgres", "-D", self._data, *settings]
+        command: list[str | Path] = [self._bin / "postgres", "-D", self._data, *settings]
         with (self._folder / "postgres.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, user=self._user, env={"LC_ALL": "C", "TZ": "UTC"}

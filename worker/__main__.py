@@ -1,5 +1,9 @@
 """``python -m worker``: the Celery worker. The sweeper beside it is a process of its own (``evenkeel worker`` starts both)."""
 
+import warnings
+
+from celery.exceptions import SecurityWarning
+
 from shared import log
 from shared.settings import Settings
 from worker import tasks
@@ -11,10 +15,11 @@ def main() -> None:
     log.configure(settings.log_level)
     app = make_worker(settings)
     tasks.register(app)
+    # a worker as root is told off because pickled messages could run anything; only JSON is accepted here
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     # gossip, mingle and the heartbeat talk to other workers over the broker; nothing here needs that
-    app.worker_main(
-        ["worker", "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", settings.log_level]
-    )
+    silent = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    app.worker_main(["--quiet", "worker", *silent, "--loglevel", settings.log_level])
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ class Assignment:
                 parts.storage.fetch(file_key(file.sha256), path)
             except BlobMissing:
                 raise DataMissing(f"The content of {file_id} is not in the storage.", param="training_file") from None
+        path.touch()  # in use: not to be cleared away as an old copy
         return {"path": str(path), "filename": file.filename}
 
 

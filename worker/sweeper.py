@@ -7,13 +7,14 @@ import logging
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 
-from redis.exceptions import RedisError
+from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import log as logs
-from shared.broker import Bell
+from shared.broker import Bell, BrokerAway
 from shared.db.events import Events
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
 from shared.db.runs import LostRun, Runs
@@ -21,22 +22,36 @@ from shared.db.session import Database
 from shared.db.tables import Job, Run
 from shared.settings import Settings
 from shared.states import RunState
+from shared.storage import Storage
+from worker.orphans import sweep_cache, sweep_storage
 
 log = logging.getLogger(__name__)
+CLEARING_S = 3600.0
 AT_ONCE = 100  # rings a tick; a longer queue has enough messages in it already
 
 
 class Sweeper:
-    def __init__(self, settings: Settings, database: Database, bell: Bell) -> None:
+    def __init__(self, settings: Settings, database: Database, bell: Bell, storage: Storage) -> None:
         self._settings = settings
         self._database = database
         self._bell = bell
+        self._storage = storage
+        self._next_clearing = time.monotonic() + CLEARING_S
 
     def sweep(self) -> None:
         """One look. Raises SQLAlchemyError when the database is away."""
         self._take_back()
         self._ring_runs()
         self._ring_jobs()
+        self._clear_away()
+
+    def _clear_away(self) -> None:
+        if time.monotonic() < self._next_clearing:
+            return
+        self._next_clearing = time.monotonic() + CLEARING_S
+        with self._database.read() as session:
+            sweep_storage(session, self._storage)
+            sweep_cache(session, self._settings)
 
     def _take_back(self) -> None:
         with self._database.write() as session:
@@ -55,7 +70,7 @@ class Sweeper:
             return
         try:
             missing = waiting[: max(0, len(waiting) - self._bell.depth())]
-        except (RedisError, OSError) as error:
+        except BrokerAway as error:
             log.warning("broker_unreachable error=%s", error)
             return
         rung = [run_id for run_id in missing if self._bell.ring((RUN_WAKE, run_id))]
@@ -88,11 +103,16 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    sweeper = Sweeper(settings, Database(settings.resolved_database_url), Bell(settings.redis_url))
+    database, storage = Database(settings.resolved_database_url), Storage(settings.resolved_storage_url)
+    sweeper = Sweeper(settings, database, Bell(settings.redis_url), storage)
     while not stop.is_set():
         try:
             sweeper.sweep()
-        except SQLAlchemyError as error:  # the database is away for a moment; the next tick looks again
+        except (
+            SQLAlchemyError,
+            StorageError,
+            OSError,
+        ) as error:  # a part is away for a moment; the next tick looks again
             log.warning("sweep_failed error=%s", error)
         stop.wait(settings.tick_seconds)
     return 0

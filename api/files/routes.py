@@ -102,5 +102,5 @@ def validate_file(
     """The report for columns mapped as ``task`` says, for files whose columns cannot be known at upload."""
     with parts.database.read() as session:
         file = Files(session, parts.owner_id).get(file_id, param="file_id")
-    with service.opened(parts, file, task) as table:
+    with service.opened(parts, file, task.header) as table:
         return FileValidation(file_id=file_id, **validate(table, task).model_dump())

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from api.listing import Identified
-from shared.datasets.profile import Validation
+from shared.datasets.validation import Validation
 from shared.db.tables import File
 
 Purpose = Literal["fine-tune", "user_data", "evals"]

@@ -14,7 +14,7 @@ from shared.db.files import Files
 from shared.db.tables import File
 from shared.errors import PayloadTooLarge, ServiceUnavailable
 from shared.storage import CHUNK, BlobMissing, file_key
-from shared.task import TaskRequest
+from shared.task import Header
 
 
 class Received(NamedTuple):
@@ -61,15 +61,15 @@ def delete(parts: Parts, file_id: str) -> None:
 
 
 @contextmanager
-def opened(parts: Parts, file: File, task: TaskRequest) -> Iterator[Table]:
-    """The file read as a table, with the header as the task says. Raises as ``create`` does."""
+def opened(parts: Parts, file: File, header: Header) -> Iterator[Table]:
+    """The file read as a table; ``header`` as a task says. Raises as ``create`` does."""
     with _scratch(parts) as folder:
         path = folder / "file"
         try:
             parts.storage.fetch(file_key(file.sha256), path)
         except BlobMissing:
             raise ServiceUnavailable(f"The content of {file.id} is not in the storage.") from None
-        yield read_table(path, file.filename, header=task.header, limits=Limits(max_rows=parts.settings.max_rows))
+        yield read_table(path, file.filename, header=header, limits=Limits(max_rows=parts.settings.max_rows))
 
 
 @contextmanager

@@ -4,11 +4,11 @@ from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from api.errors import problems
 from api.parts import PartsDep
+from shared.broker import BrokerAway
 from shared.errors import ServiceUnavailable
 
 router = APIRouter(tags=["health"])
@@ -37,5 +37,5 @@ def ready(parts: PartsDep) -> Ready:
         session.execute(text("SELECT 1"))
     try:
         return Ready(queue_depth=parts.bell.depth())
-    except (RedisError, OSError):
+    except BrokerAway:
         raise ServiceUnavailable("The broker does not answer; jobs are accepted and start once it does.") from None

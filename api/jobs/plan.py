@@ -9,7 +9,7 @@ from api.jobs.schemas import Hyperparameters, JobRequest
 from api.parts import Parts
 from shared import ids
 from shared.catalogue import EncoderFacts
-from shared.datasets import Examples, Table, load_examples, resolve_task, stratified_split
+from shared.datasets import load_examples, resolve_task, stratified_split
 from shared.db.files import Files
 from shared.db.tables import File, Job, Run
 from shared.errors import InvalidValue
@@ -122,46 +122,25 @@ def _file(parts: Parts, file_id: str, param: str) -> File:
         file = Files(session, parts.owner_id).get(file_id, param=param)
     if file.purpose not in _PURPOSES or file.validation is None:
         raise InvalidValue(f"{file_id} is a result file, not a data set.", param=param)
-    if file.validation["errors_total"]:
-        first = file.validation["errors"][0]
-        raise InvalidValue(
-            f"{file_id} has {file.validation['errors_total']} broken rows, the first at row {first['row']}: {first['message']} "
-            f"GET /v1/files/{file_id}/validation lists them.",
-            param=param,
-        )
     return file
 
 
 def _read(parts: Parts, request: JobRequest, facts: EncoderFacts, training: File, validation: File | None) -> Data:
-    with opened(parts, training, request.task) as table:
-        task = resolve_task(request.task, table, max_positions=facts.max_position_embeddings)
-        examples = load_examples(table, task)
+    split_off = validation is None
+    with opened(parts, training, request.task.header) as table:
+        task = resolve_task(request.task, table, max_positions=facts.max_position_embeddings, split=split_off)
+        labels = load_examples(table, task).labels
     if validation is None:
-        split = stratified_split(examples.labels, request.split)
-        parts_of = [[examples.labels[i] for i in rows] for rows in (split.train, split.validation, split.test)]
-        return Data(task, *parts_of)
-    if request.split.model_fields_set & {"validation_fraction"}:
+        split = stratified_split(labels, request.split)
+        return Data(task, *([labels[i] for i in rows] for rows in (split.train, split.validation, split.test)))
+    if "validation_fraction" in request.split.model_fields_set:
         raise InvalidValue(
             "validation_file is given, so there is nothing to split off.", param="split.validation_fraction"
         )
-    with opened(parts, validation, request.task) as table:
-        held_out = _held_out(table, task)
-    if request.split.test_fraction == 0:
-        return Data(task, examples.labels, held_out.labels, [])
-    split = stratified_split(examples.labels, request.split)
-    rows = sorted(
-        [*split.train, *split.validation]
-    )  # nothing is split off for validation where it has a file of its own
-    return Data(task, [examples.labels[i] for i in rows], held_out.labels, [examples.labels[i] for i in split.test])
-
-
-def _held_out(table: Table, task: Task) -> Examples:
-    try:
-        return load_examples(table, task)
-    except InvalidValue as error:
-        raise InvalidValue(
-            f"The validation file does not fit the task: {error.message}", param="validation_file"
-        ) from None
+    with opened(parts, validation, task.header) as table:
+        held_out = load_examples(table, task, param="validation_file").labels
+    split = stratified_split(labels, request.split, validation=False)
+    return Data(task, [labels[i] for i in split.train], held_out, [labels[i] for i in split.test])
 
 
 def _dataset(data: Data, training: File, validation: File | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@
    columns are called and whether the first line says so.
 2. ``delimited``, ``jsonl`` and ``parquet`` read rows into a ``table.Table`` of strings, within ``rows.Limits``. What is wrong with
    the file as a whole is raised (``problems``: 415 or 422), what is wrong with a row is kept with its number.
-3. ``profile.validate`` describes the table as ``GET /v1/files/{id}/validation`` shows it; ``findings`` holds its warnings.
+3. ``validation.validate`` describes the table as ``GET /v1/files/{id}/validation`` shows it; ``findings`` holds its warnings.
 4. ``columns`` and ``resolving.resolve_task`` turn the task as asked into the task as trained, or say what to change (400).
 5. ``examples.load_examples`` gives texts and label indices, ``split.stratified_split`` sets rows apart for validation and test.
 """
@@ -13,11 +13,11 @@ from shared.datasets.columns import Detected, detect
 from shared.datasets.examples import Examples, load_examples
 from shared.datasets.formats import Format
 from shared.datasets.problems import RowProblem, UnreadableFile
-from shared.datasets.profile import Validation, summary, validate
 from shared.datasets.resolving import resolve_task
 from shared.datasets.rows import Limits
 from shared.datasets.split import Split, stratified_split
 from shared.datasets.table import Table, read_table
+from shared.datasets.validation import Validation, summary, validate
 
 __all__ = [
     "Detected",

@@ -76,7 +76,7 @@ def _refuse_open_end(path: Path) -> None:
 
 
 def _child(path: Path, limits: Limits) -> subprocess.Popen[bytes]:
-    # -P: the folder of the script must not shadow the standard library (it has a profile.py). -X utf8: names, whatever the locale.
+    # -P: the folder of the script must not shadow the standard library. -X utf8: names, whatever the locale.
     command = [sys.executable, "-P", "-X", "utf8", str(CHILD), str(path.absolute()), json.dumps(asdict(limits))]
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return subprocess.Popen(

@@ -3,7 +3,6 @@
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Double, ForeignKey, Index, Integer, MetaData, Text, false
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.db.clock import db_now
@@ -26,8 +25,8 @@ class Base(DeclarativeBase):
         str: Text(),
         float: Double(),
         int: BigInteger(),
-        Json: JSON().with_variant(JSONB(), "postgresql"),
-        JsonList: JSON().with_variant(JSONB(), "postgresql"),
+        Json: JSON(),
+        JsonList: JSON(),
     }
 
 

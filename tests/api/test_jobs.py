@@ -122,7 +122,7 @@ def test_a_validation_file_with_an_unknown_label(http: TestClient, file_id: str)
     ).json()
     answer = create(http, file_id, validation_file=other["id"])
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "validation_file")
-    assert "row 2" in answer.json()["error"]["message"]
+    assert "Row 2" in answer.json()["error"]["message"]
 
 
 def test_a_file_with_broken_rows_is_refused_with_the_first_of_them(http: TestClient) -> None:
@@ -156,7 +156,7 @@ def test_listing_by_pages_and_metadata(http: TestClient, file_id: str) -> None:
     made = [create(http, file_id, metadata={"batch": "pages", "n": str(n)}).json()["id"] for n in range(5)]
     seen, after = [], None
     while True:
-        query = {"limit": 2, "metadata[batch]": "pages", **({"after": after} if after else {})}
+        query: dict[str, str | int] = {"limit": 2, "metadata[batch]": "pages", **({"after": after} if after else {})}
         page = http.get(JOBS, params=query).json()
         seen += [job["id"] for job in page["data"]]
         if not page["has_more"]:

@@ -8,7 +8,7 @@ import pytest
 
 from cli.errors import BAD_INPUT, CliError
 from cli.home import open_home
-from shared.processes import python_path
+from shared.child_process import python_path
 
 
 def test_it_is_made_for_its_owner_only(tmp_path: Path) -> None:

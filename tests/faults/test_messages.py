@@ -1,8 +1,6 @@
 """Messages doubled, lost, and foreign: the database decides what is trained."""
 
-from redis.exceptions import RedisError
-
-from shared.broker import Bell
+from shared.broker import Bell, BrokerAway
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
 from tests.faults.conftest import Undisturbed
 from tests.servers import RedisServer, wait_for
@@ -45,7 +43,7 @@ def test_messages_about_nothing_are_dropped(undisturbed: Undisturbed, own_redis:
     def taken() -> bool:
         try:
             return bell.depth() == 0
-        except RedisError:
+        except BrokerAway:
             return False
 
     wait_for(taken, what="the queue to be emptied")

@@ -23,13 +23,12 @@ def test_a_few_steps_on_the_real_encoder(tmp_path: Path) -> None:
 
     original = load_file(base / "model.safetensors")
     trained = load_file(run.spec.output / "model" / "model.safetensors")
-    distance = {
-        name: (trained[f"bert.{name}"] - tensor).norm().item() / tensor.norm().item()
-        for name, tensor in original.items()
-        if f"bert.{name}" in trained and tensor.is_floating_point()
-    }
-    drawn_afresh, kept = "encoder.layer.4.attention.self.query.weight", "encoder.layer.3.attention.self.query.weight"
-    assert distance[drawn_afresh] > 0.9
-    assert 0 < distance[kept] < 0.1
+
+    def moved(name: str) -> float:
+        """Distance from the checkpoint, as a share of the tensor's own norm there."""
+        return float((trained[f"bert.{name}"] - original[name]).norm() / original[name].norm())
+
+    assert moved("encoder.layer.4.attention.self.query.weight") > 0.5  # the lower of the two blocks drawn afresh
+    assert 0 < moved("encoder.layer.3.attention.self.query.weight") < 0.1
     unused = trained["bert.embeddings.word_embeddings.weight"][29000]  # its token occurs in no row
     assert torch.equal(unused, original["embeddings.word_embeddings.weight"][29000])

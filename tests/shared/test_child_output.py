@@ -51,6 +51,18 @@ def test_a_line_without_end_comes_in_bounded_pieces() -> None:
     assert pieces[-1] == "end"
 
 
+def test_names_are_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    stream = Terminal()
+    copied(b"hello\n", ChildOutput(["api"], stream=stream))
+    assert stream.getvalue() == "\x1b[36mapi      | \x1b[0mhello\n"
+
+
 def test_log_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child_output, "LOG_BYTES", 2000)
     output = ChildOutput(["api"], stream=io.StringIO(), logs=tmp_path)

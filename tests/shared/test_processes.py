@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.processes import in_words, python_module, python_path
+from shared.child_process import in_words, python_module, python_path
 from tests.processes import alive, await_end, until
 
 PREAMBLE = """

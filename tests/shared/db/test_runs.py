@@ -1,11 +1,10 @@
 """The guarded moves of runs, one by one, on both databases."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared import ids
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.migrate import upgrade
@@ -13,6 +12,7 @@ from shared.db.runs import FenceLost, Hold, Runs
 from shared.db.session import Database, Message, ring_after_commit
 from shared.db.tables import Job, Run
 from shared.states import JobState, RunState
+from tests.rows import add_job, job_values
 
 
 @pytest.fixture
@@ -26,44 +26,6 @@ def database(database_url: str, rung: list[Message]) -> Iterator[Database]:
     database = Database(database_url, ring=rung.append)
     yield database
     database.dispose()
-
-
-def job_values() -> dict[str, object]:
-    empty = {
-        name: {} for name in ("request", "task", "split", "resolved_recipe", "recipe_notes", "dataset", "baselines")
-    }
-    plain = {
-        "id": ids.job_id(),
-        "owner_id": "local",
-        "model": "m",
-        "training_file": "f",
-        "seed": 0,
-        "metric": "accuracy",
-    }
-    return {**empty, **plain, "threads": 1, "warnings": [], "result_files": [], "status": "queued"}
-
-
-def add_job(database: Database, runs: int = 2) -> Job:
-    job = Job(**job_values())
-    rows = [
-        Run(
-            id=ids.run_id(),
-            job_id=job.id,
-            owner_id="local",
-            index=index,
-            purpose="main",
-            seed=index,
-            init_seed=index,
-            data_seed=index,
-            status=RunState.QUEUED,
-            total_steps=10,
-            diagnosis=[],
-        )
-        for index in range(runs)
-    ]
-    with database.write() as session:
-        Jobs(session).add(job, rows)
-    return job
 
 
 def claim(database: Database, *, lease: float = 60.0, prefer: str | None = None) -> Hold | None:
@@ -128,12 +90,13 @@ def test_a_worker_that_was_given_up_can_write_nothing_more(database: Database) -
     new = claimed(database)
     assert new.run_id == old.run_id
     assert new.fence > old.fence
-    for write in (
+    writes: tuple[Callable[[Runs], object], ...] = (
         lambda runs: runs.record(old, 60.0, [Point("train_loss", 2, 0.6)], step=2),
         lambda runs: runs.end(old, RunState.SUCCEEDED),
         lambda runs: runs.give_back(old),
         lambda runs: runs.cancel_wished(old),
-    ):
+    )
+    for write in writes:
         with pytest.raises(FenceLost), database.write() as session:
             write(Runs(session))
     run = run_of(database, new)

@@ -1,0 +1,85 @@
+"""A real embedded stack, started as a user starts it."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+from shared.child_process import python_module, python_path
+from tests.processes import children, command_line, descendants, until
+
+READY = re.compile(r"Evenkeel is ready at (\S+)")
+FAST = {  # the same mechanisms, quicker
+    "EVENKEEL_LEASE_SECONDS": "3",
+    "EVENKEEL_HEARTBEAT_SECONDS": "0.5",
+    "EVENKEEL_REQUEUE_SECONDS": "4",
+    "EVENKEEL_TICK_SECONDS": "0.5",
+}
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's environment without any EVENKEEL_* of its own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")}
+    return {**inherited, **python_path(), "COLUMNS": "200", **settings}
+
+
+def evenkeel(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    return subprocess.run(
+        python_module("cli", *arguments),
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=800,
+        check=False,
+    )
+
+
+class RunningStack:
+    """``evenkeel up`` on a home folder, from its start to its end."""
+
+    def __init__(self, home: Path, models: Path, **settings: str) -> None:
+        self.home = home
+        self.output = home.with_name(f"{home.name}.txt")
+        with self.output.open("w") as stream:
+            self.process = subprocess.Popen(
+                python_module("cli", "up", "--home", str(home), "--port", "0", "--workers", "2"),
+                env=environment(EVENKEEL_MODEL_DIRS=str(models), **FAST, **settings),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+        until(lambda: self.process.poll() is not None or READY.search(self.text()) is not None, self.text)
+        ready = READY.search(self.text())
+        assert ready is not None, self.text()
+        self.url = ready[1]
+
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def evenkeel(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return evenkeel(*arguments, EVENKEEL_URL=self.url)
+
+    def children(self) -> dict[str, int]:
+        """Process ids of the four parts, as far as they are there."""
+        marks = {"redis": "redis-server", "sweeper": "-m worker.sweeper", "worker": "-m worker ", "api": "-m api "}
+        found: dict[str, int] = {}
+        for pid in children(self.process.pid):
+            command = command_line(pid)
+            found |= {part: pid for part, mark in marks.items() if mark in command}
+        return found
+
+    def everyone(self) -> list[int]:
+        return descendants(self.process.pid)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+def reviews(path: Path, rows: int = 60) -> Path:
+    """A small data set of two labels that words tell apart."""
+    lines = [f"{'a good' if i % 2 else 'a dull'} film number {i},{'pos' if i % 2 else 'neg'}" for i in range(rows)]
+    path.write_text("\n".join(["text,label", *lines, ""]), encoding="utf-8")
+    return path

@@ -1,0 +1,50 @@
+"""The demo on its real encoder: with a few steps here, at its full size in the long tests."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli import demo
+from cli.job_request import TrainOptions
+from tests.cli.stack import evenkeel
+
+pytestmark = pytest.mark.real_encoder
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty current folder; the demo's way to be told to stop is undone afterwards."""
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGTERM)
+    yield tmp_path
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_small_one_goes_all_the_way(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = [
+        TrainOptions(preset=preset, seeds=2, max_steps="2", batch_size=4) for preset in ("conventional", "stabilized")
+    ]
+    monkeypatch.setattr(demo, "RECIPES", small)
+    monkeypatch.setattr(demo, "ROWS", 60)
+    assert demo.demo(None) == 0
+    said = capsys.readouterr().out
+    for expected in ("conventional seed 0: succeeded", "stabilized seed 1: succeeded", "mean ± std", "Comparison: "):
+        assert expected in said
+    page = (here / "demo-report.html").read_text(encoding="utf-8")
+    assert "conventional" in page
+    assert "stabilized" in page
+    assert (here / "demo-report.png").read_bytes().startswith(b"\x89PNG")
+    assert {file.name for file in here.iterdir()} == {"demo-report.html", "demo-report.png"}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_at_full_size(here: Path) -> None:
+    done = evenkeel("demo", "--keep-home", str(here / "home"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (here / "demo-report.html").exists()
+    assert (here / "home" / "evenkeel.db").exists()

@@ -1,0 +1,84 @@
+"""What keeps ``evenkeel up`` from starting, each in one sentence with the cure; nothing is left behind."""
+
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from cli import up
+from cli.errors import BAD_INPUT, CliError
+from cli.home import open_home
+from tests.cli.stack import evenkeel
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_port_0_takes_a_free_one(host: str) -> None:
+    try:
+        listener = up.listen(host, 0)
+    except CliError:
+        pytest.skip(f"no {host} here")
+    with listener, socket.create_connection(listener.getsockname()[:2], timeout=5):
+        assert up.url_of(listener).startswith("http://")
+        assert up.url_of(listener).endswith(f":{listener.getsockname()[1]}")
+
+
+def test_a_port_in_use(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = evenkeel("up", "--home", str(tmp_path), "--port", str(port))
+    assert done.returncode == BAD_INPUT
+    assert done.stderr == (
+        f"Error: Port {port} on 127.0.0.1 cannot be had (Address already in use); stop what listens there, "
+        "or choose another with --port (0 takes a free one).\n"
+    )
+    assert not (tmp_path / "evenkeel.db").exists()
+
+
+def test_a_home_in_use(tmp_path: Path) -> None:
+    with open_home(tmp_path):
+        done = evenkeel("up", "--home", str(tmp_path), "--port", "0")
+    assert done.returncode == BAD_INPUT
+    assert done.stderr.startswith(f"Error: {tmp_path} is in use by another `evenkeel up` (process ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_no_key_for_the_outside() -> None:
+    done = evenkeel("up", "--host", "0.0.0.0", EVENKEEL_API_KEY="")
+    assert done.returncode == BAD_INPUT
+    assert done.stderr == (
+        "Error: Evenkeel will not serve 0.0.0.0 without a key: anybody there could use it. "
+        "Set EVENKEEL_API_KEY, or serve 127.0.0.1.\n"
+    )
+
+
+def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "WORKER_PACKAGES", ("json", "no_such_package", "nor_this"))
+    with pytest.raises(CliError, match=r"\(no_such_package, nor_this\): pip install 'evenkeel\[worker\]'") as caught:
+        up.refuse_missing_packages()
+    assert caught.value.exit_code == BAD_INPUT
+
+
+def test_an_unknown_address(tmp_path: Path) -> None:
+    done = evenkeel("up", "--home", str(tmp_path), "--host", "no.such.host.invalid", EVENKEEL_API_KEY="secret")
+    assert done.returncode == BAD_INPUT
+    assert "'no.such.host.invalid' is no address of this machine" in done.stderr
+
+
+def test_a_home_of_a_newer_version(tmp_path: Path) -> None:
+    up.prepare_database(f"sqlite:///{tmp_path / 'evenkeel.db'}")
+    with sqlite3.connect(tmp_path / "evenkeel.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    done = evenkeel("up", "--home", str(tmp_path), "--port", "0")
+    assert done.returncode == BAD_INPUT
+    assert "was made by a newer Evenkeel" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_database_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "evenkeel.db").write_bytes(b"not a database, but long enough to be read as the head of one" * 100)
+    done = evenkeel("up", "--home", str(tmp_path), "--port", "0")
+    assert done.returncode == BAD_INPUT
+    assert "file is not a database" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,89 @@
+"""What nothing names goes after a day; what is named, or young, or in use stays."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from shared.db.jobs import Jobs
+from shared.db.migrate import upgrade
+from shared.db.session import Database
+from shared.db.tables import File, Job, Model, Run
+from shared.settings import Settings
+from shared.storage import Storage
+from tests.rows import add_job
+from worker.orphans import sweep_cache, sweep_storage
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path)
+
+
+@pytest.fixture
+def session(settings: Settings) -> Iterator[Session]:
+    upgrade(settings.resolved_database_url)
+    database = Database(settings.resolved_database_url)
+    job = add_job(database)
+    with database.write() as session:
+        runs = session.query(Run).where(Run.job_id == job.id).order_by(Run.index).all()
+        runs[0].id, runs[0].status, runs[0].artifacts = "ftrun-ended", "succeeded", "runs/ftrun-ended/3"
+        runs[1].id = "ftrun-open"
+        plain = {"owner_id": "local", "filename": "a", "purpose": "fine-tune", "bytes": 1, "status": "processed"}
+        session.add(File(id="file-1", sha256="named", **plain))
+        session.flush()
+        session.add(
+            Model(
+                id="ft:m",
+                owner_id="local",
+                job_id=job.id,
+                run_id="ftrun-ended",
+                base_model="m",
+                prefix="models/a",
+                labels=[],
+            )
+        )
+    with database.read() as session:
+        assert Jobs(session).open_count() == 1
+        assert session.get_one(Job, job.id).status == "queued"
+        yield session
+    database.dispose()
+
+
+NAMED = {
+    "files/named",
+    "runs/ftrun-ended/3/model/config.json",
+    "runs/ftrun-open/1/model/config.json",
+    "models/a/config.json",
+}
+ORPHANS = {"files/unnamed", "runs/ftrun-ended/2/model/config.json", "runs/ftrun-gone/1/x", "models/b/config.json"}
+
+
+def test_blobs_that_no_row_names_go_after_a_day(session: Session, settings: Settings) -> None:
+    storage = Storage(settings.resolved_storage_url)
+    for key in NAMED | ORPHANS:
+        storage.put_bytes(key, b"x")
+    assert sweep_storage(session, storage) == 0  # all of them are young
+    assert sweep_storage(session, storage, now=datetime.now(UTC) + timedelta(hours=25)) == len(ORPHANS)
+    assert {blob.key for root in ("files", "runs", "models") for blob in storage.list(root)} == NAMED
+
+
+def test_local_copies_and_scratch_folders_go_after_a_day(session: Session, settings: Settings) -> None:
+    cache = settings.resolved_cache_dir
+    kept = [cache / "runs" / "ftrun-open-1", cache / "runs" / "ftrun-gone-2", cache / "files" / "young"]
+    old = [
+        cache / "runs" / "ftrun-gone-1",
+        cache / "files" / "old",
+        cache / "uploads" / "cut-off",
+        cache / "publish" / "job",
+    ]
+    for path in kept + old:
+        path.mkdir(parents=True)
+    for path in (kept[0], *old):
+        os.utime(path, (1.0, 1.0))
+    assert sweep_cache(session, settings) == len(old)
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in old)
