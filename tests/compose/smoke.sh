@@ -7,8 +7,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-# an operator's own settings must not decide what is tested; the two build settings may
-for name in $(compgen -e | grep -E '^(EVENKEEL_|COMPOSE_)' || true); do unset "$name"; done
+# an operator's own settings must not decide what is tested; EVENKEEL_PYTHON and TORCH_PIP_ARGS, of the build, may
+for name in $(compgen -e | grep -E '^(EVENKEEL_|COMPOSE_)' | grep -vx EVENKEEL_PYTHON || true); do unset "$name"; done
 random() { head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
 POSTGRES_PASSWORD=$(random) REDIS_PASSWORD=$(random) EVENKEEL_API_KEY=$(random)
 EVENKEEL_TAG=smoke-$(random | head -c 8)
@@ -28,8 +28,9 @@ finish() {
         compose ps --all || true
         compose logs --tail 40 --no-color || true
     fi
-    say "taking everything down, volumes and images included"
-    compose down --volumes --remove-orphans --timeout 20 --rmi all >/dev/null 2>&1 || { say "FAILED: not everything went"; code=1; }
+    say "taking everything down, volumes and our images included"
+    compose down --volumes --remove-orphans --timeout 20 >/dev/null 2>&1 || { say "FAILED: not everything went"; code=1; }
+    docker image rm "evenkeel-api:$EVENKEEL_TAG" "evenkeel-worker:$EVENKEEL_TAG" >/dev/null 2>&1 || true   # may not be built yet
     if [ "$code" = 0 ]; then say "PASSED"; else say "FAILED"; code=1; fi
     exit "$code"
 }
