@@ -32,6 +32,12 @@ class Home:
         """Holds the service's URL while it is ready, for programs that started it with port 0."""
         return self.folder / "url"
 
+    def announce(self, url: str) -> None:
+        """Write the URL, whole or not at all."""
+        unfinished = self.folder / "url.new"
+        unfinished.write_text(f"{url}\n", encoding="ascii")
+        unfinished.replace(self.url)
+
     @property
     def lock(self) -> Path:
         return self.folder / "lock"

@@ -9,7 +9,7 @@ import importlib.util
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from cli.settings import read_settings
 from shared.child_output import ChildOutput
 from shared.child_process import python_module, python_path
 from shared.processes import Program, Supervisor
-from shared.settings import refuse_open_door
+from shared.settings import Settings, refuse_open_door
 
 WORKER_PACKAGES = ("torch", "transformers", "safetensors")
 BACKLOG = 2048  # connections that wait while the API starts
@@ -54,20 +54,17 @@ def up(stack: Stack) -> int:
         listen(stack.host, stack.port) as listener,
         embedded_redis(home.redis) as redis,
     ):
-        settings = child_settings(stack, home, redis)
-        prepare_database(settings["EVENKEEL_DATABASE_URL"])
-        return asyncio.run(_serve(stack, home, listener, redis, settings))
+        settings = embedded_settings(stack, home, redis)
+        prepare_database(settings.resolved_database_url)
+        programs = [redis.program(), *service_programs(listener, child_environment(settings))]
+        return asyncio.run(_serve(stack, home, url_of(listener), programs))
 
 
-async def _serve(
-    stack: Stack, home: Home, listener: socket.socket, redis: EmbeddedRedis, settings: Mapping[str, str]
-) -> int:
-    programs = [redis.program(), *service_programs(listener, settings)]
+async def _serve(stack: Stack, home: Home, url: str, programs: Sequence[Program]) -> int:
     output = ChildOutput([program.name for program in programs], stream=sys.stdout, logs=home.logs, quiet=["redis"])
-    url = url_of(listener)
 
     def announce() -> None:
-        home.url.write_text(f"{url}\n", encoding="ascii")
+        home.announce(url)
         for line in _welcome(url, stack, home):
             output.say(line)
 
@@ -80,7 +77,7 @@ async def _serve(
         output.close()
 
 
-def service_programs(listener: socket.socket, settings: Mapping[str, str]) -> list[Program]:
+def service_programs(listener: socket.socket, environment: Mapping[str, str]) -> list[Program]:
     """The three parts that are our own code; the API first, so that there is an answer while the worker loads."""
     host, port = listener.getsockname()[:2]
 
@@ -91,33 +88,47 @@ def service_programs(listener: socket.socket, settings: Mapping[str, str]) -> li
         Program(
             name="api",
             command=python_module("api", "--fd", str(listener.fileno())),
-            env=settings,
+            env=environment,
             pass_fds=(listener.fileno(),),
             ready=api_answers,
         ),
-        *worker_programs(settings),
+        *worker_programs(environment),
     ]
 
 
-def worker_programs(settings: Mapping[str, str]) -> list[Program]:
+def worker_programs(environment: Mapping[str, str]) -> list[Program]:
     """The training side: who trains, and who sees to it that nothing is forgotten."""
     return [
-        Program(name="worker", command=python_module("worker"), env=settings),
-        Program(name="sweeper", command=python_module("worker.sweeper"), env=settings),
+        Program(name="worker", command=python_module("worker"), env=environment),
+        Program(name="sweeper", command=python_module("worker.sweeper"), env=environment),
     ]
 
 
-def child_settings(stack: Stack, home: Home, redis: EmbeddedRedis) -> dict[str, str]:
+def embedded_settings(stack: Stack, home: Home, redis: EmbeddedRedis) -> Settings:
+    """The environment's settings, but for what the embedded stack brings itself."""
+    return read_settings(
+        home=home.folder,
+        database_url="",
+        storage_url="",
+        cache_dir=None,
+        redis_url=redis.url,
+        host=stack.host,
+        worker_slots=stack.slots,
+        threads=stack.threads,
+    )
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
     return {
         **python_path(),
-        "EVENKEEL_HOME": str(home.folder),
-        "EVENKEEL_DATABASE_URL": f"sqlite:///{home.folder / 'evenkeel.db'}",
-        "EVENKEEL_STORAGE_URL": (home.folder / "storage").as_uri(),
-        "EVENKEEL_CACHE_DIR": str(home.folder / "cache"),
-        "EVENKEEL_REDIS_URL": redis.url,
-        "EVENKEEL_HOST": stack.host,
-        "EVENKEEL_WORKER_SLOTS": str(stack.slots),
-        "EVENKEEL_THREADS": str(stack.threads),
+        "EVENKEEL_HOME": str(settings.home),
+        "EVENKEEL_DATABASE_URL": settings.resolved_database_url,
+        "EVENKEEL_STORAGE_URL": settings.resolved_storage_url,
+        "EVENKEEL_CACHE_DIR": str(settings.resolved_cache_dir),
+        "EVENKEEL_REDIS_URL": settings.redis_url,
+        "EVENKEEL_HOST": settings.host,
+        "EVENKEEL_WORKER_SLOTS": str(settings.worker_slots),
+        "EVENKEEL_THREADS": str(settings.threads),
     }
 
 

@@ -31,7 +31,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[RunningStack]:
-    stack = RunningStack(tmp_path_factory.mktemp("stack") / "home", model_dir)
+    stack = RunningStack(tmp_path_factory.mktemp("stack") / "a home, with blanks", model_dir)
     yield stack
     stack.stop()
 

@@ -1,4 +1,4 @@
-"""One service a kind of database for all fault tests, and what an undisturbed job gives there."""
+"""One service for each kind of database for all fault tests, and what an undisturbed job gives there."""
 
 import tempfile
 from collections.abc import Iterator
@@ -43,18 +43,18 @@ class Undisturbed:
         assert job["stability"]["n"] == len(runs)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def own_redis() -> Iterator[RedisServer]:
     with tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder, redis_server(Path(folder)) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def undisturbed(
     request: pytest.FixtureRequest,
     kind: str,

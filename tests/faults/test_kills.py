@@ -71,7 +71,7 @@ def test_redis(undisturbed: Undisturbed, own_redis: RedisServer) -> None:
     undisturbed.expect_the_same_of(job_id)
 
 
-@pytest.mark.parametrize("kind", ["postgresql"], indirect=True, scope="module")
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True, scope="session")
 def test_postgresql(undisturbed: Undisturbed, postgres: PostgresServer) -> None:
     job_id = undisturbed.start()
     undisturbed.stack.wait_for_step(job_id, 20)
