@@ -41,7 +41,7 @@ trap 'exit 1' INT TERM
 
 say "building the images (the first time takes minutes: torch)"
 compose build --quiet
-docker image ls --format '         {{.Repository}}:{{.Tag}} {{.Size}}' | grep -F ":$EVENKEEL_TAG"
+docker image ls --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep -F ":$EVENKEEL_TAG" | sed 's/^/    /'
 
 say "without a key the API must refuse an address that others can reach"
 refusal=$(EVENKEEL_API_KEY='' EVENKEEL_BIND=0.0.0.0 compose run --rm --no-deps -T api 2>&1) && fail "it served 0.0.0.0 without a key"
