@@ -4,6 +4,7 @@ It keeps an append-only file, but nothing depends on it: Redis carries wake-up c
 """
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -18,6 +19,7 @@ from shared.processes import Program
 
 _SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un is 108 bytes, the last one NUL
 _ANSWER_SECONDS = 1.0
+_PREFIX, SOCKET = "evenkeel-", "redis.sock"
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,12 @@ def embedded_redis(data: Path) -> Iterator[EmbeddedRedis]:
     The socket lies in a private temporary folder, since the path of a home folder may be longer than a socket's may be.
     """
     server = find_server()
-    with tempfile.TemporaryDirectory(prefix="evenkeel-", dir=_short_temporary_folder()) as folder:
-        yield EmbeddedRedis(server, data, Path(folder) / "redis.sock")
+    note = data.with_name(f"{data.name}.socket")  # says where, for the successor of a killed owner
+    _remove_leftover(note)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=_short_temporary_folder()) as folder:
+        note.write_text(folder, encoding="utf-8")
+        yield EmbeddedRedis(server, data, Path(folder) / SOCKET)
+    note.unlink()
 
 
 def find_server() -> Path:
@@ -109,7 +115,16 @@ def find_server() -> Path:
     )
 
 
+def _remove_leftover(note: Path) -> None:
+    """Remove the socket's folder that a killed owner left; a folder with anything else in it is not touched."""
+    if note.exists():
+        folder = Path(note.read_text(encoding="utf-8"))
+        (folder / SOCKET).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # gone already, or no longer only ours
+            folder.rmdir()
+
+
 def _short_temporary_folder() -> str:
     folder = tempfile.gettempdir()
-    name = Path(folder) / "evenkeel-12345678" / "redis.sock"
+    name = Path(folder) / f"{_PREFIX}12345678" / SOCKET
     return folder if len(os.fsencode(name)) <= _SOCKET_PATH_BYTES else "/tmp"

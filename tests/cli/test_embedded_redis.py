@@ -108,6 +108,21 @@ def test_a_long_temporary_folder_does_not_make_the_socket_path_too_long(
         assert redis.ping()
 
 
+def test_the_socket_folder_of_a_killed_owner_is_removed(data: Path, tmp_path: Path) -> None:
+    left, foreign = tmp_path / "evenkeel-left", tmp_path / "evenkeel-foreign"
+    for folder in (left, foreign):
+        folder.mkdir()
+        (folder / "redis.sock").touch()
+    (foreign / "somebody's").touch()
+    for folder in (left, foreign):
+        data.with_name("redis.socket").write_text(str(folder))
+        with embedded_redis.embedded_redis(data):
+            pass
+    assert not left.exists()
+    assert (foreign / "somebody's").exists()
+    assert not data.with_name("redis.socket").exists()
+
+
 def test_a_server_on_path_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "redis-server").write_text("#!/bin/sh\n")
     (tmp_path / "redis-server").chmod(0o755)
