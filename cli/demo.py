@@ -39,7 +39,7 @@ SEEDS: Final = 5
 ROWS: Final = 400
 RECIPES: Final = (
     TrainOptions(preset="conventional", seeds=SEEDS),
-    TrainOptions(preset="stabilized", seeds=SEEDS, max_steps="200"),
+    TrainOptions(preset="stabilized", seeds=SEEDS, max_steps="160"),
 )
 HTML, PNG = Path("demo-report.html"), Path("demo-report.png")
 START_SECONDS: Final = 120.0

@@ -37,7 +37,7 @@ AREAS: dict[str, tuple[str, ...]] = {
 """Modules and packages of each label; all of them are in CPython 3.11 to 3.14."""
 SHARES = {"network": 0.36, "text": 0.28, "files": 0.2, "concurrency": 0.16}
 """Moderately skewed, as people's data are: always answering "network" is right in 36 % of the rows."""
-MIN_WORDS, MAX_WORDS = 5, 15
+MIN_WORDS, MAX_WORDS = 5, 12
 PROSE = re.compile(r"[A-Z][A-Za-z0-9 ,;'()\-/]*\.")
 
 
