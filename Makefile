@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo check test test-long clean
+.PHONY: help setup demo check test test-long compose-smoke clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -33,6 +33,9 @@ test: setup  ## the tests, against real Redis and PostgreSQL from wheels
 
 test-long: setup  ## the same with full counts
 	$(BIN)/python -m pytest
+
+compose-smoke:  ## build the images, train a job in containers, kill a worker, take all down (needs a Docker engine)
+	bash tests/compose/smoke.sh
 
 clean:  ## remove what setup and the tests made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -123,6 +123,8 @@ def train(
     learning_rate: Annotated[str | None, typer.Option(help="Peak rate, or auto.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None,
     reinit_layers: Annotated[str | None, typer.Option(help="Top blocks to initialise anew, or auto.")] = None,
+    validation_fraction: Annotated[float | None, typer.Option(help="Share split off to choose by (0.2).")] = None,
+    test_fraction: Annotated[float | None, typer.Option(help="Share split off for a score on unseen rows.")] = None,
     metric: Annotated[str | None, typer.Option(help="The score, e.g. accuracy, f1_macro, mcc.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print job and report as JSON.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the job.")] = False,
@@ -146,6 +148,8 @@ def train(
         text_column=text_column,
         text_pair_column=text_pair_column,
         label_column=label_column,
+        validation_fraction=validation_fraction,
+        test_fraction=test_fraction,
         metric=metric,
     )
     with _client(url) as client:

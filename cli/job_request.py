@@ -22,6 +22,8 @@ class TrainOptions:
     text_column: str | None = None
     text_pair_column: str | None = None
     label_column: str | None = None
+    validation_fraction: float | None = None
+    test_fraction: float | None = None
     metric: str | None = None
 
 
@@ -49,6 +51,9 @@ def job_body(options: TrainOptions, training_file: str, validation_file: str | N
                     "train_batch_size": options.batch_size,
                     "reinit_layers": _number_or_word(options.reinit_layers),
                 }
+            ),
+            "split": _without_none(
+                {"validation_fraction": options.validation_fraction, "test_fraction": options.test_fraction}
             ),
             "runs": _without_none({"num_seeds": options.seeds}),
             "evaluation": _without_none({"metric": options.metric}),

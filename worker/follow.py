@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from shared.db.events import Events
-from shared.db.metrics import Point
+from shared.db.metrics import Metrics, Point
 from shared.db.runs import FenceLost, Runs
 from shared.errors import Reason
 from worker.app import is_shutting_down
 from worker.assignment import Assignment
 from worker.lease import Heartbeat
 from worker.parts import WorkerParts
+from worker.patience import AWAY, until_answered
 from worker.supervisor import Line, TrainerDied
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Follower:
         self._assignment = assignment
         self._beat = beat
         self._unwritten = _Unwritten()
+        self._in_doubt = False
         self._step = 0
         self._last_loss: float | None = None
 
@@ -82,7 +83,7 @@ class Follower:
             outcome = self._listen(run_id)
         except TrainerDied as death:
             outcome = Died(self._step, str(death))
-        self._flush()
+        until_answered(self._store)  # whatever comes next, the run's points come first
         return outcome
 
     def _listen(self, run_id: str) -> Outcome:
@@ -176,18 +177,33 @@ class Follower:
         points += [Point(f"{split}_{name}", step, value) for name, value in metrics.items() if value is not None]
 
     def _flush(self) -> bool:
-        """Store what is unwritten in one transaction and read the cancel flag; kept for the next time if the database is away."""
+        """Store what is unwritten and read the cancel flag; kept for the next time if the database is away."""
         try:
-            with self._parts.database.read() as session:
-                if not self._unwritten.latest and not self._unwritten.points:
-                    return Runs(session).cancel_wished(self._assignment.hold)
-            with self._parts.database.write() as session:
-                cancel = self._write(session)
-        except OperationalError as error:
+            return self._store()
+        except AWAY as error:
             log.warning("record_failed run=%s error=%s", self._assignment.run.id, error.orig)
             return False
-        self._unwritten = _Unwritten()
+
+    def _store(self) -> bool:
+        """One transaction. Raises an error of ``AWAY``; then it is in doubt whether the commit came through."""
+        if not self._unwritten.latest and not self._unwritten.points:
+            with self._parts.database.read() as session:
+                return Runs(session).cancel_wished(self._assignment.hold)
+        doubtful, self._in_doubt = self._in_doubt, True
+        with self._parts.database.write() as session:
+            if doubtful:
+                self._forget_what_came_through(session)
+            cancel = self._write(session)
+        self._unwritten, self._in_doubt = _Unwritten(), False
         return cancel
+
+    def _forget_what_came_through(self, session: Session) -> None:
+        points = self._unwritten.points
+        first = min((point.step for point in points), default=0)
+        stored = {(name, step) for name, step, _ in Metrics(session).of_run(self._assignment.run.id, step_from=first)}
+        self._unwritten.points = [point for point in points if (point.name, point.step) not in stored]
+        evaluations = self._unwritten.evaluations
+        self._unwritten.evaluations = [e for e in evaluations if ("valid_loss", e["step"]) not in stored]
 
     def _write(self, session: Session) -> bool:
         unwritten, assignment = self._unwritten, self._assignment

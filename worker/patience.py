@@ -1,11 +1,11 @@
-"""A transaction that waits for a database that is away for a moment (a restart, a lock): what a run has made must not be lost."""
+"""Waiting for a database that is away for a moment (a restart, a lock): what a run has made must not be lost."""
 
 import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from shared.db.session import Database
@@ -14,17 +14,28 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 PATIENCE_S = 600.0
 PAUSE_S = 1.0
+AWAY = (OperationalError, InterfaceError)
+"""How a database that is restarting, frozen or locked shows; whether the last commit came through is then not known."""
 
 
-def patiently(database: Database, work: Callable[[Session], Result]) -> Result:
-    """``work`` in one write transaction, tried again while the database does not answer; the guards in ``work`` make that safe."""
+def until_answered(work: Callable[[], Result]) -> Result:
+    """``work``, tried again while the database does not answer; it must be safe to do twice."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
-            with database.write() as session:
-                return work(session)
-        except OperationalError as error:
+            return work()
+        except AWAY as error:
             if time.monotonic() > deadline:
                 raise
             log.warning("database_away error=%s", error.orig)
             time.sleep(PAUSE_S)
+
+
+def patiently(database: Database, work: Callable[[Session], Result]) -> Result:
+    """``work`` in one write transaction, tried again while the database does not answer; its guards make that safe."""
+
+    def in_one_transaction() -> Result:
+        with database.write() as session:
+            return work(session)
+
+    return until_answered(in_one_transaction)

@@ -52,8 +52,12 @@ def describe(scores: Sequence[float]) -> Distribution:
 
 
 def mean(values: Sequence[float]) -> float:
-    # between the extremes even after rounding
-    return min(max(statistics.fmean(values), min(values)), max(values))
+    return _within(statistics.fmean(values), values)
+
+
+def _within(number: float, values: Sequence[float]) -> float:
+    """A mean, which lies between the extremes, kept there after rounding."""
+    return min(max(number, min(values)), max(values))
 
 
 def std(values: Sequence[float]) -> float | None:
@@ -91,7 +95,7 @@ def bootstrap_interval(values: tuple[float, ...]) -> Interval | None:
     drawn = np.random.default_rng(BOOTSTRAP_SEED).integers(len(values), size=(BOOTSTRAP_RESAMPLES, len(values)))
     means = np.asarray(values)[drawn].mean(axis=1)
     low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return max(float(low), values[0]), min(float(high), values[-1])
+    return _within(float(low), values), _within(float(high), values)
 
 
 def wilson_interval(successes: int, trials: int) -> Interval | None:

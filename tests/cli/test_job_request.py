@@ -23,6 +23,8 @@ def test_everything_at_once_is_a_request_the_service_understands() -> None:
         text_column="0",
         text_pair_column="second text",
         label_column="label",
+        validation_fraction=0.25,
+        test_fraction=0.1,
         metric="f1_macro",
     )
     body = job_body(options, "file-1", "file-2")
@@ -33,6 +35,7 @@ def test_everything_at_once_is_a_request_the_service_understands() -> None:
         "suffix": "s",
         "seed": 7,
         "task": {"text_column": 0, "text_pair_column": "second text", "label_column": "label"},
+        "split": {"validation_fraction": 0.25, "test_fraction": 0.1},
         "recipe": {
             "preset": "conventional",
             "max_steps": 40,
