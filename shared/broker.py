@@ -56,6 +56,13 @@ class Bell:
 
     def __init__(self, redis_url: str) -> None:
         self._app = make_celery(redis_url)
+        # one try: kombu's own retries on connecting would hold a request up for six seconds a message
+        self._app.conf.broker_transport_options |= {
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_step": 0,
+            "interval_max": 0,
+        }
         self._redis_url = redis_url
 
     def ring(self, message: Message) -> bool:

@@ -9,8 +9,8 @@ from shared.report.shapes import Split
 from shared.states import RunState
 
 
-def report_of(job: Job, runs: Sequence[Run]) -> StabilityReport:
-    """The report as the rows stand; ``runs`` are the job's main runs by index."""
+def report_of(job: Job, runs: Sequence[Run], *, confusion: bool = False) -> StabilityReport:
+    """The report as the rows stand; ``runs`` are the job's main runs by index, for ``confusion`` loaded with their results."""
     split: Split = "test" if job.dataset["rows"]["test"] else "validation"
     best = best_run(runs)
     return stability_report(
@@ -24,7 +24,7 @@ def report_of(job: Job, runs: Sequence[Run]) -> StabilityReport:
             best_run_id=None if best is None else best.id,
             fine_tuned_model=job.fine_tuned_model,
             evaluation_rows=job.dataset["rows"][split],
-            confusion_matrix=_confusion(job, best, split),
+            confusion_matrix=_confusion(job, best, split) if confusion else None,
         )
     )
 
@@ -59,6 +59,6 @@ def _confusion(job: Job, best: Run | None, split: Split) -> ConfusionMatrix | No
     if best is None or best.result is None:
         return None
     result: dict[str, Any] | None = best.result.get(split)
-    if result is None:
+    if result is None or result["confusion"] is None:
         return None
     return ConfusionMatrix(labels=job.task["label_names"], matrix=result["confusion"], run_id=best.id)

@@ -1,4 +1,4 @@
-"""States are data: who may move where, and how a job's state follows from its runs'."""
+"""States of runs and jobs, and how a job's follows from its runs'. Who may move a run where is in ``shared.db.runs``."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -25,13 +25,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
-# queued again from running: the worker was lost, or gave the run back on its way out
-RUN_MOVES: dict[RunState, frozenset[RunState]] = {
-    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.PAUSED, RunState.CANCELLED, RunState.DISCARDED}),
-    RunState.RUNNING: frozenset(RunState) - {RunState.RUNNING},
-    RunState.PAUSED: frozenset({RunState.QUEUED, RunState.CANCELLED}),
-}
-RUN_OPEN = frozenset(RUN_MOVES)
+RUN_OPEN = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.PAUSED})
 RUN_ENDED = frozenset(RunState) - RUN_OPEN
 
 JOB_OPEN = frozenset({JobState.VALIDATING_FILES, JobState.QUEUED, JobState.RUNNING, JobState.PAUSED})

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from obstore.exceptions import BaseError as StorageError
+
 from shared.catalogue import Catalogue
 from shared.db.runs import Hold
 from shared.db.tables import File, Job, Run
-from shared.errors import ServiceError
+from shared.errors import ModelNotAllowed, ServiceError
 from shared.storage import BlobMissing, file_key
 from worker.parts import WorkerParts
 
@@ -20,8 +22,8 @@ class DataMissing(ServiceError):
     """The job's file is not in the database or the storage any more."""
 
 
-class DiskFull(ServiceError):
-    """Too little room for the run's weights; nothing was started."""
+class NotHere(Exception):
+    """This machine cannot train the run at present (disk, base model, storage); another, or a later try, may."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,17 @@ class Assignment:
         return parts.settings.resolved_cache_dir / "runs" / f"{self.run.id}-{self.hold.fence}"
 
     def specification(self, parts: WorkerParts) -> dict[str, Any]:
-        """The RunSpec as JSON, everything it names being on this machine. Raises ServiceError where that cannot be."""
+        """The RunSpec as JSON, everything it names being on this machine. Raises NotHere, or DataMissing for good."""
+        try:
+            return self._prepared(parts)
+        except ModelNotAllowed as error:
+            raise NotHere(error.message) from error
+        except (StorageError, OSError) as error:
+            raise NotHere(
+                f"Preparing the run failed ({type(error).__name__}); the worker's log has the details."
+            ) from error
+
+    def _prepared(self, parts: WorkerParts) -> dict[str, Any]:
         base_model = Catalogue(parts.settings.model_folders).folder(self.job.model)
         _check_room(parts.settings.resolved_cache_dir, base_model)
         output = self.folder(parts)
@@ -83,4 +95,4 @@ def _check_room(folder: Path, base_model: Path) -> None:
     needed = WEIGHT_COPIES * (base_model / "model.safetensors").stat().st_size + SPARE_BYTES
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise DiskFull(f"A run needs {needed >> 20} MB of free disk for its weights, and there are {free >> 20} MB.")
+        raise NotHere(f"A run needs {needed >> 20} MB of free disk for its weights, and there are {free >> 20} MB.")

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from shared.db.events import Events
+from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.runs import FenceLost, Runs
 from shared.errors import Reason
@@ -83,6 +84,8 @@ class Follower:
             outcome = self._listen(run_id)
         except TrainerDied as death:
             outcome = Died(self._step, str(death))
+        if isinstance(outcome, Failed) and outcome.reason["code"] == "internal_error":
+            self._parts.trainer.kill()  # after an error nobody foresaw (a CUDA assertion, say) the next run deserves a new one
         until_answered(self._store)  # whatever comes next, the run's points come first
         return outcome
 
@@ -145,13 +148,12 @@ class Follower:
             "environment": environment,
             "device": environment.get("device"),
         }
-        if self._assignment.run.index == 0:  # the same for every run of the job
-            for split, cut in event["truncated"].items():
-                if cut:
-                    limit = self._assignment.job.task["max_seq_length"]
-                    self._unwritten.warnings.append(
-                        f"{cut} of {event['rows'][split]} {split} texts are longer than {limit} tokens and were cut."
-                    )
+        limit = self._assignment.job.task["max_seq_length"]
+        self._unwritten.warnings = [
+            f"{cut} of {event['rows'][split]} {split} texts are longer than {limit} tokens and were cut."
+            for split, cut in event["truncated"].items()
+            if cut
+        ]
 
     def _on_step(self, event: Line) -> None:
         self._step = event["step"]
@@ -211,7 +213,8 @@ class Follower:
         cancel = Runs(session).record(assignment.hold, lease, unwritten.points, **unwritten.latest)
         events = Events(session)
         for warning in unwritten.warnings:
-            events.add(assignment.job, warning, level="warn", run_id=assignment.run.id)
+            if Jobs(session).warn(assignment.job.id, "truncated_texts", warning):  # the same for every run of the job
+                events.add(assignment.job, warning, level="warn", run_id=assignment.run.id)
         for evaluation in unwritten.evaluations:
             data = {
                 "step": evaluation["step"],

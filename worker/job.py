@@ -10,7 +10,7 @@ from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from shared.db.events import Events
+from shared.db.events import JOB_CANCELLED, Events
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
 from shared.db.runs import FenceLost, Runs
@@ -47,14 +47,18 @@ def advance(parts: WorkerParts, job_id: str) -> None:
 def _end(parts: WorkerParts, job_id: str, fence: int) -> None:
     with parts.database.read() as session:
         job = session.get_one(Job, job_id)
-        runs = Runs(session).of_job(job_id)
+        runs = Runs(session).of_job(job_id, results=True)
     status = fold([run.status for run in runs], cancelled=job.cancel_requested)
     best = best_run(runs)
     published = None
     if status is JobState.SUCCEEDED and best is not None:
-        published = publish(parts, job, runs, best)
+        if (
+            job.publish_attempts > MAX_PUBLISH_ATTEMPTS
+        ):  # the tries before ended without a word: killed, or out of memory
+            raise OSError("publishing did not come to its end")
+        published = publish(parts, job, runs, best, fence)
     patiently(parts.database, lambda session: _record_end(session, job_id, fence, status, runs, published))
-    for run in runs:  # only what was published stays; a failure here is left to the sweeper's next look
+    for run in runs:  # only what was published stays; what is missed here is an orphan, and swept later
         parts.storage.delete_prefix(f"runs/{run.id}")
     log.info("job_ended job=%s status=%s", job_id, status)
 
@@ -64,7 +68,7 @@ def _record_end(
 ) -> None:
     """The job's last move with everything that follows from it, in one transaction. Raises FenceLost."""
     jobs, events = Jobs(session), Events(session)
-    job = session.get_one(Job, job_id)
+    job = session.get_one(Job, job_id, with_for_update=True)  # no wish to cancel may come between here and the end
     if job.cancel_requested:  # the wish came while the model was being published: nothing is
         status, published = JobState.CANCELLED, None
     tokens = sum(run.trained_tokens or 0 for run in runs) or None
@@ -95,7 +99,7 @@ def _record_end(
 
 def _last_words(job: Job, runs: Sequence[Run], status: JobState) -> str:
     if status is JobState.CANCELLED:
-        return "The job was cancelled; the report of the runs that had ended is kept."
+        return JOB_CANCELLED
     if status is JobState.FAILED:
         return "The job failed: none of its runs succeeded."
     return f"The job has succeeded. {report_of(job, runs).verdict.text}"

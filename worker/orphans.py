@@ -4,6 +4,7 @@ import logging
 import shutil
 import time
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,19 +20,30 @@ log = logging.getLogger(__name__)
 GRACE = timedelta(hours=24)  # a blob is stored before its row is committed, and a run's before it ends
 
 
-def sweep_storage(session: Session, storage: Storage, *, now: datetime | None = None) -> int:
+@dataclass(frozen=True)
+class InUse:
+    """What rows name, at one moment."""
+
+    prefixes: frozenset[str]
+    """Storage keys, and prefixes of keys."""
+    open_runs: frozenset[str]
+
+
+def names_in_use(session: Session) -> InUse:
+    open_runs = frozenset(session.scalars(select(Run.id).where(Run.status.in_(RUN_OPEN))))
+    files = {file_key(sha256) for sha256 in session.scalars(select(File.sha256).distinct())}
+    runs = {prefix for prefix in session.scalars(select(Run.artifacts).where(Run.artifacts.is_not(None))) if prefix}
+    models = set(session.scalars(select(Model.prefix)))
+    return InUse(frozenset(files | runs | models | {f"runs/{run_id}" for run_id in open_runs}), open_runs)
+
+
+def sweep_storage(named: InUse, storage: Storage, *, now: datetime | None = None) -> int:
     """Delete blobs older than a day that no row names; returns how many."""
     oldest = (now or datetime.now(UTC)) - GRACE
-    named_files = {file_key(sha256) for sha256 in session.scalars(select(File.sha256))}
-    named_runs = {
-        prefix for prefix in session.scalars(select(Run.artifacts).where(Run.artifacts.is_not(None))) if prefix
-    }
-    open_runs = {f"runs/{run_id}" for run_id in session.scalars(select(Run.id).where(Run.status.in_(RUN_OPEN)))}
-    named_models = set(session.scalars(select(Model.prefix)))
     deleted = 0
-    for root, kept in (("files", named_files), ("runs", named_runs | open_runs), ("models", named_models)):
+    for root in ("files", "runs", "models"):
         for blob in list(storage.list(root)):
-            if blob.modified < oldest and not _below(blob.key, kept):
+            if blob.modified < oldest and not _below(blob.key, named.prefixes):
                 storage.delete(blob.key)
                 deleted += 1
     if deleted:
@@ -39,12 +51,11 @@ def sweep_storage(session: Session, storage: Storage, *, now: datetime | None = 
     return deleted
 
 
-def sweep_cache(session: Session, settings: Settings, *, now: float | None = None) -> int:
+def sweep_cache(named: InUse, settings: Settings, *, now: float | None = None) -> int:
     """Delete this machine's scratch folders of runs that have ended and copies not used for a day; returns how many."""
     oldest = (now or time.time()) - GRACE.total_seconds()
     cache = settings.resolved_cache_dir
-    training = set(session.scalars(select(Run.id).where(Run.status.in_(RUN_OPEN))))
-    old = [path for path in _children(cache / "runs") if path.name.rpartition("-")[0] not in training]
+    old = [path for path in _children(cache / "runs") if path.name.rpartition("-")[0] not in named.open_runs]
     old += [path for folder in ("files", "uploads", "publish") for path in _children(cache / folder)]
     deleted = [path for path in old if path.stat().st_mtime < oldest]
     for path in deleted:

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
@@ -21,6 +20,7 @@ from shared.db.metrics import Metrics
 from shared.db.tables import File, Job, Model, Run
 from shared.job_report import report_of
 from shared.names import model_id
+from shared.report import StabilityReport
 from shared.states import RunState
 from shared.storage import file_key
 from worker.parts import WorkerParts
@@ -35,9 +35,12 @@ class Published:
     files: list[File]
 
 
-def publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run) -> Published:
-    """Store the artefacts; the rows that name them are the caller's to commit. Raises BlobMissing, OSError, storage errors."""
-    folder = parts.settings.resolved_cache_dir / "publish" / job.id
+def publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, fence: int) -> Published:
+    """Store the artefacts; the rows that name them are the caller's to commit. Raises BlobMissing, OSError, storage errors.
+
+    ``runs`` with their results; ``fence`` keeps the scratch folder apart from that of a publisher thought dead.
+    """
+    folder = parts.settings.resolved_cache_dir / "publish" / f"{job.id}-{fence}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
@@ -50,8 +53,9 @@ def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folde
     identifier = model_id(job.model, job.owner_id, job.suffix, job.id)
     model = folder / "model"
     parts.storage.fetch_folder(f"{best.artifacts}/model", model)
-    (model / "README.md").write_text(model_card(identifier, job, runs, best), encoding="utf-8")
-    (model / "evenkeel.json").write_text(_provenance(job, runs, best), encoding="utf-8")
+    report = report_of(job, runs, confusion=True).model_copy(update={"fine_tuned_model": identifier})
+    (model / "README.md").write_text(model_card(identifier, job, report, best), encoding="utf-8")
+    (model / "evenkeel.json").write_text(_provenance(job, report, best), encoding="utf-8")
     prefix = f"models/{job.id}"
     parts.storage.put_folder(prefix, model)
     made = [
@@ -71,7 +75,7 @@ def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folde
     return Published(row, [_store(parts, job, path) for path in made])
 
 
-def model_card(identifier: str, job: Job, runs: Sequence[Run], best: Run) -> str:
+def model_card(identifier: str, job: Job, report: StabilityReport, best: Run) -> str:
     """The folder's README: how to use it, the report over all seeds, the recipe, the data."""
     environment = Environment(
         loader=PackageLoader("worker"), autoescape=False, trim_blocks=False, keep_trailing_newline=True
@@ -81,10 +85,10 @@ def model_card(identifier: str, job: Job, runs: Sequence[Run], best: Run) -> str
     pair = job.task["text_pair_column"] is not None
     example = '{"text": "first text", "text_pair": "second text"}' if pair else '"a text"'
     template = environment.get_template("model_card.md.j2")
-    return template.render(model_id=identifier, job=job, run=best, report=report_of(job, runs), example=example)
+    return template.render(model_id=identifier, job=job, run=best, report=report, example=example)
 
 
-def _provenance(job: Job, runs: Sequence[Run], best: Run) -> str:
+def _provenance(job: Job, report: StabilityReport, best: Run) -> str:
     facts = {
         "job_id": job.id,
         "run_id": best.id,
@@ -96,27 +100,26 @@ def _provenance(job: Job, runs: Sequence[Run], best: Run) -> str:
         "data_seed": best.data_seed,
         "weights_sha256": best.weights_sha256,
         "environment": best.environment,
-        "report": report_of(job, runs).model_dump(mode="json"),
+        "report": report.model_dump(mode="json"),
     }
     return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
 
 
 def _write_metrics(parts: WorkerParts, runs: Sequence[Run], path: Path) -> Path:
-    """A row a run and step, a column a series; empty where a series has no point at the step."""
-    rows: dict[tuple[int, int], dict[str, Any]] = defaultdict(dict)
-    with parts.database.read() as session:
-        for run in runs:
-            for point in Metrics(session).of_run(run.id):
-                rows[run.index, point.step][point.name] = point.value
-    first = ["train_loss", "learning_rate", "grad_norm", "valid_loss"]
-    names = first + sorted({name for row in rows.values() for name in row} - set(first))
-    by_index = {run.index: run for run in runs}
-    with path.open("w", encoding="utf-8", newline="") as target:
+    """A row a run and step, a column a series; empty where a series has no point at the step. One run at a time in memory."""
+    with parts.database.read() as session, path.open("w", encoding="utf-8", newline="") as target:
+        metrics = Metrics(session)
+        recorded = metrics.names([run.id for run in runs])
+        first = ["train_loss", "learning_rate", "grad_norm", "valid_loss"]
+        names = first + sorted(recorded - set(first))
         writer = csv.writer(target)
         writer.writerow(["step", *names, "run_id", "seed"])
-        for (index, step), row in sorted(rows.items()):
-            run = by_index[index]
-            writer.writerow([step, *(row.get(name, "") for name in names), run.id, run.seed])
+        for run in runs:
+            rows: dict[int, dict[str, float]] = defaultdict(dict)
+            for point in metrics.of_run(run.id):
+                rows[point.step][point.name] = point.value
+            for step, row in sorted(rows.items()):
+                writer.writerow([step, *(row.get(name, "") for name in names), run.id, run.seed])
     return path
 
 

@@ -2,20 +2,24 @@
 
 import logging
 import shutil
+import time
+from dataclasses import dataclass
 
+from obstore.exceptions import BaseError as StorageError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.db.events import Events
+from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
-from shared.db.runs import FenceLost, Hold, Runs
+from shared.db.runs import FenceLost, Runs
 from shared.db.tables import Checkpoint, File
 from shared.errors import Reason, ServiceError
 from shared.ids import checkpoint_id
 from shared.states import RunState
 from worker import job
 from worker.app import is_shutting_down
-from worker.assignment import Assignment
+from worker.assignment import Assignment, NotHere
 from worker.follow import Died, Failed, Finished, Follower, Outcome, Stopped, StopReason
 from worker.lease import Heartbeat
 from worker.parts import WorkerParts
@@ -23,6 +27,18 @@ from worker.patience import patiently
 
 log = logging.getLogger(__name__)
 MAX_DEATHS = 3  # of the trainer, at the same step: then the run itself is the cause
+MAX_UNPREPARED = 5  # tries by machines that could not even begin
+UNPREPARED_PAUSE_S = 20.0
+BEFORE_THE_FIRST_STEP = -1
+STORAGE_PAUSES_S = (1.0, 5.0)
+OTHERS_TO_END = 5
+
+
+@dataclass(frozen=True)
+class Unprepared:
+    """This machine could not begin the run, or could not store what it made."""
+
+    words: str
 
 
 def train_queued(parts: WorkerParts, *, prefer: str | None = None) -> None:
@@ -38,9 +54,21 @@ def train_queued(parts: WorkerParts, *, prefer: str | None = None) -> None:
         except FenceLost:
             log.warning("run_lost run=%s: its lease ran out and it was taken back", assignment.run.id)
             parts.trainer.stop(assignment.run.id)
+        except BaseException:
+            parts.trainer.kill()  # it must not go on with a run that nobody follows
+            raise
         finally:
             shutil.rmtree(assignment.folder(parts), ignore_errors=True)
-        job.advance(parts, assignment.job.id)
+        _end_jobs(parts, assignment.job.id)
+
+
+def _end_jobs(parts: WorkerParts, job_id: str) -> None:
+    """End this run's job if it was the last, and those whose message waits behind children as busy as this one."""
+    job.advance(parts, job_id)
+    with parts.database.read() as session:
+        others = Jobs(session).to_end(OTHERS_TO_END)
+    for other in others:
+        job.advance(parts, other)
 
 
 def _claim(parts: WorkerParts, prefer: str | None) -> Assignment | None:
@@ -66,18 +94,41 @@ def _train(parts: WorkerParts, assignment: Assignment) -> None:
     beat = Heartbeat(parts.database, assignment.hold, interval=settings.heartbeat_seconds, lease=settings.lease_seconds)
     with beat:
         try:
-            specification = assignment.specification(parts)
+            outcome: Outcome | Unprepared = Follower(parts, assignment, beat).follow(assignment.specification(parts))
+            if isinstance(outcome, Finished):
+                _store_artifacts(parts, assignment)
+        except NotHere as trouble:
+            outcome = Unprepared(str(trouble))
         except ServiceError as error:
-            outcome: Outcome = Failed(error.as_reason())
-        else:
-            outcome = Follower(parts, assignment, beat).follow(specification)
-        if isinstance(outcome, Finished):  # whole in the storage before any row names it
-            parts.storage.put_folder(assignment.artifacts, assignment.folder(parts))
+            outcome = Failed(error.as_reason())
         patiently(parts.database, lambda session: _record_end(session, assignment, outcome))
     log.info("run_ended run=%s outcome=%s", assignment.run.id, type(outcome).__name__)
+    if isinstance(outcome, Unprepared):
+        _pause(
+            UNPREPARED_PAUSE_S
+        )  # else a machine with a full disk would claim every run there is, one after the other
 
 
-def _record_end(session: Session, assignment: Assignment, outcome: Outcome) -> None:
+def _store_artifacts(parts: WorkerParts, assignment: Assignment) -> None:
+    """Whole in the storage before any row names them. Raises NotHere when the storage does not take them after some tries."""
+    for pause in (*STORAGE_PAUSES_S, None):
+        try:
+            parts.storage.put_folder(assignment.artifacts, assignment.folder(parts))
+            return
+        except (StorageError, OSError) as error:
+            log.warning("artifacts_not_stored run=%s error=%s", assignment.run.id, error)
+            if pause is None:
+                raise NotHere(f"The storage did not take the run's weights ({type(error).__name__}).") from error
+            _pause(pause)
+
+
+def _pause(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not is_shutting_down():
+        time.sleep(0.2)
+
+
+def _record_end(session: Session, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
     """The run's last move, in one transaction with its event. Raises FenceLost."""
     runs, events = Runs(session), Events(session)
     run, hold, name = assignment.run, assignment.hold, f"Run {assignment.run.index} (seed {assignment.run.seed})"
@@ -85,22 +136,22 @@ def _record_end(session: Session, assignment: Assignment, outcome: Outcome) -> N
         case Finished():
             _succeed(session, assignment, outcome)
         case Failed(reason):
-            runs.end(hold, RunState.FAILED, error=reason)
-            events.add(assignment.job, f"{name} failed: {reason['message']}", level="error", run_id=run.id)
+            _fail(session, assignment, reason)
         case Stopped(StopReason.CANCELLED):
             runs.end(hold, RunState.CANCELLED)
             events.add(assignment.job, f"{name} was cancelled.", level="warn", run_id=run.id)
         case Stopped(StopReason.TIME_LIMIT):
             reason = Reason(code="time_limit", message="The run took longer than the service allows a run.", param=None)
-            runs.end(hold, RunState.FAILED, error=reason)
-            events.add(assignment.job, f"{name} failed: {reason['message']}", level="error", run_id=run.id)
+            _fail(session, assignment, reason)
         case Stopped(StopReason.SHUTDOWN):
             runs.give_back(hold)
             events.add(
                 assignment.job, f"{name} was queued again: its worker is shutting down.", level="warn", run_id=run.id
             )
         case Died(step, words):
-            _count_death(session, assignment, hold, step, words)
+            _start_over(session, assignment, step, words, "trainer_died", MAX_DEATHS)
+        case Unprepared(words):
+            _start_over(session, assignment, BEFORE_THE_FIRST_STEP, words, "not_prepared", MAX_UNPREPARED)
 
 
 def _succeed(session: Session, assignment: Assignment, outcome: Finished) -> None:
@@ -144,26 +195,23 @@ def _succeed(session: Session, assignment: Assignment, outcome: Finished) -> Non
     )
 
 
-def _count_death(session: Session, assignment: Assignment, hold: Hold, step: int, words: str) -> None:
-    """Start over, unless the trainer keeps dying at the same step: then the run, not the machine, is the likely cause."""
+def _fail(session: Session, assignment: Assignment, reason: Reason, **values: int | None) -> None:
     run = assignment.run
-    deaths = run.deaths + 1 if run.death_step == step else 1
-    events, name = Events(session), f"Run {run.index} (seed {run.seed})"
-    if deaths >= MAX_DEATHS:
-        message = f"{words} That happened {deaths} times at step {step}."
-        Runs(session).end(
-            hold,
-            RunState.FAILED,
-            error=Reason(code="trainer_died", message=message, param=None),
-            deaths=deaths,
-            death_step=step,
-        )
-        events.add(assignment.job, f"{name} failed: {message}", level="error", run_id=run.id)
+    Runs(session).end(assignment.hold, RunState.FAILED, error=reason, **values)
+    message = f"Run {run.index} (seed {run.seed}) failed: {reason['message']}"
+    Jobs(session).warn(run.job_id, "run_failed", message)
+    Events(session).add(assignment.job, message, level="error", run_id=run.id)
+
+
+def _start_over(session: Session, assignment: Assignment, step: int, words: str, code: str, limit: int) -> None:
+    """Queue the run again, unless the same has happened at the same step too often: then the run, not the machine, is the cause."""
+    run = assignment.run
+    times = run.deaths + 1 if run.death_step == step else 1
+    where = f"at step {step}" if step >= 0 else "before the first step"
+    if times >= limit:
+        reason = Reason(code=code, message=f"{words} That happened {times} times {where}.", param=None)
+        _fail(session, assignment, reason, deaths=times, death_step=step)
         return
-    Runs(session).give_back(hold, deaths=deaths, death_step=step)
-    events.add(
-        assignment.job,
-        f"{name} starts over: at step {step}, {words[0].lower()}{words[1:]}",
-        level="warn",
-        run_id=run.id,
-    )
+    Runs(session).give_back(assignment.hold, deaths=times, death_step=step)
+    message = f"Run {run.index} (seed {run.seed}) starts over: {where}, {words[0].lower()}{words[1:]}"
+    Events(session).add(assignment.job, message, level="warn", run_id=run.id)

@@ -11,12 +11,14 @@ import threading
 import time
 from typing import IO, Any
 
+from shared.child_process import in_words
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
 ASK_S = 0.8  # how long a wish to stop may take; longer than most steps
 TERM_S = 0.3
+_SECRET_PREFIXES = ("EVENKEEL_", "PG", "AWS_", "AZURE_", "GOOGLE_")
 Line = dict[str, Any]
 
 
@@ -92,7 +94,7 @@ class Trainer:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env={**os.environ, **threads, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
+            env=_without_secrets() | threads | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
         )
         assert self._process.stdout is not None
         self._lines = queue.SimpleQueue()
@@ -114,7 +116,18 @@ class Trainer:
         process, self._process = self._process, None
         if process is None:
             return TrainerDied("The trainer process is gone.")
-        return TrainerDied(describe_exit(process.wait()))
+        try:
+            code = process.wait(TERM_S)
+        except subprocess.TimeoutExpired:  # it lives but its lines cannot be read: no use to anybody
+            process.kill()
+            process.wait()
+            return TrainerDied("The trainer process said what is not understood and was killed.")
+        return TrainerDied(describe_exit(code))
+
+
+def _without_secrets() -> dict[str, str]:
+    """The environment less what opens the database, the broker, the storage or the API: the trainer needs none of them."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)}
 
 
 def is_last(line: Line) -> bool:
@@ -126,9 +139,7 @@ def describe_exit(code: int) -> str:
     """A process's end in words."""
     if code == -signal.SIGKILL:
         return "The trainer process was killed (signal 9); if nobody did that by hand, the machine ran out of memory."
-    if code < 0:
-        return f"The trainer process was ended by signal {-code} ({signal.Signals(-code).name})."
-    return f"The trainer process ended with exit code {code}; the worker's log has its last words."
+    return f"The trainer process {in_words(code)}; the worker's log may have its last words."
 
 
 def _read(stream: IO[str], lines: "queue.SimpleQueue[Line | None]") -> None:

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from itertools import takewhile
 from types import FrameType
 
 from obstore.exceptions import BaseError as StorageError
@@ -23,7 +24,7 @@ from shared.db.tables import Job, Run
 from shared.settings import Settings
 from shared.states import RunState
 from shared.storage import Storage
-from worker.orphans import sweep_cache, sweep_storage
+from worker.orphans import names_in_use, sweep_cache, sweep_storage
 
 log = logging.getLogger(__name__)
 CLEARING_S = 3600.0
@@ -50,8 +51,9 @@ class Sweeper:
             return
         self._next_clearing = time.monotonic() + CLEARING_S
         with self._database.read() as session:
-            sweep_storage(session, self._storage)
-            sweep_cache(session, self._settings)
+            named = names_in_use(session)
+        sweep_storage(named, self._storage)  # a look through a whole store takes longer than a transaction should
+        sweep_cache(named, self._settings)
 
     def _take_back(self) -> None:
         with self._database.write() as session:
@@ -73,7 +75,7 @@ class Sweeper:
         except BrokerAway as error:
             log.warning("broker_unreachable error=%s", error)
             return
-        rung = [run_id for run_id in missing if self._bell.ring((RUN_WAKE, run_id))]
+        rung = list(takewhile(lambda run_id: self._bell.ring((RUN_WAKE, run_id)), missing))
         if rung:
             with self._database.write() as session:
                 Runs(session).mark_rung(rung)
@@ -83,7 +85,8 @@ class Sweeper:
         with self._database.read() as session:
             unended = Jobs(session).to_end(AT_ONCE)
         for job_id in unended:
-            self._bell.ring((JOB_ADVANCE, job_id))
+            if not self._bell.ring((JOB_ADVANCE, job_id)):
+                return
 
 
 def _words(run: Run, entry: LostRun) -> str:

@@ -7,6 +7,7 @@ It speaks in lines of JSON. On standard input come wishes, in order:
 On standard output go a line when it is ready, and what happens to each run:
     {"ready": {"torch": …, "transformers": …, "instruction_set": …}}
     {"run_id": …, "event": Event}
+    {"run_id": …, "alive": true}        now and then, for a supervisor that takes silence for death
 and as the last line on a run, one of
     {"run_id": …, "event": {"type": "finished", …}}
     {"run_id": …, "failed": {"code", "message", "param"}}
@@ -24,6 +25,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
@@ -39,6 +41,7 @@ from worker.training.text import TextCache
 log = logging.getLogger("evenkeel.trainer")
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+ALIVE_S = 10.0  # a long evaluation is not silence
 
 
 class Wishes:
@@ -95,12 +98,29 @@ def main() -> None:
         serve(run, wishes, say, cache)
 
 
+class Listening:
+    """Asked between batches whether to stop; says now and then that the run is alive, also while no event is to be told."""
+
+    def __init__(self, run_id: str, wishes: Wishes, say: Callable[[dict[str, Any]], None]) -> None:
+        self._run_id = run_id
+        self._wishes = wishes
+        self._say = say
+        self._said = time.monotonic()
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if now - self._said >= ALIVE_S:
+            self._said = now
+            self._say({"run_id": self._run_id, "alive": True})
+        return self._wishes.stopped(self._run_id)
+
+
 def serve(run: dict[str, Any], wishes: Wishes, say: Callable[[dict[str, Any]], None], cache: TextCache) -> None:
     """Train one run and say how it went; every end of it but the process's own is a line."""
     run_id = str(run["run_id"])
     try:
         spec = RunSpec.model_validate(run)
-        for event in train_run(spec, lambda: wishes.stopped(run_id), cache):
+        for event in train_run(spec, Listening(run_id, wishes, say), cache):
             say({"run_id": run_id, "event": event.model_dump(mode="json")})
     except Stopped:
         say({"run_id": run_id, "stopped": True})

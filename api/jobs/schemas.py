@@ -161,7 +161,7 @@ class JobObject(Identified):
     runs_summary: RunsSummary
     progress: Progress
     stability: dict[str, Any] | None
-    """The report's numbers (GET …/stability has the runs as well); null in lists."""
+    """The report's numbers; GET …/stability has the runs and the confusion matrix as well."""
     warnings: list[Warning]
 
 

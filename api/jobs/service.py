@@ -12,15 +12,16 @@ from api.jobs.schemas import JobObject, JobRequest
 from api.jobs.view import job_object
 from api.parts import Parts
 from api.reports.service import numbers_of
-from shared.db.events import Events
+from shared.db.events import JOB_CANCELLED, Events
 from shared.db.files import Files
 from shared.db.jobs import JOB_ADVANCE, Jobs
+from shared.db.models import Checkpoints
 from shared.db.paging import Page
 from shared.db.runs import Runs
 from shared.db.session import ring_after_commit
 from shared.db.tables import Job
 from shared.errors import IdempotencyKeyReused, JobAlreadyEnded
-from shared.states import JOB_ENDED
+from shared.states import JOB_ENDED, JobState
 
 CANCEL_WAIT_S = 2.5  # a running training is stopped within two seconds; then the answer can already say "cancelled"
 POLL_S = 0.1
@@ -77,28 +78,40 @@ def retrieve(parts: Parts, job_id: str) -> JobObject:
 def _view(session: Session, job: Job) -> JobObject:
     runs = Runs(session)
     now = time.time()
-    ahead = runs.queued_before(job) if job.started_at is None else None
-    return job_object(job, runs.counts([job.id]), now, queue_position=ahead, stability=numbers_of(session, job))
+    ahead = runs.queued_before(job) if job.status == JobState.QUEUED else None
+    return job_object(
+        job, runs.counts([job.id]), now, queue_position=ahead, stability=numbers_of(job, runs.of_job(job.id))
+    )
 
 
 def list_page(parts: Parts, page: Page, metadata: dict[str, str]) -> tuple[Sequence[JobObject], bool]:
     with parts.database.read() as session:
         jobs, more = Jobs(session).page(parts.owner_id, page, metadata)
-        counts = Runs(session).counts([job.id for job in jobs])
+        ids = [job.id for job in jobs]
+        counts, runs = Runs(session).counts(ids), Runs(session).of_jobs(ids)
     now = time.time()
-    return [job_object(job, [count for count in counts if count.job_id == job.id], now) for job in jobs], more
+    views = []
+    for job in jobs:
+        mine = [count for count in counts if count.job_id == job.id]
+        views.append(job_object(job, mine, now, stability=numbers_of(job, runs[job.id])))
+    return views, more
 
 
 def cancel(parts: Parts, job_id: str) -> JobObject:
     """Wish for the end and wait a moment for it; the state says ``cancelled`` only once nothing trains any more."""
     with parts.database.write() as session:
-        jobs = Jobs(session)
+        jobs, events = Jobs(session), Events(session)
         job = jobs.get(job_id, parts.owner_id)
         if not jobs.wish_cancel(job):
+            session.refresh(job)
             raise JobAlreadyEnded(f"Job {job_id} has already ended: it is {job.status}.", param="fine_tuning_job_id")
         Runs(session).wish_cancel(job_id)
-        Events(session).add(job, "Cancelling was asked for.", level="warn")
-        ring_after_commit(session, JOB_ADVANCE, job_id)
+        events.add(job, "Cancelling was asked for.", level="warn")
+        if jobs.end_cancelled(job_id):  # nothing of it was training: no worker is needed to end it
+            Checkpoints(session).keep_only(job_id, None)
+            events.add(job, JOB_CANCELLED, level="warn")
+        else:
+            ring_after_commit(session, JOB_ADVANCE, job_id)
     deadline = time.monotonic() + CANCEL_WAIT_S
     while True:
         view = retrieve(parts, job_id)

@@ -18,4 +18,4 @@ def stability(parts: PartsDep, job_id: str) -> StabilityReport:
     """How far the model can be trusted: mean, spread, degenerate runs, every seed's score. Provisional while runs go on."""
     with parts.database.read() as session:
         job = Jobs(session).get(job_id, parts.owner_id)
-        return report_of(job, Runs(session).of_job(job_id))
+        return report_of(job, Runs(session).of_job(job_id, results=True), confusion=True)

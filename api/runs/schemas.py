@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from api.listing import Identified
 from shared.db.tables import Job, Run
 from shared.errors import Reason
-from shared.names import model_id, seed_model_id
+from shared.states import RunState
 
 
 class RunObject(Identified):
@@ -30,7 +30,7 @@ class RunObject(Identified):
     validation_score: float | None
     test_score: float | None
     score: float | None
-    """The test score where there is a test split, else the validation score."""
+    """The result of a succeeded run: its test score where there is a test split, else the validation score."""
     best_step: int | None
     created_at: int
     started_at: int | None
@@ -46,22 +46,16 @@ class RunObject(Identified):
 
     @classmethod
     def of(cls, run: Run, job: Job) -> "RunObject":
-        names = set(cls.model_fields) - {
-            "object",
-            "score",
-            "created_at",
-            "started_at",
-            "finished_at",
-            "fine_tuned_model",
-        }
-        model = model_id(job.model, job.owner_id, job.suffix, job.id)
+        computed = {"object", "score", "created_at", "started_at", "finished_at"}
+        score = None  # a run that has not succeeded has reached points, but no result
+        if run.status == RunState.SUCCEEDED:
+            score = run.test_score if job.dataset["rows"]["test"] else run.validation_score
         return cls(
-            **{name: getattr(run, name) for name in names},
-            score=run.test_score if job.dataset["rows"]["test"] else run.validation_score,
+            **{name: getattr(run, name) for name in set(cls.model_fields) - computed},
+            score=score,
             created_at=int(run.created_at),
             started_at=None if run.started_at is None else int(run.started_at),
             finished_at=None if run.finished_at is None else int(run.finished_at),
-            fine_tuned_model=None if run.fine_tuned_model is None else seed_model_id(model, run.seed),
         )
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from shared.db.paging import Page
 from shared.db.tables import Event, Job
+
+JOB_CANCELLED = "The job was cancelled; the report of the runs that had ended is kept."
 
 
 class Events:
@@ -30,6 +32,10 @@ class Events:
                 job_id=job.id, owner_id=job.owner_id, run_id=run_id, level=level, type=type, message=message, data=data
             )
         )
+
+    def forget_metrics(self, run_id: str) -> None:
+        """A run that starts over begins without the evaluations of its earlier attempt."""
+        self._session.execute(delete(Event).where(Event.run_id == run_id, Event.type == "metrics"))
 
     def page(self, job_id: str, page: Page) -> tuple[Sequence[Event], bool]:
         query = select(Event).where(Event.job_id == job_id)

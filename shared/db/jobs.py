@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CursorResult, exists, func, or_, select, update
+from sqlalchemy import BigInteger, CursorResult, cast, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
@@ -16,6 +16,9 @@ from shared.states import JOB_OPEN, RUN_OPEN, JobState
 
 RUN_WAKE = "run.wake"
 JOB_ADVANCE = "job.advance"
+
+
+_NOTHING_OPEN = ~exists().where(Run.job_id == Job.id, Run.status.in_(RUN_OPEN))
 
 
 class Jobs:
@@ -51,6 +54,35 @@ class Jobs:
         change = update(Job).where(Job.id == job.id, Job.status.in_(JOB_OPEN)).values(cancel_requested=True)
         return self._changed(change)
 
+    def end_cancelled(self, job_id: str) -> bool:
+        """End a job that is to be cancelled and has no open run, without waiting for a worker; False if there is more to do."""
+        tokens = select(func.sum(Run.trained_tokens)).where(Run.job_id == job_id).scalar_subquery()
+        change = (
+            update(Job)
+            .where(Job.id == job_id, Job.cancel_requested.is_(True), Job.status.in_(JOB_OPEN), _NOTHING_OPEN)
+            .values(
+                status=JobState.CANCELLED,
+                fence=Job.fence + 1,
+                lease_until=None,
+                finished_at=db_now(),
+                trained_tokens=cast(tokens, BigInteger),
+            )
+        )
+        if not self._changed(change):
+            return False
+        self._session.execute(update(Run).where(Run.job_id == job_id).values(artifacts=None))
+        return True
+
+    def warn(self, job_id: str, code: str, message: str) -> bool:
+        """Add to the job's warnings; False if it says so already."""
+        job = self._session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
+        warning = {"code": code, "message": message}
+        if warning in job.warnings:
+            return False
+        job.warnings = [*job.warnings, warning]
+        self._session.flush()
+        return True
+
     # publishing: one worker at a time, guarded by the job's own fence
 
     def claim_to_end(self, job_id: str, lease: float) -> int | None:
@@ -60,7 +92,7 @@ class Jobs:
             .where(
                 Job.id == job_id,
                 Job.status.in_(JOB_OPEN),
-                ~exists().where(Run.job_id == Job.id, Run.status.in_(RUN_OPEN)),
+                _NOTHING_OPEN,
                 or_(Job.lease_until.is_(None), Job.lease_until < db_now()),
             )
             .values(fence=Job.fence + 1, publish_attempts=Job.publish_attempts + 1, lease_until=db_now() + lease)
@@ -84,13 +116,10 @@ class Jobs:
             update(Job).where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN)).values(lease_until=None)
         )
 
-    def to_end(self, limit: int, *, all_leases: bool = False) -> Sequence[str]:
+    def to_end(self, limit: int) -> Sequence[str]:
         """Open jobs without open runs that nobody is ending: their worker was lost on the way."""
-        query = select(Job.id).where(
-            Job.status.in_(JOB_OPEN), ~exists().where(Run.job_id == Job.id, Run.status.in_(RUN_OPEN))
-        )
-        if not all_leases:
-            query = query.where(or_(Job.lease_until.is_(None), Job.lease_until < db_now()))
+        free = or_(Job.lease_until.is_(None), Job.lease_until < db_now())
+        query = select(Job.id).where(Job.status.in_(JOB_OPEN), _NOTHING_OPEN, free)
         return self._session.scalars(query.order_by(Job.id).limit(limit)).all()
 
     def release_leases(self) -> None:

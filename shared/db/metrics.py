@@ -28,6 +28,10 @@ class Metrics:
         """A run that starts over begins with no points."""
         self._session.execute(delete(Metric).where(Metric.run_id == run_id))
 
+    def names(self, run_ids: Sequence[str]) -> set[str]:
+        """The series that any of the runs has."""
+        return set(self._session.scalars(select(Metric.name).where(Metric.run_id.in_(run_ids)).distinct()))
+
     def of_run(
         self, run_id: str, *, names: Sequence[str] = (), step_from: int | None = None, step_to: int | None = None
     ) -> list[Point]:

@@ -35,7 +35,7 @@ class Models:
         if job.status in JOB_OPEN:
             raise ModelInUse(f"Job {job.id} has not ended yet; its model can be deleted afterwards.", param="model")
         run = self._session.get_one(Run, model.run_id)
-        run.artifacts = None
+        run.artifacts = run.fine_tuned_model = None
         self._session.execute(delete(Checkpoint).where(Checkpoint.run_id == model.run_id))
         self._session.execute(delete(Model).where(Model.id == model_id))
         return model

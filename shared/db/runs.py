@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, Select, case, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, CursorResult, Select, case, func, select, update
+from sqlalchemy.orm import Session, defer
 
 from shared.db.clock import db_now
+from shared.db.events import Events
 from shared.db.metrics import Metrics, Point
 from shared.db.models import Checkpoints
 from shared.db.tables import Job, Run
@@ -56,10 +57,20 @@ class Runs:
             raise RunNotFound(f"Job {job_id} has no run {run_id[:80]!r}.", param="run_id")
         return run
 
-    def of_job(self, job_id: str, *, purpose: str = "main") -> Sequence[Run]:
-        return self._session.scalars(
-            select(Run).where(Run.job_id == job_id, Run.purpose == purpose).order_by(Run.index)
-        ).all()
+    def of_job(self, job_id: str, *, purpose: str = "main", results: bool = False) -> Sequence[Run]:
+        """By index. ``results`` loads the confusion matrices too, which may be large and are seldom wanted."""
+        return self._of([Run.job_id == job_id, Run.purpose == purpose], results)
+
+    def of_jobs(self, job_ids: Sequence[str]) -> dict[str, list[Run]]:
+        """The main runs of several jobs at once."""
+        found: dict[str, list[Run]] = {job_id: [] for job_id in job_ids}
+        for run in self._of([Run.job_id.in_(job_ids), Run.purpose == "main"], results=False):
+            found[run.job_id].append(run)
+        return found
+
+    def _of(self, conditions: Sequence[ColumnElement[bool]], results: bool) -> Sequence[Run]:
+        query = select(Run).where(*conditions).order_by(Run.job_id, Run.index)
+        return self._session.scalars(query if results else query.options(defer(Run.result, raiseload=True))).all()
 
     def counts(self, job_ids: Sequence[str]) -> list[StateCount]:
         """The main runs of several jobs at once, counted by state."""
@@ -104,6 +115,7 @@ class Runs:
             if fence is not None:
                 Metrics(self._session).forget(run_id)
                 Checkpoints(self._session).forget(run_id)
+                Events(self._session).forget_metrics(run_id)
                 return Hold(run_id, fence)
         return None
 
@@ -142,13 +154,20 @@ class Runs:
         self._expect_one(change, hold)
 
     def give_back(self, hold: Hold, **values: Any) -> None:
-        """Queue the run again, at once: the worker is going, or its trainer died. Raises FenceLost."""
-        self._expect_one(
-            self._held(hold).values(
-                status=RunState.QUEUED, fence=Run.fence + 1, lease_until=None, enqueued_at=None, **values
-            ),
-            hold,
+        """Queue the run again, at once: the worker is going, or its trainer died. Raises FenceLost.
+
+        A run that is to be cancelled is cancelled instead: nobody would claim it any more.
+        """
+        cancelled = Run.cancel_requested.is_(True)
+        change = self._held(hold).values(
+            status=case((cancelled, RunState.CANCELLED.value), else_=RunState.QUEUED.value),
+            finished_at=case((cancelled, db_now()), else_=None),
+            fence=Run.fence + 1,
+            lease_until=None,
+            enqueued_at=None,
+            **values,
         )
+        self._expect_one(change, hold)
 
     def _held(self, hold: Hold) -> Any:
         return update(Run).where(Run.id == hold.run_id, Run.fence == hold.fence, Run.status == RunState.RUNNING)
@@ -193,15 +212,17 @@ class Runs:
 
     def wish_cancel(self, job_id: str) -> None:
         """Queued runs are cancelled at once; running ones by their supervisor, which sees the flag within half a second."""
-        mine = Run.job_id == job_id
-        waiting = update(Run).where(mine, Run.status.in_([RunState.QUEUED, RunState.PAUSED]))
+        running = Run.status == RunState.RUNNING
+        # one statement: between two, a run given back by its worker could slip from one to the other
         self._session.execute(
-            waiting.values(status=RunState.CANCELLED, cancel_requested=True, finished_at=db_now(), lease_until=None)
+            update(Run)
+            .where(Run.job_id == job_id, Run.status.in_(RUN_OPEN))
+            .values(
+                cancel_requested=True,
+                status=case((running, RunState.RUNNING.value), else_=RunState.CANCELLED.value),
+                finished_at=case((running, Run.finished_at), else_=db_now()),
+            )
         )
-        self._session.execute(update(Run).where(mine, Run.status == RunState.RUNNING).values(cancel_requested=True))
-
-    def any_open(self, job_id: str) -> bool:
-        return bool(self._session.scalar(select(func.count()).where(Run.job_id == job_id, Run.status.in_(RUN_OPEN))))
 
     def job_started(self, run_id: str) -> Job:
         """The run's job, moved from queued to running by its first run."""

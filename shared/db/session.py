@@ -24,6 +24,7 @@ def make_engine(url: str) -> Engine:
         return _sqlite_engine(url)
     return create_engine(
         url,
+        hide_parameters=True,  # texts and labels have no place in a log
         pool_pre_ping=True,  # a restarted server must not fail the first query after it
         pool_size=5,
         max_overflow=15,
@@ -35,7 +36,7 @@ def make_engine(url: str) -> Engine:
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 10.0, "check_same_thread": False})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 10.0, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
@@ -54,9 +55,9 @@ def _sqlite_engine(url: str) -> Engine:
 
 
 class Database:
-    """Hands out transactions. ``ring`` sends the messages that a committed transaction has left in its outbox."""
+    """Hands out transactions. ``ring`` sends a message that a committed transaction left in its outbox; False: it could not."""
 
-    def __init__(self, url: str, ring: Callable[[Message], object] | None = None) -> None:
+    def __init__(self, url: str, ring: Callable[[Message], bool] | None = None) -> None:
         self.engine = make_engine(url)
         self._reading = self.engine.execution_options(evenkeel_read_only=True)
         self._ring = ring
@@ -76,7 +77,8 @@ class Database:
             messages: list[Message] = session.info.pop("outbox", [])
         if self._ring is not None:
             for message in messages:
-                self._ring(message)
+                if not self._ring(message):
+                    return  # the broker is away: trying each in turn would only hold the caller up
 
     def dispose(self) -> None:
         self.engine.dispose()

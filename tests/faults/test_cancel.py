@@ -33,11 +33,11 @@ def test_cancelling_without_a_worker(undisturbed: Undisturbed) -> None:
     stack.terminate("worker")
     try:
         job_id = stack.create(undisturbed.file_id, **LONG)["id"]
-        stack.http.post(f"/v1/fine_tuning/jobs/{job_id}/cancel")
+        answer = stack.http.post(f"/v1/fine_tuning/jobs/{job_id}/cancel")
+        assert answer.json()["status"] == "cancelled"
         assert {run["status"] for run in stack.runs(job_id)} == {"cancelled"}
     finally:
         stack.start("worker")
-    assert stack.wait(job_id, 60)["status"] == "cancelled"
 
 
 def test_a_run_whose_trainer_always_dies_ends_as_failed_and_others_go_on(undisturbed: Undisturbed) -> None:
@@ -52,4 +52,5 @@ def test_a_run_whose_trainer_always_dies_ends_as_failed_and_others_go_on(undistu
     assert job["status"] == "failed", stack.logs()
     assert job["error"]["code"] == "trainer_died"
     assert "3 times at step 0" in job["error"]["message"]
+    assert [warning["code"] for warning in job["warnings"]].count("run_failed") == 1
     undisturbed.expect_the_same_of(undisturbed.start())

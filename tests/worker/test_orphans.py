@@ -15,7 +15,7 @@ from shared.db.tables import File, Job, Model, Run
 from shared.settings import Settings
 from shared.storage import Storage
 from tests.rows import add_job
-from worker.orphans import sweep_cache, sweep_storage
+from worker.orphans import names_in_use, sweep_cache, sweep_storage
 
 
 @pytest.fixture
@@ -66,8 +66,8 @@ def test_blobs_that_no_row_names_go_after_a_day(session: Session, settings: Sett
     storage = Storage(settings.resolved_storage_url)
     for key in NAMED | ORPHANS:
         storage.put_bytes(key, b"x")
-    assert sweep_storage(session, storage) == 0  # all of them are young
-    assert sweep_storage(session, storage, now=datetime.now(UTC) + timedelta(hours=25)) == len(ORPHANS)
+    assert sweep_storage(names_in_use(session), storage) == 0  # all of them are young
+    assert sweep_storage(names_in_use(session), storage, now=datetime.now(UTC) + timedelta(hours=25)) == len(ORPHANS)
     assert {blob.key for root in ("files", "runs", "models") for blob in storage.list(root)} == NAMED
 
 
@@ -84,6 +84,6 @@ def test_local_copies_and_scratch_folders_go_after_a_day(session: Session, setti
         path.mkdir(parents=True)
     for path in (kept[0], *old):
         os.utime(path, (1.0, 1.0))
-    assert sweep_cache(session, settings) == len(old)
+    assert sweep_cache(names_in_use(session), settings) == len(old)
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in old)

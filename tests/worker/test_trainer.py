@@ -226,7 +226,7 @@ def ended(pid: int) -> bool:
     ("problem", "code", "said"),
     [
         (InvalidValue("The file has no such column.", param="training_file"), "invalid_value", "no such column"),
-        (Diverged(7, float("nan"), 1.0), "nan_loss", "step 7"),
+        (Diverged("at step 7", float("nan"), 1.0), "nan_loss", "step 7"),
         (MemoryError(), "out_of_memory", "train_batch_size"),
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory", "train_batch_size"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "out_of_memory", "train_batch_size"),

@@ -12,18 +12,13 @@ class Diverged(ServiceError):
 
     code = "nan_loss"
 
-    def __init__(self, step: int, loss: float, grad_norm: float) -> None:
+    def __init__(self, where: str, loss: float, grad_norm: float | None = None) -> None:
+        norm = "" if grad_norm is None else f" and the gradient's norm {grad_norm:g}"
         super().__init__(
-            f"Training diverged at step {step}: the loss is {loss:g} and the gradient's norm {grad_norm:g}. "
-            "Try a lower recipe.learning_rate or a longer warm-up.",
+            f"Training diverged {where}: the loss is {loss:g}{norm}. Try a lower recipe.learning_rate or a longer warm-up.",
             param="recipe.learning_rate",
         )
-        self.step = step
 
 
 class BaseModelUnreadable(ServiceError):
     """The base model's folder lacks a file or weights, or holds something that is no encoder of a known family."""
-
-
-class OutOfMemory(ServiceError):
-    """The device or the machine has not enough memory for the run."""

@@ -1,5 +1,6 @@
 """Loss, predictions and scores of the network as it is, on the rows of one split; and what makes a run degenerate."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,9 +12,11 @@ from transformers import PreTrainedModel
 from shared.metrics import confusion, constant_answer_score, score_all
 from shared.task import Task
 from worker.training.batches import by_length
+from worker.training.errors import Diverged
 from worker.training.events import SplitResult
 from worker.training.split import Split
 
+MAX_CONFUSION = 100  # labels; beyond, a matrix is larger than all the rest of a result and nobody reads it
 TOLERANCE = 1e-9  # a score that beats the constant answer by rounding alone does not beat it
 
 
@@ -50,12 +53,19 @@ def evaluate(network: PreTrainedModel, split: Split, scoring: Scoring, pause: Ca
     predictions: list[int] = logits.argmax(dim=1).tolist()
     metrics = score_all(labels, predictions, scoring.num_labels, scoring.positive)
     result = SplitResult(
-        loss=functional.cross_entropy(logits.double(), torch.tensor(labels)).item(),
+        loss=_finite(functional.cross_entropy(logits.double(), torch.tensor(labels)).item()),
         metrics=metrics,
         score=metrics[scoring.metric],
-        confusion=confusion(labels, predictions, scoring.num_labels),
+        confusion=confusion(labels, predictions, scoring.num_labels) if scoring.num_labels <= MAX_CONFUSION else None,
     )
     return Evaluated(result, predictions, logits.softmax(dim=1).tolist())
+
+
+def _finite(loss: float) -> float:
+    """Raises Diverged: the last steps' weights are no numbers any more, though each step's loss still was."""
+    if not math.isfinite(loss):
+        raise Diverged("at an evaluation", loss)
+    return loss
 
 
 @torch.no_grad()

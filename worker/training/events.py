@@ -53,8 +53,8 @@ class SplitResult(_Event):
     loss: float
     metrics: dict[str, float | None]
     score: float | None
-    confusion: list[list[int]]
-    """Rows: true label, columns: predicted label, both in the order of ``label_names``."""
+    confusion: list[list[int]] | None
+    """Rows: true label, columns: predicted label, both in the order of ``label_names``; null for more than 100 labels."""
 
 
 class Finished(_Event):

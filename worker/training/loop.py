@@ -45,7 +45,7 @@ def train(
         norm = gradient_norm(network)
         train_loss, grad_norm = torch.stack([loss.detach(), norm]).tolist()  # the step's one wait for the device
         if not (math.isfinite(train_loss) and math.isfinite(grad_norm)):
-            raise Diverged(step, train_loss, grad_norm)
+            raise Diverged(f"at step {step}", train_loss, grad_norm)
         clip_gradient(network, norm, recipe.max_grad_norm)
         optimizer.step(rate)
         yield Step(step=step, train_loss=train_loss, learning_rate=rate, grad_norm=grad_norm)

@@ -15,13 +15,15 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
-from shared.datasets import Examples, load_examples, read_table
+from shared.datasets import Examples, Limits, load_examples, read_table
 from shared.task import Task
 from worker.training.errors import BaseModelUnreadable
 from worker.training.quiet import quiet_transformers
 from worker.training.spec import DataFile
 
 TOKENISED_AT_ONCE = 1000  # rows; bounds how long a wish to stop goes unseen
+
+AS_ACCEPTED = Limits(max_rows=10**9)  # how many rows a file may have was decided when it was uploaded
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,8 @@ class TextCache:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         key = "\n".join((digest, file.filename, str(base_model), task.model_dump_json()))
         if key not in self._kept:
-            examples = load_examples(read_table(file.path, file.filename, header=task.header), task, param=param)
+            table = read_table(file.path, file.filename, header=task.header, limits=AS_ACCEPTED)
+            examples = load_examples(table, task, param=param)
             self._kept[key] = encode(examples, load_tokenizer(base_model), task.max_seq_length, pause)
         self._kept.move_to_end(key)
         while len(self._kept) > self._size:

@@ -23,7 +23,12 @@ def rung() -> list[Message]:
 @pytest.fixture
 def database(database_url: str, rung: list[Message]) -> Iterator[Database]:
     upgrade(database_url)
-    database = Database(database_url, ring=rung.append)
+
+    def ring(message: Message) -> bool:
+        rung.append(message)
+        return True
+
+    database = Database(database_url, ring=ring)
     yield database
     database.dispose()
 
@@ -123,6 +128,58 @@ def test_an_ended_run_stays_as_it_ended(database: Database) -> None:
         assert Runs(session).take_back_expired(all_leases=True) == []
     assert claim(database, prefer=hold.run_id) is None
     assert run_of(database, hold).status == "succeeded"
+
+
+def test_a_run_that_is_to_be_cancelled_is_not_queued_again(database: Database) -> None:
+    """The wish came while the worker was going, or its trainer dying: nobody would claim the run any more."""
+    job = add_job(database, runs=1)
+    hold = claimed(database)
+    with database.write() as session:
+        Runs(session).wish_cancel(job.id)
+    with database.write() as session:
+        Runs(session).give_back(hold, deaths=1, death_step=4)
+    run = run_of(database, hold)
+    assert (run.status, run.deaths) == ("cancelled", 1)
+    assert run.finished_at is not None
+
+
+def test_a_job_without_open_runs_is_cancelled_without_a_worker(database: Database) -> None:
+    job = add_job(database, runs=2)
+    with database.write() as session:
+        jobs = Jobs(session)
+        assert jobs.end_cancelled(job.id) is False  # nobody has wished for it
+        assert jobs.wish_cancel(job)
+        assert jobs.end_cancelled(job.id) is False  # its runs are still open
+        Runs(session).wish_cancel(job.id)
+        assert jobs.end_cancelled(job.id) is True
+        assert jobs.end_cancelled(job.id) is False
+    with database.read() as session:
+        assert session.get_one(Job, job.id).status == "cancelled"
+
+
+def test_a_broker_that_is_away_is_asked_once(database_url: str) -> None:
+    asked: list[Message] = []
+
+    def ring(message: Message) -> bool:
+        asked.append(message)
+        return False
+
+    upgrade(database_url)
+    database = Database(database_url, ring=ring)
+    add_job(database, runs=20)
+    database.dispose()
+    assert len(asked) == 1
+
+
+def test_a_warning_is_said_once(database: Database) -> None:
+    job = add_job(database)
+    with database.write() as session:
+        assert Jobs(session).warn(job.id, "run_failed", "Run 0 failed.") is True
+    with database.write() as session:
+        assert Jobs(session).warn(job.id, "run_failed", "Run 0 failed.") is False
+        assert Jobs(session).warn(job.id, "run_failed", "Run 1 failed.") is True
+    with database.read() as session:
+        assert len(session.get_one(Job, job.id).warnings) == 2
 
 
 def test_cancelling_takes_the_queued_at_once_and_flags_the_running(database: Database) -> None:

@@ -42,6 +42,7 @@ def test_every_row_has_its_own_answer(tiny_bert: Path) -> None:
     expected = functional.cross_entropy(logits, torch.tensor(split.labels())).item()
     assert found.result.loss == pytest.approx(expected, rel=1e-5)
     assert found.result.score == found.result.metrics["mcc"]
+    assert found.result.confusion is not None
     assert sum(map(sum, found.result.confusion)) == len(split.rows)
 
 

@@ -105,7 +105,6 @@ def test_a_loss_that_is_no_number_ends_the_run_before_the_step(
     before = weights(network)
     with pytest.raises(Diverged, match="step 3") as caught:
         next(steps)
-    assert caught.value.step == 3
     assert caught.value.as_reason()["code"] == "nan_loss"
     after = weights(network)
     assert all(torch.equal(before[name], after[name]) for name in before if name != "classifier.bias")
