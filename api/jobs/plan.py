@@ -4,17 +4,20 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from api.files.service import opened
 from api.jobs.schemas import Hyperparameters, JobRequest
 from api.parts import Parts
 from shared import ids
 from shared.catalogue import EncoderFacts
 from shared.datasets import load_examples, resolve_task, stratified_split
+from shared.datasets.findings import FEW_VALIDATION_ROWS
 from shared.db.files import Files
 from shared.db.tables import File, Job, Run
 from shared.errors import InvalidValue
 from shared.metrics import constant_answer_score, default_metric
-from shared.recipe import RecipeRequest, Resolution, resolve
+from shared.recipe import Recipe, RecipeRequest, Resolution, resolve
 from shared.states import JobState, RunState
 from shared.task import Task
 
@@ -105,16 +108,18 @@ def _scaled(resolution: Resolution, request: JobRequest) -> Resolution:
     if factor == "auto":
         return resolution
     rate = resolution.recipe.learning_rate * factor
-    if rate > 1e-2:
+    try:
+        recipe = Recipe.model_validate({**resolution.recipe.model_dump(), "learning_rate": rate})
+    except ValidationError:
         raise InvalidValue(
-            f"learning_rate_multiplier {factor:g} gives the rate {rate:g}; at most 0.01 is allowed.",
+            f"learning_rate_multiplier {factor:g} gives the rate {rate:g}, which is not above 0 and at most 0.01.",
             param="hyperparameters.learning_rate_multiplier",
-        )
+        ) from None
     notes = {
         **resolution.notes,
         "learning_rate": f"{rate:g}: {resolution.recipe.learning_rate:g} times the multiplier {factor:g}.",
     }
-    return Resolution(resolution.recipe.model_copy(update={"learning_rate": rate}), notes)
+    return Resolution(recipe, notes)
 
 
 def _file(parts: Parts, file_id: str, param: str) -> File:
@@ -165,7 +170,7 @@ def _baselines(data: Data, metric: str) -> dict[str, Any]:
 
 def _warnings(data: Data, request: JobRequest) -> list[dict[str, str]]:
     found = []
-    if len(data.validation) < 100:
+    if len(data.validation) < FEW_VALIDATION_ROWS:
         found.append(
             {
                 "code": "small_validation_set",

@@ -56,7 +56,7 @@ class Hyperparameters(BaseModel):
 
     n_epochs: Annotated[int, Field(ge=1, le=50)] | Auto = "auto"
     batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
-    learning_rate_multiplier: Annotated[float, Field(gt=0, le=100)] | Auto = "auto"
+    learning_rate_multiplier: Annotated[float, Field(ge=1e-4, le=100)] | Auto = "auto"
     """Multiplies the resolved learning rate."""
 
 
@@ -124,6 +124,10 @@ class Warning(BaseModel):
     message: str
 
 
+Stored = dict[str, Any]
+"""As the row has it: what another version has stored is shown, even if a request could not ask for it today."""
+
+
 class JobObject(Identified):
     """A job with its progress; recipe, runs and task as asked and as resolved."""
 
@@ -149,10 +153,10 @@ class JobObject(Identified):
     metadata: dict[str, str] | None
     integrations: list[Any]
     suffix: str | None
-    task: Task
-    split: SplitRequest
+    task: Task | Stored
+    split: SplitRequest | Stored
     recipe: dict[str, Any]
-    resolved_recipe: Recipe
+    resolved_recipe: Recipe | Stored
     recipe_notes: dict[str, str]
     runs: dict[str, Any]
     metric: str

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CursorResult, exists, func, or_, select, update
+from sqlalchemy import CursorResult, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
@@ -36,9 +36,6 @@ class Jobs:
         if job is None:
             raise JobNotFound(f"No fine-tuning job has the id {job_id[:80]!r}.", param=param)
         return job
-
-    def find(self, job_id: str) -> Job | None:
-        return self._session.get(Job, job_id)
 
     def page(self, owner_id: str, page: Page, metadata: dict[str, str]) -> tuple[Sequence[Job], bool]:
         query = select(Job).where(Job.owner_id == owner_id)
@@ -109,6 +106,3 @@ class Jobs:
     def remember_key(self, owner_id: str, key: str, request_sha256: str, job_id: str) -> None:
         self._session.add(IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id))
         self._session.flush()
-
-    def open_count(self) -> int:
-        return self._session.scalar(select(func.count()).select_from(Job).where(Job.status.in_(JOB_OPEN))) or 0
