@@ -4,6 +4,7 @@ import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request
+from pydantic import AfterValidator
 
 from api.errors import problems
 from api.jobs import service
@@ -29,15 +30,28 @@ from shared.errors import (
 from shared.names import checkpoint_model_id, model_id
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
-IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+
+
+def _plain(key: str) -> str:
+    if re.fullmatch(r"[\x21-\x7e]{1,255}", key) is None:
+        raise ValueError("the key must be 1 to 255 visible ASCII characters without blanks")
+    return key
+
+
+IdempotencyKey = Annotated[str | None, AfterValidator(_plain), Header()]
+RetryCount = Annotated[
+    int, Header(ge=0, alias="x-stainless-retry-count", description="Set by the official client when it sends again.")
+]
 
 
 @router.post(
     "", responses=problems(InvalidValue, ModelNotAllowed, TaskNotSupported, IdempotencyKeyReused, FileNotFound)
 )
-def create_job(parts: PartsDep, request: JobRequest, idempotency_key: IdempotencyKey = None) -> JobObject:
-    """Create a job: its recipe is resolved and stored, one run a seed is queued."""
-    return service.create(parts, request, idempotency_key)
+def create_job(
+    parts: PartsDep, request: JobRequest, idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0
+) -> JobObject:
+    """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job."""
+    return service.create(parts, request, idempotency_key, resent=retry_count > 0)
 
 
 @router.get("", responses=problems())

@@ -106,3 +106,9 @@ class Jobs:
     def remember_key(self, owner_id: str, key: str, request_sha256: str, job_id: str) -> None:
         self._session.add(IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id))
         self._session.flush()
+
+    def made_lately(self, owner_id: str, request_sha256: str, seconds: float) -> str | None:
+        """The id of the newest job that this request made within the last so many seconds."""
+        same = select(Job.id).where(Job.owner_id == owner_id, Job.request_sha256 == request_sha256)
+        lately = same.where(Job.created_at > db_now() - seconds).order_by(Job.created_at.desc(), Job.id.desc())
+        return self._session.scalar(lately.limit(1))
