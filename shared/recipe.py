@@ -66,7 +66,7 @@ Select = Annotated[
 class RecipeRequest(BaseModel):
     """A preset and what should differ from it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     preset: Preset = "stabilized"
     learning_rate: LearningRate | Auto | None = None

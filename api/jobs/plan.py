@@ -132,9 +132,11 @@ def _file(parts: Parts, file_id: str, param: str) -> File:
 
 def _read(parts: Parts, request: JobRequest, facts: EncoderFacts, training: File, validation: File | None) -> Data:
     split_off = validation is None
-    with opened(parts, training, request.task.header) as table:
+    by_header = request.task.header != "auto"
+    with opened(parts, training, request.task.header, param="task.header" if by_header else "training_file") as table:
         task = resolve_task(request.task, table, max_positions=facts.max_position_embeddings, split=split_off)
         labels = load_examples(table, task).labels
+    del table  # it is large, and the next one is read once this one is gone
     if validation is None:
         split = stratified_split(labels, request.split)
         return Data(task, *([labels[i] for i in rows] for rows in (split.train, split.validation, split.test)))
@@ -142,7 +144,7 @@ def _read(parts: Parts, request: JobRequest, facts: EncoderFacts, training: File
         raise InvalidValue(
             "validation_file is given, so there is nothing to split off.", param="split.validation_fraction"
         )
-    with opened(parts, validation, task.header) as table:
+    with opened(parts, validation, task.header, param="validation_file") as table:
         held_out = load_examples(table, task, param="validation_file").labels
     split = stratified_split(labels, request.split, validation=False)
     return Data(task, [labels[i] for i in split.train], held_out, [labels[i] for i in split.test])

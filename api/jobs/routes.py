@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header
 from pydantic import AfterValidator
 
 from api.errors import problems
@@ -11,6 +11,7 @@ from api.jobs import service
 from api.jobs.schemas import CheckpointObject, EventObject, JobObject, JobRequest
 from api.listing import Listing, listing
 from api.parts import PartsDep, paging
+from api.strictness import metadata_filter
 from shared.db.events import Events, event_id
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
@@ -20,7 +21,6 @@ from shared.db.tables import Checkpoint, Event
 from shared.errors import (
     FileNotFound,
     IdempotencyKeyReused,
-    InvalidRequest,
     InvalidValue,
     JobAlreadyEnded,
     JobNotFound,
@@ -55,15 +55,12 @@ def create_job(
 
 
 @router.get("", responses=problems())
-def list_jobs(parts: PartsDep, request: Request, page: Annotated[Page, Depends(paging(20, 100))]) -> Listing[JobObject]:
+def list_jobs(
+    parts: PartsDep,
+    page: Annotated[Page, Depends(paging(20, 100))],
+    metadata: Annotated[dict[str, str], Depends(metadata_filter)],
+) -> Listing[JobObject]:
     """The jobs, newest first; `metadata[key]=value` keeps those that carry it."""
-    metadata = {}
-    for name, value in request.query_params.multi_items():
-        match = re.fullmatch(r"metadata\[(.{1,64})\]", name)
-        if match is not None:
-            metadata[match[1]] = value
-        elif name not in ("after", "limit"):
-            raise InvalidRequest(f"Unknown query parameter {name[:80]}.", param=name[:80])
     jobs, more = service.list_page(parts, page, metadata)
     return listing(jobs, more)
 

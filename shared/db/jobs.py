@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CursorResult, exists, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
@@ -40,8 +40,16 @@ class Jobs:
     def page(self, owner_id: str, page: Page, metadata: dict[str, str]) -> tuple[Sequence[Job], bool]:
         query = select(Job).where(Job.owner_id == owner_id)
         for key, value in metadata.items():
-            query = query.where(Job.job_metadata[key].as_string() == value)
+            query = query.where(self._carries(key, value))
         return fetch(self._session, query, Job.id, page)
+
+    def _carries(self, key: str, value: str) -> ColumnElement[bool]:
+        """Any text may be a key; in a path of SQLite's a quotation mark or a letter beyond ASCII would not be found."""
+        if self._session.get_bind().dialect.name != "sqlite":
+            text: ColumnElement[str] = Job.job_metadata[key].as_string()
+            return text == value
+        pairs = func.json_each(Job.job_metadata).table_valued("key", "value")
+        return exists(select(pairs.c.key).where(pairs.c.key == key, pairs.c.value == value).correlate(Job))
 
     def wish_cancel(self, job: Job) -> bool:
         """Mark an open job as to be cancelled; False if it has ended meanwhile."""
