@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from api import errors
 from api.files.routes import router as files
@@ -14,6 +14,7 @@ from api.models.routes import router as models
 from api.parts import make_parts
 from api.reports.routes import router as reports
 from api.runs.routes import router as runs
+from api.strictness import refuse_unknown_query
 from shared.settings import Settings
 
 
@@ -34,8 +35,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    for router in (files, jobs, runs, reports, models, health):
-        app.include_router(router)
+    for router in (files, jobs, runs, reports, models):
+        app.include_router(router, dependencies=[Depends(refuse_unknown_query)])
+    app.include_router(health)
     errors.install(app)
     app.add_middleware(Gate, settings=chosen)
     app.add_middleware(RequestId)

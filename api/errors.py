@@ -75,7 +75,8 @@ def describe(errors: Sequence[Any]) -> InvalidRequest:
     """The first problem in words, with its dotted path as ``param`` (pydantic's messages quote no input)."""
     by_path: dict[str, list[Any]] = {}
     for error in errors:
-        path = ".".join(str(part) for part in error["loc"][1:] if not _is_branch(part))
+        head, *rest = error["loc"][1:] or ("",)
+        path = ".".join([str(head), *(str(part) for part in rest if not _is_branch(part))])
         by_path.setdefault(path, []).append(error)
     path, problems_there = next(iter(by_path.items()))
     name = _short(path) or "The request"

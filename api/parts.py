@@ -1,7 +1,8 @@
 """The parts a request works with, made once a process and handed to the routes as annotated dependencies."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -14,6 +15,7 @@ from shared.settings import Settings
 from shared.storage import Storage
 
 LOCAL_OWNER = "local"
+TABLES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Parts:
     bell: Bell
     owner_id: str = LOCAL_OWNER
     """Whose rows a request sees; there is one owner so far, and the column is on every row."""
+    reading: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(TABLES_AT_ONCE))
+    """Held while a table is in memory: one may be large, and a process has forty threads for requests."""
 
     def close(self) -> None:
         self.database.dispose()

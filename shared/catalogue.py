@@ -4,10 +4,12 @@ Reads ``config.json`` only, so that the API can resolve a recipe without torch.
 """
 
 import importlib.util
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, PositiveInt, ValidationError
 
 from shared.errors import ModelNotAllowed
 from shared.families import FAMILIES
@@ -40,15 +42,13 @@ class Catalogue:
         self._folders = folders
 
     def names(self) -> list[str]:
-        """All names a job may use, the default first."""
-        local = {
-            child.name for folder in self._folders if folder.is_dir() for child in folder.iterdir() if _is_model(child)
-        }
+        """All names a job may use, the default first; a folder that cannot be used is left out."""
+        local = {name for name, folder in self._local().items() if _is_usable(name, folder)}
         return [OFFLINE_ENCODER, *sorted(local - {OFFLINE_ENCODER})]
 
     def facts(self, name: str) -> EncoderFacts:
-        """Raises ModelNotAllowed, naming what there is, for any other name, and for a family that has no table row."""
-        folder = self._local(name)
+        """Raises ModelNotAllowed, naming what there is, for any other name, and for a folder that cannot be used."""
+        folder = self._local().get(name)
         if folder is None:
             if name == OFFLINE_ENCODER:
                 return _OFFLINE_FACTS
@@ -58,7 +58,7 @@ class Catalogue:
 
     def folder(self, name: str) -> Path:
         """Where the weights and the tokenizer of a base model lie on this machine."""
-        folder = self._local(name)
+        folder = self._local().get(name)
         if folder is not None:
             return folder
         if name == OFFLINE_ENCODER:
@@ -73,30 +73,67 @@ class Catalogue:
             f"This machine has no folder for the base model {name!r}; is it in EVENKEEL_MODEL_DIRS?", param="model"
         )
 
-    def _local(self, name: str) -> Path | None:
-        if not name or "/" in name or "\\" in name or "\0" in name or name.startswith("."):
-            return None
-        return next((folder / name for folder in self._folders if _is_model(folder / name)), None)
+    def _local(self) -> dict[str, Path]:
+        """The folders by name. A name is looked up among them and never made into a path."""
+        return {
+            child.name: child
+            for folder in reversed(self._folders)  # the first of a name wins
+            if folder.is_dir()
+            for child in folder.iterdir()
+            if _is_model(child) and not child.name.startswith(".")
+        }
 
 
 def _is_model(folder: Path) -> bool:
     return (folder / "config.json").is_file() and (folder / "model.safetensors").is_file()
 
 
+def _is_usable(name: str, folder: Path) -> bool:
+    try:
+        _read_facts(name, folder)
+    except ModelNotAllowed:
+        return False
+    return True
+
+
+class _Kind(BaseModel):
+    """The part of config.json that every model has."""
+
+    model_type: str = ""
+    auto_map: Any = None
+
+
+class _Shape(BaseModel):
+    """The part that the families of ``FAMILIES`` have."""
+
+    num_hidden_layers: PositiveInt
+    hidden_size: PositiveInt
+    max_position_embeddings: PositiveInt
+
+
 def _read_facts(name: str, folder: Path) -> EncoderFacts:
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    family = FAMILIES.get(config.get("model_type", ""))
-    if family is None:
+    try:
+        config = (folder / "config.json").read_bytes()
+        kind = _Kind.model_validate_json(config)
+        family = FAMILIES.get(kind.model_type)
+        if family is None:
+            raise ModelNotAllowed(
+                f"{name} is of the family {kind.model_type!r}; this version trains {', '.join(sorted(FAMILIES))}.",
+                param="model",
+            )
+        if kind.auto_map is not None:
+            raise ModelNotAllowed(
+                f"{name} asks to load code of its own (auto_map), which is never done.", param="model"
+            )
+        shape = _Shape.model_validate_json(config)
+    except (OSError, ValidationError):
         raise ModelNotAllowed(
-            f"{name} is of the family {config.get('model_type')!r}; this version trains {', '.join(sorted(FAMILIES))}.",
-            param="model",
-        )
-    if "auto_map" in config:
-        raise ModelNotAllowed(f"{name} asks to load code of its own (auto_map), which is never done.", param="model")
+            f"{name} cannot be used: its config.json is damaged or incomplete; copy the folder anew.", param="model"
+        ) from None
     return EncoderFacts(
         name=name,
         family=family.model_type,
-        num_hidden_layers=int(config["num_hidden_layers"]),
-        hidden_size=int(config["hidden_size"]),
-        max_position_embeddings=int(config["max_position_embeddings"]) - family.position_offset,
+        num_hidden_layers=shape.num_hidden_layers,
+        hidden_size=shape.hidden_size,
+        max_position_embeddings=shape.max_position_embeddings - family.position_offset,
     )

@@ -2,8 +2,8 @@
 
 
 def model_id(base_model: str, organization: str, suffix: str | None, job_id: str) -> str:
-    """The same for a job whenever it is asked for; an empty suffix leaves its place empty."""
-    return f"ft:{base_model}:{organization}:{suffix or ''}:{job_id[-8:]}"
+    """The same for a job whenever it is asked for; blanks of the suffix become hyphens, no suffix leaves its place empty."""
+    return f"ft:{base_model}:{organization}:{'-'.join((suffix or '').split())}:{job_id[-8:]}"
 
 
 def seed_model_id(model: str, seed: int) -> str:

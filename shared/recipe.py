@@ -41,8 +41,9 @@ WarmupRatio = Annotated[
     float, Field(ge=0, le=1, description="Share of the steps over which the rate rises from zero, rounded up.")
 ]
 Epochs = Annotated[float, Field(gt=0, le=1000, description="Passes over the training rows; give this or max_steps.")]
+MAX_STEPS = 1_000_000
 MaxSteps = Annotated[
-    int, Field(ge=1, le=1_000_000, description="Optimiser steps of a run; give this or num_train_epochs.")
+    int, Field(ge=1, le=MAX_STEPS, description="Optimiser steps of a run; give this or num_train_epochs.")
 ]
 BatchSize = Annotated[
     int, Field(ge=1, le=1024, description="Rows a step; the last, smaller batch of an epoch is kept.")
@@ -65,7 +66,7 @@ Select = Annotated[
 class RecipeRequest(BaseModel):
     """A preset and what should differ from it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     preset: Preset = "stabilized"
     learning_rate: LearningRate | Auto | None = None
@@ -149,7 +150,8 @@ class Resolution(NamedTuple):
 def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Resolution:
     """Give every setting a value for this encoder and this number of training rows.
 
-    Raises InvalidValue when a setting does not fit the encoder (more blocks to re-initialise than it has).
+    Raises InvalidValue when a setting does not fit the encoder (more blocks to re-initialise than it has), or when the length in
+    epochs comes to more steps than a run may have.
     """
     asked = request.model_dump(exclude_none=True)
     values = {**PRESETS[request.preset], **asked}
@@ -192,12 +194,24 @@ def _length(values: dict[str, Any], train_rows: int, notes: dict[str, str]) -> d
     per_epoch = math.ceil(train_rows / values.get("train_batch_size", Recipe.model_fields["train_batch_size"].default))
     epochs, steps = values.get("num_train_epochs"), values.get("max_steps")
     if epochs != "auto" and epochs is not None:
-        return {"num_train_epochs": epochs, "max_steps": max(1, math.ceil(epochs * per_epoch))}
+        return {"num_train_epochs": epochs, "max_steps": _bounded(max(1, math.ceil(epochs * per_epoch)))}
     if steps != "auto" and steps is not None:
         return {"num_train_epochs": None, "max_steps": steps}
-    wanted = min(max(LONG_EPOCHS * per_epoch, LONG_MIN_STEPS), max(LONG_MAX_STEPS, CONVENTIONAL_EPOCHS * per_epoch))
+    wanted = _bounded(
+        min(max(LONG_EPOCHS * per_epoch, LONG_MIN_STEPS), max(LONG_MAX_STEPS, CONVENTIONAL_EPOCHS * per_epoch))
+    )
     notes["max_steps"] = (
         f"{wanted}: {LONG_EPOCHS} epochs of {per_epoch} steps, but at least {LONG_MIN_STEPS} steps (small sets need steps, not "
         f"epochs) and at most the larger of {LONG_MAX_STEPS} steps and {CONVENTIONAL_EPOCHS} epochs."
     )
     return {"num_train_epochs": None, "max_steps": wanted}
+
+
+def _bounded(steps: int) -> int:
+    if steps > MAX_STEPS:
+        raise InvalidValue(
+            f"The epochs come to {steps:,} steps on these rows; a run has at most {MAX_STEPS:,}. "
+            "Give fewer epochs, recipe.max_steps, or a larger recipe.train_batch_size.",
+            param="recipe.num_train_epochs",
+        )
+    return steps

@@ -22,9 +22,9 @@ class TaskType(StrEnum):
 class TaskRequest(BaseModel):
     """How to read the training file; whatever is left out is detected from the file, and refused where that is ambiguous."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
-    type: TaskType | None = None
+    type: Annotated[TaskType, Field(strict=False)] | None = None
     """Kind of task; this version trains ``single_label_classification``, of one text or of a pair."""
     text_column: Column | None = None
     """Name, or index from 0, of the column with the (first) text."""
@@ -63,7 +63,7 @@ class Task(BaseModel):
 class SplitRequest(BaseModel):
     """How rows are set apart when no validation file is given; the same for every seed, so that variance is the model's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.2
     """Share of each label's rows kept for choosing the checkpoint; not used when a validation file is given."""

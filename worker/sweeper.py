@@ -17,13 +17,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared import log as logs
 from shared.broker import Bell, BrokerAway
 from shared.db.events import Events
+from shared.db.files import Files, expired
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
 from shared.db.runs import LostRun, Runs
 from shared.db.session import Database
 from shared.db.tables import Job, Run
 from shared.settings import Settings
 from shared.states import RunState
-from shared.storage import Storage
+from shared.storage import Storage, file_key
 from worker.orphans import names_in_use, sweep_cache, sweep_storage
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,20 @@ class Sweeper:
         self._take_back()
         self._ring_runs()
         self._ring_jobs()
+        self._delete_expired()
         self._clear_away()
+
+    def _delete_expired(self) -> None:
+        with self._database.write() as session:
+            gone = list(expired(session, AT_ONCE))
+            for file in gone:
+                session.delete(file)
+        with self._database.read() as session:
+            unnamed = [file.sha256 for file in gone if not Files(session, file.owner_id).digest_is_used(file.sha256)]
+        for sha256 in unnamed:
+            self._storage.delete(file_key(sha256))
+        for file in gone:
+            log.info("file_expired file=%s", file.id)
 
     def _clear_away(self) -> None:
         if time.monotonic() < self._next_clearing:

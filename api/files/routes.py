@@ -1,7 +1,7 @@
 """/v1/files: upload, list, retrieve, delete, content, validation report."""
 
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Depends, File, Form, Query, UploadFile
@@ -12,10 +12,11 @@ from api.files import service
 from api.files.schemas import FileDeleted, FileObject, FileValidation, Purpose
 from api.listing import Listing, listing
 from api.parts import PartsDep, paging
+from api.strictness import refuse_unknown_form
 from shared.datasets import UnreadableFile, validate
 from shared.db.files import Files
 from shared.db.paging import Page
-from shared.errors import FileInUse, FileNotFound, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from shared.errors import FileInUse, FileNotFound, InvalidRequest, InvalidValue, PayloadTooLarge, UnsupportedMediaType
 from shared.storage import BlobMissing, file_key
 from shared.task import TaskRequest
 
@@ -23,31 +24,40 @@ router = APIRouter(prefix="/v1/files", tags=["files"])
 MAX_FILENAME = 255
 
 
-@router.post("", responses=problems(PayloadTooLarge, UnsupportedMediaType, UnreadableFile))
+@router.post(
+    "",
+    responses=problems(PayloadTooLarge, UnsupportedMediaType, UnreadableFile),
+    dependencies=[Depends(refuse_unknown_form)],
+)
 def create_file(
     parts: PartsDep,
     file: Annotated[UploadFile, File(description="CSV, TSV, JSON lines or Parquet, UTF-8.")],
     purpose: Annotated[Purpose, Form()] = "fine-tune",
+    anchor: Annotated[Literal["created_at"] | None, Form(alias="expires_after[anchor]")] = None,
+    seconds: Annotated[int | None, Form(alias="expires_after[seconds]", ge=3600, le=2_592_000)] = None,
 ) -> FileObject:
     """Upload a data set. It is read at once: the answer holds its profile, with every problem by row number."""
+    if (anchor is None) != (seconds is None):
+        missing = f"expires_after[{'anchor' if anchor is None else 'seconds'}]"
+        raise InvalidRequest(f"Required: {missing}.", param=missing)
     filename = PurePath((file.filename or "upload").replace("\\", "/")).name
     if len(filename) > MAX_FILENAME or not filename.isprintable() or not filename:
         raise InvalidRequest(f"The file's name must be 1 to {MAX_FILENAME} printable characters.", param="file")
-    return FileObject.of(service.create(parts, file.file, filename, purpose))
+    return FileObject.of(service.create(parts, file.file, filename, purpose, expires_after=seconds))
 
 
 @router.get("", responses=problems())
 def list_files(
     parts: PartsDep,
     page: Annotated[Page, Depends(paging(10_000, 10_000))],
-    order: Annotated[str, Query(pattern="^(asc|desc)$")] = "desc",
+    order: Literal["asc", "desc"] = "desc",
     purpose: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Listing[FileObject]:
     """The files, newest first (or oldest first), by pages."""
     with parts.database.read() as session:
         ordered = page._replace(descending=order == "desc")
         files, more = Files(session, parts.owner_id).page(ordered, purpose)
-    return listing([FileObject.of(file) for file in files], more)
+    return listing([FileObject.of(file, with_profile=False) for file in files], more)
 
 
 @router.get("/{file_id}", responses=problems(FileNotFound))
@@ -95,12 +105,12 @@ def file_validation(parts: PartsDep, file_id: str) -> FileValidation:
     return FileValidation(file_id=file_id, **stored)
 
 
-@router.post("/{file_id}/validate", responses=problems(FileNotFound))
+@router.post("/{file_id}/validate", responses=problems(FileNotFound, InvalidValue))
 def validate_file(
     parts: PartsDep, file_id: str, task: Annotated[TaskRequest, Body(embed=True, default_factory=TaskRequest)]
 ) -> FileValidation:
     """The report for columns mapped as ``task`` says, for files whose columns cannot be known at upload."""
     with parts.database.read() as session:
         file = Files(session, parts.owner_id).get(file_id, param="file_id")
-    with service.opened(parts, file, task.header) as table:
+    with service.opened(parts, file, task.header, param="file_id" if task.header == "auto" else "task.header") as table:
         return FileValidation(file_id=file_id, **validate(table, task).model_dump())

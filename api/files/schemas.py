@@ -25,10 +25,11 @@ class FileObject(Identified):
     sha256: str
     """Digest of the content; equal bytes under two ids are stored once."""
     profile: Validation | None
-    """What the file holds: rows, columns, labels, lengths, problems. Null for result files."""
+    """What the file holds: rows, columns, labels, lengths, problems. Null for result files and in lists."""
 
     @classmethod
-    def of(cls, file: File) -> "FileObject":
+    def of(cls, file: File, *, with_profile: bool = True) -> "FileObject":
+        profile = file.validation if with_profile else None
         return cls(
             id=file.id,
             bytes=file.bytes,
@@ -39,7 +40,7 @@ class FileObject(Identified):
             status=file.status,
             status_details=file.status_details,
             sha256=file.sha256,
-            profile=None if file.validation is None else Validation.model_validate(file.validation),
+            profile=None if profile is None else Validation.model_validate(profile),
         )
 
 

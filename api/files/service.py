@@ -9,10 +9,10 @@ from typing import BinaryIO, NamedTuple
 
 from api.parts import Parts
 from shared import ids
-from shared.datasets import Limits, Table, read_table, summary, validate
+from shared.datasets import Limits, Table, UnreadableFile, read_table, summary, validate
 from shared.db.files import Files
 from shared.db.tables import File
-from shared.errors import PayloadTooLarge, ServiceUnavailable
+from shared.errors import InvalidValue, PayloadTooLarge, ServiceUnavailable, UnsupportedMediaType
 from shared.storage import CHUNK, BlobMissing, file_key
 from shared.task import Header
 
@@ -23,12 +23,15 @@ class Received(NamedTuple):
     sha256: str
 
 
-def create(parts: Parts, source: BinaryIO, filename: str, purpose: str) -> File:
-    """Store an upload. Raises an UnreadableFile (422) or UnsupportedMediaType (415) for bytes that are no table."""
+def create(parts: Parts, source: BinaryIO, filename: str, purpose: str, *, expires_after: int | None = None) -> File:
+    """Store an upload, for ``expires_after`` seconds or for good.
+
+    Raises an UnreadableFile (422) or UnsupportedMediaType (415) for bytes that are no table.
+    """
     with _scratch(parts) as folder:
         received = _receive(source, folder / "upload", parts.settings.max_upload_bytes)
-        table = read_table(received.path, filename, limits=Limits(max_rows=parts.settings.max_rows))
-        validation = validate(table, None)
+        with parts.reading:
+            validation = validate(_table(parts, received.path, filename, "auto"))
         key = file_key(received.sha256)
         parts.storage.put_file(key, received.path)
         file = File(
@@ -43,7 +46,7 @@ def create(parts: Parts, source: BinaryIO, filename: str, purpose: str) -> File:
             validation=validation.model_dump(mode="json"),
         )
         with parts.database.write() as session:
-            Files(session, parts.owner_id).add(file)
+            Files(session, parts.owner_id).add(file, expires_after=expires_after)
             session.flush()
             session.refresh(file)
         if not parts.storage.exists(key):  # the last other file of the same bytes was deleted between put and commit
@@ -61,15 +64,24 @@ def delete(parts: Parts, file_id: str) -> None:
 
 
 @contextmanager
-def opened(parts: Parts, file: File, header: Header) -> Iterator[Table]:
-    """The file read as a table; ``header`` as a task says. Raises as ``create`` does."""
+def opened(parts: Parts, file: File, header: Header, *, param: str) -> Iterator[Table]:
+    """The file read as a table; ``header`` as a task says. Raises InvalidValue for ``param`` where it cannot be read so."""
     with _scratch(parts) as folder:
         path = folder / "file"
         try:
             parts.storage.fetch(file_key(file.sha256), path)
         except BlobMissing:
             raise ServiceUnavailable(f"The content of {file.id} is not in the storage.") from None
-        yield read_table(path, file.filename, header=header, limits=Limits(max_rows=parts.settings.max_rows))
+        with parts.reading:
+            try:
+                table = _table(parts, path, file.filename, header)
+            except (UnreadableFile, UnsupportedMediaType) as error:
+                raise InvalidValue(f"{file.id} cannot be read so: {error.message}", param=param) from None
+            yield table
+
+
+def _table(parts: Parts, path: Path, filename: str, header: Header) -> Table:
+    return read_table(path, filename, header=header, limits=Limits(max_rows=parts.settings.max_rows))
 
 
 @contextmanager

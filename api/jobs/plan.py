@@ -4,17 +4,20 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from api.files.service import opened
 from api.jobs.schemas import Hyperparameters, JobRequest
 from api.parts import Parts
 from shared import ids
 from shared.catalogue import EncoderFacts
 from shared.datasets import load_examples, resolve_task, stratified_split
+from shared.datasets.findings import FEW_VALIDATION_ROWS
 from shared.db.files import Files
 from shared.db.tables import File, Job, Run
 from shared.errors import InvalidValue
 from shared.metrics import constant_answer_score, default_metric
-from shared.recipe import RecipeRequest, Resolution, resolve
+from shared.recipe import Recipe, RecipeRequest, Resolution, resolve
 from shared.states import JobState, RunState
 from shared.task import Task
 
@@ -105,16 +108,18 @@ def _scaled(resolution: Resolution, request: JobRequest) -> Resolution:
     if factor == "auto":
         return resolution
     rate = resolution.recipe.learning_rate * factor
-    if rate > 1e-2:
+    try:
+        recipe = Recipe.model_validate({**resolution.recipe.model_dump(), "learning_rate": rate})
+    except ValidationError:
         raise InvalidValue(
-            f"learning_rate_multiplier {factor:g} gives the rate {rate:g}; at most 0.01 is allowed.",
+            f"learning_rate_multiplier {factor:g} gives the rate {rate:g}, which is not above 0 and at most 0.01.",
             param="hyperparameters.learning_rate_multiplier",
-        )
+        ) from None
     notes = {
         **resolution.notes,
         "learning_rate": f"{rate:g}: {resolution.recipe.learning_rate:g} times the multiplier {factor:g}.",
     }
-    return Resolution(resolution.recipe.model_copy(update={"learning_rate": rate}), notes)
+    return Resolution(recipe, notes)
 
 
 def _file(parts: Parts, file_id: str, param: str) -> File:
@@ -127,9 +132,11 @@ def _file(parts: Parts, file_id: str, param: str) -> File:
 
 def _read(parts: Parts, request: JobRequest, facts: EncoderFacts, training: File, validation: File | None) -> Data:
     split_off = validation is None
-    with opened(parts, training, request.task.header) as table:
+    by_header = request.task.header != "auto"
+    with opened(parts, training, request.task.header, param="task.header" if by_header else "training_file") as table:
         task = resolve_task(request.task, table, max_positions=facts.max_position_embeddings, split=split_off)
         labels = load_examples(table, task).labels
+    del table  # it is large, and the next one is read once this one is gone
     if validation is None:
         split = stratified_split(labels, request.split)
         return Data(task, *([labels[i] for i in rows] for rows in (split.train, split.validation, split.test)))
@@ -137,7 +144,7 @@ def _read(parts: Parts, request: JobRequest, facts: EncoderFacts, training: File
         raise InvalidValue(
             "validation_file is given, so there is nothing to split off.", param="split.validation_fraction"
         )
-    with opened(parts, validation, task.header) as table:
+    with opened(parts, validation, task.header, param="validation_file") as table:
         held_out = load_examples(table, task, param="validation_file").labels
     split = stratified_split(labels, request.split, validation=False)
     return Data(task, [labels[i] for i in split.train], held_out, [labels[i] for i in split.test])
@@ -165,7 +172,7 @@ def _baselines(data: Data, metric: str) -> dict[str, Any]:
 
 def _warnings(data: Data, request: JobRequest) -> list[dict[str, str]]:
     found = []
-    if len(data.validation) < 100:
+    if len(data.validation) < FEW_VALIDATION_ROWS:
         found.append(
             {
                 "code": "small_validation_set",

@@ -3,13 +3,15 @@
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header
+from pydantic import AfterValidator
 
 from api.errors import problems
 from api.jobs import service
 from api.jobs.schemas import CheckpointObject, EventObject, JobObject, JobRequest
 from api.listing import Listing, listing
 from api.parts import PartsDep, paging
+from api.strictness import metadata_filter
 from shared.db.events import Events, event_id
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
@@ -19,7 +21,6 @@ from shared.db.tables import Checkpoint, Event
 from shared.errors import (
     FileNotFound,
     IdempotencyKeyReused,
-    InvalidRequest,
     InvalidValue,
     JobAlreadyEnded,
     JobNotFound,
@@ -29,27 +30,37 @@ from shared.errors import (
 from shared.names import checkpoint_model_id, model_id
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
-IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+
+
+def _plain(key: str) -> str:
+    if re.fullmatch(r"[\x21-\x7e]{1,255}", key) is None:
+        raise ValueError("the key must be 1 to 255 visible ASCII characters without blanks")
+    return key
+
+
+IdempotencyKey = Annotated[str | None, AfterValidator(_plain), Header()]
+RetryCount = Annotated[
+    int, Header(ge=0, alias="x-stainless-retry-count", description="Set by the official client when it sends again.")
+]
 
 
 @router.post(
     "", responses=problems(InvalidValue, ModelNotAllowed, TaskNotSupported, IdempotencyKeyReused, FileNotFound)
 )
-def create_job(parts: PartsDep, request: JobRequest, idempotency_key: IdempotencyKey = None) -> JobObject:
-    """Create a job: its recipe is resolved and stored, one run a seed is queued."""
-    return service.create(parts, request, idempotency_key)
+def create_job(
+    parts: PartsDep, request: JobRequest, idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0
+) -> JobObject:
+    """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job."""
+    return service.create(parts, request, idempotency_key, resent=retry_count > 0)
 
 
 @router.get("", responses=problems())
-def list_jobs(parts: PartsDep, request: Request, page: Annotated[Page, Depends(paging(20, 100))]) -> Listing[JobObject]:
+def list_jobs(
+    parts: PartsDep,
+    page: Annotated[Page, Depends(paging(20, 100))],
+    metadata: Annotated[dict[str, str], Depends(metadata_filter)],
+) -> Listing[JobObject]:
     """The jobs, newest first; `metadata[key]=value` keeps those that carry it."""
-    metadata = {}
-    for name, value in request.query_params.multi_items():
-        match = re.fullmatch(r"metadata\[(.{1,64})\]", name)
-        if match is not None:
-            metadata[match[1]] = value
-        elif name not in ("after", "limit"):
-            raise InvalidRequest(f"Unknown query parameter {name[:80]}.", param=name[:80])
     jobs, more = service.list_page(parts, page, metadata)
     return listing(jobs, more)
 

@@ -1,8 +1,9 @@
 """Jobs on the wire: the official client's shape, with ``task``, ``split``, ``recipe``, ``runs``, ``evaluation`` as extension objects."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from api.listing import Identified
 from shared.catalogue import OFFLINE_ENCODER
@@ -20,7 +21,15 @@ Metadata = Annotated[
     Field(max_length=16),
 ]
 Auto = Literal["auto"]
-_STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+def _plain_suffix(suffix: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", suffix) is None:
+        raise ValueError(
+            "1 to 64 letters (a to z), digits, blanks, dots, hyphens and underscores, with a letter or digit first"
+        )
+    return suffix
 
 
 class RunsRequest(BaseModel):
@@ -56,7 +65,7 @@ class Hyperparameters(BaseModel):
 
     n_epochs: Annotated[int, Field(ge=1, le=50)] | Auto = "auto"
     batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
-    learning_rate_multiplier: Annotated[float, Field(gt=0, le=100)] | Auto = "auto"
+    learning_rate_multiplier: Annotated[float, Field(ge=1e-4, le=100)] | Auto = "auto"
     """Multiplies the resolved learning rate."""
 
 
@@ -84,8 +93,8 @@ class JobRequest(BaseModel):
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] = OFFLINE_ENCODER
     seed: Seed | None = None
     """Seed of the first run; 0 by default."""
-    suffix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
-    """Part of the fine-tuned model's id."""
+    suffix: Annotated[str, AfterValidator(_plain_suffix)] | None = None
+    """Part of the fine-tuned model's id, with hyphens for blanks."""
     metadata: Metadata | None = None
     hyperparameters: Hyperparameters | None = None
     """Deprecated by the hosted API in favour of ``method``; understood."""
@@ -124,6 +133,10 @@ class Warning(BaseModel):
     message: str
 
 
+Stored = dict[str, Any]
+"""As the row has it: what another version has stored is shown, even if a request could not ask for it today."""
+
+
 class JobObject(Identified):
     """A job with its progress; recipe, runs and task as asked and as resolved."""
 
@@ -149,10 +162,10 @@ class JobObject(Identified):
     metadata: dict[str, str] | None
     integrations: list[Any]
     suffix: str | None
-    task: Task
-    split: SplitRequest
+    task: Task | Stored
+    split: SplitRequest | Stored
     recipe: dict[str, Any]
-    resolved_recipe: Recipe
+    resolved_recipe: Recipe | Stored
     recipe_notes: dict[str, str]
     runs: dict[str, Any]
     metric: str

@@ -25,15 +25,20 @@ from shared.states import JOB_ENDED, JobState
 
 CANCEL_WAIT_S = 2.5  # a running training is stopped within two seconds; then the answer can already say "cancelled"
 POLL_S = 0.1
+RESENT_WITHIN_S = 15 * 60
 
 
-def create(parts: Parts, request: JobRequest, idempotency_key: str | None) -> JobObject:
-    """Store the job and its runs in one transaction, then ring; a re-sent creation answers with the job already made."""
+def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, resent: bool = False) -> JobObject:
+    """Store the job and its runs in one transaction, then ring; a re-sent creation answers with the job already made.
+
+    It is known by its key, or, ``resent`` by a client that sends none, by its body for a quarter of an hour.
+    """
     digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
-    known = _already_made(parts, idempotency_key, digest)
+    known = _already_made(parts, idempotency_key, digest, resent=resent)
     if known is not None:
         return known
     job, runs = plan(parts, request)
+    job.request_sha256 = digest
     try:
         with parts.database.write() as session:
             for file_id, param in ((job.training_file, "training_file"), (job.validation_file, "validation_file")):
@@ -51,16 +56,16 @@ def create(parts: Parts, request: JobRequest, idempotency_key: str | None) -> Jo
             for warning in job.warnings:
                 Events(session).add(job, warning["message"], level="warn")
     except IntegrityError:  # the same key, at the same moment: the other request has won
-        known = _already_made(parts, idempotency_key, digest)
+        known = _already_made(parts, idempotency_key, digest, resent=resent)
         if known is None:
             raise
         return known
     return retrieve(parts, job.id)
 
 
-def _already_made(parts: Parts, key: str | None, digest: str) -> JobObject | None:
+def _already_made(parts: Parts, key: str | None, digest: str, *, resent: bool) -> JobObject | None:
     if key is None:
-        return None
+        return _made_lately(parts, digest) if resent else None
     with parts.database.read() as session:
         made = Jobs(session).created_with(parts.owner_id, key)
     if made is None:
@@ -68,6 +73,12 @@ def _already_made(parts: Parts, key: str | None, digest: str) -> JobObject | Non
     if made.request_sha256 != digest:
         raise IdempotencyKeyReused("This Idempotency-Key came before with another request.", param="Idempotency-Key")
     return retrieve(parts, made.job_id)
+
+
+def _made_lately(parts: Parts, digest: str) -> JobObject | None:
+    with parts.database.read() as session:
+        job_id = Jobs(session).made_lately(parts.owner_id, digest, RESENT_WITHIN_S)
+    return None if job_id is None else retrieve(parts, job_id)
 
 
 def retrieve(parts: Parts, job_id: str) -> JobObject:

@@ -6,9 +6,7 @@ from typing import Any
 from api.jobs.schemas import JobObject, Progress, RunsSummary, Warning
 from shared.db.runs import StateCount
 from shared.db.tables import Job
-from shared.recipe import Recipe
 from shared.states import JOB_ENDED
-from shared.task import SplitRequest, Task
 
 
 def job_object(
@@ -20,8 +18,7 @@ def job_object(
     stability: dict[str, Any] | None = None,
 ) -> JobObject:
     """``counts`` as ``Runs.counts`` gives them for this job; ``now`` in unix seconds."""
-    recipe = Recipe.model_validate(job.resolved_recipe)
-    hyperparameters = _hyperparameters(job, recipe)
+    hyperparameters = _hyperparameters(job)
     progress = _progress(job, counts, now, queue_position)
     left = progress.seconds_remaining
     return JobObject(
@@ -45,10 +42,10 @@ def job_object(
         metadata=job.job_metadata,
         integrations=[],
         suffix=job.suffix,
-        task=Task.model_validate(job.task),
-        split=SplitRequest.model_validate(job.split),
+        task=job.task,
+        split=job.split,
         recipe=job.request.get("recipe", {}),
-        resolved_recipe=recipe,
+        resolved_recipe=job.resolved_recipe,
         recipe_notes=job.recipe_notes,
         runs=job.request.get("runs", {}),
         metric=job.metric,
@@ -88,15 +85,16 @@ def _progress(job: Job, counts: Sequence[StateCount], now: float, queue_position
     )
 
 
-def _hyperparameters(job: Job, recipe: Recipe) -> dict[str, Any]:
+def _hyperparameters(job: Job) -> dict[str, Any]:
     """The hosted API's three keys, filled from the recipe; epochs rounded up to the whole number that shape wants."""
-    per_epoch = -(-job.dataset["rows"]["train"] // recipe.train_batch_size)
+    batch_size, steps = job.resolved_recipe["train_batch_size"], job.resolved_recipe["max_steps"]
+    per_epoch = -(-job.dataset["rows"]["train"] // batch_size)
     asked = job.request.get("method", {}).get("supervised", {}).get("hyperparameters", {}) or job.request.get(
         "hyperparameters", {}
     )
     multiplier = asked.get("learning_rate_multiplier", 1.0)
     return {
-        "n_epochs": max(1, -(-recipe.max_steps // per_epoch)),
-        "batch_size": recipe.train_batch_size,
+        "n_epochs": max(1, -(-steps // per_epoch)),
+        "batch_size": batch_size,
         "learning_rate_multiplier": 1.0 if multiplier == "auto" else float(multiplier),
     }

@@ -9,7 +9,7 @@
 5. ``examples.load_examples`` gives texts and label indices, ``split.stratified_split`` sets rows apart for validation and test.
 """
 
-from shared.datasets.columns import Detected, detect
+from shared.datasets.columns import Detected
 from shared.datasets.examples import Examples, load_examples
 from shared.datasets.formats import Format
 from shared.datasets.problems import RowProblem, UnreadableFile
@@ -29,7 +29,6 @@ __all__ = [
     "Table",
     "UnreadableFile",
     "Validation",
-    "detect",
     "load_examples",
     "read_table",
     "resolve_task",

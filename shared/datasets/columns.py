@@ -45,15 +45,6 @@ class Columns:
         return (self.text,) if self.pair is None else (self.text, self.pair)
 
 
-def detect(table: Table) -> Detected | None:
-    """The task that the column names and the labels tell; None where they leave a choice."""
-    try:
-        columns = choose_columns(TaskRequest(), table)
-    except InvalidValue:
-        return None
-    return describe(columns, table)
-
-
 def describe(columns: Columns, table: Table, kind: TaskType | None = None) -> Detected:
     """These columns and what kind of task they make, unless that is given."""
     return Detected(

@@ -11,10 +11,9 @@ from shared.datasets.problems import RowProblem
 from shared.datasets.resolving import LABEL_CHARS
 from shared.datasets.table import Table
 from shared.errors import InvalidValue
+from shared.metrics import MAJORITY_LIMIT
 from shared.task import SplitRequest, TaskType
 
-IMBALANCED = 0.6
-"""Above this share of the largest class the default metric is Matthews correlation instead of accuracy."""
 FEW_VALIDATION_ROWS = 100
 """With fewer, a score's standard error is above 3 to 5 points: differences between seeds drown in it."""
 FEW_ROWS_OF_LABEL = 10
@@ -135,7 +134,7 @@ def _label_findings(counts: Counter[str]) -> list[Finding]:
         message = f"Labels differ only in case: {listed(alike, 6)}."
         findings.append(Finding(code="label_case_collision", message=message, count=len(alike)))
     label, most = counts.most_common(1)[0]
-    if len(counts) > 1 and most > IMBALANCED * rows:
+    if len(counts) > 1 and most > MAJORITY_LIMIT * rows:
         message = (
             f"{most / rows:.0%} of the rows have the label {shown(label)}; the default metric is Matthews correlation."
         )

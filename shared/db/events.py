@@ -1,5 +1,6 @@
 """A job's story in words: writing and reading its events."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,7 @@ class Events:
 
 
 _PREFIX = "ftevent-"
+_ID = re.compile(rf"{_PREFIX}([0-9a-f]{{16}})")
 
 
 def event_id(seq: int) -> str:
@@ -55,8 +57,7 @@ def event_id(seq: int) -> str:
 
 
 def event_seq(identifier: str) -> int:
-    """The number in an event's id; of an id that is none, 0 (nothing comes before it)."""
-    try:
-        return int(identifier.removeprefix(_PREFIX), 16) if identifier.startswith(_PREFIX) else 0
-    except ValueError:
-        return 0
+    """The number in an event's id; of an id that is none, or that no column can hold, 0 (nothing comes before it)."""
+    match = _ID.fullmatch(identifier)
+    seq = 0 if match is None else int(match[1], 16)
+    return seq if seq < 2**63 else 0

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, delete, exists, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
+from shared.db.clock import db_now
 from shared.db.paging import Page, fetch
 from shared.db.tables import File, Job
 from shared.errors import FileInUse, FileNotFound
@@ -16,12 +17,18 @@ class Files:
         self._session = session
         self._owner_id = owner_id
 
-    def add(self, file: File) -> None:
+    def add(self, file: File, *, expires_after: int | None = None) -> None:
+        """``expires_after`` in seconds from the file's creation, by the database's clock."""
         self._session.add(file)
+        if expires_after is not None:
+            self._session.flush()
+            self._session.execute(
+                update(File).where(File.id == file.id).values(expires_at=File.created_at + expires_after)
+            )
 
     def get(self, file_id: str, *, param: str | None = None, for_job: bool = False) -> File:
-        """Raises FileNotFound, also for another owner's file. ``for_job`` keeps it from being deleted meanwhile."""
-        query = select(File).where(File.id == file_id, File.owner_id == self._owner_id)
+        """Raises FileNotFound, also for an expired or another owner's file. ``for_job`` keeps it from being deleted meanwhile."""
+        query = self._living().where(File.id == file_id)
         if for_job:
             query = query.with_for_update(read=True)
         file = self._session.scalars(query).one_or_none()
@@ -30,20 +37,19 @@ class Files:
         return file
 
     def page(self, page: Page, purpose: str | None) -> tuple[Sequence[File], bool]:
-        query = select(File).where(File.owner_id == self._owner_id)
+        """The files without their profiles, which can be megabytes each."""
+        query = self._living().options(defer(File.validation, raiseload=True))
         if purpose is not None:
             query = query.where(File.purpose == purpose)
         return fetch(self._session, query, File.id, page)
 
     def delete(self, file_id: str) -> File:
         """Raises FileNotFound, or FileInUse while a job that has not ended needs the file."""
-        mine = select(File).where(File.id == file_id, File.owner_id == self._owner_id)
+        mine = self._living().where(File.id == file_id)
         file = self._session.scalars(mine.with_for_update()).one_or_none()
         if file is None:
             raise FileNotFound(f"No file has the id {file_id[:80]!r}.", param="file_id")
-        names_it = or_(Job.training_file == file_id, Job.validation_file == file_id)
-        users = select(Job.id).where(names_it, Job.status.in_(JOB_OPEN)).order_by(Job.id).limit(1)
-        user = self._session.scalar(users)
+        user = self._session.scalar(_open_jobs_with(file_id).order_by(Job.id).limit(1))
         if user is not None:
             raise FileInUse(
                 f"File {file_id} cannot be deleted while job {user} needs it; cancel the job or wait for its end.",
@@ -54,3 +60,19 @@ class Files:
 
     def digest_is_used(self, sha256: str) -> bool:
         return bool(self._session.scalar(select(exists().where(File.sha256 == sha256))))
+
+    def _living(self) -> Select[File]:
+        return select(File).where(
+            File.owner_id == self._owner_id, or_(File.expires_at.is_(None), File.expires_at > db_now())
+        )
+
+
+def expired(session: Session, limit: int) -> Sequence[File]:
+    """Files of any owner past their time, longest first, but for those that an open job still needs; the caller deletes them."""
+    query = select(File).where(File.expires_at <= db_now(), ~_open_jobs_with(File.id).exists())
+    return session.scalars(query.options(defer(File.validation)).order_by(File.expires_at, File.id).limit(limit)).all()
+
+
+def _open_jobs_with(file_id: str | InstrumentedAttribute[str]) -> Select[str]:
+    names_it = or_(Job.training_file == file_id, Job.validation_file == file_id)
+    return select(Job.id).where(names_it, Job.status.in_(JOB_OPEN))

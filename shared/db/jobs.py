@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, CursorResult, cast, exists, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, CursorResult, cast, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
@@ -40,14 +40,19 @@ class Jobs:
             raise JobNotFound(f"No fine-tuning job has the id {job_id[:80]!r}.", param=param)
         return job
 
-    def find(self, job_id: str) -> Job | None:
-        return self._session.get(Job, job_id)
-
     def page(self, owner_id: str, page: Page, metadata: dict[str, str]) -> tuple[Sequence[Job], bool]:
         query = select(Job).where(Job.owner_id == owner_id)
         for key, value in metadata.items():
-            query = query.where(Job.job_metadata[key].as_string() == value)
+            query = query.where(self._carries(key, value))
         return fetch(self._session, query, Job.id, page)
+
+    def _carries(self, key: str, value: str) -> ColumnElement[bool]:
+        """Any text may be a key; in a path of SQLite's a quotation mark or a letter beyond ASCII would not be found."""
+        if self._session.get_bind().dialect.name != "sqlite":
+            text: ColumnElement[str] = Job.job_metadata[key].as_string()
+            return text == value
+        pairs = func.json_each(Job.job_metadata).table_valued("key", "value")
+        return exists(select(pairs.c.key).where(pairs.c.key == key, pairs.c.value == value).correlate(Job))
 
     def wish_cancel(self, job: Job) -> bool:
         """Mark an open job as to be cancelled; False if it has ended meanwhile."""
@@ -139,5 +144,8 @@ class Jobs:
         self._session.add(IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id))
         self._session.flush()
 
-    def open_count(self) -> int:
-        return self._session.scalar(select(func.count()).select_from(Job).where(Job.status.in_(JOB_OPEN))) or 0
+    def made_lately(self, owner_id: str, request_sha256: str, seconds: float) -> str | None:
+        """The id of the newest job that this request made within the last so many seconds."""
+        same = select(Job.id).where(Job.owner_id == owner_id, Job.request_sha256 == request_sha256)
+        lately = same.where(Job.created_at > db_now() - seconds).order_by(Job.created_at.desc(), Job.id.desc())
+        return self._session.scalar(lately.limit(1))

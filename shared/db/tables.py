@@ -53,7 +53,11 @@ class Job(Base):
     """One request; frozen at creation but for its state, so that it can be run again from its row alone."""
 
     __tablename__ = "jobs"
-    __table_args__ = (Index(None, "owner_id", "id"), Index(None, "status"))
+    __table_args__ = (
+        Index(None, "owner_id", "id"),
+        Index(None, "status"),
+        Index(None, "owner_id", "request_sha256", "created_at"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     owner_id: Mapped[str]
@@ -66,6 +70,8 @@ class Job(Base):
     job_metadata: Mapped[Json | None] = mapped_column("metadata")
     request: Mapped[Json]
     """The extension objects exactly as asked: task, split, recipe, runs, evaluation, method."""
+    request_sha256: Mapped[str | None]
+    """Digest of the whole request, to know a re-sent one by; null on rows older than the column."""
     task: Mapped[Json]
     split: Mapped[Json]
     resolved_recipe: Mapped[Json]

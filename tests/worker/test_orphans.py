@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.db.jobs import Jobs
 from shared.db.migrate import upgrade
 from shared.db.session import Database
 from shared.db.tables import File, Job, Model, Run
 from shared.settings import Settings
+from shared.states import JOB_OPEN
 from shared.storage import Storage
 from tests.rows import add_job
 from worker.orphans import names_in_use, sweep_cache, sweep_storage
@@ -47,7 +48,7 @@ def session(settings: Settings) -> Iterator[Session]:
             )
         )
     with database.read() as session:
-        assert Jobs(session).open_count() == 1
+        assert session.scalars(select(Job.id).where(Job.status.in_(JOB_OPEN))).all() == [job.id]
         assert session.get_one(Job, job.id).status == "queued"
         yield session
     database.dispose()

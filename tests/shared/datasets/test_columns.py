@@ -5,13 +5,17 @@ from typing import Any
 
 import pytest
 
-from shared.datasets import Detected, detect
+from shared.datasets import Detected, Table, validate
 from shared.datasets.columns import Columns, choose_columns, kind_of, label_type
 from shared.errors import InvalidValue
 from shared.task import TaskRequest, TaskType
 from tests.shared.datasets.files import read, tsv_bytes
 
 CLASSES = TaskType.SINGLE_LABEL
+
+
+def detect(table: Table) -> Detected | None:
+    return validate(table).detected
 
 
 def headed(folder: Path, names: str, label: str | None = None) -> Any:

@@ -1,0 +1,81 @@
+"""Values at and beyond the bounds of what a job may ask for: a sentence and the field's name, never a 500."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import update
+
+from shared.db.session import Database
+from shared.db.tables import Job
+from shared.settings import Settings
+from tests.make import review_csv
+
+JOBS = "/v1/fine_tuning/jobs"
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.resolved_database_url)
+    yield database
+    database.dispose()
+
+
+def create(http: TestClient, file_id: str, **request: Any) -> Any:
+    return http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", **request})
+
+
+def refusal(answer: Any) -> tuple[int, str, str | None]:
+    error = answer.json()["error"]
+    return answer.status_code, error["code"], error["param"]
+
+
+MULTIPLIER = "hyperparameters.learning_rate_multiplier"
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "rate", "expected"),
+    [
+        (1e-320, "auto", (400, "invalid_request", MULTIPLIER)),
+        (99e-6, "auto", (400, "invalid_request", MULTIPLIER)),
+        (100, 1e-3, (400, "invalid_value", MULTIPLIER)),
+        (1e-4, 5e-324, (400, "invalid_value", MULTIPLIER)),  # comes to zero
+    ],
+)
+def test_a_rate_out_of_bounds_is_refused_and_listing_goes_on(
+    http: TestClient, file_id: str, multiplier: float, rate: Any, expected: tuple[int, str, str]
+) -> None:
+    given = {"learning_rate_multiplier": multiplier}
+    answer = create(http, file_id, hyperparameters=given, recipe={"learning_rate": rate})
+    assert refusal(answer) == expected
+    assert http.get(JOBS).status_code == 200
+
+
+def test_a_row_that_no_request_could_make_today_is_shown_as_it_is(
+    http: TestClient, file_id: str, database: Database
+) -> None:
+    job = create(http, file_id).json()
+    recipe = {**job["resolved_recipe"], "version": 0, "learning_rate": 0.0, "momentum": 0.9}
+    with database.write() as session:
+        split = {"validation_fraction": 0.9, "fold": 3}
+        session.execute(update(Job).where(Job.id == job["id"]).values(resolved_recipe=recipe, split=split))
+    shown = http.get(f"{JOBS}/{job['id']}").json()
+    assert (shown["resolved_recipe"], shown["split"], shown["task"]) == (recipe, split, job["task"])
+    assert http.get(JOBS, params={"limit": 1}).json()["data"][0]["resolved_recipe"] == recipe
+
+
+def test_more_steps_than_a_run_may_have(http: TestClient) -> None:
+    file = http.post("/v1/files", files={"file": ("many.csv", review_csv(1300))}).json()
+    answer = create(http, file["id"], recipe={"num_train_epochs": 1000, "train_batch_size": 1})
+    assert refusal(answer) == (400, "invalid_value", "recipe.num_train_epochs")
+    assert "1,000,000" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "after", ["ftevent-" + "f" * 22, "ftevent-" + "f" * 16, "ftevent-zz", "x", "ftevent-+00000000000000f"]
+)
+def test_a_cursor_that_is_no_event(http: TestClient, file_id: str, after: str) -> None:
+    job = create(http, file_id).json()
+    answer = http.get(f"{JOBS}/{job['id']}/events", params={"after": after})
+    assert (answer.status_code, answer.json()["data"]) == (200, [])

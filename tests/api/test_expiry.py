@@ -1,0 +1,122 @@
+"""Files that are kept for a time, lists without profiles, tables one by one, and files that cannot be read as a task says."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import update
+
+from api.parts import TABLES_AT_ONCE, Parts
+from shared.db.files import expired
+from shared.db.session import Database
+from shared.db.tables import File
+from shared.settings import Settings
+from tests.make import review_csv
+
+FILES = "/v1/files"
+JOBS = "/v1/fine_tuning/jobs"
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.resolved_database_url)
+    yield database
+    database.dispose()
+
+
+def upload(http: TestClient, **fields: str) -> str:
+    answer = http.post(FILES, files={"file": ("a.csv", review_csv(40))}, data=fields)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
+def make_expire(database: Database, *file_ids: str) -> None:
+    with database.write() as session:
+        session.execute(update(File).where(File.id.in_(file_ids)).values(expires_at=File.created_at - 1))
+
+
+def expired_ids(database: Database) -> list[str]:
+    with database.read() as session:
+        return [file.id for file in expired(session, 100)]
+
+
+def test_a_file_is_kept_for_as_long_as_was_asked(http: TestClient) -> None:
+    fields = {"expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}
+    file = http.get(f"{FILES}/{upload(http, **fields)}").json()
+    assert file["expires_at"] == file["created_at"] + 3600
+    assert http.get(f"{FILES}/{upload(http)}").json()["expires_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"expires_after[seconds]": "3600"}, "expires_after[anchor]"),
+        ({"expires_after[anchor]": "created_at"}, "expires_after[seconds]"),
+        ({"expires_after[anchor]": "upload", "expires_after[seconds]": "3600"}, "expires_after[anchor]"),
+        ({"expires_after[anchor]": "created_at", "expires_after[seconds]": "3599"}, "expires_after[seconds]"),
+        ({"expires_after[anchor]": "created_at", "expires_after[seconds]": "2592001"}, "expires_after[seconds]"),
+    ],
+    ids=str,
+)
+def test_a_time_that_cannot_be_kept(http: TestClient, fields: dict[str, str], param: str) -> None:
+    answer = http.post(FILES, files={"file": ("a.csv", review_csv(20))}, data=fields)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_an_expired_file_is_gone_for_every_caller(http: TestClient, database: Database) -> None:
+    gone = upload(http)
+    make_expire(database, gone)
+    for path in ("", "/content", "/validation"):
+        assert http.get(f"{FILES}/{gone}{path}").status_code == 404
+    assert http.delete(f"{FILES}/{gone}").status_code == 404
+    assert http.post(JOBS, json={"training_file": gone, "model": "tiny-bert"}).status_code == 404
+    assert gone not in [file["id"] for file in http.get(FILES).json()["data"]]
+    assert gone in expired_ids(database)
+
+
+def test_what_expired_waits_for_the_job_that_needs_it(http: TestClient, database: Database) -> None:
+    needed, unneeded, living = upload(http), upload(http), upload(http)
+    job = http.post(JOBS, json={"training_file": needed, "model": "tiny-bert"})
+    assert job.status_code == 200
+    make_expire(database, needed, unneeded)
+    found = expired_ids(database)
+    assert unneeded in found
+    assert not {needed, living} & set(found)
+
+
+def test_lists_leave_the_profiles_out(http: TestClient) -> None:
+    file_id = upload(http)
+    assert http.get(f"{FILES}/{file_id}").json()["profile"]["rows"] == 40
+    listed = http.get(FILES, params={"limit": 1}).json()["data"][0]
+    assert (listed["id"], listed["profile"]) == (file_id, None)
+
+
+def test_a_file_that_cannot_be_read_as_the_task_says(http: TestClient) -> None:
+    one_line = http.post(FILES, files={"file": ("one.csv", b"good film,1\r\n")}).json()["id"]
+    task = {"header": True}  # and no row is left
+    for answer in (
+        http.post(f"{FILES}/{one_line}/validate", json={"task": task}),
+        http.post(JOBS, json={"training_file": one_line, "model": "tiny-bert", "task": task}),
+    ):
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_value", "task.header")
+    job = {"training_file": upload(http), "validation_file": one_line, "model": "tiny-bert"}
+    error = http.post(JOBS, json=job).json()["error"]
+    assert (error["code"], error["param"]) == ("invalid_value", "validation_file")
+
+
+def test_so_many_tables_in_memory_and_no_more(http: TestClient) -> None:
+    assert isinstance(http.app, FastAPI)
+    parts: Parts = http.app.state.parts
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(TABLES_AT_ONCE):
+            assert parts.reading.acquire(blocking=False)
+        try:
+            waiting = pool.submit(upload, http)
+            assert not wait([waiting], timeout=0.5).done
+            assert http.get(FILES, params={"limit": 1}).status_code == 200
+        finally:
+            parts.reading.release(TABLES_AT_ONCE)
+        assert waiting.result().startswith("file-")

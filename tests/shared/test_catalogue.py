@@ -1,0 +1,61 @@
+"""Base models are those that lie in a folder and can be read; any other name gets a sentence."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.catalogue import OFFLINE_ENCODER, Catalogue
+from shared.errors import ModelNotAllowed
+
+GOOD = {"model_type": "bert", "num_hidden_layers": 2, "hidden_size": 32, "max_position_embeddings": 64}
+
+
+def add(folder: Path, name: str, config: str) -> None:
+    (folder / name).mkdir(parents=True)
+    (folder / name / "config.json").write_bytes(config.encode(errors="surrogateescape"))
+    (folder / name / "model.safetensors").touch()
+
+
+BROKEN = {
+    "no-json": "{",
+    "a-list": "[1]",
+    "not-utf8": "\udcff",
+    "nothing": "{}",
+    "no-width": json.dumps({**GOOD, "hidden_size": None}),
+    "width-0": json.dumps({**GOOD, "hidden_size": 0}),
+    "infinite": json.dumps({**GOOD, "num_hidden_layers": float("inf")}),
+    "family-list": json.dumps({**GOOD, "model_type": ["bert"]}),
+    "no-depth": json.dumps({"model_type": "roberta", "hidden_size": 32, "max_position_embeddings": 64}),
+    "other-family": json.dumps({"model_type": "distilbert", "dim": 32}),
+    "own-code": json.dumps({**GOOD, "auto_map": {"AutoModel": "x.Y"}}),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_folder_that_cannot_be_used_is_not_listed_and_refused_in_words(tmp_path: Path, name: str) -> None:
+    add(tmp_path, "good", json.dumps(GOOD))
+    add(tmp_path, name, BROKEN[name])
+    catalogue = Catalogue([tmp_path])
+    assert catalogue.names() == [OFFLINE_ENCODER, "good"]
+    with pytest.raises(ModelNotAllowed, match=name) as refused:
+        catalogue.facts(name)
+    assert refused.value.message.endswith(".")
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "ü" * 200, "a\0b", "../good", "good/", ".", "..", ".hidden", ""])
+def test_names_of_nothing(tmp_path: Path, name: str) -> None:
+    add(tmp_path, "good", json.dumps(GOOD))
+    add(tmp_path, ".hidden", json.dumps(GOOD))
+    catalogue = Catalogue([tmp_path])
+    for look_up in (catalogue.facts, catalogue.folder):
+        with pytest.raises(ModelNotAllowed):
+            look_up(name)
+
+
+def test_the_first_of_a_name_wins(tmp_path: Path) -> None:
+    add(tmp_path / "one", "same", json.dumps(GOOD))
+    add(tmp_path / "two", "same", json.dumps({**GOOD, "hidden_size": 64}))
+    catalogue = Catalogue([tmp_path / "one", tmp_path / "two", tmp_path / "none"])
+    assert catalogue.facts("same").hidden_size == 32
+    assert catalogue.folder("same") == tmp_path / "one" / "same"

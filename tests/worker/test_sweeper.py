@@ -1,0 +1,114 @@
+"""One look of the sweeper: what it takes back, rings for and deletes. The bell is counted, everything else is real."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from shared.broker import Bell, BrokerAway
+from shared.db.migrate import upgrade
+from shared.db.runs import Runs
+from shared.db.session import Database, Message
+from shared.db.tables import File, Job, Run
+from shared.settings import Settings
+from shared.storage import Storage
+from tests.rows import add_job
+from worker.sweeper import Sweeper
+
+
+class CountingBell:
+    def __init__(self, depth: int | None = 0) -> None:
+        self.rung: list[Message] = []
+        self._depth = depth
+        """Messages in the queue; None: the broker is away."""
+
+    def ring(self, message: Message) -> bool:
+        self.rung.append(message)
+        return self._depth is not None
+
+    def depth(self) -> int:
+        if self._depth is None:
+            raise BrokerAway("refused")
+        return self._depth
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(home=tmp_path)
+    upgrade(settings.resolved_database_url)
+    return settings
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.resolved_database_url)
+    yield database
+    database.dispose()
+
+
+def sweep(settings: Settings, database: Database, bell: CountingBell) -> list[Message]:
+    Sweeper(settings, database, cast(Bell, bell), Storage(settings.resolved_storage_url)).sweep()
+    return bell.rung
+
+
+def test_queued_runs_are_rung_for_once_a_while(settings: Settings, database: Database) -> None:
+    job = add_job(database, runs=3)
+    with database.read() as session:
+        expected = [("run.wake", run.id) for run in Runs(session).of_job(job.id)]
+    assert sweep(settings, database, CountingBell()) == expected
+    assert sweep(settings, database, CountingBell()) == []  # they have been rung for just now
+
+
+def test_no_more_is_rung_than_the_queue_lacks(settings: Settings, database: Database) -> None:
+    add_job(database, runs=3)
+    assert len(sweep(settings, database, CountingBell(depth=2))) == 1
+    assert sweep(settings, database, CountingBell(depth=50)) == []
+
+
+def test_a_broker_that_is_away_changes_nothing(settings: Settings, database: Database) -> None:
+    add_job(database, runs=3)
+    assert sweep(settings, database, CountingBell(depth=None)) == []
+    assert len(sweep(settings, database, CountingBell())) == 3
+
+
+def test_a_lost_worker_s_run_is_queued_and_rung_for(settings: Settings, database: Database) -> None:
+    job = add_job(database, runs=1)
+    with database.write() as session:
+        hold = Runs(session).claim("gone", -1.0)
+    assert hold is not None
+    assert sweep(settings, database, CountingBell()) == [("run.wake", hold.run_id)]
+    with database.read() as session:
+        run = session.get_one(Run, hold.run_id)
+        assert (run.status, run.fence) == ("queued", hold.fence + 1)
+        assert session.get_one(Job, job.id).status == "queued"
+
+
+def test_a_job_that_nobody_ended_is_rung_for(settings: Settings, database: Database) -> None:
+    job = add_job(database, runs=1)
+    with database.write() as session:
+        for run in session.query(Run).where(Run.job_id == job.id):
+            run.status = "succeeded"
+    assert sweep(settings, database, CountingBell()) == [("job.advance", job.id)]
+
+
+def test_expired_files_go_with_their_bytes_unless_a_job_needs_them(settings: Settings, database: Database) -> None:
+    storage = Storage(settings.resolved_storage_url)
+    job = add_job(database, runs=1)  # on the file "f"
+    plain = {"owner_id": "local", "filename": "a", "purpose": "fine-tune", "bytes": 1, "status": "processed"}
+    with database.write() as session:
+        session.add_all(
+            [
+                File(id="f", sha256="needed", expires_at=1.0, **plain),
+                File(id="old", sha256="old", expires_at=1.0, **plain),
+                File(id="old-too", sha256="shared", expires_at=1.0, **plain),
+                File(id="kept", sha256="shared", **plain),
+                File(id="young", sha256="young", expires_at=1e12, **plain),
+            ]
+        )
+    for digest in ("needed", "old", "shared", "young"):
+        storage.put_bytes(f"files/{digest}", b"x")
+    sweep(settings, database, CountingBell())
+    with database.read() as session:
+        assert {file.id for file in session.query(File)} == {job.training_file, "kept", "young"}
+    assert {blob.key for blob in storage.list("files")} == {"files/needed", "files/shared", "files/young"}
