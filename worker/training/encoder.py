@@ -82,6 +82,7 @@ def draw_module(network: PreTrainedModel, path: str, init_seed: int) -> None:
                 module.weight.fill_(1.0)
                 module.bias.zero_()
             case _ if next(module.parameters(recurse=False), None) is not None:
-                raise NotImplementedError(
-                    f"{name} is a {type(module).__name__}, for which no initial distribution is known here"
+                raise BaseModelUnreadable(
+                    f"{name} is a {type(module).__name__}, for which no initial distribution is known here.",
+                    param="model",
                 )
