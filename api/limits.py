@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import as_bytes
-from shared.errors import InvalidRequest, NotAuthenticated, PayloadTooLarge, ServiceError
+from shared.errors import CrossSiteRequest, InvalidRequest, NotAuthenticated, PayloadTooLarge, ServiceError
 from shared.settings import Settings
 
 UPLOAD_PATH = "/v1/files"
@@ -68,6 +68,8 @@ class Gate:
             given = headers.get("authorization", "")
             if not secrets.compare_digest(given.encode(), f"Bearer {key.get_secret_value()}".encode()):
                 raise NotAuthenticated("This service needs its API key as 'Authorization: Bearer <key>'.")
+        elif key is None:
+            _check_origin(headers)
         if "\0" in scope["path"] or b"\0" in unquote_to_bytes(scope["query_string"]):
             raise InvalidRequest("The address contains a NUL character.")
         length = headers.get("content-length", "0")
@@ -113,6 +115,16 @@ class Gate:
                 raise
         if body.exceeded and not started:
             await _refuse(_too_large(body.limit), send)
+
+
+def _check_origin(headers: Headers) -> None:
+    """Without a key, being on this machine is what gives access; a page that somebody's browser shows must not borrow it."""
+    origin = headers.get("origin")
+    # scheme://host[:port], compared as text: what is no such thing is no origin of ours
+    if origin is not None and origin.partition("://")[2] != headers.get("host"):
+        raise CrossSiteRequest(
+            "Pages of other sites may not use this service; set EVENKEEL_API_KEY and send it instead."
+        )
 
 
 class _LimitedBody:

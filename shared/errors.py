@@ -80,6 +80,12 @@ class NotAuthenticated(ServiceError):
     headers: ClassVar[dict[str, str]] = {"www-authenticate": "Bearer"}
 
 
+class CrossSiteRequest(ServiceError):
+    """A page of another site sent the request through somebody's browser."""
+
+    status = 403
+
+
 class FileNotFound(ServiceError):
     status = 404
 

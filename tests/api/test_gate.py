@@ -96,6 +96,14 @@ def test_with_a_key_every_request_needs_it(settings: Settings) -> None:
         assert client.get("/v1/models", headers={"authorization": "Bearer secret-1"}).status_code == 200
 
 
+def test_a_page_of_another_site_cannot_use_the_service_through_a_browser(http: TestClient) -> None:
+    for origin in ("https://elsewhere.example", "null", "http://[", ""):
+        answer = http.post(f"{JOBS}/ftjob-1/cancel", headers={"origin": origin})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "cross_site_request")
+    own = str(http.base_url)
+    assert http.get("/v1/models", headers={"origin": own}).status_code == 200
+
+
 def test_without_a_key_only_this_machine_is_served() -> None:
     assert refuse_open_door(Settings(host="127.0.0.1")) is None
     assert refuse_open_door(Settings(host="0.0.0.0", published_host="127.0.0.1")) is None
