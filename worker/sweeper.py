@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared import log as logs
 from shared.broker import Bell, BrokerAway
 from shared.db.events import Events
-from shared.db.files import Files, expired
+from shared.db.files import digest_is_used, expired, hold_digest
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
 from shared.db.runs import LostRun, Runs
 from shared.db.session import Database
@@ -49,16 +49,19 @@ class Sweeper:
         self._clear_away()
 
     def _delete_expired(self) -> None:
+        with self._database.read() as session:
+            if not expired(session, 1):
+                return
         with self._database.write() as session:
             gone = list(expired(session, AT_ONCE))
             for file in gone:
                 session.delete(file)
-        with self._database.read() as session:
-            unnamed = [file.sha256 for file in gone if not Files(session, file.owner_id).digest_is_used(file.sha256)]
-        for sha256 in unnamed:
-            self._storage.delete(file_key(sha256))
         for file in gone:
             log.info("file_expired file=%s", file.id)
+            with self._database.write() as session:
+                hold_digest(session, file.sha256)
+                if not digest_is_used(session, file.sha256):
+                    self._storage.delete(file_key(file.sha256))
 
     def _clear_away(self) -> None:
         if time.monotonic() < self._next_clearing:

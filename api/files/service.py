@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 from api.parts import Parts
 from shared import ids
 from shared.datasets import Limits, Table, UnreadableFile, read_table, summary, validate
-from shared.db.files import Files
+from shared.db.files import Files, digest_is_used, hold_digest
 from shared.db.tables import File
 from shared.errors import InvalidValue, PayloadTooLarge, ServiceUnavailable, UnsupportedMediaType
 from shared.storage import CHUNK, BlobMissing, file_key
@@ -46,11 +46,12 @@ def create(parts: Parts, source: BinaryIO, filename: str, purpose: str, *, expir
             validation=validation.model_dump(mode="json"),
         )
         with parts.database.write() as session:
+            hold_digest(session, received.sha256)
+            if not parts.storage.exists(key):  # the last other file of the same bytes was deleted since
+                parts.storage.put_file(key, received.path)
             Files(session, parts.owner_id).add(file, expires_after=expires_after)
             session.flush()
             session.refresh(file)
-        if not parts.storage.exists(key):  # the last other file of the same bytes was deleted between put and commit
-            parts.storage.put_file(key, received.path)
         return file
 
 
@@ -59,7 +60,8 @@ def delete(parts: Parts, file_id: str) -> None:
     with parts.database.write() as session:
         file = Files(session, parts.owner_id).delete(file_id)
     with parts.database.write() as session:
-        if not Files(session, parts.owner_id).digest_is_used(file.sha256):
+        hold_digest(session, file.sha256)
+        if not digest_is_used(session, file.sha256):
             parts.storage.delete(file_key(file.sha256))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, delete, exists, or_, select, update
+from sqlalchemy import Select, delete, exists, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from shared.db.clock import db_now
@@ -58,13 +58,24 @@ class Files:
         self._session.execute(delete(File).where(File.id == file_id))
         return file
 
-    def digest_is_used(self, sha256: str) -> bool:
-        return bool(self._session.scalar(select(exists().where(File.sha256 == sha256))))
-
     def _living(self) -> Select[File]:
         return select(File).where(
             File.owner_id == self._owner_id, or_(File.expires_at.is_(None), File.expires_at > db_now())
         )
+
+
+def digest_is_used(session: Session, sha256: str) -> bool:
+    """Whether any owner's file has these bytes."""
+    return bool(session.scalar(select(exists().where(File.sha256 == sha256))))
+
+
+def hold_digest(session: Session, sha256: str) -> None:
+    """Until the transaction ends nobody else may look whether these bytes are still named, to store or to delete them.
+
+    On SQLite a write transaction is alone anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(sha256, 0))))
 
 
 def expired(session: Session, limit: int) -> Sequence[File]:
