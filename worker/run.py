@@ -104,9 +104,8 @@ def _train(parts: WorkerParts, assignment: Assignment) -> None:
         patiently(parts.database, lambda session: _record_end(session, assignment, outcome))
     log.info("run_ended run=%s outcome=%s", assignment.run.id, type(outcome).__name__)
     if isinstance(outcome, Unprepared):
-        _pause(
-            UNPREPARED_PAUSE_S
-        )  # else a machine with a full disk would claim every run there is, one after the other
+        # else a machine with a full disk would claim every run there is, one after the other
+        _pause(UNPREPARED_PAUSE_S)
 
 
 def _store_artifacts(parts: WorkerParts, assignment: Assignment) -> None:
