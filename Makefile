@@ -1,4 +1,4 @@
-# The six words of the developer interface; `make help` lists them.
+# The developer interface; `make help` lists its words.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

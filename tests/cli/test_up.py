@@ -17,7 +17,9 @@ def test_port_0_takes_a_free_one(host: str) -> None:
     try:
         listener = up.listen(host, 0)
     except CliError:
-        pytest.skip(f"no {host} here")
+        if host != "::1":
+            raise
+        pytest.skip("this machine has no IPv6")
     with listener, socket.create_connection(listener.getsockname()[:2], timeout=5):
         assert up.url_of(listener).startswith("http://")
         assert up.url_of(listener).endswith(f":{listener.getsockname()[1]}")
