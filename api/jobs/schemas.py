@@ -165,7 +165,8 @@ class JobObject(Identified):
     task: Task | Stored
     split: SplitRequest | Stored
     recipe: dict[str, Any]
-    resolved_recipe: Recipe | Stored
+    resolved_recipe: Recipe | Stored | None
+    """Null only while pilots find an automatic value out."""
     recipe_notes: dict[str, str]
     runs: dict[str, Any]
     metric: str

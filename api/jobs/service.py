@@ -19,7 +19,7 @@ from shared.db.models import Checkpoints
 from shared.db.paging import Page
 from shared.db.runs import Runs
 from shared.db.session import ring_after_commit
-from shared.db.tables import Job
+from shared.db.tables import Job, Run
 from shared.errors import IdempotencyKeyReused, JobAlreadyEnded
 from shared.states import JOB_ENDED, JobState
 
@@ -49,10 +49,7 @@ def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, re
             if idempotency_key is not None:
                 session.flush()
                 jobs.remember_key(parts.owner_id, idempotency_key, digest, job.id)
-            steps = job.resolved_recipe["max_steps"]
-            Events(session).add(
-                job, f"Created: {len(runs)} runs of {steps} steps with the recipe {job.resolved_recipe['preset']}."
-            )
+            Events(session).add(job, _created(job, runs))
             for warning in job.warnings:
                 Events(session).add(job, warning["message"], level="warn")
     except IntegrityError:  # the same key, at the same moment: the other request has won
@@ -61,6 +58,13 @@ def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, re
             raise
         return known
     return retrieve(parts, job.id)
+
+
+def _created(job: Job, runs: Sequence[Run]) -> str:
+    recipe = job.resolved_recipe
+    if recipe is None:
+        return f"Created: {len(runs)} runs; pilots find the recipe out first."
+    return f"Created: {len(runs)} runs of {recipe['max_steps']} steps with the recipe {recipe['preset']}."
 
 
 def _already_made(parts: Parts, key: str | None, digest: str, *, resent: bool) -> JobObject | None:

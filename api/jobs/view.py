@@ -87,7 +87,10 @@ def _progress(job: Job, counts: Sequence[StateCount], now: float, queue_position
 
 def _hyperparameters(job: Job) -> dict[str, Any]:
     """The hosted API's three keys, filled from the recipe; epochs rounded up to the whole number that shape wants."""
-    batch_size, steps = job.resolved_recipe["train_batch_size"], job.resolved_recipe["max_steps"]
+    recipe = job.resolved_recipe
+    if recipe is None:  # pilots are finding it out
+        return {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
+    batch_size, steps = recipe["train_batch_size"], recipe["max_steps"]
     per_epoch = -(-job.dataset["rows"]["train"] // batch_size)
     asked = job.request.get("method", {}).get("supervised", {}).get("hyperparameters", {}) or job.request.get(
         "hyperparameters", {}

@@ -25,8 +25,8 @@ class Base(DeclarativeBase):
         str: Text(),
         float: Double(),
         int: BigInteger(),
-        Json: JSON(),
-        JsonList: JSON(),
+        Json: JSON(none_as_null=True),  # None is NULL, not the JSON text null
+        JsonList: JSON(none_as_null=True),
     }
 
 
@@ -65,6 +65,7 @@ class Job(Base):
     training_file: Mapped[str] = mapped_column(index=True)
     """Not a foreign key: the file may be deleted once the job has ended."""
     validation_file: Mapped[str | None] = mapped_column(index=True)
+    test_file: Mapped[str | None] = mapped_column(index=True)
     seed: Mapped[int]
     suffix: Mapped[str | None]
     job_metadata: Mapped[Json | None] = mapped_column("metadata")
@@ -74,12 +75,17 @@ class Job(Base):
     """Digest of the whole request, to know a re-sent one by; null on rows older than the column."""
     task: Mapped[Json]
     split: Mapped[Json]
-    resolved_recipe: Mapped[Json]
+    resolved_recipe: Mapped[Json | None]
+    """Null only while pilots find an automatic value out."""
     recipe_notes: Mapped[Json]
     metric: Mapped[str]
     threads: Mapped[int] = mapped_column(Integer)
     dataset: Mapped[Json]
     """Rows of each split, label counts of the training rows, digests of the files."""
+    pilots: Mapped[Json | None]
+    """What automatic values are tried, what each reached, and why one was chosen; null where no pilot runs."""
+    early_discard: Mapped[Json | None]
+    """``{start, keep, at_step, …}`` where less promising runs are stopped part-way."""
     baselines: Mapped[Json]
     """Split -> list of {name, score}."""
     warnings: Mapped[JsonList]
@@ -104,7 +110,7 @@ class Run(Base):
 
     __tablename__ = "runs"
     __table_args__ = (
-        Index(None, "job_id", "index", unique=True),
+        Index(None, "job_id", "purpose", "index", unique=True),
         Index(None, "status", "id"),
         # a running run without a lease could never be taken back
         CheckConstraint("status <> 'running' OR lease_until IS NOT NULL", name="running_has_lease"),
@@ -118,6 +124,16 @@ class Run(Base):
     seed: Mapped[int]
     init_seed: Mapped[int]
     data_seed: Mapped[int]
+    fold: Mapped[int | None] = mapped_column(Integer)
+    """Which part of the training file it is validated on, from 0, under k-fold."""
+    recipe: Mapped[Json | None]
+    """A pilot's own resolved recipe; null: the job's."""
+    held: Mapped[bool] = mapped_column(server_default=false())
+    """Queued, but not to be claimed before the job's pilots have ended."""
+    stop_step: Mapped[int | None]
+    """Pause after this step, for the early discard to decide."""
+    state: Mapped[str | None]
+    """Storage prefix of what a paused run goes on from."""
 
     status: Mapped[str]
     cancel_requested: Mapped[bool] = mapped_column(server_default=false())
@@ -215,6 +231,19 @@ class Model(Base):
     prefix: Mapped[str]
     """Storage prefix of its folder."""
     labels: Mapped[JsonList]
+    created_at: Mapped[float] = mapped_column(default=db_now())
+
+
+class Comparison(Base):
+    """Jobs compared, as it was told at the time."""
+
+    __tablename__ = "comparisons"
+    __table_args__ = (Index(None, "owner_id", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[str]
+    result: Mapped[Json]
+    """The comparison on the wire, without id and time."""
     created_at: Mapped[float] = mapped_column(default=db_now())
 
 

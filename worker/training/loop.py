@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 import torch
-from torch.nn import functional
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
@@ -25,12 +25,14 @@ def train(
     recipe: Recipe,
     *,
     data_seed: int,
+    objective: Callable[[Tensor, Tensor], Tensor],
     evaluate: Callable[[], Evaluated],
     best: Best,
 ) -> Iterator[Step | Evaluation]:
     """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up with the chosen weights.
 
-    ``batches`` has no end; whoever wants to stop raises from it. Raises Diverged before a step that is not finite.
+    ``objective`` makes the loss, a scalar, of a batch's logits and labels. ``batches`` has no end; whoever wants to stop raises from
+    it. Raises Diverged before a step that is not finite.
     """
     optimizer = Optimizer(network, recipe)
     schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
@@ -40,7 +42,7 @@ def train(
         rate = schedule.rate(step)
         seed_dropout(data_seed, step)
         optimizer.zero_grad()
-        loss = functional.cross_entropy(network(**batch.inputs).logits, batch.labels)
+        loss = objective(network(**batch.inputs).logits, batch.labels)
         loss.backward()
         norm = gradient_norm(network)
         train_loss, grad_norm = torch.stack([loss.detach(), norm]).tolist()  # the step's one wait for the device

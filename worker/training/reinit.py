@@ -10,16 +10,19 @@ from transformers import PreTrainedModel
 from worker.training.encoder import draw_module, family_of
 
 
-def reinitialize(network: PreTrainedModel, *, pooler: bool, layers: int, init_seed: int) -> list[str]:
-    """Draw the top ``layers`` blocks and, where the family has one, the pooler; returns the paths of the modules drawn.
+def reinitialize(network: PreTrainedModel, *, pooler: bool, layers: int | list[int], init_seed: int) -> list[str]:
+    """Draw the top ``layers`` blocks, or those of a list of indices from 0 at the bottom, and, where the family has one, the pooler;
+    returns the paths of the modules drawn.
 
-    Raises ValueError if the encoder has fewer blocks.
+    Raises ValueError if the encoder lacks one of the blocks.
     """
     family = family_of(network)
     blocks = network.get_submodule(family.blocks)
-    if not isinstance(blocks, nn.ModuleList) or layers > len(blocks):
-        raise ValueError(f"{layers} blocks are to be drawn afresh; {family.blocks} does not have so many")
-    drawn = [f"{family.blocks}.{index}" for index in range(len(blocks) - layers, len(blocks))]
+    assert isinstance(blocks, nn.ModuleList), "a family's row names the list of its blocks"
+    chosen = range(len(blocks) - layers, len(blocks)) if isinstance(layers, int) else sorted(set(layers))
+    if any(not 0 <= index < len(blocks) for index in chosen):
+        raise ValueError(f"blocks {layers} are to be drawn afresh; {family.blocks} has {len(blocks)}")
+    drawn = [f"{family.blocks}.{index}" for index in chosen]
     if pooler and family.pooler is not None:
         drawn.append(family.pooler)
     for path in drawn:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 import transformers
+from torch.nn import functional
 from transformers import PreTrainedModel
 
 from worker.training.batches import shuffled, tokens_trained
@@ -46,6 +47,7 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         training_batches(spec, splits, network.device, pause),
         spec.recipe,
         data_seed=spec.data_seed,
+        objective=functional.cross_entropy,
         evaluate=lambda: evaluate(network, splits.validation, judge, pause),
         best=best,
     ):

@@ -4,9 +4,10 @@ import pytest
 from alembic import command
 from sqlalchemy import inspect, text
 
+from shared.db.metrics import Metrics, Point
 from shared.db.migrate import DatabaseTooNew, config, current_revision, head_revision, upgrade
 from shared.db.session import Database, make_engine
-from shared.db.tables import File
+from shared.db.tables import File, Job, Run
 
 
 def test_the_migrations_make_the_tables(database_url: str) -> None:
@@ -35,6 +36,38 @@ def test_an_older_database_is_migrated_with_what_is_in_it(database_url: str) -> 
         file = session.get_one(File, "file-old")
     assert (file.filename, file.created_at) == ("old.csv", 1.5)
     assert "idempotency_keys" in inspect(database.engine).get_table_names()
+    database.dispose()
+
+
+def test_making_a_table_anew_loses_no_row_that_refers_to_it(database_url: str) -> None:
+    engine = make_engine(database_url)
+    command.upgrade(config(engine), "0003")
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO jobs (id, owner_id, model, training_file, seed, request, task, split, resolved_recipe, recipe_notes, "
+                "metric, threads, dataset, baselines, warnings, status, result_files, created_at) VALUES ('ftjob-old', 'local', "
+                "'m', 'file-old', 0, '{}', '{}', '{}', '{}', '{}', 'mcc', 1, '{}', '{}', '[]', 'succeeded', '[]', 1)"
+            )
+        )
+        connection.execute(
+            text(
+                'INSERT INTO runs (id, job_id, owner_id, "index", purpose, seed, init_seed, data_seed, status, total_steps, '
+                "diagnosis, created_at) VALUES ('ftrun-old', 'ftjob-old', 'local', 0, 'main', 0, 0, 0, 'succeeded', 9, '[]', 1)"
+            )
+        )
+        connection.execute(
+            text("INSERT INTO metrics (run_id, name, step, value) VALUES ('ftrun-old', 'train_loss', 1, 0.5)")
+        )
+    engine.dispose()
+
+    upgrade(database_url)
+    database = Database(database_url)
+    with database.read() as session:
+        run = session.get_one(Run, "ftrun-old")
+        points = Metrics(session).of_run(run.id)
+        assert (session.get_one(Job, run.job_id).resolved_recipe, run.held, run.recipe) == ({}, False, None)
+    assert points == [Point("train_loss", 1, 0.5)]
     database.dispose()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
@@ -40,6 +41,7 @@ def trained(network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe) 
         training_batches(spec, splits, network.device, go_on),
         recipe,
         data_seed=1,
+        objective=functional.cross_entropy,
         evaluate=lambda: evaluate(network, splits.validation, judge, go_on),
         best=Best(recipe.select),
     )

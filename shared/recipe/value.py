@@ -1,0 +1,100 @@
+"""The recipe as a value: as asked for, and with a value for everything. Frozen and versioned."""
+
+import math
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from shared.recipe.fields import (
+    Auto,
+    BatchSize,
+    Beta,
+    BiasCorrection,
+    ClassWeights,
+    Epochs,
+    Epsilon,
+    EvalPoints,
+    LayerwiseDecay,
+    LearningRate,
+    MaxGradNorm,
+    MaxSteps,
+    Mixout,
+    Preset,
+    PretrainedWeightDecay,
+    ReinitLayers,
+    ReinitPooler,
+    Select,
+    WarmupRatio,
+    WeightDecay,
+)
+
+
+class RecipeRequest(BaseModel):
+    """A preset and what should differ from it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    preset: Preset = "stabilized"
+    learning_rate: LearningRate | Auto | None = None
+    bias_correction: BiasCorrection | None = None
+    adam_beta1: Beta | None = None
+    adam_beta2: Beta | None = None
+    adam_epsilon: Epsilon | None = None
+    weight_decay: WeightDecay | None = None
+    max_grad_norm: MaxGradNorm | None = None
+    warmup_ratio: WarmupRatio | None = None
+    num_train_epochs: Epochs | Auto | None = None
+    max_steps: MaxSteps | Auto | None = None
+    train_batch_size: BatchSize | None = None
+    reinit_pooler: ReinitPooler | None = None
+    reinit_layers: ReinitLayers | Auto | None = None
+    layerwise_learning_rate_decay: LayerwiseDecay | None = None
+    pretrained_weight_decay: PretrainedWeightDecay | None = None
+    mixout: Mixout | None = None
+    class_weights: ClassWeights | None = None
+    eval_points: EvalPoints | None = None
+    select: Select | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.num_train_epochs is not None and self.max_steps is not None:
+            raise ValueError("give num_train_epochs or max_steps, not both")
+        return self
+
+
+class Recipe(BaseModel):
+    """A recipe with a value for everything: with the data, the model and a run's seeds it determines the weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    version: Literal[1] = 1
+    preset: Preset
+    optimizer: Literal["adamw"] = "adamw"
+    learning_rate: LearningRate
+    bias_correction: BiasCorrection
+    adam_beta1: Beta = 0.9
+    adam_beta2: Beta = 0.999
+    adam_epsilon: Epsilon = 1e-8
+    weight_decay: WeightDecay = 0.0
+    max_grad_norm: MaxGradNorm = 1.0
+    warmup_ratio: WarmupRatio = 0.1
+    lr_scheduler_type: Literal["linear"] = "linear"
+    num_train_epochs: float | None
+    """As asked for; null when the length was given, or chosen, in steps."""
+    max_steps: MaxSteps
+    train_batch_size: BatchSize = 32
+    reinit_pooler: ReinitPooler
+    reinit_layers: ReinitLayers
+    layerwise_learning_rate_decay: LayerwiseDecay = 1.0
+    pretrained_weight_decay: PretrainedWeightDecay = 0.0
+    mixout: Mixout = 0.0
+    class_weights: ClassWeights = "none"
+    eval_points: EvalPoints = 10
+    select: Select = "best_checkpoint"
+    precision: Literal["float32"] = "float32"
+    """Arithmetic of the training."""
+
+    @property
+    def warmup_steps(self) -> int:
+        """Rounded up, as ``transformers.Trainer`` rounds."""
+        return math.ceil(self.max_steps * self.warmup_ratio)
