@@ -104,5 +104,5 @@ def test_the_draw_is_the_init_seeds_and_nothing_elses(folder: Path) -> None:
 
 
 def test_more_blocks_than_there_are_is_an_error(folder: Path) -> None:
-    with pytest.raises(ValueError, match="blocks 4 are .* has 3"):
+    with pytest.raises(ValueError, match=r"blocks 4 are .* has 3"):
         reinitialize(load_encoder(folder, make_task(), 0), pooler=False, layers=4, init_seed=0)
