@@ -73,4 +73,20 @@ class Finished(_Event):
     """Sentences with their evidence on what looks wrong with the run; empty when nothing does."""
 
 
+class BaselineScore(_Event):
+    name: str
+    """``tfidf_logistic_regression``, ``tfidf_ridge`` or ``linear_probe``."""
+    score: float | None
+
+
+class BaselinesScored(_Event):
+    """The one event of scoring a job's baselines."""
+
+    type: Literal["baselines"] = "baselines"
+    scores: dict[str, list[BaselineScore]]
+    """By split, ``validation`` and ``test``: the job's metric on the rows that its runs are scored on."""
+    rows: int
+    """Training rows that the models were fitted on."""
+
+
 Event = Started | Step | Evaluation | Finished

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shared.datasets import stratified_split
-from worker.training.spec import RunSpec
+from worker.training.spec import DataSpec
 from worker.training.text import EncodedText, TextCache
 
 
@@ -33,7 +33,7 @@ class Splits:
         return {name: split for name, split in named.items() if split is not None}
 
 
-def load_splits(spec: RunSpec, cache: TextCache, pause: Callable[[], None]) -> Splits:
+def load_splits(spec: DataSpec, cache: TextCache, pause: Callable[[], None]) -> Splits:
     """Read, tokenise and split the run's files. Raises InvalidValue where they do not fit the task."""
     text = cache.encoded(spec.training_file, spec.task, spec.base_model, pause, param="training_file")
     rows = stratified_split(text.labels, spec.split, validation=spec.validation_file is None)

@@ -48,6 +48,8 @@ class EncodedText:
     labels: list[int]
     truncated: list[bool]
     """Whether the row was longer than ``max_seq_length`` tokens."""
+    examples: Examples
+    """The rows as they were read."""
 
     def lengths(self, rows: Sequence[int]) -> list[int]:
         return [len(self.columns["input_ids"][row]) for row in rows]
@@ -109,7 +111,7 @@ def encode(
             columns.setdefault(name, []).extend(torch.tensor(row) for row in rows)
         truncated.extend(bool(row.overflowing) for row in encoded.encodings or ())
     padding = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
-    return EncodedText(columns, padding, list(examples.labels), truncated)
+    return EncodedText(columns, padding, list(examples.labels), truncated, examples)
 
 
 class TextCache:
