@@ -4,10 +4,10 @@ The pooler and the top L blocks are drawn afresh after loading and before traini
 bit. A block's draw depends on ``init_seed`` and the block alone, so runs that differ in L share the draws they have in common.
 """
 
-from torch import nn
 from transformers import PreTrainedModel
 
-from worker.training.encoder import draw_module, family_of
+from worker.training.encoder import draw_module
+from worker.training.parts import block_paths, family_of
 
 
 def reinitialize(network: PreTrainedModel, *, pooler: bool, layers: int | list[int], init_seed: int) -> list[str]:
@@ -16,13 +16,11 @@ def reinitialize(network: PreTrainedModel, *, pooler: bool, layers: int | list[i
 
     Raises ValueError if the encoder lacks one of the blocks.
     """
-    family = family_of(network)
-    blocks = network.get_submodule(family.blocks)
-    assert isinstance(blocks, nn.ModuleList), "a family's row names the list of its blocks"
+    family, blocks = family_of(network), block_paths(network)
     chosen = range(len(blocks) - layers, len(blocks)) if isinstance(layers, int) else sorted(set(layers))
     if any(not 0 <= index < len(blocks) for index in chosen):
         raise ValueError(f"blocks {layers} are to be drawn afresh; {family.blocks} has {len(blocks)}")
-    drawn = [f"{family.blocks}.{index}" for index in chosen]
+    drawn = [blocks[index] for index in chosen]
     if pooler and family.pooler is not None:
         drawn.append(family.pooler)
     for path in drawn:
