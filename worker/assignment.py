@@ -11,6 +11,7 @@ from shared.catalogue import Catalogue
 from shared.db.runs import Hold
 from shared.db.tables import File, Job, Run
 from shared.errors import ModelNotAllowed, ServiceError
+from shared.states import Purpose
 from shared.storage import BlobMissing, file_key
 from worker.parts import WorkerParts
 
@@ -41,8 +42,8 @@ class Assignment:
     def folder(self, parts: WorkerParts) -> Path:
         return parts.settings.resolved_cache_dir / "runs" / f"{self.run.id}-{self.hold.fence}"
 
-    def specification(self, parts: WorkerParts) -> dict[str, Any]:
-        """The RunSpec as JSON, everything it names being on this machine. Raises NotHere, or DataMissing for good."""
+    def wish(self, parts: WorkerParts) -> dict[str, Any]:
+        """What the trainer is to be told, everything it names being on this machine. Raises NotHere, or DataMissing for good."""
         try:
             return self._prepared(parts)
         except ModelNotAllowed as error:
@@ -54,27 +55,32 @@ class Assignment:
 
     def _prepared(self, parts: WorkerParts) -> dict[str, Any]:
         base_model = Catalogue(parts.settings.model_folders).folder(self.job.model)
-        _check_room(parts.settings.resolved_cache_dir, base_model)
-        output = self.folder(parts)
-        shutil.rmtree(output, ignore_errors=True)
-        output.mkdir(parents=True)
-        return {
+        data = {
             "run_id": self.run.id,
             "base_model": str(base_model),
             "task": self.job.task,
-            "recipe": self.job.resolved_recipe,
             "metric": self.job.metric,
             "training_file": self._local(parts, self.job.training_file),
             "validation_file": None
             if self.job.validation_file is None
             else self._local(parts, self.job.validation_file),
             "split": self.job.split,
-            "init_seed": self.run.init_seed,
-            "data_seed": self.run.data_seed,
             "threads": self.job.threads,
             "device": parts.device,
+        }
+        if self.run.purpose == Purpose.BASELINES:
+            return {"baselines": data}
+        _check_room(parts.settings.resolved_cache_dir, base_model)
+        output = self.folder(parts)
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir(parents=True)
+        own = {
+            "recipe": self.job.resolved_recipe,
+            "init_seed": self.run.init_seed,
+            "data_seed": self.run.data_seed,
             "output": str(output),
         }
+        return {"run": data | own}
 
     def _local(self, parts: WorkerParts, file_id: str) -> dict[str, str]:
         file = self.files.get(file_id)

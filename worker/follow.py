@@ -38,6 +38,12 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Scored:
+    result: dict[str, Any]
+    """The trainer's ``baselines`` event."""
+
+
+@dataclass(frozen=True)
 class Failed:
     reason: Reason
 
@@ -53,7 +59,7 @@ class Died:
     words: str
 
 
-Outcome = Finished | Failed | Stopped | Died
+Outcome = Finished | Scored | Failed | Stopped | Died
 
 
 @dataclass
@@ -76,11 +82,11 @@ class Follower:
         self._step = 0
         self._last_loss: float | None = None
 
-    def follow(self, specification: dict[str, Any]) -> Outcome:
-        """Train to an outcome; when this returns, the trainer is idle or gone. Raises FenceLost."""
+    def follow(self, wish: Line) -> Outcome:
+        """Have a wish carried out to its outcome; when this returns, the trainer is idle or gone. Raises FenceLost."""
         run_id = self._assignment.run.id
         try:
-            self._parts.trainer.begin(specification)
+            self._parts.trainer.begin(wish)
             outcome = self._listen(run_id)
         except TrainerDied as death:
             outcome = Died(self._step, str(death))
@@ -139,6 +145,8 @@ class Follower:
             case "finished":
                 self._on_finished(event)
                 return Finished(event)
+            case "baselines":
+                return Scored(event)
         return None
 
     def _on_started(self, event: Line) -> None:

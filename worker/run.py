@@ -13,14 +13,16 @@ from shared.db.events import Events
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
 from shared.db.runs import FenceLost, Runs
-from shared.db.tables import Checkpoint, File
+from shared.db.tables import Checkpoint, File, Run
 from shared.errors import Reason, ServiceError
 from shared.ids import checkpoint_id
-from shared.states import RunState
+from shared.names import run_title
+from shared.states import Purpose, RunState
 from worker import job
 from worker.app import is_shutting_down
 from worker.assignment import Assignment, NotHere
-from worker.follow import Died, Failed, Finished, Follower, Outcome, Stopped, StopReason
+from worker.baselines import store_scores
+from worker.follow import Died, Failed, Finished, Follower, Outcome, Scored, Stopped, StopReason
 from worker.lease import Heartbeat
 from worker.parts import WorkerParts
 from worker.patience import patiently
@@ -81,7 +83,7 @@ def _claim(parts: WorkerParts, prefer: str | None) -> Assignment | None:
         run = runs.get(its_job.id, hold.run_id)
         session.refresh(run)
         again = "" if run.attempt == 1 else f" (attempt {run.attempt})"
-        Events(session).add(its_job, f"Run {run.index} (seed {run.seed}) started{again}.", run_id=run.id)
+        Events(session).add(its_job, f"{_title(run)} started{again}.", run_id=run.id)
         named = [its_job.training_file, its_job.validation_file]
         files = session.scalars(select(File).where(File.id.in_([name for name in named if name is not None])))
         return Assignment(its_job, run, hold, {file.id: file for file in files})
@@ -94,7 +96,7 @@ def _train(parts: WorkerParts, assignment: Assignment) -> None:
     beat = Heartbeat(parts.database, assignment.hold, interval=settings.heartbeat_seconds, lease=settings.lease_seconds)
     with beat:
         try:
-            outcome: Outcome | Unprepared = Follower(parts, assignment, beat).follow(assignment.specification(parts))
+            outcome: Outcome | Unprepared = Follower(parts, assignment, beat).follow(assignment.wish(parts))
             if isinstance(outcome, Finished):
                 _store_artifacts(parts, assignment)
         except NotHere as trouble:
@@ -130,10 +132,12 @@ def _pause(seconds: float) -> None:
 def _record_end(session: Session, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
     """The run's last move, in one transaction with its event. Raises FenceLost."""
     runs, events = Runs(session), Events(session)
-    run, hold, name = assignment.run, assignment.hold, f"Run {assignment.run.index} (seed {assignment.run.seed})"
+    run, hold, name = assignment.run, assignment.hold, _title(assignment.run)
     match outcome:
         case Finished():
             _succeed(session, assignment, outcome)
+        case Scored():
+            store_scores(session, assignment, outcome)
         case Failed(reason):
             _fail(session, assignment, reason)
         case Stopped(StopReason.CANCELLED):
@@ -188,7 +192,7 @@ def _succeed(session: Session, assignment: Assignment, outcome: Finished) -> Non
     note = ", degenerate: no better than a constant answer" if result["degenerate"] else ""
     Events(session).add(
         assignment.job,
-        f"Run {run.index} (seed {run.seed}) finished: validation {assignment.job.metric} {score} at step {result['best_step']}{note}.",
+        f"{_title(run)} finished: validation {assignment.job.metric} {score} at step {result['best_step']}{note}.",
         level="warn" if result["degenerate"] else "info",
         run_id=run.id,
     )
@@ -197,8 +201,8 @@ def _succeed(session: Session, assignment: Assignment, outcome: Finished) -> Non
 def _fail(session: Session, assignment: Assignment, reason: Reason, **values: int | None) -> None:
     run = assignment.run
     Runs(session).end(assignment.hold, RunState.FAILED, error=reason, **values)
-    message = f"Run {run.index} (seed {run.seed}) failed: {reason['message']}"
-    Jobs(session).warn(run.job_id, "run_failed", message)
+    message = f"{_title(run)} failed: {reason['message']}"
+    Jobs(session).warn(run.job_id, "baselines_failed" if run.purpose == Purpose.BASELINES else "run_failed", message)
     Events(session).add(assignment.job, message, level="error", run_id=run.id)
 
 
@@ -212,5 +216,9 @@ def _start_over(session: Session, assignment: Assignment, step: int, words: str,
         _fail(session, assignment, reason, deaths=times, death_step=step)
         return
     Runs(session).give_back(assignment.hold, deaths=times, death_step=step)
-    message = f"Run {run.index} (seed {run.seed}) starts over: {where}, {words[0].lower()}{words[1:]}"
+    message = f"{_title(run)} starts over: {where}, {words[0].lower()}{words[1:]}"
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)
+
+
+def _title(run: Run) -> str:
+    return run_title(run.purpose, run.index, run.seed)

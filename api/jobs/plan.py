@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from api.jobs.baselines import baselines_run
 from api.jobs.data import data_file, data_warnings, dataset_facts, majority_baselines, read_data
 from api.jobs.hyperparameters import hyperparameters_of, merge, scaled
 from api.jobs.runs import main_runs
@@ -55,7 +56,7 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
         status=JobState.QUEUED,
         result_files=[],
     )
-    return job, main_runs(job, request, resolution.recipe.max_steps)
+    return job, [baselines_run(job), *main_runs(job, request, resolution.recipe.max_steps)]
 
 
 def _hyperparameter_warnings(request: JobRequest) -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ from shared.db.runs import Runs
 from shared.db.session import ring_after_commit
 from shared.db.tables import Job, Run
 from shared.errors import IdempotencyKeyReused, JobAlreadyEnded
-from shared.states import JOB_ENDED, JobState
+from shared.states import JOB_ENDED, JobState, Purpose
 
 CANCEL_WAIT_S = 2.5  # a running training is stopped within two seconds; then the answer can already say "cancelled"
 POLL_S = 0.1
@@ -61,10 +61,10 @@ def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, re
 
 
 def _created(job: Job, runs: Sequence[Run]) -> str:
-    recipe = job.resolved_recipe
+    recipe, seeds = job.resolved_recipe, sum(run.purpose == Purpose.MAIN for run in runs)
     if recipe is None:
-        return f"Created: {len(runs)} runs; pilots find the recipe out first."
-    return f"Created: {len(runs)} runs of {recipe['max_steps']} steps with the recipe {recipe['preset']}."
+        return f"Created: {seeds} runs; pilots find the recipe out first."
+    return f"Created: {seeds} runs of {recipe['max_steps']} steps with the recipe {recipe['preset']}."
 
 
 def _already_made(parts: Parts, key: str | None, digest: str, *, resent: bool) -> JobObject | None:

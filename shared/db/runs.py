@@ -12,7 +12,7 @@ from shared.db.metrics import Metrics, Point
 from shared.db.models import Checkpoints
 from shared.db.tables import Job, Run
 from shared.errors import Reason, RunNotFound
-from shared.states import JOB_OPEN, RUN_OPEN, JobState, RunState
+from shared.states import JOB_OPEN, RUN_OPEN, JobState, Purpose, RunState
 
 
 class FenceLost(Exception):
@@ -122,7 +122,7 @@ class Runs:
     def _candidates(self, prefer: str | None) -> Sequence[str]:
         oldest = select(Run.id).where(Run.status == RunState.QUEUED, Run.cancel_requested.is_(False))
         # two workers at the same moment must not pick the same row and one of them go home empty-handed
-        oldest = oldest.order_by(Run.job_id, Run.index).limit(1).with_for_update(skip_locked=True)
+        oldest = oldest.order_by(Run.job_id, _FIRST_PURPOSE, Run.index).limit(1).with_for_update(skip_locked=True)
         preferred = [prefer] if prefer is not None else []
         return [*preferred, *self._session.scalars(oldest)]
 
@@ -203,7 +203,7 @@ class Runs:
         """Queued runs whose bell was never rung, or not for ``requeue`` seconds; oldest first."""
         unheard = Run.enqueued_at.is_(None) | (Run.enqueued_at < db_now() - requeue)
         query: Select[str] = select(Run.id).where(Run.status == RunState.QUEUED, unheard)
-        return self._session.scalars(query.order_by(Run.job_id, Run.index).limit(limit)).all()
+        return self._session.scalars(query.order_by(Run.job_id, _FIRST_PURPOSE, Run.index).limit(limit)).all()
 
     def mark_rung(self, run_ids: Sequence[str]) -> None:
         self._session.execute(update(Run).where(Run.id.in_(run_ids)).values(enqueued_at=db_now()))
@@ -234,6 +234,9 @@ class Runs:
         )
         return self._session.scalars(select(Job).where(Job.id == job_id)).one()
 
+
+# within a job: what decides the recipe, what is quickly known, the seeds
+_FIRST_PURPOSE = case({purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose)
 
 # what an attempt that starts over has not reached yet
 _NOTHING_YET: dict[str, Any] = {

@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from shared.datasets import Examples
 from tests.worker.training.runs import make_task
 from worker.training.diagnosis import diagnose
 from worker.training.evaluate import Evaluated, Scoring
@@ -14,7 +15,7 @@ from worker.training.text import EncodedText
 
 def split(labels: list[int], truncated: int = 0) -> Split:
     cut = [index < truncated for index in range(len(labels))]
-    text = EncodedText({"input_ids": [torch.tensor([1, 2])] * len(labels)}, {"input_ids": 0}, labels, cut)
+    text = EncodedText({"input_ids": [torch.tensor([1, 2])] * len(labels)}, {"input_ids": 0}, labels, cut, Examples([""] * len(labels), None, labels))
     return Split(text, range(len(labels)))
 
 
