@@ -15,7 +15,8 @@ from worker.training.text import EncodedText
 
 def split(labels: list[int], truncated: int = 0) -> Split:
     cut = [index < truncated for index in range(len(labels))]
-    text = EncodedText({"input_ids": [torch.tensor([1, 2])] * len(labels)}, {"input_ids": 0}, labels, cut, Examples([""] * len(labels), None, labels))
+    examples = Examples([""] * len(labels), None, labels)
+    text = EncodedText({"input_ids": [torch.tensor([1, 2])] * len(labels)}, {"input_ids": 0}, labels, cut, examples)
     return Split(text, range(len(labels)))
 
 
