@@ -169,6 +169,7 @@ class Follower:
         self._unwritten.points += [
             Point(name, self._step, event[name]) for name in ("train_loss", "learning_rate", "grad_norm")
         ]
+        self._note_parts("grad_norm", self._step, event["part_grad_norms"])
         self._unwritten.latest |= {"step": self._step, "train_loss": self._last_loss}
 
     def _on_evaluation(self, event: Line) -> None:
@@ -178,8 +179,14 @@ class Follower:
             self._unwritten.latest |= {"validation_score": event["score"], "best_step": event["step"]}
 
     def _on_finished(self, event: Line) -> None:
+        self._note_parts("distance", event["best_step"], event["evidence"]["distance"])
         if event["test"] is not None:
             self._note_scores("test", event["best_step"], event["test"]["loss"], event["test"]["metrics"])
+
+    def _note_parts(self, name: str, step: int, by_part: dict[str, float]) -> None:
+        """A series a part of the network: ``grad_norm_block_0``, ``distance_head``, …"""
+        points = [Point(f"{name}_{part.replace(' ', '_')}", step, value) for part, value in by_part.items()]
+        self._unwritten.points += points
 
     def _note_scores(self, split: str, step: int, loss: float, metrics: dict[str, float | None]) -> None:
         points = self._unwritten.points

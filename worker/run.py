@@ -170,7 +170,7 @@ def _succeed(session: Session, assignment: Assignment, outcome: Finished) -> Non
         best_step=result["best_step"],
         trained_tokens=result["trained_tokens"],
         weights_sha256=result["weights_sha256"],
-        result={"validation": validation, "test": test},
+        result={"validation": validation, "test": test, "evidence": result["evidence"]},
         diagnosis=result["diagnosis"],
         artifacts=assignment.artifacts,
         deaths=0,

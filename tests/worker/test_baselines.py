@@ -60,7 +60,14 @@ class ScriptedTrainer:
 
 def finished() -> dict[str, Any]:
     result = {"loss": 0.5, "metrics": {"accuracy": 0.9}, "score": 0.9, "confusion": [[1, 0], [0, 1]]}
-    end = {"best_step": 4, "degenerate": False, "trained_tokens": 7, "weights_sha256": "w", "diagnosis": []}
+    end = {
+        "best_step": 4,
+        "evidence": {"distance": {}},
+        "degenerate": False,
+        "trained_tokens": 7,
+        "weights_sha256": "w",
+        "diagnosis": [],
+    }
     return {"type": "finished", "validation": result, "test": None, **end}
 
 

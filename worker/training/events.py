@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.evidence import Evidence
+
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -33,6 +35,8 @@ class Step(_Event):
     """Rate used by this step (0 at the first step of a linear warm-up)."""
     grad_norm: float
     """Norm of the gradient over all parameters before clipping."""
+    part_grad_norms: dict[str, float] = {}
+    """The same of each part of the network, from ``embeddings`` to ``head``, at the steps that are watched (``evidence.py``)."""
 
 
 class Evaluation(_Event):
@@ -69,6 +73,8 @@ class Finished(_Event):
     """Real (not padding) tokens that went through training steps."""
     weights_sha256: str
     """Of ``model/model.safetensors``."""
+    evidence: Evidence
+    """What the diagnosis rests on."""
     diagnosis: list[str]
     """Sentences with their evidence on what looks wrong with the run; empty when nothing does."""
 

@@ -13,6 +13,7 @@ from worker.training.checkpoint import Best
 from worker.training.errors import Diverged
 from worker.training.evaluate import Evaluated
 from worker.training.events import Evaluation, Step
+from worker.training.evidence import GradientWatch
 from worker.training.optimizer import Optimizer, clip_gradient, gradient_norm
 from worker.training.schedule import evaluation_steps, linear_schedule
 from worker.training.seeding import seed_dropout
@@ -40,6 +41,7 @@ def train(
     optimizer = Optimizer(network, recipe, start)
     schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
     evaluated_after = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
+    watch = GradientWatch(network, recipe)
     network.train()
     for step, batch in enumerate(islice(batches, recipe.max_steps), start=1):
         rate = schedule.rate(step)
@@ -51,9 +53,10 @@ def train(
         train_loss, grad_norm = torch.stack([loss.detach(), norm]).tolist()  # the step's one wait for the device
         if not (math.isfinite(train_loss) and math.isfinite(grad_norm)):
             raise Diverged(f"at step {step}", train_loss, grad_norm)
+        by_part = watch.norms(step)
         clip_gradient(network, norm, recipe.max_grad_norm)
         optimizer.step(rate)
-        yield Step(step=step, train_loss=train_loss, learning_rate=rate, grad_norm=grad_norm)
+        yield Step(step=step, train_loss=train_loss, learning_rate=rate, grad_norm=grad_norm, part_grad_norms=by_part)
         if step in evaluated_after:
             found = evaluate()
             network.train()

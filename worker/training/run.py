@@ -9,11 +9,12 @@ from transformers import PreTrainedModel
 
 from worker.training.batches import shuffled, tokens_trained
 from worker.training.checkpoint import Best, export_model, export_predictions
-from worker.training.diagnosis import diagnose
+from worker.training.diagnosis import chance_of, diagnose
 from worker.training.encoder import load_encoder
 from worker.training.errors import Stopped
 from worker.training.evaluate import Evaluated, Scoring, evaluate, is_degenerate, scoring
-from worker.training.events import Event, Finished, Started, Step
+from worker.training.events import Event, Finished, Started
+from worker.training.evidence import History, distance_from, gather, shares_of_answers
 from worker.training.loop import train
 from worker.training.mixout import add_mixout, remove_mixout
 from worker.training.reinit import reinitialize
@@ -46,7 +47,7 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     yield started(spec, splits, judge)
 
     best = Best(spec.recipe.select)
-    losses: list[float] = []
+    history = History()
     for event in train(
         network,
         training_batches(spec, splits, network.device, pause),
@@ -57,14 +58,13 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         best=best,
         start=start,
     ):
-        if isinstance(event, Step):
-            losses.append(event.train_loss)
+        history.note(event)
         yield event
 
     best.restore(network)
     remove_mixout(network)
     test = evaluate(network, splits.test, judge, pause) if splits.test else None
-    yield finish(spec, splits, network, best, test, losses)
+    yield finish(spec, splits, network, best, test, history)
 
 
 def build_network(spec: RunSpec) -> PreTrainedModel:
@@ -102,7 +102,7 @@ def environment() -> dict[str, str]:
 
 
 def finish(
-    spec: RunSpec, splits: Splits, network: PreTrainedModel, best: Best, test: Evaluated | None, losses: list[float]
+    spec: RunSpec, splits: Splits, network: PreTrainedModel, best: Best, test: Evaluated | None, history: History
 ) -> Finished:
     """Write the artefacts of the chosen checkpoint, whose weights the network has, and sum the run up."""
     sha256 = export_model(network, load_tokenizer(spec.base_model), spec.task, spec.output / "model")
@@ -112,6 +112,14 @@ def finish(
         answers["test"] = (splits.test, test)
     export_predictions(answers, spec.task.label_names, spec.output / "predictions.json")
     judge = scoring(spec.task, spec.metric)
+    evidence = gather(
+        history,
+        recipe,
+        chance_of(train_split),
+        distance_from(build_network(spec), network),
+        shares_of_answers(validation.predictions, spec.task),
+        train_split.truncated() / len(train_split.rows),
+    )
     return Finished(
         best_step=best.step,
         validation=validation.result,
@@ -121,5 +129,6 @@ def finish(
             train_split.text, train_split.rows, recipe.train_batch_size, spec.data_seed, recipe.max_steps
         ),
         weights_sha256=sha256,
-        diagnosis=diagnose(losses, train_split, splits.validation, validation, spec.task, judge),
+        evidence=evidence,
+        diagnosis=diagnose(evidence, splits.validation, validation, spec.task, recipe, judge),
     )
