@@ -29,7 +29,9 @@ from transformers import (
 from tests.encoders.saving import BLOCKS, HEADS, WIDTH, Builder, common_settings, save, special_tokens
 from tests.encoders.tokenizers import byte_level_bpe, unigram, wordpiece
 
-WITH_UNUSED_POSITIONS = {"max_position_embeddings": 66}  # two of them are never used: positions count from padding_idx + 1
+WITH_UNUSED_POSITIONS = {
+    "max_position_embeddings": 66
+}  # two of them are never used: positions count from padding_idx + 1
 
 
 def bert_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:

@@ -33,9 +33,7 @@ def common_settings(tokenizer: PreTrainedTokenizerFast, blocks: int, dropout: fl
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[str, int | None]:
-    return {
-        f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos", "cls", "sep")
-    }
+    return {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos", "cls", "sep")}
 
 
 def save(build: Callable[[], PreTrainedModel], tokenizer: PreTrainedTokenizerFast, folder: Path, seed: int) -> Path:
