@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from shared.catalogue import EncoderFacts
 from shared.errors import InvalidValue
 from shared.recipe.fields import MAX_STEPS
+from shared.recipe.fit import SHARED, fit
 from shared.recipe.presets import PRESETS
 from shared.recipe.value import Recipe, RecipeRequest
 
@@ -22,8 +23,8 @@ class Resolution(NamedTuple):
 def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Resolution:
     """Give every setting a value for this encoder and this number of training rows.
 
-    Raises InvalidValue when a setting does not fit the encoder (more blocks to re-initialise than it has), or when the length in
-    epochs comes to more steps than a run may have.
+    Raises InvalidValue when a setting that was asked for does not fit the encoder (``fit``), or when the length in epochs comes to more
+    steps than a run may have.
     """
     asked = request.model_dump(exclude_none=True)
     values = {**PRESETS[request.preset], **asked}
@@ -37,18 +38,9 @@ def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Res
         values["learning_rate"], notes["learning_rate"] = _auto_rate(facts)
     if values["reinit_layers"] == "auto":
         values["reinit_layers"], notes["reinit_layers"] = _auto_reinit(facts)
-    _refuse_unknown_blocks(values["reinit_layers"], facts)
+    fit(values, asked, facts, notes)
     values.update(_length(values, train_rows, notes))
     return Resolution(Recipe(**values), notes)
-
-
-def _refuse_unknown_blocks(layers: int | list[int], facts: EncoderFacts) -> None:
-    highest = layers if isinstance(layers, int) else max(layers) + 1
-    if highest > facts.num_hidden_layers:
-        raise InvalidValue(
-            f"recipe.reinit_layers is {layers}, but {facts.name} has {facts.num_hidden_layers} blocks.",
-            param="recipe.reinit_layers",
-        )
 
 
 def _auto_rate(facts: EncoderFacts) -> tuple[float, str]:
@@ -62,6 +54,8 @@ def _auto_rate(facts: EncoderFacts) -> tuple[float, str]:
 
 def _auto_reinit(facts: EncoderFacts) -> tuple[int, str]:
     """A sixth of the blocks: 4 of BERT-large's 24, within the paper's good range of 1 to 6."""
+    if facts.shared_blocks is not None:
+        return 0, f"0: {SHARED.format(facts)}, so that no top can be drawn afresh without the bottom."
     depth = max(1, round(facts.num_hidden_layers / 6))
     return depth, f"{depth}: a sixth of the {facts.num_hidden_layers} blocks of {facts.name}."
 

@@ -16,6 +16,7 @@ from worker.training.events import Evaluation, Step
 from worker.training.optimizer import Optimizer, clip_gradient, gradient_norm
 from worker.training.schedule import evaluation_steps, linear_schedule
 from worker.training.seeding import seed_dropout
+from worker.training.start import StartingWeights
 from worker.training.text import Batch
 
 
@@ -28,13 +29,15 @@ def train(
     objective: Callable[[Tensor, Tensor], Tensor],
     evaluate: Callable[[], Evaluated],
     best: Best,
+    start: StartingWeights | None = None,
 ) -> Iterator[Step | Evaluation]:
     """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up with the chosen weights.
 
-    ``objective`` makes the loss, a scalar, of a batch's logits and labels. ``batches`` has no end; whoever wants to stop raises from
+    ``objective`` makes the loss, a scalar, of a batch's logits and labels. ``start`` are the weights that training began with, for the
+    recipes that refer back to them. ``batches`` has no end; whoever wants to stop raises from
     it. Raises Diverged before a step that is not finite.
     """
-    optimizer = Optimizer(network, recipe)
+    optimizer = Optimizer(network, recipe, start)
     schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
     evaluated_after = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
     network.train()

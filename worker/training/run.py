@@ -15,10 +15,12 @@ from worker.training.errors import Stopped
 from worker.training.evaluate import Evaluated, Scoring, evaluate, is_degenerate, scoring
 from worker.training.events import Event, Finished, Started, Step
 from worker.training.loop import train
+from worker.training.mixout import add_mixout, remove_mixout
 from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
 from worker.training.split import Splits, load_splits
+from worker.training.start import starting_weights
 from worker.training.text import Batch, TextCache, load_tokenizer
 
 
@@ -38,6 +40,9 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     splits = load_splits(spec, cache or TextCache(), pause)
     judge = scoring(spec.task, spec.metric)
     network = build_network(spec)
+    start = starting_weights(network, spec.recipe)
+    if spec.recipe.mixout:
+        add_mixout(network, spec.recipe.mixout, start)
     yield started(spec, splits, judge)
 
     best = Best(spec.recipe.select)
@@ -50,12 +55,14 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         objective=functional.cross_entropy,
         evaluate=lambda: evaluate(network, splits.validation, judge, pause),
         best=best,
+        start=start,
     ):
         if isinstance(event, Step):
             losses.append(event.train_loss)
         yield event
 
     best.restore(network)
+    remove_mixout(network)
     test = evaluate(network, splits.test, judge, pause) if splits.test else None
     yield finish(spec, splits, network, best, test, losses)
 
