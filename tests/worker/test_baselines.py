@@ -18,17 +18,17 @@ from shared.storage import Storage
 from tests.rows import add_job
 from worker import run
 from worker.assignment import Assignment
-from worker.baselines import in_words, merged, store_scores
+from worker.baselines import Scores, in_words, merged, store_scores
 from worker.follow import Scored
 from worker.parts import WorkerParts
 from worker.supervisor import Line, Trainer
 
-SCORES = {
+SCORES: Scores = {
     "validation": [{"name": "tfidf_logistic_regression", "score": 0.71}, {"name": "linear_probe", "score": 0.68}],
     "test": [{"name": "tfidf_logistic_regression", "score": 0.75}, {"name": "linear_probe", "score": None}],
 }
-SCORED = {"event": {"type": "baselines", "scores": SCORES, "rows": 30}}
-OUT_OF_MEMORY = {"failed": {"code": "out_of_memory", "message": "The memory does not suffice.", "param": None}}
+SCORED: Line = {"event": {"type": "baselines", "scores": SCORES, "rows": 30}}
+OUT_OF_MEMORY: Line = {"failed": {"code": "out_of_memory", "message": "The memory does not suffice.", "param": None}}
 
 
 class ScriptedTrainer:
@@ -177,7 +177,7 @@ def test_who_lost_the_run_stores_no_scores(parts: WorkerParts) -> None:
 
 
 def test_scores_found_again_take_the_place_of_the_earlier() -> None:
-    known = {"validation": [{"name": "majority", "score": 0.5}, {"name": "linear_probe", "score": 0.1}]}
+    known: Scores = {"validation": [{"name": "majority", "score": 0.5}, {"name": "linear_probe", "score": 0.1}]}
     assert merged(known, SCORES) == {
         "validation": [{"name": "majority", "score": 0.5}, *SCORES["validation"]],
         "test": SCORES["test"],

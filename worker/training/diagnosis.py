@@ -3,9 +3,11 @@
 import math
 
 from shared.evidence import Evidence
+from shared.metrics import CORRELATIONS, Scoring
 from shared.recipe import Recipe
-from shared.task import Task
-from worker.training.evaluate import Evaluated, Scoring
+from shared.task import TaskType
+from worker.training.evaluate import Evaluated
+from worker.training.evidence import TENTH
 from worker.training.optimizer import bias_ratio
 from worker.training.split import Split
 
@@ -14,42 +16,43 @@ FAR = 0.25
 """Of a block's own norm: a run of the real encoder that learns moves its blocks by some hundredths of it, one that collapses by 0.3."""
 
 
-def diagnose(
-    evidence: Evidence, validation: Split, chosen: Evaluated, task: Task, recipe: Recipe, scoring: Scoring
-) -> list[str]:
+def diagnose(evidence: Evidence, validation: Split, chosen: Evaluated, recipe: Recipe, scoring: Scoring) -> list[str]:
     """``chosen`` is the validation of the chosen checkpoint."""
     found = [
-        _answers_one_label(chosen, task.label_names),
-        _no_better_than_constant(chosen, scoring.constant_answer(validation), scoring.metric),
-        _loss_rose(evidence, recipe) or _loss_stayed_at_chance(evidence, recipe),
+        _answers_alike(chosen, scoring),
+        _no_better_than_constant(chosen, scoring.floor(validation.labels()), scoring.metric),
+        _loss_rose(evidence, recipe) or _loss_stayed_at_chance(evidence, recipe, scoring.task.type),
         _lower_gradient_vanished(evidence),
         _steps_too_large(evidence, recipe),
         _far_from_pretraining(evidence, recipe),
-        _much_was_truncated(evidence, task.max_seq_length),
+        _much_was_truncated(evidence, scoring.task.max_seq_length),
     ]
     return [sentence for sentence in found if sentence is not None]
 
 
-def chance_of(train: Split) -> float:
-    """The entropy of the training labels: the loss of answering their frequencies and not looking at the text."""
-    labels = train.labels()
-    shares = [labels.count(label) / len(labels) for label in set(labels)]
-    return -sum(share * math.log(share) for share in shares)
-
-
-def _answers_one_label(chosen: Evaluated, label_names: list[str]) -> str | None:
-    if len(set(chosen.predictions)) > 1:
+def _answers_alike(chosen: Evaluated, scoring: Scoring) -> str | None:
+    if not scoring.answers_alike(chosen.predictions):
         return None
-    return f"It answers {label_names[chosen.predictions[0]]!r} to every one of the {len(chosen.predictions)} validation rows."
+    names = scoring.task.label_names
+    match chosen.predictions[0]:
+        case float() as number:
+            answer = f"{number:.4g}"
+        case tuple() as labels:
+            answer = " and ".join(repr(names[label]) for label in labels) or "no label"
+        case label:
+            answer = repr(names[label])
+    return f"It answers {answer} to every one of the {len(chosen.predictions)} validation rows."
 
 
-def _no_better_than_constant(chosen: Evaluated, constant: float | None, metric: str) -> str | None:
+def _no_better_than_constant(chosen: Evaluated, floor: float | None, metric: str) -> str | None:
     score = chosen.result.score
     if score is None:
         return f"Its {metric} on the validation rows is undefined."
-    if constant is None or score > constant:
+    if floor is None or score > floor:
         return None
-    return f"Its {metric} on the validation rows is {score:.3f}; the best constant answer reaches {constant:.3f}."
+    if metric in CORRELATIONS:
+        return f"Its {metric} on the validation rows is {score:.3f}: its answers do not rise with the labels."
+    return f"Its {metric} on the validation rows is {score:.3f}; the best constant answer reaches {floor:.3f}."
 
 
 def _loss_rose(evidence: Evidence, recipe: Recipe) -> str | None:
@@ -62,13 +65,15 @@ def _loss_rose(evidence: Evidence, recipe: Recipe) -> str | None:
     )
 
 
-def _loss_stayed_at_chance(evidence: Evidence, recipe: Recipe) -> str | None:
+def _loss_stayed_at_chance(evidence: Evidence, recipe: Recipe, kind: TaskType) -> str | None:
+    """Chance is the loss of answering the training labels' frequencies, or their mean, and not looking at the text."""
     if evidence.fell:
         return None
+    steps, what = recipe.max_steps, "mean" if kind is TaskType.REGRESSION else "frequencies"
     return (
-        f"The training loss did not fall below chance: over the last tenth of the {recipe.max_steps} steps it was "
-        f"{evidence.closing_loss:.3f} on average, and an answer that does not look at the text costs {evidence.chance_loss:.3f}. More "
-        "steps or a higher rate may help."
+        f"The training loss did not fall below chance: over the last {math.ceil(steps / TENTH)} of {steps} steps it was "
+        f"{evidence.closing_loss:.3f} on average, and answering the labels' {what} costs {evidence.chance_loss:.3f}. More steps or a "
+        "higher rate may help."
     )
 
 

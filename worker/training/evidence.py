@@ -6,17 +6,17 @@ goes on in another process loses nothing.
 """
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import torch
+from pydantic import BaseModel
 from transformers import PreTrainedModel
 
 from shared.evidence import FLAT, Evidence, Vanished
 from shared.recipe import Recipe
-from shared.task import Task, TaskType
+from shared.task import Label, Task, TaskType
 from worker.training.events import Evaluation, Step
+from worker.training.objective import label_counts
 from worker.training.parts import parts_of
 from worker.training.schedule import evaluation_steps
 
@@ -47,16 +47,20 @@ class GradientWatch:
         return dict(zip(norms, values, strict=True))
 
 
-@dataclass
-class History:
-    """A run's way so far; plain data, so that it can be kept with a run that goes on later."""
+class History(BaseModel):
+    """A run's way so far: to be kept with the state of a run that goes on later."""
 
-    losses: list[float] = field(default_factory=list)
+    losses: list[float] = []
     """Of every training step."""
-    gradients: dict[int, dict[str, float]] = field(default_factory=dict)
+    gradients: dict[int, dict[str, float]] = {}
     """Step -> norms by part."""
-    validation_losses: dict[int, float] = field(default_factory=dict)
+    validation_losses: dict[int, float] = {}
     """Step -> loss."""
+
+    @property
+    def step(self) -> int:
+        """How far the run has come."""
+        return len(self.losses)
 
     def note(self, event: Step | Evaluation) -> None:
         if isinstance(event, Evaluation):
@@ -140,9 +144,9 @@ def distance_from(start: PreTrainedModel, network: PreTrainedModel) -> dict[str,
     return found
 
 
-def shares_of_answers(predictions: Sequence[int], task: Task) -> dict[str, float] | None:
-    """By label name, the share of rows answered with it; None for a regression."""
+def shares_of_answers(predictions: Sequence[Label], task: Task) -> dict[str, float] | None:
+    """By label name, the share of rows answered with it, or with it among others; None for a regression."""
     if task.type is TaskType.REGRESSION:
         return None
-    count = Counter(predictions)
+    count = label_counts(predictions)
     return {name: count[index] / len(predictions) for index, name in enumerate(task.label_names)}

@@ -32,7 +32,11 @@ class DataSpec(BaseModel):
     training_file: DataFile
     validation_file: DataFile | None
     """None: the validation rows are split off the training file."""
+    test_file: DataFile | None = None
+    """None: test rows, if any, are those that ``split`` sets apart."""
     split: SplitRequest
+    fold: int | None = None
+    """Which part of a k-fold split is validated on, from 0; None for a holdout."""
     threads: int
     device: str
     """``cpu`` or ``cuda:<n>``."""

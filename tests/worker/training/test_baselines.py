@@ -12,10 +12,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from transformers import AutoModel, AutoTokenizer
 
-from shared.task import SplitRequest
+from shared.metrics import Scoring
+from shared.task import SplitRequest, TaskType
 from tests.worker.training.runs import BAD, FILLER, GOOD, make_spec, make_task, review_rows, write_tsv
 from worker.training import baselines
-from worker.training.baselines import score_baselines, targets_of, texts_of
+from worker.training.baselines import Bench, FrozenStates, score_baselines, targets_of, texts_of
 from worker.training.encoder import load_encoder
 from worker.training.errors import Stopped
 from worker.training.events import BaselinesScored
@@ -49,7 +50,7 @@ def test_word_counts_are_scikit_learns_and_know_no_word_of_the_validation_rows(t
     spec = data_spec(tmp_path, tiny_bert, rows=80)
     splits = load_splits(spec, TextCache(), go_on)
     train, validation = texts_of(splits.train).ravel(), texts_of(splits.validation).ravel()
-    labels = targets_of(splits.train)
+    labels = targets_of(splits.train, spec.task)
 
     def accuracy(targets: Any, answers: Any) -> float:
         return float(accuracy_score(targets, answers))
@@ -57,7 +58,7 @@ def test_word_counts_are_scikit_learns_and_know_no_word_of_the_validation_rows(t
     chosen = fit_linear(lambda: TfIdf(50_000), train[:, None], labels, spec.task.type, accuracy, go_on).inverse_penalty
     counts = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+").fit(train)
     model = LogisticRegression(C=chosen, max_iter=200).fit(counts.transform(train), labels)
-    expected = accuracy(targets_of(splits.validation), model.predict(counts.transform(validation)))
+    expected = accuracy(targets_of(splits.validation, spec.task), model.predict(counts.transform(validation)))
     assert by_name(spec)["tfidf_logistic_regression"] == expected
     assert expected > 0.9  # one word of each text tells its label
 
@@ -162,3 +163,43 @@ def test_a_wish_to_stop_is_seen_on_the_way(tmp_path: Path, tiny_bert: Path) -> N
         with pytest.raises(Stopped):
             from_the(count)
         assert asked == count
+
+
+def test_several_labels_a_row_and_numbers(tmp_path: Path, tiny_bert: Path) -> None:
+    rows = review_rows(120)
+    both = [("text", "label"), *((text, f"{label}{'|long' if len(text) > 30 else ''}") for text, label in rows[1:])]
+    several = make_task(type=TaskType.MULTI_LABEL, label_names=["long", "no", "yes"], positive_label=None)
+    numbers = [("text", "label"), *((text, str(len(text) + 20.5 * (label == "yes"))) for text, label in rows[1:])]
+    regression = make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None)
+    for task, table, metric, names in (
+        (several, both, "f1_micro", ["tfidf_logistic_regression", "linear_probe"]),
+        (regression, numbers, "pearson", ["tfidf_ridge", "linear_probe"]),
+    ):
+        file = write_tsv(tmp_path / f"{task.type}.tsv", table)
+        scores = by_name(data_spec(tmp_path, tiny_bert, task=task, training_file=file, metric=metric))
+        assert list(scores) == names
+        assert scores[names[0]] is not None
+        assert (scores[names[0]] or 0.0) > 0.7, task.type
+
+
+def test_under_k_fold_a_score_is_the_mean_over_the_folds(tmp_path: Path, tiny_bert: Path) -> None:
+    spec = data_spec(tmp_path, tiny_bert, rows=45, split=SplitRequest(mode="kfold", k=3))
+    apart = []
+    for fold in range(3):
+        splits = load_splits(spec.model_copy(update={"fold": fold}), TextCache(), go_on)
+        bench = Bench(splits, Scoring(spec.task, spec.metric), go_on)
+        apart.append(bench.scores(lambda: TfIdf(50_000), texts_of)["validation"])
+    found = by_name(spec)
+    assert len(set(apart)) > 1
+    assert found["tfidf_logistic_regression"] == pytest.approx(sum(score or 0.0 for score in apart) / 3)
+
+
+def test_each_row_meets_the_encoder_once(tmp_path: Path, tiny_bert: Path) -> None:
+    spec = data_spec(tmp_path, tiny_bert, rows=45)
+    asked: list[int] = []
+    states = FrozenStates(spec, lambda: asked.append(1))
+    split = load_splits(spec, TextCache(), go_on).train
+    first = states(split)
+    once = len(asked)
+    np.testing.assert_array_equal(states(split), first)
+    assert len(asked) == once
