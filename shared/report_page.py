@@ -6,8 +6,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.comparison.compare import TEST_NAMES
 from shared.comparison.shapes import Comparison
+from shared.comparison.verdict import TEST_NAMES
 from shared.figures import (
     CSS_VARIABLES,
     DARK,

@@ -1,10 +1,15 @@
 """From a job's runs to its report."""
 
 from collections import Counter
+from typing import Any
 
+from shared.report.best_of_n import best_of_n
 from shared.report.cautions import cautions
-from shared.report.distribution import binomial_standard_error, describe, wilson_interval
+from shared.report.classes import per_class
+from shared.report.curves import discard_effect, learning_curve
+from shared.report.distribution import Distribution, binomial_standard_error, describe, forecast, wilson_interval
 from shared.report.shapes import DegenerateRate, JobResults, ReportedRun, RunResult, StabilityReport
+from shared.report.variance import Cell, variance_split
 from shared.report.verdict import Findings, verdict
 from shared.states import RUN_OPEN, RunState
 
@@ -32,6 +37,9 @@ def stability_report(results: JobResults) -> StabilityReport:
         discarded=states[RunState.DISCARDED],
         distribution=distribution,
         standard_error=_standard_error(results, distribution.mean),
+        discard_effect=(
+            discard_effect(results.runs, results.early_discard) if results.detailed and results.early_discard else None
+        ),
     )
     return StabilityReport(
         job_id=results.job_id,
@@ -56,8 +64,25 @@ def stability_report(results: JobResults) -> StabilityReport:
         verdict=verdict(findings),
         warnings=cautions(findings),
         confusion_matrix=results.confusion_matrix,
+        early_discard=findings.discard_effect,
+        pilots=None if results.pilots is None else dict(results.pilots),
+        **(_details(results, succeeded, distribution) if results.detailed else {}),
         runs=[_reported(run) for run in results.runs],
     )
+
+
+def _details(results: JobResults, succeeded: list[RunResult], distribution: Distribution) -> dict[str, Any]:
+    """The further statistics by their fields."""
+    scored = [(run, score) for run in succeeded if (score := _defined(run.score)) is not None]
+    listed = [run.classes for run in succeeded if run.classes is not None]
+    spread = distribution.std
+    return {
+        "best_of_n": best_of_n([(_defined(run.validation_score), score) for run, score in scored]),
+        "variance": variance_split([Cell(run.init_seed, run.data_seed, run.fold, score) for run, score in scored]),
+        "learning_curve": learning_curve(results.metric, [run.curve for run in results.runs]),
+        "more_seeds": forecast(spread, len(scored)) if spread else None,
+        "per_class": per_class(listed),
+    }
 
 
 def _standard_error(results: JobResults, mean: float | None) -> float | None:
@@ -77,6 +102,7 @@ def _reported(run: RunResult) -> ReportedRun:
         score=_defined(run.score),
         validation_score=_defined(run.validation_score),
         test_score=_defined(run.test_score),
+        fold=run.fold,
     )
 
 
