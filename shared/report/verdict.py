@@ -101,7 +101,7 @@ def _degenerate(findings: Findings) -> Verdict | None:
     return Verdict(
         code="some_degenerate",
         text=f"{meaning} Their share among all seeds may be {percent(rate[0])} to {percent(rate[1])} (95 %). "
-        f"Over all seeds: {_scores(findings)}. A single run of this recipe cannot be relied on.{_failures(findings)}"
+        f"Over all seeds: {_scores(findings)}. A single run of this recipe cannot be relied on.{_missing(findings)}"
         + _against_baseline(findings),
     )
 
@@ -129,7 +129,7 @@ def _not_better_than_baseline(findings: Findings) -> Verdict | None:
         meaning = "fine-tuning does not pay here, at least not with this recipe"
     return Verdict(
         code="not_better_than_baseline",
-        text=f"No better than {better} on the same rows: {_scores(findings)}; {meaning}.{_failures(findings)}",
+        text=f"No better than {better} on the same rows: {_scores(findings)}; {meaning}.{_missing(findings)}",
     )
 
 
@@ -139,7 +139,7 @@ def _not_enough_seeds(findings: Findings) -> Verdict | None:
     return Verdict(
         code="not_enough_seeds",
         text=f"{sentence(_scores(findings))}. {count(findings.scored, 'seed')} cannot show whether this is stable; "
-        f"it takes at least {MIN_SEEDS}.{_failures(findings)}{_against_baseline(findings)}",
+        f"it takes at least {MIN_SEEDS}.{_missing(findings)}{_against_baseline(findings)}",
     )
 
 
@@ -161,7 +161,7 @@ def _spread(findings: Findings) -> Verdict:
             f"The seeds agree: {_scores(findings)}; the std is within {limit}. {known}, and do not exclude that up to "
             f"{percent(rate[1])} of all seeds are degenerate."
         )
-    return Verdict(code=code, text=text + _failures(findings) + baseline)
+    return Verdict(code=code, text=text + _missing(findings) + baseline)
 
 
 def _scores(findings: Findings) -> str:
@@ -173,11 +173,15 @@ def _scores(findings: Findings) -> str:
     return f"{metric} {number(scores.mean)} ± {number(scores.std)} (mean ± std, {spread})"
 
 
-def _failures(findings: Findings) -> str:
-    if not findings.failed:
-        return ""
-    verb = "is" if findings.failed == 1 else "are"
-    return f" {count(findings.failed, 'run')} failed and {verb} missing from these numbers."
+def _missing(findings: Findings) -> str:
+    said = ""
+    if findings.failed:
+        verb = "is" if findings.failed == 1 else "are"
+        said += f" {count(findings.failed, 'run')} failed and {verb} missing from these numbers."
+    if findings.discarded:
+        were = "was" if findings.discarded == 1 else "were"
+        said += f" {count(findings.discarded, 'run')} {were} discarded part-way: these are the survivors' numbers."
+    return said
 
 
 def _against_baseline(findings: Findings) -> str:
