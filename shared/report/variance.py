@@ -1,14 +1,16 @@
 """Whose spread is it: the variance of scores split over the seeds of initialisation and data (and folds)."""
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from shared.report.details import VarianceComponent, VarianceSplit
+from shared.report.distribution import mean
 
 Factor = Literal["init_seed", "data_seed", "seed", "fold"]
 ROUNDING = 1e-12  # of the largest deviation: a mean square below its square is one of rounding errors
+
+NO_VARIANCE = "all scores are equal: there is no variance to split"
 
 
 class Cell(NamedTuple):
@@ -31,10 +33,8 @@ def variance_split(cells: Sequence[Cell]) -> VarianceSplit:
         return VarianceSplit(runs=len(cells), components=None, reason=reason)
     variances = _components(cells, factors)
     total = sum(variances.values())
-    if total == 0:
-        return VarianceSplit(
-            runs=len(cells), components=None, reason="all scores are equal: there is no variance to split"
-        )
+    if total == 0:  # scores so close that their squared differences are nothing to a float
+        return VarianceSplit(runs=len(cells), components=None, reason=NO_VARIANCE)
     return VarianceSplit(
         runs=len(cells),
         components=[
@@ -73,6 +73,8 @@ def _why_not(cells: Sequence[Cell], factors: Mapping[Factor, Sequence[int]]) -> 
     combinations = set(zip(*factors.values(), strict=True))
     if len(combinations) != crossed or len(cells) != crossed:
         return f"the grid is not complete: {len(combinations)} of {crossed} combinations have one scored run each"
+    if len({cell.score for cell in cells}) == 1:
+        return NO_VARIANCE
     return None
 
 
@@ -80,14 +82,14 @@ def _components(
     cells: Sequence[Cell], factors: Mapping[Factor, Sequence[int]]
 ) -> dict[Literal[Factor, "residual"], float]:
     scores = [cell.score for cell in cells]
-    grand = statistics.fmean(scores)
+    grand = mean(scores)
     left = sum((score - grand) ** 2 for score in scores)
     freedom = len(scores) - 1
     squares: dict[Factor, tuple[float, int, float]] = {}  # mean square, levels, runs a level
     for name, levels in factors.items():
         by_level = [[s for s, at in zip(scores, levels, strict=True) if at == level] for level in sorted(set(levels))]
         runs = len(by_level[0])
-        of_factor = runs * sum((statistics.fmean(group) - grand) ** 2 for group in by_level)
+        of_factor = runs * sum((mean(group) - grand) ** 2 for group in by_level)
         squares[name] = of_factor / (len(by_level) - 1), len(by_level), runs
         left -= of_factor
         freedom -= len(by_level) - 1
