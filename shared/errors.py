@@ -102,6 +102,10 @@ class ModelNotFound(ServiceError):
     status = 404
 
 
+class ComparisonNotFound(ServiceError):
+    status = 404
+
+
 class JobAlreadyEnded(ServiceError):
     """The job ended before the wish to cancel it came."""
 

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader
 from shared import ids
 from shared.db.metrics import Metrics
 from shared.db.tables import File, Job, Model, Run
-from shared.job_report import report_of
+from shared.job_report import full_report
 from shared.names import model_id
 from shared.report import StabilityReport
 from shared.states import RunState
@@ -53,7 +53,8 @@ def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folde
     identifier = model_id(job.model, job.owner_id, job.suffix, job.id)
     model = folder / "model"
     parts.storage.fetch_folder(f"{best.artifacts}/model", model)
-    report = report_of(job, runs, confusion=True).model_copy(update={"fine_tuned_model": identifier})
+    with parts.database.read() as session:
+        report = full_report(session, job, runs).model_copy(update={"fine_tuned_model": identifier})
     (model / "README.md").write_text(model_card(identifier, job, report, best), encoding="utf-8")
     (model / "evenkeel.json").write_text(_provenance(job, report, best), encoding="utf-8")
     prefix = f"models/{job.id}"

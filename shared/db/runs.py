@@ -61,10 +61,10 @@ class Runs:
         """By index. ``results`` loads the confusion matrices too, which may be large and are seldom wanted."""
         return self._of([Run.job_id == job_id, Run.purpose == purpose], results)
 
-    def of_jobs(self, job_ids: Sequence[str]) -> dict[str, list[Run]]:
+    def of_jobs(self, job_ids: Sequence[str], *, results: bool = False) -> dict[str, list[Run]]:
         """The main runs of several jobs at once."""
         found: dict[str, list[Run]] = {job_id: [] for job_id in job_ids}
-        for run in self._of([Run.job_id.in_(job_ids), Run.purpose == "main"], results=False):
+        for run in self._of([Run.job_id.in_(job_ids), Run.purpose == "main"], results):
             found[run.job_id].append(run)
         return found
 
