@@ -19,7 +19,11 @@ class RunObject(Identified):
     seed: int
     init_seed: int
     data_seed: int
+    fold: int | None
+    """Which part of the training file it is validated on, under k-fold."""
     purpose: str
+    recipe: dict[str, Any] | None
+    """A pilot's own recipe; null: the job's."""
     status: str
     degenerate: bool | None
     """Whether it ended no better than a constant answer; null until it has ended."""

@@ -28,17 +28,24 @@ def train(
     objective: Callable[[Tensor, Tensor], Tensor],
     evaluate: Callable[[], Evaluated],
     best: Best,
+    optimizer: Optimizer | None = None,
+    done: int = 0,
+    stop_step: int | None = None,
 ) -> Iterator[Step | Evaluation]:
     """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up with the chosen weights.
+
+    After ``stop_step`` there is an evaluation, and no further step. A run that goes on brings its optimiser and the steps ``done``;
+    ``batches`` begin after these.
 
     ``objective`` makes the loss, a scalar, of a batch's logits and labels. ``batches`` has no end; whoever wants to stop raises from
     it. Raises Diverged before a step that is not finite.
     """
-    optimizer = Optimizer(network, recipe)
+    optimizer = optimizer or Optimizer(network, recipe)
+    last = min(stop_step or recipe.max_steps, recipe.max_steps)
     schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
-    evaluated_after = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
+    evaluated_after = {*evaluation_steps(recipe.max_steps, recipe.eval_points), last}
     network.train()
-    for step, batch in enumerate(islice(batches, recipe.max_steps), start=1):
+    for step, batch in enumerate(islice(batches, last - done), start=done + 1):
         rate = schedule.rate(step)
         seed_dropout(data_seed, step)
         optimizer.zero_grad()

@@ -13,6 +13,7 @@ of a small encoder would otherwise cost a fifth of the step. It differs from the
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +50,14 @@ class Optimizer:
         for group, decay in zip(self._adamw.param_groups, self._decays, strict=True):
             group.update(lr=rate * excess, eps=epsilon, weight_decay=decay / excess)
         self._adamw.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Moments and number of updates, to go on from."""
+        return {"updates": self._updates, "adamw": self._adamw.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._updates = state["updates"]
+        self._adamw.load_state_dict(state["adamw"])
 
 
 def bias_ratio(update: int, beta1: float = 0.9, beta2: float = 0.999) -> float:

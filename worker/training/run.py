@@ -1,24 +1,28 @@
 """One run from top to bottom: seed -> split -> text -> encoder -> re-init -> optimiser -> loop -> evaluate -> export."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import torch
 import transformers
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from shared.names import state_name
 from worker.training.batches import shuffled, tokens_trained
 from worker.training.checkpoint import Best, export_model, export_predictions
 from worker.training.diagnosis import diagnose
 from worker.training.encoder import load_encoder
 from worker.training.errors import Stopped
 from worker.training.evaluate import Evaluated, Scoring, evaluate, is_degenerate, scoring
-from worker.training.events import Event, Finished, Started, Step
+from worker.training.events import Event, Finished, Paused, Started, Step
 from worker.training.loop import train
+from worker.training.optimizer import Optimizer
 from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
-from worker.training.split import Splits, load_splits
+from worker.training.split import Split, Splits, load_splits
+from worker.training.state import Reached, load_state, save_state
 from worker.training.text import Batch, TextCache, load_tokenizer
 
 
@@ -40,24 +44,51 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     network = build_network(spec)
     yield started(spec, splits, judge)
 
-    best = Best(spec.recipe.select)
-    losses: list[float] = []
+    optimizer, best = Optimizer(network, spec.recipe), Best(spec.recipe.select)
+    reached, answers = Reached(0, []), Validated(network, splits.validation, judge, pause)
+    if spec.state is not None:
+        reached = load_state(spec.state, network, optimizer, best, answers)
     for event in train(
         network,
-        training_batches(spec, splits, network.device, pause),
+        training_batches(spec, splits, network.device, pause, done=reached.step),
         spec.recipe,
         data_seed=spec.data_seed,
         objective=functional.cross_entropy,
-        evaluate=lambda: evaluate(network, splits.validation, judge, pause),
+        evaluate=answers,
         best=best,
+        optimizer=optimizer,
+        done=reached.step,
+        stop_step=spec.stop_step,
     ):
         if isinstance(event, Step):
-            losses.append(event.train_loss)
+            reached = Reached(event.step, reached.losses)
+            reached.losses.append(event.train_loss)
         yield event
 
+    if reached.step < spec.recipe.max_steps:
+        save_state(spec.output / state_name(reached.step), network, optimizer, best, reached)
+        yield paused(spec, splits, judge, reached.step, answers.latest)
+        return
     best.restore(network)
-    test = evaluate(network, splits.test, judge, pause) if splits.test else None
-    yield finish(spec, splits, network, best, test, losses)
+    test = evaluate(network, splits.test, judge, pause) if splits.test and spec.export else None
+    yield finish(spec, splits, network, best, test, reached.losses)
+
+
+class Validated:
+    """Scores the network as it is on the validation rows, and keeps the latest answers."""
+
+    def __init__(self, network: PreTrainedModel, rows: Split, judge: Scoring, pause: Callable[[], None]) -> None:
+        self._arguments = network, rows, judge, pause
+        self._latest: Evaluated | None = None
+
+    def __call__(self) -> Evaluated:
+        self._latest = evaluate(*self._arguments)
+        return self._latest
+
+    @property
+    def latest(self) -> Evaluated:
+        assert self._latest is not None, "training ends with an evaluation"
+        return self._latest
 
 
 def build_network(spec: RunSpec) -> PreTrainedModel:
@@ -68,8 +99,11 @@ def build_network(spec: RunSpec) -> PreTrainedModel:
     return network
 
 
-def training_batches(spec: RunSpec, splits: Splits, device: torch.device, pause: Callable[[], None]) -> Iterator[Batch]:
-    for rows in shuffled(splits.train.rows, spec.recipe.train_batch_size, spec.data_seed):
+def training_batches(
+    spec: RunSpec, splits: Splits, device: torch.device, pause: Callable[[], None], *, done: int = 0
+) -> Iterator[Batch]:
+    """All but the ``done`` first."""
+    for rows in islice(shuffled(splits.train.rows, spec.recipe.train_batch_size, spec.data_seed), done, None):
         pause()
         yield splits.train.text.batch(rows).to(device)
 
@@ -94,16 +128,30 @@ def environment() -> dict[str, str]:
     }
 
 
+def paused(spec: RunSpec, splits: Splits, judge: Scoring, step: int, answers: Evaluated) -> Paused:
+    train_split, recipe = splits.train, spec.recipe
+    return Paused(
+        step=step,
+        score=answers.result.score,
+        degenerate=is_degenerate(answers, judge.constant_answer(splits.validation)),
+        trained_tokens=tokens_trained(
+            train_split.text, train_split.rows, recipe.train_batch_size, spec.data_seed, step
+        ),
+    )
+
+
 def finish(
     spec: RunSpec, splits: Splits, network: PreTrainedModel, best: Best, test: Evaluated | None, losses: list[float]
 ) -> Finished:
     """Write the artefacts of the chosen checkpoint, whose weights the network has, and sum the run up."""
-    sha256 = export_model(network, load_tokenizer(spec.base_model), spec.task, spec.output / "model")
     validation, train_split, recipe = best.evaluated, splits.train, spec.recipe
-    answers = {"validation": (splits.validation, validation)}
-    if splits.test and test:
-        answers["test"] = (splits.test, test)
-    export_predictions(answers, spec.task.label_names, spec.output / "predictions.json")
+    sha256 = None
+    if spec.export:
+        sha256 = export_model(network, load_tokenizer(spec.base_model), spec.task, spec.output / "model")
+        answers = {"validation": (splits.validation, validation)}
+        if splits.test and test:
+            answers["test"] = (splits.test, test)
+        export_predictions(answers, spec.task.label_names, spec.output / "predictions.json")
     judge = scoring(spec.task, spec.metric)
     return Finished(
         best_step=best.step,
