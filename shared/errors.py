@@ -112,6 +112,12 @@ class JobAlreadyEnded(ServiceError):
     status = 400
 
 
+class JobNotExtendable(ServiceError):
+    """The job was cancelled, or chooses among its runs, so that no run can be added to it."""
+
+    status = 400
+
+
 class FileInUse(ServiceError):
     """A job that has not ended still needs the file."""
 

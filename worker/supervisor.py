@@ -132,7 +132,7 @@ def _without_secrets() -> dict[str, str]:
 
 def is_last(line: Line) -> bool:
     """Whether a line is the trainer's last on its run."""
-    return "failed" in line or "stopped" in line or line.get("event", {}).get("type") == "finished"
+    return "failed" in line or "stopped" in line or line.get("event", {}).get("type") in ("finished", "paused")
 
 
 def describe_exit(code: int) -> str:

@@ -10,6 +10,7 @@ On standard output go a line when it is ready, and what happens to each run:
     {"run_id": …, "alive": true}        now and then, for a supervisor that takes silence for death
 and as the last line on a run, one of
     {"run_id": …, "event": {"type": "finished", …}}
+    {"run_id": …, "event": {"type": "paused", …}}
     {"run_id": …, "failed": {"code", "message", "param"}}
     {"run_id": …, "stopped": true}
 A run's failure does not end the process: it stays warm, with torch imported and the last files tokenised, for the next run. It logs

@@ -25,9 +25,9 @@ class Metrics:
         if rows:
             self._session.execute(insert(Metric), rows)
 
-    def forget(self, run_id: str) -> None:
-        """A run that starts over begins with no points."""
-        self._session.execute(delete(Metric).where(Metric.run_id == run_id))
+    def forget(self, run_id: str, *, after: int = 0) -> None:
+        """A run that starts over begins with no points, one that goes on with those up to the step it goes on from."""
+        self._session.execute(delete(Metric).where(Metric.run_id == run_id, Metric.step > after))
 
     def names(self, run_ids: Sequence[str]) -> set[str]:
         """The series that any of the runs has."""

@@ -18,6 +18,9 @@ class Resolution(NamedTuple):
     recipe: Recipe
     notes: dict[str, str]
     """Why each automatic value is what it is, a sentence a field."""
+    automatic: tuple[str, ...] = ()
+    """``reinit_layers`` and ``max_steps`` where they were left to the service: the recipe has the rule's value, pilots may find a
+    better one."""
 
 
 def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Resolution:
@@ -36,11 +39,15 @@ def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Res
     values.setdefault("learning_rate", "auto")
     if values["learning_rate"] == "auto":
         values["learning_rate"], notes["learning_rate"] = _auto_rate(facts)
+    automatic = []
     if values["reinit_layers"] == "auto":
+        automatic.append("reinit_layers")
         values["reinit_layers"], notes["reinit_layers"] = _auto_reinit(facts)
     fit(values, asked, facts, notes)
     values.update(_length(values, train_rows, notes))
-    return Resolution(Recipe(**values), notes)
+    if "max_steps" in notes:
+        automatic.append("max_steps")
+    return Resolution(Recipe(**values), notes, tuple(automatic))
 
 
 def _auto_rate(facts: EncoderFacts) -> tuple[float, str]:

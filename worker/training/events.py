@@ -1,4 +1,4 @@
-"""What a run yields, in order: Started, then Step and Evaluation events, then Finished. Plain data; the caller records them."""
+"""What a run yields, in order: Started, then Step and Evaluation events, then Finished or Paused. Plain data; the caller records them."""
 
 from typing import Literal
 
@@ -72,10 +72,22 @@ class Finished(_Event):
     degenerate: bool
     trained_tokens: int
     """Real (not padding) tokens that went through training steps."""
-    weights_sha256: str
-    """Of ``model/model.safetensors``."""
+    weights_sha256: str | None
+    """Of ``model/model.safetensors``; null where nothing was exported."""
     diagnosis: list[str]
     """Sentences with their evidence on what looks wrong with the run; empty when nothing does."""
 
 
-Event = Started | Step | Evaluation | Finished
+class Paused(_Event):
+    """The run waits at its ``stop_step``; its state lies in the spec's output folder."""
+
+    type: Literal["paused"] = "paused"
+    step: int
+    score: float | None
+    """Validation score at this step."""
+    degenerate: bool
+    trained_tokens: int
+    """Real tokens that went through training steps so far."""
+
+
+Event = Started | Step | Evaluation | Finished | Paused
