@@ -134,12 +134,6 @@ class ModelNotAllowed(ServiceError):
     status = 400
 
 
-class TaskNotSupported(ServiceError):
-    """The data describe a task that this version cannot train."""
-
-    status = 400
-
-
 class JobsNotComparable(ServiceError):
     """The jobs were scored by different metrics or on different rows."""
 

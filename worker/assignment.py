@@ -64,11 +64,11 @@ class Assignment:
             "task": self.job.task,
             "recipe": self.job.resolved_recipe,
             "metric": self.job.metric,
-            "training_file": self._local(parts, self.job.training_file),
-            "validation_file": None
-            if self.job.validation_file is None
-            else self._local(parts, self.job.validation_file),
+            "training_file": self._local(parts, self.job.training_file, "training_file"),
+            "validation_file": self._local(parts, self.job.validation_file, "validation_file"),
+            "test_file": self._local(parts, self.job.test_file, "test_file"),
             "split": self.job.split,
+            "fold": self.run.fold,
             "init_seed": self.run.init_seed,
             "data_seed": self.run.data_seed,
             "threads": self.job.threads,
@@ -76,16 +76,19 @@ class Assignment:
             "output": str(output),
         }
 
-    def _local(self, parts: WorkerParts, file_id: str) -> dict[str, str]:
+    def _local(self, parts: WorkerParts, file_id: str | None, param: str) -> dict[str, str] | None:
+        """None for a file that the job has not."""
+        if file_id is None:
+            return None
         file = self.files.get(file_id)
         if file is None:
-            raise DataMissing(f"File {file_id} was deleted.", param="training_file")
+            raise DataMissing(f"File {file_id} was deleted.", param=param)
         path = parts.settings.resolved_cache_dir / "files" / file.sha256
         if not path.exists():
             try:
                 parts.storage.fetch(file_key(file.sha256), path)
             except BlobMissing:
-                raise DataMissing(f"The content of {file_id} is not in the storage.", param="training_file") from None
+                raise DataMissing(f"The content of {file_id} is not in the storage.", param=param) from None
         path.touch()  # in use: not to be cleared away as an old copy
         return {"path": str(path), "filename": file.filename}
 

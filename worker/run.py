@@ -82,7 +82,7 @@ def _claim(parts: WorkerParts, prefer: str | None) -> Assignment | None:
         session.refresh(run)
         again = "" if run.attempt == 1 else f" (attempt {run.attempt})"
         Events(session).add(its_job, f"Run {run.index} (seed {run.seed}) started{again}.", run_id=run.id)
-        named = [its_job.training_file, its_job.validation_file]
+        named = [its_job.training_file, its_job.validation_file, its_job.test_file]
         files = session.scalars(select(File).where(File.id.in_([name for name in named if name is not None])))
         return Assignment(its_job, run, hold, {file.id: file for file in files})
 

@@ -25,7 +25,6 @@ from shared.errors import (
     JobAlreadyEnded,
     JobNotFound,
     ModelNotAllowed,
-    TaskNotSupported,
 )
 from shared.names import checkpoint_model_id, model_id
 
@@ -44,9 +43,7 @@ RetryCount = Annotated[
 ]
 
 
-@router.post(
-    "", responses=problems(InvalidValue, ModelNotAllowed, TaskNotSupported, IdempotencyKeyReused, FileNotFound)
-)
+@router.post("", responses=problems(InvalidValue, ModelNotAllowed, IdempotencyKeyReused, FileNotFound))
 def create_job(
     parts: PartsDep, request: JobRequest, idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0
 ) -> JobObject:

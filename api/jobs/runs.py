@@ -1,7 +1,10 @@
-"""The runs of a new job: one a seed."""
+"""The runs of a new job: one a seed, or under k-fold one a seed and fold."""
+
+from itertools import product
 
 from api.jobs.schemas import JobRequest
 from shared import ids
+from shared.datasets import folds_of
 from shared.db.tables import Job, Run
 from shared.errors import InvalidValue
 from shared.states import RunState
@@ -24,9 +27,10 @@ def main_runs(job: Job, request: JobRequest, total_steps: int) -> list[Run]:
             seed=seed,
             init_seed=seed,
             data_seed=seed,
+            fold=fold,
             status=RunState.QUEUED,
             total_steps=total_steps,
             diagnosis=[],
         )
-        for index, seed in enumerate(seeds)
+        for index, (seed, fold) in enumerate(product(seeds, folds_of(request.split)))
     ]

@@ -30,6 +30,7 @@ def job_object(
         status=job.status,
         training_file=job.training_file,
         validation_file=job.validation_file,
+        test_file=job.test_file,
         fine_tuned_model=job.fine_tuned_model,
         error=job.error,
         organization_id=job.owner_id,

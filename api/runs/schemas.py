@@ -19,6 +19,8 @@ class RunObject(Identified):
     seed: int
     init_seed: int
     data_seed: int
+    fold: int | None
+    """Which part of the training file it is validated on, from 0, under k-fold."""
     purpose: str
     status: str
     degenerate: bool | None

@@ -19,7 +19,7 @@ from worker.training.seeding import init_stream
 
 
 def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedModel:
-    """The base model with a head for the task's labels, on the CPU, in float32. Raises BaseModelUnreadable."""
+    """The base model with a head for the task's outputs, on the CPU, in float32. Raises BaseModelUnreadable."""
     try:
         with quiet_transformers():
             network, report = AutoModelForSequenceClassification.from_pretrained(
@@ -28,8 +28,8 @@ def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedMode
                 trust_remote_code=False,
                 use_safetensors=True,
                 dtype=torch.float32,
-                id2label=dict(enumerate(task.label_names)),
-                label2id={name: index for index, name in enumerate(task.label_names)},
+                id2label=dict(enumerate(task.outputs)),  # which says how many outputs the head has, too
+                label2id={name: index for index, name in enumerate(task.outputs)},
                 problem_type=str(task.type),
                 ignore_mismatched_sizes=True,  # a base that was fine-tuned before has a head of another size; checked below
                 output_loading_info=True,

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.metrics import ClassScores
+
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -28,7 +30,7 @@ class Step(_Event):
     type: Literal["step"] = "step"
     step: int
     train_loss: float
-    """Mean cross-entropy of the step's batch before its update, in nats."""
+    """The objective on the step's batch before its update: cross entropy in nats, or a regression's mean squared error."""
     learning_rate: float
     """Rate used by this step (0 at the first step of a linear warm-up)."""
     grad_norm: float
@@ -42,7 +44,7 @@ class Evaluation(_Event):
     step: int
     valid_loss: float
     metrics: dict[str, float | None]
-    """Every metric of the task (accuracy, f1, …) on the validation rows."""
+    """Every metric of the task (accuracy, f1, …; pearson, …) on the validation rows."""
     score: float | None
     is_best: bool
 
@@ -54,7 +56,10 @@ class SplitResult(_Event):
     metrics: dict[str, float | None]
     score: float | None
     confusion: list[list[int]] | None
-    """Rows: true label, columns: predicted label, both in the order of ``label_names``; null for more than 100 labels."""
+    """Rows: true label, columns: predicted label, both in the order of ``label_names``; null for more than 100 labels, and where a row
+    has not one label."""
+    per_class: list[ClassScores] | None = None
+    """A label each, in the same order; null for a regression and for more than 1,000 labels."""
 
 
 class Finished(_Event):

@@ -33,9 +33,9 @@ def train(
 ) -> Iterator[Step | Evaluation]:
     """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up with the chosen weights.
 
-    ``objective`` makes the loss, a scalar, of a batch's logits and labels. ``start`` are the weights that training began with, for the
-    recipes that refer back to them. ``batches`` has no end; whoever wants to stop raises from
-    it. Raises Diverged before a step that is not finite.
+    ``objective`` makes the loss, a scalar, of a batch's logits and labels (``objective.py``). ``start`` are the weights that training
+    began with, for the recipes that refer back to them. ``batches`` has no end; whoever wants to stop raises from it. Raises Diverged
+    before a step that is not finite.
     """
     optimizer = Optimizer(network, recipe, start)
     schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)

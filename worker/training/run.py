@@ -4,18 +4,20 @@ from collections.abc import Callable, Iterator
 
 import torch
 import transformers
-from torch.nn import functional
 from transformers import PreTrainedModel
 
+from shared.metrics import Scoring
+from shared.task import TaskType
 from worker.training.batches import shuffled, tokens_trained
 from worker.training.checkpoint import Best, export_model, export_predictions
 from worker.training.diagnosis import diagnose
 from worker.training.encoder import load_encoder
 from worker.training.errors import Stopped
-from worker.training.evaluate import Evaluated, Scoring, evaluate, is_degenerate, scoring
+from worker.training.evaluate import Evaluated, evaluate
 from worker.training.events import Event, Finished, Started, Step
 from worker.training.loop import train
 from worker.training.mixout import add_mixout, remove_mixout
+from worker.training.objective import begin_at_mean, training_objective
 from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
@@ -38,8 +40,10 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     pause()
     make_deterministic(spec.threads, spec.device)
     splits = load_splits(spec, cache or TextCache(), pause)
-    judge = scoring(spec.task, spec.metric)
+    judge = Scoring(spec.task, spec.metric)
     network = build_network(spec)
+    if spec.task.type is TaskType.REGRESSION:
+        begin_at_mean(network, splits.train.labels())
     start = starting_weights(network, spec.recipe)
     if spec.recipe.mixout:
         add_mixout(network, spec.recipe.mixout, start)
@@ -52,7 +56,7 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         training_batches(spec, splits, network.device, pause),
         spec.recipe,
         data_seed=spec.data_seed,
-        objective=functional.cross_entropy,
+        objective=training_objective(spec.task, spec.recipe.class_weights, splits.train.labels()),
         evaluate=lambda: evaluate(network, splits.validation, judge, pause),
         best=best,
         start=start,
@@ -87,7 +91,9 @@ def started(spec: RunSpec, splits: Splits, judge: Scoring) -> Started:
         total_steps=spec.recipe.max_steps,
         rows={name: len(split.rows) for name, split in present.items()},
         truncated={name: split.truncated() for name, split in present.items()},
-        majority_score={name: judge.constant_answer(split) for name, split in present.items() if name != "train"},
+        majority_score={
+            name: judge.constant_answer(split.labels()) for name, split in present.items() if name != "train"
+        },
         environment=environment() | {"threads": str(spec.threads), "device": spec.device},
     )
 
@@ -110,16 +116,16 @@ def finish(
     answers = {"validation": (splits.validation, validation)}
     if splits.test and test:
         answers["test"] = (splits.test, test)
-    export_predictions(answers, spec.task.label_names, spec.output / "predictions.json")
-    judge = scoring(spec.task, spec.metric)
+    export_predictions(answers, spec.task, spec.output / "predictions.json")
+    judge = Scoring(spec.task, spec.metric)
     return Finished(
         best_step=best.step,
         validation=validation.result,
         test=test.result if test else None,
-        degenerate=is_degenerate(validation, judge.constant_answer(splits.validation)),
+        degenerate=judge.is_degenerate(splits.validation.labels(), validation.predictions, validation.result.score),
         trained_tokens=tokens_trained(
             train_split.text, train_split.rows, recipe.train_batch_size, spec.data_seed, recipe.max_steps
         ),
         weights_sha256=sha256,
-        diagnosis=diagnose(losses, train_split, splits.validation, validation, spec.task, judge),
+        diagnosis=diagnose(losses, train_split, splits.validation, validation, spec.recipe, judge),
     )

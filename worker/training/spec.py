@@ -32,7 +32,11 @@ class RunSpec(BaseModel):
     training_file: DataFile
     validation_file: DataFile | None
     """None: the validation rows are split off the training file."""
+    test_file: DataFile | None = None
+    """None: test rows, if any, are those that ``split`` sets apart."""
     split: SplitRequest
+    fold: int | None = None
+    """Which part of a k-fold split it is validated on, from 0; None for a holdout."""
     init_seed: int
     """Draws the new head and the re-initialised tensors."""
     data_seed: int

@@ -4,9 +4,11 @@ import math
 
 import torch
 
-from tests.worker.training.runs import make_task
+from shared.datasets import Examples
+from shared.metrics import Scoring
+from tests.worker.training.runs import make_recipe, make_task
 from worker.training.diagnosis import diagnose
-from worker.training.evaluate import Evaluated, Scoring
+from worker.training.evaluate import Evaluated
 from worker.training.events import SplitResult
 from worker.training.split import Split
 from worker.training.text import EncodedText
@@ -14,7 +16,8 @@ from worker.training.text import EncodedText
 
 def split(labels: list[int], truncated: int = 0) -> Split:
     cut = [index < truncated for index in range(len(labels))]
-    text = EncodedText({"input_ids": [torch.tensor([1, 2])] * len(labels)}, {"input_ids": 0}, labels, cut)
+    examples = Examples(texts=["a"] * len(labels), pairs=None, labels=labels)
+    text = EncodedText({"input_ids": [torch.tensor([1, 2])] * len(labels)}, {"input_ids": 0}, examples, cut)
     return Split(text, range(len(labels)))
 
 
@@ -28,7 +31,7 @@ def sentences(
 ) -> list[str]:
     chosen = Evaluated(SplitResult(loss=0.1, metrics={}, score=score, confusion=[]), predictions, [])
     train = train or split([0, 1] * 20)
-    return diagnose(losses, train, split([0, 1] * 5), chosen, make_task(), Scoring(metric, 2, 1))
+    return diagnose(losses, train, split([0, 1] * 5), chosen, make_recipe(), Scoring(make_task(), metric))
 
 
 FALLING = [0.7 * 0.9**step for step in range(40)]
