@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from shared.catalogue import EncoderFacts
 from shared.errors import InvalidValue
 from shared.recipe.fields import MAX_STEPS
-from shared.recipe.fit import SHARED, fit
+from shared.recipe.fit import fit, shared_weights
 from shared.recipe.presets import PRESETS
 from shared.recipe.value import Recipe, RecipeRequest
 
@@ -61,9 +61,13 @@ def _auto_rate(facts: EncoderFacts) -> tuple[float, str]:
 
 def _auto_reinit(facts: EncoderFacts) -> tuple[int, str]:
     """A sixth of the blocks: 4 of BERT-large's 24, within the paper's good range of 1 to 6."""
-    if facts.shared_blocks is not None:
-        return 0, f"0: {SHARED.format(facts)}, so that no top can be drawn afresh without the bottom."
     depth = max(1, round(facts.num_hidden_layers / 6))
+    if facts.shared_blocks is not None:
+        whole = depth * facts.num_blocks // facts.num_hidden_layers
+        return whole, (
+            f"{whole}: a sixth of the layers, in whole blocks of weights; {shared_weights(facts)}, so that a top layer cannot be drawn "
+            "afresh without the others of its block."
+        )
     return depth, f"{depth}: a sixth of the {facts.num_hidden_layers} blocks of {facts.name}."
 
 

@@ -86,6 +86,18 @@ def test_the_rate_is_the_same_under_every_preset(http: TestClient, file_id: str)
     assert len({recipe["learning_rate"] for recipe in recipes}) == 1
 
 
+def test_what_a_family_cannot_do_is_refused_when_asked_for_and_left_out_of_a_preset(
+    http: TestClient, file_id: str
+) -> None:
+    refused = create(http, file_id, model="tiny-roberta", recipe={"reinit_pooler": True})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "recipe.reinit_pooler"
+    assert "no pre-trained pooler" in refused.json()["error"]["message"]
+    job = create(http, file_id, model="tiny-roberta").json()
+    assert job["resolved_recipe"]["reinit_pooler"] is False
+    assert "no pre-trained pooler" in job["recipe_notes"]["reinit_pooler"]
+
+
 @pytest.mark.parametrize("where", ["hyperparameters", "method"])
 def test_the_hosted_apis_hyperparameters(http: TestClient, file_id: str, where: str) -> None:
     given = {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 0.5}

@@ -1,4 +1,4 @@
-"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> optimiser -> loop -> evaluate -> export."""
+"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> mixout -> optimiser -> loop -> evaluate -> export."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
