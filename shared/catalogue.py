@@ -165,5 +165,5 @@ def _read_facts(name: str, folder: Path) -> EncoderFacts:
         num_hidden_layers=shape.num_hidden_layers,
         hidden_size=shape.hidden_size,
         max_position_embeddings=shape.max_position_embeddings - family.position_offset,
-        shared_blocks=shape.shared_blocks,
+        shared_blocks=None if shape.shared_blocks == shape.num_hidden_layers else shape.shared_blocks,
     )

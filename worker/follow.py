@@ -38,6 +38,12 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Paused:
+    result: dict[str, Any]
+    """The trainer's ``paused`` event."""
+
+
+@dataclass(frozen=True)
 class Scored:
     result: dict[str, Any]
     """The trainer's ``baselines`` event."""
@@ -59,7 +65,7 @@ class Died:
     words: str
 
 
-Outcome = Finished | Scored | Failed | Stopped | Died
+Outcome = Finished | Paused | Scored | Failed | Stopped | Died
 
 
 @dataclass
@@ -79,7 +85,7 @@ class Follower:
         self._beat = beat
         self._unwritten = _Unwritten()
         self._in_doubt = False
-        self._step = 0
+        self._step = assignment.run.step  # of a run that goes on, the step of its state
         self._last_loss: float | None = None
 
     def follow(self, wish: Line) -> Outcome:
@@ -145,6 +151,8 @@ class Follower:
             case "finished":
                 self._on_finished(event)
                 return Finished(event)
+            case "paused":
+                return Paused(event)
             case "baselines":
                 return Scored(event)
         return None
@@ -230,6 +238,7 @@ class Follower:
         for warning in unwritten.warnings:
             if Jobs(session).warn(assignment.job.id, "truncated_texts", warning):  # the same for every run of the job
                 events.add(assignment.job, warning, level="warn", run_id=assignment.run.id)
+        pilot = f"Pilot {assignment.run.index}, step " if assignment.run.purpose == "pilot" else "Step "
         for evaluation in unwritten.evaluations:
             data = {
                 "step": evaluation["step"],
@@ -240,7 +249,7 @@ class Follower:
                 "seed": assignment.run.seed,
             }
             message = (
-                f"Step {evaluation['step']}/{assignment.run.total_steps}, seed {assignment.run.seed}: "
+                f"{pilot}{evaluation['step']}/{assignment.run.total_steps}, seed {assignment.run.seed}: "
                 f"training loss={_number(evaluation['train_loss'])}, validation loss={_number(evaluation['valid_loss'])}, "
                 f"{assignment.job.metric}={_number(evaluation['score'])}"
             )

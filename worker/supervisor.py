@@ -132,7 +132,8 @@ def _without_secrets() -> dict[str, str]:
 
 def is_last(line: Line) -> bool:
     """Whether a line is the trainer's last on its run."""
-    return "failed" in line or "stopped" in line or line.get("event", {}).get("type") in ("finished", "baselines")
+    last_events = ("finished", "paused", "baselines")
+    return "failed" in line or "stopped" in line or line.get("event", {}).get("type") in last_events
 
 
 def describe_exit(code: int) -> str:

@@ -101,8 +101,8 @@ class Sweeper:
 
     def _ring_jobs(self) -> None:
         with self._database.read() as session:
-            unended = Jobs(session).to_end(AT_ONCE)
-        for job_id in unended:
+            waiting = Jobs(session).to_advance(AT_ONCE)
+        for job_id in waiting:
             if not self._bell.ring((JOB_ADVANCE, job_id)):
                 return
 

@@ -11,6 +11,7 @@ On standard output go a line when it is ready, and what happens to each run:
     {"run_id": …, "alive": true}        now and then, for a supervisor that takes silence for death
 and as the last line on a run, one of
     {"run_id": …, "event": {"type": "finished", …}}
+    {"run_id": …, "event": {"type": "paused", …}}
     {"run_id": …, "event": {"type": "baselines", …}}
     {"run_id": …, "failed": {"code", "message", "param"}}
     {"run_id": …, "stopped": true}

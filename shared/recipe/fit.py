@@ -6,7 +6,11 @@ from typing import Any
 from shared.catalogue import EncoderFacts
 from shared.errors import InvalidValue
 
-SHARED = "all {0.num_hidden_layers} layers of {0.name} use {0.shared_blocks} block(s) of weights"
+
+def shared_weights(facts: EncoderFacts) -> str:
+    """A clause on an encoder whose layers share their weights."""
+    blocks = "one block of weights" if facts.num_blocks == 1 else f"{facts.num_blocks} blocks of weights"
+    return f"the {facts.num_hidden_layers} layers of {facts.name} share {blocks}"
 
 
 def fit(values: dict[str, Any], asked: Mapping[str, Any], facts: EncoderFacts, notes: dict[str, str]) -> None:
@@ -39,18 +43,18 @@ def _fit_pooler(values: dict[str, Any], asked: Mapping[str, Any], facts: Encoder
 def _refuse_unknown_blocks(layers: int | list[int], facts: EncoderFacts) -> None:
     highest = layers if isinstance(layers, int) else max(layers) + 1
     if highest > facts.num_blocks:
-        has = f"{facts.name} has {facts.num_blocks} blocks" if facts.shared_blocks is None else SHARED.format(facts)
+        has = f"{facts.name} has {facts.num_blocks} blocks" if facts.shared_blocks is None else shared_weights(facts)
         raise InvalidValue(f"recipe.reinit_layers is {layers}, but {has}.", param="recipe.reinit_layers")
 
 
 def _explain_shared(values: dict[str, Any], facts: EncoderFacts, notes: dict[str, str]) -> None:
     if values["reinit_layers"] not in (0, "auto") and "reinit_layers" not in notes:
         notes["reinit_layers"] = (
-            f"{values['reinit_layers']}: counted in blocks of weights; {SHARED.format(facts)}, and every layer that uses a block is "
-            "drawn afresh with it."
+            f"{values['reinit_layers']}: counted in blocks of weights; {shared_weights(facts)}, and every "
+            "layer that uses a block is drawn afresh with it."
         )
     ratio = values.get("layerwise_learning_rate_decay", 1.0)
     if ratio != 1.0:
         notes["layerwise_learning_rate_decay"] = (
-            f"{ratio:g}: once for each block of weights, and once more for the embeddings; {SHARED.format(facts)}."
+            f"{ratio:g}: once for each block of weights, and once more for the embeddings; {shared_weights(facts)}."
         )

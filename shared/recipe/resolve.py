@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from shared.catalogue import EncoderFacts
 from shared.errors import InvalidValue
 from shared.recipe.fields import MAX_STEPS
-from shared.recipe.fit import SHARED, fit
+from shared.recipe.fit import fit, shared_weights
 from shared.recipe.presets import PRESETS
 from shared.recipe.value import Recipe, RecipeRequest
 
@@ -18,6 +18,9 @@ class Resolution(NamedTuple):
     recipe: Recipe
     notes: dict[str, str]
     """Why each automatic value is what it is, a sentence a field."""
+    automatic: tuple[str, ...] = ()
+    """``reinit_layers`` and ``max_steps`` where they were left to the service: the recipe has the rule's value, pilots may find a
+    better one."""
 
 
 def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Resolution:
@@ -36,11 +39,15 @@ def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Res
     values.setdefault("learning_rate", "auto")
     if values["learning_rate"] == "auto":
         values["learning_rate"], notes["learning_rate"] = _auto_rate(facts)
+    automatic = []
     if values["reinit_layers"] == "auto":
+        automatic.append("reinit_layers")
         values["reinit_layers"], notes["reinit_layers"] = _auto_reinit(facts)
     fit(values, asked, facts, notes)
     values.update(_length(values, train_rows, notes))
-    return Resolution(Recipe(**values), notes)
+    if "max_steps" in notes:
+        automatic.append("max_steps")
+    return Resolution(Recipe(**values), notes, tuple(automatic))
 
 
 def _auto_rate(facts: EncoderFacts) -> tuple[float, str]:
@@ -54,9 +61,13 @@ def _auto_rate(facts: EncoderFacts) -> tuple[float, str]:
 
 def _auto_reinit(facts: EncoderFacts) -> tuple[int, str]:
     """A sixth of the blocks: 4 of BERT-large's 24, within the paper's good range of 1 to 6."""
-    if facts.shared_blocks is not None:
-        return 0, f"0: {SHARED.format(facts)}, so that no top can be drawn afresh without the bottom."
     depth = max(1, round(facts.num_hidden_layers / 6))
+    if facts.shared_blocks is not None:
+        whole = depth * facts.num_blocks // facts.num_hidden_layers
+        return whole, (
+            f"{whole}: a sixth of the layers, in whole blocks of weights; {shared_weights(facts)}, so that a top layer cannot be drawn "
+            "afresh without the others of its block."
+        )
     return depth, f"{depth}: a sixth of the {facts.num_hidden_layers} blocks of {facts.name}."
 
 

@@ -8,6 +8,8 @@ from fastapi.testclient import TestClient
 from tests.make import csv_bytes, review_csv
 
 JOBS = "/v1/fine_tuning/jobs"
+GIVEN = {"reinit_layers": 1, "max_steps": 40}
+"""Nothing is left to find out."""
 
 
 def create(http: TestClient, file_id: str, **request: Any) -> Any:
@@ -15,13 +17,14 @@ def create(http: TestClient, file_id: str, **request: Any) -> Any:
 
 
 def test_the_recipe_is_resolved_and_stored_with_its_reasons(http: TestClient, file_id: str) -> None:
-    job = create(http, file_id, metadata={"team": "films"}, seed=5).json()
+    job = create(http, file_id, metadata={"team": "films"}, seed=5, recipe=GIVEN).json()
     recipe = job["resolved_recipe"]
     assert (recipe["preset"], recipe["bias_correction"], recipe["reinit_pooler"]) == ("stabilized", True, True)
     assert recipe["learning_rate"] == pytest.approx(2e-5 * 1024 / 32, rel=0.01)
-    assert recipe["max_steps"] == 320  # 10 epochs of one step are fewer than the least
-    assert set(job["recipe_notes"]) == {"learning_rate", "reinit_layers", "max_steps"}
-    assert job["recipe"] == {}
+    assert (recipe["max_steps"], recipe["reinit_layers"]) == (40, 1)
+    assert set(job["recipe_notes"]) == {"learning_rate"}
+    assert job["recipe"] == GIVEN
+    assert (job["pilots"], job["early_discard"]) == (None, None)
     assert job["dataset"]["rows"] == {"train": 32, "validation": 8, "test": 0}
     assert job["seed"] == 5
     assert job["runs_summary"]["total"] == 5
@@ -32,6 +35,44 @@ def test_the_recipe_is_resolved_and_stored_with_its_reasons(http: TestClient, fi
     assert (runs["first_id"], runs["has_more"]) == (runs["data"][0]["id"], False)
 
 
+def test_pilots_come_before_the_runs_where_something_is_automatic(http: TestClient, file_id: str) -> None:
+    job = create(http, file_id, runs={"num_seeds": 3}).json()
+    assert job["resolved_recipe"] is None
+    assert set(job["recipe_notes"]) == {"learning_rate", "reinit_layers", "max_steps"}
+    found_out = job["pilots"]
+    # 10 epochs of one step are fewer than the least; one of three blocks is at least a sixth
+    assert [(c["reinit_layers"], c["max_steps"]) for c in found_out["candidates"]] == [(0, 320), (1, 320), (2, 320)]
+    assert (found_out["chosen"], found_out["reason"], found_out["steps"]) == (None, None, 6 * 320)
+    runs = http.get(f"{JOBS}/{job['id']}/runs", params={"purpose": "pilot"}).json()["data"]
+    assert [(run["index"], run["seed"] - 2**31, run["recipe"]["reinit_layers"]) for run in runs] == [
+        (0, 0, 0), (1, 1, 0), (2, 0, 1), (3, 1, 1), (4, 0, 2), (5, 1, 2)
+    ]  # fmt: skip
+    assert job["runs_summary"]["total"] == 3
+    assert job["progress"]["steps_total"] == (6 + 3) * 320
+    report = http.get(f"{JOBS}/{job['id']}/stability").json()
+    assert (report["planned"], len(report["runs"])) == (3, 3)
+    cancelled = http.post(f"{JOBS}/{job['id']}/cancel").json()
+    assert (cancelled["status"], cancelled["runs_summary"]["cancelled"]) == ("cancelled", 3)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "candidates"),
+    [
+        ({"preset": "longer"}, [(0, 320)]),
+        ({"preset": "reinit"}, [(0, 3), (1, 3), (2, 3)]),
+        ({"max_steps": 40}, [(0, 40), (1, 40), (2, 40)]),
+        ({"reinit_layers": [0, 2]}, [([0, 2], 320)]),
+        ({"preset": "debiased", "num_train_epochs": "auto"}, [(0, 320)]),
+    ],
+)
+def test_what_is_given_is_not_searched(
+    http: TestClient, file_id: str, recipe: dict[str, Any], candidates: list[Any]
+) -> None:
+    job = create(http, file_id, recipe=recipe).json()
+    assert [(c["reinit_layers"], c["max_steps"]) for c in job["pilots"]["candidates"]] == candidates
+    http.post(f"{JOBS}/{job['id']}/cancel")
+
+
 def test_the_conventional_control(http: TestClient, file_id: str) -> None:
     recipe = create(http, file_id, recipe={"preset": "conventional"}).json()["resolved_recipe"]
     assert (recipe["bias_correction"], recipe["reinit_layers"], recipe["reinit_pooler"]) == (False, 0, False)
@@ -40,18 +81,30 @@ def test_the_conventional_control(http: TestClient, file_id: str) -> None:
 
 def test_the_rate_is_the_same_under_every_preset(http: TestClient, file_id: str) -> None:
     presets = ("stabilized", "conventional", "debiased", "reinit", "longer")
-    rates = {
-        create(http, file_id, recipe={"preset": name}).json()["resolved_recipe"]["learning_rate"] for name in presets
-    }
-    assert len(rates) == 1
+    jobs = [create(http, file_id, recipe={"preset": name}).json() for name in presets]
+    recipes = [job["resolved_recipe"] or job["pilots"]["rule"] for job in jobs]
+    assert len({recipe["learning_rate"] for recipe in recipes}) == 1
+
+
+def test_what_a_family_cannot_do_is_refused_when_asked_for_and_left_out_of_a_preset(
+    http: TestClient, file_id: str
+) -> None:
+    refused = create(http, file_id, model="tiny-roberta", recipe={"reinit_pooler": True})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "recipe.reinit_pooler"
+    assert "no pre-trained pooler" in refused.json()["error"]["message"]
+    job = create(http, file_id, model="tiny-roberta").json()
+    assert job["resolved_recipe"]["reinit_pooler"] is False
+    assert "no pre-trained pooler" in job["recipe_notes"]["reinit_pooler"]
 
 
 @pytest.mark.parametrize("where", ["hyperparameters", "method"])
 def test_the_hosted_apis_hyperparameters(http: TestClient, file_id: str, where: str) -> None:
     given = {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 0.5}
     wrapped = given if where == "hyperparameters" else {"type": "supervised", "supervised": {"hyperparameters": given}}
-    job = create(http, file_id, **{where: wrapped}).json()
-    plain = create(http, file_id).json()
+    given_depth = {"reinit_layers": 1}
+    job = create(http, file_id, recipe=given_depth, **{where: wrapped}).json()
+    plain = create(http, file_id, recipe=GIVEN).json()
     assert job["resolved_recipe"]["max_steps"] == 16
     assert job["resolved_recipe"]["learning_rate"] == pytest.approx(plain["resolved_recipe"]["learning_rate"] / 2)
     assert job["hyperparameters"] == {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 0.5}
@@ -76,6 +129,14 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"runs": {"num_seeds": 10**9}}, "runs.num_seeds", "invalid_request"),
     ({"runs": {"seeds": [1, 1]}}, "runs", "invalid_request"),
     ({"runs": {"seeds": [1], "num_seeds": 1}}, "runs", "invalid_request"),
+    ({"runs": {"init_seeds": [1, 2]}}, "runs", "invalid_request"),
+    ({"runs": {"init_seeds": [1], "data_seeds": [1], "num_seeds": 2}}, "runs", "invalid_request"),
+    ({"runs": {"num_seeds": 101, "data_seeds": [1, 2]}}, "runs", "invalid_value"),
+    ({"early_discard": {"start": 4, "keep": 4}}, "early_discard", "invalid_request"),
+    ({"early_discard": {"start": 4, "keep": 2, "at_fraction": 0.95}}, "early_discard.at_fraction", "invalid_request"),
+    ({"early_discard": {"start": 4, "keep": 2}, "runs": {"num_seeds": 4}}, None, "invalid_request"),
+    ({"early_discard": {"start": 4, "keep": 2}, "recipe": {**GIVEN, "max_steps": 1}}, "early_discard", "invalid_value"),
+    ({"model": "ft:tiny-bert:local::00000000"}, "model", "model_not_allowed"),
     ({"seed": -1}, "seed", "invalid_request"),
     ({"seed": 2**31 - 1}, "seed", "invalid_value"),
     ({"seed": "one"}, "seed", "invalid_request"),
@@ -193,3 +254,24 @@ def test_a_job_without_a_worker_waits_and_says_so(http: TestClient, file_id: str
     assert (report["provisional"], report["n"], report["mean"]) == (True, 0, None)
     cancelled = http.post(f"{JOBS}/{job['id']}/cancel").json()
     assert cancelled["runs_summary"]["cancelled"] == 5
+
+
+def test_a_grid_of_seeds(http: TestClient, file_id: str) -> None:
+    def seeds(**runs: Any) -> list[tuple[int, int, int]]:
+        job = create(http, file_id, recipe=GIVEN, runs=runs, seed=3).json()
+        listed = http.get(f"{JOBS}/{job['id']}/runs").json()["data"]
+        return [(run["seed"], run["init_seed"], run["data_seed"]) for run in listed]
+
+    assert seeds(init_seeds=[1, 2], data_seeds=[8, 9]) == [(1, 1, 8), (1, 1, 9), (2, 2, 8), (2, 2, 9)]
+    assert seeds(num_seeds=2, data_seeds=[8]) == [(3, 3, 8), (4, 4, 8)]
+    assert seeds(seeds=[7], data_seeds=[8, 9]) == [(7, 7, 8), (7, 7, 9)]
+
+
+def test_an_early_discard_starts_its_own_number_of_seeds(http: TestClient, file_id: str) -> None:
+    asked = {"start": 4, "keep": 2, "at_fraction": 0.3}
+    job = create(http, file_id, recipe=GIVEN, early_discard=asked).json()
+    assert (job["runs_summary"]["total"], job["early_discard"]) == (4, asked)
+    off = create(http, file_id, recipe=GIVEN, early_discard={**asked, "enabled": False}).json()
+    assert (off["runs_summary"]["total"], off["early_discard"]) == (5, None)
+    extended = http.post(f"{JOBS}/{job['id']}/extend", json={"num_seeds": 1}).json()
+    assert extended["error"]["code"] == "job_not_extendable"

@@ -20,7 +20,18 @@ from shared.child_process import python_module
 from tests.cli.stack import RunningStack, environment, reviews
 from tests.processes import await_end, until
 
-TINY = ("--model", "tiny-bert", "--batch-size", "8", "--text-column", "text", "--label-column", "label")
+TINY = (
+    "--model",
+    "tiny-bert",
+    "--batch-size",
+    "8",
+    "--reinit-layers",
+    "1",
+    "--text-column",
+    "text",
+    "--label-column",
+    "label",
+)
 ENDLESS = ("--max-steps", "20000", "--detach")
 
 

@@ -101,16 +101,17 @@ def deberta_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, 
 def deberta_v2_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
     """As v2 was published: a convolution beside the first block, projections of their own for positions."""
     tokenizer = unigram()
-    settings = common_settings(tokenizer, blocks, dropout) | RELATIVE | BUCKETS
-    config = DebertaV2Config(**settings, share_att_key=False, conv_kernel_size=3, conv_act="gelu")
+    beside = {"share_att_key": False, "conv_kernel_size": 3, "conv_act": "gelu"}
+    settings = common_settings(tokenizer, blocks, dropout) | RELATIVE | BUCKETS | beside
+    config = DebertaV2Config(**settings)
     return save(lambda: DebertaV2ForMaskedLM(config), tokenizer, folder, seed)
 
 
 def deberta_v3_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
     """As v3 was published: the class of v2 without its convolution, words and positions projected by the same weights."""
     tokenizer = unigram()
-    settings = common_settings(tokenizer, blocks, dropout) | RELATIVE | BUCKETS
-    config = DebertaV2Config(**settings, share_att_key=True)
+    settings = common_settings(tokenizer, blocks, dropout) | RELATIVE | BUCKETS | {"share_att_key": True}
+    config = DebertaV2Config(**settings)
     return save(lambda: DebertaV2ForMaskedLM(config), tokenizer, folder, seed)
 
 

@@ -32,7 +32,7 @@ def common_settings(tokenizer: PreTrainedTokenizerFast, blocks: int, dropout: fl
     }
 
 
-def special_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[str, int | None]:
+def special_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     return {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos", "cls", "sep")}
 
 

@@ -99,7 +99,7 @@ def result_files(stack: Stack, job: dict[str, object]) -> dict[str, bytes]:
 
 def test_equal_requests_give_equal_metrics_value_by_value(shared_stack: Stack) -> None:
     file = shared_stack.upload(review_csv(60))
-    request = {"model": "tiny-bert", "recipe": {"max_steps": 12}, "runs": {"num_seeds": 2}}
+    request = {"model": "tiny-bert", "recipe": {"max_steps": 12, "reinit_layers": 1}, "runs": {"num_seeds": 2}}
     first, second = (shared_stack.create(file["id"], **request) for _ in range(2))
     shared_stack.wait(first["id"])
     shared_stack.wait(second["id"])
@@ -128,7 +128,7 @@ def test_a_validation_file_and_a_test_fraction(shared_stack: Stack) -> None:
         validation_file=validation["id"],
         model="tiny-bert",
         split={"test_fraction": 0.25},
-        recipe={"max_steps": 6},
+        recipe={"max_steps": 6, "reinit_layers": 1},
         runs={"num_seeds": 2},
     )
     assert job["dataset"]["rows"] == {"train": 45, "validation": 30, "test": 15}

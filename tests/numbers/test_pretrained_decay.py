@@ -74,7 +74,7 @@ def test_it_comes_before_the_step_and_beside_other_decay(tiny: PreTrainedModel) 
     )
     expected = {encoder: encoder.detach().clone(), head: head.detach().clone()}
     toward = {encoder: encoder.detach().clone(), head: torch.zeros_like(head)}
-    first, second = {encoder: 0.0, head: 0.0}, {encoder: 0.0, head: 0.0}
+    first, second = ({parameter: torch.zeros_like(parameter) for parameter in expected} for _ in range(2))
     optimizer = Optimizer(tiny, recipe, starting_weights(tiny, recipe))
     for step, rate in enumerate((1e-3, 5e-3, 2e-3), start=1):
         for parameter in tiny.parameters():

@@ -73,7 +73,7 @@ def two_jobs() -> str:
         {"preset": "conventional", "learning_rate": 2e-5, "bias_correction": False, "max_steps": 30},
     )
     b = section("stabilized", [*STABLE], best_run_id="ftrun-3", confusion_matrix=confusion, fine_tuned_model="ft:m")
-    comparison = compare(Contender(a.report, "conventional"), Contender(b.report, "stabilized"))
+    comparison = compare([Contender(a.report, "conventional"), Contender(b.report, "stabilized")])
     return render_report([a, b], comparison, heading="Docstrings")
 
 
@@ -143,7 +143,7 @@ def test_hostile_names_are_text() -> None:
         curves=(SeedCurve(HOSTILE, 0, False, [(1, 1.0)], [(1, 0.5)]),),
     )
     contender = Contender(job.report, HOSTILE)
-    html = render_report([job, job], compare(contender, contender), heading=HOSTILE)
+    html = render_report([job, job], compare([contender, contender]), heading=HOSTILE)
     assert "<script" not in html
     assert "<img" not in html
     assert not {"script", "img"} & {tag for tag, _ in Page(html).elements}

@@ -1,4 +1,4 @@
-"""What a run yields, in order: Started, then Step and Evaluation events, then Finished. Plain data; the caller records them."""
+"""What a run yields, in order: Started, then Step and Evaluation events, then Finished or Paused. Plain data; the caller records them."""
 
 from typing import Literal
 
@@ -75,12 +75,24 @@ class Finished(_Event):
     degenerate: bool
     trained_tokens: int
     """Real (not padding) tokens that went through training steps."""
-    weights_sha256: str
-    """Of ``model/model.safetensors``."""
+    weights_sha256: str | None
+    """Of ``model/model.safetensors``; null where nothing was exported."""
     evidence: Evidence
     """What the diagnosis rests on."""
     diagnosis: list[str]
     """Sentences with their evidence on what looks wrong with the run; empty when nothing does."""
+
+
+class Paused(_Event):
+    """The run waits at its ``stop_step``; its state lies in the spec's output folder."""
+
+    type: Literal["paused"] = "paused"
+    step: int
+    score: float | None
+    """Validation score at this step."""
+    degenerate: bool
+    trained_tokens: int
+    """Real tokens that went through training steps so far."""
 
 
 class BaselineScore(_Event):
@@ -99,4 +111,4 @@ class BaselinesScored(_Event):
     """Training rows that the models were fitted on."""
 
 
-Event = Started | Step | Evaluation | Finished
+Event = Started | Step | Evaluation | Finished | Paused

@@ -17,7 +17,6 @@ from worker.training.evidence import GradientWatch
 from worker.training.optimizer import Optimizer, clip_gradient, gradient_norm
 from worker.training.schedule import evaluation_steps, linear_schedule
 from worker.training.seeding import seed_dropout
-from worker.training.start import StartingWeights
 from worker.training.text import Batch
 
 
@@ -30,20 +29,24 @@ def train(
     objective: Callable[[Tensor, Tensor], Tensor],
     evaluate: Callable[[], Evaluated],
     best: Best,
-    start: StartingWeights | None = None,
+    optimizer: Optimizer,
+    done: int = 0,
+    stop_step: int | None = None,
 ) -> Iterator[Step | Evaluation]:
     """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up with the chosen weights.
 
-    ``objective`` makes the loss, a scalar, of a batch's logits and labels (``objective.py``). ``start`` are the weights that training
-    began with, for the recipes that refer back to them. ``batches`` has no end; whoever wants to stop raises from it. Raises Diverged
-    before a step that is not finite.
+    After ``stop_step`` there is an evaluation, and no further step. A run that goes on brings the steps ``done``, and ``batches`` begin
+    after these.
+
+    ``objective`` makes the loss, a scalar, of a batch's logits and labels (``objective.py``). ``batches`` has no end; whoever wants to
+    stop raises from it. Raises Diverged before a step that is not finite.
     """
-    optimizer = Optimizer(network, recipe, start)
+    last = min(stop_step or recipe.max_steps, recipe.max_steps)
     schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
-    evaluated_after = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
+    evaluated_after = {*evaluation_steps(recipe.max_steps, recipe.eval_points), last}
     watch = GradientWatch(network, recipe)
     network.train()
-    for step, batch in enumerate(islice(batches, recipe.max_steps), start=1):
+    for step, batch in enumerate(islice(batches, last - done), start=done + 1):
         rate = schedule.rate(step)
         seed_dropout(data_seed, step)
         optimizer.zero_grad()

@@ -10,6 +10,8 @@ A layer that is used more than once in a pass (ALBERT's blocks, DeBERTa's projec
 dropout would. Masks come from torch's global generator, which is seeded anew at every step from the run's ``data_seed``.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -48,7 +50,7 @@ def mixed_layers(network: PreTrainedModel) -> list[nn.Linear]:
     ]
 
 
-def add_mixout(network: PreTrainedModel, probability: float, start: dict[nn.Parameter, Tensor]) -> None:
+def add_mixout(network: PreTrainedModel, probability: float, start: Mapping[Tensor, Tensor]) -> None:
     """Train ``network`` with mixout from now on, and without dropout; ``start`` has W0 of each of its ``mixed_layers``."""
     switch_off_dropout(network)
     for layer in mixed_layers(network):

@@ -1,4 +1,4 @@
-"""Pre-trained weight decay (Lee et al. 2020, section 2; Zhang et al. 2021, section 6): toward the start instead of toward zero.
+"""Pre-trained weight decay (Lee et al. 2020; Zhang et al. 2021, section 7): toward the start instead of toward zero.
 
     θ ← θ - α λ (θ - θ0),   before the Adam step, α the rate of the parameter's group at this step.
 
@@ -6,6 +6,8 @@
 As with other weight decay, biases and the parameters of normalisations take none. It is decoupled from Adam: where the recipe has weight
 decay too, both apply, this one first.
 """
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +19,7 @@ from worker.training.parts import parts_of
 
 class PretrainedDecay:
     def __init__(
-        self, network: nn.Module, groups: list[ParameterGroup], strength: float, start: dict[nn.Parameter, Tensor]
+        self, network: nn.Module, groups: list[ParameterGroup], strength: float, start: Mapping[Tensor, Tensor]
     ) -> None:
         """``strength`` is λ. ``start`` has θ0 of every decaying parameter outside the head, else ValueError."""
         assert isinstance(network, PreTrainedModel), "only an encoder of a known family has a head to tell apart"

@@ -52,3 +52,9 @@ class RunSpec(DataSpec):
     """Orders the rows and draws the dropout."""
     output: Path
     """An existing, empty folder for the run's artefacts: ``model/`` (a transformers folder) and ``predictions.json``."""
+    export: bool = True
+    """False for a pilot: it is judged on the validation rows alone, and its weights are not kept."""
+    stop_step: int | None = None
+    """Evaluate after this step and pause there: the state to go on from is left in ``output``, below ``state-<step>``."""
+    state: Path | None = None
+    """Such a folder, to go on from."""

@@ -4,7 +4,7 @@ They are taken after re-initialisation, so that where the network was drawn afre
 a recipe without either keeps none.
 """
 
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
@@ -12,7 +12,7 @@ from worker.training.mixout import mixed_layers
 from worker.training.parameter_groups import spared_of_decay
 from worker.training.parts import parts_of
 
-StartingWeights = dict[nn.Parameter, Tensor]
+StartingWeights = dict[Tensor, Tensor]  # the start of each parameter, by the parameter itself
 
 
 def starting_weights(network: PreTrainedModel, recipe: Recipe) -> StartingWeights:
@@ -20,7 +20,7 @@ def starting_weights(network: PreTrainedModel, recipe: Recipe) -> StartingWeight
 
     Call it when the network is where it will be trained and before anything has moved it.
     """
-    wanted: list[nn.Parameter] = []
+    wanted: list[Tensor] = []
     if recipe.pretrained_weight_decay:
         spared = spared_of_decay(network)
         encoder = [part for part in parts_of(network) if part.name != "head"]

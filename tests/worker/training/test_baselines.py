@@ -167,9 +167,9 @@ def test_a_wish_to_stop_is_seen_on_the_way(tmp_path: Path, tiny_bert: Path) -> N
 
 def test_several_labels_a_row_and_numbers(tmp_path: Path, tiny_bert: Path) -> None:
     rows = review_rows(120)
-    both = [("text", "label"), *((text, f"{label}{'|long' if len(text) > 30 else ''}") for text, label in rows[1:])]
+    both = [rows[0], *((text, f"{label}{'|long' if len(text) > 30 else ''}") for text, label in rows[1:])]
     several = make_task(type=TaskType.MULTI_LABEL, label_names=["long", "no", "yes"], positive_label=None)
-    numbers = [("text", "label"), *((text, str(len(text) + 20.5 * (label == "yes"))) for text, label in rows[1:])]
+    numbers = [rows[0], *((text, str(len(text) + 20.5 * (label == "yes"))) for text, label in rows[1:])]
     regression = make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None)
     for task, table, metric, names in (
         (several, both, "f1_micro", ["tfidf_logistic_regression", "linear_probe"]),

@@ -68,7 +68,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def resolved(models: Path, family: str, switch: dict[str, Any]) -> Recipe:
     """As a job's recipe is resolved, but short."""
-    asked = {"preset": "debiased", "learning_rate": 2e-3, "max_steps": 2, "train_batch_size": 8, "eval_points": 1}
+    asked: dict[str, Any] = {
+        "preset": "debiased",
+        "learning_rate": 2e-3,
+        "max_steps": 2,
+        "train_batch_size": 8,
+        "eval_points": 1,
+    }
     return resolve(RecipeRequest(**(asked | switch)), Catalogue([models]).facts(family), train_rows=30).recipe
 
 
