@@ -111,7 +111,7 @@ def test_the_hosted_apis_hyperparameters(http: TestClient, file_id: str, where: 
     assert "n_epochs_taken_at_its_word" in [warning["code"] for warning in job["warnings"]]
 
 
-REFUSED: list[tuple[dict[str, Any], str, str]] = [
+REFUSED: list[tuple[dict[str, Any], str | None, str]] = [
     ({"colour": "red"}, "colour", "invalid_request"),
     ({"recipe": {"learningrate": 1}}, "recipe.learningrate", "invalid_request"),
     ({"recipe": {"learning_rate": -1}}, "recipe.learning_rate", "invalid_request"),

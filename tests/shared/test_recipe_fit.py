@@ -33,10 +33,10 @@ def test_a_pooler_that_the_family_lacks_is_refused_when_asked_for_and_left_out_o
     refused = refusal(ROBERTA, reinit_pooler=True)
     assert refused.param == "recipe.reinit_pooler"
     assert "rob (roberta) has no pre-trained pooler" in refused.message
-    recipe, notes = resolved(ROBERTA, preset="stabilized")
+    recipe, notes, _ = resolved(ROBERTA, preset="stabilized")
     assert not recipe.reinit_pooler
     assert notes["reinit_pooler"].startswith("false: rob (roberta) has no pre-trained pooler")
-    recipe, notes = resolved(BERT, preset="stabilized")
+    recipe, notes, _ = resolved(BERT, preset="stabilized")
     assert recipe.reinit_pooler
     assert "reinit_pooler" not in notes
     assert not resolved(ROBERTA, reinit_pooler=False).recipe.reinit_pooler
@@ -56,7 +56,7 @@ def test_blocks_that_are_there_are_taken(layers: int | list[int]) -> None:
 
 def test_shared_layers_are_counted_in_blocks_of_weights() -> None:
     for layers in (1, [0]):
-        recipe, notes = resolved(ALBERT, reinit_layers=layers)
+        recipe, notes, _ = resolved(ALBERT, reinit_layers=layers)
         assert recipe.reinit_layers == layers
         assert "the 12 layers of albert-base share one block of weights" in notes["reinit_layers"]
     for layers in (2, 12, [1]):
@@ -70,7 +70,7 @@ def test_shared_layers_are_counted_in_blocks_of_weights() -> None:
 @pytest.mark.parametrize(("blocks", "depth"), [(1, 0), (4, 0), (6, 1), (None, 2)])
 def test_automatic_depth_never_draws_more_layers_than_it_means(blocks: int | None, depth: int) -> None:
     facts = EncoderFacts("a", "albert", 12, 768, 512, shared_blocks=blocks)
-    recipe, notes = resolved(facts, preset="reinit")
+    recipe, notes, _ = resolved(facts, preset="reinit")
     assert recipe.reinit_layers == depth
     assert notes["reinit_layers"].startswith(f"{depth}: a sixth of the")
 
@@ -89,6 +89,6 @@ def test_mixout_says_that_it_takes_the_place_of_dropout() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("facts", [BERT, ROBERTA, ALBERT, FOUR_BLOCKS], ids=lambda facts: facts.name)
 def test_every_preset_fits_every_encoder(facts: EncoderFacts, preset: str) -> None:
-    recipe, notes = resolved(facts, preset=preset)
+    recipe, notes, _ = resolved(facts, preset=preset)
     assert recipe.preset == preset
     assert all(note.endswith(".") for note in notes.values())

@@ -110,6 +110,6 @@ def _cross_entropy(masses: Sequence[float]) -> float:
 @torch.no_grad()
 def begin_at_mean(network: PreTrainedModel, labels: Sequence[Label]) -> None:
     """Set the bias of a regression's output to the mean of the training labels."""
-    heads = [network.get_submodule(path) for path in family_of(network).head]
-    output = [module for head in heads for module in head.modules() if isinstance(module, nn.Linear)][-1]
+    head = network.get_submodule(family_of(network).head[-1])
+    output = [module for module in head.modules() if isinstance(module, nn.Linear)][-1]
     output.bias.fill_(math.fsum(cast(Sequence[float], labels)) / len(labels))

@@ -10,7 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from shared.catalogue import Catalogue
 from shared.errors import InvalidValue
-from shared.metrics import score_all
+from shared.metrics import Scoring
 from shared.recipe import PRESETS, Recipe, RecipeRequest, resolve
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import Trained, make_spec, make_task, review_rows, write_tsv
@@ -107,11 +107,11 @@ def scored_again(run: Trained) -> tuple[dict[str, float | None], float]:
     inputs = tokenizer(texts, pairs, truncation=True, padding=True, return_tensors="pt")
     logits = network.eval()(**inputs).logits
     loss = functional.cross_entropy(logits, torch.tensor(labels)).item()
-    return score_all(labels, logits.argmax(1).tolist(), 2, task.label_names.index("yes")), loss
+    return Scoring(task, run.spec.metric).scores(labels, logits.argmax(1).tolist()), loss
 
 
 def check(family: str, switches: set[str], models: Path, folder: Path) -> None:
-    weights: dict[str, str] = {}
+    weights: dict[str, str | None] = {}
     for switch in switches:
         setting = refused(family, switch)
         if setting is not None:
@@ -144,7 +144,7 @@ def test_every_switch_trains_or_is_refused_with_a_sentence(family: str, models: 
 def test_every_preset_fits_every_family_and_says_what_it_left_out(family: str, models: Path) -> None:
     facts = Catalogue([models]).facts(family)
     for preset, values in PRESETS.items():
-        recipe, notes = resolve(RecipeRequest(preset=preset), facts, train_rows=1000)
+        recipe, notes, _ = resolve(RecipeRequest(preset=preset), facts, train_rows=1000)
         assert recipe.reinit_pooler == (values["reinit_pooler"] and family in WITH_POOLER)
         assert ("no pre-trained pooler" in notes.get("reinit_pooler", "")) == (
             recipe.reinit_pooler != values["reinit_pooler"]
