@@ -22,7 +22,7 @@ from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
 from worker.training.split import Splits, load_splits
-from worker.training.start import starting_weights
+from worker.training.start import StartingWeights, starting_weights
 from worker.training.text import Batch, TextCache, load_tokenizer
 
 
@@ -41,12 +41,7 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     make_deterministic(spec.threads, spec.device)
     splits = load_splits(spec, cache or TextCache(), pause)
     judge = Scoring(spec.task, spec.metric)
-    network = build_network(spec)
-    if spec.task.type is TaskType.REGRESSION:
-        begin_at_mean(network, splits.train.labels())
-    start = starting_weights(network, spec.recipe)
-    if spec.recipe.mixout:
-        add_mixout(network, spec.recipe.mixout, start)
+    network, start = build_network(spec, splits)
     yield started(spec, splits, judge)
 
     best = Best(spec.recipe.select)
@@ -71,12 +66,18 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     yield finish(spec, splits, network, best, test, losses)
 
 
-def build_network(spec: RunSpec) -> PreTrainedModel:
-    """The base model with what is new in it drawn from ``init_seed``, on the run's device."""
+def build_network(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, StartingWeights]:
+    """The base model with what is new in it drawn from ``init_seed``, on the run's device, ready to train, and what the recipe's methods
+    will refer back to."""
     network = load_encoder(spec.base_model, spec.task, spec.init_seed)
     reinitialize(network, pooler=spec.recipe.reinit_pooler, layers=spec.recipe.reinit_layers, init_seed=spec.init_seed)
     network.to(torch.device(spec.device))  # type: ignore[arg-type]  # transformers' decorator hides the signature
-    return network
+    if spec.task.type is TaskType.REGRESSION:
+        begin_at_mean(network, splits.train.labels())
+    start = starting_weights(network, spec.recipe)
+    if spec.recipe.mixout:
+        add_mixout(network, spec.recipe.mixout, start)
+    return network, start
 
 
 def training_batches(spec: RunSpec, splits: Splits, device: torch.device, pause: Callable[[], None]) -> Iterator[Batch]:
