@@ -26,7 +26,7 @@ class Family:
     embeddings: tuple[str, ...]
     """Some checkpoints lack some of these modules (a projection, a convolution)."""
     head: tuple[str, ...]
-    """The modules that are new in any case."""
+    """The modules that are new in any case, the one that gives the logits last."""
     pooler: str | None = None
     """The module between the encoder and the head that was pre-trained with it, if there is one."""
     top: tuple[str, ...] = ()

@@ -12,8 +12,12 @@ from shared.catalogue import Catalogue
 from shared.errors import InvalidValue
 from shared.metrics import Scoring
 from shared.recipe import PRESETS, Recipe, RecipeRequest, resolve
+from shared.task import TaskType
 from tests.encoders import ENCODERS
+from tests.encoders.names import is_head
 from tests.worker.training.runs import Trained, make_spec, make_task, review_rows, write_tsv
+from worker.training.encoder import load_encoder
+from worker.training.objective import begin_at_mean
 from worker.training.quiet import quiet_transformers
 
 SWITCHES: dict[str, dict[str, Any]] = {
@@ -95,7 +99,7 @@ def trained(folder: Path, models: Path, family: str, recipe: Recipe) -> Trained:
 @torch.no_grad()
 def scored_again(run: Trained) -> tuple[dict[str, float | None], float]:
     """Metrics and loss of the exported folder on the validation rows, by plain transformers."""
-    folder, task = run.spec.output / "model", run.spec.task
+    folder = run.spec.output / "model"
     with quiet_transformers():
         network, tokenizer = (
             AutoModelForSequenceClassification.from_pretrained(folder),
@@ -107,12 +111,12 @@ def scored_again(run: Trained) -> tuple[dict[str, float | None], float]:
     inputs = tokenizer(texts, pairs, truncation=True, padding=True, return_tensors="pt")
     logits = network.eval()(**inputs).logits
     loss = functional.cross_entropy(logits, torch.tensor(labels)).item()
-    return Scoring(task, run.spec.metric).scores(labels, logits.argmax(1).tolist()), loss
+    return Scoring(run.spec.task, run.spec.metric).scores(labels, logits.argmax(1).tolist()), loss
 
 
 def check(family: str, switches: set[str], models: Path, folder: Path) -> None:
     weights: dict[str, str | None] = {}
-    for switch in switches:
+    for switch in sorted(switches):
         setting = refused(family, switch)
         if setting is not None:
             with pytest.raises(InvalidValue, match=rf"^recipe\.{setting} is .*{family}.*\.$") as caught:
@@ -150,3 +154,16 @@ def test_every_preset_fits_every_family_and_says_what_it_left_out(family: str, m
             recipe.reinit_pooler != values["reinit_pooler"]
         )
         assert all(note.endswith(".") for note in notes.values())
+
+
+@pytest.mark.parametrize("family", ENCODERS)
+def test_a_regression_begins_at_the_mean_of_its_labels(family: str, models: Path) -> None:
+    """On an encoder without a word to say: with all weights of the head at zero, every answer is the mean."""
+    network = load_encoder(models / family, make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), 0)
+    begin_at_mean(network, [1.0, 2.0, 6.0])
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if is_head(family, name) and name.endswith("weight"):
+                parameter.zero_()
+        answers = network.eval()(input_ids=torch.tensor([[5, 6, 7], [8, 9, 10]])).logits
+    assert answers.tolist() == [[3.0], [3.0]]
