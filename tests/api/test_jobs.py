@@ -99,7 +99,7 @@ def test_the_hosted_apis_hyperparameters(http: TestClient, file_id: str, where: 
     assert "n_epochs_taken_at_its_word" in [warning["code"] for warning in job["warnings"]]
 
 
-REFUSED: list[tuple[dict[str, Any], str, str]] = [
+REFUSED: list[tuple[dict[str, Any], str | None, str]] = [
     ({"colour": "red"}, "colour", "invalid_request"),
     ({"recipe": {"learningrate": 1}}, "recipe.learningrate", "invalid_request"),
     ({"recipe": {"learning_rate": -1}}, "recipe.learning_rate", "invalid_request"),
@@ -147,7 +147,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("request_", "param", "code"), REFUSED, ids=lambda value: str(value)[:50])
 def test_what_is_not_understood_is_refused_by_name(
-    http: TestClient, file_id: str, request_: dict[str, Any], param: str, code: str
+    http: TestClient, file_id: str, request_: dict[str, Any], param: str | None, code: str
 ) -> None:
     answer = create(http, file_id, **request_)
     error = answer.json()["error"]
