@@ -5,7 +5,7 @@ Requests that may be sent again without harm are sent again, job creation includ
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from cli.errors import CliError
-from cli.wire import File, Job, JobList, Model, Run, RunList, RunMetrics, Series
+from cli.wire import Comparison, File, Job, JobList, Model, Run, RunList, RunMetrics, Series
 from shared.report import StabilityReport
 from shared.settings import LOOPBACK
 
@@ -84,6 +84,10 @@ class Client:
 
     def stability(self, job_id: str) -> StabilityReport:
         return self._get(StabilityReport, f"{_job_path(job_id)}/stability")
+
+    def compare(self, job_ids: Sequence[str], metric: str | None, alpha: float) -> Comparison:
+        body = {"job_ids": list(job_ids), "metric": metric, "alpha": alpha}
+        return self._shaped(Comparison, self._send("POST", "/v1/fine_tuning/comparisons", json=body))
 
     def cancel(self, job_id: str) -> Job:
         return self._shaped(Job, self._send("POST", f"{_job_path(job_id)}/cancel"))

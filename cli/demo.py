@@ -123,7 +123,7 @@ def _compare_recipes(client: Client, home: Path, console: Console) -> int:
             return JOB_DID_NOT_SUCCEED
     reports = [(job.preset, client.stability(job.id)) for job in jobs]
     control, treated = (Contender(report, preset) for preset, report in reports)
-    comparison = compare(control, treated)
+    comparison = compare((control, treated))
     console.print(f"\nTrained in {duration(time.monotonic() - began)}.\n")
     _print_outcome(console, reports, comparison)
     _write_files(client, jobs, reports, comparison)

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.comparison import Comparison as _Comparison
 from shared.states import JOB_ENDED, JobState, RunState
 
 
@@ -114,6 +115,12 @@ class JobList(_Read):
 
 class RunList(_Read):
     data: list[Run]
+
+
+class Comparison(_Comparison):
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
 
 
 class Model(_Read):

@@ -102,6 +102,10 @@ class ModelNotFound(ServiceError):
     status = 404
 
 
+class ComparisonNotFound(ServiceError):
+    status = 404
+
+
 class JobAlreadyEnded(ServiceError):
     """The job ended before the wish to cancel it came."""
 
@@ -136,12 +140,6 @@ class UnsupportedMediaType(ServiceError):
 
 class ModelNotAllowed(ServiceError):
     """``model`` names nothing in this service's catalogue."""
-
-    status = 400
-
-
-class TaskNotSupported(ServiceError):
-    """The data describe a task that this version cannot train."""
 
     status = 400
 

@@ -1,6 +1,8 @@
 """Names of published models, ``ft:<base>:<organisation>:<suffix>:<hash>``, the best run's by default, other runs' by their seed;
 of runs, for people; and of the states that paused runs go on from."""
 
+from shared.states import Purpose
+
 FINE_TUNED = "ft:"
 
 
@@ -27,7 +29,9 @@ def checkpoint_model_id(model: str, seed: int, step: int) -> str:
 
 def run_title(purpose: str, index: int, seed: int) -> str:
     """``Run 0 (seed 3)``, ``Pilot 2 (seed 2147483648)``: a run at the start of a sentence."""
-    return f"{'Run' if purpose == 'main' else purpose.capitalize()} {index} (seed {seed})"
+    if purpose == Purpose.BASELINES:
+        return "The scoring of the baselines"
+    return f"{'Pilot' if purpose == Purpose.PILOT else 'Run'} {index} (seed {seed})"
 
 
 def state_name(step: int) -> str:

@@ -14,6 +14,7 @@ from shared.db.runs import Hold
 from shared.db.tables import File, Job, Model, Run
 from shared.errors import ModelNotAllowed, ServiceError
 from shared.names import FINE_TUNED
+from shared.states import Purpose
 from shared.storage import BlobMissing, file_key
 from worker.parts import WorkerParts
 
@@ -52,8 +53,8 @@ class Assignment:
         folder = self.folder(parts)
         return folder.with_name(f"{folder.name}.state")
 
-    def specification(self, parts: WorkerParts) -> dict[str, Any]:
-        """The RunSpec as JSON, everything it names being on this machine. Raises NotHere, or DataMissing for good."""
+    def wish(self, parts: WorkerParts) -> dict[str, Any]:
+        """What the trainer is to be told, everything it names being on this machine. Raises NotHere, or DataMissing for good."""
         try:
             return self._prepared(parts)
         except ModelNotAllowed as error:
@@ -65,31 +66,36 @@ class Assignment:
 
     def _prepared(self, parts: WorkerParts) -> dict[str, Any]:
         base_model = self._base_model(parts)
+        data = {
+            "run_id": self.run.id,
+            "base_model": str(base_model),
+            "task": self.job.task,
+            "metric": self.job.metric,
+            "training_file": self._local(parts, self.job.training_file, "training_file"),
+            "validation_file": self._local(parts, self.job.validation_file, "validation_file"),
+            "test_file": self._local(parts, self.job.test_file, "test_file"),
+            "split": self.job.split,
+            "threads": self.job.threads,
+            "device": parts.device,
+        }
+        if self.run.purpose == Purpose.BASELINES:
+            return {"baselines": data}
         copies = WEIGHT_COPIES if self.run.stop_step is None and self.run.state is None else STATE_COPIES
         _check_room(parts.settings.resolved_cache_dir, base_model, copies)
         output = self.folder(parts)
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir(parents=True)
-        return {
-            "run_id": self.run.id,
-            "base_model": str(base_model),
-            "task": self.job.task,
+        own = {
             "recipe": self.run.recipe or self.job.resolved_recipe,
-            "metric": self.job.metric,
-            "training_file": self._local(parts, self.job.training_file),
-            "validation_file": None
-            if self.job.validation_file is None
-            else self._local(parts, self.job.validation_file),
-            "split": self.job.split,
+            "fold": self.run.fold,
             "init_seed": self.run.init_seed,
             "data_seed": self.run.data_seed,
-            "threads": self.job.threads,
-            "device": parts.device,
             "output": str(output),
             "export": self.run.purpose != "pilot",
             "stop_step": self.run.stop_step,
             "state": self._state(parts),
         }
+        return {"run": data | own}
 
     def _base_model(self, parts: WorkerParts) -> Path:
         if not self.job.model.startswith(FINE_TUNED):
@@ -109,16 +115,19 @@ class Assignment:
             raise DataMissing(f"What the run goes on from, {self.run.state}, is not in the storage.") from None
         return str(folder)
 
-    def _local(self, parts: WorkerParts, file_id: str) -> dict[str, str]:
+    def _local(self, parts: WorkerParts, file_id: str | None, param: str) -> dict[str, str] | None:
+        """None for a file that the job has not."""
+        if file_id is None:
+            return None
         file = self.files.get(file_id)
         if file is None:
-            raise DataMissing(f"File {file_id} was deleted.", param="training_file")
+            raise DataMissing(f"File {file_id} was deleted.", param=param)
         path = parts.settings.resolved_cache_dir / "files" / file.sha256
         if not path.exists():
             try:
                 parts.storage.fetch(file_key(file.sha256), path)
             except BlobMissing:
-                raise DataMissing(f"The content of {file_id} is not in the storage.", param="training_file") from None
+                raise DataMissing(f"The content of {file_id} is not in the storage.", param=param) from None
         path.touch()  # in use: not to be cleared away as an old copy
         return {"path": str(path), "filename": file.filename}
 

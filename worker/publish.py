@@ -21,9 +21,10 @@ from sqlalchemy.orm import Session
 from shared import ids
 from shared.db.metrics import Metrics
 from shared.db.tables import File, Job, Model, Run
-from shared.job_report import report_of
+from shared.job_report import full_report
 from shared.names import model_id
 from shared.report import StabilityReport
+from shared.report.wording import baseline
 from shared.states import RunState
 from shared.storage import BlobMissing, file_key
 from worker.parts import WorkerParts
@@ -58,7 +59,8 @@ def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folde
     model = folder / "model"
     published_before = best.fine_tuned_model is not None  # then its artefacts are the model's folder alone
     parts.storage.fetch_folder(f"{best.artifacts}" if published_before else f"{best.artifacts}/model", model)
-    report = report_of(job, runs, confusion=True).model_copy(update={"fine_tuned_model": identifier})
+    with parts.database.read() as session:
+        report = full_report(session, job, runs).model_copy(update={"fine_tuned_model": identifier})
     (model / "README.md").write_text(model_card(identifier, job, report, best), encoding="utf-8")
     (model / "evenkeel.json").write_text(_provenance(job, report, best), encoding="utf-8")
     prefix = f"models/{job.id}-{fence}"  # never written twice: what is being read stays whole
@@ -96,6 +98,7 @@ def model_card(identifier: str, job: Job, report: StabilityReport, best: Run) ->
         loader=PackageLoader("worker"), autoescape=False, trim_blocks=False, keep_trailing_newline=True
     )
     environment.filters["score"] = lambda value: "–" if value is None else f"{value:.4f}"
+    environment.filters["baseline"] = baseline
     environment.filters["cell"] = lambda text: str(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
     pair = job.task["text_pair_column"] is not None
     example = '{"text": "first text", "text_pair": "second text"}' if pair else '"a text"'

@@ -17,11 +17,12 @@ from shared.db.tables import Checkpoint, File, Model, Run
 from shared.errors import Reason, ServiceError
 from shared.ids import checkpoint_id
 from shared.names import FINE_TUNED, run_title, state_name, state_step
-from shared.states import RunState
+from shared.states import Purpose, RunState
 from worker import job
 from worker.app import is_shutting_down
 from worker.assignment import Assignment, NotHere
-from worker.follow import Died, Failed, Finished, Follower, Outcome, Paused, Stopped, StopReason
+from worker.baselines import store_scores
+from worker.follow import Died, Failed, Finished, Follower, Outcome, Paused, Scored, Stopped, StopReason
 from worker.lease import Heartbeat
 from worker.parts import WorkerParts
 from worker.patience import patiently
@@ -86,7 +87,7 @@ def _claim(parts: WorkerParts, prefer: str | None) -> Assignment | None:
         how = "started" if run.state is None else f"goes on from step {state_step(run.state)}"
         again = "" if run.attempt == 1 else f" (attempt {run.attempt})"
         Events(session).add(its_job, f"{_title(run)} {how}{again}.", run_id=run.id)
-        named = [its_job.training_file, its_job.validation_file]
+        named = [its_job.training_file, its_job.validation_file, its_job.test_file]
         files = session.scalars(select(File).where(File.id.in_([name for name in named if name is not None])))
         base = session.get(Model, its_job.model) if its_job.model.startswith(FINE_TUNED) else None
         return Assignment(its_job, run, hold, {file.id: file for file in files}, base)
@@ -99,7 +100,7 @@ def _train(parts: WorkerParts, assignment: Assignment) -> None:
     beat = Heartbeat(parts.database, assignment.hold, interval=settings.heartbeat_seconds, lease=settings.lease_seconds)
     with beat:
         try:
-            outcome: Outcome | Unprepared = Follower(parts, assignment, beat).follow(assignment.specification(parts))
+            outcome: Outcome | Unprepared = Follower(parts, assignment, beat).follow(assignment.wish(parts))
             if isinstance(outcome, Finished | Paused):
                 _store_artifacts(parts, assignment)
         except NotHere as trouble:
@@ -141,6 +142,8 @@ def _record_end(session: Session, assignment: Assignment, outcome: Outcome | Unp
             _succeed(session, assignment, outcome)
         case Paused():
             _pause_run(session, assignment, outcome)
+        case Scored():
+            store_scores(session, assignment, outcome)
         case Failed(reason):
             _fail(session, assignment, reason)
         case Stopped(StopReason.CANCELLED):
@@ -173,7 +176,7 @@ def _succeed(session: Session, assignment: Assignment, outcome: Finished) -> Non
         best_step=result["best_step"],
         trained_tokens=result["trained_tokens"],
         weights_sha256=result["weights_sha256"],
-        result={"validation": validation, "test": test},
+        result={"validation": validation, "test": test, "evidence": result["evidence"]},
         diagnosis=result["diagnosis"],
         artifacts=None if run.purpose == "pilot" else assignment.artifacts,
         deaths=0,
@@ -227,7 +230,8 @@ def _fail(session: Session, assignment: Assignment, reason: Reason, **values: in
     Runs(session).end(assignment.hold, RunState.FAILED, error=reason, **values)
     message = f"{_title(run)} failed: {reason['message']}"
     if run.purpose != "pilot":  # a pilot that fails is evidence, and told with the choice
-        Jobs(session).warn(run.job_id, "run_failed", message)
+        code = "baselines_failed" if run.purpose == Purpose.BASELINES else "run_failed"
+        Jobs(session).warn(run.job_id, code, message)
     Events(session).add(assignment.job, message, level="error", run_id=run.id)
 
 

@@ -1,35 +1,103 @@
-"""A job's files, read under its task and split as its worker will split them: counts, facts and warnings for the job's row."""
+"""A job's files, read under its task and split as its worker will split them: counts and facts for the job's row."""
 
+import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from statistics import fmean, pstdev
+from typing import Any, NamedTuple, cast
 
 from api.files.service import opened
+from api.jobs.conflicts import refuse_class_weights, refuse_conflicts
 from api.jobs.schemas import JobRequest
 from api.parts import Parts
 from shared.catalogue import EncoderFacts
-from shared.datasets import load_examples, resolve_task, stratified_split
-from shared.datasets.findings import FEW_VALIDATION_ROWS
+from shared.datasets import (
+    FileSplit,
+    Part,
+    Source,
+    Table,
+    folds_of,
+    group_column,
+    load_examples,
+    resolve_task,
+    split_files,
+)
+from shared.datasets.leakage import Leak, Seen, digests, leak
 from shared.db.files import Files
 from shared.db.tables import File
 from shared.errors import InvalidValue
-from shared.metrics import constant_answer_score
-from shared.task import Task
+from shared.metrics import Scoring, default_metric, metric_names
+from shared.task import Label, SplitRequest, Task, TaskType
 
 _PURPOSES = frozenset({"fine-tune", "user_data", "evals"})
 
 
+class FileRows(NamedTuple):
+    """What of a file's rows is kept once it is read: not the texts, which may be large."""
+
+    labels: Sequence[Label]
+    groups: Sequence[str] | None
+    digests: Sequence[bytes]
+
+
 @dataclass(frozen=True)
 class Data:
-    """The rows of a job's splits: label indices only; the worker makes the same splits from the same rule."""
+    """The rows of a job and how each fold parts them; the worker makes the same splits from the same rule."""
 
     task: Task
-    train: list[int]
-    validation: list[int]
-    test: list[int]
+    split: SplitRequest
+    files: Mapping[Source, FileRows]
+    folds: Sequence[FileSplit]
+    """One, unless the split is k-fold."""
+
+    @property
+    def train(self) -> list[Label]:
+        """Labels of the training rows; under k-fold the first fold's, as the two below."""
+        return self.labels(self.folds[0].train)
+
+    @property
+    def validation(self) -> list[Label]:
+        return self.labels(self.folds[0].validation)
+
+    @property
+    def test(self) -> list[Label]:
+        return self.labels(self.folds[0].test)
+
+    def labels(self, part: Part | None) -> list[Label]:
+        return [] if part is None else [self.files[part.source].labels[row] for row in part.rows]
+
+    @cached_property
+    def leaks(self) -> dict[str, Leak]:
+        """What of the validation and of the test rows has a text that is trained on too, in whichever fold; nothing for a split without."""
+        first = self.folds[0]
+        trained = first.train
+        if len(self.folds) > 1:
+            trained = Part(
+                trained.source, [*trained.rows, *first.validation.rows]
+            )  # what one fold holds out another trains on
+        found = {
+            "validation": Leak.joined(self._leak(fold.train, fold.validation) for fold in self.folds),
+            "test": self._leak(trained, first.test),
+        }
+        return {name: leaked for name, leaked in found.items() if leaked.rows}
+
+    def _leak(self, train: Part, other: Part | None) -> Leak:
+        return leak(self._seen(train), self._seen(other)) if other is not None else Leak([], 0)
+
+    def _seen(self, part: Part) -> Seen:
+        file = self.files[part.source]
+        return Seen(file.digests, file.labels, part.rows)
 
 
-def data_file(parts: Parts, file_id: str, param: str) -> File:
+def data_files(parts: Parts, request: JobRequest) -> dict[Source, File]:
+    """The rows of the files that the request names. Raises FileNotFound, or InvalidValue for a file that is a result."""
+    named: dict[Source, str | None] = {source: getattr(request, source) for source in Source}
+    return {source: _data_file(parts, file_id, source) for source, file_id in named.items() if file_id is not None}
+
+
+def _data_file(parts: Parts, file_id: str, param: str) -> File:
     with parts.database.read() as session:
         file = Files(session, parts.owner_id).get(file_id, param=param)
     if file.purpose not in _PURPOSES or file.validation is None:
@@ -37,59 +105,91 @@ def data_file(parts: Parts, file_id: str, param: str) -> File:
     return file
 
 
-def read_data(parts: Parts, request: JobRequest, facts: EncoderFacts, training: File, validation: File | None) -> Data:
-    split_off = validation is None
+def read_data(parts: Parts, request: JobRequest, facts: EncoderFacts, files: Mapping[Source, File]) -> Data:
+    """Raises InvalidValue for data, splits and settings that do not fit each other."""
+    refuse_conflicts(request)
     by_header = request.task.header != "auto"
-    with opened(parts, training, request.task.header, param="task.header" if by_header else "training_file") as table:
+    param = "task.header" if by_header else Source.TRAINING
+    with opened(parts, files[Source.TRAINING], request.task.header, param=param) as table:
+        split_off = Source.VALIDATION not in files
         task = resolve_task(request.task, table, max_positions=facts.max_position_embeddings, split=split_off)
-        labels = load_examples(table, task).labels
+        refuse_class_weights(request, task)
+        rows = {Source.TRAINING: _rows(table, task, request.split, Source.TRAINING)}
     del table  # it is large, and the next one is read once this one is gone
-    if validation is None:
-        split = stratified_split(labels, request.split)
-        return Data(task, *([labels[i] for i in rows] for rows in (split.train, split.validation, split.test)))
-    if "validation_fraction" in request.split.model_fields_set:
-        raise InvalidValue(
-            "validation_file is given, so there is nothing to split off.", param="split.validation_fraction"
+    for source in (Source.VALIDATION, Source.TEST):
+        if source in files:
+            with opened(parts, files[source], task.header, param=source) as table:
+                rows[source] = _rows(table, task, request.split, source)
+            del table
+    folds = [split_files(rows, task.type, request.split, fold) for fold in folds_of(request.split)]
+    return Data(task, request.split, rows, folds)
+
+
+def _rows(table: Table, task: Task, split: SplitRequest, source: Source) -> FileRows:
+    examples = load_examples(table, task, group_by=group_column(split, source), param=source)
+    return FileRows(examples.labels, examples.groups, digests(examples))
+
+
+def metric_of(request: JobRequest, data: Data) -> str:
+    """The metric asked for, if the task has it, or the task's default."""
+    asked: str | None = request.evaluation.metric
+    if asked is None:
+        return default_metric(data.task.type, Counter(data.train))
+    names = metric_names(data.task)
+    if asked not in names:
+        why = (
+            "needs two labels" if asked == "f1" and data.task.type is TaskType.SINGLE_LABEL else "is not for this task"
         )
-    with opened(parts, validation, task.header, param="validation_file") as table:
-        held_out = load_examples(table, task, param="validation_file").labels
-    split = stratified_split(labels, request.split, validation=False)
-    return Data(task, [labels[i] for i in split.train], held_out, [labels[i] for i in split.test])
+        raise InvalidValue(
+            f"{asked} {why}; a {data.task.type} task is scored by {', '.join(names)}.", param="evaluation.metric"
+        )
+    return asked
 
 
-def dataset_facts(data: Data, training: File, validation: File | None) -> dict[str, Any]:
-    counts = Counter(data.train)
-    return {
+def dataset_facts(data: Data, files: Mapping[Source, File]) -> dict[str, Any]:
+    """``rows``, ``labels`` or ``numbers`` and the digests of the files; of a k-fold split the rows of its first fold, and ``folds``."""
+    facts: dict[str, Any] = {
         "rows": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
-        "labels": [{"label": name, "count": counts[index]} for index, name in enumerate(data.task.label_names)],
-        "training_sha256": training.sha256,
-        "validation_sha256": None if validation is None else validation.sha256,
+        "labels": _label_counts(data),
+        **{
+            f"{source.removesuffix('_file')}_sha256": files[source].sha256 if source in files else None
+            for source in Source
+        },
+        "leakage": {name: found.facts() for name, found in data.leaks.items()},
     }
+    if data.task.type is TaskType.REGRESSION:
+        facts["numbers"] = numbers_of(data.train)
+    if data.split.folds is not None:
+        facts["folds"] = data.split.folds
+    return facts
+
+
+def _label_counts(data: Data) -> list[dict[str, Any]]:
+    counts = Counter(index for label in data.train for index in (label if isinstance(label, tuple) else (label,)))
+    return [{"label": name, "count": counts[index]} for index, name in enumerate(data.task.label_names)]
+
+
+def numbers_of(labels: Sequence[Label]) -> dict[str, float]:
+    """Where a regression's training labels lie; std as of a population."""
+    numbers = cast(Sequence[float], labels)
+    return {"mean": fmean(numbers), "std": pstdev(numbers), "min": min(numbers), "max": max(numbers)}
 
 
 def majority_baselines(data: Data, metric: str) -> dict[str, Any]:
-    positive = data.task.label_names.index(data.task.positive_label) if data.task.positive_label is not None else None
-    names = len(data.task.label_names)
-    return {
-        split: [{"name": "majority", "score": constant_answer_score(metric, labels, names, positive)}]
-        for split, labels in (("validation", data.validation), ("test", data.test))
-        if labels
+    """What one and the same answer to every row reaches, by split; under k-fold the mean over the folds."""
+    scoring = Scoring(data.task, metric)
+    name = "mean" if data.task.type is TaskType.REGRESSION else "majority"
+    parts: dict[str, list[Part | None]] = {
+        "validation": [fold.validation for fold in data.folds],
+        "test": [data.folds[0].test],
     }
+    answers = {
+        split: [scoring.constant_answer(data.labels(part)) for part in of_folds if part is not None]
+        for split, of_folds in parts.items()
+    }
+    return {split: [{"name": name, "score": _mean(scores)}] for split, scores in answers.items() if scores}
 
 
-def data_warnings(data: Data) -> list[dict[str, str]]:
-    found = []
-    if len(data.validation) < FEW_VALIDATION_ROWS:
-        found.append(
-            {
-                "code": "small_validation_set",
-                "message": f"Only {len(data.validation)} validation rows: one row more or less right moves accuracy by "
-                f"{100 / len(data.validation):.1f} points.",
-            }
-        )
-    missing = [name for index, name in enumerate(data.task.label_names) if index not in set(data.validation)]
-    if missing:
-        found.append(
-            {"code": "label_not_in_validation", "message": f"No validation row has the label {', '.join(missing[:5])}."}
-        )
-    return found
+def _mean(scores: Sequence[float | None]) -> float | None:
+    defined = [score for score in scores if score is not None]
+    return math.fsum(defined) / len(defined) if defined else None

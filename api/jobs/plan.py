@@ -1,9 +1,10 @@
 """From a request to a job's row: the file read, the task and the recipe resolved, the split counted. Stores nothing."""
 
-from collections import Counter
 from dataclasses import replace
 
-from api.jobs.data import data_file, data_warnings, dataset_facts, majority_baselines, read_data
+from api.jobs.baselines import baselines_run
+from api.jobs.data import data_files, dataset_facts, majority_baselines, metric_of, read_data
+from api.jobs.doubts import data_warnings
 from api.jobs.hyperparameters import hyperparameters_of, merge, scaled
 from api.jobs.runs import main_runs
 from api.jobs.schemas import JobRequest
@@ -13,33 +14,26 @@ from shared import ids
 from shared.catalogue import EncoderFacts
 from shared.db.models import Models
 from shared.db.tables import Job, Run
-from shared.errors import InvalidValue
-from shared.metrics import default_metric
 from shared.names import FINE_TUNED, base_name
 from shared.recipe import resolve
 from shared.states import JobState
 
 
 def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
-    """The rows to store. Raises InvalidValue, ModelNotAllowed, FileNotFound, TaskNotSupported with the offending ``param``."""
+    """The rows to store. Raises InvalidValue, ModelNotAllowed and FileNotFound with the offending ``param``."""
     recipe_request = merge(request)
     facts = encoder_facts(parts, request.model)
-    training = data_file(parts, request.training_file, "training_file")
-    validation = (
-        None if request.validation_file is None else data_file(parts, request.validation_file, "validation_file")
-    )
-    data = read_data(parts, request, facts, training, validation)
+    files = data_files(parts, request)
+    data = read_data(parts, request, facts, files)
     resolution = scaled(resolve(recipe_request, facts, len(data.train)), request)
-    label_counts = Counter(data.train)
-    metric = request.evaluation.metric or default_metric(dict(label_counts))
-    if metric == "f1" and len(data.task.label_names) != 2:
-        raise InvalidValue("f1 needs two labels; with more, use f1_macro or f1_micro.", param="evaluation.metric")
+    metric = metric_of(request, data)
     job = Job(
         id=ids.job_id(),
         owner_id=parts.owner_id,
         model=request.model,
-        training_file=training.id,
-        validation_file=None if validation is None else validation.id,
+        training_file=request.training_file,
+        validation_file=request.validation_file,
+        test_file=request.test_file,
         seed=request.seed or 0,
         suffix=request.suffix,
         job_metadata=request.metadata,
@@ -54,14 +48,15 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
         recipe_notes=resolution.notes,
         metric=metric,
         threads=parts.settings.threads,
-        dataset=dataset_facts(data, training, validation),
+        dataset=dataset_facts(data, files),
         baselines=majority_baselines(data, metric),
-        warnings=[*data_warnings(data), *_hyperparameter_warnings(request)],
+        warnings=[*data_warnings(data, request), *_hyperparameter_warnings(request)],
         status=JobState.QUEUED,
         result_files=[],
     )
     runs = main_runs(job, request, resolution.recipe.max_steps)
-    return job, [*plan_pilots(job, resolution, facts.num_hidden_layers), *plan_discard(job, request, runs)]
+    pilots = plan_pilots(job, resolution, facts.num_hidden_layers)
+    return job, [*pilots, baselines_run(job), *plan_discard(job, request, runs)]
 
 
 def encoder_facts(parts: Parts, model: str) -> EncoderFacts:

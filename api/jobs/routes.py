@@ -29,7 +29,6 @@ from shared.errors import (
     JobNotFound,
     ModelInUse,
     ModelNotAllowed,
-    TaskNotSupported,
 )
 from shared.names import checkpoint_model_id, model_id
 
@@ -48,10 +47,7 @@ RetryCount = Annotated[
 ]
 
 
-@router.post(
-    "",
-    responses=problems(InvalidValue, ModelNotAllowed, ModelInUse, TaskNotSupported, IdempotencyKeyReused, FileNotFound),
-)
+@router.post("", responses=problems(InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused, FileNotFound))
 def create_job(
     parts: PartsDep, request: JobRequest, idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0
 ) -> JobObject:

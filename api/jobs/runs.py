@@ -5,22 +5,23 @@ from itertools import product
 
 from api.jobs.schemas import JobRequest
 from shared import ids
+from shared.datasets import folds_of
 from shared.db.tables import Job, Run
 from shared.errors import InvalidValue
 from shared.states import RunState
 
 DEFAULT_SEEDS = 5
 MAX_RUNS = 200
-WHOLE: Sequence[int | None] = (None,)
-"""The folds of a job without any: its one split."""
 
 Seeds = tuple[int, int]
 """``init_seed`` and ``data_seed`` of a run."""
 
 
-def main_runs(job: Job, request: JobRequest, total_steps: int, folds: Sequence[int | None] = WHOLE) -> list[Run]:
+def main_runs(job: Job, request: JobRequest, total_steps: int) -> list[Run]:
     """Held where the job's recipe is not found yet. Raises InvalidValue for more runs, or a larger seed, than there may be."""
-    return runs_from(job, crossed(_initial_seeds(request), request.runs.data_seeds), total_steps, folds)
+    return runs_from(
+        job, crossed(_initial_seeds(request), request.runs.data_seeds), total_steps, folds_of(request.split)
+    )
 
 
 def _initial_seeds(request: JobRequest) -> list[int]:
@@ -38,7 +39,7 @@ def crossed(seeds: Sequence[int], data_seeds: Sequence[int] | None) -> list[Seed
 
 
 def runs_from(
-    job: Job, seeds: Sequence[Seeds], total_steps: int, folds: Sequence[int | None] = WHOLE, *, first: int = 0
+    job: Job, seeds: Sequence[Seeds], total_steps: int, folds: Sequence[int | None], *, first: int = 0
 ) -> list[Run]:
     """Main runs numbered from ``first``, the folds of a seed one after the other."""
     if max(max(pair) for pair in seeds) >= 2**31:

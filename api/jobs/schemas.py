@@ -36,7 +36,8 @@ class EvaluationRequest(BaseModel):
     model_config = _STRICT
 
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
-    """The score; default: accuracy, or mcc when the largest class has more than 60 % of the training rows."""
+    """The score; default: accuracy, or mcc when the largest class has more than 60 % of the training rows; f1_micro for multi-label;
+    pearson for regression."""
 
 
 class Hyperparameters(BaseModel):
@@ -71,6 +72,8 @@ class JobRequest(BaseModel):
     training_file: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     validation_file: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
     """Rows to choose the checkpoint by; without it they are split off the training file, stratified by label."""
+    test_file: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    """Rows that choose nothing, scored once with each run's chosen checkpoint: the score of the report."""
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] = OFFLINE_ENCODER
     seed: Seed | None = None
     """Seed of the first run; 0 by default."""
@@ -139,6 +142,7 @@ class JobObject(Identified):
     status: str
     training_file: str
     validation_file: str | None
+    test_file: str | None
     fine_tuned_model: str | None
     error: Reason | None
     organization_id: str

@@ -12,6 +12,7 @@ from api.jobs.schemas import JobObject, JobRequest
 from api.jobs.view import job_object
 from api.parts import Parts
 from api.reports.service import numbers_of
+from shared.datasets import Source
 from shared.db.counts import queued_before, state_counts
 from shared.db.events import JOB_CANCELLED, Events
 from shared.db.files import Files
@@ -43,7 +44,8 @@ def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, re
     job.request_sha256 = digest
     try:
         with parts.database.write() as session:
-            for file_id, param in ((job.training_file, "training_file"), (job.validation_file, "validation_file")):
+            for param in Source:
+                file_id: str | None = getattr(job, param)
                 if file_id is not None:  # it may have been deleted since it was read
                     Files(session, parts.owner_id).get(file_id, param=param, for_job=True)
             if job.model.startswith(FINE_TUNED):  # and so may this

@@ -6,7 +6,7 @@ from typing import Any
 from api.jobs.schemas import JobObject, Progress, RunsSummary, Warning
 from shared.db.counts import StateCount
 from shared.db.tables import Job
-from shared.states import JOB_ENDED, RUN_OPEN, RunState
+from shared.states import JOB_ENDED, RUN_OPEN, Purpose, RunState
 
 
 def job_object(
@@ -30,6 +30,7 @@ def job_object(
         status=job.status,
         training_file=job.training_file,
         validation_file=job.validation_file,
+        test_file=job.test_file,
         fine_tuned_model=job.fine_tuned_model,
         error=job.error,
         organization_id=job.owner_id,
@@ -75,8 +76,9 @@ def _progress(job: Job, counts: Sequence[StateCount], now: float, queue_position
     """Over pilots and main runs alike; a run that was stopped has no more steps to go."""
     ended = job.status in JOB_ENDED
     to_the_end = RUN_OPEN | {RunState.SUCCEEDED}
-    done = sum(count.steps_done for count in counts)
-    total = sum(count.steps_total if count.state in to_the_end else count.steps_done for count in counts)
+    trained = [count for count in counts if count.purpose != Purpose.BASELINES]
+    done = sum(count.steps_done for count in trained)
+    total = sum(count.steps_total if count.state in to_the_end else count.steps_done for count in trained)
     remaining = None
     if ended:
         remaining = 0

@@ -20,7 +20,7 @@ class RunObject(Identified):
     init_seed: int
     data_seed: int
     fold: int | None
-    """Which part of the training file it is validated on, under k-fold."""
+    """Which part of the training file it is validated on, from 0, under k-fold."""
     purpose: str
     recipe: dict[str, Any] | None
     """A pilot's own recipe; null: the job's."""

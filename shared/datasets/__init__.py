@@ -6,7 +6,8 @@
    the file as a whole is raised (``problems``: 415 or 422), what is wrong with a row is kept with its number.
 3. ``validation.validate`` describes the table as ``GET /v1/files/{id}/validation`` shows it; ``findings`` holds its warnings.
 4. ``columns`` and ``resolving.resolve_task`` turn the task as asked into the task as trained, or say what to change (400).
-5. ``examples.load_examples`` gives texts and label indices, ``split.stratified_split`` sets rows apart for validation and test.
+5. ``examples.load_examples`` gives texts and labels, ``splits.split_files`` sets rows apart for validation and test: by ``strata``,
+   whole groups where asked (``grouping``). ``leakage`` finds texts that are on both sides.
 """
 
 from shared.datasets.columns import Detected
@@ -15,24 +16,28 @@ from shared.datasets.formats import Format
 from shared.datasets.problems import RowProblem, UnreadableFile
 from shared.datasets.resolving import resolve_task
 from shared.datasets.rows import Limits
-from shared.datasets.split import Split, stratified_split
+from shared.datasets.splits import FileSplit, Part, Source, folds_of, group_column, split_files
 from shared.datasets.table import Table, read_table
 from shared.datasets.validation import Validation, summary, validate
 
 __all__ = [
     "Detected",
     "Examples",
+    "FileSplit",
     "Format",
     "Limits",
+    "Part",
     "RowProblem",
-    "Split",
+    "Source",
     "Table",
     "UnreadableFile",
     "Validation",
+    "folds_of",
+    "group_column",
     "load_examples",
     "read_table",
     "resolve_task",
-    "stratified_split",
+    "split_files",
     "summary",
     "validate",
 ]

@@ -1,13 +1,29 @@
 """A cell is a string. Only the empty string is missing: "NA", "None" and "null" are data, as somebody's text or label may be."""
 
+import json
 import math
 import re
+from collections.abc import Iterable
 
 INTEGER = re.compile(r"[+-]?[0-9]+")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 # From here on a float is no longer sure to be the integer it shows.
 EXACT_INTEGERS = 2**53
+
+
+class ListCell(str):
+    """A list of values, which JSON Lines and Parquet have, as a cell: the JSON text of an array of strings."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, values: Iterable[str]) -> "ListCell":
+        return cls(json.dumps(list(values), ensure_ascii=False))
+
+    def values(self) -> list[str]:
+        found: list[str] = json.loads(self)
+        return found
 
 
 def is_integer(cell: str) -> bool:

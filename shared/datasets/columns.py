@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.datasets.cells import is_integer, is_number, is_whole, listed, shown
+from shared.datasets.cells import ListCell, is_integer, is_number, is_whole, listed, shown
 from shared.datasets.names import label_candidates, text_candidates
 from shared.datasets.table import Table
 from shared.errors import InvalidValue
@@ -57,15 +57,17 @@ def describe(columns: Columns, table: Table, kind: TaskType | None = None) -> De
 
 def labels_of(table: Table, column: int) -> list[str]:
     """The labels, without the blanks around them: a blank at a label's end is a slip, never a class of its own."""
-    return [label.strip() for label in table.cells(column)]
+    return [label if isinstance(label, ListCell) else label.strip() for label in table.cells(column)]
 
 
 def label_type(labels: Sequence[str]) -> TaskType:
-    """Regression if all labels are numbers and these are no class numbers; else single-label classification.
+    """Multi-label if there are lists; regression if all labels are numbers and these are no class numbers; else single-label.
 
     Class numbers: whole numbers, at most ``CLASS_NUMBERS`` different ones, or a range without gaps from 0 or 1 in which each
     comes more than once (77 intents numbered 0 to 76).
     """
+    if any(isinstance(label, ListCell) for label in labels):
+        return TaskType.MULTI_LABEL
     distinct = set(labels) - {""}
     if not distinct or not all(is_number(label) for label in distinct):
         return TaskType.SINGLE_LABEL
@@ -98,9 +100,12 @@ def choose_columns(request: TaskRequest, table: Table) -> Columns:
 
 
 def _locate(column: Column | None, table: Table, param: str) -> int | None:
+    return None if column is None else locate(column, table, param)
+
+
+def locate(column: Column, table: Table, param: str) -> int:
+    """The index of a column called by name or index. Raises ``InvalidValue`` with the columns there are."""
     match column:
-        case None:
-            return None
         case int():
             if column >= table.width:
                 raise InvalidValue(

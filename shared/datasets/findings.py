@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.datasets.cells import listed, shown
+from shared.datasets.cells import ListCell, listed, shown
 from shared.datasets.columns import Columns, labels_of
+from shared.datasets.labels import LABEL_CHARS, label_problem, label_set
 from shared.datasets.problems import RowProblem
-from shared.datasets.resolving import LABEL_CHARS
 from shared.datasets.table import Table
 from shared.errors import InvalidValue
 from shared.metrics import MAJORITY_LIMIT
@@ -33,14 +33,16 @@ def undecided(question: InvalidValue) -> Finding:
     return Finding(code="columns_not_detected", message=question.message, count=1)
 
 
-def row_problems(table: Table, columns: Columns | None, label_names: list[str] | None) -> list[RowProblem]:
-    """The readable rows that cannot be trained on: an empty text, no label, a label too long or not among those given."""
-    if columns is None:
+def row_problems(
+    table: Table, columns: Columns | None, kind: TaskType | None, label_names: list[str] | None
+) -> list[RowProblem]:
+    """The readable rows that cannot be trained on: an empty text, or a label that is none, or none of those given."""
+    if columns is None or kind is None:
         return []
     known = None if label_names is None else {name.strip() for name in label_names}
     problems: list[RowProblem] = []
     for position, row in enumerate(table.rows):
-        found = _row_problem(row, columns, known)
+        found = _row_problem(row, columns, kind, known)
         if found is not None:
             column, code, message = found
             name = table.reference(column)
@@ -56,18 +58,16 @@ def row_problems(table: Table, columns: Columns | None, label_names: list[str] |
     return problems
 
 
-def _row_problem(row: tuple[str, ...], columns: Columns, known: set[str] | None) -> tuple[int, str, str] | None:
+def _row_problem(
+    row: tuple[str, ...], columns: Columns, kind: TaskType, known: set[str] | None
+) -> tuple[int, str, str] | None:
     for column in columns.texts():
+        if isinstance(row[column], ListCell):
+            return column, "list_of_texts", "The text is a list; one text is read."
         if not row[column].strip():
             return column, "empty_text", "The text is empty."
-    label = row[columns.label].strip()
-    if not label:
-        return columns.label, "empty_label", "The label is empty."
-    if len(label) > LABEL_CHARS:
-        return columns.label, "label_too_long", f"The label has more than {LABEL_CHARS} characters."
-    if known is not None and label not in known:
-        return columns.label, "unknown_label", "The label is not among the label names."
-    return None
+    problem = label_problem(row[columns.label], kind, known)
+    return None if problem is None else (columns.label, *problem)
 
 
 def table_findings(table: Table) -> list[Finding]:
@@ -93,14 +93,17 @@ def task_findings(table: Table, columns: Columns, kind: TaskType) -> list[Findin
     raw = table.cells(columns.label)
     labels = labels_of(table, columns.label)
     findings = _repeated_texts(texts, labels)
-    if kind is not TaskType.SINGLE_LABEL:
-        message = "The labels are numbers to be predicted (regression); this version trains classification only."
-        return [*findings, Finding(code="task_not_supported", message=message, count=len(set(labels)))]
-    blanks = sum(label != cell for label, cell in zip(labels, raw, strict=True))
-    if blanks:
-        message = "Labels had blanks around them, which were taken off."
-        findings.append(Finding(code="label_blanks", message=message, count=blanks))
-    return findings + _label_findings(Counter(label for label in labels if 0 < len(label) <= LABEL_CHARS))
+    match kind:
+        case TaskType.REGRESSION:
+            message = "The labels are read as numbers to be predicted (regression); if they are classes, set task.type."
+            return [*findings, Finding(code="regression", message=message, count=len(set(labels)))]
+        case TaskType.MULTI_LABEL:
+            return findings + _label_set_findings([label_set(label) for label in labels])
+        case TaskType.SINGLE_LABEL:
+            if blanks := sum(label != cell for label, cell in zip(labels, raw, strict=True)):
+                message = "Labels had blanks around them, which were taken off."
+                findings.append(Finding(code="label_blanks", message=message, count=blanks))
+            return findings + _label_findings(Counter(label for label in labels if 0 < len(label) <= LABEL_CHARS))
 
 
 def _repeated_texts(texts: Sequence[tuple[str, ...]], labels: Sequence[str]) -> list[Finding]:
@@ -120,6 +123,19 @@ def _repeated_texts(texts: Sequence[tuple[str, ...]], labels: Sequence[str]) -> 
     return findings
 
 
+def _label_set_findings(sets: Sequence[tuple[str, ...]]) -> list[Finding]:
+    """What can be said about the rows' sets of labels."""
+    counts = Counter(name for names in sets for name in names if 0 < len(name) <= LABEL_CHARS)
+    findings = [*_case_collisions(counts), *_few_rows_of_label(counts), *_few_validation_rows(len(sets))]
+    if unlabelled := sum(not names for names in sets):
+        message = "Rows have no label, which is an answer as good as any."
+        findings.append(Finding(code="rows_without_labels", message=message, count=unlabelled))
+    if everywhere := sorted(name for name, count in counts.items() if count == len(sets)):
+        message = f"Labels that every row has teach nothing: {listed(everywhere, 6)}."
+        findings.append(Finding(code="label_on_every_row", message=message, count=len(everywhere)))
+    return findings
+
+
 def _label_findings(counts: Counter[str]) -> list[Finding]:
     rows = counts.total()
     if not rows:
@@ -128,23 +144,34 @@ def _label_findings(counts: Counter[str]) -> list[Finding]:
     if len(counts) == 1:
         message = "All rows have the same label; a job needs two."
         findings.append(Finding(code="single_label", message=message, count=rows))
-    folded = Counter(label.casefold() for label in counts)
-    alike = sorted(label for label in counts if folded[label.casefold()] > 1)
-    if alike:
-        message = f"Labels differ only in case: {listed(alike, 6)}."
-        findings.append(Finding(code="label_case_collision", message=message, count=len(alike)))
+    findings += _case_collisions(counts)
     label, most = counts.most_common(1)[0]
     if len(counts) > 1 and most > MAJORITY_LIMIT * rows:
         message = (
             f"{most / rows:.0%} of the rows have the label {shown(label)}; the default metric is Matthews correlation."
         )
         findings.append(Finding(code="imbalanced", message=message, count=most))
+    return findings + _few_rows_of_label(counts) + _few_validation_rows(rows)
+
+
+def _case_collisions(counts: Counter[str]) -> list[Finding]:
+    folded = Counter(label.casefold() for label in counts)
+    alike = sorted(label for label in counts if folded[label.casefold()] > 1)
+    message = f"Labels differ only in case: {listed(alike, 6)}."
+    return [Finding(code="label_case_collision", message=message, count=len(alike))] if alike else []
+
+
+def _few_rows_of_label(counts: Counter[str]) -> list[Finding]:
     few = sorted(label for label, count in counts.items() if count < FEW_ROWS_OF_LABEL)
-    if few:
-        message = f"Labels have fewer than {FEW_ROWS_OF_LABEL} rows: {listed(few, 6)}."
-        findings.append(Finding(code="few_rows_of_label", message=message, count=len(few)))
+    message = f"Labels have fewer than {FEW_ROWS_OF_LABEL} rows: {listed(few, 6)}."
+    return [Finding(code="few_rows_of_label", message=message, count=len(few))] if few else []
+
+
+def _few_validation_rows(rows: int) -> list[Finding]:
     validation_rows = round(rows * SplitRequest().validation_fraction)
-    if validation_rows < FEW_VALIDATION_ROWS:
-        message = f"The default split leaves fewer than {FEW_VALIDATION_ROWS} rows to validate on; scores on so few are coarse."
-        findings.append(Finding(code="few_validation_rows", message=message, count=validation_rows))
-    return findings
+    if validation_rows >= FEW_VALIDATION_ROWS:
+        return []
+    message = (
+        f"The default split leaves fewer than {FEW_VALIDATION_ROWS} rows to validate on; scores on so few are coarse."
+    )
+    return [Finding(code="few_validation_rows", message=message, count=validation_rows)]

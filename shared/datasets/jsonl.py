@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line, its keys the columns, its values single texts, numbers or booleans.
+"""JSON Lines: one object a line, its keys the columns, its values single texts, numbers or booleans, or lists of these (labels).
 
 A line that is no JSON object makes the file malformed; an object whose values do not fit makes a row problem.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shared.datasets.cells import float_text, shown
+from shared.datasets.cells import ListCell, float_text, shown
 from shared.datasets.lines import text_lines
 from shared.datasets.problems import EmptyFile, FieldTooLarge, InvalidText, JsonlMalformed, TooManyColumns
 from shared.datasets.rows import Limits, RowCollector
@@ -128,13 +128,27 @@ def _cell(key: str, value: object) -> str:
             raise Unfit(
                 shown(key), "invalid_number", "NaN and infinity are no values; leave the key out or set it to null."
             )
+        case list() if not isinstance(value, Members):
+            return ListCell.of(_item(key, item) for item in value)
         case _:
             raise Unfit(
-                shown(key), "nested_value", "The value is a list or an object; one text, number or boolean is read."
+                shown(key), "nested_value", "The value is an object; a text, number, boolean, or list of these is read."
             )
 
 
+def _item(key: str, value: object) -> str:
+    if value is None or isinstance(value, list):
+        raise Unfit(
+            shown(key),
+            "nested_value",
+            "The list holds null, a list or an object; texts, numbers and booleans are read.",
+        )
+    return _cell(key, value)
+
+
 def _is_text(value: object) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_text, value))
     if not isinstance(value, str):
         return True
     try:

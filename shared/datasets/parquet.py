@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
+from shared.datasets.cells import ListCell
 from shared.datasets.problems import (
     DecompressedTooLarge,
     EmptyFile,
@@ -98,7 +99,7 @@ def _receive(messages: IO[bytes], rows: RowCollector) -> tuple[str, ...] | None:
             case {"end": _}:
                 return names
             case list():
-                rows.keep(tuple(message), None)
+                rows.keep(tuple(ListCell.of(cell) if isinstance(cell, list) else cell for cell in message), None)
     return None
 
 

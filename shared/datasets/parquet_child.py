@@ -1,7 +1,7 @@
 """The child process of ``parquet``: unpacks one file under a ceiling on memory and CPU time, and writes its rows as lines of JSON.
 
-Messages, in this order: ``{"columns": [names]}``; for each row ``[cells]`` or, for a row that cannot be kept,
-``{"column", "code", "problem"}``; ``{"end": rows}``. Or ``{"error": code, "message"}`` at any time, and nothing after it.
+Messages, in this order: ``{"columns": [names]}``; for each row ``[cells]``, each a text or a list of texts, or, for a row that cannot be
+kept, ``{"column", "code", "problem"}``; ``{"end": rows}``. Or ``{"error": code, "message"}`` at any time, and nothing after it.
 A script, not an import: it knows the standard library and pyarrow only, so that it starts fast and has nothing to leak.
 """
 
@@ -92,7 +92,7 @@ def _open(path: str, limits: dict[str, int]) -> Any:
             "too_many_columns", f"The file has {len(schema):,} columns; {limits['max_columns']:,} are allowed."
         )
     for index, field in enumerate(schema):
-        if not _is_flat(field.type):
+        if not _is_flat(field.type) and not _is_list(field.type):
             raise Refused("parquet_column_not_supported", f"Column {index} holds {_kind(field.type)}; leave it out.")
     groups = [file.metadata.row_group(index).total_byte_size for index in range(file.metadata.num_row_groups)]
     if sum(groups) > limits["max_decompressed_bytes"]:
@@ -106,10 +106,16 @@ def _rows(file: Any, limits: dict[str, int]) -> Iterator[tuple[Any, ...]]:
     for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
         columns = [_values(column) for column in batch.columns]
         for row in zip(*columns, strict=True):
-            spent += sum(len(value) for value in row if isinstance(value, str))
+            spent += sum(_size(value) for value in row)
             if spent > limits["max_decompressed_bytes"]:
                 raise _too_large(limits)
             yield row
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(1 + _size(item) for item in value)
+    return len(value) if isinstance(value, str) else 0
 
 
 def _values(column: Any) -> list[Any]:
@@ -122,15 +128,22 @@ def _values(column: Any) -> list[Any]:
     if pa.types.is_floating(column.type):
         # Arrow writes the shortest text that gives the same number in the column's own precision: 3.8, not 3.799999952316284.
         return [None if text is None else float(text) for text in column.cast(pa.string()).to_pylist()]
-    if _is_text(column.type) or pa.types.is_boolean(column.type) or pa.types.is_integer(column.type):
+    if (
+        _is_list(column.type)
+        or _is_text(column.type)
+        or pa.types.is_boolean(column.type)
+        or pa.types.is_integer(column.type)
+    ):
         return list(column.to_pylist())
     return list(column.cast(pa.string()).to_pylist())
 
 
-def _checked(row: tuple[Any, ...], names: list[str], limits: dict[str, int]) -> list[str] | dict[str, str]:
+def _checked(row: tuple[Any, ...], names: list[str], limits: dict[str, int]) -> list[Any] | dict[str, str]:
     """The row's cells, or what is wrong with the first that cannot be one."""
-    cells = []
+    cells: list[Any] = []
     for name, value in zip(names, row, strict=True):
+        if isinstance(value, list) and None in value:
+            return {"column": name[:40], "code": "nested_value", "problem": "The list holds a null."}
         if isinstance(value, float) and not math.isfinite(value):
             return {
                 "column": name[:40],
@@ -138,17 +151,20 @@ def _checked(row: tuple[Any, ...], names: list[str], limits: dict[str, int]) -> 
                 "problem": "NaN and infinity are no values; use null.",
             }
         cell = _cell(value)
-        if "\0" in cell:
+        texts = cell if isinstance(cell, list) else [cell]
+        if any("\0" in text for text in texts):
             return {"column": name[:40], "code": "invalid_text", "problem": "The text has a NUL character."}
-        if len(cell) > limits["max_cell_chars"]:
+        if sum(map(len, texts)) + len(texts) > limits["max_cell_chars"] + 1:
             raise Refused("field_too_large", f"A value has more than {limits['max_cell_chars']:,} characters.")
         cells.append(cell)
     return cells
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Any:
     if value is None:
         return ""
+    if isinstance(value, list):
+        return [_cell(item) for item in value]
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -181,11 +197,21 @@ def _is_flat(kind: Any) -> bool:
     return _is_text(kind) or any(test(kind) for test in flat)
 
 
+def _is_list(kind: Any) -> bool:
+    """Lists of what a label may be; lists of fractions are vectors."""
+    import pyarrow.types as types
+
+    if not (types.is_list(kind) or types.is_large_list(kind)):
+        return False
+    item = kind.value_type
+    return _is_text(item) or types.is_integer(item) or types.is_boolean(item) or types.is_null(item)
+
+
 def _kind(kind: Any) -> str:
     import pyarrow.types as types
 
     if types.is_nested(kind):
-        return "lists or structs"
+        return "structs, vectors, or lists of other than texts, integers and booleans"
     return (
         "bytes" if types.is_binary(kind) or types.is_large_binary(kind) else "values that are neither text nor number"
     )

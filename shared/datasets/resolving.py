@@ -3,17 +3,43 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from shared.datasets.cells import is_integer, listed, shown
+from shared.datasets.cells import ListCell, is_integer, listed, shown
 from shared.datasets.columns import Columns, choose_columns, label_type, labels_of
+from shared.datasets.labels import (
+    EMPTY,
+    EMPTY_PART,
+    JOINT,
+    JOINT_IN_NAME,
+    LABEL_CHARS,
+    LARGEST_NUMBER,
+    LIST,
+    NO_NUMBER,
+    TOO_LARGE,
+    TOO_LONG,
+    UNKNOWN,
+    label_problem,
+    label_set,
+    names_in,
+)
 from shared.datasets.table import Table
-from shared.errors import InvalidValue, TaskNotSupported
+from shared.errors import InvalidValue
 from shared.task import Task, TaskRequest, TaskType
 
 PAPER_LENGTH = 128
 """Tokens; the length of the paper's and of most GLUE fine-tuning."""
 MOST_LABELS = 5_000
-LABEL_CHARS = 256
 ROWS_NAMED = 5
+
+_UNFIT = {
+    LIST: f"a list for a label; for several labels a row set task.type to {TaskType.MULTI_LABEL}.",
+    EMPTY: "no label; fill it in or leave the row out.",
+    EMPTY_PART: f"an empty name among the labels; labels are joined by {JOINT}.",
+    TOO_LONG: f"a label of more than {LABEL_CHARS} characters; is this the label's column?",
+    JOINT_IN_NAME: f"a label with {JOINT} in its name, which joins labels; name it otherwise.",
+    NO_NUMBER: "a label that is no number; regression predicts numbers.",
+    TOO_LARGE: f"a number larger than {LARGEST_NUMBER:g}; scale the numbers.",
+}
+"""How a sentence that begins with ``places`` goes on."""
 
 
 def resolve_task(
@@ -22,32 +48,30 @@ def resolve_task(
     """The task for this training file.
 
     ``max_positions`` is the encoder's longest input in tokens. ``split`` says that validation rows are to be taken from this file,
-    so that every label needs two. Labels are the cells without the blanks around them; their order, unless given, is numeric if
-    all are integers, else by code point. Raises ``InvalidValue`` or ``TaskNotSupported`` with the ``param`` to change; ``param``
-    is what the file itself is called in the request.
+    so that every label needs two. The order of the labels' names, unless given, is numeric if all are integers, else by code
+    point. Raises ``InvalidValue`` with the ``param`` to change; ``param`` is what the file itself is called in the request.
     """
-    _refuse_unsupported(request.type)
     if request.header != "auto" and table.header is not None and request.header != table.header:
         raise ValueError("the table was read with another header setting than the task asks for")
     if request.header is False and table.header is None:
         raise InvalidValue(f"A {table.format} file names its columns itself.", param="task.header")
     refuse_problems(table, param)
     columns = choose_columns(request, table)
-    refuse_empty_texts(table, columns)
+    refuse_unfit_texts(table, columns)
     labels = labels_of(table, columns.label)
-    _refuse_unfit_labels(labels, table)
-    if request.type is None:
-        _refuse_regression(labels)
-    label_names = _label_names(request, labels, table)
-    _refuse_few(Counter(labels), split)
+    kind = request.type or label_type(labels)
+    refuse_unfit_labels(labels, table, kind)
+    label_names = _label_names(request, kind, labels, table)
+    if kind is TaskType.SINGLE_LABEL and split:
+        _refuse_few(Counter(labels))
     return Task(
-        type=TaskType.SINGLE_LABEL,
+        type=kind,
         text_column=table.reference(columns.text),
         text_pair_column=None if columns.pair is None else table.reference(columns.pair),
         label_column=table.reference(columns.label),
         header=table.header is not False,
         label_names=label_names,
-        positive_label=_positive_label(request, label_names),
+        positive_label=_positive_label(request, kind, label_names),
         max_seq_length=_max_seq_length(request, max_positions),
     )
 
@@ -63,9 +87,13 @@ def refuse_problems(table: Table, param: str) -> None:
         )
 
 
-def refuse_empty_texts(table: Table, columns: Columns) -> None:
+def refuse_unfit_texts(table: Table, columns: Columns) -> None:
     for column, param in zip(columns.texts(), ("task.text_column", "task.text_pair_column"), strict=False):
-        empty = [position for position, text in enumerate(table.cells(column)) if not text.strip()]
+        texts = table.cells(column)
+        lists = [position for position, text in enumerate(texts) if isinstance(text, ListCell)]
+        if lists:
+            raise InvalidValue(f"{places(table, lists)} a list for a text; one text is read.", param=param)
+        empty = [position for position, text in enumerate(texts) if not text.strip()]
         if empty:
             raise InvalidValue(
                 f"{places(table, empty)} no text in this column; fill it in or leave the row out.", param=param
@@ -81,38 +109,29 @@ def places(table: Table, positions: Sequence[int]) -> str:
     return f"{len(positions):,} rows ({', '.join(numbers)}{f' and {more:,} more' if more else ''}) have"
 
 
-def _refuse_unsupported(kind: TaskType | None) -> None:
-    if kind in (TaskType.REGRESSION, TaskType.MULTI_LABEL):
-        raise TaskNotSupported(f"This version trains {TaskType.SINGLE_LABEL} only, not {kind}.", param="task.type")
+def refuse_unfit_labels(labels: Sequence[str], table: Table, kind: TaskType) -> None:
+    """Raises ``InvalidValue`` for the first thing in ``_UNFIT`` that is wrong with labels, naming the rows."""
+    problems = [label_problem(label, kind) for label in labels]
+    for unfit, words in _UNFIT.items():
+        found = [position for position, problem in enumerate(problems) if problem is unfit]
+        if found:
+            param = "task.type" if unfit is LIST else "task.label_column"
+            raise InvalidValue(f"{places(table, found)} {words}", param=param)
 
 
-def _refuse_unfit_labels(labels: list[str], table: Table) -> None:
-    empty = [position for position, label in enumerate(labels) if not label]
-    if empty:
+def _label_names(request: TaskRequest, kind: TaskType, labels: list[str], table: Table) -> list[str]:
+    if len({_meaning(label, kind) for label in labels}) < 2:
         raise InvalidValue(
-            f"{places(table, empty)} no label; fill it in or leave the row out.", param="task.label_column"
-        )
-    long = [position for position, label in enumerate(labels) if len(label) > LABEL_CHARS]
-    if long:
-        raise InvalidValue(
-            f"{places(table, long)} a label of more than {LABEL_CHARS} characters; is this the label's column?",
+            f"All rows have the same label ({shown(next(iter(labels), ''))}); there is nothing to tell apart.",
             param="task.label_column",
         )
-
-
-def _refuse_regression(labels: list[str]) -> None:
-    if label_type(labels) is TaskType.REGRESSION:
-        raise TaskNotSupported(
-            f"The label column holds {len(set(labels)):,} different numbers, which is a regression task; this version trains "
-            f"{TaskType.SINGLE_LABEL} only. If the numbers are classes, set task.type to {TaskType.SINGLE_LABEL}.",
-            param="task.label_column",
-        )
-
-
-def _label_names(request: TaskRequest, labels: list[str], table: Table) -> list[str]:
-    seen = set(labels)
+    if kind is TaskType.REGRESSION:
+        if request.label_names is not None:
+            raise InvalidValue("A regression's labels are numbers and have no names.", param="task.label_names")
+        return []
     if request.label_names is not None:
-        return _given_names(request.label_names, labels, table)
+        return _given_names(request.label_names, kind, labels, table)
+    seen = names_in(labels, kind)
     if len(seen) > MOST_LABELS:
         raise InvalidValue(
             f"The label column holds {len(seen):,} different labels, more than {MOST_LABELS:,}; is it the right column?",
@@ -120,7 +139,8 @@ def _label_names(request: TaskRequest, labels: list[str], table: Table) -> list[
         )
     if len(seen) < 2:
         raise InvalidValue(
-            f"All rows have the same label ({shown(next(iter(seen), ''))}); there is nothing to tell apart.",
+            f"The only label is {shown(next(iter(seen)))}; for one label that a row has or has not, write two and use "
+            f"{TaskType.SINGLE_LABEL}.",
             param="task.label_column",
         )
     if all(is_integer(label) for label in seen):
@@ -128,25 +148,36 @@ def _label_names(request: TaskRequest, labels: list[str], table: Table) -> list[
     return sorted(seen)
 
 
-def _given_names(given: list[str], labels: list[str], table: Table) -> list[str]:
+def _meaning(label: str, kind: TaskType) -> object:
+    """Equal for cells that say the same."""
+    match kind:
+        case TaskType.SINGLE_LABEL:
+            return label
+        case TaskType.MULTI_LABEL:
+            return frozenset(label_set(label))
+        case TaskType.REGRESSION:
+            return float(label)
+
+
+def _given_names(given: list[str], kind: TaskType, labels: list[str], table: Table) -> list[str]:
     names = [name.strip() for name in given]
     known = set(names)
     if "" in known or len(known) < len(names):
         raise InvalidValue("The label names must be different from each other and not blank.", param="task.label_names")
-    unknown = [position for position, label in enumerate(labels) if label not in known]
+    if kind is TaskType.MULTI_LABEL and any(JOINT in name for name in names):
+        raise InvalidValue(f"A label's name may not hold {JOINT}, which joins labels.", param="task.label_names")
+    unknown = [position for position, label in enumerate(labels) if label_problem(label, kind, known) is UNKNOWN]
     if unknown:
-        others = sorted({labels[position] for position in unknown})
+        others = sorted(names_in((labels[position] for position in unknown), kind) - known)
         raise InvalidValue(
             f"{places(table, unknown)} a label that is not among them: {listed(others, 5)}.", param="task.label_names"
         )
-    if len(set(labels)) < 2:
-        raise InvalidValue("All rows have the same label; there is nothing to tell apart.", param="task.label_column")
     return names
 
 
-def _refuse_few(counts: Counter[str], split: bool) -> None:
+def _refuse_few(counts: Counter[str]) -> None:
     single = sorted(label for label, count in counts.items() if count < 2)
-    if single and split:
+    if single:
         raise InvalidValue(
             f"A label needs two rows, one to train and one to validate on; these have one: {listed(single, 5)}. "
             "Add rows, leave these out, or give a validation_file.",
@@ -154,9 +185,11 @@ def _refuse_few(counts: Counter[str], split: bool) -> None:
         )
 
 
-def _positive_label(request: TaskRequest, label_names: list[str]) -> str | None:
+def _positive_label(request: TaskRequest, kind: TaskType, label_names: list[str]) -> str | None:
     if request.positive_label is None:
-        return label_names[1] if len(label_names) == 2 else None
+        return label_names[1] if kind is TaskType.SINGLE_LABEL and len(label_names) == 2 else None
+    if kind is not TaskType.SINGLE_LABEL:
+        raise InvalidValue(f"A positive label is for {TaskType.SINGLE_LABEL}.", param="task.positive_label")
     positive = request.positive_label.strip()
     if len(label_names) != 2:
         raise InvalidValue(

@@ -1,4 +1,4 @@
-"""The split of a training file: stratified by label, the same for every seed of every job on the same rows.
+"""The split of a file: stratified, the same for every seed of every job on the same rows.
 
 Rows are ordered by the SHA-256 of (seed, row index), and the first of each label go to validation, the next to test. Neither
 ``random.shuffle`` nor NumPy's generators promise the same order in every version; a hash does, on every platform, for good.
@@ -27,13 +27,13 @@ class Split:
 
 
 def stratified_split(labels: Sequence[int], request: SplitRequest, *, validation: bool = True) -> Split:
-    """Sets rows apart; with ``validation=False`` (a validation file is given) only for the test.
+    """Sets rows apart; with ``validation=False`` (a validation file is given) only for the test. ``labels`` may be any strata.
 
     Each part has ``fraction`` of all rows, rounded half up, shared over the labels in proportion to their rows by largest
     remainder. Beyond proportion, a label of two or more rows has at least one in train and one in validation, and one of three
     or more has one in test as well; only these minimums can move a part's total. A label's only row is trained on.
     """
-    fractions = (_exact(request.validation_fraction) if validation else Fraction(0), _exact(request.test_fraction))
+    fractions = (exact(request.validation_fraction) if validation else Fraction(0), exact(request.test_fraction))
     if sum(fractions) >= 1:
         raise InvalidValue("Validation and test together leave no row to train on.", param="split.test_fraction")
     groups: dict[int, list[int]] = {}
@@ -52,19 +52,26 @@ def stratified_split(labels: Sequence[int], request: SplitRequest, *, validation
     for_test = _shares(sizes, fractions[1], least=[min(1, rows) for rows in spare], most=spare)
     parts = Split([], [], [])
     for label, first, second in zip(order, for_validation, for_test, strict=True):
-        rows = sorted(groups[label], key=lambda row: _rank(request.seed, row))
+        rows = sorted(groups[label], key=lambda row: rank(request.seed, row))
         parts.validation.extend(rows[:first])
         parts.test.extend(rows[first : first + second])
         parts.train.extend(rows[first + second :])
     return Split(sorted(parts.train), sorted(parts.validation), sorted(parts.test))
 
 
-def _exact(fraction: float) -> Fraction:
+def dealt(strata: Sequence[int], rows: Sequence[int], parts: int, seed: int) -> list[list[int]]:
+    """The rows dealt out to so many parts: of each stratum, and in all, two parts differ by one row at the most."""
+    order = sorted(rows, key=lambda row: (strata[row], rank(seed, row)))
+    return [sorted(order[part::parts]) for part in range(parts)]
+
+
+def exact(fraction: float) -> Fraction:
     """The decimal number that was meant: 0.1 is a tenth here, so that ties are ties."""
     return Fraction(repr(fraction))
 
 
-def _rank(seed: int, row: int) -> bytes:
+def rank(seed: int, row: int) -> bytes:
+    """What rows are ordered by."""
     return hashlib.sha256(f"{SCHEME}:{seed}:{row}".encode()).digest()
 
 

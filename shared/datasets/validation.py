@@ -10,8 +10,8 @@ from shared.datasets.cells import shown
 from shared.datasets.columns import Columns, Detected, Kind, choose_columns, describe, kind_of, labels_of
 from shared.datasets.findings import Finding, row_problems, table_findings, task_findings, undecided
 from shared.datasets.formats import Format
+from shared.datasets.labels import LABEL_CHARS, names_in
 from shared.datasets.problems import RowProblem
-from shared.datasets.resolving import LABEL_CHARS
 from shared.datasets.rows import PROBLEMS_KEPT
 from shared.datasets.table import Table
 from shared.errors import InvalidValue
@@ -67,7 +67,8 @@ class Validation(_Shape):
     """Counted over the rows that could be read."""
     detected: Detected | None
     labels: list[LabelCount] | None
-    """Most frequent first; null also where the label is a number to be predicted, or has too many values to be a class."""
+    """Most frequent first; of a multi-label row each label counts. Null also where the label is a number to be predicted, or has too many
+    values to be a class."""
     text_length: TextLength | None
     duplicates: int
     """Rows whose text and label (without known columns: all cells) are those of an earlier row."""
@@ -86,7 +87,6 @@ def validate(table: Table, task: TaskRequest | None = None) -> Validation:
     """
     task = task or TaskRequest()
     columns, question = _choose(task, table)
-    errors = row_problems(table, columns, task.label_names)
     findings = table_findings(table)
     detected = None
     if question is not None:
@@ -94,6 +94,7 @@ def validate(table: Table, task: TaskRequest | None = None) -> Validation:
     if columns is not None:
         detected = describe(columns, table, task.type)
         findings += task_findings(table, columns, detected.type)
+    errors = row_problems(table, columns, None if detected is None else detected.type, task.label_names)
     errors_total = table.problems_total + len(errors)
     return Validation(
         valid=errors_total == 0,
@@ -161,9 +162,10 @@ def _column(table: Table, index: int) -> ColumnProfile:
 
 
 def _labels(table: Table, columns: Columns | None, detected: Detected | None) -> list[LabelCount] | None:
-    if columns is None or detected is None or detected.type is not TaskType.SINGLE_LABEL:
+    if columns is None or detected is None or detected.type is TaskType.REGRESSION:
         return None
-    counts = Counter(label for label in labels_of(table, columns.label) if 0 < len(label) <= LABEL_CHARS)
+    names = (name for cell in labels_of(table, columns.label) for name in names_in([cell], detected.type))
+    counts = Counter(name for name in names if 0 < len(name) <= LABEL_CHARS)
     if len(counts) > LABELS_LISTED:
         return None
     return [

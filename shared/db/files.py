@@ -85,5 +85,5 @@ def expired(session: Session, limit: int) -> Sequence[File]:
 
 
 def _open_jobs_with(file_id: str | InstrumentedAttribute[str]) -> Select[str]:
-    names_it = or_(Job.training_file == file_id, Job.validation_file == file_id)
+    names_it = or_(Job.training_file == file_id, Job.validation_file == file_id, Job.test_file == file_id)
     return select(Job.id).where(names_it, Job.status.in_(JOB_OPEN))

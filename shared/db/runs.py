@@ -13,10 +13,11 @@ from shared.db.models import Checkpoints
 from shared.db.tables import Job, Run
 from shared.errors import Reason, RunNotFound
 from shared.names import state_step
-from shared.states import JOB_OPEN, RUN_OPEN, JobState, RunState
+from shared.states import JOB_OPEN, RUN_OPEN, JobState, Purpose, RunState
 
 _CLAIMABLE = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.cancel_requested.is_(False))
-_PURPOSE_ORDER = case({"pilot": 0, "baselines": 1}, value=Run.purpose, else_=2)
+# within a job: what decides the recipe, what is quickly known, the seeds
+_PURPOSE_ORDER = case({purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose)
 
 
 class FenceLost(Exception):
@@ -58,10 +59,10 @@ class Runs:
         """Of every purpose."""
         return self._session.scalars(select(Run.id).where(Run.job_id == job_id)).all()
 
-    def of_jobs(self, job_ids: Sequence[str]) -> dict[str, list[Run]]:
+    def of_jobs(self, job_ids: Sequence[str], *, results: bool = False) -> dict[str, list[Run]]:
         """The main runs of several jobs at once."""
         found: dict[str, list[Run]] = {job_id: [] for job_id in job_ids}
-        for run in self._of([Run.job_id.in_(job_ids), Run.purpose == "main"], results=False):
+        for run in self._of([Run.job_id.in_(job_ids), Run.purpose == "main"], results):
             found[run.job_id].append(run)
         return found
 

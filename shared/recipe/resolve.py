@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from shared.catalogue import EncoderFacts
 from shared.errors import InvalidValue
 from shared.recipe.fields import MAX_STEPS
+from shared.recipe.fit import fit, shared_weights
 from shared.recipe.presets import PRESETS
 from shared.recipe.value import Recipe, RecipeRequest
 
@@ -25,8 +26,8 @@ class Resolution(NamedTuple):
 def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Resolution:
     """Give every setting a value for this encoder and this number of training rows.
 
-    Raises InvalidValue when a setting does not fit the encoder (more blocks to re-initialise than it has), or when the length in
-    epochs comes to more steps than a run may have.
+    Raises InvalidValue when a setting that was asked for does not fit the encoder (``fit``), or when the length in epochs comes to more
+    steps than a run may have.
     """
     asked = request.model_dump(exclude_none=True)
     values = {**PRESETS[request.preset], **asked}
@@ -42,20 +43,11 @@ def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Res
     if values["reinit_layers"] == "auto":
         automatic.append("reinit_layers")
         values["reinit_layers"], notes["reinit_layers"] = _auto_reinit(facts)
-    _refuse_unknown_blocks(values["reinit_layers"], facts)
+    fit(values, asked, facts, notes)
     values.update(_length(values, train_rows, notes))
     if "max_steps" in notes:
         automatic.append("max_steps")
     return Resolution(Recipe(**values), notes, tuple(automatic))
-
-
-def _refuse_unknown_blocks(layers: int | list[int], facts: EncoderFacts) -> None:
-    highest = layers if isinstance(layers, int) else max(layers) + 1
-    if highest > facts.num_hidden_layers:
-        raise InvalidValue(
-            f"recipe.reinit_layers is {layers}, but {facts.name} has {facts.num_hidden_layers} blocks.",
-            param="recipe.reinit_layers",
-        )
 
 
 def _auto_rate(facts: EncoderFacts) -> tuple[float, str]:
@@ -70,6 +62,12 @@ def _auto_rate(facts: EncoderFacts) -> tuple[float, str]:
 def _auto_reinit(facts: EncoderFacts) -> tuple[int, str]:
     """A sixth of the blocks: 4 of BERT-large's 24, within the paper's good range of 1 to 6."""
     depth = max(1, round(facts.num_hidden_layers / 6))
+    if facts.shared_blocks is not None:
+        whole = depth * facts.num_blocks // facts.num_hidden_layers
+        return whole, (
+            f"{whole}: a sixth of the layers, in whole blocks of weights; {shared_weights(facts)}, so that a top layer cannot be drawn "
+            "afresh without the others of its block."
+        )
     return depth, f"{depth}: a sixth of the {facts.num_hidden_layers} blocks of {facts.name}."
 
 

@@ -48,6 +48,18 @@ def test_the_rate_is_the_same_under_every_preset(http: TestClient, file_id: str)
     assert len({recipe["learning_rate"] for recipe in recipes}) == 1
 
 
+def test_what_a_family_cannot_do_is_refused_when_asked_for_and_left_out_of_a_preset(
+    http: TestClient, file_id: str
+) -> None:
+    refused = create(http, file_id, model="tiny-roberta", recipe={"reinit_pooler": True})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "recipe.reinit_pooler"
+    assert "no pre-trained pooler" in refused.json()["error"]["message"]
+    job = create(http, file_id, model="tiny-roberta").json()
+    assert job["resolved_recipe"]["reinit_pooler"] is False
+    assert "no pre-trained pooler" in job["recipe_notes"]["reinit_pooler"]
+
+
 @pytest.mark.parametrize("where", ["hyperparameters", "method"])
 def test_the_hosted_apis_hyperparameters(http: TestClient, file_id: str, where: str) -> None:
     given = {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 0.5}
@@ -99,7 +111,17 @@ REFUSED: list[tuple[dict[str, Any], str | None, str]] = [
     ({"task": {"label_column": 17}}, "task.label_column", "invalid_value"),
     ({"task": {"max_seq_length": 100_000}}, "task.max_seq_length", "invalid_request"),
     ({"task": {"max_seq_length": 4096}}, "task.max_seq_length", "invalid_value"),
-    ({"task": {"type": "regression"}}, "task.type", "task_not_supported"),
+    ({"task": {"type": "regression"}}, "task.label_column", "invalid_value"),
+    ({"evaluation": {"metric": "pearson"}}, "evaluation.metric", "invalid_value"),
+    ({"recipe": {"class_weights": {"good": 2.0, "bed": 1.0}}}, "recipe.class_weights", "invalid_value"),
+    ({"recipe": {"class_weights": {"good": 0.0}}}, "recipe.class_weights", "invalid_request"),
+    ({"split": {"k": 5}}, "split.k", "invalid_value"),
+    ({"split": {"mode": "kfold", "k": 1}}, "split.k", "invalid_request"),
+    ({"split": {"mode": "kfold", "validation_fraction": 0.2}}, "split.validation_fraction", "invalid_value"),
+    ({"split": {"mode": "kfold", "halve_validation": True}}, "split.halve_validation", "invalid_value"),
+    ({"split": {"halve_validation": True, "test_fraction": 0.2}}, "split.halve_validation", "invalid_value"),
+    ({"split": {"group_by": "author"}}, "split.group_by", "invalid_value"),
+    ({"split": {"group_by": 7}}, "split.group_by", "invalid_value"),
     ({"split": {"validation_fraction": 0.9}}, "split.validation_fraction", "invalid_request"),
     ({"evaluation": {"metric": "bleu"}}, "evaluation.metric", "invalid_request"),
     ({"hyperparameters": {"n_epochs": 51}}, "hyperparameters.n_epochs", "invalid_request"),
@@ -122,6 +144,7 @@ def test_unknown_files(http: TestClient, file_id: str) -> None:
     for request, param in (
         ({"training_file": "file-none"}, "training_file"),
         ({"validation_file": "file-none"}, "validation_file"),
+        ({"test_file": "file-none"}, "test_file"),
     ):
         answer = create(http, file_id, **request)
         assert (answer.status_code, answer.json()["error"]["param"]) == (404, param)

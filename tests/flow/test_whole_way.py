@@ -43,6 +43,11 @@ def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
     best = runs[scores.index(max(scores))]
     assert report["best_run_id"] == best["id"]
     assert sum(sum(row) for row in report["confusion_matrix"]["matrix"]) == 16
+    baselines = {baseline["name"]: baseline["score"] for baseline in report["baselines"]}
+    assert list(baselines) == ["majority", "tfidf_logistic_regression", "linear_probe"]
+    assert baselines["tfidf_logistic_regression"] > baselines["majority"] == 0.5
+    [scoring] = stack.get(f"/v1/fine_tuning/jobs/{job['id']}/runs", purpose="baselines")["data"]
+    assert (scoring["status"], scoring["fine_tuned_model"], scoring["diagnosis"]) == ("succeeded", None, [])
 
     model = stack.get(f"/v1/models/{ended['fine_tuned_model']}")
     assert model["id"].startswith("ft:tiny-bert:local:films:")

@@ -10,7 +10,7 @@ from typing import Literal
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from shared.task import Task
+from shared.task import Label, Task
 from worker.training.evaluate import Evaluated
 from worker.training.quiet import quiet_transformers
 from worker.training.split import Split
@@ -83,18 +83,19 @@ def export_model(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, t
         return hashlib.file_digest(weights, "sha256").hexdigest()
 
 
-def export_predictions(answers: Mapping[str, tuple[Split, Evaluated]], label_names: list[str], path: Path) -> None:
+def export_predictions(answers: Mapping[str, tuple[Split, Evaluated]], task: Task, path: Path) -> None:
     """Write every answer of the chosen checkpoint, by split.
 
     ``rows`` is a list of ``{"split", "row", "label", "predicted", "probabilities"}``: ``row`` counts the rows of the file that the split
-    was taken from, from 1; ``probabilities`` are in the order of the labels. ``columns`` names the columns of the same as a flat table.
+    was taken from, from 1; label and prediction are a name, a list of names, or a number, as the task has it; ``probabilities`` are in
+    the order of the labels, none for a regression. ``columns`` names the columns of the same as a flat table.
     """
     rows = [
         {
             "split": name,
             "row": row + 1,
-            "label": label_names[split.text.labels[row]],
-            "predicted": label_names[predicted],
+            "label": _named(split.text.labels[row], task.label_names),
+            "predicted": _named(predicted, task.label_names),
             "probabilities": probabilities,
         }
         for name, (split, evaluated) in answers.items()
@@ -102,5 +103,15 @@ def export_predictions(answers: Mapping[str, tuple[Split, Evaluated]], label_nam
             split.rows, evaluated.predictions, evaluated.probabilities, strict=True
         )
     ]
-    columns = ["split", "row", "label", "predicted", *(f"probability of {name}" for name in label_names)]
+    columns = ["split", "row", "label", "predicted", *(f"probability of {name}" for name in task.label_names)]
     path.write_text(json.dumps({"columns": columns, "rows": rows}, ensure_ascii=False), encoding="utf-8")
+
+
+def _named(label: Label, names: list[str]) -> str | list[str] | float:
+    match label:
+        case tuple():
+            return [names[index] for index in label]
+        case int():
+            return names[label]
+        case float():
+            return label

@@ -1,35 +1,22 @@
-"""Loss, predictions and scores of the network as it is, on the rows of one split; and what makes a run degenerate."""
+"""Loss, answers and scores of the network as it is, on the rows of one split."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers import PreTrainedModel
 
-from shared.metrics import confusion, constant_answer_score, score_all
-from shared.task import Task
+from shared.metrics import Scoring
+from shared.task import Label, TaskType
 from worker.training.batches import by_length
 from worker.training.errors import Diverged
 from worker.training.events import SplitResult
+from worker.training.objective import plain_objective, targets
 from worker.training.split import Split
 
-MAX_CONFUSION = 100  # labels; beyond, a matrix is larger than all the rest of a result and nobody reads it
-TOLERANCE = 1e-9  # a score that beats the constant answer by rounding alone does not beat it
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """How a task's answers are judged."""
-
-    metric: str
-    num_labels: int
-    positive: int | None
-
-    def constant_answer(self, split: Split) -> float | None:
-        return constant_answer_score(self.metric, split.labels(), self.num_labels, self.positive)
+PRESENT = 0.5  # probability above which a multi-label answer holds the label
 
 
 @dataclass(frozen=True)
@@ -37,40 +24,46 @@ class Evaluated:
     """Per row, in the order of the split's rows, what the network answers, and the numbers that sum it up."""
 
     result: SplitResult
-    predictions: list[int]
-    probabilities: list[list[float]]
-
-
-def scoring(task: Task, metric: str) -> Scoring:
-    positive = None if task.positive_label is None else task.label_names.index(task.positive_label)
-    return Scoring(metric, len(task.label_names), positive)
+    predictions: Sequence[Label]
+    probabilities: Sequence[list[float]]
+    """One a label, in the order of the names: over the labels (single) or each its own (multi-label); empty for a regression."""
 
 
 def evaluate(network: PreTrainedModel, split: Split, scoring: Scoring, pause: Callable[[], None]) -> Evaluated:
     """Puts the network into evaluation mode. ``pause`` is called before each batch and may raise."""
     logits = predict_logits(network, split, pause)
     labels = split.labels()
-    predictions: list[int] = logits.argmax(dim=1).tolist()
-    metrics = score_all(labels, predictions, scoring.num_labels, scoring.positive)
+    loss = plain_objective(scoring.task.type)(logits.double(), targets(labels, scoring.num_labels)).item()
+    if not math.isfinite(loss):  # the last steps' weights are no numbers any more, though each step's loss still was
+        raise Diverged("at an evaluation", loss)
+    predictions, probabilities = answers(logits, scoring.task.type)
+    metrics = scoring.scores(labels, predictions)
     result = SplitResult(
-        loss=_finite(functional.cross_entropy(logits.double(), torch.tensor(labels)).item()),
+        loss=loss,
         metrics=metrics,
         score=metrics[scoring.metric],
-        confusion=confusion(labels, predictions, scoring.num_labels) if scoring.num_labels <= MAX_CONFUSION else None,
+        confusion=scoring.confusion(labels, predictions),
+        per_class=scoring.per_class(labels, predictions),
     )
-    return Evaluated(result, predictions, logits.softmax(dim=1).tolist())
+    return Evaluated(result, predictions, probabilities)
 
 
-def _finite(loss: float) -> float:
-    """Raises Diverged: the last steps' weights are no numbers any more, though each step's loss still was."""
-    if not math.isfinite(loss):
-        raise Diverged("at an evaluation", loss)
-    return loss
+def answers(logits: Tensor, kind: TaskType) -> tuple[Sequence[Label], list[list[float]]]:
+    """Predictions and probabilities of logits of shape (rows, outputs), as ``transformers``' pipeline makes them of the same."""
+    match kind:
+        case TaskType.SINGLE_LABEL:
+            return logits.argmax(dim=1).tolist(), logits.softmax(dim=1).tolist()
+        case TaskType.MULTI_LABEL:
+            probabilities: list[list[float]] = logits.sigmoid().tolist()
+            sets = [tuple(label for label, p in enumerate(row) if p > PRESENT) for row in probabilities]
+            return sets, probabilities
+        case TaskType.REGRESSION:
+            return logits.squeeze(-1).tolist(), [[] for _ in logits]
 
 
 @torch.no_grad()
 def predict_logits(network: PreTrainedModel, split: Split, pause: Callable[[], None]) -> Tensor:
-    """On the CPU, of shape (rows of the split, labels), in the order of the split's rows."""
+    """On the CPU, of shape (rows of the split, outputs), in the order of the split's rows."""
     network.eval()
     answered: list[int] = []
     logits: list[Tensor] = []
@@ -80,12 +73,3 @@ def predict_logits(network: PreTrainedModel, split: Split, pause: Callable[[], N
         answered.extend(rows)
     place = {row: index for index, row in enumerate(answered)}
     return torch.cat(logits)[[place[row] for row in split.rows]].cpu()
-
-
-def is_degenerate(evaluated: Evaluated, constant_answer: float | None) -> bool:
-    """Whether the run learnt nothing that a constant answer does not know: on validation, at the chosen checkpoint, it answers one
-    label only, or its score is no better than the best constant answer's (Mosbach et al. 2021 call it failed)."""
-    score = evaluated.result.score
-    if len(set(evaluated.predictions)) == 1 or score is None:
-        return True
-    return constant_answer is not None and score <= constant_answer + TOLERANCE

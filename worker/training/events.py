@@ -4,6 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.evidence import Evidence
+from shared.metrics import ClassScores
+
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -28,11 +31,13 @@ class Step(_Event):
     type: Literal["step"] = "step"
     step: int
     train_loss: float
-    """Mean cross-entropy of the step's batch before its update, in nats."""
+    """The objective on the step's batch before its update: cross entropy in nats, or a regression's mean squared error."""
     learning_rate: float
     """Rate used by this step (0 at the first step of a linear warm-up)."""
     grad_norm: float
     """Norm of the gradient over all parameters before clipping."""
+    part_grad_norms: dict[str, float] = {}
+    """The same of each part of the network, from ``embeddings`` to ``head``, at the steps that are watched (``evidence.py``)."""
 
 
 class Evaluation(_Event):
@@ -42,7 +47,7 @@ class Evaluation(_Event):
     step: int
     valid_loss: float
     metrics: dict[str, float | None]
-    """Every metric of the task (accuracy, f1, …) on the validation rows."""
+    """Every metric of the task (accuracy, f1, …; pearson, …) on the validation rows."""
     score: float | None
     is_best: bool
 
@@ -54,7 +59,10 @@ class SplitResult(_Event):
     metrics: dict[str, float | None]
     score: float | None
     confusion: list[list[int]] | None
-    """Rows: true label, columns: predicted label, both in the order of ``label_names``; null for more than 100 labels."""
+    """Rows: true label, columns: predicted label, both in the order of ``label_names``; null for more than 100 labels, and where a row
+    has not one label."""
+    per_class: list[ClassScores] | None = None
+    """A label each, in the same order; null for a regression and for more than 1,000 labels."""
 
 
 class Finished(_Event):
@@ -69,6 +77,8 @@ class Finished(_Event):
     """Real (not padding) tokens that went through training steps."""
     weights_sha256: str | None
     """Of ``model/model.safetensors``; null where nothing was exported."""
+    evidence: Evidence
+    """What the diagnosis rests on."""
     diagnosis: list[str]
     """Sentences with their evidence on what looks wrong with the run; empty when nothing does."""
 
@@ -83,6 +93,22 @@ class Paused(_Event):
     degenerate: bool
     trained_tokens: int
     """Real tokens that went through training steps so far."""
+
+
+class BaselineScore(_Event):
+    name: str
+    """``tfidf_logistic_regression``, ``tfidf_ridge`` or ``linear_probe``."""
+    score: float | None
+
+
+class BaselinesScored(_Event):
+    """The one event of scoring a job's baselines."""
+
+    type: Literal["baselines"] = "baselines"
+    scores: dict[str, list[BaselineScore]]
+    """By split, ``validation`` and ``test``: the job's metric on the rows that its runs are scored on."""
+    rows: int
+    """Training rows that the models were fitted on."""
 
 
 Event = Started | Step | Evaluation | Finished | Paused

@@ -1,28 +1,33 @@
-"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> optimiser -> loop -> evaluate -> export."""
+"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> mixout -> optimiser -> loop -> evaluate -> export."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
 
 import torch
 import transformers
-from torch.nn import functional
 from transformers import PreTrainedModel
 
+from shared.metrics import Scoring
 from shared.names import state_name
+from shared.task import TaskType
 from worker.training.batches import shuffled, tokens_trained
 from worker.training.checkpoint import Best, export_model, export_predictions
 from worker.training.diagnosis import diagnose
 from worker.training.encoder import load_encoder
 from worker.training.errors import Stopped
-from worker.training.evaluate import Evaluated, Scoring, evaluate, is_degenerate, scoring
-from worker.training.events import Event, Finished, Paused, Started, Step
+from worker.training.evaluate import Evaluated, evaluate
+from worker.training.events import Event, Finished, Paused, Started
+from worker.training.evidence import History, distance_from, gather, shares_of_answers
 from worker.training.loop import train
+from worker.training.mixout import add_mixout, remove_mixout
+from worker.training.objective import begin_at_mean, chance_loss, training_objective, weights_of
 from worker.training.optimizer import Optimizer
 from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
 from worker.training.split import Split, Splits, load_splits
-from worker.training.state import Reached, load_state, save_state
+from worker.training.start import starting_weights
+from worker.training.state import load_state, save_state
 from worker.training.text import Batch, TextCache, load_tokenizer
 
 
@@ -40,38 +45,40 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     pause()
     make_deterministic(spec.threads, spec.device)
     splits = load_splits(spec, cache or TextCache(), pause)
-    judge = scoring(spec.task, spec.metric)
-    network = build_network(spec)
+    judge = Scoring(spec.task, spec.metric)
+    network = build_network(spec, splits)
+    start = starting_weights(network, spec.recipe)
+    if spec.recipe.mixout:
+        add_mixout(network, spec.recipe.mixout, start)
     yield started(spec, splits, judge)
 
-    optimizer, best = Optimizer(network, spec.recipe), Best(spec.recipe.select)
-    reached, answers = Reached(0, []), Validated(network, splits.validation, judge, pause)
+    optimizer, best = Optimizer(network, spec.recipe, start), Best(spec.recipe.select)
+    history, answers = History(), Validated(network, splits.validation, judge, pause)
     if spec.state is not None:
-        reached = load_state(spec.state, network, optimizer, best, answers)
+        history = load_state(spec.state, network, optimizer, best, answers)
     for event in train(
         network,
-        training_batches(spec, splits, network.device, pause, done=reached.step),
+        training_batches(spec, splits, network.device, pause, done=history.step),
         spec.recipe,
         data_seed=spec.data_seed,
-        objective=functional.cross_entropy,
+        objective=training_objective(spec.task, spec.recipe.class_weights, splits.train.labels()),
         evaluate=answers,
         best=best,
         optimizer=optimizer,
-        done=reached.step,
+        done=history.step,
         stop_step=spec.stop_step,
     ):
-        if isinstance(event, Step):
-            reached = Reached(event.step, reached.losses)
-            reached.losses.append(event.train_loss)
+        history.note(event)
         yield event
 
-    if reached.step < spec.recipe.max_steps:
-        save_state(spec.output / state_name(reached.step), network, optimizer, best, reached)
-        yield paused(spec, splits, judge, reached.step, answers.latest)
+    if history.step < spec.recipe.max_steps:
+        save_state(spec.output / state_name(history.step), network, optimizer, best, history)
+        yield paused(spec, splits, judge, history.step, answers.latest)
         return
     best.restore(network)
+    remove_mixout(network)
     test = evaluate(network, splits.test, judge, pause) if splits.test and spec.export else None
-    yield finish(spec, splits, network, best, test, reached.losses)
+    yield finish(spec, splits, network, best, test, history)
 
 
 class Validated:
@@ -91,10 +98,12 @@ class Validated:
         return self._latest
 
 
-def build_network(spec: RunSpec) -> PreTrainedModel:
-    """The base model with what is new in it drawn from ``init_seed``, on the run's device."""
+def build_network(spec: RunSpec, splits: Splits) -> PreTrainedModel:
+    """The base model with what is new in it drawn from ``init_seed``, on the run's device: what training begins with."""
     network = load_encoder(spec.base_model, spec.task, spec.init_seed)
     reinitialize(network, pooler=spec.recipe.reinit_pooler, layers=spec.recipe.reinit_layers, init_seed=spec.init_seed)
+    if spec.task.type is TaskType.REGRESSION:
+        begin_at_mean(network, splits.train.labels())
     network.to(torch.device(spec.device))  # type: ignore[arg-type]  # transformers' decorator hides the signature
     return network
 
@@ -114,7 +123,9 @@ def started(spec: RunSpec, splits: Splits, judge: Scoring) -> Started:
         total_steps=spec.recipe.max_steps,
         rows={name: len(split.rows) for name, split in present.items()},
         truncated={name: split.truncated() for name, split in present.items()},
-        majority_score={name: judge.constant_answer(split) for name, split in present.items() if name != "train"},
+        majority_score={
+            name: judge.constant_answer(split.labels()) for name, split in present.items() if name != "train"
+        },
         environment=environment() | {"threads": str(spec.threads), "device": spec.device},
     )
 
@@ -133,7 +144,7 @@ def paused(spec: RunSpec, splits: Splits, judge: Scoring, step: int, answers: Ev
     return Paused(
         step=step,
         score=answers.result.score,
-        degenerate=is_degenerate(answers, judge.constant_answer(splits.validation)),
+        degenerate=judge.is_degenerate(splits.validation.labels(), answers.predictions, answers.result.score),
         trained_tokens=tokens_trained(
             train_split.text, train_split.rows, recipe.train_batch_size, spec.data_seed, step
         ),
@@ -141,7 +152,7 @@ def paused(spec: RunSpec, splits: Splits, judge: Scoring, step: int, answers: Ev
 
 
 def finish(
-    spec: RunSpec, splits: Splits, network: PreTrainedModel, best: Best, test: Evaluated | None, losses: list[float]
+    spec: RunSpec, splits: Splits, network: PreTrainedModel, best: Best, test: Evaluated | None, history: History
 ) -> Finished:
     """Write the artefacts of the chosen checkpoint, whose weights the network has, and sum the run up."""
     validation, train_split, recipe = best.evaluated, splits.train, spec.recipe
@@ -151,16 +162,26 @@ def finish(
         answers = {"validation": (splits.validation, validation)}
         if splits.test and test:
             answers["test"] = (splits.test, test)
-        export_predictions(answers, spec.task.label_names, spec.output / "predictions.json")
-    judge = scoring(spec.task, spec.metric)
+        export_predictions(answers, spec.task, spec.output / "predictions.json")
+    judge = Scoring(spec.task, spec.metric)
+    labels = train_split.labels()
+    evidence = gather(
+        history,
+        recipe,
+        chance_loss(spec.task, labels, weights_of(spec.task, recipe.class_weights, labels)),
+        distance_from(build_network(spec, splits), network),
+        shares_of_answers(validation.predictions, spec.task),
+        train_split.truncated() / len(train_split.rows),
+    )
     return Finished(
         best_step=best.step,
         validation=validation.result,
         test=test.result if test else None,
-        degenerate=is_degenerate(validation, judge.constant_answer(splits.validation)),
+        degenerate=judge.is_degenerate(splits.validation.labels(), validation.predictions, validation.result.score),
         trained_tokens=tokens_trained(
             train_split.text, train_split.rows, recipe.train_batch_size, spec.data_seed, recipe.max_steps
         ),
         weights_sha256=sha256,
-        diagnosis=diagnose(losses, train_split, splits.validation, validation, spec.task, judge),
+        evidence=evidence,
+        diagnosis=diagnose(evidence, splits.validation, validation, recipe, judge),
     )

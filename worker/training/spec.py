@@ -17,8 +17,9 @@ class DataFile(BaseModel):
     filename: str
 
 
-class RunSpec(BaseModel):
-    """One seed of one job."""
+class DataSpec(BaseModel):
+    """Which rows, under which task, for which encoder, scored how: the same for every run of a job. Alone it is what the job's
+    baselines are scored from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -26,20 +27,29 @@ class RunSpec(BaseModel):
     base_model: Path
     """Folder with config.json, model.safetensors and the tokenizer."""
     task: Task
-    recipe: Recipe
     metric: str
     """The score's name (``shared.metrics``), by which the checkpoint is chosen."""
     training_file: DataFile
     validation_file: DataFile | None
     """None: the validation rows are split off the training file."""
+    test_file: DataFile | None = None
+    """None: test rows, if any, are those that ``split`` sets apart."""
     split: SplitRequest
+    fold: int | None = None
+    """Which part of a k-fold split is validated on, from 0; None for a holdout."""
+    threads: int
+    device: str
+    """``cpu`` or ``cuda:<n>``."""
+
+
+class RunSpec(DataSpec):
+    """One seed of one job."""
+
+    recipe: Recipe
     init_seed: int
     """Draws the new head and the re-initialised tensors."""
     data_seed: int
     """Orders the rows and draws the dropout."""
-    threads: int
-    device: str
-    """``cpu`` or ``cuda:<n>``."""
     output: Path
     """An existing, empty folder for the run's artefacts: ``model/`` (a transformers folder) and ``predictions.json``."""
     export: bool = True

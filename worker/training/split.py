@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from shared.datasets import stratified_split
-from worker.training.spec import RunSpec
+from shared.datasets import Examples, Source, group_column, split_files
+from shared.task import Label
+from worker.training.spec import DataSpec
 from worker.training.text import EncodedText, TextCache
 
 
@@ -15,8 +16,12 @@ class Split:
     rows: Sequence[int]
     """Indices into the file's rows, from 0."""
 
-    def labels(self) -> list[int]:
+    def labels(self) -> list[Label]:
         return [self.text.labels[row] for row in self.rows]
+
+    def examples(self) -> Examples:
+        """Texts and labels of these rows, in their order: what a baseline needs, which reads no tokens."""
+        return self.text.examples.at(self.rows)
 
     def truncated(self) -> int:
         return sum(self.text.truncated[row] for row in self.rows)
@@ -33,13 +38,22 @@ class Splits:
         return {name: split for name, split in named.items() if split is not None}
 
 
-def load_splits(spec: RunSpec, cache: TextCache, pause: Callable[[], None]) -> Splits:
+def load_splits(spec: DataSpec, cache: TextCache, pause: Callable[[], None]) -> Splits:
     """Read, tokenise and split the run's files. Raises InvalidValue where they do not fit the task."""
-    text = cache.encoded(spec.training_file, spec.task, spec.base_model, pause, param="training_file")
-    rows = stratified_split(text.labels, spec.split, validation=spec.validation_file is None)
-    if spec.validation_file is None:
-        validation = Split(text, rows.validation)
-    else:
-        other = cache.encoded(spec.validation_file, spec.task, spec.base_model, pause, param="validation_file")
-        validation = Split(other, range(len(other.labels)))
-    return Splits(Split(text, rows.train), validation, Split(text, rows.test) if rows.test else None)
+    given = {
+        Source.TRAINING: spec.training_file,
+        Source.VALIDATION: spec.validation_file,
+        Source.TEST: spec.test_file,
+    }
+    texts = {
+        source: cache.encoded(
+            file, spec.task, spec.base_model, pause, param=source, group_by=group_column(spec.split, source)
+        )
+        for source, file in given.items()
+        if file is not None
+    }
+    files = {source: text.examples for source, text in texts.items()}
+    parts = split_files(files, spec.task.type, spec.split, spec.fold)
+    train, validation = (Split(texts[part.source], part.rows) for part in (parts.train, parts.validation))
+    test = None if parts.test is None else Split(texts[parts.test.source], parts.test.rows)
+    return Splits(train, validation, test)

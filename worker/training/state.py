@@ -8,7 +8,7 @@ reading a state can run no code.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -17,20 +17,13 @@ from transformers import PreTrainedModel
 
 from worker.training.checkpoint import Best
 from worker.training.evaluate import Evaluated
+from worker.training.evidence import History
 from worker.training.optimizer import Optimizer
 
 _TENSOR = "tensor"
 
 
-class Reached(NamedTuple):
-    """How far the run had come."""
-
-    step: int
-    losses: list[float]
-    """Training loss of each step so far."""
-
-
-def save_state(folder: Path, network: PreTrainedModel, optimizer: Optimizer, best: Best, reached: Reached) -> None:
+def save_state(folder: Path, network: PreTrainedModel, optimizer: Optimizer, best: Best, history: History) -> None:
     """Write the state into a new folder."""
     folder.mkdir()
     _save(folder / "weights.safetensors", network.state_dict())
@@ -38,7 +31,7 @@ def save_state(folder: Path, network: PreTrainedModel, optimizer: Optimizer, bes
         _save(folder / "best.safetensors", best.weights)
     moments: dict[str, Tensor] = {}
     description = {
-        **reached._asdict(),
+        "history": history.model_dump(mode="json"),
         "best": {"step": best.step, "score": best.score},
         "optimizer": _pack(optimizer.state_dict(), "", moments),
     }
@@ -48,7 +41,7 @@ def save_state(folder: Path, network: PreTrainedModel, optimizer: Optimizer, bes
 
 def load_state(
     folder: Path, network: PreTrainedModel, optimizer: Optimizer, best: Best, evaluate: Callable[[], Evaluated]
-) -> Reached:
+) -> History:
     """Put the run's parts, made anew, back to where they were.
 
     ``evaluate`` scores the network as it is: the answers of the best checkpoint are not kept but given again.
@@ -62,7 +55,7 @@ def load_state(
     network.load_state_dict(weights)
     moments = _load(folder / "optimizer.safetensors", torch.device("cpu"))
     optimizer.load_state_dict(_unpack(description["optimizer"], moments))
-    return Reached(description["step"], description["losses"])
+    return History.model_validate(description["history"])
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:

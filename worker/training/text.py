@@ -13,11 +13,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from shared.datasets import Examples, Limits, load_examples, read_table
-from shared.task import Task
+from shared.task import Column, Label, Task
 from worker.training.errors import BaseModelUnreadable
+from worker.training.objective import targets
 from worker.training.quiet import quiet_transformers
 from worker.training.spec import DataFile
 
@@ -31,7 +32,7 @@ class Batch:
     inputs: dict[str, Tensor]
     """Keyword arguments of the network's forward pass, each of shape (rows, tokens)."""
     labels: Tensor
-    """Of shape (rows,)."""
+    """As ``objective.targets`` makes them: of shape (rows,), or (rows, labels) for multi-label."""
 
     def to(self, device: torch.device) -> "Batch":
         return Batch({name: tensor.to(device) for name, tensor in self.inputs.items()}, self.labels.to(device))
@@ -45,9 +46,14 @@ class EncodedText:
     """``input_ids`` and, where the family has them, ``token_type_ids``: one 1-D int64 tensor a row."""
     padding: dict[str, int]
     """What fills the short rows of a batch, by column."""
-    labels: list[int]
+    examples: Examples
+    """The rows themselves: texts and labels."""
     truncated: list[bool]
     """Whether the row was longer than ``max_seq_length`` tokens."""
+
+    @property
+    def labels(self) -> Sequence[Label]:
+        return self.examples.labels
 
     def lengths(self, rows: Sequence[int]) -> list[int]:
         return [len(self.columns["input_ids"][row]) for row in rows]
@@ -60,17 +66,19 @@ class EncodedText:
         }
         lengths = torch.tensor(self.lengths(rows))
         mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long()
-        return Batch({**padded, "attention_mask": mask}, torch.tensor([self.labels[row] for row in rows]))
+        labels = [self.labels[row] for row in rows]
+        return Batch({**padded, "attention_mask": mask}, targets(labels, self.examples.num_labels))
 
 
 def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
     """The base model's own tokenizer; never code from its folder, never the network. Raises BaseModelUnreadable."""
     try:
         with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(base_model, local_files_only=True, trust_remote_code=False)
-            vocabulary = AutoConfig.from_pretrained(
-                base_model, local_files_only=True, trust_remote_code=False
-            ).vocab_size
+            config = AutoConfig.from_pretrained(base_model, local_files_only=True, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(
+                base_model, local_files_only=True, trust_remote_code=False, **_inputs_of(config)
+            )
+            vocabulary = config.vocab_size
     except (OSError, ValueError, KeyError, AttributeError) as problem:
         raise BaseModelUnreadable(
             f"The tokenizer of {base_model.name} cannot be read: {problem}", param="model"
@@ -86,6 +94,14 @@ def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
             param="model",
         )
     return tokenizer
+
+
+def _inputs_of(config: PreTrainedConfig) -> dict[str, list[str]]:
+    """What the tokenizer is told to make, where the encoder cannot tell the texts of a pair apart; many tokenizers try to all the same,
+    and RoBERTa's single row of types would be read past its end."""
+    if getattr(config, "type_vocab_size", 0) >= 2:
+        return {}
+    return {"model_input_names": ["input_ids", "attention_mask"]}
 
 
 def encode(
@@ -109,7 +125,7 @@ def encode(
             columns.setdefault(name, []).extend(torch.tensor(row) for row in rows)
         truncated.extend(bool(row.overflowing) for row in encoded.encodings or ())
     padding = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
-    return EncodedText(columns, padding, list(examples.labels), truncated)
+    return EncodedText(columns, padding, examples, truncated)
 
 
 class TextCache:
@@ -120,15 +136,22 @@ class TextCache:
         self._kept: OrderedDict[str, EncodedText] = OrderedDict()
 
     def encoded(
-        self, file: DataFile, task: Task, base_model: Path, pause: Callable[[], None], *, param: str
+        self,
+        file: DataFile,
+        task: Task,
+        base_model: Path,
+        pause: Callable[[], None],
+        *,
+        param: str,
+        group_by: Column | None = None,
     ) -> EncodedText:
         """Raises InvalidValue, naming ``param``, where the file does not fit the task."""
         with file.path.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
-        key = "\n".join((digest, file.filename, str(base_model), task.model_dump_json()))
+        key = "\n".join((digest, file.filename, str(base_model), task.model_dump_json(), repr(group_by)))
         if key not in self._kept:
             table = read_table(file.path, file.filename, header=task.header, limits=AS_ACCEPTED)
-            examples = load_examples(table, task, param=param)
+            examples = load_examples(table, task, group_by=group_by, param=param)
             self._kept[key] = encode(examples, load_tokenizer(base_model), task.max_seq_length, pause)
         self._kept.move_to_end(key)
         while len(self._kept) > self._size:

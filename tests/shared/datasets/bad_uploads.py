@@ -215,7 +215,11 @@ BAD_UPLOADS: list[BadUpload] = [
     ),
     BadUpload("parquet damaged", "d.parquet", parquet_damaged, 422, "parquet_malformed"),
     BadUpload(
-        "parquet of lists", "d.parquet", lambda: parquet_bytes({"a": [["x"]]}), 422, "parquet_column_not_supported"
+        "parquet of lists of lists",
+        "d.parquet",
+        lambda: parquet_bytes({"a": [[["x"]]]}),
+        422,
+        "parquet_column_not_supported",
     ),
     BadUpload(
         "parquet of bytes", "d.parquet", lambda: parquet_bytes({"a": [b"x"]}), 422, "parquet_column_not_supported"

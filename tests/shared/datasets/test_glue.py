@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.datasets import load_examples, read_table, resolve_task, validate
-from shared.errors import TaskNotSupported
-from shared.task import TaskRequest
+from shared.task import TaskRequest, TaskType
 
 FOLDER = os.environ.get("EVENKEEL_GLUE_DIR")
 
@@ -34,5 +33,7 @@ def test_classification(name: str, rows: int, task: TaskRequest) -> None:
 def test_regression_is_recognised(name: str, rows: int) -> None:
     table = read_table(Path(FOLDER or "") / name, name)
     assert (len(table.rows), table.problems_total) == (rows, 0)
-    with pytest.raises(TaskNotSupported):
-        resolve_task(TaskRequest(), table, max_positions=512)
+    task = resolve_task(TaskRequest(), table, max_positions=512)
+    assert (task.type, task.label_names, task.num_outputs) == (TaskType.REGRESSION, [], 1)
+    labels = load_examples(table, task).labels
+    assert all(isinstance(label, float) and 0 <= label <= 5 for label in labels)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.datasets import Table, resolve_task
-from shared.errors import InvalidValue, ServiceError, TaskNotSupported
+from shared.datasets import Table, load_examples, resolve_task
+from shared.errors import InvalidValue, ServiceError
 from shared.task import Task, TaskRequest, TaskType
 from tests.shared.datasets.files import REVIEWS, csv_bytes, jsonl_bytes, read
 
@@ -117,20 +117,76 @@ def test_one_row_of_a_label_is_enough_when_nothing_is_split_off(tmp_path: Path) 
     assert resolve_task(TaskRequest(), table, max_positions=512, split=False).label_names == ["a", "b"]
 
 
+def test_numbers_that_are_no_class_numbers_make_a_regression(tmp_path: Path) -> None:
+    task = resolve(labelled(tmp_path, "0.5", "1.5", "2.5", "0.5"))
+    assert (task.type, task.label_names, task.positive_label) == (TaskType.REGRESSION, [], None)
+    assert (task.outputs, task.num_outputs) == (["score"], 1)
+    assert resolve(labelled(tmp_path, "1", "2", "1", "2"), type="regression").type is TaskType.REGRESSION
+
+
 @pytest.mark.parametrize(
-    ("labels", "request_", "param"),
+    ("labels", "names"),
     [
-        (["0.5", "1.5", "2.5", "0.5"], {}, "task.label_column"),
-        (["a", "b", "a", "b"], {"type": "regression"}, "task.type"),
-        (["a", "b", "a", "b"], {"type": "multi_label_classification"}, "task.type"),
+        (["b|a", "", "a", "c | b"], ["a", "b", "c"]),
+        (["10|9", "2", ""], ["2", "9", "10"]),
     ],
 )
-def test_tasks_that_this_version_cannot_train(
-    labels: list[str], request_: dict[str, Any], param: str, tmp_path: Path
+def test_sets_of_labels(labels: list[str], names: list[str], tmp_path: Path) -> None:
+    task = resolve(labelled(tmp_path, *labels), type="multi_label_classification")
+    assert (task.type, task.label_names, task.positive_label) == (TaskType.MULTI_LABEL, names, None)
+
+
+def test_lists_are_sets_of_labels_without_being_asked(tmp_path: Path) -> None:
+    rows = [{"text": f"t{i}", "labels": labels} for i, labels in enumerate((["x"], [], ["y", "x"], None))]
+    table = read(tmp_path, jsonl_bytes(rows), "x.jsonl")
+    assert resolve(table).label_names == ["x", "y"]
+    assert load_examples(table, resolve(table)).labels == [(0,), (), (0, 1), ()]
+
+
+@pytest.mark.parametrize(
+    ("labels", "request_", "param", "words"),
+    [
+        (["a", "1", "2", "3"], {"type": "regression"}, "task.label_column", "Row 1 has a label that is no number"),
+        (["1", "nan", "2", "3"], {"type": "regression"}, "task.label_column", "Row 2 has a label that is no number"),
+        (["1", "1e16", "2", "3"], {"type": "regression"}, "task.label_column", "larger than 1e+15"),
+        (["1", "1.0", "1", "1"], {"type": "regression"}, "task.label_column", "nothing to tell apart"),
+        (["1", "2"], {"type": "regression", "label_names": ["1", "2"]}, "task.label_names", "no names"),
+        (["1", "2"], {"type": "regression", "positive_label": "1"}, "task.positive_label", "is for single_label"),
+        (["a||b", "a"], {"type": "multi_label_classification"}, "task.label_column", "an empty name among"),
+        (["a|b", "b|a"], {"type": "multi_label_classification"}, "task.label_column", "nothing to tell apart"),
+        (["a", ""], {"type": "multi_label_classification"}, "task.label_column", "The only label is a"),
+        (
+            ["a|b", "c"],
+            {"type": "multi_label_classification", "label_names": ["a", "b"]},
+            "task.label_names",
+            "Row 2 has a label that is not among them: c.",
+        ),
+        (
+            ["a|b", "a"],
+            {"type": "multi_label_classification", "positive_label": "a"},
+            "task.positive_label",
+            "is for single_label",
+        ),
+    ],
+)
+def test_labels_that_do_not_fit_the_kind_of_task(
+    labels: list[str], request_: dict[str, Any], param: str, words: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(TaskNotSupported) as refusal:
+    with pytest.raises(InvalidValue) as refusal:
         resolve(labelled(tmp_path, *labels), **request_)
-    assert refusal.value.param == param
+    assert (refusal.value.param, refusal.value.code) == (param, "invalid_value")
+    assert words in refusal.value.message
+
+
+def test_a_list_is_no_single_label_and_no_text(tmp_path: Path) -> None:
+    lists = read(tmp_path, jsonl_bytes([{"text": "t", "label": ["x", "y"]}, {"text": "u", "label": ["x"]}]), "x.jsonl")
+    with pytest.raises(InvalidValue, match="a list for a label") as refusal:
+        resolve(lists, type="single_label_classification")
+    assert refusal.value.param == "task.type"
+    texts = read(tmp_path, jsonl_bytes([{"text": ["t"], "label": "x"}, {"text": "u", "label": "y"}]), "x.jsonl")
+    with pytest.raises(InvalidValue, match="Row 1 has a list for a text") as refusal:
+        resolve(texts)
+    assert refusal.value.param == "task.text_column"
 
 
 def test_numbers_are_classes_if_the_task_says_so(tmp_path: Path) -> None:

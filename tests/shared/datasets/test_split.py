@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.datasets import stratified_split
+from shared.datasets.split import stratified_split
 from shared.errors import InvalidValue
 from shared.task import SplitRequest
 

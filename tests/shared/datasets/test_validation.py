@@ -126,7 +126,7 @@ def test_the_list_of_errors_is_capped_and_the_count_is_not(tmp_path: Path) -> No
         ([["a", "x"], ["a", "y"], ["c", "x"]], "conflicting_duplicates", 2),
         ([["a", "x"], ["a", "x"], ["a", "x"], ["b", "y"]], "duplicate_rows", 2),
         ([["a", "x"], ["b", "x"]], "single_label", 2),
-        ([["a", "0.5"], ["b", "1.5"], ["c", "2.25"]], "task_not_supported", 3),
+        ([["a", "0.5"], ["b", "1.5"], ["c", "2.25"]], "regression", 3),
         ([["caf\ufffd", "x"], ["b", "y"]], "replacement_characters", 1),
     ],
 )
@@ -214,7 +214,7 @@ def test_no_text_of_the_file_is_repeated(tmp_path: Path) -> None:
 
 
 def test_a_file_of_rows_that_are_all_wrong_is_still_described(tmp_path: Path) -> None:
-    validation = validate(read(tmp_path, jsonl_bytes([{"text": ["a"]}, {"text": ["b"]}]), "x.jsonl"))
+    validation = validate(read(tmp_path, jsonl_bytes([{"text": {"a": 1}}, {"text": {"b": 2}}]), "x.jsonl"))
     assert (validation.valid, validation.rows, validation.errors_total, validation.columns) == (False, 2, 2, [])
     assert summary(validation) == "JSONL: 2 rows, columns to be named in the job's task, 2 errors, 1 warning."
 

@@ -8,11 +8,11 @@ import torch
 from torch.nn import functional
 
 from shared.datasets import Examples
+from shared.metrics import Scoring
 from tests.worker.training.runs import make_task, review_rows
 from worker.training.encoder import load_encoder
 from worker.training.errors import Stopped
-from worker.training.evaluate import Evaluated, evaluate, is_degenerate, scoring
-from worker.training.events import SplitResult
+from worker.training.evaluate import evaluate
 from worker.training.split import Split
 from worker.training.text import encode, load_tokenizer
 
@@ -33,7 +33,7 @@ def test_every_row_has_its_own_answer(tiny_bert: Path) -> None:
         network.get_parameter("classifier.weight").mul_(20)
         middle = network(**split.text.batch(split.rows).inputs).logits.median(dim=0).values
         network.get_parameter("classifier.bias").sub_(middle)
-    found = evaluate(network, split, scoring(make_task(), "mcc"), go_on)
+    found = evaluate(network, split, Scoring(make_task(), "mcc"), go_on)
     assert not network.training
     logits = torch.cat([network(**split.text.batch([row]).inputs).logits.detach() for row in split.rows])
     assert found.predictions == logits.argmax(1).tolist()
@@ -54,36 +54,34 @@ def test_evaluation_can_be_stopped_between_batches(tiny_bert: Path) -> None:
             raise Stopped
 
     with pytest.raises(Stopped):
-        evaluate(load_encoder(tiny_bert, make_task(), 0), reviews(tiny_bert), scoring(make_task(), "accuracy"), pause)
-
-
-def answered(predictions: list[int], score: float | None) -> Evaluated:
-    result = SplitResult(loss=0.5, metrics={"mcc": score}, score=score, confusion=[])
-    return Evaluated(result, predictions, [[0.5, 0.5] for _ in predictions])
+        evaluate(load_encoder(tiny_bert, make_task(), 0), reviews(tiny_bert), Scoring(make_task(), "accuracy"), pause)
 
 
 @pytest.mark.parametrize(
-    ("predictions", "score", "constant", "degenerate"),
+    ("labels", "predictions", "score", "degenerate"),
     [
-        ([1, 1, 1, 1], 0.9, 0.5, True),  # one label only, whatever the score
-        ([1, 0, 1, 1], 0.5, 0.5, True),  # no better than the constant answer
-        ([1, 0, 1, 1], 0.4, 0.5, True),
-        ([1, 0, 1, 1], 0.5 + 1e-12, 0.5, True),  # better by rounding
-        ([1, 0, 1, 1], 0.51, 0.5, False),
-        ([1, 0, 1, 1], None, 0.5, True),
-        ([1, 0, 1, 1], 0.1, None, False),
-        ([1, 0, 1, 1], -0.1, 0.0, True),
+        ([0, 1, 0, 1], [1, 1, 1, 1], 0.9, True),  # one label only, whatever the score
+        ([0, 1, 0, 1], [1, 0, 1, 1], 0.5, True),  # no better than the constant answer
+        ([0, 1, 0, 1], [1, 0, 1, 1], 0.4, True),
+        ([0, 1, 0, 1], [1, 0, 1, 1], 0.5 + 1e-12, True),  # better by rounding
+        ([0, 1, 0, 1], [1, 0, 1, 1], 0.51, False),
+        ([0, 1, 1, 1], [1, 0, 1, 1], 0.7, True),  # the constant answer reaches 0.75
+        ([0, 1, 0, 1], [1, 0, 1, 1], None, True),
     ],
 )
-def test_what_is_degenerate(
-    predictions: list[int], score: float | None, constant: float | None, degenerate: bool
-) -> None:
-    assert is_degenerate(answered(predictions, score), constant) is degenerate
+def test_what_is_degenerate(labels: list[int], predictions: list[int], score: float | None, degenerate: bool) -> None:
+    assert Scoring(make_task(), "accuracy").is_degenerate(labels, predictions, score) is degenerate
+
+
+def test_matthews_must_be_above_zero_if_it_is_defined_for_a_constant_answer() -> None:
+    scoring = Scoring(make_task(), "mcc")
+    assert scoring.is_degenerate([0, 1, 0, 1], [1, 0, 1, 1], -0.1)
+    assert not scoring.is_degenerate([1, 1], [1, 0], 0.1)  # no floor: among constant labels Matthews is undefined
 
 
 def test_the_constant_answer_is_that_of_the_metric(tiny_bert: Path) -> None:
     split = reviews(tiny_bert)  # rows 3 to 49 of 50, the first 25 of which are positive
-    assert scoring(make_task(), "accuracy").constant_answer(split) == pytest.approx(25 / 47)
-    assert scoring(make_task(), "mcc").constant_answer(split) == 0.0
-    assert scoring(make_task(), "f1").constant_answer(split) == pytest.approx(2 * 22 / (2 * 22 + 25))
-    assert math.isclose(scoring(make_task(positive_label="no"), "f1").constant_answer(split) or 0, 50 / 72)
+    assert Scoring(make_task(), "accuracy").constant_answer(split.labels()) == pytest.approx(25 / 47)
+    assert Scoring(make_task(), "mcc").constant_answer(split.labels()) == 0.0
+    assert Scoring(make_task(), "f1").constant_answer(split.labels()) == pytest.approx(2 * 22 / (2 * 22 + 25))
+    assert math.isclose(Scoring(make_task(positive_label="no"), "f1").constant_answer(split.labels()) or 0, 50 / 72)

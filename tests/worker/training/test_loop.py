@@ -9,14 +9,16 @@ import torch
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from shared.metrics import Scoring
 from shared.recipe import Recipe
 from tests.worker.training.runs import make_recipe, make_spec
 from worker.training.checkpoint import Best
 from worker.training.encoder import load_encoder
 from worker.training.errors import Diverged
-from worker.training.evaluate import evaluate, scoring
+from worker.training.evaluate import evaluate
 from worker.training.events import Evaluation, Step
 from worker.training.loop import train
+from worker.training.optimizer import Optimizer
 from worker.training.run import training_batches
 from worker.training.split import load_splits
 from worker.training.text import TextCache
@@ -35,7 +37,7 @@ def network(tiny_bert: Path, tmp_path: Path) -> PreTrainedModel:
 def trained(network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe) -> Iterator[Step | Evaluation]:
     spec = make_spec(folder, base, recipe=recipe)
     splits = load_splits(spec, TextCache(), go_on)
-    judge = scoring(spec.task, spec.metric)
+    judge = Scoring(spec.task, spec.metric)
     return train(
         network,
         training_batches(spec, splits, network.device, go_on),
@@ -44,6 +46,7 @@ def trained(network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe) 
         objective=functional.cross_entropy,
         evaluate=lambda: evaluate(network, splits.validation, judge, go_on),
         best=Best(recipe.select),
+        optimizer=Optimizer(network, recipe),
     )
 
 

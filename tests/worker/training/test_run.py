@@ -9,7 +9,7 @@ import pytest
 from transformers import pipeline
 
 from shared.errors import InvalidValue
-from shared.metrics import score_all
+from shared.metrics import Scoring
 from shared.task import SplitRequest
 from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task, review_rows, run_events, write_tsv
 from worker.training.errors import Stopped
@@ -37,7 +37,7 @@ def scored_again(spec: RunSpec, rows: list[tuple[str, ...]], split: str) -> tupl
         off = max(off, *(abs(scores[name] - p) for name, p in zip(names, answer["probabilities"], strict=True)))
         found.append(answer["predicted"])
     labels = [names.index(answer["label"]) for answer in recorded]
-    return score_all(labels, [names.index(name) for name in found], len(names), 1), off
+    return Scoring(spec.task, spec.metric).scores(labels, [names.index(name) for name in found]), off
 
 
 def predictions(spec: RunSpec) -> dict[str, Any]:
@@ -87,7 +87,11 @@ def test_the_chosen_checkpoint_is_the_best_evaluation(tmp_path: Path, tiny_bert:
     best = run.evaluations[scores.index(max(scores))]
     assert run.finished.best_step == best.step
     assert run.finished.validation == SplitResult(
-        loss=best.valid_loss, metrics=best.metrics, score=best.score, confusion=run.finished.validation.confusion
+        loss=best.valid_loss,
+        metrics=best.metrics,
+        score=best.score,
+        confusion=run.finished.validation.confusion,
+        per_class=run.finished.validation.per_class,
     )
     assert [event.step for event in run.evaluations if event.is_best][-1] == best.step
 

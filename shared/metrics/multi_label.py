@@ -1,0 +1,56 @@
+"""Scores of multi-label answers: a set of classes a row, as an ascending tuple of indices, which may be empty."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from shared.metrics.single_label import ClassScores, f1_of_always, per_class
+
+LabelSet = tuple[int, ...]
+
+
+def scores(labels: Sequence[LabelSet], predictions: Sequence[LabelSet], num_labels: int) -> dict[str, float | None]:
+    """Every metric of multi-label answers by name.
+
+    ``accuracy`` is scikit-learn's: the share of rows whose whole set is right. F1 is over the pairs of row and label (micro), or the
+    mean of all the labels' own (macro); of a label that neither occurs nor is predicted it is 0, as there.
+    """
+    from sklearn.metrics import accuracy_score, f1_score
+
+    truth, answers = indicators(labels, num_labels), indicators(predictions, num_labels)
+    return {
+        "accuracy": float(accuracy_score(truth, answers)),
+        "f1_macro": float(f1_score(truth, answers, average="macro", zero_division=0.0)),
+        "f1_micro": float(f1_score(truth, answers, average="micro", zero_division=0.0)),
+    }
+
+
+def constant_answer(metric: str, labels: Sequence[LabelSet], num_labels: int) -> float:
+    """The best value of ``metric`` that answering one and the same set for every row can reach."""
+    rows = len(labels)
+    counts = sorted(Counter(label for row in labels for label in row).values(), reverse=True)
+    match metric:
+        case "accuracy":
+            return max(Counter(labels).values()) / rows
+        case "f1_macro":  # each label has an F1 of its own, and always is the best constant answer to each
+            return sum(f1_of_always(count / rows) for count in counts) / num_labels
+        case "f1_micro":  # of all sets of m labels the m most frequent ones hit most
+            hits = accumulate(counts)
+            return max((2 * hit / (size * rows + sum(counts)) for size, hit in enumerate(hits, start=1)), default=0.0)
+    raise ValueError(f"{metric!r} is no metric of label sets")
+
+
+def scores_per_label(
+    labels: Sequence[LabelSet], predictions: Sequence[LabelSet], names: Sequence[str]
+) -> list[ClassScores]:
+    return per_class(indicators(labels, len(names)), indicators(predictions, len(names)), names)
+
+
+def indicators(rows: Sequence[LabelSet], num_labels: int) -> Any:
+    """A sparse matrix of shape (rows, labels), 1 where the row has the label."""
+    from scipy.sparse import csr_matrix
+
+    starts = [0, *accumulate(len(row) for row in rows)]
+    columns = [label for row in rows for label in row]
+    return csr_matrix(([1] * len(columns), columns, starts), shape=(len(rows), num_labels), dtype="int8")

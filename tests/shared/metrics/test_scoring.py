@@ -1,0 +1,110 @@
+"""Which metrics a task has, and when its answers are no better than none, for every kind of task."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from shared.metrics import METRICS, Scoring, default_metric, metric_names
+from shared.metrics.names import OF_TASK
+from shared.task import Label, Task, TaskType
+
+
+def task(kind: TaskType, names: list[str] | None = None, positive: str | None = None) -> Task:
+    return Task(
+        type=kind,
+        text_column="text",
+        text_pair_column=None,
+        label_column="label",
+        header=True,
+        label_names=names or [],
+        positive_label=positive,
+        max_seq_length=128,
+    )
+
+
+SINGLE = task(TaskType.SINGLE_LABEL, ["a", "b"], "b")
+MULTI = task(TaskType.MULTI_LABEL, ["a", "b", "c"])
+NUMBERS = task(TaskType.REGRESSION)
+
+
+def test_every_metric_is_some_tasks_and_every_tasks_is_a_metric() -> None:
+    assert {name for names in OF_TASK.values() for name in names} == set(METRICS)
+    assert "f1" in metric_names(SINGLE)
+    assert "f1" not in metric_names(task(TaskType.SINGLE_LABEL, ["a", "b", "c"]))
+    assert metric_names(MULTI) == ("accuracy", "f1_macro", "f1_micro")
+    assert metric_names(NUMBERS) == ("pearson", "spearman", "r2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "counts", "metric"),
+    [
+        (TaskType.SINGLE_LABEL, {"a": 60, "b": 40}, "accuracy"),
+        (TaskType.SINGLE_LABEL, {"a": 61, "b": 39}, "mcc"),
+        (TaskType.SINGLE_LABEL, {"a": 34, "b": 33, "c": 33}, "accuracy"),
+        (TaskType.MULTI_LABEL, {}, "f1_micro"),
+        (TaskType.REGRESSION, {}, "pearson"),
+    ],
+)
+def test_the_default_metric(kind: TaskType, counts: dict[str, int], metric: str) -> None:
+    assert default_metric(kind, counts) == metric
+
+
+@pytest.mark.parametrize(
+    ("of", "labels", "answers"),
+    [
+        (SINGLE, [0, 1, 1], [0, 1, 0]),
+        (MULTI, [(0,), (), (1, 2)], [(0,), (1,), (1, 2)]),
+        (NUMBERS, [1.0, 2.0, 3.0], [1.5, 1.0, 2.5]),
+    ],
+)
+def test_every_metric_of_a_task_is_scored_and_has_a_constant_answer_or_none(
+    of: Task, labels: list[Label], answers: list[Label]
+) -> None:
+    for metric in metric_names(of):
+        scoring = Scoring(of, metric)
+        score = scoring.scores(labels, answers)[metric]
+        assert score is not None
+        floor = scoring.floor(labels)
+        assert floor is not None
+        assert scoring.is_degenerate(labels, answers, score) is (score <= floor)
+
+
+@pytest.mark.parametrize(
+    ("of", "metric", "labels", "answers", "score", "degenerate"),
+    [
+        (MULTI, "f1_micro", [(0,), (1,), ()], [(0,), (0,), (0,)], 0.9, True),  # the same set for every row
+        (MULTI, "f1_micro", [(0,), (1,), ()], [(), (), ()], 0.9, True),
+        (MULTI, "f1_micro", [(0,), (1,), ()], [(0,), (1,), ()], 1.0, False),
+        (MULTI, "accuracy", [(0,), (1,), (1,)], [(0,), (0,), (1,)], 2 / 3, True),  # always (1,) reaches as much
+        (NUMBERS, "pearson", [1.0, 2.0, 3.0], [1.0, 1.0, 1.0], None, True),
+        (NUMBERS, "pearson", [1.0, 2.0, 3.0], [5.0, 5.0, 5.0 + 1e-7], 0.9, True),  # rounding is no answer
+        (NUMBERS, "pearson", [1.0, 2.0, 3.0], [3.0, 2.0, 1.0], -1.0, True),
+        (NUMBERS, "spearman", [1.0, 2.0, 3.0], [1.0, 3.0, 2.0], 0.0, True),
+        (NUMBERS, "pearson", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 1.0, False),
+        (NUMBERS, "r2", [1.0, 2.0, 3.0], [3.0, 3.5, 4.0], -2.0, True),  # in order, yet worse than the mean
+    ],
+)
+def test_degenerate(
+    of: Task, metric: str, labels: list[Label], answers: list[Label], score: float | None, degenerate: bool
+) -> None:
+    assert Scoring(of, metric).is_degenerate(labels, answers, score) is degenerate
+
+
+def test_tables_of_classes_where_there_are_classes() -> None:
+    single = Scoring(SINGLE, "accuracy")
+    assert single.confusion([0, 1, 1], [0, 1, 0]) == [[1, 0], [1, 1]]
+    multi = Scoring(MULTI, "f1_micro")
+    assert multi.confusion([(0,)], [(0,)]) is None
+    rows: Any = multi.per_class([(0,), (0, 1)], [(0,), (0,)])
+    assert [(row.label, row.recall, row.support) for row in rows] == [("a", 1.0, 2), ("b", 0.0, 1), ("c", None, 0)]
+    numbers = Scoring(NUMBERS, "pearson")
+    assert (numbers.confusion([1.0], [1.0]), numbers.per_class([1.0], [1.0])) == (None, None)
+
+
+def test_importing_the_names_loads_no_scikit_learn() -> None:
+    code = "import json, sys, shared.metrics; print(json.dumps([name for name in ('sklearn', 'scipy', 'torch') if name in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout) == []
