@@ -75,8 +75,8 @@ class Client:
     def jobs(self, limit: int) -> list[Job]:
         return self._get(JobList, f"/v1/fine_tuning/jobs?limit={limit}").data
 
-    def runs(self, job_id: str) -> list[Run]:
-        return self._get(RunList, f"{_job_path(job_id)}/runs").data
+    def runs(self, job_id: str, purpose: str = "main") -> list[Run]:
+        return self._get(RunList, f"{_job_path(job_id)}/runs?purpose={purpose}").data
 
     def metrics(self, job_id: str, run_id: str, *names: str) -> list[Series]:
         path = f"{_job_path(job_id)}/runs/{quote(run_id, safe='')}/metrics?names={','.join(names)}"

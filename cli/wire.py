@@ -42,6 +42,8 @@ class RunsSummary(_Read):
     total: int
     queued: int
     running: int
+    paused: int = 0
+    discarded: int = 0
     succeeded: int
     failed: int
     cancelled: int
@@ -60,15 +62,19 @@ class Job(_Read):
     result_files: list[str]
     metric: str
     dataset: dict[str, Any]
+    recipe: dict[str, Any] = {}
+    """As asked for."""
     resolved_recipe: dict[str, Any] | None
-    """Every setting with its value; None only until automatic ones are found."""
+    """Every setting with its value; None only until pilots have found the automatic ones."""
+    pilots: dict[str, Any] | None = None
     runs_summary: RunsSummary
     progress: Progress
     warnings: list[Caution]
 
     @property
     def preset(self) -> str:
-        return "-" if self.resolved_recipe is None else str(self.resolved_recipe["preset"])
+        recipe = self.resolved_recipe or self.recipe
+        return str(recipe.get("preset", "stabilized"))
 
     @property
     def ended(self) -> bool:
@@ -79,6 +85,7 @@ class Run(_Read):
     id: str
     index: int
     seed: int
+    purpose: str = "main"
     status: RunState
     degenerate: bool | None
     attempt: int

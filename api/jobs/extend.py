@@ -8,8 +8,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.jobs.plan import encoder_facts
+from api.jobs.run_requests import ExtendRequest
 from api.jobs.runs import crossed, runs_from
-from api.jobs.schemas import ExtendRequest, JobObject
+from api.jobs.schemas import JobObject
 from api.jobs.service import already_made, retrieve
 from api.parts import Parts
 from shared.db.events import Events

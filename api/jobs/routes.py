@@ -9,7 +9,8 @@ from pydantic import AfterValidator
 from api.errors import problems
 from api.jobs import service
 from api.jobs.extend import extend
-from api.jobs.schemas import CheckpointObject, EventObject, ExtendRequest, JobObject, JobRequest
+from api.jobs.run_requests import ExtendRequest
+from api.jobs.schemas import CheckpointObject, EventObject, JobObject, JobRequest
 from api.listing import Listing, listing
 from api.parts import PartsDep, paging
 from api.strictness import metadata_filter
