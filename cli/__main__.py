@@ -52,13 +52,7 @@ def up(
     port: Annotated[int, typer.Option(envvar="EVENKEEL_PORT", min=0, max=65535, help="0 takes a free one.")] = 8000,
     workers: Annotated[
         int | None,
-        typer.Option(
-            envvar="EVENKEEL_WORKER_SLOTS",
-            min=1,
-            max=256,
-            help="Runs trained at the same time.",
-            show_default="CPU cores",
-        ),
+        typer.Option(envvar="EVENKEEL_WORKER_SLOTS", min=1, max=256, help="Runs at once.", show_default="CPU cores"),
     ] = None,
     threads: Annotated[int, typer.Option(envvar="EVENKEEL_THREADS", min=1, max=256, help="CPU threads of each.")] = 1,
 ) -> None:
@@ -204,6 +198,24 @@ def report(
 
     with _client(url) as client:
         write_report(client, job, html=html, png=png, csv=csv)
+
+
+@app.command(rich_help_panel=CLIENT)
+def compare(
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB JOB [JOB…]", help="2 to 10 jobs on the same rows.")],
+    metric: Annotated[str | None, typer.Option(help="Another score than the jobs' own.")] = None,
+    alpha: Annotated[float, typer.Option(help="Highest p that counts as shown.")] = 0.05,
+    html: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write their reports side by side as a page.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+    url: Url = LOCAL,
+) -> None:
+    """Compare jobs: which is better, as far as their seeds can tell."""
+    from cli.compare import compare as compare_jobs
+
+    with _client(url) as client:
+        raise typer.Exit(compare_jobs(client, jobs, metric=metric, alpha=alpha, html=html, as_json=as_json))
 
 
 @app.command(rich_help_panel=CLIENT)

@@ -21,6 +21,8 @@ STATE_COLOURS: Final = {
     RunState.SUCCEEDED: "green",
     RunState.FAILED: "red",
     RunState.CANCELLED: "yellow",
+    RunState.PAUSED: "blue",
+    RunState.DISCARDED: "yellow",
 }
 
 
@@ -48,7 +50,8 @@ def follow(client: Client, jobs: Sequence[Followed], console: Console) -> list[J
                 if followed.job.id in ended:
                     continue
                 job = client.job(followed.job.id)  # read first, so that the runs of an ended job are final
-                for run in client.runs(job.id):
+                pilots = client.runs(job.id, "pilot") if job.pilots is not None else []
+                for run in [*pilots, *client.runs(job.id)]:
                     view.show(followed, run)
                 if job.ended:
                     ended[job.id] = job
@@ -107,7 +110,8 @@ def _bars(console: Console) -> Progress:
 
 
 def _name(followed: Followed, run: Run) -> str:
-    return f"{followed.title} seed {run.seed}".lstrip()
+    name = f"seed {run.seed}" if run.purpose == "main" else f"{run.purpose} {run.index}"
+    return f"{followed.title} {name}".lstrip()
 
 
 def _numbers(run: Run) -> str:

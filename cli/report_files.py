@@ -46,17 +46,18 @@ def write_csv(path: Path, report: StabilityReport) -> None:
         table.writerows(run.model_dump(mode="json") for run in report.runs)
 
 
-def section(client: Client, job: Job, report: StabilityReport) -> "JobSection":
-    """A job as the page shows it, called by its recipe's preset."""
+def section(client: Client, job: Job, report: StabilityReport, title: str | None = None) -> "JobSection":
+    """A job as the page shows it, called by its recipe's preset unless another title is given."""
     from shared.report_page import JobSection
 
     runs = client.runs(job.id)
+    name = title or job.preset
     return JobSection(
-        title=job.preset,
+        title=name,
         report=report,
         recipe=job.resolved_recipe or {},
         facts=_facts(client, job, runs),
-        curves=tuple(_curve(client, job, run) for run in runs if run.step > 0),
+        curves=tuple(_curve(client, job, run, name) for run in runs if run.step > 0),
     )
 
 
@@ -73,13 +74,13 @@ def _facts(client: Client, job: Job, runs: list[Run]) -> dict[str, str]:
     }
 
 
-def _curve(client: Client, job: Job, run: Run) -> "SeedCurve":
+def _curve(client: Client, job: Job, run: Run, title: str) -> "SeedCurve":
     from shared.figures import SeedCurve
 
     score = f"valid_{job.metric}"
     series = {one.name: one.points for one in client.metrics(job.id, run.id, "valid_loss", score)}
     return SeedCurve(
-        job=job.preset,
+        job=title,
         seed=run.seed,
         degenerate=bool(run.degenerate),
         valid_loss=series.get("valid_loss", []),

@@ -60,6 +60,9 @@ def job_view(job: Job) -> RenderableType:
             f"{job.model}, recipe {job.preset}: {recipe['max_steps']} steps a run, batches of "
             f"{recipe['train_batch_size']}, rate {recipe['learning_rate']:g}, top blocks new: {recipe['reinit_layers']}"
         )
+    if job.pilots is not None:
+        searched = " and ".join(job.pilots["automatic"])
+        lines.append(job.pilots["reason"] or f"{job.model}, recipe {job.preset}: pilots find out {searched} first")
     lines += [f"Failed: {job.error.message}"] if job.error is not None else []
     lines += [f"Warning: {warning.message}" for warning in job.warnings]
     return Group(*map(escape, lines))

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.comparison import Comparison as _Comparison
 from shared.states import JOB_ENDED, JobState, RunState
 
 
@@ -41,6 +42,8 @@ class RunsSummary(_Read):
     total: int
     queued: int
     running: int
+    paused: int = 0
+    discarded: int = 0
     succeeded: int
     failed: int
     cancelled: int
@@ -59,15 +62,20 @@ class Job(_Read):
     result_files: list[str]
     metric: str
     dataset: dict[str, Any]
+    recipe: dict[str, Any] = {}
+    """As asked for."""
     resolved_recipe: dict[str, Any] | None
-    """Every setting with its value; None only until automatic ones are found."""
+    """Every setting with its value; None only until pilots have found the automatic ones."""
+    recipe_notes: dict[str, str] = {}
+    pilots: dict[str, Any] | None = None
     runs_summary: RunsSummary
     progress: Progress
     warnings: list[Caution]
 
     @property
     def preset(self) -> str:
-        return "-" if self.resolved_recipe is None else str(self.resolved_recipe["preset"])
+        recipe = self.resolved_recipe or self.recipe
+        return str(recipe.get("preset", "stabilized"))
 
     @property
     def ended(self) -> bool:
@@ -78,6 +86,7 @@ class Run(_Read):
     id: str
     index: int
     seed: int
+    purpose: str = "main"
     status: RunState
     degenerate: bool | None
     attempt: int
@@ -107,6 +116,12 @@ class JobList(_Read):
 
 class RunList(_Read):
     data: list[Run]
+
+
+class Comparison(_Comparison):
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
 
 
 class Model(_Read):

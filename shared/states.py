@@ -5,6 +5,17 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 
+class Purpose(StrEnum):
+    """What a run is for; a job's state, report and counts are those of its main runs."""
+
+    PILOT = "pilot"
+    """Tries an automatic value of the recipe."""
+    BASELINES = "baselines"
+    """Scores simpler models on the same rows; trains nothing."""
+    MAIN = "main"
+    """One seed of the job."""
+
+
 class RunState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"

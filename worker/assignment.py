@@ -1,6 +1,8 @@
 """A claimed run made ready to train: its rows read, its files on local disk, an empty folder for what it makes."""
 
+import os
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,16 @@ from obstore.exceptions import BaseError as StorageError
 
 from shared.catalogue import Catalogue
 from shared.db.runs import Hold
-from shared.db.tables import File, Job, Run
+from shared.db.tables import File, Job, Model, Run
 from shared.errors import ModelNotAllowed, ServiceError
+from shared.names import FINE_TUNED
+from shared.states import Purpose
 from shared.storage import BlobMissing, file_key
 from worker.parts import WorkerParts
 
 SPARE_BYTES = 256 * 1024 * 1024  # beyond the copies of the weights that a run makes
 WEIGHT_COPIES = 3  # best weights in the scratch folder, in the storage, and the published model
+STATE_COPIES = 8  # a state is weights, best weights and two moments, in the scratch folder and in the storage
 
 
 class DataMissing(ServiceError):
@@ -32,6 +37,8 @@ class Assignment:
     run: Run
     hold: Hold
     files: dict[str, File]
+    base: Model | None = None
+    """The fine-tuned model that the job starts from, if it is one."""
 
     @property
     def artifacts(self) -> str:
@@ -41,8 +48,13 @@ class Assignment:
     def folder(self, parts: WorkerParts) -> Path:
         return parts.settings.resolved_cache_dir / "runs" / f"{self.run.id}-{self.hold.fence}"
 
-    def specification(self, parts: WorkerParts) -> dict[str, Any]:
-        """The RunSpec as JSON, everything it names being on this machine. Raises NotHere, or DataMissing for good."""
+    def state_folder(self, parts: WorkerParts) -> Path:
+        """What the run goes on from, on this machine; beside the folder, all of which is stored."""
+        folder = self.folder(parts)
+        return folder.with_name(f"{folder.name}.state")
+
+    def wish(self, parts: WorkerParts) -> dict[str, Any]:
+        """What the trainer is to be told, everything it names being on this machine. Raises NotHere, or DataMissing for good."""
         try:
             return self._prepared(parts)
         except ModelNotAllowed as error:
@@ -53,28 +65,55 @@ class Assignment:
             ) from error
 
     def _prepared(self, parts: WorkerParts) -> dict[str, Any]:
-        base_model = Catalogue(parts.settings.model_folders).folder(self.job.model)
-        _check_room(parts.settings.resolved_cache_dir, base_model)
-        output = self.folder(parts)
-        shutil.rmtree(output, ignore_errors=True)
-        output.mkdir(parents=True)
-        return {
+        base_model = self._base_model(parts)
+        data = {
             "run_id": self.run.id,
             "base_model": str(base_model),
             "task": self.job.task,
-            "recipe": self.job.resolved_recipe,
             "metric": self.job.metric,
             "training_file": self._local(parts, self.job.training_file, "training_file"),
             "validation_file": self._local(parts, self.job.validation_file, "validation_file"),
             "test_file": self._local(parts, self.job.test_file, "test_file"),
             "split": self.job.split,
+            "threads": self.job.threads,
+            "device": parts.device,
+        }
+        if self.run.purpose == Purpose.BASELINES:
+            return {"baselines": data}
+        copies = WEIGHT_COPIES if self.run.stop_step is None and self.run.state is None else STATE_COPIES
+        _check_room(parts.settings.resolved_cache_dir, base_model, copies)
+        output = self.folder(parts)
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir(parents=True)
+        own = {
+            "recipe": self.run.recipe or self.job.resolved_recipe,
             "fold": self.run.fold,
             "init_seed": self.run.init_seed,
             "data_seed": self.run.data_seed,
-            "threads": self.job.threads,
-            "device": parts.device,
             "output": str(output),
+            "export": self.run.purpose != "pilot",
+            "stop_step": self.run.stop_step,
+            "state": self._state(parts),
         }
+        return {"run": data | own}
+
+    def _base_model(self, parts: WorkerParts) -> Path:
+        if not self.job.model.startswith(FINE_TUNED):
+            return Catalogue(parts.settings.model_folders).folder(self.job.model)
+        if self.base is None:
+            raise DataMissing(f"The model {self.job.model} was deleted.", param="model")
+        return published_folder(parts, self.base.prefix)
+
+    def _state(self, parts: WorkerParts) -> str | None:
+        if self.run.state is None:
+            return None
+        folder = self.state_folder(parts)
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            parts.storage.fetch_folder(self.run.state, folder)
+        except BlobMissing:
+            raise DataMissing(f"What the run goes on from, {self.run.state}, is not in the storage.") from None
+        return str(folder)
 
     def _local(self, parts: WorkerParts, file_id: str | None, param: str) -> dict[str, str] | None:
         """None for a file that the job has not."""
@@ -93,9 +132,29 @@ class Assignment:
         return {"path": str(path), "filename": file.filename}
 
 
-def _check_room(folder: Path, base_model: Path) -> None:
+def published_folder(parts: WorkerParts, prefix: str) -> Path:
+    """A published model's folder on this machine, fetched when first asked for. Raises DataMissing."""
+    folder = parts.settings.resolved_cache_dir / "models" / prefix.replace("/", "-")
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=folder.parent) as scratch:
+            whole = Path(scratch) / "model"
+            try:
+                parts.storage.fetch_folder(prefix, whole)
+            except BlobMissing:
+                raise DataMissing(f"The model stored as {prefix} is not in the storage.", param="model") from None
+            try:
+                whole.rename(folder)
+            except OSError:  # another slot has fetched it meanwhile
+                if not folder.is_dir():
+                    raise
+    os.utime(folder)  # in use: not to be cleared away as an old copy
+    return folder
+
+
+def _check_room(folder: Path, base_model: Path, copies: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    needed = WEIGHT_COPIES * (base_model / "model.safetensors").stat().st_size + SPARE_BYTES
+    needed = copies * (base_model / "model.safetensors").stat().st_size + SPARE_BYTES
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise NotHere(f"A run needs {needed >> 20} MB of free disk for its weights, and there are {free >> 20} MB.")

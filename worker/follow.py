@@ -38,6 +38,18 @@ class Finished:
 
 
 @dataclass(frozen=True)
+class Paused:
+    result: dict[str, Any]
+    """The trainer's ``paused`` event."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    result: dict[str, Any]
+    """The trainer's ``baselines`` event."""
+
+
+@dataclass(frozen=True)
 class Failed:
     reason: Reason
 
@@ -53,7 +65,7 @@ class Died:
     words: str
 
 
-Outcome = Finished | Failed | Stopped | Died
+Outcome = Finished | Paused | Scored | Failed | Stopped | Died
 
 
 @dataclass
@@ -73,14 +85,14 @@ class Follower:
         self._beat = beat
         self._unwritten = _Unwritten()
         self._in_doubt = False
-        self._step = 0
+        self._step = assignment.run.step  # of a run that goes on, the step of its state
         self._last_loss: float | None = None
 
-    def follow(self, specification: dict[str, Any]) -> Outcome:
-        """Train to an outcome; when this returns, the trainer is idle or gone. Raises FenceLost."""
+    def follow(self, wish: Line) -> Outcome:
+        """Have a wish carried out to its outcome; when this returns, the trainer is idle or gone. Raises FenceLost."""
         run_id = self._assignment.run.id
         try:
-            self._parts.trainer.begin(specification)
+            self._parts.trainer.begin(wish)
             outcome = self._listen(run_id)
         except TrainerDied as death:
             outcome = Died(self._step, str(death))
@@ -139,6 +151,10 @@ class Follower:
             case "finished":
                 self._on_finished(event)
                 return Finished(event)
+            case "paused":
+                return Paused(event)
+            case "baselines":
+                return Scored(event)
         return None
 
     def _on_started(self, event: Line) -> None:
@@ -161,6 +177,7 @@ class Follower:
         self._unwritten.points += [
             Point(name, self._step, event[name]) for name in ("train_loss", "learning_rate", "grad_norm")
         ]
+        self._note_parts("grad_norm", self._step, event["part_grad_norms"])
         self._unwritten.latest |= {"step": self._step, "train_loss": self._last_loss}
 
     def _on_evaluation(self, event: Line) -> None:
@@ -170,8 +187,14 @@ class Follower:
             self._unwritten.latest |= {"validation_score": event["score"], "best_step": event["step"]}
 
     def _on_finished(self, event: Line) -> None:
+        self._note_parts("distance", event["best_step"], event["evidence"]["distance"])
         if event["test"] is not None:
             self._note_scores("test", event["best_step"], event["test"]["loss"], event["test"]["metrics"])
+
+    def _note_parts(self, name: str, step: int, by_part: dict[str, float]) -> None:
+        """A series a part of the network: ``grad_norm_block_0``, ``distance_head``, …"""
+        points = [Point(f"{name}_{part.replace(' ', '_')}", step, value) for part, value in by_part.items()]
+        self._unwritten.points += points
 
     def _note_scores(self, split: str, step: int, loss: float, metrics: dict[str, float | None]) -> None:
         points = self._unwritten.points
@@ -215,6 +238,7 @@ class Follower:
         for warning in unwritten.warnings:
             if Jobs(session).warn(assignment.job.id, "truncated_texts", warning):  # the same for every run of the job
                 events.add(assignment.job, warning, level="warn", run_id=assignment.run.id)
+        pilot = f"Pilot {assignment.run.index}, step " if assignment.run.purpose == "pilot" else "Step "
         for evaluation in unwritten.evaluations:
             data = {
                 "step": evaluation["step"],
@@ -225,7 +249,7 @@ class Follower:
                 "seed": assignment.run.seed,
             }
             message = (
-                f"Step {evaluation['step']}/{assignment.run.total_steps}, seed {assignment.run.seed}: "
+                f"{pilot}{evaluation['step']}/{assignment.run.total_steps}, seed {assignment.run.seed}: "
                 f"training loss={_number(evaluation['train_loss'])}, validation loss={_number(evaluation['valid_loss'])}, "
                 f"{assignment.job.metric}={_number(evaluation['score'])}"
             )

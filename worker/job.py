@@ -1,4 +1,8 @@
-"""THE STORY of a job once its runs are on their way: any run open -> wait; all ended -> choose -> publish -> end.
+"""THE STORY of a job once runs of it are on their way. Any run moves -> wait. None does ->
+
+    recipe not found -> more pilots, or the recipe and with it the job's own runs (``worker.pilots``)
+    runs wait for the early discard -> the best go on (``worker.discard``)
+    all ended -> choose -> publish -> end
 
 May be rung any number of times by anybody: what is to be done is read from the rows, and one worker at a time may do it.
 """
@@ -12,16 +16,18 @@ from sqlalchemy.orm import Session
 
 from shared.db.events import JOB_CANCELLED, Events
 from shared.db.jobs import Jobs
-from shared.db.models import Checkpoints
+from shared.db.models import Checkpoints, Models
 from shared.db.runs import FenceLost, Runs
+from shared.db.stages import Stages
 from shared.db.tables import Job, Run
 from shared.errors import Reason
-from shared.job_report import best_run, report_of
+from shared.job_report import best_run, diagnosis_of, report_of
 from shared.states import JobState, RunState, fold
 from shared.storage import BlobMissing
+from worker import discard, pilots
 from worker.parts import WorkerParts
 from worker.patience import patiently
-from worker.publish import Published, publish
+from worker.publish import Published, publish, renew
 
 log = logging.getLogger(__name__)
 MAX_PUBLISH_ATTEMPTS = 3
@@ -29,27 +35,44 @@ PUBLISH_LEASE_FACTOR = 10  # of a run's lease: packing a large model takes longe
 
 
 def advance(parts: WorkerParts, job_id: str) -> None:
-    """End the job if nothing of it is open any more."""
+    """Take the job to its next stage, or to its end, if none of its runs moves any more."""
     lease = PUBLISH_LEASE_FACTOR * parts.settings.lease_seconds
-    fence = patiently(parts.database, lambda session: Jobs(session).claim_to_end(job_id, lease))
+    fence = patiently(parts.database, lambda session: Jobs(session).claim_to_advance(job_id, lease))
     if fence is None:
         return
     try:
-        _end(parts, job_id, fence)
+        _move(parts, job_id, fence)
     except FenceLost:
         log.info("job_taken_over job=%s", job_id)
     except (StorageError, SQLAlchemyError, BlobMissing, OSError, ValueError) as error:
-        log.exception("job_not_published job=%s", job_id)
+        log.exception("job_not_advanced job=%s", job_id)
         cause = type(error).__name__
         patiently(parts.database, lambda session: _give_up_or_retry(session, job_id, fence, cause))
+
+
+def _move(parts: WorkerParts, job_id: str, fence: int) -> None:
+    """Raises FenceLost, and whatever publishing raises."""
+    with parts.database.read() as session:
+        job = session.get_one(Job, job_id)
+    if job.cancel_requested:
+        _end(parts, job_id, fence)
+    elif job.resolved_recipe is None:
+        patiently(parts.database, lambda session: pilots.decide(session, job_id, fence))
+    elif discard.undecided(job):
+        for run_id in patiently(parts.database, lambda session: discard.decide(session, job_id, fence)):
+            parts.storage.delete_prefix(f"runs/{run_id}")
+    else:
+        _end(parts, job_id, fence)
 
 
 def _end(parts: WorkerParts, job_id: str, fence: int) -> None:
     with parts.database.read() as session:
         job = session.get_one(Job, job_id)
         runs = Runs(session).of_job(job_id, results=True)
+        everything = Runs(session).ids_of_job(job_id)
+        earlier = Models(session, job.owner_id).of_job(job_id)
     status = fold([run.status for run in runs], cancelled=job.cancel_requested)
-    best = best_run(runs)
+    best = best_run([run for run in runs if run.artifacts is not None])  # a published model may have been deleted since
     published = None
     if status is JobState.SUCCEEDED and best is not None:
         if (
@@ -58,8 +81,11 @@ def _end(parts: WorkerParts, job_id: str, fence: int) -> None:
             raise OSError("publishing did not come to its end")
         published = publish(parts, job, runs, best, fence)
     patiently(parts.database, lambda session: _record_end(session, job_id, fence, status, runs, published))
-    for run in runs:  # only what was published stays; what is missed here is an orphan, and swept later
-        parts.storage.delete_prefix(f"runs/{run.id}")
+    # only what was published stays; what is missed here is an orphan, and swept later
+    for run_id in everything:
+        parts.storage.delete_prefix(f"runs/{run_id}")
+    if published is not None and earlier is not None:
+        parts.storage.delete_prefix(earlier.prefix)
     log.info("job_ended job=%s status=%s", job_id, status)
 
 
@@ -71,29 +97,23 @@ def _record_end(
     job = session.get_one(Job, job_id, with_for_update=True)  # no wish to cancel may come between here and the end
     if job.cancel_requested:  # the wish came while the model was being published: nothing is
         status, published = JobState.CANCELLED, None
-    tokens = sum(run.trained_tokens or 0 for run in runs) or None
+    tokens = Stages(session).trained_tokens(job_id)
     error = _failure(runs) if status is JobState.FAILED else None
-    if published is None:
-        jobs.end(job_id, fence, status, trained_tokens=tokens, error=error)
-    else:
-        session.add_all([*published.files, published.model])
-        jobs.end(
-            job_id,
-            fence,
-            status,
-            trained_tokens=tokens,
-            error=error,
-            fine_tuned_model=published.model.id,
-            result_files=[file.id for file in published.files],
-        )
+    jobs.end(job_id, fence, status, trained_tokens=tokens, error=error)
+    if published is not None:
+        renew(session, job, published)
+    model = Models(session, job.owner_id).of_job(job_id)  # an extended job may have one from before
     for run in Runs(session).of_job(job_id):
-        kept = published is not None and run.id == published.model.run_id
-        run.artifacts = published.model.prefix if published is not None and kept else None
-        run.fine_tuned_model = published.model.id if published is not None and kept else None
-    Checkpoints(session).keep_only(job_id, None if published is None else published.model.run_id)
+        kept = model is not None and run.id == model.run_id
+        run.artifacts = model.prefix if model is not None and kept else None
+        run.fine_tuned_model = model.id if model is not None and kept else None
+    Checkpoints(session).keep_only(job_id, None if model is None else model.run_id)
     session.flush()
     session.refresh(job)
     level = {JobState.SUCCEEDED: "info", JobState.CANCELLED: "warn"}.get(status, "error")
+    if status is not JobState.CANCELLED:
+        for sentence in diagnosis_of(job, runs):
+            events.add(job, sentence, level="warn")
     events.add(job, _last_words(job, runs, status), level=level)
 
 
@@ -124,13 +144,11 @@ def _give_up_or_retry(session: Session, job_id: str, fence: int, cause: str) -> 
     if job.publish_attempts < MAX_PUBLISH_ATTEMPTS:
         jobs.let_go(job_id, fence)
         return
-    reason = Reason(
-        code="publish_failed",
-        message=f"The model could not be stored ({cause}); the worker's log has the details.",
-        param=None,
-    )
+    message = f"The job could not be taken to its end ({cause}); the worker's log has the details."
+    reason = Reason(code="publish_failed", message=message, param=None)
     try:
         jobs.end(job_id, fence, JobState.FAILED, error=reason)
     except FenceLost:
         return
-    Events(session).add(job, reason["message"], level="error")
+    Stages(session).cancel_open(job_id)
+    Events(session).add(job, message, level="error")

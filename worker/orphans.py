@@ -56,7 +56,7 @@ def sweep_cache(named: InUse, settings: Settings, *, now: float | None = None) -
     oldest = (now or time.time()) - GRACE.total_seconds()
     cache = settings.resolved_cache_dir
     old = [path for path in _children(cache / "runs") if path.name.rpartition("-")[0] not in named.open_runs]
-    old += [path for folder in ("files", "uploads", "publish") for path in _children(cache / folder)]
+    old += [path for folder in ("files", "models", "uploads", "publish") for path in _children(cache / folder)]
     deleted = [path for path in old if path.stat().st_mtime < oldest]
     for path in deleted:
         if path.is_dir():

@@ -6,6 +6,7 @@ Everything is stored under keys that follow from the content or the job, so that
 import csv
 import hashlib
 import json
+import logging
 import shutil
 import zipfile
 from collections import defaultdict
@@ -14,19 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
 
 from shared import ids
 from shared.datasets.labels import JOINT
 from shared.db.metrics import Metrics
 from shared.db.tables import File, Job, Model, Run
-from shared.job_report import report_of
+from shared.job_report import full_report
 from shared.names import model_id
 from shared.report import StabilityReport
+from shared.report.wording import baseline
 from shared.states import RunState
-from shared.storage import file_key
+from shared.storage import BlobMissing, file_key
 from shared.task import TaskType
 from worker.parts import WorkerParts
 
+log = logging.getLogger(__name__)
 RESULTS = "fine-tune-results"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time in the archive: equal content gives equal bytes
 
@@ -46,19 +51,21 @@ def publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, fence:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        return _publish(parts, job, runs, best, folder)
+        return _publish(parts, job, runs, best, folder, fence)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folder: Path) -> Published:
+def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folder: Path, fence: int) -> Published:
     identifier = model_id(job.model, job.owner_id, job.suffix, job.id)
     model = folder / "model"
-    parts.storage.fetch_folder(f"{best.artifacts}/model", model)
-    report = report_of(job, runs, confusion=True).model_copy(update={"fine_tuned_model": identifier})
+    published_before = best.fine_tuned_model is not None  # then its artefacts are the model's folder alone
+    parts.storage.fetch_folder(f"{best.artifacts}" if published_before else f"{best.artifacts}/model", model)
+    with parts.database.read() as session:
+        report = full_report(session, job, runs).model_copy(update={"fine_tuned_model": identifier})
     (model / "README.md").write_text(model_card(identifier, job, report, best), encoding="utf-8")
     (model / "evenkeel.json").write_text(_provenance(job, report, best), encoding="utf-8")
-    prefix = f"models/{job.id}"
+    prefix = f"models/{job.id}-{fence}"  # never written twice: what is being read stays whole
     parts.storage.put_folder(prefix, model)
     made = [
         _write_metrics(parts, runs, folder / "metrics.csv"),
@@ -77,12 +84,23 @@ def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folde
     return Published(row, [_store(parts, job, path) for path in made])
 
 
+def renew(session: Session, job: Job, published: Published) -> None:
+    """Store the rows of what was published, in the place of what an extended job had published before."""
+    session.merge(published.model)
+    session.execute(delete(File).where(File.id.in_(job.result_files)))
+    session.add_all(published.files)
+    job.fine_tuned_model = published.model.id
+    job.result_files = [file.id for file in published.files]
+    session.flush()
+
+
 def model_card(identifier: str, job: Job, report: StabilityReport, best: Run) -> str:
     """The folder's README: how to use it, the report over all seeds, the recipe, the data."""
     environment = Environment(
         loader=PackageLoader("worker"), autoescape=False, trim_blocks=False, keep_trailing_newline=True
     )
     environment.filters["score"] = lambda value: "–" if value is None else f"{value:.4f}"
+    environment.filters["baseline"] = baseline
     environment.filters["cell"] = lambda text: str(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
     pair = job.task["text_pair_column"] is not None
     example = '{"text": "first text", "text_pair": "second text"}' if pair else '"a text"'
@@ -133,13 +151,25 @@ def _write_predictions(parts: WorkerParts, job: Job, runs: Sequence[Run], path: 
         writer = csv.writer(target)
         writer.writerow([*_identity(runs), *of_row, *(f"p({name})" for name in job.task["label_names"])])
         for run in runs:
-            if run.status != RunState.SUCCEEDED or run.artifacts is None:
-                continue
-            content = b"".join(parts.storage.stream(f"{run.artifacts}/predictions.json"))
-            for row in json.loads(content)["rows"]:
+            content = _predictions(parts, run) if run.status == RunState.SUCCEEDED else None
+            for row in json.loads(content)["rows"] if content is not None else []:
                 cells = [JOINT.join(cell) if isinstance(cell := row[name], list) else cell for name in of_row]
                 writer.writerow([*_identity(runs, run), *cells, *row["probabilities"]])
     return path
+
+
+def _predictions(parts: WorkerParts, run: Run) -> bytes | None:
+    """As the run has written them; kept apart from its weights, for the day that the job is extended. Older versions kept none."""
+    key = f"predictions/{run.id}.json"
+    if run.artifacts is not None and run.fine_tuned_model is None:
+        content = b"".join(parts.storage.stream(f"{run.artifacts}/predictions.json"))
+        parts.storage.put_bytes(key, content)
+        return content
+    try:
+        return b"".join(parts.storage.stream(key))
+    except BlobMissing:
+        log.warning("predictions_missing run=%s", run.id)
+        return None
 
 
 def _identity(runs: Sequence[Run], run: Run | None = None) -> list[str | int | None]:

@@ -13,17 +13,20 @@ from shared.db.events import Events
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
 from shared.db.runs import FenceLost, Runs
-from shared.db.tables import Checkpoint, File
+from shared.db.tables import Checkpoint, File, Model, Run
 from shared.errors import Reason, ServiceError
 from shared.ids import checkpoint_id
-from shared.states import RunState
+from shared.names import FINE_TUNED, run_title, state_name, state_step
+from shared.states import Purpose, RunState
 from worker import job
 from worker.app import is_shutting_down
 from worker.assignment import Assignment, NotHere
-from worker.follow import Died, Failed, Finished, Follower, Outcome, Stopped, StopReason
+from worker.baselines import store_scores
+from worker.follow import Died, Failed, Finished, Follower, Outcome, Paused, Scored, Stopped, StopReason
 from worker.lease import Heartbeat
 from worker.parts import WorkerParts
 from worker.patience import patiently
+from worker.supervisor import Line
 
 log = logging.getLogger(__name__)
 MAX_DEATHS = 3  # of the trainer, at the same step: then the run itself is the cause
@@ -31,7 +34,7 @@ MAX_UNPREPARED = 5  # tries by machines that could not even begin
 UNPREPARED_PAUSE_S = 20.0
 BEFORE_THE_FIRST_STEP = -1
 STORAGE_PAUSES_S = (1.0, 5.0)
-OTHERS_TO_END = 5
+OTHERS_TO_ADVANCE = 5
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,16 @@ def train_queued(parts: WorkerParts, *, prefer: str | None = None) -> None:
             parts.trainer.kill()  # it must not go on with a run that nobody follows
             raise
         finally:
-            shutil.rmtree(assignment.folder(parts), ignore_errors=True)
-        _end_jobs(parts, assignment.job.id)
+            for folder in (assignment.folder(parts), assignment.state_folder(parts)):
+                shutil.rmtree(folder, ignore_errors=True)
+        _advance_jobs(parts, assignment.job.id)
 
 
-def _end_jobs(parts: WorkerParts, job_id: str) -> None:
-    """End this run's job if it was the last, and those whose message waits behind children as busy as this one."""
+def _advance_jobs(parts: WorkerParts, job_id: str) -> None:
+    """Advance this run's job if it was the last to move, and those whose message waits behind children as busy as this one."""
     job.advance(parts, job_id)
     with parts.database.read() as session:
-        others = Jobs(session).to_end(OTHERS_TO_END)
+        others = Jobs(session).to_advance(OTHERS_TO_ADVANCE)
     for other in others:
         job.advance(parts, other)
 
@@ -80,11 +84,13 @@ def _claim(parts: WorkerParts, prefer: str | None) -> Assignment | None:
         its_job = runs.job_started(hold.run_id)
         run = runs.get(its_job.id, hold.run_id)
         session.refresh(run)
+        how = "started" if run.state is None else f"goes on from step {state_step(run.state)}"
         again = "" if run.attempt == 1 else f" (attempt {run.attempt})"
-        Events(session).add(its_job, f"Run {run.index} (seed {run.seed}) started{again}.", run_id=run.id)
+        Events(session).add(its_job, f"{_title(run)} {how}{again}.", run_id=run.id)
         named = [its_job.training_file, its_job.validation_file, its_job.test_file]
         files = session.scalars(select(File).where(File.id.in_([name for name in named if name is not None])))
-        return Assignment(its_job, run, hold, {file.id: file for file in files})
+        base = session.get(Model, its_job.model) if its_job.model.startswith(FINE_TUNED) else None
+        return Assignment(its_job, run, hold, {file.id: file for file in files}, base)
 
     return patiently(parts.database, claim)
 
@@ -94,8 +100,8 @@ def _train(parts: WorkerParts, assignment: Assignment) -> None:
     beat = Heartbeat(parts.database, assignment.hold, interval=settings.heartbeat_seconds, lease=settings.lease_seconds)
     with beat:
         try:
-            outcome: Outcome | Unprepared = Follower(parts, assignment, beat).follow(assignment.specification(parts))
-            if isinstance(outcome, Finished):
+            outcome: Outcome | Unprepared = Follower(parts, assignment, beat).follow(assignment.wish(parts))
+            if isinstance(outcome, Finished | Paused):
                 _store_artifacts(parts, assignment)
         except NotHere as trouble:
             outcome = Unprepared(str(trouble))
@@ -130,10 +136,14 @@ def _pause(seconds: float) -> None:
 def _record_end(session: Session, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
     """The run's last move, in one transaction with its event. Raises FenceLost."""
     runs, events = Runs(session), Events(session)
-    run, hold, name = assignment.run, assignment.hold, f"Run {assignment.run.index} (seed {assignment.run.seed})"
+    run, hold, name = assignment.run, assignment.hold, _title(assignment.run)
     match outcome:
         case Finished():
             _succeed(session, assignment, outcome)
+        case Paused():
+            _pause_run(session, assignment, outcome)
+        case Scored():
+            store_scores(session, assignment, outcome)
         case Failed(reason):
             _fail(session, assignment, reason)
         case Stopped(StopReason.CANCELLED):
@@ -166,40 +176,67 @@ def _succeed(session: Session, assignment: Assignment, outcome: Finished) -> Non
         best_step=result["best_step"],
         trained_tokens=result["trained_tokens"],
         weights_sha256=result["weights_sha256"],
-        result={"validation": validation, "test": test},
+        result={"validation": validation, "test": test, "evidence": result["evidence"]},
         diagnosis=result["diagnosis"],
-        artifacts=assignment.artifacts,
+        artifacts=None if run.purpose == "pilot" else assignment.artifacts,
         deaths=0,
         death_step=None,
     )
-    metrics = {"step": result["best_step"], "valid_loss": validation["loss"]}
-    metrics |= {f"valid_{name}": value for name, value in validation["metrics"].items()}
-    Checkpoints(session).add(
-        Checkpoint(
-            id=checkpoint_id(),
-            job_id=run.job_id,
-            run_id=run.id,
-            owner_id=run.owner_id,
-            step=result["best_step"],
-            metrics=metrics,
-        )
-    )
+    if run.purpose != "pilot":
+        Checkpoints(session).add(_checkpoint(run, result))
     score = "undefined" if validation["score"] is None else f"{validation['score']:.4f}"
     note = ", degenerate: no better than a constant answer" if result["degenerate"] else ""
     Events(session).add(
         assignment.job,
-        f"Run {run.index} (seed {run.seed}) finished: validation {assignment.job.metric} {score} at step {result['best_step']}{note}.",
+        f"{_title(run)} finished: validation {assignment.job.metric} {score} at step {result['best_step']}{note}.",
         level="warn" if result["degenerate"] else "info",
         run_id=run.id,
     )
 
 
+def _checkpoint(run: Run, result: Line) -> Checkpoint:
+    validation = result["validation"]
+    metrics = {"step": result["best_step"], "valid_loss": validation["loss"]}
+    metrics |= {f"valid_{name}": value for name, value in validation["metrics"].items()}
+    return Checkpoint(
+        id=checkpoint_id(),
+        job_id=run.job_id,
+        run_id=run.id,
+        owner_id=run.owner_id,
+        step=result["best_step"],
+        metrics=metrics,
+    )
+
+
+def _pause_run(session: Session, assignment: Assignment, outcome: Paused) -> None:
+    """It waits for the decision of the early discard, with what that is made by."""
+    run, result = assignment.run, outcome.result
+    Runs(session).pause(
+        assignment.hold,
+        f"{assignment.artifacts}/{state_name(result['step'])}",
+        step=result["step"],
+        trained_tokens=result["trained_tokens"],
+        result={"rung": {name: result[name] for name in ("step", "score", "degenerate")}},
+        deaths=0,
+        death_step=None,
+    )
+    score = "undefined" if result["score"] is None else f"{result['score']:.4f}"
+    message = f"{_title(run)} waits at step {result['step']}: validation {assignment.job.metric} {score}."
+    Events(session).add(assignment.job, message, run_id=run.id)
+
+
 def _fail(session: Session, assignment: Assignment, reason: Reason, **values: int | None) -> None:
     run = assignment.run
     Runs(session).end(assignment.hold, RunState.FAILED, error=reason, **values)
-    message = f"Run {run.index} (seed {run.seed}) failed: {reason['message']}"
-    Jobs(session).warn(run.job_id, "run_failed", message)
+    message = f"{_title(run)} failed: {reason['message']}"
+    if run.purpose != "pilot":  # a pilot that fails is evidence, and told with the choice
+        code = "baselines_failed" if run.purpose == Purpose.BASELINES else "run_failed"
+        Jobs(session).warn(run.job_id, code, message)
     Events(session).add(assignment.job, message, level="error", run_id=run.id)
+
+
+def _title(run: Run) -> str:
+    return run_title(run.purpose, run.index, run.seed)
 
 
 def _start_over(session: Session, assignment: Assignment, step: int, words: str, code: str, limit: int) -> None:
@@ -212,5 +249,5 @@ def _start_over(session: Session, assignment: Assignment, step: int, words: str,
         _fail(session, assignment, reason, deaths=times, death_step=step)
         return
     Runs(session).give_back(assignment.hold, deaths=times, death_step=step)
-    message = f"Run {run.index} (seed {run.seed}) starts over: {where}, {words[0].lower()}{words[1:]}"
+    message = f"{_title(run)} starts over: {where}, {words[0].lower()}{words[1:]}"
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)

@@ -37,11 +37,11 @@ class Trainer:
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
 
-    def begin(self, spec: Line) -> None:
-        """Hand over a run. Raises TrainerDied if the process ends before it has taken it."""
+    def begin(self, wish: Line) -> None:
+        """Hand over a run, as ``{"run": …}`` or ``{"baselines": …}``. Raises TrainerDied if the process ends before it has taken it."""
         if self._process is None or self._process.poll() is not None:
             self._start()
-        self._say({"run": spec})
+        self._say(wish)
 
     def next_line(self, timeout: float) -> Line | None:
         """What the trainer said next, or None if it said nothing for so long. Raises TrainerDied."""
@@ -132,7 +132,8 @@ def _without_secrets() -> dict[str, str]:
 
 def is_last(line: Line) -> bool:
     """Whether a line is the trainer's last on its run."""
-    return "failed" in line or "stopped" in line or line.get("event", {}).get("type") == "finished"
+    last_events = ("finished", "paused", "baselines")
+    return "failed" in line or "stopped" in line or line.get("event", {}).get("type") in last_events
 
 
 def describe_exit(code: int) -> str:

@@ -22,6 +22,7 @@ from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
 from shared.db.runs import LostRun, Runs
 from shared.db.session import Database
 from shared.db.tables import Job, Run
+from shared.names import run_title
 from shared.settings import Settings
 from shared.states import RunState
 from shared.storage import Storage, file_key
@@ -100,14 +101,14 @@ class Sweeper:
 
     def _ring_jobs(self) -> None:
         with self._database.read() as session:
-            unended = Jobs(session).to_end(AT_ONCE)
-        for job_id in unended:
+            waiting = Jobs(session).to_advance(AT_ONCE)
+        for job_id in waiting:
             if not self._bell.ring((JOB_ADVANCE, job_id)):
                 return
 
 
 def _words(run: Run, entry: LostRun) -> str:
-    name = f"Run {run.index} (seed {run.seed})"
+    name = run_title(run.purpose, run.index, run.seed)
     if entry.state == RunState.CANCELLED:
         return f"{name} was cancelled; its worker {run.worker} had been lost."
     return f"{name} was queued again: its worker {run.worker} did not renew its lease."

@@ -2,6 +2,7 @@
 
 It speaks in lines of JSON. On standard input come wishes, in order:
     {"run": RunSpec}        train this run after those before it
+    {"baselines": DataSpec} score a job's baselines, as a run of their own
     {"stop": run_id}        stop that run, or do not begin it
     end of input            stop what goes on, and exit
 On standard output go a line when it is ready, and what happens to each run:
@@ -10,6 +11,8 @@ On standard output go a line when it is ready, and what happens to each run:
     {"run_id": …, "alive": true}        now and then, for a supervisor that takes silence for death
 and as the last line on a run, one of
     {"run_id": …, "event": {"type": "finished", …}}
+    {"run_id": …, "event": {"type": "paused", …}}
+    {"run_id": …, "event": {"type": "baselines", …}}
     {"run_id": …, "failed": {"code", "message", "param"}}
     {"run_id": …, "stopped": true}
 A run's failure does not end the process: it stays warm, with torch imported and the last files tokenised, for the next run. It logs
@@ -27,15 +30,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import IO, Any
+from typing import IO, Any, Literal, NamedTuple
 
 import torch
 from pydantic import ValidationError
 
 from shared.errors import Reason, ServiceError
+from worker.training.baselines import score_baselines
 from worker.training.errors import Stopped
+from worker.training.events import BaselinesScored, Event
 from worker.training.run import environment, train_run
-from worker.training.spec import RunSpec
+from worker.training.spec import DataSpec, RunSpec
 from worker.training.text import TextCache
 
 log = logging.getLogger("evenkeel.trainer")
@@ -44,22 +49,29 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 ALIVE_S = 10.0  # a long evaluation is not silence
 
 
+class Wish(NamedTuple):
+    """A run to carry out."""
+
+    kind: Literal["run", "baselines"]
+    spec: dict[str, Any]
+
+
 class Wishes:
     """What the parent asks for, read line by line in a thread of its own, so that a wish to stop is seen in mid-training."""
 
     def __init__(self, lines: IO[str]) -> None:
         self._lines = lines
-        self._runs: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._runs: queue.SimpleQueue[Wish | None] = queue.SimpleQueue()
         self._stopped: set[str] = set()
         self._ended = threading.Event()
 
     def start(self) -> None:
         threading.Thread(target=self._read, name="wishes", daemon=True).start()
 
-    def runs(self) -> Iterator[dict[str, Any]]:
-        """Runs to train, one after the other, as they were written; waits for the next; ends with the input."""
-        while (run := self._runs.get()) is not None:
-            yield run
+    def runs(self) -> Iterator[Wish]:
+        """What to carry out, one after the other, as it was written; waits for the next; ends with the input."""
+        while (wish := self._runs.get()) is not None:
+            yield wish
 
     def stopped(self, run_id: str) -> bool:
         return self._ended.is_set() or run_id in self._stopped
@@ -74,11 +86,12 @@ class Wishes:
         self._runs.put(None)
 
     def _take(self, wish: dict[str, Any]) -> None:
-        if "run" in wish:
-            self._stopped.discard(wish["run"]["run_id"])  # a wish to stop meant an earlier attempt at it
-            self._runs.put(wish["run"])
-        else:
+        if "stop" in wish:
             self._stopped.add(wish["stop"])
+            return
+        kind: Literal["run", "baselines"] = "run" if "run" in wish else "baselines"
+        self._stopped.discard(wish[kind]["run_id"])  # a wish to stop meant an earlier attempt at it
+        self._runs.put(Wish(kind, wish[kind]))
 
 
 def main() -> None:
@@ -94,8 +107,8 @@ def main() -> None:
     wishes.start()
     say({"ready": environment()})
     cache = TextCache()
-    for run in wishes.runs():
-        serve(run, wishes, say, cache)
+    for wish in wishes.runs():
+        serve(wish, wishes, say, cache)
 
 
 class Listening:
@@ -115,12 +128,11 @@ class Listening:
         return self._wishes.stopped(self._run_id)
 
 
-def serve(run: dict[str, Any], wishes: Wishes, say: Callable[[dict[str, Any]], None], cache: TextCache) -> None:
-    """Train one run and say how it went; every end of it but the process's own is a line."""
-    run_id = str(run["run_id"])
+def serve(wish: Wish, wishes: Wishes, say: Callable[[dict[str, Any]], None], cache: TextCache) -> None:
+    """Carry one run out and say how it went; every end of it but the process's own is a line."""
+    run_id = str(wish.spec["run_id"])
     try:
-        spec = RunSpec.model_validate(run)
-        for event in train_run(spec, Listening(run_id, wishes, say), cache):
+        for event in _carried_out(wish, Listening(run_id, wishes, say), cache):
             say({"run_id": run_id, "event": event.model_dump(mode="json")})
     except Stopped:
         say({"run_id": run_id, "stopped": True})
@@ -129,6 +141,12 @@ def serve(run: dict[str, Any], wishes: Wishes, say: Callable[[dict[str, Any]], N
     except Exception as problem:  # the boundary of the process: whatever it is, the run's row must say it in words
         log.exception("run %s failed", run_id)
         say({"run_id": run_id, "failed": reason_of(problem)})
+
+
+def _carried_out(wish: Wish, listening: Listening, cache: TextCache) -> Iterator[Event | BaselinesScored]:
+    if wish.kind == "baselines":
+        return score_baselines(DataSpec.model_validate(wish.spec), listening, cache)
+    return train_run(RunSpec.model_validate(wish.spec), listening, cache)
 
 
 def reason_of(problem: Exception) -> Reason:

@@ -50,4 +50,4 @@ def scaled(resolution: Resolution, request: JobRequest) -> Resolution:
         **resolution.notes,
         "learning_rate": f"{rate:g}: {resolution.recipe.learning_rate:g} times the multiplier {factor:g}.",
     }
-    return Resolution(recipe, notes)
+    return resolution._replace(recipe=recipe, notes=notes)

@@ -1,13 +1,20 @@
 """From a request to a job's row: the file read, the task and the recipe resolved, the split counted. Stores nothing."""
 
+from dataclasses import replace
+
+from api.jobs.baselines import baselines_run
 from api.jobs.data import data_files, dataset_facts, majority_baselines, metric_of, read_data
 from api.jobs.doubts import data_warnings
 from api.jobs.hyperparameters import hyperparameters_of, merge, scaled
 from api.jobs.runs import main_runs
 from api.jobs.schemas import JobRequest
+from api.jobs.stages import plan_discard, plan_pilots, searched
 from api.parts import Parts
 from shared import ids
+from shared.catalogue import EncoderFacts
+from shared.db.models import Models
 from shared.db.tables import Job, Run
+from shared.names import FINE_TUNED, base_name
 from shared.recipe import resolve
 from shared.states import JobState
 
@@ -15,10 +22,11 @@ from shared.states import JobState
 def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
     """The rows to store. Raises InvalidValue, ModelNotAllowed and FileNotFound with the offending ``param``."""
     recipe_request = merge(request)
-    facts = parts.catalogue.facts(request.model)
+    facts = encoder_facts(parts, request.model)
     files = data_files(parts, request)
     data = read_data(parts, request, facts, files)
     resolution = scaled(resolve(recipe_request, facts, len(data.train)), request)
+    resolution = searched(resolution, facts.num_blocks)
     metric = metric_of(request, data)
     job = Job(
         id=ids.job_id(),
@@ -33,11 +41,11 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
         request=request.model_dump(
             mode="json",
             exclude_unset=True,
-            include={"task", "split", "recipe", "runs", "evaluation", "method", "hyperparameters"},
+            include={"task", "split", "recipe", "runs", "evaluation", "method", "hyperparameters", "early_discard"},
         ),
         task=data.task.model_dump(mode="json"),
         split=request.split.model_dump(mode="json"),
-        resolved_recipe=resolution.recipe.model_dump(mode="json"),
+        resolved_recipe=None if resolution.automatic else resolution.recipe.model_dump(mode="json"),
         recipe_notes=resolution.notes,
         metric=metric,
         threads=parts.settings.threads,
@@ -47,7 +55,21 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
         status=JobState.QUEUED,
         result_files=[],
     )
-    return job, main_runs(job, request, resolution.recipe.max_steps)
+    runs = main_runs(job, request, resolution.recipe.max_steps)
+    pilots = plan_pilots(job, resolution, facts.num_blocks, runs[0].fold)
+    return job, [*pilots, baselines_run(job), *plan_discard(job, request, runs)]
+
+
+def encoder_facts(parts: Parts, model: str) -> EncoderFacts:
+    """Of a base model, or of a fine-tuned one, which is built as the base model that it descends from.
+
+    Raises ModelNotAllowed, or ModelInUse while a fine-tuned one may still be replaced.
+    """
+    if not model.startswith(FINE_TUNED):
+        return parts.catalogue.facts(model)
+    with parts.database.read() as session:
+        Models(session, parts.owner_id).for_job(model)
+    return replace(parts.catalogue.facts(base_name(model)), name=model)
 
 
 def _hyperparameter_warnings(request: JobRequest) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""/v1/fine_tuning/jobs: create, retrieve, list, cancel, events, checkpoints."""
+"""/v1/fine_tuning/jobs: create, retrieve, list, cancel, extend, events, checkpoints."""
 
 import re
 from typing import Annotated
@@ -8,6 +8,8 @@ from pydantic import AfterValidator
 
 from api.errors import problems
 from api.jobs import service
+from api.jobs.extend import extend
+from api.jobs.run_requests import ExtendRequest
 from api.jobs.schemas import CheckpointObject, EventObject, JobObject, JobRequest
 from api.listing import Listing, listing
 from api.parts import PartsDep, paging
@@ -23,7 +25,9 @@ from shared.errors import (
     IdempotencyKeyReused,
     InvalidValue,
     JobAlreadyEnded,
+    JobNotExtendable,
     JobNotFound,
+    ModelInUse,
     ModelNotAllowed,
 )
 from shared.names import checkpoint_model_id, model_id
@@ -43,7 +47,7 @@ RetryCount = Annotated[
 ]
 
 
-@router.post("", responses=problems(InvalidValue, ModelNotAllowed, IdempotencyKeyReused, FileNotFound))
+@router.post("", responses=problems(InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused, FileNotFound))
 def create_job(
     parts: PartsDep, request: JobRequest, idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0
 ) -> JobObject:
@@ -72,6 +76,20 @@ def retrieve_job(parts: PartsDep, job_id: str) -> JobObject:
 def cancel_job(parts: PartsDep, job_id: str) -> JobObject:
     """Stop the job; what its finished runs have shown is kept, nothing is published."""
     return service.cancel(parts, job_id)
+
+
+@router.post(
+    "/{job_id}/extend",
+    responses=problems(JobNotFound, JobNotExtendable, InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused),
+)
+def extend_job(
+    parts: PartsDep, job_id: str, request: ExtendRequest, idempotency_key: IdempotencyKey = None
+) -> JobObject:
+    """Add runs from further seeds to a job, open or ended, without redoing any; at its end the best of all is published.
+
+    With an `Idempotency-Key` a re-sent request adds them once.
+    """
+    return extend(parts, job_id, request, idempotency_key)
 
 
 @router.get("/{job_id}/events", responses=problems(JobNotFound))

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from api.jobs.run_requests import EarlyDiscardRequest, RunsRequest, Seed
 from api.listing import Identified
 from shared.catalogue import OFFLINE_ENCODER
 from shared.errors import Reason
@@ -12,7 +13,6 @@ from shared.metrics import METRICS
 from shared.recipe import Recipe, RecipeRequest
 from shared.task import SplitRequest, Task, TaskRequest
 
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Metadata = Annotated[
     dict[
         Annotated[str, StringConstraints(min_length=1, max_length=64)],
@@ -30,25 +30,6 @@ def _plain_suffix(suffix: str) -> str:
             "1 to 64 letters (a to z), digits, blanks, dots, hyphens and underscores, with a letter or digit first"
         )
     return suffix
-
-
-class RunsRequest(BaseModel):
-    """How many times to train, and from which seeds."""
-
-    model_config = _STRICT
-
-    num_seeds: Annotated[int, Field(ge=1, le=200)] | None = None
-    """Runs of the job, 5 unless said otherwise; run i has the seed ``seed + i`` for initialisation and data order alike."""
-    seeds: Annotated[list[Seed], Field(min_length=1, max_length=200)] | None = None
-    """The seeds one by one, instead of a number of them."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if self.num_seeds is not None and self.seeds is not None:
-            raise ValueError("give num_seeds or seeds, not both")
-        if self.seeds is not None and len(set(self.seeds)) != len(self.seeds):
-            raise ValueError("seeds names a seed twice: the two runs would be identical")
-        return self
 
 
 class EvaluationRequest(BaseModel):
@@ -107,6 +88,14 @@ class JobRequest(BaseModel):
     recipe: RecipeRequest = RecipeRequest()
     runs: RunsRequest = RunsRequest()
     evaluation: EvaluationRequest = EvaluationRequest()
+    early_discard: EarlyDiscardRequest | None = None
+
+    @model_validator(mode="after")
+    def _one_number_of_runs(self) -> Self:
+        asked = self.early_discard is not None and self.early_discard.enabled
+        if asked and self.runs.model_dump(exclude_none=True):
+            raise ValueError("early_discard.start is the number of runs; leave runs out")
+        return self
 
 
 class RunsSummary(BaseModel):
@@ -171,6 +160,10 @@ class JobObject(Identified):
     recipe: dict[str, Any]
     resolved_recipe: Recipe | Stored | None
     """Null only while pilots find an automatic value out."""
+    pilots: dict[str, Any] | None
+    """What of the recipe pilots find out: candidates with their validation scores, the choice, and the reason; null without pilots."""
+    early_discard: dict[str, Any] | None
+    """``start``, ``keep``, ``at_fraction`` and, once it is decided, ``at_step``, the ``kept`` runs and both means at that step."""
     recipe_notes: dict[str, str]
     runs: dict[str, Any]
     metric: str

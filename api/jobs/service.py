@@ -13,15 +13,17 @@ from api.jobs.view import job_object
 from api.parts import Parts
 from api.reports.service import numbers_of
 from shared.datasets import Source
+from shared.db.counts import queued_before, state_counts
 from shared.db.events import JOB_CANCELLED, Events
 from shared.db.files import Files
 from shared.db.jobs import JOB_ADVANCE, Jobs
-from shared.db.models import Checkpoints
+from shared.db.models import Checkpoints, Models
 from shared.db.paging import Page
 from shared.db.runs import Runs
 from shared.db.session import ring_after_commit
 from shared.db.tables import Job, Run
 from shared.errors import IdempotencyKeyReused, JobAlreadyEnded
+from shared.names import FINE_TUNED
 from shared.states import JOB_ENDED, JobState
 
 CANCEL_WAIT_S = 2.5  # a running training is stopped within two seconds; then the answer can already say "cancelled"
@@ -35,7 +37,7 @@ def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, re
     It is known by its key, or, ``resent`` by a client that sends none, by its body for a quarter of an hour.
     """
     digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
-    known = _already_made(parts, idempotency_key, digest, resent=resent)
+    known = already_made(parts, idempotency_key, digest, resent=resent)
     if known is not None:
         return known
     job, runs = plan(parts, request)
@@ -46,6 +48,8 @@ def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, re
                 file_id: str | None = getattr(job, param)
                 if file_id is not None:  # it may have been deleted since it was read
                     Files(session, parts.owner_id).get(file_id, param=param, for_job=True)
+            if job.model.startswith(FINE_TUNED):  # and so may this
+                Models(session, parts.owner_id).for_job(job.model)
             jobs = Jobs(session)
             jobs.add(job, runs)
             if idempotency_key is not None:
@@ -55,7 +59,7 @@ def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, re
             for warning in job.warnings:
                 Events(session).add(job, warning["message"], level="warn")
     except IntegrityError:  # the same key, at the same moment: the other request has won
-        known = _already_made(parts, idempotency_key, digest, resent=resent)
+        known = already_made(parts, idempotency_key, digest, resent=resent)
         if known is None:
             raise
         return known
@@ -63,13 +67,18 @@ def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, re
 
 
 def _created(job: Job, runs: Sequence[Run]) -> str:
+    main = sum(run.purpose == "main" for run in runs)
+    if job.resolved_recipe is None:
+        trials = [run for run in runs if run.purpose == "pilot"]
+        return (
+            f"Created: {main} runs with the recipe {job.request.get('recipe', {}).get('preset', 'stabilized')}; before them "
+            f"{len(trials)} pilots of {trials[0].total_steps} steps find out {' and '.join((job.pilots or {})['automatic'])}."
+        )
     recipe = job.resolved_recipe
-    if recipe is None:
-        return f"Created: {len(runs)} runs; pilots find the recipe out first."
-    return f"Created: {len(runs)} runs of {recipe['max_steps']} steps with the recipe {recipe['preset']}."
+    return f"Created: {main} runs of {recipe['max_steps']} steps with the recipe {recipe['preset']}."
 
 
-def _already_made(parts: Parts, key: str | None, digest: str, *, resent: bool) -> JobObject | None:
+def already_made(parts: Parts, key: str | None, digest: str, *, resent: bool) -> JobObject | None:
     if key is None:
         return _made_lately(parts, digest) if resent else None
     with parts.database.read() as session:
@@ -93,19 +102,16 @@ def retrieve(parts: Parts, job_id: str) -> JobObject:
 
 
 def _view(session: Session, job: Job) -> JobObject:
-    runs = Runs(session)
-    now = time.time()
-    ahead = runs.queued_before(job) if job.status == JobState.QUEUED else None
-    return job_object(
-        job, runs.counts([job.id]), now, queue_position=ahead, stability=numbers_of(job, runs.of_job(job.id))
-    )
+    ahead = queued_before(session, job) if job.status == JobState.QUEUED else None
+    stability = numbers_of(job, Runs(session).of_job(job.id))
+    return job_object(job, state_counts(session, [job.id]), time.time(), queue_position=ahead, stability=stability)
 
 
 def list_page(parts: Parts, page: Page, metadata: dict[str, str]) -> tuple[Sequence[JobObject], bool]:
     with parts.database.read() as session:
         jobs, more = Jobs(session).page(parts.owner_id, page, metadata)
         ids = [job.id for job in jobs]
-        counts, runs = Runs(session).counts(ids), Runs(session).of_jobs(ids)
+        counts, runs = state_counts(session, ids), Runs(session).of_jobs(ids)
     now = time.time()
     views = []
     for job in jobs:
@@ -125,7 +131,8 @@ def cancel(parts: Parts, job_id: str) -> JobObject:
         Runs(session).wish_cancel(job_id)
         events.add(job, "Cancelling was asked for.", level="warn")
         if jobs.end_cancelled(job_id):  # nothing of it was training: no worker is needed to end it
-            Checkpoints(session).keep_only(job_id, None)
+            earlier = Models(session, parts.owner_id).of_job(job_id)  # of a job that was extended
+            Checkpoints(session).keep_only(job_id, None if earlier is None else earlier.run_id)
             events.add(job, JOB_CANCELLED, level="warn")
         else:
             ring_after_commit(session, JOB_ADVANCE, job_id)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.jobs.schemas import JobObject, Progress, RunsSummary, Warning
-from shared.db.runs import StateCount
+from shared.db.counts import StateCount
 from shared.db.tables import Job
-from shared.states import JOB_ENDED
+from shared.states import JOB_ENDED, RUN_OPEN, Purpose, RunState
 
 
 def job_object(
@@ -17,7 +17,7 @@ def job_object(
     queue_position: int | None = None,
     stability: dict[str, Any] | None = None,
 ) -> JobObject:
-    """``counts`` as ``Runs.counts`` gives them for this job; ``now`` in unix seconds."""
+    """``counts`` as ``state_counts`` gives them for this job; ``now`` in unix seconds."""
     hyperparameters = _hyperparameters(job)
     progress = _progress(job, counts, now, queue_position)
     left = progress.seconds_remaining
@@ -47,6 +47,8 @@ def job_object(
         split=job.split,
         recipe=job.request.get("recipe", {}),
         resolved_recipe=job.resolved_recipe,
+        pilots=job.pilots,
+        early_discard=job.early_discard,
         recipe_notes=job.recipe_notes,
         runs=job.request.get("runs", {}),
         metric=job.metric,
@@ -64,14 +66,19 @@ def _seconds(time: float | None) -> int | None:
 
 
 def _summary(counts: Sequence[StateCount]) -> RunsSummary:
-    by_state = {count.state: count.runs for count in counts}
-    degenerate = sum(count.degenerate for count in counts)
+    main = [count for count in counts if count.purpose == "main"]
+    by_state = {count.state: count.runs for count in main}
+    degenerate = sum(count.degenerate for count in main)
     return RunsSummary(total=sum(by_state.values()), degenerate=degenerate, **by_state)
 
 
 def _progress(job: Job, counts: Sequence[StateCount], now: float, queue_position: int | None) -> Progress:
+    """Over pilots and main runs alike; a run that was stopped has no more steps to go."""
     ended = job.status in JOB_ENDED
-    done, total = sum(count.steps_done for count in counts), sum(count.steps_total for count in counts)
+    to_the_end = RUN_OPEN | {RunState.SUCCEEDED}
+    trained = [count for count in counts if count.purpose != Purpose.BASELINES]
+    done = sum(count.steps_done for count in trained)
+    total = sum(count.steps_total if count.state in to_the_end else count.steps_done for count in trained)
     remaining = None
     if ended:
         remaining = 0

@@ -6,8 +6,12 @@ from typing import Any
 from shared.db.tables import Job, Run
 from shared.job_report import report_of
 
+NOT_ON_A_JOB = {
+    "object", "job_id", "runs", "confusion_matrix",
+    "best_of_n", "variance", "learning_curve", "early_discard", "more_seeds", "per_class", "pilots", "diagnosis",
+}  # fmt: skip
+
 
 def numbers_of(job: Job, runs: Sequence[Run]) -> dict[str, Any]:
-    """The report without its per-run part, as it rides on a job."""
-    report = report_of(job, runs)
-    return report.model_dump(mode="json", exclude={"runs", "confusion_matrix", "object", "job_id"})
+    """The report without its runs and further statistics, as it rides on a job: cheap, for a list has many."""
+    return report_of(job, runs).model_dump(mode="json", exclude=NOT_ON_A_JOB)

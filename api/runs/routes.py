@@ -19,7 +19,9 @@ Step = Annotated[int | None, Query(ge=0, le=10_000_000)]
 
 
 @router.get("", responses=problems(JobNotFound))
-def list_runs(parts: PartsDep, job_id: str, purpose: Literal["main", "pilot"] = "main") -> Listing[RunObject]:
+def list_runs(
+    parts: PartsDep, job_id: str, purpose: Literal["main", "pilot", "baselines"] = "main"
+) -> Listing[RunObject]:
     """All runs of the job, by index."""
     with parts.database.read() as session:
         job = Jobs(session).get(job_id, parts.owner_id)

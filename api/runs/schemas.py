@@ -22,6 +22,8 @@ class RunObject(Identified):
     fold: int | None
     """Which part of the training file it is validated on, from 0, under k-fold."""
     purpose: str
+    recipe: dict[str, Any] | None
+    """A pilot's own recipe; null: the job's."""
     status: str
     degenerate: bool | None
     """Whether it ended no better than a constant answer; null until it has ended."""

@@ -1,23 +1,20 @@
-"""Tests and effect sizes for two independent samples of scores. Nothing here is ever NaN: what is undefined is None."""
+"""Tests and effect sizes for two independent samples of scores. Nothing here is ever NaN: what is undefined is None.
+
+The permutation tests are in ``permutation``. ``scipy.stats`` would cost the API process a second of import and tens of megabytes,
+so its tests are written out over ``scipy.special``, and tested to be equal to it.
+"""
 
 import math
 import statistics
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
+from shared.comparison.permutation import Scores
 from shared.comparison.shapes import EffectSize, HypothesisTest
 from shared.report.distribution import CONFIDENCE
-from shared.report.shapes import Interval
+from shared.report.shape import Interval
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-MAX_EXACT = 200_000
-"""Regroupings up to which the permutation test tries every one: 10 against 10 seeds have 184,756."""
-RANDOM_SEED = 0
-
-Scores = tuple[float, ...]
+ROUNDING = 1e-12  # of the largest deviation: a variance below its square is one of rounding errors
 
 
 class _Welch(NamedTuple):
@@ -64,54 +61,74 @@ def welch_interval(a: Scores, b: Scores) -> Interval | None:
     return found.difference - half, found.difference + half
 
 
-@lru_cache(maxsize=64)
-def permutation_test(a: Scores, b: Scores) -> HypothesisTest:
-    """Unpaired permutation test of the difference of means (Fisher 1935), p two-sided as twice the smaller tail.
+def brown_forsythe_test(a: Scores, b: Scores) -> HypothesisTest:
+    """Brown & Forsythe's test (1974) of equal spread: an analysis of variance of the distances from each job's median.
 
-    It assumes no distribution, only that seeds are exchangeable between equal recipes; exact up to ``MAX_EXACT``
-    regroupings, else by as many random ones (fixed seed).
+    ``statistic`` is F with 1 and n_a + n_b - 2 degrees of freedom.
     """
-    sizes = (len(a), len(b))
-    if min(sizes) < 2:
-        return HypothesisTest(
-            name="permutation", n=sizes, statistic=None, p=None, reason="it takes two scores of each job to permute"
-        )
-    from scipy.stats import permutation_test as scipy_permutation_test
+    sizes, found = (len(a), len(b)), _sums_of_squares(a, b)
+    if isinstance(found, str):
+        return HypothesisTest(name="brown_forsythe", n=sizes, statistic=None, p=None, reason=found)
+    from scipy.special import fdtrc
 
-    found = scipy_permutation_test(
-        (a, b),
-        _mean_difference,
-        permutation_type="independent",
-        vectorized=True,
-        n_resamples=MAX_EXACT,
-        batch=10_000,
-        rng=RANDOM_SEED,
-    )
+    between, within = found
+    freedom = sum(sizes) - 2
+    statistic = between / (within / freedom)
+    return HypothesisTest(name="brown_forsythe", n=sizes, statistic=statistic, p=float(fdtrc(1, freedom, statistic)))
+
+
+def _sums_of_squares(a: Scores, b: Scores) -> tuple[float, float] | str:
+    """Between and within the jobs, of the scores' distances from their job's median; or the reason why F is undefined."""
+    if min(len(a), len(b)) < 3:
+        return "it takes three scores of each job: with two, both lie equally far from their median"
+    distances = [[abs(score - statistics.median(job)) for score in job] for job in (a, b)]
+    of_a, of_b = map(statistics.fmean, distances)
+    within = sum((d - of_a) ** 2 for d in distances[0]) + sum((d - of_b) ** 2 for d in distances[1])
+    if within <= (ROUNDING * max(map(max, distances))) ** 2 * (len(a) + len(b)):
+        return "within each job all scores lie equally far from the median, so that F is undefined"
+    return (of_b - of_a) ** 2 * len(a) * len(b) / (len(a) + len(b)), within
+
+
+def fisher_test(bad_a: int, n_a: int, bad_b: int, n_b: int) -> HypothesisTest:
+    """Fisher's exact test (1922) of equal failure rates, two-sided as the tables no more probable than the one seen.
+
+    ``statistic`` is the odds ratio, of b's odds of failing over a's; null where it is not finite. ``n`` counts runs, not scores.
+    """
+    sizes, bad = (n_a, n_b), bad_a + bad_b
+    if min(sizes) == 0:
+        reason = "a job without an ended run has no failure rate"
+        return HypothesisTest(name="fisher", n=sizes, statistic=None, p=None, reason=reason)
+    seen = _tables(bad_a, n_a, bad, n_b)
+    # counts of tables are whole numbers of any length, so that equal probabilities compare as equal
+    no_more = sum(ways for x in range(bad + 1) if 0 < (ways := _tables(x, n_a, bad, n_b)) <= seen)
+    against = bad_a * (n_b - bad_b)
     return HypothesisTest(
-        name="permutation",
+        name="fisher",
         n=sizes,
-        statistic=float(found.statistic),
-        p=float(found.pvalue),
-        min_p=smallest_p(*sizes),
+        statistic=bad_b * (n_a - bad_a) / against if against else None,
+        p=no_more / math.comb(n_a + n_b, bad),
+        min_p=min(1.0, (2 if n_a == n_b else 1) / math.comb(n_a + n_b, n_a)),  # all of one fail, none of the other
     )
 
 
-def _mean_difference(a: "NDArray[Any]", b: "NDArray[Any]", axis: int) -> Any:
-    return b.mean(axis=axis) - a.mean(axis=axis)
+def _tables(bad_a: int, n_a: int, bad: int, n_b: int) -> int:
+    """In how many ways ``bad_a`` of ``bad`` failures fall on a."""
+    return math.comb(n_a, bad_a) * math.comb(n_b, bad - bad_a)
 
 
-def smallest_p(size_a: int, size_b: int) -> float:
-    """The permutation test's p when every score of one job is above every score of the other."""
-    regroupings = math.comb(size_a + size_b, size_a)
-    return min(1.0, 2 / (regroupings if regroupings <= MAX_EXACT else MAX_EXACT + 1))
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's adjusted p (1979): at most alpha in all of a family's wrong rejections, whatever depends on what.
 
-
-def seeds_for(alpha: float) -> int:
-    """Fewest seeds a job, both alike, with which the permutation test can reach ``alpha``."""
-    seeds = 2
-    while smallest_p(seeds, seeds) > alpha and math.comb(2 * seeds, seeds) <= MAX_EXACT:
-        seeds += 1
-    return seeds
+    An undefined p stays undefined and counts in the family's size: that it cannot be rejected is no reason to be more generous
+    with the others.
+    """
+    defined = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, index) in enumerate(defined):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p))
+        adjusted[index] = largest
+    return adjusted
 
 
 def effect_size(a: Scores, b: Scores) -> EffectSize:
@@ -119,6 +136,7 @@ def effect_size(a: Scores, b: Scores) -> EffectSize:
 
 
 def _cohens_d(a: Scores, b: Scores) -> float | None:
+    """Cohen's d (1988), over the pooled standard deviation."""
     if min(len(a), len(b)) < 2:
         return None
     squares = statistics.variance(a) * (len(a) - 1) + statistics.variance(b) * (len(b) - 1)
@@ -127,6 +145,7 @@ def _cohens_d(a: Scores, b: Scores) -> float | None:
 
 
 def _cliffs_delta(a: Scores, b: Scores) -> float | None:
+    """Cliff's delta (1993)."""
     if not a or not b:
         return None
     return sum((y > x) - (y < x) for x in a for y in b) / (len(a) * len(b))

@@ -1,16 +1,14 @@
 """A comparison as it goes over the wire, except for its id and the time it was made."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from shared.report.shapes import Interval, Split, StabilityReport
+from shared.report.shape import Interval, Shape
+from shared.report.shapes import Split, StabilityReport
 from shared.states import RunState
 
-
-class _Shape(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+SeedKey = tuple[int, int, int | None]
 
 
 @dataclass(frozen=True)
@@ -29,11 +27,34 @@ class Contender:
     @property
     def scores(self) -> tuple[float, ...]:
         """Defined scores of the succeeded runs, ascending."""
-        runs = self.report.runs
-        return tuple(sorted(run.score for run in runs if run.status == RunState.SUCCEEDED and run.score is not None))
+        return tuple(sorted(score for _, score in self._scored()))
+
+    @property
+    def by_seed(self) -> dict[SeedKey, float]:
+        """The same by what a run shares with its like in another job: both seeds and the fold."""
+        return dict(self._scored())
+
+    def _scored(self) -> Iterator[tuple[SeedKey, float]]:
+        for run in self.report.runs:
+            if run.status == RunState.SUCCEEDED and run.score is not None:
+                yield (run.init_seed, run.data_seed, run.fold), run.score
+
+    @property
+    def ended(self) -> int:
+        """Runs that came to an end of their own, well or not: discarded and cancelled ones did not."""
+        return self.report.n + self.report.failed
+
+    @property
+    def bad(self) -> int:
+        """Runs that are no use: degenerate or failed."""
+        return self.report.degenerate + self.report.failed
+
+    @property
+    def all_degenerate(self) -> bool:
+        return 0 < self.report.n == self.report.degenerate
 
 
-class ComparedJob(_Shape):
+class ComparedJob(Shape):
     job_id: str
     preset: str
     n: int
@@ -43,35 +64,36 @@ class ComparedJob(_Shape):
     failed: int
 
 
-class EffectSize(_Shape):
+class EffectSize(Shape):
     cohens_d: float | None
     """(mean b - mean a) over the pooled standard deviation; null where that is 0 or undefined."""
     cliffs_delta: float | None
     """Share of pairs of seeds in which b is higher, less the share in which a is: -1 to 1, 0 for no difference."""
 
 
-class HypothesisTest(_Shape):
+class HypothesisTest(Shape):
     name: Literal["welch", "permutation", "paired_permutation", "brown_forsythe", "fisher"]
     alternative: Literal["two-sided"] = "two-sided"
     n: tuple[int, int]
     statistic: float | None
     p: float | None
     p_holm: float | None = None
-    """Adjusted for all pairs of the comparison (Holm 1979); null while there is one pair only."""
+    """Adjusted for all pairs of the comparison (Holm 1979), each kind of test by itself; null where there is one pair only."""
     min_p: float | None = None
-    """The smallest p that so many seeds can give at all; null where the test has no such bound."""
+    """The smallest p that so many seeds can give at all, before any adjustment; null where the test has no such bound."""
     reason: str | None = None
     """Why ``p`` is null."""
 
 
-class ComparisonVerdict(_Shape):
+class ComparisonVerdict(Shape):
     code: Literal["b_better", "a_better", "no_difference_shown", "not_enough_seeds", "all_degenerate"]
     text: str
     seeds_needed: int | None = None
-    """Seeds a job needs before a difference can be shown at this alpha at all; only for ``not_enough_seeds``."""
+    """Seeds each job needs before a difference can be shown at this alpha, over this many pairs, at all; only for
+    ``not_enough_seeds``."""
 
 
-class Pair(_Shape):
+class Pair(Shape):
     a: str
     b: str
     difference: float | None
@@ -83,10 +105,12 @@ class Pair(_Shape):
     verdict: ComparisonVerdict
 
 
-class Comparison(_Shape):
+class Comparison(Shape):
     object: Literal["fine_tuning.comparison"] = "fine_tuning.comparison"
     metric: str
     split: Split
     alpha: float
+    provisional: bool = False
+    """Whether a job still had open runs, so that the same comparison may come out otherwise later."""
     jobs: list[ComparedJob]
     pairs: list[Pair]

@@ -34,9 +34,12 @@ class Events:
             )
         )
 
-    def forget_metrics(self, run_id: str) -> None:
-        """A run that starts over begins without the evaluations of its earlier attempt."""
-        self._session.execute(delete(Event).where(Event.run_id == run_id, Event.type == "metrics"))
+    def forget_metrics(self, run_id: str, *, after: int = 0) -> None:
+        """A run that starts over, or goes on after a step, does so without the later evaluations of its earlier attempt."""
+        evaluations = select(Event.seq, Event.data).where(Event.run_id == run_id, Event.type == "metrics")
+        later = [seq for seq, data in self._session.execute(evaluations) if data is None or data["step"] > after]
+        if later:
+            self._session.execute(delete(Event).where(Event.seq.in_(later)))
 
     def page(self, job_id: str, page: Page) -> tuple[Sequence[Event], bool]:
         query = select(Event).where(Event.job_id == job_id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, CursorResult, cast, exists, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, CursorResult, and_, case, cast, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
@@ -12,13 +12,16 @@ from shared.db.runs import FenceLost
 from shared.db.session import ring_after_commit
 from shared.db.tables import IdempotencyKey, Job, Run
 from shared.errors import JobNotFound
-from shared.states import JOB_OPEN, RUN_OPEN, JobState
+from shared.states import JOB_OPEN, RUN_OPEN, JobState, RunState
 
 RUN_WAKE = "run.wake"
 JOB_ADVANCE = "job.advance"
 
 
 _NOTHING_OPEN = ~exists().where(Run.job_id == Job.id, Run.status.in_(RUN_OPEN))
+_MOVES = or_(Run.status == RunState.RUNNING, and_(Run.status == RunState.QUEUED, Run.held.is_(False)))
+_NOTHING_MOVES = ~exists().where(Run.job_id == Job.id, _MOVES)
+"""What is open of the job, if anything, waits for its next stage: held until pilots have ended, or paused for the discard."""
 
 
 class Jobs:
@@ -31,7 +34,8 @@ class Jobs:
         self._session.flush()
         self._session.add_all(runs)
         for run in runs:
-            ring_after_commit(self._session, RUN_WAKE, run.id)
+            if not run.held:
+                ring_after_commit(self._session, RUN_WAKE, run.id)
 
     def get(self, job_id: str, owner_id: str, *, param: str = "fine_tuning_job_id") -> Job:
         """Raises JobNotFound, also for another owner's job."""
@@ -75,8 +79,21 @@ class Jobs:
         )
         if not self._changed(change):
             return False
-        self._session.execute(update(Run).where(Run.job_id == job_id).values(artifacts=None))
+        unpublished = (Run.job_id == job_id, Run.fine_tuned_model.is_(None))
+        self._session.execute(update(Run).where(*unpublished).values(artifacts=None))
         return True
+
+    def reopen(self, job: Job) -> None:
+        """Runs were added: an ended job is open again, and whoever was about to end an open one finds that it is not his any more."""
+        status = case((Job.status.in_(JOB_OPEN), Job.status), else_=JobState.QUEUED.value)
+        values = {
+            "fence": Job.fence + 1,
+            "lease_until": None,
+            "publish_attempts": 0,
+            "error": None,
+            "finished_at": None,
+        }
+        self._session.execute(update(Job).where(Job.id == job.id).values(status=status, **values))
 
     def warn(self, job_id: str, code: str, message: str) -> bool:
         """Add to the job's warnings; False if it says so already."""
@@ -88,22 +105,35 @@ class Jobs:
         self._session.flush()
         return True
 
-    # publishing: one worker at a time, guarded by the job's own fence
+    # the next stage: one worker at a time, guarded by the job's own fence
 
-    def claim_to_end(self, job_id: str, lease: float) -> int | None:
-        """The fence of the one worker that may end a job without open runs; None if it has ended or somebody is at it."""
+    def claim_to_advance(self, job_id: str, lease: float) -> int | None:
+        """The fence of the one worker that may take a job, none of whose runs moves, to its next stage or its end.
+
+        None if it has ended or somebody is at it. ``publish_attempts`` counts the claims for the same move.
+        """
         change = (
             update(Job)
             .where(
                 Job.id == job_id,
                 Job.status.in_(JOB_OPEN),
-                _NOTHING_OPEN,
+                _NOTHING_MOVES,
                 or_(Job.lease_until.is_(None), Job.lease_until < db_now()),
             )
             .values(fence=Job.fence + 1, publish_attempts=Job.publish_attempts + 1, lease_until=db_now() + lease)
             .returning(Job.fence)
         )
         return self._session.scalar(change)
+
+    def moved_on(self, job_id: str, fence: int, **values: Any) -> None:
+        """The job is in its next stage, and free to be claimed at the end of that. Raises FenceLost."""
+        change = (
+            update(Job)
+            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN), Job.cancel_requested.is_(False))
+            .values(lease_until=None, publish_attempts=0, **values)
+        )
+        if not self._changed(change):
+            raise FenceLost(job_id)
 
     def end(self, job_id: str, fence: int, status: JobState, **values: Any) -> None:
         """The job's last move. Raises FenceLost when another worker has taken it over."""
@@ -116,15 +146,15 @@ class Jobs:
             raise FenceLost(job_id)
 
     def let_go(self, job_id: str, fence: int) -> None:
-        """Publishing failed; leave the job to be ended by a later try."""
+        """The move failed; leave the job to a later try."""
         self._session.execute(
             update(Job).where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN)).values(lease_until=None)
         )
 
-    def to_end(self, limit: int) -> Sequence[str]:
-        """Open jobs without open runs that nobody is ending: their worker was lost on the way."""
+    def to_advance(self, limit: int) -> Sequence[str]:
+        """Open jobs none of whose runs moves and that nobody is at: their worker was lost on the way."""
         free = or_(Job.lease_until.is_(None), Job.lease_until < db_now())
-        query = select(Job.id).where(Job.status.in_(JOB_OPEN), _NOTHING_OPEN, free)
+        query = select(Job.id).where(Job.status.in_(JOB_OPEN), _NOTHING_MOVES, free)
         return self._session.scalars(query.order_by(Job.id).limit(limit)).all()
 
     def release_leases(self) -> None:

@@ -1,5 +1,6 @@
 """A run's metric series: points are unique by (run, step, name)."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -24,13 +25,21 @@ class Metrics:
         if rows:
             self._session.execute(insert(Metric), rows)
 
-    def forget(self, run_id: str) -> None:
-        """A run that starts over begins with no points."""
-        self._session.execute(delete(Metric).where(Metric.run_id == run_id))
+    def forget(self, run_id: str, *, after: int = 0) -> None:
+        """A run that starts over begins with no points, one that goes on with those up to the step it goes on from."""
+        self._session.execute(delete(Metric).where(Metric.run_id == run_id, Metric.step > after))
 
     def names(self, run_ids: Sequence[str]) -> set[str]:
         """The series that any of the runs has."""
         return set(self._session.scalars(select(Metric.name).where(Metric.run_id.in_(run_ids)).distinct()))
+
+    def of_runs(self, run_ids: Sequence[str], name: str) -> dict[str, list[tuple[int, float]]]:
+        """One series of many runs in one query: (step, value) by step; a run without points is left out."""
+        query = select(Metric.run_id, Metric.step, Metric.value).where(Metric.run_id.in_(run_ids), Metric.name == name)
+        found: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for run_id, step, value in self._session.execute(query.order_by(Metric.run_id, Metric.step)):
+            found[run_id].append((step, value))
+        return dict(found)
 
     def of_run(
         self, run_id: str, *, names: Sequence[str] = (), step_from: int | None = None, step_to: int | None = None

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.paging import Page, fetch
 from shared.db.tables import Checkpoint, Job, Model, Run
-from shared.errors import ModelInUse, ModelNotFound
+from shared.errors import ModelInUse, ModelNotAllowed, ModelNotFound
 from shared.states import JOB_OPEN
 
 
@@ -28,12 +28,46 @@ class Models:
             raise ModelNotFound(f"No model has the id {model_id[:200]!r}.", param="model")
         return model
 
+    def of_job(self, job_id: str) -> Model | None:
+        """What the job has published."""
+        query = select(Model).where(Model.job_id == job_id, Model.owner_id == self._owner_id)
+        return self._session.scalars(query).one_or_none()
+
+    def for_job(self, model_id: str) -> Model:
+        """The model as the start of a new job, kept from being deleted or renewed meanwhile.
+
+        Raises ModelNotAllowed, or ModelInUse while the job that made it may still replace it.
+        """
+        query = select(Model).where(Model.id == model_id, Model.owner_id == self._owner_id)
+        model = self._session.scalars(query.with_for_update(read=True)).one_or_none()
+        if model is None:
+            raise ModelNotAllowed(f"There is no fine-tuned model {model_id[:200]!r} here.", param="model")
+        if self._session.get_one(Job, model.job_id).status in JOB_OPEN:
+            raise ModelInUse(
+                f"Job {model.job_id} is being extended and may replace its model; wait for its end.", param="model"
+            )
+        return model
+
+    def hold(self, job_id: str) -> Model | None:
+        """What the job has published, kept until the transaction ends from becoming the start of another job."""
+        query = select(Model).where(Model.job_id == job_id, Model.owner_id == self._owner_id)
+        return self._session.scalars(query.with_for_update()).one_or_none()
+
+    def user(self, model_id: str) -> str | None:
+        """An open job that starts from the model."""
+        query = select(Job.id).where(Job.model == model_id, Job.owner_id == self._owner_id, Job.status.in_(JOB_OPEN))
+        return self._session.scalar(query.order_by(Job.id).limit(1))
+
     def delete(self, model_id: str) -> Model:
         """Forget a model and the checkpoints of its run; the caller deletes the stored folder after the commit."""
+        self._session.execute(select(Model.id).where(Model.id == model_id).with_for_update())
         model = self.get(model_id)
         job = self._session.get_one(Job, model.job_id)
         if job.status in JOB_OPEN:
             raise ModelInUse(f"Job {job.id} has not ended yet; its model can be deleted afterwards.", param="model")
+        user = self.user(model_id)
+        if user is not None:
+            raise ModelInUse(f"Job {user} starts from this model; cancel the job or wait for its end.", param="model")
         run = self._session.get_one(Run, model.run_id)
         run.artifacts = run.fine_tuned_model = None
         self._session.execute(delete(Checkpoint).where(Checkpoint.run_id == model.run_id))

@@ -12,7 +12,12 @@ from shared.db.metrics import Metrics, Point
 from shared.db.models import Checkpoints
 from shared.db.tables import Job, Run
 from shared.errors import Reason, RunNotFound
-from shared.states import JOB_OPEN, RUN_OPEN, JobState, RunState
+from shared.names import state_step
+from shared.states import JOB_OPEN, RUN_OPEN, JobState, Purpose, RunState
+
+_CLAIMABLE = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.cancel_requested.is_(False))
+# within a job: what decides the recipe, what is quickly known, the seeds
+_PURPOSE_ORDER = case({purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose)
 
 
 class FenceLost(Exception):
@@ -24,17 +29,6 @@ class Hold(NamedTuple):
 
     run_id: str
     fence: int
-
-
-class StateCount(NamedTuple):
-    """How many runs of a job are in one state, and their steps."""
-
-    job_id: str
-    state: str
-    runs: int
-    degenerate: int
-    steps_done: int
-    steps_total: int
 
 
 class LostRun(NamedTuple):
@@ -61,10 +55,14 @@ class Runs:
         """By index. ``results`` loads the confusion matrices too, which may be large and are seldom wanted."""
         return self._of([Run.job_id == job_id, Run.purpose == purpose], results)
 
-    def of_jobs(self, job_ids: Sequence[str]) -> dict[str, list[Run]]:
+    def ids_of_job(self, job_id: str) -> Sequence[str]:
+        """Of every purpose."""
+        return self._session.scalars(select(Run.id).where(Run.job_id == job_id)).all()
+
+    def of_jobs(self, job_ids: Sequence[str], *, results: bool = False) -> dict[str, list[Run]]:
         """The main runs of several jobs at once."""
         found: dict[str, list[Run]] = {job_id: [] for job_id in job_ids}
-        for run in self._of([Run.job_id.in_(job_ids), Run.purpose == "main"], results=False):
+        for run in self._of([Run.job_id.in_(job_ids), Run.purpose == "main"], results):
             found[run.job_id].append(run)
         return found
 
@@ -72,59 +70,45 @@ class Runs:
         query = select(Run).where(*conditions).order_by(Run.job_id, Run.index)
         return self._session.scalars(query if results else query.options(defer(Run.result, raiseload=True))).all()
 
-    def counts(self, job_ids: Sequence[str]) -> list[StateCount]:
-        """The main runs of several jobs at once, counted by state."""
-        degenerate = func.sum(case((Run.degenerate.is_(True), 1), else_=0))
-        query = select(
-            Run.job_id, Run.status, func.count(), degenerate, func.sum(Run.step), func.sum(Run.total_steps)
-        ).where(Run.job_id.in_(job_ids), Run.purpose == "main")
-        # sums of big integers come back as Decimal from PostgreSQL
-        return [
-            StateCount(job, state, *(int(number) for number in numbers))
-            for job, state, *numbers in self._session.execute(query.group_by(Run.job_id, Run.status))
-        ]
-
-    def queued_before(self, job: Job) -> int:
-        """Queued runs of older jobs: what has to start before the first of this job's does."""
-        query = select(func.count()).where(Run.status == RunState.QUEUED, Run.job_id < job.id)
-        return self._session.scalar(query) or 0
-
     # a worker's life with a run
 
     def claim(self, worker: str, lease: float, *, prefer: str | None = None) -> Hold | None:
         """Take the preferred run if it is queued, else the oldest queued one; None when there is none.
 
-        The run starts from its beginning: the points of an earlier attempt go in the same transaction.
+        A run without a state starts from its beginning, one with a state after the state's step; what an earlier attempt has recorded
+        beyond goes in the same transaction.
         """
-        for run_id in self._candidates(prefer):
+        for run_id, state in self._candidates(prefer):
+            reached = 0 if state is None else state_step(state)
             change = (
                 update(Run)
-                .where(Run.id == run_id, Run.status == RunState.QUEUED, Run.cancel_requested.is_(False))
+                .where(Run.id == run_id, *_CLAIMABLE, Run.state.is_not_distinct_from(state))
                 .values(
                     status=RunState.RUNNING,
                     fence=Run.fence + 1,
                     attempt=Run.attempt + 1,
                     lease_until=db_now() + lease,
                     worker=worker,
-                    started_at=db_now(),
-                    **_NOTHING_YET,
+                    started_at=db_now() if state is None else Run.started_at,
+                    **(_NOTHING_YET if state is None else {"step": reached}),
                 )
                 .returning(Run.fence)
             )
             fence = self._session.scalar(change)
             if fence is not None:
-                Metrics(self._session).forget(run_id)
+                Metrics(self._session).forget(run_id, after=reached)
                 Checkpoints(self._session).forget(run_id)
-                Events(self._session).forget_metrics(run_id)
+                Events(self._session).forget_metrics(run_id, after=reached)
                 return Hold(run_id, fence)
         return None
 
-    def _candidates(self, prefer: str | None) -> Sequence[str]:
-        oldest = select(Run.id).where(Run.status == RunState.QUEUED, Run.cancel_requested.is_(False))
+    def _candidates(self, prefer: str | None) -> Sequence[tuple[str, str | None]]:
+        """Ids and states. The oldest job first, and of its runs pilots, baselines and main runs in this order."""
+        claimable = select(Run.id, Run.state).where(*_CLAIMABLE)
         # two workers at the same moment must not pick the same row and one of them go home empty-handed
-        oldest = oldest.order_by(Run.job_id, Run.index).limit(1).with_for_update(skip_locked=True)
-        preferred = [prefer] if prefer is not None else []
-        return [*preferred, *self._session.scalars(oldest)]
+        oldest = claimable.order_by(Run.job_id, _PURPOSE_ORDER, Run.index).limit(1).with_for_update(skip_locked=True)
+        preferred = [] if prefer is None else self._session.execute(claimable.where(Run.id == prefer)).all()
+        return [(run_id, state) for run_id, state in [*preferred, *self._session.execute(oldest)]]
 
     def record(self, hold: Hold, lease: float, points: Sequence[Point] = (), **latest: Any) -> bool:
         """Store points and the row's latest values, and renew the lease, in one go. Returns whether cancelling is wished for.
@@ -151,6 +135,11 @@ class Runs:
     def end(self, hold: Hold, status: RunState, *, error: Reason | None = None, **values: Any) -> None:
         """The run's last move by its own worker. Raises FenceLost."""
         change = self._held(hold).values(status=status, error=error, lease_until=None, finished_at=db_now(), **values)
+        self._expect_one(change, hold)
+
+    def pause(self, hold: Hold, state: str, **values: Any) -> None:
+        """The run waits at its ``stop_step``, to go on from ``state`` or to be discarded. Raises FenceLost."""
+        change = self._held(hold).values(status=RunState.PAUSED, state=state, lease_until=None, **values)
         self._expect_one(change, hold)
 
     def give_back(self, hold: Hold, **values: Any) -> None:
@@ -202,8 +191,8 @@ class Runs:
     def waiting(self, requeue: float, limit: int) -> Sequence[str]:
         """Queued runs whose bell was never rung, or not for ``requeue`` seconds; oldest first."""
         unheard = Run.enqueued_at.is_(None) | (Run.enqueued_at < db_now() - requeue)
-        query: Select[str] = select(Run.id).where(Run.status == RunState.QUEUED, unheard)
-        return self._session.scalars(query.order_by(Run.job_id, Run.index).limit(limit)).all()
+        query: Select[str] = select(Run.id).where(Run.status == RunState.QUEUED, Run.held.is_(False), unheard)
+        return self._session.scalars(query.order_by(Run.job_id, _PURPOSE_ORDER, Run.index).limit(limit)).all()
 
     def mark_rung(self, run_ids: Sequence[str]) -> None:
         self._session.execute(update(Run).where(Run.id.in_(run_ids)).values(enqueued_at=db_now()))

@@ -1,7 +1,9 @@
 """The report's pictures: one Vega-Lite specification a figure, to be drawn on a page or rendered to SVG and PNG."""
 
+from shared.figures.best_of_n import best_of_n_figure
 from shared.figures.confusion import confusion_figure
 from shared.figures.curves import SeedCurve, loss_curves_figure
+from shared.figures.fan import fan_figure
 from shared.figures.figure import CSS_VARIABLES, DARK, LIGHT, Figure, Palette
 from shared.figures.scores import scores_figure
 from shared.figures.step_size import step_size_figure
@@ -13,7 +15,9 @@ __all__ = [
     "Figure",
     "Palette",
     "SeedCurve",
+    "best_of_n_figure",
     "confusion_figure",
+    "fan_figure",
     "loss_curves_figure",
     "scores_figure",
     "step_size_figure",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.figure import LIGHT, Figure, Palette, finish
 from shared.report.shapes import StabilityReport
-from shared.report.wording import count, number
+from shared.report.wording import baseline, count, number
 from shared.states import RunState
 
 if TYPE_CHECKING:
@@ -21,11 +21,12 @@ FLOOR = {"mcc": -1.0, "pearson": -1.0, "spearman": -1.0} | dict.fromkeys(
     ("accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro"), 0.0
 )
 """Lowest value of each metric that has one."""
+CONSTANT = "majority"
 KINDS = ("learned", "degenerate")
 
 
 def scores_figure(reports: Sequence[tuple[str, StabilityReport]], palette: Palette = LIGHT) -> Figure:
-    """Strips of all seeds' scores side by side, with mean, 95 % interval of the mean and the majority baseline.
+    """Strips of all seeds' scores side by side, with mean, 95 % interval of the mean and baselines.
 
     ``reports`` holds a title and the report of each job; they are taken to share metric and split.
     """
@@ -143,27 +144,38 @@ def _point_layer(points: list[dict[str, Any]], x: "altair.X", y: "altair.Y", pal
 def _baseline_layers(
     reports: Sequence[tuple[str, StabilityReport]], x: "altair.X", y: "altair.Y", palette: Palette
 ) -> list["altair.Chart"]:
-    """One rule where all jobs share the baseline (the same rows), else one a strip."""
+    """The constant answer and the best other baseline: one rule where all jobs share it (the same rows), else one a strip."""
     import altair as alt
 
     scores = [
-        (row, baseline.score)
+        (row, name, score)
         for row, (_, report) in enumerate(reports)
-        for baseline in report.baselines
-        if baseline.name == "majority" and baseline.score is not None
+        for name, score in _drawn_baselines(report).items()
     ]
     if not scores:
         return []
-    rules = [{"score": score, "y": row - 0.5, "end": row + 0.5} for row, score in scores]
-    label = [{"score": scores[0][1], "y": -0.5, "text": f"majority baseline {number(scores[0][1])}"}]
-    return [
-        alt.Chart(alt.InlineData(values=rules))
-        .mark_rule(strokeDash=[5, 4], strokeWidth=1.5, color=palette.muted)
-        .encode(x=x, y=y, y2="end:Q"),
-        alt.Chart(alt.InlineData(values=label))
-        .mark_text(align="left", baseline="top", dx=5, dy=3, color=palette.muted, fontSize=11)
-        .encode(x=x, y=y, text="text:N"),
+    rules = [{"score": score, "y": row - 0.5, "end": row + 0.5} for row, _, score in scores]
+    first = {name: score for _, name, score in reversed(scores)}  # of the first job that has it
+    lines = sorted(first.items(), key=lambda one: one[1])
+    labels = [
+        alt.Chart(alt.InlineData(values=[{"score": score, "y": -0.5, "text": f"{_plain(name)} {number(score)}"}]))
+        .mark_text(align="left", baseline="top", dx=5, dy=3 + 14 * line, color=palette.muted, fontSize=11)
+        .encode(x=x, y=y, text="text:N")
+        for line, (name, score) in enumerate(lines)
     ]
+    rule = alt.Chart(alt.InlineData(values=rules)).mark_rule(strokeDash=[5, 4], strokeWidth=1.5, color=palette.muted)
+    return [rule.encode(x=x, y=y, y2="end:Q"), *labels]
+
+
+def _drawn_baselines(report: StabilityReport) -> dict[str, float]:
+    known = {one.name: one.score for one in report.baselines if one.score is not None}
+    others = {name: score for name, score in known.items() if name != CONSTANT}
+    best = max(others, key=lambda name: others[name], default=None)
+    return {name: score for name, score in known.items() if name in (CONSTANT, best)}
+
+
+def _plain(name: str) -> str:
+    return baseline(name).removeprefix("the ").removeprefix("a ")
 
 
 def _strip_axis(reports: Sequence[tuple[str, StabilityReport]]) -> "altair.Axis":

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from shared.catalogue import EncoderFacts
 from shared.errors import InvalidValue
 from shared.recipe.fields import MAX_STEPS
+from shared.recipe.fit import fit, shared_weights
 from shared.recipe.presets import PRESETS
 from shared.recipe.value import Recipe, RecipeRequest
 
@@ -17,13 +18,16 @@ class Resolution(NamedTuple):
     recipe: Recipe
     notes: dict[str, str]
     """Why each automatic value is what it is, a sentence a field."""
+    automatic: tuple[str, ...] = ()
+    """``reinit_layers`` and ``max_steps`` where they were left to the service: the recipe has the rule's value, pilots may find a
+    better one."""
 
 
 def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Resolution:
     """Give every setting a value for this encoder and this number of training rows.
 
-    Raises InvalidValue when a setting does not fit the encoder (more blocks to re-initialise than it has), or when the length in
-    epochs comes to more steps than a run may have.
+    Raises InvalidValue when a setting that was asked for does not fit the encoder (``fit``), or when the length in epochs comes to more
+    steps than a run may have.
     """
     asked = request.model_dump(exclude_none=True)
     values = {**PRESETS[request.preset], **asked}
@@ -35,20 +39,16 @@ def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Res
     values.setdefault("learning_rate", "auto")
     if values["learning_rate"] == "auto":
         values["learning_rate"], notes["learning_rate"] = _auto_rate(facts)
+    automatic = []
     if values["reinit_layers"] == "auto":
+        if facts.shared_blocks is None:  # else there are no depths to try: a part of a block of weights cannot be drawn
+            automatic.append("reinit_layers")
         values["reinit_layers"], notes["reinit_layers"] = _auto_reinit(facts)
-    _refuse_unknown_blocks(values["reinit_layers"], facts)
+    fit(values, asked, facts, notes)
     values.update(_length(values, train_rows, notes))
-    return Resolution(Recipe(**values), notes)
-
-
-def _refuse_unknown_blocks(layers: int | list[int], facts: EncoderFacts) -> None:
-    highest = layers if isinstance(layers, int) else max(layers) + 1
-    if highest > facts.num_hidden_layers:
-        raise InvalidValue(
-            f"recipe.reinit_layers is {layers}, but {facts.name} has {facts.num_hidden_layers} blocks.",
-            param="recipe.reinit_layers",
-        )
+    if "max_steps" in notes:
+        automatic.append("max_steps")
+    return Resolution(Recipe(**values), notes, tuple(automatic))
 
 
 def _auto_rate(facts: EncoderFacts) -> tuple[float, str]:
@@ -63,6 +63,12 @@ def _auto_rate(facts: EncoderFacts) -> tuple[float, str]:
 def _auto_reinit(facts: EncoderFacts) -> tuple[int, str]:
     """A sixth of the blocks: 4 of BERT-large's 24, within the paper's good range of 1 to 6."""
     depth = max(1, round(facts.num_hidden_layers / 6))
+    if facts.shared_blocks is not None:
+        whole = depth * facts.num_blocks // facts.num_hidden_layers
+        return whole, (
+            f"{whole}: a sixth of the layers, in whole blocks of weights; {shared_weights(facts)}, so that a top layer cannot be drawn "
+            "afresh without the others of its block."
+        )
     return depth, f"{depth}: a sixth of the {facts.num_hidden_layers} blocks of {facts.name}."
 
 
@@ -74,14 +80,21 @@ def _length(values: dict[str, Any], train_rows: int, notes: dict[str, str]) -> d
         return {"num_train_epochs": epochs, "max_steps": _bounded(max(1, math.ceil(epochs * per_epoch)))}
     if steps != "auto" and steps is not None:
         return {"num_train_epochs": None, "max_steps": steps}
-    wanted = _bounded(
-        min(max(LONG_EPOCHS * per_epoch, LONG_MIN_STEPS), max(LONG_MAX_STEPS, CONVENTIONAL_EPOCHS * per_epoch))
-    )
+    wanted = _bounded(_long(per_epoch))
     notes["max_steps"] = (
         f"{wanted}: {LONG_EPOCHS} epochs of {per_epoch} steps, but at least {LONG_MIN_STEPS} steps (small sets need steps, not "
         f"epochs) and at most the larger of {LONG_MAX_STEPS} steps and {CONVENTIONAL_EPOCHS} epochs."
     )
     return {"num_train_epochs": None, "max_steps": wanted}
+
+
+def _long(per_epoch: int) -> int:
+    return min(max(LONG_EPOCHS * per_epoch, LONG_MIN_STEPS), max(LONG_MAX_STEPS, CONVENTIONAL_EPOCHS * per_epoch))
+
+
+def long_enough(train_rows: int, train_batch_size: int) -> int:
+    """The steps that ``max_steps: "auto"`` stands for, by the rule alone."""
+    return min(MAX_STEPS, _long(math.ceil(train_rows / train_batch_size)))
 
 
 def _bounded(steps: int) -> int:

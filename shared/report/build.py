@@ -1,10 +1,15 @@
 """From a job's runs to its report."""
 
 from collections import Counter
+from typing import Any
 
+from shared.report.best_of_n import best_of_n
 from shared.report.cautions import cautions
-from shared.report.distribution import binomial_standard_error, describe, wilson_interval
+from shared.report.classes import per_class
+from shared.report.curves import discard_effect, learning_curve
+from shared.report.distribution import binomial_standard_error, describe, forecast, wilson_interval
 from shared.report.shapes import DegenerateRate, JobResults, ReportedRun, RunResult, StabilityReport
+from shared.report.variance import Cell, variance_split
 from shared.report.verdict import Findings, verdict
 from shared.states import RUN_OPEN, RunState
 
@@ -16,23 +21,8 @@ MAX_SCORE = 1e100
 
 def stability_report(results: JobResults) -> StabilityReport:
     """The report as of now: provisional while runs are open, over the succeeded ones."""
-    states = Counter(RunState(run.status) for run in results.runs)
-    succeeded = [run for run in results.runs if run.status == RunState.SUCCEEDED]
-    scores = [score for run in succeeded if (score := _defined(run.score)) is not None]
-    distribution = describe(scores)
-    degenerate = sum(bool(run.degenerate) for run in succeeded)
-    findings = Findings(
-        results=results,
-        open=sum(states[state] for state in RUN_OPEN),
-        n=len(succeeded),
-        scored=len(scores),
-        degenerate=degenerate,
-        failed=states[RunState.FAILED],
-        cancelled=states[RunState.CANCELLED],
-        discarded=states[RunState.DISCARDED],
-        distribution=distribution,
-        standard_error=_standard_error(results, distribution.mean),
-    )
+    findings = _findings(results)
+    rate = findings.degenerate / findings.n if findings.n else None
     return StabilityReport(
         job_id=results.job_id,
         provisional=findings.open > 0,
@@ -40,14 +30,12 @@ def stability_report(results: JobResults) -> StabilityReport:
         split=results.split,
         planned=results.planned,
         n=findings.n,
-        **vars(distribution),
-        degenerate=degenerate,
+        **vars(findings.distribution),
+        degenerate=findings.degenerate,
         failed=findings.failed,
         cancelled=findings.cancelled,
         discarded=findings.discarded,
-        degenerate_rate=DegenerateRate(
-            value=degenerate / findings.n if findings.n else None, ci95=wilson_interval(degenerate, findings.n)
-        ),
+        degenerate_rate=DegenerateRate(value=rate, ci95=wilson_interval(findings.degenerate, findings.n)),
         best_run_id=results.best_run_id,
         fine_tuned_model=results.fine_tuned_model,
         baselines=list(results.baselines),
@@ -56,8 +44,53 @@ def stability_report(results: JobResults) -> StabilityReport:
         verdict=verdict(findings),
         warnings=cautions(findings),
         confusion_matrix=results.confusion_matrix,
+        early_discard=findings.discard_effect,
+        diagnosis=list(results.diagnosis),
+        pilots=None if results.pilots is None else dict(results.pilots),
+        **(_details(results, findings) if results.detailed else {}),
         runs=[_reported(run) for run in results.runs],
     )
+
+
+def _findings(results: JobResults) -> Findings:
+    states = Counter(RunState(run.status) for run in results.runs)
+    scored = _scored(results)
+    distribution = describe([score for _, score in scored])
+    effect = None
+    if results.detailed and results.early_discard is not None:
+        effect = discard_effect(results.runs, results.early_discard)
+    return Findings(
+        results=results,
+        open=sum(states[state] for state in RUN_OPEN),
+        n=states[RunState.SUCCEEDED],
+        scored=len(scored),
+        degenerate=sum(bool(run.degenerate) for run in results.runs if run.status == RunState.SUCCEEDED),
+        failed=states[RunState.FAILED],
+        cancelled=states[RunState.CANCELLED],
+        discarded=states[RunState.DISCARDED],
+        distribution=distribution,
+        standard_error=_standard_error(results, distribution.mean),
+        discard_effect=effect,
+    )
+
+
+def _scored(results: JobResults) -> list[tuple[RunResult, float]]:
+    """The succeeded runs with a defined score."""
+    succeeded = (run for run in results.runs if run.status == RunState.SUCCEEDED)
+    return [(run, score) for run in succeeded if (score := _defined(run.score)) is not None]
+
+
+def _details(results: JobResults, findings: Findings) -> dict[str, Any]:
+    """The further statistics by their fields."""
+    scored, spread = _scored(results), findings.distribution.std
+    succeeded = [run for run in results.runs if run.status == RunState.SUCCEEDED]
+    return {
+        "best_of_n": best_of_n([(_defined(run.validation_score), score) for run, score in scored]),
+        "variance": variance_split([Cell(run.init_seed, run.data_seed, run.fold, score) for run, score in scored]),
+        "learning_curve": learning_curve(results.metric, [run.curve for run in results.runs]),
+        "more_seeds": forecast(spread, findings.scored) if spread else None,
+        "per_class": per_class([run.classes for run in succeeded if run.classes is not None]),
+    }
 
 
 def _standard_error(results: JobResults, mean: float | None) -> float | None:
@@ -77,6 +110,7 @@ def _reported(run: RunResult) -> ReportedRun:
         score=_defined(run.score),
         validation_score=_defined(run.validation_score),
         test_score=_defined(run.test_score),
+        fold=run.fold,
     )
 
 

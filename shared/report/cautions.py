@@ -15,6 +15,7 @@ def cautions(findings: Findings) -> list[Caution]:
         *_same_rows(findings),
         *_few_rows(findings),
         *_selection(findings),
+        *_folds(findings),
     ]
 
 
@@ -32,17 +33,24 @@ def _missing_runs(findings: Findings) -> Iterator[Caution]:
             findings.cancelled,
             "cancelled: the distribution is over fewer seeds than planned.",
         ),
-        (
-            "discarded_runs",
-            findings.discarded,
-            "discarded part-way as less promising: the distribution is of the survivors, and its mean above that of "
-            "a seed drawn at random.",
-        ),
+        ("discarded_runs", findings.discarded, f"discarded part-way as less promising: {_survivors(findings)}"),
     )
     for code, amount, meaning in meanings:
         if amount:
             who = sentence(of(amount, findings.results.planned, "run"))
             yield Caution(code=code, message=f"{who} {meaning}")
+
+
+def _survivors(findings: Findings) -> str:
+    effect = findings.discard_effect
+    said = "the distribution is of the survivors, and its mean above that of a seed drawn at random."
+    if effect is None or effect.mean_started is None or effect.mean_kept is None or effect.difference is None:
+        return said
+    return (
+        f"{said} At step {effect.step}, where the choice was made, the {effect.kept} kept had a mean validation "
+        f"{findings.results.metric} of {number(effect.mean_kept)}, all {effect.started} of {number(effect.mean_started)}: the choice "
+        f"alone made {number(effect.difference)}."
+    )
 
 
 def _undefined(findings: Findings) -> Iterator[Caution]:
@@ -89,11 +97,14 @@ def _few_rows(findings: Findings) -> Iterator[Caution]:
     results, error, mean = findings.results, findings.standard_error, findings.distribution.mean
     if not results.evaluation_rows or mean is None:
         return
-    if error is None:
+    if error is not None:
+        carries = f"A mean {results.metric} of {number(mean)} carries a standard error of"
+    elif results.regression:  # of a correlation of normal variables (Fisher 1915); for R² a guide as well
+        error = (1 - min(mean**2, 1.0)) / results.evaluation_rows**0.5
+        carries = f"A correlation of {number(mean)} carries a standard error of about"
+    else:
         error = 0.5 / results.evaluation_rows**0.5  # of an accuracy of one half, the worst case
         carries = "On so few even a plain accuracy carries a standard error of up to"
-    else:
-        carries = f"A mean {results.metric} of {number(mean)} carries a standard error of"
     if error > STABLE_STD:
         yield Caution(
             code="small_evaluation_set",
@@ -114,4 +125,14 @@ def _selection(findings: Findings) -> Iterator[Caution]:
             message=f"The best run's {number(best.score)} is the highest of {findings.scored} on the rows that chose "
             f"it, {number(best.score - mean)} above their mean: expect less of it on new rows. What the recipe is "
             "worth is the mean.",
+        )
+
+
+def _folds(findings: Findings) -> Iterator[Caution]:
+    folds = {run.fold for run in findings.results.runs if run.fold is not None}
+    if len(folds) > 1:
+        yield Caution(
+            code="dependent_folds",
+            message=f"The runs are of {len(folds)} folds, whose training rows overlap: their scores are not independent, and the "
+            "intervals of the mean somewhat too narrow (Bengio & Grandvalet 2004).",
         )

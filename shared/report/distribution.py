@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from shared.report.shapes import Interval
+from shared.report.details import ForecastWidth
+from shared.report.shape import Interval
 
 CONFIDENCE = 0.95
 BOOTSTRAP_RESAMPLES = 10_000
 BOOTSTRAP_SEED = 0
+FORECAST_SEEDS = (5, 10, 20, 50, 100, 200)
 Z95 = statistics.NormalDist().inv_cdf((1 + CONFIDENCE) / 2)  # 1.96
 
 
@@ -83,6 +85,17 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     half = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * spread / len(values) ** 0.5
     centre = mean(values)
     return centre - half, centre + half
+
+
+def forecast(spread: float, n: int) -> list[ForecastWidth]:
+    """Half the width of Student's t interval of the mean at some larger numbers of seeds, for the same standard deviation."""
+    from scipy.special import stdtrit
+
+    return [
+        ForecastWidth(n=more, half_width=float(stdtrit(more - 1, (1 + CONFIDENCE) / 2)) * spread / more**0.5)
+        for more in FORECAST_SEEDS
+        if more > n
+    ][:3]
 
 
 @lru_cache(maxsize=512)  # a report is asked for far more often than its scores change

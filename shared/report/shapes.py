@@ -1,19 +1,23 @@
 """What goes into a report and what comes out. The output is the wire shape of ``GET …/stability``, field for field."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from shared.report.details import (
+    BestOfN,
+    ClassScores,
+    DiscardEffect,
+    ForecastWidth,
+    LearningCurve,
+    VarianceSplit,
+)
+from shared.report.shape import Interval, Shape
 from shared.states import RunState
 
 Split = Literal["validation", "test"]
-Interval = tuple[float, float]
-
-
-class _Shape(BaseModel):
-    # allow_inf_nan=False: an undefined number that is not null is a defect of ours, and should be seen as one
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+Curve = Sequence[tuple[int, float]]
+"""(optimiser step, validation score) of a run's evaluations, steps ascending."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +34,22 @@ class RunResult:
     """The score on the report's split."""
     validation_score: float | None
     test_score: float | None
+    fold: int | None = None
+    curve: Curve = ()
+    classes: Sequence[Mapping[str, Any]] | None = None
+    """Of a succeeded run: {label, precision, recall, f1, support} of each label on the report's split."""
 
 
-class Baseline(_Shape):
-    """What an answer without a model reaches in the report's metric, on the report's split."""
+class Baseline(Shape):
+    """What is reached without fine-tuning in the report's metric, on the report's split."""
 
     name: str
-    """``majority``: always the most frequent label."""
+    """``majority``: the best constant answer; ``tfidf_logistic_regression``, ``tfidf_ridge``, ``linear_probe``: scikit-learn, of
+    the training rows' words and of the frozen encoder."""
     score: float | None
 
 
-class ConfusionMatrix(_Shape):
+class ConfusionMatrix(Shape):
     """How often each label was taken for which, in the best run, on the report's split."""
 
     labels: list[str]
@@ -65,28 +74,37 @@ class JobResults:
     evaluation_rows: int | None = None
     """Rows of the split that the score is measured on."""
     confusion_matrix: ConfusionMatrix | None = None
+    regression: bool = False
+    pilots: Mapping[str, Any] | None = None
+    """As the job has it: the settings that were tried, and which was chosen why."""
+    early_discard: Mapping[str, Any] | None = None
+    """As the job has it: ``start`` runs began, and at ``at_step`` the most promising were kept."""
+    diagnosis: tuple[str, ...] = ()
+    """What looks wrong over the runs (``shared.report.diagnosis``)."""
+    detailed: bool = False
+    """Whether to work the further statistics out too, from runs that have their curves and classes."""
 
 
-class DegenerateRate(_Shape):
+class DegenerateRate(Shape):
     value: float | None
     """Share of the succeeded runs that are degenerate."""
     ci95: Interval | None
     """Wilson's score interval (1927): holds for small numbers and at 0 and 1, where the usual one has no width."""
 
 
-class Verdict(_Shape):
+class Verdict(Shape):
     code: str
     text: str
 
 
-class Caution(_Shape):
+class Caution(Shape):
     """One of ``warnings``: something to know before the numbers are relied on, or why a number is null."""
 
     code: str
     message: str
 
 
-class ReportedRun(_Shape):
+class ReportedRun(Shape):
     run_id: str
     seed: int
     init_seed: int
@@ -96,9 +114,11 @@ class ReportedRun(_Shape):
     score: float | None
     validation_score: float | None
     test_score: float | None
+    fold: int | None = None
+    """Which part of the training file it was validated on, from 0, under k-fold."""
 
 
-class StabilityReport(_Shape):
+class StabilityReport(Shape):
     """The distribution of one metric over a job's seeds."""
 
     object: Literal["fine_tuning.stability"] = "fine_tuning.stability"
@@ -138,5 +158,17 @@ class StabilityReport(_Shape):
     is a share of rows."""
     verdict: Verdict
     warnings: list[Caution]
+    diagnosis: list[str]
+    """What looks wrong over the runs, with its evidence and the setting to try; empty where nothing does."""
     confusion_matrix: ConfusionMatrix | None
+    best_of_n: BestOfN | None = None
+    variance: VarianceSplit | None = None
+    learning_curve: LearningCurve | None = None
+    early_discard: DiscardEffect | None = None
+    more_seeds: list[ForecastWidth] | None = None
+    """How much narrower the mean's interval would be with more seeds; null where there is no spread to go by."""
+    per_class: list[ClassScores] | None = None
+    """Null where rows do not have one label each."""
+    pilots: dict[str, Any] | None = None
+    """The trial runs that found automatic settings out, and what each reached; none of their scores is in any number above."""
     runs: list[ReportedRun]

@@ -9,10 +9,10 @@ provisional               a run is still open
 all_degenerate            every succeeded run is degenerate: that their scores agree is no stability
 some_degenerate           at least one succeeded run is degenerate
 no_result                 no run succeeded, or none has a defined score
-not_better_than_baseline  the mean is not above the majority baseline's score
+not_better_than_baseline  the mean is not above the score of every baseline
 not_enough_seeds          fewer than ``MIN_SEEDS`` scores
 unstable                  the standard deviation over the seeds is above ``STABLE_STD``
-not_better_than_baseline  it is not, but the mean's 95 % interval reaches down to the majority baseline
+not_better_than_baseline  it is not, but the mean's 95 % interval reaches down to the best baseline
 some_failed               the standard deviation is small, but a run failed and is missing from it
 stable                    none of these
 ========================  ================================================================================
@@ -20,14 +20,15 @@ stable                    none of these
 
 from dataclasses import dataclass
 
+from shared.report.details import DiscardEffect
 from shared.report.distribution import Distribution, std_interval, wilson_interval
 from shared.report.shapes import JobResults, Verdict
-from shared.report.wording import count, interval, number, of, percent, sentence
+from shared.report.wording import baseline, count, interval, number, of, percent, sentence
 
 STABLE_STD = 0.02
-"""Two points: a convention of this report, named in its text. Recipes and models are commonly preferred over one
-another for differences of about this size; where the seed alone moves the score by more, one run cannot carry such
-a choice."""
+"""Two points of whatever the metric is (a share, a correlation, R²): a convention of this report, named in its text. Recipes and
+models are commonly preferred over one another for differences of about this size; where the seed alone moves the score by more,
+one run cannot carry such a choice."""
 MIN_SEEDS = 5
 """With fewer, the 95 % interval of a standard deviation reaches up to 3.7 (4 seeds), 6.3 (3) or 32 times (2) the
 estimate; with five it is 2.9."""
@@ -48,10 +49,13 @@ class Findings:
     discarded: int
     distribution: Distribution
     standard_error: float | None
+    discard_effect: DiscardEffect | None = None
 
     @property
-    def majority(self) -> float | None:
-        return next((baseline.score for baseline in self.results.baselines if baseline.name == "majority"), None)
+    def baselines(self) -> list[tuple[float, str]]:
+        """Scores and names of the baselines that have a score, the best first."""
+        known = [(one.score, one.name) for one in self.results.baselines if one.score is not None]
+        return sorted(known, key=lambda one: -one[0])
 
 
 def verdict(findings: Findings) -> Verdict:
@@ -76,10 +80,15 @@ def _provisional(findings: Findings) -> Verdict | None:
 def _degenerate(findings: Findings) -> Verdict | None:
     if not findings.degenerate:
         return None
+    metric = findings.results.metric
+    sign = (
+        f"no correlation of predictions and labels, or {metric} not above 0"
+        if findings.results.regression
+        else f"one answer for every row, or {metric} no better than the best constant answer's"
+    )
     meaning = (
         f"{sentence(of(findings.degenerate, findings.n, 'run'))} {'is' if findings.degenerate == 1 else 'are'} "
-        f"degenerate: on the validation rows one answer for every row, or {findings.results.metric} no better than "
-        "the best constant answer's."
+        f"degenerate: on the validation rows {sign}."
     )
     rate = wilson_interval(findings.degenerate, findings.n)
     assert rate is not None, "a degenerate run is a succeeded one"
@@ -92,7 +101,8 @@ def _degenerate(findings: Findings) -> Verdict | None:
     return Verdict(
         code="some_degenerate",
         text=f"{meaning} Their share among all seeds may be {percent(rate[0])} to {percent(rate[1])} (95 %). "
-        f"Over all seeds: {_scores(findings)}. A single run of this recipe cannot be relied on.{_failures(findings)}",
+        f"Over all seeds: {_scores(findings)}. A single run of this recipe cannot be relied on.{_missing(findings)}"
+        + _against_baseline(findings),
     )
 
 
@@ -108,13 +118,18 @@ def _no_result(findings: Findings) -> Verdict | None:
 
 
 def _not_better_than_baseline(findings: Findings) -> Verdict | None:
-    mean, majority = findings.distribution.mean, findings.majority
-    if mean is None or majority is None or mean > majority:
+    mean = findings.distribution.mean
+    ahead = [(score, name) for score, name in findings.baselines if mean is not None and mean <= score]
+    if not ahead:
         return None
+    better = " and ".join(f"{baseline(name)} ({number(score)})" for score, name in ahead)
+    if any(name == "majority" for _, name in ahead):
+        meaning = "the model has learned nothing of use"
+    else:
+        meaning = "fine-tuning does not pay here, at least not with this recipe"
     return Verdict(
         code="not_better_than_baseline",
-        text=f"No better than always answering the most frequent label: {_scores(findings)}, and the majority "
-        f"baseline has {number(majority)} on the same rows.{_failures(findings)}",
+        text=f"No better than {better} on the same rows: {_scores(findings)}; {meaning}.{_missing(findings)}",
     )
 
 
@@ -124,7 +139,7 @@ def _not_enough_seeds(findings: Findings) -> Verdict | None:
     return Verdict(
         code="not_enough_seeds",
         text=f"{sentence(_scores(findings))}. {count(findings.scored, 'seed')} cannot show whether this is stable; "
-        f"it takes at least {MIN_SEEDS}.{_failures(findings)}{_against_baseline(findings)}",
+        f"it takes at least {MIN_SEEDS}.{_missing(findings)}{_against_baseline(findings)}",
     )
 
 
@@ -146,7 +161,7 @@ def _spread(findings: Findings) -> Verdict:
             f"The seeds agree: {_scores(findings)}; the std is within {limit}. {known}, and do not exclude that up to "
             f"{percent(rate[1])} of all seeds are degenerate."
         )
-    return Verdict(code=code, text=text + _failures(findings) + baseline)
+    return Verdict(code=code, text=text + _missing(findings) + baseline)
 
 
 def _scores(findings: Findings) -> str:
@@ -158,19 +173,25 @@ def _scores(findings: Findings) -> str:
     return f"{metric} {number(scores.mean)} ± {number(scores.std)} (mean ± std, {spread})"
 
 
-def _failures(findings: Findings) -> str:
-    if not findings.failed:
-        return ""
-    verb = "is" if findings.failed == 1 else "are"
-    return f" {count(findings.failed, 'run')} failed and {verb} missing from these numbers."
+def _missing(findings: Findings) -> str:
+    said = ""
+    if findings.failed:
+        verb = "is" if findings.failed == 1 else "are"
+        said += f" {count(findings.failed, 'run')} failed and {verb} missing from these numbers."
+    if findings.discarded:
+        were = "was" if findings.discarded == 1 else "were"
+        said += f" {count(findings.discarded, 'run')} {were} discarded part-way: these are the survivors' numbers."
+    return said
 
 
 def _against_baseline(findings: Findings) -> str:
     """Said only where the seeds leave it open: a mean that is clearly above needs no sentence."""
-    majority, bounds = findings.majority, findings.distribution.ci95
-    if majority is None or bounds is None or bounds[0] > majority:
+    mean, bounds = findings.distribution.mean, findings.distribution.ci95
+    if mean is None or not findings.baselines:
         return ""
-    return (
-        f" It is not shown to be better than the majority baseline ({number(majority)}): the mean's 95 % interval is "
-        f"{interval(bounds)}."
-    )
+    score, name = findings.baselines[0]
+    if mean <= score:
+        return f" The mean is not above {baseline(name)} ({number(score)})."
+    if bounds is None or bounds[0] > score:
+        return ""
+    return f" It is not shown to be better than {baseline(name)} ({number(score)}): the mean's 95 % interval is {interval(bounds)}."

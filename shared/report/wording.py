@@ -1,5 +1,12 @@
 """How numbers are said in sentences: three decimals, plain counts, names of the splits."""
 
+BASELINES = {
+    "majority": "the majority baseline",
+    "tfidf_logistic_regression": "TF-IDF with logistic regression",
+    "tfidf_ridge": "TF-IDF with ridge regression",
+    "linear_probe": "a linear probe of the frozen encoder",
+}
+
 
 def number(value: float | None) -> str:
     if value is None:
@@ -30,3 +37,8 @@ def of(part: int, whole: int, noun: str) -> str:
 def sentence(text: str) -> str:
     """The text with its first letter large."""
     return text[:1].upper() + text[1:]
+
+
+def baseline(name: str) -> str:
+    """A baseline as sentences call it."""
+    return BASELINES.get(name, name.replace("_", " "))

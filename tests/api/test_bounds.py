@@ -55,7 +55,7 @@ def test_a_rate_out_of_bounds_is_refused_and_listing_goes_on(
 def test_a_row_that_no_request_could_make_today_is_shown_as_it_is(
     http: TestClient, file_id: str, database: Database
 ) -> None:
-    job = create(http, file_id).json()
+    job = create(http, file_id, recipe={"preset": "debiased"}).json()
     recipe = {**job["resolved_recipe"], "version": 0, "learning_rate": 0.0, "momentum": 0.9}
     with database.write() as session:
         split = {"validation_fraction": 0.9, "fold": 3}

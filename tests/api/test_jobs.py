@@ -8,6 +8,8 @@ from fastapi.testclient import TestClient
 from tests.make import csv_bytes, review_csv
 
 JOBS = "/v1/fine_tuning/jobs"
+GIVEN = {"reinit_layers": 1, "max_steps": 40}
+"""Nothing is left to find out."""
 
 
 def create(http: TestClient, file_id: str, **request: Any) -> Any:
@@ -15,13 +17,14 @@ def create(http: TestClient, file_id: str, **request: Any) -> Any:
 
 
 def test_the_recipe_is_resolved_and_stored_with_its_reasons(http: TestClient, file_id: str) -> None:
-    job = create(http, file_id, metadata={"team": "films"}, seed=5).json()
+    job = create(http, file_id, metadata={"team": "films"}, seed=5, recipe=GIVEN).json()
     recipe = job["resolved_recipe"]
     assert (recipe["preset"], recipe["bias_correction"], recipe["reinit_pooler"]) == ("stabilized", True, True)
     assert recipe["learning_rate"] == pytest.approx(2e-5 * 1024 / 32, rel=0.01)
-    assert recipe["max_steps"] == 320  # 10 epochs of one step are fewer than the least
-    assert set(job["recipe_notes"]) == {"learning_rate", "reinit_layers", "max_steps"}
-    assert job["recipe"] == {}
+    assert (recipe["max_steps"], recipe["reinit_layers"]) == (40, 1)
+    assert set(job["recipe_notes"]) == {"learning_rate"}
+    assert job["recipe"] == GIVEN
+    assert (job["pilots"], job["early_discard"]) == (None, None)
     assert job["dataset"]["rows"] == {"train": 32, "validation": 8, "test": 0}
     assert job["seed"] == 5
     assert job["runs_summary"]["total"] == 5
@@ -40,25 +43,37 @@ def test_the_conventional_control(http: TestClient, file_id: str) -> None:
 
 def test_the_rate_is_the_same_under_every_preset(http: TestClient, file_id: str) -> None:
     presets = ("stabilized", "conventional", "debiased", "reinit", "longer")
-    rates = {
-        create(http, file_id, recipe={"preset": name}).json()["resolved_recipe"]["learning_rate"] for name in presets
-    }
-    assert len(rates) == 1
+    jobs = [create(http, file_id, recipe={"preset": name}).json() for name in presets]
+    recipes = [job["resolved_recipe"] or job["pilots"]["rule"] for job in jobs]
+    assert len({recipe["learning_rate"] for recipe in recipes}) == 1
+
+
+def test_what_a_family_cannot_do_is_refused_when_asked_for_and_left_out_of_a_preset(
+    http: TestClient, file_id: str
+) -> None:
+    refused = create(http, file_id, model="tiny-roberta", recipe={"reinit_pooler": True})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "recipe.reinit_pooler"
+    assert "no pre-trained pooler" in refused.json()["error"]["message"]
+    job = create(http, file_id, model="tiny-roberta", recipe={"reinit_layers": 1, "max_steps": 9}).json()
+    assert job["resolved_recipe"]["reinit_pooler"] is False
+    assert "no pre-trained pooler" in job["recipe_notes"]["reinit_pooler"]
 
 
 @pytest.mark.parametrize("where", ["hyperparameters", "method"])
 def test_the_hosted_apis_hyperparameters(http: TestClient, file_id: str, where: str) -> None:
     given = {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 0.5}
     wrapped = given if where == "hyperparameters" else {"type": "supervised", "supervised": {"hyperparameters": given}}
-    job = create(http, file_id, **{where: wrapped}).json()
-    plain = create(http, file_id).json()
+    given_depth = {"reinit_layers": 1}
+    job = create(http, file_id, recipe=given_depth, **{where: wrapped}).json()
+    plain = create(http, file_id, recipe=GIVEN).json()
     assert job["resolved_recipe"]["max_steps"] == 16
     assert job["resolved_recipe"]["learning_rate"] == pytest.approx(plain["resolved_recipe"]["learning_rate"] / 2)
     assert job["hyperparameters"] == {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 0.5}
     assert "n_epochs_taken_at_its_word" in [warning["code"] for warning in job["warnings"]]
 
 
-REFUSED: list[tuple[dict[str, Any], str, str]] = [
+REFUSED: list[tuple[dict[str, Any], str | None, str]] = [
     ({"colour": "red"}, "colour", "invalid_request"),
     ({"recipe": {"learningrate": 1}}, "recipe.learningrate", "invalid_request"),
     ({"recipe": {"learning_rate": -1}}, "recipe.learning_rate", "invalid_request"),
@@ -76,6 +91,14 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"runs": {"num_seeds": 10**9}}, "runs.num_seeds", "invalid_request"),
     ({"runs": {"seeds": [1, 1]}}, "runs", "invalid_request"),
     ({"runs": {"seeds": [1], "num_seeds": 1}}, "runs", "invalid_request"),
+    ({"runs": {"init_seeds": [1, 2]}}, "runs", "invalid_request"),
+    ({"runs": {"init_seeds": [1], "data_seeds": [1], "num_seeds": 2}}, "runs", "invalid_request"),
+    ({"runs": {"num_seeds": 101, "data_seeds": [1, 2]}}, "runs", "invalid_value"),
+    ({"early_discard": {"start": 4, "keep": 4}}, "early_discard", "invalid_request"),
+    ({"early_discard": {"start": 4, "keep": 2, "at_fraction": 0.95}}, "early_discard.at_fraction", "invalid_request"),
+    ({"early_discard": {"start": 4, "keep": 2}, "runs": {"num_seeds": 4}}, None, "invalid_request"),
+    ({"early_discard": {"start": 4, "keep": 2}, "recipe": {**GIVEN, "max_steps": 1}}, "early_discard", "invalid_value"),
+    ({"model": "ft:tiny-bert:local::00000000"}, "model", "model_not_allowed"),
     ({"seed": -1}, "seed", "invalid_request"),
     ({"seed": 2**31 - 1}, "seed", "invalid_value"),
     ({"seed": "one"}, "seed", "invalid_request"),
@@ -108,7 +131,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("request_", "param", "code"), REFUSED, ids=lambda value: str(value)[:50])
 def test_what_is_not_understood_is_refused_by_name(
-    http: TestClient, file_id: str, request_: dict[str, Any], param: str, code: str
+    http: TestClient, file_id: str, request_: dict[str, Any], param: str | None, code: str
 ) -> None:
     answer = create(http, file_id, **request_)
     error = answer.json()["error"]

@@ -87,7 +87,7 @@ def test_whole_numbers_where_fractions_are_taken_and_a_type_by_its_name(http: Te
     body = {
         "training_file": file_id,
         "model": "tiny-bert",
-        "recipe": {"max_grad_norm": 1, "num_train_epochs": 2},
+        "recipe": {"max_grad_norm": 1, "num_train_epochs": 2, "reinit_layers": 1},
         "split": {"test_fraction": 0},
         "task": {"type": "single_label_classification", "label_column": 1, "text_column": 0},
         "suffix": "My first model",

@@ -26,7 +26,8 @@ def test_a_small_one_goes_all_the_way(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small = [
-        TrainOptions(preset=preset, seeds=2, max_steps="2", batch_size=4) for preset in ("conventional", "stabilized")
+        TrainOptions(preset=preset, seeds=2, max_steps="2", batch_size=4, reinit_layers="1")
+        for preset in ("conventional", "stabilized")
     ]
     monkeypatch.setattr(demo, "RECIPES", small)
     monkeypatch.setattr(demo, "ROWS", 60)

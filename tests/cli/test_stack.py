@@ -20,7 +20,18 @@ from shared.child_process import python_module
 from tests.cli.stack import RunningStack, environment, reviews
 from tests.processes import await_end, until
 
-TINY = ("--model", "tiny-bert", "--batch-size", "8", "--text-column", "text", "--label-column", "label")
+TINY = (
+    "--model",
+    "tiny-bert",
+    "--batch-size",
+    "8",
+    "--reinit-layers",
+    "1",
+    "--text-column",
+    "text",
+    "--label-column",
+    "label",
+)
 ENDLESS = ("--max-steps", "20000", "--detach")
 
 
@@ -221,3 +232,17 @@ def test_after_a_kill_nothing_is_left_and_the_next_start_goes_on(tmp_path: Path,
         assert "3 of 3 succeeded" in followed.stdout
     finally:
         again.stop()
+
+
+def test_compare(stack: RunningStack, trained: str, rows: str, tmp_path: Path) -> None:
+    other = job_of(stack, rows, *TINY, "--seeds", "2", "--max-steps", "4", "--preset", "conventional")
+    page = tmp_path / "side-by-side.html"
+    done = stack.evenkeel("compare", other, trained, "--html", str(page))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "B against A" in done.stdout
+    again = json.loads(stack.evenkeel("compare", other, trained, "--json").stdout)
+    assert again["pairs"][0]["verdict"]["code"] in {"not_enough_seeds", "all_degenerate"}  # two seeds show nothing
+    assert again["pairs"][0]["verdict"]["text"] in done.stdout
+    assert "stabilized against conventional" in page.read_text()
+    refused = stack.evenkeel("compare", other, "ftjob-none")
+    assert (refused.returncode, "ftjob-none" in refused.stderr) == (BAD_INPUT, True), refused.stderr

@@ -31,7 +31,7 @@ def test_a_data_set_nobody_has_seen_through_the_client(client: OpenAI) -> None:
         seed=11,
         suffix="pairs",
         metadata={"origin": "client"},
-        extra_body={"runs": {"num_seeds": 4}, "recipe": {"max_steps": 10}},
+        extra_body={"runs": {"num_seeds": 4}, "recipe": {"max_steps": 10, "reinit_layers": 1}},
     )
     assert job.seed == 11
     while job.status not in ("succeeded", "failed", "cancelled"):
@@ -69,7 +69,7 @@ def test_cancelling_through_the_client(client: OpenAI) -> None:
     job = client.fine_tuning.jobs.create(
         model="tiny-bert",
         training_file=file.id,
-        extra_body={"recipe": {"max_steps": 100_000}, "runs": {"num_seeds": 1}},
+        extra_body={"recipe": {"max_steps": 100_000, "reinit_layers": 1}, "runs": {"num_seeds": 1}},
     )
     time.sleep(1)
     job = client.fine_tuning.jobs.cancel(job.id)

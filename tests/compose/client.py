@@ -75,7 +75,7 @@ def train(http: httpx.Client, arguments: argparse.Namespace) -> str:
     request = {
         "training_file": uploaded.json()["id"],
         "runs": {"num_seeds": arguments.seeds},
-        "recipe": {"max_steps": arguments.steps, "train_batch_size": 16},
+        "recipe": {"max_steps": arguments.steps, "train_batch_size": 16, "reinit_layers": 1},
     }
     created = http.post(JOBS, json=request)
     if created.status_code != 200:

@@ -23,11 +23,11 @@ def limited(tmp_path: Path, redis: RedisServer, model_dir: Path, monkeypatch: py
 def test_a_time_limit_and_a_trainer_that_hangs(limited: Stack) -> None:
     file = limited.upload(review_csv(60))
     request = {"model": "tiny-bert", "runs": {"num_seeds": 1}}
-    endless = limited.create(file["id"], recipe={"max_steps": 900_000}, **request)
+    endless = limited.create(file["id"], recipe={"max_steps": 900_000, "reinit_layers": 1}, **request)
     ended = limited.wait(endless["id"], 90)
     assert (ended["status"], ended["error"]["code"]) == ("failed", "time_limit"), limited.logs()
 
-    hanging = limited.create(file["id"], recipe={"max_steps": 1000}, **request)
+    hanging = limited.create(file["id"], recipe={"max_steps": 1000, "reinit_layers": 1}, **request)
     limited.wait_for_step(hanging["id"], 10)
     for trainer in limited.trainers():
         trainer.suspend()

@@ -43,6 +43,11 @@ def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
     best = runs[scores.index(max(scores))]
     assert report["best_run_id"] == best["id"]
     assert sum(sum(row) for row in report["confusion_matrix"]["matrix"]) == 16
+    baselines = {baseline["name"]: baseline["score"] for baseline in report["baselines"]}
+    assert list(baselines) == ["majority", "tfidf_logistic_regression", "linear_probe"]
+    assert baselines["tfidf_logistic_regression"] > baselines["majority"] == 0.5
+    [scoring] = stack.get(f"/v1/fine_tuning/jobs/{job['id']}/runs", purpose="baselines")["data"]
+    assert (scoring["status"], scoring["fine_tuned_model"], scoring["diagnosis"]) == ("succeeded", None, [])
 
     model = stack.get(f"/v1/models/{ended['fine_tuned_model']}")
     assert model["id"].startswith("ft:tiny-bert:local:films:")
@@ -94,7 +99,7 @@ def result_files(stack: Stack, job: dict[str, object]) -> dict[str, bytes]:
 
 def test_equal_requests_give_equal_metrics_value_by_value(shared_stack: Stack) -> None:
     file = shared_stack.upload(review_csv(60))
-    request = {"model": "tiny-bert", "recipe": {"max_steps": 12}, "runs": {"num_seeds": 2}}
+    request = {"model": "tiny-bert", "recipe": {"max_steps": 12, "reinit_layers": 1}, "runs": {"num_seeds": 2}}
     first, second = (shared_stack.create(file["id"], **request) for _ in range(2))
     shared_stack.wait(first["id"])
     shared_stack.wait(second["id"])
@@ -123,7 +128,7 @@ def test_a_validation_file_and_a_test_fraction(shared_stack: Stack) -> None:
         validation_file=validation["id"],
         model="tiny-bert",
         split={"test_fraction": 0.25},
-        recipe={"max_steps": 6},
+        recipe={"max_steps": 6, "reinit_layers": 1},
         runs={"num_seeds": 2},
     )
     assert job["dataset"]["rows"] == {"train": 45, "validation": 30, "test": 15}

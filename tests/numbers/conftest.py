@@ -1,8 +1,12 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from transformers import PreTrainedModel
 
-from tests.encoders import bert_folder, roberta_folder
+from tests.encoders import ENCODERS, bert_folder, roberta_folder
+from tests.worker.training.runs import make_task
+from worker.training.encoder import load_encoder
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +17,20 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return roberta_folder(tmp_path_factory.mktemp("tiny-roberta"))
+
+
+@pytest.fixture(scope="module", params=sorted(ENCODERS))
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def folder(family: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base model of the family with high dropout, so that dropout that is left on shows."""
+    return ENCODERS[family](tmp_path_factory.mktemp(family), dropout=0.5)
+
+
+@pytest.fixture
+def fresh(folder: Path) -> Callable[[], PreTrainedModel]:
+    """The base model of the family under a new head, as often as it is asked for."""
+    return lambda: load_encoder(folder, make_task(), 0)

@@ -8,25 +8,39 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.encoders import bert_folder, roberta_folder
+from shared.families import FAMILIES
+from tests.encoders import ENCODERS
 from tests.worker.training.runs import Trained, make_recipe, make_spec
 
 RECORDED = Path(__file__).parent / "recorded" / "curves.json"
-BUILDERS = {"bert": bert_folder, "roberta": roberta_folder}
+STEPS = 10
+SEEDS = {"bert": (0, 1)}
 RECIPES: dict[str, dict[str, Any]] = {
-    "stabilized": {"bias_correction": True, "reinit_pooler": True, "reinit_layers": 1},
-    "conventional": {"bias_correction": False, "reinit_pooler": False, "reinit_layers": 0},
+    "stabilized": {"bias_correction": True, "reinit_layers": 1},
+    "conventional": {"bias_correction": False, "reinit_layers": 0},
+    # the methods that the paper measures against, all at once
+    "methods": {
+        "reinit_layers": 0,
+        "layerwise_learning_rate_decay": 0.7,
+        "pretrained_weight_decay": 0.5,
+        "mixout": 0.2,
+        "weight_decay": 0.1,
+    },
 }
-NAMES = [f"{family}-{recipe}-seed-{seed}" for family in BUILDERS for recipe in RECIPES for seed in (0, 1)]
+NAMES = [
+    f"{family} {recipe} seed {seed}" for family in ENCODERS for recipe in RECIPES for seed in SEEDS.get(family, (0,))
+]
 
 
 def curve(name: str, folder: Path) -> dict[str, list[float]]:
     """Training losses, gradient norms and validation losses of one of ``NAMES``."""
-    family, recipe, _, seed = name.split("-")
+    encoder, recipe, _, seed = name.split()
+    family = "deberta-v2" if encoder == "deberta-v3" else encoder
+    settings = RECIPES[recipe] | {"reinit_pooler": recipe == "stabilized" and FAMILIES[family].pooler is not None}
     spec = make_spec(
         folder,
-        BUILDERS[family](folder / family),
-        recipe=make_recipe(learning_rate=1e-3, max_steps=16, **RECIPES[recipe]),
+        ENCODERS[encoder](folder / "base"),
+        recipe=make_recipe(learning_rate=1e-3, max_steps=STEPS, eval_points=2, **settings),
         init_seed=int(seed),
         data_seed=int(seed),
     )

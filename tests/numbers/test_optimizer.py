@@ -1,7 +1,9 @@
 """Remedy 1: the corrected path is torch's AdamW to the last bit, the control is BERTAdam as written."""
 
+import io
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from shared.recipe import Recipe
-from tests.worker.training.runs import make_recipe
-from worker.training.optimizer import Optimizer, bias_ratio, clip_gradient, gradient_norm, parameter_groups
+from tests.encoders import ENCODERS
+from tests.worker.training.runs import make_recipe, make_task
+from worker.training.encoder import load_encoder
+from worker.training.optimizer import Optimizer, bias_ratio, clip_gradient, gradient_norm
+from worker.training.parameter_groups import parameter_groups, spared_of_decay
 
 # SCIENCE's table: by how much BERTAdam's step t is too large
 RATIOS = {
@@ -142,23 +147,56 @@ def test_the_control_is_bertadam_as_written(decay: float, epsilon: float) -> Non
 
 def test_bias_and_normalisation_parameters_take_no_decay() -> None:
     net = network()
-    decayed, spared = parameter_groups(net, 0.3)
-    assert decayed["weight_decay"] == 0.3
-    assert spared["weight_decay"] == 0.0
-    assert same(decayed["params"], [net[0].weight, net[3].weight])
-    assert same(spared["params"], [net[0].bias, net[1].weight, net[1].bias, net[3].bias])
+    decayed, spared = parameter_groups(net, make_recipe())
+    assert decayed.decays
+    assert not spared.decays
+    assert same(decayed.parameters, [net[0].weight, net[3].weight])
+    assert same(spared.parameters, [net[0].bias, net[1].weight, net[1].bias, net[3].bias])
 
 
-def same(found: object, expected: list[Any]) -> bool:
-    assert isinstance(found, list)
+def same(found: list[nn.Parameter], expected: list[Any]) -> bool:
     return [id(parameter) for parameter in found] == [id(parameter) for parameter in expected]
+
+
+@pytest.mark.parametrize("family", ENCODERS)
+def test_in_every_family_vectors_are_spared_and_matrices_decay(family: str, tmp_path: Path) -> None:
+    """Biases and the weights of norms are the vectors; a table of biases is the only matrix that is spared with them."""
+    net = load_encoder(ENCODERS[family](tmp_path, blocks=2), make_task(), 0)
+    spared = spared_of_decay(net)
+    for name, parameter in net.named_parameters():
+        is_spared = parameter.ndim == 1 or name == "mpnet.encoder.relative_attention_bias.weight"
+        assert (parameter in spared) == is_spared, name
+
+
+@pytest.mark.parametrize("bias_correction", [True, False])
+def test_an_optimiser_that_was_saved_goes_on_to_the_last_bit(bias_correction: bool) -> None:
+    recipe = make_recipe(bias_correction=bias_correction, weight_decay=0.1)
+    whole, halves = network(), network()
+    optimizer, first = Optimizer(whole, recipe), Optimizer(halves, recipe)
+    given = list(gradients(20))
+    for rate, backward in zip(rates(20), given, strict=True):
+        backward(whole)
+        optimizer.step(rate)
+    for rate, backward in zip(rates(20)[:9], given[:9], strict=True):
+        backward(halves)
+        first.step(rate)
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    file.seek(0)
+    second = Optimizer(halves, recipe)
+    second.load_state_dict(torch.load(file, weights_only=True))
+    for rate, backward in zip(rates(20)[9:], given[9:], strict=True):
+        backward(halves)
+        second.step(rate)
+    for our, their in zip(halves.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(our, their)
 
 
 def test_frozen_parameters_are_left_out() -> None:
     net = network()
     net[0].weight.requires_grad_(False)
-    decayed, _ = parameter_groups(net, 0.3)
-    assert same(decayed["params"], [net[3].weight])
+    decayed, _ = parameter_groups(net, make_recipe())
+    assert same(decayed.parameters, [net[3].weight])
 
 
 @pytest.mark.parametrize("max_norm", [0.0, 0.05, 1e6])

@@ -13,7 +13,9 @@ from tests.worker.training.runs import Trained, make_recipe, make_spec
 @pytest.mark.real_encoder
 def test_a_few_steps_on_the_real_encoder(tmp_path: Path) -> None:
     base = Catalogue().folder(OFFLINE_ENCODER)
-    recipe = make_recipe(learning_rate=2e-4, max_steps=12, train_batch_size=16, reinit_layers=2, eval_points=2)
+    recipe = make_recipe(
+        learning_rate=2e-4, max_steps=12, train_batch_size=16, reinit_layers=2, reinit_pooler=True, eval_points=2
+    )
     run = Trained(make_spec(tmp_path, base, recipe=recipe))
     assert len(run.steps) == 12
     assert [evaluation.step for evaluation in run.evaluations] == [6, 12]

@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from shared.catalogue import OFFLINE_ENCODER, Catalogue
+from shared.catalogue import OFFLINE_ENCODER, Catalogue, EncoderFacts
 from shared.errors import ModelNotAllowed
 
 GOOD = {"model_type": "bert", "num_hidden_layers": 2, "hidden_size": 32, "max_position_embeddings": 64}
@@ -28,6 +29,8 @@ BROKEN = {
     "family-list": json.dumps({**GOOD, "model_type": ["bert"]}),
     "no-depth": json.dumps({"model_type": "roberta", "hidden_size": 32, "max_position_embeddings": 64}),
     "other-family": json.dumps({"model_type": "distilbert", "dim": 32}),
+    "no-groups": json.dumps({**GOOD, "model_type": "albert", "num_hidden_groups": 0}),
+    "unknown-family": json.dumps({**GOOD, "model_type": "gpt2"}),
     "own-code": json.dumps({**GOOD, "auto_map": {"AutoModel": "x.Y"}}),
 }
 
@@ -41,6 +44,31 @@ def test_a_folder_that_cannot_be_used_is_not_listed_and_refused_in_words(tmp_pat
     with pytest.raises(ModelNotAllowed, match=name) as refused:
         catalogue.facts(name)
     assert refused.value.message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"model_type": "roberta"}, EncoderFacts("it", "roberta", 2, 32, 62)),
+        ({"model_type": "mpnet"}, EncoderFacts("it", "mpnet", 2, 32, 62)),
+        ({"model_type": "deberta-v2"}, EncoderFacts("it", "deberta-v2", 2, 32, 64)),
+        ({"model_type": "albert", "num_hidden_layers": 12}, EncoderFacts("it", "albert", 12, 32, 64, shared_blocks=1)),
+        (
+            {"model_type": "albert", "num_hidden_layers": 12, "num_hidden_groups": 3},
+            EncoderFacts("it", "albert", 12, 32, 64, shared_blocks=3),
+        ),
+        ({"model_type": "albert", "num_hidden_groups": 2}, EncoderFacts("it", "albert", 2, 32, 64)),
+        ({"model_type": "distilbert", "n_layers": 6, "dim": 48}, EncoderFacts("it", "distilbert", 6, 48, 64)),
+    ],
+)
+def test_facts_are_read_under_the_familys_own_names(
+    tmp_path: Path, config: dict[str, Any], expected: EncoderFacts
+) -> None:
+    add(tmp_path, "it", json.dumps({**GOOD, **config}))
+    found = Catalogue([tmp_path]).facts("it")
+    assert found == expected
+    assert found.num_blocks == (expected.shared_blocks or expected.num_hidden_layers)
+    assert found.has_pooler == (expected.family == "albert")
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "ü" * 200, "a\0b", "../good", "good/", ".", "..", ".hidden", ""])

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.comparison import Comparison, Contender, HypothesisTest, compare
-from shared.comparison.inference import MAX_EXACT, permutation_test, seeds_for, smallest_p, welch_test
+from shared.comparison.inference import welch_test
+from shared.comparison.permutation import MAX_EXACT, SAMPLED, permutation_test, seeds_for, smallest_p
 from shared.errors import JobsNotComparable
 from tests.shared.reports import make_report
 
@@ -18,8 +19,10 @@ samples = st.lists(finite, max_size=6)
 
 def compared(a: list[float], b: list[float], alpha: float = 0.05, **only_a: object) -> Comparison:
     return compare(
-        Contender(make_report(a, job_id="ftjob-a", **only_a), preset="conventional"),
-        Contender(make_report(b, job_id="ftjob-b"), preset="stabilized"),
+        [
+            Contender(make_report(a, job_id="ftjob-a", **only_a), preset="conventional"),
+            Contender(make_report(b, job_id="ftjob-b"), preset="stabilized"),
+        ],
         alpha,
     )
 
@@ -86,7 +89,7 @@ class TestNumbers:
         first = permutation_test(a, b)
         permutation_test.cache_clear()
         assert first == permutation_test(a, b)
-        assert first.min_p == pytest.approx(2 / (MAX_EXACT + 1))
+        assert first.min_p == pytest.approx(2 / (SAMPLED + 1))
 
 
 class TestVerdict:
@@ -124,7 +127,7 @@ class TestVerdict:
 
     def test_all_degenerate_on_both_sides(self) -> None:
         a = Contender(make_report([0.4] * 5, degenerate=range(5)), preset="conventional")
-        assert compare(a, a).pairs[0].verdict.code == "all_degenerate"
+        assert compare([a, a]).pairs[0].verdict.code == "all_degenerate"
 
     def test_one_side_all_degenerate_is_compared_and_said(self) -> None:
         verdict = compared([0.4] * 5, self.HIGH, degenerate=range(5)).pairs[0].verdict
@@ -135,6 +138,28 @@ class TestVerdict:
         text = compared([*self.LOW, 0.5, 0.5], self.HIGH, status={5: "failed", 6: "running"}).pairs[0].verdict.text
         assert "1 run of conventional failed" in text
         assert "conventional still has open runs" in text
+
+    def test_spread_and_failures_are_said_whatever_the_means_do(self) -> None:
+        wide, narrow = (
+            [0.50, 0.90, 0.52, 0.88, 0.51, 0.89, 0.53, 0.87],
+            [0.70, 0.71, 0.69, 0.70, 0.71, 0.70, 0.69, 0.72],
+        )
+        verdict = compared(wide, narrow, degenerate=range(5)).pairs[0].verdict
+        assert verdict.code == "no_difference_shown"
+        assert "The seeds of stabilized agree better: std 0.010 against 0.198" in verdict.text
+        assert "5 of 8 runs of conventional and 0 of 8 of stabilized are degenerate or failed" in verdict.text
+
+    def test_runs_without_a_score_lose_by_their_failures(self) -> None:
+        # a correlation of constant predictions is undefined: conventional has ten runs and not one score
+        a = make_report([None] * 10, degenerate=range(10), metric="pearson", job_id="ftjob-a")
+        b = make_report([0.8 + 0.01 * i for i in range(10)], metric="pearson", job_id="ftjob-b")
+        pair = compare([Contender(a, "conventional"), Contender(b, "stabilized")]).pairs[0]
+        assert (pair.verdict.code, pair.difference) == ("b_better", None)
+        assert "10 of 10 runs of conventional and 0 of 10 of stabilized" in pair.verdict.text
+
+    def test_fewer_than_two_jobs_are_no_comparison(self) -> None:
+        with pytest.raises(ValueError, match="two jobs"):
+            compare([Contender(make_report([0.5]), "a")])
 
     def test_jobs_scored_differently_are_refused(self) -> None:
         with pytest.raises(JobsNotComparable, match="metric 'mcc'"):
@@ -164,7 +189,9 @@ class TestUndefined:
     @pytest.mark.parametrize("scores", [[], [0.5]])
     def test_fewer_than_two_scores_have_a_reason(self, scores: list[float]) -> None:
         comparison = compared(scores, [0.5, 0.6, 0.7, 0.8])
-        assert all(test.p is None and test.reason for test in comparison.pairs[0].tests)
+        for name in ("welch", "permutation", "paired_permutation", "brown_forsythe"):
+            assert named(comparison, name).p is None
+            assert named(comparison, name).reason
         assert comparison.pairs[0].verdict.code == "not_enough_seeds"
 
     @settings(deadline=None, max_examples=60)
@@ -177,7 +204,10 @@ class TestUndefined:
     def test_order_of_the_seeds_does_not_matter(self, a: list[float], b: list[float], random: object) -> None:
         shuffled = list(a)
         random.shuffle(shuffled)  # type: ignore[attr-defined]
-        assert compared(a, b).pairs == compared(shuffled, b).pairs
+        ours, theirs = compared(a, b).pairs[0], compared(shuffled, b).pairs[0]
+        unpaired = {"difference", "ci95", "effect_size", "verdict"}
+        assert ours.model_dump(include=unpaired) == theirs.model_dump(include=unpaired)
+        assert [t for t in ours.tests if "paired" not in t.name] == [t for t in theirs.tests if "paired" not in t.name]
 
     @settings(deadline=None, max_examples=60)
     @given(samples, samples)
@@ -187,6 +217,43 @@ class TestUndefined:
             assert there.difference == -here.difference
         for name in ("welch", "permutation"):
             assert named(compared(a, b), name).p == pytest.approx(named(compared(b, a), name).p)
+
+
+class TestSeveral:
+    """Three jobs are three pairs, and each kind of test is a family of three for Holm."""
+
+    LOW, HIGH = TestVerdict.LOW, TestVerdict.HIGH
+
+    def several(self, *scores: list[float]) -> Comparison:
+        reports = [make_report(one, job_id=f"ftjob-{index}") for index, one in enumerate(scores)]
+        return compare([Contender(report, f"recipe {index}") for index, report in enumerate(reports)])
+
+    def test_every_pair_in_order(self) -> None:
+        pairs = self.several(self.LOW, self.HIGH, self.LOW).pairs
+        assert [(pair.a, pair.b) for pair in pairs] == [
+            ("ftjob-0", "ftjob-1"),
+            ("ftjob-0", "ftjob-2"),
+            ("ftjob-1", "ftjob-2"),
+        ]
+        assert [pair.verdict.code for pair in pairs] == ["b_better", "no_difference_shown", "a_better"]
+
+    def test_holm_by_hand(self) -> None:
+        # exact permutation p: 2/252 twice (all of one above all of the other), 1.0 once (equal scores):
+        # times 3, times 2 but not below the first, times 1
+        comparison = self.several(self.LOW, self.HIGH, self.LOW)
+        tests = [next(test for test in pair.tests if test.name == "permutation") for pair in comparison.pairs]
+        assert [test.p for test in tests] == pytest.approx([2 / 252, 1.0, 2 / 252])
+        assert [test.p_holm for test in tests] == pytest.approx([6 / 252, 1.0, 6 / 252])
+        assert "(Holm over 3 pairs)" in comparison.pairs[0].verdict.text
+
+    def test_one_pair_is_not_adjusted(self) -> None:
+        assert all(test.p_holm is None for test in compared(self.LOW, self.HIGH).pairs[0].tests)
+
+    def test_the_need_of_seeds_grows_with_the_pairs(self) -> None:
+        # four a side reach 2/70 = 0.029 alone, three times that among three pairs; five 3 · 2/252 = 0.024
+        verdict = self.several(self.LOW[:4], self.HIGH[:4], self.LOW[:4]).pairs[0].verdict
+        assert (verdict.code, verdict.seeds_needed) == ("not_enough_seeds", 5)
+        assert "over 3 pairs" in verdict.text
 
 
 def test_wire_shape() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,14 +15,16 @@ from shared.figures import (
     Figure,
     Palette,
     SeedCurve,
+    best_of_n_figure,
     confusion_figure,
+    fan_figure,
     loss_curves_figure,
     scores_figure,
     step_size_figure,
 )
 from shared.figures.step_size import excess
-from shared.report import ConfusionMatrix
-from tests.shared.reports import make_report
+from shared.report import Baseline, ConfusionMatrix, StabilityReport, stability_report
+from tests.shared.reports import make_report, make_results
 
 HOSTILE = "</text><script>alert('x')</script> \"'\\ ${datum} &amp;"
 CONFUSION = ConfusionMatrix(labels=["no", "yes"], matrix=[[30, 10], [5, 35]], run_id="ftrun-0")
@@ -83,6 +86,43 @@ class TestScores:
     def test_no_report_is_refused(self) -> None:
         with pytest.raises(ValueError, match="at least one report"):
             scores_figure([])
+
+    def test_the_best_other_baseline_is_drawn_beside_the_constant_answer(self) -> None:
+        results = make_results([0.8, 0.7])
+        more = (Baseline(name="tfidf_logistic_regression", score=0.6), Baseline(name="linear_probe", score=0.65))
+        report = stability_report(replace(results, baselines=results.baselines + more))
+        drawn = texts(scores_figure([("a", report)]))
+        assert {"majority baseline 0.400", "linear probe of the frozen encoder 0.650"} <= set(drawn)
+        assert not any("TF-IDF" in text for text in drawn)
+
+
+class TestOfManySeeds:
+    def report(self, *curves: list[tuple[int, float]]) -> StabilityReport:
+        results = make_results([0.6 + 0.1 * index for index in range(len(curves))])
+        runs = tuple(replace(run, curve=curve) for run, curve in zip(results.runs, curves, strict=True))
+        return stability_report(replace(results, runs=runs, detailed=True))
+
+    def test_the_fan_has_every_evaluation_and_says_of_how_many_runs(self) -> None:
+        report = self.report([(5, 0.5), (10, 0.8)], [(5, 0.6), (10, 0.9)], [(5, 0.4)])
+        figure = fan_figure([("a", report)])
+        assert [(row["step"], row["n"], row["median"]) for row in rows_of(figure, "median")] == [
+            (5, 3, 0.5),
+            (10, 2, pytest.approx(0.85)),
+        ]
+        assert "a (n = 3, 2 at the end)" in texts(figure)
+
+    def test_best_of_n_has_a_line_a_job(self) -> None:
+        figure = best_of_n_figure([("one", self.report([], [])), ("other", self.report([], [], []))])
+        rows = rows_of(figure, "expected")
+        assert [(row["job"], row["n"]) for row in rows] == [(0, 1), (0, 2), (1, 1), (1, 2), (1, 3)]
+        assert rows[1]["expected"] == pytest.approx(0.75 * 0.7 + 0.25 * 0.6)
+        assert {"one", "other"} <= set(texts(figure))
+
+    def test_without_data_there_is_no_figure(self) -> None:
+        bare = [("a", make_report([0.8]))]
+        for figure in (fan_figure, best_of_n_figure):
+            with pytest.raises(ValueError, match="report with a"):
+                figure(bare)
 
 
 class TestOthers:

@@ -1,6 +1,7 @@
 """The page is complete in itself, shows both jobs side by side and takes every name as text."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -8,9 +9,9 @@ import pytest
 
 from shared.comparison import Contender, compare
 from shared.figures import SeedCurve
-from shared.report import ConfusionMatrix
+from shared.report import Baseline, ConfusionMatrix, stability_report
 from shared.report_page import JobSection, render_png, render_report
-from tests.shared.reports import make_report
+from tests.shared.reports import make_report, make_results
 
 HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}"
 STABLE, SPREAD = [0.80, 0.81, 0.79, 0.82, 0.80], [0.60, 0.70, 0.75, 0.80, 0.90]
@@ -73,7 +74,7 @@ def two_jobs() -> str:
         {"preset": "conventional", "learning_rate": 2e-5, "bias_correction": False, "max_steps": 30},
     )
     b = section("stabilized", [*STABLE], best_run_id="ftrun-3", confusion_matrix=confusion, fine_tuned_model="ft:m")
-    comparison = compare(Contender(a.report, "conventional"), Contender(b.report, "stabilized"))
+    comparison = compare([Contender(a.report, "conventional"), Contender(b.report, "stabilized")])
     return render_report([a, b], comparison, heading="Docstrings")
 
 
@@ -131,6 +132,49 @@ def test_same_input_same_page(two_jobs: str) -> None:
     assert render_report([job]) == render_report([job])
 
 
+def test_everything_a_full_report_holds_is_on_the_page() -> None:
+    labels = [{"label": HOSTILE, "support": 40, "precision": 0.9, "recall": None, "f1": 0.8}]
+    results = make_results(
+        [0.80, 0.81, 0.70, 0.72],
+        detailed=True,
+        early_discard={"start": 4, "at_step": 20},
+        pilots={
+            "candidates": [
+                {"reinit_layers": 1, "scores": [0.7, None], "mean": 0.7},
+                {"reinit_layers": 2, "mean": 0.75},
+            ],
+            "chosen": {"reinit_layers": 2},
+            "reason": HOSTILE,
+        },
+    )
+    runs = tuple(
+        replace(run, init_seed=index // 2, data_seed=index % 2, curve=[(10, 0.5), (20, 0.6)], classes=labels)
+        for index, run in enumerate(results.runs)
+    )
+    discarded = replace(runs[0], run_id="ftrun-9", status="discarded", score=None, curve=[(10, 0.3)])
+    full = replace(
+        results,
+        runs=(*runs, discarded),
+        early_discard={"start": 5, "at_step": 20},
+        baselines=(*results.baselines, Baseline(name="linear_probe", score=0.75)),
+    )
+    page = Page(render_report([JobSection("full", stability_report(full), {})]))
+    assert page.row("linear probe of the frozen encoder") == ["0.750"]
+    assert page.row("init seed")[0] == "2"
+    assert page.row(HOSTILE) == ["40", "0.900 ± 0.000", "–", "0.800 ± 0.000"]
+    assert page.row("reinit layers") == ["scores", "mean"]
+    assert ["1", "0.7, –", "0.7"] in page.rows
+    assert ["2", "–", "0.75"] in page.rows
+    assert page.row("validation mean where seeds were discarded: all, kept") == ["0.540, 0.600 4 of 5 kept at step 20"]
+    for title in (
+        "Expected score of the best of n seeds",
+        "Validation accuracy over the seeds, at each evaluation",
+        HOSTILE,
+    ):
+        assert title in page.text
+    assert not {"script", "img"} & {tag for tag, _ in page.elements}
+
+
 def test_hostile_names_are_text() -> None:
     confusion = ConfusionMatrix(labels=[HOSTILE, "b"], matrix=[[1, 2], [3, 4]], run_id="ftrun-0")
     job = JobSection(
@@ -143,7 +187,7 @@ def test_hostile_names_are_text() -> None:
         curves=(SeedCurve(HOSTILE, 0, False, [(1, 1.0)], [(1, 0.5)]),),
     )
     contender = Contender(job.report, HOSTILE)
-    html = render_report([job, job], compare(contender, contender), heading=HOSTILE)
+    html = render_report([job, job], compare([contender, contender]), heading=HOSTILE)
     assert "<script" not in html
     assert "<img" not in html
     assert not {"script", "img"} & {tag for tag, _ in Page(html).elements}

@@ -1,8 +1,15 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from shared.db.migrate import upgrade
+from shared.db.session import Database, Message
+from shared.settings import Settings
+from shared.storage import Storage
 from tests.encoders import bert_folder, roberta_folder
+from worker.parts import WorkerParts
+from worker.supervisor import Trainer
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +20,23 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return roberta_folder(tmp_path_factory.mktemp("tiny-roberta"))
+
+
+@pytest.fixture
+def rung() -> list[Message]:
+    return []
+
+
+@pytest.fixture
+def staged(database_url: str, tmp_path: Path, rung: list[Message]) -> Iterator[WorkerParts]:
+    """Parts without a trainer, on both databases; what they ring for is in ``rung``."""
+    settings = Settings(home=tmp_path, database_url=database_url)
+    upgrade(database_url)
+
+    def ring(message: Message) -> bool:
+        rung.append(message)
+        return True
+
+    database = Database(database_url, ring=ring)
+    yield WorkerParts(settings, database, Storage(settings.resolved_storage_url), Trainer(settings))
+    database.dispose()

@@ -75,7 +75,10 @@ def training() -> list[Line]:
         )
     ]
     for step in range(1, STEPS + 1):
-        lines.append(say("step", step=step, train_loss=1 / step, learning_rate=0.1, grad_norm=1.0))
+        parts = {"block 0": 0.5, "head": 1 / step} if step in (1, 4) else {}
+        lines.append(
+            say("step", step=step, train_loss=1 / step, learning_rate=0.1, grad_norm=1.0, part_grad_norms=parts)
+        )
         if step % 4 == 0:
             scores = {"accuracy": step / STEPS, "mcc": None}
             lines.append(say("evaluation", step=step, valid_loss=1.0, metrics=scores, score=step / STEPS, is_best=True))
@@ -124,7 +127,7 @@ def test_every_point_once_even_if_answers_get_lost(
 ) -> None:
     monkeypatch.setattr(follow, "FLUSH_S", 0.0)  # a transaction for every line
     monkeypatch.setattr("worker.patience.PAUSE_S", 0.0)
-    finished = say("finished", best_step=12, test=None)
+    finished = say("finished", best_step=12, test=None, evidence={"distance": {"block 0": 0.01, "head": 0.5}})
     outcome, run, events = record(url, tmp_path, [*training(), finished], kind(url))
     assert isinstance(outcome, Finished)
     assert (run.step, run.train_loss, run.validation_score, run.best_step, run.device) == (12, 1 / 12, 1.0, 12, "cpu")
@@ -135,6 +138,15 @@ def test_every_point_once_even_if_answers_get_lost(
     assert [point.step for point in points if point.name == "train_loss"] == list(range(1, STEPS + 1))
     assert [point.step for point in points if point.name == "valid_loss"] == [4, 8, 12]
     assert not [point for point in points if point.name == "valid_mcc"]  # undefined is no point
+    by_part = {(point.name, point.step): point.value for point in points if point.name.endswith(("block_0", "head"))}
+    assert by_part == {
+        ("grad_norm_block_0", 1): 0.5,
+        ("grad_norm_block_0", 4): 0.5,
+        ("grad_norm_head", 1): 1.0,
+        ("grad_norm_head", 4): 0.25,
+        ("distance_block_0", 12): 0.01,
+        ("distance_head", 12): 0.5,
+    }
     assert events == 3
 
 

@@ -10,7 +10,10 @@ runs end no better than always answering the most frequent label. Three causes a
 3. *The length.* Three epochs of a small set are too few steps. ``shared.recipe`` chooses steps, ``schedule.py`` warms up and decays
    the rate over them.
 
-``run.py`` tells a run from top to bottom: seed -> split -> text -> encoder -> re-init -> optimiser -> loop -> evaluate -> export.
+The methods that these are measured against are switches beside them: layer-wise rates (``parameter_groups.py``), decay toward the start
+(``pretrained_decay.py``) and ``mixout.py``. ``parts.py`` knows where each encoder family keeps its blocks.
+
+``run.py`` tells a run from top to bottom: seed -> split -> text -> encoder -> re-init -> mixout -> optimiser -> loop -> evaluate -> export.
 Two seeds are kept apart, as Dodge et al. do: ``init_seed`` draws what is new in the network, ``data_seed`` orders the rows and draws
 the dropout. A run's result is a function of its ``RunSpec`` alone; on a CPU it is the same to the last bit for one torch version,
 instruction set and number of threads, whatever ran before it in the process.
@@ -21,5 +24,7 @@ Sources: Zhang, Wu, Katiyar, Weinberger, Artzi, *Revisiting Few-sample BERT Fine
 Mosbach, Andriushchenko, Klakow, *On the Stability of Fine-tuning BERT*, ICLR 2021 (arXiv 2006.04884), for what a failed run is;
 Dodge et al., *Fine-Tuning Pretrained Language Models*, 2020 (arXiv 2002.06305), for the two seeds;
 Kingma and Ba, *Adam*, ICLR 2015; Loshchilov and Hutter, *Decoupled Weight Decay Regularization*, ICLR 2019;
+Howard and Ruder, *Universal Language Model Fine-tuning*, ACL 2018, for layer-wise rates;
+Lee, Cho and Kang, *Mixout*, ICLR 2020 (arXiv 1909.11299), for mixout and the decay toward the start;
 Devlin et al., *BERT*, NAACL 2019, for the conventional settings.
 """

@@ -42,6 +42,21 @@ class Best:
                 self._weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
         return is_best
 
+    @property
+    def score(self) -> float | None:
+        """The best score so far; None before there was a defined one."""
+        return None if self._score == -math.inf else self._score
+
+    @property
+    def weights(self) -> dict[str, Tensor] | None:
+        """The copy of the chosen weights; None where the network itself has them, or nothing was chosen yet."""
+        return self._weights
+
+    def resume(self, step: int, score: float | None, evaluated: Evaluated, weights: dict[str, Tensor] | None) -> None:
+        """Go on from a state that was kept."""
+        self.step, self._evaluated, self._weights = step, evaluated, weights
+        self._score = -math.inf if score is None else score
+
     def restore(self, network: PreTrainedModel) -> None:
         """Give the network the chosen weights."""
         if self._weights is not None:

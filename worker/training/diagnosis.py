@@ -1,31 +1,31 @@
 """What looks wrong with a run that ended, in sentences that carry their evidence; empty when nothing does."""
 
 import math
-from collections.abc import Sequence
 
+from shared.evidence import Evidence
 from shared.metrics import CORRELATIONS, Scoring
 from shared.recipe import Recipe
-from shared.task import Task, TaskType
+from shared.task import TaskType
 from worker.training.evaluate import Evaluated
-from worker.training.objective import chance_loss, weights_of
+from worker.training.evidence import TENTH
+from worker.training.optimizer import bias_ratio
 from worker.training.split import Split
 
-FLAT_LOSS = (
-    0.05  # nats (regression: share of the variance) below chance within which a loss counts as not having fallen
-)
-FINAL_SHARE = 0.1  # of the steps, over which the closing loss is averaged
 MUCH_TRUNCATED = 0.1  # share of the training rows
+FAR = 0.25
+"""Of a block's own norm: a run of the real encoder that learns moves its blocks by some hundredths of it, one that collapses by 0.3."""
 
 
-def diagnose(
-    losses: Sequence[float], train: Split, validation: Split, chosen: Evaluated, recipe: Recipe, scoring: Scoring
-) -> list[str]:
-    """``losses`` are those of all training steps, ``chosen`` the validation of the chosen checkpoint."""
+def diagnose(evidence: Evidence, validation: Split, chosen: Evaluated, recipe: Recipe, scoring: Scoring) -> list[str]:
+    """``chosen`` is the validation of the chosen checkpoint."""
     found = [
         _answers_alike(chosen, scoring),
         _no_better_than_constant(chosen, scoring.floor(validation.labels()), scoring.metric),
-        _loss_stayed_at_chance(losses, train, recipe, scoring.task),
-        _much_was_truncated(train, scoring.task.max_seq_length),
+        _loss_rose(evidence, recipe) or _loss_stayed_at_chance(evidence, recipe, scoring.task.type),
+        _lower_gradient_vanished(evidence),
+        _steps_too_large(evidence, recipe),
+        _far_from_pretraining(evidence, recipe),
+        _much_was_truncated(evidence, scoring.task.max_seq_length),
     ]
     return [sentence for sentence in found if sentence is not None]
 
@@ -55,24 +55,67 @@ def _no_better_than_constant(chosen: Evaluated, floor: float | None, metric: str
     return f"Its {metric} on the validation rows is {score:.3f}; the best constant answer reaches {floor:.3f}."
 
 
-def _loss_stayed_at_chance(losses: Sequence[float], train: Split, recipe: Recipe, task: Task) -> str | None:
-    """Chance is the loss of answering the training labels' frequencies, or their mean, and not looking at the text."""
-    labels = train.labels()
-    chance = chance_loss(task, labels, weights_of(task, recipe.class_weights, labels))
-    closing = losses[-max(1, math.ceil(len(losses) * FINAL_SHARE)) :]
-    mean = sum(closing) / len(closing)
-    margin = FLAT_LOSS * chance if task.type is TaskType.REGRESSION else FLAT_LOSS
-    if mean < chance - margin:
+def _loss_rose(evidence: Evidence, recipe: Recipe) -> str | None:
+    if not evidence.unsteady:
         return None
-    what = "mean" if task.type is TaskType.REGRESSION else "frequencies"
     return (
-        f"The training loss did not fall below chance: over the last {len(closing)} of {len(losses)} steps it was {mean:.3f} on "
-        f"average, and answering the labels' {what} costs {chance:.3f}. More steps or a higher rate may help."
+        f"The training loss rose: it was {evidence.opening_loss:.3f} over the first tenth of the steps, {evidence.highest_loss:.3f} around "
+        f"step {evidence.highest_loss_step} and {evidence.closing_loss:.3f} over the last tenth; an answer that does not look at the text "
+        f"costs {evidence.chance_loss:.3f}. The rate {recipe.learning_rate:g} is too high for this run."
     )
 
 
-def _much_was_truncated(train: Split, max_seq_length: int) -> str | None:
-    share = train.truncated() / len(train.rows)
-    if share <= MUCH_TRUNCATED:
+def _loss_stayed_at_chance(evidence: Evidence, recipe: Recipe, kind: TaskType) -> str | None:
+    """Chance is the loss of answering the training labels' frequencies, or their mean, and not looking at the text."""
+    if evidence.fell:
         return None
-    return f"{share:.0%} of the training rows are longer than {max_seq_length} tokens and were cut."
+    steps, what = recipe.max_steps, "mean" if kind is TaskType.REGRESSION else "frequencies"
+    return (
+        f"The training loss did not fall below chance: over the last {math.ceil(steps / TENTH)} of {steps} steps it was "
+        f"{evidence.closing_loss:.3f} on average, and answering the labels' {what} costs {evidence.chance_loss:.3f}. More steps or a "
+        "higher rate may help."
+    )
+
+
+def _lower_gradient_vanished(evidence: Evidence) -> str | None:
+    """The mark of the failed runs of Mosbach et al. 2021 (section 4)."""
+    gone = evidence.vanished
+    if gone is None:
+        return None
+    return (
+        f"The gradient of the lower blocks vanished: its norm was {gone.first:.1e} at step 1 and {gone.norm:.1e} at step {gone.step}, with "
+        "the loss still at chance, so that only the top went on learning. A lower rate or a longer warm-up may help."
+    )
+
+
+def _steps_too_large(evidence: Evidence, recipe: Recipe) -> str | None:
+    if recipe.bias_correction or not (evidence.unsteady or evidence.vanished):
+        return None
+    excess = [bias_ratio(step, recipe.adam_beta1, recipe.adam_beta2) for step in range(1, recipe.max_steps + 1)]
+    largest = max(excess)
+    return (
+        f"Without Adam's bias correction its steps were up to {largest:.1f} times the rate (at step {excess.index(largest) + 1}), at the "
+        f"last still {excess[-1]:.1f} times. Set recipe.bias_correction to true."
+    )
+
+
+def _far_from_pretraining(evidence: Evidence, recipe: Recipe) -> str | None:
+    """Said beside another symptom only: who goes far and learns has no complaint."""
+    if evidence.fell and not (evidence.unsteady or evidence.vanished):
+        return None
+    blocks = [distance for part, distance in evidence.distance.items() if part.startswith("block")]
+    layers = recipe.reinit_layers
+    drawn = range(len(blocks) - layers, len(blocks)) if isinstance(layers, int) else layers
+    kept = [distance for index, distance in enumerate(blocks) if index not in drawn]
+    if not kept or min(kept) < FAR:
+        return None
+    return (
+        f"Every block moved by at least {min(kept):.0%} of its pre-trained weights' norm: little of the pre-training is left. A lower rate "
+        "may help."
+    )
+
+
+def _much_was_truncated(evidence: Evidence, max_seq_length: int) -> str | None:
+    if evidence.truncated <= MUCH_TRUNCATED:
+        return None
+    return f"{evidence.truncated:.0%} of the training rows are longer than {max_seq_length} tokens and were cut."

@@ -11,9 +11,9 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from shared.families import FAMILIES, Family
 from shared.task import Task
 from worker.training.errors import BaseModelUnreadable
+from worker.training.parts import family_of, is_bias, is_normalisation
 from worker.training.quiet import quiet_transformers
 from worker.training.seeding import init_stream
 
@@ -39,50 +39,43 @@ def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedMode
             f"The base model {base_model.name} cannot be read: {problem}", param="model"
         ) from problem
     family = family_of(network)
-    drawn = [family.head, *([family.pooler] if family.pooler else [])]
     lacking = sorted({*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])})
-    odd = [key for key in lacking if not key.startswith(tuple(f"{part}." for part in drawn))]
+    drawn = [*family.head, *([family.pooler] if family.pooler else [])]
+    odd = [key for key in lacking if not _is_below(key, *drawn)]
     if odd:
         raise BaseModelUnreadable(
             f"The weights of {base_model.name} lack {', '.join(odd[:5])} (in all {len(odd)}).", param="model"
         )
-    draw_module(network, family.head, init_seed)
-    if family.pooler and any(key.startswith(f"{family.pooler}.") for key in lacking):
+    for path in family.head:
+        draw_module(network, path, init_seed)
+    if family.pooler and any(_is_below(key, family.pooler) for key in lacking):
         draw_module(network, family.pooler, init_seed)
     return network  # type: ignore[no-any-return]
 
 
-def family_of(network: PreTrainedModel) -> Family:
-    """Raises BaseModelUnreadable for a family that has no row in ``shared.families``."""
-    family = FAMILIES.get(network.config.model_type)
-    if family is None:
-        raise BaseModelUnreadable(
-            f"No family {network.config.model_type!r} is known; there are {', '.join(FAMILIES)}.", param="model"
-        )
-    return family
+def _is_below(key: str, *paths: str) -> bool:
+    return key.startswith(tuple(f"{path}." for path in paths))
 
 
 @torch.no_grad()
 def draw_module(network: PreTrainedModel, path: str, init_seed: int) -> None:
-    """Draw every parameter below ``path`` as BERT was initialised: Linear weights N(0, ``initializer_range``), their bias 0,
-    LayerNorm weight 1 and bias 0.
+    """Draw every parameter below ``path`` as BERT was initialised: Linear weights N(0, ``initializer_range``), every bias 0, weights of
+    normalisations 1.
 
     Written out because transformers' helpers skip what was loaded. Each parameter has a random stream of its own, named by its path:
     what is drawn for it does not depend on what else is drawn.
     """
-    for name, module in network.get_submodule(path).named_modules(prefix=path):
-        match module:
-            case nn.Linear():
-                module.weight.normal_(
-                    0.0, network.config.initializer_range, generator=init_stream(init_seed, f"{name}.weight")
-                )
-                if module.bias is not None:
-                    module.bias.zero_()
-            case nn.LayerNorm():
-                module.weight.fill_(1.0)
-                module.bias.zero_()
-            case _ if next(module.parameters(recurse=False), None) is not None:
+    for module_name, module in network.get_submodule(path).named_modules(prefix=path):
+        for name, parameter in module.named_parameters(recurse=False):
+            full_name = f"{module_name}.{name}"
+            if is_bias(full_name):
+                parameter.zero_()
+            elif is_normalisation(module):
+                parameter.fill_(1.0)
+            elif isinstance(module, nn.Linear):
+                parameter.normal_(0.0, network.config.initializer_range, generator=init_stream(init_seed, full_name))
+            else:
                 raise BaseModelUnreadable(
-                    f"{name} is a {type(module).__name__}, for which no initial distribution is known here.",
+                    f"{full_name} is of a {type(module).__name__}, for which no initial distribution is known here.",
                     param="model",
                 )

@@ -1,9 +1,10 @@
-"""What a run yields, in order: Started, then Step and Evaluation events, then Finished. Plain data; the caller records them."""
+"""What a run yields, in order: Started, then Step and Evaluation events, then Finished or Paused. Plain data; the caller records them."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.evidence import Evidence
 from shared.metrics import ClassScores
 
 
@@ -35,6 +36,8 @@ class Step(_Event):
     """Rate used by this step (0 at the first step of a linear warm-up)."""
     grad_norm: float
     """Norm of the gradient over all parameters before clipping."""
+    part_grad_norms: dict[str, float] = {}
+    """The same of each part of the network, from ``embeddings`` to ``head``, at the steps that are watched (``evidence.py``)."""
 
 
 class Evaluation(_Event):
@@ -72,10 +75,40 @@ class Finished(_Event):
     degenerate: bool
     trained_tokens: int
     """Real (not padding) tokens that went through training steps."""
-    weights_sha256: str
-    """Of ``model/model.safetensors``."""
+    weights_sha256: str | None
+    """Of ``model/model.safetensors``; null where nothing was exported."""
+    evidence: Evidence
+    """What the diagnosis rests on."""
     diagnosis: list[str]
     """Sentences with their evidence on what looks wrong with the run; empty when nothing does."""
 
 
-Event = Started | Step | Evaluation | Finished
+class Paused(_Event):
+    """The run waits at its ``stop_step``; its state lies in the spec's output folder."""
+
+    type: Literal["paused"] = "paused"
+    step: int
+    score: float | None
+    """Validation score at this step."""
+    degenerate: bool
+    trained_tokens: int
+    """Real tokens that went through training steps so far."""
+
+
+class BaselineScore(_Event):
+    name: str
+    """``tfidf_logistic_regression``, ``tfidf_ridge`` or ``linear_probe``."""
+    score: float | None
+
+
+class BaselinesScored(_Event):
+    """The one event of scoring a job's baselines."""
+
+    type: Literal["baselines"] = "baselines"
+    scores: dict[str, list[BaselineScore]]
+    """By split, ``validation`` and ``test``: the job's metric on the rows that its runs are scored on."""
+    rows: int
+    """Training rows that the models were fitted on."""
+
+
+Event = Started | Step | Evaluation | Finished | Paused

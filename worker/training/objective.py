@@ -21,7 +21,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from shared.task import Label, Task, TaskType
-from worker.training.encoder import family_of
+from worker.training.parts import family_of
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """Of logits (rows, outputs) and the labels of ``targets``."""
@@ -110,6 +110,6 @@ def _cross_entropy(masses: Sequence[float]) -> float:
 @torch.no_grad()
 def begin_at_mean(network: PreTrainedModel, labels: Sequence[Label]) -> None:
     """Set the bias of a regression's output to the mean of the training labels."""
-    head = network.get_submodule(family_of(network).head)
+    head = network.get_submodule(family_of(network).head[-1])
     output = [module for module in head.modules() if isinstance(module, nn.Linear)][-1]
     output.bias.fill_(math.fsum(cast(Sequence[float], labels)) / len(labels))

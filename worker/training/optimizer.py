@@ -7,70 +7,75 @@ Without it, BERTAdam (Devlin et al. 2019; Zhang et al. 2021, section 4) uses m a
 That needs no second optimiser. Since m/(√v + ε) = r(t) · m̂/(√v̂ + ε/√(1-β2^t)) with r(t) = (1-β1^t)/√(1-β2^t), AdamW at the rate
 α·r(t), with ε/√(1-β2^t) and the decay λ/r(t), takes BERTAdam's step. r(t) is by how much BERTAdam's steps are too large.
 
+α is the group's rate of the step: the schedule's, times the group's share of it under layer-wise decay. Pre-trained weight decay comes
+before the step and is decoupled from it, at α whether or not the bias is corrected.
+
 ``fused`` is on: one kernel for the whole update, on CPU and GPU, about seven times faster than torch's loop on a CPU, where the update
 of a small encoder would otherwise cost a fifth of the step. It differs from the loop by rounding alone (about 3e-8).
 """
 
 import math
-from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
 from shared.recipe import Recipe
+from worker.training.parameter_groups import parameter_groups
+from worker.training.pretrained_decay import PretrainedDecay
+from worker.training.start import StartingWeights
 
 
 class Optimizer:
     """One update a call, at the rate given; the only place that knows whether the bias is corrected."""
 
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, network: nn.Module, recipe: Recipe, start: StartingWeights | None = None) -> None:
+        """``start``: ``starting_weights`` of the network; needed where the recipe has pre-trained weight decay."""
         self._recipe = recipe
+        self._groups = parameter_groups(network, recipe)
         self._adamw = AdamW(
-            parameter_groups(network, recipe.weight_decay),
+            [{"params": group.parameters} for group in self._groups],
             lr=recipe.learning_rate,
             betas=(recipe.adam_beta1, recipe.adam_beta2),
             eps=recipe.adam_epsilon,
             fused=True,
         )
-        self._decays = [group["weight_decay"] for group in self._adamw.param_groups]
+        self._toward_start = None
+        if recipe.pretrained_weight_decay:
+            self._toward_start = PretrainedDecay(network, self._groups, recipe.pretrained_weight_decay, start or {})
         self._updates = 0
 
     def zero_grad(self) -> None:
         self._adamw.zero_grad(set_to_none=True)
 
     def step(self, rate: float) -> None:
-        """Update every parameter that has a gradient."""
+        """Update every parameter that has a gradient; ``rate`` is the schedule's, that of the head."""
         self._updates += 1
         excess, epsilon = 1.0, self._recipe.adam_epsilon
         if not self._recipe.bias_correction:
             excess = bias_ratio(self._updates, self._recipe.adam_beta1, self._recipe.adam_beta2)
             epsilon /= math.sqrt(1 - self._recipe.adam_beta2**self._updates)
-        for group, decay in zip(self._adamw.param_groups, self._decays, strict=True):
-            group.update(lr=rate * excess, eps=epsilon, weight_decay=decay / excess)
+        if self._toward_start is not None:
+            self._toward_start.step(rate)
+        for settings, group in zip(self._adamw.param_groups, self._groups, strict=True):
+            decay = self._recipe.weight_decay if group.decays else 0.0
+            settings.update(lr=rate * group.rate_scale * excess, eps=epsilon, weight_decay=decay / excess)
         self._adamw.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next update depends on, beside the network and the recipe."""
+        return {"updates": self._updates, "adamw": self._adamw.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where ``state_dict`` was called, in this process or another."""
+        self._updates = state["updates"]
+        self._adamw.load_state_dict(state["adamw"])
 
 
 def bias_ratio(update: int, beta1: float = 0.9, beta2: float = 0.999) -> float:
     """r(t): by what factor update t (from 1) is larger without the correction than with it."""
     return float((1 - beta1**update) / math.sqrt(1 - beta2**update))
-
-
-def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Two groups: what decays, and the bias and normalisation parameters, which do not; frozen parameters are in neither."""
-    spared = {id(parameter) for parameter in _bias_and_normalisation(network)}
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return [
-        {"params": [parameter for parameter in trained if id(parameter) not in spared], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in trained if id(parameter) in spared], "weight_decay": 0.0},
-    ]
-
-
-def _bias_and_normalisation(network: nn.Module) -> Iterator[Tensor]:
-    for module in network.modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            if name == "bias" or isinstance(module, nn.LayerNorm | nn.RMSNorm):
-                yield parameter
 
 
 def gradient_norm(network: nn.Module) -> Tensor:

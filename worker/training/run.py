@@ -1,12 +1,14 @@
-"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> optimiser -> loop -> evaluate -> export."""
+"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> mixout -> optimiser -> loop -> evaluate -> export."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import torch
 import transformers
 from transformers import PreTrainedModel
 
 from shared.metrics import Scoring
+from shared.names import state_name
 from shared.task import TaskType
 from worker.training.batches import shuffled, tokens_trained
 from worker.training.checkpoint import Best, export_model, export_predictions
@@ -14,13 +16,18 @@ from worker.training.diagnosis import diagnose
 from worker.training.encoder import load_encoder
 from worker.training.errors import Stopped
 from worker.training.evaluate import Evaluated, evaluate
-from worker.training.events import Event, Finished, Started, Step
+from worker.training.events import Event, Finished, Paused, Started
+from worker.training.evidence import History, distance_from, gather, shares_of_answers
 from worker.training.loop import train
-from worker.training.objective import begin_at_mean, training_objective
+from worker.training.mixout import add_mixout, remove_mixout
+from worker.training.objective import begin_at_mean, chance_loss, training_objective, weights_of
+from worker.training.optimizer import Optimizer
 from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
-from worker.training.split import Splits, load_splits
+from worker.training.split import Split, Splits, load_splits
+from worker.training.start import starting_weights
+from worker.training.state import load_state, save_state
 from worker.training.text import Batch, TextCache, load_tokenizer
 
 
@@ -39,41 +46,73 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     make_deterministic(spec.threads, spec.device)
     splits = load_splits(spec, cache or TextCache(), pause)
     judge = Scoring(spec.task, spec.metric)
-    network = build_network(spec)
-    if spec.task.type is TaskType.REGRESSION:
-        begin_at_mean(network, splits.train.labels())
+    network = build_network(spec, splits)
+    start = starting_weights(network, spec.recipe)
+    if spec.recipe.mixout:
+        add_mixout(network, spec.recipe.mixout, start)
     yield started(spec, splits, judge)
 
-    best = Best(spec.recipe.select)
-    losses: list[float] = []
+    optimizer, best = Optimizer(network, spec.recipe, start), Best(spec.recipe.select)
+    history, answers = History(), Validated(network, splits.validation, judge, pause)
+    if spec.state is not None:
+        history = load_state(spec.state, network, optimizer, best, answers)
     for event in train(
         network,
-        training_batches(spec, splits, network.device, pause),
+        training_batches(spec, splits, network.device, pause, done=history.step),
         spec.recipe,
         data_seed=spec.data_seed,
         objective=training_objective(spec.task, spec.recipe.class_weights, splits.train.labels()),
-        evaluate=lambda: evaluate(network, splits.validation, judge, pause),
+        evaluate=answers,
         best=best,
+        optimizer=optimizer,
+        done=history.step,
+        stop_step=spec.stop_step,
     ):
-        if isinstance(event, Step):
-            losses.append(event.train_loss)
+        history.note(event)
         yield event
 
+    if history.step < spec.recipe.max_steps:
+        save_state(spec.output / state_name(history.step), network, optimizer, best, history)
+        yield paused(spec, splits, judge, history.step, answers.latest)
+        return
     best.restore(network)
-    test = evaluate(network, splits.test, judge, pause) if splits.test else None
-    yield finish(spec, splits, network, best, test, losses)
+    remove_mixout(network)
+    test = evaluate(network, splits.test, judge, pause) if splits.test and spec.export else None
+    yield finish(spec, splits, network, best, test, history)
 
 
-def build_network(spec: RunSpec) -> PreTrainedModel:
-    """The base model with what is new in it drawn from ``init_seed``, on the run's device."""
+class Validated:
+    """Scores the network as it is on the validation rows, and keeps the latest answers."""
+
+    def __init__(self, network: PreTrainedModel, rows: Split, judge: Scoring, pause: Callable[[], None]) -> None:
+        self._arguments = network, rows, judge, pause
+        self._latest: Evaluated | None = None
+
+    def __call__(self) -> Evaluated:
+        self._latest = evaluate(*self._arguments)
+        return self._latest
+
+    @property
+    def latest(self) -> Evaluated:
+        assert self._latest is not None, "training ends with an evaluation"
+        return self._latest
+
+
+def build_network(spec: RunSpec, splits: Splits) -> PreTrainedModel:
+    """The base model with what is new in it drawn from ``init_seed``, on the run's device: what training begins with."""
     network = load_encoder(spec.base_model, spec.task, spec.init_seed)
     reinitialize(network, pooler=spec.recipe.reinit_pooler, layers=spec.recipe.reinit_layers, init_seed=spec.init_seed)
+    if spec.task.type is TaskType.REGRESSION:
+        begin_at_mean(network, splits.train.labels())
     network.to(torch.device(spec.device))  # type: ignore[arg-type]  # transformers' decorator hides the signature
     return network
 
 
-def training_batches(spec: RunSpec, splits: Splits, device: torch.device, pause: Callable[[], None]) -> Iterator[Batch]:
-    for rows in shuffled(splits.train.rows, spec.recipe.train_batch_size, spec.data_seed):
+def training_batches(
+    spec: RunSpec, splits: Splits, device: torch.device, pause: Callable[[], None], *, done: int = 0
+) -> Iterator[Batch]:
+    """All but the ``done`` first."""
+    for rows in islice(shuffled(splits.train.rows, spec.recipe.train_batch_size, spec.data_seed), done, None):
         pause()
         yield splits.train.text.batch(rows).to(device)
 
@@ -100,17 +139,40 @@ def environment() -> dict[str, str]:
     }
 
 
+def paused(spec: RunSpec, splits: Splits, judge: Scoring, step: int, answers: Evaluated) -> Paused:
+    train_split, recipe = splits.train, spec.recipe
+    return Paused(
+        step=step,
+        score=answers.result.score,
+        degenerate=judge.is_degenerate(splits.validation.labels(), answers.predictions, answers.result.score),
+        trained_tokens=tokens_trained(
+            train_split.text, train_split.rows, recipe.train_batch_size, spec.data_seed, step
+        ),
+    )
+
+
 def finish(
-    spec: RunSpec, splits: Splits, network: PreTrainedModel, best: Best, test: Evaluated | None, losses: list[float]
+    spec: RunSpec, splits: Splits, network: PreTrainedModel, best: Best, test: Evaluated | None, history: History
 ) -> Finished:
     """Write the artefacts of the chosen checkpoint, whose weights the network has, and sum the run up."""
-    sha256 = export_model(network, load_tokenizer(spec.base_model), spec.task, spec.output / "model")
     validation, train_split, recipe = best.evaluated, splits.train, spec.recipe
-    answers = {"validation": (splits.validation, validation)}
-    if splits.test and test:
-        answers["test"] = (splits.test, test)
-    export_predictions(answers, spec.task, spec.output / "predictions.json")
+    sha256 = None
+    if spec.export:
+        sha256 = export_model(network, load_tokenizer(spec.base_model), spec.task, spec.output / "model")
+        answers = {"validation": (splits.validation, validation)}
+        if splits.test and test:
+            answers["test"] = (splits.test, test)
+        export_predictions(answers, spec.task, spec.output / "predictions.json")
     judge = Scoring(spec.task, spec.metric)
+    labels = train_split.labels()
+    evidence = gather(
+        history,
+        recipe,
+        chance_loss(spec.task, labels, weights_of(spec.task, recipe.class_weights, labels)),
+        distance_from(build_network(spec, splits), network),
+        shares_of_answers(validation.predictions, spec.task),
+        train_split.truncated() / len(train_split.rows),
+    )
     return Finished(
         best_step=best.step,
         validation=validation.result,
@@ -120,5 +182,6 @@ def finish(
             train_split.text, train_split.rows, recipe.train_batch_size, spec.data_seed, recipe.max_steps
         ),
         weights_sha256=sha256,
-        diagnosis=diagnose(losses, train_split, splits.validation, validation, spec.recipe, judge),
+        evidence=evidence,
+        diagnosis=diagnose(evidence, splits.validation, validation, recipe, judge),
     )

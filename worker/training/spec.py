@@ -17,8 +17,9 @@ class DataFile(BaseModel):
     filename: str
 
 
-class RunSpec(BaseModel):
-    """One seed of one job."""
+class DataSpec(BaseModel):
+    """Which rows, under which task, for which encoder, scored how: the same for every run of a job. Alone it is what the job's
+    baselines are scored from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -26,7 +27,6 @@ class RunSpec(BaseModel):
     base_model: Path
     """Folder with config.json, model.safetensors and the tokenizer."""
     task: Task
-    recipe: Recipe
     metric: str
     """The score's name (``shared.metrics``), by which the checkpoint is chosen."""
     training_file: DataFile
@@ -36,13 +36,25 @@ class RunSpec(BaseModel):
     """None: test rows, if any, are those that ``split`` sets apart."""
     split: SplitRequest
     fold: int | None = None
-    """Which part of a k-fold split it is validated on, from 0; None for a holdout."""
+    """Which part of a k-fold split is validated on, from 0; None for a holdout."""
+    threads: int
+    device: str
+    """``cpu`` or ``cuda:<n>``."""
+
+
+class RunSpec(DataSpec):
+    """One seed of one job."""
+
+    recipe: Recipe
     init_seed: int
     """Draws the new head and the re-initialised tensors."""
     data_seed: int
     """Orders the rows and draws the dropout."""
-    threads: int
-    device: str
-    """``cpu`` or ``cuda:<n>``."""
     output: Path
     """An existing, empty folder for the run's artefacts: ``model/`` (a transformers folder) and ``predictions.json``."""
+    export: bool = True
+    """False for a pilot: it is judged on the validation rows alone, and its weights are not kept."""
+    stop_step: int | None = None
+    """Evaluate after this step and pause there: the state to go on from is left in ``output``, below ``state-<step>``."""
+    state: Path | None = None
+    """Such a folder, to go on from."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.datasets import Examples, Source, group_column, split_files
 from shared.task import Label
-from worker.training.spec import RunSpec
+from worker.training.spec import DataSpec
 from worker.training.text import EncodedText, TextCache
 
 
@@ -38,7 +38,7 @@ class Splits:
         return {name: split for name, split in named.items() if split is not None}
 
 
-def load_splits(spec: RunSpec, cache: TextCache, pause: Callable[[], None]) -> Splits:
+def load_splits(spec: DataSpec, cache: TextCache, pause: Callable[[], None]) -> Splits:
     """Read, tokenise and split the run's files. Raises InvalidValue where they do not fit the task."""
     given = {
         Source.TRAINING: spec.training_file,

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from shared.datasets import Examples, Limits, load_examples, read_table
 from shared.task import Column, Label, Task
@@ -74,10 +74,11 @@ def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
     """The base model's own tokenizer; never code from its folder, never the network. Raises BaseModelUnreadable."""
     try:
         with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(base_model, local_files_only=True, trust_remote_code=False)
-            vocabulary = AutoConfig.from_pretrained(
-                base_model, local_files_only=True, trust_remote_code=False
-            ).vocab_size
+            config = AutoConfig.from_pretrained(base_model, local_files_only=True, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(
+                base_model, local_files_only=True, trust_remote_code=False, **_inputs_of(config)
+            )
+            vocabulary = config.vocab_size
     except (OSError, ValueError, KeyError, AttributeError) as problem:
         raise BaseModelUnreadable(
             f"The tokenizer of {base_model.name} cannot be read: {problem}", param="model"
@@ -93,6 +94,14 @@ def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
             param="model",
         )
     return tokenizer
+
+
+def _inputs_of(config: PreTrainedConfig) -> dict[str, list[str]]:
+    """What the tokenizer is told to make, where the encoder cannot tell the texts of a pair apart; many tokenizers try to all the same,
+    and RoBERTa's single row of types would be read past its end."""
+    if getattr(config, "type_vocab_size", 0) >= 2:
+        return {}
+    return {"model_input_names": ["input_ids", "attention_mask"]}
 
 
 def encode(

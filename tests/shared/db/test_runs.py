@@ -191,12 +191,12 @@ def test_cancelling_takes_the_queued_at_once_and_flags_the_running(database: Dat
         assert Runs(session).record(hold, 60.0) is True
         assert sorted(run.status for run in Runs(session).of_job(job.id)) == ["cancelled", "running"]
     with database.write() as session:
-        assert Jobs(session).claim_to_end(job.id, 60.0) is None  # a run is still open
+        assert Jobs(session).claim_to_advance(job.id, 60.0) is None  # a run is still open
         Runs(session).end(hold, RunState.CANCELLED)
     with database.write() as session:
-        fence = Jobs(session).claim_to_end(job.id, 60.0)
+        fence = Jobs(session).claim_to_advance(job.id, 60.0)
         assert fence is not None
-        assert Jobs(session).claim_to_end(job.id, 60.0) is None  # one worker at a time
+        assert Jobs(session).claim_to_advance(job.id, 60.0) is None  # one worker at a time
         Jobs(session).end(job.id, fence, JobState.CANCELLED)
     with pytest.raises(FenceLost), database.write() as session:
         Jobs(session).end(job.id, fence, JobState.SUCCEEDED)

@@ -1,11 +1,15 @@
 """Each sentence is said when it is true, with its evidence, and not otherwise."""
 
-import math
+from typing import Any
 
+import pytest
 import torch
 
 from shared.datasets import Examples
+from shared.evidence import Evidence, Vanished
 from shared.metrics import Scoring
+from shared.recipe import Recipe
+from shared.task import Label, TaskType
 from tests.worker.training.runs import make_recipe, make_task
 from worker.training.diagnosis import diagnose
 from worker.training.evaluate import Evaluated
@@ -13,57 +17,119 @@ from worker.training.events import SplitResult
 from worker.training.split import Split
 from worker.training.text import EncodedText
 
-
-def split(labels: list[int], truncated: int = 0) -> Split:
-    cut = [index < truncated for index in range(len(labels))]
-    examples = Examples(texts=["a"] * len(labels), pairs=None, labels=labels)
-    text = EncodedText({"input_ids": [torch.tensor([1, 2])] * len(labels)}, {"input_ids": 0}, examples, cut)
-    return Split(text, range(len(labels)))
+SOUND: dict[str, Any] = {
+    "chance_loss": 0.693,
+    "opening_loss": 0.7,
+    "closing_loss": 0.1,
+    "highest_loss": 0.7,
+    "highest_loss_step": 8,
+    "lowest_validation_loss": 0.3,
+    "lowest_validation_step": 30,
+    "final_validation_loss": 0.31,
+    "vanished": None,
+    "distance": {"embeddings": 0.001, "block 0": 0.02, "block 1": 0.02, "block 2": 1.4, "pooler": 1.4, "head": 3.0},
+    "answers": {"no": 0.5, "yes": 0.5},
+    "truncated": 0.0,
+}
+HALF: list[Label] = [0, 1] * 5
 
 
 def sentences(
     *,
-    losses: list[float],
-    predictions: list[int],
-    score: float | None,
-    train: Split | None = None,
-    metric: str = "accuracy",
+    predictions: list[Label] = HALF,
+    labels: list[Label] = HALF,
+    score: float | None = 1.0,
+    scoring: Scoring | None = None,
+    recipe: Recipe | None = None,
+    **evidence: Any,
 ) -> list[str]:
-    chosen = Evaluated(SplitResult(loss=0.1, metrics={}, score=score, confusion=[]), predictions, [])
-    train = train or split([0, 1] * 20)
-    return diagnose(losses, train, split([0, 1] * 5), chosen, make_recipe(), Scoring(make_task(), metric))
-
-
-FALLING = [0.7 * 0.9**step for step in range(40)]
+    examples = Examples(texts=["a"] * len(labels), pairs=None, labels=labels)
+    text = EncodedText({"input_ids": [torch.tensor([1])] * len(labels)}, {}, examples, [False] * len(labels))
+    chosen = Evaluated(SplitResult(loss=0.1, metrics={}, score=score, confusion=None), predictions, [])
+    return diagnose(
+        Evidence(**(SOUND | evidence)),
+        Split(text, range(len(labels))),
+        chosen,
+        recipe or make_recipe(max_steps=40),
+        scoring or Scoring(make_task(), "accuracy"),
+    )
 
 
 def test_a_sound_run_has_no_diagnosis() -> None:
-    assert sentences(losses=FALLING, predictions=[0, 1] * 5, score=1.0) == []
+    assert sentences() == []
 
 
 def test_one_label_only() -> None:
-    found = sentences(losses=FALLING, predictions=[1] * 10, score=0.5)
-    assert found[0] == "It answers 'yes' to every one of the 10 validation rows."
-    assert found[1] == "Its accuracy on the validation rows is 0.500; the best constant answer reaches 0.500."
+    assert sentences(predictions=[1] * 10, score=0.5) == [
+        "It answers 'yes' to every one of the 10 validation rows.",
+        "Its accuracy on the validation rows is 0.500; the best constant answer reaches 0.500.",
+    ]
 
 
-def test_an_undefined_score() -> None:
-    found = sentences(losses=FALLING, predictions=[0, 1] * 5, score=None, metric="mcc")
-    assert found == ["Its mcc on the validation rows is undefined."]
+def test_one_set_of_labels_and_one_number_only() -> None:
+    several = Scoring(make_task(type=TaskType.MULTI_LABEL, label_names=["a", "b"], positive_label=None), "f1_micro")
+    [found, _] = sentences(predictions=[(0, 1)] * 2, labels=[(0, 1), (0,)], score=0.1, scoring=several)
+    assert found == "It answers 'a' and 'b' to every one of the 2 validation rows."
+    numbers = Scoring(make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), "pearson")
+    found, undefined = sentences(predictions=[2.5] * 2, labels=[1.0, 4.0], score=None, scoring=numbers)
+    assert found == "It answers 2.5 to every one of the 2 validation rows."
+    assert undefined == "Its pearson on the validation rows is undefined."
+    assert sentences(predictions=[2.0, 1.0], labels=[1.0, 4.0], score=-1.0, scoring=numbers) == [
+        "Its pearson on the validation rows is -1.000: its answers do not rise with the labels."
+    ]
 
 
-def test_a_loss_at_chance_knows_the_labels_frequencies() -> None:
-    [balanced] = sentences(losses=[0.69] * 40, predictions=[0, 1] * 5, score=1.0)
-    assert "over the last 4 of 40 steps it was 0.690" in balanced
-    assert "costs 0.693" in balanced
-    skewed = split([0] * 36 + [1] * 4)
-    chance = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1))
-    [found] = sentences(losses=[chance] * 40, predictions=[0, 1] * 5, score=1.0, train=skewed)
-    assert f"costs {chance:.3f}" in found
-    assert sentences(losses=[0.2] * 40, predictions=[0, 1] * 5, score=1.0, train=skewed) == []
+def test_a_loss_at_chance() -> None:
+    [found] = sentences(closing_loss=0.69)
+    assert found == (
+        "The training loss did not fall below chance: over the last 4 of 40 steps it was 0.690 on average, and answering the labels' "
+        "frequencies costs 0.693. More steps or a higher rate may help."
+    )
+    numbers = Scoring(make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), "r2")
+    [found] = sentences(
+        closing_loss=2.1, opening_loss=2.1, chance_loss=2.2, scoring=numbers, predictions=[1.0, 4.0], labels=[1.0, 4.0]
+    )
+    assert "answering the labels' mean costs 2.200" in found
+    assert sentences(closing_loss=0.6) == []
+
+
+def test_a_loss_that_rose_and_one_that_started_high() -> None:
+    [found] = sentences(highest_loss=1.4, highest_loss_step=30, closing_loss=0.9)
+    assert found == (
+        "The training loss rose: it was 0.700 over the first tenth of the steps, 1.400 around step 30 and 0.900 over the last tenth; an "
+        "answer that does not look at the text costs 0.693. The rate 0.005 is too high for this run."
+    )
+    assert sentences(opening_loss=1.5, highest_loss=1.5) == []
+
+
+GONE = Vanished(step=4, norm=2.6e-4, first=4.8e-2)
+
+
+def test_a_vanished_gradient_and_the_step_size_that_made_it() -> None:
+    [found] = sentences(vanished=GONE)
+    assert "its norm was 4.8e-02 at step 1 and 2.6e-04 at step 4" in found
+    _, steps = sentences(vanished=GONE, recipe=make_recipe(max_steps=234, bias_correction=False))
+    assert steps == (
+        "Without Adam's bias correction its steps were up to 6.6 times the rate (at step 12), at the last still 2.2 times. Set "
+        "recipe.bias_correction to true."
+    )
+    assert sentences(recipe=make_recipe(bias_correction=False)) == []  # it has done no harm
+
+
+FAR: dict[str, float] = {"block 0": 0.3, "block 1": 0.4, "block 2": 0.35}
+
+
+@pytest.mark.parametrize("layers", [0, 1, [1], 3])
+def test_a_walk_far_away_from_pretraining(layers: int | list[int]) -> None:
+    recipe = make_recipe(reinit_layers=layers)
+    found = sentences(distance=FAR, vanished=GONE, recipe=recipe)
+    far = [sentence for sentence in found if sentence.startswith("Every block moved by at least 30% of")]
+    assert len(far) == (0 if layers == 3 else 1)  # what was drawn afresh has nothing to lose
+    assert sentences(distance=FAR, recipe=recipe) == []  # it has learnt all the same
+    near = sentences(distance={**FAR, "block 0": 0.02}, vanished=GONE, recipe=make_recipe(reinit_layers=0))
+    assert not any("Every block" in sentence for sentence in near)
 
 
 def test_much_truncation_is_said_from_a_tenth_on() -> None:
-    [found] = sentences(losses=FALLING, predictions=[0, 1] * 5, score=1.0, train=split([0, 1] * 20, truncated=10))
-    assert found == "25% of the training rows are longer than 32 tokens and were cut."
-    assert sentences(losses=FALLING, predictions=[0, 1] * 5, score=1.0, train=split([0, 1] * 20, truncated=4)) == []
+    assert sentences(truncated=0.25) == ["25% of the training rows are longer than 32 tokens and were cut."]
+    assert sentences(truncated=0.1) == []

@@ -18,6 +18,7 @@ from worker.training.errors import Diverged
 from worker.training.evaluate import evaluate
 from worker.training.events import Evaluation, Step
 from worker.training.loop import train
+from worker.training.optimizer import Optimizer
 from worker.training.run import training_batches
 from worker.training.split import load_splits
 from worker.training.text import TextCache
@@ -45,6 +46,7 @@ def trained(network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe) 
         objective=functional.cross_entropy,
         evaluate=lambda: evaluate(network, splits.validation, judge, go_on),
         best=Best(recipe.select),
+        optimizer=Optimizer(network, recipe),
     )
 
 

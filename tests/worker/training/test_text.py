@@ -10,6 +10,7 @@ from transformers import AutoTokenizer
 
 from shared.datasets import Examples
 from shared.errors import InvalidValue
+from tests.encoders.families import xlm_roberta_folder
 from tests.worker.training.runs import make_task, review_rows, write_tsv
 from worker.training.batches import by_length, tokens_trained
 from worker.training.errors import BaseModelUnreadable
@@ -25,6 +26,16 @@ def go_on() -> None:
 def encoded(base: Path, texts: list[str], pairs: list[str] | None = None, max_seq_length: int = 16) -> EncodedText:
     examples = Examples(texts=texts, pairs=pairs, labels=[index % 2 for index in range(len(texts))])
     return encode(examples, load_tokenizer(base), max_seq_length, go_on)
+
+
+def test_an_encoder_with_one_type_of_token_gets_none(tmp_path: Path, tiny_bert: Path) -> None:
+    """Its tokenizer tells the texts of a pair apart all the same, by a type that the encoder has no row for."""
+    base = xlm_roberta_folder(tmp_path)
+    assert "token_type_ids" in AutoTokenizer.from_pretrained(base)("good", "film")
+    assert set(encoded(base, TEXTS, TEXTS).columns) == {"input_ids"}
+    assert set(encoded(tiny_bert, TEXTS, TEXTS).columns) == {"input_ids", "token_type_ids"}
+    load_tokenizer(base).save_pretrained(tmp_path / "saved")
+    assert "token_type_ids" not in AutoTokenizer.from_pretrained(tmp_path / "saved")("good", "film")
 
 
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])

@@ -1,0 +1,87 @@
+"""Making a comparison: the jobs' reports, a check that they were scored on the same rows, the verdict, the row."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from api.comparisons.schemas import ComparisonObject, ComparisonRequest
+from api.parts import Parts
+from shared import ids
+from shared.comparison import Contender, compare
+from shared.db.comparisons import Comparisons
+from shared.db.jobs import Jobs
+from shared.db.runs import Runs
+from shared.db.tables import Comparison, Job, Run
+from shared.errors import JobsNotComparable
+from shared.job_report import report_of
+from shared.states import RunState
+
+SAME_TASK = ("type", "label_column", "label_names", "positive_label")
+"""Of a task: what decides what the right answers are. Which texts are read, and how much of them, is a recipe's choice."""
+
+
+def create(parts: Parts, request: ComparisonRequest) -> ComparisonObject:
+    """Raises JobNotFound, and JobsNotComparable for other data, another split, task or metric."""
+    with parts.database.read() as session:
+        jobs = [Jobs(session).get(job_id, parts.owner_id, param="job_ids") for job_id in request.job_ids]
+        _refuse_other_rows(jobs)
+        runs = Runs(session).of_jobs(request.job_ids, results=request.metric is not None)
+    names = _names(jobs)
+    contenders = [
+        Contender(_report(job, runs[job.id], request.metric), preset, title)
+        for job, (preset, title) in zip(jobs, names, strict=True)
+    ]
+    found = compare(contenders, request.alpha)
+    row = Comparison(id=ids.comparison_id(), owner_id=parts.owner_id, result=found.model_dump(mode="json"))
+    with parts.database.write() as session:
+        Comparisons(session, parts.owner_id).add(row)
+        session.refresh(row)
+    return ComparisonObject.of(row)
+
+
+def _refuse_other_rows(jobs: Sequence[Job]) -> None:
+    first = jobs[0]
+    for job in jobs[1:]:
+        for what, of_first, of_other in zip(
+            ("files", "split", "rows", "task"), _rows_of(first), _rows_of(job), strict=True
+        ):
+            if of_first != of_other:
+                raise JobsNotComparable(
+                    f"{first.id} and {job.id} do not have the same {what}; only jobs scored on the same rows can be compared.",
+                    param="job_ids",
+                )
+
+
+def _rows_of(job: Job) -> tuple[dict[str, Any], ...]:
+    """What decides which rows a job is scored on and what their answers are; switches that are off count as not given."""
+    digests = {name: value for name, value in job.dataset.items() if name.endswith("_sha256") and value is not None}
+    split = {name: value for name, value in job.split.items() if value is not None and value is not False}
+    task = {name: job.task.get(name) for name in SAME_TASK}
+    return digests, split, job.dataset["rows"], task
+
+
+def _report(job: Job, runs: Sequence[Run], metric: str | None) -> Any:
+    if metric is None or metric == job.metric:
+        return report_of(job, runs)
+    report = report_of(job, runs, metric=metric)
+    recorded = any(
+        metric in result["metrics"]
+        for run in runs
+        if run.status == RunState.SUCCEEDED and run.result and (result := run.result.get(report.split))
+    )
+    if report.n and not recorded:
+        raise JobsNotComparable(f"The runs of {job.id} have no {metric} recorded.", param="metric")
+    return report
+
+
+def _names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
+    """Preset and title of each: jobs of the same preset are told apart by the end of their ids."""
+    presets = [_preset(job) for job in jobs]
+    return [
+        (preset, preset if presets.count(preset) == 1 else f"{preset} (…{job.id[-6:]})")
+        for preset, job in zip(presets, jobs, strict=True)
+    ]
+
+
+def _preset(job: Job) -> str:
+    recipe = job.resolved_recipe or job.request.get("recipe", {})  # the former is null while pilots run
+    return str(recipe.get("preset", "stabilized"))

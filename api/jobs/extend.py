@@ -1,0 +1,107 @@
+"""Further seeds for a job that is there already: its recipe, its splits and its ended runs stay as they are."""
+
+import hashlib
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from api.jobs.plan import encoder_facts
+from api.jobs.run_requests import ExtendRequest
+from api.jobs.runs import crossed, runs_from
+from api.jobs.schemas import JobObject
+from api.jobs.service import already_made, retrieve
+from api.parts import Parts
+from shared.db.events import Events
+from shared.db.files import Files
+from shared.db.jobs import Jobs
+from shared.db.models import Models
+from shared.db.runs import Runs
+from shared.db.stages import Stages
+from shared.db.tables import Job, Run
+from shared.errors import FileNotFound, InvalidValue, JobNotExtendable, ModelInUse
+from shared.names import FINE_TUNED
+from shared.states import JobState
+
+
+def extend(parts: Parts, job_id: str, request: ExtendRequest, idempotency_key: str | None) -> JobObject:
+    """Add the runs in one transaction that also opens the job again.
+
+    A grid grows by seeds of the initialisation, each with all its data seeds; a k-fold job by seeds, each with all its folds.
+    Raises JobNotFound; JobNotExtendable for a job that was cancelled or discards runs early; InvalidValue for a seed that the job has,
+    and where its files are gone; ModelInUse while another job starts from its model.
+    """
+    digest = hashlib.sha256(f"extend {job_id} {request.model_dump_json()}".encode()).hexdigest()
+    known = already_made(parts, idempotency_key, digest, resent=False)
+    if known is not None:
+        return known
+    with parts.database.read() as session:
+        model = Jobs(session).get(job_id, parts.owner_id).model
+    encoder_facts(parts, model)  # still there
+    try:
+        with parts.database.write() as session:
+            _add(parts, session, job_id, request)
+            if idempotency_key is not None:
+                Jobs(session).remember_key(parts.owner_id, idempotency_key, digest, job_id)
+    except IntegrityError:  # the same key, at the same moment: the other request has won
+        known = already_made(parts, idempotency_key, digest, resent=False)
+        if known is None:
+            raise
+        return known
+    return retrieve(parts, job_id)
+
+
+def _add(parts: Parts, session: Session, job_id: str, request: ExtendRequest) -> None:
+    jobs = Jobs(session)
+    jobs.get(job_id, parts.owner_id)
+    job = session.scalars(
+        select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
+    ).one()
+    _refuse(parts, session, job)
+    present = Runs(session).of_job(job_id)
+    runs = _more(job, request, present)
+    jobs.reopen(job)
+    Stages(session).add_runs(runs)
+    seeds = ", ".join(str(seed) for seed in dict.fromkeys(run.seed for run in runs))
+    Events(session).add(job, f"Extended by {len(runs)} runs (seed {seeds}); {len(present)} are kept as they are.")
+
+
+def _refuse(parts: Parts, session: Session, job: Job) -> None:
+    if job.status == JobState.CANCELLED or job.cancel_requested:
+        raise JobNotExtendable(f"Job {job.id} was cancelled; create a new one.", param="fine_tuning_job_id")
+    if job.early_discard is not None:
+        raise JobNotExtendable(
+            f"Job {job.id} keeps the best of the runs it started with; one that did not compete cannot join them.",
+            param="fine_tuning_job_id",
+        )
+    for file_id in (job.training_file, job.validation_file, job.test_file):
+        if file_id is not None:
+            try:
+                Files(session, parts.owner_id).get(file_id, for_job=True)
+            except FileNotFound:
+                raise InvalidValue(
+                    f"File {file_id} of job {job.id} was deleted, so no run can be added; upload it again for a new job.",
+                    param="fine_tuning_job_id",
+                ) from None
+    models = Models(session, parts.owner_id)
+    if job.model.startswith(FINE_TUNED):
+        models.for_job(job.model)
+    published = models.hold(job.id)
+    user = None if published is None else models.user(published.id)
+    if user is not None:
+        raise ModelInUse(
+            f"Job {user} starts from the model of job {job.id}, which could change.", param="fine_tuning_job_id"
+        )
+
+
+def _more(job: Job, request: ExtendRequest, present: Sequence[Run]) -> list[Run]:
+    known = {run.init_seed for run in present}
+    again = known & set(request.seeds or [])
+    if again:
+        raise InvalidValue(f"Job {job.id} has seed {min(again)} already.", param="seeds")
+    following = max(run.init_seed for run in present) + 1
+    seeds = request.seeds or [following + i for i in range(request.num_seeds or 0)]
+    data_seeds = job.request.get("runs", {}).get("data_seeds")
+    folds = list(dict.fromkeys(run.fold for run in present))
+    return runs_from(job, crossed(seeds, data_seeds), present[-1].total_steps, folds, first=present[-1].index + 1)

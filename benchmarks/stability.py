@@ -1,0 +1,164 @@
+"""The paper's protocol through the service: ``python -m benchmarks.stability --home DIR --task CoLA --seeds 10``.
+
+A GLUE task is cut to 1,000 training rows, its dev rows are halved within each class into validation and test, and the same data are
+given to one job a recipe. A stack of its own works in ``--home``, which is kept: stopped at any moment and started again with the same
+words, the measurement goes on where it was, and with more ``--seeds`` it extends the jobs that are there. Writes ``docs/results``:
+``stability/<task>.json`` and ``.png`` for the task, and ``stability.md`` from all tasks measured so far.
+"""
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.glue import TASKS, GlueTask, folder, write_cut
+from benchmarks.stability_page import write_page
+from cli.client import Client
+from cli.demo import running_stack
+from cli.follow import Followed, follow
+from cli.tables import job_view
+from cli.wire import Job
+from shared.catalogue import OFFLINE_ENCODER
+from shared.figures import scores_figure
+from shared.report import StabilityReport
+from shared.states import JobState
+
+RECIPES = ("conventional", "debiased", "reinit", "longer", "stabilized")
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+
+
+@dataclass(frozen=True)
+class Plan:
+    task: GlueTask
+    rows: int
+    seeds: int
+    recipes: tuple[str, ...]
+    model: str
+
+    def mark(self, recipe: str) -> dict[str, str]:
+        """The metadata by which a job of this measurement is found again, whatever number of seeds it has by now."""
+        return {
+            "benchmark": "stability",
+            "task": self.task.name,
+            "rows": str(self.rows),
+            "recipe": recipe,
+            "model": self.model,
+        }
+
+
+def main() -> None:
+    plan, home = _arguments()
+    console = Console()
+    data = write_cut(folder(), plan.task, plan.rows, home / "data"), folder() / plan.task.name / "dev.tsv"
+    with running_stack(home) as url, Client(url) as client:
+        jobs = follow(client, _jobs(client, plan, data), console)
+        for job in jobs:
+            if job.status is not JobState.SUCCEEDED:
+                console.print(job_view(job))
+                raise SystemExit(f"Job {job.id} is {job.status}; the table needs every recipe.")
+        _write(client, plan, jobs)
+    write_page(RESULTS)
+    console.print(f"Wrote {RESULTS / 'stability.md'}")
+
+
+def _jobs(client: Client, plan: Plan, data: tuple[Path, Path]) -> list[Followed]:
+    """The jobs of this measurement: those in the home, with more seeds where there are too few; new ones for the rest."""
+    files: list[str] = []
+    followed = []
+    for recipe in plan.recipes:
+        known = [job for job in client.jobs(10, metadata=plan.mark(recipe)) if job.status is not JobState.CANCELLED]
+        if known:
+            job = known[0]
+            missing = plan.seeds - job.runs_summary.total
+            if missing > 0:
+                job = client.extend(job.id, missing)
+        else:
+            files = files or [client.upload(path).id for path in data]
+            job = client.create_job(_body(plan, recipe, files))
+        followed.append(Followed(job, f"{recipe:>12}"))
+    return followed
+
+
+def _body(plan: Plan, recipe: str, files: Sequence[str]) -> dict[str, Any]:
+    training, validation = files
+    return {
+        "training_file": training,
+        "validation_file": validation,
+        "model": plan.model,
+        "task": plan.task.task,
+        "split": {"halve_validation": True},
+        "recipe": {"preset": recipe},
+        "runs": {"num_seeds": plan.seeds},
+        "evaluation": {"metric": plan.task.metric},
+        "metadata": plan.mark(recipe),
+    }
+
+
+def _write(client: Client, plan: Plan, jobs: Sequence[Job]) -> None:
+    reports = [(recipe, client.stability(job.id)) for recipe, job in zip(plan.recipes, jobs, strict=True)]
+    comparison = client.compare([job.id for job in jobs])
+    into = RESULTS / "stability"
+    into.mkdir(parents=True, exist_ok=True)
+    (into / f"{plan.task.name}.png").write_bytes(scores_figure(reports).png())
+    result = {
+        "task": plan.task.name,
+        "rows": plan.rows,
+        "model": plan.model,
+        "command": f"EVENKEEL_GLUE_DIR=… python -m benchmarks.stability --home DIR --task {plan.task.name} --seeds {plan.seeds}",
+        "machine": _machine(),
+        "recipes": [_recipe(recipe, job, report) for (recipe, report), job in zip(reports, jobs, strict=True)],
+        "pairs": [
+            pair.model_dump(mode="json") | {"a": _name(pair.a, jobs, plan), "b": _name(pair.b, jobs, plan)}
+            for pair in comparison.pairs
+        ],
+    }
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    (into / f"{plan.task.name}.json").write_text(text, encoding="utf-8")
+
+
+def _recipe(name: str, job: Job, report: StabilityReport) -> dict[str, Any]:
+    return {
+        "name": name,
+        "resolved": job.resolved_recipe,
+        "notes": job.recipe_notes,
+        "pilots": job.pilots,
+        "report": report.model_dump(mode="json", exclude={"job_id", "best_run_id", "fine_tuned_model"}),
+    }
+
+
+def _name(job_id: str, jobs: Sequence[Job], plan: Plan) -> str:
+    return next(recipe for recipe, job in zip(plan.recipes, jobs, strict=True) if job.id == job_id)
+
+
+def _machine() -> dict[str, str]:
+    return {
+        "cores": str(os.cpu_count()),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "transformers": version("transformers"),
+    }
+
+
+def _arguments() -> tuple[Plan, Path]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, required=True, help="folder of the stack; kept")
+    parser.add_argument("--task", choices=sorted(TASKS), required=True)
+    parser.add_argument("--seeds", type=int, default=10, help="runs a recipe (default 10)")
+    parser.add_argument("--rows", type=int, default=1000, help="training rows (default 1000)")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=RECIPES)
+    parser.add_argument("--model", default=OFFLINE_ENCODER)
+    given = parser.parse_args()
+    plan = Plan(TASKS[given.task], given.rows, given.seeds, tuple(given.recipes), given.model)
+    return plan, given.home
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""``evenkeel compare``: whether one job is better than another, as far as their seeds can tell."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from cli.client import Client
+from cli.errors import JOB_DID_NOT_SUCCEED, CliError
+from cli.report_files import section
+from cli.tables import interval, make_console, number
+from cli.wire import Comparison, Job
+from shared.comparison import ComparedJob, Pair
+from shared.comparison.verdict import TEST_NAMES
+from shared.states import JobState
+
+
+def compare(
+    client: Client, job_ids: Sequence[str], *, metric: str | None, alpha: float, html: Path | None, as_json: bool
+) -> int:
+    """Compare over HTTP, print, and write the jobs' reports side by side where a page is asked for; returns the exit code."""
+    if html is not None and metric is not None:
+        raise CliError("The page shows the jobs' own metric: give --html or --metric, not both.")
+    comparison = client.compare(job_ids, metric, alpha)
+    jobs = [client.job(job_id) for job_id in job_ids]
+    if as_json:
+        Console().print_json(comparison.model_dump_json())
+    else:
+        make_console().print(comparison_view(comparison))
+    if html is not None:
+        _write_page(client, jobs, comparison, html)
+        make_console(stderr=as_json).print(f"Wrote {html}", markup=False, soft_wrap=True)
+    bad_end = {JobState.FAILED, JobState.CANCELLED}
+    return JOB_DID_NOT_SUCCEED if any(job.status in bad_end for job in jobs) else 0
+
+
+def comparison_view(comparison: Comparison) -> RenderableType:
+    """The jobs by letters, then each pair with its tests and its verdict."""
+    letters = {job.job_id: chr(ord("A") + index) for index, job in enumerate(comparison.jobs)}
+    parts: list[RenderableType] = [_jobs_table(comparison.jobs, letters, comparison.metric)]
+    for pair in comparison.pairs:
+        parts += ["", f"[bold]{letters[pair.b]} against {letters[pair.a]}[/bold]", _pair_table(pair)]
+        parts.append(escape(pair.verdict.text))
+    parts += [
+        "",
+        escape(f"{comparison.metric} on {comparison.split}, alpha {comparison.alpha:g}; kept as {comparison.id}"),
+    ]
+    return Group(*parts)
+
+
+def _jobs_table(jobs: Sequence[ComparedJob], letters: dict[str, str], metric: str) -> Table:
+    table = Table("", "job", "preset", "seeds", f"{metric}, mean ± std", "degenerate", "failed", box=None)
+    for job in jobs:
+        scores = f"{number(job.mean)} ± {number(job.std)}"
+        table.add_row(
+            letters[job.job_id],
+            job.job_id,
+            escape(job.preset),
+            str(job.n),
+            scores,
+            str(job.degenerate),
+            str(job.failed),
+        )
+    return table
+
+
+def _pair_table(pair: Pair) -> Table:
+    adjusted = any(test.p_holm is not None for test in pair.tests)
+    table = Table("", "value", "p", *(["p (Holm)"] if adjusted else []), "smallest p", "", box=None)
+    blank = [""] * (3 + adjusted)
+    table.add_row("difference of means", f"{number(pair.difference)} ({interval(pair.ci95)})", *blank)
+    effect = pair.effect_size
+    table.add_row("Cohen's d, Cliff's delta", f"{number(effect.cohens_d)}, {number(effect.cliffs_delta)}", *blank)
+    for test in pair.tests:
+        ps = [test.p, *([test.p_holm] if adjusted else []), test.min_p]
+        table.add_row(TEST_NAMES[test.name], number(test.statistic), *map(_p, ps), test.reason or "")
+    return table
+
+
+def _p(p: float | None) -> str:
+    return "-" if p is None else f"{p:.2g}" if p < 0.001 else f"{p:.4f}"
+
+
+def _write_page(client: Client, jobs: Sequence[Job], comparison: Comparison, path: Path) -> None:
+    from shared.report_page import render_report
+
+    presets = [job.preset for job in jobs]
+    titles = [job.preset if presets.count(job.preset) == 1 else f"{job.preset} (…{job.id[-6:]})" for job in jobs]
+    sections = [section(client, job, client.stability(job.id), title) for job, title in zip(jobs, titles, strict=True)]
+    path.write_text(render_report(sections, comparison, heading="Comparison"), encoding="utf-8")

@@ -1,0 +1,32 @@
+"""Queries on stored comparisons."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.db.paging import Page, fetch
+from shared.db.tables import Comparison
+from shared.errors import ComparisonNotFound
+
+
+class Comparisons:
+    def __init__(self, session: Session, owner_id: str) -> None:
+        self._session = session
+        self._owner_id = owner_id
+
+    def add(self, comparison: Comparison) -> None:
+        self._session.add(comparison)
+        self._session.flush()
+
+    def get(self, comparison_id: str) -> Comparison:
+        """Raises ComparisonNotFound, also for another owner's."""
+        query = select(Comparison).where(Comparison.id == comparison_id, Comparison.owner_id == self._owner_id)
+        found = self._session.scalars(query).one_or_none()
+        if found is None:
+            raise ComparisonNotFound(f"No comparison has the id {comparison_id[:80]!r}.", param="comparison_id")
+        return found
+
+    def page(self, page: Page) -> tuple[Sequence[Comparison], bool]:
+        query = select(Comparison).where(Comparison.owner_id == self._owner_id)
+        return fetch(self._session, query, Comparison.id, page)

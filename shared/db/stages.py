@@ -1,0 +1,85 @@
+"""A job's moves from one stage to the next: pilots, its own runs, the rung of an early discard.
+
+Each is made in the transaction of the one worker that holds the job's fence (``Jobs.claim_to_advance``), while none of its runs moves.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from shared import ids
+from shared.db.clock import db_now
+from shared.db.jobs import RUN_WAKE
+from shared.db.session import ring_after_commit
+from shared.db.tables import Job, Run
+from shared.pilots import FIRST_PILOT_SEED, PILOT_SEEDS, Candidate
+from shared.states import RUN_OPEN, RunState
+
+
+def pilot_runs(
+    job: Job, rule: dict[str, Any], candidates: Sequence[Candidate], *, first: int, fold: int | None
+) -> list[Run]:
+    """``PILOT_SEEDS`` runs a candidate, numbered from ``first``; ``rule`` is the recipe that each changes in what is automatic."""
+    tried = [(candidate, seed) for candidate in candidates for seed in range(PILOT_SEEDS)]
+    return [
+        Run(
+            id=ids.run_id(),
+            job_id=job.id,
+            owner_id=job.owner_id,
+            index=index,
+            purpose="pilot",
+            seed=FIRST_PILOT_SEED + seed,
+            init_seed=FIRST_PILOT_SEED + seed,
+            data_seed=FIRST_PILOT_SEED + seed,
+            fold=fold,
+            recipe={**rule, **candidate.settings()},
+            status=RunState.QUEUED,
+            total_steps=candidate.max_steps,
+            diagnosis=[],
+        )
+        for index, (candidate, seed) in enumerate(tried, start=first)
+    ]
+
+
+class Stages:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add_runs(self, runs: Sequence[Run]) -> None:
+        """Store further runs of a job, and ring for those that may start."""
+        self._session.add_all(runs)
+        for run in runs:
+            if not run.held:
+                ring_after_commit(self._session, RUN_WAKE, run.id)
+
+    def release(self, job_id: str, total_steps: int, stop_step: int | None) -> None:
+        """The recipe is found: the job's own runs may start."""
+        held = update(Run).where(Run.job_id == job_id, Run.held.is_(True), Run.status == RunState.QUEUED)
+        values = {"held": False, "total_steps": total_steps, "stop_step": stop_step, "enqueued_at": None}
+        self._ring(self._session.scalars(held.values(values).returning(Run.id)).all())
+
+    def resume(self, run_ids: Sequence[str]) -> None:
+        """Paused runs go on, to their ends."""
+        paused = update(Run).where(Run.id.in_(run_ids), Run.status == RunState.PAUSED)
+        values = {"status": RunState.QUEUED, "stop_step": None, "enqueued_at": None}
+        self._ring(self._session.scalars(paused.values(values).returning(Run.id)).all())
+
+    def discard(self, run_ids: Sequence[str]) -> None:
+        paused = update(Run).where(Run.id.in_(run_ids), Run.status == RunState.PAUSED)
+        self._session.execute(paused.values(status=RunState.DISCARDED, state=None, finished_at=db_now()))
+
+    def cancel_open(self, job_id: str) -> None:
+        """The job cannot go on; none of its runs moves."""
+        unmoved = update(Run).where(Run.job_id == job_id, Run.status.in_(RUN_OPEN - {RunState.RUNNING}))
+        self._session.execute(unmoved.values(status=RunState.CANCELLED, cancel_requested=True, finished_at=db_now()))
+
+    def trained_tokens(self, job_id: str) -> int | None:
+        """Of all the job's runs, pilots and discarded ones included."""
+        total = self._session.scalar(select(func.sum(Run.trained_tokens)).where(Run.job_id == job_id))
+        return int(total) if total else None
+
+    def _ring(self, run_ids: Sequence[str]) -> None:
+        for run_id in sorted(run_ids):
+            ring_after_commit(self._session, RUN_WAKE, run_id)

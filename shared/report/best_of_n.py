@@ -1,0 +1,37 @@
+"""Expected score of the best of n seeds."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from shared.report.details import BestOf, BestOfN
+
+Draw = tuple[float | None, float]
+"""A run's validation score, by which it would be chosen, and its score on the report's split."""
+
+
+def best_of_n(draws: Sequence[Draw]) -> BestOfN | None:
+    """E[score of the run chosen from n], n = 1 … N, drawn from the N runs with replacement; None without a run.
+
+    Dodge et al. 2019 ("Show Your Work", equation 7): with scores in ascending order, the largest of n draws has rank i with
+    probability (i/N)^n - ((i-1)/N)^n. Here the rank is by validation and the score of any split; runs equal in validation
+    share their ranks, one without a validation score comes below all. With both on validation it is their expected maximum.
+    """
+    if not draws:
+        return None
+    runs = len(draws)
+    ranked = sorted(draws, key=_chosen_by)
+    groups: list[tuple[int, int, float]] = []  # ranks below, ranks up to, mean score
+    for _, tied in groupby(ranked, key=_chosen_by):
+        scores = [score for _, score in tied]
+        below = groups[-1][1] if groups else 0
+        groups.append((below, below + len(scores), sum(scores) / len(scores)))
+    curve = [
+        BestOf(n=n, expected=sum(((up / runs) ** n - (below / runs) ** n) * mean for below, up, mean in groups))
+        for n in range(1, runs + 1)
+    ]
+    return BestOfN(runs=runs, curve=curve)
+
+
+def _chosen_by(draw: Draw) -> tuple[bool, float]:
+    validation = draw[0]
+    return validation is not None, validation if validation is not None else 0.0

@@ -1,0 +1,50 @@
+"""Precision, recall and F1 of every label over the seeds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from shared.report.details import ClassScores, ClassStatistic
+from shared.report.distribution import mean, std
+
+SCORES = ("precision", "recall", "f1")
+Rows = Sequence[Mapping[str, Any]]
+"""A run's labels with ``label, precision, recall, f1, support``; a score may be None."""
+
+
+def per_class(runs: Sequence[Rows]) -> list[ClassScores] | None:
+    """Mean and standard deviation over runs that list the same labels in the same order; None without a run."""
+    if not runs:
+        return None
+    return [
+        ClassScores(
+            label=str(of_label[0]["label"]),
+            support=mean([float(row["support"]) for row in of_label]),
+            **{name: _statistic([row[name] for row in of_label]) for name in SCORES},
+        )
+        for of_label in zip(*runs, strict=True)
+    ]
+
+
+def from_confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """The same of one run's confusion matrix (rows: true label), for runs whose results have no more than that.
+
+    A label that never occurs has no recall, one that is never predicted no precision; F1 is 2·hits over the sum of both counts.
+    """
+    found = []
+    for index, label in enumerate(labels):
+        hits, support, predicted = matrix[index][index], sum(matrix[index]), sum(row[index] for row in matrix)
+        found.append(
+            {
+                "label": label,
+                "support": support,
+                "precision": hits / predicted if predicted else None,
+                "recall": hits / support if support else None,
+                "f1": 2 * hits / (support + predicted) if support + predicted else None,
+            }
+        )
+    return found
+
+
+def _statistic(values: Sequence[float | None]) -> ClassStatistic:
+    defined = sorted(value for value in values if value is not None)
+    return ClassStatistic(mean=mean(defined) if defined else None, std=std(defined), n=len(defined))

@@ -1,0 +1,52 @@
+"""Learning curves over the seeds: their fan, and where an early discard cut it."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from shared.report.details import DiscardEffect, FanPoint, LearningCurve
+from shared.report.distribution import quartiles
+from shared.report.shapes import Curve, RunResult
+from shared.states import RunState
+
+
+def learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve | None:
+    """Minimum, quartiles and maximum at every step at which a run was evaluated; None where none was."""
+    at_step: dict[int, list[float]] = defaultdict(list)
+    for curve in curves:
+        for step, value in curve:
+            at_step[step].append(value)
+    points = []
+    for step, values in sorted(at_step.items()):
+        values.sort()
+        q1, median, q3 = quartiles(values)
+        points.append(FanPoint(step=step, n=len(values), min=values[0], q1=q1, median=median, q3=q3, max=values[-1]))
+    return LearningCurve(metric=metric, points=points) if points else None
+
+
+def discard_effect(runs: Sequence[RunResult], decision: Mapping[str, int]) -> DiscardEffect | None:
+    """``decision`` has ``start``, the number of runs that began it, and ``at_step``; None before runs were discarded.
+
+    A run's score at the step is the best up to there, by which it was kept or not.
+    """
+    step, started = decision["at_step"], list(runs[: decision["start"]])
+    discarded = [run for run in started if run.status == RunState.DISCARDED]
+    if not discarded:
+        return None
+    kept = [run for run in started if run.status not in {RunState.DISCARDED, RunState.CANCELLED}]
+    mean_started, mean_kept = _mean_until(step, [*kept, *discarded]), _mean_until(step, kept)
+    return DiscardEffect(
+        started=len(started),
+        discarded=len(discarded),
+        kept=len(kept),
+        step=step,
+        mean_started=mean_started,
+        mean_kept=mean_kept,
+        difference=None if mean_started is None or mean_kept is None else mean_kept - mean_started,
+    )
+
+
+def _mean_until(step: int, runs: Sequence[RunResult]) -> float | None:
+    reached = [[value for at, value in run.curve if at <= step] for run in runs]
+    scores = [max(values) for values in reached if values]
+    return statistics.fmean(scores) if scores else None

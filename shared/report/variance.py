@@ -1,0 +1,102 @@
+"""Whose spread is it: the variance of scores split over the seeds of initialisation and data (and folds)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from shared.report.details import VarianceComponent, VarianceSplit
+from shared.report.distribution import mean
+
+Factor = Literal["init_seed", "data_seed", "seed", "fold"]
+ROUNDING = 1e-12  # of the largest deviation: a mean square below its square is one of rounding errors
+
+NO_VARIANCE = "all scores are equal: there is no variance to split"
+
+
+class Cell(NamedTuple):
+    init_seed: int
+    data_seed: int
+    fold: int | None
+    score: float
+
+
+def variance_split(cells: Sequence[Cell]) -> VarianceSplit:
+    """Random-effects analysis of variance of a complete grid with one run a cell, main effects and residual.
+
+    With two factors of a and b levels: MS_A, MS_B on a - 1 and b - 1 degrees of freedom, MS_E on (a - 1)(b - 1);
+    σ²_A = (MS_A - MS_E)/b, σ²_B = (MS_B - MS_E)/a, σ²_E = MS_E (Searle, Casella & McCulloch 1992, 4.2); further factors alike,
+    each over the number of runs a level. Negative estimates count as 0.
+    """
+    factors = _factors(cells)
+    reason = _why_not(cells, factors)
+    if reason is not None:
+        return VarianceSplit(runs=len(cells), components=None, reason=reason)
+    variances = _components(cells, factors)
+    total = sum(variances.values())
+    if total == 0:  # scores so close that their squared differences are nothing to a float
+        return VarianceSplit(runs=len(cells), components=None, reason=NO_VARIANCE)
+    return VarianceSplit(
+        runs=len(cells),
+        components=[
+            VarianceComponent(
+                factor=name,
+                levels=len(set(factors[name])) if name != "residual" else None,
+                variance=variance,
+                std=math.sqrt(variance),
+                share=variance / total,
+            )
+            for name, variance in variances.items()
+        ],
+        reason=None,
+    )
+
+
+def _factors(cells: Sequence[Cell]) -> dict[Factor, list[int]]:
+    """The factors that vary, with each run's level. Seeds that are always alike are one factor."""
+    alike = all(cell.init_seed == cell.data_seed for cell in cells)
+    levels: dict[Factor, list[int]] = (
+        {"seed": [cell.init_seed for cell in cells]}
+        if alike
+        else {"init_seed": [cell.init_seed for cell in cells], "data_seed": [cell.data_seed for cell in cells]}
+    )
+    levels["fold"] = [cell.fold or 0 for cell in cells]
+    return {name: values for name, values in levels.items() if len(set(values)) > 1}
+
+
+def _why_not(cells: Sequence[Cell], factors: Mapping[Factor, Sequence[int]]) -> str | None:
+    if len(factors) < 2:
+        return (
+            "init_seed and data_seed change together (or one of them not at all), so their effects cannot be told apart: "
+            "it takes a grid of both"
+        )
+    crossed = math.prod(len(set(levels)) for levels in factors.values())
+    combinations = set(zip(*factors.values(), strict=True))
+    if len(combinations) != crossed or len(cells) != crossed:
+        return f"the grid is not complete: {len(combinations)} of {crossed} combinations have one scored run each"
+    if len({cell.score for cell in cells}) == 1:
+        return NO_VARIANCE
+    return None
+
+
+def _components(
+    cells: Sequence[Cell], factors: Mapping[Factor, Sequence[int]]
+) -> dict[Literal[Factor, "residual"], float]:
+    scores = [cell.score for cell in cells]
+    grand = mean(scores)
+    left = sum((score - grand) ** 2 for score in scores)
+    freedom = len(scores) - 1
+    squares: dict[Factor, tuple[float, int, float]] = {}  # mean square, levels, runs a level
+    for name, levels in factors.items():
+        by_level = [[s for s, at in zip(scores, levels, strict=True) if at == level] for level in sorted(set(levels))]
+        runs = len(by_level[0])
+        of_factor = runs * sum((mean(group) - grand) ** 2 for group in by_level)
+        squares[name] = of_factor / (len(by_level) - 1), len(by_level), runs
+        left -= of_factor
+        freedom -= len(by_level) - 1
+    rounding = (ROUNDING * max(abs(score - grand) for score in scores)) ** 2
+    error = max(left / freedom, 0.0)
+    residual = error if error > rounding else 0.0
+    found: dict[Literal[Factor, "residual"], float] = {
+        name: max((mean_square - residual) / runs, 0.0) for name, (mean_square, _, runs) in squares.items()
+    }
+    return found | {"residual": residual}

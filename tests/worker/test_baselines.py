@@ -1,0 +1,194 @@
+"""A job's baselines from claim to report: scored before the seeds, beside the majority answer, and never the job's undoing."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from api.jobs.baselines import baselines_run
+from shared.db.counts import state_counts
+from shared.db.migrate import upgrade
+from shared.db.runs import FenceLost, Runs
+from shared.db.session import Database
+from shared.db.tables import Event, File, Job, Run
+from shared.job_report import report_of
+from shared.settings import Settings
+from shared.storage import Storage
+from tests.rows import add_job
+from worker import run
+from worker.assignment import Assignment
+from worker.baselines import Scores, in_words, merged, store_scores
+from worker.follow import Scored
+from worker.parts import WorkerParts
+from worker.supervisor import Line, Trainer
+
+SCORES: Scores = {
+    "validation": [{"name": "tfidf_logistic_regression", "score": 0.71}, {"name": "linear_probe", "score": 0.68}],
+    "test": [{"name": "tfidf_logistic_regression", "score": 0.75}, {"name": "linear_probe", "score": None}],
+}
+SCORED: Line = {"event": {"type": "baselines", "scores": SCORES, "rows": 30}}
+OUT_OF_MEMORY: Line = {"failed": {"code": "out_of_memory", "message": "The memory does not suffice.", "param": None}}
+
+
+class ScriptedTrainer:
+    """Answers the wish for baselines as told, and every other with a run that finished at once."""
+
+    def __init__(self, baselines: Line) -> None:
+        self._baselines = baselines
+        self.wishes: list[str] = []
+        self._next: Line = {}
+
+    def begin(self, wish: Line) -> None:
+        [(kind, spec)] = wish.items()
+        self.wishes.append(kind)
+        if kind == "baselines":
+            assert "recipe" not in spec
+            self._next = {"run_id": spec["run_id"], **self._baselines}
+            return
+        output = Path(spec["output"])
+        (output / "model").mkdir()
+        (output / "model" / "config.json").write_text("{}")
+        (output / "predictions.json").write_text(json.dumps({"rows": []}))
+        self._next = {"run_id": spec["run_id"], "event": finished()}
+
+    def next_line(self, _timeout: float) -> Line | None:
+        return self._next
+
+    def kill(self) -> None: ...
+
+
+def finished() -> dict[str, Any]:
+    result = {"loss": 0.5, "metrics": {"accuracy": 0.9}, "score": 0.9, "confusion": [[1, 0], [0, 1]]}
+    end = {
+        "best_step": 4,
+        "evidence": {"distance": {}},
+        "degenerate": False,
+        "trained_tokens": 7,
+        "weights_sha256": "w",
+        "diagnosis": [],
+    }
+    return {"type": "finished", "validation": result, "test": None, **end}
+
+
+@pytest.fixture
+def parts(tmp_path: Path, model_dir: Path) -> Iterator[WorkerParts]:
+    settings = Settings(home=tmp_path, model_dirs=str(model_dir))
+    upgrade(settings.resolved_database_url)
+    database = Database(settings.resolved_database_url)
+    yield WorkerParts(settings, database, Storage(settings.resolved_storage_url), Trainer(settings))
+    database.dispose()
+
+
+def job_with_baselines(parts: WorkerParts) -> Job:
+    """A job of two seeds on a file that is there, and its baselines' run, which was added last."""
+    job = add_job(parts.database, runs=2)
+    plain = {"owner_id": "local", "filename": "f.csv", "purpose": "fine-tune", "bytes": 1, "status": "processed"}
+    parts.storage.put_bytes("files/f0", b"x")
+    with parts.database.write() as session:
+        row = session.get_one(Job, job.id)
+        row.model, row.threads, row.resolved_recipe = "tiny-bert", 1, {"preset": "stabilized", "max_steps": 10}
+        row.task = {"label_names": ["a", "b"], "text_pair_column": None}
+        row.dataset = {"rows": {"train": 40, "validation": 10, "test": 0}, "labels": []}
+        row.baselines = {"validation": [{"name": "majority", "score": 0.5}]}
+        session.add(File(id="f", sha256="f0", **plain))
+        session.add(baselines_run(row))
+    return job
+
+
+def train(parts: WorkerParts, baselines: Line, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    # the card of the published model is another test's concern
+    monkeypatch.setattr("worker.publish.model_card", lambda *_: "")
+    trainer = ScriptedTrainer(baselines)
+    run.train_queued(WorkerParts(parts.settings, parts.database, parts.storage, cast(Trainer, trainer)))
+    return trainer.wishes
+
+
+def ended(parts: WorkerParts, job: Job) -> tuple[Job, dict[str, Run], list[str]]:
+    with parts.database.read() as session:
+        runs = {f"{run.purpose} {run.index}": run for run in session.query(Run).where(Run.job_id == job.id)}
+        events = [event.message for event in session.query(Event).order_by(Event.seq)]
+        return session.get_one(Job, job.id), runs, events
+
+
+def test_they_are_scored_before_the_seeds_and_told(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = job_with_baselines(parts)
+    assert train(parts, SCORED, monkeypatch) == ["baselines", "run", "run"]
+    row, runs, events = ended(parts, job)
+    assert row.status == "succeeded"
+    assert row.baselines == {
+        "validation": [{"name": "majority", "score": 0.5}, *SCORES["validation"]],
+        "test": SCORES["test"],
+    }
+    scoring = runs["baselines 0"]
+    assert (scoring.status, scoring.step, scoring.artifacts, scoring.diagnosis) == ("succeeded", 1, None, [])
+    assert events[:2] == [
+        "The scoring of the baselines started.",
+        "Baselines on the test rows, fitted on 30 of the 40 training rows: TF-IDF with logistic regression reaches accuracy 0.750, "
+        "a linear probe of the frozen encoder reaches accuracy undefined.",
+    ]
+    with parts.database.read() as session:
+        report = report_of(row, Runs(session).of_job(job.id))
+        counts = {count.purpose: (count.runs, count.steps_total) for count in state_counts(session, [job.id])}
+    assert (report.planned, report.n) == (2, 2)
+    assert counts == {"baselines": (1, 1), "main": (2, 20)}
+    assert [baseline.name for baseline in report.baselines] == ["majority", "tfidf_logistic_regression", "linear_probe"]
+
+
+def test_their_failure_is_a_warning_of_the_job(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = job_with_baselines(parts)
+    train(parts, OUT_OF_MEMORY, monkeypatch)
+    row, runs, events = ended(parts, job)
+    assert (row.status, row.error, runs["baselines 0"].status) == ("succeeded", None, "failed")
+    assert row.baselines == {"validation": [{"name": "majority", "score": 0.5}]}
+    said = "The scoring of the baselines failed: The memory does not suffice."
+    assert row.warnings == [{"code": "baselines_failed", "message": said}]
+    assert said in events
+
+
+def test_a_job_fails_with_its_seeds_whatever_its_baselines_reach(
+    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_with_baselines(parts)
+    with parts.database.write() as session:
+        for seed in session.query(Run).where(Run.job_id == job.id, Run.purpose == "main"):
+            seed.status, seed.error = "failed", {"code": "nan_loss", "message": "It diverged.", "param": None}
+    assert train(parts, SCORED, monkeypatch) == ["baselines"]
+    row, _, _ = ended(parts, job)
+    assert (row.status, row.error) == (
+        "failed",
+        {"code": "nan_loss", "message": "All 2 runs failed: It diverged.", "param": None},
+    )
+    assert len(row.baselines["validation"]) == 3
+
+
+def test_who_lost_the_run_stores_no_scores(parts: WorkerParts) -> None:
+    job = job_with_baselines(parts)
+    with parts.database.write() as session:
+        hold = Runs(session).claim("gone", -1.0)
+        assert hold is not None
+    with parts.database.write() as session:
+        Runs(session).take_back_expired()
+    with parts.database.read() as session:
+        assignment = Assignment(session.get_one(Job, job.id), session.get_one(Run, hold.run_id), hold, {})
+    with pytest.raises(FenceLost), parts.database.write() as session:
+        store_scores(session, assignment, Scored(SCORED["event"]))
+    row, _, _ = ended(parts, job)
+    assert row.baselines == {"validation": [{"name": "majority", "score": 0.5}]}
+
+
+def test_scores_found_again_take_the_place_of_the_earlier() -> None:
+    known: Scores = {"validation": [{"name": "majority", "score": 0.5}, {"name": "linear_probe", "score": 0.1}]}
+    assert merged(known, SCORES) == {
+        "validation": [{"name": "majority", "score": 0.5}, *SCORES["validation"]],
+        "test": SCORES["test"],
+    }
+
+
+def test_the_sentence_is_about_the_rows_of_the_report() -> None:
+    validation = {"validation": SCORES["validation"]}
+    assert in_words(validation, "mcc", rows=40, of=40) == (
+        "Baselines on the validation rows: TF-IDF with logistic regression reaches mcc 0.710, "
+        "a linear probe of the frozen encoder reaches mcc 0.680."
+    )

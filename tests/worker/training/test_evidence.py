@@ -1,0 +1,133 @@
+"""What is watched of a run: the norms are the gradients' own, the distances the weights' own, and watching changes nothing."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import PreTrainedModel
+
+from shared.task import TaskType
+from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task
+from worker.training.encoder import load_encoder
+from worker.training.events import Evaluation, Step
+from worker.training.evidence import GradientWatch, History, distance_from, gather, shares_of_answers
+from worker.training.run import build_network
+from worker.training.spec import RunSpec
+from worker.training.split import load_splits
+from worker.training.text import TextCache
+
+BERT_PARTS = ["embeddings", "block 0", "block 1", "block 2", "pooler", "head"]
+
+
+def go_on() -> None:
+    """Nobody wants to stop."""
+
+
+@pytest.fixture
+def spec(tmp_path: Path, tiny_bert: Path) -> RunSpec:
+    return make_spec(tmp_path, tiny_bert, recipe=make_recipe(max_steps=20, eval_points=2))
+
+
+def built(spec: RunSpec) -> PreTrainedModel:
+    return build_network(spec, load_splits(spec, TextCache(), go_on))
+
+
+def test_the_norms_by_part_at_the_chosen_steps_make_up_the_whole(spec: RunSpec) -> None:
+    run = Trained(spec)
+    watched = {step.step: step for step in run.steps if step.part_grad_norms}
+    assert list(watched) == [1, 2, 10, 20]  # the warm-up ends with step 2
+    for step in watched.values():
+        assert list(step.part_grad_norms) == BERT_PARTS
+        assert math.hypot(*step.part_grad_norms.values()) == pytest.approx(step.grad_norm, rel=1e-5)
+
+
+def test_a_part_without_a_gradient_has_no_norm(spec: RunSpec) -> None:
+    network = built(spec)
+    watch = GradientWatch(network, spec.recipe)
+    network.get_parameter("classifier.weight").grad = torch.full((2, 32), 0.5)
+    assert watch.norms(1) == {"head": 4.0}
+    assert watch.norms(3) == {}
+
+
+def test_distances_are_those_of_the_exported_weights_from_the_first_ones(spec: RunSpec) -> None:
+    run = Trained(spec)
+    start = dict(built(spec).named_parameters())
+    end = load_file(spec.output / "model" / "model.safetensors")
+    assert list(run.finished.evidence.distance) == BERT_PARTS
+    for part, prefix in (
+        ("block 0", "bert.encoder.layer.0."),
+        ("head", "classifier."),
+        ("embeddings", "bert.embeddings."),
+    ):
+        before, after = ([weights[name] for name in start if name.startswith(prefix)] for weights in (start, end))
+        moved = math.hypot(*((b - a).norm().item() for a, b in zip(before, after, strict=True)))
+        expected = moved / math.hypot(*(tensor.norm().item() for tensor in before))
+        assert run.finished.evidence.distance[part] == pytest.approx(expected, rel=1e-5)
+        assert expected > 0
+
+
+def test_a_network_that_has_not_moved_is_at_no_distance(spec: RunSpec) -> None:
+    network = load_encoder(spec.base_model, spec.task, 1)
+    assert set(distance_from(load_encoder(spec.base_model, spec.task, 1), network).values()) == {0.0}
+
+
+def test_shares_of_answers() -> None:
+    task = make_task(label_names=["a", "b", "c"], positive_label=None)
+    assert shares_of_answers([0, 0, 1, 0], task) == {"a": 0.75, "b": 0.25, "c": 0.0}
+    several = make_task(type=TaskType.MULTI_LABEL, label_names=["a", "b"], positive_label=None)
+    assert shares_of_answers([(0,), (0, 1), (), ()], several) == {"a": 0.5, "b": 0.25}
+    assert shares_of_answers([0.5], make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None)) is None
+
+
+def history(losses: list[float], lower: dict[int, float]) -> History:
+    norms = {step: {"block 0": norm, "block 1": norm, "block 2": 1.0, "block 3": 1.0} for step, norm in lower.items()}
+    return History(losses=losses, gradients=norms, validation_losses={10: 0.5, 20: 0.4, 40: 0.9})
+
+
+def test_summing_up() -> None:
+    losses = [0.7] * 20 + [1.5] * 2 + [0.7] * 14 + [0.1, 0.2, 0.3, 0.4]
+    found = gather(history(losses, {}), make_recipe(max_steps=40), 0.69, {}, None, 0.0)
+    assert found.opening_loss == pytest.approx(0.7)
+    assert found.closing_loss == pytest.approx(0.25)
+    assert (found.highest_loss, found.highest_loss_step) == (1.5, 22)
+    assert (found.lowest_validation_loss, found.lowest_validation_step, found.final_validation_loss) == (0.4, 20, 0.9)
+    assert found.unsteady
+    assert found.fell
+
+
+@pytest.mark.parametrize(
+    ("losses", "lower", "step"),
+    [
+        ([0.7] * 40, {1: 0.1, 2: 0.09, 4: 1e-4, 40: 1e-6}, 4),
+        ([0.7] * 40, {1: 0.1, 2: 0.09, 4: 0.002, 40: 0.05}, None),
+        (
+            [0.7] * 10 + [0.01] * 30,
+            {1: 0.1, 2: 0.09, 40: 1e-4},
+            None,
+        ),  # the loss is gone as well: nothing left to learn
+        ([0.7] * 40, {2: 1e-6}, None),
+    ],
+)
+def test_the_lower_gradient_vanishes_only_while_the_loss_is_at_chance(
+    losses: list[float], lower: dict[int, float], step: int | None
+) -> None:
+    gone = gather(history(losses, lower), make_recipe(max_steps=40), 0.69, {}, None, 0.0).vanished
+    assert (gone.step if gone else None) == step
+
+
+def test_a_collapse_is_seen_in_a_real_run(tmp_path: Path, tiny_bert: Path) -> None:
+    recipe = make_recipe(learning_rate=1e-2, bias_correction=False, max_steps=40, max_grad_norm=0.0, reinit_layers=0)
+    run = Trained(make_spec(tmp_path, tiny_bert, recipe=recipe))
+    assert run.finished.evidence.unsteady or run.finished.evidence.vanished
+    assert any("bias correction" in sentence for sentence in run.finished.diagnosis)
+
+
+def test_a_history_survives_being_written_down() -> None:
+    made = History()
+    made.note(Step(step=1, train_loss=0.7, learning_rate=0.0, grad_norm=1.0, part_grad_norms={"head": 1.0}))
+    made.note(Evaluation(step=1, valid_loss=0.6, metrics={}, score=None, is_best=False))
+    assert made.step == 1
+    assert History.model_validate_json(made.model_dump_json()) == made
+    assert made.gradients == {1: {"head": 1.0}}

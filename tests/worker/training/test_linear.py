@@ -1,0 +1,126 @@
+"""Linear models against scikit-learn's own cross-validation, for every kind of task."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import f1_score, matthews_corrcoef
+from sklearn.model_selection import PredefinedSplit, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from shared.task import TaskType
+from worker.training import linear
+from worker.training.linear import (
+    CHOOSING_OUTPUTS,
+    FOLDS,
+    INVERSE_PENALTIES,
+    Array,
+    LinearModel,
+    evenly,
+    fit_linear,
+    fold_of,
+)
+
+Score = Callable[[Array, Array], float | None]
+
+
+def go_on() -> None:
+    """Nobody wants to stop."""
+
+
+def noisy(rows: int = 90, width: int = 20, seed: int = 0) -> tuple[Array, Array]:
+    """Inputs, and numbers that depend on three of their columns."""
+    draw = np.random.default_rng(seed)
+    inputs = draw.normal(size=(rows, width)) * draw.uniform(0.1, 10, size=width)
+    return inputs, inputs[:, 0] / 5 - inputs[:, 1] + draw.normal(size=rows)
+
+
+def mcc(targets: Array, answers: Array) -> float:
+    return float(matthews_corrcoef(targets, answers))
+
+
+def correlation(targets: Array, answers: Array) -> float:
+    return float(pearsonr(targets, answers).statistic)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("task_type", [TaskType.SINGLE_LABEL, TaskType.REGRESSION])
+def test_the_penalty_and_the_model_are_scikit_learns(task_type: TaskType, seed: int) -> None:
+    inputs, numbers = noisy(seed=seed)
+    regression = task_type is TaskType.REGRESSION
+    targets = numbers if regression else np.digitize(numbers, [-1.0, 2.0])
+    score: Score = correlation if regression else mcc
+    reached = {}
+    for c in INVERSE_PENALTIES:
+        model = Ridge(alpha=1 / c) if regression else LogisticRegression(C=c, max_iter=200)
+        pipeline = make_pipeline(StandardScaler(), model)
+        answers = cross_val_predict(pipeline, inputs, targets, cv=PredefinedSplit(fold_of(targets)))
+        reached[c] = (score(targets, answers), pipeline)
+    best = max(reached, key=lambda c: (reached[c][0], -c))
+
+    found = fit_linear(StandardScaler, inputs, targets, task_type, score, go_on)
+    assert found.inverse_penalty == best
+    others, _ = noisy(seed=9)
+    expected = reached[best][1].fit(inputs, targets).predict(others)
+    np.testing.assert_allclose(found.predict(others), expected, rtol=1e-9)
+
+
+def test_several_labels_a_row_are_as_many_logistic_regressions() -> None:
+    inputs, numbers = noisy()
+    targets = np.stack([numbers > 0, numbers > 3, inputs[:, 2] > 0], axis=1).astype(int)
+    found = LinearModel(StandardScaler(), TaskType.MULTI_LABEL, 1.0).fit(inputs, targets).predict(inputs)
+    scaled = StandardScaler().fit_transform(inputs)
+    expected = [LogisticRegression(max_iter=200).fit(scaled, column).predict(scaled) for column in targets.T]
+    np.testing.assert_array_equal(found, np.stack(expected, axis=1))
+
+    def f1(targets: Array, answers: Array) -> float:
+        return float(f1_score(targets, answers, average="micro"))
+
+    chosen = fit_linear(StandardScaler, inputs, targets, TaskType.MULTI_LABEL, f1, go_on)
+    assert f1(targets, chosen.predict(inputs)) > 0.8
+
+
+def test_labels_so_rare_that_a_fold_lacks_them() -> None:
+    inputs, numbers = noisy(rows=12)
+    rare = np.array([0] * 11 + [1])
+    fitted = fit_linear(StandardScaler, inputs, rare, TaskType.SINGLE_LABEL, mcc, go_on)
+    assert set(fitted.predict(inputs)) <= {0, 1}
+    several = np.stack([rare, np.ones(12, dtype=int)], axis=1)
+    answers = fit_linear(StandardScaler, inputs, several, TaskType.MULTI_LABEL, lambda *_: None, go_on).predict(inputs)
+    assert answers[:, 1].tolist() == [1] * 12
+    two = fit_linear(StandardScaler, inputs[:2], np.array([0, 1]), TaskType.SINGLE_LABEL, mcc, go_on)
+    assert two.predict(inputs[:2]).tolist() == [0, 1]
+    assert two.inverse_penalty == 1.0
+    assert len(numbers) == 12
+
+
+def test_an_undefined_score_leaves_the_strongest_penalty() -> None:
+    inputs, numbers = noisy()
+    found = fit_linear(StandardScaler, inputs, numbers, TaskType.REGRESSION, lambda *_: None, go_on)
+    assert found.inverse_penalty == INVERSE_PENALTIES[0]
+
+
+def test_folds_and_samples_have_their_share_of_each_label() -> None:
+    labels = np.random.default_rng(0).permutation([0] * 60 + [1] * 30 + [2] * 3)
+    folds = fold_of(labels)
+    for fold in range(FOLDS):
+        assert np.bincount(labels[folds == fold]).tolist() == [20, 10, 1]
+    rows = evenly(labels, 31)
+    assert np.bincount(labels[rows]).tolist() == [20, 10, 1]
+    assert rows.tolist() == sorted(set(rows.tolist()))
+    assert evenly(labels, 1000).tolist() == list(range(93))
+
+
+def test_with_very_many_labels_nothing_is_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, _ = noisy(rows=3 * (CHOOSING_OUTPUTS + 1))
+    targets = np.arange(len(inputs)) % (CHOOSING_OUTPUTS + 1)
+    fits: list[int] = []
+    fitted = fit_linear(StandardScaler, inputs, targets, TaskType.SINGLE_LABEL, mcc, lambda: fits.append(1))
+    assert (len(fits), fitted.inverse_penalty) == (1, 1.0)
+    monkeypatch.setattr(linear, "CHOOSING_OUTPUTS", 1000)
+    monkeypatch.setattr(linear, "INVERSE_PENALTIES", (0.1, 1.0))
+    fit_linear(StandardScaler, inputs, targets, TaskType.SINGLE_LABEL, mcc, lambda: fits.append(1))
+    assert len(fits) == 1 + 2 * FOLDS + 1
