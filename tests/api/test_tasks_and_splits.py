@@ -121,7 +121,8 @@ def test_what_does_not_fit_the_task_is_refused(
 
 
 def test_given_class_weights_are_kept_as_asked(http: TestClient, file_id: str) -> None:
-    job = create(http, file_id, recipe={"class_weights": {"good": 3.0}}).json()
+    recipe = {"preset": "conventional", "class_weights": {"good": 3.0}}
+    job = create(http, file_id, recipe=recipe).json()
     assert job["resolved_recipe"]["class_weights"] == {"good": 3.0}
 
 
