@@ -111,6 +111,12 @@ def train(
     validation_file: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help="Else rows are split off FILE.")
     ] = None,
+    test_file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help="Rows that choose nothing.")
+    ] = None,
+    task_type: Annotated[
+        str | None, typer.Option(help="Kind of task, e.g. regression.", show_default="told from the labels")
+    ] = None,
     suffix: Annotated[str | None, typer.Option(help="Part of the fine-tuned model's id.")] = None,
     max_steps: Annotated[str | None, typer.Option(help="Steps of a run, or auto.")] = None,
     epochs: Annotated[str | None, typer.Option(help="Length in epochs instead of steps.")] = None,
@@ -119,14 +125,16 @@ def train(
     reinit_layers: Annotated[str | None, typer.Option(help="Top blocks to initialise anew, or auto.")] = None,
     validation_fraction: Annotated[float | None, typer.Option(help="Share split off to choose by (0.2).")] = None,
     test_fraction: Annotated[float | None, typer.Option(help="Share split off for a score on unseen rows.")] = None,
-    metric: Annotated[str | None, typer.Option(help="The score, e.g. accuracy, f1_macro, mcc.")] = None,
+    folds: Annotated[int | None, typer.Option(help="Validate each seed on so many parts in turn (k-fold).")] = None,
+    group_by: Annotated[str | None, typer.Option(help="Column whose equal rows stay on one side of a split.")] = None,
+    metric: Annotated[str | None, typer.Option(help="The score, e.g. accuracy, f1_macro, mcc, pearson.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print job and report as JSON.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the job.")] = False,
     url: Url = LOCAL,
 ) -> None:
     """Upload FILE, train a model on it over several seeds, and print how far it can be trusted."""
+    from cli import train as command
     from cli.job_request import TrainOptions
-    from cli.train import train as run_job
 
     options = TrainOptions(
         model=model,
@@ -142,12 +150,16 @@ def train(
         text_column=text_column,
         text_pair_column=text_pair_column,
         label_column=label_column,
+        task_type=task_type,
+        folds=folds,
+        group_by=group_by,
         validation_fraction=validation_fraction,
         test_fraction=test_fraction,
         metric=metric,
     )
+    files = command.Files(file, validation_file, test_file)
     with _client(url) as client:
-        raise typer.Exit(run_job(client, file, validation_file, options, as_json=as_json, detach=detach))
+        raise typer.Exit(command.train(client, files, options, as_json=as_json, detach=detach))
 
 
 @app.command(rich_help_panel=CLIENT)

@@ -5,12 +5,12 @@ Requests that may be sent again without harm are sent again, job creation includ
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -72,8 +72,16 @@ class Client:
     def job(self, job_id: str) -> Job:
         return self._get(Job, _job_path(job_id))
 
-    def jobs(self, limit: int) -> list[Job]:
-        return self._get(JobList, f"/v1/fine_tuning/jobs?limit={limit}").data
+    def jobs(self, limit: int, metadata: Mapping[str, str] | None = None) -> list[Job]:
+        """The newest jobs, of those that carry all of the metadata."""
+        wanted = {f"metadata[{key}]": value for key, value in (metadata or {}).items()}
+        return self._get(JobList, f"/v1/fine_tuning/jobs?{urlencode({'limit': limit, **wanted})}").data
+
+    def extend(self, job_id: str, num_seeds: int) -> Job:
+        headers = {"idempotency-key": str(uuid.uuid4())}
+        return self._shaped(
+            Job, self._send("POST", f"{_job_path(job_id)}/extend", json={"num_seeds": num_seeds}, headers=headers)
+        )
 
     def runs(self, job_id: str, purpose: str = "main") -> list[Run]:
         return self._get(RunList, f"{_job_path(job_id)}/runs?purpose={purpose}").data
@@ -85,7 +93,7 @@ class Client:
     def stability(self, job_id: str) -> StabilityReport:
         return self._get(StabilityReport, f"{_job_path(job_id)}/stability")
 
-    def compare(self, job_ids: Sequence[str], metric: str | None, alpha: float) -> Comparison:
+    def compare(self, job_ids: Sequence[str], metric: str | None = None, alpha: float = 0.05) -> Comparison:
         body = {"job_ids": list(job_ids), "metric": metric, "alpha": alpha}
         return self._shaped(Comparison, self._send("POST", "/v1/fine_tuning/comparisons", json=body))
 

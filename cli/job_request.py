@@ -22,21 +22,28 @@ class TrainOptions:
     text_column: str | None = None
     text_pair_column: str | None = None
     label_column: str | None = None
+    task_type: str | None = None
+    folds: int | None = None
+    group_by: str | None = None
     validation_fraction: float | None = None
     test_fraction: float | None = None
     metric: str | None = None
 
 
-def job_body(options: TrainOptions, training_file: str, validation_file: str | None = None) -> dict[str, Any]:
+def job_body(
+    options: TrainOptions, training_file: str, validation_file: str | None = None, test_file: str | None = None
+) -> dict[str, Any]:
     wanted = _without_none(
         {
             "training_file": training_file,
             "validation_file": validation_file,
+            "test_file": test_file,
             "model": options.model or OFFLINE_ENCODER,
             "suffix": options.suffix,
             "seed": options.seed,
             "task": _without_none(
                 {
+                    "type": options.task_type,
                     "text_column": _column(options.text_column),
                     "text_pair_column": _column(options.text_pair_column),
                     "label_column": _column(options.label_column),
@@ -53,7 +60,13 @@ def job_body(options: TrainOptions, training_file: str, validation_file: str | N
                 }
             ),
             "split": _without_none(
-                {"validation_fraction": options.validation_fraction, "test_fraction": options.test_fraction}
+                {
+                    "mode": None if options.folds is None else "kfold",
+                    "k": options.folds,
+                    "group_by": _column(options.group_by),
+                    "validation_fraction": options.validation_fraction,
+                    "test_fraction": options.test_fraction,
+                }
             ),
             "runs": _without_none({"num_seeds": options.seeds}),
             "evaluation": _without_none({"metric": options.metric}),

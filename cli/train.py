@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,13 +16,19 @@ from cli.wire import Job
 from shared.states import JobState
 
 
-def train(
-    client: Client, file: Path, validation_file: Path | None, options: TrainOptions, *, as_json: bool, detach: bool
-) -> int:
+class Files(NamedTuple):
+    """What a job is made of, on this machine."""
+
+    training: Path
+    validation: Path | None = None
+    test: Path | None = None
+
+
+def train(client: Client, files: Files, options: TrainOptions, *, as_json: bool, detach: bool) -> int:
     """Upload, create, follow, report; returns the exit code."""
-    training = client.upload(file)
-    validation = None if validation_file is None else client.upload(validation_file)
-    job = client.create_job(job_body(options, training.id, validation.id if validation else None))
+    training = client.upload(files.training).id
+    validation, test = (None if file is None else client.upload(file).id for file in files[1:])
+    job = client.create_job(job_body(options, training, validation, test))
     talk = make_console(stderr=as_json)  # with --json, stdout is for the JSON alone
     talk.print(job_view(job))
     if not detach:

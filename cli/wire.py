@@ -66,6 +66,7 @@ class Job(_Read):
     """As asked for."""
     resolved_recipe: dict[str, Any] | None
     """Every setting with its value; None only until pilots have found the automatic ones."""
+    recipe_notes: dict[str, str] = {}
     pilots: dict[str, Any] | None = None
     runs_summary: RunsSummary
     progress: Progress

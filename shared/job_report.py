@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from shared.db.metrics import Metrics
 from shared.db.tables import Job, Run
+from shared.evidence import Evidence
+from shared.recipe import Recipe
 from shared.report import Baseline, ConfusionMatrix, JobResults, RunResult, StabilityReport, stability_report
 from shared.report.classes import from_confusion
+from shared.report.diagnosis import JobFacts, RunFacts, diagnose_job
 from shared.report.shapes import Curve, Split
 from shared.states import RunState
 from shared.task import TaskType
@@ -50,8 +54,40 @@ def report_of(
             regression=job.task.get("type") == TaskType.REGRESSION,
             pilots=job.pilots,
             early_discard=job.early_discard,
+            diagnosis=() if curves is None else tuple(diagnosis_of(job, runs)),
             detailed=curves is not None,
         )
+    )
+
+
+def diagnosis_of(job: Job, runs: Sequence[Run]) -> list[str]:
+    """What looks wrong over the job's main runs, which must be loaded with their results.
+
+    Nothing while pilots find the recipe out, nor of a recipe that another version has stored.
+    """
+    try:
+        recipe = Recipe.model_validate(job.resolved_recipe)
+    except ValidationError:
+        return []
+    facts = JobFacts(
+        recipe=recipe,
+        metric=job.metric,
+        train_rows=job.dataset["rows"]["train"],
+        labels={entry["label"]: entry["count"] for entry in job.dataset.get("labels", [])},
+        max_seq_length=job.task["max_seq_length"],
+        runs=tuple(_facts(run) for run in runs),
+    )
+    return diagnose_job(facts)
+
+
+def _facts(run: Run) -> RunFacts:
+    evidence = (run.result or {}).get("evidence")
+    return RunFacts(
+        status=run.status,
+        degenerate=run.degenerate,
+        error_code=None if run.error is None else run.error["code"],
+        best_step=run.best_step,
+        evidence=None if evidence is None else Evidence.model_validate(evidence),
     )
 
 

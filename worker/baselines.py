@@ -7,15 +7,11 @@ from sqlalchemy.orm import Session
 from shared.db.events import Events
 from shared.db.runs import Runs
 from shared.db.tables import Job
+from shared.report.wording import baseline, number
 from shared.states import RunState
 from worker.assignment import Assignment
 from worker.follow import Scored
 
-IN_WORDS = {
-    "tfidf_logistic_regression": "TF-IDF with logistic regression",
-    "tfidf_ridge": "TF-IDF with ridge regression",
-    "linear_probe": "a linear probe of the frozen encoder",
-}
 Scores = dict[str, list[dict[str, Any]]]
 """Split -> list of {name, score}, as ``jobs.baselines`` has it."""
 
@@ -43,9 +39,6 @@ def merged(known: Scores, found: Scores) -> Scores:
 
 def in_words(scores: Scores, metric: str, *, rows: int, of: int) -> str:
     split = "test" if "test" in scores else "validation"
-    reached = [
-        f"{IN_WORDS[entry['name']]} reaches {metric} {'undefined' if entry['score'] is None else format(entry['score'], '.3f')}"
-        for entry in scores[split]
-    ]
+    reached = [f"{baseline(entry['name'])} reaches {metric} {number(entry['score'])}" for entry in scores[split]]
     fitted = "" if rows == of else f", fitted on {rows:,} of the {of:,} training rows"
     return f"Baselines on the {split} rows{fitted}: {', '.join(reached)}."

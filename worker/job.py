@@ -21,7 +21,7 @@ from shared.db.runs import FenceLost, Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Run
 from shared.errors import Reason
-from shared.job_report import best_run, report_of
+from shared.job_report import best_run, diagnosis_of, report_of
 from shared.states import JobState, RunState, fold
 from shared.storage import BlobMissing
 from worker import discard, pilots
@@ -111,6 +111,9 @@ def _record_end(
     session.flush()
     session.refresh(job)
     level = {JobState.SUCCEEDED: "info", JobState.CANCELLED: "warn"}.get(status, "error")
+    if status is not JobState.CANCELLED:
+        for sentence in diagnosis_of(job, runs):
+            events.add(job, sentence, level="warn")
     events.add(job, _last_words(job, runs, status), level=level)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from shared import ids
+from shared.datasets.labels import JOINT
 from shared.db.metrics import Metrics
 from shared.db.tables import File, Job, Model, Run
 from shared.job_report import full_report
@@ -27,6 +28,7 @@ from shared.report import StabilityReport
 from shared.report.wording import baseline
 from shared.states import RunState
 from shared.storage import BlobMissing, file_key
+from shared.task import TaskType
 from worker.parts import WorkerParts
 
 log = logging.getLogger(__name__)
@@ -103,7 +105,7 @@ def model_card(identifier: str, job: Job, report: StabilityReport, best: Run) ->
     pair = job.task["text_pair_column"] is not None
     example = '{"text": "first text", "text_pair": "second text"}' if pair else '"a text"'
     template = environment.get_template("model_card.md.j2")
-    return template.render(model_id=identifier, job=job, run=best, report=report, example=example)
+    return template.render(model_id=identifier, job=job, run=best, report=report, example=example, kinds=TaskType)
 
 
 def _provenance(job: Job, report: StabilityReport, best: Run) -> str:
@@ -131,27 +133,28 @@ def _write_metrics(parts: WorkerParts, runs: Sequence[Run], path: Path) -> Path:
         first = ["train_loss", "learning_rate", "grad_norm", "valid_loss"]
         names = first + sorted(recorded - set(first))
         writer = csv.writer(target)
-        writer.writerow(["step", *names, "run_id", "seed"])
+        writer.writerow(["step", *names, *_identity(runs)])
         for run in runs:
             rows: dict[int, dict[str, float]] = defaultdict(dict)
             for point in metrics.of_run(run.id):
                 rows[point.step][point.name] = point.value
             for step, row in sorted(rows.items()):
-                writer.writerow([step, *(row.get(name, "") for name in names), run.id, run.seed])
+                writer.writerow([step, *(row.get(name, "") for name in names), *_identity(runs, run)])
     return path
 
 
 def _write_predictions(parts: WorkerParts, job: Job, runs: Sequence[Run], path: Path) -> Path:
-    """Every succeeded run's predictions with its chosen checkpoint: a row a run and evaluated text."""
-    columns = ["run_id", "seed", "split", "row", "label", "predicted"]
+    """Every succeeded run's predictions with its chosen checkpoint: a row a run and evaluated text. Names of several labels are joined
+    as in the CSV files that such a task is trained on."""
+    of_row = ["split", "row", "label", "predicted"]
     with path.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target)
-        writer.writerow([*columns, *(f"p({name})" for name in job.task["label_names"])])
+        writer.writerow([*_identity(runs), *of_row, *(f"p({name})" for name in job.task["label_names"])])
         for run in runs:
             content = _predictions(parts, run) if run.status == RunState.SUCCEEDED else None
             for row in json.loads(content)["rows"] if content is not None else []:
-                cells = [row[name] for name in columns[2:]]
-                writer.writerow([run.id, run.seed, *cells, *row["probabilities"]])
+                cells = [JOINT.join(cell) if isinstance(cell := row[name], list) else cell for name in of_row]
+                writer.writerow([*_identity(runs, run), *cells, *row["probabilities"]])
     return path
 
 
@@ -167,6 +170,14 @@ def _predictions(parts: WorkerParts, run: Run) -> bytes | None:
     except BlobMissing:
         log.warning("predictions_missing run=%s", run.id)
         return None
+
+
+def _identity(runs: Sequence[Run], run: Run | None = None) -> list[str | int | None]:
+    """The columns that tell a run in a result file, or this run's cells in them: its fold too where the job is k-fold."""
+    columns = ["id", "seed", "fold"] if any(run.fold is not None for run in runs) else ["id", "seed"]
+    if run is None:
+        return ["run_id", *columns[1:]]
+    return [getattr(run, column) for column in columns]
 
 
 def _zip(folder: Path, path: Path) -> Path:

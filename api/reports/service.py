@@ -8,7 +8,7 @@ from shared.job_report import report_of
 
 NOT_ON_A_JOB = {
     "object", "job_id", "runs", "confusion_matrix",
-    "best_of_n", "variance", "learning_curve", "early_discard", "more_seeds", "per_class", "pilots",
+    "best_of_n", "variance", "learning_curve", "early_discard", "more_seeds", "per_class", "pilots", "diagnosis",
 }  # fmt: skip
 
 

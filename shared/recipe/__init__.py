@@ -6,7 +6,7 @@ conventional settings.
 """
 
 from shared.recipe.presets import PRESETS
-from shared.recipe.resolve import Resolution, resolve
+from shared.recipe.resolve import Resolution, long_enough, resolve
 from shared.recipe.value import Recipe, RecipeRequest
 
-__all__ = ["PRESETS", "Recipe", "RecipeRequest", "Resolution", "resolve"]
+__all__ = ["PRESETS", "Recipe", "RecipeRequest", "Resolution", "long_enough", "resolve"]

@@ -41,7 +41,8 @@ def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Res
         values["learning_rate"], notes["learning_rate"] = _auto_rate(facts)
     automatic = []
     if values["reinit_layers"] == "auto":
-        automatic.append("reinit_layers")
+        if facts.shared_blocks is None:  # else there are no depths to try: a part of a block of weights cannot be drawn
+            automatic.append("reinit_layers")
         values["reinit_layers"], notes["reinit_layers"] = _auto_reinit(facts)
     fit(values, asked, facts, notes)
     values.update(_length(values, train_rows, notes))
@@ -79,14 +80,21 @@ def _length(values: dict[str, Any], train_rows: int, notes: dict[str, str]) -> d
         return {"num_train_epochs": epochs, "max_steps": _bounded(max(1, math.ceil(epochs * per_epoch)))}
     if steps != "auto" and steps is not None:
         return {"num_train_epochs": None, "max_steps": steps}
-    wanted = _bounded(
-        min(max(LONG_EPOCHS * per_epoch, LONG_MIN_STEPS), max(LONG_MAX_STEPS, CONVENTIONAL_EPOCHS * per_epoch))
-    )
+    wanted = _bounded(_long(per_epoch))
     notes["max_steps"] = (
         f"{wanted}: {LONG_EPOCHS} epochs of {per_epoch} steps, but at least {LONG_MIN_STEPS} steps (small sets need steps, not "
         f"epochs) and at most the larger of {LONG_MAX_STEPS} steps and {CONVENTIONAL_EPOCHS} epochs."
     )
     return {"num_train_epochs": None, "max_steps": wanted}
+
+
+def _long(per_epoch: int) -> int:
+    return min(max(LONG_EPOCHS * per_epoch, LONG_MIN_STEPS), max(LONG_MAX_STEPS, CONVENTIONAL_EPOCHS * per_epoch))
+
+
+def long_enough(train_rows: int, train_batch_size: int) -> int:
+    """The steps that ``max_steps: "auto"`` stands for, by the rule alone."""
+    return min(MAX_STEPS, _long(math.ceil(train_rows / train_batch_size)))
 
 
 def _bounded(steps: int) -> int:

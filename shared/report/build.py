@@ -45,6 +45,7 @@ def stability_report(results: JobResults) -> StabilityReport:
         warnings=cautions(findings),
         confusion_matrix=results.confusion_matrix,
         early_discard=findings.discard_effect,
+        diagnosis=list(results.diagnosis),
         pilots=None if results.pilots is None else dict(results.pilots),
         **(_details(results, findings) if results.detailed else {}),
         runs=[_reported(run) for run in results.runs],

@@ -79,6 +79,8 @@ class JobResults:
     """As the job has it: the settings that were tried, and which was chosen why."""
     early_discard: Mapping[str, Any] | None = None
     """As the job has it: ``start`` runs began, and at ``at_step`` the most promising were kept."""
+    diagnosis: tuple[str, ...] = ()
+    """What looks wrong over the runs (``shared.report.diagnosis``)."""
     detailed: bool = False
     """Whether to work the further statistics out too, from runs that have their curves and classes."""
 
@@ -156,6 +158,8 @@ class StabilityReport(Shape):
     is a share of rows."""
     verdict: Verdict
     warnings: list[Caution]
+    diagnosis: list[str]
+    """What looks wrong over the runs, with its evidence and the setting to try; empty where nothing does."""
     confusion_matrix: ConfusionMatrix | None
     best_of_n: BestOfN | None = None
     variance: VarianceSplit | None = None

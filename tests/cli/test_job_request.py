@@ -23,19 +23,27 @@ def test_everything_at_once_is_a_request_the_service_understands() -> None:
         text_column="0",
         text_pair_column="second text",
         label_column="label",
+        task_type="multi_label_classification",
+        group_by="3",
         validation_fraction=0.25,
         test_fraction=0.1,
         metric="f1_macro",
     )
-    body = job_body(options, "file-1", "file-2")
+    body = job_body(options, "file-1", "file-2", "file-3")
     assert body == {
         "training_file": "file-1",
         "validation_file": "file-2",
+        "test_file": "file-3",
         "model": "m",
         "suffix": "s",
         "seed": 7,
-        "task": {"text_column": 0, "text_pair_column": "second text", "label_column": "label"},
-        "split": {"validation_fraction": 0.25, "test_fraction": 0.1},
+        "task": {
+            "type": "multi_label_classification",
+            "text_column": 0,
+            "text_pair_column": "second text",
+            "label_column": "label",
+        },
+        "split": {"group_by": 3, "validation_fraction": 0.25, "test_fraction": 0.1},
         "recipe": {
             "preset": "conventional",
             "max_steps": 40,
@@ -47,6 +55,10 @@ def test_everything_at_once_is_a_request_the_service_understands() -> None:
         "evaluation": {"metric": "f1_macro"},
     }
     JobRequest.model_validate(body)
+
+
+def test_folds_ask_for_kfold() -> None:
+    assert job_body(TrainOptions(folds=4), "file-1")["split"] == {"mode": "kfold", "k": 4}
 
 
 @pytest.mark.parametrize(

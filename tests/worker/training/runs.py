@@ -1,7 +1,7 @@
 """Data and run specs small enough to train in well under a second."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def review_rows(
     return rows
 
 
-def write_tsv(path: Path, rows: list[tuple[str, ...]]) -> DataFile:
+def write_tsv(path: Path, rows: Sequence[tuple[str, ...]]) -> DataFile:
     path.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
     return DataFile(path=path, filename=path.name)
 
