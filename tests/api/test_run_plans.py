@@ -61,6 +61,7 @@ def test_an_early_discard_starts_its_own_number_of_seeds(http: TestClient, file_
     asked = {"start": 4, "keep": 2, "at_fraction": 0.3}
     job = create(http, file_id, recipe=GIVEN, early_discard=asked).json()
     assert (job["runs_summary"]["total"], job["early_discard"]) == (4, asked)
+    assert http.get(f"{JOBS}/{job['id']}/stability").json()["early_discard"] is None  # nothing is decided yet
     off = create(http, file_id, recipe=GIVEN, early_discard={**asked, "enabled": False}).json()
     assert (off["runs_summary"]["total"], off["early_discard"]) == (5, None)
     extended = http.post(f"{JOBS}/{job['id']}/extend", json={"num_seeds": 1}).json()

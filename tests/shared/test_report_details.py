@@ -141,7 +141,7 @@ class TestEarlyDiscard:
     ]
 
     def test_what_the_choice_does_to_the_mean(self) -> None:
-        # the best up to step 20: 0.6 0.7 of the kept, 0.3 0.1 of the others
+        # at step 20: 0.5 0.7 of the kept, 0.3 0.1 of the others
         report = detailed(
             [0.9, 0.8, None, None],
             self.CURVES,
@@ -151,9 +151,9 @@ class TestEarlyDiscard:
         effect = report.early_discard
         assert effect is not None
         assert (effect.started, effect.kept, effect.discarded, effect.step) == (4, 2, 2, 20)
-        assert (effect.mean_started, effect.mean_kept, effect.difference) == pytest.approx((0.425, 0.65, 0.225))
+        assert (effect.mean_started, effect.mean_kept, effect.difference) == pytest.approx((0.4, 0.6, 0.2))
         message = next(warning.message for warning in report.warnings if warning.code == "discarded_runs")
-        assert "the 2 kept had a mean validation accuracy of 0.650, all 4 of 0.425" in message
+        assert "the 2 kept had a mean validation accuracy of 0.600, all 4 of 0.400" in message
         assert "2 runs were discarded part-way" in report.verdict.text
 
     def test_seeds_added_later_are_no_part_of_it(self) -> None:
@@ -164,11 +164,13 @@ class TestEarlyDiscard:
             early_discard={"start": 2, "at_step": 20},
         )
         assert report.early_discard is not None
-        assert report.early_discard.mean_kept == pytest.approx(0.6)
+        assert report.early_discard.mean_kept == pytest.approx(0.5)
 
     def test_none_before_the_choice(self) -> None:
         waiting = detailed([None, None], status={0: "paused", 1: "paused"}, early_discard={"start": 2, "at_step": 20})
         assert waiting.early_discard is None
+        undecided = detailed([None, None], status={0: "paused", 1: "queued"}, early_discard={"start": 2, "keep": 1})
+        assert undecided.early_discard is None
 
 
 class TestLabels:

@@ -151,7 +151,7 @@ def test_everything_a_full_report_holds_is_on_the_page() -> None:
         replace(run, init_seed=index // 2, data_seed=index % 2, curve=[(10, 0.5), (20, 0.6)], classes=labels)
         for index, run in enumerate(results.runs)
     )
-    discarded = replace(runs[0], run_id="ftrun-9", status="discarded", score=None, curve=[(10, 0.3)])
+    discarded = replace(runs[0], run_id="ftrun-9", status="discarded", score=None, curve=[(20, 0.3)])
     full = replace(
         results,
         runs=(*runs, discarded),
