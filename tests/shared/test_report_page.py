@@ -44,11 +44,13 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag
+        if tag in {"td", "th"}:
+            self.rows[-1][-1] = " ".join(self.rows[-1][-1].split())
 
     def handle_data(self, data: str) -> None:
         self.text += data
         if self._open and {"td", "th"} & set(self._open):
-            self.rows[-1][-1] = " ".join((self.rows[-1][-1] + data).split())
+            self.rows[-1][-1] += data
 
     def row(self, name: str) -> list[str]:
         return next(row[1:] for row in self.rows if row and row[0] == name)
