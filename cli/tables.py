@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -9,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.wire import Job
-from shared.report import StabilityReport
+from shared.report import ReportedRun, StabilityReport
+from shared.report.wording import baseline_title, seeds_of
 from shared.states import RunState
 
 PLAIN_WIDTH: Final = 200  # columns where the output is no terminal, so that sentences stay on one line
@@ -81,12 +83,12 @@ def report_view(report: StabilityReport) -> RenderableType:
 
 def side_by_side(reports: Sequence[tuple[str, StabilityReport]]) -> RenderableType:
     """Several jobs' seeds and distributions in columns."""
-    seeds = sorted({run.seed for _, report in reports for run in report.runs})
+    by_seed = [{_seeds(run): run for run in report.runs} for _, report in reports]
+    seeds = dict.fromkeys(seed for runs in by_seed for seed in runs)
     table = Table("seed", *(f"{name}: {report.metric}" for name, report in reports), box=None)
-    by_seed = [{run.seed: run for run in report.runs} for _, report in reports]
     for seed in seeds:
         cells = [_score(run.score, run.status, run.degenerate) if (run := runs.get(seed)) else "-" for runs in by_seed]
-        table.add_row(str(seed), *cells)
+        table.add_row(seed, *cells)
     return Group(table, "", _distribution_table(reports))
 
 
@@ -103,9 +105,7 @@ def _runs_table(report: StabilityReport) -> Table:
     for run in report.runs:
         notes = ["degenerate"] if run.degenerate else []
         notes += ["published"] if run.run_id == report.best_run_id and report.fine_tuned_model else []
-        table.add_row(
-            str(run.seed), run.status.value, number(run.score), number(run.validation_score), ", ".join(notes)
-        )
+        table.add_row(_seeds(run), run.status.value, number(run.score), number(run.validation_score), ", ".join(notes))
     return table
 
 
@@ -116,11 +116,23 @@ def _distribution_table(reports: Sequence[tuple[str, StabilityReport]]) -> Table
         "mean ± std": lambda r: f"{number(r.mean)} ± {number(r.std)}",
         "95% interval of the mean": lambda r: interval(r.ci95),
         "min, quartiles, max": lambda r: " ".join(map(number, (r.min, r.q1, r.median, r.q3, r.max))),
-        "degenerate, failed": lambda r: f"{r.degenerate}, {r.failed}",
+        "degenerate, failed": lambda r: (
+            f"{r.degenerate}, {r.failed}" + (f", {r.discarded} discarded" if r.discarded else "")
+        ),
     }
+    for name in dict.fromkeys(one.name for _, report in reports for one in report.baselines):
+        rows[escape(baseline_title(name))] = partial(_baseline, name)
     for title, cell in rows.items():
         table.add_row(title, *(cell(report) for _, report in reports))
     return table
+
+
+def _seeds(run: ReportedRun) -> str:
+    return seeds_of(run.init_seed, run.data_seed, run.fold)
+
+
+def _baseline(name: str, report: StabilityReport) -> str:
+    return number(next((one.score for one in report.baselines if one.name == name), None))
 
 
 def _score(score: float | None, status: RunState, degenerate: bool | None) -> str:

@@ -111,10 +111,12 @@ class Standing:
         }
 
 
-def depth_candidates(blocks: int) -> list[int]:
-    """No block, a sixth of them, a third: 0, 4 and 8 of BERT-large's 24, around the paper's range of 1 to 6."""
-    sixth = max(1, round(blocks / 6))
-    return sorted({0, min(sixth, blocks), min(2 * sixth, blocks)})
+def depth_candidates(rule: int, blocks: int) -> list[int]:
+    """No block, the rule's depth (a sixth of the blocks) and twice that: 0, 4 and 8 of BERT-large's 24, around the paper's 1 to 6.
+
+    Where a family's layers share their weights the rule may be 0, and nothing else is tried.
+    """
+    return sorted({0, min(rule, blocks), min(2 * rule, blocks)})
 
 
 def first_round(depths: Sequence[Layers], max_steps: int) -> list[Candidate]:

@@ -25,7 +25,7 @@ from shared.figures.confusion import MAX_LABELS
 from shared.report.details import ClassScores
 from shared.report.shapes import ReportedRun, StabilityReport
 from shared.report.verdict import MIN_SEEDS, STABLE_STD
-from shared.report.wording import baseline, interval, number, percent
+from shared.report.wording import baseline_title, interval, number, percent, seeds_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -117,7 +117,8 @@ def _environment() -> "Environment":
         tone=_tone,
         words=_words,
         shown=_shown,
-        baseline=lambda name: baseline(name).removeprefix("the ").removeprefix("a "),
+        baseline=baseline_title,
+        seeds_of=lambda run: seeds_of(run.init_seed, run.data_seed, run.fold),
         test_name=TEST_NAMES.__getitem__,
     )
     return environment

@@ -25,7 +25,7 @@ from shared.db.tables import File, Job, Model, Run
 from shared.job_report import full_report
 from shared.names import model_id
 from shared.report import StabilityReport
-from shared.report.wording import baseline
+from shared.report.wording import baseline_title
 from shared.states import RunState
 from shared.storage import BlobMissing, file_key
 from shared.task import TaskType
@@ -100,7 +100,7 @@ def model_card(identifier: str, job: Job, report: StabilityReport, best: Run) ->
         loader=PackageLoader("worker"), autoescape=False, trim_blocks=False, keep_trailing_newline=True
     )
     environment.filters["score"] = lambda value: "–" if value is None else f"{value:.4f}"
-    environment.filters["baseline"] = baseline
+    environment.filters["baseline"] = baseline_title
     environment.filters["cell"] = lambda text: str(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
     pair = job.task["text_pair_column"] is not None
     example = '{"text": "first text", "text_pair": "second text"}' if pair else '"a text"'

@@ -8,7 +8,7 @@ from api.jobs.doubts import data_warnings
 from api.jobs.hyperparameters import hyperparameters_of, merge, scaled
 from api.jobs.runs import main_runs
 from api.jobs.schemas import JobRequest
-from api.jobs.stages import plan_discard, plan_pilots
+from api.jobs.stages import plan_discard, plan_pilots, searched
 from api.parts import Parts
 from shared import ids
 from shared.catalogue import EncoderFacts
@@ -26,6 +26,7 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
     files = data_files(parts, request)
     data = read_data(parts, request, facts, files)
     resolution = scaled(resolve(recipe_request, facts, len(data.train)), request)
+    resolution = searched(resolution, facts.num_blocks)
     metric = metric_of(request, data)
     job = Job(
         id=ids.job_id(),
@@ -55,7 +56,7 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
         result_files=[],
     )
     runs = main_runs(job, request, resolution.recipe.max_steps)
-    pilots = plan_pilots(job, resolution, facts.num_hidden_layers)
+    pilots = plan_pilots(job, resolution, facts.num_blocks, runs[0].fold)
     return job, [*pilots, baselines_run(job), *plan_discard(job, request, runs)]
 
 

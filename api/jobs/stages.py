@@ -7,19 +7,31 @@ from shared.db.stages import pilot_runs
 from shared.db.tables import Job, Run
 from shared.early_discard import decision_step
 from shared.errors import InvalidValue
-from shared.pilots import FIRST_PILOT_SEED, PILOT_SEEDS, Candidate, depth_candidates, first_round
+from shared.pilots import FIRST_PILOT_SEED, PILOT_SEEDS, Candidate, Layers, depth_candidates, first_round
 from shared.recipe import Resolution
 
 
 def candidates_of(resolution: Resolution, blocks: int) -> list[Candidate]:
-    """The first round of pilots for a recipe of which something is automatic; ``blocks`` of the encoder."""
-    given = Candidate.of(resolution.recipe.model_dump(mode="json"))
-    depths = depth_candidates(blocks) if "reinit_layers" in resolution.automatic else [given.reinit_layers]
-    return first_round(depths, given.max_steps)
+    """The first round of pilots for a recipe of which something is automatic; ``blocks`` that the encoder can draw afresh."""
+    rule = Candidate.of(resolution.recipe.model_dump(mode="json"))
+    depths: list[Layers] = [rule.reinit_layers]
+    if "reinit_layers" in resolution.automatic:
+        depths = [*depth_candidates(rule.depth, blocks)]
+    return first_round(depths, rule.max_steps)
 
 
-def plan_pilots(job: Job, resolution: Resolution, blocks: int, fold: int | None = None) -> list[Run]:
-    """The first pilots, their plan being stored with the job; none where nothing is automatic."""
+def searched(resolution: Resolution, blocks: int) -> Resolution:
+    """The same, automatic only in what there is a choice of."""
+    if len(candidates_of(resolution, blocks)) > 1:
+        return resolution
+    return resolution._replace(automatic=tuple(name for name in resolution.automatic if name != "reinit_layers"))
+
+
+def plan_pilots(job: Job, resolution: Resolution, blocks: int, fold: int | None) -> list[Run]:
+    """The first pilots, their plan being stored with the job; none where nothing is automatic.
+
+    ``fold``: under k-fold they are judged on one part of the file, the first run's.
+    """
     if not resolution.automatic:
         return []
     rule = resolution.recipe.model_dump(mode="json")
@@ -44,6 +56,11 @@ def plan_discard(job: Job, request: JobRequest, runs: Sequence[Run]) -> Sequence
     asked = request.early_discard
     if asked is None or not asked.enabled:
         return runs
+    if any(run.fold is not None for run in runs):
+        raise InvalidValue(
+            "Scores on different parts of the file cannot be ranked: early_discard and a k-fold split exclude each other.",
+            param="early_discard",
+        )
     job.early_discard = asked.model_dump(mode="json", include={"start", "keep", "at_fraction"})
     if job.resolved_recipe is None:  # the length is not known yet
         return runs

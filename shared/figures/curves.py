@@ -73,14 +73,18 @@ def _row(
             x=x,
             y=y,
             color=colour,
-            detail="seed:N",
+            detail="line:N",
             strokeDash=alt.StrokeDash(
                 "kind:N", scale=alt.Scale(domain=["learned", "degenerate"], range=[[1, 0], [5, 3]]), legend=None
             ),
         )
     )
-    dots = alt.Chart().mark_point(filled=True, size=42, opacity=1).encode(x=x, y=y, color=colour, detail="seed:N")
-    values = [value for curve in curves for value in _values(curve, jobs.index(curve.job), measure)]
+    dots = alt.Chart().mark_point(filled=True, size=42, opacity=1).encode(x=x, y=y, color=colour, detail="line:N")
+    values = [
+        {"line": line, **value}  # not the seed: runs of a grid or of folds share theirs
+        for line, curve in enumerate(curves)
+        for value in _values(curve, jobs.index(curve.job), measure)
+    ]
     row: alt.FacetChart = (
         alt.layer(lines, dots.transform_filter("datum.chosen"), data=alt.InlineData(values=values))
         .properties(width=(WIDTH - 30 * (len(jobs) - 1)) / len(jobs), height=HEIGHT)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.figures.figure import LIGHT, Figure, Palette, finish
 from shared.report.shapes import StabilityReport
-from shared.report.wording import baseline, count, number
+from shared.report.wording import baseline_title, count, number
 from shared.states import RunState
 
 if TYPE_CHECKING:
@@ -158,7 +158,9 @@ def _baseline_layers(
     first = {name: score for _, name, score in reversed(scores)}  # of the first job that has it
     lines = sorted(first.items(), key=lambda one: one[1])
     labels = [
-        alt.Chart(alt.InlineData(values=[{"score": score, "y": -0.5, "text": f"{_plain(name)} {number(score)}"}]))
+        alt.Chart(
+            alt.InlineData(values=[{"score": score, "y": -0.5, "text": f"{baseline_title(name)} {number(score)}"}])
+        )
         .mark_text(align="left", baseline="top", dx=5, dy=3 + 14 * line, color=palette.muted, fontSize=11)
         .encode(x=x, y=y, text="text:N")
         for line, (name, score) in enumerate(lines)
@@ -172,10 +174,6 @@ def _drawn_baselines(report: StabilityReport) -> dict[str, float]:
     others = {name: score for name, score in known.items() if name != CONSTANT}
     best = max(others, key=lambda name: others[name], default=None)
     return {name: score for name, score in known.items() if name in (CONSTANT, best)}
-
-
-def _plain(name: str) -> str:
-    return baseline(name).removeprefix("the ").removeprefix("a ")
 
 
 def _strip_axis(reports: Sequence[tuple[str, StabilityReport]]) -> "altair.Axis":

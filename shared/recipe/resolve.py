@@ -41,7 +41,8 @@ def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Res
         values["learning_rate"], notes["learning_rate"] = _auto_rate(facts)
     automatic = []
     if values["reinit_layers"] == "auto":
-        automatic.append("reinit_layers")
+        if facts.shared_blocks is None:  # else there are no depths to try: a part of a block of weights cannot be drawn
+            automatic.append("reinit_layers")
         values["reinit_layers"], notes["reinit_layers"] = _auto_reinit(facts)
     fit(values, asked, facts, notes)
     values.update(_length(values, train_rows, notes))

@@ -3,6 +3,7 @@
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from shared.report.details import DiscardEffect, FanPoint, LearningCurve
 from shared.report.distribution import quartiles
@@ -24,17 +25,17 @@ def learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve | None
     return LearningCurve(metric=metric, points=points) if points else None
 
 
-def discard_effect(runs: Sequence[RunResult], decision: Mapping[str, int]) -> DiscardEffect | None:
-    """``decision`` has ``start``, the number of runs that began it, and ``at_step``; None before runs were discarded.
+def discard_effect(runs: Sequence[RunResult], decision: Mapping[str, Any]) -> DiscardEffect | None:
+    """``decision`` has ``start``, the number of runs that began it, and once it is made ``at_step``; None before runs were discarded.
 
-    A run's score at the step is the best up to there, by which it was kept or not.
+    A run was kept or not by its score at the step.
     """
-    step, started = decision["at_step"], list(runs[: decision["start"]])
+    step, started = decision.get("at_step"), list(runs[: decision["start"]])
     discarded = [run for run in started if run.status == RunState.DISCARDED]
-    if not discarded:
+    if step is None or not discarded:
         return None
     kept = [run for run in started if run.status not in {RunState.DISCARDED, RunState.CANCELLED}]
-    mean_started, mean_kept = _mean_until(step, [*kept, *discarded]), _mean_until(step, kept)
+    mean_started, mean_kept = _mean_at(step, [*kept, *discarded]), _mean_at(step, kept)
     return DiscardEffect(
         started=len(started),
         discarded=len(discarded),
@@ -46,7 +47,6 @@ def discard_effect(runs: Sequence[RunResult], decision: Mapping[str, int]) -> Di
     )
 
 
-def _mean_until(step: int, runs: Sequence[RunResult]) -> float | None:
-    reached = [[value for at, value in run.curve if at <= step] for run in runs]
-    scores = [max(values) for values in reached if values]
+def _mean_at(step: int, runs: Sequence[RunResult]) -> float | None:
+    scores = [value for run in runs for at, value in run.curve if at == step]
     return statistics.fmean(scores) if scores else None

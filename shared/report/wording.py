@@ -42,3 +42,14 @@ def sentence(text: str) -> str:
 def baseline(name: str) -> str:
     """A baseline as sentences call it."""
     return BASELINES.get(name, name.replace("_", " "))
+
+
+def baseline_title(name: str) -> str:
+    """A baseline as tables call it, without its article."""
+    return baseline(name).removeprefix("the ").removeprefix("a ")
+
+
+def seeds_of(init_seed: int, data_seed: int, fold: int | None) -> str:
+    """A run as tables call it: by its one seed, or by both, and its fold."""
+    seeds = str(init_seed) if init_seed == data_seed else f"{init_seed}, data {data_seed}"
+    return seeds if fold is None else f"{seeds}, fold {fold}"

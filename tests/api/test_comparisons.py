@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from shared import ids
+from shared.db.metrics import Metrics, Point
 from shared.db.session import Database
 from shared.db.tables import Job, Run
 from shared.settings import Settings
@@ -184,3 +186,22 @@ def test_unknown_ids(http: TestClient, database: Database) -> None:
     assert (error["code"], error["param"]) == ("job_not_found", "job_ids")
     answer = http.get(f"{COMPARISONS}/ftcmp-none")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "comparison_not_found")
+
+
+def test_a_report_in_full_beside_numbers_on_the_job(http: TestClient, database: Database) -> None:
+    """Curves, labels and the like are worked out for the report alone: a list of jobs has to stay cheap."""
+    job_id = add_job(database, HIGH, resolved_recipe=None, task={"label_names": ["no", "yes"]})
+    with database.write() as session:
+        for run in session.scalars(select(Run).where(Run.job_id == job_id)):
+            run.result = {"validation": {"metrics": {}, "confusion": [[4, 1], [0, 5]]}}
+            points = [Point("valid_accuracy", 5, 0.5 + run.index / 100), Point("valid_loss", 5, 0.1)]
+            Metrics(session).record(run.id, points)
+    report = http.get(f"/v1/fine_tuning/jobs/{job_id}/stability").json()
+    assert len(report["best_of_n"]["curve"]) == 6
+    assert [(point["step"], point["n"], point["max"]) for point in report["learning_curve"]["points"]] == [(5, 6, 0.55)]
+    assert [(label["label"], label["recall"]["mean"]) for label in report["per_class"]] == [("no", 0.8), ("yes", 1.0)]
+    assert report["variance"]["components"] is None
+    assert "grid of both" in report["variance"]["reason"]
+    on_job = http.get(f"/v1/fine_tuning/jobs/{job_id}").json()["stability"]
+    assert on_job["mean"] == report["mean"]
+    assert not {"best_of_n", "learning_curve", "per_class", "variance", "runs", "pilots"} & on_job.keys()

@@ -61,7 +61,21 @@ def test_an_early_discard_starts_its_own_number_of_seeds(http: TestClient, file_
     asked = {"start": 4, "keep": 2, "at_fraction": 0.3}
     job = create(http, file_id, recipe=GIVEN, early_discard=asked).json()
     assert (job["runs_summary"]["total"], job["early_discard"]) == (4, asked)
+    assert http.get(f"{JOBS}/{job['id']}/stability").json()["early_discard"] is None  # nothing is decided yet
     off = create(http, file_id, recipe=GIVEN, early_discard={**asked, "enabled": False}).json()
     assert (off["runs_summary"]["total"], off["early_discard"]) == (5, None)
     extended = http.post(f"{JOBS}/{job['id']}/extend", json={"num_seeds": 1}).json()
     assert extended["error"]["code"] == "job_not_extendable"
+
+
+def test_under_k_fold_pilots_are_judged_on_one_part(http: TestClient, file_id: str) -> None:
+    folds = {"mode": "kfold", "k": 2}
+    job = create(http, file_id, recipe={"max_steps": 40}, split=folds, runs={"num_seeds": 1}).json()
+    for purpose, expected in (("pilot", [0] * 6), ("main", [0, 1])):
+        runs = http.get(f"{JOBS}/{job['id']}/runs", params={"purpose": purpose}).json()["data"]
+        assert [run["fold"] for run in runs] == expected
+    extended = http.post(f"{JOBS}/{job['id']}/extend", json={"seeds": [7]}).json()
+    assert extended["runs_summary"]["total"] == 4
+    http.post(f"{JOBS}/{job['id']}/cancel")
+    refused = create(http, file_id, recipe=GIVEN, split=folds, early_discard={"start": 4, "keep": 2}).json()
+    assert refused["error"]["param"] == "early_discard"

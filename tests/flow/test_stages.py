@@ -174,6 +174,10 @@ def test_the_best_go_on_as_if_they_had_never_waited(shared_stack: Stack, file_id
             assert mine["train_loss"] == expected["train_loss"][:12]
     report = shared_stack.get(f"/v1/fine_tuning/jobs/{job_id}/stability")
     assert (report["n"], report["discarded"], report["planned"]) == (2, 2, 4)
+    effect = report["early_discard"]
+    assert (effect["mean_started"], effect["mean_kept"]) == tuple(
+        pytest.approx(decided[f"mean_at_rung_{which}"]) for which in ("all", "kept")
+    )
     assert any(
         message.startswith("Early discard at step 12: of 4 runs the best 2") for message in events(shared_stack, job_id)
     )

@@ -35,11 +35,11 @@ def trials(layers: Layers, steps: int, *scores: float | None, degenerate: int = 
 
 
 @pytest.mark.parametrize(
-    ("blocks", "depths"),
-    [(1, [0, 1]), (2, [0, 1, 2]), (3, [0, 1, 2]), (6, [0, 1, 2]), (12, [0, 2, 4]), (24, [0, 4, 8])],
+    ("rule", "blocks", "depths"),
+    [(0, 1, [0]), (1, 1, [0, 1]), (1, 6, [0, 1, 2]), (2, 12, [0, 2, 4]), (4, 24, [0, 4, 8])],
 )
-def test_depths_are_none_a_sixth_and_a_third_of_the_blocks(blocks: int, depths: list[int]) -> None:
-    assert depth_candidates(blocks) == depths
+def test_depths_are_none_the_rule_s_and_twice_that(rule: int, blocks: int, depths: list[int]) -> None:
+    assert depth_candidates(rule, blocks) == depths
     assert first_round(depths, 320) == [Candidate(depth, 320) for depth in depths]
 
 

@@ -75,6 +75,11 @@ def test_automatic_depth_never_draws_more_layers_than_it_means(blocks: int | Non
     assert notes["reinit_layers"].startswith(f"{depth}: a sixth of the")
 
 
+def test_shared_layers_leave_no_depths_for_pilots_to_try() -> None:
+    assert resolved(ALBERT).automatic == ("max_steps",)
+    assert resolved(BERT).automatic == ("reinit_layers", "max_steps")
+
+
 def test_what_a_method_means_on_shared_layers_is_said() -> None:
     assert "share one block" in resolved(ALBERT, preset="llrd").notes["layerwise_learning_rate_decay"]
     assert "layerwise_learning_rate_decay" not in resolved(BERT, preset="llrd").notes

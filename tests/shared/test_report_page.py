@@ -151,7 +151,7 @@ def test_everything_a_full_report_holds_is_on_the_page() -> None:
         replace(run, init_seed=index // 2, data_seed=index % 2, curve=[(10, 0.5), (20, 0.6)], classes=labels)
         for index, run in enumerate(results.runs)
     )
-    discarded = replace(runs[0], run_id="ftrun-9", status="discarded", score=None, curve=[(10, 0.3)])
+    discarded = replace(runs[0], run_id="ftrun-9", status="discarded", score=None, curve=[(20, 0.3)])
     full = replace(
         results,
         runs=(*runs, discarded),
@@ -165,7 +165,7 @@ def test_everything_a_full_report_holds_is_on_the_page() -> None:
     assert page.row("reinit layers") == ["scores", "mean"]
     assert ["1", "0.7, –", "0.7"] in page.rows
     assert ["2", "–", "0.75"] in page.rows
-    assert page.row("validation mean where seeds were discarded: all, kept") == ["0.540, 0.600 4 of 5 kept at step 20"]
+    assert "0.540, 0.600 4 of 5 kept at step 20" in " ".join(page.text.split())
     for title in (
         "Expected score of the best of n seeds",
         "Validation accuracy over the seeds, at each evaluation",

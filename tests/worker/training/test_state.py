@@ -24,6 +24,7 @@ RECIPES: list[dict[str, Any]] = [
     {},
     {"bias_correction": False, "weight_decay": 0.01},
     {"select": "last"},
+    {"mixout": 0.2, "pretrained_weight_decay": 0.1, "layerwise_learning_rate_decay": 0.9},
     {"learning_rate": 1e-9},  # no evaluation is better than the first, which the state must bring along
 ]
 

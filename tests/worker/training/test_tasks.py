@@ -86,9 +86,9 @@ def test_multi_label(family: str, tmp_path: Path, request: pytest.FixtureRequest
         for row, scores in zip(recorded, outside(spec, [rows[row["row"]][0] for row in recorded]), strict=True):
             assert sorted(rows[row["row"]][1].split("|")) == (row["label"] or [""])
             assert [scores[name] for name in MULTI.label_names] == pytest.approx(row["probabilities"], abs=1e-5)
-            chosen = [name for name in MULTI.label_names if scores[name] > 0.5]
-            assert chosen == row["predicted"]
-            found.append(tuple(MULTI.label_names.index(name) for name in chosen))
+            answer = tuple(index for index, name in enumerate(MULTI.label_names) if scores[name] > 0.5)
+            assert [MULTI.label_names[index] for index in answer] == row["predicted"]
+            found.append(answer)
         labels: list[Label] = [tuple(MULTI.label_names.index(name) for name in row["label"]) for row in recorded]
         assert Scoring(MULTI, "f1_micro").scores(labels, found) == result.metrics
 
@@ -139,7 +139,10 @@ def test_a_regression_begins_at_the_mean_of_its_training_labels(family: str, req
 
 
 def test_the_mean_is_exported_with_the_head(tmp_path: Path, tiny_bert: Path) -> None:
-    rows = [("text", "label"), *((f"good film {index}", str(1000 + index / 7)) for index in range(40))]
+    rows: list[tuple[str, ...]] = [
+        ("text", "label"),
+        *((f"good film {index}", str(1000 + index / 7)) for index in range(40)),
+    ]
     spec = make_spec(
         tmp_path,
         tiny_bert,
