@@ -71,9 +71,10 @@ def job_view(job: Job) -> RenderableType:
 
 
 def report_view(report: StabilityReport) -> RenderableType:
-    """Every seed, then the distribution, the verdict and the warnings."""
+    """Every seed, then the distribution, the verdict, what looks wrong, and the warnings."""
     parts: list[RenderableType] = [_runs_table(report), "", _distribution_table([("", report)]), ""]
     parts.append(escape(report.verdict.text))
+    parts += [escape(f"Diagnosis: {sentence}") for sentence in report.diagnosis]
     parts += [escape(f"Warning: {warning.message}") for warning in report.warnings]
     if report.fine_tuned_model is not None:
         parts.append(f"Model: [bold]{escape(report.fine_tuned_model)}[/bold]")

@@ -19,10 +19,11 @@ Scores = dict[str, list[dict[str, Any]]]
 def store_scores(session: Session, assignment: Assignment, outcome: Scored) -> None:
     """The run's last move and what it found, in the caller's transaction. Raises FenceLost."""
     scores: Scores = outcome.result["scores"]
+    # the job before the run, as a wish to cancel locks them: in the other order the two could wait for each other
+    job = session.get_one(Job, assignment.job.id, with_for_update=True, populate_existing=True)
     Runs(session).end(
         assignment.hold, RunState.SUCCEEDED, step=assignment.run.total_steps, result=outcome.result, deaths=0
     )
-    job = session.get_one(Job, assignment.job.id, with_for_update=True, populate_existing=True)
     job.baselines = merged(job.baselines, scores)
     message = in_words(scores, job.metric, rows=outcome.result["rows"], of=job.dataset["rows"]["train"])
     Events(session).add(job, message, run_id=assignment.run.id, data={"baselines": scores})

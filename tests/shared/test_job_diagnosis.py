@@ -23,7 +23,7 @@ SOUND: dict[str, Any] = {
     "answers": {"bad": 0.4, "good": 0.6},
     "truncated": 0.0,
 }
-CONSTANT = {"closing_loss": 0.61, "answers": {"bad": 0.0, "good": 1.0}}
+CONSTANT: dict[str, Any] = {"closing_loss": 0.61, "answers": {"bad": 0.0, "good": 1.0}}
 GONE = Vanished(step=16, norm=5e-4, first=5e-2)
 
 
@@ -82,7 +82,7 @@ def test_enough_steps_and_still_at_chance() -> None:
 
 
 def test_a_rate_at_which_nothing_moves() -> None:
-    still = {**CONSTANT, "distance": {"block 0": 0.0005, "block 1": 0.0004, "head": 0.1}}
+    still: dict[str, Any] = {**CONSTANT, "distance": {"block 0": 0.0005, "block 1": 0.0004, "head": 0.1}}
     [found] = said(*[run(degenerate=True, **still)] * 3, learning_rate=1e-6)
     assert found.endswith(
         "the blocks moved by 0.04 % of their norm: the rate 1e-06 is too low. Try learning_rate 1e-05."
@@ -139,7 +139,7 @@ def test_a_loss_that_rose_on_the_way() -> None:
 
 
 def test_learned_by_heart() -> None:
-    heart = {"closing_loss": 0.012, "final_validation_loss": 0.9}
+    heart: dict[str, Any] = {"closing_loss": 0.012, "final_validation_loss": 0.9}
     [found] = said(*[run(**heart, best_step=32)] * 2, run())
     assert found == (
         "2 of 3 runs learned the training rows by heart: the training loss fell to 0.012 while the validation loss rose from 0.400 (about "
