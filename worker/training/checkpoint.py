@@ -52,8 +52,10 @@ class Best:
         """The copy of the chosen weights; None where the network itself has them, or nothing was chosen yet."""
         return self._weights
 
-    def resume(self, step: int, score: float | None, evaluated: Evaluated, weights: dict[str, Tensor] | None) -> None:
-        """Go on from a state that was kept."""
+    def resume(
+        self, step: int, score: float | None, evaluated: Evaluated | None, weights: dict[str, Tensor] | None
+    ) -> None:
+        """Go on from a state that was kept; ``evaluated`` is None where nothing had been chosen yet."""
         self.step, self._evaluated, self._weights = step, evaluated, weights
         self._score = -math.inf if score is None else score
 

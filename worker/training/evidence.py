@@ -80,7 +80,8 @@ def gather(
     truncated: float,
 ) -> Evidence:
     """Sum a finished run up. ``answers`` as ``shares_of_answers`` counts them, ``truncated`` the share of the training rows."""
-    losses, validation = history.losses, history.validation_losses
+    losses, points = history.losses, evaluation_steps(recipe.max_steps, recipe.eval_points)
+    validation = {step: loss for step, loss in history.validation_losses.items() if step in points}
     tenth = max(1, math.ceil(len(losses) / TENTH))
     highest, highest_step = _highest(losses, recipe.warmup_steps)
     lowest_step = min(validation, key=validation.__getitem__)

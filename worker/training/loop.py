@@ -35,15 +35,15 @@ def train(
 ) -> Iterator[Step | Evaluation]:
     """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up with the chosen weights.
 
-    After ``stop_step`` there is an evaluation, and no further step. A run that goes on brings the steps ``done``, and ``batches`` begin
-    after these.
+    After ``stop_step`` there is an evaluation, and no further step; between two of the recipe's points it judges the run and chooses
+    nothing, as a run that never stops has none there. A run that goes on brings the steps ``done``, and ``batches`` begin after these.
 
     ``objective`` makes the loss, a scalar, of a batch's logits and labels (``objective.py``). ``batches`` has no end; whoever wants to
     stop raises from it. Raises Diverged before a step that is not finite.
     """
     last = min(stop_step or recipe.max_steps, recipe.max_steps)
     schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
-    evaluated_after = {*evaluation_steps(recipe.max_steps, recipe.eval_points), last}
+    points = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
     watch = GradientWatch(network, recipe)
     network.train()
     for step, batch in enumerate(islice(batches, last - done), start=done + 1):
@@ -53,18 +53,25 @@ def train(
         loss = objective(network(**batch.inputs).logits, batch.labels)
         loss.backward()
         norm = gradient_norm(network)
-        train_loss, grad_norm = torch.stack([loss.detach(), norm]).tolist()  # the step's one wait for the device
-        if not (math.isfinite(train_loss) and math.isfinite(grad_norm)):
-            raise Diverged(f"at step {step}", train_loss, grad_norm)
+        train_loss, grad_norm = _finite(step, loss, norm)
         by_part = watch.norms(step)
         clip_gradient(network, norm, recipe.max_grad_norm)
         optimizer.step(rate)
         yield Step(step=step, train_loss=train_loss, learning_rate=rate, grad_norm=grad_norm, part_grad_norms=by_part)
-        if step in evaluated_after:
+        if step in points or step == last:
             found = evaluate()
             network.train()
-            is_best = best.offer(step, found, network)
-            result = found.result
-            yield Evaluation(
-                step=step, valid_loss=result.loss, metrics=result.metrics, score=result.score, is_best=is_best
-            )
+            yield _evaluation(step, found, is_best=step in points and best.offer(step, found, network))
+
+
+def _finite(step: int, loss: Tensor, norm: Tensor) -> tuple[float, float]:
+    """As numbers, in the step's one wait for the device. Raises Diverged."""
+    train_loss, grad_norm = torch.stack([loss.detach(), norm]).tolist()
+    if not (math.isfinite(train_loss) and math.isfinite(grad_norm)):
+        raise Diverged(f"at step {step}", train_loss, grad_norm)
+    return train_loss, grad_norm
+
+
+def _evaluation(step: int, found: Evaluated, *, is_best: bool) -> Evaluation:
+    result = found.result
+    return Evaluation(step=step, valid_loss=result.loss, metrics=result.metrics, score=result.score, is_best=is_best)

@@ -51,7 +51,8 @@ def load_state(
     kept = folder / "best.safetensors"
     chosen = _load(kept, network.device) if kept.exists() else None
     network.load_state_dict(weights if chosen is None else chosen)
-    best.resume(description["best"]["step"], description["best"]["score"], evaluate(), chosen)
+    step, score = description["best"]["step"], description["best"]["score"]
+    best.resume(step, score, evaluate() if step else None, chosen)
     network.load_state_dict(weights)
     moments = _load(folder / "optimizer.safetensors", torch.device("cpu"))
     optimizer.load_state_dict(_unpack(description["optimizer"], moments))

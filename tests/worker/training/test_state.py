@@ -7,7 +7,7 @@ import pytest
 
 from shared.recipe import Recipe
 from tests.worker.training.runs import Trained, make_recipe, make_spec, run_events
-from worker.training.events import Evaluation, Event, Finished, Paused, Step
+from worker.training.events import Evaluation, Event, Paused, Step
 
 STOP = 6  # of 12 steps, an evaluation of four; in the middle of the second epoch of 42 rows by 8
 
@@ -47,15 +47,19 @@ def test_the_rest_is_the_same_to_the_last_bit(
     assert 0 < pause.trained_tokens < whole.finished.trained_tokens
 
 
-def test_the_step_of_the_decision_is_evaluated_even_between_the_points(tmp_path: Path, tiny_bert: Path) -> None:
-    recipe = make_recipe(select="last")
+@pytest.mark.parametrize(("stop", "evaluated"), [(5, [3, 5]), (2, [2])])
+@pytest.mark.parametrize("select", ["best_checkpoint", "last"])
+def test_between_the_points_a_run_is_judged_and_nothing_is_chosen(
+    select: str, stop: int, evaluated: list[int], tmp_path: Path, tiny_bert: Path
+) -> None:
+    recipe = make_recipe(select=select)
     whole = Trained(make_spec(tmp_path, tiny_bert, recipe=recipe))
-    before, after, _ = paused_and_resumed(tmp_path, tiny_bert, recipe, 5)
-    assert [event.step for event in before if isinstance(event, Evaluation)] == [3, 5]
-    assert [event.step for event in after if isinstance(event, Step)] == list(range(6, 13))
-    last = after[-1]
-    assert isinstance(last, Finished)
-    assert last.weights_sha256 == whole.finished.weights_sha256
+    before, after, _ = paused_and_resumed(tmp_path, tiny_bert, recipe, stop)
+    judged = [event for event in before if isinstance(event, Evaluation)]
+    assert [event.step for event in judged] == evaluated
+    assert not judged[-1].is_best
+    assert [event.step for event in after if isinstance(event, Step)] == list(range(stop + 1, 13))
+    assert after[-1] == whole.finished
 
 
 def test_a_state_is_tensors_and_text_and_nothing_else_is_written_by_a_pause(tmp_path: Path, tiny_bert: Path) -> None:
