@@ -10,7 +10,7 @@ from shared.db.tables import Job
 from shared.report.wording import baseline, number
 from shared.states import RunState
 from worker.assignment import Assignment
-from worker.follow import Scored
+from worker.outcomes import Scored
 
 Scores = dict[str, list[dict[str, Any]]]
 """Split -> list of {name, score}, as ``jobs.baselines`` has it."""

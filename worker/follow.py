@@ -3,7 +3,6 @@
 import logging
 import time
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -12,10 +11,10 @@ from shared.db.events import Events
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.runs import FenceLost, Runs
-from shared.errors import Reason
 from worker.app import is_shutting_down
 from worker.assignment import Assignment
 from worker.lease import Heartbeat
+from worker.outcomes import Died, Failed, Finished, Outcome, Paused, Scored, Stopped, StopReason
 from worker.parts import WorkerParts
 from worker.patience import AWAY, until_answered
 from worker.supervisor import Line, TrainerDied
@@ -23,49 +22,6 @@ from worker.supervisor import Line, TrainerDied
 log = logging.getLogger(__name__)
 
 FLUSH_S = 0.5  # how often points are stored and the cancel flag is read
-
-
-class StopReason(StrEnum):
-    CANCELLED = "cancelled"
-    TIME_LIMIT = "time_limit"
-    SHUTDOWN = "shutdown"
-
-
-@dataclass(frozen=True)
-class Finished:
-    result: dict[str, Any]
-    """The trainer's ``finished`` event."""
-
-
-@dataclass(frozen=True)
-class Paused:
-    result: dict[str, Any]
-    """The trainer's ``paused`` event."""
-
-
-@dataclass(frozen=True)
-class Scored:
-    result: dict[str, Any]
-    """The trainer's ``baselines`` event."""
-
-
-@dataclass(frozen=True)
-class Failed:
-    reason: Reason
-
-
-@dataclass(frozen=True)
-class Stopped:
-    reason: StopReason
-
-
-@dataclass(frozen=True)
-class Died:
-    step: int
-    words: str
-
-
-Outcome = Finished | Paused | Scored | Failed | Stopped | Died
 
 
 @dataclass

@@ -3,7 +3,6 @@
 import logging
 import shutil
 import time
-from dataclasses import dataclass
 
 from obstore.exceptions import BaseError as StorageError
 from sqlalchemy import select
@@ -22,8 +21,9 @@ from worker import job
 from worker.app import is_shutting_down
 from worker.assignment import Assignment, NotHere
 from worker.baselines import store_scores
-from worker.follow import Died, Failed, Finished, Follower, Outcome, Paused, Scored, Stopped, StopReason
+from worker.follow import Follower
 from worker.lease import Heartbeat
+from worker.outcomes import Died, Failed, Finished, Outcome, Paused, Scored, Stopped, StopReason, Unprepared
 from worker.parts import WorkerParts
 from worker.patience import patiently
 from worker.supervisor import Line
@@ -35,13 +35,6 @@ UNPREPARED_PAUSE_S = 20.0
 BEFORE_THE_FIRST_STEP = -1
 STORAGE_PAUSES_S = (1.0, 5.0)
 OTHERS_TO_ADVANCE = 5
-
-
-@dataclass(frozen=True)
-class Unprepared:
-    """This machine could not begin the run, or could not store what it made."""
-
-    words: str
 
 
 def train_queued(parts: WorkerParts, *, prefer: str | None = None) -> None:

@@ -20,7 +20,7 @@ from tests.rows import add_job
 from worker import run
 from worker.assignment import Assignment
 from worker.baselines import Scores, in_words, merged, store_scores
-from worker.follow import Scored
+from worker.outcomes import Scored
 from worker.parts import WorkerParts
 from worker.supervisor import Line, Trainer
 

@@ -19,8 +19,9 @@ from shared.storage import Storage
 from tests.rows import add_job
 from worker import follow
 from worker.assignment import Assignment
-from worker.follow import Died, Failed, Finished, Follower
+from worker.follow import Follower
 from worker.lease import Heartbeat
+from worker.outcomes import Died, Failed, Finished, Outcome
 from worker.parts import WorkerParts
 from worker.supervisor import Line, Trainer, TrainerDied
 
@@ -94,7 +95,7 @@ def url(tmp_path: Path) -> str:
 
 def record(
     url: str, folder: Path, script: list[Line | TrainerDied | None], database: Database
-) -> tuple[follow.Outcome, Run, int]:
+) -> tuple[Outcome, Run, int]:
     """Follow a scripted training; the outcome, the run's row, the number of metrics events."""
     plain = Database(url)
     job = add_job(plain, runs=1)

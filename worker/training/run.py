@@ -46,14 +46,10 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     make_deterministic(spec.threads, spec.device)
     splits = load_splits(spec, cache or TextCache(), pause)
     judge = Scoring(spec.task, spec.metric)
-    network = build_network(spec, splits)
-    start = starting_weights(network, spec.recipe)
-    if spec.recipe.mixout:
-        add_mixout(network, spec.recipe.mixout, start)
+    network, optimizer = prepare(spec, splits)
     yield started(spec, splits, judge)
 
-    optimizer, best = Optimizer(network, spec.recipe, start), Best(spec.recipe.select)
-    history, answers = History(), Validated(network, splits.validation, judge, pause)
+    best, history, answers = Best(spec.recipe.select), History(), Validated(network, splits.validation, judge, pause)
     if spec.state is not None:
         history = load_state(spec.state, network, optimizer, best, answers)
     for event in train(
@@ -79,6 +75,15 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     remove_mixout(network)
     test = evaluate(network, splits.test, judge, pause) if splits.test and spec.export else None
     yield finish(spec, splits, network, best, test, history)
+
+
+def prepare(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, Optimizer]:
+    """The network as training begins, under mixout where the recipe has it, and its optimiser."""
+    network = build_network(spec, splits)
+    start = starting_weights(network, spec.recipe)
+    if spec.recipe.mixout:
+        add_mixout(network, spec.recipe.mixout, start)
+    return network, Optimizer(network, spec.recipe, start)
 
 
 class Validated:

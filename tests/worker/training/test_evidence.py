@@ -83,7 +83,7 @@ def test_shares_of_answers() -> None:
 
 def history(losses: list[float], lower: dict[int, float]) -> History:
     norms = {step: {"block 0": norm, "block 1": norm, "block 2": 1.0, "block 3": 1.0} for step, norm in lower.items()}
-    return History(losses=losses, gradients=norms, validation_losses={10: 0.5, 20: 0.4, 40: 0.9})
+    return History(losses=losses, gradients=norms, validation_losses={10: 0.5, 15: 0.3, 20: 0.4, 40: 0.9})
 
 
 def test_summing_up() -> None:
@@ -92,6 +92,7 @@ def test_summing_up() -> None:
     assert found.opening_loss == pytest.approx(0.7)
     assert found.closing_loss == pytest.approx(0.25)
     assert (found.highest_loss, found.highest_loss_step) == (1.5, 22)
+    # at step 15 the run waited, and one that does not wait is not judged there
     assert (found.lowest_validation_loss, found.lowest_validation_step, found.final_validation_loss) == (0.4, 20, 0.9)
     assert found.unsteady
     assert found.fell
