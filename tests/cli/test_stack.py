@@ -139,6 +139,11 @@ def test_a_cancelled_job_ends_what_follows_it_with_1(stack: RunningStack, rows: 
     assert stack.evenkeel("show", job, "--follow").returncode == JOB_DID_NOT_SUCCEED
 
 
+def heed_ctrl_c() -> None:
+    """What a shell starts in the background ignores it and so do its children, the tests among them if they were started that way."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_while_following_leaves_the_job_to_go_on(stack: RunningStack, rows: str) -> None:
     job = job_of(stack, rows, *TINY, "--seeds", "1", *ENDLESS)
     await_training(stack, job)
@@ -147,6 +152,7 @@ def test_ctrl_c_while_following_leaves_the_job_to_go_on(stack: RunningStack, row
         env=environment(EVENKEEL_URL=stack.url),
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     )
     assert follower.stdout is not None
     said = follower.stdout.readline()
