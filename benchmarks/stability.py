@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.glue import TASKS, GlueTask, folder, write_cut
-from benchmarks.stability_page import write_page
+from benchmarks.stability_page import RECIPES, write_page
 from cli.client import Client
 from cli.demo import running_stack
 from cli.follow import Followed, follow
@@ -30,7 +30,6 @@ from shared.figures import scores_figure
 from shared.report import StabilityReport
 from shared.states import JobState
 
-RECIPES = ("conventional", "debiased", "reinit", "longer", "stabilized")
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 
 

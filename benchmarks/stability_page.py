@@ -7,7 +7,8 @@ from typing import Any
 
 from shared.report.wording import number
 
-CONTROL = "conventional"
+RECIPES = ("conventional", "debiased", "reinit", "longer", "stabilized")
+CONTROL = RECIPES[0]
 INTRODUCTION = """# Stability on GLUE tasks cut to {rows} rows
 
 The protocol is that of *Revisiting Few-sample BERT Fine-tuning* (Zhang et al., ICLR 2021): {rows} training rows, the task's dev rows
@@ -60,6 +61,9 @@ def _scores(task: dict[str, Any]) -> Iterator[str]:
         ]
         yield f"| {' | '.join(map(str, cells))} |"
     yield ""
+    missing = [name for name in RECIPES if name not in {recipe["name"] for recipe in task["recipes"]}]
+    if missing:
+        yield f"Not measured yet on this task: {', '.join(f'`{name}`' for name in missing)}.\n"
 
 
 def _baselines(report: dict[str, Any]) -> Iterator[str]:
@@ -69,7 +73,8 @@ def _baselines(report: dict[str, Any]) -> Iterator[str]:
 
 def _verdicts(task: dict[str, Any]) -> Iterator[str]:
     for recipe in task["recipes"]:
-        yield f"- **{recipe['name']}** ({recipe['report']['verdict']['code']}): {recipe['report']['verdict']['text']}"
+        told = " ".join([recipe["report"]["verdict"]["text"], *recipe["report"]["diagnosis"]])
+        yield f"- **{recipe['name']}** ({recipe['report']['verdict']['code']}): {told}"
     yield ""
 
 
