@@ -148,10 +148,16 @@ def _besides(findings: Findings) -> str:
     spreads = a.report.std, b.report.std
     if findings.shown("brown_forsythe") and spreads[0] is not None and spreads[1] is not None:
         steady, other = (a, b) if spreads[0] < spreads[1] else (b, a)
-        said += (
-            f" The seeds of {steady.name} agree better: std {number(steady.report.std)} against {number(other.report.std)} "
-            f"({TEST_NAMES['brown_forsythe']} p {p_value(findings.p('brown_forsythe') or 0.0)})."
+        spread = (
+            f"std {number(steady.report.std)} against {number(other.report.std)} "
+            f"({TEST_NAMES['brown_forsythe']} p {p_value(findings.p('brown_forsythe') or 0.0)})"
         )
+        if (
+            2 * steady.report.degenerate > steady.report.n
+        ):  # scores that agree because nothing was learnt are no stability
+            said += f" That the scores of {steady.name} lie closer together ({spread}) is no merit: most of its seeds learnt nothing."
+        else:
+            said += f" The seeds of {steady.name} agree better: {spread}."
     if findings.shown("fisher"):
         said += f" They also fail at different rates: {_failures(findings)}."
     return said

@@ -149,6 +149,12 @@ class TestVerdict:
         assert "The seeds of stabilized agree better: std 0.010 against 0.198" in verdict.text
         assert "5 of 8 runs of conventional and 0 of 8 of stabilized are degenerate or failed" in verdict.text
 
+    def test_seeds_that_agree_because_they_learnt_nothing_are_not_praised(self) -> None:
+        text = compared([0.0] * 10, [0.05 * i for i in range(10)], degenerate=range(8)).pairs[0].verdict.text
+        assert "agree better" not in text
+        assert "lie closer together (std 0.000 against 0.151" in text
+        assert "is no merit: most of its seeds learnt nothing" in text
+
     def test_runs_without_a_score_lose_by_their_failures(self) -> None:
         # a correlation of constant predictions is undefined: conventional has ten runs and not one score
         a = make_report([None] * 10, degenerate=range(10), metric="pearson", job_id="ftjob-a")
