@@ -10,6 +10,8 @@ import argparse
 import json
 import os
 import platform
+import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -54,6 +56,7 @@ class Plan:
 
 def main() -> None:
     plan, home = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the stack is stopped in order
     console = Console()
     data = write_cut(folder(), plan.task, plan.rows, home / "data"), folder() / plan.task.name / "dev.tsv"
     with running_stack(home) as url, Client(url) as client:
