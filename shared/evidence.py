@@ -43,7 +43,7 @@ class Evidence(BaseModel):
     final_validation_loss: float
     vanished: Vanished | None
     distance: dict[str, float]
-    """Of the chosen checkpoint from the weights that training began with, by part of the network: ‖θ - θ0‖ / ‖θ0‖."""
+    """Of the last step's weights, whichever were chosen, from those that training began with, by part of the network: ‖θ - θ0‖ / ‖θ0‖."""
     answers: dict[str, float] | None
     """Share of the validation rows answered with each label, with the chosen checkpoint; null for a regression."""
     truncated: float

@@ -143,7 +143,7 @@ class Follower:
             self._unwritten.latest |= {"validation_score": event["score"], "best_step": event["step"]}
 
     def _on_finished(self, event: Line) -> None:
-        self._note_parts("distance", event["best_step"], event["evidence"]["distance"])
+        self._note_parts("distance", self._step, event["evidence"]["distance"])
         if event["test"] is not None:
             self._note_scores("test", event["best_step"], event["test"]["loss"], event["test"]["metrics"])
 

@@ -78,7 +78,12 @@ def diagnose_job(job: JobFacts) -> list[str]:
         *_diverged(group([run for run in ended if run.error_code == DIVERGED])),
         *_degenerate(group(degenerate)),
         *_imbalance(group(degenerate)),
-        *_unsteady(group([run for run in sound if run.evidence is not None and run.evidence.unsteady])),
+        # where most learnt nothing, the cause of that is what to say; another's advice beside it would only confuse
+        *(
+            []
+            if len(degenerate) > MOST * len(finished)
+            else _unsteady(group([run for run in sound if _is_unsteady(run)]))
+        ),
         *_overfitted(group([run for run in sound if run.evidence is not None and run.evidence.overfitted]), sound),
         *_still_improving(group([run for run in sound if _improving(run, job.recipe)]), sound),
         *_truncated(group(finished)),
@@ -178,6 +183,10 @@ def _imbalance(group: _Group) -> Iterator[str]:
         return
     blind = ", and metric mcc, which a constant answer cannot please" if group.job.metric == "accuracy" else ""
     yield f"{name!r}, which they answer, has {percent(share)} of the training rows: try class_weights balanced{blind}."
+
+
+def _is_unsteady(run: RunFacts) -> bool:
+    return run.evidence is not None and run.evidence.unsteady
 
 
 def _unsteady(group: _Group) -> Iterator[str]:

@@ -131,6 +131,14 @@ def test_divergence_comes_first() -> None:
     assert "All 2 runs diverged" in said(diverged(), diverged(), bias_correction=False)[0]
 
 
+def test_one_run_that_rose_does_not_contradict_the_many_that_learnt_nothing() -> None:
+    rose = run(highest_loss=1.2, highest_loss_step=40)
+    found = said(*[run(degenerate=True, **CONSTANT)] * 3, rose)
+    assert [sentence for sentence in found if "try learning_rate" in sentence.lower()] == []
+    assert found[0].endswith("96 steps were too few. Try max_steps 320.")
+    assert any("rose" in sentence for sentence in said(*[run(degenerate=True, **CONSTANT)] * 2, rose, rose, rose))
+
+
 def test_a_loss_that_rose_on_the_way() -> None:
     [found] = said(run(highest_loss=1.2, highest_loss_step=40), run())
     assert found.startswith(

@@ -2,7 +2,8 @@
 
 Gradient norms by part are one more pass over the gradients at a dozen of a run's steps. The distance from the start needs no copy of
 the starting weights: the same row gives the same weights, so at the end they are built once more, compared, and dropped; a run that
-goes on in another process loses nothing.
+goes on in another process loses nothing. It is that of the last step: a run that never learnt anything keeps its first checkpoint, and
+how far that is from the start says nothing about the rate.
 """
 
 import math

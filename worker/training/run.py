@@ -71,10 +71,11 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         save_state(spec.output / state_name(history.step), network, optimizer, best, history)
         yield paused(spec, splits, judge, history.step, answers.latest)
         return
+    distance = distance_from(prepare(spec, splits)[0], network)  # of the last weights, whatever was chosen
     best.restore(network)
     remove_mixout(network)
     test = evaluate(network, splits.test, judge, pause) if splits.test and spec.export else None
-    yield finish(spec, splits, network, best, test, history)
+    yield finish(spec, splits, network, best, test, history, distance)
 
 
 def prepare(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, Optimizer]:
@@ -157,7 +158,13 @@ def paused(spec: RunSpec, splits: Splits, judge: Scoring, step: int, answers: Ev
 
 
 def finish(
-    spec: RunSpec, splits: Splits, network: PreTrainedModel, best: Best, test: Evaluated | None, history: History
+    spec: RunSpec,
+    splits: Splits,
+    network: PreTrainedModel,
+    best: Best,
+    test: Evaluated | None,
+    history: History,
+    distance: dict[str, float],
 ) -> Finished:
     """Write the artefacts of the chosen checkpoint, whose weights the network has, and sum the run up."""
     validation, train_split, recipe = best.evaluated, splits.train, spec.recipe
@@ -174,7 +181,7 @@ def finish(
         history,
         recipe,
         chance_loss(spec.task, labels, weights_of(spec.task, recipe.class_weights, labels)),
-        distance_from(build_network(spec, splits), network),
+        distance,
         shares_of_answers(validation.predictions, spec.task),
         train_split.truncated() / len(train_split.rows),
     )

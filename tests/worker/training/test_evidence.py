@@ -51,8 +51,12 @@ def test_a_part_without_a_gradient_has_no_norm(spec: RunSpec) -> None:
     assert watch.norms(3) == {}
 
 
-def test_distances_are_those_of_the_exported_weights_from_the_first_ones(spec: RunSpec) -> None:
+def test_distances_are_those_of_the_last_weights_from_the_first_ones(spec: RunSpec) -> None:
+    chosen_early = Trained(spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"eval_points": 12})}))
+    spec = spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"select": "last"})})
+    spec.output.joinpath("model").rename(spec.output / "chosen early")
     run = Trained(spec)
+    assert run.finished.evidence.distance == chosen_early.finished.evidence.distance
     start = dict(built(spec).named_parameters())
     end = load_file(spec.output / "model" / "model.safetensors")
     assert list(run.finished.evidence.distance) == BERT_PARTS
