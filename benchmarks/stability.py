@@ -131,7 +131,7 @@ def _recipe(name: str, job: Job, report: StabilityReport) -> dict[str, Any]:
         "resolved": job.resolved_recipe,
         "notes": job.recipe_notes,
         "pilots": job.pilots,
-        "report": report.model_dump(mode="json", exclude={"job_id", "best_run_id", "fine_tuned_model"}),
+        "report": report.model_dump(mode="json", exclude={"job_id", "best_run_id", "fine_tuned_model", "diagnosis"}),
     }
 
 

@@ -73,8 +73,7 @@ def _baselines(report: dict[str, Any]) -> Iterator[str]:
 
 def _verdicts(task: dict[str, Any]) -> Iterator[str]:
     for recipe in task["recipes"]:
-        told = " ".join([recipe["report"]["verdict"]["text"], *recipe["report"]["diagnosis"]])
-        yield f"- **{recipe['name']}** ({recipe['report']['verdict']['code']}): {told}"
+        yield f"- **{recipe['name']}** ({recipe['report']['verdict']['code']}): {recipe['report']['verdict']['text']}"
     yield ""
 
 
