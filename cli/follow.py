@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from cli.client import Client
 from cli.wire import Job, Run
-from shared.states import RUN_ENDED, RunState
+from shared.states import RUN_ENDED, Purpose, RunState
 
 POLL_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 120.0  # for a service that is being started again
@@ -50,7 +50,7 @@ def follow(client: Client, jobs: Sequence[Followed], console: Console) -> list[J
                 if followed.job.id in ended:
                     continue
                 job = client.job(followed.job.id)  # read first, so that the runs of an ended job are final
-                pilots = client.runs(job.id, "pilot") if job.pilots is not None else []
+                pilots = client.runs(job.id, Purpose.PILOT) if job.pilots is not None else []
                 for run in [*pilots, *client.runs(job.id)]:
                     view.show(followed, run)
                 if job.ended:
@@ -110,7 +110,7 @@ def _bars(console: Console) -> Progress:
 
 
 def _name(followed: Followed, run: Run) -> str:
-    name = f"seed {run.seed}" if run.purpose == "main" else f"{run.purpose} {run.index}"
+    name = f"seed {run.seed}" if run.purpose == Purpose.MAIN else f"{run.purpose} {run.index}"
     return f"{followed.title} {name}".lstrip()
 
 

@@ -91,7 +91,7 @@ class Assignment:
             "init_seed": self.run.init_seed,
             "data_seed": self.run.data_seed,
             "output": str(output),
-            "export": self.run.purpose != "pilot",
+            "export": self.run.purpose != Purpose.PILOT,
             "stop_step": self.run.stop_step,
             "state": self._state(parts),
         }

@@ -11,6 +11,7 @@ from shared.db.events import Events
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.runs import FenceLost, Runs
+from shared.states import Purpose
 from worker.app import is_shutting_down
 from worker.assignment import Assignment
 from worker.lease import Heartbeat
@@ -194,7 +195,7 @@ class Follower:
         for warning in unwritten.warnings:
             if Jobs(session).warn(assignment.job.id, "truncated_texts", warning):  # the same for every run of the job
                 events.add(assignment.job, warning, level="warn", run_id=assignment.run.id)
-        pilot = f"Pilot {assignment.run.index}, step " if assignment.run.purpose == "pilot" else "Step "
+        pilot = f"Pilot {assignment.run.index}, step " if assignment.run.purpose == Purpose.PILOT else "Step "
         for evaluation in unwritten.evaluations:
             data = {
                 "step": evaluation["step"],

@@ -13,13 +13,13 @@ from shared.db.stages import Stages, pilot_runs
 from shared.db.tables import Job, Run
 from shared.early_discard import decision_step
 from shared.pilots import Candidate, Standing, Trial, best, explain, longer_candidate, standings
-from shared.states import RunState
+from shared.states import Purpose, RunState
 
 
 def decide(session: Session, job_id: str, fence: int) -> None:
     """The next pilots or, with the evidence at hand, the recipe and with it the job's own runs. Raises FenceLost."""
     job = session.get_one(Job, job_id, with_for_update=True)
-    runs, main = Runs(session).of_job(job_id, purpose="pilot"), Runs(session).of_job(job_id)
+    runs, main = Runs(session).of_job(job_id, purpose=Purpose.PILOT), Runs(session).of_job(job_id)
     plan = dict(job.pilots or {})
     tried = standings([_trial(session, job, run) for run in runs])
     plan["candidates"] = [standing.summary() for standing in tried]

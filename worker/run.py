@@ -171,11 +171,11 @@ def _succeed(session: Session, assignment: Assignment, outcome: Finished) -> Non
         weights_sha256=result["weights_sha256"],
         result={"validation": validation, "test": test, "evidence": result["evidence"]},
         diagnosis=result["diagnosis"],
-        artifacts=None if run.purpose == "pilot" else assignment.artifacts,
+        artifacts=None if run.purpose == Purpose.PILOT else assignment.artifacts,
         deaths=0,
         death_step=None,
     )
-    if run.purpose != "pilot":
+    if run.purpose != Purpose.PILOT:
         Checkpoints(session).add(_checkpoint(run, result))
     score = "undefined" if validation["score"] is None else f"{validation['score']:.4f}"
     note = ", degenerate: no better than a constant answer" if result["degenerate"] else ""
@@ -222,7 +222,7 @@ def _fail(session: Session, assignment: Assignment, reason: Reason, **values: in
     run = assignment.run
     Runs(session).end(assignment.hold, RunState.FAILED, error=reason, **values)
     message = f"{_title(run)} failed: {reason['message']}"
-    if run.purpose != "pilot":  # a pilot that fails is evidence, and told with the choice
+    if run.purpose != Purpose.PILOT:  # a pilot that fails is evidence, and told with the choice
         code = "baselines_failed" if run.purpose == Purpose.BASELINES else "run_failed"
         Jobs(session).warn(run.job_id, code, message)
     Events(session).add(assignment.job, message, level="error", run_id=run.id)

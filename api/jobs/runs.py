@@ -8,7 +8,7 @@ from shared import ids
 from shared.datasets import folds_of
 from shared.db.tables import Job, Run
 from shared.errors import InvalidValue
-from shared.states import RunState
+from shared.states import Purpose, RunState
 
 DEFAULT_SEEDS = 5
 MAX_RUNS = 200
@@ -54,7 +54,7 @@ def runs_from(
             job_id=job.id,
             owner_id=job.owner_id,
             index=index,
-            purpose="main",
+            purpose=Purpose.MAIN,
             seed=init_seed,
             init_seed=init_seed,
             data_seed=data_seed,

@@ -24,7 +24,7 @@ from shared.db.session import ring_after_commit
 from shared.db.tables import Job, Run
 from shared.errors import IdempotencyKeyReused, JobAlreadyEnded
 from shared.names import FINE_TUNED
-from shared.states import JOB_ENDED, JobState
+from shared.states import JOB_ENDED, JobState, Purpose
 
 CANCEL_WAIT_S = 2.5  # a running training is stopped within two seconds; then the answer can already say "cancelled"
 POLL_S = 0.1
@@ -67,9 +67,9 @@ def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, re
 
 
 def _created(job: Job, runs: Sequence[Run]) -> str:
-    main = sum(run.purpose == "main" for run in runs)
+    main = sum(run.purpose == Purpose.MAIN for run in runs)
     if job.resolved_recipe is None:
-        trials = [run for run in runs if run.purpose == "pilot"]
+        trials = [run for run in runs if run.purpose == Purpose.PILOT]
         return (
             f"Created: {main} runs with the recipe {job.request.get('recipe', {}).get('preset', 'stabilized')}; before them "
             f"{len(trials)} pilots of {trials[0].total_steps} steps find out {' and '.join((job.pilots or {})['automatic'])}."

@@ -66,7 +66,7 @@ def _seconds(time: float | None) -> int | None:
 
 
 def _summary(counts: Sequence[StateCount]) -> RunsSummary:
-    main = [count for count in counts if count.purpose == "main"]
+    main = [count for count in counts if count.purpose == Purpose.MAIN]
     by_state = {count.state: count.runs for count in main}
     degenerate = sum(count.degenerate for count in main)
     return RunsSummary(total=sum(by_state.values()), degenerate=degenerate, **by_state)

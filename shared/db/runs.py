@@ -51,7 +51,7 @@ class Runs:
             raise RunNotFound(f"Job {job_id} has no run {run_id[:80]!r}.", param="run_id")
         return run
 
-    def of_job(self, job_id: str, *, purpose: str = "main", results: bool = False) -> Sequence[Run]:
+    def of_job(self, job_id: str, *, purpose: str = Purpose.MAIN, results: bool = False) -> Sequence[Run]:
         """By index. ``results`` loads the confusion matrices too, which may be large and are seldom wanted."""
         return self._of([Run.job_id == job_id, Run.purpose == purpose], results)
 
@@ -62,7 +62,7 @@ class Runs:
     def of_jobs(self, job_ids: Sequence[str], *, results: bool = False) -> dict[str, list[Run]]:
         """The main runs of several jobs at once."""
         found: dict[str, list[Run]] = {job_id: [] for job_id in job_ids}
-        for run in self._of([Run.job_id.in_(job_ids), Run.purpose == "main"], results):
+        for run in self._of([Run.job_id.in_(job_ids), Run.purpose == Purpose.MAIN], results):
             found[run.job_id].append(run)
         return found
 

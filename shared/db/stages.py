@@ -15,7 +15,7 @@ from shared.db.jobs import RUN_WAKE
 from shared.db.session import ring_after_commit
 from shared.db.tables import Job, Run
 from shared.pilots import FIRST_PILOT_SEED, PILOT_SEEDS, Candidate
-from shared.states import RUN_OPEN, RunState
+from shared.states import RUN_OPEN, Purpose, RunState
 
 
 def pilot_runs(
@@ -29,7 +29,7 @@ def pilot_runs(
             job_id=job.id,
             owner_id=job.owner_id,
             index=index,
-            purpose="pilot",
+            purpose=Purpose.PILOT,
             seed=FIRST_PILOT_SEED + seed,
             init_seed=FIRST_PILOT_SEED + seed,
             data_seed=FIRST_PILOT_SEED + seed,

@@ -56,6 +56,7 @@ def test_distances_are_those_of_the_last_weights_from_the_first_ones(spec: RunSp
     spec = spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"select": "last"})})
     spec.output.joinpath("model").rename(spec.output / "chosen early")
     run = Trained(spec)
+    assert chosen_early.finished.best_step < run.finished.best_step
     assert run.finished.evidence.distance == chosen_early.finished.evidence.distance
     start = dict(built(spec).named_parameters())
     end = load_file(spec.output / "model" / "model.safetensors")
