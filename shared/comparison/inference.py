@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from shared.comparison.permutation import Scores
 from shared.comparison.shapes import EffectSize, HypothesisTest
+from shared.report.base import Interval
 from shared.report.distribution import CONFIDENCE
-from shared.report.shape import Interval
 
 ROUNDING = 1e-12  # of the largest deviation: a variance below its square is one of rounding errors
 

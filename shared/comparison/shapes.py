@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.report.shape import Interval, Shape
+from shared.report.base import Interval, Shape
 from shared.report.shapes import Split, StabilityReport
 from shared.states import RunState
 

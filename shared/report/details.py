@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from shared.report.shape import Shape
+from shared.report.base import Shape
 
 
 class BestOf(Shape):

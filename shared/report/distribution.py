@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from shared.report.base import Interval
 from shared.report.details import ForecastWidth
-from shared.report.shape import Interval
 
 CONFIDENCE = 0.95
 BOOTSTRAP_RESAMPLES = 10_000

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shared.report.base import Interval, Shape
 from shared.report.details import (
     BestOfN,
     ClassScores,
@@ -12,7 +13,6 @@ from shared.report.details import (
     LearningCurve,
     VarianceSplit,
 )
-from shared.report.shape import Interval, Shape
 from shared.states import RunState
 
 Split = Literal["validation", "test"]
