@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from shared.metrics import Scoring
 from shared.task import Label, TaskType
 from worker.training.batches import by_length
 from worker.training.errors import Diverged
 from worker.training.events import SplitResult
+from worker.training.forward import Forward
 from worker.training.objective import plain_objective, targets
 from worker.training.split import Split
 
@@ -29,9 +29,9 @@ class Evaluated:
     """One a label, in the order of the names: over the labels (single) or each its own (multi-label); empty for a regression."""
 
 
-def evaluate(network: PreTrainedModel, split: Split, scoring: Scoring, pause: Callable[[], None]) -> Evaluated:
+def evaluate(forward: Forward, split: Split, scoring: Scoring, pause: Callable[[], None]) -> Evaluated:
     """Puts the network into evaluation mode. ``pause`` is called before each batch and may raise."""
-    logits = predict_logits(network, split, pause)
+    logits = predict_logits(forward, split, pause)
     labels = split.labels()
     loss = plain_objective(scoring.task.type)(logits.double(), targets(labels, scoring.num_labels)).item()
     if not math.isfinite(loss):  # the last steps' weights are no numbers any more, though each step's loss still was
@@ -62,14 +62,14 @@ def answers(logits: Tensor, kind: TaskType) -> tuple[Sequence[Label], list[list[
 
 
 @torch.no_grad()
-def predict_logits(network: PreTrainedModel, split: Split, pause: Callable[[], None]) -> Tensor:
+def predict_logits(forward: Forward, split: Split, pause: Callable[[], None]) -> Tensor:
     """On the CPU, of shape (rows of the split, outputs), in the order of the split's rows."""
-    network.eval()
+    forward.eval()
     answered: list[int] = []
     logits: list[Tensor] = []
     for rows in by_length(split.rows, split.text):
         pause()
-        logits.append(network(**split.text.batch(rows).to(network.device).inputs).logits)
+        logits.append(forward(forward.batch(split.text, rows)))
         answered.extend(rows)
     place = {row: index for index, row in enumerate(answered)}
     return torch.cat(logits)[[place[row] for row in split.rows]].cpu()

@@ -14,6 +14,7 @@ from worker.training.errors import Diverged
 from worker.training.evaluate import Evaluated
 from worker.training.events import Evaluation, Step
 from worker.training.evidence import GradientWatch
+from worker.training.forward import Forward
 from worker.training.optimizer import Optimizer, clip_gradient, gradient_norm
 from worker.training.schedule import evaluation_steps, linear_schedule
 from worker.training.seeding import seed_dropout
@@ -22,6 +23,7 @@ from worker.training.text import Batch
 
 def train(
     network: PreTrainedModel,
+    forward: Forward,
     batches: Iterator[Batch],
     recipe: Recipe,
     *,
@@ -45,12 +47,12 @@ def train(
     schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
     points = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
     watch = GradientWatch(network, recipe)
-    network.train()
+    forward.train()
     for step, batch in enumerate(islice(batches, last - done), start=done + 1):
         rate = schedule.rate(step)
         seed_dropout(data_seed, step)
         optimizer.zero_grad()
-        loss = objective(network(**batch.inputs).logits, batch.labels)
+        loss = objective(forward(batch), batch.labels)
         loss.backward()
         norm = gradient_norm(network)
         train_loss, grad_norm = _finite(step, loss, norm)
@@ -60,7 +62,7 @@ def train(
         yield Step(step=step, train_loss=train_loss, learning_rate=rate, grad_norm=grad_norm, part_grad_norms=by_part)
         if step in points or step == last:
             found = evaluate()
-            network.train()
+            forward.train()
             yield _evaluation(step, found, is_best=step in points and best.offer(step, found, network))
 
 

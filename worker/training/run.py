@@ -18,6 +18,7 @@ from worker.training.errors import Stopped
 from worker.training.evaluate import Evaluated, evaluate
 from worker.training.events import Event, Finished, Paused, Started
 from worker.training.evidence import History, distance_from, gather, shares_of_answers
+from worker.training.forward import Forward
 from worker.training.loop import train
 from worker.training.mixout import add_mixout, remove_mixout
 from worker.training.objective import begin_at_mean, chance_loss, training_objective, weights_of
@@ -47,14 +48,16 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     splits = load_splits(spec, cache or TextCache(), pause)
     judge = Scoring(spec.task, spec.metric)
     network, optimizer = prepare(spec, splits)
+    forward = Forward(network)
     yield started(spec, splits, judge)
 
-    best, history, answers = Best(spec.recipe.select), History(), Validated(network, splits.validation, judge, pause)
+    best, history, answers = Best(spec.recipe.select), History(), Validated(forward, splits.validation, judge, pause)
     if spec.state is not None:
         history = load_state(spec.state, network, optimizer, best, answers)
     for event in train(
         network,
-        training_batches(spec, splits, network.device, pause, done=history.step),
+        forward,
+        training_batches(spec, splits, forward, pause, done=history.step),
         spec.recipe,
         data_seed=spec.data_seed,
         objective=training_objective(spec.task, spec.recipe.class_weights, splits.train.labels()),
@@ -74,7 +77,7 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     distance = distance_from(prepare(spec, splits)[0], network)  # of the last weights, whatever was chosen
     best.restore(network)
     remove_mixout(network)
-    test = evaluate(network, splits.test, judge, pause) if splits.test and spec.export else None
+    test = evaluate(forward, splits.test, judge, pause) if splits.test and spec.export else None
     yield finish(spec, splits, network, best, test, history, distance)
 
 
@@ -90,8 +93,8 @@ def prepare(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, Optimizer]:
 class Validated:
     """Scores the network as it is on the validation rows, and keeps the latest answers."""
 
-    def __init__(self, network: PreTrainedModel, rows: Split, judge: Scoring, pause: Callable[[], None]) -> None:
-        self._arguments = network, rows, judge, pause
+    def __init__(self, forward: Forward, rows: Split, judge: Scoring, pause: Callable[[], None]) -> None:
+        self._arguments = forward, rows, judge, pause
         self._latest: Evaluated | None = None
 
     def __call__(self) -> Evaluated:
@@ -115,12 +118,12 @@ def build_network(spec: RunSpec, splits: Splits) -> PreTrainedModel:
 
 
 def training_batches(
-    spec: RunSpec, splits: Splits, device: torch.device, pause: Callable[[], None], *, done: int = 0
+    spec: RunSpec, splits: Splits, forward: Forward, pause: Callable[[], None], *, done: int = 0
 ) -> Iterator[Batch]:
     """All but the ``done`` first."""
     for rows in islice(shuffled(splits.train.rows, spec.recipe.train_batch_size, spec.data_seed), done, None):
         pause()
-        yield splits.train.text.batch(rows).to(device)
+        yield forward.batch(splits.train.text, rows)
 
 
 def started(spec: RunSpec, splits: Splits, judge: Scoring) -> Started:

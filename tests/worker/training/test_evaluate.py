@@ -13,6 +13,7 @@ from tests.worker.training.runs import make_task, review_rows
 from worker.training.encoder import load_encoder
 from worker.training.errors import Stopped
 from worker.training.evaluate import evaluate
+from worker.training.forward import Forward
 from worker.training.split import Split
 from worker.training.text import encode, load_tokenizer
 
@@ -33,7 +34,7 @@ def test_every_row_has_its_own_answer(tiny_bert: Path) -> None:
         network.get_parameter("classifier.weight").mul_(20)
         middle = network(**split.text.batch(split.rows).inputs).logits.median(dim=0).values
         network.get_parameter("classifier.bias").sub_(middle)
-    found = evaluate(network, split, Scoring(make_task(), "mcc"), go_on)
+    found = evaluate(Forward(network), split, Scoring(make_task(), "mcc"), go_on)
     assert not network.training
     logits = torch.cat([network(**split.text.batch([row]).inputs).logits.detach() for row in split.rows])
     assert found.predictions == logits.argmax(1).tolist()
@@ -53,8 +54,9 @@ def test_evaluation_can_be_stopped_between_batches(tiny_bert: Path) -> None:
         if next(calls):
             raise Stopped
 
+    forward = Forward(load_encoder(tiny_bert, make_task(), 0))
     with pytest.raises(Stopped):
-        evaluate(load_encoder(tiny_bert, make_task(), 0), reviews(tiny_bert), Scoring(make_task(), "accuracy"), pause)
+        evaluate(forward, reviews(tiny_bert), Scoring(make_task(), "accuracy"), pause)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from worker.training.encoder import load_encoder
 from worker.training.errors import Diverged
 from worker.training.evaluate import evaluate
 from worker.training.events import Evaluation, Step
+from worker.training.forward import Forward
 from worker.training.loop import train
 from worker.training.optimizer import Optimizer
 from worker.training.run import training_batches
@@ -38,13 +39,15 @@ def trained(network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe) 
     spec = make_spec(folder, base, recipe=recipe)
     splits = load_splits(spec, TextCache(), go_on)
     judge = Scoring(spec.task, spec.metric)
+    forward = Forward(network)
     return train(
         network,
-        training_batches(spec, splits, network.device, go_on),
+        forward,
+        training_batches(spec, splits, forward, go_on),
         recipe,
         data_seed=1,
         objective=functional.cross_entropy,
-        evaluate=lambda: evaluate(network, splits.validation, judge, go_on),
+        evaluate=lambda: evaluate(forward, splits.validation, judge, go_on),
         best=Best(recipe.select),
         optimizer=Optimizer(network, recipe),
     )
