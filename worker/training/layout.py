@@ -14,9 +14,9 @@ from torch import Tensor
 VECTOR = 16  # keys; of fewer, torch's softmax takes one at a time (AVX-512), ten times as long in all
 
 # What attention costs on a CPU, in cells: a cell is a query and a key in all heads (12 heads of 32, forward and backward).
-CALL = 900
-PADDED_CALL = 1300
-PADDED_TOKEN = 11
+CALL = 1900
+PADDED_CALL = 2400
+PADDED_TOKEN = 30
 
 
 @dataclass(frozen=True)
