@@ -24,6 +24,7 @@ from worker.training.loop import train
 from worker.training.mixout import add_mixout, remove_mixout
 from worker.training.objective import begin_at_mean, chance_loss, training_objective, weights_of
 from worker.training.optimizer import Optimizer
+from worker.training.precision import compute_weights
 from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
@@ -51,14 +52,16 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     judge = Scoring(spec.task, spec.metric)
     network, optimizer, vocabulary = prepare(spec, splits)
     splits = vocabulary.renumbered(splits)
-    forward = Forward(network)
+    weights = compute_weights(network, spec.recipe.precision)
+    forward = Forward(weights.module)
     yield started(spec, splits, judge)
 
     best, history, answers = Best(spec.recipe.select), History(), Validated(forward, splits.validation, judge, pause)
     if spec.state is not None:
-        history = load_state(spec.state, network, optimizer, best, answers)
+        history = load_state(spec.state, network, optimizer, best, weights, answers)
     for event in train(
         network,
+        weights,
         forward,
         training_batches(spec, splits, forward, pause, done=history.step),
         spec.recipe,
@@ -83,6 +86,10 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     distance = distance_from(start, network, whole)  # of the last weights, whatever was chosen
     best.restore(network)
     remove_mixout(network)
+    # what is recorded of the chosen weights is what they give as they are published: in float32
+    forward = Forward(network)
+    if weights.module is not network:
+        best.rescore(evaluate(forward, splits.validation, judge, pause))
     test = evaluate(forward, splits.test, judge, pause) if splits.test and spec.export else None
     vocabulary.restore(network, start, spec.recipe, best.step)
     yield finish(spec, splits, network, best, test, history, distance)
