@@ -49,15 +49,20 @@ class Optimizer:
     def zero_grad(self) -> None:
         self._adamw.zero_grad(set_to_none=True)
 
-    def step(self, rate: float) -> None:
-        """Update every parameter that has a gradient; ``rate`` is the schedule's, that of the head."""
+    def step(self, rate: float, *, unless: Tensor | None = None) -> None:
+        """Update every parameter that has a gradient; ``rate`` is the schedule's, that of the head.
+
+        ``unless``, 0 or 1 on the parameters' device: at 1 nothing is changed, and nobody need wait to know.
+        """
         self._updates += 1
         excess, epsilon = 1.0, self._recipe.adam_epsilon
         if not self._recipe.bias_correction:
             excess = bias_ratio(self._updates, self._recipe.adam_beta1, self._recipe.adam_beta2)
             epsilon /= math.sqrt(1 - self._recipe.adam_beta2**self._updates)
         if self._toward_start is not None:
-            self._toward_start.step(rate)
+            self._toward_start.step(rate, unless)
+        if unless is not None:
+            self._adamw.found_inf = unless  # type: ignore[attr-defined]  # as torch's own ``GradScaler`` tells the fused kernel
         for settings, group in zip(self._adamw.param_groups, self._groups, strict=True):
             decay = self._recipe.weight_decay if group.decays else 0.0
             settings.update(lr=rate * group.rate_scale * excess, eps=epsilon, weight_decay=decay / excess)

@@ -35,7 +35,12 @@ class Batch:
     """As ``objective.targets`` makes them: of shape (rows,), or (rows, labels) for multi-label."""
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch({name: tensor.to(device) for name, tensor in self.inputs.items()}, self.labels.to(device))
+        return Batch({name: sent(tensor, device) for name, tensor in self.inputs.items()}, sent(self.labels, device))
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """From the host to the device; to a GPU without waiting for what it is doing, which takes memory that is never paged out."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 @dataclass(frozen=True)
