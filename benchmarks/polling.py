@@ -204,9 +204,7 @@ def _spec(home: Path, job: Job, file: Path, seed: int) -> dict[str, Any]:
 
 
 def _result(sides: dict[str, dict[str, Sample]], given: argparse.Namespace, database: str) -> Result:
-    figures = {
-        side: {kind: sample.summary() for kind, sample in samples.items()} for side, samples in sides.items()
-    }
+    figures = {side: {kind: sample.summary() for kind, sample in samples.items()} for side, samples in sides.items()}
     rows = [
         [side, kind, *(f"{summary[name]:g}" for name in ("per_second", "p50_ms", "p90_ms", "p99_ms", "max_ms")),
          f"{summary['not_modified'] / summary['requests']:.0%}", str(summary["errors"])]

@@ -33,7 +33,6 @@ class Polled(NamedTuple):
         return self.etag in tags or tags == ["*"]
 
 
-
 class _State(NamedTuple):
     """All that the answer is made of."""
 
