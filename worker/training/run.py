@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from shared.metrics import Scoring
 from shared.names import state_name
+from shared.recipe import Recipe
 from shared.task import TaskType
 from worker.training.batches import shuffled, tokens_trained
 from worker.training.checkpoint import Best, export_model, export_predictions
@@ -23,13 +24,15 @@ from worker.training.loop import train
 from worker.training.mixout import add_mixout, remove_mixout
 from worker.training.objective import begin_at_mean, chance_loss, training_objective, weights_of
 from worker.training.optimizer import Optimizer
+from worker.training.precision import compute_weights
 from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
 from worker.training.split import Split, Splits, load_splits
-from worker.training.start import starting_weights
+from worker.training.start import StartingWeights, starting_weights
 from worker.training.state import load_state, save_state
 from worker.training.text import Batch, TextCache, load_tokenizer
+from worker.training.vocabulary import Vocabulary
 
 
 def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache | None = None) -> Iterator[Event]:
@@ -47,15 +50,18 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     make_deterministic(spec.threads, spec.device)
     splits = load_splits(spec, cache or TextCache(), pause)
     judge = Scoring(spec.task, spec.metric)
-    network, optimizer = prepare(spec, splits)
-    forward = Forward(network)
+    network, optimizer, vocabulary = prepare(spec, splits)
+    splits = vocabulary.renumbered(splits)
+    weights = compute_weights(network, spec.recipe.precision)
+    forward = Forward(weights.module)
     yield started(spec, splits, judge)
 
     best, history, answers = Best(spec.recipe.select), History(), Validated(forward, splits.validation, judge, pause)
     if spec.state is not None:
-        history = load_state(spec.state, network, optimizer, best, answers)
+        history = load_state(spec.state, network, optimizer, best, weights, answers)
     for event in train(
         network,
+        weights,
         forward,
         training_batches(spec, splits, forward, pause, done=history.step),
         spec.recipe,
@@ -74,20 +80,36 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         save_state(spec.output / state_name(history.step), network, optimizer, best, history)
         yield paused(spec, splits, judge, history.step, answers.latest)
         return
-    distance = distance_from(prepare(spec, splits)[0], network)  # of the last weights, whatever was chosen
+    start = build_network(spec, splits)
+    under_mixout(start, spec.recipe)  # where parameters have other names
+    whole = vocabulary.whole(network, start, spec.recipe, history.step)
+    distance = distance_from(start, network, whole)  # of the last weights, whatever was chosen
     best.restore(network)
     remove_mixout(network)
+    # what is recorded of the chosen weights is what they give as they are published: in float32
+    forward = Forward(network)
+    if weights.module is not network:
+        best.rescore(evaluate(forward, splits.validation, judge, pause))
     test = evaluate(forward, splits.test, judge, pause) if splits.test and spec.export else None
+    vocabulary.restore(network, start, spec.recipe, best.step)
     yield finish(spec, splits, network, best, test, history, distance)
 
 
-def prepare(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, Optimizer]:
-    """The network as training begins, under mixout where the recipe has it, and its optimiser."""
+def prepare(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, Optimizer, Vocabulary]:
+    """The network as training begins, with the vocabulary that occurs, under mixout where the recipe has it, and its optimiser."""
     network = build_network(spec, splits)
-    start = starting_weights(network, spec.recipe)
-    if spec.recipe.mixout:
-        add_mixout(network, spec.recipe.mixout, start)
-    return network, Optimizer(network, spec.recipe, start)
+    vocabulary = Vocabulary.of(network, [split.text for split in splits.present().values()])
+    vocabulary.cut(network)
+    start = under_mixout(network, spec.recipe)
+    return network, Optimizer(network, spec.recipe, start), vocabulary
+
+
+def under_mixout(network: PreTrainedModel, recipe: Recipe) -> StartingWeights:
+    """Put the network under mixout where the recipe has it; returns what the recipe refers back to."""
+    start = starting_weights(network, recipe)
+    if recipe.mixout:
+        add_mixout(network, recipe.mixout, start)
+    return start
 
 
 class Validated:

@@ -19,6 +19,7 @@ from worker.training.checkpoint import Best
 from worker.training.evaluate import Evaluated
 from worker.training.evidence import History
 from worker.training.optimizer import Optimizer
+from worker.training.precision import ComputeWeights
 
 _TENSOR = "tensor"
 
@@ -40,20 +41,27 @@ def save_state(folder: Path, network: PreTrainedModel, optimizer: Optimizer, bes
 
 
 def load_state(
-    folder: Path, network: PreTrainedModel, optimizer: Optimizer, best: Best, evaluate: Callable[[], Evaluated]
+    folder: Path,
+    network: PreTrainedModel,
+    optimizer: Optimizer,
+    best: Best,
+    compute: ComputeWeights,
+    evaluate: Callable[[], Evaluated],
 ) -> History:
     """Put the run's parts, made anew, back to where they were.
 
-    ``evaluate`` scores the network as it is: the answers of the best checkpoint are not kept but given again.
+    ``evaluate`` scores what ``compute`` holds: the answers of the best checkpoint are not kept but given again.
     """
     description = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     weights = _load(folder / "weights.safetensors", network.device)
     kept = folder / "best.safetensors"
     chosen = _load(kept, network.device) if kept.exists() else None
     network.load_state_dict(weights if chosen is None else chosen)
+    compute.cast()
     step, score = description["best"]["step"], description["best"]["score"]
     best.resume(step, score, evaluate() if step else None, chosen)
     network.load_state_dict(weights)
+    compute.cast()
     moments = _load(folder / "optimizer.safetensors", torch.device("cpu"))
     optimizer.load_state_dict(_unpack(description["optimizer"], moments))
     return History.model_validate(description["history"])
