@@ -15,7 +15,7 @@ def read_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
-        name = "_".join(("EVENKEEL", *map(str, first["loc"]))).upper() if first["loc"] else "The settings"
+        name = f"EVENKEEL_{first['loc'][0]}".upper() if first["loc"] else "The settings"
         raise CliError(f"{name} cannot be used: {first['msg']}.") from error
 
 

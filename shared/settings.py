@@ -5,7 +5,7 @@ Nothing here decides a weight; that is the recipe's (``shared.recipe``).
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     """Runs trained at the same time by one worker; each slot is a trainer process of its own."""
     gpus: int = Field(0, ge=0, le=64)
     """GPUs of this worker's machine, shared out among its slots; 0 trains on the CPU."""
+    stack: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
+    """Up to how many runs of one job a slot trains side by side; ``auto``: 20 on a GPU, 1 on a CPU."""
     threads: int = Field(1, ge=1, le=256)
     """CPU threads a trainer; stored with each new job, because the last bits of a sum depend on it."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

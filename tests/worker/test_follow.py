@@ -43,7 +43,7 @@ class ScriptedTrainer:
             raise line
         return line
 
-    def stop(self, run_id: str) -> None:
+    def ask_to_stop(self, run_id: str) -> None:
         self.stopped.append(run_id)
 
 
@@ -112,8 +112,9 @@ def record(
     settings = Settings(home=folder)
     trainer = cast(Trainer, ScriptedTrainer(script))
     parts = WorkerParts(settings, database, Storage(settings.resolved_storage_url), trainer)
-    beat = Heartbeat(database, hold, interval=60.0, lease=60.0)
-    outcome = Follower(parts, assignment, beat).follow({})
+    beat = Heartbeat(database, [hold], interval=60.0, lease=60.0)
+    [(ended, outcome)] = Follower(parts, [assignment], beat).follow({})
+    assert ended is assignment
     with plain.read() as session:
         row = session.get_one(Run, "ftrun-1")
         events = session.query(Event).where(Event.type == "metrics").count()
