@@ -1,6 +1,6 @@
 """The parts a request works with, made once a process and handed to the routes as annotated dependencies."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 from typing import Annotated
@@ -59,7 +59,7 @@ PartsDep = Annotated[Parts, Depends(_parts)]
 After = Annotated[str | None, Query(max_length=128, description="Cursor: the id of the last item of the page before.")]
 
 
-def paging(default: int, maximum: int) -> Callable[..., Page]:
+def paging(default: int, maximum: int) -> Callable[..., Awaitable[Page]]:
     """The paging parameters of a list endpoint, with its own default and maximum of ``limit``."""
 
     async def read(

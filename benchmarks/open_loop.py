@@ -7,6 +7,7 @@ each request has its moment, and its latency counts from then, also where its co
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's name)
         self._transport = None
 
     @property
@@ -117,21 +118,13 @@ def _header(head: bytes, name: bytes) -> bytes | None:
     return None
 
 
-async def measure(
-    port: int, paths: list[str], *, rate: float, seconds: float, connections: int, conditional: bool
-) -> Sample:
-    """GET the paths in turn on 127.0.0.1; ``conditional`` sends the last answer's ETag along. Raises OSError where nobody listens."""
+async def measure(port: int, path: str, *, rate: float, seconds: float, connections: int, conditional: bool) -> Sample:
+    """GET the path on 127.0.0.1; ``conditional`` sends the last answer's ETag along. Raises OSError where nobody listens."""
     loop = asyncio.get_running_loop()
     sample = Sample()
-    made = [
-        await loop.create_connection(
-            lambda path=paths[number % len(paths)]: _Connection(path, sample, conditional=conditional),  # type: ignore[misc]
-            "127.0.0.1",
-            port,
-        )
-        for number in range(connections)
-    ]
-    protocols = [protocol for _, protocol in made]
+    protocols = [_Connection(path, sample, conditional=conditional) for _ in range(connections)]
+    for protocol in protocols:
+        await loop.create_connection(partial(_itself, protocol), "127.0.0.1", port)
     begin = loop.time() + 0.1
     for number in range(int(rate * seconds)):
         due = begin + number / rate
@@ -147,6 +140,10 @@ async def measure(
     for protocol in protocols:
         protocol.close()
     return sample
+
+
+def _itself(protocol: _Connection) -> _Connection:
+    return protocol
 
 
 async def _answered(protocols: list[_Connection]) -> None:

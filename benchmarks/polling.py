@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,7 +23,6 @@ from benchmarks.results import Result, Table
 from benchmarks.speed_page import record
 from cli.client import Client
 from cli.docstrings import write_dataset
-from cli.settings import cpu_cores
 from cli.up import answers_health, listen
 from shared.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.child_process import die_with_parent, python_module, python_path
@@ -33,6 +31,7 @@ from shared.db.migrate import upgrade
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Job
+from shared.settings import cpu_cores
 from shared.states import RunState
 
 RATE, CONNECTIONS, RUNS, STEPS = 800, 50, 20, 300
@@ -72,7 +71,7 @@ def _both(port: int, path: str, given: argparse.Namespace) -> dict[str, Sample]:
 
     def ask(seconds: float, *, conditional: bool) -> Sample:
         options = {"rate": given.rate, "connections": CONNECTIONS, "conditional": conditional}
-        return asyncio.run(measure(port, [path], seconds=seconds, **options))
+        return asyncio.run(measure(port, path, seconds=seconds, **options))
 
     ask(1.0, conditional=False)
     return {"200": ask(given.seconds, conditional=False), "ETag": ask(given.seconds, conditional=True)}

@@ -119,7 +119,9 @@ def _linked(path: Path, target: Path) -> bool:
         return False
     finally:
         partial.unlink(missing_ok=True)  # to replace a name by another of the same file does nothing
-    target.chmod(stat.S_IMODE(target.parent.stat().st_mode) & 0o666)  # whoever may enter the folder may read what is in it
+    target.chmod(
+        stat.S_IMODE(target.parent.stat().st_mode) & 0o666
+    )  # whoever may enter the folder may read what is in it
     return True
 
 

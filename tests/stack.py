@@ -22,6 +22,7 @@ FAST = {  # the service's patience, shortened so that a test sees a lease run ou
     "EVENKEEL_LEASE_SECONDS": "3",
     "EVENKEEL_REQUEUE_SECONDS": "3",
     "EVENKEEL_TICK_SECONDS": "0.5",
+    "EVENKEEL_THREADS": "1",  # the tiny encoders gain nothing from more
 }
 
 

@@ -75,8 +75,8 @@ class Trainer:
         log.info("trainer_stopped pid=%s", process.pid)
 
     def _start(self) -> None:
-        # the last bits of a sum depend on the thread count, so nothing of the environment may decide it
-        threads = {"OMP_NUM_THREADS": str(self._settings.threads), "MKL_NUM_THREADS": str(self._settings.threads)}
+        # the last bits of a sum depend on the thread count, so nothing of the environment may decide it: each run sets its own
+        threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "worker.trainer", "--parent", str(os.getpid())],
             stdin=subprocess.PIPE,

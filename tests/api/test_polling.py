@@ -14,7 +14,7 @@ from shared.db.jobs import Jobs
 from shared.db.metrics import Point
 from shared.db.runs import Runs
 from shared.db.session import Database
-from shared.db.tables import Base, Job, Run
+from shared.db.tables import Base
 from shared.settings import Settings
 from shared.states import RunState
 
@@ -152,8 +152,10 @@ def other_value(column: Column[Any]) -> Any:
 
 KEYS = {"id", "job_id", "owner_id"}
 SEEN = [
-    *(("jobs", name) for name in Job.__table__.columns.keys() if name not in UNSEEN_OF_JOB | KEYS),
-    *(("runs", name) for name in Run.__table__.columns.keys() if name not in UNSEEN_OF_RUN | KEYS),
+    (table, column.name)
+    for table, unseen in (("jobs", UNSEEN_OF_JOB), ("runs", UNSEEN_OF_RUN))
+    for column in Base.metadata.tables[table].columns
+    if column.name not in unseen | KEYS
 ]
 UNSEEN = [*(("jobs", name) for name in sorted(UNSEEN_OF_JOB)), *(("runs", name) for name in sorted(UNSEEN_OF_RUN))]
 

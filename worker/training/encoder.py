@@ -41,7 +41,7 @@ def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedMode
 
 @lru_cache(maxsize=1)  # the runs of a job begin with the same weights: a warm trainer reads them once
 def _read(
-    base_model: Path, state: FolderState, kind: TaskType, outputs: tuple[str, ...]
+    base_model: Path, _state: FolderState, kind: TaskType, outputs: tuple[str, ...]
 ) -> tuple[PreTrainedModel, list[str]]:
     """The checkpoint, to be copied before anything of it changes, and the names of what it lacks."""
     try:
