@@ -16,15 +16,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from benchmarks.open_loop import Sample, measure
 from benchmarks.results import Result, Table
+from benchmarks.specs import run_spec
 from benchmarks.speed_page import record
 from cli.client import Client
 from cli.docstrings import write_dataset
 from cli.up import answers_health, listen
-from shared.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.child_process import die_with_parent, python_module, python_path
 from shared.db.metrics import Point
 from shared.db.migrate import upgrade
@@ -38,7 +37,7 @@ RATE, CONNECTIONS, RUNS, STEPS = 800, 50, 20, 300
 ENDED, TRAINING = 12, 2
 FLUSH_S, LEASE_S = 0.5, 3600.0
 GOAL_MS = 50
-NICENESS = 10
+DATA = "docstrings.csv"
 
 
 def main() -> None:
@@ -57,7 +56,7 @@ def main() -> None:
         if not given.no_trainer:
             with database.read() as session:
                 job = session.get_one(Job, job_id)
-            with _niced_trainers(home, job, cpu_cores()):
+            with _trainers(home, job, cpu_cores()):
                 sides["beside niced trainers"] = _both(port, path, given)
     result = _result(sides, given, database.engine.dialect.name)
     if given.dry:
@@ -104,9 +103,9 @@ def _api(home: Path, database_url: str) -> Iterator[int]:
 
 
 def _job(url: str, home: Path) -> str:
-    write_dataset(home / "docstrings.csv", 560)
+    write_dataset(home / DATA, 560)
     with Client(url) as client:
-        file = client.upload(home / "docstrings.csv")
+        file = client.upload(home / DATA)
         recipe = {"max_steps": STEPS, "reinit_layers": 1}
         return client.create_job({"training_file": file.id, "runs": {"num_seeds": RUNS}, "recipe": recipe}).id
 
@@ -151,15 +150,15 @@ def _points(first: int, last: int) -> list[Point]:
 
 
 @contextmanager
-def _niced_trainers(home: Path, job: Job, count: int) -> Iterator[None]:
-    """Trainer processes at work on the job's data while the block runs, a thread each."""
-    [file] = [path for path in (home / "storage" / "files").rglob("*") if path.is_file()]
+def _trainers(home: Path, job: Job, count: int) -> Iterator[None]:
+    """Trainer processes at work on the job's data while the block runs, a thread each, as nice as they make themselves."""
     environment = os.environ | python_path() | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     trainers = []
     try:
         for seed in range(count):
+            spec = run_spec(job, seed, home / DATA, home / f"run-{seed}", max_steps=1_000_000)
             process = subprocess.Popen(
-                ["nice", "-n", str(NICENESS), *python_module("worker.trainer")],
+                python_module("worker.trainer"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -168,7 +167,7 @@ def _niced_trainers(home: Path, job: Job, count: int) -> Iterator[None]:
             )
             trainers.append(process)
             assert process.stdin is not None
-            process.stdin.write(json.dumps({"run": _spec(home, job, file, seed)}).encode() + b"\n")
+            process.stdin.write(json.dumps({"run": spec}).encode() + b"\n")
             process.stdin.flush()
         for process in trainers:
             assert process.stdout is not None
@@ -180,26 +179,6 @@ def _niced_trainers(home: Path, job: Job, count: int) -> Iterator[None]:
         for process in trainers:
             process.kill()
             process.wait()
-
-
-def _spec(home: Path, job: Job, file: Path, seed: int) -> dict[str, Any]:
-    output = home / f"run-{seed}"
-    output.mkdir()
-    return {
-        "run_id": f"ftrun-{seed}",
-        "base_model": str(Catalogue().folder(OFFLINE_ENCODER)),
-        "task": job.task,
-        "metric": job.metric,
-        "training_file": {"path": str(file), "filename": "docstrings.csv"},
-        "validation_file": None,
-        "split": job.split,
-        "threads": 1,
-        "device": "cpu",
-        "recipe": (job.resolved_recipe or {}) | {"max_steps": 1_000_000},
-        "init_seed": seed,
-        "data_seed": seed,
-        "output": str(output),
-    }
 
 
 def _result(sides: dict[str, dict[str, Sample]], given: argparse.Namespace, database: str) -> Result:
@@ -218,8 +197,8 @@ def _result(sides: dict[str, dict[str, Sample]], given: argparse.Namespace, data
         command="python -m benchmarks.polling",
         text=[
             f"{given.rate} GET requests of one job a second over {CONNECTIONS} keep-alive connections on loopback for "
-            f"{given.seconds:g} s a row; client, one API process ({database}) and, in the rows beside them, one trainer a core "
-            f"(nice {NICENESS}) share {cpu_cores()} cores. The job has {RUNS} runs, {TRAINING} of which record steps twice a second. "
+            f"{given.seconds:g} s a row; client, one API process ({database}) and, in the rows beside them, one niced trainer a "
+            f"core share {cpu_cores()} cores. The job has {RUNS} runs, {TRAINING} of which record steps twice a second. "
             "Latency counts from the moment a request was due, whether or not its connection was free to send it.",
         ],
         tables=[

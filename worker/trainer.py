@@ -49,6 +49,7 @@ from worker.training.text import TextCache
 log = logging.getLogger("evenkeel.trainer")
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+NICENESS = 10  # on a machine that serves too, whoever polls has his answer first
 ALIVE_S = 10.0  # a long evaluation is not silence
 
 
@@ -108,6 +109,7 @@ def main() -> None:
     arguments = _arguments()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s trainer %(message)s")
     die_with_parent(arguments.parent)
+    os.nice(NICENESS)
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches the whole terminal; the parent decides what it means for us
