@@ -66,6 +66,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="evenkeel-overhead-") as temporary:
         home = Path(temporary)
         data = write_cut(folder(), TASK, given.rows, home / "data")
+        (home / "service").mkdir()
         with running_stack(home / "service") as url, Client(url) as client, Direct(slots) as direct:
             database = Database(f"sqlite:///{home / 'service' / 'evenkeel.db'}")
             file = client.upload(data).id
@@ -171,9 +172,9 @@ def _result(rounds: Sequence[Round], first: Sequence[float], given: argparse.Nam
         command=f"EVENKEEL_GLUE_DIR=… python -m benchmarks.overhead{quick}",
         text=[
             f"{given.seeds} runs of {given.steps} steps (batch 16, two evaluations, export of the weights), all-MiniLM-L6-v2 on CoLA "
-            f"cut to {given.rows} rows, {slots} at a time with a thread each: as a job of the whole service, and as plain calls of `train_run` in "
-            f"{slots} warm processes. The job counts from its first claim to its end with the model published. Its baselines are scored in "
-            "one slot meanwhile; the ratio leaves that share out.",
+            f"cut to {given.rows} rows, {slots} at a time with a thread each: as a job of the whole service, and as plain calls of "
+            f"`train_run` in {slots} warm processes. The job counts from its first claim to its end with the model "
+            "published. Its baselines are scored in one slot meanwhile; the ratio leaves that share out.",
         ],
         tables=[
             Table(

@@ -1,6 +1,7 @@
 """The second run of a warm trainer: nothing is read again, and nothing of the first is left in it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import AutoModelForSequenceClassification
@@ -29,7 +30,7 @@ def test_the_weights_are_read_once_for_the_runs_of_a_job(tmp_path: Path, monkeyp
     base, read = bert_folder(tmp_path / "base"), []
     original = AutoModelForSequenceClassification.from_pretrained
 
-    def counted(*arguments: object, **options: object) -> object:
+    def counted(*arguments: Any, **options: Any) -> Any:
         read.append(arguments)
         return original(*arguments, **options)
 
