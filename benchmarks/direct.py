@@ -63,11 +63,12 @@ class Direct:
 
 
 def _serve(end: Connection) -> None:
-    from worker.trainer import NICENESS
+    from worker.trainer import NICENESS, die_with_parent
     from worker.training.run import train_run
     from worker.training.spec import RunSpec
     from worker.training.text import TextCache
 
+    die_with_parent(None)
     os.nice(NICENESS)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     cache = TextCache()

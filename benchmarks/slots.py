@@ -114,8 +114,8 @@ def _result(seconds: dict[Case, dict[int, list[float]]], cores: int, given: argp
         command="EVENKEEL_GLUE_DIR=… python -m benchmarks.slots",
         text=[
             f"{cores} runs of {given.steps} steps (batch 16, one evaluation, no export) on texts cut to {ROWS} rows, in trainers "
-            f"x threads; medians of {given.rounds} rounds in turn. The last column is the speed against trainers of one thread: below 1, more threads "
-            "lose.",
+            f"x threads; medians of {given.rounds} rounds in turn. The last column is the speed against trainers of one thread: "
+            "below 1, more threads lose.",
         ],
         tables=[Table(["encoder", "texts", "trainers x threads", "seconds", "speed"], rows)],
         figures={
