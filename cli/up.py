@@ -131,6 +131,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "EVENKEEL_WORKER_SLOTS": str(settings.worker_slots),
         "EVENKEEL_CORES": str(settings.cores),
         "EVENKEEL_THREADS": str(settings.threads),
+        "EVENKEEL_PRECISION": settings.precision,
     }
 
 
