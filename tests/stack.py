@@ -152,10 +152,13 @@ def _command(process: psutil.Process) -> str:
 
 
 @contextmanager
-def running_stack(home: Path, database_url: str, redis: RedisServer, models: Path, slots: int = 2) -> Iterator[Stack]:
+def running_stack(
+    home: Path, database_url: str, redis: RedisServer, models: Path, slots: int = 2, **environment: str
+) -> Iterator[Stack]:
     home.mkdir(parents=True, exist_ok=True)
     upgrade(database_url)
     stack = Stack(home, database_url, redis, models, slots)
+    stack.environment |= environment
     try:
         stack.start()
         yield stack
