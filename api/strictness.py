@@ -21,6 +21,8 @@ async def metadata_filter(request: Request) -> dict[str, str]:
 
 async def refuse_unknown_query(request: Request) -> None:
     """Raises InvalidRequest for a query parameter that the request's route does not declare."""
+    if not request.query_params:
+        return
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     parts = list(_flat(route.dependant))

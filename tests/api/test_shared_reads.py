@@ -17,8 +17,8 @@ class Source:
         self.go = threading.Semaphore(0)
 
     def read(self) -> int:
-        self.reads += 1
         seen = self.value
+        self.reads += 1
         assert self.go.acquire(timeout=5)
         return seen
 
