@@ -1,4 +1,4 @@
-"""Runs without the service: warm processes that call ``train_run``, one run after the other."""
+"""Runs without the service: warm processes that call the training package, one run after the other."""
 
 import multiprocessing
 import os
@@ -44,7 +44,10 @@ class Direct:
             child.join()
 
     def run(self, specs: Specs, *, steps: int | None = None) -> tuple[float, list[float]]:
-        """Seconds until all runs have ended, and those of each; ``steps``: only so many of each run. Next run, next free process."""
+        """Seconds until all have ended, and those of each in the order of their ends; the next run goes to the next free process.
+
+        A spec without a recipe is of a job's baselines. ``steps``: only so many of each run.
+        """
         began = time.perf_counter()
         waiting, each = list(specs), []
         free = list(self._ends)
@@ -64,8 +67,9 @@ class Direct:
 
 def _serve(end: Connection) -> None:
     from worker.trainer import NICENESS, die_with_parent
+    from worker.training.baselines import score_baselines
     from worker.training.run import train_run
-    from worker.training.spec import RunSpec
+    from worker.training.spec import DataSpec, RunSpec
     from worker.training.text import TextCache
 
     die_with_parent(None)
@@ -76,10 +80,13 @@ def _serve(end: Connection) -> None:
     while True:
         values, steps = end.recv()
         began = time.perf_counter()
-        spec = RunSpec.model_validate(values)
-        spec.output.mkdir(parents=True, exist_ok=True)
-        for event in train_run(spec, lambda: False, cache):
-            if steps is not None and getattr(event, "step", 0) >= steps:
-                break
-        shutil.rmtree(spec.output)
+        if "recipe" in values:
+            spec = RunSpec.model_validate(values)
+            spec.output.mkdir(parents=True, exist_ok=True)
+            for event in train_run(spec, lambda: False, cache):
+                if steps is not None and getattr(event, "step", 0) >= steps:
+                    break
+            shutil.rmtree(spec.output)
+        else:
+            list(score_baselines(DataSpec.model_validate(values), lambda: False, cache))
         end.send(time.perf_counter() - began)

@@ -64,7 +64,12 @@ def _spec(
 ) -> dict[str, Any]:
     """A run that keeps nothing."""
     task = TASKS[case.task]
-    full = {"type": "single_label_classification", "text_pair_column": None, "positive_label": None, "header": True}
+    full = {
+        "type": "single_label_classification",
+        "text_pair_column": None,
+        "positive_label": LABELS[case.task][1],
+        "header": True,
+    }
     job = Job(
         model=OFFLINE_ENCODER,
         task={**full, **task.task, "label_names": LABELS[case.task], "max_seq_length": 128},

@@ -1,4 +1,4 @@
-"""The wish that a worker would hand its trainer for a stored run, for benchmarks that train without one."""
+"""The wishes that a worker would hand its trainer for a stored job, for benchmarks that train without one."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,19 @@ from shared.db.tables import Job
 def run_spec(job: Job, seed: int, data: Path, output: Path, **recipe: Any) -> dict[str, Any]:
     """A ``RunSpec`` as JSON for one seed of a job without validation and test files; ``recipe`` changes the job's own."""
     output.mkdir(parents=True)
+    own = {
+        "recipe": {**(job.resolved_recipe or {}), **recipe},
+        "init_seed": seed,
+        "data_seed": seed,
+        "output": str(output),
+    }
+    return data_spec(job, f"ftrun-{seed}", data) | own
+
+
+def data_spec(job: Job, run_id: str, data: Path) -> dict[str, Any]:
+    """A ``DataSpec`` as JSON: what the job's baselines are scored from."""
     return {
-        "run_id": f"ftrun-{seed}",
+        "run_id": run_id,
         "base_model": str(Catalogue().folder(job.model)),
         "task": job.task,
         "metric": job.metric,
@@ -20,8 +31,4 @@ def run_spec(job: Job, seed: int, data: Path, output: Path, **recipe: Any) -> di
         "split": job.split,
         "threads": job.threads,
         "device": "cpu",
-        "recipe": {**(job.resolved_recipe or {}), **recipe},
-        "init_seed": seed,
-        "data_seed": seed,
-        "output": str(output),
     }

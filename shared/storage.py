@@ -41,20 +41,17 @@ class Storage:
     def put_bytes(self, key: str, content: bytes) -> None:
         obstore.put(self._store, key, content)
 
-    def put_folder(self, prefix: str, folder: Path) -> None:
-        """Every file below ``folder``, under ``prefix/<relative path>``."""
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.put_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
+    def take_file(self, key: str, path: Path) -> None:
+        """As ``put_file``, of a file that nobody will write to again: on the storage's own disk it gets a second name instead of a copy. It
+        stays where it is."""
+        if self._folder is None or not _linked(path, self._folder / key):
+            self.put_file(key, path)
 
     def take_folder(self, prefix: str, folder: Path) -> None:
-        """As ``put_folder``, of files that nobody will write to again: on the storage's own disk a second name is given instead of a copy
-        made. They stay where they are."""
+        """``take_file`` of every file below ``folder``, under ``prefix/<relative path>``."""
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                key = f"{prefix}/{path.relative_to(folder).as_posix()}"
-                if self._folder is None or not _linked(path, self._folder / key):
-                    self.put_file(key, path)
+                self.take_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
 
     def stream(self, key: str) -> Iterator[bytes]:
         """The blob in chunks of about a megabyte. Raises BlobMissing at once, not at the first chunk."""

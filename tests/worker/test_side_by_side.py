@@ -202,16 +202,16 @@ def test_a_run_that_has_finished_is_ended_while_the_others_train(parts: WorkerPa
 def test_what_the_storage_does_not_take_is_trained_again(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.ends.STORAGE_PAUSES_S", ())
     job = job_of(parts, 3)
-    put: Callable[[str, Path], None] = parts.storage.put_folder
+    put: Callable[[str, Path], None] = parts.storage.take_folder
     refused: list[str] = []
 
-    def put_folder(prefix: str, folder: Path) -> None:
+    def take_folder(prefix: str, folder: Path) -> None:
         if not refused:
             refused.append(prefix)
             raise OSError("no space")
         put(prefix, folder)
 
-    monkeypatch.setattr(parts.storage, "put_folder", put_folder)
+    monkeypatch.setattr(parts.storage, "take_folder", take_folder)
     assert train(parts, ModelTrainer()) == [[0, 1, 2], [0]]
     status, runs, _ = ended(parts, job)
     assert (status, [row.attempt for row in runs]) == ("succeeded", [2, 1, 1])
