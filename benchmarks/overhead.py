@@ -36,6 +36,8 @@ from shared.states import JOB_ENDED, JobState, Purpose
 TASK = TASKS["CoLA"]
 GOAL, FIRST_METRIC_GOAL_S = 1.05, 2.0
 POLL_S = 0.05
+DEFAULTS = (20, 40, 400, 3)
+"""Seeds, steps, rows, rounds."""
 
 
 @dataclass(frozen=True)
@@ -167,11 +169,13 @@ def _result(rounds: Sequence[Round], first: Sequence[float], given: argparse.Nam
         for number, one in enumerate(rounds, start=1)
     ]  # fmt: skip
     ratio, slowest = statistics.median(ratios), max(first)
-    quick = " --quick" if given.quick else ""
+    options = " --quick" if given.quick else ""
+    if not given.quick and (given.seeds, given.steps, given.rows, given.rounds) != DEFAULTS:
+        options = f" --seeds {given.seeds} --steps {given.steps} --rows {given.rows} --rounds {given.rounds}"
     return Result(
         name="overhead",
         title="What the service adds to training",
-        command=f"EVENKEEL_GLUE_DIR=… python -m benchmarks.overhead{quick}",
+        command=f"EVENKEEL_GLUE_DIR=… python -m benchmarks.overhead{options}",
         text=[
             f"{given.seeds} runs of {given.steps} steps (batch 16, two evaluations, export of the weights), all-MiniLM-L6-v2 on CoLA "
             f"cut to {given.rows} rows, {slots} at a time with a thread each: as a job of the whole service, and as plain calls of "
@@ -212,10 +216,11 @@ def _result(rounds: Sequence[Round], first: Sequence[float], given: argparse.Nam
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="4 runs of 8 steps, one round")
-    parser.add_argument("--seeds", type=int, default=20, help="runs of a job (default 20)")
-    parser.add_argument("--steps", type=int, default=40, help="of each run (default 40)")
-    parser.add_argument("--rows", type=int, default=400, help="CoLA rows (default 400)")
-    parser.add_argument("--rounds", type=int, default=3, help="of both sides (default 3)")
+    seeds, steps, rows, rounds = DEFAULTS
+    parser.add_argument("--seeds", type=int, default=seeds, help=f"runs of a job (default {seeds})")
+    parser.add_argument("--steps", type=int, default=steps, help=f"of each run (default {steps})")
+    parser.add_argument("--rows", type=int, default=rows, help=f"CoLA rows (default {rows})")
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"of both sides (default {rounds})")
     given = parser.parse_args()
     if given.quick:
         given.seeds, given.steps, given.rounds = 4, 8, 1
