@@ -1,12 +1,13 @@
 """The parts a request works with, made once a process and handed to the routes as annotated dependencies."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from api.jobs.polled import JobPolls
 from shared.broker import Bell
 from shared.catalogue import Catalogue
 from shared.db.paging import Page
@@ -30,6 +31,8 @@ class Parts:
     reading: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(TABLES_AT_ONCE))
     """Held while a table is in memory: one may be large, and a process has forty threads for requests."""
 
+    job_polls: JobPolls = field(default_factory=JobPolls)
+
     def close(self) -> None:
         self.database.dispose()
         self.bell.close()
@@ -46,7 +49,7 @@ def make_parts(settings: Settings) -> Parts:
     )
 
 
-def _parts(request: Request) -> Parts:
+async def _parts(request: Request) -> Parts:
     parts: Parts = request.app.state.parts
     return parts
 
@@ -56,10 +59,10 @@ PartsDep = Annotated[Parts, Depends(_parts)]
 After = Annotated[str | None, Query(max_length=128, description="Cursor: the id of the last item of the page before.")]
 
 
-def paging(default: int, maximum: int) -> Callable[..., Page]:
+def paging(default: int, maximum: int) -> Callable[..., Awaitable[Page]]:
     """The paging parameters of a list endpoint, with its own default and maximum of ``limit``."""
 
-    def read(
+    async def read(
         after: After = None,
         limit: Annotated[int, Query(ge=1, le=maximum, description="Most items of a page.")] = default,
     ) -> Page:

@@ -13,14 +13,16 @@ from shared.errors import InvalidRequest
 _METADATA = re.compile(r"metadata\[(.{1,64})\]", re.DOTALL)
 
 
-def metadata_filter(request: Request) -> dict[str, str]:
+async def metadata_filter(request: Request) -> dict[str, str]:
     """The ``metadata[key]=value`` of a list; a route that depends on it takes such parameters."""
     pairs = ((_METADATA.fullmatch(name), value) for name, value in request.query_params.multi_items())
     return {match[1]: value for match, value in pairs if match is not None}
 
 
-def refuse_unknown_query(request: Request) -> None:
+async def refuse_unknown_query(request: Request) -> None:
     """Raises InvalidRequest for a query parameter that the request's route does not declare."""
+    if not request.query_params:
+        return
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     parts = list(_flat(route.dependant))

@@ -54,15 +54,19 @@ def up(
         int | None,
         typer.Option(envvar="EVENKEEL_WORKER_SLOTS", min=1, max=256, help="Runs at once.", show_default="CPU cores"),
     ] = None,
-    threads: Annotated[int, typer.Option(envvar="EVENKEEL_THREADS", min=1, max=256, help="CPU threads of each.")] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="CPU threads of each; else EVENKEEL_THREADS.", show_default="by the job"),
+    ] = None,
 ) -> None:
     """Start everything on this machine: API, worker, queue and database; Ctrl-C stops it."""
-    from cli.settings import cpu_cores
+    from cli.settings import read_settings
     from cli.up import Stack
     from cli.up import up as start
 
-    slots = workers or cpu_cores()
-    raise typer.Exit(start(Stack(home=home, host=host, port=port, slots=slots, threads=threads)))
+    settings = read_settings()
+    stack = Stack(home=home, host=host, port=port, slots=workers or settings.cores, threads=threads or settings.threads)
+    raise typer.Exit(start(stack))
 
 
 @app.command(rich_help_panel=SERVICE)

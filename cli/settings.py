@@ -1,6 +1,5 @@
 """EVENKEEL_* as the command line reads them: what is not understood is one sentence."""
 
-import os
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,10 +14,5 @@ def read_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
-        name = "_".join(("EVENKEEL", *map(str, first["loc"]))).upper() if first["loc"] else "The settings"
+        name = f"EVENKEEL_{first['loc'][0]}".upper() if first["loc"] else "The settings"
         raise CliError(f"{name} cannot be used: {first['msg']}.") from error
-
-
-def cpu_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cli.embedded_redis import EmbeddedRedis, embedded_redis
 from cli.errors import CliError
@@ -38,8 +39,8 @@ class Stack:
     port: int
     slots: int
     """Runs trained at the same time."""
-    threads: int
-    """CPU threads of each."""
+    threads: int | Literal["auto"]
+    """CPU threads of each; ``auto``: resolved for each job."""
 
 
 def up(stack: Stack) -> int:
@@ -128,6 +129,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "EVENKEEL_REDIS_URL": settings.redis_url,
         "EVENKEEL_HOST": settings.host,
         "EVENKEEL_WORKER_SLOTS": str(settings.worker_slots),
+        "EVENKEEL_CORES": str(settings.cores),
         "EVENKEEL_THREADS": str(settings.threads),
         "EVENKEEL_PRECISION": settings.precision,
     }

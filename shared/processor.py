@@ -1,4 +1,4 @@
-"""Which arithmetic the machines that train are fast at: what ``precision: "auto"`` of a recipe comes to."""
+"""What the machines that train are good at: what ``precision: "auto"`` of a recipe and ``threads: "auto"`` of the service come to."""
 
 from functools import cache
 from pathlib import Path
@@ -8,6 +8,17 @@ from shared.settings import Settings
 
 CPUINFO = Path("/proc/cpuinfo")
 NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16")  # Linux's names of the instructions that multiply it
+
+
+def threads_of(settings: Settings, runs: int) -> int:
+    """CPU threads of each trainer, for a job of so many runs (pilots included), by the setting or else by this rule:
+
+    the cores, divided by the runs that can be trained at the same time. A trainer of one thread loses nothing to waiting for others, so a
+    job that fills the slots gives each run its own core and no more; one with fewer runs than slots has the idle cores help.
+    """
+    if settings.threads != "auto":
+        return settings.threads
+    return max(1, settings.cores // min(settings.worker_slots, runs))
 
 
 def auto_precision(settings: Settings) -> AutoPrecision:

@@ -3,14 +3,20 @@
 Nothing here decides a weight; that is the recipe's (``shared.recipe``).
 """
 
+import os
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def cpu_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Settings(BaseSettings):
@@ -48,8 +54,14 @@ class Settings(BaseSettings):
     """Runs trained at the same time by one worker; each slot is a trainer process of its own."""
     gpus: int = Field(0, ge=0, le=64)
     """GPUs of this worker's machine, shared out among its slots; 0 trains on the CPU."""
-    threads: int = Field(1, ge=1, le=256)
-    """CPU threads a trainer; stored with each new job, because the last bits of a sum depend on it."""
+    stack: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
+    """Up to how many runs of one job a slot trains side by side; ``auto``: 20 on a GPU, 1 on a CPU."""
+    cores: int = Field(default_factory=cpu_cores, ge=1, le=1024)
+    """CPU cores that a worker's slots share; default: those of the machine that reads this. Say it where the API runs on another kind of
+    machine than the workers, or where several workers share one."""
+    threads: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
+    """CPU threads a trainer. Resolved when a job is made and stored with it, because the last bits of a sum depend on it; ``auto``: the
+    cores, shared out among as many slots as the job has runs for (``shared.processor.threads_of``)."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """What a recipe's ``precision: "auto"`` comes to. auto: bfloat16 where there are GPUs, or where this machine's processor multiplies it
     natively, else float32. Say it where the API runs on another kind of machine than the workers."""

@@ -4,6 +4,7 @@ Keys are ours (``files/<sha256>``, ``runs/<id>/…``, ``models/…``), never a c
 """
 
 import secrets
+import stat
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -30,6 +31,8 @@ class Blob(NamedTuple):
 class Storage:
     def __init__(self, url: str) -> None:
         self._store = _open_store(url)
+        parsed = urlparse(url)
+        self._folder = Path(unquote(parsed.path)) if parsed.scheme == "file" else None
 
     def put_file(self, key: str, path: Path) -> None:
         with path.open("rb") as source:
@@ -38,11 +41,17 @@ class Storage:
     def put_bytes(self, key: str, content: bytes) -> None:
         obstore.put(self._store, key, content)
 
-    def put_folder(self, prefix: str, folder: Path) -> None:
-        """Every file below ``folder``, under ``prefix/<relative path>``."""
+    def take_file(self, key: str, path: Path) -> None:
+        """As ``put_file``, of a file that nobody will write to again: on the storage's own disk it gets a second name instead of a copy. It
+        stays where it is."""
+        if self._folder is None or not _linked(path, self._folder / key):
+            self.put_file(key, path)
+
+    def take_folder(self, prefix: str, folder: Path) -> None:
+        """``take_file`` of every file below ``folder``, under ``prefix/<relative path>``."""
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                self.put_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
+                self.take_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
 
     def stream(self, key: str) -> Iterator[bytes]:
         """The blob in chunks of about a megabyte. Raises BlobMissing at once, not at the first chunk."""
@@ -94,6 +103,23 @@ class Storage:
     def delete_prefix(self, prefix: str) -> None:
         for blob in list(self.list(prefix)):
             self.delete(blob.key)
+
+
+def _linked(path: Path, target: Path) -> bool:
+    """Whether the file has got the second name, whole or not at all as ever; not where disks differ or know no links."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
+    try:
+        partial.hardlink_to(path)
+        partial.replace(target)
+    except OSError:
+        return False
+    finally:
+        partial.unlink(missing_ok=True)  # to replace a name by another of the same file does nothing
+    target.chmod(
+        stat.S_IMODE(target.parent.stat().st_mode) & 0o666
+    )  # whoever may enter the folder may read what is in it
+    return True
 
 
 def file_key(sha256: str) -> str:

@@ -22,6 +22,7 @@ FAST = {  # the service's patience, shortened so that a test sees a lease run ou
     "EVENKEEL_LEASE_SECONDS": "3",
     "EVENKEEL_REQUEUE_SECONDS": "3",
     "EVENKEEL_TICK_SECONDS": "0.5",
+    "EVENKEEL_THREADS": "1",  # the tiny encoders gain nothing from more
 }
 
 
@@ -151,10 +152,13 @@ def _command(process: psutil.Process) -> str:
 
 
 @contextmanager
-def running_stack(home: Path, database_url: str, redis: RedisServer, models: Path, slots: int = 2) -> Iterator[Stack]:
+def running_stack(
+    home: Path, database_url: str, redis: RedisServer, models: Path, slots: int = 2, **environment: str
+) -> Iterator[Stack]:
     home.mkdir(parents=True, exist_ok=True)
     upgrade(database_url)
     stack = Stack(home, database_url, redis, models, slots)
+    stack.environment |= environment
     try:
         stack.start()
         yield stack

@@ -7,28 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from obstore.exceptions import BaseError as StorageError
-
 from shared.catalogue import Catalogue
 from shared.db.runs import Hold
 from shared.db.tables import File, Job, Model, Run
-from shared.errors import ModelNotAllowed, ServiceError
+from shared.errors import ServiceError
 from shared.names import FINE_TUNED
 from shared.states import Purpose
 from shared.storage import BlobMissing, file_key
 from worker.parts import WorkerParts
 
-SPARE_BYTES = 256 * 1024 * 1024  # beyond the copies of the weights that a run makes
-WEIGHT_COPIES = 3  # best weights in the scratch folder, in the storage, and the published model
-STATE_COPIES = 8  # a state is weights, best weights and two moments, in the scratch folder and in the storage
-
 
 class DataMissing(ServiceError):
     """The job's file is not in the database or the storage any more."""
-
-
-class NotHere(Exception):
-    """This machine cannot train the run at present (disk, base model, storage); another, or a later try, may."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +43,13 @@ class Assignment:
         folder = self.folder(parts)
         return folder.with_name(f"{folder.name}.state")
 
-    def wish(self, parts: WorkerParts) -> dict[str, Any]:
-        """What the trainer is to be told, everything it names being on this machine. Raises NotHere, or DataMissing for good."""
-        try:
-            return self._prepared(parts)
-        except ModelNotAllowed as error:
-            raise NotHere(error.message) from error
-        except (StorageError, OSError) as error:
-            raise NotHere(
-                f"Preparing the run failed ({type(error).__name__}); the worker's log has the details."
-            ) from error
+    def data(self, parts: WorkerParts) -> dict[str, Any]:
+        """What is the same for every run of the job, all files it names being on this machine.
 
-    def _prepared(self, parts: WorkerParts) -> dict[str, Any]:
-        base_model = self._base_model(parts)
-        data = {
-            "run_id": self.run.id,
-            "base_model": str(base_model),
+        Raises DataMissing, ModelNotAllowed, or what the storage and the disk raise.
+        """
+        return {
+            "base_model": str(self._base_model(parts)),
             "task": self.job.task,
             "metric": self.job.metric,
             "training_file": self._local(parts, self.job.training_file, "training_file"),
@@ -78,14 +59,14 @@ class Assignment:
             "threads": self.job.threads,
             "device": parts.device,
         }
-        if self.run.purpose == Purpose.BASELINES:
-            return {"baselines": data}
-        copies = WEIGHT_COPIES if self.run.stop_step is None and self.run.state is None else STATE_COPIES
-        _check_room(parts.settings.resolved_cache_dir, base_model, copies)
+
+    def own(self, parts: WorkerParts) -> dict[str, Any]:
+        """What is this run's alone; makes its empty folder. Raises as ``data`` does."""
         output = self.folder(parts)
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir(parents=True)
-        own = {
+        return {
+            "run_id": self.run.id,
             "recipe": self.run.recipe or self.job.resolved_recipe,
             "fold": self.run.fold,
             "init_seed": self.run.init_seed,
@@ -95,7 +76,11 @@ class Assignment:
             "stop_step": self.run.stop_step,
             "state": self._state(parts),
         }
-        return {"run": data | own}
+
+    def leave_nothing(self, parts: WorkerParts) -> None:
+        """Delete its folders on this machine."""
+        for folder in (self.folder(parts), self.state_folder(parts)):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _base_model(self, parts: WorkerParts) -> Path:
         if not self.job.model.startswith(FINE_TUNED):
@@ -150,11 +135,3 @@ def published_folder(parts: WorkerParts, prefix: str) -> Path:
                     raise
     os.utime(folder)  # in use: not to be cleared away as an old copy
     return folder
-
-
-def _check_room(folder: Path, base_model: Path, copies: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    needed = copies * (base_model / "model.safetensors").stat().st_size + SPARE_BYTES
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise NotHere(f"A run needs {needed >> 20} MB of free disk for its weights, and there are {free >> 20} MB.")

@@ -1,218 +1,198 @@
-"""Following one training: the trainer's events become rows, the flag and the limits become a stop."""
+"""Following the runs that a trainer was given, one or several side by side: its lines become rows, flags and limits become stops."""
 
 import logging
+import math
+import signal
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from shared.db.events import Events
-from shared.db.jobs import Jobs
-from shared.db.metrics import Metrics, Point
 from shared.db.runs import FenceLost, Runs
-from shared.states import Purpose
 from worker.app import is_shutting_down
 from worker.assignment import Assignment
 from worker.lease import Heartbeat
-from worker.outcomes import Died, Failed, Finished, Outcome, Paused, Scored, Stopped, StopReason
+from worker.outcomes import Died, Failed, Outcome, Stopped, StopReason
 from worker.parts import WorkerParts
 from worker.patience import AWAY, until_answered
-from worker.supervisor import Line, TrainerDied
+from worker.record import Record
+from worker.supervisor import ASK_S, Line, TrainerDied, is_last
 
 log = logging.getLogger(__name__)
 
-FLUSH_S = 0.5  # how often points are stored and the cancel flag is read
+FLUSH_S = 0.5  # how often points are stored and the cancel flags are read
+_MAY_BE_ANOTHERS_FAULT = frozenset({"internal_error", "out_of_memory"})
+
+End = tuple[Assignment, Outcome]
 
 
-@dataclass
-class _Unwritten:
-    """What the trainer has said since the last transaction."""
+class _Stopping(NamedTuple):
+    """A run that the trainer was asked to stop."""
 
-    points: list[Point] = field(default_factory=list)
-    latest: dict[str, Any] = field(default_factory=dict)
-    evaluations: list[Line] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    reason: StopReason
+    deadline: float
+    """Monotonic seconds, after which it is stopped by force."""
 
 
 class Follower:
-    def __init__(self, parts: WorkerParts, assignment: Assignment, beat: Heartbeat) -> None:
+    def __init__(self, parts: WorkerParts, assignments: Sequence[Assignment], beat: Heartbeat) -> None:
         self._parts = parts
-        self._assignment = assignment
         self._beat = beat
-        self._unwritten = _Unwritten()
+        self._records = {assignment.run.id: Record(assignment) for assignment in assignments}
+        """Of the runs whose last line is still to come, in the order in which every transaction takes them."""
+        self._time_limit = parts.settings.time_limit_seconds * len(assignments)
+        self._stopping: dict[str, _Stopping] = {}
+        self._lost: set[str] = set()
         self._in_doubt = False
-        self._step = assignment.run.step  # of a run that goes on, the step of its state
-        self._last_loss: float | None = None
+        self._tainted = False
 
-    def follow(self, wish: Line) -> Outcome:
-        """Have a wish carried out to its outcome; when this returns, the trainer is idle or gone. Raises FenceLost."""
-        run_id = self._assignment.run.id
+    def follow(self, wish: Line) -> Iterator[End]:
+        """Have a wish carried out, and tell how each of its runs ended as it ends; after that, the trainer is idle or gone.
+
+        What was said of a run is stored before its end is told.
+        """
         try:
             self._parts.trainer.begin(wish)
-            outcome = self._listen(run_id)
+            yield from self._listen()
         except TrainerDied as death:
-            outcome = Died(self._step, str(death))
-        if isinstance(outcome, Failed) and outcome.reason["code"] == "internal_error":
+            yield from self._all_died(str(death))
+        if self._tainted:
             self._parts.trainer.kill()  # after an error nobody foresaw (a CUDA assertion, say) the next run deserves a new one
-        until_answered(self._store)  # whatever comes next, the run's points come first
-        return outcome
 
-    def _listen(self, run_id: str) -> Outcome:
-        trainer, settings = self._parts.trainer, self._parts.settings
+    def _listen(self) -> Iterator[End]:
+        """Raises TrainerDied."""
+        trainer, stall = self._parts.trainer, self._parts.settings.stall_seconds
         begun = flushed = heard = time.monotonic()
-        while True:
+        while self._records:
             line = trainer.next_line(FLUSH_S / 2)
             now = time.monotonic()
             if line is not None:
                 heard = now
-                outcome = self._take(line, run_id)
-                if outcome is not None:
-                    return outcome
-            if now - heard > settings.stall_seconds:
+                yield from self._take(line)
+            if now - heard > stall:
                 trainer.kill()
-                return Died(
-                    self._step,
-                    f"The trainer process said nothing for {settings.stall_seconds:.0f} seconds and was killed.",
-                )
+                raise TrainerDied(f"The trainer process said nothing for {stall:.0f} seconds and was killed.")
             if now - flushed >= FLUSH_S:
                 flushed = now
-                stop = self._reason_to_stop(self._flush(), now - begun)
-                if stop is not None:
-                    trainer.stop(run_id)
-                    return Stopped(stop)
+                self._ask_to_stop(self._flush(), now - begun)
+            if self._is_overdue(now):
+                trainer.kill(signal.SIGTERM)
+                yield from self._all_end({run_id: Stopped(StopReason.BYSTANDER) for run_id in self._records})
 
-    def _reason_to_stop(self, cancel: bool, seconds: float) -> StopReason | None:
-        if self._beat.lost.is_set():
-            raise FenceLost(self._assignment.run.id)
+    # lines
+
+    def _take(self, line: Line) -> Iterator[End]:
+        """Note what a line says, and tell the run's end if it is its last."""
+        run_id = str(line.get("run_id"))
+        record = self._records.get(run_id)
+        if record is None:  # the greeting, or the tail of a run that was followed before
+            return
+        if run_id in self._stopping:  # what it says on the way to its stop is too late
+            if is_last(line):
+                yield from self._end({run_id: Stopped(self._stopping[run_id].reason)})
+            return
+        outcome = record.take(line)
+        if isinstance(outcome, Failed):
+            outcome = self._judged(outcome, record)
+        if outcome is not None:
+            yield from self._end({run_id: outcome})
+
+    def _judged(self, failure: Failed, record: Record) -> Outcome:
+        """A failure that another run of the stack may have caused is nobody's until it happens to a run alone."""
+        code, company = failure.reason["code"], len(self._records)
+        self._tainted |= code == "internal_error"
+        if company > 1 and code in _MAY_BE_ANOTHERS_FAULT:
+            return Died(record.step, failure.reason["message"], company)
+        return failure
+
+    # ends
+
+    def _all_died(self, words: str) -> Iterator[End]:
+        company = len(self._records)
+        yield from self._all_end(
+            {run_id: Died(record.step, words, company) for run_id, record in self._records.items()}
+        )
+
+    def _all_end(self, outcomes: dict[str, Outcome]) -> Iterator[End]:
+        """The trainer is gone; a run that was to be stopped has been."""
+        stopped = {run_id: Stopped(stopping.reason) for run_id, stopping in self._stopping.items()}
+        yield from self._end(outcomes | stopped)
+
+    def _end(self, outcomes: dict[str, Outcome]) -> Iterator[End]:
+        until_answered(self._store)  # whatever comes next, the runs' points come first
+        for run_id, outcome in outcomes.items():
+            record = self._records.pop(run_id)
+            self._stopping.pop(run_id, None)
+            yield record.assignment, Stopped(StopReason.LOST) if run_id in self._lost else outcome
+
+    # stops
+
+    def _ask_to_stop(self, wishes: dict[str, bool], seconds: float) -> None:
+        """Raises TrainerDied."""
+        for run_id in [run_id for run_id in self._records if run_id not in self._stopping]:
+            reason = self._reason_to_stop(run_id, wishes.get(run_id, False), seconds)
+            if reason is not None:
+                self._stopping[run_id] = _Stopping(reason, time.monotonic() + ASK_S)
+                self._parts.trainer.ask_to_stop(run_id)
+
+    def _reason_to_stop(self, run_id: str, cancel: bool, seconds: float) -> StopReason | None:
+        if run_id in self._lost or run_id in self._beat.lost:
+            return StopReason.LOST
         if cancel:
             return StopReason.CANCELLED
         if is_shutting_down():
             return StopReason.SHUTDOWN
-        return StopReason.TIME_LIMIT if seconds > self._parts.settings.time_limit_seconds else None
+        return StopReason.TIME_LIMIT if seconds > self._time_limit else None
 
-    def _take(self, line: Line, run_id: str) -> Outcome | None:
-        """Note what a line says; the outcome if it is the run's last."""
-        if line.get("run_id") != run_id:  # the greeting, or the tail of a run that was stopped
-            return None
-        if "failed" in line:
-            return Failed(line["failed"])
-        event = line.get("event", {})
-        match event.get("type"):
-            case "started":
-                self._on_started(event)
-            case "step":
-                self._on_step(event)
-            case "evaluation":
-                self._on_evaluation(event)
-            case "finished":
-                self._on_finished(event)
-                return Finished(event)
-            case "paused":
-                return Paused(event)
-            case "baselines":
-                return Scored(event)
-        return None
+    def _is_overdue(self, now: float) -> bool:
+        """A run that was taken back is no reason to kill the trainer of others: whatever it says, nothing of it is written."""
+        patient = len(self._stopping) < len(self._records)
+        deadlines = [s.deadline for s in self._stopping.values() if not (patient and s.reason is StopReason.LOST)]
+        return now > min(deadlines, default=math.inf)
 
-    def _on_started(self, event: Line) -> None:
-        environment = event["environment"]
-        self._unwritten.latest |= {
-            "total_steps": event["total_steps"],
-            "environment": environment,
-            "device": environment.get("device"),
-        }
-        limit = self._assignment.job.task["max_seq_length"]
-        self._unwritten.warnings = [
-            f"{cut} of {event['rows'][split]} {split} texts are longer than {limit} tokens and were cut."
-            for split, cut in event["truncated"].items()
-            if cut
-        ]
+    # storing
 
-    def _on_step(self, event: Line) -> None:
-        self._step = event["step"]
-        self._last_loss = event["train_loss"]
-        self._unwritten.points += [
-            Point(name, self._step, event[name]) for name in ("train_loss", "learning_rate", "grad_norm")
-        ]
-        self._note_parts("grad_norm", self._step, event["part_grad_norms"])
-        self._unwritten.latest |= {"step": self._step, "train_loss": self._last_loss}
-
-    def _on_evaluation(self, event: Line) -> None:
-        self._note_scores("valid", event["step"], event["valid_loss"], event["metrics"])
-        self._unwritten.evaluations.append({**event, "train_loss": self._last_loss})
-        if event["is_best"]:
-            self._unwritten.latest |= {"validation_score": event["score"], "best_step": event["step"]}
-
-    def _on_finished(self, event: Line) -> None:
-        self._note_parts("distance", self._step, event["evidence"]["distance"])
-        if event["test"] is not None:
-            self._note_scores("test", event["best_step"], event["test"]["loss"], event["test"]["metrics"])
-
-    def _note_parts(self, name: str, step: int, by_part: dict[str, float]) -> None:
-        """A series a part of the network: ``grad_norm_block_0``, ``distance_head``, …"""
-        points = [Point(f"{name}_{part.replace(' ', '_')}", step, value) for part, value in by_part.items()]
-        self._unwritten.points += points
-
-    def _note_scores(self, split: str, step: int, loss: float, metrics: dict[str, float | None]) -> None:
-        points = self._unwritten.points
-        points.append(Point(f"{split}_loss", step, loss))
-        points += [Point(f"{split}_{name}", step, value) for name, value in metrics.items() if value is not None]
-
-    def _flush(self) -> bool:
-        """Store what is unwritten and read the cancel flag; kept for the next time if the database is away."""
+    def _flush(self) -> dict[str, bool]:
+        """Store what is unwritten and read the cancel flags; kept for the next time if the database is away."""
         try:
             return self._store()
         except AWAY as error:
-            log.warning("record_failed run=%s error=%s", self._assignment.run.id, error.orig)
-            return False
+            log.warning("record_failed runs=%s error=%s", ",".join(self._records), error.orig)
+            return {}
 
-    def _store(self) -> bool:
-        """One transaction. Raises an error of ``AWAY``; then it is in doubt whether the commit came through."""
-        if not self._unwritten.latest and not self._unwritten.points:
+    def _store(self) -> dict[str, bool]:
+        """One transaction for all runs; returns which are to be cancelled.
+
+        Raises an error of ``AWAY``; then it is in doubt whether the commit came through.
+        """
+        unwritten = [record for record in self._records.values() if not record.is_stored]
+        if not unwritten:
             with self._parts.database.read() as session:
-                return Runs(session).cancel_wished(self._assignment.hold)
+                return self._wishes(session)
         doubtful, self._in_doubt = self._in_doubt, True
         with self._parts.database.write() as session:
             if doubtful:
-                self._forget_what_came_through(session)
-            cancel = self._write(session)
-        self._unwritten, self._in_doubt = _Unwritten(), False
-        return cancel
+                for record in unwritten:
+                    record.forget_what_came_through(session)
+            for record in unwritten:  # before the runs, as a wish to cancel locks the job first
+                record.warn(session)
+            for record in unwritten:
+                self._write(session, record)
+            wishes = self._wishes(session)
+        for record in unwritten:
+            record.stored()
+        self._in_doubt = False
+        return wishes
 
-    def _forget_what_came_through(self, session: Session) -> None:
-        points = self._unwritten.points
-        first = min((point.step for point in points), default=0)
-        stored = {(name, step) for name, step, _ in Metrics(session).of_run(self._assignment.run.id, step_from=first)}
-        self._unwritten.points = [point for point in points if (point.name, point.step) not in stored]
-        evaluations = self._unwritten.evaluations
-        self._unwritten.evaluations = [e for e in evaluations if ("valid_loss", e["step"]) not in stored]
+    def _write(self, session: Session, record: Record) -> None:
+        try:
+            record.write(session, self._parts.settings.lease_seconds)
+        except FenceLost as lost:
+            log.warning("run_lost run=%s: its lease ran out and it was taken back", lost)
+            self._lost.add(record.assignment.run.id)
 
-    def _write(self, session: Session) -> bool:
-        unwritten, assignment = self._unwritten, self._assignment
-        lease = self._parts.settings.lease_seconds
-        cancel = Runs(session).record(assignment.hold, lease, unwritten.points, **unwritten.latest)
-        events = Events(session)
-        for warning in unwritten.warnings:
-            if Jobs(session).warn(assignment.job.id, "truncated_texts", warning):  # the same for every run of the job
-                events.add(assignment.job, warning, level="warn", run_id=assignment.run.id)
-        pilot = f"Pilot {assignment.run.index}, step " if assignment.run.purpose == Purpose.PILOT else "Step "
-        for evaluation in unwritten.evaluations:
-            data = {
-                "step": evaluation["step"],
-                "train_loss": evaluation["train_loss"],
-                "valid_loss": evaluation["valid_loss"],
-                **{f"valid_{name}": value for name, value in evaluation["metrics"].items()},
-                "run_id": assignment.run.id,
-                "seed": assignment.run.seed,
-            }
-            message = (
-                f"{pilot}{evaluation['step']}/{assignment.run.total_steps}, seed {assignment.run.seed}: "
-                f"training loss={_number(evaluation['train_loss'])}, validation loss={_number(evaluation['valid_loss'])}, "
-                f"{assignment.job.metric}={_number(evaluation['score'])}"
-            )
-            events.add(assignment.job, message, run_id=assignment.run.id, type="metrics", data=data)
-        return cancel
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4f}"
+    def _wishes(self, session: Session) -> dict[str, bool]:
+        wishes = Runs(session).cancel_wishes([record.assignment.hold for record in self._records.values()])
+        self._lost |= self._records.keys() - wishes.keys()
+        return wishes

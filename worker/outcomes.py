@@ -11,6 +11,12 @@ class StopReason(StrEnum):
     CANCELLED = "cancelled"
     TIME_LIMIT = "time_limit"
     SHUTDOWN = "shutdown"
+    NO_ROOM = "no_room"
+    """This machine's disk has no room for it beside the others of its stack."""
+    BYSTANDER = "bystander"
+    """Another run of its stack did not stop when asked to, and the trainer was killed."""
+    LOST = "lost"
+    """Its lease ran out and it was taken back: it is another worker's, and nothing more is written of it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class Stopped:
 class Died:
     step: int
     words: str
+    company: int = 1
+    """How many runs were in training when the trainer died, this one included."""
 
 
 Outcome = Finished | Paused | Scored | Failed | Stopped | Died
@@ -55,3 +63,7 @@ class Unprepared:
     """This machine could not begin the run, or could not store what it made."""
 
     words: str
+
+
+class NotHere(Exception):
+    """This machine cannot train or keep the run at present (disk, base model, storage); another, or a later try, may."""

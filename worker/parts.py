@@ -9,6 +9,8 @@ from shared.settings import Settings
 from shared.storage import Storage
 from worker.supervisor import Trainer
 
+STACK_ON_A_GPU = 20  # the small batches of so many seeds fill a large card; what its memory takes, the trainer sees
+
 
 @dataclass(frozen=True)
 class WorkerParts:
@@ -30,3 +32,10 @@ class WorkerParts:
         if self.settings.gpus == 0:
             return "cpu"
         return f"cuda:{self.slot % self.settings.gpus}"
+
+    @property
+    def stack(self) -> int:
+        """Up to how many runs of one job this slot trains side by side."""
+        if self.settings.stack == "auto":
+            return 1 if self.device == "cpu" else STACK_ON_A_GPU
+        return self.settings.stack

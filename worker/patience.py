@@ -1,4 +1,4 @@
-"""Waiting for a database that is away for a moment (a restart, a lock): what a run has made must not be lost."""
+"""Waiting: for a database that is away for a moment (a restart, a lock), as what a run has made must not be lost; before a next try."""
 
 import logging
 import time
@@ -9,6 +9,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from shared.db.session import Database
+from worker.app import is_shutting_down
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -39,3 +40,10 @@ def patiently(database: Database, work: Callable[[Session], Result]) -> Result:
             return work(session)
 
     return until_answered(in_one_transaction)
+
+
+def pause(seconds: float) -> None:
+    """No longer than the worker stays."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not is_shutting_down():
+        time.sleep(0.2)

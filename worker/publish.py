@@ -66,7 +66,7 @@ def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folde
     (model / "README.md").write_text(model_card(identifier, job, report, best), encoding="utf-8")
     (model / "evenkeel.json").write_text(_provenance(job, report, best), encoding="utf-8")
     prefix = f"models/{job.id}-{fence}"  # never written twice: what is being read stays whole
-    parts.storage.put_folder(prefix, model)
+    parts.storage.take_folder(prefix, model)
     made = [
         _write_metrics(parts, runs, folder / "metrics.csv"),
         _write_predictions(parts, job, runs, folder / "predictions.csv"),
@@ -195,7 +195,7 @@ def _zip(folder: Path, path: Path) -> Path:
 def _store(parts: WorkerParts, job: Job, path: Path) -> File:
     with path.open("rb") as source:
         sha256 = hashlib.file_digest(source, "sha256").hexdigest()
-    parts.storage.put_file(file_key(sha256), path)
+    parts.storage.take_file(file_key(sha256), path)
     return File(
         id=ids.file_id(),
         owner_id=job.owner_id,

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from typing import IO, Any
 
 from shared.child_process import in_words
@@ -38,7 +37,10 @@ class Trainer:
         self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
 
     def begin(self, wish: Line) -> None:
-        """Hand over a run, as ``{"run": …}`` or ``{"baselines": …}``. Raises TrainerDied if the process ends before it has taken it."""
+        """Hand over ``{"run": …}``, ``{"stack": […]}`` or ``{"baselines": …}``.
+
+        Raises TrainerDied if the process ends before it has taken it.
+        """
         if self._process is None or self._process.poll() is not None:
             self._start()
         self._say(wish)
@@ -53,19 +55,14 @@ class Trainer:
             raise self._death()
         return line
 
-    def stop(self, run_id: str) -> None:
-        """End the run's training: ask, then TERM, then KILL. When this returns, nothing trains any more."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        try:
-            self._say({"stop": run_id})
-            if self._heard_last_of(run_id, ASK_S):
-                return
-        except TrainerDied:
-            return
-        self.kill(signal.SIGTERM)
+    def ask_to_stop(self, run_id: str) -> None:
+        """Its last line tells that the run has stopped. Raises TrainerDied."""
+        if self._process is None:
+            raise self._death()
+        self._say({"stop": run_id})
 
     def kill(self, first: signal.Signals = signal.SIGKILL) -> None:
+        """When this returns, nothing trains any more."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -77,17 +74,9 @@ class Trainer:
             process.wait()
         log.info("trainer_stopped pid=%s", process.pid)
 
-    def _heard_last_of(self, run_id: str, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            line = self.next_line(left)
-            if line is not None and line.get("run_id") == run_id and is_last(line):
-                return True
-        return False
-
     def _start(self) -> None:
-        # the last bits of a sum depend on the thread count, so nothing of the environment may decide it
-        threads = {"OMP_NUM_THREADS": str(self._settings.threads), "MKL_NUM_THREADS": str(self._settings.threads)}
+        # the last bits of a sum depend on the thread count, so nothing of the environment may decide it: each run sets its own
+        threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "worker.trainer", "--parent", str(os.getpid())],
             stdin=subprocess.PIPE,

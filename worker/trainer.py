@@ -2,6 +2,7 @@
 
 It speaks in lines of JSON. On standard input come wishes, in order:
     {"run": RunSpec}        train this run after those before it
+    {"stack": [RunSpec, …]} train these runs side by side; they differ in their seeds alone
     {"baselines": DataSpec} score a job's baselines, as a run of their own
     {"stop": run_id}        stop that run, or do not begin it
     end of input            stop what goes on, and exit
@@ -9,7 +10,7 @@ On standard output go a line when it is ready, and what happens to each run:
     {"ready": {"torch": …, "transformers": …, "instruction_set": …}}
     {"run_id": …, "event": Event}
     {"run_id": …, "alive": true}        now and then, for a supervisor that takes silence for death
-and as the last line on a run, one of
+and as the last line on a run, which comes once and may come while others of its stack go on, one of
     {"run_id": …, "event": {"type": "finished", …}}
     {"run_id": …, "event": {"type": "paused", …}}
     {"run_id": …, "event": {"type": "baselines", …}}
@@ -30,6 +31,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import IO, Any, Literal, NamedTuple
 
 import torch
@@ -38,7 +40,8 @@ from pydantic import ValidationError
 from shared.errors import Reason, ServiceError
 from worker.training.baselines import score_baselines
 from worker.training.errors import Stopped
-from worker.training.events import BaselinesScored, Event
+from worker.training.events import BaselinesScored, Event, Finished, Paused
+from worker.training.one_by_one import train_runs
 from worker.training.run import environment, train_run
 from worker.training.spec import DataSpec, RunSpec
 from worker.training.text import TextCache
@@ -46,14 +49,20 @@ from worker.training.text import TextCache
 log = logging.getLogger("evenkeel.trainer")
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+NICENESS = 10  # on a machine that serves too, whoever polls has his answer first
 ALIVE_S = 10.0  # a long evaluation is not silence
 
 
 class Wish(NamedTuple):
-    """A run to carry out."""
+    """Runs to carry out."""
 
-    kind: Literal["run", "baselines"]
-    spec: dict[str, Any]
+    kind: Literal["run", "stack", "baselines"]
+    specs: list[dict[str, Any]]
+    """One, but for a stack."""
+
+    @property
+    def run_ids(self) -> list[str]:
+        return [str(spec["run_id"]) for spec in self.specs]
 
 
 class Wishes:
@@ -89,15 +98,18 @@ class Wishes:
         if "stop" in wish:
             self._stopped.add(wish["stop"])
             return
-        kind: Literal["run", "baselines"] = "run" if "run" in wish else "baselines"
-        self._stopped.discard(wish[kind]["run_id"])  # a wish to stop meant an earlier attempt at it
-        self._runs.put(Wish(kind, wish[kind]))
+        kind: Literal["run", "stack", "baselines"]
+        kind = "stack" if "stack" in wish else "run" if "run" in wish else "baselines"
+        made = Wish(kind, wish[kind] if kind == "stack" else [wish[kind]])
+        self._stopped.difference_update(made.run_ids)  # a wish to stop meant an earlier attempt at it
+        self._runs.put(made)
 
 
 def main() -> None:
     arguments = _arguments()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s trainer %(message)s")
     die_with_parent(arguments.parent)
+    os.nice(NICENESS)
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches the whole terminal; the parent decides what it means for us
@@ -112,41 +124,68 @@ def main() -> None:
 
 
 class Listening:
-    """Asked between batches whether to stop; says now and then that the run is alive, also while no event is to be told."""
+    """Asked between batches whether to stop; says now and then that a run is alive, also while no event is to be told."""
 
-    def __init__(self, run_id: str, wishes: Wishes, say: Callable[[dict[str, Any]], None]) -> None:
-        self._run_id = run_id
+    def __init__(self, wishes: Wishes, say: Callable[[dict[str, Any]], None]) -> None:
         self._wishes = wishes
         self._say = say
         self._said = time.monotonic()
 
-    def __call__(self) -> bool:
+    def __call__(self, run_id: str) -> bool:
         now = time.monotonic()
         if now - self._said >= ALIVE_S:
             self._said = now
-            self._say({"run_id": self._run_id, "alive": True})
-        return self._wishes.stopped(self._run_id)
+            self._say({"run_id": run_id, "alive": True})
+        return self._wishes.stopped(run_id)
+
+
+Told = Event | BaselinesScored | Stopped | Exception
 
 
 def serve(wish: Wish, wishes: Wishes, say: Callable[[dict[str, Any]], None], cache: TextCache) -> None:
-    """Carry one run out and say how it went; every end of it but the process's own is a line."""
-    run_id = str(wish.spec["run_id"])
+    """Carry runs out and say how each went; every end of them but the process's own is a line."""
+    going = dict.fromkeys(wish.run_ids)
     try:
-        for event in _carried_out(wish, Listening(run_id, wishes, say), cache):
-            say({"run_id": run_id, "event": event.model_dump(mode="json")})
-    except Stopped:
-        say({"run_id": run_id, "stopped": True})
+        for run_id, told in _carried_out(wish, Listening(wishes, say), cache):
+            if isinstance(told, Exception | Finished | Paused | BaselinesScored):
+                going.pop(run_id, None)
+            if isinstance(told, Exception) and not isinstance(told, Stopped):
+                log.error("run %s failed", run_id, exc_info=told)
+            say({"run_id": run_id} | _in_words(told))
+        if going:
+            raise RuntimeError("training came to its end without a word on how")
     except BrokenPipeError:
         raise  # nobody listens any more
-    except Exception as problem:  # the boundary of the process: whatever it is, the run's row must say it in words
-        log.exception("run %s failed", run_id)
-        say({"run_id": run_id, "failed": reason_of(problem)})
+    except Stopped as stop:
+        for run_id in going:
+            say({"run_id": run_id} | _in_words(stop))
+    except Exception as problem:  # the boundary of the process: whatever it is, the runs' rows must say it in words
+        log.exception("run %s failed", ", ".join(going))
+        for run_id in going:
+            say({"run_id": run_id} | _in_words(problem))
 
 
-def _carried_out(wish: Wish, listening: Listening, cache: TextCache) -> Iterator[Event | BaselinesScored]:
+def _in_words(told: Told) -> dict[str, Any]:
+    if isinstance(told, Stopped):
+        return {"stopped": True}
+    if isinstance(told, Exception):
+        return {"failed": reason_of(told)}
+    return {"event": told.model_dump(mode="json")}
+
+
+def _carried_out(wish: Wish, stopped: Callable[[str], bool], cache: TextCache) -> Iterator[tuple[str, Told]]:
+    """What happens to which run."""
+    if wish.kind == "stack":
+        yield from train_runs([RunSpec.model_validate(spec) for spec in wish.specs], stopped, cache)
+        return
+    [spec], [run_id] = wish.specs, wish.run_ids
+    should_stop = partial(stopped, run_id)
     if wish.kind == "baselines":
-        return score_baselines(DataSpec.model_validate(wish.spec), listening, cache)
-    return train_run(RunSpec.model_validate(wish.spec), listening, cache)
+        events: Iterator[Event | BaselinesScored] = score_baselines(DataSpec.model_validate(spec), should_stop, cache)
+    else:
+        events = train_run(RunSpec.model_validate(spec), should_stop, cache)
+    for event in events:
+        yield run_id, event
 
 
 def reason_of(problem: Exception) -> Reason:

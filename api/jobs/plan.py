@@ -15,7 +15,7 @@ from shared.catalogue import EncoderFacts
 from shared.db.models import Models
 from shared.db.tables import Job, Run
 from shared.names import FINE_TUNED, base_name
-from shared.processor import auto_precision
+from shared.processor import auto_precision, threads_of
 from shared.recipe import resolve
 from shared.states import JobState
 
@@ -49,7 +49,6 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
         resolved_recipe=None if resolution.automatic else resolution.recipe.model_dump(mode="json"),
         recipe_notes=resolution.notes,
         metric=metric,
-        threads=parts.settings.threads,
         dataset=dataset_facts(data, files),
         baselines=majority_baselines(data, metric),
         warnings=[*data_warnings(data, request), *_hyperparameter_warnings(request)],
@@ -58,6 +57,7 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
     )
     runs = main_runs(job, request, resolution.recipe.max_steps)
     pilots = plan_pilots(job, resolution, facts.num_blocks, runs[0].fold)
+    job.threads = threads_of(parts.settings, len(pilots) + len(runs))
     return job, [*pilots, baselines_run(job), *plan_discard(job, request, runs)]
 
 

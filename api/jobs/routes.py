@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import AfterValidator
 
 from api.errors import problems
@@ -66,10 +66,23 @@ def list_jobs(
     return listing(jobs, more)
 
 
-@router.get("/{job_id}", responses=problems(JobNotFound))
-def retrieve_job(parts: PartsDep, job_id: str) -> JobObject:
-    """The job with its progress and the numbers of its report so far."""
-    return service.retrieve(parts, job_id)
+@router.get(
+    "/{job_id}",
+    response_model=JobObject,
+    responses=problems(JobNotFound) | {304: {"description": "Nothing has changed since the answer with this `ETag`."}},
+)
+async def retrieve_job(
+    parts: PartsDep, job_id: str, if_none_match: Annotated[str | None, Header(max_length=1000)] = None
+) -> Response:
+    """The job with its progress and the numbers of its report so far.
+
+    Cheap to poll: send the last answer's `ETag` as `If-None-Match`, and as long as nothing has changed the answer is an empty 304.
+    """
+    job = await parts.job_polls.get(parts.database, job_id, parts.owner_id)
+    headers = {"etag": job.etag, "cache-control": "private, no-cache"}
+    if job.is_known_as(if_none_match):
+        return Response(status_code=304, headers=headers)
+    return Response(job.body, media_type="application/json", headers=headers)
 
 
 @router.post("/{job_id}/cancel", responses=problems(JobNotFound, JobAlreadyEnded))

@@ -5,15 +5,14 @@ import time
 from collections.abc import Sequence
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from api.jobs.plan import plan
 from api.jobs.schemas import JobObject, JobRequest
-from api.jobs.view import job_object
+from api.jobs.view import as_viewed, job_object, time_of_views
 from api.parts import Parts
 from api.reports.service import numbers_of
 from shared.datasets import Source
-from shared.db.counts import queued_before, state_counts
+from shared.db.counts import state_counts
 from shared.db.events import JOB_CANCELLED, Events
 from shared.db.files import Files
 from shared.db.jobs import JOB_ADVANCE, Jobs
@@ -24,7 +23,7 @@ from shared.db.session import ring_after_commit
 from shared.db.tables import Job, Run
 from shared.errors import IdempotencyKeyReused, JobAlreadyEnded
 from shared.names import FINE_TUNED
-from shared.states import JOB_ENDED, JobState, Purpose
+from shared.states import JOB_ENDED, Purpose
 
 CANCEL_WAIT_S = 2.5  # a running training is stopped within two seconds; then the answer can already say "cancelled"
 POLL_S = 0.1
@@ -98,13 +97,7 @@ def _made_lately(parts: Parts, digest: str) -> JobObject | None:
 
 def retrieve(parts: Parts, job_id: str) -> JobObject:
     with parts.database.read() as session:
-        return _view(session, Jobs(session).get(job_id, parts.owner_id))
-
-
-def _view(session: Session, job: Job) -> JobObject:
-    ahead = queued_before(session, job) if job.status == JobState.QUEUED else None
-    stability = numbers_of(job, Runs(session).of_job(job.id))
-    return job_object(job, state_counts(session, [job.id]), time.time(), queue_position=ahead, stability=stability)
+        return as_viewed(session, Jobs(session).get(job_id, parts.owner_id), time_of_views())
 
 
 def list_page(parts: Parts, page: Page, metadata: dict[str, str]) -> tuple[Sequence[JobObject], bool]:
@@ -112,7 +105,7 @@ def list_page(parts: Parts, page: Page, metadata: dict[str, str]) -> tuple[Seque
         jobs, more = Jobs(session).page(parts.owner_id, page, metadata)
         ids = [job.id for job in jobs]
         counts, runs = state_counts(session, ids), Runs(session).of_jobs(ids)
-    now = time.time()
+    now = time_of_views()
     views = []
     for job in jobs:
         mine = [count for count in counts if count.job_id == job.id]

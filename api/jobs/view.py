@@ -1,18 +1,36 @@
 """A job's row as the object on the wire."""
 
+import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from api.jobs.schemas import JobObject, Progress, RunsSummary, Warning
-from shared.db.counts import StateCount
+from api.reports.service import numbers_of
+from shared.db.counts import StateCount, queued_before, state_counts
+from shared.db.runs import Runs
 from shared.db.tables import Job
-from shared.states import JOB_ENDED, RUN_OPEN, Purpose, RunState
+from shared.states import JOB_ENDED, RUN_OPEN, JobState, Purpose, RunState
+
+
+def time_of_views() -> int:
+    """Unix seconds, whole ones: what is told of an open job changes with the clock once a second at the most."""
+    return math.ceil(time.time())
+
+
+def as_viewed(session: Session, job: Job, now: int) -> JobObject:
+    """A job by itself, with its place in the queue and the numbers of its report so far."""
+    ahead = queued_before(session, job.id) if job.status == JobState.QUEUED else None
+    stability = numbers_of(job, Runs(session).of_job(job.id))
+    return job_object(job, state_counts(session, [job.id]), now, queue_position=ahead, stability=stability)
 
 
 def job_object(
     job: Job,
     counts: Sequence[StateCount],
-    now: float,
+    now: int,
     *,
     queue_position: int | None = None,
     stability: dict[str, Any] | None = None,
@@ -37,7 +55,7 @@ def job_object(
         result_files=job.result_files,
         seed=job.seed,
         trained_tokens=job.trained_tokens,
-        estimated_finish=int(now + left) if left is not None and job.status not in JOB_ENDED else None,
+        estimated_finish=now + left if left is not None and job.status not in JOB_ENDED else None,
         hyperparameters=hyperparameters,
         method={"type": "supervised", "supervised": {"hyperparameters": hyperparameters}},
         metadata=job.job_metadata,
@@ -72,7 +90,7 @@ def _summary(counts: Sequence[StateCount]) -> RunsSummary:
     return RunsSummary(total=sum(by_state.values()), degenerate=degenerate, **by_state)
 
 
-def _progress(job: Job, counts: Sequence[StateCount], now: float, queue_position: int | None) -> Progress:
+def _progress(job: Job, counts: Sequence[StateCount], now: int, queue_position: int | None) -> Progress:
     """Over pilots and main runs alike; a run that was stopped has no more steps to go."""
     ended = job.status in JOB_ENDED
     to_the_end = RUN_OPEN | {RunState.SUCCEEDED}

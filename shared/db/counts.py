@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from shared.db.tables import Job, Run
+from shared.db.tables import Run
 from shared.states import RunState
 
 
@@ -34,7 +34,7 @@ def state_counts(session: Session, job_ids: Sequence[str]) -> list[StateCount]:
     ]
 
 
-def queued_before(session: Session, job: Job) -> int:
+def queued_before(session: Session, job_id: str) -> int:
     """Queued runs of older jobs: what has to start before the first of this job's does."""
-    waiting = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.job_id < job.id)
+    waiting = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.job_id < job_id)
     return session.scalar(select(func.count()).where(*waiting)) or 0

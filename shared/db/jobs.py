@@ -24,6 +24,10 @@ _NOTHING_MOVES = ~exists().where(Run.job_id == Job.id, _MOVES)
 """What is open of the job, if anything, waits for its next stage: held until pilots have ended, or paused for the discard."""
 
 
+def no_such_job(job_id: str, *, param: str = "fine_tuning_job_id") -> JobNotFound:
+    return JobNotFound(f"No fine-tuning job has the id {job_id[:80]!r}.", param=param)
+
+
 class Jobs:
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -41,7 +45,7 @@ class Jobs:
         """Raises JobNotFound, also for another owner's job."""
         job = self._session.scalars(select(Job).where(Job.id == job_id, Job.owner_id == owner_id)).one_or_none()
         if job is None:
-            raise JobNotFound(f"No fine-tuning job has the id {job_id[:80]!r}.", param=param)
+            raise no_such_job(job_id, param=param)
         return job
 
     def page(self, owner_id: str, page: Page, metadata: dict[str, str]) -> tuple[Sequence[Job], bool]:

@@ -15,7 +15,7 @@ from shared.errors import Reason, RunNotFound
 from shared.names import state_step
 from shared.states import JOB_OPEN, RUN_OPEN, JobState, Purpose, RunState
 
-_CLAIMABLE = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.cancel_requested.is_(False))
+CLAIMABLE = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.cancel_requested.is_(False))
 # within a job: what decides the recipe, what is quickly known, the seeds
 _PURPOSE_ORDER = case({purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose)
 
@@ -78,33 +78,37 @@ class Runs:
         A run without a state starts from its beginning, one with a state after the state's step; what an earlier attempt has recorded
         beyond goes in the same transaction.
         """
-        for run_id, state in self._candidates(prefer):
-            reached = 0 if state is None else state_step(state)
-            change = (
-                update(Run)
-                .where(Run.id == run_id, *_CLAIMABLE, Run.state.is_not_distinct_from(state))
-                .values(
-                    status=RunState.RUNNING,
-                    fence=Run.fence + 1,
-                    attempt=Run.attempt + 1,
-                    lease_until=db_now() + lease,
-                    worker=worker,
-                    started_at=db_now() if state is None else Run.started_at,
-                    **(_NOTHING_YET if state is None else {"step": reached}),
-                )
-                .returning(Run.fence)
+        taken = (self.take(run_id, state, worker, lease) for run_id, state in self._candidates(prefer))
+        return next((hold for hold in taken if hold is not None), None)
+
+    def take(self, run_id: str, state: str | None, worker: str, lease: float) -> Hold | None:
+        """Claim this run, unless it is not queued any more or goes on from another state by now."""
+        reached = 0 if state is None else state_step(state)
+        change = (
+            update(Run)
+            .where(Run.id == run_id, *CLAIMABLE, Run.state.is_not_distinct_from(state))
+            .values(
+                status=RunState.RUNNING,
+                fence=Run.fence + 1,
+                attempt=Run.attempt + 1,
+                lease_until=db_now() + lease,
+                worker=worker,
+                started_at=db_now() if state is None else Run.started_at,
+                **(_NOTHING_YET if state is None else {"step": reached}),
             )
-            fence = self._session.scalar(change)
-            if fence is not None:
-                Metrics(self._session).forget(run_id, after=reached)
-                Checkpoints(self._session).forget(run_id)
-                Events(self._session).forget_metrics(run_id, after=reached)
-                return Hold(run_id, fence)
-        return None
+            .returning(Run.fence)
+        )
+        fence = self._session.scalar(change)
+        if fence is None:
+            return None
+        Metrics(self._session).forget(run_id, after=reached)
+        Checkpoints(self._session).forget(run_id)
+        Events(self._session).forget_metrics(run_id, after=reached)
+        return Hold(run_id, fence)
 
     def _candidates(self, prefer: str | None) -> Sequence[tuple[str, str | None]]:
         """Ids and states. The oldest job first, and of its runs pilots, baselines and main runs in this order."""
-        claimable = select(Run.id, Run.state).where(*_CLAIMABLE)
+        claimable = select(Run.id, Run.state).where(*CLAIMABLE)
         # two workers at the same moment must not pick the same row and one of them go home empty-handed
         oldest = claimable.order_by(Run.job_id, _PURPOSE_ORDER, Run.index).limit(1).with_for_update(skip_locked=True)
         preferred = [] if prefer is None else self._session.execute(claimable.where(Run.id == prefer)).all()
@@ -122,15 +126,12 @@ class Runs:
         Metrics(self._session).record(hold.run_id, points)
         return cancel
 
-    def cancel_wished(self, hold: Hold) -> bool:
-        """Cheap look at the cancel flag. Raises FenceLost."""
-        query = select(Run.cancel_requested).where(
-            Run.id == hold.run_id, Run.fence == hold.fence, Run.status == RunState.RUNNING
+    def cancel_wishes(self, holds: Sequence[Hold]) -> dict[str, bool]:
+        """Cheap look at the cancel flags, by run id; a run that is somebody else's by now is left out."""
+        query = select(Run.id, Run.fence, Run.cancel_requested).where(
+            Run.id.in_([hold.run_id for hold in holds]), Run.status == RunState.RUNNING
         )
-        wished = self._session.scalar(query)
-        if wished is None:
-            raise FenceLost(hold.run_id)
-        return wished
+        return {run_id: wished for run_id, fence, wished in self._session.execute(query) if (run_id, fence) in holds}
 
     def end(self, hold: Hold, status: RunState, *, error: Reason | None = None, **values: Any) -> None:
         """The run's last move by its own worker. Raises FenceLost."""
@@ -202,6 +203,8 @@ class Runs:
     def wish_cancel(self, job_id: str) -> None:
         """Queued runs are cancelled at once; running ones by their supervisor, which sees the flag within half a second."""
         running = Run.status == RunState.RUNNING
+        # in the order in which their worker writes to them: in any other the two could wait for each other
+        self._session.execute(select(Run.id).where(Run.job_id == job_id).order_by(Run.index).with_for_update()).all()
         # one statement: between two, a run given back by its worker could slip from one to the other
         self._session.execute(
             update(Run)

@@ -59,7 +59,9 @@ class Database:
 
     def __init__(self, url: str, ring: Callable[[Message], bool] | None = None) -> None:
         self.engine = make_engine(url)
-        self._reading = self.engine.execution_options(evenkeel_read_only=True)
+        # SQLite's transactions read a snapshot as they are
+        snapshot = {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        self._reading = self.engine.execution_options(evenkeel_read_only=True, **snapshot)
         self._ring = ring
 
     @contextmanager

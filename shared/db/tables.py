@@ -144,8 +144,11 @@ class Run(Base):
     enqueued_at: Mapped[float | None]
     """When the bell was last rung for it; null: ring as soon as possible."""
     deaths: Mapped[int] = mapped_column(Integer, server_default="0")
-    """How often in a row the trainer died at ``death_step``."""
+    """How often in a row the trainer died at ``death_step`` while it trained this run alone."""
     death_step: Mapped[int | None]
+    stack_limit: Mapped[int | None] = mapped_column(Integer)
+    """Most runs that it may be trained side by side with, itself included, since a trainer of several died: whose fault that was is
+    not known. Null: no limit of its own."""
 
     step: Mapped[int] = mapped_column(server_default="0")
     total_steps: Mapped[int]

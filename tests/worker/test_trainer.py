@@ -136,6 +136,42 @@ def test_a_run_that_waits_can_be_stopped_before_it_begins(trainer: Trainer, tmp_
     assert trainer.until(is_last) == [{"run_id": "ftrun-b", "stopped": True}]
 
 
+def test_runs_of_a_stack_are_told_each_by_itself_and_stopped_each_by_itself(
+    trainer: Trainer, tmp_path: Path, tiny_bert: Path
+) -> None:
+    specs = [
+        make_spec(tmp_path, tiny_bert, run_id=f"ftrun-{seed}", init_seed=seed, data_seed=seed, recipe=ENDLESS)
+        for seed in range(3)
+    ]
+    trainer.wish(stack=[spec.model_dump(mode="json") for spec in specs])
+    trainer.until(is_step)
+    trainer.wish(stop="ftrun-1")
+    trainer.wish(stop="ftrun-2")
+    trainer.wish(stop="ftrun-0")
+    last = [trainer.until(is_last)[-1] for _ in specs]
+    assert sorted(last, key=lambda line: str(line["run_id"])) == [
+        {"run_id": f"ftrun-{seed}", "stopped": True} for seed in range(3)
+    ]
+    short = [spec.model_copy(update={"recipe": make_recipe()}) for spec in specs]
+    trainer.wish(stack=[spec.model_dump(mode="json") for spec in short])
+    lines = [line for _ in short for line in trainer.until(is_last)]
+    for spec in short:
+        told = [event_type(line) for line in lines if line["run_id"] == spec.run_id]
+        assert (told[0], told[-1], told.count("step")) == ("started", "finished", spec.recipe.max_steps)
+
+
+def test_what_is_wrong_with_a_whole_stack_is_told_of_each_of_its_runs(
+    trainer: Trainer, tmp_path: Path, tiny_bert: Path
+) -> None:
+    spec = make_spec(tmp_path, tiny_bert).model_dump(mode="json")
+    trainer.wish(stack=[spec, {"run_id": "ftrun-2"}])
+    lines = [trainer.until(is_last)[-1] for _ in range(2)]
+    assert [(line["run_id"], line["failed"]["code"]) for line in lines] == [
+        ("ftrun-1", "internal_error"),
+        ("ftrun-2", "internal_error"),
+    ]
+
+
 def test_failures_are_told_in_words_and_do_not_end_the_process(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:

@@ -4,6 +4,8 @@ The head, and a pooler that the checkpoint lacks, are drawn here in plain torch 
 depends on the state of the global generator. Everything else is the checkpoint, bit for bit, in float32.
 """
 
+import copy
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -11,8 +13,9 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from shared.task import Task
+from shared.task import Task, TaskType
 from worker.training.errors import BaseModelUnreadable
+from worker.training.folder_state import FolderState, state_of
 from worker.training.parts import family_of, is_bias, is_normalisation
 from worker.training.quiet import quiet_transformers
 from worker.training.seeding import init_stream
@@ -20,26 +23,9 @@ from worker.training.seeding import init_stream
 
 def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedModel:
     """The base model with a head for the task's outputs, on the CPU, in float32. Raises BaseModelUnreadable."""
-    try:
-        with quiet_transformers():
-            network, report = AutoModelForSequenceClassification.from_pretrained(
-                base_model,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=torch.float32,
-                id2label=dict(enumerate(task.outputs)),  # which says how many outputs the head has, too
-                label2id={name: index for index, name in enumerate(task.outputs)},
-                problem_type=str(task.type),
-                ignore_mismatched_sizes=True,  # a base that was fine-tuned before has a head of another size; checked below
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
-        raise BaseModelUnreadable(
-            f"The base model {base_model.name} cannot be read: {problem}", param="model"
-        ) from problem
+    checkpoint, lacking = _read(base_model, state_of(base_model), task.type, tuple(task.outputs))
+    network = copy.deepcopy(checkpoint)
     family = family_of(network)
-    lacking = sorted({*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])})
     drawn = [*family.head, *([family.pooler] if family.pooler else [])]
     odd = [key for key in lacking if not _is_below(key, *drawn)]
     if odd:
@@ -50,7 +36,33 @@ def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedMode
         draw_module(network, path, init_seed)
     if family.pooler and any(_is_below(key, family.pooler) for key in lacking):
         draw_module(network, family.pooler, init_seed)
-    return network  # type: ignore[no-any-return]
+    return network
+
+
+@lru_cache(maxsize=1)  # the runs of a job begin with the same weights: a warm trainer reads them once
+def _read(
+    base_model: Path, _state: FolderState, kind: TaskType, outputs: tuple[str, ...]
+) -> tuple[PreTrainedModel, list[str]]:
+    """The checkpoint, to be copied before anything of it changes, and the names of what it lacks."""
+    try:
+        with quiet_transformers():
+            network, report = AutoModelForSequenceClassification.from_pretrained(
+                base_model,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+                id2label=dict(enumerate(outputs)),  # which says how many outputs the head has, too
+                label2id={name: index for index, name in enumerate(outputs)},
+                problem_type=str(kind),
+                ignore_mismatched_sizes=True,  # a base that was fine-tuned before has a head of another size
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
+        raise BaseModelUnreadable(
+            f"The base model {base_model.name} cannot be read: {problem}", param="model"
+        ) from problem
+    return network, sorted({*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])})
 
 
 def _is_below(key: str, *paths: str) -> bool:

@@ -34,7 +34,7 @@ from worker.training.spec import RunSpec
 from worker.training.split import Split, Splits, load_splits
 from worker.training.start import StartingWeights, starting_weights
 from worker.training.state import load_state, save_state
-from worker.training.text import Batch, TextCache, load_tokenizer
+from worker.training.text import Batch, TextCache, tokenizer_to_export
 from worker.training.vocabulary import Vocabulary
 
 
@@ -205,7 +205,7 @@ def finish(
     validation, train_split, recipe = best.evaluated, splits.train, spec.recipe
     sha256 = None
     if spec.export:
-        sha256 = export_model(network, load_tokenizer(spec.base_model), spec.task, spec.output / "model")
+        sha256 = export_model(network, tokenizer_to_export(spec.base_model), spec.task, spec.output / "model")
         answers = {"validation": (splits.validation, validation)}
         if splits.test and test:
             answers["test"] = (splits.test, test)

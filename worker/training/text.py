@@ -8,6 +8,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from shared.datasets import Examples, Limits, load_examples, read_table
 from shared.task import Column, Label, Task
 from worker.training.device import to_device
 from worker.training.errors import BaseModelUnreadable
+from worker.training.folder_state import FolderState, state_of
 from worker.training.layout import Layout
 from worker.training.objective import targets
 from worker.training.quiet import quiet_transformers
@@ -102,6 +104,19 @@ def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
             param="model",
         )
     return tokenizer
+
+
+@lru_cache(maxsize=1)
+def _for_export(base_model: Path, _state: FolderState) -> PreTrainedTokenizerBase:
+    return load_tokenizer(base_model)
+
+
+def tokenizer_to_export(base_model: Path) -> PreTrainedTokenizerBase:
+    """The base model's own, read once for the runs of a job; not to be tokenised with, which would leave its mark on what is written.
+
+    Raises BaseModelUnreadable.
+    """
+    return _for_export(base_model, state_of(base_model))
 
 
 def _inputs_of(config: PreTrainedConfig) -> dict[str, list[str]]:

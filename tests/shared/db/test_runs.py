@@ -99,11 +99,13 @@ def test_a_worker_that_was_given_up_can_write_nothing_more(database: Database) -
         lambda runs: runs.record(old, 60.0, [Point("train_loss", 2, 0.6)], step=2),
         lambda runs: runs.end(old, RunState.SUCCEEDED),
         lambda runs: runs.give_back(old),
-        lambda runs: runs.cancel_wished(old),
     )
     for write in writes:
         with pytest.raises(FenceLost), database.write() as session:
             write(Runs(session))
+    with database.read() as session:
+        assert Runs(session).cancel_wishes([old]) == {}
+        assert Runs(session).cancel_wishes([new]) == {new.run_id: False}
     run = run_of(database, new)
     assert (run.status, run.attempt, run.step) == ("running", 2, 0)
     with database.read() as session:

@@ -1,0 +1,153 @@
+"""Requests at a fixed rate over keep-alive connections, whatever the server does: an open loop.
+
+A closed loop waits for an answer before it asks again, and so asks least while the server is slowest ("coordinated omission"). Here
+each request has its moment, and its latency counts from then, also where its connection is still busy with the one before.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+_HEAD_END = b"\r\n\r\n"
+_PATIENCE_S = 10.0
+
+
+@dataclass
+class Sample:
+    """What came of the requests of one measurement."""
+
+    latencies: list[float] = field(default_factory=list)
+    """Seconds from the scheduled moment to the whole answer."""
+    late: list[float] = field(default_factory=list)
+    """Seconds by which each request left after its moment: this client's own delay, or a busy connection's."""
+    statuses: dict[int, int] = field(default_factory=dict)
+    unanswered: int = 0
+    seconds: float = 0.0
+
+    @property
+    def errors(self) -> int:
+        return self.unanswered + sum(count for status, count in self.statuses.items() if status not in (200, 304))
+
+    def summary(self) -> dict[str, float | int]:
+        p50, p90, p99, worst = np.quantile(self.latencies, [0.5, 0.9, 0.99, 1.0]) * 1000
+        return {
+            "requests": len(self.latencies) + self.unanswered,
+            "per_second": round(len(self.latencies) / self.seconds, 1),
+            "p50_ms": round(float(p50), 2),
+            "p90_ms": round(float(p90), 2),
+            "p99_ms": round(float(p99), 2),
+            "max_ms": round(float(worst), 2),
+            "sent_late_p99_ms": round(float(np.quantile(self.late, 0.99)) * 1000, 2),
+            "not_modified": self.statuses.get(304, 0),
+            "errors": self.errors,
+        }
+
+
+class _Connection(asyncio.Protocol):
+    """One request at a time; those that come while it is busy wait in line."""
+
+    def __init__(self, path: str, sample: Sample, *, conditional: bool) -> None:
+        self._head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n".encode()
+        self._sample = sample
+        self._conditional = conditional
+        self._etag: bytes | None = None
+        self._waiting: deque[float] = deque()
+        self._due: float | None = None
+        self._received = b""
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio's name)
+        self._transport = None
+
+    @property
+    def open(self) -> int:
+        """Requests without an answer."""
+        return len(self._waiting) + (self._due is not None)
+
+    def ask(self, due: float) -> None:
+        self._waiting.append(due)
+        if self._due is None:
+            self._send()
+
+    def _send(self) -> None:
+        if self._transport is None:  # closed by the server: what waits stays unanswered
+            return
+        self._due = self._waiting.popleft()
+        condition = b"If-None-Match: " + self._etag + b"\r\n" if self._conditional and self._etag else b""
+        self._transport.write(self._head + condition + b"\r\n")
+        self._sample.late.append(self._loop.time() - self._due)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, end, body = self._received.partition(_HEAD_END)
+        if not end:
+            return
+        status = int(head[9:12])
+        if status != 304 and len(body) < int(_header(head, b"content-length") or 0):
+            return
+        self._received = b""
+        self._etag = _header(head, b"etag")
+        self._note(status)
+        if self._waiting:
+            self._send()
+
+    def _note(self, status: int) -> None:
+        assert self._due is not None
+        self._sample.latencies.append(self._loop.time() - self._due)
+        self._sample.statuses[status] = self._sample.statuses.get(status, 0) + 1
+        self._due = None
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _header(head: bytes, name: bytes) -> bytes | None:
+    for line in head.split(b"\r\n")[1:]:
+        key, _, value = line.partition(b":")
+        if key.lower() == name:
+            return value.strip()
+    return None
+
+
+async def measure(port: int, path: str, *, rate: float, seconds: float, connections: int, conditional: bool) -> Sample:
+    """GET the path on 127.0.0.1; ``conditional`` sends the last answer's ETag along. Raises OSError where nobody listens."""
+    loop = asyncio.get_running_loop()
+    sample = Sample()
+    protocols = [_Connection(path, sample, conditional=conditional) for _ in range(connections)]
+    for protocol in protocols:
+        await loop.create_connection(partial(_itself, protocol), "127.0.0.1", port)
+    begin = loop.time() + 0.1
+    for number in range(int(rate * seconds)):
+        due = begin + number / rate
+        wait = due - loop.time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        protocols[number % connections].ask(due)
+        if wait <= 0 and number % connections == 0:
+            await asyncio.sleep(0)  # behind the schedule: answers must be read all the same
+    await _answered(protocols)
+    sample.seconds = loop.time() - begin
+    sample.unanswered = sum(protocol.open for protocol in protocols)
+    for protocol in protocols:
+        protocol.close()
+    return sample
+
+
+def _itself(protocol: _Connection) -> _Connection:
+    return protocol
+
+
+async def _answered(protocols: list[_Connection]) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _PATIENCE_S
+    while any(protocol.open for protocol in protocols) and loop.time() < deadline:
+        await asyncio.sleep(0.01)

@@ -1,0 +1,223 @@
+"""Polling a job at a fixed rate: ``python -m benchmarks.polling``.
+
+An API of its own, in a temporary home, knows one job of 20 runs: twelve have ended, two are in training, and every half second both
+record their steps, as a supervisor would. The trainer is elsewhere: client and API have the cores to themselves. Then the same beside
+niced trainers, one a core. ``--database-url`` measures on PostgreSQL (an empty database) instead of SQLite.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from benchmarks.open_loop import Sample, measure
+from benchmarks.results import Result, Table
+from benchmarks.specs import run_spec
+from benchmarks.speed_page import record
+from cli.client import Client
+from cli.docstrings import write_dataset
+from cli.up import answers_health, listen
+from shared.child_process import die_with_parent, python_module, python_path
+from shared.db.metrics import Point
+from shared.db.migrate import upgrade
+from shared.db.runs import Runs
+from shared.db.session import Database
+from shared.db.tables import Job
+from shared.settings import cpu_cores
+from shared.states import RunState
+
+RATE, CONNECTIONS, RUNS, STEPS = 800, 50, 20, 300
+ENDED, TRAINING = 12, 2
+FLUSH_S, LEASE_S = 0.5, 3600.0
+GOAL_MS = 50
+DATA = "docstrings.csv"
+
+
+def main() -> None:
+    given = _arguments()
+    with tempfile.TemporaryDirectory(prefix="evenkeel-polling-") as folder, ExitStack() as running:
+        home = Path(folder)
+        url = given.database_url or f"sqlite:///{home / 'evenkeel.db'}"
+        upgrade(url)
+        port = running.enter_context(_api(home, url))
+        database = Database(url)
+        running.callback(database.dispose)
+        job_id = _job(f"http://127.0.0.1:{port}", home)
+        running.enter_context(_training_elsewhere(database, job_id))
+        path = f"/v1/fine_tuning/jobs/{job_id}"
+        sides = {"trainer elsewhere": _both(port, path, given)}
+        if not given.no_trainer:
+            with database.read() as session:
+                job = session.get_one(Job, job_id)
+            with _trainers(home, job, cpu_cores()):
+                sides["beside niced trainers"] = _both(port, path, given)
+    result = _result(sides, given, database.engine.dialect.name)
+    if given.dry:
+        json.dump(result.figures, sys.stdout, indent=1)
+    else:
+        record(result)
+
+
+def _both(port: int, path: str, given: argparse.Namespace) -> dict[str, Sample]:
+    """Without and with ``If-None-Match``, in turn and after a warm-up."""
+
+    def ask(seconds: float, *, conditional: bool) -> Sample:
+        options = {"rate": given.rate, "connections": CONNECTIONS, "conditional": conditional}
+        return asyncio.run(measure(port, path, seconds=seconds, **options))
+
+    ask(1.0, conditional=False)
+    return {"200": ask(given.seconds, conditional=False), "ETag": ask(given.seconds, conditional=True)}
+
+
+@contextmanager
+def _api(home: Path, database_url: str) -> Iterator[int]:
+    """The API alone, as ``evenkeel up`` starts it: one process; yields its port. No bell is there to ring."""
+    settings = {"HOME": home, "DATABASE_URL": database_url, "REDIS_URL": f"redis+socket://{home}/none"}
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")}
+    environment = plain | python_path() | {f"EVENKEEL_{name}": str(value) for name, value in settings.items()}
+    with listen("127.0.0.1", 0) as listener, (home / "api.log").open("wb") as log:
+        api = subprocess.Popen(
+            python_module("api", "--fd", str(listener.fileno())),
+            pass_fds=[listener.fileno()],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent(),
+        )
+        port = int(listener.getsockname()[1])
+        try:
+            while not asyncio.run(answers_health("127.0.0.1", port)):
+                if api.poll() is not None:
+                    raise SystemExit((home / "api.log").read_text(encoding="utf-8"))
+            yield port
+        finally:
+            api.terminate()
+            api.wait()
+
+
+def _job(url: str, home: Path) -> str:
+    write_dataset(home / DATA, 560)
+    with Client(url) as client:
+        file = client.upload(home / DATA)
+        recipe = {"max_steps": STEPS, "reinit_layers": 1}
+        return client.create_job({"training_file": file.id, "runs": {"num_seeds": RUNS}, "recipe": recipe}).id
+
+
+@contextmanager
+def _training_elsewhere(database: Database, job_id: str) -> Iterator[None]:
+    """Some runs have ended; those in training record steps while the block runs."""
+    with database.write() as session:
+        runs = Runs(session)
+        runs.job_started(runs.ids_of_job(job_id)[0])
+        training = []
+        for run in runs.of_job(job_id)[: ENDED + TRAINING]:
+            hold = runs.claim("elsewhere", LEASE_S, prefer=run.id)
+            assert hold is not None
+            runs.record(hold, LEASE_S, _points(1, STEPS // 2), step=STEPS // 2, train_loss=0.5)
+            if run.index < ENDED:
+                runs.end(hold, RunState.SUCCEEDED, step=STEPS, validation_score=0.7 + run.index / 100, degenerate=False)
+            else:
+                training.append(hold)
+    stop = threading.Event()
+
+    def advance() -> None:
+        step = STEPS // 2
+        while not stop.wait(FLUSH_S):
+            step += 1
+            for hold in training:
+                with database.write() as session:
+                    Runs(session).record(hold, LEASE_S, _points(step, step), step=step, train_loss=1 / step)
+
+    thread = threading.Thread(target=advance, name="elsewhere")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _points(first: int, last: int) -> list[Point]:
+    names = ("train_loss", "learning_rate", "grad_norm")
+    return [Point(name, step, 1 / step) for step in range(first, last + 1) for name in names]
+
+
+@contextmanager
+def _trainers(home: Path, job: Job, count: int) -> Iterator[None]:
+    """Trainer processes at work on the job's data while the block runs, a thread each, as nice as they make themselves."""
+    environment = os.environ | python_path() | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    trainers = []
+    try:
+        for seed in range(count):
+            spec = run_spec(job, seed, home / DATA, home / f"run-{seed}", max_steps=1_000_000)
+            process = subprocess.Popen(
+                python_module("worker.trainer"),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                preexec_fn=die_with_parent(),
+            )
+            trainers.append(process)
+            assert process.stdin is not None
+            process.stdin.write(json.dumps({"run": spec}).encode() + b"\n")
+            process.stdin.flush()
+        for process in trainers:
+            assert process.stdout is not None
+            while b'"step"' not in process.stdout.readline():
+                continue
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+        yield
+    finally:
+        for process in trainers:
+            process.kill()
+            process.wait()
+
+
+def _result(sides: dict[str, dict[str, Sample]], given: argparse.Namespace, database: str) -> Result:
+    figures = {side: {kind: sample.summary() for kind, sample in samples.items()} for side, samples in sides.items()}
+    rows = [
+        [side, kind, *(f"{summary[name]:g}" for name in ("per_second", "p50_ms", "p90_ms", "p99_ms", "max_ms")),
+         f"{summary['not_modified'] / summary['requests']:.0%}", str(summary["errors"])]
+        for side, kinds in figures.items()
+        for kind, summary in kinds.items()
+    ]  # fmt: skip
+    best = figures["trainer elsewhere"]
+    met = all(summary["p99_ms"] <= GOAL_MS and not summary["errors"] for summary in best.values())
+    return Result(
+        name="polling",
+        title="Polling a job",
+        command="python -m benchmarks.polling",
+        text=[
+            f"{given.rate} GET requests of one job a second over {CONNECTIONS} keep-alive connections on loopback for "
+            f"{given.seconds:g} s a row; client, one API process ({database}) and, in the rows beside them, one niced trainer a "
+            f"core share {cpu_cores()} cores. The job has {RUNS} runs, {TRAINING} of which record steps twice a second. "
+            "Latency counts from the moment a request was due, whether or not its connection was free to send it.",
+        ],
+        tables=[
+            Table(["", "answer", "answers/s", "p50 ms", "p90 ms", "p99 ms", "max ms", "304", "errors"], rows),
+        ],
+        figures=figures | {"rate": given.rate, "seconds": given.seconds, "database": database, "goal_met": met},
+        notes=[f"Goal, with the trainer elsewhere: p99 ≤ {GOAL_MS} ms and no error: {'met' if met else 'not met'}."],
+    )
+
+
+def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rate", type=float, default=RATE, help=f"requests a second (default {RATE})")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each row (default 20)")
+    parser.add_argument("--database-url", help="an empty PostgreSQL database; default: SQLite")
+    parser.add_argument("--no-trainer", action="store_true", help="leave the rows beside trainers out")
+    parser.add_argument("--dry", action="store_true", help="print the figures and write no result")
+    return parser.parse_args(given)
+
+
+if __name__ == "__main__":
+    main()

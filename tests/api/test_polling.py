@@ -1,0 +1,193 @@
+"""Polling a job: the ETag changes when, and only when, a byte of the answer does, and what has not changed is not made again."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import JSON, Boolean, Column, Text, update
+
+from api.jobs import polled
+from api.jobs.view import as_viewed
+from shared.db.fingerprint import UNSEEN_OF_JOB, UNSEEN_OF_RUN, fingerprint
+from shared.db.jobs import Jobs
+from shared.db.metrics import Point
+from shared.db.runs import Runs
+from shared.db.session import Database
+from shared.db.tables import Base
+from shared.settings import Settings
+from shared.states import RunState
+
+JOBS = "/v1/fine_tuning/jobs"
+LEASE = 60.0
+NOW = 2_000_000_000
+
+
+@pytest.fixture(scope="module")
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.resolved_database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def job_id(http: TestClient, file_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(polled, "time_of_views", lambda: NOW)  # or the seconds that remain would tick in mid-test
+    request = {"training_file": file_id, "model": "tiny-bert", "recipe": {"max_steps": 40, "reinit_layers": 1}}
+    return str(http.post(JOBS, json=request).json()["id"])
+
+
+def poll(http: TestClient, job_id: str, tag: str | None = None) -> Any:
+    return http.get(f"{JOBS}/{job_id}", headers={} if tag is None else {"if-none-match": tag})
+
+
+def test_what_has_not_changed_is_answered_with_nothing(http: TestClient, job_id: str) -> None:
+    first = poll(http, job_id)
+    tag = first.headers["etag"]
+    assert first.json()["id"] == job_id
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = poll(http, job_id, known)
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    other = poll(http, job_id, '"other"')
+    assert (other.status_code, other.content) == (200, first.content)
+
+
+def test_an_unknown_job_is_unknown_whatever_the_tag(http: TestClient) -> None:
+    assert poll(http, "ftjob-none", "*").json()["error"]["code"] == "job_not_found"
+
+
+def test_the_answer_is_made_once_a_change(http: TestClient, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def counted(*arguments: Any) -> Any:
+        made.append(1)
+        return as_viewed(*arguments)
+
+    monkeypatch.setattr(polled, "as_viewed", counted)
+    for tag in (None, None, "*", poll(http, job_id).headers["etag"]):
+        poll(http, job_id, tag)
+    assert len(made) == 1
+
+
+def test_a_polled_job_is_the_job_as_listed_and_created(http: TestClient, job_id: str) -> None:
+    [listed] = http.get(JOBS, params={"limit": 1}).json()["data"]
+    alone = poll(http, job_id).json()
+    alone["progress"]["queue_position"] = None  # not told in a list
+    assert alone == listed
+
+
+def changes(database: Database, job_id: str) -> dict[str, Callable[[TestClient], None]]:
+    """What may happen to a job, in an order in which it may."""
+    hold: list[Any] = []
+
+    def claim(_: TestClient) -> None:
+        with database.write() as session:
+            first = Runs(session).of_job(job_id)[0]
+            hold.append(Runs(session).claim("w", LEASE, prefer=first.id))
+            Runs(session).job_started(first.id)
+
+    def record(**latest: Any) -> Callable[[TestClient], None]:
+        def change(_: TestClient) -> None:
+            with database.write() as session:
+                Runs(session).record(hold[0], LEASE, [Point("train_loss", latest["step"], 0.5)], **latest)
+
+        return change
+
+    def warn(_: TestClient) -> None:
+        with database.write() as session:
+            Jobs(session).warn(job_id, "truncated_texts", "3 texts were cut.")
+
+    def end(_: TestClient) -> None:
+        with database.write() as session:
+            Runs(session).end(hold[0], RunState.SUCCEEDED, step=40, validation_score=0.9, degenerate=False)
+
+    return {
+        "claim": claim,
+        "step": record(step=7),
+        "evaluation": record(step=8, validation_score=0.4),
+        "warning": warn,
+        "end of a run": end,
+        "extend": lambda http: http.post(f"{JOBS}/{job_id}/extend", json={"num_seeds": 1}).raise_for_status(),
+        "cancel": lambda http: http.post(f"{JOBS}/{job_id}/cancel").raise_for_status(),
+    }
+
+
+def test_whatever_happens_to_a_job_changes_its_tag(http: TestClient, job_id: str, database: Database) -> None:
+    tags = [poll(http, job_id).headers["etag"]]
+    for what, change in changes(database, job_id).items():
+        change(http)
+        answer = poll(http, job_id, tags[-1])
+        assert answer.status_code == 200, what
+        assert answer.headers["etag"] not in tags, what
+        tags.append(answer.headers["etag"])
+    assert poll(http, job_id, tags[-1]).status_code == 304
+
+
+def test_a_place_in_the_queue_belongs_to_the_answer(http: TestClient, job_id: str, file_id: str) -> None:
+    later = http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", "recipe": {"max_steps": 9}}).json()
+    before = poll(http, later["id"])
+    http.post(f"{JOBS}/{job_id}/cancel")  # nothing of the later job's own rows
+    after = poll(http, later["id"], before.headers["etag"])
+    assert after.status_code == 200
+    assert after.json()["progress"]["queue_position"] < before.json()["progress"]["queue_position"]
+
+
+def test_so_do_the_seconds_that_remain(http: TestClient, job_id: str, database: Database, monkeypatch: Any) -> None:
+    happening = changes(database, job_id)
+    happening["claim"](http)
+    happening["step"](http)
+    before = poll(http, job_id).headers["etag"]
+    monkeypatch.setattr(polled, "time_of_views", lambda: NOW + 100)
+    assert poll(http, job_id, before).status_code == 200
+
+
+def other_value(column: Column[Any]) -> Any:
+    """Something that a row which has just been made does not have there."""
+    if isinstance(column.type, JSON):
+        return {"rows": {"train": 1, "validation": 1, "test": 0}, "changed": 1}
+    if isinstance(column.type, Boolean):
+        return True
+    return "changed" if isinstance(column.type, Text) else 4_999
+
+
+KEYS = {"id", "job_id", "owner_id"}
+SEEN = [
+    (table, column.name)
+    for table, unseen in (("jobs", UNSEEN_OF_JOB), ("runs", UNSEEN_OF_RUN))
+    for column in Base.metadata.tables[table].columns
+    if column.name not in unseen | KEYS
+]
+UNSEEN = [*(("jobs", name) for name in sorted(UNSEEN_OF_JOB)), *(("runs", name) for name in sorted(UNSEEN_OF_RUN))]
+
+
+def set_column(database: Database, job_id: str, table: str, name: str) -> None:
+    rows = Base.metadata.tables[table]
+    with database.write() as session:
+        run = Runs(session).of_job(job_id)[-1]
+        key = job_id if table == "jobs" else run.id
+        session.execute(update(rows).where(rows.c.id == key).values({name: other_value(rows.c[name])}))
+
+
+def digest(database: Database, job_id: str) -> str:
+    with database.read() as session:
+        return fingerprint(session, job_id, "local").digest
+
+
+def test_the_fingerprint_is_of_every_column_that_is_seen(database: Database, job_id: str) -> None:
+    digests = [digest(database, job_id)]
+    for table, name in SEEN:
+        set_column(database, job_id, table, name)
+        digests.append(digest(database, job_id))
+        assert digests[-1] != digests[-2], (table, name)
+
+
+def test_no_other_column_is_seen(database: Database, job_id: str) -> None:
+    def answer() -> str:
+        with database.read() as session:
+            return as_viewed(session, Jobs(session).get(job_id, "local"), NOW).model_dump_json()
+
+    before, digest_before = answer(), digest(database, job_id)
+    for table, name in UNSEEN:
+        set_column(database, job_id, table, name)
+    assert digest(database, job_id) == digest_before
+    assert answer() == before
