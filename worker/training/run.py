@@ -74,11 +74,25 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         save_state(spec.output / state_name(history.step), network, optimizer, best, history)
         yield paused(spec, splits, judge, history.step, answers.latest)
         return
+    yield conclude(spec, splits, network, forward, best, history, pause)
+
+
+def conclude(
+    spec: RunSpec,
+    splits: Splits,
+    network: PreTrainedModel,
+    forward: Forward,
+    best: Best,
+    history: History,
+    pause: Callable[[], None],
+) -> Finished:
+    """From the network with the last step's weights to the artefacts of the chosen ones."""
     distance = distance_from(prepare(spec, splits)[0], network)  # of the last weights, whatever was chosen
     best.restore(network)
     remove_mixout(network)
+    judge = Scoring(spec.task, spec.metric)
     test = evaluate(forward, splits.test, judge, pause) if splits.test and spec.export else None
-    yield finish(spec, splits, network, best, test, history, distance)
+    return finish(spec, splits, network, best, test, history, distance)
 
 
 def prepare(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, Optimizer]:

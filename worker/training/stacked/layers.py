@@ -6,7 +6,7 @@ they would do in K small ones, and all that goes by a parameter's name or by its
 mixout, states) works on it as on a single network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 import torch
@@ -35,12 +35,13 @@ class StackedLinear(nn.Linear):
         return out.view(*states.shape[:-1], self.out_features)
 
 
-class StackedEmbedding(nn.Module):
+class StackedEmbedding(nn.Embedding):
     """K tables as one: ``weight`` (K, entries, width), where seed k's ids lie k · entries further on."""
 
     def __init__(self, single: nn.Embedding, width: int) -> None:
-        super().__init__()
-        self.padding_idx = single.padding_idx
+        nn.Module.__init__(self)
+        for name in nn.Embedding.__constants__:
+            setattr(self, name, getattr(single, name))
         _stack_parameters(self, single, width)
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -54,22 +55,21 @@ class StackedEmbedding(nn.Module):
         return functional.embedding(places, self.weight.view(count * entries, width), self.padding_idx)
 
 
-class StackedLayerNorm(nn.Module):
-    """K LayerNorms: ``weight`` and, where there is one, ``bias`` (K, width). Normalisations are known by their class's name."""
+class StackedLayerNorm(nn.LayerNorm):
+    """K LayerNorms: ``weight`` and, where there is one, ``bias`` (K, width)."""
 
     def __init__(self, single: nn.LayerNorm, width: int) -> None:
-        super().__init__()
-        self.normalized_shape, self.eps = single.normalized_shape, single.eps
+        nn.Module.__init__(self)
+        for name in nn.LayerNorm.__constants__:
+            setattr(self, name, getattr(single, name))
         _stack_parameters(self, single, width)
 
     def forward(self, states: Tensor) -> Tensor:
-        """``states`` (K, …, width)."""
+        """``states`` (K, …, width); weights may be of a wider type, which the result is not."""
         normal = functional.layer_norm(states, self.normalized_shape, eps=self.eps)
-        between = [1] * (states.dim() - 2)
-        weight = self.weight.view(self.weight.shape[0], *between, -1)
-        if self.bias is None:
-            return normal * weight
-        return torch.addcmul(self.bias.view(self.bias.shape[0], *between, -1), normal, weight)
+        shape = (-1, *[1] * (states.dim() - 2), states.shape[-1])
+        scaled = normal * self.weight.view(shape)
+        return (scaled if self.bias is None else scaled + self.bias.view(shape)).to(states.dtype)
 
 
 _STACKED = {nn.Linear: StackedLinear, nn.Embedding: StackedEmbedding, nn.LayerNorm: StackedLayerNorm}
@@ -118,7 +118,7 @@ def seed_weights(stacked: nn.Module, place: int) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def load_seed(stacked: nn.Module, place: int, weights: dict[str, Tensor]) -> None:
+def load_seed(stacked: nn.Module, place: int, weights: Mapping[str, Tensor]) -> None:
     """Give one seed the weights of a single network's state dict."""
     own = stacked.state_dict()
     assert own.keys() == weights.keys(), "a stack has the names of the networks that it is made of"

@@ -1,11 +1,23 @@
 """Several runs of one job from top to bottom, side by side where that pays; to whoever records them they are ordinary runs."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 
-from worker.training.errors import Stopped
+from shared.metrics import Scoring
+from shared.names import state_name, state_step
+from worker.training.errors import Diverged, Stopped
 from worker.training.events import Event
-from worker.training.run import train_run
+from worker.training.forward import Forward
+from worker.training.run import conclude, paused, prepare, started, train_run
+from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
+from worker.training.split import Splits, load_splits
+from worker.training.stacked.evaluate import evaluate_stack
+from worker.training.stacked.layers import NotStackable
+from worker.training.stacked.loop import StackLoop, Told
+from worker.training.stacked.seed import Seed
+from worker.training.stacked.stack import Stack
+from worker.training.state import save_state
 from worker.training.text import TextCache
 
 
@@ -15,7 +27,7 @@ def train_runs(
     cache: TextCache | None = None,
     *,
     width: int | None = None,
-) -> Iterator[tuple[str, Event | Exception]]:
+) -> Iterator[Told]:
     """Train runs that are ``alike``, and yield what happens to each of them, by its ``run_id``, in each run's own order.
 
     The last item of a run is its ``Finished`` or ``Paused``, or the exception that ended it: ``Stopped`` within one batch of
@@ -24,17 +36,119 @@ def train_runs(
 
     ``width`` is how many are trained side by side at most; None has it chosen by device, family and free memory, which is 1 on a CPU.
     """
-    for spec in specs:
-        yield from _alone(spec, stopped, cache)
+    cache = cache or TextCache()
+    at = {spec.run_id: state_step(spec.state.name) if spec.state else 0 for spec in specs}
+    for _, group in groupby(sorted(specs, key=lambda spec: at[spec.run_id]), key=lambda spec: at[spec.run_id]):
+        together = list(group)
+        if width is None or width < 2 or len(together) < 2:
+            for spec in together:
+                yield from _alone(spec, stopped, cache)
+        else:
+            yield from _side_by_side(together, stopped, cache, width)
 
 
-def _alone(
-    spec: RunSpec, stopped: Callable[[str], bool], cache: TextCache | None
-) -> Iterator[tuple[str, Event | Exception]]:
+def _alone(spec: RunSpec, stopped: Callable[[str], bool], cache: TextCache) -> Iterator[Told]:
     try:
         for event in train_run(spec, lambda: stopped(spec.run_id), cache):
             yield spec.run_id, event
-    except Stopped as stop:
-        yield spec.run_id, stop
     except Exception as problem:  # noqa: BLE001 - one run's end is told, whatever it is, and the others go on
         yield spec.run_id, problem
+
+
+def _side_by_side(
+    specs: Sequence[RunSpec], stopped: Callable[[str], bool], cache: TextCache, width: int
+) -> Iterator[Told]:
+    make_deterministic(specs[0].threads, specs[0].device)
+    try:
+        splits = load_splits(specs[0], cache, _unless_all(specs, stopped))
+        waiting = [Seed(spec, splits) for spec in specs]
+    except Exception as problem:  # noqa: BLE001 - what keeps one of them from beginning keeps all
+        yield from ((spec.run_id, problem) for spec in specs)
+        return
+    while waiting:
+        group, waiting = waiting[:width], waiting[width:]
+        aside: list[Seed] = []
+        for told in _group(group, splits, stopped, cache, aside):
+            yield told
+            for seed in [seed for seed in waiting if stopped(seed.run_id)]:
+                waiting.remove(seed)
+                yield seed.run_id, Stopped(seed.run_id)
+        if aside:
+            width = min(width, len(aside))
+        waiting = [*aside, *waiting]
+
+
+def _unless_all(specs: Sequence[RunSpec], stopped: Callable[[str], bool]) -> Callable[[], None]:
+    def pause() -> None:
+        if all([stopped(spec.run_id) for spec in specs]):  # every one is asked: it is how the trainer hears that they live
+            raise Stopped(", ".join(spec.run_id for spec in specs))
+
+    return pause
+
+
+def _group(
+    group: list[Seed], splits: Splits, stopped: Callable[[str], bool], cache: TextCache, aside: list[Seed]
+) -> Iterator[Told]:
+    """One stack from its beginning to its end; the seeds that memory does not suffice for are put ``aside``."""
+    present = list(group)
+    try:
+        stack = Stack(group, splits)
+        present = stack.seeds
+        yield from _begin(stack, splits, stopped)
+        loop = StackLoop(stack, splits, stopped, aside)
+        yield from loop.run()
+        yield from _end(stack, splits, stopped)
+    except NotStackable:
+        for seed in group:
+            yield from _alone(seed.spec, stopped, cache)
+    except Exception as problem:  # noqa: BLE001 - as for a single run, and those that have ended are told of already
+        yield from ((seed.run_id, problem) for seed in present)
+
+
+def _begin(stack: Stack, splits: Splits, stopped: Callable[[str], bool]) -> Iterator[Told]:
+    """Take up the states of those that go on from one."""
+    judge = Scoring(stack.seeds[0].spec.task, stack.seeds[0].spec.metric)
+    new = [seed for seed in stack.seeds if not seed.started]
+    for seed in new:
+        seed.started = True
+        yield seed.run_id, started(seed.spec, splits, judge)
+    states = [seed.state for seed in stack.seeds if seed.state is not None]
+    if not states:
+        return
+    if new and states[0].best_step:
+        stack.load([state.best_or_last for state in states])
+        found = evaluate_stack(stack.forward, len(states), splits.validation, judge, lambda: None)
+        for seed, state, answers in zip(stack.seeds, states, found, strict=True):
+            if isinstance(answers, Diverged):
+                raise answers
+            seed.best.resume(state.best_step, state.best_score, answers, state.best_weights)
+    stack.take_up(states)
+    for seed in stack.seeds:
+        seed.state = None
+
+
+def _end(stack: Stack, splits: Splits, stopped: Callable[[str], bool]) -> Iterator[Told]:
+    """Each seed by itself, as a single run ends."""
+    stack.optimizer.zero_grad()
+    for seed in stack.seeds:
+        try:
+            yield seed.run_id, _last_event(stack, seed, splits, stopped)
+        except Exception as problem:  # noqa: BLE001 - one run's end leaves the others alone
+            yield seed.run_id, problem
+
+
+def _last_event(stack: Stack, seed: Seed, splits: Splits, stopped: Callable[[str], bool]) -> Event:
+    spec, share = seed.spec, stack.share(seed)
+
+    def pause() -> None:
+        if stopped(spec.run_id):
+            raise Stopped(spec.run_id)
+
+    pause()
+    if stack.step < spec.recipe.max_steps:
+        save_state(spec.output / state_name(stack.step), share, share.optimizer, seed.best, seed.history)
+        assert seed.answers is not None, "training ends with an evaluation"
+        return paused(spec, splits, Scoring(spec.task, spec.metric), stack.step, seed.answers)
+    network, _ = prepare(spec, splits)
+    network.load_state_dict(share.state_dict())
+    return conclude(spec, splits, network, Forward(network), seed.best, seed.history, pause)
