@@ -5,7 +5,7 @@ Nothing here decides a weight; that is the recipe's (``shared.recipe``).
 
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     """GPUs of this worker's machine, shared out among its slots; 0 trains on the CPU."""
     threads: int = Field(1, ge=1, le=256)
     """CPU threads a trainer; stored with each new job, because the last bits of a sum depend on it."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What a recipe's ``precision: "auto"`` comes to. auto: bfloat16 where there are GPUs, or where this machine's processor multiplies it
+    natively, else float32. Say it where the API runs on another kind of machine than the workers."""
     lease_seconds: float = Field(60.0, gt=0)
     """A run whose worker has not renewed its lease for so long is taken back."""
     heartbeat_seconds: float = Field(10.0, gt=0)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from api.errors import problems
 from api.listing import Listing, listing
 from api.parts import PartsDep
-from api.runs.schemas import RunMetrics, RunObject, Series
+from api.runs.schemas import RunDetails, RunMetrics, RunObject, Series
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.runs import Runs
@@ -30,10 +30,10 @@ def list_runs(
 
 
 @router.get("/{run_id}", responses=problems(JobNotFound, RunNotFound))
-def retrieve_run(parts: PartsDep, job_id: str, run_id: str) -> RunObject:
+def retrieve_run(parts: PartsDep, job_id: str, run_id: str) -> RunDetails:
     with parts.database.read() as session:
         job = Jobs(session).get(job_id, parts.owner_id)
-        return RunObject.of(Runs(session).get(job_id, run_id), job)
+        return RunDetails.of(Runs(session).get(job_id, run_id), job)
 
 
 @router.get("/{run_id}/metrics", responses=problems(JobNotFound, RunNotFound))

@@ -1,12 +1,13 @@
 """Runs and their metric series on the wire."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from api.listing import Identified
 from shared.db.tables import Job, Run
 from shared.errors import Reason
+from shared.evidence import Evidence
 from shared.states import RunState
 
 
@@ -49,7 +50,7 @@ class RunObject(Identified):
     error: Reason | None
 
     @classmethod
-    def of(cls, run: Run, job: Job) -> "RunObject":
+    def of(cls, run: Run, job: Job) -> Self:
         computed = {"object", "score", "created_at", "started_at", "finished_at"}
         score = None  # a run that has not succeeded has reached points, but no result
         if run.status == RunState.SUCCEEDED:
@@ -61,6 +62,20 @@ class RunObject(Identified):
             started_at=None if run.started_at is None else int(run.started_at),
             finished_at=None if run.finished_at is None else int(run.finished_at),
         )
+
+
+class RunDetails(RunObject):
+    """One run with the numbers that its diagnosis rests on, which a list of runs does without."""
+
+    evidence: Evidence | None
+    """What the run left behind for its diagnosis: losses, distances from the start by part, share of each answer; null until it has
+    finished. Gradient norms by part are series of its metrics."""
+
+    @classmethod
+    def of(cls, run: Run, job: Job) -> Self:
+        evidence = (run.result or {}).get("evidence")
+        found = RunObject.of(run, job).model_dump(by_alias=True)
+        return cls(**found, evidence=None if evidence is None else Evidence.model_validate(evidence))
 
 
 class Series(BaseModel):

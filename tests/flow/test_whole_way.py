@@ -34,6 +34,11 @@ def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
         assert [step for step, _ in series["valid_loss"]] == [3, 5, 8, 10, 12, 15, 17, 20, 22, 24]  # ceil(i * 24 / 10)
         assert max(value for _, value in series["valid_accuracy"]) == pytest.approx(run["validation_score"])
 
+    evidence = stack.get(f"/v1/fine_tuning/jobs/{job['id']}/runs/{runs[0]['id']}")["evidence"]
+    assert set(evidence["answers"]) == {"bad", "good"}
+    assert sum(evidence["answers"].values()) == pytest.approx(1.0)
+    assert {"embeddings", "block 0", "head"} <= set(evidence["distance"])
+
     report = stack.get(f"/v1/fine_tuning/jobs/{job['id']}/stability")
     scores = [run["validation_score"] for run in runs]
     assert report["provisional"] is False

@@ -65,6 +65,10 @@ class Best:
         self.step, self._evaluated, self._weights = step, evaluated, weights
         self._score = -math.inf if score is None else score
 
+    def rescore(self, evaluated: Evaluated) -> None:
+        """What the chosen weights answer in float32, where they were chosen by what they answer in less."""
+        self._evaluated = evaluated
+
     def restore(self, network: PreTrainedModel) -> None:
         """Give the network the chosen weights."""
         if self._weights is not None:

@@ -26,7 +26,7 @@ class Forward:
     def __call__(self, batch: Batch) -> Tensor:
         """Logits of shape (rows, outputs), float32."""
         logits: Tensor = self._network(**batch.inputs).logits
-        return logits
+        return logits.float()
 
     def train(self) -> None:
         """Dropout on."""

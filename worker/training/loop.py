@@ -16,6 +16,7 @@ from worker.training.events import Evaluation, Step
 from worker.training.evidence import GradientWatch
 from worker.training.forward import Forward
 from worker.training.optimizer import Optimizer, clip_gradient, gradient_norm
+from worker.training.precision import ComputeWeights
 from worker.training.schedule import evaluation_steps, linear_schedule
 from worker.training.seeding import seed_dropout
 from worker.training.text import Batch
@@ -23,6 +24,7 @@ from worker.training.text import Batch
 
 def train(
     network: PreTrainedModel,
+    weights: ComputeWeights,
     forward: Forward,
     batches: Iterator[Batch],
     recipe: Recipe,
@@ -54,11 +56,13 @@ def train(
         optimizer.zero_grad()
         loss = objective(forward(batch), batch.labels)
         loss.backward()
+        weights.bring_gradients()
         norm = gradient_norm(network)
         train_loss, grad_norm = _finite(step, loss, norm)
         by_part = watch.norms(step)
         clip_gradient(network, norm, recipe.max_grad_norm)
         optimizer.step(rate)
+        weights.cast()
         yield Step(step=step, train_loss=train_loss, learning_rate=rate, grad_norm=grad_norm, part_grad_norms=by_part)
         if step in points or step == last:
             found = evaluate()

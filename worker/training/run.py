@@ -23,6 +23,7 @@ from worker.training.loop import train
 from worker.training.mixout import add_mixout, remove_mixout
 from worker.training.objective import begin_at_mean, chance_loss, training_objective, weights_of
 from worker.training.optimizer import Optimizer
+from worker.training.precision import compute_weights
 from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
@@ -48,14 +49,16 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     splits = load_splits(spec, cache or TextCache(), pause)
     judge = Scoring(spec.task, spec.metric)
     network, optimizer = prepare(spec, splits)
-    forward = Forward(network)
+    weights = compute_weights(network, spec.recipe.precision)
+    forward = Forward(weights.module)
     yield started(spec, splits, judge)
 
     best, history, answers = Best(spec.recipe.select), History(), Validated(forward, splits.validation, judge, pause)
     if spec.state is not None:
-        history = load_state(spec.state, network, optimizer, best, answers)
+        history = load_state(spec.state, network, optimizer, best, weights, answers)
     for event in train(
         network,
+        weights,
         forward,
         training_batches(spec, splits, forward, pause, done=history.step),
         spec.recipe,
@@ -74,14 +77,13 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         save_state(spec.output / state_name(history.step), network, optimizer, best, history)
         yield paused(spec, splits, judge, history.step, answers.latest)
         return
-    yield conclude(spec, splits, network, forward, best, history, pause)
+    yield conclude(spec, splits, network, best, history, pause)
 
 
 def conclude(
     spec: RunSpec,
     splits: Splits,
     network: PreTrainedModel,
-    forward: Forward,
     best: Best,
     history: History,
     pause: Callable[[], None],
@@ -90,7 +92,9 @@ def conclude(
     distance = distance_from(prepare(spec, splits)[0], network)  # of the last weights, whatever was chosen
     best.restore(network)
     remove_mixout(network)
-    judge = Scoring(spec.task, spec.metric)
+    forward, judge = Forward(network), Scoring(spec.task, spec.metric)
+    if spec.recipe.precision != "float32":  # what is told of the chosen weights is what they give as they are published
+        best.rescore(evaluate(forward, splits.validation, judge, pause))
     test = evaluate(forward, splits.test, judge, pause) if splits.test and spec.export else None
     return finish(spec, splits, network, best, test, history, distance)
 

@@ -20,6 +20,7 @@ from worker.training.checkpoint import Best, HasState
 from worker.training.evaluate import Evaluated
 from worker.training.evidence import History
 from worker.training.optimizer import Optimizer
+from worker.training.precision import ComputeWeights
 
 _TENSOR = "tensor"
 
@@ -41,16 +42,23 @@ def save_state(folder: Path, network: HasState, optimizer: HasState, best: Best,
 
 
 def load_state(
-    folder: Path, network: PreTrainedModel, optimizer: Optimizer, best: Best, evaluate: Callable[[], Evaluated]
+    folder: Path,
+    network: PreTrainedModel,
+    optimizer: Optimizer,
+    best: Best,
+    compute: ComputeWeights,
+    evaluate: Callable[[], Evaluated],
 ) -> History:
     """Put the run's parts, made anew, back to where they were.
 
-    ``evaluate`` scores the network as it is: the answers of the best checkpoint are not kept but given again.
+    ``evaluate`` scores what ``compute`` holds: the answers of the best checkpoint are not kept but given again.
     """
     state = read_state(folder, network.device)
     network.load_state_dict(state.best_or_last)
+    compute.cast()
     best.resume(state.best_step, state.best_score, evaluate() if state.best_step else None, state.best_weights)
     network.load_state_dict(state.weights)
+    compute.cast()
     optimizer.load_state_dict(state.optimizer)
     return state.history
 

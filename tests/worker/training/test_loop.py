@@ -20,6 +20,7 @@ from worker.training.events import Evaluation, Step
 from worker.training.forward import Forward
 from worker.training.loop import train
 from worker.training.optimizer import Optimizer
+from worker.training.precision import compute_weights
 from worker.training.run import training_batches
 from worker.training.split import load_splits
 from worker.training.text import TextCache
@@ -39,9 +40,11 @@ def trained(network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe) 
     spec = make_spec(folder, base, recipe=recipe)
     splits = load_splits(spec, TextCache(), go_on)
     judge = Scoring(spec.task, spec.metric)
-    forward = Forward(network)
+    weights = compute_weights(network, recipe.precision)
+    forward = Forward(weights.module)
     return train(
         network,
+        weights,
         forward,
         training_batches(spec, splits, forward, go_on),
         recipe,

@@ -1,71 +1,93 @@
-"""The forward pass of a stack: each seed's own rows on a flat line of tokens of its own."""
+"""The forward pass of a stack: each seed's own rows on a flat sequence of tokens of its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import AttentionInterface, PreTrainedModel
 
-from worker.training.stacked import attention
+from worker.training.attention import attention_within_rows
+from worker.training.layout import Layout, lay_out
+from worker.training.objective import targets
 from worker.training.text import EncodedText
+
+ATTENTION = "evenkeel_stacked"
 
 
 @dataclass(frozen=True)
 class StackedBatch:
     inputs: dict[str, Tensor]
-    layout: attention.RowLayout
+    """Keyword arguments of the network's forward pass, each of shape (K, tokens)."""
+    layout: Layout
     labels: Tensor
-    """Of shape (K, rows, …)."""
+    """Of shape (K, rows), or (K, rows, labels) for multi-label."""
+
+
+def attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    layout: Layout,
+    scaling: float,
+    dropout: float = 0.0,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    return attention_within_rows(query, key, value, layout, scale=scaling, dropout=dropout), None
+
+
+AttentionInterface.register(ATTENTION, attention)
 
 
 class StackedForward:
     def __init__(self, network: PreTrainedModel) -> None:
         self._network = network
-        self._batch: StackedBatch | None = None
-        network.config._attn_implementation = attention.NAME
+        self._layout: Layout | None = None
+        network.config._attn_implementation = ATTENTION
         network.get_submodule("bert.encoder").register_forward_hook(self._first_tokens)
 
-    def _first_tokens(self, module: nn.Module, inputs: object, output):
+    def _first_tokens(self, module: nn.Module, inputs: object, output: Any) -> Any:
         hidden = output.last_hidden_state
-        starts = self._batch.layout.starts
-        output.last_hidden_state = hidden.gather(1, starts[..., None].expand(-1, -1, hidden.shape[-1]))[:, None]
+        assert self._layout is not None
+        output.last_hidden_state = hidden.flatten(0, 1)[self._layout.first_tokens][:, None]
         return output
 
     def batch(self, text: EncodedText, rows: Sequence[Sequence[int]]) -> StackedBatch:
         """The rows of each seed, equally many."""
-        from worker.training.objective import targets
-
-        device = self.device
         lengths = [text.lengths(of_seed) for of_seed in rows]
-        layout = attention.RowLayout(lengths, device)
-        inputs = {
-            name: torch.stack([
-                _padded(torch.cat([column[row] for row in of_seed]), layout.tokens, text.padding[name]) for of_seed in rows
-            ]).to(device)
+        layout = lay_out(lengths, self.device)
+        columns = {
+            name: [torch.cat([column[row] for row in of_seed]) for of_seed in rows]
             for name, column in text.columns.items()
         }
-        inputs["position_ids"] = torch.stack([
-            _padded(torch.cat([torch.arange(length) for length in of_seed]), layout.tokens, 0) for of_seed in lengths
-        ]).to(device)
-        labels = torch.stack([targets([text.labels[row] for row in of_seed], text.examples.num_labels) for of_seed in rows])
-        return StackedBatch(inputs, layout, labels.to(device))
+        columns["position_ids"] = [torch.cat([torch.arange(length) for length in of_seed]) for of_seed in lengths]
+        inputs = {name: self._lines(lines, layout.width, text.padding.get(name, 0)) for name, lines in columns.items()}
+        labels = [targets([text.labels[row] for row in of_seed], text.examples.num_labels) for of_seed in rows]
+        return StackedBatch(inputs, layout, torch.stack(labels).to(self.device))
+
+    def _lines(self, lines: Sequence[Tensor], width: int, padding: int) -> Tensor:
+        padded = [nn.functional.pad(line, (0, width - len(line)), value=padding) for line in lines]
+        return torch.stack(padded).to(self.device)
 
     def __call__(self, batch: StackedBatch) -> Tensor:
-        """Logits of shape (K, rows, outputs)."""
-        self._batch = batch
-        return self._network(**batch.inputs, layout=batch.layout).logits
+        """Logits of shape (K, rows, outputs), float32."""
+        self._layout = batch.layout
+        logits: Tensor = self._network(**batch.inputs, layout=batch.layout).logits
+        return logits.float()
 
     def train(self) -> None:
+        """Dropout on."""
         self._network.train()
 
     def eval(self) -> None:
+        """Dropout off."""
         self._network.eval()
 
     @property
     def device(self) -> torch.device:
-        return self._network.device
-
-
-def _padded(line: Tensor, length: int, value: int) -> Tensor:
-    return nn.functional.pad(line, (0, length - len(line)), value=value)
+        device: torch.device = self._network.device
+        return device

@@ -79,10 +79,12 @@ class StackLoop:
         batch = stack.forward.batch(self._splits.train.text, [seed.rows(step) for seed in stack.seeds])
         losses = torch.func.vmap(self._objective)(stack.forward(batch), batch.labels)
         losses.sum().backward()  # each seed's gradient is that of its own loss: no parameter is shared
+        stack.compute.bring_gradients()
         norms, by_part = self._gradients.norms(step)
         self._gradients.clip(norms)
         self._readings.send(step, rate, stack.seeds, losses.detach(), norms, by_part)
         stack.optimizer.step(rate)
+        stack.compute.cast()
         stack.step = step
 
     def _evaluate(self, step: int) -> Iterator[Told]:

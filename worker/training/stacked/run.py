@@ -7,7 +7,6 @@ from shared.metrics import Scoring
 from shared.names import state_name, state_step
 from worker.training.errors import Diverged, Stopped
 from worker.training.events import Event
-from worker.training.forward import Forward
 from worker.training.run import conclude, paused, prepare, started, train_run
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
@@ -151,4 +150,4 @@ def _last_event(stack: Stack, seed: Seed, splits: Splits, stopped: Callable[[str
         return paused(spec, splits, Scoring(spec.task, spec.metric), stack.step, seed.answers)
     network, _ = prepare(spec, splits)
     network.load_state_dict(share.state_dict())
-    return conclude(spec, splits, network, Forward(network), seed.best, seed.history, pause)
+    return conclude(spec, splits, network, seed.best, seed.history, pause)

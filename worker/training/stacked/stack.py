@@ -8,6 +8,7 @@ from torch import Tensor
 
 from worker.training.mixout import add_mixout
 from worker.training.optimizer import Optimizer
+from worker.training.precision import compute_weights
 from worker.training.run import build_network
 from worker.training.split import Splits
 from worker.training.stacked.forward import StackedForward
@@ -33,12 +34,18 @@ class Stack:
             add_mixout(self.network, recipe.mixout, self._start)
         self.optimizer = Optimizer(self.network, recipe, self._start)
         self.optimizer.allocate()
-        self.forward = StackedForward(self.network)
+        self._precision = recipe.precision
+        self._prepare_passes()
+
+    def _prepare_passes(self) -> None:
+        self.compute = compute_weights(self.network, self._precision)
+        self.forward = StackedForward(self.compute.module)
 
     def load(self, weights: Sequence[Mapping[str, Tensor]]) -> None:
         """Give the seeds' networks these weights, in their order."""
         for place, its in enumerate(weights):
             load_seed(self.network, place, its)
+        self.compute.cast()
 
     def take_up(self, states: Sequence[State]) -> None:
         """Go on from the seeds' states, in their order: weights and moments."""
@@ -64,10 +71,12 @@ class Stack:
         """Go on without these seeds; nothing changes for the others."""
         places = [place for place, seed in enumerate(self.seeds) if seed not in gone]
         self.seeds = [self.seeds[place] for place in places]
-        index = torch.tensor(places, device=self.forward.device, dtype=torch.int64)
+        index = torch.tensor(places, device=self.network.device, dtype=torch.int64)
         self.optimizer.zero_grad()
+        del self.compute, self.forward  # a replica is made again, not cut
         for tensor in self._tensors():
             tensor.data = tensor.data.index_select(0, index)  # whoever holds the tensor sees it
+        self._prepare_passes()
 
     def _tensors(self) -> Iterator[Tensor]:
         """All that has a share of each seed."""
