@@ -48,7 +48,6 @@ class StackedForward:
         self._network = network
         self._layout: Layout | None = None
         network.config._attn_implementation = ATTENTION
-        network.get_submodule("bert.encoder").register_forward_hook(self._first_tokens)
 
     def _first_tokens(self, module: nn.Module, inputs: object, output: Any) -> Any:
         hidden = output.last_hidden_state
@@ -76,7 +75,11 @@ class StackedForward:
     def __call__(self, batch: StackedBatch) -> Tensor:
         """Logits of shape (K, rows, outputs), float32."""
         self._layout = batch.layout
-        logits: Tensor = self._network(**batch.inputs, layout=batch.layout).logits
+        hook = self._network.get_submodule("bert.encoder").register_forward_hook(self._first_tokens)
+        try:
+            logits: Tensor = self._network(**batch.inputs, layout=batch.layout).logits
+        finally:
+            hook.remove()
         return logits.float()
 
     def train(self) -> None:

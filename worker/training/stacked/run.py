@@ -14,6 +14,7 @@ from worker.training.split import Splits, load_splits
 from worker.training.stacked.evaluate import evaluate_stack
 from worker.training.stacked.layers import NotStackable
 from worker.training.stacked.loop import StackLoop, Told
+from worker.training.stacked.memory import free_bytes, need_of_seed, width_in
 from worker.training.stacked.seed import Seed
 from worker.training.stacked.stack import Stack
 from worker.training.state import save_state
@@ -36,14 +37,22 @@ def train_runs(
     ``width`` is how many are trained side by side at most; None has it chosen by device, family and free memory, which is 1 on a CPU.
     """
     cache = cache or TextCache()
-    at = {spec.run_id: state_step(spec.state.name) if spec.state else 0 for spec in specs}
-    for _, group in groupby(sorted(specs, key=lambda spec: at[spec.run_id]), key=lambda spec: at[spec.run_id]):
-        together = list(group)
-        if width is None or width < 2 or len(together) < 2:
+    for together in _at_one_step(specs):
+        if len(together) == 1 or width == 1 or (width is None and not together[0].device.startswith("cuda")):
             for spec in together:
                 yield from _alone(spec, stopped, cache)
         else:
             yield from _side_by_side(together, stopped, cache, width)
+
+
+def _at_one_step(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
+    """Runs that go on from states advance together with those that paused after the same step."""
+
+    def step(spec: RunSpec) -> int:
+        return state_step(spec.state.name) if spec.state else 0
+
+    for _, together in groupby(sorted(specs, key=step), step):
+        yield list(together)
 
 
 def _alone(spec: RunSpec, stopped: Callable[[str], bool], cache: TextCache) -> Iterator[Told]:
@@ -55,12 +64,17 @@ def _alone(spec: RunSpec, stopped: Callable[[str], bool], cache: TextCache) -> I
 
 
 def _side_by_side(
-    specs: Sequence[RunSpec], stopped: Callable[[str], bool], cache: TextCache, width: int
+    specs: Sequence[RunSpec], stopped: Callable[[str], bool], cache: TextCache, width: int | None
 ) -> Iterator[Told]:
     make_deterministic(specs[0].threads, specs[0].device)
     try:
         splits = load_splits(specs[0], cache, _unless_all(specs, stopped))
         waiting = [Seed(spec, splits) for spec in specs]
+        width = width or _width_by_memory(waiting, splits)
+    except NotStackable:
+        for spec in specs:
+            yield from _alone(spec, stopped, cache)
+        return
     except Exception as problem:  # noqa: BLE001 - what keeps one of them from beginning keeps all
         yield from ((spec.run_id, problem) for spec in specs)
         return
@@ -75,6 +89,13 @@ def _side_by_side(
         if aside:
             width = min(width, len(aside))
         waiting = [*aside, *waiting]
+
+
+def _width_by_memory(seeds: Sequence[Seed], splits: Splits) -> int:
+    sample = Stack(seeds[:1], splits)
+    need, device = need_of_seed(sample, splits.train), sample.network.device
+    del sample
+    return width_in(free_bytes(device), need, len(seeds))
 
 
 def _unless_all(specs: Sequence[RunSpec], stopped: Callable[[str], bool]) -> Callable[[], None]:

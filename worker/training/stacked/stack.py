@@ -74,12 +74,12 @@ class Stack:
         index = torch.tensor(places, device=self.network.device, dtype=torch.int64)
         self.optimizer.zero_grad()
         del self.compute, self.forward  # a replica is made again, not cut
-        for tensor in self._tensors():
+        for tensor in self.tensors():
             tensor.data = tensor.data.index_select(0, index)  # whoever holds the tensor sees it
         self._prepare_passes()
 
-    def _tensors(self) -> Iterator[Tensor]:
-        """All that has a share of each seed."""
+    def tensors(self) -> Iterator[Tensor]:
+        """All that has a share of each seed: parameters, moments, starting weights."""
         yield from self.network.parameters()
         yield from self._start.values()
         yield from (tensor for tensor in _tensors_of(self.optimizer.state_dict()) if tensor.dim() > 0)
