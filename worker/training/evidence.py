@@ -7,10 +7,11 @@ how far that is from the start says nothing about the rate.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from pydantic import BaseModel
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from shared.evidence import FLAT, Evidence, Vanished
@@ -135,11 +136,17 @@ def _lower_half(norms: dict[str, float]) -> float:
 
 
 @torch.no_grad()
-def distance_from(start: PreTrainedModel, network: PreTrainedModel) -> dict[str, float]:
-    """‖θ - θ0‖ / ‖θ0‖ by part; ``start`` is the same network before its training. A part that began at 0 is left out."""
+def distance_from(
+    start: PreTrainedModel, network: PreTrainedModel, whole: Mapping[str, Tensor] | None = None
+) -> dict[str, float]:
+    """‖θ - θ0‖ / ‖θ0‖ by part; ``start`` is the same network before its training. A part that began at 0 is left out.
+
+    ``whole`` has the parameters that ``network`` has but a part of, by name.
+    """
     found = {}
     for before, after in zip(parts_of(start), parts_of(network), strict=True):
-        pairs = [(theta0, after.parameters[name]) for name, theta0 in before.parameters.items()]
+        trained = {**after.parameters, **(whole or {})}
+        pairs = [(theta0, trained[name]) for name, theta0 in before.parameters.items()]
         norm = math.hypot(*(theta0.norm().item() for theta0, _ in pairs))
         if norm > 0:
             found[before.name] = math.hypot(*((theta - theta0).norm().item() for theta0, theta in pairs)) / norm

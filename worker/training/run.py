@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from shared.metrics import Scoring
 from shared.names import state_name
+from shared.recipe import Recipe
 from shared.task import TaskType
 from worker.training.batches import shuffled, tokens_trained
 from worker.training.checkpoint import Best, export_model, export_predictions
@@ -28,9 +29,10 @@ from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
 from worker.training.split import Split, Splits, load_splits
-from worker.training.start import starting_weights
+from worker.training.start import StartingWeights, starting_weights
 from worker.training.state import load_state, save_state
 from worker.training.text import Batch, TextCache, load_tokenizer
+from worker.training.vocabulary import Vocabulary
 
 
 def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache | None = None) -> Iterator[Event]:
@@ -48,7 +50,8 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     make_deterministic(spec.threads, spec.device)
     splits = load_splits(spec, cache or TextCache(), pause)
     judge = Scoring(spec.task, spec.metric)
-    network, optimizer = prepare(spec, splits)
+    network, optimizer, vocabulary = prepare(spec, splits)
+    splits = vocabulary.renumbered(splits)
     weights = compute_weights(network, spec.recipe.precision)
     forward = Forward(weights.module)
     yield started(spec, splits, judge)
@@ -77,35 +80,48 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         save_state(spec.output / state_name(history.step), network, optimizer, best, history)
         yield paused(spec, splits, judge, history.step, answers.latest)
         return
-    yield conclude(spec, splits, network, best, history, pause)
+    yield conclude(spec, splits, vocabulary, network, best, history, pause)
 
 
 def conclude(
     spec: RunSpec,
     splits: Splits,
+    vocabulary: Vocabulary,
     network: PreTrainedModel,
     best: Best,
     history: History,
     pause: Callable[[], None],
 ) -> Finished:
-    """From the network with the last step's weights to the artefacts of the chosen ones."""
-    distance = distance_from(prepare(spec, splits)[0], network)  # of the last weights, whatever was chosen
+    """From the network with the last step's weights to the artefacts of the chosen ones; ``splits`` are in its vocabulary."""
+    start = build_network(spec, splits)
+    under_mixout(start, spec.recipe)  # where parameters have other names
+    whole = vocabulary.whole(network, start, spec.recipe, history.step)
+    distance = distance_from(start, network, whole)  # of the last weights, whatever was chosen
     best.restore(network)
     remove_mixout(network)
     forward, judge = Forward(network), Scoring(spec.task, spec.metric)
     if spec.recipe.precision != "float32":  # what is told of the chosen weights is what they give as they are published
         best.rescore(evaluate(forward, splits.validation, judge, pause))
     test = evaluate(forward, splits.test, judge, pause) if splits.test and spec.export else None
+    vocabulary.restore(network, start, spec.recipe, best.step)
     return finish(spec, splits, network, best, test, history, distance)
 
 
-def prepare(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, Optimizer]:
-    """The network as training begins, under mixout where the recipe has it, and its optimiser."""
+def prepare(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, Optimizer, Vocabulary]:
+    """The network as training begins, with the vocabulary that occurs, under mixout where the recipe has it, and its optimiser."""
     network = build_network(spec, splits)
-    start = starting_weights(network, spec.recipe)
-    if spec.recipe.mixout:
-        add_mixout(network, spec.recipe.mixout, start)
-    return network, Optimizer(network, spec.recipe, start)
+    vocabulary = Vocabulary.of(network, [split.text for split in splits.present().values()])
+    vocabulary.cut(network)
+    start = under_mixout(network, spec.recipe)
+    return network, Optimizer(network, spec.recipe, start), vocabulary
+
+
+def under_mixout(network: PreTrainedModel, recipe: Recipe) -> StartingWeights:
+    """Put the network under mixout where the recipe has it; returns what the recipe refers back to."""
+    start = starting_weights(network, recipe)
+    if recipe.mixout:
+        add_mixout(network, recipe.mixout, start)
+    return start
 
 
 class Validated:

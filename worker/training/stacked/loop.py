@@ -19,7 +19,6 @@ from worker.training.events import Evaluation, Event, Step
 from worker.training.objective import training_objective
 from worker.training.schedule import evaluation_steps, linear_schedule
 from worker.training.seeding import seed_dropout_of_stack
-from worker.training.split import Splits
 from worker.training.stacked.evaluate import evaluate_stack
 from worker.training.stacked.gradients import StackedGradients
 from worker.training.stacked.readings import Reading, Readings
@@ -40,16 +39,16 @@ class Leaving(Exception):
 class StackLoop:
     """Trains a stack to the recipe's end or its runs' ``stop_step``, and says what happens to each run."""
 
-    def __init__(self, stack: Stack, splits: Splits, stopped: Callable[[str], bool], aside: list[Seed]) -> None:
+    def __init__(self, stack: Stack, stopped: Callable[[str], bool], aside: list[Seed]) -> None:
         """``aside`` receives the seeds that memory does not suffice for, with the states to go on from."""
         spec = stack.seeds[0].spec
-        self._stack, self._splits, self._stopped = stack, splits, stopped
+        self._stack, self._stopped = stack, stopped
         self._judge = Scoring(spec.task, spec.metric)
         recipe = spec.recipe
         self._schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
         self._points = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
         self._last = min(spec.stop_step or recipe.max_steps, recipe.max_steps)
-        self._objective = training_objective(spec.task, recipe.class_weights, splits.train.labels())
+        self._objective = training_objective(spec.task, recipe.class_weights, stack.splits.train.labels())
         self._gradients = StackedGradients(stack.network, recipe)
         self._readings = Readings(stack.forward.device)
         self._aside = aside
@@ -76,7 +75,7 @@ class StackLoop:
         rate = self._schedule.rate(step)
         seed_dropout_of_stack([seed.spec.data_seed for seed in stack.seeds], step)
         stack.optimizer.zero_grad()
-        batch = stack.forward.batch(self._splits.train.text, [seed.rows(step) for seed in stack.seeds])
+        batch = stack.forward.batch(stack.splits.train.text, [seed.rows(step) for seed in stack.seeds])
         losses = torch.func.vmap(self._objective)(stack.forward(batch), batch.labels)
         losses.sum().backward()  # each seed's gradient is that of its own loss: no parameter is shared
         stack.compute.bring_gradients()
@@ -108,7 +107,7 @@ class StackLoop:
     def _answers(self) -> dict[Seed, Evaluated | Diverged]:
         stack = self._stack
         found = evaluate_stack(
-            stack.forward, len(stack.seeds), self._splits.validation, self._judge, self._ask_whether_to_stop
+            stack.forward, len(stack.seeds), stack.splits.validation, self._judge, self._ask_whether_to_stop
         )
         return dict(zip(stack.seeds, found, strict=True))
 

@@ -34,7 +34,7 @@ def free_bytes(device: torch.device) -> int:
     return int(torch.cuda.mem_get_info(device)[0]) + unused
 
 
-def need_of_seed(stack: Stack, train: Split) -> int:
+def need_of_seed(stack: Stack) -> int:
     """Bytes that a seed takes at most, from a stack of one."""
     recipe = stack.seeds[0].spec.recipe
     masters = list(stack.network.parameters())
@@ -43,8 +43,8 @@ def need_of_seed(stack: Stack, train: Split) -> int:
     kept = _bytes(stack.tensors()) + _bytes(masters) + 2 * _bytes(replica)  # … and a gradient to each weight
     if recipe.select == "best_checkpoint":
         kept += _bytes(masters)
-    longest = longest_rows(train, recipe.train_batch_size)
-    return kept + int(TEMPORARIES * activation_bytes(stack, train, longest))
+    longest = longest_rows(stack.splits.train, recipe.train_batch_size)
+    return kept + int(TEMPORARIES * activation_bytes(stack, longest))
 
 
 def longest_rows(train: Split, count: int) -> list[int]:
@@ -53,7 +53,7 @@ def longest_rows(train: Split, count: int) -> list[int]:
     return rows[:count]
 
 
-def activation_bytes(stack: Stack, train: Split, rows: list[int]) -> int:
+def activation_bytes(stack: Stack, rows: list[int]) -> int:
     """What a training pass of these rows in every seed keeps for its backward, weights apart."""
     weights = {tensor.untyped_storage().data_ptr() for tensor in stack.compute.module.parameters()}
     storages: dict[int, Tensor] = {}
@@ -66,7 +66,7 @@ def activation_bytes(stack: Stack, train: Split, rows: list[int]) -> int:
 
     stack.forward.train()
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        logits = stack.forward(stack.forward.batch(train.text, [rows] * len(stack.seeds)))
+        logits = stack.forward(stack.forward.batch(stack.splits.train.text, [rows] * len(stack.seeds)))
         del logits
     return sum(tensor.untyped_storage().nbytes() for tensor in storages.values())
 

@@ -7,7 +7,7 @@ from shared.metrics import Scoring
 from shared.names import state_name, state_step
 from worker.training.errors import Diverged, Stopped
 from worker.training.events import Event
-from worker.training.run import conclude, paused, prepare, started, train_run
+from worker.training.run import build_network, conclude, paused, started, train_run, under_mixout
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
 from worker.training.split import Splits, load_splits
@@ -93,7 +93,7 @@ def _side_by_side(
 
 def _width_by_memory(seeds: Sequence[Seed], splits: Splits) -> int:
     sample = Stack(seeds[:1], splits)
-    need, device = need_of_seed(sample, splits.train), sample.network.device
+    need, device = need_of_seed(sample), sample.network.device
     del sample
     return width_in(free_bytes(device), need, len(seeds))
 
@@ -114,10 +114,10 @@ def _group(
     try:
         stack = Stack(group, splits)
         present = stack.seeds
-        yield from _begin(stack, splits, stopped)
-        loop = StackLoop(stack, splits, stopped, aside)
+        yield from _begin(stack)
+        loop = StackLoop(stack, stopped, aside)
         yield from loop.run()
-        yield from _end(stack, splits, stopped)
+        yield from _end(stack, stopped)
     except NotStackable:
         for seed in group:
             yield from _alone(seed.spec, stopped, cache)
@@ -125,19 +125,19 @@ def _group(
         yield from ((seed.run_id, problem) for seed in present)
 
 
-def _begin(stack: Stack, splits: Splits, stopped: Callable[[str], bool]) -> Iterator[Told]:
+def _begin(stack: Stack) -> Iterator[Told]:
     """Take up the states of those that go on from one."""
     judge = Scoring(stack.seeds[0].spec.task, stack.seeds[0].spec.metric)
     new = [seed for seed in stack.seeds if not seed.started]
     for seed in new:
         seed.started = True
-        yield seed.run_id, started(seed.spec, splits, judge)
+        yield seed.run_id, started(seed.spec, stack.splits, judge)
     states = [seed.state for seed in stack.seeds if seed.state is not None]
     if not states:
         return
     if new and states[0].best_step:
         stack.load([state.best_or_last for state in states])
-        found = evaluate_stack(stack.forward, len(states), splits.validation, judge, lambda: None)
+        found = evaluate_stack(stack.forward, len(states), stack.splits.validation, judge, lambda: None)
         for seed, state, answers in zip(stack.seeds, states, found, strict=True):
             if isinstance(answers, Diverged):
                 raise answers
@@ -147,17 +147,17 @@ def _begin(stack: Stack, splits: Splits, stopped: Callable[[str], bool]) -> Iter
         seed.state = None
 
 
-def _end(stack: Stack, splits: Splits, stopped: Callable[[str], bool]) -> Iterator[Told]:
+def _end(stack: Stack, stopped: Callable[[str], bool]) -> Iterator[Told]:
     """Each seed by itself, as a single run ends."""
     stack.optimizer.zero_grad()
     for seed in stack.seeds:
         try:
-            yield seed.run_id, _last_event(stack, seed, splits, stopped)
+            yield seed.run_id, _last_event(stack, seed, stopped)
         except Exception as problem:  # noqa: BLE001 - one run's end leaves the others alone
             yield seed.run_id, problem
 
 
-def _last_event(stack: Stack, seed: Seed, splits: Splits, stopped: Callable[[str], bool]) -> Event:
+def _last_event(stack: Stack, seed: Seed, stopped: Callable[[str], bool]) -> Event:
     spec, share = seed.spec, stack.share(seed)
 
     def pause() -> None:
@@ -168,7 +168,9 @@ def _last_event(stack: Stack, seed: Seed, splits: Splits, stopped: Callable[[str
     if stack.step < spec.recipe.max_steps:
         save_state(spec.output / state_name(stack.step), share, share.optimizer, seed.best, seed.history)
         assert seed.answers is not None, "training ends with an evaluation"
-        return paused(spec, splits, Scoring(spec.task, spec.metric), stack.step, seed.answers)
-    network, _ = prepare(spec, splits)
+        return paused(spec, stack.splits, Scoring(spec.task, spec.metric), stack.step, seed.answers)
+    network = build_network(spec, stack.splits)  # what the seed's share is put back into
+    stack.vocabulary.cut(network)
+    under_mixout(network, spec.recipe)
     network.load_state_dict(share.state_dict())
-    return conclude(spec, splits, network, seed.best, seed.history, pause)
+    return conclude(spec, stack.splits, stack.vocabulary, network, seed.best, seed.history, pause)

@@ -5,17 +5,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedModel
 
-from worker.training.mixout import add_mixout
 from worker.training.optimizer import Optimizer
 from worker.training.precision import compute_weights
-from worker.training.run import build_network
+from worker.training.run import build_network, under_mixout
 from worker.training.split import Splits
 from worker.training.stacked.forward import StackedForward
 from worker.training.stacked.layers import load_seed, seed_weights, stack_networks
 from worker.training.stacked.seed import Seed
-from worker.training.start import starting_weights
 from worker.training.state import State
+from worker.training.vocabulary import Vocabulary
 
 
 class Stack:
@@ -27,15 +27,22 @@ class Stack:
         self.seeds = list(seeds)
         self.step = seeds[0].history.step
         """How many updates have been made."""
-        networks = (build_network(seed.spec, splits) for seed in seeds)
-        self.network = stack_networks(networks, len(self.seeds))
-        self._start = starting_weights(self.network, recipe)
-        if recipe.mixout:
-            add_mixout(self.network, recipe.mixout, self._start)
+        self.network = stack_networks(self._networks(splits), len(self.seeds))
+        self.splits = self.vocabulary.renumbered(splits)
+        self._start = under_mixout(self.network, recipe)
         self.optimizer = Optimizer(self.network, recipe, self._start)
         self.optimizer.allocate()
         self._precision = recipe.precision
         self._prepare_passes()
+
+    def _networks(self, splits: Splits) -> Iterator[PreTrainedModel]:
+        """As each seed's training begins, one after the other, with the vocabulary that occurs, which is the same for all."""
+        for place, seed in enumerate(self.seeds):
+            network = build_network(seed.spec, splits)
+            if place == 0:
+                self.vocabulary = Vocabulary.of(network, [split.text for split in splits.present().values()])
+            self.vocabulary.cut(network)
+            yield network
 
     def _prepare_passes(self) -> None:
         self.compute = compute_weights(self.network, self._precision)
