@@ -12,6 +12,10 @@ a row was filled in:
   projection (ELECTRA, ALBERT), tables of relative positions (DeBERTa, MPNet), and DeBERTa v2's convolution, which reads the embeddings.
 - ``top`` is what follows the top block and belongs to no pooler: ModernBERT's last norm. It is trained with the top block and never
   drawn afresh.
+- ``padding_free`` is whether a batch can be one flat sequence of its rows' tokens (``worker.training.flat``). DeBERTa and MPNet compute
+  biases of relative positions from the places of a sequence and do not go through transformers' attention interface.
+- ``first_tokens`` is in the top block, behind its attention, where blocks add to what they are given by a module of their own. ALBERT's
+  layers share one block, and ModernBERT's block adds its feed-forward layer to all tokens in its own code.
 """
 
 from dataclasses import dataclass
@@ -36,6 +40,11 @@ class Family:
     """Number of layers in config.json."""
     width_key: str = "hidden_size"
     """Width of a layer in config.json."""
+    padding_free: bool = True
+    """Whether batches are trained without padding."""
+    first_tokens: str | None = None
+    """Path below the top block of the module from whose inputs on, in a batch without padding, only the rows' first tokens are computed;
+    where there is none, they are taken from the encoder's output."""
     blocks_key: str | None = None
     """Where several layers use the same weights: the number of blocks of weights in config.json."""
 
@@ -46,6 +55,7 @@ def _like_roberta(model_type: str) -> Family:
         blocks="roberta.encoder.layer",
         embeddings=("roberta.embeddings",),
         head=("classifier",),
+        first_tokens="attention.output",
         position_offset=2,
     )
 
@@ -57,6 +67,7 @@ def _like_deberta(model_type: str) -> Family:
         blocks="deberta.encoder.layer",
         embeddings=("deberta.embeddings", *(f"deberta.encoder.{name}" for name in beside_the_blocks)),
         head=("pooler", "classifier"),
+        padding_free=False,
     )
 
 
@@ -69,6 +80,7 @@ FAMILIES: dict[str, Family] = {
             embeddings=("bert.embeddings",),
             head=("classifier",),
             pooler="bert.pooler",
+            first_tokens="attention.output",
         ),
         _like_roberta("roberta"),
         _like_roberta("xlm-roberta"),
@@ -77,12 +89,14 @@ FAMILIES: dict[str, Family] = {
             blocks="electra.encoder.layer",
             embeddings=("electra.embeddings", "electra.embeddings_project"),
             head=("classifier",),
+            first_tokens="attention.output",
         ),
         Family(
             "distilbert",
             blocks="distilbert.transformer.layer",
             embeddings=("distilbert.embeddings",),
             head=("pre_classifier", "classifier"),
+            first_tokens="sa_layer_norm",
             depth_key="n_layers",
             width_key="dim",
         ),
@@ -109,6 +123,7 @@ FAMILIES: dict[str, Family] = {
             blocks="mpnet.encoder.layer",
             embeddings=("mpnet.embeddings", "mpnet.encoder.relative_attention_bias"),
             head=("classifier",),
+            padding_free=False,
             position_offset=2,
         ),
     )

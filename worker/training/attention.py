@@ -9,6 +9,7 @@ weight, a quarter of the time that torch's Bernoulli numbers take; its rate is r
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -33,23 +34,23 @@ def attention_within_rows(
     window: int | None = None,
 ) -> Tensor:
     """In float32 or bfloat16. ``window``: how far a token sees to either side; None sees the whole row."""
-    flat = [tensor.transpose(1, 2).flatten(0, 1) for tensor in (query, key, value)]  # (places, heads, head_dim)
+    flat = tuple(tensor.transpose(1, 2).flatten(0, 1) for tensor in (query, key, value))  # (places, heads, head_dim)
     if query.device.type == "cpu":
         result: Tensor = _WithinRows.apply(*flat, layout, scale, dropout, window)  # type: ignore[no-untyped-call]
     else:
-        result = _fused(*flat, layout, scale, dropout, window)
-    return result.unflatten(0, (-1, layout.width))
+        result = _fused(flat, layout, scale, dropout, window)
+    return result.view(len(layout.lengths), layout.width, *result.shape[1:])
 
 
-def _fused(
-    query: Tensor, key: Tensor, value: Tensor, layout: Layout, scale: float, dropout: float, window: int | None
-) -> Tensor:
+def _fused(flat: Sequence[Tensor], layout: Layout, scale: float, dropout: float, window: int | None) -> Tensor:
     """By torch's own kernels."""
     mixed = []
     for group in layout.groups:
-        slots = (_slots(tensor, group).transpose(1, 2) for tensor in (query, key, value))
+        query, key, value = (_slots(tensor, group).transpose(1, 2) for tensor in flat)
         visible = _visible(group, window, query.device)
-        found = functional.scaled_dot_product_attention(*slots, attn_mask=visible, dropout_p=dropout, scale=scale)
+        found = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=visible, dropout_p=dropout, scale=scale
+        )
         mixed.append(found.transpose(1, 2))
     return _flat(mixed, layout)
 
@@ -58,7 +59,7 @@ def _slots(flat: Tensor, group: Group) -> Tensor:
     """Of shape (rows, length, heads, head_dim)."""
     if group.places is None:
         return flat[None, group.start : group.start + group.length]
-    return flat.index_select(0, group.places).unflatten(0, (group.rows, -1))
+    return flat.index_select(0, group.places).view(group.rows, group.length, *flat.shape[1:])
 
 
 def _flat(by_group: list[Tensor], layout: Layout) -> Tensor:
@@ -140,7 +141,7 @@ def _gathered(flat: Tensor, group: Group) -> Tensor:
 
 def _by_slot(gathered: Tensor, group: Group) -> Tensor:
     """From (rows * heads, length, head_dim) to (rows, length, heads, head_dim)."""
-    return gathered.unflatten(0, (group.rows, -1)).transpose(1, 2)
+    return gathered.view(group.rows, -1, *gathered.shape[1:]).transpose(1, 2)
 
 
 def _product(left: Tensor, right: Tensor, scale: float) -> Tensor:

@@ -5,11 +5,13 @@ with is this module's matter alone.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from worker.training.flat import flat_inputs, is_padding_free, within_rows
 from worker.training.text import Batch, EncodedText
 
 
@@ -18,15 +20,22 @@ class Forward:
 
     def __init__(self, network: PreTrainedModel) -> None:
         self._network = network
+        self.padding_free = is_padding_free(network)
+        """Whether batches go without padding; of a family that cannot, they are padded to their own longest row."""
 
     def batch(self, text: EncodedText, rows: Sequence[int]) -> Batch:
         """These rows on the network's device, in the form that a pass takes."""
-        return text.batch(rows).to(self._network.device)
+        if not self.padding_free:
+            return text.batch(rows).to(self.device)
+        inputs, layout = flat_inputs(text, [rows], self._network)
+        return Batch(inputs, text.targets(rows).to(self.device), layout)
 
     def __call__(self, batch: Batch) -> Tensor:
         """Logits of shape (rows, outputs), float32."""
-        logits: Tensor = self._network(**batch.inputs).logits
-        return logits.float()
+        if batch.layout is None:
+            return cast(Tensor, self._network(**batch.inputs).logits.float())
+        with within_rows(self._network, batch.layout):
+            return cast(Tensor, self._network(**batch.inputs, layout=batch.layout).logits[0].float())
 
     def train(self) -> None:
         """Dropout on."""

@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrained
 from shared.datasets import Examples, Limits, load_examples, read_table
 from shared.task import Column, Label, Task
 from worker.training.errors import BaseModelUnreadable
+from worker.training.layout import Layout
 from worker.training.objective import targets
 from worker.training.quiet import quiet_transformers
 from worker.training.spec import DataFile
@@ -30,12 +31,15 @@ AS_ACCEPTED = Limits(max_rows=10**9)  # how many rows a file may have was decide
 @dataclass(frozen=True)
 class Batch:
     inputs: dict[str, Tensor]
-    """Keyword arguments of the network's forward pass, each of shape (rows, tokens)."""
+    """Keyword arguments of the network's forward pass, each of shape (rows, tokens); without padding, (1, tokens of all rows)."""
     labels: Tensor
     """As ``objective.targets`` makes them: of shape (rows,), or (rows, labels) for multi-label."""
+    layout: Layout | None = None
+    """Where the rows lie in a batch without padding; None: it is padded."""
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch({name: tensor.to(device) for name, tensor in self.inputs.items()}, self.labels.to(device))
+        inputs = {name: tensor.to(device) for name, tensor in self.inputs.items()}
+        return Batch(inputs, self.labels.to(device), self.layout)
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,11 @@ class EncodedText:
         }
         lengths = torch.tensor(self.lengths(rows))
         mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long()
-        labels = [self.labels[row] for row in rows]
-        return Batch({**padded, "attention_mask": mask}, targets(labels, self.examples.num_labels))
+        return Batch({**padded, "attention_mask": mask}, self.targets(rows))
+
+    def targets(self, rows: Sequence[int]) -> Tensor:
+        """The labels of these rows, as ``objective.targets`` makes them."""
+        return targets([self.labels[row] for row in rows], self.examples.num_labels)
 
 
 def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from worker.training.flat import is_padding_free
+
 
 class NotStackable(Exception):
-    """The network owns parameters in a module for which no stacked form is written."""
+    """The network's batches cannot go without padding, or it owns parameters in a module for which no stacked form is written."""
 
 
 class StackedLinear(nn.Linear):
@@ -83,6 +85,8 @@ def _stack_parameters(stacked: nn.Module, single: nn.Module, width: int) -> None
 
 def check_stackable(network: PreTrainedModel) -> None:
     """Raises NotStackable."""
+    if not is_padding_free(network) or getattr(network.config, "classifier_pooling", "cls") == "mean":
+        raise NotStackable(f"a {network.config.model_type} of this kind")
     for path, module in network.named_modules():
         owns = [name for name, parameter in module.named_parameters(recurse=False) if parameter is not None]
         if owns and type(module) not in _STACKED:

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from shared.families import FAMILIES
 from shared.task import SplitRequest, TaskType
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import make_recipe, make_task, review_rows, write_tsv
@@ -46,7 +47,7 @@ def assert_alike(folder: Path, base: Path, *, count: int = 3, close: float = CLO
         assert max(float((trained[key] - alone[key]).abs().max()) for key in alone) < close
 
 
-@pytest.mark.parametrize("family", ["bert"])
+@pytest.mark.parametrize("family", sorted(family for family in ENCODERS if family in FAMILIES and FAMILIES[family].padding_free))
 def test_losses_norms_and_weights_over_fifty_steps(family: str, tmp_path: Path) -> None:
     base = ENCODERS[family](tmp_path / family, dropout=0.0)
     assert_alike(tmp_path, base, recipe=make_recipe(max_steps=STEPS, learning_rate=1e-3))
