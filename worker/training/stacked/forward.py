@@ -5,9 +5,10 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import AttentionInterface, PreTrainedModel
 
-from worker.training.flat import flat_inputs, within_rows
+from worker.training.flat import ATTENTION, attention, flat_inputs, within_rows
+from worker.training.parts import block_paths
 from worker.training.text import Batch, EncodedText
 
 
@@ -41,3 +42,13 @@ class StackedForward:
     def device(self) -> torch.device:
         device: torch.device = self._network.device
         return device
+
+
+def compile_blocks(network: PreTrainedModel) -> None:
+    """Have torch compile each block's pass but the top one's, in which hooks come and go; attention stays as it is.
+
+    Off by default: whether it pays on a GPU is ``benchmarks.train_gpu``'s to say.
+    """
+    AttentionInterface.register(ATTENTION, torch.compiler.disable(attention))
+    for path in block_paths(network)[:-1]:
+        network.get_submodule(path).compile(dynamic=True)

@@ -27,6 +27,7 @@ def train_runs(
     cache: TextCache | None = None,
     *,
     width: int | None = None,
+    compiled: bool = False,
 ) -> Iterator[Told]:
     """Train runs that are ``alike``, and yield what happens to each of them, by its ``run_id``, in each run's own order.
 
@@ -35,6 +36,7 @@ def train_runs(
     run's own ``output`` when its last item is yielded.
 
     ``width`` is how many are trained side by side at most; None has it chosen by device, family and free memory, which is 1 on a CPU.
+    ``compiled`` has torch compile the blocks of a stack, which takes a minute first and changes results by rounding.
     """
     cache = cache or TextCache()
     for together in _at_one_step(specs):
@@ -42,7 +44,7 @@ def train_runs(
             for spec in together:
                 yield from _alone(spec, stopped, cache)
         else:
-            yield from _side_by_side(together, stopped, cache, width)
+            yield from _side_by_side(together, stopped, cache, width, compiled)
 
 
 def _at_one_step(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
@@ -64,7 +66,7 @@ def _alone(spec: RunSpec, stopped: Callable[[str], bool], cache: TextCache) -> I
 
 
 def _side_by_side(
-    specs: Sequence[RunSpec], stopped: Callable[[str], bool], cache: TextCache, width: int | None
+    specs: Sequence[RunSpec], stopped: Callable[[str], bool], cache: TextCache, width: int | None, compiled: bool
 ) -> Iterator[Told]:
     make_deterministic(specs[0].threads, specs[0].device)
     try:
@@ -81,7 +83,7 @@ def _side_by_side(
     while waiting:
         group, waiting = waiting[:width], waiting[width:]
         aside: list[Seed] = []
-        for told in _group(group, splits, stopped, cache, aside):
+        for told in _group(group, splits, stopped, cache, aside, compiled):
             yield told
             for seed in [seed for seed in waiting if stopped(seed.run_id)]:
                 waiting.remove(seed)
@@ -107,12 +109,12 @@ def _unless_all(specs: Sequence[RunSpec], stopped: Callable[[str], bool]) -> Cal
 
 
 def _group(
-    group: list[Seed], splits: Splits, stopped: Callable[[str], bool], cache: TextCache, aside: list[Seed]
+    group: list[Seed], splits: Splits, stopped: Callable[[str], bool], cache: TextCache, aside: list[Seed], compiled: bool
 ) -> Iterator[Told]:
     """One stack from its beginning to its end; the seeds that memory does not suffice for are put ``aside``."""
     present = list(group)
     try:
-        stack = Stack(group, splits)
+        stack = Stack(group, splits, compiled=compiled)
         present = stack.seeds
         yield from _begin(stack)
         loop = StackLoop(stack, stopped, aside)

@@ -11,7 +11,7 @@ from worker.training.optimizer import Optimizer
 from worker.training.precision import compute_weights
 from worker.training.run import build_network, under_mixout
 from worker.training.split import Splits
-from worker.training.stacked.forward import StackedForward
+from worker.training.stacked.forward import StackedForward, compile_blocks
 from worker.training.stacked.layers import load_seed, seed_weights, stack_networks
 from worker.training.stacked.seed import Seed
 from worker.training.state import State
@@ -21,7 +21,7 @@ from worker.training.vocabulary import Vocabulary
 class Stack:
     """Seeds at the same step of the same recipe; seed k has index k of every tensor's first dimension."""
 
-    def __init__(self, seeds: Sequence[Seed], splits: Splits) -> None:
+    def __init__(self, seeds: Sequence[Seed], splits: Splits, *, compiled: bool = False) -> None:
         """Raises NotStackable."""
         recipe = seeds[0].spec.recipe
         self.seeds = list(seeds)
@@ -32,7 +32,7 @@ class Stack:
         self._start = under_mixout(self.network, recipe)
         self.optimizer = Optimizer(self.network, recipe, self._start)
         self.optimizer.allocate()
-        self._precision = recipe.precision
+        self._precision, self._compiled = recipe.precision, compiled
         self._prepare_passes()
 
     def _networks(self, splits: Splits) -> Iterator[PreTrainedModel]:
@@ -47,6 +47,8 @@ class Stack:
     def _prepare_passes(self) -> None:
         self.compute = compute_weights(self.network, self._precision)
         self.forward = StackedForward(self.compute.module)
+        if self._compiled:
+            compile_blocks(self.compute.module)
 
     def load(self, weights: Sequence[Mapping[str, Tensor]]) -> None:
         """Give the seeds' networks these weights, in their order."""
