@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.worker.training.runs import make_spec
-from worker.training.events import Evaluation, Event, Finished, Step
+from worker.training.events import Evaluation, Event, Finished, Paused, Step
 from worker.training.spec import RunSpec
 from worker.training.stacked.run import train_runs
 
@@ -28,10 +28,14 @@ class Together:
     def __init__(self, specs: Sequence[RunSpec]) -> None:
         self._specs = specs
         self.told: dict[str, list[Event | Exception]] = {spec.run_id: [] for spec in specs}
+        self.order: list[str] = []
+        """Of the runs, by their last items."""
 
     def train(self, *, width: int | None, stopped: Callable[[str], bool] = never) -> Self:
         for run_id, told in train_runs(self._specs, stopped, width=width):
             self.told[run_id].append(told)
+            if isinstance(told, Finished | Paused | Exception):
+                self.order.append(run_id)
         return self
 
     def steps(self, run_id: str) -> list[Step]:

@@ -47,10 +47,20 @@ def assert_alike(folder: Path, base: Path, *, count: int = 3, close: float = CLO
         assert max(float((trained[key] - alone[key]).abs().max()) for key in alone) < close
 
 
-@pytest.mark.parametrize("family", sorted(family for family in ENCODERS if family in FAMILIES and FAMILIES[family].padding_free))
-def test_losses_norms_and_weights_over_fifty_steps(family: str, tmp_path: Path) -> None:
+FLAT = sorted(family for family in ENCODERS if family in FAMILIES and FAMILIES[family].padding_free)
+
+
+@pytest.mark.parametrize(
+    ("family", "steps"),
+    [
+        ("bert", STEPS),
+        *((family, 8) for family in FLAT),
+        *(pytest.param(family, STEPS, marks=pytest.mark.long) for family in FLAT),
+    ],
+)
+def test_losses_norms_and_weights_of_every_family(family: str, steps: int, tmp_path: Path) -> None:
     base = ENCODERS[family](tmp_path / family, dropout=0.0)
-    assert_alike(tmp_path, base, recipe=make_recipe(max_steps=STEPS, learning_rate=1e-3))
+    assert_alike(tmp_path, base, count=2, recipe=make_recipe(max_steps=steps, learning_rate=1e-3))
 
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -65,8 +75,8 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES.keys())
 def test_every_switch_of_the_recipe(changes: dict[str, Any], tmp_path: Path, smooth_bert: Path) -> None:
-    recipe = make_recipe(**{"max_steps": 20, "learning_rate": 1e-3} | changes)
-    assert_alike(tmp_path, smooth_bert, recipe=recipe, split=SplitRequest(validation_fraction=0.3, test_fraction=0.1))
+    recipe = make_recipe(**{"max_steps": 12, "learning_rate": 1e-3} | changes)
+    assert_alike(tmp_path, smooth_bert, count=2, recipe=recipe, split=SplitRequest(validation_fraction=0.3, test_fraction=0.1))
 
 
 @pytest.mark.parametrize("kind", [TaskType.MULTI_LABEL, TaskType.REGRESSION])
