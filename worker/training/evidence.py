@@ -36,17 +36,16 @@ class GradientWatch:
         self.steps = frozenset({1, 2, recipe.warmup_steps, *evaluations})
         self.parts = {part.name: list(part.parameters.values()) for part in parts_of(network)}
 
-    def norms(self, step: int) -> dict[str, float]:
-        """By the part's name, of the gradients as they are; empty at a step that is not watched. Parts without a gradient are left out."""
+    def norms(self, step: int) -> dict[str, Tensor]:
+        """By the part's name, of the gradients as they are; empty at a step that is not watched. Parts without a gradient are left out.
+        Reading them is left to the caller."""
         if step not in self.steps:
             return {}
         gradients = {
             name: [parameter.grad for parameter in parameters if parameter.grad is not None]
             for name, parameters in self.parts.items()
         }
-        norms = {name: torch.nn.utils.get_total_norm(tensors) for name, tensors in gradients.items() if tensors}
-        values: list[float] = torch.stack(list(norms.values())).tolist()
-        return dict(zip(norms, values, strict=True))
+        return {name: torch.nn.utils.get_total_norm(tensors) for name, tensors in gradients.items() if tensors}
 
 
 class History(BaseModel):

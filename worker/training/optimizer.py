@@ -49,11 +49,16 @@ class Optimizer:
     def zero_grad(self) -> None:
         self._adamw.zero_grad(set_to_none=True)
 
-    def step(self, rate: float) -> None:
-        """Update every parameter that has a gradient; ``rate`` is the schedule's, that of the head."""
+    def step(self, rate: float, *, unless: Tensor | None = None) -> None:
+        """Update every parameter that has a gradient; ``rate`` is the schedule's, that of the head.
+
+        ``unless``, 0 or 1 on the parameters' device: at 1 nothing is changed, and nobody need wait to know.
+        """
         self._updates += 1
         if self._toward_start is not None:
-            self._toward_start.step(rate)
+            self._toward_start.step(rate, unless)
+        if unless is not None:
+            self._adamw.found_inf = unless  # type: ignore[attr-defined]  # as torch's own ``GradScaler`` tells the fused kernel
         for settings, group in zip(self._adamw.param_groups, self._groups, strict=True):
             settings.update(adamw_settings(self._recipe, group, rate, self._updates))
         self._adamw.step()

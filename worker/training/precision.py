@@ -23,6 +23,7 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 
 from shared.recipe import Precision
+from worker.training.dropout import BitDropout
 from worker.training.parts import family_of, is_bias
 
 
@@ -70,6 +71,8 @@ class BFloat16Weights:
         for copy in self._copies:
             copy.data = copy.data.bfloat16()
         _cast_outputs(self.module)
+        if network.device.type == "cpu":
+            _cheapen_dropout(self.module)
 
     @torch.no_grad()
     def bring_gradients(self) -> None:
@@ -110,6 +113,13 @@ def _kept_parameters(network: PreTrainedModel) -> Iterator[Tensor]:
             yield from module.parameters()
         if isinstance(module, parametrize.ParametrizationList):
             yield module.original
+
+
+def _cheapen_dropout(replica: PreTrainedModel) -> None:
+    for module in list(replica.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Dropout:
+                setattr(module, name, BitDropout(child.p))
 
 
 def _cast_outputs(replica: PreTrainedModel) -> None:

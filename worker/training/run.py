@@ -11,6 +11,7 @@ from shared.metrics import Scoring
 from shared.names import state_name
 from shared.recipe import Recipe
 from shared.task import TaskType
+from worker.training.allocator import keep_freed_memory
 from worker.training.batches import shuffled, tokens_trained
 from worker.training.checkpoint import Best, export_model, export_predictions
 from worker.training.diagnosis import diagnose
@@ -25,6 +26,7 @@ from worker.training.mixout import add_mixout, remove_mixout
 from worker.training.objective import begin_at_mean, chance_loss, training_objective, weights_of
 from worker.training.optimizer import Optimizer
 from worker.training.precision import compute_weights
+from worker.training.readings import DELAY
 from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
@@ -48,6 +50,7 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
 
     pause()
     make_deterministic(spec.threads, spec.device)
+    keep_freed_memory()
     splits = load_splits(spec, cache or TextCache(), pause)
     judge = Scoring(spec.task, spec.metric)
     network, optimizer, vocabulary = prepare(spec, splits)
@@ -66,12 +69,13 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         training_batches(spec, splits, forward, pause, done=history.step),
         spec.recipe,
         data_seed=spec.data_seed,
-        objective=training_objective(spec.task, spec.recipe.class_weights, splits.train.labels()),
+        objective=training_objective(spec.task, spec.recipe.class_weights, splits.train.labels(), forward.device),
         evaluate=answers,
         best=best,
         optimizer=optimizer,
         done=history.step,
         stop_step=spec.stop_step,
+        delay=DELAY if forward.device.type == "cuda" else 0,
     ):
         history.note(event)
         yield event

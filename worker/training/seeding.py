@@ -48,5 +48,8 @@ def make_deterministic(threads: int, device: str) -> None:
     torch.set_num_threads(threads)
     # on a GPU the promise is a tolerance, and the deterministic kernels are slow
     torch.use_deterministic_algorithms(device == "cpu")
+    # float32 means float32: scores are to be what plain transformers gives; who wants speed on a GPU has bfloat16
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
     # a debugging aid that comes with them and costs a pass over every new tensor
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
