@@ -1,4 +1,5 @@
-"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> mixout -> optimiser -> loop -> evaluate -> export."""
+"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> vocabulary -> mixout -> optimiser -> loop -> evaluate ->
+export."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
