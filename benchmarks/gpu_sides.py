@@ -159,7 +159,9 @@ def _flops(spec: RunSpec, size: Size, cache: TextCache, first: int, last: int) -
     """Of the steps after ``first`` up to ``last``."""
     train = load_splits(spec, cache, lambda: None).train
     batches = shuffled(train.rows, spec.recipe.train_batch_size, spec.data_seed)
-    return sum(size.flops_of_row(tokens) for rows in islice(batches, first, last) for tokens in train.text.lengths(rows))
+    return sum(
+        size.flops_of_row(tokens) for rows in islice(batches, first, last) for tokens in train.text.lengths(rows)
+    )
 
 
 def _answer(child: "subprocess.Popen[str]") -> str:

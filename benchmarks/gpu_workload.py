@@ -130,5 +130,6 @@ def make_specs(
         export=False,
     )
     return [
-        common.model_copy(update={"run_id": f"seed {seed}", "init_seed": seed, "data_seed": seed}) for seed in range(seeds)
+        common.model_copy(update={"run_id": f"seed {seed}", "init_seed": seed, "data_seed": seed})
+        for seed in range(seeds)
     ]

@@ -105,7 +105,14 @@ def _result(figures: Sequence[dict[str, Any]], rate: float, options: argparse.Na
 
 
 def _table(found: dict[str, Any]) -> Table:
-    columns = ("side", "ms a step", "steps of a seed a second", "times Trainer", "of the matrix rate", "peak memory, GB")
+    columns = (
+        "side",
+        "ms a step",
+        "steps of a seed a second",
+        "times Trainer",
+        "of the matrix rate",
+        "peak memory, GB",
+    )
     rows = [
         (
             side["side"],
@@ -121,7 +128,9 @@ def _table(found: dict[str, Any]) -> Table:
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.train_gpu", description="Seeds side by side on one GPU.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.train_gpu", description="Seeds side by side on one GPU."
+    )
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["base", "large"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 5, 10, 20], help="side by side")

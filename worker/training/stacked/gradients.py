@@ -48,4 +48,5 @@ class StackedGradients:
 
 
 def _total(norms: Sequence[Tensor]) -> Tensor:
-    return torch.linalg.vector_norm(torch.stack(list(norms)), dim=0)
+    total: Tensor = torch.linalg.vector_norm(torch.stack(list(norms)), dim=0)
+    return total

@@ -8,6 +8,7 @@ interrupted by either is done again by those that remain.
 import gc
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -15,7 +16,8 @@ import torch
 from shared.metrics import Scoring
 from worker.training.errors import Diverged, Stopped
 from worker.training.evaluate import Evaluated
-from worker.training.events import Evaluation, Event, Step
+from worker.training.events import Event, Step
+from worker.training.loop import evaluation
 from worker.training.objective import training_objective
 from worker.training.schedule import evaluation_steps, linear_schedule
 from worker.training.seeding import seed_dropout_of_stack
@@ -48,7 +50,9 @@ class StackLoop:
         self._schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
         self._points = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
         self._last = min(spec.stop_step or recipe.max_steps, recipe.max_steps)
-        self._objective = training_objective(spec.task, recipe.class_weights, stack.splits.train.labels())
+        self._objective = training_objective(
+            spec.task, recipe.class_weights, stack.splits.train.labels(), stack.forward.device
+        )
         self._gradients = StackedGradients(stack.network, recipe)
         self._readings = Readings(stack.forward.device)
         self._aside = aside
@@ -59,14 +63,14 @@ class StackLoop:
         while stack.seeds:
             step = stack.step
             if step in self._points or step == self._last:
-                yield from self._tell(all_of_them=True)
+                yield from self._tell(self._readings.rest())
                 yield from self._evaluate(step)
             if step >= self._last:
                 return
             stack.forward.train()
-            yield from self._carried_out(lambda: self._step(stack.step + 1))
-            yield from self._tell()
-        yield from self._tell(all_of_them=True)
+            yield from self._carried_out(partial(self._step, stack.step + 1))
+            yield from self._tell(self._readings.due())
+        yield from self._tell(self._readings.rest())
 
     def _step(self, step: int) -> None:
         """Nothing is changed before the gradients are there, so that a step may be broken off and made again."""
@@ -81,7 +85,7 @@ class StackLoop:
         stack.compute.bring_gradients()
         norms, by_part = self._gradients.norms(step)
         self._gradients.clip(norms)
-        self._readings.send(step, rate, stack.seeds, losses.detach(), norms, by_part)
+        self._readings.send(step, rate, stack.seeds, losses, norms, by_part)
         stack.optimizer.step(rate)
         stack.compute.cast()
         stack.step = step
@@ -93,16 +97,15 @@ class StackLoop:
             return
         found = yield from self._carried_out(self._answers)
         for seed, answers in (found or {}).items():
+            if seed not in self._stack.seeds or seed not in due:
+                continue
             if isinstance(answers, Diverged):
                 yield from self._leave([seed], answers)
                 continue
             seed.answers = answers
-            chosen = yield from self._carried_out(lambda seed=seed, answers=answers: self._offer(step, seed, answers))
-            if chosen is not None:
-                result = answers.result
-                yield seed.run_id, seed.note(
-                    Evaluation(step=step, valid_loss=result.loss, metrics=result.metrics, score=result.score, is_best=chosen)
-                )
+            is_best = yield from self._carried_out(partial(self._offer, step, seed, answers))
+            if is_best is not None:
+                yield seed.run_id, seed.note(evaluation(step, answers, is_best=is_best))
 
     def _answers(self) -> dict[Seed, Evaluated | Diverged]:
         stack = self._stack
@@ -112,12 +115,13 @@ class StackLoop:
         return dict(zip(stack.seeds, found, strict=True))
 
     def _offer(self, step: int, seed: Seed, answers: Evaluated) -> bool | None:
+        """Whether it is the seed's best; None where it was set aside to make room for its own copy."""
         if seed not in self._stack.seeds:
             return None
         return step in self._points and seed.best.offer(step, answers, self._stack.share(seed))
 
-    def _tell(self, *, all_of_them: bool = False) -> Iterator[Told]:
-        for reading in self._readings.ready(all_of_them=all_of_them):
+    def _tell(self, readings: Iterator[Reading]) -> Iterator[Told]:
+        for reading in readings:
             yield from self._told(reading)
 
     def _told(self, reading: Reading) -> Iterator[Told]:
@@ -127,8 +131,17 @@ class StackLoop:
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 yield from self._leave([seed], Diverged(f"at step {reading.step}", loss, norm))
                 continue
-            yield seed.run_id, seed.note(
-                Step(step=reading.step, train_loss=loss, learning_rate=reading.rate, grad_norm=norm, part_grad_norms=by_part)
+            yield (
+                seed.run_id,
+                seed.note(
+                    Step(
+                        step=reading.step,
+                        train_loss=loss,
+                        learning_rate=reading.rate,
+                        grad_norm=norm,
+                        part_grad_norms=by_part,
+                    )
+                ),
             )
 
     def _ask_whether_to_stop(self) -> None:
@@ -146,7 +159,7 @@ class StackLoop:
                 gone, short = leaving.seeds, None
             except torch.OutOfMemoryError as problem:
                 gone, short = [], problem.with_traceback(None)  # whose frames hold the memory
-            yield from self._tell(all_of_them=True)
+            yield from self._tell(self._readings.rest())
             if short is not None:
                 yield from self._halve(short)
             for seed in gone:

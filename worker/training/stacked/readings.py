@@ -1,53 +1,58 @@
-"""What a step has to tell, brought from the device in one transfer for all seeds, and on a GPU not waited for."""
+"""What a step has to tell of every seed: one transfer from the device, read late on a GPU (``worker.training.readings``)."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from worker.training.device import Arriving
+from worker.training.readings import DELAY
 from worker.training.stacked.seed import Seed
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     step: int
     rate: float
-    seeds: Sequence[Seed]
+    seeds: tuple[Seed, ...]
     """Those that were in the stack at that step."""
-    parts: Sequence[str]
-    numbers: Tensor
-    """On the host once ``arrived``; of shape (2 + parts, K): loss, norm of the gradient, norms by part."""
-    arrived: torch.cuda.Event | None
+    parts: tuple[str, ...]
+    numbers: Arriving
+    """Of shape (2 + parts, K): loss, norm of the gradient, norms by part."""
 
     def by_seed(self) -> Iterator[tuple[Seed, float, float, dict[str, float]]]:
-        if self.arrived is not None:
-            self.arrived.synchronize()
-        for seed, (loss, norm, *by_part) in zip(self.seeds, self.numbers.T.tolist(), strict=True):
+        """Loss, norm and norms by part; waits for the device where it is not so far yet."""
+        for seed, (loss, norm, *by_part) in zip(self.seeds, self.numbers.read().T.tolist(), strict=True):
             yield seed, loss, norm, dict(zip(self.parts, by_part, strict=True))
 
 
 class Readings:
-    """Steps whose numbers are under way. On a GPU a step's are read when the next has been given to it, so that it never waits for us."""
+    """The steps that are not told yet, in their order."""
 
     def __init__(self, device: torch.device) -> None:
-        self._behind = 1 if device.type == "cuda" else 0
-        self._waiting: deque[Reading] = deque()
+        self._delay = DELAY if device.type == "cuda" else 0
+        self._sent: deque[Reading] = deque()
 
     def send(
-        self, step: int, rate: float, seeds: Sequence[Seed], losses: Tensor, norms: Tensor, by_part: dict[str, Tensor]
+        self,
+        step: int,
+        rate: float,
+        seeds: Sequence[Seed],
+        losses: Tensor,
+        norms: Tensor,
+        by_part: Mapping[str, Tensor],
     ) -> None:
-        numbers = torch.stack([losses, norms, *by_part.values()])
-        arrived = None
-        if numbers.is_cuda:
-            on_host = torch.empty(numbers.shape, pin_memory=True)
-            numbers = on_host.copy_(numbers, non_blocking=True)
-            arrived = torch.cuda.Event()
-            arrived.record()
-        self._waiting.append(Reading(step, rate, tuple(seeds), tuple(by_part), numbers, arrived))
+        """``losses``, ``norms`` and those of each part are of shape (K,)."""
+        numbers = torch.stack([losses.detach(), norms, *by_part.values()])
+        self._sent.append(Reading(step, rate, tuple(seeds), tuple(by_part), Arriving(numbers)))
 
-    def ready(self, *, all_of_them: bool = False) -> Iterator[Reading]:
-        """Each once, in the order of the steps."""
-        while len(self._waiting) > (0 if all_of_them else self._behind):
-            yield self._waiting.popleft()
+    def due(self) -> Iterator[Reading]:
+        """Those that are to be told by now."""
+        while len(self._sent) > self._delay:
+            yield self._sent.popleft()
+
+    def rest(self) -> Iterator[Reading]:
+        """All, which waits for the device."""
+        while self._sent:
+            yield self._sent.popleft()

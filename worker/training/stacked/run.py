@@ -5,6 +5,7 @@ from itertools import groupby
 
 from shared.metrics import Scoring
 from shared.names import state_name, state_step
+from worker.training.allocator import keep_freed_memory
 from worker.training.errors import Diverged, Stopped
 from worker.training.events import Event
 from worker.training.run import build_network, conclude, paused, started, train_run, under_mixout
@@ -69,6 +70,7 @@ def _side_by_side(
     specs: Sequence[RunSpec], stopped: Callable[[str], bool], cache: TextCache, width: int | None, compiled: bool
 ) -> Iterator[Told]:
     make_deterministic(specs[0].threads, specs[0].device)
+    keep_freed_memory()
     try:
         splits = load_splits(specs[0], cache, _unless_all(specs, stopped))
         waiting = [Seed(spec, splits) for spec in specs]
@@ -102,14 +104,20 @@ def _width_by_memory(seeds: Sequence[Seed], splits: Splits) -> int:
 
 def _unless_all(specs: Sequence[RunSpec], stopped: Callable[[str], bool]) -> Callable[[], None]:
     def pause() -> None:
-        if all([stopped(spec.run_id) for spec in specs]):  # every one is asked: it is how the trainer hears that they live
+        asked = [stopped(spec.run_id) for spec in specs]  # every one: it is how the trainer hears that they live
+        if all(asked):
             raise Stopped(", ".join(spec.run_id for spec in specs))
 
     return pause
 
 
 def _group(
-    group: list[Seed], splits: Splits, stopped: Callable[[str], bool], cache: TextCache, aside: list[Seed], compiled: bool
+    group: list[Seed],
+    splits: Splits,
+    stopped: Callable[[str], bool],
+    cache: TextCache,
+    aside: list[Seed],
+    compiled: bool,
 ) -> Iterator[Told]:
     """One stack from its beginning to its end; the seeds that memory does not suffice for are put ``aside``."""
     present = list(group)

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils.parametrize import ParametrizationList
 
 from tests.worker.training.runs import make_recipe
 from tests.worker.training.stacked.stacks import Together, make_specs
 from worker.training.forward import Forward
+from worker.training.mixout import Mixout
 from worker.training.objective import plain_objective
 from worker.training.run import build_network
 from worker.training.spec import RunSpec
@@ -62,10 +64,14 @@ def test_mixout_draws_masks_for_each_seed(tmp_path: Path, tiny_bert: Path) -> No
     splits = load_splits(same[0], TextCache(), lambda: None)
     stack = Stack([Seed(spec, splits) for spec in same], splits)
     layer = stack.network.get_submodule("bert.pooler.dense")
-    layer.parametrizations["weight"].original.add_(1.0)
+    mixed = layer.get_submodule("parametrizations.weight")
+    assert isinstance(mixed, ParametrizationList)
+    [mixout] = mixed
+    assert isinstance(mixout, Mixout)
+    mixed.original.add_(1.0)
     stack.network.train()
     weight = layer.weight  # W0 where it is mixed out, W0 + 2 elsewhere
-    trained = (weight - layer.parametrizations["weight"][0].start) > 1.0
+    trained = (weight - mixout.start) > 1.0
     assert trained.float().mean(dim=(1, 2)).tolist() == pytest.approx([0.5, 0.5], abs=0.1)
     assert not torch.equal(trained[0], trained[1])
 

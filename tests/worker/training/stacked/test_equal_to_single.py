@@ -1,5 +1,6 @@
 """Seeds that are trained side by side come to what they come to by themselves, up to rounding."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ FLAT = sorted(family for family in ENCODERS if family in FAMILIES and FAMILIES[f
     ("family", "steps"),
     [
         ("bert", STEPS),
-        *((family, 8) for family in FLAT),
+        *((family, 6) for family in FLAT if family != "bert"),
         *(pytest.param(family, STEPS, marks=pytest.mark.long) for family in FLAT),
     ],
 )
@@ -64,19 +65,28 @@ def test_losses_norms_and_weights_of_every_family(family: str, steps: int, tmp_p
 
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "without bias correction, weight decay": {"bias_correction": False, "weight_decay": 0.1, "learning_rate": 1e-4},
-    "rates by layer, decay toward the start": {"layerwise_learning_rate_decay": 0.8, "pretrained_weight_decay": 0.2},
-    "clipping each seed by its own norm": {"max_grad_norm": 0.5},
-    "no clipping": {"max_grad_norm": 0.0},
-    "the last weights": {"select": "last"},
+    "without bias correction, weight decay, the last weights, no clipping": {
+        "bias_correction": False,
+        "weight_decay": 0.1,
+        "learning_rate": 1e-4,
+        "select": "last",
+        "max_grad_norm": 0.0,
+    },
+    "rates by layer, decay toward the start, clipping each seed by its own norm": {
+        "layerwise_learning_rate_decay": 0.8,
+        "pretrained_weight_decay": 0.2,
+        "max_grad_norm": 0.5,
+    },
     "the pooler drawn afresh, balanced classes": {"reinit_pooler": True, "class_weights": "balanced"},
 }
 
 
 @pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES.keys())
 def test_every_switch_of_the_recipe(changes: dict[str, Any], tmp_path: Path, smooth_bert: Path) -> None:
-    recipe = make_recipe(**{"max_steps": 12, "learning_rate": 1e-3} | changes)
-    assert_alike(tmp_path, smooth_bert, count=2, recipe=recipe, split=SplitRequest(validation_fraction=0.3, test_fraction=0.1))
+    recipe = make_recipe(**{"max_steps": 8, "learning_rate": 1e-3} | changes)
+    assert_alike(
+        tmp_path, smooth_bert, count=2, recipe=recipe, split=SplitRequest(validation_fraction=0.3, test_fraction=0.1)
+    )
 
 
 @pytest.mark.parametrize("kind", [TaskType.MULTI_LABEL, TaskType.REGRESSION])
@@ -87,12 +97,12 @@ def test_every_kind_of_task(kind: TaskType, tmp_path: Path, smooth_bert: Path) -
     names = [] if kind is TaskType.REGRESSION else ["long", "no", "yes"]
     task = make_task(type=kind, label_names=names, positive_label=None)
     metric = "pearson" if kind is TaskType.REGRESSION else "f1_micro"
-    recipe = make_recipe(max_steps=15, learning_rate=1e-3)
+    recipe = make_recipe(max_steps=8, learning_rate=1e-3)
     assert_alike(tmp_path, smooth_bert, count=2, recipe=recipe, task=task, training_file=file, metric=metric)
 
 
 def test_bfloat16_differs_by_its_rounding(tmp_path: Path, smooth_bert: Path) -> None:
-    recipe = make_recipe(max_steps=15, learning_rate=1e-3, precision="bfloat16")
+    recipe = make_recipe(max_steps=8, learning_rate=1e-3, precision="bfloat16")
     assert_alike(tmp_path, smooth_bert, count=2, close=0.05, recipe=recipe)
 
 
@@ -100,4 +110,4 @@ def test_seeds_differ_from_each_other(tmp_path: Path, smooth_bert: Path) -> None
     specs = make_specs(tmp_path, smooth_bert, 3)
     Together(specs).train(width=3)
     heads = [weights_of(spec)["classifier.weight"] for spec in specs]
-    assert not any(torch.allclose(one, other) for one, other in zip(heads, heads[1:], strict=False))
+    assert not any(torch.allclose(one, other) for one, other in pairwise(heads))

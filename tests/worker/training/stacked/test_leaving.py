@@ -12,9 +12,11 @@ from worker.training.errors import Diverged, Stopped
 from worker.training.events import Evaluation, Finished, Paused, Started, Step
 from worker.training.spec import RunSpec
 from worker.training.stacked.forward import StackedForward
+from worker.training.stacked.stack import Share
 
 RECIPE = make_recipe(learning_rate=1e-3)  # 12 steps, evaluated after 3, 6, 9 and 12
 CLOSE = 1e-4
+LONG = pytest.mark.long
 
 
 def assert_unharmed(together: Together, run_ids: list[str], apart: Together) -> None:
@@ -22,7 +24,9 @@ def assert_unharmed(together: Together, run_ids: list[str], apart: Together) -> 
         assert [type(told) for told in together.told[run_id]] == [type(told) for told in apart.told[run_id]]
         losses, alone = ([step.train_loss for step in side.steps(run_id)] for side in (together, apart))
         assert losses == pytest.approx(alone, abs=CLOSE)
-        assert together.finished(run_id).validation.loss == pytest.approx(apart.finished(run_id).validation.loss, abs=CLOSE)
+        assert together.finished(run_id).validation.loss == pytest.approx(
+            apart.finished(run_id).validation.loss, abs=CLOSE
+        )
 
 
 def told_after(specs: list[RunSpec], run_id: str, steps: int) -> Together:
@@ -38,7 +42,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory, smooth_bert: Path) -> Togeth
     return Together(make_specs(tmp_path_factory.mktemp("apart"), smooth_bert, 3, recipe=RECIPE)).train(width=1)
 
 
-@pytest.mark.parametrize("steps", [0, 4, 6])
+@pytest.mark.parametrize("steps", [pytest.param(0, marks=LONG), 4, pytest.param(6, marks=LONG)])
 def test_a_stopped_seed_leaves_within_a_batch(steps: int, tmp_path: Path, smooth_bert: Path, apart: Together) -> None:
     specs = make_specs(tmp_path, smooth_bert, 3, recipe=RECIPE)
     together = told_after(specs, "ftrun-2", steps)
@@ -67,7 +71,9 @@ def resumed(folder: Path, base: Path, states: list[Path], *, width: int) -> Toge
     return Together(going_on).train(width=width)
 
 
-@pytest.mark.parametrize(("before", "after"), [(3, 3), (3, 1), (1, 3), (2, 2)])
+@pytest.mark.parametrize(
+    ("before", "after"), [(3, 1), (1, 3), pytest.param(3, 3, marks=LONG), pytest.param(2, 2, marks=LONG)]
+)
 def test_a_pause_leaves_each_seed_a_state_of_its_own(
     before: int, after: int, tmp_path: Path, smooth_bert: Path, apart: Together
 ) -> None:
@@ -97,7 +103,9 @@ def test_a_seed_whose_loss_is_no_number_diverges_alone(tmp_path: Path, smooth_be
     assert "at step 7" in last.message
     assert [type(told) for told in together.told["ftrun-2"]] == [Started, Diverged]
     for run_id in ("ftrun-1", "ftrun-3"):
-        assert together.finished(run_id).validation.loss == pytest.approx(apart.finished(run_id).validation.loss, abs=CLOSE)
+        assert together.finished(run_id).validation.loss == pytest.approx(
+            apart.finished(run_id).validation.loss, abs=CLOSE
+        )
 
 
 class TooMany:
@@ -120,14 +128,19 @@ class TooMany:
 @pytest.mark.parametrize(
     ("seeds", "since", "widths"),
     [
-        (2, 0, [2, 1]),  # at the very first step
+        pytest.param(2, 0, [2, 1], marks=LONG),  # at the very first step
         (2, 4, [3, 2, 1]),  # in mid-training
         (2, 3, [3, 2, 1]),  # in the evaluation after step 3
-        (1, 5, [3, 1]),
+        pytest.param(1, 5, [3, 1], marks=LONG),
     ],
 )
 def test_where_memory_is_short_half_of_the_seeds_wait(
-    seeds: int, since: int, widths: list[int], tmp_path: Path, smooth_bert: Path, apart: Together,
+    seeds: int,
+    since: int,
+    widths: list[int],
+    tmp_path: Path,
+    smooth_bert: Path,
+    apart: Together,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     memory = TooMany(monkeypatch, seeds=seeds, since=since)
@@ -149,3 +162,27 @@ def test_a_seed_that_does_not_fit_by_itself_says_so(
     for run_id in together.told:
         assert isinstance(together.last(run_id), torch.OutOfMemoryError)
         assert not any(isinstance(told, Finished) for told in together.told[run_id])
+
+
+@pytest.mark.parametrize("offer", [pytest.param(0, marks=LONG), 1, pytest.param(2, marks=LONG)])
+def test_memory_that_is_short_for_a_checkpoint_loses_no_evaluation(
+    offer: int, tmp_path: Path, smooth_bert: Path, apart: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the copy of so many seeds' weights was made, there is no room for the next."""
+    offers: list[int] = []
+    plain = Share.state_dict
+
+    def short(share: Share) -> dict[str, torch.Tensor]:
+        offers.append(len(offers))
+        if offers[-1] == offer:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return plain(share)
+
+    monkeypatch.setattr(Share, "state_dict", short)
+    together = Together(make_specs(tmp_path, smooth_bert, 3, recipe=RECIPE)).train(width=3)
+    assert len(offers) > offer
+    assert_unharmed(together, ["ftrun-1", "ftrun-2", "ftrun-3"], apart)
+    for run_id in together.told:
+        assert [found.is_best for found in together.evaluations(run_id)] == [
+            found.is_best for found in apart.evaluations(run_id)
+        ]
