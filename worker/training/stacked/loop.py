@@ -167,8 +167,11 @@ class StackLoop:
         return None
 
     def _leave(self, seeds: Sequence[Seed], why: Exception) -> Iterator[Told]:
-        self._stack.drop(seeds)
-        yield from ((seed.run_id, why) for seed in seeds)
+        """Those of them that are in the stack still, told once why."""
+        present = [seed for seed in seeds if seed in self._stack.seeds]
+        if present:
+            self._stack.drop(present)
+        yield from ((seed.run_id, why) for seed in present)
 
     def _halve(self, short: torch.OutOfMemoryError) -> Iterator[Told]:
         """Set the later half of the seeds aside, with states to go on from; a seed alone has nobody to make room."""

@@ -1,7 +1,6 @@
 """Several runs of one job from top to bottom, side by side where that pays; to whoever records them they are ordinary runs."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 
 from shared.metrics import Scoring
 from shared.names import state_name, state_step
@@ -12,6 +11,7 @@ from worker.training.run import build_network, conclude, paused, started, train_
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
 from worker.training.split import Splits, load_splits
+from worker.training.stacked.alike import alike
 from worker.training.stacked.evaluate import evaluate_stack
 from worker.training.stacked.layers import NotStackable
 from worker.training.stacked.loop import StackLoop, Told
@@ -30,7 +30,7 @@ def train_runs(
     width: int | None = None,
     compiled: bool = False,
 ) -> Iterator[Told]:
-    """Train runs that are ``alike``, and yield what happens to each of them, by its ``run_id``, in each run's own order.
+    """Train runs, those that are ``alike`` side by side, and yield what happens to each, by its ``run_id``, in each run's own order.
 
     The last item of a run is its ``Finished`` or ``Paused``, or the exception that ended it: ``Stopped`` within one batch of
     ``stopped(run_id)`` being true, ``Diverged``, or any other reason. One run's end leaves the others alone. Artefacts lie in each
@@ -40,7 +40,7 @@ def train_runs(
     ``compiled`` has torch compile the blocks of a stack, which takes a minute first and changes results by rounding.
     """
     cache = cache or TextCache()
-    for together in _at_one_step(specs):
+    for together in _companies(specs):
         if len(together) == 1 or width == 1 or (width is None and not together[0].device.startswith("cuda")):
             for spec in together:
                 yield from _alone(spec, stopped, cache)
@@ -48,14 +48,21 @@ def train_runs(
             yield from _side_by_side(together, stopped, cache, width, compiled)
 
 
-def _at_one_step(specs: Sequence[RunSpec]) -> Iterator[list[RunSpec]]:
-    """Runs that go on from states advance together with those that paused after the same step."""
+def _companies(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
+    """Those that may go side by side: alike, and from the beginning or from states of the same step."""
+    companies: list[list[RunSpec]] = []
+    for spec in specs:
+        for company in companies:
+            if alike(company[0], spec) and _step(company[0]) == _step(spec):
+                company.append(spec)
+                break
+        else:
+            companies.append([spec])
+    return companies
 
-    def step(spec: RunSpec) -> int:
-        return state_step(spec.state.name) if spec.state else 0
 
-    for _, together in groupby(sorted(specs, key=step), step):
-        yield list(together)
+def _step(spec: RunSpec) -> int:
+    return state_step(spec.state.name) if spec.state else 0
 
 
 def _alone(spec: RunSpec, stopped: Callable[[str], bool], cache: TextCache) -> Iterator[Told]:

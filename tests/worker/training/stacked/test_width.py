@@ -108,3 +108,14 @@ def test_runs_that_are_alone_are_single_runs(tmp_path: Path, tiny_bert: Path) ->
     assert isinstance(together.told[spec.run_id][0], Started)
     assert torch.are_deterministic_algorithms_enabled()
     assert together.finished(spec.run_id).best_step
+
+
+def test_runs_that_are_not_alike_are_not_mixed_up(tmp_path: Path, tiny_bert: Path) -> None:
+    specs = make_specs(tmp_path, tiny_bert, 3, recipe=make_recipe(max_steps=2))
+    specs[1] = specs[1].model_copy(update={"recipe": make_recipe(max_steps=3)})
+    together = Together(specs).train(width=3)
+    assert {run_id: len(together.steps(run_id)) for run_id in together.told} == {
+        "ftrun-1": 2,
+        "ftrun-2": 3,
+        "ftrun-3": 2,
+    }
