@@ -82,6 +82,12 @@ class State:
         return self.weights if self.best_weights is None else self.best_weights
 
 
+def step_of_state(folder: Path) -> int:
+    """After how many steps the state was kept."""
+    description = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    return History.model_validate(description["history"]).step
+
+
 def read_state(folder: Path, device: torch.device | str) -> State:
     description = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     kept = folder / "best.safetensors"

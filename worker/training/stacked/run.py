@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from shared.metrics import Scoring
-from shared.names import state_name, state_step
+from shared.names import state_name
 from worker.training.allocator import keep_freed_memory
 from worker.training.errors import Diverged, Stopped
 from worker.training.events import Event
@@ -18,7 +18,7 @@ from worker.training.stacked.loop import StackLoop, Told
 from worker.training.stacked.memory import free_bytes, need_of_seed, width_in
 from worker.training.stacked.seed import Seed
 from worker.training.stacked.stack import Stack
-from worker.training.state import save_state
+from worker.training.state import save_state, step_of_state
 from worker.training.text import TextCache
 
 
@@ -62,7 +62,7 @@ def _companies(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
 
 
 def _step(spec: RunSpec) -> int:
-    return state_step(spec.state.name) if spec.state else 0
+    return step_of_state(spec.state) if spec.state else 0
 
 
 def _alone(spec: RunSpec, stopped: Callable[[str], bool], cache: TextCache) -> Iterator[Told]:
@@ -148,7 +148,7 @@ def _begin(stack: Stack) -> Iterator[Told]:
     new = [seed for seed in stack.seeds if not seed.started]
     for seed in new:
         seed.started = True
-        yield seed.run_id, started(seed.spec, stack.splits, judge)
+        yield seed.run_id, started(seed.spec, stack.splits, judge, padding_free=True)
     states = [seed.state for seed in stack.seeds if seed.state is not None]
     if not states:
         return

@@ -67,7 +67,8 @@ def paused(folder: Path, base: Path, *, width: int) -> tuple[Together, list[Path
 
 def resumed(folder: Path, base: Path, states: list[Path], *, width: int) -> Together:
     specs = make_specs(folder, base, 3, recipe=RECIPE)
-    going_on = [spec.model_copy(update={"state": state}) for spec, state in zip(specs, states, strict=True)]
+    moved = [state.rename(state.with_name("fetched")) for state in states]  # what it is called is the caller's matter
+    going_on = [spec.model_copy(update={"state": state}) for spec, state in zip(specs, moved, strict=True)]
     return Together(going_on).train(width=width)
 
 
