@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
 from tests.worker.training.runs import make_recipe
@@ -64,6 +64,7 @@ def test_mixout_draws_masks_for_each_seed(tmp_path: Path, tiny_bert: Path) -> No
     splits = load_splits(same[0], TextCache(), lambda: None)
     stack = Stack([Seed(spec, splits) for spec in same], splits)
     layer = stack.network.get_submodule("bert.pooler.dense")
+    assert isinstance(layer, nn.Linear)
     mixed = layer.get_submodule("parametrizations.weight")
     assert isinstance(mixed, ParametrizationList)
     [mixout] = mixed
