@@ -34,7 +34,7 @@ class GradientWatch:
     def __init__(self, network: PreTrainedModel, recipe: Recipe) -> None:
         evaluations = evaluation_steps(recipe.max_steps, recipe.eval_points)
         self.steps = frozenset({1, 2, recipe.warmup_steps, *evaluations})
-        self._parts = {part.name: list(part.parameters.values()) for part in parts_of(network)}
+        self.parts = {part.name: list(part.parameters.values()) for part in parts_of(network)}
 
     def norms(self, step: int) -> dict[str, Tensor]:
         """By the part's name, of the gradients as they are; empty at a step that is not watched. Parts without a gradient are left out.
@@ -43,7 +43,7 @@ class GradientWatch:
             return {}
         gradients = {
             name: [parameter.grad for parameter in parameters if parameter.grad is not None]
-            for name, parameters in self._parts.items()
+            for name, parameters in self.parts.items()
         }
         return {name: torch.nn.utils.get_total_norm(tensors) for name, tensors in gradients.items() if tensors}
 

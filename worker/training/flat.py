@@ -93,7 +93,7 @@ def within_rows(network: PreTrainedModel, layout: Layout) -> Iterator[None]:
         config._attn_implementation = implementation
 
 
-def _attention(
+def attention(
     _module: nn.Module,
     query: Tensor,
     key: Tensor,
@@ -111,7 +111,7 @@ def _attention(
     return attention_within_rows(query, key, value, layout, scale=scaling, dropout=dropout, window=window), None
 
 
-AttentionInterface.register(ATTENTION, _attention)
+AttentionInterface.register(ATTENTION, attention)
 
 
 def _narrow(network: PreTrainedModel, layout: Layout) -> RemovableHandle:

@@ -69,7 +69,7 @@ def train(
             yield from readings.rest()
             found = evaluate()
             forward.train()
-            yield _evaluation(step, found, is_best=step in points and best.offer(step, found, network))
+            yield evaluation(step, found, is_best=step in points and best.offer(step, found, network))
 
 
 def _not_finite(loss: Tensor, norm: Tensor) -> Tensor:
@@ -77,6 +77,6 @@ def _not_finite(loss: Tensor, norm: Tensor) -> Tensor:
     return torch.stack([loss.detach(), norm]).isfinite().all().logical_not().float()
 
 
-def _evaluation(step: int, found: Evaluated, *, is_best: bool) -> Evaluation:
+def evaluation(step: int, found: Evaluated, *, is_best: bool) -> Evaluation:
     result = found.result
     return Evaluation(step=step, valid_loss=result.loss, metrics=result.metrics, score=result.score, is_best=is_best)

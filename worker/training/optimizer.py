@@ -63,6 +63,16 @@ class Optimizer:
             settings.update(adamw_settings(self._recipe, group, rate, self._updates))
         self._adamw.step()
 
+    def allocate(self) -> None:
+        """Make the moments now, as the first step would: whether memory suffices for them shows before anything is trained."""
+        for settings in self._adamw.param_groups:
+            for parameter in settings["params"]:
+                self._adamw.state[parameter] = {
+                    "step": torch.zeros((), device=parameter.device),
+                    "exp_avg": torch.zeros_like(parameter),
+                    "exp_avg_sq": torch.zeros_like(parameter),
+                }
+
     def state_dict(self) -> dict[str, Any]:
         """All that the next update depends on, beside the network and the recipe."""
         return {"updates": self._updates, "adamw": self._adamw.state_dict()}

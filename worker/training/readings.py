@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from worker.training.device import Arriving
 from worker.training.errors import Diverged
 from worker.training.events import Step
 
@@ -24,9 +25,8 @@ class _Sent(NamedTuple):
     step: int
     rate: float
     parts: tuple[str, ...]
-    numbers: Tensor
-    """On the host once ``arrived``: the loss, the gradient's norm, its norm by part."""
-    arrived: torch.cuda.Event | None
+    numbers: Arriving
+    """The loss, the gradient's norm, its norm by part."""
 
 
 class Readings:
@@ -38,12 +38,8 @@ class Readings:
         self._sent: deque[_Sent] = deque()
 
     def send(self, step: int, rate: float, loss: Tensor, norm: Tensor, by_part: Mapping[str, Tensor]) -> None:
-        numbers, arrived = torch.stack([loss.detach(), norm, *by_part.values()]), None
-        if numbers.is_cuda:
-            numbers = torch.empty(numbers.shape, pin_memory=True).copy_(numbers, non_blocking=True)
-            arrived = torch.cuda.Event()
-            arrived.record()
-        self._sent.append(_Sent(step, rate, tuple(by_part), numbers, arrived))
+        numbers = torch.stack([loss.detach(), norm, *by_part.values()])
+        self._sent.append(_Sent(step, rate, tuple(by_part), Arriving(numbers)))
 
     def due(self) -> Iterator[Step]:
         """Those that are to be told by now. Raises Diverged at one whose loss or gradient is no finite number."""
@@ -57,9 +53,7 @@ class Readings:
 
 
 def _told(sent: _Sent) -> Step:
-    if sent.arrived is not None:
-        sent.arrived.synchronize()
-    train_loss, grad_norm, *by_part = sent.numbers.tolist()
+    train_loss, grad_norm, *by_part = sent.numbers.read().tolist()
     if not (math.isfinite(train_loss) and math.isfinite(grad_norm)):
         raise Diverged(f"at step {sent.step}", train_loss, grad_norm)
     norms = dict(zip(sent.parts, by_part, strict=True))

@@ -85,19 +85,31 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         save_state(spec.output / state_name(history.step), network, optimizer, best, history)
         yield paused(spec, splits, judge, history.step, answers.latest)
         return
+    yield conclude(spec, splits, vocabulary, network, best, history, pause)
+
+
+def conclude(
+    spec: RunSpec,
+    splits: Splits,
+    vocabulary: Vocabulary,
+    network: PreTrainedModel,
+    best: Best,
+    history: History,
+    pause: Callable[[], None],
+) -> Finished:
+    """From the network with the last step's weights to the artefacts of the chosen ones; ``splits`` are in its vocabulary."""
     start = build_network(spec, splits)
     under_mixout(start, spec.recipe)  # where parameters have other names
     whole = vocabulary.whole(network, start, spec.recipe, history.step)
     distance = distance_from(start, network, whole)  # of the last weights, whatever was chosen
     best.restore(network)
     remove_mixout(network)
-    # what is recorded of the chosen weights is what they give as they are published: in float32
-    forward = Forward(network)
-    if weights.module is not network:
+    forward, judge = Forward(network), Scoring(spec.task, spec.metric)
+    if spec.recipe.precision != "float32":  # what is told of the chosen weights is what they give as they are published
         best.rescore(evaluate(forward, splits.validation, judge, pause))
     test = evaluate(forward, splits.test, judge, pause) if splits.test and spec.export else None
     vocabulary.restore(network, start, spec.recipe, best.step)
-    yield finish(spec, splits, network, best, test, history, distance)
+    return finish(spec, splits, network, best, test, history, distance)
 
 
 def prepare(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, Optimizer, Vocabulary]:

@@ -6,6 +6,7 @@ state of any generator to drop out the same units as one that never stopped.
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import torch
 from torch.utils import deterministic
@@ -35,6 +36,11 @@ def order_stream(data_seed: int, epoch: int) -> torch.Generator:
 def seed_dropout(data_seed: int, step: int) -> None:
     """Set torch's global generators, which dropout draws from, for one step (from 1); about 0.1 ms."""
     torch.manual_seed(stream_seed(data_seed, "dropout", step))
+
+
+def seed_dropout_of_stack(data_seeds: Sequence[int], step: int) -> None:
+    """The same for runs that are trained side by side, whose draws are one draw: a function of who is in the stack."""
+    torch.manual_seed(stream_seed(data_seeds[0], "stack", *data_seeds[1:], "dropout", step))
 
 
 def make_deterministic(threads: int, device: str) -> None:
