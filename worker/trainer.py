@@ -41,9 +41,9 @@ from shared.errors import Reason, ServiceError
 from worker.training.baselines import score_baselines
 from worker.training.errors import Stopped
 from worker.training.events import BaselinesScored, Event, Finished, Paused
-from worker.training.one_by_one import train_runs
 from worker.training.run import environment, train_run
 from worker.training.spec import DataSpec, RunSpec
+from worker.training.stacked.run import train_runs
 from worker.training.text import TextCache
 
 log = logging.getLogger("evenkeel.trainer")
