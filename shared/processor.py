@@ -19,14 +19,14 @@ def auto_precision(settings: Settings) -> AutoPrecision:
         return AutoPrecision(settings.precision, "so this service is set up (EVENKEEL_PRECISION)")
     if settings.gpus:
         return AutoPrecision("bfloat16", "the service trains on GPUs, which multiply it natively")
-    flag = native_bfloat16()
+    flag = native_bfloat16(CPUINFO)
     if flag is not None:
         return AutoPrecision("bfloat16", f"the processor multiplies it natively ({flag})")
     return AutoPrecision("float32", "the processor has no instructions that multiply bfloat16")
 
 
 @cache
-def native_bfloat16(cpuinfo: Path = CPUINFO) -> str | None:
+def native_bfloat16(cpuinfo: Path) -> str | None:
     """The flag that says so; None on a processor without, and where there is no such file to ask."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import Field
+
 from shared.report.base import Interval, Shape
 from shared.report.shapes import Caution, Split, StabilityReport
 from shared.states import RunState
@@ -114,6 +116,6 @@ class Comparison(Shape):
     alpha: float
     provisional: bool = False
     """Whether a job still had open runs, so that the same comparison may come out otherwise later."""
-    warnings: list[Caution] = []
+    warnings: list[Caution] = Field(default_factory=list)
     jobs: list[ComparedJob]
     pairs: list[Pair]

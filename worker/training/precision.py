@@ -119,7 +119,7 @@ def _cheapen_dropout(replica: PreTrainedModel) -> None:
     for module in list(replica.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Dropout:
-                setattr(module, name, BitDropout(child.p))
+                setattr(module, name, BitDropout(child.p).train(child.training))
 
 
 def _cast_outputs(replica: PreTrainedModel) -> None:
