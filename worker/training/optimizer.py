@@ -105,8 +105,13 @@ def gradient_norm(network: nn.Module) -> Tensor:
 
 def clip_gradient(network: nn.Module, norm: Tensor, max_norm: float) -> None:
     """Scale the gradient down to ``max_norm`` where its norm is larger; 0 does not clip."""
-    if max_norm > 0:
+    if max_norm > 0 and not _leaves_it(norm, max_norm):
         torch.nn.utils.clip_grads_with_norm_(network.parameters(), max_norm, norm)
+
+
+def _leaves_it(norm: Tensor, max_norm: float) -> bool:
+    """Whether torch's factor is 1, which it would multiply all the same: a pass over the gradient. Reading it costs nothing on a CPU."""
+    return norm.device.type == "cpu" and bool(max_norm / (norm + 1e-6) >= 1)
 
 
 def _gradients(network: nn.Module) -> list[Tensor]:

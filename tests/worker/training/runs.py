@@ -5,11 +5,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from shared.recipe import Recipe
 from shared.task import SplitRequest, Task, TaskType
 from worker.training.events import Evaluation, Event, Finished, Started, Step
 from worker.training.run import train_run
 from worker.training.spec import DataFile, RunSpec
+from worker.training.text import EncodedText
 
 GOOD = ("good", "joy", "delight", "lovely", "warm", "care")
 BAD = ("bad", "dull", "no", "not", "long", "why")
@@ -110,3 +113,8 @@ class Trained:
     @property
     def losses(self) -> list[float]:
         return [step.train_loss for step in self.steps]
+
+
+def text_of(ids: torch.Tensor, padding: int = 0) -> EncodedText:
+    """One row of these ids, without the text they are of."""
+    return EncodedText({"input_ids": [ids]}, {"input_ids": padding}, None, [False])  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """A run that trains only the word embeddings of its files' tokens ends, bit for bit, as one that trains the whole table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +10,17 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import BertConfig, BertModel, PreTrainedModel, XLMRobertaConfig, XLMRobertaForMaskedLM
 
-from shared.recipe import Recipe
 from tests.encoders import ENCODERS
 from tests.encoders.families import WITH_UNUSED_POSITIONS
 from tests.encoders.saving import common_settings, save
 from tests.encoders.tokenizers import unigram, wordpiece
-from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task, run_events
+from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task, run_events, text_of
 from worker.training.encoder import load_encoder
-from worker.training.optimizer import Optimizer, gradient_norm
 from worker.training.run import train_run
-from worker.training.schedule import linear_schedule
 from worker.training.spec import RunSpec
 from worker.training.split import Splits, load_splits
-from worker.training.start import starting_weights
 from worker.training.text import EncodedText, TextCache
-from worker.training.vocabulary import Vocabulary, decay_factors, replayed
+from worker.training.vocabulary import Vocabulary
 
 ALL_AT_ONCE: dict[str, Any] = {
     "weight_decay": 0.1,
@@ -189,7 +185,7 @@ def test_where_positions_count_from_the_padding_its_id_stays_though_none_before_
     family: str, base_of: Callable[[str], Path]
 ) -> None:
     network = load_encoder(base_of(family), make_task(), 0)
-    vocabulary = Vocabulary.of(network, [_text_of(torch.tensor([5, 9]), padding=1)])
+    vocabulary = Vocabulary.of(network, [text_of(torch.tensor([5, 9]), padding=1)])
     assert vocabulary.entries.tolist() == [0, 1, 5, 9]
     vocabulary.cut(network)
     assert _words(network).padding_idx == 1
@@ -229,68 +225,3 @@ def test_a_table_that_something_else_uses_is_left_as_it_is(
     assert _words(network).weight is table
     assert vocabulary.renumbered(splits) is splits
     assert vocabulary.whole(network, network, spec.recipe, 3) == {}
-
-
-@pytest.fixture(params=[1, 2])
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
-    torch.set_num_threads(before)
-
-
-@pytest.mark.parametrize("width", [384, 312, 24, 18, 17])
-def test_norm_and_update_of_the_entries_alone_are_those_of_the_whole_table(width: int, threads: int) -> None:
-    """For widths that fill vector registers and others: what the bitwise promise asks of torch's kernels."""
-    draw = torch.Generator().manual_seed(width)
-    size, recipe = 997, make_recipe(weight_decay=0.1, max_steps=20)
-    table = nn.Embedding(size, width)
-    used = torch.randperm(size, generator=draw)[:150].sort().values
-    gradient = torch.zeros(size, width).index_copy_(0, used, torch.randn(150, width, generator=draw))
-    vocabulary = Vocabulary.of(_network_of(table), [_text_of(used)])
-    whole, small = nn.Module(), nn.Module()
-    whole.table = nn.Parameter(table.weight.detach().clone())
-    small.table = nn.Parameter(table.weight.detach()[vocabulary.entries])
-    updates = [(module, Optimizer(module, recipe)) for module in (whole, small)]
-    for step in range(1, 6):
-        whole.table.grad, small.table.grad = gradient / step, gradient[vocabulary.entries] / step
-        assert torch.equal(gradient_norm(whole), gradient_norm(small))
-        for _, optimizer in updates:
-            optimizer.step(1e-3 * step)
-    assert torch.equal(whole.table[vocabulary.entries], small.table)
-
-
-class _Network(nn.Module):
-    """Just enough of a network to have a table of words."""
-
-    def __init__(self, table: nn.Embedding) -> None:
-        super().__init__()
-        self.table = table
-        self.config = BertConfig(vocab_size=table.num_embeddings)
-
-    def get_input_embeddings(self) -> nn.Embedding:
-        return self.table
-
-
-def _network_of(table: nn.Embedding) -> Any:
-    return _Network(table)
-
-
-def _text_of(ids: torch.Tensor, padding: int = 0) -> Any:
-    return EncodedText({"input_ids": [ids]}, {"input_ids": padding}, None, [False])  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("changes", [RECIPES[1], RECIPES[3], ALL_AT_ONCE], ids=str)
-def test_the_replayed_decay_is_that_of_the_optimiser(changes: dict[str, Any], base_of: Callable[[str], Path]) -> None:
-    recipe: Recipe = make_recipe(max_steps=40, **changes)
-    network = load_encoder(base_of("large"), make_task(), 0)
-    table = _words(network).weight
-    start = table.detach().clone()
-    optimizer = Optimizer(network, recipe, starting_weights(network, recipe))
-    factors = decay_factors(network, recipe, 25)
-    schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
-    for step in range(1, 26):
-        table.grad = torch.zeros_like(table)
-        optimizer.step(schedule.rate(step))
-    assert not torch.equal(table, start)
-    assert torch.equal(replayed(start, start, factors), table)

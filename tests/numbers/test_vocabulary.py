@@ -1,0 +1,87 @@
+"""Training the entries that occur alone: what the bitwise promise of ``worker/training/vocabulary.py`` asks of torch's kernels."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from transformers import BertConfig, BertForSequenceClassification
+
+from tests.encoders.saving import common_settings
+from tests.encoders.tokenizers import wordpiece
+from tests.worker.training.runs import make_recipe, text_of
+from worker.training.optimizer import Optimizer, gradient_norm
+from worker.training.schedule import linear_schedule
+from worker.training.start import starting_weights
+from worker.training.vocabulary import Vocabulary, decay_factors, replayed
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("width", [384, 312, 24, 18, 17])
+def test_norm_and_update_of_the_entries_alone_are_those_of_the_whole_table(width: int, threads: int) -> None:
+    """For widths that fill vector registers and others: what the bitwise promise asks of torch's kernels."""
+    draw = torch.Generator().manual_seed(width)
+    size, recipe = 997, make_recipe(weight_decay=0.1, max_steps=20)
+    table = nn.Embedding(size, width)
+    used = torch.randperm(size, generator=draw)[:150].sort().values
+    gradient = torch.zeros(size, width).index_copy_(0, used, torch.randn(150, width, generator=draw))
+    vocabulary = Vocabulary.of(_network_of(table), [text_of(used)])
+    whole, small = nn.Module(), nn.Module()
+    whole.table = nn.Parameter(table.weight.detach().clone())
+    small.table = nn.Parameter(table.weight.detach()[vocabulary.entries])
+    updates = [(module, Optimizer(module, recipe)) for module in (whole, small)]
+    for step in range(1, 6):
+        whole.table.grad, small.table.grad = gradient / step, gradient[vocabulary.entries] / step
+        assert torch.equal(gradient_norm(whole), gradient_norm(small))
+        for _, optimizer in updates:
+            optimizer.step(1e-3 * step)
+    assert torch.equal(whole.table[vocabulary.entries], small.table)
+
+
+class _Network(nn.Module):
+    """Just enough of a network to have a table of words."""
+
+    def __init__(self, table: nn.Embedding) -> None:
+        super().__init__()
+        self.table = table
+        self.config = BertConfig(vocab_size=table.num_embeddings)
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        return self.table
+
+
+def _network_of(table: nn.Embedding) -> Any:
+    return _Network(table)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"weight_decay": 0.1},
+        {"weight_decay": 0.01, "bias_correction": False},
+        {"weight_decay": 0.1, "pretrained_weight_decay": 0.1, "layerwise_learning_rate_decay": 0.8},
+    ],
+    ids=str,
+)
+def test_the_replayed_decay_is_that_of_the_optimiser(changes: dict[str, Any]) -> None:
+    recipe = make_recipe(max_steps=40, **changes)
+    settings = common_settings(wordpiece(), blocks=2, dropout=0.1) | {"vocab_size": 1201}  # three blocks of the replay
+    network = BertForSequenceClassification(BertConfig(**settings))
+    table = network.bert.embeddings.word_embeddings.weight
+    start = table.detach().clone()
+    optimizer = Optimizer(network, recipe, starting_weights(network, recipe))
+    factors = decay_factors(network, recipe, 25)
+    schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
+    for step in range(1, 26):
+        table.grad = torch.zeros_like(table)
+        optimizer.step(schedule.rate(step))
+    assert not torch.equal(table, start)
+    assert torch.equal(replayed(start, start, factors), table)
