@@ -14,6 +14,7 @@ from torch import Tensor
 from worker.training.device import to_device
 
 VECTOR = 16  # keys; of fewer, torch's softmax takes one at a time (AVX-512), ten times as long in all
+MOST_ROWS = 64  # of a group on a CPU; its weights should stay in the cache, and more ways to cut take longer to compare
 
 # What attention costs on a CPU, in cells: a cell is a query and a key in all heads (12 heads of 32, forward and backward).
 CALL = 1900
@@ -83,9 +84,9 @@ def groups_of(lengths: Sequence[int]) -> list[list[int]]:
     least, begins = [0], [0]  # of the first n rows: what they cost at least, and where their last group then begins
     for end in range(1, len(order) + 1):
         length = lengths[order[end - 1]]
-        costs = [least[begin] + _cost(end - begin, length) for begin in range(end)]
-        least.append(min(costs))
-        begins.append(costs.index(least[-1]))
+        costs = {begin: least[begin] + _cost(end - begin, length) for begin in range(max(0, end - MOST_ROWS), end)}
+        begins.append(min(costs, key=costs.__getitem__))
+        least.append(costs[begins[-1]])
     groups, end = [], len(order)
     while end:
         groups.append(order[begins[end] : end])

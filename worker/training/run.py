@@ -54,7 +54,7 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
     network, optimizer = prepare(spec, splits)
     weights = compute_weights(network, spec.recipe.precision)
     forward = Forward(weights.module)
-    yield started(spec, splits, judge)
+    yield started(spec, splits, judge, padding_free=forward.padding_free)
 
     best, history, answers = Best(spec.recipe.select), History(), Validated(forward, splits.validation, judge, pause)
     if spec.state is not None:
@@ -138,7 +138,7 @@ def training_batches(
         yield forward.batch(splits.train.text, rows)
 
 
-def started(spec: RunSpec, splits: Splits, judge: Scoring) -> Started:
+def started(spec: RunSpec, splits: Splits, judge: Scoring, *, padding_free: bool) -> Started:
     present = splits.present()
     return Started(
         total_steps=spec.recipe.max_steps,
@@ -147,7 +147,12 @@ def started(spec: RunSpec, splits: Splits, judge: Scoring) -> Started:
         majority_score={
             name: judge.constant_answer(split.labels()) for name, split in present.items() if name != "train"
         },
-        environment=environment() | {"threads": str(spec.threads), "device": spec.device},
+        environment=environment()
+        | {
+            "threads": str(spec.threads),
+            "device": spec.device,
+            "batches": "padding_free" if padding_free else "padded",
+        },
     )
 
 
