@@ -9,7 +9,7 @@ from tests.make import review_csv
 from tests.servers import RedisServer
 from tests.stack import Stack, running_stack
 
-LIMITS = {"EVENKEEL_TIME_LIMIT_SECONDS": "20", "EVENKEEL_STALL_SECONDS": "12"}
+LIMITS = {"EVENKEEL_TIME_LIMIT_SECONDS": "30", "EVENKEEL_STALL_SECONDS": "12"}
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_a_time_limit_and_a_trainer_that_hangs(limited: Stack) -> None:
     ended = limited.wait(endless["id"], 90)
     assert (ended["status"], ended["error"]["code"]) == ("failed", "time_limit"), limited.logs()
 
-    hanging = limited.create(file["id"], recipe={"max_steps": 1000, "reinit_layers": 1}, **request)
+    hanging = limited.create(file["id"], recipe={"max_steps": 400, "reinit_layers": 1}, **request)
     limited.wait_for_step(hanging["id"], 10)
     for trainer in limited.trainers():
         trainer.suspend()
