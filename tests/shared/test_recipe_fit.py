@@ -7,6 +7,7 @@ import pytest
 from shared.catalogue import EncoderFacts
 from shared.errors import InvalidValue
 from shared.recipe import PRESETS, AutoPrecision, Recipe, RecipeRequest, Resolution, resolve
+from shared.recipe.fields import Preset
 
 BERT = EncoderFacts("base", "bert", num_hidden_layers=12, hidden_size=768, max_position_embeddings=512)
 ROBERTA = EncoderFacts("rob", "roberta", num_hidden_layers=12, hidden_size=768, max_position_embeddings=512)
@@ -101,7 +102,7 @@ def test_every_preset_fits_every_encoder(facts: EncoderFacts, preset: str) -> No
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("asked", [{}, {"precision": "auto"}])
-def test_precision_is_the_machines_unless_it_is_given(preset: str, asked: dict[str, Any]) -> None:
+def test_precision_is_the_machines_unless_it_is_given(preset: Preset, asked: dict[str, Any]) -> None:
     machine = AutoPrecision("bfloat16", "the processor multiplies it natively (amx_bf16)")
     recipe, notes, automatic = resolve(RecipeRequest(preset=preset, **asked), BERT, 1000, machine)
     assert recipe.precision == "bfloat16"

@@ -17,12 +17,12 @@ ONE = 0x3F80  # of bfloat16, as an int16
 
 
 class BitDropout(nn.Dropout):
-    """In the place of an ``nn.Dropout`` whose inputs are bfloat16; other inputs it treats as that does."""
+    """In the place of an ``nn.Dropout``; float32 and bfloat16."""
 
     def forward(self, input: Tensor) -> Tensor:
         dropped = min(round(self.p * LEVELS), LEVELS - 1)
-        if not self.training or dropped == 0 or input.dtype != torch.bfloat16:
-            return super().forward(input)
+        if not self.training or dropped == 0:
+            return input
         result: Tensor = _Dropout.apply(input, dropped)  # type: ignore[no-untyped-call]
         return result
 
@@ -51,5 +51,5 @@ def _kept(like: Tensor, dropped: int) -> Tensor:
 
 
 def _scaled(tensor: Tensor, kept: Tensor, scale: float) -> Tensor:
-    """scale · tensor · kept in one pass, rounded once."""
-    return torch.addcmul(tensor.new_zeros(()), tensor, kept, value=scale)
+    """scale · tensor · kept, rounded once."""
+    return torch.addcmul(tensor.new_zeros(()), tensor, kept.to(tensor.dtype), value=scale)
