@@ -30,7 +30,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import IO, Any, Literal, NamedTuple
 
@@ -121,46 +121,56 @@ def main() -> None:
         serve(wish, wishes, say, cache)
 
 
-class Listening:
-    """Asked between batches whether to stop; says now and then that a run is alive, also while no event is to be told."""
+Told = Event | BaselinesScored | Stopped | Exception
+Say = Callable[[dict[str, Any]], None]
 
-    def __init__(self, wishes: Wishes, say: Callable[[dict[str, Any]], None]) -> None:
+
+class Telling:
+    """What is told of the runs of one wish, each until its last line."""
+
+    def __init__(self, run_ids: Iterable[str], wishes: Wishes, say: Say) -> None:
+        self.open = dict.fromkeys(run_ids)
+        """Runs whose last line is still to come."""
+        self._waiting = dict.fromkeys(self.open)
         self._wishes = wishes
         self._say = say
         self._said = time.monotonic()
 
-    def __call__(self, run_id: str) -> bool:
+    def tell(self, run_id: str, told: Told) -> None:
+        if run_id not in self.open:
+            return
+        self._waiting.pop(run_id, None)
+        if isinstance(told, Exception | Finished | Paused | BaselinesScored):
+            del self.open[run_id]
+        if isinstance(told, Exception) and not isinstance(told, Stopped):
+            log.error("run %s failed", run_id, exc_info=told)
+        self._say({"run_id": run_id} | _in_words(told))
+
+    def stopped(self, run_id: str) -> bool:
+        """Asked between batches; says now and then that a run is alive, also while no event is to be told."""
         now = time.monotonic()
         if now - self._said >= ALIVE_S:
             self._said = now
             self._say({"run_id": run_id, "alive": True})
+        for waiting in [other for other in self._waiting if self._wishes.stopped(other)]:
+            self.tell(waiting, Stopped(waiting))  # its turn may come in hours
         return self._wishes.stopped(run_id)
 
 
-Told = Event | BaselinesScored | Stopped | Exception
-
-
-def serve(wish: Wish, wishes: Wishes, say: Callable[[dict[str, Any]], None], cache: TextCache) -> None:
+def serve(wish: Wish, wishes: Wishes, say: Say, cache: TextCache) -> None:
     """Carry runs out and say how each went; every end of them but the process's own is a line."""
-    going = dict.fromkeys(wish.run_ids)
+    telling = Telling(wish.run_ids, wishes, say)
     try:
-        for run_id, told in _carried_out(wish, Listening(wishes, say), cache):
-            if isinstance(told, Exception | Finished | Paused | BaselinesScored):
-                going.pop(run_id, None)
-            if isinstance(told, Exception) and not isinstance(told, Stopped):
-                log.error("run %s failed", run_id, exc_info=told)
-            say({"run_id": run_id} | _in_words(told))
-        if going:
-            raise RuntimeError("training came to its end without a word on how")
+        for run_id, told in _carried_out(wish, telling.stopped, cache):
+            telling.tell(run_id, told)
+            if not telling.open:
+                return
+        raise RuntimeError("training came to its end without a word on how")
     except BrokenPipeError:
         raise  # nobody listens any more
-    except Stopped as stop:
-        for run_id in going:
-            say({"run_id": run_id} | _in_words(stop))
-    except Exception as problem:  # the boundary of the process: whatever it is, the runs' rows must say it in words
-        log.exception("run %s failed", ", ".join(going))
-        for run_id in going:
-            say({"run_id": run_id} | _in_words(problem))
+    except Exception as problem:  # noqa: BLE001 - the boundary of the process: whatever it is, the runs' rows must say it in words
+        for run_id in list(telling.open):
+            telling.tell(run_id, problem)
 
 
 def _in_words(told: Told) -> dict[str, Any]:

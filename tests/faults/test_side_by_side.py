@@ -14,17 +14,15 @@ from tests.make import review_csv
 from tests.servers import RedisServer, wait_for
 from tests.stack import Stack, running_stack
 
-STEPS = 300
+STEPS = 150
 SEVERAL = {**REQUEST, "recipe": {**REQUEST["recipe"], "max_steps": STEPS}, "runs": {"num_seeds": 4}}
 ENDLESS = {**SEVERAL, "recipe": {**REQUEST["recipe"], "max_steps": 200_000}}
 
 
-@pytest.fixture
-def stack(
-    request: pytest.FixtureRequest, kind: str, tmp_path: Path, own_redis: RedisServer, model_dir: Path
-) -> Iterator[Stack]:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+def stack(request: pytest.FixtureRequest, tmp_path: Path, own_redis: RedisServer, model_dir: Path) -> Iterator[Stack]:
     own_redis.client().flushall()
-    url = new_database(request, kind, tmp_path)
+    url = new_database(request, request.param, tmp_path)
     with running_stack(tmp_path / "home", url, own_redis, model_dir, slots=1, EVENKEEL_STACK="4") as running:
         yield running
 
@@ -82,6 +80,7 @@ def test_one_run_is_cancelled_and_then_the_worker_is_asked_to_go(stack: Stack) -
     assert said(stack, job_id).count("its worker is shutting down") == 3
 
 
+@pytest.mark.long
 def test_a_job_is_cancelled_and_the_next_one_trained(stack: Stack) -> None:
     job_id = start(stack, ENDLESS)
     file = stack.upload(review_csv(60))
