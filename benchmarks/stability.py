@@ -8,19 +8,17 @@ words, the measurement goes on where it was, and with more ``--seeds`` it extend
 
 import argparse
 import json
-import os
-import platform
 import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from benchmarks.glue import TASKS, GlueTask, folder, write_cut
+from benchmarks.results import RESULTS, machine
 from benchmarks.stability_page import RECIPES, write_page
 from cli.client import Client
 from cli.demo import running_stack
@@ -31,8 +29,6 @@ from shared.catalogue import OFFLINE_ENCODER
 from shared.figures import scores_figure
 from shared.report import StabilityReport
 from shared.states import JobState
-
-RESULTS = Path(__file__).parents[1] / "docs" / "results"
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ def _write(client: Client, plan: Plan, jobs: Sequence[Job]) -> None:
         "rows": plan.rows,
         "model": plan.model,
         "command": f"EVENKEEL_GLUE_DIR=… python -m benchmarks.stability --home DIR --task {plan.task.name} --seeds {plan.seeds}",
-        "machine": _machine(),
+        "machine": machine(),
         "recipes": [_recipe(recipe, job, report) for (recipe, report), job in zip(reports, jobs, strict=True)],
         "pairs": [
             pair.model_dump(mode="json") | {"a": _name(pair.a, jobs, plan), "b": _name(pair.b, jobs, plan)}
@@ -137,16 +133,6 @@ def _recipe(name: str, job: Job, report: StabilityReport) -> dict[str, Any]:
 
 def _name(job_id: str, jobs: Sequence[Job], plan: Plan) -> str:
     return next(recipe for recipe, job in zip(plan.recipes, jobs, strict=True) if job.id == job_id)
-
-
-def _machine() -> dict[str, str]:
-    return {
-        "cores": str(os.cpu_count()),
-        "processor": platform.machine(),
-        "python": platform.python_version(),
-        "torch": version("torch"),
-        "transformers": version("transformers"),
-    }
 
 
 def _arguments() -> tuple[Plan, Path]:

@@ -43,6 +43,7 @@ def comparison_view(comparison: Comparison) -> RenderableType:
     for pair in comparison.pairs:
         parts += ["", f"[bold]{letters[pair.b]} against {letters[pair.a]}[/bold]", _pair_table(pair)]
         parts.append(escape(pair.verdict.text))
+    parts += [escape(f"Warning: {warning.message}") for warning in comparison.warnings]
     parts += [
         "",
         escape(f"{comparison.metric} on {comparison.split}, alpha {comparison.alpha:g}; kept as {comparison.id}"),

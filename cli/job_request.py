@@ -19,6 +19,7 @@ class TrainOptions:
     learning_rate: str | None = None
     batch_size: int | None = None
     reinit_layers: str | None = None
+    precision: str | None = None
     text_column: str | None = None
     text_pair_column: str | None = None
     label_column: str | None = None
@@ -57,6 +58,7 @@ def job_body(
                     "learning_rate": _number_or_word(options.learning_rate),
                     "train_batch_size": options.batch_size,
                     "reinit_layers": _number_or_word(options.reinit_layers),
+                    "precision": options.precision,
                 }
             ),
             "split": _without_none(

@@ -60,7 +60,8 @@ def job_view(job: Job) -> RenderableType:
     if recipe is not None:
         lines.append(
             f"{job.model}, recipe {job.preset}: {recipe['max_steps']} steps a run, batches of "
-            f"{recipe['train_batch_size']}, rate {recipe['learning_rate']:g}, top blocks new: {recipe['reinit_layers']}"
+            f"{recipe['train_batch_size']}, rate {recipe['learning_rate']:g}, top blocks new: {recipe['reinit_layers']}, "
+            f"in {recipe.get('precision', 'float32')}"
         )
     if job.pilots is not None:
         searched = " and ".join(job.pilots["automatic"])

@@ -129,6 +129,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
         "EVENKEEL_HOST": settings.host,
         "EVENKEEL_WORKER_SLOTS": str(settings.worker_slots),
         "EVENKEEL_THREADS": str(settings.threads),
+        "EVENKEEL_PRECISION": settings.precision,
     }
 
 

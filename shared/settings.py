@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     """Up to how many runs of one job a slot trains side by side; ``auto``: 20 on a GPU, 1 on a CPU."""
     threads: int = Field(1, ge=1, le=256)
     """CPU threads a trainer; stored with each new job, because the last bits of a sum depend on it."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What a recipe's ``precision: "auto"`` comes to. auto: bfloat16 where there are GPUs, or where this machine's processor multiplies it
+    natively, else float32. Say it where the API runs on another kind of machine than the workers."""
     lease_seconds: float = Field(60.0, gt=0)
     """A run whose worker has not renewed its lease for so long is taken back."""
     heartbeat_seconds: float = Field(10.0, gt=0)

@@ -27,7 +27,7 @@ def create(parts: Parts, request: ComparisonRequest) -> ComparisonObject:
         runs = Runs(session).of_jobs(request.job_ids, results=request.metric is not None)
     names = _names(jobs)
     contenders = [
-        Contender(_report(job, runs[job.id], request.metric), preset, title)
+        Contender(_report(job, runs[job.id], request.metric), preset, title, _precision(job))
         for job, (preset, title) in zip(jobs, names, strict=True)
     ]
     found = compare(contenders, request.alpha)
@@ -80,6 +80,10 @@ def _names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
         (preset, preset if presets.count(preset) == 1 else f"{preset} (…{job.id[-6:]})")
         for preset, job in zip(presets, jobs, strict=True)
     ]
+
+
+def _precision(job: Job) -> str:
+    return str((job.resolved_recipe or {}).get("precision", "float32"))  # of before there was a choice
 
 
 def _preset(job: Job) -> str:

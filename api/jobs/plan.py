@@ -15,6 +15,7 @@ from shared.catalogue import EncoderFacts
 from shared.db.models import Models
 from shared.db.tables import Job, Run
 from shared.names import FINE_TUNED, base_name
+from shared.processor import auto_precision
 from shared.recipe import resolve
 from shared.states import JobState
 
@@ -25,7 +26,7 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
     facts = encoder_facts(parts, request.model)
     files = data_files(parts, request)
     data = read_data(parts, request, facts, files)
-    resolution = scaled(resolve(recipe_request, facts, len(data.train)), request)
+    resolution = scaled(resolve(recipe_request, facts, len(data.train), auto_precision(parts.settings)), request)
     resolution = searched(resolution, facts.num_blocks)
     metric = metric_of(request, data)
     job = Job(

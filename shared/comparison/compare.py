@@ -3,7 +3,7 @@
 Every kind of test is a family of its own for Holm's adjustment over the pairs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from shared.comparison.inference import (
@@ -19,6 +19,7 @@ from shared.comparison.permutation import paired_permutation_test, permutation_t
 from shared.comparison.shapes import ComparedJob, Comparison, Contender, HypothesisTest, Pair
 from shared.comparison.verdict import Findings, verdict
 from shared.errors import JobsNotComparable
+from shared.report.shapes import Caution
 
 
 def compare(jobs: Sequence[Contender], alpha: float = 0.05) -> Comparison:
@@ -36,6 +37,7 @@ def compare(jobs: Sequence[Contender], alpha: float = 0.05) -> Comparison:
         split=jobs[0].report.split,
         alpha=alpha,
         provisional=any(job.report.provisional for job in jobs),
+        warnings=list(_other_arithmetic(jobs)),
         jobs=[_compared(job) for job in jobs],
         pairs=[
             _pair(Findings(a, b, tuple(made), alpha, len(pairs), least))
@@ -57,6 +59,16 @@ def _refuse_unlike(jobs: Sequence[Contender]) -> None:
                     "alike can be compared.",
                     param="job_ids",
                 )
+
+
+def _other_arithmetic(jobs: Sequence[Contender]) -> Iterator[Caution]:
+    if len({job.precision for job in jobs}) > 1:
+        said = ", ".join(f"{job.name} in {job.precision}" for job in jobs)
+        yield Caution(
+            code="different_precision",
+            message=f"Trained in different arithmetic: {said}. Equal seeds then take different ways, and a difference may be of the "
+            "arithmetic; give recipe.precision to have the recipes alone compared.",
+        )
 
 
 def _compared(job: Contender) -> ComparedJob:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import Field
+
 from shared.report.base import Interval, Shape
-from shared.report.shapes import Split, StabilityReport
+from shared.report.shapes import Caution, Split, StabilityReport
 from shared.states import RunState
 
 SeedKey = tuple[int, int, int | None]
@@ -19,6 +21,8 @@ class Contender:
     preset: str
     title: str | None = None
     """How the job is called in the verdict; default: its preset."""
+    precision: str = "float32"
+    """Arithmetic that its recipe was trained in."""
 
     @property
     def name(self) -> str:
@@ -112,5 +116,6 @@ class Comparison(Shape):
     alpha: float
     provisional: bool = False
     """Whether a job still had open runs, so that the same comparison may come out otherwise later."""
+    warnings: list[Caution] = Field(default_factory=list)
     jobs: list[ComparedJob]
     pairs: list[Pair]

@@ -5,8 +5,9 @@ other. Source: Zhang, Wu, Katiyar, Weinberger, Artzi, *Revisiting Few-sample BER
 conventional settings.
 """
 
+from shared.recipe.fields import Precision
 from shared.recipe.presets import PRESETS
-from shared.recipe.resolve import Resolution, long_enough, resolve
+from shared.recipe.resolve import AutoPrecision, Resolution, long_enough, resolve
 from shared.recipe.value import Recipe, RecipeRequest
 
-__all__ = ["PRESETS", "Recipe", "RecipeRequest", "Resolution", "long_enough", "resolve"]
+__all__ = ["PRESETS", "AutoPrecision", "Precision", "Recipe", "RecipeRequest", "Resolution", "long_enough", "resolve"]

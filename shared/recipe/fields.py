@@ -101,3 +101,10 @@ Select = Annotated[
     Literal["best_checkpoint", "last"],
     Field(description="Keep the weights of the best evaluation (a tie keeps the earlier), or those of the last step."),
 ]
+Precision = Annotated[
+    Literal["float32", "bfloat16"],
+    Field(
+        description="Arithmetic of the training's passes. bfloat16: forward and backward in bfloat16, with weights, optimiser and the "
+        "scores of the chosen checkpoint in float32; several times faster on processors that multiply it natively, and on GPUs."
+    ),
+]

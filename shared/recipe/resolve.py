@@ -5,13 +5,24 @@ from typing import Any, NamedTuple
 
 from shared.catalogue import EncoderFacts
 from shared.errors import InvalidValue
-from shared.recipe.fields import MAX_STEPS
+from shared.recipe.fields import MAX_STEPS, Precision
 from shared.recipe.fit import fit, shared_weights
 from shared.recipe.presets import PRESETS
 from shared.recipe.value import Recipe, RecipeRequest
 
 PAPER_RATE, PAPER_WIDTH = 2e-5, 1024  # BERT-large, the paper's baseline
 LONG_EPOCHS, LONG_MIN_STEPS, LONG_MAX_STEPS, CONVENTIONAL_EPOCHS = 10, 320, 1600, 3
+
+
+class AutoPrecision(NamedTuple):
+    """What ``precision: "auto"`` is where the job will be trained."""
+
+    value: Precision
+    reason: str
+    """A clause."""
+
+
+UNKNOWN_PROCESSOR = AutoPrecision("float32", "nothing is known of the processor that will train")
 
 
 class Resolution(NamedTuple):
@@ -23,8 +34,10 @@ class Resolution(NamedTuple):
     better one."""
 
 
-def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Resolution:
-    """Give every setting a value for this encoder and this number of training rows.
+def resolve(
+    request: RecipeRequest, facts: EncoderFacts, train_rows: int, auto_precision: AutoPrecision = UNKNOWN_PROCESSOR
+) -> Resolution:
+    """Give every setting a value for this encoder, this number of training rows, and the machines that will train.
 
     Raises InvalidValue when a setting that was asked for does not fit the encoder (``fit``), or when the length in epochs comes to more
     steps than a run may have.
@@ -39,6 +52,11 @@ def resolve(request: RecipeRequest, facts: EncoderFacts, train_rows: int) -> Res
     values.setdefault("learning_rate", "auto")
     if values["learning_rate"] == "auto":
         values["learning_rate"], notes["learning_rate"] = _auto_rate(facts)
+    if values.setdefault("precision", "auto") == "auto":
+        values["precision"], notes["precision"] = (
+            auto_precision.value,
+            f"{auto_precision.value}: {auto_precision.reason}.",
+        )
     automatic = []
     if values["reinit_layers"] == "auto":
         if facts.shared_blocks is None:  # else there are no depths to try: a part of a block of weights cannot be drawn

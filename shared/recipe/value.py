@@ -19,6 +19,7 @@ from shared.recipe.fields import (
     MaxGradNorm,
     MaxSteps,
     Mixout,
+    Precision,
     Preset,
     PretrainedWeightDecay,
     ReinitLayers,
@@ -54,6 +55,7 @@ class RecipeRequest(BaseModel):
     class_weights: ClassWeights | None = None
     eval_points: EvalPoints | None = None
     select: Select | None = None
+    precision: Precision | Auto | None = None
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -91,8 +93,7 @@ class Recipe(BaseModel):
     class_weights: ClassWeights = "none"
     eval_points: EvalPoints = 10
     select: Select = "best_checkpoint"
-    precision: Literal["float32"] = "float32"
-    """Arithmetic of the training."""
+    precision: Precision = "float32"  # what a recipe of before there was a choice was trained with
 
     @property
     def warmup_steps(self) -> int:

@@ -22,7 +22,8 @@ def test_the_recipe_is_resolved_and_stored_with_its_reasons(http: TestClient, fi
     assert (recipe["preset"], recipe["bias_correction"], recipe["reinit_pooler"]) == ("stabilized", True, True)
     assert recipe["learning_rate"] == pytest.approx(2e-5 * 1024 / 32, rel=0.01)
     assert (recipe["max_steps"], recipe["reinit_layers"]) == (40, 1)
-    assert set(job["recipe_notes"]) == {"learning_rate"}
+    assert set(job["recipe_notes"]) == {"learning_rate", "precision"}
+    assert job["recipe_notes"]["precision"].startswith(f"{recipe['precision']}: ")
     assert job["recipe"] == GIVEN
     assert (job["pilots"], job["early_discard"]) == (None, None)
     assert job["dataset"]["rows"] == {"train": 32, "validation": 8, "test": 0}
@@ -35,6 +36,15 @@ def test_the_recipe_is_resolved_and_stored_with_its_reasons(http: TestClient, fi
     assert (runs["first_id"], runs["has_more"]) == (runs["data"][0]["id"], False)
     one = http.get(f"{JOBS}/{job['id']}/runs/{runs['first_id']}").json()
     assert one == runs["data"][0] | {"evidence": None}
+
+
+def test_precision_as_asked_for(http: TestClient, file_id: str) -> None:
+    for precision in ("float32", "bfloat16"):
+        job = create(http, file_id, recipe=GIVEN | {"precision": precision}).json()
+        assert job["resolved_recipe"]["precision"] == precision
+        assert "precision" not in job["recipe_notes"]
+    refused = create(http, file_id, recipe=GIVEN | {"precision": "float16"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "recipe.precision")
 
 
 def test_the_conventional_control(http: TestClient, file_id: str) -> None:

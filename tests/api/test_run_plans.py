@@ -11,7 +11,7 @@ from tests.api.test_jobs import GIVEN, JOBS, create
 def test_pilots_come_before_the_runs_where_something_is_automatic(http: TestClient, file_id: str) -> None:
     job = create(http, file_id, runs={"num_seeds": 3}).json()
     assert job["resolved_recipe"] is None
-    assert set(job["recipe_notes"]) == {"learning_rate", "reinit_layers", "max_steps"}
+    assert set(job["recipe_notes"]) == {"learning_rate", "reinit_layers", "max_steps", "precision"}
     found_out = job["pilots"]
     # 10 epochs of one step are fewer than the least; one of three blocks is at least a sixth
     assert [(c["reinit_layers"], c["max_steps"]) for c in found_out["candidates"]] == [(0, 320), (1, 320), (2, 320)]

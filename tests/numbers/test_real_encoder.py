@@ -11,10 +11,17 @@ from tests.worker.training.runs import Trained, make_recipe, make_spec
 
 
 @pytest.mark.real_encoder
-def test_a_few_steps_on_the_real_encoder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_few_steps_on_the_real_encoder(precision: str, tmp_path: Path) -> None:
     base = Catalogue().folder(OFFLINE_ENCODER)
     recipe = make_recipe(
-        learning_rate=2e-4, max_steps=12, train_batch_size=16, reinit_layers=2, reinit_pooler=True, eval_points=2
+        learning_rate=2e-4,
+        max_steps=12,
+        train_batch_size=16,
+        reinit_layers=2,
+        reinit_pooler=True,
+        eval_points=2,
+        precision=precision,
     )
     run = Trained(make_spec(tmp_path, base, recipe=recipe))
     assert len(run.steps) == 12

@@ -6,7 +6,7 @@ import pytest
 
 from shared.catalogue import EncoderFacts
 from shared.errors import InvalidValue
-from shared.recipe import PRESETS, RecipeRequest, Resolution, resolve
+from shared.recipe import PRESETS, AutoPrecision, Recipe, RecipeRequest, Resolution, resolve
 
 BERT = EncoderFacts("base", "bert", num_hidden_layers=12, hidden_size=768, max_position_embeddings=512)
 ROBERTA = EncoderFacts("rob", "roberta", num_hidden_layers=12, hidden_size=768, max_position_embeddings=512)
@@ -97,3 +97,22 @@ def test_every_preset_fits_every_encoder(facts: EncoderFacts, preset: str) -> No
     recipe, notes, _ = resolved(facts, preset=preset)
     assert recipe.preset == preset
     assert all(note.endswith(".") for note in notes.values())
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("asked", [{}, {"precision": "auto"}])
+def test_precision_is_the_machines_unless_it_is_given(preset: str, asked: dict[str, Any]) -> None:
+    machine = AutoPrecision("bfloat16", "the processor multiplies it natively (amx_bf16)")
+    recipe, notes, automatic = resolve(RecipeRequest(preset=preset, **asked), BERT, 1000, machine)
+    assert recipe.precision == "bfloat16"
+    assert notes["precision"] == "bfloat16: the processor multiplies it natively (amx_bf16)."
+    assert "precision" not in automatic  # no pilots: it is no matter of scores
+    recipe, notes, _ = resolve(RecipeRequest(preset=preset, precision="float32"), BERT, 1000, machine)
+    assert recipe.precision == "float32"
+    assert "precision" not in notes
+
+
+def test_a_recipe_of_before_there_was_a_choice_was_trained_in_float32() -> None:
+    stored = resolved(BERT).recipe.model_dump(mode="json")
+    del stored["precision"]
+    assert Recipe.model_validate(stored).precision == "float32"

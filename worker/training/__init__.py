@@ -13,10 +13,10 @@ runs end no better than always answering the most frequent label. Three causes a
 The methods that these are measured against are switches beside them: layer-wise rates (``parameter_groups.py``), decay toward the start
 (``pretrained_decay.py``) and ``mixout.py``. ``parts.py`` knows where each encoder family keeps its blocks.
 
-``run.py`` tells a run from top to bottom: seed -> split -> text -> encoder -> re-init -> mixout -> optimiser -> loop -> evaluate -> export.
-Two seeds are kept apart, as Dodge et al. do: ``init_seed`` draws what is new in the network, ``data_seed`` orders the rows and draws
-the dropout. A run's result is a function of its ``RunSpec`` alone; on a CPU it is the same to the last bit for one torch version,
-instruction set and number of threads, whatever ran before it in the process.
+``run.py`` tells a run from top to bottom: seed -> split -> text -> encoder -> re-init -> vocabulary -> mixout -> optimiser -> loop ->
+evaluate -> export. Two seeds are kept apart, as Dodge et al. do: ``init_seed`` draws what is new in the network, ``data_seed`` orders the
+rows and draws the dropout. A run's result is a function of its ``RunSpec`` alone; on a CPU it is the same to the last bit for one torch
+version, instruction set and number of threads, whatever ran before it in the process.
 
 The package is a generator of events and knows no database, no broker and no settings: the caller records, stops, and tests.
 

@@ -8,7 +8,7 @@ import torch
 from worker.training.seeding import order_stream
 from worker.training.text import EncodedText
 
-EVALUATION_BATCH = 32  # rows; no result depends on it but for rounding
+EVALUATION_BATCH = 2048  # tokens, or one row of more; no result depends on it but for rounding
 
 
 def shuffled(rows: Sequence[int], batch_size: int, data_seed: int) -> Iterator[list[int]]:
@@ -24,9 +24,15 @@ def shuffled(rows: Sequence[int], batch_size: int, data_seed: int) -> Iterator[l
 
 def by_length(rows: Sequence[int], text: EncodedText) -> Iterator[list[int]]:
     """Batches of rows of like length, so that hardly any padding is computed; the longest first, so that memory fails at once."""
-    longest_first = sorted(rows, key=dict(zip(rows, text.lengths(rows), strict=True)).__getitem__, reverse=True)
-    for start in range(0, len(rows), EVALUATION_BATCH):
-        yield longest_first[start : start + EVALUATION_BATCH]
+    length = dict(zip(rows, text.lengths(rows), strict=True))
+    batch: list[int] = []
+    for row in sorted(rows, key=length.__getitem__, reverse=True):
+        if batch and (len(batch) + 1) * length[batch[0]] > EVALUATION_BATCH:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
 
 
 def tokens_trained(text: EncodedText, rows: Sequence[int], batch_size: int, data_seed: int, steps: int) -> int:

@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -14,6 +14,12 @@ from shared.task import Label, Task
 from worker.training.evaluate import Evaluated
 from worker.training.quiet import quiet_transformers
 from worker.training.split import Split
+
+
+class HasState(Protocol):
+    """A network, or one seed's share of a stack of them."""
+
+    def state_dict(self) -> dict[str, Any]: ...
 
 
 class Best:
@@ -30,16 +36,16 @@ class Best:
         self.step = 0
         self._evaluated: Evaluated | None = None
 
-    def offer(self, step: int, evaluated: Evaluated, network: PreTrainedModel) -> bool:
+    def offer(self, step: int, evaluated: Evaluated, network: HasState) -> bool:
         """Take note of an evaluation of the network as it is; returns whether it is the best so far (an undefined score never is)."""
         score = evaluated.result.score
         is_best = score is not None and score > self._score
+        if is_best or self._evaluated is None or not self._copies:
+            if self._copies:  # first, so that nothing is noted where memory does not suffice for it
+                self._weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+            self.step, self._evaluated = step, evaluated
         if is_best and score is not None:
             self._score = score
-        if is_best or self._evaluated is None or not self._copies:
-            self.step, self._evaluated = step, evaluated
-            if self._copies:
-                self._weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
         return is_best
 
     @property
@@ -58,6 +64,10 @@ class Best:
         """Go on from a state that was kept; ``evaluated`` is None where nothing had been chosen yet."""
         self.step, self._evaluated, self._weights = step, evaluated, weights
         self._score = -math.inf if score is None else score
+
+    def rescore(self, evaluated: Evaluated) -> None:
+        """What the chosen weights answer in float32, where they were chosen by what they answer in less."""
+        self._evaluated = evaluated
 
     def restore(self, network: PreTrainedModel) -> None:
         """Give the network the chosen weights."""

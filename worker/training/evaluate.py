@@ -31,7 +31,11 @@ class Evaluated:
 
 def evaluate(forward: Forward, split: Split, scoring: Scoring, pause: Callable[[], None]) -> Evaluated:
     """Puts the network into evaluation mode. ``pause`` is called before each batch and may raise."""
-    logits = predict_logits(forward, split, pause)
+    return judged(predict_logits(forward, split, pause), split, scoring)
+
+
+def judged(logits: Tensor, split: Split, scoring: Scoring) -> Evaluated:
+    """``logits`` of ``predict_logits``. Raises Diverged where they are no numbers."""
     labels = split.labels()
     loss = plain_objective(scoring.task.type)(logits.double(), targets(labels, scoring.num_labels)).item()
     if not math.isfinite(loss):  # the last steps' weights are no numbers any more, though each step's loss still was

@@ -7,10 +7,11 @@ how far that is from the start says nothing about the rate.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from pydantic import BaseModel
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from shared.evidence import FLAT, Evidence, Vanished
@@ -33,19 +34,18 @@ class GradientWatch:
     def __init__(self, network: PreTrainedModel, recipe: Recipe) -> None:
         evaluations = evaluation_steps(recipe.max_steps, recipe.eval_points)
         self.steps = frozenset({1, 2, recipe.warmup_steps, *evaluations})
-        self._parts = {part.name: list(part.parameters.values()) for part in parts_of(network)}
+        self.parts = {part.name: list(part.parameters.values()) for part in parts_of(network)}
 
-    def norms(self, step: int) -> dict[str, float]:
-        """By the part's name, of the gradients as they are; empty at a step that is not watched. Parts without a gradient are left out."""
+    def norms(self, step: int) -> dict[str, Tensor]:
+        """By the part's name, of the gradients as they are; empty at a step that is not watched. Parts without a gradient are left out.
+        Reading them is left to the caller."""
         if step not in self.steps:
             return {}
         gradients = {
             name: [parameter.grad for parameter in parameters if parameter.grad is not None]
-            for name, parameters in self._parts.items()
+            for name, parameters in self.parts.items()
         }
-        norms = {name: torch.nn.utils.get_total_norm(tensors) for name, tensors in gradients.items() if tensors}
-        values: list[float] = torch.stack(list(norms.values())).tolist()
-        return dict(zip(norms, values, strict=True))
+        return {name: torch.nn.utils.get_total_norm(tensors) for name, tensors in gradients.items() if tensors}
 
 
 class History(BaseModel):
@@ -135,11 +135,17 @@ def _lower_half(norms: dict[str, float]) -> float:
 
 
 @torch.no_grad()
-def distance_from(start: PreTrainedModel, network: PreTrainedModel) -> dict[str, float]:
-    """‖θ - θ0‖ / ‖θ0‖ by part; ``start`` is the same network before its training. A part that began at 0 is left out."""
+def distance_from(
+    start: PreTrainedModel, network: PreTrainedModel, whole: Mapping[str, Tensor] | None = None
+) -> dict[str, float]:
+    """‖θ - θ0‖ / ‖θ0‖ by part; ``start`` is the same network before its training. A part that began at 0 is left out.
+
+    ``whole`` has the parameters that ``network`` has but a part of, by name.
+    """
     found = {}
     for before, after in zip(parts_of(start), parts_of(network), strict=True):
-        pairs = [(theta0, after.parameters[name]) for name, theta0 in before.parameters.items()]
+        trained = {**after.parameters, **(whole or {})}
+        pairs = [(theta0, trained[name]) for name, theta0 in before.parameters.items()]
         norm = math.hypot(*(theta0.norm().item() for theta0, _ in pairs))
         if norm > 0:
             found[before.name] = math.hypot(*((theta - theta0).norm().item() for theta0, theta in pairs)) / norm

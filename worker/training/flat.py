@@ -25,6 +25,7 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from worker.training.attention import attention_within_rows
+from worker.training.device import to_device
 from worker.training.layout import Layout, lay_out
 from worker.training.parts import block_paths, family_of
 from worker.training.text import EncodedText
@@ -46,7 +47,7 @@ def flat_inputs(
     places = [sorted(range(len(its)), key=text.lengths(its).__getitem__) for its in rows]
     sorted_rows = [[its[place] for place in order] for its, order in zip(rows, places, strict=True)]
     layout = lay_out([text.lengths(its) for its in sorted_rows], network.device)
-    place_of_row = torch.tensor(places, device=network.device).argsort(dim=1)
+    place_of_row = to_device(torch.tensor(places).argsort(dim=1), network.device)
     layout = replace(layout, first_tokens=layout.first_tokens.gather(1, place_of_row))
     sequences = {
         name: [torch.cat([column[row] for row in its]) for its in sorted_rows] for name, column in text.columns.items()
@@ -55,7 +56,9 @@ def flat_inputs(
         positions_of(ids, lengths, network) for ids, lengths in zip(sequences["input_ids"], layout.lengths, strict=True)
     ]
     inputs = {
-        name: pad_sequence(tensors, batch_first=True, padding_value=text.padding.get(name, 0)).to(network.device)
+        name: to_device(
+            pad_sequence(tensors, batch_first=True, padding_value=text.padding.get(name, 0)), network.device
+        )
         for name, tensors in (sequences | {"position_ids": positions}).items()
     }
     return inputs, layout
@@ -90,7 +93,7 @@ def within_rows(network: PreTrainedModel, layout: Layout) -> Iterator[None]:
         config._attn_implementation = implementation
 
 
-def _attention(
+def attention(
     _module: nn.Module,
     query: Tensor,
     key: Tensor,
@@ -108,7 +111,7 @@ def _attention(
     return attention_within_rows(query, key, value, layout, scale=scaling, dropout=dropout, window=window), None
 
 
-AttentionInterface.register(ATTENTION, _attention)
+AttentionInterface.register(ATTENTION, attention)
 
 
 def _narrow(network: PreTrainedModel, layout: Layout) -> RemovableHandle:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from worker.training.device import to_device
 from worker.training.flat import flat_inputs, is_padding_free, within_rows
 from worker.training.text import Batch, EncodedText
 
@@ -28,14 +29,14 @@ class Forward:
         if not self.padding_free:
             return text.batch(rows).to(self.device)
         inputs, layout = flat_inputs(text, [rows], self._network)
-        return Batch(inputs, text.targets(rows).to(self.device), layout)
+        return Batch(inputs, to_device(text.targets(rows), self.device), layout)
 
     def __call__(self, batch: Batch) -> Tensor:
         """Logits of shape (rows, outputs), float32."""
         if batch.layout is None:
-            return cast(Tensor, self._network(**batch.inputs).logits)
+            return cast(Tensor, self._network(**batch.inputs).logits.float())
         with within_rows(self._network, batch.layout):
-            return cast(Tensor, self._network(**batch.inputs, layout=batch.layout).logits[0])
+            return cast(Tensor, self._network(**batch.inputs, layout=batch.layout).logits[0].float())
 
     def train(self) -> None:
         """Dropout on."""

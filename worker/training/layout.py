@@ -11,7 +11,10 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from worker.training.device import to_device
+
 VECTOR = 16  # keys; of fewer, torch's softmax takes one at a time (AVX-512), ten times as long in all
+MOST_ROWS = 64  # of a group on a CPU; its weights should stay in the cache, and more ways to cut take longer to compare
 
 # What attention costs on a CPU, in cells: a cell is a query and a key in all heads (12 heads of 32, forward and backward).
 CALL = 1900
@@ -68,10 +71,10 @@ def lay_out(lengths: Sequence[Sequence[int]], device: torch.device) -> Layout:
     return Layout(
         lengths=tuple(tuple(rows) for rows in lengths),
         width=width,
-        first_tokens=torch.tensor(starts, device=device).view(len(lengths), -1),
+        first_tokens=to_device(torch.tensor(starts).view(len(lengths), -1), device),
         groups=tuple(_on(device, group) for group in groups),
-        slot_of_place=None if slot_of_place is None else slot_of_place.to(device),
-        padding=None if padding is None else padding.to(device),
+        slot_of_place=None if slot_of_place is None else to_device(slot_of_place, device),
+        padding=None if padding is None else to_device(padding, device),
     )
 
 
@@ -81,9 +84,9 @@ def groups_of(lengths: Sequence[int]) -> list[list[int]]:
     least, begins = [0], [0]  # of the first n rows: what they cost at least, and where their last group then begins
     for end in range(1, len(order) + 1):
         length = lengths[order[end - 1]]
-        costs = [least[begin] + _cost(end - begin, length) for begin in range(end)]
-        least.append(min(costs))
-        begins.append(costs.index(least[-1]))
+        costs = {begin: least[begin] + _cost(end - begin, length) for begin in range(max(0, end - MOST_ROWS), end)}
+        begins.append(min(costs, key=costs.__getitem__))
+        least.append(costs[begins[-1]])
     groups, end = [], len(order)
     while end:
         groups.append(order[begins[end] : end])
@@ -124,5 +127,5 @@ def _way_back(groups: Sequence[Group], places: int) -> tuple[Tensor | None, Tens
 def _on(device: torch.device, group: Group) -> Group:
     if group.places is None:
         return group
-    real = None if group.real is None else group.real.to(device)
-    return replace(group, places=group.places.to(device), real=real)
+    real = None if group.real is None else to_device(group.real, device)
+    return replace(group, places=to_device(group.places, device), real=real)

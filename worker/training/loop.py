@@ -1,6 +1,5 @@
 """The training loop, told once and in order: rate, forward, backward, check, clip, update, say what happened."""
 
-import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -10,12 +9,13 @@ from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
 from worker.training.checkpoint import Best
-from worker.training.errors import Diverged
 from worker.training.evaluate import Evaluated
 from worker.training.events import Evaluation, Step
 from worker.training.evidence import GradientWatch
 from worker.training.forward import Forward
 from worker.training.optimizer import Optimizer, clip_gradient, gradient_norm
+from worker.training.precision import ComputeWeights
+from worker.training.readings import Readings
 from worker.training.schedule import evaluation_steps, linear_schedule
 from worker.training.seeding import seed_dropout
 from worker.training.text import Batch
@@ -23,6 +23,7 @@ from worker.training.text import Batch
 
 def train(
     network: PreTrainedModel,
+    weights: ComputeWeights,
     forward: Forward,
     batches: Iterator[Batch],
     recipe: Recipe,
@@ -34,6 +35,7 @@ def train(
     optimizer: Optimizer,
     done: int = 0,
     stop_step: int | None = None,
+    delay: int = 0,
 ) -> Iterator[Step | Evaluation]:
     """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up with the chosen weights.
 
@@ -41,12 +43,13 @@ def train(
     nothing, as a run that never stops has none there. A run that goes on brings the steps ``done``, and ``batches`` begin after these.
 
     ``objective`` makes the loss, a scalar, of a batch's logits and labels (``objective.py``). ``batches`` has no end; whoever wants to
-    stop raises from it. Raises Diverged before a step that is not finite.
+    stop raises from it. Raises Diverged, and no step that is not finite changes the weights; with a ``delay``, the host reads a step's
+    numbers that many steps later (``readings.py``) and before every evaluation, and it is the device that leaves the weights alone.
     """
     last = min(stop_step or recipe.max_steps, recipe.max_steps)
     schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
     points = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
-    watch = GradientWatch(network, recipe)
+    watch, readings = GradientWatch(network, recipe), Readings(delay)
     forward.train()
     for step, batch in enumerate(islice(batches, last - done), start=done + 1):
         rate = schedule.rate(step)
@@ -54,26 +57,26 @@ def train(
         optimizer.zero_grad()
         loss = objective(forward(batch), batch.labels)
         loss.backward()
+        weights.bring_gradients()
         norm = gradient_norm(network)
-        train_loss, grad_norm = _finite(step, loss, norm)
-        by_part = watch.norms(step)
+        readings.send(step, rate, loss, norm, watch.norms(step))
+        told = list(readings.due())  # without delay this very step, before it changes anything
         clip_gradient(network, norm, recipe.max_grad_norm)
-        optimizer.step(rate)
-        yield Step(step=step, train_loss=train_loss, learning_rate=rate, grad_norm=grad_norm, part_grad_norms=by_part)
+        optimizer.step(rate, unless=_not_finite(loss, norm) if delay else None)
+        weights.cast()
+        yield from told
         if step in points or step == last:
+            yield from readings.rest()
             found = evaluate()
             forward.train()
-            yield _evaluation(step, found, is_best=step in points and best.offer(step, found, network))
+            yield evaluation(step, found, is_best=step in points and best.offer(step, found, network))
 
 
-def _finite(step: int, loss: Tensor, norm: Tensor) -> tuple[float, float]:
-    """As numbers, in the step's one wait for the device. Raises Diverged."""
-    train_loss, grad_norm = torch.stack([loss.detach(), norm]).tolist()
-    if not (math.isfinite(train_loss) and math.isfinite(grad_norm)):
-        raise Diverged(f"at step {step}", train_loss, grad_norm)
-    return train_loss, grad_norm
+def _not_finite(loss: Tensor, norm: Tensor) -> Tensor:
+    """On their device: 1 if one of them is no finite number, else 0."""
+    return torch.stack([loss.detach(), norm]).isfinite().all().logical_not().float()
 
 
-def _evaluation(step: int, found: Evaluated, *, is_best: bool) -> Evaluation:
+def evaluation(step: int, found: Evaluated, *, is_best: bool) -> Evaluation:
     result = found.result
     return Evaluation(step=step, valid_loss=result.loss, metrics=result.metrics, score=result.score, is_best=is_best)

@@ -49,12 +49,14 @@ def plain_objective(kind: TaskType) -> Objective:
             return lambda logits, labels: functional.mse_loss(logits.squeeze(-1), labels.to(logits))
 
 
-def training_objective(task: Task, class_weights: ClassWeights, labels: Sequence[Label]) -> Objective:
-    """``labels`` are those of the run's own training rows, by which ``balanced`` counts."""
+def training_objective(
+    task: Task, class_weights: ClassWeights, labels: Sequence[Label], device: torch.device | None = None
+) -> Objective:
+    """``labels`` are those of the run's own training rows, by which ``balanced`` counts; ``device`` is where the logits will be."""
     weights = weights_of(task, class_weights, labels)
     if weights is None:
         return plain_objective(task.type)
-    weight = torch.tensor(weights)
+    weight = torch.tensor(weights, device=device)
     if task.type is TaskType.MULTI_LABEL:
         return lambda logits, labels: functional.binary_cross_entropy_with_logits(
             logits, labels.to(logits), pos_weight=weight.to(logits)

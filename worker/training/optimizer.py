@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 
 from shared.recipe import Recipe
-from worker.training.parameter_groups import parameter_groups
+from worker.training.parameter_groups import ParameterGroup, parameter_groups
 from worker.training.pretrained_decay import PretrainedDecay
 from worker.training.start import StartingWeights
 
@@ -49,19 +49,29 @@ class Optimizer:
     def zero_grad(self) -> None:
         self._adamw.zero_grad(set_to_none=True)
 
-    def step(self, rate: float) -> None:
-        """Update every parameter that has a gradient; ``rate`` is the schedule's, that of the head."""
+    def step(self, rate: float, *, unless: Tensor | None = None) -> None:
+        """Update every parameter that has a gradient; ``rate`` is the schedule's, that of the head.
+
+        ``unless``, 0 or 1 on the parameters' device: at 1 nothing is changed, and nobody need wait to know.
+        """
         self._updates += 1
-        excess, epsilon = 1.0, self._recipe.adam_epsilon
-        if not self._recipe.bias_correction:
-            excess = bias_ratio(self._updates, self._recipe.adam_beta1, self._recipe.adam_beta2)
-            epsilon /= math.sqrt(1 - self._recipe.adam_beta2**self._updates)
         if self._toward_start is not None:
-            self._toward_start.step(rate)
+            self._toward_start.step(rate, unless)
+        if unless is not None:
+            self._adamw.found_inf = unless  # type: ignore[attr-defined]  # as torch's own ``GradScaler`` tells the fused kernel
         for settings, group in zip(self._adamw.param_groups, self._groups, strict=True):
-            decay = self._recipe.weight_decay if group.decays else 0.0
-            settings.update(lr=rate * group.rate_scale * excess, eps=epsilon, weight_decay=decay / excess)
+            settings.update(adamw_settings(self._recipe, group, rate, self._updates))
         self._adamw.step()
+
+    def allocate(self) -> None:
+        """Make the moments now, as the first step would: whether memory suffices for them shows before anything is trained."""
+        for settings in self._adamw.param_groups:
+            for parameter in settings["params"]:
+                self._adamw.state[parameter] = {
+                    "step": torch.zeros((), device=parameter.device),
+                    "exp_avg": torch.zeros_like(parameter),
+                    "exp_avg_sq": torch.zeros_like(parameter),
+                }
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next update depends on, beside the network and the recipe."""
@@ -71,6 +81,16 @@ class Optimizer:
         """Go on where ``state_dict`` was called, in this process or another."""
         self._updates = state["updates"]
         self._adamw.load_state_dict(state["adamw"])
+
+
+def adamw_settings(recipe: Recipe, group: ParameterGroup, rate: float, update: int) -> dict[str, float]:
+    """``lr``, ``eps`` and ``weight_decay`` of AdamW for one group at one update (from 1), with or without the correction."""
+    excess, epsilon = 1.0, recipe.adam_epsilon
+    if not recipe.bias_correction:
+        excess = bias_ratio(update, recipe.adam_beta1, recipe.adam_beta2)
+        epsilon /= math.sqrt(1 - recipe.adam_beta2**update)
+    decay = recipe.weight_decay if group.decays else 0.0
+    return {"lr": rate * group.rate_scale * excess, "eps": epsilon, "weight_decay": decay / excess}
 
 
 def bias_ratio(update: int, beta1: float = 0.9, beta2: float = 0.999) -> float:

@@ -37,10 +37,12 @@ class PretrainedDecay:
             raise ValueError(f"{len(forgotten)} parameters of the encoder came without the weights they began with")
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """``rate`` is the schedule's at this step."""
+    def step(self, rate: float, unless: Tensor | None = None) -> None:
+        """``rate`` is the schedule's at this step; at an ``unless`` of 1 nothing is changed."""
         for scale, pairs in self._groups:
-            share = rate * scale * self._strength
+            share: float | Tensor = rate * scale * self._strength
+            if unless is not None:
+                share = share * (1 - unless)
             for parameter, start in pairs:
                 if start is None:
                     parameter.mul_(1 - share)

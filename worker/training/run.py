@@ -1,4 +1,5 @@
-"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> mixout -> optimiser -> loop -> evaluate -> export."""
+"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> vocabulary -> mixout -> optimiser -> loop -> evaluate ->
+export."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -9,7 +10,9 @@ from transformers import PreTrainedModel
 
 from shared.metrics import Scoring
 from shared.names import state_name
+from shared.recipe import Recipe
 from shared.task import TaskType
+from worker.training.allocator import keep_freed_memory
 from worker.training.batches import shuffled, tokens_trained
 from worker.training.checkpoint import Best, export_model, export_predictions
 from worker.training.diagnosis import diagnose
@@ -23,13 +26,16 @@ from worker.training.loop import train
 from worker.training.mixout import add_mixout, remove_mixout
 from worker.training.objective import begin_at_mean, chance_loss, training_objective, weights_of
 from worker.training.optimizer import Optimizer
+from worker.training.precision import compute_weights
+from worker.training.readings import DELAY
 from worker.training.reinit import reinitialize
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
 from worker.training.split import Split, Splits, load_splits
-from worker.training.start import starting_weights
+from worker.training.start import StartingWeights, starting_weights
 from worker.training.state import load_state, save_state
 from worker.training.text import Batch, TextCache, load_tokenizer
+from worker.training.vocabulary import Vocabulary
 
 
 def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache | None = None) -> Iterator[Event]:
@@ -45,27 +51,32 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
 
     pause()
     make_deterministic(spec.threads, spec.device)
+    keep_freed_memory()
     splits = load_splits(spec, cache or TextCache(), pause)
     judge = Scoring(spec.task, spec.metric)
-    network, optimizer = prepare(spec, splits)
-    forward = Forward(network)
-    yield started(spec, splits, judge)
+    network, optimizer, vocabulary = prepare(spec, splits)
+    splits = vocabulary.renumbered(splits)
+    weights = compute_weights(network, spec.recipe.precision)
+    forward = Forward(weights.module)
+    yield started(spec, splits, judge, padding_free=forward.padding_free)
 
     best, history, answers = Best(spec.recipe.select), History(), Validated(forward, splits.validation, judge, pause)
     if spec.state is not None:
-        history = load_state(spec.state, network, optimizer, best, answers)
+        history = load_state(spec.state, network, optimizer, best, weights, answers)
     for event in train(
         network,
+        weights,
         forward,
         training_batches(spec, splits, forward, pause, done=history.step),
         spec.recipe,
         data_seed=spec.data_seed,
-        objective=training_objective(spec.task, spec.recipe.class_weights, splits.train.labels()),
+        objective=training_objective(spec.task, spec.recipe.class_weights, splits.train.labels(), forward.device),
         evaluate=answers,
         best=best,
         optimizer=optimizer,
         done=history.step,
         stop_step=spec.stop_step,
+        delay=DELAY if forward.device.type == "cuda" else 0,
     ):
         history.note(event)
         yield event
@@ -74,20 +85,48 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         save_state(spec.output / state_name(history.step), network, optimizer, best, history)
         yield paused(spec, splits, judge, history.step, answers.latest)
         return
-    distance = distance_from(prepare(spec, splits)[0], network)  # of the last weights, whatever was chosen
+    yield conclude(spec, splits, vocabulary, network, best, history, pause)
+
+
+def conclude(
+    spec: RunSpec,
+    splits: Splits,
+    vocabulary: Vocabulary,
+    network: PreTrainedModel,
+    best: Best,
+    history: History,
+    pause: Callable[[], None],
+) -> Finished:
+    """From the network with the last step's weights to the artefacts of the chosen ones; ``splits`` are in its vocabulary."""
+    start = build_network(spec, splits)
+    under_mixout(start, spec.recipe)  # where parameters have other names
+    whole = vocabulary.whole(network, start, spec.recipe, history.step)
+    distance = distance_from(start, network, whole)  # of the last weights, whatever was chosen
     best.restore(network)
     remove_mixout(network)
+    forward, judge = Forward(network), Scoring(spec.task, spec.metric)
+    if spec.recipe.precision != "float32":  # what is told of the chosen weights is what they give as they are published
+        best.rescore(evaluate(forward, splits.validation, judge, pause))
     test = evaluate(forward, splits.test, judge, pause) if splits.test and spec.export else None
-    yield finish(spec, splits, network, best, test, history, distance)
+    vocabulary.restore(network, start, spec.recipe, best.step)
+    return finish(spec, splits, network, best, test, history, distance)
 
 
-def prepare(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, Optimizer]:
-    """The network as training begins, under mixout where the recipe has it, and its optimiser."""
+def prepare(spec: RunSpec, splits: Splits) -> tuple[PreTrainedModel, Optimizer, Vocabulary]:
+    """The network as training begins, with the vocabulary that occurs, under mixout where the recipe has it, and its optimiser."""
     network = build_network(spec, splits)
-    start = starting_weights(network, spec.recipe)
-    if spec.recipe.mixout:
-        add_mixout(network, spec.recipe.mixout, start)
-    return network, Optimizer(network, spec.recipe, start)
+    vocabulary = Vocabulary.of(network, [split.text for split in splits.present().values()])
+    vocabulary.cut(network)
+    start = under_mixout(network, spec.recipe)
+    return network, Optimizer(network, spec.recipe, start), vocabulary
+
+
+def under_mixout(network: PreTrainedModel, recipe: Recipe) -> StartingWeights:
+    """Put the network under mixout where the recipe has it; returns what the recipe refers back to."""
+    start = starting_weights(network, recipe)
+    if recipe.mixout:
+        add_mixout(network, recipe.mixout, start)
+    return start
 
 
 class Validated:
@@ -126,7 +165,7 @@ def training_batches(
         yield forward.batch(splits.train.text, rows)
 
 
-def started(spec: RunSpec, splits: Splits, judge: Scoring) -> Started:
+def started(spec: RunSpec, splits: Splits, judge: Scoring, *, padding_free: bool) -> Started:
     present = splits.present()
     return Started(
         total_steps=spec.recipe.max_steps,
@@ -135,7 +174,12 @@ def started(spec: RunSpec, splits: Splits, judge: Scoring) -> Started:
         majority_score={
             name: judge.constant_answer(split.labels()) for name, split in present.items() if name != "train"
         },
-        environment=environment() | {"threads": str(spec.threads), "device": spec.device},
+        environment=environment()
+        | {
+            "threads": str(spec.threads),
+            "device": spec.device,
+            "batches": "padding_free" if padding_free else "padded",
+        },
     )
 
 

@@ -6,6 +6,7 @@ state of any generator to drop out the same units as one that never stopped.
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import torch
 from torch.utils import deterministic
@@ -37,10 +38,18 @@ def seed_dropout(data_seed: int, step: int) -> None:
     torch.manual_seed(stream_seed(data_seed, "dropout", step))
 
 
+def seed_dropout_of_stack(data_seeds: Sequence[int], step: int) -> None:
+    """The same for runs that are trained side by side, whose draws are one draw: a function of who is in the stack."""
+    torch.manual_seed(stream_seed(data_seeds[0], "stack", *data_seeds[1:], "dropout", step))
+
+
 def make_deterministic(threads: int, device: str) -> None:
     """Settings of the process on which the bitwise promise rests: how reductions are split, and which kernels may run."""
     torch.set_num_threads(threads)
     # on a GPU the promise is a tolerance, and the deterministic kernels are slow
     torch.use_deterministic_algorithms(device == "cpu")
+    # float32 means float32: scores are to be what plain transformers gives; who wants speed on a GPU has bfloat16
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
     # a debugging aid that comes with them and costs a pass over every new tensor
     deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

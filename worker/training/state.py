@@ -7,6 +7,7 @@ reading a state can run no code.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from worker.training.checkpoint import Best
+from worker.training.checkpoint import Best, HasState
 from worker.training.evaluate import Evaluated
 from worker.training.evidence import History
 from worker.training.optimizer import Optimizer
+from worker.training.precision import ComputeWeights
 
 _TENSOR = "tensor"
 
 
-def save_state(folder: Path, network: PreTrainedModel, optimizer: Optimizer, best: Best, history: History) -> None:
+def save_state(folder: Path, network: HasState, optimizer: HasState, best: Best, history: History) -> None:
     """Write the state into a new folder."""
     folder.mkdir()
     _save(folder / "weights.safetensors", network.state_dict())
@@ -40,23 +42,64 @@ def save_state(folder: Path, network: PreTrainedModel, optimizer: Optimizer, bes
 
 
 def load_state(
-    folder: Path, network: PreTrainedModel, optimizer: Optimizer, best: Best, evaluate: Callable[[], Evaluated]
+    folder: Path,
+    network: PreTrainedModel,
+    optimizer: Optimizer,
+    best: Best,
+    compute: ComputeWeights,
+    evaluate: Callable[[], Evaluated],
 ) -> History:
     """Put the run's parts, made anew, back to where they were.
 
-    ``evaluate`` scores the network as it is: the answers of the best checkpoint are not kept but given again.
+    ``evaluate`` scores what ``compute`` holds: the answers of the best checkpoint are not kept but given again.
     """
+    state = read_state(folder, network.device)
+    network.load_state_dict(state.best_or_last)
+    compute.cast()
+    best.resume(state.best_step, state.best_score, evaluate() if state.best_step else None, state.best_weights)
+    network.load_state_dict(state.weights)
+    compute.cast()
+    optimizer.load_state_dict(state.optimizer)
+    return state.history
+
+
+@dataclass(frozen=True)
+class State:
+    """What ``save_state`` wrote."""
+
+    weights: dict[str, Tensor]
+    best_weights: dict[str, Tensor] | None
+    best_step: int
+    """0 where nothing had been chosen yet."""
+    best_score: float | None
+    optimizer: dict[str, Any]
+    """Of ``Optimizer.state_dict``, its tensors on the CPU."""
+    history: History
+
+    @property
+    def best_or_last(self) -> dict[str, Tensor]:
+        """The chosen weights: those of the last step where no copy was kept."""
+        return self.weights if self.best_weights is None else self.best_weights
+
+
+def step_of_state(folder: Path) -> int:
+    """After how many steps the state was kept."""
     description = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    weights = _load(folder / "weights.safetensors", network.device)
+    return History.model_validate(description["history"]).step
+
+
+def read_state(folder: Path, device: torch.device | str) -> State:
+    description = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     kept = folder / "best.safetensors"
-    chosen = _load(kept, network.device) if kept.exists() else None
-    network.load_state_dict(weights if chosen is None else chosen)
-    step, score = description["best"]["step"], description["best"]["score"]
-    best.resume(step, score, evaluate() if step else None, chosen)
-    network.load_state_dict(weights)
-    moments = _load(folder / "optimizer.safetensors", torch.device("cpu"))
-    optimizer.load_state_dict(_unpack(description["optimizer"], moments))
-    return History.model_validate(description["history"])
+    moments = _load(folder / "optimizer.safetensors", "cpu")
+    return State(
+        weights=_load(folder / "weights.safetensors", device),
+        best_weights=_load(kept, device) if kept.exists() else None,
+        best_step=description["best"]["step"],
+        best_score=description["best"]["score"],
+        optimizer=_unpack(description["optimizer"], moments),
+        history=History.model_validate(description["history"]),
+    )
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
@@ -67,7 +110,7 @@ def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
     )
 
 
-def _load(path: Path, device: torch.device) -> dict[str, Tensor]:
+def _load(path: Path, device: torch.device | str) -> dict[str, Tensor]:
     return load_file(path, device=str(device))
 
 

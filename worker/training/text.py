@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrained
 
 from shared.datasets import Examples, Limits, load_examples, read_table
 from shared.task import Column, Label, Task
+from worker.training.device import to_device
 from worker.training.errors import BaseModelUnreadable
 from worker.training.layout import Layout
 from worker.training.objective import targets
@@ -38,8 +39,8 @@ class Batch:
     """Where the rows lie in a batch without padding; None: it is padded."""
 
     def to(self, device: torch.device) -> "Batch":
-        inputs = {name: tensor.to(device) for name, tensor in self.inputs.items()}
-        return Batch(inputs, self.labels.to(device), self.layout)
+        inputs = {name: to_device(tensor, device) for name, tensor in self.inputs.items()}
+        return Batch(inputs, to_device(self.labels, device), self.layout)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def test_evaluation_can_be_stopped_between_batches(tiny_bert: Path) -> None:
 
     forward = Forward(load_encoder(tiny_bert, make_task(), 0))
     with pytest.raises(Stopped):
-        evaluate(forward, reviews(tiny_bert), Scoring(make_task(), "accuracy"), pause)
+        evaluate(forward, reviews(tiny_bert, 400), Scoring(make_task(), "accuracy"), pause)
 
 
 @pytest.mark.parametrize(

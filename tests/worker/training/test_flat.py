@@ -1,23 +1,19 @@
 """A pass over a flat sequence of tokens is the padded pass, for every family that can take one; and nothing of it stays behind."""
 
-from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import (
-    AutoModelForSequenceClassification,
-    ModernBertConfig,
-    ModernBertForSequenceClassification,
     PreTrainedModel,
 )
 
 from shared.datasets import Examples
 from tests.encoders import ENCODERS
-from tests.worker.training.runs import make_task
+from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task
 from worker.training.encoder import load_encoder
 from worker.training.flat import ATTENTION
 from worker.training.forward import Forward
@@ -79,3 +75,92 @@ def test_a_flat_batch_gives_the_logits_and_gradients_of_a_padded_one(family: str
     assert_same_pass(network, text, [1])
     assert_same_pass(network, text, [8])
     assert_same_pass(network, text, [2, 8])
+
+
+@pytest.mark.parametrize("family", sorted(PADDED))
+def test_a_family_that_cannot_is_padded(family: str, models: Path) -> None:
+    forward = Forward(load_encoder(models / family, make_task(), init_seed=1))
+    text = uneven_text(models / family)
+    batch = forward.batch(text, [2, 6])
+    assert not forward.padding_free
+    assert batch.layout is None
+    assert batch.inputs["input_ids"].shape == (2, max(text.lengths([2, 6])))
+
+
+def test_a_decoder_is_padded(models: Path) -> None:
+    """A BERT that attends to the left alone, which attention within rows knows nothing of."""
+    network = load_encoder(models / "bert", make_task(), init_seed=1)
+    network.config.is_decoder = True
+    assert not Forward(network).padding_free
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_modernbert_pools_as_its_config_says(pooling: str, models: Path) -> None:
+    network = load_encoder(models / "modernbert", make_task(), init_seed=1)
+    network.config.classifier_pooling = pooling
+    assert_same_pass(network, uneven_text(models / "modernbert"), [7, 2, 1, 0, 3])
+
+
+@pytest.mark.parametrize("family", ["roberta", "xlm-roberta"])
+def test_a_padding_token_that_a_text_spells_is_counted_as_the_family_counts_it(family: str, models: Path) -> None:
+    tokenizer = load_tokenizer(models / family)
+    texts = [f"good {tokenizer.pad_token} film", "a film", f"{tokenizer.pad_token} {tokenizer.pad_token} dull"]
+    text = encode(Examples(texts=texts, pairs=None, labels=[0, 1, 1]), tokenizer, LONGEST, lambda: None)
+    assert tokenizer.pad_token_id in text.columns["input_ids"][0]
+    assert_same_pass(load_encoder(models / family, make_task(), init_seed=1), text, [2, 0, 1])
+
+
+def test_a_pass_leaves_nothing_behind(models: Path) -> None:
+    """Before and after it, even one that fails, the network takes padded batches, is copied, and has an ordinary config."""
+    text = uneven_text(models / "bert")
+    network = load_encoder(models / "bert", make_task(), init_seed=1).eval()
+    hooks = sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in network.modules())
+    forward, rows = Forward(network), [1, 0, 2]
+    padded = network(**text.batch(rows).inputs).logits
+    flat = forward(forward.batch(text, rows))
+    broken = forward.batch(text, rows)
+    broken.inputs["input_ids"][0, 0] = 10**6
+    with pytest.raises(IndexError):
+        forward(broken)
+    assert torch.equal(network(**text.batch(rows).inputs).logits, padded)
+    assert sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in network.modules()) == hooks
+    assert network.config._attn_implementation != ATTENTION
+    assert ATTENTION not in network.config.to_json_string()
+    copy = Forward(deepcopy(network))
+    assert torch.equal(copy(copy.batch(text, rows)), flat)
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert", "modernbert"])
+def test_dropout_of_a_flat_pass_has_the_mean_and_spread_of_a_padded_one(family: str, models: Path) -> None:
+    """Of the logits of the same rows over many draws, with the family's own rates (0.1 everywhere)."""
+    text, draws = uneven_text(models / family), 400
+    rows = [0, 3, 6] * draws  # each row for itself draws what it drops
+    network = load_encoder(models / family, make_task(), init_seed=1)
+    forward = Forward(network)
+    forward.train()
+    torch.manual_seed(3)
+    with torch.no_grad():
+        flat = forward(forward.batch(text, rows)).unflatten(0, (draws, 3))
+        padded = network(**text.batch(rows).inputs).logits.unflatten(0, (draws, 3))
+    assert flat.std(dim=0).min() > 0
+    standard_error = (flat.var(dim=0) / draws + padded.var(dim=0) / draws).sqrt()
+    assert ((flat.mean(dim=0) - padded.mean(dim=0)).abs() < 4.5 * standard_error).all()
+    assert (flat.std(dim=0) / padded.std(dim=0)).sub(1).abs().max() < 0.2  # the standard error of such a ratio is 0.05
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "modernbert"])
+def test_without_dropout_a_run_learns_the_same_with_padding_and_without(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last evaluation; what is recorded in ``tests/numbers`` of runs with dropout rests on the draws, which differ."""
+    base = ENCODERS[family](tmp_path / "base", dropout=0.0)
+    recipe = make_recipe(max_steps=20, learning_rate=1e-3)
+    flat = Trained(make_spec(tmp_path, base, recipe=recipe))
+    monkeypatch.setattr("worker.training.forward.is_padding_free", lambda _: False)
+    padded = Trained(make_spec(tmp_path, base, recipe=recipe))
+    assert flat.started.environment["batches"] == "padding_free"
+    assert padded.started.environment["batches"] == "padded"
+    assert flat.losses == pytest.approx(padded.losses, abs=1e-5)
+    for ours, theirs in zip(flat.evaluations, padded.evaluations, strict=True):
+        assert ours.valid_loss == pytest.approx(theirs.valid_loss, abs=1e-5)
+    assert flat.finished.trained_tokens == padded.finished.trained_tokens

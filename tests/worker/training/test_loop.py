@@ -1,8 +1,10 @@
 """The loop: what it yields and when, and that it never takes a step that is not finite."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,8 +22,10 @@ from worker.training.events import Evaluation, Step
 from worker.training.forward import Forward
 from worker.training.loop import train
 from worker.training.optimizer import Optimizer
+from worker.training.precision import compute_weights
 from worker.training.run import training_batches
 from worker.training.split import load_splits
+from worker.training.start import starting_weights
 from worker.training.text import TextCache
 
 
@@ -35,13 +39,17 @@ def network(tiny_bert: Path, tmp_path: Path) -> PreTrainedModel:
     return load_encoder(spec.base_model, spec.task, spec.init_seed)
 
 
-def trained(network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe) -> Iterator[Step | Evaluation]:
+def trained(
+    network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe, delay: int = 0
+) -> Iterator[Step | Evaluation]:
     spec = make_spec(folder, base, recipe=recipe)
     splits = load_splits(spec, TextCache(), go_on)
     judge = Scoring(spec.task, spec.metric)
-    forward = Forward(network)
+    weights = compute_weights(network, recipe.precision)
+    forward = Forward(weights.module)
     return train(
         network,
+        weights,
         forward,
         training_batches(spec, splits, forward, go_on),
         recipe,
@@ -49,7 +57,8 @@ def trained(network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe) 
         objective=functional.cross_entropy,
         evaluate=lambda: evaluate(forward, splits.validation, judge, go_on),
         best=Best(recipe.select),
-        optimizer=Optimizer(network, recipe),
+        optimizer=Optimizer(network, recipe, starting_weights(network, recipe)),
+        delay=delay,
     )
 
 
@@ -128,3 +137,44 @@ def test_an_infinite_gradient_ends_the_run_before_the_step(
         next(steps)
     after = weights(network)
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("delay", [1, 3, 50])
+def test_numbers_that_are_read_later_are_the_same_in_the_same_order(
+    delay: int, network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
+) -> None:
+    """50: more than there are steps between two evaluations, before which everything is told."""
+    recipe = make_recipe(max_steps=10, eval_points=3)
+    at_once = list(trained(deepcopy(network), tiny_bert, tmp_path, recipe))
+    assert list(trained(network, tiny_bert, tmp_path, recipe, delay=delay)) == at_once
+
+
+def test_a_step_is_told_when_as_many_have_followed_as_the_delay_says(
+    network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
+) -> None:
+    made: list[int] = []
+    network.get_submodule("classifier").register_forward_hook(lambda *_: made.append(1))
+    for event in islice(trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20, eval_points=1), delay=2), 5):
+        assert len(made) == event.step + 2
+
+
+@pytest.mark.parametrize("changes", [{}, {"bias_correction": False}, {"pretrained_weight_decay": 0.1}], ids=str)
+def test_read_later_a_step_that_is_not_finite_still_changes_nothing(
+    changes: dict[str, Any], network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
+) -> None:
+    recipe = make_recipe(max_steps=12, eval_points=1, warmup_ratio=0.0, **changes)
+    passes: list[dict[str, torch.Tensor]] = []
+
+    def spoil(gradient: torch.Tensor) -> torch.Tensor:
+        passes.append(weights(network))
+        return gradient / 0 if len(passes) == 4 else gradient
+
+    network.get_parameter("classifier.weight").register_hook(spoil)
+    steps = trained(network, tiny_bert, tmp_path, recipe, delay=3)
+    told: list[int] = []
+    with pytest.raises(Diverged, match="step 4: the loss is 0"):
+        told.extend(event.step for event in steps)
+    assert told == [1, 2, 3]
+    assert len(passes) == 7  # the device went on, with the weights of before
+    assert all(torch.equal(passes[3][name], passes[4][name]) for name in passes[3])
+    assert not all(torch.equal(passes[2][name], passes[3][name]) for name in passes[3])

@@ -25,6 +25,8 @@ RECIPES: list[dict[str, Any]] = [
     {"bias_correction": False, "weight_decay": 0.01},
     {"select": "last"},
     {"mixout": 0.2, "pretrained_weight_decay": 0.1, "layerwise_learning_rate_decay": 0.9},
+    {"precision": "bfloat16"},
+    {"precision": "bfloat16", "mixout": 0.2, "select": "last"},
     {"learning_rate": 1e-9},  # no evaluation is better than the first, which the state must bring along
 ]
 

@@ -80,13 +80,20 @@ def test_tokens_are_counted_without_padding(tiny_bert: Path) -> None:
     assert tokens_trained(text, [0, 1, 2], batch_size=2, data_seed=0, steps=4) == 2 * sum(lengths)
 
 
-def test_evaluation_batches_hold_rows_of_like_length_and_every_row_once(tiny_bert: Path) -> None:
+def test_evaluation_batches_hold_rows_of_like_length_and_every_row_once(
+    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.training.batches.EVALUATION_BATCH", 60)
     text = encoded(tiny_bert, ["good " * (index % 13) for index in range(70)])
     rows = list(range(5, 70))
     batches = list(by_length(rows, text))
     assert sorted(row for batch in batches for row in batch) == rows
     lengths = [length for batch in batches for length in text.lengths(batch)]
     assert lengths == sorted(lengths, reverse=True)
+    assert all(len(batch) * max(text.lengths(batch)) <= 60 for batch in batches)
+    assert all((len(batch) + 1) * max(text.lengths(batch)) > 60 for batch in batches[:-1])
+    monkeypatch.setattr("worker.training.batches.EVALUATION_BATCH", 2)
+    assert list(by_length([3, 9, 1], text)) == [[9], [3], [1]]  # each longer than a batch may be
 
 
 def test_the_cache_reads_a_file_once_and_goes_by_content(tmp_path: Path, tiny_bert: Path, tiny_roberta: Path) -> None:

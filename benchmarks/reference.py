@@ -1,0 +1,157 @@
+"""``transformers.Trainer`` as it is used, and as fast as it gets: the yardstick of our own training.
+
+Rows are tokenised beforehand, batches padded to their own longest row (``DataCollatorWithPadding``), the optimiser is the fused AdamW,
+bfloat16 is ``TrainingArguments(bf16=True)``; nothing is logged, saved or evaluated in between, and batches are made in the process.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from transformers import (
+    DataCollatorWithPadding,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from shared.recipe import Recipe
+from worker.training.split import Split
+
+Row = dict[str, Any]
+
+
+class Rows(Dataset[Row]):
+    """Rows of a split, by their numbers in its file, as ids that were made beforehand."""
+
+    def __init__(self, split: Split) -> None:
+        text = split.text
+        self._rows = {
+            row: {name: column[row].tolist() for name, column in text.columns.items()} | {"labels": text.labels[row]}
+            for row in split.rows
+        }
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, row: int) -> Row:
+        return self._rows[row]
+
+
+class Clock(TrainerCallback):
+    """Seconds of each step: from the end of the one before, so that making its batch counts."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._last = 0.0
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        self._last = time.perf_counter()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        now = time.perf_counter()
+        self.seconds.append(now - self._last)
+        self._last = now
+
+
+class _GivenBatches(Trainer):
+    """Trains the batches it is given, in their order, and notes each loss where it is asked to."""
+
+    def __init__(self, rows: Rows, batches: Sequence[Sequence[int]], *, keep_losses: bool, **arguments: Any) -> None:
+        super().__init__(train_dataset=rows, **arguments)
+        self._rows, self._batches, self._keep_losses = rows, batches, keep_losses
+        self.losses: list[Tensor] = []
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        loader: DataLoader[Any] = DataLoader(
+            self._rows, batch_sampler=[list(rows) for rows in self._batches], collate_fn=self.data_collator
+        )
+        prepared: DataLoader[Any] = self.accelerator.prepare(loader)
+        return prepared
+
+    def training_step(self, *arguments: Any, **named: Any) -> Tensor:
+        loss: Tensor = super().training_step(*arguments, **named)
+        if self._keep_losses:
+            self.losses.append(loss)
+        return loss
+
+
+class Reference:
+    """A network in a Trainer's hands; each call goes on from the weights of the one before, with a new optimiser."""
+
+    def __init__(
+        self,
+        network: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        train: Split,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        cpu: bool = True,
+    ) -> None:
+        """``recipe``: of a plain fine-tuning, without re-initialisation, decay and other methods. ``folder`` is left empty."""
+        if find_spec("accelerate") is None:
+            raise SystemExit("Trainer needs accelerate: pip install --constraint constraints.txt '.[benchmarks]'")
+        self._network, self._rows, self._recipe = network, Rows(train), recipe
+        self._collator = DataCollatorWithPadding(tokenizer)
+        self._folder, self._cpu = folder, cpu
+
+    def train(self, batches: Sequence[Sequence[int]], *, keep_losses: bool = False) -> tuple[list[float], list[float]]:
+        """One step a batch, with warm-up and decay of the rate over these. Seconds of each step; losses, where they are kept."""
+        clock = Clock()
+        trainer = _GivenBatches(
+            self._rows,
+            batches,
+            keep_losses=keep_losses,
+            model=self._network,
+            args=self._arguments(len(batches)),
+            data_collator=self._collator,
+            callbacks=[clock],
+        )
+        trainer.remove_callback(PrinterCallback)
+        with nondeterministic():
+            trainer.train()
+        return clock.seconds, [loss.item() for loss in trainer.losses]
+
+    def _arguments(self, steps: int) -> TrainingArguments:
+        recipe = self._recipe
+        return TrainingArguments(
+            output_dir=str(self._folder),
+            max_steps=steps,
+            learning_rate=recipe.learning_rate,
+            warmup_steps=recipe.model_copy(update={"max_steps": steps}).warmup_steps,
+            lr_scheduler_type="linear",
+            weight_decay=recipe.weight_decay,
+            max_grad_norm=recipe.max_grad_norm,
+            optim="adamw_torch_fused",
+            bf16=recipe.precision == "bfloat16",
+            use_cpu=self._cpu,
+            save_strategy="no",
+            logging_strategy="no",
+            logging_nan_inf_filter=False,
+            report_to="none",
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            dataloader_num_workers=0,
+            dataloader_pin_memory=not self._cpu,
+        )
+
+
+@contextmanager
+def nondeterministic() -> Iterator[None]:
+    """As torch is out of the box: our own training asks for deterministic kernels, and the yardstick should not have to pay for that."""
+    were = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(were)

@@ -1,0 +1,69 @@
+"""``docs/results/speed.md`` from the JSON results of every benchmark of speed measured so far: ``python -m benchmarks.speed_page``."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import RESULTS, Result, show, told
+
+FOLDER = "speed"
+ORDER = ("train_cpu", "train_gpu", "slots", "overhead", "polling")
+"""Names of the results, in the order of the page; others follow by name."""
+INTRODUCTION = """# Speed
+
+Each section is one command, run from the repository's root; it writes a table and `speed/<name>.json`. Sides that are compared are
+measured in turn, round by round, on the same machine; figures are medians, and the ratio is what to trust. This page is put together
+from those files and says what was measured, whatever it was.
+"""
+
+
+def record(result: Result, results: Path = RESULTS) -> Path:
+    """Print the tables, write the benchmark's file and the page anew; returns the file's path."""
+    show(result)
+    path = results / FOLDER / f"{result.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_page(results)
+    return path
+
+
+def write_page(results: Path = RESULTS) -> Path:
+    """Write the page next to the folder ``speed`` that holds the benchmarks' results; returns its path."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in (results / FOLDER).glob("*.json")]
+    if not found:
+        raise SystemExit(f"There are no results in {results / FOLDER} to write a page of.")
+    page = results / f"{FOLDER}.md"
+    sections = ["\n".join(_section(result)) for result in sorted(found, key=_place)]
+    page.write_text("\n".join([INTRODUCTION, *sections]), encoding="utf-8")
+    return page
+
+
+def _place(result: dict[str, Any]) -> tuple[int, str]:
+    name = result["name"]
+    return (ORDER.index(name) if name in ORDER else len(ORDER)), name
+
+
+def _section(result: dict[str, Any]) -> Iterator[str]:
+    yield f"## {result['title']}\n"
+    yield f"`{result['command']}` ({told(result['machine'])}).\n"
+    for paragraph in result["text"]:
+        yield f"{paragraph}\n"
+    for table in result["tables"]:
+        if table["title"]:
+            yield f"{table['title']}:\n"
+        yield _row(table["columns"])
+        yield _row(["---"] * len(table["columns"]))
+        yield from map(_row, table["rows"])
+        yield ""
+    for note in result["notes"]:
+        yield f"{note}\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+if __name__ == "__main__":
+    write_page()

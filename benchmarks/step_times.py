@@ -1,0 +1,182 @@
+"""Our own training and ``transformers.Trainer`` (``reference.py``) step by step on the same rows of a GLUE task.
+
+Ours is ``train_run``, all that the service's trainer process does between the events of two steps.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.glue import GlueTask, folder
+from benchmarks.reference import Reference
+from shared.recipe import Precision, Recipe
+from shared.task import SplitRequest, Task
+from worker.training.batches import shuffled
+from worker.training.events import Event, Step
+from worker.training.run import build_network, train_run
+from worker.training.seeding import make_deterministic
+from worker.training.spec import DataFile, RunSpec
+from worker.training.split import Splits, load_splits
+from worker.training.text import TextCache, load_tokenizer
+
+
+@dataclass(frozen=True)
+class Plan:
+    precisions: tuple[Precision, ...]
+    batch_size: int
+    threads: int
+    rounds: int
+    steps: int
+    """Counted steps of a round."""
+    warm_up: int
+    """Steps of a round that are not counted, before these."""
+    equal_steps: int
+    base_model: Path
+
+    def recipe(self, precision: Precision, max_steps: int) -> Recipe:
+        """Plain fine-tuning with the bias correction, all of which Trainer can do too; its one evaluation is at the last step."""
+        return Recipe(
+            preset="debiased",
+            learning_rate=5e-5,
+            bias_correction=True,
+            num_train_epochs=None,
+            max_steps=max_steps,
+            train_batch_size=self.batch_size,
+            reinit_pooler=False,
+            reinit_layers=0,
+            eval_points=1,
+            precision=precision,
+        )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A task's rows, for both sides."""
+
+    plan: Plan
+    task: GlueTask
+    resolved: Task
+    scratch: Path
+    cache: TextCache
+
+    def spec(self, precision: Precision, max_steps: int, base_model: Path) -> RunSpec:
+        source = folder() / self.task.name
+        return RunSpec(
+            run_id="benchmark",
+            base_model=base_model,
+            task=self.resolved,
+            metric=self.task.metric,
+            training_file=DataFile(path=source / "train.tsv", filename="train.tsv"),
+            validation_file=DataFile(path=source / "dev.tsv", filename="dev.tsv"),
+            split=SplitRequest(),
+            recipe=self.plan.recipe(precision, max_steps),
+            init_seed=0,
+            data_seed=0,
+            threads=self.plan.threads,
+            device="cpu",
+            output=self.scratch,
+            export=False,
+        )
+
+    def splits(self, spec: RunSpec) -> Splits:
+        return load_splits(spec, self.cache, lambda: None)
+
+    def batches(self, spec: RunSpec) -> Iterator[list[int]]:
+        return shuffled(self.splits(spec).train.rows, self.plan.batch_size, spec.data_seed)
+
+    def lengths(self) -> list[int]:
+        """Tokens of each training row."""
+        train = self.splits(self.spec("float32", 1, self.plan.base_model)).train
+        return train.text.lengths(train.rows)
+
+    def ours(self, spec: RunSpec) -> "Ours":
+        return Ours(train_run(spec, lambda: False, self.cache))
+
+    def reference(self, spec: RunSpec) -> Reference:
+        splits = self.splits(spec)
+        make_deterministic(spec.threads, spec.device)
+        return Reference(
+            build_network(spec, splits), load_tokenizer(spec.base_model), splits.train, spec.recipe, self.scratch
+        )
+
+
+class Ours:
+    """A run under way."""
+
+    def __init__(self, events: Iterator[Event]) -> None:
+        self._events = events
+        next(events)  # started: the data are read, the network is built
+
+    def train(self, steps: int) -> tuple[list[float], list[float]]:
+        """Seconds and losses of the next steps."""
+        seconds, losses = [], []
+        for _ in range(steps):
+            began = time.perf_counter()
+            event = next(self._events)
+            seconds.append(time.perf_counter() - began)
+            assert isinstance(event, Step), "the one evaluation comes after the last step"
+            losses.append(event.train_loss)
+        return seconds, losses
+
+
+Times = dict[str, dict[str, list[list[float]]]]
+"""Milliseconds of the counted steps by side (``trainer``, ``evenkeel``), precision and round."""
+
+
+def measured(bench: Bench) -> Times:
+    plan = bench.plan
+    a_round = plan.warm_up + plan.steps
+    specs = [bench.spec(precision, plan.rounds * a_round + 1, plan.base_model) for precision in plan.precisions]
+    batches = bench.batches(specs[0])
+    ours = {spec.recipe.precision: bench.ours(spec) for spec in specs}
+    references = {spec.recipe.precision: bench.reference(spec) for spec in specs}
+    times: Times = {side: {precision: [] for precision in plan.precisions} for side in ("trainer", "evenkeel")}
+    for number in range(plan.rounds):
+        rows = list(islice(batches, a_round))
+        turns = [
+            *(("trainer", precision, partial(references[precision].train, rows)) for precision in plan.precisions),
+            *(("evenkeel", precision, partial(ours[precision].train, a_round)) for precision in plan.precisions),
+        ]
+        for side, precision, train in turns if number % 2 == 0 else reversed(turns):
+            seconds, _ = train()
+            times[side][precision].append([1000 * second for second in seconds[plan.warm_up :]])
+    return times
+
+
+def largest_difference_of_losses(bench: Bench) -> float:
+    """Of a step's loss on the two sides, over ``equal_steps`` steps in float32 without dropout, from the same weights."""
+    spec = bench.spec("float32", bench.plan.equal_steps, without_dropout(bench.plan.base_model, bench.scratch / "base"))
+    rows = list(islice(bench.batches(spec), bench.plan.equal_steps))
+    _, theirs = bench.reference(spec).train(rows, keep_losses=True)
+    _, losses = bench.ours(spec).train(len(rows))
+    return max(abs(their - our) for their, our in zip(theirs, losses, strict=True))
+
+
+def without_dropout(base_model: Path, copy: Path) -> Path:
+    """The same files, but for the probabilities in its config."""
+    copy.mkdir(exist_ok=True)
+    for file in base_model.iterdir():
+        (copy / file.name).unlink(missing_ok=True)
+        (copy / file.name).symlink_to(file.resolve())
+    config = json.loads((base_model / "config.json").read_text(encoding="utf-8"))
+    off = {name: 0.0 for name, value in config.items() if "dropout" in name and isinstance(value, float)}
+    (copy / "config.json").unlink()
+    (copy / "config.json").write_text(json.dumps(config | off), encoding="utf-8")
+    return copy
+
+
+def profiled(bench: Bench, precision: Precision) -> str:
+    """Torch's operators in our steps, by the time spent in themselves."""
+    plan = bench.plan
+    ours = bench.ours(bench.spec(precision, plan.warm_up + plan.steps + 1, plan.base_model))
+    ours.train(plan.warm_up)
+    with profile(activities=[ProfilerActivity.CPU]) as found:
+        ours.train(plan.steps)
+    table: str = found.key_averages().table(sort_by="self_cpu_time_total", row_limit=30, max_name_column_width=60)
+    return f"{bench.task.name}, {precision}, {plan.steps} steps of batch {plan.batch_size}\n{table}"

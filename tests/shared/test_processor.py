@@ -1,0 +1,54 @@
+"""What ``precision: "auto"`` comes to: the setting, else the GPUs, else the processor's own instructions."""
+
+from pathlib import Path
+
+import pytest
+
+from shared import processor
+from shared.processor import auto_precision, native_bfloat16
+from shared.settings import Settings
+
+CPUINFO = "processor\t: 0\nvendor_id\t: Any\nflags\t\t: fpu sse2 {}\nbugs\t\t: amx_bf16\n"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    path = tmp_path / "cpuinfo"
+    path.write_text(CPUINFO.format(getattr(request, "param", "avx2")), encoding="utf-8")
+    monkeypatch.setattr(processor, "CPUINFO", path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("machine", "found"),
+    [
+        ("avx2 avx512f", None),
+        ("avx512f avx512_bf16", "avx512_bf16"),
+        ("avx512_bf16 amx_tile amx_bf16", "amx_bf16"),
+        ("avx512_bf16x", None),
+    ],
+    indirect=["machine"],
+)
+def test_the_flags_say_so(machine: Path, found: str | None) -> None:
+    assert native_bfloat16(machine) == found
+    precision = auto_precision(Settings())
+    assert precision.value == ("float32" if found is None else "bfloat16")
+    assert (found or "no instructions") in precision.reason
+
+
+def test_a_machine_without_the_file_has_none(tmp_path: Path) -> None:
+    assert native_bfloat16(tmp_path / "none") is None
+
+
+def test_gpus_multiply_it_whatever_the_processor(machine: Path) -> None:
+    assert auto_precision(Settings(gpus=1)).value == "bfloat16"
+    assert "GPU" in auto_precision(Settings(gpus=1)).reason
+
+
+@pytest.mark.parametrize("machine", ["avx512_bf16"], indirect=True)
+def test_the_setting_has_the_last_word(machine: Path) -> None:
+    for forced in ("float32", "bfloat16"):
+        for gpus in (0, 2):
+            precision = auto_precision(Settings(precision=forced, gpus=gpus))
+            assert precision.value == forced
+            assert "EVENKEEL_PRECISION" in precision.reason

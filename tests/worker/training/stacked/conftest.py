@@ -1,0 +1,11 @@
+from pathlib import Path
+
+import pytest
+
+from tests.encoders import bert_folder
+
+
+@pytest.fixture(scope="session")
+def smooth_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Without dropout, so that two ways of training it can be compared number by number."""
+    return bert_folder(tmp_path_factory.mktemp("smooth-bert"), dropout=0.0)

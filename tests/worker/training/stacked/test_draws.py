@@ -1,0 +1,91 @@
+"""What is random is each seed's own: dropout in distribution, the head, the order of the rows."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
+
+from tests.worker.training.runs import make_recipe
+from tests.worker.training.stacked.stacks import Together, make_specs
+from worker.training.forward import Forward
+from worker.training.mixout import Mixout
+from worker.training.objective import plain_objective
+from worker.training.run import build_network
+from worker.training.spec import RunSpec
+from worker.training.split import Splits, load_splits
+from worker.training.stacked.seed import Seed
+from worker.training.stacked.stack import Stack
+from worker.training.text import TextCache
+
+SEEDS, PASSES = 4, 60
+
+
+def stack_of_one_start(folder: Path, base: Path) -> tuple[Stack, RunSpec, Splits]:
+    """Several seeds with the same weights and rows, so that dropout alone tells them apart."""
+    specs = make_specs(folder, base, SEEDS, recipe=make_recipe(reinit_layers=0))
+    same = [spec.model_copy(update={"init_seed": 1, "data_seed": 1}) for spec in specs]
+    splits = load_splits(same[0], TextCache(), lambda: None)
+    return Stack([Seed(spec, splits) for spec in same], splits), same[0], splits
+
+
+@torch.no_grad()
+def test_dropout_is_that_of_a_single_run_in_distribution(tmp_path: Path, tiny_bert: Path) -> None:
+    stack, spec, splits = stack_of_one_start(tmp_path, tiny_bert)
+    rows = splits.train.rows[:8]
+    objective = plain_objective(spec.task.type)
+    single = build_network(spec, splits)
+    forward = Forward(single)
+    forward.train()
+    stack.forward.train()
+    torch.manual_seed(0)
+    batch = forward.batch(splits.train.text, rows)
+    alone = torch.stack([objective(forward(batch), batch.labels) for _ in range(SEEDS * PASSES)])
+    side_by_side = stack.forward.batch(stack.splits.train.text, [rows] * SEEDS)
+    losses = torch.stack([
+        torch.func.vmap(objective)(stack.forward(side_by_side), side_by_side.labels) for _ in range(PASSES)
+    ])  # fmt: skip
+    error = (alone.var() / alone.numel()).sqrt()  # of a mean; that of the difference of two is √2 times as large
+    assert abs(losses.mean() - alone.mean()) < 5 * error
+    assert losses.std().item() == pytest.approx(alone.std().item(), rel=0.25)
+    for seed in range(1, SEEDS):
+        assert abs(correlation(losses[:, 0], losses[:, seed])) < 0.5
+
+
+def correlation(one: Tensor, other: Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([one, other]))[0, 1])
+
+
+@torch.no_grad()
+def test_mixout_draws_masks_for_each_seed(tmp_path: Path, tiny_bert: Path) -> None:
+    specs = make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(mixout=0.5, reinit_layers=0))
+    same = [spec.model_copy(update={"init_seed": 1, "data_seed": 1}) for spec in specs]
+    splits = load_splits(same[0], TextCache(), lambda: None)
+    stack = Stack([Seed(spec, splits) for spec in same], splits)
+    layer = stack.network.get_submodule("bert.pooler.dense")
+    assert isinstance(layer, nn.Linear)
+    mixed = layer.get_submodule("parametrizations.weight")
+    assert isinstance(mixed, ParametrizationList)
+    [mixout] = mixed
+    assert isinstance(mixout, Mixout)
+    mixed.original.add_(1.0)
+    stack.network.train()
+    weight = layer.weight  # W0 where it is mixed out, W0 + 2 elsewhere
+    trained = (weight - mixout.start) > 1.0
+    assert trained.float().mean(dim=(1, 2)).tolist() == pytest.approx([0.5, 0.5], abs=0.1)
+    assert not torch.equal(trained[0], trained[1])
+
+
+def test_the_same_stack_twice_is_the_same(tmp_path: Path, tiny_bert: Path) -> None:
+    first, second = (
+        Together(make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(max_steps=4))).train(width=2) for _ in range(2)
+    )
+    assert first.told == second.told
+
+
+def test_runs_under_mixout_train_side_by_side(tmp_path: Path, tiny_bert: Path) -> None:
+    together = Together(make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(mixout=0.3))).train(width=2)
+    for run_id in together.told:
+        evidence = together.finished(run_id).evidence
+        assert evidence.closing_loss < evidence.opening_loss

@@ -1,0 +1,202 @@
+"""bfloat16 in the passes, float32 in all that is kept: what is cast when, what is never cast, and that it learns what float32 learns."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import PreTrainedModel
+
+from shared.task import SplitRequest
+from tests.encoders import ENCODERS
+from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task, review_rows, write_tsv
+from tests.worker.training.test_run import LONG_ENOUGH, scored_again
+from worker.training.dropout import BitDropout
+from worker.training.encoder import load_encoder
+from worker.training.mixout import add_mixout, mixed_layers
+from worker.training.optimizer import Optimizer
+from worker.training.precision import BFloat16Weights, Float32Weights, compute_weights
+
+IDS = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 12]])
+
+
+@pytest.fixture
+def network(tiny_bert: Path) -> PreTrainedModel:
+    return load_encoder(tiny_bert, make_task(), 0)
+
+
+def under_mixout(network: PreTrainedModel) -> PreTrainedModel:
+    start = {layer.weight: layer.weight.detach() + 0.01 for layer in mixed_layers(network)}
+    add_mixout(network, 0.3, start)
+    return network
+
+
+def backward(weights: BFloat16Weights) -> None:
+    weights.module(input_ids=IDS).logits.float().square().sum().backward()
+    weights.bring_gradients()
+
+
+def test_float32_is_the_network_itself(network: PreTrainedModel) -> None:
+    assert isinstance(compute_weights(network, "float32"), Float32Weights)
+    assert compute_weights(network, "float32").module is network
+
+
+class Casts(TorchDispatchMode):
+    """Counts the weights, tensors of two dimensions that are parameters, that are made bfloat16 from float32."""
+
+    def __init__(self, network: PreTrainedModel) -> None:
+        super().__init__()
+        self._shapes = {parameter.shape for parameter in network.parameters() if parameter.ndim == 2}
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        targets = result if isinstance(result, Tensor) else args[0] if func.__name__.startswith("_foreach_copy") else []
+        targets = [targets] if isinstance(targets, Tensor) else targets
+        sources = args[1] if func.__name__.startswith("_foreach_copy") else args[:1]
+        for target, source in zip(targets, sources, strict=False):
+            if isinstance(source, Tensor) and (target.dtype, source.dtype) == (torch.bfloat16, torch.float32):
+                self.count += target.shape == source.shape and target.shape in self._shapes
+        return result
+
+
+def test_weights_are_cast_once_a_step_and_not_once_a_use(network: PreTrainedModel) -> None:
+    weights = BFloat16Weights(network)
+    linear = sum(isinstance(module, nn.Linear) for module in network.modules())
+    optimizer = Optimizer(network, make_recipe())
+    with Casts(network) as in_passes:
+        for _ in range(2):  # two batches, two uses of every weight
+            backward(weights)
+    assert in_passes.count == 0
+    optimizer.step(1e-3)
+    with Casts(network) as after_update:
+        weights.cast()
+    assert after_update.count == linear
+
+
+def test_after_an_update_the_passes_are_made_with_the_new_weights(network: PreTrainedModel) -> None:
+    weights, optimizer = BFloat16Weights(network), Optimizer(network, make_recipe())
+    for _ in range(3):
+        optimizer.zero_grad()
+        backward(weights)
+        optimizer.step(1e-2)
+        weights.cast()
+        for (name, master), copy in zip(network.named_parameters(), weights.module.parameters(), strict=True):
+            assert master.dtype == torch.float32, name
+            assert torch.equal(copy.float(), master.to(copy.dtype).float()), name
+
+
+def test_gradients_are_the_networks_in_float32_and_in_the_same_buffers_at_every_step(network: PreTrainedModel) -> None:
+    weights, optimizer = BFloat16Weights(network), Optimizer(network, make_recipe())
+    places: list[dict[str, int]] = []
+    for _ in range(2):
+        optimizer.zero_grad()
+        backward(weights)
+        gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
+        assert {gradient.dtype for gradient in gradients.values() if gradient is not None} == {torch.float32}
+        matrices = {name: its for name, its in gradients.items() if its is not None and name.endswith("dense.weight")}
+        assert all(its.any() for its in matrices.values())
+        places.append({name: its.data_ptr() for name, its in matrices.items()})
+    assert places[0] == places[1]
+    own = [copy for copy in weights.module.parameters() if copy.dtype == torch.bfloat16]
+    assert own
+    assert all(copy.grad is None for copy in own)
+
+
+def test_a_parameter_that_the_pass_did_not_use_has_no_gradient(network: PreTrainedModel) -> None:
+    weights = BFloat16Weights(network)
+    weights.module.bert(input_ids=IDS).pooler_output.float().sum().backward()
+    weights.bring_gradients()
+    assert network.get_parameter("classifier.weight").grad is None
+    assert network.get_parameter("bert.pooler.dense.weight").grad is not None
+
+
+def test_gradients_are_close_to_float32s(network: PreTrainedModel) -> None:
+    network.eval()
+    network(input_ids=IDS).logits.square().sum().backward()
+    expected = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+    network.zero_grad()
+    backward(BFloat16Weights(network))
+    whole = torch.stack([gradient.norm() for gradient in expected.values()]).norm()
+    for name, gradient in expected.items():
+        found = network.get_parameter(name).grad
+        assert found is not None
+        # some are small differences of large terms: a key's bias has no gradient but for rounding, softmax does not see it
+        assert (found - gradient).norm() < 0.05 * gradient.norm() + 0.002 * whole, name
+
+
+def test_embeddings_and_norms_are_not_copied(network: PreTrainedModel) -> None:
+    replica = BFloat16Weights(network).module
+    for path, module in replica.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            shared = parameter is network.get_parameter(f"{path}.{name}")
+            assert shared == isinstance(module, nn.Embedding | nn.LayerNorm), (path, name)
+            assert parameter.dtype == (torch.float32 if shared else torch.bfloat16)
+
+
+def test_states_between_the_blocks_are_bfloat16(network: PreTrainedModel) -> None:
+    replica = BFloat16Weights(network).module
+    states = replica.bert(input_ids=IDS, output_hidden_states=True).hidden_states
+    assert {state.dtype for state in states} == {torch.bfloat16}
+
+
+def test_mixout_mixes_in_float32(network: PreTrainedModel) -> None:
+    """The difference of nearly equal weights would be mostly rounding in bfloat16."""
+    under_mixout(network)
+    weights = BFloat16Weights(network)
+    for exact, cast in zip(mixed_layers(network), mixed_layers(weights.module), strict=True):
+        torch.manual_seed(3)
+        mixed = exact.train().weight
+        torch.manual_seed(3)
+        assert torch.equal(cast.train().weight, mixed.bfloat16())
+        assert cast.parametrizations.weight.original is exact.parametrizations.weight.original
+    weights.module.train()
+    backward(weights)
+    assert all(layer.parametrizations.weight.original.grad.any() for layer in mixed_layers(network))
+
+
+def test_dropout_layers_of_the_replica_draw_bits_and_the_networks_are_left_alone(network: PreTrainedModel) -> None:
+    def layers(of: PreTrainedModel) -> set[type]:
+        return {type(module) for module in of.modules() if isinstance(module, nn.Dropout)}
+
+    assert layers(BFloat16Weights(network).module) == {BitDropout}
+    assert layers(network) == {nn.Dropout}
+
+
+@pytest.mark.parametrize("family", ENCODERS)
+def test_curves_agree_with_float32s(family: str, tmp_path: Path) -> None:
+    """Without dropout, whose draws differ. Stated tolerance: 0.005 of a loss of about 0.69 over ten steps at a high rate."""
+    base = ENCODERS[family](tmp_path / "base", dropout=0.0)
+    recipe = make_recipe(learning_rate=1e-3, max_steps=10, eval_points=2)
+    exact = Trained(make_spec(tmp_path, base, recipe=recipe))
+    found = Trained(make_spec(tmp_path, base, recipe=recipe.model_copy(update={"precision": "bfloat16"})))
+    assert found.losses == pytest.approx(exact.losses, abs=5e-3)
+    assert found.losses != exact.losses
+    assert found.finished.weights_sha256 != exact.finished.weights_sha256
+
+
+@pytest.mark.parametrize("changes", [{}, {"mixout": 0.2}, {"bias_correction": False, "pretrained_weight_decay": 0.1}])
+def test_the_same_row_twice(changes: dict[str, Any], tmp_path: Path, tiny_bert: Path) -> None:
+    recipe = make_recipe(precision="bfloat16", **changes)
+    first, second = (Trained(make_spec(tmp_path, tiny_bert, recipe=recipe)) for _ in range(2))
+    assert [event.model_dump() for event in first.events] == [event.model_dump() for event in second.events]
+
+
+def test_plain_transformers_gets_the_recorded_scores_in_float32(tmp_path: Path, tiny_bert: Path) -> None:
+    rows = review_rows(70)
+    spec = make_spec(
+        tmp_path,
+        tiny_bert,
+        training_file=write_tsv(tmp_path / "rows.tsv", rows),
+        split=SplitRequest(validation_fraction=0.3, test_fraction=0.2),
+        recipe=LONG_ENOUGH.model_copy(update={"precision": "bfloat16"}),
+    )
+    run = Trained(spec)
+    assert run.losses[-1] < 0.2 < run.losses[0]
+    for split, result in (("validation", run.finished.validation), ("test", run.finished.test)):
+        assert result is not None
+        metrics, off = scored_again(spec, rows, split)
+        assert off < 1e-5  # bfloat16's own answers are a hundred times as far off
+        assert result.metrics == metrics

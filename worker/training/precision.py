@@ -1,0 +1,130 @@
+"""What a pass is computed with: the network's own float32 weights, or a replica of them in bfloat16.
+
+The network is the float32 truth either way: the optimiser updates it, and clipping, checkpoints, states and the export know it alone.
+Under ``precision: bfloat16`` forward and backward are made with a replica. After a backward its gradients are brought to the network's
+float32 ones; after an update its weights are cast from the network's, once a step and not, as under autocast, once a use.
+
+What bfloat16 would spoil or not speed up is no copy but the network's own float32 parameter, whose gradient needs no way back:
+
+- the embeddings (tables, norm), whose output is cast. Their gradient is a sum over the tokens of a batch, row by row, and a sum of many
+  small terms stalls in 8 bits; and no matrix product would be faster.
+- tables of biases that are looked up (MPNet's relative positions), likewise.
+- on a CPU, norms: its kernels take bfloat16 activations with float32 weights.
+- weights under mixout. It subtracts nearly equal numbers, so the mixing is float32's, and its result is cast.
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from transformers import PreTrainedModel
+
+from shared.recipe import Precision
+from worker.training.dropout import BitDropout
+from worker.training.parts import family_of, is_bias
+
+
+class ComputeWeights(Protocol):
+    """The weights that the passes of a training are made with."""
+
+    @property
+    def module(self) -> PreTrainedModel:
+        """What takes the inputs of a pass."""
+
+    def bring_gradients(self) -> None:
+        """After a backward: its gradients become those of the network's parameters."""
+
+    def cast(self) -> None:
+        """After a change of the network's parameters: passes are made with these from now on."""
+
+
+def compute_weights(network: PreTrainedModel, precision: Precision) -> ComputeWeights:
+    """Call it when the network is as training begins: on its device, and under mixout where the recipe has it."""
+    return BFloat16Weights(network) if precision == "bfloat16" else Float32Weights(network)
+
+
+class Float32Weights:
+    """The network itself, so that there is nothing to bring and nothing to cast."""
+
+    def __init__(self, network: PreTrainedModel) -> None:
+        self.module = network
+
+    def bring_gradients(self) -> None: ...
+
+    def cast(self) -> None: ...
+
+
+class BFloat16Weights:
+    """A replica, which shares the network's buffers and what stays float32."""
+
+    def __init__(self, network: PreTrainedModel) -> None:
+        shared = set(_kept_parameters(network))
+        kept = [*shared, *network.buffers()]
+        self.module = deepcopy(network, {id(tensor): tensor for tensor in kept})
+        pairs = list(zip(network.parameters(), self.module.parameters(), strict=True))
+        self._masters: list[Tensor] = [master for master, _ in pairs if master not in shared]
+        self._copies: list[Tensor] = [copy for master, copy in pairs if master not in shared]
+        self._gradients = [torch.empty_like(master) for master in self._masters]
+        for copy in self._copies:
+            copy.data = copy.data.bfloat16()
+        _cast_outputs(self.module)
+        if network.device.type == "cpu":
+            _cheapen_dropout(self.module)
+
+    @torch.no_grad()
+    def bring_gradients(self) -> None:
+        """Into buffers that were made once. A parameter that the pass did not use has no gradient, as in the network itself."""
+        buffers, found = [], []
+        for master, copy, buffer in zip(self._masters, self._copies, self._gradients, strict=True):
+            if copy.grad is not None:
+                buffers.append(buffer)
+                found.append(copy.grad)
+                master.grad, copy.grad = buffer, None
+        torch._foreach_copy_(buffers, found)
+
+    @torch.no_grad()
+    def cast(self) -> None:
+        torch._foreach_copy_(self._copies, self._masters)
+
+
+class Cast(nn.Module):
+    """The last parametrisation of a weight that is made in float32 at each use."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight.bfloat16()
+
+
+def _looked_up(network: PreTrainedModel) -> Iterator[nn.Module]:
+    """The modules that stay float32 and whose output is cast: embeddings, and tables of biases further up."""
+    yield network.get_submodule(family_of(network).embeddings[0])
+    yield from (
+        module for path, module in network.named_modules() if isinstance(module, nn.Embedding) and is_bias(path)
+    )
+
+
+def _kept_parameters(network: PreTrainedModel) -> Iterator[Tensor]:
+    for module in _looked_up(network):
+        yield from module.parameters()
+    for module in network.modules():
+        if isinstance(module, nn.LayerNorm) and network.device.type == "cpu":
+            yield from module.parameters()
+        if isinstance(module, parametrize.ParametrizationList):
+            yield module.original
+
+
+def _cheapen_dropout(replica: PreTrainedModel) -> None:
+    for module in list(replica.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Dropout:
+                setattr(module, name, BitDropout(child.p).train(child.training))
+
+
+def _cast_outputs(replica: PreTrainedModel) -> None:
+    for module in _looked_up(replica):
+        module.register_forward_hook(lambda _module, _inputs, output: output.bfloat16())
+    for module in list(replica.modules()):
+        if parametrize.is_parametrized(module, "weight"):
+            parametrize.register_parametrization(module, "weight", Cast(), unsafe=True)
