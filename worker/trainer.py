@@ -41,9 +41,9 @@ from shared.errors import Reason, ServiceError
 from worker.training.baselines import score_baselines
 from worker.training.errors import Stopped
 from worker.training.events import BaselinesScored, Event, Finished, Paused
-from worker.training.one_by_one import train_runs
 from worker.training.run import environment, train_run
 from worker.training.spec import DataSpec, RunSpec
+from worker.training.stacked.run import train_runs
 from worker.training.text import TextCache
 
 log = logging.getLogger("evenkeel.trainer")
@@ -184,7 +184,10 @@ def _in_words(told: Told) -> dict[str, Any]:
 def _carried_out(wish: Wish, stopped: Callable[[str], bool], cache: TextCache) -> Iterator[tuple[str, Told]]:
     """What happens to which run."""
     if wish.kind == "stack":
-        yield from train_runs([RunSpec.model_validate(spec) for spec in wish.specs], stopped, cache)
+        runs = [RunSpec.model_validate(spec) for spec in wish.specs]
+        # a GPU's memory decides how many fit; to a CPU nobody gives a stack who has not asked for one
+        width = None if runs[0].device.startswith("cuda") else len(runs)
+        yield from train_runs(runs, stopped, cache, width=width)
         return
     [spec], [run_id] = wish.specs, wish.run_ids
     should_stop = partial(stopped, run_id)
