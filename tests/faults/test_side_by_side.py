@@ -15,7 +15,7 @@ from tests.make import review_csv
 from tests.servers import RedisServer, wait_for
 from tests.stack import Stack, running_stack
 
-STEPS = 150
+STEPS = 300
 SEVERAL = {**REQUEST, "recipe": {**REQUEST["recipe"], "max_steps": STEPS}, "runs": {"num_seeds": 4}}
 ENDLESS = {**SEVERAL, "recipe": {**REQUEST["recipe"], "max_steps": 200_000}}
 
@@ -66,7 +66,7 @@ def test_the_trainer_and_the_worker_are_killed(stack: Stack) -> None:
         trainer.kill()
     attempts = [run["attempt"] for run in expect_all_succeed(stack, job_id)]
     assert max(attempts) == 3
-    assert said(stack, job_id).count("starts over, alone: at step ") == attempts.count(3)
+    assert said(stack, job_id).count("starts over") == attempts.count(3)
 
 
 def test_one_run_is_cancelled_and_then_the_worker_is_asked_to_go(stack: Stack) -> None:
