@@ -25,14 +25,12 @@ import ctypes
 import json
 import logging
 import os
-import queue
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import IO, Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -45,63 +43,12 @@ from worker.training.run import environment, train_run
 from worker.training.spec import DataSpec, RunSpec
 from worker.training.stacked.run import train_runs
 from worker.training.text import TextCache
+from worker.wishes import Wish, Wishes
 
 log = logging.getLogger("evenkeel.trainer")
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 ALIVE_S = 10.0  # a long evaluation is not silence
-
-
-class Wish(NamedTuple):
-    """Runs to carry out."""
-
-    kind: Literal["run", "stack", "baselines"]
-    specs: list[dict[str, Any]]
-    """One, but for a stack."""
-
-    @property
-    def run_ids(self) -> list[str]:
-        return [str(spec["run_id"]) for spec in self.specs]
-
-
-class Wishes:
-    """What the parent asks for, read line by line in a thread of its own, so that a wish to stop is seen in mid-training."""
-
-    def __init__(self, lines: IO[str]) -> None:
-        self._lines = lines
-        self._runs: queue.SimpleQueue[Wish | None] = queue.SimpleQueue()
-        self._stopped: set[str] = set()
-        self._ended = threading.Event()
-
-    def start(self) -> None:
-        threading.Thread(target=self._read, name="wishes", daemon=True).start()
-
-    def runs(self) -> Iterator[Wish]:
-        """What to carry out, one after the other, as it was written; waits for the next; ends with the input."""
-        while (wish := self._runs.get()) is not None:
-            yield wish
-
-    def stopped(self, run_id: str) -> bool:
-        return self._ended.is_set() or run_id in self._stopped
-
-    def _read(self) -> None:
-        for line in self._lines:
-            try:
-                self._take(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                log.exception("a line on standard input is no wish of the protocol")
-        self._ended.set()
-        self._runs.put(None)
-
-    def _take(self, wish: dict[str, Any]) -> None:
-        if "stop" in wish:
-            self._stopped.add(wish["stop"])
-            return
-        kind: Literal["run", "stack", "baselines"]
-        kind = "stack" if "stack" in wish else "run" if "run" in wish else "baselines"
-        made = Wish(kind, wish[kind] if kind == "stack" else [wish[kind]])
-        self._stopped.difference_update(made.run_ids)  # a wish to stop meant an earlier attempt at it
-        self._runs.put(made)
 
 
 def main() -> None:
