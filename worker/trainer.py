@@ -25,14 +25,12 @@ import ctypes
 import json
 import logging
 import os
-import queue
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import IO, Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -45,64 +43,13 @@ from worker.training.run import environment, train_run
 from worker.training.spec import DataSpec, RunSpec
 from worker.training.stacked.run import train_runs
 from worker.training.text import TextCache
+from worker.wishes import Wish, Wishes
 
 log = logging.getLogger("evenkeel.trainer")
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 NICENESS = 10  # on a machine that serves too, whoever polls has his answer first
 ALIVE_S = 10.0  # a long evaluation is not silence
-
-
-class Wish(NamedTuple):
-    """Runs to carry out."""
-
-    kind: Literal["run", "stack", "baselines"]
-    specs: list[dict[str, Any]]
-    """One, but for a stack."""
-
-    @property
-    def run_ids(self) -> list[str]:
-        return [str(spec["run_id"]) for spec in self.specs]
-
-
-class Wishes:
-    """What the parent asks for, read line by line in a thread of its own, so that a wish to stop is seen in mid-training."""
-
-    def __init__(self, lines: IO[str]) -> None:
-        self._lines = lines
-        self._runs: queue.SimpleQueue[Wish | None] = queue.SimpleQueue()
-        self._stopped: set[str] = set()
-        self._ended = threading.Event()
-
-    def start(self) -> None:
-        threading.Thread(target=self._read, name="wishes", daemon=True).start()
-
-    def runs(self) -> Iterator[Wish]:
-        """What to carry out, one after the other, as it was written; waits for the next; ends with the input."""
-        while (wish := self._runs.get()) is not None:
-            yield wish
-
-    def stopped(self, run_id: str) -> bool:
-        return self._ended.is_set() or run_id in self._stopped
-
-    def _read(self) -> None:
-        for line in self._lines:
-            try:
-                self._take(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                log.exception("a line on standard input is no wish of the protocol")
-        self._ended.set()
-        self._runs.put(None)
-
-    def _take(self, wish: dict[str, Any]) -> None:
-        if "stop" in wish:
-            self._stopped.add(wish["stop"])
-            return
-        kind: Literal["run", "stack", "baselines"]
-        kind = "stack" if "stack" in wish else "run" if "run" in wish else "baselines"
-        made = Wish(kind, wish[kind] if kind == "stack" else [wish[kind]])
-        self._stopped.difference_update(made.run_ids)  # a wish to stop meant an earlier attempt at it
-        self._runs.put(made)
 
 
 def main() -> None:
@@ -123,46 +70,56 @@ def main() -> None:
         serve(wish, wishes, say, cache)
 
 
-class Listening:
-    """Asked between batches whether to stop; says now and then that a run is alive, also while no event is to be told."""
+Told = Event | BaselinesScored | Stopped | Exception
+Say = Callable[[dict[str, Any]], None]
 
-    def __init__(self, wishes: Wishes, say: Callable[[dict[str, Any]], None]) -> None:
+
+class Telling:
+    """What is told of the runs of one wish, each until its last line."""
+
+    def __init__(self, run_ids: Iterable[str], wishes: Wishes, say: Say) -> None:
+        self.open = dict.fromkeys(run_ids)
+        """Runs whose last line is still to come."""
+        self._waiting = dict.fromkeys(self.open)
         self._wishes = wishes
         self._say = say
         self._said = time.monotonic()
 
-    def __call__(self, run_id: str) -> bool:
+    def tell(self, run_id: str, told: Told) -> None:
+        if run_id not in self.open:
+            return
+        self._waiting.pop(run_id, None)
+        if isinstance(told, Exception | Finished | Paused | BaselinesScored):
+            del self.open[run_id]
+        if isinstance(told, Exception) and not isinstance(told, Stopped):
+            log.error("run %s failed", run_id, exc_info=told)
+        self._say({"run_id": run_id} | _in_words(told))
+
+    def stopped(self, run_id: str) -> bool:
+        """Asked between batches; says now and then that a run is alive, also while no event is to be told."""
         now = time.monotonic()
         if now - self._said >= ALIVE_S:
             self._said = now
             self._say({"run_id": run_id, "alive": True})
+        for waiting in [other for other in self._waiting if self._wishes.stopped(other)]:
+            self.tell(waiting, Stopped(waiting))  # its turn may come in hours
         return self._wishes.stopped(run_id)
 
 
-Told = Event | BaselinesScored | Stopped | Exception
-
-
-def serve(wish: Wish, wishes: Wishes, say: Callable[[dict[str, Any]], None], cache: TextCache) -> None:
+def serve(wish: Wish, wishes: Wishes, say: Say, cache: TextCache) -> None:
     """Carry runs out and say how each went; every end of them but the process's own is a line."""
-    going = dict.fromkeys(wish.run_ids)
+    telling = Telling(wish.run_ids, wishes, say)
     try:
-        for run_id, told in _carried_out(wish, Listening(wishes, say), cache):
-            if isinstance(told, Exception | Finished | Paused | BaselinesScored):
-                going.pop(run_id, None)
-            if isinstance(told, Exception) and not isinstance(told, Stopped):
-                log.error("run %s failed", run_id, exc_info=told)
-            say({"run_id": run_id} | _in_words(told))
-        if going:
-            raise RuntimeError("training came to its end without a word on how")
+        for run_id, told in _carried_out(wish, telling.stopped, cache):
+            telling.tell(run_id, told)
+            if not telling.open:
+                return
+        raise RuntimeError("training came to its end without a word on how")
     except BrokenPipeError:
         raise  # nobody listens any more
-    except Stopped as stop:
-        for run_id in going:
-            say({"run_id": run_id} | _in_words(stop))
-    except Exception as problem:  # the boundary of the process: whatever it is, the runs' rows must say it in words
-        log.exception("run %s failed", ", ".join(going))
-        for run_id in going:
-            say({"run_id": run_id} | _in_words(problem))
+    except Exception as problem:  # noqa: BLE001 - the boundary of the process: whatever it is, the runs' rows must say it in words
+        for run_id in list(telling.open):
+            telling.tell(run_id, problem)
 
 
 def _in_words(told: Told) -> dict[str, Any]:
@@ -176,7 +133,10 @@ def _in_words(told: Told) -> dict[str, Any]:
 def _carried_out(wish: Wish, stopped: Callable[[str], bool], cache: TextCache) -> Iterator[tuple[str, Told]]:
     """What happens to which run."""
     if wish.kind == "stack":
-        yield from train_runs([RunSpec.model_validate(spec) for spec in wish.specs], stopped, cache)
+        runs = [RunSpec.model_validate(spec) for spec in wish.specs]
+        # a GPU's memory decides how many fit; to a CPU nobody gives a stack who has not asked for one
+        width = None if runs[0].device.startswith("cuda") else len(runs)
+        yield from train_runs(runs, stopped, cache, width=width)
         return
     [spec], [run_id] = wish.specs, wish.run_ids
     should_stop = partial(stopped, run_id)

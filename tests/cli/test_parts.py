@@ -33,6 +33,7 @@ def test_db_upgrade_makes_the_tables_and_may_be_repeated(tmp_path: Path) -> None
         ({"EVENKEEL_DATABASE_URL": "nonsense"}, "EVENKEEL_DATABASE_URL is not understood"),
         ({"EVENKEEL_DATABASE_URL": "sqlite:////no/such/folder/a.db"}, "unable to open database file"),
         ({"EVENKEEL_PORT": "http"}, "EVENKEEL_PORT cannot be used"),
+        ({"EVENKEEL_STACK": "many"}, "EVENKEEL_STACK cannot be used"),
         ({"EVENKEEL_LEASE_SECONDS": "1"}, "EVENKEEL_HEARTBEAT_SECONDS must be shorter than EVENKEEL_LEASE_SECONDS"),
     ],
 )

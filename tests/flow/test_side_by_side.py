@@ -50,6 +50,9 @@ def test_eight_seeds_four_at_a_time_are_those_of_single_runs(stack: Stack) -> No
     began = [said.index(f"Run {index} (seed {index}) started.") for index in range(8)]
     first_end = next(place for place, message in enumerate(said) if " finished: " in message)
     assert [place < first_end for place in began] == [True] * 4 + [False] * 4
+    assert [any(f", seed {index}:" in message for message in said[:first_end]) for index in range(5)] == [True] * 4 + [
+        False
+    ]
     assert {(run["status"], run["attempt"], run["step"]) for run in runs} == {("succeeded", 1, STEPS)}
 
     stack.kill("worker")

@@ -102,6 +102,14 @@ def ended(parts: WorkerParts, job: Job) -> tuple[str, list[Run], list[str]]:
         return session.get_one(Job, job.id).status, runs, events
 
 
+@pytest.mark.parametrize(
+    ("stack", "gpus", "most"), [("auto", 0, 1), ("auto", 2, 20), (4, 0, 4), (1, 1, 1), (200, 1, 200)]
+)
+def test_how_many_a_slot_takes(parts: WorkerParts, stack: int | str, gpus: int, most: int) -> None:
+    settings = parts.settings.model_copy(update={"stack": stack, "gpus": gpus})
+    assert WorkerParts(settings, parts.database, parts.storage, parts.trainer).stack == most
+
+
 def test_each_is_an_ordinary_run_and_leaves_nothing_on_the_machine(parts: WorkerParts) -> None:
     job = job_of(parts, 5)
     assert train(parts, ModelTrainer()) == [[0, 1, 2, 3, 4]]

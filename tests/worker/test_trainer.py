@@ -146,12 +146,12 @@ def test_runs_of_a_stack_are_told_each_by_itself_and_stopped_each_by_itself(
     trainer.wish(stack=[spec.model_dump(mode="json") for spec in specs])
     trainer.until(is_step)
     trainer.wish(stop="ftrun-1")
+    assert trainer.until(is_last)[-1] == {"run_id": "ftrun-1", "stopped": True}
+    trainer.until(is_step)  # the others go on
     trainer.wish(stop="ftrun-2")
     trainer.wish(stop="ftrun-0")
-    last = [trainer.until(is_last)[-1] for _ in specs]
-    assert sorted(last, key=lambda line: str(line["run_id"])) == [
-        {"run_id": f"ftrun-{seed}", "stopped": True} for seed in range(3)
-    ]
+    last = [trainer.until(is_last)[-1] for _ in range(2)]
+    assert {(line["run_id"], line["stopped"]) for line in last} == {("ftrun-0", True), ("ftrun-2", True)}
     short = [spec.model_copy(update={"recipe": make_recipe()}) for spec in specs]
     trainer.wish(stack=[spec.model_dump(mode="json") for spec in short])
     lines = [line for _ in short for line in trainer.until(is_last)]
