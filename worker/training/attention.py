@@ -1,11 +1,11 @@
 """Self-attention within the rows of flat sequences: softmax(QKᵀ·scale) V, of each row for itself.
 
 Queries, keys and values have shape (S, heads, tokens, head_dim): S sequences side by side, one for a single network. The result has
-shape (S, tokens, heads, head_dim), as transformers' attention functions return it; at padding tokens it is 0.
+shape (S, tokens, heads, head_dim), as transformers' attention functions return it; at padding tokens it is 0. Where a layout says
+``queries_first``, only the rows' first tokens look, and it is 0 at all others.
 
 On a CPU this is an autograd function of its own: a few batched matrix products for each group of rows. torch has no fused attention
-with dropout for CPUs, and autograd over many slices of a tensor copies much. Dropout of the attention weights draws 16 random bits a
-weight, a quarter of the time that torch's Bernoulli numbers take; its rate is rounded to 1/65,536, and the scale is that rate's.
+with dropout for CPUs, and autograd over many slices of a tensor copies much. Dropout of the attention weights is that of ``dropout.py``.
 """
 
 import math
@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from worker.training.by_head import ByHead, by_head
+from worker.training.dropout import Rate
 from worker.training.layout import Group, Layout
 
-LEVELS = 2**16  # of the random numbers that are compared with dropout's rate
 VECTOR_OF_HALVES = 32  # keys; of fewer, torch's backward of a bfloat16 softmax takes one at a time
 
 
@@ -36,52 +37,46 @@ def attention_within_rows(
     """In float32 or bfloat16. ``window``: how far a token sees to either side; None sees the whole row."""
     flat = tuple(tensor.transpose(1, 2).flatten(0, 1) for tensor in (query, key, value))  # (places, heads, head_dim)
     if query.device.type == "cpu":
-        result: Tensor = _WithinRows.apply(*flat, layout, scale, dropout, window)  # type: ignore[no-untyped-call]
+        result: Tensor = _WithinRows.apply(*flat, layout, scale, Rate.nearest(dropout), window)  # type: ignore[no-untyped-call]
     else:
         result = _fused(flat, layout, scale, dropout, window)
     return result.view(len(layout.lengths), layout.width, *result.shape[1:])
 
 
 def _fused(flat: Sequence[Tensor], layout: Layout, scale: float, dropout: float, window: int | None) -> Tensor:
-    """By torch's own kernels."""
-    mixed = []
-    for group in layout.groups:
-        query, key, value = (_slots(tensor, group).transpose(1, 2) for tensor in flat)
-        visible = _visible(group, window, query.device)
-        found = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=visible, dropout_p=dropout, scale=scale
-        )
-        mixed.append(found.transpose(1, 2))
-    return _flat(mixed, layout)
+    """By torch's own kernels, of all rows together."""
+    [group] = layout.groups
+    slots = layout.places.view(group.rows, group.length)
+    seeing = slots[:, :1] if layout.queries_first else slots
+    query, key, value = (
+        tensor.index_select(0, its.flatten()).unflatten(0, its.shape).transpose(1, 2)
+        for tensor, its in zip(flat, (seeing, slots, slots), strict=True)
+    )
+    visible = _visible(group, window, layout)
+    found = functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=visible, dropout_p=dropout, scale=scale
+    )
+    mixed = found.transpose(1, 2).flatten(0, 1)
+    if layout.queries_first:
+        narrow: Tensor = torch.zeros_like(flat[2]).index_copy(0, seeing.flatten(), mixed)
+        return narrow
+    mixed = mixed.index_select(0, layout.slot_of_place)
+    return mixed if layout.padding is None else mixed.masked_fill(layout.padding[:, None, None], 0.0)
 
 
-def _slots(flat: Tensor, group: Group) -> Tensor:
-    """Of shape (rows, length, heads, head_dim)."""
-    if group.places is None:
-        return flat[None, group.start : group.start + group.length]
-    return flat.index_select(0, group.places).view(group.rows, group.length, *flat.shape[1:])
-
-
-def _flat(by_group: list[Tensor], layout: Layout) -> Tensor:
-    """From the groups' slots, each of shape (rows, length, heads, head_dim), back to (places, heads, head_dim)."""
-    slots = torch.cat([part.flatten(0, 1) for part in by_group])
-    flat = slots if layout.slot_of_place is None else slots.index_select(0, layout.slot_of_place)
-    return flat if layout.padding is None else flat.masked_fill(layout.padding[:, None, None], 0.0)
-
-
-def _visible(group: Group, window: int | None, device: torch.device) -> Tensor | None:
-    """Which keys a query sees, of a shape that broadcasts with (rows, heads, length, length); None: all."""
+def _visible(group: Group, window: int | None, layout: Layout) -> Tensor | None:
+    """Which keys a query sees, of a shape that broadcasts with (rows, heads, queries, length); None: all."""
     near = None
     if window is not None and window < group.length - 1:
-        slots = torch.arange(group.length, device=device)
-        near = (slots[:, None] - slots).abs() <= window
+        slots = torch.arange(group.length, device=layout.places.device)
+        near = ((slots[:, None] - slots).abs() <= window)[: 1 if layout.queries_first else None]
     if group.real is None:
         return near
     real = group.real[:, None, None, :]
     if near is None:
         return real
     # a slot without a token may be far from every token, and a softmax over nothing is no number: it sees itself
-    return (real & near) | torch.eye(group.length, dtype=torch.bool, device=device)
+    return (real & near) | torch.eye(*near.shape, dtype=torch.bool, device=near.device)
 
 
 class _WithinRows(torch.autograd.Function):
@@ -95,68 +90,77 @@ class _WithinRows(torch.autograd.Function):
         value: Tensor,
         layout: Layout,
         scale: float,
-        dropout: float,
+        rate: Rate,
         window: int | None,
     ) -> Tensor:
-        dropped = min(round(dropout * LEVELS), LEVELS - 1)
-        keeps = _keeps(layout, query.shape[1], dropped, query.dtype)
-        keep_scale = LEVELS / (LEVELS - dropped)
-        weights, mixed = [], []
-        for group, keep in zip(layout.groups, keeps, strict=True):
-            queries, keys, values = (_gathered(tensor, group) for tensor in (query, key, value))
-            weights.append(_weights(queries, keys, group, scale, window))
+        ctx.slots = by_head(layout, query.shape[1])
+        ctx.of_queries = by_head(layout, query.shape[1], first=layout.queries_first)
+        ctx.scale, ctx.keep_scale = scale, rate.scale
+        queries, keys, values = ctx.of_queries.gathered(query), ctx.slots.gathered(key), ctx.slots.gathered(value)
+        mixed = values.new_empty(len(queries), values.shape[1])
+        biases = _biases(layout, window, query.dtype)
+        keeps = _keeps(ctx.of_queries, ctx.slots, rate, query.dtype)
+        weights = []
+        for its_queries, its_keys, its_values, its_mixed, bias, keep in zip(
+            ctx.of_queries.by_group(queries),
+            ctx.slots.by_group(keys),
+            ctx.slots.by_group(values),
+            ctx.of_queries.by_group(mixed),
+            biases,
+            keeps,
+            strict=True,
+        ):
+            scores = _product(its_queries, its_keys.transpose(1, 2), scale)
+            if bias is not None:
+                scores.unflatten(0, (-1, ctx.slots.heads)).add_(bias)
+            # the softmax is float32's, as everywhere
+            weights.append(scores.softmax(-1, dtype=torch.float32).to(scores.dtype))
             used = weights[-1] if keep is None else weights[-1] * keep
-            mixed.append(_by_slot(_product(used, values, keep_scale), group))
-        ctx.save_for_backward(query, key, value, *weights, *keeps)
-        ctx.layout, ctx.scale, ctx.keep_scale = layout, scale, keep_scale
-        return _flat(mixed, layout)
+            _product(used, its_values, rate.scale, out=its_mixed)
+        ctx.save_for_backward(queries, keys, values, *weights, *keeps)
+        return ctx.of_queries.flat(mixed)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        layout = ctx.layout
-        query, key, value, *saved = ctx.saved_tensors
-        weights, keeps = saved[: len(layout.groups)], saved[len(layout.groups) :]
-        found: tuple[list[Tensor], ...] = ([], [], [])
-        for group, weight, keep in zip(layout.groups, weights, keeps, strict=True):
-            queries, keys, values, upstream = (_gathered(tensor, group) for tensor in (query, key, value, gradient))
-            if group.real is not None:  # what its slot took from another token must not count twice
-                upstream.unflatten(0, (group.rows, -1)).mul_(group.real[:, None, :, None])
+        queries, keys, values, *saved = ctx.saved_tensors
+        weights, keeps = saved[: len(saved) // 2], saved[len(saved) // 2 :]
+        upstream = ctx.of_queries.gathered(gradient)
+        if ctx.of_queries.empty is not None:  # what a slot took from another token must not count twice
+            upstream.masked_fill_(ctx.of_queries.empty, 0.0)
+        found = tuple(torch.empty_like(its) for its in (queries, keys, values))
+        sides = (ctx.of_queries, ctx.slots, ctx.slots)
+        given = zip(
+            *(side.by_group(its) for side, its in zip(sides, (queries, keys, values), strict=True)), strict=True
+        )
+        wanted = zip(*(side.by_group(its) for side, its in zip(sides, found, strict=True)), strict=True)
+        for weight, keep, up, (its_queries, its_keys, its_values), (grad_queries, grad_keys, grad_values) in zip(
+            weights, keeps, ctx.of_queries.by_group(upstream), given, wanted, strict=True
+        ):
             used = weight if keep is None else weight * keep
-            grad_used = _product(upstream, values.transpose(1, 2), ctx.keep_scale)
-            grad_weight = grad_used if keep is None else grad_used.mul_(keep)
-            grad_scores = _through_softmax(grad_weight, weight)
-            grad_query = _product(grad_scores, keys, ctx.scale)
-            grad_key = _product(grad_scores.transpose(1, 2), queries, ctx.scale)
-            grad_value = _product(used.transpose(1, 2), upstream, ctx.keep_scale)
-            for parts, part in zip(found, (grad_query, grad_key, grad_value), strict=True):
-                parts.append(_by_slot(part, group))
-        return *(_flat(parts, layout) for parts in found), None, None, None, None
+            grad_used = _product(up, its_values.transpose(1, 2), ctx.keep_scale)
+            grad_scores = _through_softmax(grad_used if keep is None else grad_used.mul_(keep), weight)
+            _product(grad_scores, its_keys, ctx.scale, out=grad_queries)
+            _product(grad_scores.transpose(1, 2), its_queries, ctx.scale, out=grad_keys)
+            _product(used.transpose(1, 2), up, ctx.keep_scale, out=grad_values)
+        return *(side.flat(its) for side, its in zip(sides, found, strict=True)), None, None, None, None
 
 
-def _gathered(flat: Tensor, group: Group) -> Tensor:
-    """Of shape (rows * heads, length, head_dim)."""
-    return _slots(flat, group).transpose(1, 2).flatten(0, 1)
-
-
-def _by_slot(gathered: Tensor, group: Group) -> Tensor:
-    """From (rows * heads, length, head_dim) to (rows, length, heads, head_dim)."""
-    return gathered.view(group.rows, -1, *gathered.shape[1:]).transpose(1, 2)
-
-
-def _product(left: Tensor, right: Tensor, scale: float) -> Tensor:
+def _product(left: Tensor, right: Tensor, scale: float, out: Tensor | None = None) -> Tensor:
     """scale · left @ right, in one pass."""
-    return torch.baddbmm(left.new_empty(()), left, right, beta=0, alpha=scale)
+    return torch.baddbmm(left.new_empty(()), left, right, beta=0, alpha=scale, out=out)
 
 
-def _weights(queries: Tensor, keys: Tensor, group: Group, scale: float, window: int | None) -> Tensor:
-    """How much each query takes of each key, of shape (rows * heads, length, length). The softmax is float32's, as everywhere."""
-    scores = _product(queries, keys.transpose(1, 2), scale)
-    visible = _visible(group, window, queries.device)
-    if visible is not None:
-        bias = torch.zeros(visible.shape, dtype=scores.dtype).masked_fill_(~visible, -math.inf)
-        scores.unflatten(0, (group.rows, -1)).add_(bias)
-    return scores.softmax(-1, dtype=torch.float32).to(scores.dtype)
+def _biases(layout: Layout, window: int | None, dtype: torch.dtype) -> list[Tensor | None]:
+    """By group, what is added to the scores so that no query sees what it must not; None: nothing."""
+    key = ("biases", layout.queries_first, window, dtype)
+    if key not in layout.kept:
+        seen = [_visible(group, window, layout) for group in layout.groups]
+        layout.kept[key] = [
+            None if its is None else torch.zeros(its.shape, dtype=dtype).masked_fill_(~its, -math.inf) for its in seen
+        ]
+    found: list[Tensor | None] = layout.kept[key]
+    return found
 
 
 def _through_softmax(gradient: Tensor, weight: Tensor) -> Tensor:
@@ -166,14 +170,13 @@ def _through_softmax(gradient: Tensor, weight: Tensor) -> Tensor:
     return found.to(weight.dtype)
 
 
-def _keeps(layout: Layout, heads: int, dropped: int, dtype: torch.dtype) -> list[Tensor] | list[None]:
-    """By group, of its weights' shape: 0 where dropout drops a weight, with probability ``dropped / LEVELS``, and 1 elsewhere."""
-    if not dropped:
-        return [None] * len(layout.groups)
-    cells = [group.rows * heads * group.length**2 for group in layout.groups]
-    bits = torch.empty(math.ceil(sum(cells) / 4), dtype=torch.int64).random_(-(2**63), None)
-    levels = bits.view(torch.int16)[: sum(cells)]
-    # into floating point at once: products of unlike types, and comparisons into booleans, take several times as long
-    keeps = torch.ge(levels, dropped - LEVELS // 2, out=torch.empty(sum(cells), dtype=dtype))
-    parts = zip(keeps.split(cells), layout.groups, strict=True)
-    return [part.view(-1, group.length, group.length) for part, group in parts]
+def _keeps(queries: ByHead, keys: ByHead, rate: Rate, dtype: torch.dtype) -> list[Tensor] | list[None]:
+    """By group, of its weights' shape: 0 where dropout drops a weight, else 1."""
+    if not rate.dropped:
+        return [None] * len(keys.shapes)
+    shapes = [
+        (rows * keys.heads, seeing, seen) for (rows, seeing), (_, seen) in zip(queries.shapes, keys.shapes, strict=True)
+    ]
+    sizes = [math.prod(shape) for shape in shapes]
+    drawn = rate.draw(sum(sizes), dtype).split(sizes)
+    return [part.view(shape) for part, shape in zip(drawn, shapes, strict=True)]

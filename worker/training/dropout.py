@@ -1,38 +1,71 @@
 """Dropout with cheaper random numbers, for CPUs: torch draws a Bernoulli number an element, one after the other, 5 ns each.
 
-Here an element takes 15 random bits, a quarter of one draw of the same generator, and is dropped where they are below p · 2¹⁵. So the
-rate is a multiple of 2⁻¹⁵ (p = 0.1 becomes 0.10001), and what is kept is scaled by that rate's 1/(1-p): the mean is the input itself,
+Here an element takes 16 random bits, a quarter of one draw of the same generator, and is dropped where they are below p · 2¹⁶. So the
+rate is a multiple of 2⁻¹⁶ (p = 0.1 becomes 0.10001), and what is kept is scaled by that rate's 1/(1-p): the mean is the input itself,
 as it is under torch's. All but the draw is arithmetic on whole registers.
 """
 
-from typing import Any
+import math
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-BITS = 15  # of each 16: the sign is what the comparison is read from
-LEVELS = 2**BITS
-ONE = 0x3F80  # of bfloat16, as an int16
+LEVELS = 2**16
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A probability of dropping, as 16 bits give it."""
+
+    dropped: int
+    """Of ``LEVELS``."""
+
+    @classmethod
+    def nearest(cls, probability: float) -> Self:
+        """Something is always kept."""
+        return cls(min(round(probability * LEVELS), LEVELS - 1))
+
+    @property
+    def scale(self) -> float:
+        """Of what is kept."""
+        return LEVELS / (LEVELS - self.dropped)
+
+    def draw(self, size: int, dtype: torch.dtype) -> Tensor:
+        """Of shape (size,): 0 with the probability of dropping, else 1. From torch's global generator of the CPU."""
+        bits = torch.empty(math.ceil(size / 4), dtype=torch.int64).random_(-(2**63), None)
+        levels = bits.view(torch.int16)[:size]
+        # into floating point at once: products of unlike types, and comparisons into booleans, take several times as long
+        return torch.ge(levels, self.dropped - LEVELS // 2, out=torch.empty(size, dtype=dtype))
 
 
 class BitDropout(nn.Dropout):
     """In the place of an ``nn.Dropout``; float32 and bfloat16."""
 
     def forward(self, input: Tensor) -> Tensor:
-        dropped = min(round(self.p * LEVELS), LEVELS - 1)
-        if not self.training or dropped == 0:
+        rate = Rate.nearest(self.p)
+        if not self.training or rate.dropped == 0:
             return input
-        result: Tensor = _Dropout.apply(input, dropped)  # type: ignore[no-untyped-call]
+        result: Tensor = _Dropout.apply(input, rate)  # type: ignore[no-untyped-call]
         return result
+
+
+def cheapen_dropout(network: nn.Module) -> None:
+    """Have a network on a CPU draw its dropout this way. In evaluation mode it is as before."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Dropout:
+                setattr(module, name, BitDropout(child.p).train(child.training))
 
 
 class _Dropout(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, input: Tensor, dropped: int) -> Tensor:
-        kept = _kept(input, dropped)
+    def forward(ctx: Any, input: Tensor, rate: Rate) -> Tensor:
+        kept = rate.draw(input.numel(), input.dtype).view(input.shape)
         ctx.save_for_backward(kept)
-        ctx.scale = LEVELS / (LEVELS - dropped)
+        ctx.scale = rate.scale
         return _scaled(input, kept, ctx.scale)
 
     @staticmethod
@@ -42,14 +75,6 @@ class _Dropout(torch.autograd.Function):
         return _scaled(gradient, kept, ctx.scale), None
 
 
-def _kept(like: Tensor, dropped: int) -> Tensor:
-    """Of the shape of ``like``, bfloat16: 0 with probability ``dropped / LEVELS``, else 1."""
-    words = torch.empty(-(-like.numel() // 4), dtype=torch.int64, device=like.device).random_(-(2**63), None)
-    bits = words.view(torch.int16)[: like.numel()].view(like.shape)
-    below = bits.bitwise_and_(LEVELS - 1).sub_(dropped).bitwise_right_shift_(BITS)  # -1, all bits set, where it is
-    return below.bitwise_not_().bitwise_and_(ONE).view(torch.bfloat16)
-
-
 def _scaled(tensor: Tensor, kept: Tensor, scale: float) -> Tensor:
     """scale · tensor · kept, rounded once."""
-    return torch.addcmul(tensor.new_zeros(()), tensor, kept.to(tensor.dtype), value=scale)
+    return torch.addcmul(tensor.new_zeros(()), tensor, kept, value=scale)

@@ -7,7 +7,7 @@ of a pass; before and after it the network is like any other:
 - attention stays within rows, by a function of our own in transformers' attention interface;
 - poolers and heads read ``states[:, 0]``, the first token of each sequence. Where nothing further on reads any other token (a family's
   ``first_tokens``), the states of the rows' first tokens go on alone, of shape (S, 1, rows, width). In most families that is within the
-  top block, whose feed-forward layers then compute what is used and no more.
+  top block, whose attention and feed-forward layers then compute what is used and no more.
 
 S flat sequences side by side are for S stacked networks, each with as many rows; a single network has one.
 """
@@ -85,11 +85,12 @@ def within_rows(network: PreTrainedModel, layout: Layout) -> Iterator[None]:
     config = network.config
     implementation = config._attn_implementation
     config._attn_implementation = ATTENTION
-    handle = _narrow(network, layout)
+    handles = _narrow(network, layout)
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
         config._attn_implementation = implementation
 
 
@@ -114,13 +115,16 @@ def attention(
 AttentionInterface.register(ATTENTION, attention)
 
 
-def _narrow(network: PreTrainedModel, layout: Layout) -> RemovableHandle:
+def _narrow(network: PreTrainedModel, layout: Layout) -> tuple[RemovableHandle, ...]:
     """Have the rows' first tokens go on alone from where the family reads no others."""
     family = family_of(network)
     if family.first_tokens is not None:
-        module = network.get_submodule(f"{block_paths(network)[-1]}.{family.first_tokens}")
-        return module.register_forward_pre_hook(
-            lambda _module, states: tuple(_first_tokens(its, layout) for its in states)
+        top = network.get_submodule(block_paths(network)[-1])
+        return (
+            top.register_forward_pre_hook(_look_from_first_tokens, with_kwargs=True),
+            top.get_submodule(family.first_tokens).register_forward_pre_hook(
+                lambda _module, states: tuple(_first_tokens(its, layout) for its in states)
+            ),
         )
     pool: Callable[[Tensor, Layout], Tensor] = _first_tokens
     if getattr(network.config, "classifier_pooling", "cls") == "mean":
@@ -131,7 +135,11 @@ def _narrow(network: PreTrainedModel, layout: Layout) -> RemovableHandle:
         return BaseModelOutput(last_hidden_state=pool(output.last_hidden_state, layout))
 
     encoder, _, _ = family.blocks.rpartition(".")
-    return network.get_submodule(encoder).register_forward_hook(replace_last_states)
+    return (network.get_submodule(encoder).register_forward_hook(replace_last_states),)
+
+
+def _look_from_first_tokens(_module: nn.Module, inputs: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    return inputs, named | {"layout": replace(named["layout"], queries_first=True)}
 
 
 def _first_tokens(states: Tensor, layout: Layout) -> Tensor:

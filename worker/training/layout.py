@@ -4,9 +4,10 @@ A batch without padding is its rows one behind another. Networks that are traine
 width: the shorter ones end in padding tokens, which belong to no row.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,12 +30,12 @@ class Group:
     rows: int
     length: int
     """At least the tokens of the longest row."""
-    start: int
-    """Place of the first row's first token."""
-    places: Tensor | None = None
-    """Of shape (slots,), int64: whose token each slot has; where there is none, some other of the row. None: a single row, as it lies."""
     real: Tensor | None = None
     """Of shape (rows, length), bool: whether a slot has a token of its own. None: every slot has."""
+
+    @property
+    def slots(self) -> int:
+        return self.rows * self.length
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,17 @@ class Layout:
     first_tokens: Tensor
     """Of shape (S, rows), int64: the places of the rows' first tokens."""
     groups: tuple[Group, ...]
-    """Every row in exactly one."""
-    slot_of_place: Tensor | None
-    """Of shape (S * width,), int64, the slots of all groups numbered through; of padding, any. None: slots and places are the same."""
+    """Every row in exactly one. Their slots are numbered through."""
+    places: Tensor
+    """Of shape (slots,), int64: whose token each slot has; where there is none, some other of the row."""
+    slot_of_place: Tensor
+    """Of shape (S * width,), int64; of padding, any."""
     padding: Tensor | None
     """Of shape (S * width,), bool: whether a token belongs to no row. None: every token belongs to one."""
+    queries_first: bool = False
+    """Whether in attention only the rows' first tokens look at the others, because nothing reads what any other would see."""
+    kept: dict[Hashable, Any] = field(default_factory=dict, compare=False)
+    """What is worked out of the above at its first use, and is the same in every block of a network."""
 
 
 def lay_out(lengths: Sequence[Sequence[int]], device: torch.device) -> Layout:
@@ -66,15 +73,17 @@ def lay_out(lengths: Sequence[Sequence[int]], device: torch.device) -> Layout:
     ]
     flat = [length for rows in lengths for length in rows]
     parts = groups_of(flat) if device.type == "cpu" else [list(range(len(flat)))]
-    groups = [_group([starts[row] for row in part], [flat[row] for row in part]) for part in parts]
-    slot_of_place, padding = _way_back(groups, len(lengths) * width)
+    slots = [_slots([starts[row] for row in part], [flat[row] for row in part]) for part in parts]
+    places = torch.cat([its.flatten() for its, _ in slots])
+    slot_of_place, padding = _way_back(places, torch.cat([real.flatten() for _, real in slots]), len(lengths) * width)
     return Layout(
         lengths=tuple(tuple(rows) for rows in lengths),
         width=width,
         first_tokens=to_device(torch.tensor(starts).view(len(lengths), -1), device),
-        groups=tuple(_on(device, group) for group in groups),
-        slot_of_place=None if slot_of_place is None else to_device(slot_of_place, device),
-        padding=None if padding is None else to_device(padding, device),
+        groups=tuple(_group(real, device) for _, real in slots),
+        places=to_device(places, device),
+        slot_of_place=to_device(slot_of_place, device),
+        padding=to_device(padding, device) if bool(padding.any()) else None,
     )
 
 
@@ -101,31 +110,22 @@ def _cost(rows: int, length: int) -> int:
     return PADDED_CALL + rows * (padded**2 + PADDED_TOKEN * padded)
 
 
-def _group(starts: Sequence[int], lengths: Sequence[int]) -> Group:
-    rows, length = len(lengths), max(VECTOR, *lengths)
-    if rows == 1 and length == lengths[0]:
-        return Group(rows, length, starts[0])
-    within = torch.arange(length)
+def _slots(starts: Sequence[int], lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Of a group: ``places`` and ``real``, both of shape (rows, length)."""
+    within = torch.arange(max(VECTOR, *lengths))
     real = within < torch.tensor(lengths)[:, None]
-    places = torch.tensor(starts)[:, None] + within * real
-    return Group(rows, length, starts[0], places.flatten(), None if bool(real.all()) else real)
+    return torch.tensor(starts)[:, None] + within * real, real
 
 
-def _way_back(groups: Sequence[Group], places: int) -> tuple[Tensor | None, Tensor | None]:
-    """``slot_of_place`` and ``padding`` of a layout of so many places."""
-    taken = torch.cat([torch.arange(g.start, g.start + g.length) if g.places is None else g.places for g in groups])
-    real = torch.cat(
-        [torch.ones(g.rows * g.length, dtype=torch.bool) if g.real is None else g.real.flatten() for g in groups]
-    )
+def _group(real: Tensor, device: torch.device) -> Group:
+    rows, length = real.shape
+    return Group(rows, length, None if bool(real.all()) else to_device(real, device))
+
+
+def _way_back(places: Tensor, real: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """``slot_of_place`` and ``padding`` of a layout of so many places; ``real`` as in the groups, of shape (slots,)."""
     slots = real.nonzero().squeeze(1)
-    slot_of_place = torch.zeros(places, dtype=torch.int64).index_copy_(0, taken[slots], slots)
-    padding = torch.ones(places, dtype=torch.bool).index_fill_(0, taken[slots], False)
-    in_place = len(slots) == places == len(taken) and bool((taken == torch.arange(places)).all())
-    return None if in_place else slot_of_place, padding if bool(padding.any()) else None
-
-
-def _on(device: torch.device, group: Group) -> Group:
-    if group.places is None:
-        return group
-    real = None if group.real is None else to_device(group.real, device)
-    return replace(group, places=to_device(group.places, device), real=real)
+    taken = places[slots]
+    slot_of_place = torch.zeros(number, dtype=torch.int64).index_copy_(0, taken, slots)
+    padding = torch.ones(number, dtype=torch.bool).index_fill_(0, taken, False)
+    return slot_of_place, padding

@@ -23,7 +23,7 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 
 from shared.recipe import Precision
-from worker.training.dropout import BitDropout
+from worker.training.dropout import cheapen_dropout
 from worker.training.parts import family_of, is_bias
 
 
@@ -43,7 +43,10 @@ class ComputeWeights(Protocol):
 
 def compute_weights(network: PreTrainedModel, precision: Precision) -> ComputeWeights:
     """Call it when the network is as training begins: on its device, and under mixout where the recipe has it."""
-    return BFloat16Weights(network) if precision == "bfloat16" else Float32Weights(network)
+    weights = BFloat16Weights(network) if precision == "bfloat16" else Float32Weights(network)
+    if network.device.type == "cpu":
+        cheapen_dropout(weights.module)
+    return weights
 
 
 class Float32Weights:
@@ -71,8 +74,6 @@ class BFloat16Weights:
         for copy in self._copies:
             copy.data = copy.data.bfloat16()
         _cast_outputs(self.module)
-        if network.device.type == "cpu":
-            _cheapen_dropout(self.module)
 
     @torch.no_grad()
     def bring_gradients(self) -> None:
@@ -113,13 +114,6 @@ def _kept_parameters(network: PreTrainedModel) -> Iterator[Tensor]:
             yield from module.parameters()
         if isinstance(module, parametrize.ParametrizationList):
             yield module.original
-
-
-def _cheapen_dropout(replica: PreTrainedModel) -> None:
-    for module in list(replica.modules()):
-        for name, child in module.named_children():
-            if type(child) is nn.Dropout:
-                setattr(module, name, BitDropout(child.p).train(child.training))
 
 
 def _cast_outputs(replica: PreTrainedModel) -> None:

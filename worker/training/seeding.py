@@ -34,13 +34,20 @@ def order_stream(data_seed: int, epoch: int) -> torch.Generator:
 
 
 def seed_dropout(data_seed: int, step: int) -> None:
-    """Set torch's global generators, which dropout draws from, for one step (from 1); about 0.1 ms."""
-    torch.manual_seed(stream_seed(data_seed, "dropout", step))
+    """Set torch's global generators, which dropout draws from, for one step (from 1)."""
+    _seed_generators(stream_seed(data_seed, "dropout", step))
 
 
 def seed_dropout_of_stack(data_seeds: Sequence[int], step: int) -> None:
     """The same for runs that are trained side by side, whose draws are one draw: a function of who is in the stack."""
-    torch.manual_seed(stream_seed(data_seeds[0], "stack", *data_seeds[1:], "dropout", step))
+    _seed_generators(stream_seed(data_seeds[0], "stack", *data_seeds[1:], "dropout", step))
+
+
+def _seed_generators(seed: int) -> None:
+    """As ``torch.manual_seed``, which notes the caller's stack for the devices that are not in use: 0.4 ms."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
 
 
 def make_deterministic(threads: int, device: str) -> None:

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from worker.training import attention
 from worker.training.attention import attention_within_rows
-from worker.training.layout import Layout, groups_of, lay_out
+from worker.training.layout import groups_of, lay_out
 
 CPU = torch.device("cpu")
 HEADS, HEAD_DIM, SCALE = 3, 8, 0.3
@@ -49,8 +49,13 @@ def row_by_row(given: list[Tensor], lengths: Sequence[Sequence[int]], window: in
     return result
 
 
-def by_torch_kernels(query: Tensor, key: Tensor, value: Tensor, layout: Layout, window: int | None) -> Tensor:
+def by_torch_kernels(
+    query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[Sequence[int]], window: int | None
+) -> Tensor:
     """The way of a GPU, where all rows are one group."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("worker.training.layout.groups_of", lambda flat: [list(range(len(flat)))])
+        layout = lay_out(lengths, CPU)
     flat = [tensor.transpose(1, 2).flatten(0, 1) for tensor in (query, key, value)]
     return attention._fused(flat, layout, SCALE, 0.0, window).view_as(query.transpose(1, 2))
 
@@ -64,7 +69,7 @@ def test_it_is_each_rows_own_attention(name: str, window: int | None) -> None:
     gradients = torch.autograd.grad(expected, given, weights)
     layout = lay_out(lengths, CPU)
     ours = attention_within_rows(given[0], given[1], given[2], layout, scale=SCALE, window=window)
-    for found in (ours, by_torch_kernels(given[0], given[1], given[2], layout, window)):
+    for found in (ours, by_torch_kernels(given[0], given[1], given[2], lengths, window)):
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
         for its, gradient in zip(torch.autograd.grad(found, given, weights), gradients, strict=True):
             torch.testing.assert_close(its, gradient, atol=1e-5, rtol=1e-4)

@@ -165,7 +165,7 @@ def test_dropout_layers_of_the_replica_draw_bits_and_the_networks_are_left_alone
     def layers(of: PreTrainedModel) -> set[type]:
         return {type(module) for module in of.modules() if isinstance(module, nn.Dropout)}
 
-    assert layers(BFloat16Weights(network).module) == {BitDropout}
+    assert layers(compute_weights(network, "bfloat16").module) == {BitDropout}
     assert layers(network) == {nn.Dropout}
 
 
