@@ -94,18 +94,18 @@ class _WithinRows(torch.autograd.Function):
         window: int | None,
     ) -> Tensor:
         ctx.slots = by_head(layout, query.shape[1])
-        ctx.of_queries = by_head(layout, query.shape[1], first=layout.queries_first)
+        ctx.of_queries = of_queries = by_head(layout, query.shape[1], first=layout.queries_first)
         ctx.scale, ctx.keep_scale = scale, rate.scale
-        queries, keys, values = ctx.of_queries.gathered(query), ctx.slots.gathered(key), ctx.slots.gathered(value)
-        mixed = values.new_empty(len(queries), values.shape[1])
+        queries, keys, values = of_queries.gathered(query), ctx.slots.gathered(key), ctx.slots.gathered(value)
+        mixed = of_queries.new(values)
         biases = _biases(layout, window, query.dtype)
-        keeps = _keeps(ctx.of_queries, ctx.slots, rate, query.dtype)
+        keeps = _keeps(of_queries, ctx.slots, rate, query.dtype)
         weights = []
         for its_queries, its_keys, its_values, its_mixed, bias, keep in zip(
-            ctx.of_queries.by_group(queries),
+            of_queries.by_group(queries),
             ctx.slots.by_group(keys),
             ctx.slots.by_group(values),
-            ctx.of_queries.by_group(mixed),
+            of_queries.by_group(mixed),
             biases,
             keeps,
             strict=True,
@@ -118,7 +118,7 @@ class _WithinRows(torch.autograd.Function):
             used = weights[-1] if keep is None else weights[-1] * keep
             _product(used, its_values, rate.scale, out=its_mixed)
         ctx.save_for_backward(queries, keys, values, *weights, *keeps)
-        return ctx.of_queries.flat(mixed)
+        return of_queries.flat(mixed)
 
     @staticmethod
     @once_differentiable
@@ -128,8 +128,8 @@ class _WithinRows(torch.autograd.Function):
         upstream = ctx.of_queries.gathered(gradient)
         if ctx.of_queries.empty is not None:  # what a slot took from another token must not count twice
             upstream.masked_fill_(ctx.of_queries.empty, 0.0)
-        found = tuple(torch.empty_like(its) for its in (queries, keys, values))
         sides = (ctx.of_queries, ctx.slots, ctx.slots)
+        found = tuple(side.new(its) for side, its in zip(sides, (queries, keys, values), strict=True))
         given = zip(
             *(side.by_group(its) for side, its in zip(sides, (queries, keys, values), strict=True)), strict=True
         )

@@ -11,7 +11,7 @@ from worker.training.layout import Layout
 
 @dataclass(frozen=True)
 class ByHead:
-    """The same slots of every head: those of all tokens, or of each row's first."""
+    """The same slots of every head: those of all tokens, or of each row's first. Behind them is one that is nobody's, and 0."""
 
     heads: int
     shapes: Sequence[tuple[int, int]]
@@ -21,23 +21,26 @@ class ByHead:
     _places: Tensor
     """Of shape (slots * heads,): place * heads + head."""
     _way_back: Tensor
-    """Of shape (places * heads,): whose slot is each place and head's; of places that have none, any."""
-    _without: Tensor | None
-    """Of shape (places,), bool: which have none. None: every place has one."""
+    """Of shape (places * heads,): whose slot is each place and head's; of places that have none, nobody's."""
 
     def gathered(self, flat: Tensor) -> Tensor:
         """From (places, heads, head_dim) to (slots * heads, head_dim)."""
         return flat.flatten(0, 1).index_select(0, self._places)
 
-    def by_group(self, gathered: Tensor) -> Iterator[Tensor]:
-        """Views of what was gathered, each of shape (rows * heads, slots of a row, head_dim)."""
-        parts = gathered.split([rows * self.heads * length for rows, length in self.shapes])
+    def new(self, like: Tensor) -> Tensor:
+        """Of shape (slots * heads + 1, head_dim), to be filled."""
+        made = like.new_empty(len(self._places) + 1, like.shape[-1])
+        made[-1].zero_()
+        return made
+
+    def by_group(self, slots: Tensor) -> Iterator[Tensor]:
+        """Views of what was gathered or is new, each of shape (rows * heads, slots of a row, head_dim)."""
+        parts = slots[: len(self._places)].split([rows * self.heads * length for rows, length in self.shapes])
         return (part.view(-1, length, part.shape[1]) for part, (_, length) in zip(parts, self.shapes, strict=True))
 
-    def flat(self, gathered: Tensor) -> Tensor:
-        """From (slots * heads, head_dim) to (places, heads, head_dim); 0 at places without a slot."""
-        flat = gathered.index_select(0, self._way_back).view(-1, self.heads, gathered.shape[1])
-        return flat if self._without is None else flat.masked_fill_(self._without[:, None, None], 0.0)
+    def flat(self, filled: Tensor) -> Tensor:
+        """From (slots * heads + 1, head_dim) to (places, heads, head_dim); 0 at places without a slot."""
+        return filled.index_select(0, self._way_back).view(-1, self.heads, filled.shape[1])
 
 
 def by_head(layout: Layout, heads: int, *, first: bool = False) -> ByHead:
@@ -50,30 +53,24 @@ def by_head(layout: Layout, heads: int, *, first: bool = False) -> ByHead:
 
 
 def _worked_out(layout: Layout, heads: int, first: bool) -> ByHead:
-    head = torch.arange(heads)[:, None]
-    shapes, places, empty, slots, end = [], [], [], [], 0
+    shapes, places, real, slots, end = [], [], [], [], 0
     for group, its in zip(layout.groups, layout.places.split([its.slots for its in layout.groups]), strict=True):
         length = 1 if first else group.length
         shape, start, end = (group.rows, heads, length), end, end + group.rows * heads * length
         shapes.append((group.rows, length))
         places.append(its.view(group.rows, 1, group.length)[:, :, :length])
-        real = its.new_ones((group.rows, length), dtype=torch.bool) if group.real is None else group.real[:, :length]
-        empty.append(real.logical_not()[:, None].expand(shape).flatten())
+        has = torch.ones(group.rows, length, dtype=torch.bool) if group.real is None else group.real[:, :length]
+        real.append(has)
         slots.append(torch.arange(start, end).view(shape).transpose(1, 2).reshape(-1, heads))
-    number = len(layout.slot_of_place)
-    way_back, without = torch.cat(slots), layout.padding
-    if first:
-        its = torch.cat([part.flatten() for part in places])
-        way_back = way_back.new_zeros(number, heads).index_copy_(0, its, way_back)
-        without = torch.ones(number, dtype=torch.bool).index_fill_(0, its, False)
-    else:
-        way_back = way_back.index_select(0, layout.slot_of_place)
-    nobodys = torch.cat(empty)[:, None]
+    own = torch.cat([has.flatten() for has in real]).nonzero().squeeze(1)
+    taken = torch.cat([part.flatten() for part in places]).index_select(0, own)
+    way_back = torch.full((len(layout.slot_of_place), heads), end)
+    way_back.index_copy_(0, taken, torch.cat(slots).index_select(0, own))
+    empty = torch.cat([has[:, None].expand(-1, heads, -1).flatten() for has in real]).logical_not()
     return ByHead(
         heads=heads,
         shapes=shapes,
-        empty=nobodys if bool(nobodys.any()) else None,
-        _places=torch.cat([(part * heads + head).flatten() for part in places]),
+        empty=None if len(own) * heads == end else empty[:, None],
+        _places=torch.cat([(part * heads + torch.arange(heads)[:, None]).flatten() for part in places]),
         _way_back=way_back.flatten(),
-        _without=without,
     )

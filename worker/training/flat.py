@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 from torch.utils.hooks import RemovableHandle
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
@@ -56,12 +55,17 @@ def flat_inputs(
         positions_of(ids, lengths, network) for ids, lengths in zip(sequences["input_ids"], layout.lengths, strict=True)
     ]
     inputs = {
-        name: to_device(
-            pad_sequence(tensors, batch_first=True, padding_value=text.padding.get(name, 0)), network.device
-        )
+        name: to_device(_stacked(tensors, layout.width, text.padding.get(name, 0)), network.device)
         for name, tensors in (sequences | {"position_ids": positions}).items()
     }
     return inputs, layout
+
+
+def _stacked(sequences: Sequence[Tensor], width: int, padding: int) -> Tensor:
+    stacked = sequences[0].new_full((len(sequences), width), padding)
+    for row, sequence in zip(stacked, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return stacked
 
 
 def positions_of(ids: Tensor, lengths: Sequence[int], network: PreTrainedModel) -> Tensor:
@@ -153,6 +157,6 @@ def _means(states: Tensor, layout: Layout) -> Tensor:
     [lengths] = (
         layout.lengths
     )  # that mean multiplies by a mask of two dimensions, which stacked networks have no form of
-    means = torch.stack([row.mean(dim=0) for row in states[0].split(lengths)])
+    means = torch.stack([row.mean(dim=0) for row in states[0, : sum(lengths)].split(lengths)])
     order = layout.first_tokens[0].argsort().argsort()
     return means.index_select(0, order)[None, None]

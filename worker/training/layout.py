@@ -1,7 +1,7 @@
 """Where the rows of a batch lie in one flat sequence of tokens, and which of them have their attention computed in one go.
 
-A batch without padding is its rows one behind another. Networks that are trained side by side have a sequence each, all of the same
-width: the shorter ones end in padding tokens, which belong to no row.
+A batch without padding is its rows one behind another, and up to seven tokens that belong to no row, so that few sizes occur. Networks
+that are trained side by side have a sequence each, all of the same width: the shorter ones end in more such tokens.
 """
 
 from collections.abc import Hashable, Sequence
@@ -14,12 +14,14 @@ from torch import Tensor
 
 from worker.training.device import to_device
 
-VECTOR = 16  # keys; of fewer, torch's softmax takes one at a time (AVX-512), ten times as long in all
+# Sizes are multiples of these. For every size that is new oneDNN compiles its kernels anew, some 4 ms a step, and it keeps 1,024 of them.
+TOKENS = 8  # of a sequence
+SLOTS = 16  # of a row; of fewer keys, torch's softmax takes one at a time (AVX-512), ten times as long in all
+
 MOST_ROWS = 64  # of a group on a CPU; its weights should stay in the cache, and more ways to cut take longer to compare
 
 # What attention costs on a CPU, in cells: a cell is a query and a key in all heads (12 heads of 32, forward and backward).
-CALL = 1900
-PADDED_CALL = 2400
+CALL = 5000
 PADDED_TOKEN = 30
 
 
@@ -67,7 +69,7 @@ def lay_out(lengths: Sequence[Sequence[int]], device: torch.device) -> Layout:
 
     On a CPU rows of like length make a group; elsewhere all rows do, since there a call is dear and padding cheap.
     """
-    width = max(map(sum, lengths))
+    width = _multiple(TOKENS, max(map(sum, lengths)))
     starts = [
         index * width + start for index, rows in enumerate(lengths) for start in list(accumulate(rows, initial=0))[:-1]
     ]
@@ -104,15 +106,17 @@ def groups_of(lengths: Sequence[int]) -> list[list[int]]:
 
 
 def _cost(rows: int, length: int) -> int:
-    if rows == 1 and length >= VECTOR:
-        return CALL + length**2
-    padded = max(length, VECTOR)
-    return PADDED_CALL + rows * (padded**2 + PADDED_TOKEN * padded)
+    padded = _multiple(SLOTS, length)
+    return CALL + rows * (padded**2 + PADDED_TOKEN * padded)
+
+
+def _multiple(of: int, at_least: int) -> int:
+    return -(-at_least // of) * of
 
 
 def _slots(starts: Sequence[int], lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Of a group: ``places`` and ``real``, both of shape (rows, length)."""
-    within = torch.arange(max(VECTOR, *lengths))
+    within = torch.arange(_multiple(SLOTS, max(lengths)))
     real = within < torch.tensor(lengths)[:, None]
     return torch.tensor(starts)[:, None] + within * real, real
 

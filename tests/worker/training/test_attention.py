@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ LENGTHS: dict[str, list[list[int]]] = {
 
 def states(lengths: Sequence[Sequence[int]], dtype: torch.dtype = torch.float32) -> list[Tensor]:
     """Queries, keys and values as a family hands them over: (S, heads, tokens, head_dim), seen through (S, tokens, heads, head_dim)."""
-    shape = (len(lengths), max(map(sum, lengths)), HEADS, HEAD_DIM)
+    shape = (len(lengths), lay_out(lengths, CPU).width, HEADS, HEAD_DIM)
     draw = torch.Generator().manual_seed(5)
     drawn = (torch.randn(shape, generator=draw) for _ in range(3))
     return [tensor.to(dtype).transpose(1, 2).requires_grad_() for tensor in drawn]
@@ -50,12 +51,18 @@ def row_by_row(given: list[Tensor], lengths: Sequence[Sequence[int]], window: in
 
 
 def by_torch_kernels(
-    query: Tensor, key: Tensor, value: Tensor, lengths: Sequence[Sequence[int]], window: int | None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    lengths: Sequence[Sequence[int]],
+    window: int | None,
+    *,
+    queries_first: bool = False,
 ) -> Tensor:
     """The way of a GPU, where all rows are one group."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("worker.training.layout.groups_of", lambda flat: [list(range(len(flat)))])
-        layout = lay_out(lengths, CPU)
+        layout = replace(lay_out(lengths, CPU), queries_first=queries_first)
     flat = [tensor.transpose(1, 2).flatten(0, 1) for tensor in (query, key, value)]
     return attention._fused(flat, layout, SCALE, 0.0, window).view_as(query.transpose(1, 2))
 
@@ -70,6 +77,23 @@ def test_it_is_each_rows_own_attention(name: str, window: int | None) -> None:
     layout = lay_out(lengths, CPU)
     ours = attention_within_rows(given[0], given[1], given[2], layout, scale=SCALE, window=window)
     for found in (ours, by_torch_kernels(given[0], given[1], given[2], lengths, window)):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+        for its, gradient in zip(torch.autograd.grad(found, given, weights), gradients, strict=True):
+            torch.testing.assert_close(its, gradient, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("window", [None, 4])
+@pytest.mark.parametrize("name", LENGTHS)
+def test_first_tokens_alone_see_what_they_would_see_among_all(name: str, window: int | None) -> None:
+    lengths, given = LENGTHS[name], states(LENGTHS[name])
+    layout = replace(lay_out(lengths, CPU), queries_first=True)
+    first = torch.zeros(len(lengths) * layout.width, dtype=torch.bool)
+    first[layout.first_tokens.flatten()] = True
+    expected = row_by_row(given, lengths, window) * first.view(len(lengths), -1, 1, 1)
+    weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
+    gradients = torch.autograd.grad(expected, given, weights)
+    ours = attention_within_rows(given[0], given[1], given[2], layout, scale=SCALE, window=window)
+    for found in (ours, by_torch_kernels(given[0], given[1], given[2], lengths, window, queries_first=True)):
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
         for its, gradient in zip(torch.autograd.grad(found, given, weights), gradients, strict=True):
             torch.testing.assert_close(its, gradient, atol=1e-5, rtol=1e-4)
@@ -94,7 +118,7 @@ def test_dropout_drops_weights_at_its_rate_and_keeps_their_mean(dropout: float) 
     length = 64
     lengths = [[length, 5, length]]
     query, key, _ = states(lengths)
-    values = torch.zeros(1, HEADS, sum(lengths[0]), length)
+    values = torch.zeros(1, HEADS, query.shape[2], length)
     for start in (0, length + 5):
         values[0, :, start : start + length] = torch.eye(length)
     torch.manual_seed(0)
@@ -106,7 +130,9 @@ def test_dropout_drops_weights_at_its_rate_and_keeps_their_mean(dropout: float) 
     assert abs(dropped.mean().item() - dropout) < 4 * deviation
     kept = used > 0
     torch.testing.assert_close(used[kept], plain[kept] / (1 - dropout), rtol=1e-4, atol=0)
-    other_row = attention_within_rows(query, key, values, layout, scale=SCALE, dropout=dropout)[0, -length:]
+    other_row = attention_within_rows(query, key, values, layout, scale=SCALE, dropout=dropout)[0, length + 5 :][
+        :length
+    ]
     agreement = ((other_row == 0) == (used == 0)).float().mean().item()
     assert agreement == pytest.approx(
         dropout**2 + (1 - dropout) ** 2, abs=0.02
@@ -157,5 +183,5 @@ def test_rows_of_like_length_are_one_group_and_long_ones_are_by_themselves() -> 
 
 def test_rows_are_found_by_their_first_tokens() -> None:
     layout = lay_out([[3, 40, 2], [10, 1, 9]], CPU)
-    assert layout.width == 45
-    assert layout.first_tokens.tolist() == [[0, 3, 43], [45, 55, 56]]
+    assert layout.width == 48
+    assert layout.first_tokens.tolist() == [[0, 3, 43], [48, 58, 59]]
