@@ -14,7 +14,7 @@ INTRODUCTION = """# Stability on GLUE tasks cut to {rows} rows
 The protocol is that of *Revisiting Few-sample BERT Fine-tuning* (Zhang et al., ICLR 2021): {rows} training rows, the task's dev rows
 halved within each class into validation and test, ten evaluations spread over a run, the checkpoint with the best validation score
 scored once on the test half, the same seeds, rows and learning rate for every recipe. The encoder is the real {model} (6 layers, 22.7 M
-parameters) in float32. Scores are of the test half; "±" is the standard deviation over seeds. Every recipe ran through the service
+parameters). Scores are of the test half; "±" is the standard deviation over seeds. Every recipe ran through the service
 itself (upload, job, queue, worker), and the comparisons are the service's own. This page is written by the benchmark and says what was
 measured, whatever it was.
 """
@@ -45,12 +45,13 @@ def _section(task: dict[str, Any]) -> Iterator[str]:
 
 
 def _scores(task: dict[str, Any]) -> Iterator[str]:
-    yield "| recipe | rate | steps | new blocks | seeds | mean ± std | min | median | max | degenerate |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
+    yield "| recipe | precision | rate | steps | new blocks | seeds | mean ± std | min | median | max | degenerate |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for recipe in task["recipes"]:
         report, resolved = recipe["report"], recipe["resolved"]
         cells = [
             recipe["name"],
+            resolved["precision"],
             f"{resolved['learning_rate']:g}",
             resolved["max_steps"],
             resolved["reinit_layers"],
