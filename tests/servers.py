@@ -55,6 +55,8 @@ class RedisServer:
         wait_for(self._answers, what="redis")
 
     def _answers(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            self._launch()  # it does not start while backends of a killed one still hold its memory
         try:
             return bool(self.client().ping())
         except (RedisError, OSError):
@@ -115,6 +117,10 @@ class PostgresServer:
         subprocess.run(command, check=True, capture_output=True, user=self._user, env={"LC_ALL": "C", "TZ": "UTC"})
 
     def start(self) -> None:
+        self._launch()
+        wait_for(self._answers, what="postgres")
+
+    def _launch(self) -> None:
         options = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": ""}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command: list[str | Path] = [self._bin / "postgres", "-D", self._data, *settings]
@@ -122,7 +128,6 @@ class PostgresServer:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, user=self._user, env={"LC_ALL": "C", "TZ": "UTC"}
             )
-        wait_for(self._answers, what="postgres")
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
@@ -143,6 +148,8 @@ class PostgresServer:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     def _answers(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            self._launch()  # it does not start while backends of a killed one still hold its memory
         try:
             psycopg.connect(self._admin(), connect_timeout=2).close()
         except psycopg.OperationalError:
