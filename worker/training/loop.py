@@ -13,7 +13,7 @@ from worker.training.evaluate import Evaluated
 from worker.training.events import Evaluation, Step
 from worker.training.evidence import GradientWatch
 from worker.training.forward import Forward
-from worker.training.optimizer import Optimizer, clip_gradient, gradient_norm
+from worker.training.optimizer import Optimizer, clip_gradient
 from worker.training.precision import ComputeWeights
 from worker.training.readings import Readings
 from worker.training.schedule import evaluation_steps, linear_schedule
@@ -49,6 +49,7 @@ def train(
     last = min(stop_step or recipe.max_steps, recipe.max_steps)
     schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
     points = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
+    parameters = list(network.parameters())
     watch, readings = GradientWatch(network, recipe), Readings(delay)
     forward.train()
     for step, batch in enumerate(islice(batches, last - done), start=done + 1):
@@ -57,13 +58,11 @@ def train(
         optimizer.zero_grad()
         loss = objective(forward(batch), batch.labels)
         loss.backward()
-        weights.bring_gradients()
-        norm = gradient_norm(network)
+        norm = weights.gradient_norm()
         readings.send(step, rate, loss, norm, watch.norms(step))
         told = list(readings.due())  # without delay this very step, before it changes anything
-        clip_gradient(network, norm, recipe.max_grad_norm)
-        optimizer.step(rate, unless=_not_finite(loss, norm) if delay else None)
-        weights.cast()
+        clip_gradient(parameters, norm, recipe.max_grad_norm)
+        optimizer.step(rate, unless=_not_finite(loss, norm) if delay else None, then=weights.cast)
         yield from told
         if step in points or step == last:
             yield from readings.rest()

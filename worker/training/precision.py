@@ -13,7 +13,7 @@ What bfloat16 would spoil or not speed up is no copy but the network's own float
 - weights under mixout. It subtracts nearly equal numbers, so the mixing is float32's, and its result is cast.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from transformers import PreTrainedModel
 
 from shared.recipe import Precision
 from worker.training.dropout import cheapen_dropout
+from worker.training.optimizer import at_once, batched, gradient_norm
 from worker.training.parts import family_of, is_bias
 
 
@@ -37,8 +38,11 @@ class ComputeWeights(Protocol):
     def bring_gradients(self) -> None:
         """After a backward: its gradients become those of the network's parameters."""
 
-    def cast(self) -> None:
-        """After a change of the network's parameters: passes are made with these from now on."""
+    def gradient_norm(self) -> Tensor:
+        """The same, and their Euclidean norm, as a tensor: reading it is left to the caller."""
+
+    def cast(self, parameters: Sequence[Tensor] | None = None) -> None:
+        """After a change of the network's parameters, or of these alone: passes are made with them from now on."""
 
 
 def compute_weights(network: PreTrainedModel, precision: Precision) -> ComputeWeights:
@@ -55,9 +59,14 @@ class Float32Weights:
     def __init__(self, network: PreTrainedModel) -> None:
         self.module = network
 
+        self._parameters = list(network.parameters())
+
     def bring_gradients(self) -> None: ...
 
-    def cast(self) -> None: ...
+    def gradient_norm(self) -> Tensor:
+        return gradient_norm(self._parameters)
+
+    def cast(self, parameters: Sequence[Tensor] | None = None) -> None: ...
 
 
 class BFloat16Weights:
@@ -68,27 +77,49 @@ class BFloat16Weights:
         kept = [*shared, *network.buffers()]
         self.module = deepcopy(network, {id(tensor): tensor for tensor in kept})
         pairs = list(zip(network.parameters(), self.module.parameters(), strict=True))
-        self._masters: list[Tensor] = [master for master, _ in pairs if master not in shared]
-        self._copies: list[Tensor] = [copy for master, copy in pairs if master not in shared]
-        self._gradients = [torch.empty_like(master) for master in self._masters]
-        for copy in self._copies:
+        self._copies: dict[Tensor, Tensor] = {master: copy for master, copy in pairs if master not in shared}
+        self._gradients: dict[Tensor, Tensor] = {master: torch.empty_like(master) for master in self._copies}
+        self._parts = list(batched([master for master, _ in pairs], at_once(network.device)))
+        for copy in self._copies.values():
             copy.data = copy.data.bfloat16()
         _cast_outputs(self.module)
 
-    @torch.no_grad()
     def bring_gradients(self) -> None:
         """Into buffers that were made once. A parameter that the pass did not use has no gradient, as in the network itself."""
-        buffers, found = [], []
-        for master, copy, buffer in zip(self._masters, self._copies, self._gradients, strict=True):
-            if copy.grad is not None:
-                buffers.append(buffer)
-                found.append(copy.grad)
-                master.grad, copy.grad = buffer, None
-        torch._foreach_copy_(buffers, found)
+        for part in self._parts:
+            self._bring(part)
 
     @torch.no_grad()
-    def cast(self) -> None:
-        torch._foreach_copy_(self._copies, self._masters)
+    def gradient_norm(self) -> Tensor:
+        """A few parameters at a time, so that a CPU has them in its cache still."""
+        norms: list[Tensor] = []
+        for part in self._parts:
+            self._bring(part)
+            found = [master.grad for master in part if master.grad is not None]
+            norms += torch._foreach_norm(found) if found else []
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+        return norm
+
+    @torch.no_grad()
+    def _bring(self, masters: Sequence[Tensor]) -> None:
+        buffers, found = [], []
+        for master in masters:
+            copy = self._copies.get(master)
+            if copy is not None and copy.grad is not None:
+                buffers.append(self._gradients[master])
+                found.append(copy.grad)
+                master.grad, copy.grad = buffers[-1], None
+        _copy(buffers, found)
+
+    @torch.no_grad()
+    def cast(self, parameters: Sequence[Tensor] | None = None) -> None:
+        masters = [master for master in parameters or self._copies if master in self._copies]
+        _copy([self._copies[master] for master in masters], masters)
+
+
+def _copy(into: list[Tensor], of: list[Tensor]) -> None:
+    if into:
+        torch._foreach_copy_(into, of)
 
 
 class Cast(nn.Module):
