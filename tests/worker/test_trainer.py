@@ -12,12 +12,8 @@ from typing import Any
 
 import pytest
 import torch
-from pydantic import ValidationError
 
-from shared.errors import InvalidValue
 from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task
-from worker.trainer import reason_of
-from worker.training.errors import Diverged
 from worker.training.spec import RunSpec
 
 ROOT = Path(__file__).parents[2]
@@ -256,32 +252,3 @@ def ended(pid: int) -> bool:
             return True
         time.sleep(0.05)
     return False
-
-
-@pytest.mark.parametrize(
-    ("problem", "code", "said"),
-    [
-        (InvalidValue("The file has no such column.", param="training_file"), "invalid_value", "no such column"),
-        (Diverged("at step 7", float("nan"), 1.0), "nan_loss", "step 7"),
-        (MemoryError(), "out_of_memory", "train_batch_size"),
-        (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory", "train_batch_size"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "out_of_memory", "train_batch_size"),
-        (RuntimeError("something else"), "internal_error", "RuntimeError: something else"),
-    ],
-)
-def test_every_failure_has_a_code_and_a_sentence(problem: Exception, code: str, said: str) -> None:
-    reason = reason_of(problem)
-    assert reason["code"] == code
-    assert said in reason["message"]
-
-
-def test_real_exhaustion_of_memory_is_recognised() -> None:
-    with pytest.raises(RuntimeError) as caught:
-        torch.empty(2**60, dtype=torch.uint8)
-    assert reason_of(caught.value)["code"] == "out_of_memory"
-
-
-def test_a_specification_of_another_version_is_named_by_its_fields() -> None:
-    with pytest.raises(ValidationError) as caught:
-        RunSpec.model_validate({"run_id": "ftrun-1"})
-    assert "base_model" in reason_of(caught.value)["message"]

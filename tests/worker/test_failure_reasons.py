@@ -1,0 +1,39 @@
+"""What a trainer says of a run that failed: a code and a sentence for the person who started it."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from shared.errors import InvalidValue
+from worker.trainer import reason_of
+from worker.training.errors import Diverged
+from worker.training.spec import RunSpec
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "said"),
+    [
+        (InvalidValue("The file has no such column.", param="training_file"), "invalid_value", "no such column"),
+        (Diverged("at step 7", float("nan"), 1.0), "nan_loss", "step 7"),
+        (MemoryError(), "out_of_memory", "train_batch_size"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory", "train_batch_size"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "out_of_memory", "train_batch_size"),
+        (RuntimeError("something else"), "internal_error", "RuntimeError: something else"),
+    ],
+)
+def test_every_failure_has_a_code_and_a_sentence(problem: Exception, code: str, said: str) -> None:
+    reason = reason_of(problem)
+    assert reason["code"] == code
+    assert said in reason["message"]
+
+
+def test_real_exhaustion_of_memory_is_recognised() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert reason_of(caught.value)["code"] == "out_of_memory"
+
+
+def test_a_specification_of_another_version_is_named_by_its_fields() -> None:
+    with pytest.raises(ValidationError) as caught:
+        RunSpec.model_validate({"run_id": "ftrun-1"})
+    assert "base_model" in reason_of(caught.value)["message"]
