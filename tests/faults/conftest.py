@@ -43,6 +43,12 @@ class Undisturbed:
         assert job["stability"]["n"] == len(runs)
 
 
+# for what hardly depends on which database it is
+SQLITE_IN_FULL_COUNTS = pytest.mark.parametrize(
+    "kind", [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"], indirect=True, scope="session"
+)
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -3,7 +3,7 @@
 import time
 
 from shared.states import JOB_ENDED
-from tests.faults.conftest import REQUEST, Undisturbed
+from tests.faults.conftest import REQUEST, SQLITE_IN_FULL_COUNTS, Undisturbed
 
 LONG = {**REQUEST, "recipe": {**REQUEST["recipe"], "max_steps": 200_000}}
 
@@ -28,6 +28,7 @@ def test_cancelling_stops_the_training(undisturbed: Undisturbed) -> None:
     assert (again.status_code, again.json()["error"]["code"]) == (400, "job_already_ended")
 
 
+@SQLITE_IN_FULL_COUNTS
 def test_cancelling_without_a_worker(undisturbed: Undisturbed) -> None:
     stack = undisturbed.stack
     stack.terminate("worker")
@@ -40,6 +41,7 @@ def test_cancelling_without_a_worker(undisturbed: Undisturbed) -> None:
         stack.start("worker")
 
 
+@SQLITE_IN_FULL_COUNTS
 def test_a_run_whose_trainer_always_dies_ends_as_failed_and_others_go_on(undisturbed: Undisturbed) -> None:
     stack = undisturbed.stack
     poison = stack.create(undisturbed.file_id, **{**LONG, "runs": {"num_seeds": 1}})["id"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.conftest import Undisturbed
+from tests.faults.conftest import SQLITE_IN_FULL_COUNTS, Undisturbed
 from tests.servers import PostgresServer, RedisServer
 from tests.stack import Stack
 
@@ -12,6 +12,7 @@ def events(stack: Stack, job_id: str) -> str:
     return "\n".join(event["message"] for event in reversed(listed))
 
 
+@SQLITE_IN_FULL_COUNTS
 @pytest.mark.parametrize("step", [3, 120])
 def test_the_trainer(undisturbed: Undisturbed, step: int) -> None:
     job_id = undisturbed.start()
@@ -43,6 +44,7 @@ def test_the_whole_worker(undisturbed: Undisturbed) -> None:
     undisturbed.expect_the_same_of(job_id)
 
 
+@SQLITE_IN_FULL_COUNTS
 def test_a_worker_that_is_asked_to_go_gives_its_runs_back_at_once(undisturbed: Undisturbed) -> None:
     job_id = undisturbed.start()
     undisturbed.stack.wait_for_step(job_id, 20)

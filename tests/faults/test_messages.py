@@ -2,10 +2,11 @@
 
 from shared.broker import Bell, BrokerAway
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
-from tests.faults.conftest import Undisturbed
+from tests.faults.conftest import SQLITE_IN_FULL_COUNTS, Undisturbed
 from tests.servers import RedisServer, wait_for
 
 
+@SQLITE_IN_FULL_COUNTS
 def test_doubled_messages_change_nothing(undisturbed: Undisturbed, own_redis: RedisServer) -> None:
     job_id = undisturbed.start()
     bell = Bell(own_redis.url)
@@ -18,12 +19,14 @@ def test_doubled_messages_change_nothing(undisturbed: Undisturbed, own_redis: Re
     assert [run["attempt"] for run in undisturbed.stack.runs(job_id)] == [1, 1, 1]
 
 
+@SQLITE_IN_FULL_COUNTS
 def test_lost_messages_are_rung_again(undisturbed: Undisturbed, own_redis: RedisServer) -> None:
     job_id = undisturbed.start()
     own_redis.client().flushall()
     undisturbed.expect_the_same_of(job_id)
 
 
+@SQLITE_IN_FULL_COUNTS
 def test_a_job_is_accepted_while_redis_is_away_and_starts_when_it_is_back(
     undisturbed: Undisturbed, own_redis: RedisServer
 ) -> None:
@@ -34,6 +37,7 @@ def test_a_job_is_accepted_while_redis_is_away_and_starts_when_it_is_back(
     undisturbed.expect_the_same_of(job_id)
 
 
+@SQLITE_IN_FULL_COUNTS
 def test_messages_about_nothing_are_dropped(undisturbed: Undisturbed, own_redis: RedisServer) -> None:
     bell = Bell(own_redis.url)
     bell.ring((RUN_WAKE, "ftrun-unknown"))
