@@ -16,11 +16,31 @@ from worker.training.flat import flat_inputs, is_padding_free, within_rows
 from worker.training.text import Batch, EncodedText
 
 
-class Forward:
-    """A network's passes, in training mode or in evaluation mode."""
+class Passes:
+    """Of a network, or of a stack of them, in training mode or in evaluation mode."""
 
     def __init__(self, network: PreTrainedModel) -> None:
         self._network = network
+
+    def train(self) -> None:
+        """Dropout on."""
+        self._network.train()
+
+    def eval(self) -> None:
+        """Dropout off."""
+        self._network.eval()
+
+    @property
+    def device(self) -> torch.device:
+        device: torch.device = self._network.device
+        return device
+
+
+class Forward(Passes):
+    """A single network's passes."""
+
+    def __init__(self, network: PreTrainedModel) -> None:
+        super().__init__(network)
         self.padding_free = is_padding_free(network)
         """Whether batches go without padding; of a family that cannot, they are padded to their own longest row."""
 
@@ -37,16 +57,3 @@ class Forward:
             return cast(Tensor, self._network(**batch.inputs).logits.float())
         with within_rows(self._network, batch.layout):
             return cast(Tensor, self._network(**batch.inputs, layout=batch.layout).logits[0].float())
-
-    def train(self) -> None:
-        """Dropout on."""
-        self._network.train()
-
-    def eval(self) -> None:
-        """Dropout off."""
-        self._network.eval()
-
-    @property
-    def device(self) -> torch.device:
-        device: torch.device = self._network.device
-        return device

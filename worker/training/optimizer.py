@@ -12,7 +12,7 @@ before the step and is decoupled from it, at α whether or not the bias is corre
 
 The update is torch's fused kernel, on CPU and GPU, about seven times faster than torch's loop on a CPU, where the update of a small
 encoder would otherwise cost a fifth of the step. It differs from the loop by rounding alone (about 3e-8). The kernel is called by
-itself: around it ``torch.optim.AdamW`` counts the steps of each parameter apart, in a hundred operations that cost as much as a layer.
+itself: around it ``torch.optim.AdamW`` counts the steps of each parameter apart, in a hundred small operations, 1 ms or so of each update.
 """
 
 import math
@@ -115,7 +115,10 @@ class Optimizer:
         return {"updates": self._updates, "exp_avg": self._moments[0], "exp_avg_sq": self._moments[1]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where ``state_dict`` was called, in this process or another. Raises ValueError for another network's."""
+        """Go on where ``state_dict`` was called, in this process or another.
+
+        Raises ValueError where the number of parameters is another's.
+        """
         self._updates = state["updates"]
         self._taken.fill_(self._updates)
         if not state["exp_avg"]:

@@ -46,7 +46,10 @@ class ComputeWeights(Protocol):
 
 
 def compute_weights(network: PreTrainedModel, precision: Precision) -> ComputeWeights:
-    """Call it when the network is as training begins: on its device, and under mixout where the recipe has it."""
+    """Call it when the network is as training begins: on its device, and under mixout where the recipe has it.
+
+    On a CPU the dropout of what passes are made with, the network itself or its replica, is drawn as ``dropout.py`` says from then on.
+    """
     weights = BFloat16Weights(network) if precision == "bfloat16" else Float32Weights(network)
     if network.device.type == "cpu":
         cheapen_dropout(weights.module)

@@ -161,12 +161,13 @@ def test_mixout_mixes_in_float32(network: PreTrainedModel) -> None:
         assert gradient.any()
 
 
-def test_dropout_layers_of_the_replica_draw_bits_and_the_networks_are_left_alone(network: PreTrainedModel) -> None:
+def test_dropout_of_what_passes_are_made_with_draws_bits_and_no_other(network: PreTrainedModel) -> None:
     def layers(of: PreTrainedModel) -> set[type]:
         return {type(module) for module in of.modules() if isinstance(module, nn.Dropout)}
 
     assert layers(compute_weights(network, "bfloat16").module) == {BitDropout}
     assert layers(network) == {nn.Dropout}
+    assert layers(compute_weights(network, "float32").module) == {BitDropout}
 
 
 @pytest.mark.parametrize("family", ENCODERS)

@@ -8,15 +8,13 @@ from torch import Tensor
 from transformers import AttentionInterface, PreTrainedModel
 
 from worker.training.flat import ATTENTION, attention, flat_inputs, within_rows
+from worker.training.forward import Passes
 from worker.training.parts import block_paths
 from worker.training.text import Batch, EncodedText
 
 
-class StackedForward:
-    """A stack's passes, in training mode or in evaluation mode."""
-
-    def __init__(self, network: PreTrainedModel) -> None:
-        self._network = network
+class StackedForward(Passes):
+    """A stack's passes."""
 
     def batch(self, text: EncodedText, rows: Sequence[Sequence[int]]) -> Batch:
         """The rows of each seed, equally many: inputs of shape (K, tokens), labels (K, rows), or (K, rows, labels) for multi-label."""
@@ -29,19 +27,6 @@ class StackedForward:
         assert batch.layout is not None, "of this class's own making"
         with within_rows(self._network, batch.layout):
             return cast(Tensor, self._network(**batch.inputs, layout=batch.layout).logits.float())
-
-    def train(self) -> None:
-        """Dropout on."""
-        self._network.train()
-
-    def eval(self) -> None:
-        """Dropout off."""
-        self._network.eval()
-
-    @property
-    def device(self) -> torch.device:
-        device: torch.device = self._network.device
-        return device
 
 
 def compile_blocks(network: PreTrainedModel) -> None:

@@ -7,7 +7,6 @@ mixout, states) works on it as on a single network.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -128,12 +127,3 @@ def load_seed(stacked: nn.Module, place: int, weights: Mapping[str, Tensor]) -> 
     assert own.keys() == weights.keys(), "a stack has the names of the networks that it is made of"
     for name, tensor in weights.items():
         own[name][place].copy_(tensor)
-
-
-@torch.no_grad()
-def keep_seeds(stacked: nn.Module, places: list[int]) -> None:
-    """Drop all other seeds; parameters stay the same objects."""
-    index = torch.tensor(places, device=cast(Tensor, next(stacked.parameters())).device)
-    for parameter in stacked.parameters():
-        parameter.grad = None
-        parameter.data = parameter.data.index_select(0, index)
