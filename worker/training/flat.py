@@ -1,4 +1,5 @@
-"""Passes over batches without padding: all tokens of a batch, and no others, in one flat sequence through the family's own modules.
+"""Passes over batches without padding: all tokens of a batch in one flat sequence through the family's own modules. Behind them up to
+seven that belong to no row, so that few sizes occur (``layout.py``).
 
 Embeddings, Linear layers and norms take each token for itself and need not know of rows. What does need to is handed over for the time
 of a pass; before and after it the network is like any other:
