@@ -1,6 +1,5 @@
 """/v1/files: upload, list, retrieve, delete, content, validation report."""
 
-from pathlib import PurePath
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -21,7 +20,6 @@ from shared.storage import BlobMissing, file_key
 from shared.task import TaskRequest
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
-MAX_FILENAME = 255
 
 
 @router.post(
@@ -31,7 +29,9 @@ MAX_FILENAME = 255
 )
 def create_file(
     parts: PartsDep,
-    file: Annotated[UploadFile, File(description="CSV, TSV, JSON lines or Parquet, UTF-8.")],
+    file: Annotated[
+        UploadFile, File(description="CSV, TSV, JSON Lines or a JSON array, UTF-8, plain or gzip'd; or Parquet.")
+    ],
     purpose: Annotated[Purpose, Form()] = "fine-tune",
     anchor: Annotated[Literal["created_at"] | None, Form(alias="expires_after[anchor]")] = None,
     seconds: Annotated[int | None, Form(alias="expires_after[seconds]", ge=3600, le=2_592_000)] = None,
@@ -40,9 +40,7 @@ def create_file(
     if (anchor is None) != (seconds is None):
         missing = f"expires_after[{'anchor' if anchor is None else 'seconds'}]"
         raise InvalidRequest(f"Required: {missing}.", param=missing)
-    filename = PurePath((file.filename or "upload").replace("\\", "/")).name
-    if len(filename) > MAX_FILENAME or not filename.isprintable() or not filename:
-        raise InvalidRequest(f"The file's name must be 1 to {MAX_FILENAME} printable characters.", param="file")
+    filename = service.plain_name(file.filename or "upload", param="file")
     return FileObject.of(service.create(parts, file.file, filename, purpose, expires_after=seconds))
 
 
