@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from api.errors import problems
 from api.files import service
+from api.files.preview import FilePreview, Wanted, preview, wanted
 from api.files.schemas import FileDeleted, FileObject, FileValidation, Purpose
 from api.listing import Listing, listing
 from api.parts import PartsDep, paging
@@ -15,7 +16,16 @@ from api.strictness import refuse_unknown_form
 from shared.datasets import UnreadableFile, validate
 from shared.db.files import Files
 from shared.db.paging import Page
-from shared.errors import FileInUse, FileNotFound, InvalidRequest, InvalidValue, PayloadTooLarge, UnsupportedMediaType
+from shared.errors import (
+    FileInUse,
+    FileNotFound,
+    InvalidRequest,
+    InvalidValue,
+    ModelNotAllowed,
+    ModelNotFound,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
 from shared.storage import BlobMissing, file_key
 from shared.task import TaskRequest
 
@@ -101,6 +111,12 @@ def file_validation(parts: PartsDep, file_id: str) -> FileValidation:
         raise FileNotFound(f"{file_id} is a result file; it has no validation report.", param="file_id")
     stored: dict[str, Any] = file.validation
     return FileValidation(file_id=file_id, **stored)
+
+
+@router.get("/{file_id}/preview", responses=problems(FileNotFound, ModelNotFound, ModelNotAllowed, InvalidValue))
+def preview_file(parts: PartsDep, file_id: str, asked: Annotated[Wanted, Depends(wanted)]) -> FilePreview:
+    """The first rows as a model's tokenizer cuts them up, and which of them are too long for it."""
+    return preview(parts, file_id, asked)
 
 
 @router.post("/{file_id}/validate", responses=problems(FileNotFound, InvalidValue))

@@ -61,3 +61,6 @@ def test_a_chat_file_of_an_old_script_trains(client: OpenAI) -> None:
         time.sleep(0.2)
         job = client.fine_tuning.jobs.retrieve(job.id)
     assert job.status == "succeeded", job.error
+    preview = client.get(f"/files/{file.id}/preview?n=2&model={job.fine_tuned_model}", cast_to=object)
+    assert isinstance(preview, dict)
+    assert [row["tokens"][0] for row in preview["data"]] == ["[CLS]"] * 2

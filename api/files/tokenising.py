@@ -1,0 +1,61 @@
+"""What a base model's tokenizer makes of texts, without torch or transformers: its ``tokenizer.json``, read by the library that both use.
+
+The trainer truncates as this does: of a pair, the longer text first.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from shared.errors import ModelNotAllowed
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+KEPT = 4
+"""Tokenizers in memory; one of a large vocabulary is some 100 MB."""
+
+_one_at_a_time = Lock()  # how much to truncate is set on the tokenizer itself
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    tokens: list[str]
+    """With the special tokens, after truncation."""
+    input_ids: list[int]
+    num_tokens: int
+    """Before truncation."""
+
+    @property
+    def truncated(self) -> bool:
+        return self.num_tokens > len(self.input_ids)
+
+
+def tokenise(base_model: Path, texts: list[tuple[str, str | None]], max_seq_length: int) -> list[Tokenised]:
+    """Each text, or text and second text, as the network sees it. Raises ModelNotAllowed where the tokenizer cannot be read."""
+    file = base_model / "tokenizer.json"
+    if not file.is_file():
+        raise ModelNotAllowed(f"{base_model.name} has no tokenizer.json.", param="model")
+    with _one_at_a_time:
+        tokenizer = _tokenizer(file, file.stat().st_mtime_ns)
+        tokenizer.no_truncation()
+        lengths = [len(tokenizer.encode(text, pair).ids) for text, pair in texts]
+        tokenizer.enable_truncation(max_seq_length, strategy="longest_first")
+        cut = [tokenizer.encode(text, pair) for text, pair in texts]
+    return [Tokenised(row.tokens, row.ids, length) for row, length in zip(cut, lengths, strict=True)]
+
+
+@lru_cache(maxsize=KEPT)
+def _tokenizer(file: Path, _changed: int) -> "Tokenizer":
+    from tokenizers import Tokenizer  # costs every other request's process 10 MB
+
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as problem:  # noqa: BLE001 (the library raises nothing narrower)
+        raise ModelNotAllowed(
+            f"The tokenizer.json of {file.parent.name} cannot be read: {problem}", param="model"
+        ) from None
+    tokenizer.no_padding()
+    return tokenizer
