@@ -52,10 +52,10 @@ def test_a_file_from_creation_to_deletion(client: OpenAI, tmp_path: Path) -> Non
 
 
 def test_lists_turn_their_pages(client: OpenAI) -> None:
-    made = [client.files.create(file=(f"{n}.csv", review_csv(20, seed=n)), purpose="evals").id for n in range(3)]
-    newest = [file.id for file in client.files.list(purpose="evals", limit=1)]
+    made = [client.files.create(file=(f"{n}.csv", review_csv(20, seed=n)), purpose="user_data").id for n in range(3)]
+    newest = [file.id for file in client.files.list(purpose="user_data", limit=1)]
     assert newest[:3] == made[::-1]
-    assert [file.id for file in client.files.list(purpose="evals", limit=2, order="asc")][-3:] == made
-    after = client.files.list(purpose="evals", after=made[1], limit=10)
+    assert [file.id for file in client.files.list(purpose="user_data", limit=2, order="asc")][-3:] == made
+    after = client.files.list(purpose="user_data", after=made[1], limit=10)
     assert after.data[0].id == made[0]
     assert not after.has_more
