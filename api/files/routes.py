@@ -70,6 +70,7 @@ def list_files(
 
 @router.get("/{file_id}", responses=problems(FileNotFound))
 def retrieve_file(parts: PartsDep, file_id: str) -> FileObject:
+    """A file with its profile."""
     with parts.database.read() as session:
         return FileObject.of(Files(session, parts.owner_id).get(file_id, param="file_id"))
 

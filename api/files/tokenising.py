@@ -40,11 +40,17 @@ def tokenise(base_model: Path, texts: list[tuple[str, str | None]], max_seq_leng
         raise ModelNotAllowed(f"{base_model.name} has no tokenizer.json.", param="model")
     with _one_at_a_time:
         tokenizer = _tokenizer(file, file.stat().st_mtime_ns)
-        tokenizer.no_truncation()
-        lengths = [len(tokenizer.encode(text, pair).ids) for text, pair in texts]
-        tokenizer.enable_truncation(max_seq_length, strategy="longest_first")
-        cut = [tokenizer.encode(text, pair) for text, pair in texts]
-    return [Tokenised(row.tokens, row.ids, length) for row, length in zip(cut, lengths, strict=True)]
+        return [_tokenised(tokenizer, text, pair, max_seq_length) for text, pair in texts]
+
+
+def _tokenised(tokenizer: "Tokenizer", text: str, pair: str | None, max_seq_length: int) -> Tokenised:
+    tokenizer.no_truncation()
+    whole = tokenizer.encode(text, pair)
+    if len(whole.ids) <= max_seq_length:
+        return Tokenised(whole.tokens, whole.ids, len(whole.ids))
+    tokenizer.enable_truncation(max_seq_length, strategy="longest_first")
+    cut = tokenizer.encode(text, pair)
+    return Tokenised(cut.tokens, cut.ids, len(whole.ids))
 
 
 @lru_cache(maxsize=KEPT)

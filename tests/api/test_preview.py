@@ -35,7 +35,7 @@ def test_the_tokens_are_those_of_the_trainer(family: str, pairs: list[str] | Non
     base = ENCODERS[family](tmp_path / family)
     examples = Examples(texts=TEXTS, pairs=pairs, labels=[0] * len(TEXTS))
     trained_on = encode(examples, load_tokenizer(base), 24, lambda: None)
-    seen = tokenise(base, [(text, pairs and pairs[place]) for place, text in enumerate(TEXTS)], 24)
+    seen = tokenise(base, [(text, pairs[place] if pairs else None) for place, text in enumerate(TEXTS)], 24)
     assert [row.input_ids for row in seen] == [row.tolist() for row in trained_on.columns["input_ids"]]
     assert [row.truncated for row in seen] == trained_on.truncated
     assert any(row.truncated for row in seen)
