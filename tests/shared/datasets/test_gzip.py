@@ -3,6 +3,7 @@
 import gzip
 import tempfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.datasets import Limits, Table, validate
+from shared.datasets.packed import opened
 from shared.datasets.rows import DEFAULT_LIMITS
 from shared.errors import ServiceError
 from tests.shared.datasets.files import REVIEWS, csv_bytes, jsonl_bytes, parquet_bytes, read, tsv_bytes
@@ -41,6 +43,17 @@ def test_it_is_what_is_inside(content: bytes, filename: str, suffix: str, tmp_pa
 def test_members_that_follow_each_other_are_one_file(tmp_path: Path) -> None:
     lines = csv_bytes(REVIEWS).splitlines(keepends=True)
     assert len(read(tmp_path, b"".join(map(gzip.compress, lines)), "x.csv.gz").rows) == len(REVIEWS) - 1
+
+
+def test_zeros_may_fill_the_file_up(tmp_path: Path) -> None:
+    assert len(read(tmp_path, gzip.compress(csv_bytes(REVIEWS)) + bytes(100_000), "x.csv.gz").rows) == len(REVIEWS) - 1
+
+
+def test_a_million_empty_files_in_one_are_given_up(tmp_path: Path) -> None:
+    assert len(read(tmp_path, gzip.compress(csv_bytes(REVIEWS)) + gzip.compress(b"") * 9_999, "x.csv").rows) == 6
+    with pytest.raises(ServiceError) as refusal:
+        read(tmp_path, gzip.compress(csv_bytes(REVIEWS)) + gzip.compress(b"") * 10_000, "x.csv")
+    assert (refusal.value.status, refusal.value.code) == (422, "gzip_malformed")
 
 
 NOISE = csv_bytes([["text", "label"], *([f"Text {row * row % 8191}", "ab"[row % 2]] for row in range(5000))])
@@ -92,6 +105,23 @@ def test_blank_lines_without_end_are_given_up(filename: str, tmp_path: Path) -> 
     with pytest.raises(ServiceError) as refusal:
         read(tmp_path, first[filename] + blanks, filename)
     assert (refusal.value.status, refusal.value.code) == (422, "too_many_rows")
+
+
+@settings(deadline=None)
+@given(
+    content=st.binary(max_size=3000),
+    times=st.integers(1, 200),
+    cuts=st.lists(st.integers(0, 9000), max_size=4),
+    size=st.integers(1, 5000),
+)
+def test_the_bytes_are_what_was_packed(content: bytes, times: int, cuts: list[int], size: int) -> None:
+    whole = content * times
+    edges = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "packed"
+        path.write_bytes(b"".join(gzip.compress(whole[a:b], 1) for a, b in pairwise(edges)))
+        with opened(path) as unpacked:
+            assert b"".join(iter(lambda: unpacked.read(size), b"")) == whole
 
 
 def outcome(content: bytes, filename: str) -> Table | tuple[int, str, str]:
