@@ -4,10 +4,15 @@ import gzip
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from random import Random
 from typing import Any
 
+import hypothesis
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import update
 
 from shared.broker import Bell
@@ -74,6 +79,16 @@ def test_parts_become_a_file_in_the_order_asked_for(http: TestClient, settings: 
     assert (file["filename"], file["profile"]["rows"], file["expires_at"]) == ("reviews.csv", 60, None)
     assert http.get(f"/v1/files/{file['id']}/content").content == CONTENT
     assert in_storage(settings, upload["id"]) == []
+
+
+@hypothesis.settings(deadline=None, max_examples=8)
+@given(cuts=st.lists(st.integers(1, len(CONTENT) - 1), unique=True, max_size=6), chance=st.randoms())
+def test_whatever_the_parts_and_the_order_they_come_in(http: TestClient, cuts: list[int], chance: Random) -> None:
+    pieces = list(pairwise([0, *sorted(cuts), len(CONTENT)]))
+    upload = announce(http)
+    sent = {piece: send(http, upload["id"], CONTENT[slice(*piece)]) for piece in chance.sample(pieces, len(pieces))}
+    file = complete(http, upload["id"], [sent[piece] for piece in pieces]).json()["file"]
+    assert file["sha256"] == hashlib.sha256(CONTENT).hexdigest()
 
 
 def test_the_same_completion_again_is_the_same_file(http: TestClient) -> None:
