@@ -16,6 +16,7 @@ from api.parts import make_parts
 from api.reports.routes import router as reports
 from api.runs.routes import router as runs
 from api.strictness import refuse_unknown_query
+from api.uploads.routes import router as uploads
 from shared.settings import Settings
 
 
@@ -36,7 +37,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    for router in (files, jobs, runs, reports, comparisons, models):
+    for router in (files, uploads, jobs, runs, reports, comparisons, models):
         app.include_router(router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(health)
     errors.install(app)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import secrets
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -13,7 +14,7 @@ from api.errors import as_bytes
 from shared.errors import CrossSiteRequest, InvalidRequest, NotAuthenticated, PayloadTooLarge, ServiceError
 from shared.settings import Settings
 
-UPLOAD_PATH = "/v1/files"
+UPLOAD_PATH = re.compile(r"/v1/files/?|/v1/uploads/[^/]+/parts/?")
 _MULTIPART_ROOM = 64 * 1024  # part headers and the small form fields beside the file
 
 _request_ids = random.Random()  # they tell requests apart and keep nobody out; the system's own would cost a call each
@@ -80,7 +81,7 @@ class Gate:
             raise _too_large(self._limit(scope))
 
     def _limit(self, scope: Scope) -> int:
-        if scope["method"] == "POST" and scope["path"].rstrip("/") == UPLOAD_PATH:
+        if scope["method"] == "POST" and UPLOAD_PATH.fullmatch(scope["path"]):
             return self._settings.max_upload_bytes + _MULTIPART_ROOM
         return self._settings.max_request_bytes
 

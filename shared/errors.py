@@ -90,6 +90,10 @@ class FileNotFound(ServiceError):
     status = 404
 
 
+class UploadNotFound(ServiceError):
+    status = 404
+
+
 class JobNotFound(ServiceError):
     status = 404
 
@@ -120,6 +124,12 @@ class JobNotExtendable(ServiceError):
 
 class FileInUse(ServiceError):
     """A job that has not ended still needs the file."""
+
+    status = 400
+
+
+class UploadNotPending(ServiceError):
+    """The upload was completed, cancelled, or given up when its time was over."""
 
     status = 400
 

@@ -16,6 +16,14 @@ def file_id() -> str:
     return new_id("file-")
 
 
+def upload_id() -> str:
+    return new_id("upload_")
+
+
+def part_id() -> str:
+    return new_id("part_")
+
+
 def job_id() -> str:
     return new_id("ftjob-")
 

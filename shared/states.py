@@ -36,6 +36,15 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class UploadState(StrEnum):
+    """Of an upload in parts."""
+
+    PENDING = "pending"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
 RUN_OPEN = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.PAUSED})
 RUN_ENDED = frozenset(RunState) - RUN_OPEN
 

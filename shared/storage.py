@@ -1,6 +1,7 @@
 """Blobs by key, on local disk or in an object store (S3, GCS, Azure), through one library.
 
-Keys are ours (``files/<sha256>``, ``runs/<id>/…``, ``models/…``), never a client's file name. A put is whole or not at all.
+Keys are ours (``files/<sha256>``, ``uploads/<id>/…``, ``runs/<id>/…``, ``models/…``), never a client's file name. A put is whole or not
+at all.
 """
 
 import secrets
@@ -124,6 +125,15 @@ def _linked(path: Path, target: Path) -> bool:
 
 def file_key(sha256: str) -> str:
     return f"files/{sha256}"
+
+
+def parts_prefix(upload_id: str) -> str:
+    """What the parts of an upload lie below."""
+    return f"uploads/{upload_id}"
+
+
+def part_key(upload_id: str, part_id: str) -> str:
+    return f"{parts_prefix(upload_id)}/{part_id}"
 
 
 def _open_store(url: str) -> ObjectStore:

@@ -39,7 +39,7 @@ class TaskRequest(BaseModel):
     text_pair_column: Column | None = None
     """Name or index of the second text's column, for tasks on sentence pairs."""
     label_column: Column | None = None
-    """Name or index of the column with the label: a name, a number for regression, or for multi-label a list of names (JSON Lines,
+    """Name or index of the column with the label: a name, a number for regression, or for multi-label a list of names (JSON,
     Parquet) or names joined by ``|`` (CSV, TSV), none for a row without labels."""
     header: Header = "auto"
     """Whether the first line of a CSV or TSV file names the columns."""

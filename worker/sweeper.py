@@ -22,10 +22,11 @@ from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
 from shared.db.runs import LostRun, Runs
 from shared.db.session import Database
 from shared.db.tables import Job, Run
+from shared.db.uploads import Uploads, overdue
 from shared.names import run_title
 from shared.settings import Settings
-from shared.states import RunState
-from shared.storage import Storage, file_key
+from shared.states import RunState, UploadState
+from shared.storage import Storage, file_key, parts_prefix
 from worker.orphans import names_in_use, sweep_cache, sweep_storage
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Sweeper:
         self._ring_runs()
         self._ring_jobs()
         self._delete_expired()
+        self._end_overdue_uploads()
         self._clear_away()
 
     def _delete_expired(self) -> None:
@@ -63,6 +65,18 @@ class Sweeper:
                 hold_digest(session, file.sha256)
                 if not digest_is_used(session, file.sha256):
                     self._storage.delete(file_key(file.sha256))
+
+    def _end_overdue_uploads(self) -> None:
+        with self._database.read() as session:
+            if not overdue(session, 1):
+                return
+        with self._database.write() as session:
+            over = overdue(session, AT_ONCE, to_change=True)
+            for upload in over:
+                Uploads(session, upload.owner_id).end(upload, UploadState.EXPIRED)
+        for upload in over:
+            log.info("upload_expired upload=%s", upload.id)
+            self._storage.delete_prefix(parts_prefix(upload.id))
 
     def _clear_away(self) -> None:
         if time.monotonic() < self._next_clearing:

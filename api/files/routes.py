@@ -1,6 +1,5 @@
 """/v1/files: upload, list, retrieve, delete, content, validation report."""
 
-from pathlib import PurePath
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -9,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from api.errors import problems
 from api.files import service
+from api.files.preview import FilePreview, Wanted, preview, wanted
 from api.files.schemas import FileDeleted, FileObject, FileValidation, Purpose
 from api.listing import Listing, listing
 from api.parts import PartsDep, paging
@@ -16,12 +16,20 @@ from api.strictness import refuse_unknown_form
 from shared.datasets import UnreadableFile, validate
 from shared.db.files import Files
 from shared.db.paging import Page
-from shared.errors import FileInUse, FileNotFound, InvalidRequest, InvalidValue, PayloadTooLarge, UnsupportedMediaType
+from shared.errors import (
+    FileInUse,
+    FileNotFound,
+    InvalidRequest,
+    InvalidValue,
+    ModelNotAllowed,
+    ModelNotFound,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
 from shared.storage import BlobMissing, file_key
 from shared.task import TaskRequest
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
-MAX_FILENAME = 255
 
 
 @router.post(
@@ -31,7 +39,9 @@ MAX_FILENAME = 255
 )
 def create_file(
     parts: PartsDep,
-    file: Annotated[UploadFile, File(description="CSV, TSV, JSON lines or Parquet, UTF-8.")],
+    file: Annotated[
+        UploadFile, File(description="CSV, TSV, JSON Lines or a JSON array, UTF-8, plain or gzip'd; or Parquet.")
+    ],
     purpose: Annotated[Purpose, Form()] = "fine-tune",
     anchor: Annotated[Literal["created_at"] | None, Form(alias="expires_after[anchor]")] = None,
     seconds: Annotated[int | None, Form(alias="expires_after[seconds]", ge=3600, le=2_592_000)] = None,
@@ -40,9 +50,7 @@ def create_file(
     if (anchor is None) != (seconds is None):
         missing = f"expires_after[{'anchor' if anchor is None else 'seconds'}]"
         raise InvalidRequest(f"Required: {missing}.", param=missing)
-    filename = PurePath((file.filename or "upload").replace("\\", "/")).name
-    if len(filename) > MAX_FILENAME or not filename.isprintable() or not filename:
-        raise InvalidRequest(f"The file's name must be 1 to {MAX_FILENAME} printable characters.", param="file")
+    filename = service.plain_name(file.filename or "upload", param="file")
     return FileObject.of(service.create(parts, file.file, filename, purpose, expires_after=seconds))
 
 
@@ -62,6 +70,7 @@ def list_files(
 
 @router.get("/{file_id}", responses=problems(FileNotFound))
 def retrieve_file(parts: PartsDep, file_id: str) -> FileObject:
+    """A file with its profile."""
     with parts.database.read() as session:
         return FileObject.of(Files(session, parts.owner_id).get(file_id, param="file_id"))
 
@@ -103,6 +112,12 @@ def file_validation(parts: PartsDep, file_id: str) -> FileValidation:
         raise FileNotFound(f"{file_id} is a result file; it has no validation report.", param="file_id")
     stored: dict[str, Any] = file.validation
     return FileValidation(file_id=file_id, **stored)
+
+
+@router.get("/{file_id}/preview", responses=problems(FileNotFound, ModelNotFound, ModelNotAllowed, InvalidValue))
+def preview_file(parts: PartsDep, file_id: str, asked: Annotated[Wanted, Depends(wanted)]) -> FilePreview:
+    """The first rows as a model's tokenizer cuts them up, and which of them are too long for it."""
+    return preview(parts, file_id, asked)
 
 
 @router.post("/{file_id}/validate", responses=problems(FileNotFound, InvalidValue))

@@ -2,19 +2,23 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
+
+from sqlalchemy.orm import Session
 
 from api.parts import Parts
 from shared import ids
 from shared.datasets import Limits, Table, UnreadableFile, read_table, summary, validate
 from shared.db.files import Files, digest_is_used, hold_digest
 from shared.db.tables import File
-from shared.errors import InvalidValue, PayloadTooLarge, ServiceUnavailable, UnsupportedMediaType
+from shared.errors import InvalidRequest, InvalidValue, PayloadTooLarge, ServiceUnavailable, UnsupportedMediaType
 from shared.storage import CHUNK, BlobMissing, file_key
 from shared.task import Header
+
+MAX_FILENAME = 255
 
 
 class Received(NamedTuple):
@@ -23,36 +27,59 @@ class Received(NamedTuple):
     sha256: str
 
 
+def plain_name(name: str, *, param: str) -> str:
+    """A file name without the folders before it. Raises InvalidRequest for one that cannot be kept or shown."""
+    filename = PurePath(name.replace("\\", "/")).name
+    if len(filename) > MAX_FILENAME or not filename.isprintable() or not filename:
+        raise InvalidRequest(f"The file's name must be 1 to {MAX_FILENAME} printable characters.", param=param)
+    return filename
+
+
 def create(parts: Parts, source: BinaryIO, filename: str, purpose: str, *, expires_after: int | None = None) -> File:
     """Store an upload, for ``expires_after`` seconds or for good.
 
     Raises an UnreadableFile (422) or UnsupportedMediaType (415) for bytes that are no table.
     """
-    with _scratch(parts) as folder:
-        received = _receive(source, folder / "upload", parts.settings.max_upload_bytes)
-        with parts.reading:
-            validation = validate(_table(parts, received.path, filename, "auto"))
-        key = file_key(received.sha256)
-        parts.storage.put_file(key, received.path)
-        file = File(
-            id=ids.file_id(),
-            owner_id=parts.owner_id,
-            filename=filename,
-            purpose=purpose,
-            bytes=received.bytes,
-            sha256=received.sha256,
-            status="processed",
-            status_details=summary(validation),
-            validation=validation.model_dump(mode="json"),
-        )
-        with parts.database.write() as session:
-            hold_digest(session, received.sha256)
-            if not parts.storage.exists(key):  # the last other file of the same bytes was deleted since
-                parts.storage.put_file(key, received.path)
-            Files(session, parts.owner_id).add(file, expires_after=expires_after)
-            session.flush()
-            session.refresh(file)
-        return file
+    with scratch(parts) as folder:
+        received = receive(source, folder / "upload", parts.settings.max_upload_bytes)
+        return store(parts, received, filename, purpose, expires_after=expires_after)
+
+
+def store(
+    parts: Parts,
+    received: Received,
+    filename: str,
+    purpose: str,
+    *,
+    expires_after: int | None = None,
+    also: Callable[[Session, File], None] | None = None,
+) -> File:
+    """What ``create`` does with bytes that are on this machine's disk; ``also`` has its share in the transaction that adds the file."""
+    with parts.reading:
+        validation = validate(_table(parts, received.path, filename, "auto"))
+    key = file_key(received.sha256)
+    parts.storage.put_file(key, received.path)
+    file = File(
+        id=ids.file_id(),
+        owner_id=parts.owner_id,
+        filename=filename,
+        purpose=purpose,
+        bytes=received.bytes,
+        sha256=received.sha256,
+        status="processed",
+        status_details=summary(validation),
+        validation=validation.model_dump(mode="json"),
+    )
+    with parts.database.write() as session:
+        hold_digest(session, received.sha256)
+        if not parts.storage.exists(key):  # the last other file of the same bytes was deleted since
+            parts.storage.put_file(key, received.path)
+        Files(session, parts.owner_id).add(file, expires_after=expires_after)
+        session.flush()
+        session.refresh(file)
+        if also is not None:
+            also(session, file)
+    return file
 
 
 def delete(parts: Parts, file_id: str) -> None:
@@ -68,7 +95,7 @@ def delete(parts: Parts, file_id: str) -> None:
 @contextmanager
 def opened(parts: Parts, file: File, header: Header, *, param: str) -> Iterator[Table]:
     """The file read as a table; ``header`` as a task says. Raises InvalidValue for ``param`` where it cannot be read so."""
-    with _scratch(parts) as folder:
+    with scratch(parts) as folder:
         path = folder / "file"
         try:
             parts.storage.fetch(file_key(file.sha256), path)
@@ -87,20 +114,22 @@ def _table(parts: Parts, path: Path, filename: str, header: Header) -> Table:
 
 
 @contextmanager
-def _scratch(parts: Parts) -> Iterator[Path]:
+def scratch(parts: Parts) -> Iterator[Path]:
+    """A folder of this machine for one request."""
     root = parts.settings.resolved_cache_dir / "uploads"
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root) as folder:
         yield Path(folder)
 
 
-def _receive(source: BinaryIO, path: Path, limit: int) -> Received:
+def receive(source: BinaryIO, path: Path, limit: int, *, param: str = "file") -> Received:
+    """Copy what comes to ``path`` while hashing it. Raises PayloadTooLarge."""
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as target:
         while chunk := source.read(CHUNK):
             size += len(chunk)
             if size > limit:
-                raise PayloadTooLarge(f"The file is larger than this service takes ({limit:,} bytes).", param="file")
+                raise PayloadTooLarge(f"The {param} is larger than it may be ({limit:,} bytes).", param=param)
             digest.update(chunk)
             target.write(chunk)
     return Received(path, size, digest.hexdigest())

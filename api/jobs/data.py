@@ -31,6 +31,7 @@ from shared.errors import InvalidValue
 from shared.metrics import Scoring, default_metric, metric_names
 from shared.task import Label, SplitRequest, Task, TaskType
 
+HUB = "hf://"
 _PURPOSES = frozenset({"fine-tune", "user_data", "evals"})
 
 
@@ -98,6 +99,11 @@ def data_files(parts: Parts, request: JobRequest) -> dict[Source, File]:
 
 
 def _data_file(parts: Parts, file_id: str, param: str) -> File:
+    if file_id.startswith(HUB):
+        raise InvalidValue(
+            f"Data sets are not fetched from the Hub ({HUB}…): upload the file, e.g. the split as Parquet, and give its id.",
+            param=param,
+        )
     with parts.database.read() as session:
         file = Files(session, parts.owner_id).get(file_id, param=param)
     if file.purpose not in _PURPOSES or file.validation is None:

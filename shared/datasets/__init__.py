@@ -1,9 +1,10 @@
 """A data file's way from bytes to examples. Used by the API at upload and at job creation, and by the trainer to read its rows.
 
-1. ``formats`` tells CSV, TSV, JSON Lines and Parquet from everything else by content; ``names`` and ``header`` know what
-   columns are called and whether the first line says so.
-2. ``delimited``, ``jsonl`` and ``parquet`` read rows into a ``table.Table`` of strings, within ``rows.Limits``. What is wrong with
-   the file as a whole is raised (``problems``: 415 or 422), what is wrong with a row is kept with its number.
+1. ``formats`` tells CSV, TSV, JSON Lines, JSON and Parquet from everything else by content, ``packed`` unpacks gzip on the way;
+   ``names`` and ``header`` know what columns are called and whether the first line says so.
+2. ``delimited``, ``objects`` (of ``json_records``; chats by the rule in ``chat``) and ``parquet`` read rows into a ``table.Table`` of
+   strings, within ``rows.Limits``. What is wrong with the file as a whole is raised (``problems``: 415 or 422), what is wrong with a
+   row is kept with its number.
 3. ``validation.validate`` describes the table as ``GET /v1/files/{id}/validation`` shows it; ``findings`` holds its warnings.
 4. ``columns`` and ``resolving.resolve_task`` turn the task as asked into the task as trained, or say what to change (400).
 5. ``examples.load_examples`` gives texts and labels, ``splits.split_files`` sets rows apart for validation and test: by ``strata``,

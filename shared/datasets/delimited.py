@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from shared.datasets.header import SAMPLE, has_header
-from shared.datasets.lines import text_lines
+from shared.datasets.lines import refuse_many_blanks, text_lines
 from shared.datasets.problems import (
     CsvFieldTooLarge,
     CsvMalformed,
@@ -70,6 +70,7 @@ class Delimited:
         for line, cells in self._tab_records() if self.delimiter == "\t" else self._csv_records():
             if not cells:
                 self.blank_lines += 1
+                refuse_many_blanks(self.blank_lines, self.limits)
                 continue
             if len(max(cells, key=len)) > limit:
                 raise CsvFieldTooLarge(f"Line {line} has a cell of more than {limit:,} characters.")
@@ -111,7 +112,7 @@ class Delimited:
         )
 
     def _lines(self) -> Iterator[str]:
-        for number, line in enumerate(text_lines(self.path), start=1):
+        for number, line in enumerate(text_lines(self.path, self.limits), start=1):
             if "\0" in line:
                 raise InvalidText(f"Line {number} has a NUL character.")
             if "\r" in line and not line.endswith("\n") and number == 1:

@@ -1,7 +1,8 @@
 """The doctor for small data: errors of single rows under a task, and warnings about the data as a whole."""
 
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -75,6 +76,9 @@ def table_findings(table: Table) -> list[Finding]:
     findings = []
     if table.blank_lines:
         findings.append(Finding(code="blank_lines", message="Blank lines were passed over.", count=table.blank_lines))
+    if table.context_left_out:
+        message = "Chats say more before the last question than a system prompt that all rows share; it is not read."
+        findings.append(Finding(code="chat_context_left_out", message=message, count=table.context_left_out))
     if table.delimiter == "\t":
         quoted = sum(len(cell) > 1 and cell[0] == cell[-1] == '"' for row in table.rows for cell in row)
         if quoted * 10 > len(table.rows):
@@ -96,7 +100,8 @@ def task_findings(table: Table, columns: Columns, kind: TaskType) -> list[Findin
     match kind:
         case TaskType.REGRESSION:
             message = "The labels are read as numbers to be predicted (regression); if they are classes, set task.type."
-            return [*findings, Finding(code="regression", message=message, count=len(set(labels)))]
+            findings.append(Finding(code="regression", message=message, count=len(set(labels))))
+            return findings + _few_validation_rows(len(labels))
         case TaskType.MULTI_LABEL:
             return findings + _label_set_findings([label_set(label) for label in labels])
         case TaskType.SINGLE_LABEL:
@@ -155,10 +160,26 @@ def _label_findings(counts: Counter[str]) -> list[Finding]:
 
 
 def _case_collisions(counts: Counter[str]) -> list[Finding]:
-    folded = Counter(label.casefold() for label in counts)
-    alike = sorted(label for label in counts if folded[label.casefold()] > 1)
-    message = f"Labels differ only in case: {listed(alike, 6)}."
-    return [Finding(code="label_case_collision", message=message, count=len(alike))] if alike else []
+    """Labels that a reader takes for one: apart from case alone, or also from blanks within and from how Unicode writes a letter."""
+    by_case = _alike(counts, str.casefold)
+    findings = []
+    if by_case:
+        message = f"Labels differ only in case: {listed(by_case, 6)}."
+        findings.append(Finding(code="label_case_collision", message=message, count=len(by_case)))
+    if by_blanks := sorted(set(_alike(counts, _without_blanks)) - set(by_case)):
+        message = f"Labels differ from others only in blanks or in how a letter is encoded: {listed(by_blanks, 6)}."
+        findings.append(Finding(code="label_blank_collision", message=message, count=len(by_blanks)))
+    return findings
+
+
+def _alike(labels: Iterable[str], reading: Callable[[str], str]) -> list[str]:
+    """The labels that some other label is read like, in order."""
+    times = Counter(map(reading, labels))
+    return sorted(label for label in labels if times[reading(label)] > 1)
+
+
+def _without_blanks(label: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", label).casefold().split())
 
 
 def _few_rows_of_label(counts: Counter[str]) -> list[Finding]:

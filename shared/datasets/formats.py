@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePath
+from typing import Literal
 
-from shared.datasets.problems import EmptyFile, EncodingNotUtf8, JsonlMalformed
+from shared.datasets.packed import GZIP, is_gzip, opened
+from shared.datasets.problems import EmptyFile, EncodingNotUtf8
 from shared.errors import UnsupportedMediaType
 
+Compression = Literal["gzip"]
 HEAD_BYTES = 64 * 1024
 SAMPLE_RECORDS = 50
 
@@ -20,6 +23,8 @@ class Format(StrEnum):
     CSV = "csv"
     TSV = "tsv"
     JSONL = "jsonl"
+    JSON = "json"
+    """One array of objects."""
     PARQUET = "parquet"
 
 
@@ -28,12 +33,17 @@ class Sniffed:
     format: Format
     delimiter: str | None
     """Set for CSV (a comma or a semicolon) and TSV (a tab)."""
+    compression: Compression | None = None
+
+
+JSON_NAMES = frozenset({".jsonl", ".ndjson", ".json"})
+TABLE_NAMES = frozenset({".csv", ".tsv", ".tab"})
+ARRAY_OF_OBJECTS = re.compile(r"\[\s*[{\]]")
 
 
 MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a zip archive (or an .xlsx or .docx document, or a PyTorch checkpoint)"),
     (b"PK\x05\x06", "an empty zip archive"),
-    (b"\x1f\x8b", "gzip"),
     (b"BZh", "bzip2"),
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "Zstandard"),
@@ -69,12 +79,16 @@ CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1b")) + b"\x7f"
 
 
 def sniff(path: Path, filename: str) -> Sniffed:
-    """The format of the file's bytes.
+    """The format of the file's bytes, or of those inside where it is gzip'd.
 
     Raises ``UnsupportedMediaType`` for what is no table format, ``EncodingNotUtf8`` for UTF-16 and UTF-32, ``EmptyFile``.
     """
-    with path.open("rb") as file:
+    compression: Compression | None = "gzip" if is_gzip(path) else None
+    with opened(path) as file:
         head = file.read(HEAD_BYTES)
+    if compression and head.startswith((b"PAR1", GZIP)):
+        inside = "gzip" if head.startswith(GZIP) else "Parquet, which is compressed in itself"
+        raise UnsupportedMediaType(f"The gzip file holds {inside}; send what is inside.", param="file")
     if head.startswith(b"PAR1"):
         return Sniffed(Format.PARQUET, None)
     _refuse_wide_encodings(head)
@@ -82,18 +96,18 @@ def sniff(path: Path, filename: str) -> Sniffed:
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="ignore")
     if not text.strip():
         raise EmptyFile("The file is empty.")
-    extension = PurePath(filename).suffix.lower()
-    if _is_jsonl(text, extension):
-        return Sniffed(Format.JSONL, None)
+    extension = PurePath(filename.removesuffix(".gz") if compression else filename).suffix.lower()
+    if (json_format := _json(text, extension)) is not None:
+        return Sniffed(json_format, None, compression)
     delimiter = _delimiter(text, extension, whole=len(head) < HEAD_BYTES)
-    return Sniffed(Format.TSV if delimiter == "\t" else Format.CSV, delimiter)
+    return Sniffed(Format.TSV if delimiter == "\t" else Format.CSV, delimiter, compression)
 
 
 def _refuse_other_media(head: bytes) -> None:
     kind = _other_media(head)
     if kind is not None:
         raise UnsupportedMediaType(
-            f"The file looks like {kind}. Send a table as CSV, TSV, JSON Lines or Parquet, not compressed.",
+            f"The file looks like {kind}. Send a table as CSV, TSV, JSON Lines or JSON, each plain or gzip'd, or as Parquet.",
             param="file",
         )
 
@@ -135,17 +149,19 @@ def _refuse_wide_encodings(head: bytes) -> None:
         raise EncodingNotUtf8("The file looks like UTF-16 or UTF-32; save it as UTF-8.")
 
 
-def _is_jsonl(text: str, extension: str) -> bool:
+def _json(text: str, extension: str) -> Format | None:
     start = text.lstrip()
-    named_json = extension in {".jsonl", ".ndjson", ".json"}
-    if named_json and start.startswith("["):
-        raise JsonlMalformed("Line 1 begins a JSON array; write one object a line instead (JSON Lines).")
-    if named_json or not start.startswith("{"):
-        return named_json
-    if extension not in {".csv", ".tsv", ".tab"}:
-        return True
+    named = extension in JSON_NAMES
+    if start.startswith("[") and (named or (extension not in TABLE_NAMES and ARRAY_OF_OBJECTS.match(start))):
+        return Format.JSON
+    if named or (start.startswith("{") and (extension not in TABLE_NAMES or _is_object(start.split("\n", 1)[0]))):
+        return Format.JSONL
+    return None
+
+
+def _is_object(line: str) -> bool:
     try:
-        return isinstance(json.loads(start.split("\n", 1)[0]), dict)
+        return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False
 

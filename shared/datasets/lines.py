@@ -3,28 +3,56 @@
 ``str.splitlines`` and universal newlines would also end a line at U+2028, form feeds or a carriage return inside a text.
 """
 
+import codecs
+import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-from shared.datasets.problems import EncodingNotUtf8
+from shared.datasets.packed import opened
+from shared.datasets.problems import EncodingNotUtf8, TooManyRows
+from shared.datasets.rows import Limits
+
+CHUNK = 1024 * 1024
 
 
-def text_lines(path: Path) -> Iterator[str]:
-    """The lines with their ends. Raises ``EncodingNotUtf8`` with the number of the first line that is not UTF-8."""
+@contextmanager
+def text_of(path: Path, limits: Limits) -> Iterator[TextIO]:
+    """The file's text, unpacked if need be. Reading it raises ``EncodingNotUtf8`` with the number of the first line that is not UTF-8."""
     try:
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
-            yield from file
+        with (
+            opened(path, limits.max_decompressed_bytes) as file,
+            io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n") as text,
+        ):
+            yield text
     except UnicodeDecodeError:
-        raise _undecodable(path) from None
+        raise _undecodable(path, limits) from None
 
 
-def _undecodable(path: Path) -> EncodingNotUtf8:
-    """The decoder counts in its own buffers, so the line is looked for again in the bytes."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+def text_lines(path: Path, limits: Limits) -> Iterator[str]:
+    """The lines with their ends; of one that is longer than is allowed, the first character too many is the last that is read."""
+    with text_of(path, limits) as text:
+        while line := text.readline(limits.max_line_chars + 1):
+            yield line
+
+
+def refuse_many_blanks(blank_lines: int, limits: Limits) -> None:
+    """Lines that hold nothing are no rows, but they cost time to read, and gzip packs a thousand of them into a few bytes."""
+    if blank_lines > limits.max_rows:
+        raise TooManyRows(f"The file has more than {limits.max_rows:,} blank lines.")
+
+
+def _undecodable(path: Path, limits: Limits) -> EncodingNotUtf8:
+    """The text's own decoder does not count lines, so the place is looked for again in the bytes."""
+    decoder, lines = codecs.getincrementaldecoder("utf-8")(), 0
+    with opened(path, limits.max_decompressed_bytes) as file:
+        while chunk := file.read(CHUNK):
             try:
-                line.decode("utf-8")
+                decoder.decode(chunk)
             except UnicodeDecodeError as error:
-                byte = line[error.start]
-                return EncodingNotUtf8(f"Line {number} is not UTF-8 (byte 0x{byte:02X}); save the file as UTF-8.")
+                line = 1 + lines + error.object[: error.start].count(b"\n")
+                byte = error.object[error.start]
+                return EncodingNotUtf8(f"Line {line} is not UTF-8 (byte 0x{byte:02X}); save the file as UTF-8.")
+            lines += chunk.count(b"\n")
     return EncodingNotUtf8("The file is not UTF-8; save it as UTF-8.")

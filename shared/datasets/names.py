@@ -47,6 +47,7 @@ TEXTS = frozenset(
         "post",
         "input",
         "passage",
+        "prompt",
     }
 )
 
@@ -68,6 +69,7 @@ WEAKER_LABELS = frozenset(
         "stance",
         "verdict",
         "relation",
+        "completion",
     }
 )
 """Names that often mean the label, but give way to one of ``LABELS``: a table with both usually has the score as well."""

@@ -79,6 +79,14 @@ class JsonlMalformed(UnreadableFile):
     """A line that is not one JSON object."""
 
 
+class JsonMalformed(UnreadableFile):
+    """A JSON file that is not one array of objects."""
+
+
+class GzipMalformed(UnreadableFile):
+    """A gzip file that is cut short or damaged."""
+
+
 class ParquetMalformed(UnreadableFile):
     pass
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Literal
 
 from shared.datasets.cells import ListCell, is_integer, listed, shown
 from shared.datasets.columns import Columns, choose_columns, label_type, labels_of
@@ -72,7 +73,7 @@ def resolve_task(
         header=table.header is not False,
         label_names=label_names,
         positive_label=_positive_label(request, kind, label_names),
-        max_seq_length=_max_seq_length(request, max_positions),
+        max_seq_length=max_seq_length(request.max_seq_length, max_positions),
     )
 
 
@@ -200,9 +201,10 @@ def _positive_label(request: TaskRequest, kind: TaskType, label_names: list[str]
     return positive
 
 
-def _max_seq_length(request: TaskRequest, max_positions: int) -> int:
-    if request.max_seq_length == "auto":
+def max_seq_length(asked: int | Literal["auto"], max_positions: int) -> int:
+    """Tokens that a row is cut to. Raises InvalidValue for more than the model has positions for."""
+    if asked == "auto":
         return min(PAPER_LENGTH, max_positions)
-    if request.max_seq_length > max_positions:
+    if asked > max_positions:
         raise InvalidValue(f"The model reads at most {max_positions} tokens.", param="task.max_seq_length")
-    return request.max_seq_length
+    return asked

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from shared.datasets.delimited import Delimited
-from shared.datasets.formats import Format, sniff
-from shared.datasets.jsonl import Jsonl
+from shared.datasets.formats import Compression, Format, sniff
+from shared.datasets.json_records import JsonArray, JsonLines
+from shared.datasets.objects import Objects
 from shared.datasets.parquet import read_parquet
 from shared.datasets.problems import RowProblem
 from shared.datasets.rows import DEFAULT_LIMITS, Limits, RowCollector
@@ -22,7 +23,7 @@ class Table:
     """``utf-8``; null for Parquet."""
     delimiter: str | None
     header: bool | None
-    """Whether the first line named the columns; null for JSON Lines and Parquet, which name them themselves."""
+    """Whether the first line named the columns; null for JSON and Parquet, which name them themselves."""
     columns: tuple[str, ...] | None
     """Names, without blanks around them; null if the file has none."""
     width: int
@@ -40,6 +41,10 @@ class Table:
     problems_total: int
     blank_lines: int
     """Lines without a character, which are no rows."""
+    compression: Compression | None = None
+    """What the file was unpacked from."""
+    context_left_out: int = 0
+    """Chats of which more than a shared system prompt was left out (``chat``)."""
 
     def cells(self, column: int) -> list[str]:
         return [row[column] for row in self.rows]
@@ -65,16 +70,17 @@ def read_table(
     """
     sniffed = sniff(path, filename)
     rows = RowCollector(limits)
-    blank_lines = 0
+    blank_lines = context_left_out = 0
     names: tuple[str, ...] | None
     match sniffed.format:
         case Format.PARQUET:
             names = read_parquet(path, limits, rows)
             width = len(names)
-        case Format.JSONL:
-            jsonl = Jsonl(path, limits)
-            names = jsonl.read(rows)
-            width, blank_lines = len(names), jsonl.blank_lines
+        case Format.JSONL | Format.JSON:
+            records = JsonLines(path, limits) if sniffed.format is Format.JSONL else JsonArray(path, limits)
+            objects = Objects(records, limits)
+            names = objects.read(rows)
+            width, blank_lines, context_left_out = len(names), records.blank_lines, objects.context_left_out
         case Format.CSV | Format.TSV:
             delimited = Delimited(path, sniffed.delimiter or ",", limits)
             names = delimited.read(header, rows)
@@ -93,4 +99,6 @@ def read_table(
         problems=tuple(rows.problems),
         problems_total=rows.problems_total,
         blank_lines=blank_lines,
+        compression=sniffed.compression,
+        context_left_out=context_left_out,
     )

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.datasets.cells import shown
 from shared.datasets.columns import Columns, Detected, Kind, choose_columns, describe, kind_of, labels_of
 from shared.datasets.findings import Finding, row_problems, table_findings, task_findings, undecided
-from shared.datasets.formats import Format
+from shared.datasets.formats import Compression, Format
 from shared.datasets.labels import LABEL_CHARS, names_in
 from shared.datasets.problems import RowProblem
 from shared.datasets.rows import PROBLEMS_KEPT
@@ -58,6 +58,8 @@ class Validation(_Shape):
     valid: bool
     """Whether every row can be used; a job on a file that is not valid is refused."""
     format: Format
+    compression: Compression | None = None
+    """What the file was unpacked from; null for a plain one."""
     encoding: str | None
     delimiter: str | None
     header: bool | None
@@ -99,6 +101,7 @@ def validate(table: Table, task: TaskRequest | None = None) -> Validation:
     return Validation(
         valid=errors_total == 0,
         format=table.format,
+        compression=table.compression,
         encoding=table.encoding,
         delimiter=table.delimiter,
         header=table.header,

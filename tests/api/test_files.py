@@ -98,3 +98,11 @@ def test_a_headerless_file_is_validated_with_the_columns_by_index(http: TestClie
     assert report["labels"] == [{"label": "0", "count": 10}, {"label": "1", "count": 10}]
     job = {"training_file": file["id"], "model": "tiny-bert", "task": task}
     assert http.post("/v1/fine_tuning/jobs", json=job).json()["task"]["text_column"] == 3
+
+
+@pytest.mark.parametrize("param", ["training_file", "validation_file"])
+def test_data_sets_of_the_hub_are_refused_in_words(http: TestClient, file_id: str, param: str) -> None:
+    job = {"training_file": file_id, "model": "tiny-bert", param: "hf://nyu-mll/glue/rte@main"}
+    error = http.post("/v1/fine_tuning/jobs", json=job).json()["error"]
+    assert (error["code"], error["param"]) == ("invalid_value", param)
+    assert "upload" in error["message"]

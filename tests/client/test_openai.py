@@ -3,21 +3,12 @@
 import io
 import time
 import zipfile
-from collections.abc import Iterator
 
 import openai
 import pytest
 from openai import OpenAI
 
 from tests.make import pair_tsv, review_csv
-from tests.stack import Stack
-
-
-@pytest.fixture(scope="module")
-def client(shared_stack: Stack) -> Iterator[OpenAI]:
-    base_url = f"http://127.0.0.1:{shared_stack.port}/v1"
-    with OpenAI(base_url=base_url, api_key="none", max_retries=0, _strict_response_validation=True) as client:
-        yield client
 
 
 def test_a_data_set_nobody_has_seen_through_the_client(client: OpenAI) -> None:

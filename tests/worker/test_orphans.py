@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from shared.db.migrate import upgrade
 from shared.db.session import Database
-from shared.db.tables import File, Job, Model, Run
+from shared.db.tables import File, Job, Model, Run, Upload
 from shared.settings import Settings
 from shared.states import JOB_OPEN
 from shared.storage import Storage
@@ -35,6 +35,8 @@ def session(settings: Settings) -> Iterator[Session]:
         runs[1].id = "ftrun-open"
         plain = {"owner_id": "local", "filename": "a", "purpose": "fine-tune", "bytes": 1, "status": "processed"}
         session.add(File(id="file-1", sha256="named", **plain))
+        for state in ("pending", "completed"):
+            session.add(Upload(id=f"upload_{state}", expires_at=0.0, **(plain | {"status": state})))
         session.flush()
         session.add(
             Model(
@@ -59,8 +61,16 @@ NAMED = {
     "runs/ftrun-ended/3/model/config.json",
     "runs/ftrun-open/1/model/config.json",
     "models/a/config.json",
+    "uploads/upload_pending/part_1",
 }
-ORPHANS = {"files/unnamed", "runs/ftrun-ended/2/model/config.json", "runs/ftrun-gone/1/x", "models/b/config.json"}
+ORPHANS = {
+    "files/unnamed",
+    "runs/ftrun-ended/2/model/config.json",
+    "runs/ftrun-gone/1/x",
+    "models/b/config.json",
+    "uploads/upload_completed/part_1",
+    "uploads/upload_gone/part_1",
+}
 
 
 def test_blobs_that_no_row_names_go_after_a_day(session: Session, settings: Settings) -> None:
@@ -69,7 +79,7 @@ def test_blobs_that_no_row_names_go_after_a_day(session: Session, settings: Sett
         storage.put_bytes(key, b"x")
     assert sweep_storage(names_in_use(session), storage) == 0  # all of them are young
     assert sweep_storage(names_in_use(session), storage, now=datetime.now(UTC) + timedelta(hours=25)) == len(ORPHANS)
-    assert {blob.key for root in ("files", "runs", "models") for blob in storage.list(root)} == NAMED
+    assert {blob.key for root in ("files", "uploads", "runs", "models") for blob in storage.list(root)} == NAMED
 
 
 def test_local_copies_and_scratch_folders_go_after_a_day(session: Session, settings: Settings) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.shared.datasets.files import REVIEWS, csv_bytes, jsonl_bytes, parquet_bytes, tsv_bytes
 
 GOOD_CSV = csv_bytes(REVIEWS)
+MEGABYTE = 1024**2
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ def parquet_damaged() -> bytes:
     return bytes(whole)
 
 
+def bomb(first: bytes, piece: bytes) -> bytes:
+    """Some 250 kB that unpack to more than 256 MB if a piece is a megabyte: gzip takes what follows for more of the same file."""
+    return gzip.compress(first) + gzip.compress(piece) * 257
+
+
 NESTED = b'{"text": ' + b"[" * 100_000 + b"]" * 100_000 + b', "label": "a"}\n'
 
 BAD_UPLOADS: list[BadUpload] = [
@@ -120,8 +126,15 @@ BAD_UPLOADS: list[BadUpload] = [
         "unsupported_media_type",
     ),
     BadUpload("tar", "data.tar", tarred, 415, "unsupported_media_type"),
-    BadUpload("gzip", "data.csv.gz", lambda: gzip.compress(GOOD_CSV), 415, "unsupported_media_type"),
+    BadUpload("gzip in gzip", "d.gz", lambda: gzip.compress(gzip.compress(GOOD_CSV)), 415, "unsupported_media_type"),
+    BadUpload("gzip cut short", "data.csv.gz", lambda: gzip.compress(GOOD_CSV)[:-9], 422, "gzip_malformed"),
     BadUpload("gzip bomb", "data.csv", lambda: gzip.compress(bytes(64 * 1024**2)), 415, "unsupported_media_type"),
+    BadUpload(
+        "gzip bomb of one line", "d.csv", lambda: bomb(b"text,label\n", b"a" * MEGABYTE), 422, "csv_field_too_large"
+    ),
+    BadUpload("gzip bomb of blank lines", "d.csv", lambda: bomb(GOOD_CSV, b"\n" * MEGABYTE), 422, "too_many_rows"),
+    BadUpload("gzip bomb of blanks", "d.json", lambda: bomb(b"[{}", b" " * MEGABYTE), 422, "decompressed_too_large"),
+    BadUpload("gzip bomb of an array", "d.json", lambda: bomb(b"[", b"{}," * 300_000), 422, "too_many_rows"),
     BadUpload("bzip2", "data.csv", lambda: bz2.compress(GOOD_CSV), 415, "unsupported_media_type"),
     BadUpload("xz", "data.csv", lambda: lzma.compress(GOOD_CSV), 415, "unsupported_media_type"),
     BadUpload("pickle", "data.csv", lambda: pickle.dumps([("text", "label")]), 415, "unsupported_media_type"),
@@ -192,7 +205,7 @@ BAD_UPLOADS: list[BadUpload] = [
     BadUpload("too many rows", "d.csv", lambda: b"text,label\n" + b"a,1\n" * 200_001, 422, "too_many_rows"),
     BadUpload("too many cells", "d.csv", lambda: (b"a," * 999 + b"1\n") * 5_001, 422, "too_many_cells"),
     # JSON
-    BadUpload("json array", "data.json", lambda: b'[{"text": "a", "label": 1}]\n', 422, "jsonl_malformed"),
+    BadUpload("json array of texts", "data.json", lambda: b'["a", "b"]\n', 422, "json_malformed"),
     BadUpload(
         "json over several lines", "d.json", lambda: b'{\n "text": "a",\n "label": 1\n}\n', 422, "jsonl_malformed"
     ),

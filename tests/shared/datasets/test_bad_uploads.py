@@ -66,7 +66,19 @@ except ServiceError as refusal:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads its peak memory from /proc")
 @pytest.mark.parametrize(
-    "name", ["parquet bomb", "parquet bomb in pages", "five million columns", "too many cells", "gzip bomb", "zeros"]
+    "name",
+    [
+        "parquet bomb",
+        "parquet bomb in pages",
+        "five million columns",
+        "too many cells",
+        "gzip bomb",
+        "gzip bomb of one line",
+        "gzip bomb of blank lines",
+        "gzip bomb of blanks",
+        "gzip bomb of an array",
+        "zeros",
+    ],
 )
 def test_a_bomb_costs_little_memory(name: str, tmp_path: Path) -> None:
     upload = next(upload for upload in BAD_UPLOADS if upload.name == name)

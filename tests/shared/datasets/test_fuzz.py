@@ -55,7 +55,7 @@ def read_or_refused(content: bytes, filename: str) -> None:
 
 
 @settings(deadline=None)
-@given(content=st.binary(max_size=300), filename=st.sampled_from([*GOOD, "x.json", "x", "x.txt"]))
+@given(content=st.binary(max_size=300), filename=st.sampled_from([*GOOD, "x.json", "x", "x.txt", "x.gz"]))
 def test_any_bytes(content: bytes, filename: str) -> None:
     read_or_refused(content, filename)
 

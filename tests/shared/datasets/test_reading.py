@@ -217,4 +217,4 @@ def test_limits_are_inclusive(filename: str, tmp_path: Path) -> None:
 
 
 def test_formats_are_their_names() -> None:
-    assert [str(value) for value in Format] == ["csv", "tsv", "jsonl", "parquet"]
+    assert [str(value) for value in Format] == ["csv", "tsv", "jsonl", "json", "parquet"]

@@ -25,6 +25,7 @@ def test_the_whole_shape(tmp_path: Path) -> None:
     assert profile(tmp_path, rows).model_dump(mode="json") == {
         "valid": True,
         "format": "csv",
+        "compression": None,
         "encoding": "utf-8",
         "delimiter": ",",
         "header": True,
@@ -121,12 +122,15 @@ def test_the_list_of_errors_is_capped_and_the_count_is_not(tmp_path: Path) -> No
     ("rows", "code", "count"),
     [
         ([["a", "Pos"], ["b", "pos"], ["c", "neg"]], "label_case_collision", 2),
+        ([["a", "very good"], ["b", "Very  Good"], ["c", "bad"]], "label_blank_collision", 2),
+        ([["a", "caf\u00e9"], ["b", "cafe\u0301"], ["c", "bad"]], "label_blank_collision", 2),
         ([["a", "pos "], ["b", "pos"], ["c", "neg"]], "label_blanks", 1),
         ([["a", "x"], ["b", "x"], ["c", "x"], ["d", "y"]], "imbalanced", 3),
         ([["a", "x"], ["a", "y"], ["c", "x"]], "conflicting_duplicates", 2),
         ([["a", "x"], ["a", "x"], ["a", "x"], ["b", "y"]], "duplicate_rows", 2),
         ([["a", "x"], ["b", "x"]], "single_label", 2),
         ([["a", "0.5"], ["b", "1.5"], ["c", "2.25"]], "regression", 3),
+        ([["a", "0.5"], ["b", "1.5"], ["c", "2.25"]], "few_validation_rows", 1),
         ([["caf\ufffd", "x"], ["b", "y"]], "replacement_characters", 1),
     ],
 )

@@ -1,0 +1,156 @@
+"""``GET /v1/files/{id}/preview``: the first rows as the network will see them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict
+
+from api.files import service
+from api.files.tokenising import tokenise
+from api.parts import Parts
+from shared.catalogue import OFFLINE_ENCODER
+from shared.datasets import Table
+from shared.datasets.cells import ListCell
+from shared.datasets.columns import Columns, choose_columns, labels_of
+from shared.datasets.resolving import max_seq_length
+from shared.db.files import Files
+from shared.db.models import Models
+from shared.errors import InvalidValue
+from shared.names import FINE_TUNED, base_name
+from shared.task import ColumnName, Header, TaskRequest
+
+MOST_ROWS = 100
+TEXT_SHOWN = 2_000
+"""Characters; a preview of a hundred long documents should not be a download."""
+
+INDEX = re.compile("[0-9]{1,4}")
+
+_COLUMN = Query(description="Its name, or its index from 0; default: told from the names, as for a job.")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which rows, read how, and whose tokenizer."""
+
+    model: str
+    rows: int
+    header: Header
+    length: int | Literal["auto"]
+    columns: dict[str, str | None]
+    """By the field of the task that they are for."""
+
+
+async def wanted(
+    model: Annotated[str, Query(max_length=256, description="Whose tokenizer.")] = OFFLINE_ENCODER,
+    n: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows, from the first that can be read.")] = 10,
+    max_seq_length: Annotated[
+        Annotated[int, Query(ge=8, le=8192)] | Literal["auto"],
+        Query(description="Tokens that a row is cut to; `auto` as for a job."),
+    ] = "auto",
+    header: Annotated[Literal["auto", "true", "false"], Query(description="As in `task`.")] = "auto",
+    text_column: Annotated[ColumnName | None, _COLUMN] = None,
+    text_pair_column: Annotated[ColumnName | None, _COLUMN] = None,
+    label_column: Annotated[ColumnName | None, _COLUMN] = None,
+) -> Wanted:
+    """The parameters of a preview."""
+    columns = {"text_column": text_column, "text_pair_column": text_pair_column, "label_column": label_column}
+    return Wanted(model, n, header if header == "auto" else header == "true", max_seq_length, columns)
+
+
+class PreviewRow(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    row: int
+    """Data row, from 1."""
+    text: str
+    """Its first 2,000 characters, as the second text's."""
+    text_pair: str | None
+    label: str | list[str]
+    tokens: list[str]
+    """With the special tokens, after truncation."""
+    input_ids: list[int]
+    num_tokens: int
+    """Before truncation."""
+    truncated: bool
+
+
+class FilePreview(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    object: Literal["file.preview"] = "file.preview"
+    file_id: str
+    model: str
+    max_seq_length: int
+    text_column: str | int
+    text_pair_column: str | int | None
+    label_column: str | int
+    truncated: int
+    """How many of these rows are longer than ``max_seq_length`` tokens."""
+    data: list[PreviewRow]
+
+
+def preview(parts: Parts, file_id: str, asked: Wanted) -> FilePreview:
+    """Raises FileNotFound, ModelNotAllowed, ModelNotFound, InvalidValue for columns that are not there or not clear."""
+    with parts.database.read() as session:
+        file = Files(session, parts.owner_id).get(file_id, param="file_id")
+        if asked.model.startswith(FINE_TUNED):
+            Models(session, parts.owner_id).get(asked.model)
+    base_model = base_name(asked.model) if asked.model.startswith(FINE_TUNED) else asked.model
+    try:
+        most = max_seq_length(asked.length, parts.catalogue.facts(base_model).max_position_embeddings)
+        folder = parts.catalogue.folder(base_model)
+        param = "file_id" if asked.header == "auto" else "header"
+        with service.opened(parts, file, asked.header, param=param) as table:
+            columns = choose_columns(_request(asked.columns, table), table)
+            rows = _Rows.first(asked.rows, table, columns)
+    except InvalidValue as error:  # of a job these would be fields of its task
+        raise InvalidValue(error.message, param=(error.param or "").removeprefix("task.")) from None
+    tokenised = tokenise(folder, rows.texts, most)
+    return FilePreview(
+        file_id=file_id,
+        model=asked.model,
+        max_seq_length=most,
+        text_column=table.reference(columns.text),
+        text_pair_column=None if columns.pair is None else table.reference(columns.pair),
+        label_column=table.reference(columns.label),
+        truncated=sum(row.truncated for row in tokenised),
+        data=[
+            PreviewRow(
+                row=number,
+                text=text[:TEXT_SHOWN],
+                text_pair=None if pair is None else pair[:TEXT_SHOWN],
+                label=label.values() if isinstance(label, ListCell) else label,
+                tokens=row.tokens,
+                input_ids=row.input_ids,
+                num_tokens=row.num_tokens,
+                truncated=row.truncated,
+            )
+            for number, (text, pair), label, row in zip(rows.numbers, rows.texts, rows.labels, tokenised, strict=True)
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    numbers: Sequence[int]
+    texts: list[tuple[str, str | None]]
+    labels: list[str]
+
+    @classmethod
+    def first(cls, count: int, table: Table, columns: Columns) -> "_Rows":
+        rows = table.rows[:count]
+        texts = [(str(row[columns.text]), None if columns.pair is None else str(row[columns.pair])) for row in rows]
+        return cls(table.row_numbers[:count], texts, labels_of(table, columns.label)[:count])
+
+
+def _request(columns: dict[str, str | None], table: Table) -> TaskRequest:
+    """A number means the column of that index, unless one has it for a name."""
+    named = {
+        field: int(name) if INDEX.fullmatch(name) and name not in (table.columns or ()) else name
+        for field, name in columns.items()
+        if name is not None
+    }
+    return TaskRequest.model_validate(named)
