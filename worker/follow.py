@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from shared.db.runs import FenceLost, Runs
+from shared.db.runs import FenceLost, Runs, Wish
 from worker.app import is_shutting_down
 from worker.assignment import Assignment
 from worker.lease import Heartbeat
@@ -21,7 +21,8 @@ from worker.supervisor import ASK_S, Line, TrainerDied, is_last
 
 log = logging.getLogger(__name__)
 
-FLUSH_S = 0.5  # how often points are stored and the cancel flags are read
+FLUSH_S = 0.5  # how often points are stored and the flags are read
+NONE = Wish(cancel=False, pause=False)
 _MAY_BE_ANOTHERS_FAULT = frozenset({"internal_error", "out_of_memory"})
 
 End = tuple[Assignment, Outcome]
@@ -128,19 +129,21 @@ class Follower:
 
     # stops
 
-    def _ask_to_stop(self, wishes: dict[str, bool], seconds: float) -> None:
+    def _ask_to_stop(self, wishes: dict[str, Wish], seconds: float) -> None:
         """Raises TrainerDied."""
         for run_id in [run_id for run_id in self._records if run_id not in self._stopping]:
-            reason = self._reason_to_stop(run_id, wishes.get(run_id, False), seconds)
+            reason = self._reason_to_stop(run_id, wishes.get(run_id, NONE), seconds)
             if reason is not None:
                 self._stopping[run_id] = _Stopping(reason, time.monotonic() + ASK_S)
                 self._parts.trainer.ask_to_stop(run_id)
 
-    def _reason_to_stop(self, run_id: str, cancel: bool, seconds: float) -> StopReason | None:
+    def _reason_to_stop(self, run_id: str, wish: Wish, seconds: float) -> StopReason | None:
         if run_id in self._lost or run_id in self._beat.lost:
             return StopReason.LOST
-        if cancel:
+        if wish.cancel:
             return StopReason.CANCELLED
+        if wish.pause:
+            return StopReason.PAUSED
         if is_shutting_down():
             return StopReason.SHUTDOWN
         return StopReason.TIME_LIMIT if seconds > self._time_limit else None
@@ -153,16 +156,16 @@ class Follower:
 
     # storing
 
-    def _flush(self) -> dict[str, bool]:
-        """Store what is unwritten and read the cancel flags; kept for the next time if the database is away."""
+    def _flush(self) -> dict[str, Wish]:
+        """Store what is unwritten and read the flags; kept for the next time if the database is away."""
         try:
             return self._store()
         except AWAY as error:
             log.warning("record_failed runs=%s error=%s", ",".join(self._records), error.orig)
             return {}
 
-    def _store(self) -> dict[str, bool]:
-        """One transaction for all runs; returns which are to be cancelled.
+    def _store(self) -> dict[str, Wish]:
+        """One transaction for all runs; returns what is wanted of each.
 
         Raises an error of ``AWAY``; then it is in doubt whether the commit came through.
         """
@@ -192,7 +195,7 @@ class Follower:
             log.warning("run_lost run=%s: its lease ran out and it was taken back", lost)
             self._lost.add(record.assignment.run.id)
 
-    def _wishes(self, session: Session) -> dict[str, bool]:
-        wishes = Runs(session).cancel_wishes([record.assignment.hold for record in self._records.values()])
+    def _wishes(self, session: Session) -> dict[str, Wish]:
+        wishes = Runs(session).wishes([record.assignment.hold for record in self._records.values()])
         self._lost |= self._records.keys() - wishes.keys()
         return wishes

@@ -56,6 +56,9 @@ def _stop(session: Session, assignment: Assignment, reason: StopReason) -> None:
     if reason is StopReason.CANCELLED:
         runs.end(hold, RunState.CANCELLED)
         words = "was cancelled"
+    elif reason is StopReason.PAUSED:
+        runs.give_back(hold)
+        words = "was stopped, because its job was paused"
     else:
         runs.give_back(hold)
         words = f"was queued again: {_GIVEN_BACK[reason]}"

@@ -1,15 +1,13 @@
-"""/v1/fine_tuning/jobs: create, retrieve, list, cancel, extend, events, checkpoints."""
+"""/v1/fine_tuning/jobs: create, retrieve, list, events, checkpoints."""
 
-import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Response
-from pydantic import AfterValidator
 
 from api.errors import problems
 from api.jobs import service
-from api.jobs.extend import extend
-from api.jobs.run_requests import ExtendRequest
+from api.jobs.dry_run import DryRun, rehearse
+from api.jobs.resent import IdempotencyKey, RetryCount
 from api.jobs.schemas import CheckpointObject, EventObject, JobObject, JobRequest
 from api.listing import Listing, listing
 from api.parts import PartsDep, paging
@@ -24,8 +22,6 @@ from shared.errors import (
     FileNotFound,
     IdempotencyKeyReused,
     InvalidValue,
-    JobAlreadyEnded,
-    JobNotExtendable,
     JobNotFound,
     ModelInUse,
     ModelNotAllowed,
@@ -35,23 +31,21 @@ from shared.names import checkpoint_model_id, model_id
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 
 
-def _plain(key: str) -> str:
-    if re.fullmatch(r"[\x21-\x7e]{1,255}", key) is None:
-        raise ValueError("the key must be 1 to 255 visible ASCII characters without blanks")
-    return key
-
-
-IdempotencyKey = Annotated[str | None, AfterValidator(_plain), Header()]
-RetryCount = Annotated[
-    int, Header(ge=0, alias="x-stainless-retry-count", description="Set by the official client when it sends again.")
-]
-
-
 @router.post("", responses=problems(InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused, FileNotFound))
 def create_job(
-    parts: PartsDep, request: JobRequest, idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0
-) -> JobObject:
-    """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job."""
+    parts: PartsDep,
+    request: JobRequest,
+    dry_run: bool = False,
+    idempotency_key: IdempotencyKey = None,
+    retry_count: RetryCount = 0,
+) -> JobObject | DryRun:
+    """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job.
+
+    With `dry_run`, here or in the body, nothing is stored: the answer says how the request was understood, which runs it comes to and
+    about how long they would take.
+    """
+    if dry_run or request.dry_run:
+        return rehearse(parts, request)
     return service.create(parts, request, idempotency_key, resent=retry_count > 0)
 
 
@@ -83,26 +77,6 @@ async def retrieve_job(
     if job.is_known_as(if_none_match):
         return Response(status_code=304, headers=headers)
     return Response(job.body, media_type="application/json", headers=headers)
-
-
-@router.post("/{job_id}/cancel", responses=problems(JobNotFound, JobAlreadyEnded))
-def cancel_job(parts: PartsDep, job_id: str) -> JobObject:
-    """Stop the job; what its finished runs have shown is kept, nothing is published."""
-    return service.cancel(parts, job_id)
-
-
-@router.post(
-    "/{job_id}/extend",
-    responses=problems(JobNotFound, JobNotExtendable, InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused),
-)
-def extend_job(
-    parts: PartsDep, job_id: str, request: ExtendRequest, idempotency_key: IdempotencyKey = None
-) -> JobObject:
-    """Add runs from further seeds to a job, open or ended, without redoing any; at its end the best of all is published.
-
-    With an `Idempotency-Key` a re-sent request adds them once.
-    """
-    return extend(parts, job_id, request, idempotency_key)
 
 
 @router.get("/{job_id}/events", responses=problems(JobNotFound))

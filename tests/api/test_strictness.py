@@ -34,7 +34,7 @@ def refusal(answer: Any) -> tuple[int, str, str | None]:
 )
 def test_an_unknown_query_parameter_on_every_route(http: TestClient, path: str) -> None:
     assert refusal(http.get(path, params={"limt": "2"})) == (400, "invalid_request", "limt")
-    assert refusal(http.post(JOBS, params={"dry_run": "1"}, json={"training_file": "x"}))[2] == "dry_run"
+    assert refusal(http.post(JOBS, params={"dryrun": "1"}, json={"training_file": "x"}))[2] == "dryrun"
 
 
 def test_metadata_is_a_parameter_of_the_list_of_jobs_alone(http: TestClient) -> None:
