@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Select, delete, func, insert, or_, select
+from sqlalchemy import BigInteger, Select, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from shared.db.tables import Metric
@@ -77,7 +77,7 @@ class Metrics:
         if resolution is not None:
             # of n points the round(i * (n - 1) / (r - 1)) are kept, i = 0 … r - 1; in whole numbers, which every database divides alike
             last, parts = points.c.total - 1, resolution - 1
-            nearest = (2 * points.c.place * parts + last) // func.nullif(2 * last, 0)
+            nearest = (2 * points.c.place * parts + last) // func.nullif(2 * last, 0, type_=BigInteger)
             kept = points.c.place == (2 * nearest * last + parts) // (2 * parts)
             query = query.where(or_(points.c.total <= resolution, kept))
         found: dict[str, Thinned] = {}
