@@ -1,30 +1,34 @@
 """/v1/fine_tuning/jobs: create, retrieve, list, events, checkpoints."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
+from starlette.concurrency import run_in_threadpool
 
 from api.errors import problems
 from api.jobs import service
 from api.jobs.dry_run import DryRun, rehearse
 from api.jobs.resent import IdempotencyKey, RetryCount
 from api.jobs.schemas import CheckpointObject, EventObject, JobObject, JobRequest
+from api.jobs.stream import event_stream
 from api.listing import Listing, listing
-from api.parts import PartsDep, paging
+from api.parts import Parts, PartsDep, paging
 from api.strictness import metadata_filter
-from shared.db.events import Events, event_id
+from shared.db.events import Events
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
 from shared.db.paging import Page
 from shared.db.runs import Runs
-from shared.db.tables import Checkpoint, Event
+from shared.db.tables import Checkpoint
 from shared.errors import (
     FileNotFound,
     IdempotencyKeyReused,
+    InvalidRequest,
     InvalidValue,
     JobNotFound,
     ModelInUse,
     ModelNotAllowed,
+    TooManyStreams,
 )
 from shared.names import checkpoint_model_id, model_id
 
@@ -79,13 +83,44 @@ async def retrieve_job(
     return Response(job.body, media_type="application/json", headers=headers)
 
 
-@router.get("/{job_id}/events", responses=problems(JobNotFound))
-def list_events(parts: PartsDep, job_id: str, page: Annotated[Page, Depends(paging(20, 1000))]) -> Listing[EventObject]:
-    """What happened, newest first."""
+@router.get(
+    "/{job_id}/events",
+    response_model=Listing[EventObject],
+    responses=problems(JobNotFound, TooManyStreams)
+    | {
+        200: {
+            "content": {"text/event-stream": {}},
+            "description": "A page of events, or with `stream` all as they come.",
+        },
+        204: {"description": "The job has ended, and there is no event after `Last-Event-ID`."},
+    },
+)
+async def list_events(
+    parts: PartsDep,
+    job_id: str,
+    page: Annotated[Page, Depends(paging(20, 1000))],
+    stream: Annotated[bool, Query(description="Server-sent events, oldest first, until the job has ended.")] = False,
+    last_event_id: Annotated[
+        str | None, Header(max_length=128, description="With `stream`: only what came after this event.")
+    ] = None,
+) -> Any:
+    """What happened, newest first.
+
+    With `stream=true` the same as server-sent events from the oldest on: `event` is the event's type, `data` its object, and when the
+    job has ended a last `event: done` comes. A client that sends the last id it saw as `Last-Event-ID` misses nothing.
+    """
+    if stream:
+        if page.after is not None:
+            raise InvalidRequest("A stream is begun anew by the header Last-Event-ID, not by after.", param="after")
+        return await event_stream(parts.database, parts.event_streams, job_id, parts.owner_id, last_event_id)
+    return await run_in_threadpool(_events, parts, job_id, page)
+
+
+def _events(parts: Parts, job_id: str, page: Page) -> Listing[EventObject]:
     with parts.database.read() as session:
         Jobs(session).get(job_id, parts.owner_id)
         events, more = Events(session).page(job_id, page)
-    return listing([_event(event) for event in events], more)
+    return listing([EventObject.of(event) for event in events], more)
 
 
 @router.get("/{job_id}/checkpoints", responses=problems(JobNotFound))
@@ -99,18 +134,6 @@ def list_checkpoints(
         seeds = {run.id: run.seed for run in Runs(session).of_job(job_id)}
     model = model_id(job.model, job.owner_id, job.suffix, job.id)
     return listing([_checkpoint(checkpoint, model, seeds[checkpoint.run_id]) for checkpoint in checkpoints], more)
-
-
-def _event(event: Event) -> EventObject:
-    return EventObject(
-        id=event_id(event.seq),
-        created_at=int(event.created_at),
-        level=event.level,
-        message=event.message,
-        type=event.type,
-        data=event.data or {},
-        run_id=event.run_id,
-    )
 
 
 def _checkpoint(checkpoint: Checkpoint, model: str, seed: int) -> CheckpointObject:

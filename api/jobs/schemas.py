@@ -9,6 +9,8 @@ from api.jobs.run_requests import EarlyDiscardRequest, RunsRequest, Seed
 from api.jobs.webhook_request import WebhookRequest
 from api.listing import Identified
 from shared.catalogue import OFFLINE_ENCODER
+from shared.db.events import event_id
+from shared.db.tables import Event
 from shared.errors import Reason
 from shared.metrics import METRICS
 from shared.recipe import Recipe, RecipeRequest
@@ -217,6 +219,18 @@ class EventObject(Identified):
     type: Literal["message", "metrics"]
     data: dict[str, Any]
     run_id: str | None
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        return cls(
+            id=event_id(event.seq),
+            created_at=int(event.created_at),
+            level=event.level,
+            message=event.message,
+            type=event.type,
+            data=event.data or {},
+            run_id=event.run_id,
+        )
 
 
 class CheckpointObject(Identified):
