@@ -9,6 +9,7 @@ from api.jobs.hyperparameters import hyperparameters_of, merge, scaled, with_met
 from api.jobs.runs import main_runs
 from api.jobs.schemas import JobRequest
 from api.jobs.stages import plan_discard, plan_pilots, searched
+from api.jobs.webhook_request import refuse_private
 from api.parts import Parts
 from shared import ids
 from shared.catalogue import EncoderFacts
@@ -22,6 +23,7 @@ from shared.states import JobState
 
 def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
     """The rows to store. Raises InvalidValue, ModelNotAllowed and FileNotFound with the offending ``param``."""
+    refuse_private(parts.settings, request.webhook)
     request = with_method_settings(request)
     recipe_request = merge(request)
     facts = encoder_facts(parts, request.model)

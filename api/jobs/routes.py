@@ -9,17 +9,18 @@ from api.errors import problems
 from api.jobs import service
 from api.jobs.dry_run import DryRun, rehearse
 from api.jobs.resent import IdempotencyKey, RetryCount
-from api.jobs.schemas import CheckpointObject, EventObject, JobObject, JobRequest
+from api.jobs.schemas import CheckpointObject, DeliveryObject, EventObject, JobObject, JobRequest
 from api.jobs.stream import event_stream
 from api.listing import Listing, listing
 from api.parts import Parts, PartsDep, paging
 from api.strictness import metadata_filter
+from shared.db.deliveries import Deliveries
 from shared.db.events import Events
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
 from shared.db.paging import Page
 from shared.db.runs import Runs
-from shared.db.tables import Checkpoint
+from shared.db.tables import Checkpoint, WebhookDelivery
 from shared.errors import (
     FileNotFound,
     IdempotencyKeyReused,
@@ -134,6 +135,28 @@ def list_checkpoints(
         seeds = {run.id: run.seed for run in Runs(session).of_job(job_id)}
     model = model_id(job.model, job.owner_id, job.suffix, job.id)
     return listing([_checkpoint(checkpoint, model, seeds[checkpoint.run_id]) for checkpoint in checkpoints], more)
+
+
+@router.get("/{job_id}/webhook_deliveries", responses=problems(JobNotFound))
+def list_webhook_deliveries(
+    parts: PartsDep, job_id: str, page: Annotated[Page, Depends(paging(20, 100))]
+) -> Listing[DeliveryObject]:
+    """What became of the notices to the job's webhook, newest first."""
+    with parts.database.read() as session:
+        Jobs(session).get(job_id, parts.owner_id)
+        deliveries, more = Deliveries(session).page(job_id, page)
+    return listing([_delivery(delivery) for delivery in deliveries], more)
+
+
+def _delivery(delivery: WebhookDelivery) -> DeliveryObject:
+    next_attempt, delivered = delivery.next_attempt_at, delivery.delivered_at
+    plain = ("id", "type", "status", "attempts", "response_status", "error")
+    return DeliveryObject(
+        **{name: getattr(delivery, name) for name in plain},
+        next_attempt_at=None if next_attempt is None else int(next_attempt),
+        created_at=int(delivery.created_at),
+        delivered_at=None if delivered is None else int(delivered),
+    )
 
 
 def _checkpoint(checkpoint: Checkpoint, model: str, seed: int) -> CheckpointObject:

@@ -242,3 +242,20 @@ class CheckpointObject(Identified):
     metrics: dict[str, Any]
     run_id: str
     seed: int
+
+
+class DeliveryObject(Identified):
+    """One notice to the job's webhook. Its id is the event's `id`, and the `webhook-id` of every attempt."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    object: Literal["webhook.delivery"] = "webhook.delivery"
+    type: str
+    status: Literal["pending", "delivered", "failed"]
+    attempts: int
+    next_attempt_at: int | None
+    response_status: int | None
+    """Of the latest attempt; null where there was no answer."""
+    error: str | None
+    created_at: int
+    delivered_at: int | None

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
+from shared.addresses import is_literal, is_public
+from shared.errors import InvalidValue
+from shared.settings import Settings
 from shared.webhooks import SECRET_PREFIX
 
 LEAST_KEY_BYTES = 16
@@ -47,3 +50,15 @@ class WebhookRequest(BaseModel):
     url: Annotated[str, StringConstraints(min_length=8, max_length=2048), AfterValidator(_address)]
     secret: Annotated[str, StringConstraints(min_length=LEAST_KEY_BYTES, max_length=256), AfterValidator(_key)]
     """``whsec_`` and a key in base64, or the key itself as text. It is never shown again."""
+
+
+def refuse_private(settings: Settings, webhook: WebhookRequest | None) -> None:
+    """Raises InvalidValue for an address that is seen to be none of the public network; names are looked up when it is sent."""
+    if webhook is None or settings.webhook_private_addresses:
+        return
+    host = urlsplit(webhook.url).hostname or ""
+    if host == "localhost" or (is_literal(host) and not is_public(host)):
+        raise InvalidValue(
+            f"{host} is not a public address; EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES=true allows others.",
+            param="webhook.url",
+        )

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, ColumnElement, CursorResult, and_, case, cast
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
+from shared.db.deliveries import Deliveries
 from shared.db.paging import Page, fetch
 from shared.db.runs import FenceLost
 from shared.db.session import ring_after_commit
@@ -106,6 +107,7 @@ class Jobs:
         )
         if not self._changed(change):
             return False
+        Deliveries(self._session).add(job_id, JobState.CANCELLED)
         unpublished = (Run.job_id == job_id, Run.fine_tuned_model.is_(None))
         self._session.execute(update(Run).where(*unpublished).values(artifacts=None))
         return True
@@ -166,6 +168,7 @@ class Jobs:
         )
         if not self._changed(change):
             raise FenceLost(job_id)
+        Deliveries(self._session).add(job_id, status)
 
     def let_go(self, job_id: str, fence: int) -> None:
         """The move failed; leave the job to a later try."""

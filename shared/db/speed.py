@@ -33,9 +33,10 @@ def measured_speed(session: Session, owner_id: str, model: str, precision: str, 
     runs = select(Run.job_id, Run.started_at, Run.finished_at, Run.total_steps).where(
         Run.job_id.in_(batches), Run.purpose == Purpose.MAIN, Run.status == RunState.SUCCEEDED, Run.attempt == 1
     )
-    seconds = {
-        (job_id, index): (finished - started) / (steps * batches[job_id])
-        for index, (job_id, started, finished, steps) in enumerate(session.execute(runs))
-    }
-    alike = [value for (job_id, _), value in seconds.items() if job_id in same_file] or list(seconds.values())
+    measured = [
+        (job_id, (finished - started) / (steps * batches[job_id]))
+        for job_id, started, finished, steps in session.execute(runs)
+        if started is not None and finished is not None
+    ]
+    alike = [seconds for job_id, seconds in measured if job_id in same_file] or [seconds for _, seconds in measured]
     return Speed(median(alike), len(alike)) if alike else None

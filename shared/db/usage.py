@@ -26,7 +26,9 @@ class StoredFiles(NamedTuple):
 
 def runs_ended(session: Session, owner_id: str, start: float, end: float) -> list[ModelUsage]:
     """Of the runs, whatever their purpose and state, that ended at ``start`` or later and before ``end`` (unix seconds); by model."""
-    seconds = func.sum(Run.finished_at - func.coalesce(Run.started_at, Run.finished_at))
+    seconds = func.coalesce(
+        func.sum(Run.finished_at - Run.started_at), 0.0
+    )  # of one cancelled in the queue there are none
     tokens = func.coalesce(func.sum(Run.trained_tokens), 0)
     query = (
         select(Job.model, func.count(distinct(Run.job_id)), func.count(), tokens, seconds)
@@ -36,7 +38,7 @@ def runs_ended(session: Session, owner_id: str, start: float, end: float) -> lis
         .order_by(Job.model)
     )
     return [
-        ModelUsage(model, jobs, runs, int(trained), float(spent))
+        ModelUsage(model, jobs, runs, int(trained or 0), float(spent or 0.0))
         for model, jobs, runs, trained, spent in session.execute(query)
     ]
 
