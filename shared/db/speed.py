@@ -21,7 +21,7 @@ class Speed(NamedTuple):
 
 def measured_speed(session: Session, owner_id: str, model: str, precision: str, sha256: str) -> Speed | None:
     """Of the latest jobs from this model in this precision; of those on the same training file if there are any (texts differ in
-    length). None where none of their runs has come to its end at the first attempt."""
+    length). None where none of their runs has come to its end in one go (of one that waited part-way, the wait would count)."""
     jobs = select(Job.id, Job.resolved_recipe, Job.dataset).where(Job.owner_id == owner_id, Job.model == model)
     batches: dict[str, int] = {}
     same_file: set[str] = set()
@@ -31,7 +31,7 @@ def measured_speed(session: Session, owner_id: str, model: str, precision: str, 
             if dataset.get("training_sha256") == sha256:
                 same_file.add(job_id)
     runs = select(Run.job_id, Run.started_at, Run.finished_at, Run.total_steps).where(
-        Run.job_id.in_(batches), Run.purpose == Purpose.MAIN, Run.status == RunState.SUCCEEDED, Run.attempt == 1
+        Run.job_id.in_(batches), Run.purpose == Purpose.MAIN, Run.status == RunState.SUCCEEDED, Run.state.is_(None)
     )
     measured = [
         (job_id, (finished - started) / (steps * batches[job_id]))
