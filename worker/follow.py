@@ -17,7 +17,7 @@ from worker.outcomes import Died, Failed, Outcome, Stopped, StopReason
 from worker.parts import WorkerParts
 from worker.patience import AWAY, until_answered
 from worker.record import Record
-from worker.supervisor import ASK_S, Line, TrainerDied, is_last
+from worker.supervisor import ASK_S, WAIT_S, Line, TrainerDied, is_last
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ class _Stopping(NamedTuple):
     reason: StopReason
     deadline: float
     """Monotonic seconds, after which it is stopped by force."""
+    gently: bool = False
+    """Whether it was asked to come to a step it can go on from: all it says until then counts."""
 
 
 class Follower:
@@ -47,12 +49,14 @@ class Follower:
         self._lost: set[str] = set()
         self._in_doubt = False
         self._tainted = False
+        self._alone = False
 
     def follow(self, wish: Line) -> Iterator[End]:
         """Have a wish carried out, and tell how each of its runs ended as it ends; after that, the trainer is idle or gone.
 
         What was said of a run is stored before its end is told.
         """
+        self._alone = "run" in wish
         try:
             self._parts.trainer.begin(wish)
             yield from self._listen()
@@ -89,9 +93,10 @@ class Follower:
         record = self._records.get(run_id)
         if record is None:  # the greeting, or the tail of a run that was followed before
             return
-        if run_id in self._stopping:  # what it says on the way to its stop is too late
+        stopping = self._stopping.get(run_id)
+        if stopping is not None and not stopping.gently:  # what it says on the way to its stop is too late
             if is_last(line):
-                yield from self._end({run_id: Stopped(self._stopping[run_id].reason)})
+                yield from self._end({run_id: Stopped(stopping.reason)})
             return
         outcome = record.take(line)
         if isinstance(outcome, Failed):
@@ -131,11 +136,22 @@ class Follower:
 
     def _ask_to_stop(self, wishes: dict[str, Wish], seconds: float) -> None:
         """Raises TrainerDied."""
-        for run_id in [run_id for run_id in self._records if run_id not in self._stopping]:
+        for run_id in self._records:
+            before = self._stopping.get(run_id)
+            if before is not None and not before.gently:
+                continue
             reason = self._reason_to_stop(run_id, wishes.get(run_id, NONE), seconds)
-            if reason is not None:
+            if reason is StopReason.PAUSED and self._alone:
+                self._ask_to_wait(run_id)
+            elif reason is not None:
                 self._stopping[run_id] = _Stopping(reason, time.monotonic() + ASK_S)
                 self._parts.trainer.ask_to_stop(run_id)
+
+    def _ask_to_wait(self, run_id: str) -> None:
+        """Raises TrainerDied."""
+        if run_id not in self._stopping:
+            self._stopping[run_id] = _Stopping(StopReason.PAUSED, time.monotonic() + WAIT_S, gently=True)
+            self._parts.trainer.ask_to_wait(run_id)
 
     def _reason_to_stop(self, run_id: str, wish: Wish, seconds: float) -> StopReason | None:
         if run_id in self._lost or run_id in self._beat.lost:
