@@ -58,9 +58,9 @@ def create_job(
 def list_jobs(
     parts: PartsDep,
     page: Annotated[Page, Depends(paging(20, 100))],
-    metadata: Annotated[dict[str, str], Depends(metadata_filter)],
+    metadata: Annotated[dict[str, str] | None, Depends(metadata_filter)],
 ) -> Listing[JobObject]:
-    """The jobs, newest first; `metadata[key]=value` keeps those that carry it."""
+    """The jobs, newest first; `metadata[key]=value` keeps those that carry it, `metadata=null` those without any."""
     jobs, more = service.list_page(parts, page, metadata)
     return listing(jobs, more)
 

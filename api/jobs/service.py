@@ -108,7 +108,7 @@ def retrieve(parts: Parts, job_id: str) -> JobObject:
         return as_viewed(session, Jobs(session).get(job_id, parts.owner_id), time_of_views())
 
 
-def list_page(parts: Parts, page: Page, metadata: dict[str, str]) -> tuple[Sequence[JobObject], bool]:
+def list_page(parts: Parts, page: Page, metadata: dict[str, str] | None) -> tuple[Sequence[JobObject], bool]:
     with parts.database.read() as session:
         jobs, more = Jobs(session).page(parts.owner_id, page, metadata)
         ids = [job.id for job in jobs]

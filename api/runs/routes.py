@@ -40,6 +40,7 @@ def list_runs(
 
 @router.get("/{run_id}", responses=problems(JobNotFound, RunNotFound))
 def retrieve_run(parts: PartsDep, job_id: str, run_id: str) -> RunDetails:
+    """One run, with the numbers that its diagnosis rests on."""
     with parts.database.read() as session:
         job = Jobs(session).get(job_id, parts.owner_id)
         return RunDetails.of(Runs(session).get(job_id, run_id), job)

@@ -54,9 +54,12 @@ class Jobs:
             raise no_such_job(job_id, param=param)
         return job
 
-    def page(self, owner_id: str, page: Page, metadata: dict[str, str]) -> tuple[Sequence[Job], bool]:
+    def page(self, owner_id: str, page: Page, metadata: dict[str, str] | None) -> tuple[Sequence[Job], bool]:
+        """Jobs that carry all of ``metadata``; None: those that have none."""
         query = select(Job).where(Job.owner_id == owner_id)
-        for key, value in metadata.items():
+        if metadata is None:
+            query = query.where(Job.job_metadata.is_(None))
+        for key, value in (metadata or {}).items():
             query = query.where(self._carries(key, value))
         return fetch(self._session, query, Job.id, page)
 

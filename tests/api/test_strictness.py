@@ -43,6 +43,16 @@ def test_metadata_is_a_parameter_of_the_list_of_jobs_alone(http: TestClient) -> 
     assert refusal(http.get(JOBS, params={"metadata": "b"}))[2] == "metadata"
 
 
+def test_jobs_without_metadata(http: TestClient, file_id: str) -> None:
+    body = {"training_file": file_id, "model": "tiny-bert"}
+    bare = http.post(JOBS, json=body).json()["id"]
+    tagged = http.post(JOBS, json=body | {"metadata": {"a": "b"}}).json()["id"]
+    found = [job["id"] for job in http.get(JOBS, params={"metadata": "null", "limit": 100}).json()["data"]]
+    assert bare in found
+    assert tagged not in found
+    assert refusal(http.get(JOBS, params={"metadata": "null", "metadata[a]": "b"}))[2] == "metadata"
+
+
 @pytest.mark.parametrize("key", ['a"b', "a\\b", "a.b", "a b", "$", "$.a", "[0]", "5", "ü", "💥", "a'b", "a\nb", "%"])
 def test_any_key_of_the_metadata_finds_its_jobs(http: TestClient, file_id: str, key: str) -> None:
     body = {"training_file": file_id, "model": "tiny-bert", "metadata": {key: "odd", "other": "odder"}}

@@ -29,7 +29,7 @@ def test_a_paused_run_goes_on_where_it_stopped(shared_stack: Stack) -> None:
     shared_stack.http.post(f"{JOBS}/{paused['id']}/resume")
     ended = [shared_stack.wait(job["id"]) for job in (whole, paused)]
     assert [job["status"] for job in ended] == ["succeeded", "succeeded"]
-    first, second = ([*shared_stack.runs(job["id"])][0] for job in ended)
+    [first], [second] = (shared_stack.runs(job["id"]) for job in ended)
     assert (second["attempt"], second["weights_sha256"]) == (2, first["weights_sha256"])
     losses = [shared_stack.metrics(run["job_id"], run["id"])["train_loss"] for run in (first, second)]
     assert losses[0] == losses[1]

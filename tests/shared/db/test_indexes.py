@@ -19,14 +19,14 @@ from tests.conftest import new_database
 from tests.rows import add_job
 
 QUERIES: list[tuple[Callable[[Session, str], object], str]] = [
-    (lambda session, job_id: speed.measured_speed(session, "local", "m", "float32", "x"), "ix_jobs_owner_id_model_id"),
-    (lambda session, job_id: usage.runs_ended(session, "local", 1, 2), "ix_runs_owner_id_finished_at"),
-    (lambda session, job_id: queue.waiting_runs(session), "ix_runs_status_id"),
-    (lambda session, job_id: queue.runs_in_training(session), "ix_runs_status_id"),
+    (lambda session, _: speed.measured_speed(session, "local", "m", "float32", "x"), "ix_jobs_owner_id_model_id"),
+    (lambda session, _: usage.runs_ended(session, "local", 1, 2), "ix_runs_owner_id_finished_at"),
+    (lambda session, _: queue.waiting_runs(session), "ix_runs_status_id"),
+    (lambda session, _: queue.runs_in_training(session), "ix_runs_status_id"),
     (lambda session, job_id: in_training(session, job_id), "ix_runs_job_id_purpose_index"),
-    (lambda session, job_id: Deliveries(session).any_due(), "ix_webhook_deliveries_status_next_attempt_at"),
+    (lambda session, _: Deliveries(session).any_due(), "ix_webhook_deliveries_status_next_attempt_at"),
     (lambda session, job_id: Events(session).after(job_id, 5, 10), "ix_events_job_id_seq"),
-    (lambda session, job_id: Metrics(session).thinned("r", names=["a"], step_from=3, resolution=9), "pk_metrics"),
+    (lambda session, _: Metrics(session).thinned("r", names=["a"], step_from=3, resolution=9), "pk_metrics"),
 ]
 
 
