@@ -9,8 +9,9 @@ from api.errors import problems
 from api.jobs import service
 from api.jobs.dry_run import DryRun, rehearse
 from api.jobs.resent import IdempotencyKey, RetryCount
-from api.jobs.schemas import CheckpointObject, DeliveryObject, EventObject, JobObject, JobRequest
+from api.jobs.schemas import JobObject, JobRequest
 from api.jobs.stream import event_stream
+from api.jobs.told import CheckpointObject, DeliveryObject, EventObject
 from api.listing import Listing, listing
 from api.parts import Parts, PartsDep, paging
 from api.strictness import metadata_filter

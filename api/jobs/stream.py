@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.jobs.schemas import EventObject
+from api.jobs.told import EventObject
 from shared.db.events import Events, event_seq
 from shared.db.jobs import Jobs
 from shared.db.session import Database

@@ -44,8 +44,7 @@ def train_run(
     cache: TextCache | None = None,
     should_wait: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
-    """Train one seed of one job and leave its artefacts in ``spec.output``; ``should_wait``, asked after every step, ends it there as
-    a ``stop_step`` does.
+    """Train one seed of one job and leave its artefacts in ``spec.output``; ``should_wait`` ends it as a ``stop_step`` does.
 
     Raises Stopped, within one batch of ``should_stop`` being true; Diverged; BaseModelUnreadable; InvalidValue for data that do not
     fit the task. ``cache`` keeps tokenised files between runs and changes no result.
