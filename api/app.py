@@ -9,10 +9,13 @@ from api import errors
 from api.comparisons.routes import router as comparisons
 from api.files.routes import router as files
 from api.health.routes import router as health
+from api.jobs.moves import router as moves
 from api.jobs.routes import router as jobs
 from api.limits import Gate, RequestId
 from api.models.routes import router as models
+from api.operations.routes import router as operations
 from api.parts import make_parts
+from api.recipes.routes import router as recipes
 from api.reports.routes import router as reports
 from api.runs.routes import router as runs
 from api.strictness import refuse_unknown_query
@@ -37,7 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    for router in (files, uploads, jobs, runs, reports, comparisons, models):
+    for router in (files, uploads, jobs, moves, runs, reports, comparisons, recipes, models, operations):
         app.include_router(router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(health)
     errors.install(app)

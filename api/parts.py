@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from api.jobs.polled import JobPolls
+from api.jobs.stream import EventStreams
 from shared.broker import Bell
 from shared.catalogue import Catalogue
 from shared.db.paging import Page
@@ -32,6 +33,7 @@ class Parts:
     """Held while a table is in memory: one may be large, and a process has forty threads for requests."""
 
     job_polls: JobPolls = field(default_factory=JobPolls)
+    event_streams: EventStreams = field(default_factory=EventStreams)
 
     def close(self) -> None:
         self.database.dispose()
@@ -46,6 +48,7 @@ def make_parts(settings: Settings) -> Parts:
         storage=Storage(settings.resolved_storage_url),
         catalogue=Catalogue(settings.model_folders),
         bell=bell,
+        event_streams=EventStreams(settings.event_streams),
     )
 
 

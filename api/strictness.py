@@ -13,8 +13,10 @@ from shared.errors import InvalidRequest
 _METADATA = re.compile(r"metadata\[(.{1,64})\]", re.DOTALL)
 
 
-async def metadata_filter(request: Request) -> dict[str, str]:
-    """The ``metadata[key]=value`` of a list; a route that depends on it takes such parameters."""
+async def metadata_filter(request: Request) -> dict[str, str] | None:
+    """The ``metadata[key]=value`` of a list, None for ``metadata=null``; a route that depends on it takes such parameters."""
+    if "metadata" in request.query_params:
+        return None
     pairs = ((_METADATA.fullmatch(name), value) for name, value in request.query_params.multi_items())
     return {match[1]: value for match, value in pairs if match is not None}
 
@@ -29,8 +31,17 @@ async def refuse_unknown_query(request: Request) -> None:
     known = {field.alias for part in parts for field in part.query_params}
     by_metadata = any(part.call is metadata_filter for part in parts)
     for name in request.query_params:
-        if name not in known and not (by_metadata and _METADATA.fullmatch(name)):
+        if by_metadata and name == "metadata":
+            _refuse_metadata(request)
+        elif name not in known and not (by_metadata and _METADATA.fullmatch(name)):
             raise InvalidRequest(f"Unknown query parameter {name[:80]}.", param=name[:80])
+
+
+def _refuse_metadata(request: Request) -> None:
+    if request.query_params.getlist("metadata") != ["null"] or any(map(_METADATA.fullmatch, request.query_params)):
+        raise InvalidRequest(
+            "Filter by metadata[key]=value, or by metadata=null alone for what has no metadata.", param="metadata"
+        )
 
 
 async def refuse_unknown_form(request: Request) -> None:

@@ -106,6 +106,10 @@ class ModelNotFound(ServiceError):
     status = 404
 
 
+class RecipeNotFound(ServiceError):
+    status = 404
+
+
 class ComparisonNotFound(ServiceError):
     status = 404
 
@@ -114,6 +118,31 @@ class JobAlreadyEnded(ServiceError):
     """The job ended before the wish to cancel it came."""
 
     status = 400
+
+
+class JobNotEnded(ServiceError):
+    """The job is open; cancel it or wait for its end."""
+
+    status = 400
+
+
+class RunAlreadyEnded(ServiceError):
+    """The run ended before the wish to cancel it came."""
+
+    status = 400
+
+
+class RunNotRetryable(ServiceError):
+    """The run has succeeded, or is of a kind that is not tried again."""
+
+    status = 400
+
+
+class TooManyStreams(ServiceError):
+    """As many event streams are open as one process serves."""
+
+    status = 429
+    headers: ClassVar[dict[str, str]] = {"retry-after": "10"}
 
 
 class JobNotExtendable(ServiceError):

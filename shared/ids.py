@@ -38,3 +38,8 @@ def comparison_id() -> str:
 
 def checkpoint_id() -> str:
     return new_id("ftckpt_")
+
+
+def event_id() -> str:
+    """Of a notice to a webhook."""
+    return new_id("evt_")

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     """Largest body of any request that is not an upload."""
     max_rows: int = Field(200_000, gt=0)
     """Most data rows a file may have."""
+    event_streams: int = Field(100, ge=1, le=10_000)
+    """Most event streams that one API process serves at a time."""
+    webhook_private_addresses: bool = False
+    """Whether webhooks may be sent to addresses that are not public: this machine, its network, a cloud's metadata service."""
     worker_slots: int = Field(1, ge=1, le=256)
     """Runs trained at the same time by one worker; each slot is a trainer process of its own."""
     gpus: int = Field(0, ge=0, le=64)

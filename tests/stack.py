@@ -17,11 +17,14 @@ from shared.db.migrate import upgrade
 from shared.states import JOB_ENDED
 from tests.servers import RedisServer, free_port, wait_for
 
+EVENT_STREAMS = 3
 FAST = {  # the service's patience, shortened so that a test sees a lease run out
     "EVENKEEL_HEARTBEAT_SECONDS": "0.5",
     "EVENKEEL_LEASE_SECONDS": "3",
     "EVENKEEL_REQUEUE_SECONDS": "3",
     "EVENKEEL_TICK_SECONDS": "0.5",
+    "EVENKEEL_EVENT_STREAMS": str(EVENT_STREAMS),
+    "EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES": "1",  # the tests' receivers are on this machine
     "EVENKEEL_THREADS": "1",  # the tiny encoders gain nothing from more
 }
 

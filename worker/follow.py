@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from shared.db.runs import FenceLost, Runs
+from shared.db.runs import FenceLost, Runs, Wish
 from worker.app import is_shutting_down
 from worker.assignment import Assignment
 from worker.lease import Heartbeat
@@ -17,11 +17,12 @@ from worker.outcomes import Died, Failed, Outcome, Stopped, StopReason
 from worker.parts import WorkerParts
 from worker.patience import AWAY, until_answered
 from worker.record import Record
-from worker.supervisor import ASK_S, Line, TrainerDied, is_last
+from worker.supervisor import ASK_S, WAIT_S, Line, TrainerDied, is_last
 
 log = logging.getLogger(__name__)
 
-FLUSH_S = 0.5  # how often points are stored and the cancel flags are read
+FLUSH_S = 0.5  # how often points are stored and the flags are read
+NONE = Wish(cancel=False, pause=False)
 _MAY_BE_ANOTHERS_FAULT = frozenset({"internal_error", "out_of_memory"})
 
 End = tuple[Assignment, Outcome]
@@ -33,6 +34,8 @@ class _Stopping(NamedTuple):
     reason: StopReason
     deadline: float
     """Monotonic seconds, after which it is stopped by force."""
+    gently: bool = False
+    """Whether it was asked to come to a step it can go on from: all it says until then counts."""
 
 
 class Follower:
@@ -46,12 +49,14 @@ class Follower:
         self._lost: set[str] = set()
         self._in_doubt = False
         self._tainted = False
+        self._alone = False
 
     def follow(self, wish: Line) -> Iterator[End]:
         """Have a wish carried out, and tell how each of its runs ended as it ends; after that, the trainer is idle or gone.
 
         What was said of a run is stored before its end is told.
         """
+        self._alone = "run" in wish
         try:
             self._parts.trainer.begin(wish)
             yield from self._listen()
@@ -88,9 +93,10 @@ class Follower:
         record = self._records.get(run_id)
         if record is None:  # the greeting, or the tail of a run that was followed before
             return
-        if run_id in self._stopping:  # what it says on the way to its stop is too late
+        stopping = self._stopping.get(run_id)
+        if stopping is not None and not stopping.gently:  # what it says on the way to its stop is too late
             if is_last(line):
-                yield from self._end({run_id: Stopped(self._stopping[run_id].reason)})
+                yield from self._end({run_id: Stopped(stopping.reason)})
             return
         outcome = record.take(line)
         if isinstance(outcome, Failed):
@@ -128,19 +134,32 @@ class Follower:
 
     # stops
 
-    def _ask_to_stop(self, wishes: dict[str, bool], seconds: float) -> None:
+    def _ask_to_stop(self, wishes: dict[str, Wish], seconds: float) -> None:
         """Raises TrainerDied."""
-        for run_id in [run_id for run_id in self._records if run_id not in self._stopping]:
-            reason = self._reason_to_stop(run_id, wishes.get(run_id, False), seconds)
-            if reason is not None:
+        for run_id in self._records:
+            before = self._stopping.get(run_id)
+            if before is not None and not before.gently:
+                continue
+            reason = self._reason_to_stop(run_id, wishes.get(run_id, NONE), seconds)
+            if reason is StopReason.PAUSED and self._alone:
+                self._ask_to_wait(run_id)
+            elif reason is not None:
                 self._stopping[run_id] = _Stopping(reason, time.monotonic() + ASK_S)
                 self._parts.trainer.ask_to_stop(run_id)
 
-    def _reason_to_stop(self, run_id: str, cancel: bool, seconds: float) -> StopReason | None:
+    def _ask_to_wait(self, run_id: str) -> None:
+        """Raises TrainerDied."""
+        if run_id not in self._stopping:
+            self._stopping[run_id] = _Stopping(StopReason.PAUSED, time.monotonic() + WAIT_S, gently=True)
+            self._parts.trainer.ask_to_wait(run_id)
+
+    def _reason_to_stop(self, run_id: str, wish: Wish, seconds: float) -> StopReason | None:
         if run_id in self._lost or run_id in self._beat.lost:
             return StopReason.LOST
-        if cancel:
+        if wish.cancel:
             return StopReason.CANCELLED
+        if wish.pause:
+            return StopReason.PAUSED
         if is_shutting_down():
             return StopReason.SHUTDOWN
         return StopReason.TIME_LIMIT if seconds > self._time_limit else None
@@ -153,16 +172,16 @@ class Follower:
 
     # storing
 
-    def _flush(self) -> dict[str, bool]:
-        """Store what is unwritten and read the cancel flags; kept for the next time if the database is away."""
+    def _flush(self) -> dict[str, Wish]:
+        """Store what is unwritten and read the flags; kept for the next time if the database is away."""
         try:
             return self._store()
         except AWAY as error:
             log.warning("record_failed runs=%s error=%s", ",".join(self._records), error.orig)
             return {}
 
-    def _store(self) -> dict[str, bool]:
-        """One transaction for all runs; returns which are to be cancelled.
+    def _store(self) -> dict[str, Wish]:
+        """One transaction for all runs; returns what is wanted of each.
 
         Raises an error of ``AWAY``; then it is in doubt whether the commit came through.
         """
@@ -192,7 +211,7 @@ class Follower:
             log.warning("run_lost run=%s: its lease ran out and it was taken back", lost)
             self._lost.add(record.assignment.run.id)
 
-    def _wishes(self, session: Session) -> dict[str, bool]:
-        wishes = Runs(session).cancel_wishes([record.assignment.hold for record in self._records.values()])
+    def _wishes(self, session: Session) -> dict[str, Wish]:
+        wishes = Runs(session).wishes([record.assignment.hold for record in self._records.values()])
         self._lost |= self._records.keys() - wishes.keys()
         return wishes

@@ -128,9 +128,11 @@ def _last_words(job: Job, runs: Sequence[Run], status: JobState) -> str:
 def _failure(runs: Sequence[Run]) -> Reason:
     """Why the job failed: its runs' own reason, if they share one."""
     reasons = [run.error for run in runs if run.status == RunState.FAILED and run.error is not None]
+    if not reasons:
+        return Reason(code="all_runs_cancelled", message="Each of the runs was cancelled by itself.", param=None)
     codes = {reason["code"] for reason in reasons}
-    first = reasons[0] if reasons else None
-    if first is not None and len(codes) == 1:
+    first = reasons[0]
+    if len(codes) == 1:
         return Reason(
             code=first["code"], message=f"All {len(reasons)} runs failed: {first['message']}", param=first["param"]
         )

@@ -31,6 +31,8 @@ def record_end(session: Session, assignment: Assignment, outcome: Outcome | Unpr
     match outcome:
         case Finished():
             _succeed(session, assignment, outcome)
+        case Paused(result) if result["step"] != assignment.run.stop_step:
+            _suspend(session, assignment, result)
         case Paused():
             _pause_run(session, assignment, outcome)
         case Scored():
@@ -56,6 +58,9 @@ def _stop(session: Session, assignment: Assignment, reason: StopReason) -> None:
     if reason is StopReason.CANCELLED:
         runs.end(hold, RunState.CANCELLED)
         words = "was cancelled"
+    elif reason is StopReason.PAUSED:
+        runs.give_back(hold)
+        words = "was stopped, because its job was paused"
     else:
         runs.give_back(hold)
         words = f"was queued again: {_GIVEN_BACK[reason]}"
@@ -123,6 +128,17 @@ def _pause_run(session: Session, assignment: Assignment, outcome: Paused) -> Non
     score = "undefined" if result["score"] is None else f"{result['score']:.4f}"
     message = f"{_title(run)} waits at step {result['step']}: validation {assignment.job.metric} {score}."
     Events(session).add(assignment.job, message, run_id=run.id)
+
+
+def _suspend(session: Session, assignment: Assignment, result: Line) -> None:
+    """Its job was paused: it goes on from here when that is resumed, or at once if it has been meanwhile."""
+    step = result["step"]
+    state = f"{assignment.artifacts}/{state_name(step)}"
+    tokens = result["trained_tokens"]
+    sound = {"deaths": 0, "death_step": None, "stack_limit": None}
+    Runs(session).give_back(assignment.hold, state=state, step=step, trained_tokens=tokens, **sound)
+    message = f"{_title(assignment.run)} waits at step {step}, because its job was paused."
+    Events(session).add(assignment.job, message, level="warn", run_id=assignment.run.id)
 
 
 def _fail(session: Session, assignment: Assignment, reason: Reason, **values: int | None) -> None:

@@ -9,6 +9,7 @@ from shared.errors import Reason
 
 class StopReason(StrEnum):
     CANCELLED = "cancelled"
+    PAUSED = "paused"
     TIME_LIMIT = "time_limit"
     SHUTDOWN = "shutdown"
     NO_ROOM = "no_room"

@@ -16,6 +16,7 @@ from shared.settings import Settings
 log = logging.getLogger(__name__)
 
 ASK_S = 0.8  # how long a wish to stop may take; longer than most steps
+WAIT_S = 60.0  # how long a wish to wait may: a step, an evaluation, a state written down
 TERM_S = 0.3
 _SECRET_PREFIXES = ("EVENKEEL_", "PG", "AWS_", "AZURE_", "GOOGLE_")
 Line = dict[str, Any]
@@ -60,6 +61,12 @@ class Trainer:
         if self._process is None:
             raise self._death()
         self._say({"stop": run_id})
+
+    def ask_to_wait(self, run_id: str) -> None:
+        """A run that is trained alone ends as paused, after its next step. Raises TrainerDied."""
+        if self._process is None:
+            raise self._death()
+        self._say({"wait": run_id})
 
     def kill(self, first: signal.Signals = signal.SIGKILL) -> None:
         """When this returns, nothing trains any more."""

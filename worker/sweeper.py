@@ -1,4 +1,4 @@
-"""``python -m worker.sweeper``: takes back what lost workers hold, and rings again for what should go on.
+"""``python -m worker.sweeper``: takes back what lost workers hold, rings again for what should go on, and sends webhooks.
 
 Any number of copies may run, on any machine, and any of them may be killed at any moment: each act is a guarded update.
 """
@@ -28,9 +28,12 @@ from shared.settings import Settings
 from shared.states import RunState, UploadState
 from shared.storage import Storage, file_key, parts_prefix
 from worker.orphans import names_in_use, sweep_cache, sweep_storage
+from worker.presence import BEAT_S, tell_presence
+from worker.webhooks import WebhookSender
 
 log = logging.getLogger(__name__)
 CLEARING_S = 3600.0
+SENDERS = 2
 AT_ONCE = 100  # rings a tick; a longer queue has enough messages in it already
 
 
@@ -41,15 +44,22 @@ class Sweeper:
         self._bell = bell
         self._storage = storage
         self._next_clearing = time.monotonic() + CLEARING_S
+        self._next_beat = time.monotonic()
 
     def sweep(self) -> None:
         """One look. Raises SQLAlchemyError when the database is away."""
+        self._tell_presence()
         self._take_back()
         self._ring_runs()
         self._ring_jobs()
         self._delete_expired()
         self._end_overdue_uploads()
         self._clear_away()
+
+    def _tell_presence(self) -> None:
+        if time.monotonic() >= self._next_beat:
+            self._next_beat = time.monotonic() + BEAT_S
+            tell_presence(self._settings, self._database)
 
     def _delete_expired(self) -> None:
         with self._database.read() as session:
@@ -139,6 +149,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     database, storage = Database(settings.resolved_database_url), Storage(settings.resolved_storage_url)
+    for number in range(SENDERS):  # a receiver that does not answer holds up nothing else
+        threading.Thread(
+            target=WebhookSender(settings, database).run, args=[stop], name=f"webhooks-{number}", daemon=True
+        ).start()
     sweeper = Sweeper(settings, database, Bell(settings.redis_url), storage)
     while not stop.is_set():
         try:

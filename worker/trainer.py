@@ -5,6 +5,7 @@ It speaks in lines of JSON. On standard input come wishes, in order:
     {"stack": [RunSpec, …]} train these runs side by side; they differ in their seeds alone
     {"baselines": DataSpec} score a job's baselines, as a run of their own
     {"stop": run_id}        stop that run, or do not begin it
+    {"wait": run_id}        end a run that is trained alone after its next step, with a state to go on from
     end of input            stop what goes on, and exit
 On standard output go a line when it is ready, and what happens to each run:
     {"ready": {"torch": …, "transformers": …, "instruction_set": …}}
@@ -110,7 +111,7 @@ def serve(wish: Wish, wishes: Wishes, say: Say, cache: TextCache) -> None:
     """Carry runs out and say how each went; every end of them but the process's own is a line."""
     telling = Telling(wish.run_ids, wishes, say)
     try:
-        for run_id, told in _carried_out(wish, telling.stopped, cache):
+        for run_id, told in _carried_out(wish, telling.stopped, wishes.should_wait, cache):
             telling.tell(run_id, told)
             if not telling.open:
                 return
@@ -130,7 +131,9 @@ def _in_words(told: Told) -> dict[str, Any]:
     return {"event": told.model_dump(mode="json")}
 
 
-def _carried_out(wish: Wish, stopped: Callable[[str], bool], cache: TextCache) -> Iterator[tuple[str, Told]]:
+def _carried_out(
+    wish: Wish, stopped: Callable[[str], bool], should_wait: Callable[[str], bool], cache: TextCache
+) -> Iterator[tuple[str, Told]]:
     """What happens to which run."""
     if wish.kind == "stack":
         runs = [RunSpec.model_validate(spec) for spec in wish.specs]
@@ -143,7 +146,7 @@ def _carried_out(wish: Wish, stopped: Callable[[str], bool], cache: TextCache) -
     if wish.kind == "baselines":
         events: Iterator[Event | BaselinesScored] = score_baselines(DataSpec.model_validate(spec), should_stop, cache)
     else:
-        events = train_run(RunSpec.model_validate(spec), should_stop, cache)
+        events = train_run(RunSpec.model_validate(spec), should_stop, cache, partial(should_wait, run_id))
     for event in events:
         yield run_id, event
 

@@ -29,6 +29,7 @@ class Wishes:
         self._lines = lines
         self._runs: queue.SimpleQueue[Wish | None] = queue.SimpleQueue()
         self._stopped: set[str] = set()
+        self._waiting: set[str] = set()
         self._ended = threading.Event()
 
     def start(self) -> None:
@@ -41,6 +42,9 @@ class Wishes:
 
     def stopped(self, run_id: str) -> bool:
         return self._ended.is_set() or run_id in self._stopped
+
+    def should_wait(self, run_id: str) -> bool:
+        return run_id in self._waiting
 
     def _read(self) -> None:
         for line in self._lines:
@@ -55,8 +59,12 @@ class Wishes:
         if "stop" in wish:
             self._stopped.add(wish["stop"])
             return
+        if "wait" in wish:
+            self._waiting.add(wish["wait"])
+            return
         kind: Literal["run", "stack", "baselines"]
         kind = "stack" if "stack" in wish else "run" if "run" in wish else "baselines"
         made = Wish(kind, wish[kind] if kind == "stack" else [wish[kind]])
-        self._stopped.difference_update(made.run_ids)  # a wish to stop meant an earlier attempt at it
+        for meant in (self._stopped, self._waiting):  # an earlier attempt at it
+            meant.difference_update(made.run_ids)
         self._runs.put(made)

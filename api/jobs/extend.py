@@ -20,6 +20,7 @@ from shared.db.models import Models
 from shared.db.runs import Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Run
+from shared.db.wishes import RunWishes
 from shared.errors import FileNotFound, InvalidValue, JobNotExtendable, ModelInUse
 from shared.names import FINE_TUNED
 from shared.states import JobState
@@ -55,19 +56,27 @@ def extend(parts: Parts, job_id: str, request: ExtendRequest, idempotency_key: s
 def _add(parts: Parts, session: Session, job_id: str, request: ExtendRequest) -> None:
     jobs = Jobs(session)
     jobs.get(job_id, parts.owner_id)
-    job = session.scalars(
-        select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
-    ).one()
-    _refuse(parts, session, job)
+    job = locked(session, job_id)
+    refuse_more_runs(parts, session, job)
     present = Runs(session).of_job(job_id)
     runs = _more(job, request, present)
     jobs.reopen(job)
     Stages(session).add_runs(runs)
+    if job.status == JobState.PAUSED:
+        session.flush()
+        RunWishes(session).pause(job.id)  # they wait with the others
     seeds = ", ".join(str(seed) for seed in dict.fromkeys(run.seed for run in runs))
     Events(session).add(job, f"Extended by {len(runs)} runs (seed {seeds}); {len(present)} are kept as they are.")
 
 
-def _refuse(parts: Parts, session: Session, job: Job) -> None:
+def locked(session: Session, job_id: str) -> Job:
+    """The job as it is now, and stays until the transaction ends."""
+    query = select(Job).where(Job.id == job_id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
+def refuse_more_runs(parts: Parts, session: Session, job: Job) -> None:
+    """Raises JobNotExtendable, InvalidValue, ModelNotAllowed or ModelInUse for a job that nothing can be trained for any more."""
     if job.status == JobState.CANCELLED or job.cancel_requested:
         raise JobNotExtendable(f"Job {job.id} was cancelled; create a new one.", param="fine_tuning_job_id")
     if job.early_discard is not None:

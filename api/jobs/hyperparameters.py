@@ -1,5 +1,8 @@
 """The hosted API's three hyperparameters, understood as settings of the recipe."""
 
+from collections.abc import Collection
+from typing import Any
+
 from pydantic import ValidationError
 
 from api.jobs.schemas import Hyperparameters, JobRequest
@@ -27,11 +30,47 @@ def merge(request: JobRequest) -> RecipeRequest:
     return RecipeRequest.model_validate(recipe)
 
 
+def with_method_settings(request: JobRequest) -> JobRequest:
+    """The same request, the recipe's settings that ``method`` gives among those of ``recipe``. Raises InvalidValue where they disagree."""
+    given = _of_method(request, RecipeRequest.model_fields)
+    if not given:
+        return request
+    recipe = {name: getattr(request.recipe, name) for name in request.recipe.model_fields_set}
+    for name in given.keys() & recipe.keys():
+        if given[name] != recipe[name]:
+            raise InvalidValue(
+                f"method.supervised.hyperparameters.{name} and recipe.{name} disagree.", param=f"recipe.{name}"
+            )
+    try:
+        merged = RecipeRequest.model_validate(recipe | given)
+    except ValidationError:
+        raise InvalidValue(
+            "method.supervised.hyperparameters and recipe give num_train_epochs and max_steps; give one of the two.",
+            param="recipe",
+        ) from None
+    return request.model_copy(update={"recipe": merged})
+
+
 def hyperparameters_of(request: JobRequest) -> Hyperparameters:
-    by_method = request.method.supervised.hyperparameters if request.method is not None else None
-    if by_method is not None and request.hyperparameters not in (None, by_method):
-        raise InvalidValue("method.supervised.hyperparameters and hyperparameters disagree.", param="hyperparameters")
-    return by_method or request.hyperparameters or Hyperparameters()
+    """The hosted API's three from both places where they may be given. Raises InvalidValue where these disagree."""
+    names = Hyperparameters.model_fields
+    by_method = {name: value for name, value in _of_method(request, names).items() if value != "auto"}
+    plain = {} if request.hyperparameters is None else request.hyperparameters.model_dump(exclude_unset=True)
+    plain = {name: value for name, value in plain.items() if value != "auto"}
+    for name in by_method.keys() & plain.keys():
+        if by_method[name] != plain[name]:
+            raise InvalidValue(
+                f"method.supervised.hyperparameters.{name} and hyperparameters.{name} disagree.",
+                param=f"hyperparameters.{name}",
+            )
+    return Hyperparameters(**by_method | plain)
+
+
+def _of_method(request: JobRequest, names: Collection[str]) -> dict[str, Any]:
+    if request.method is None:
+        return {}
+    given = request.method.supervised.hyperparameters
+    return {name: getattr(given, name) for name in given.model_fields_set.intersection(names)}
 
 
 def scaled(resolution: Resolution, request: JobRequest) -> Resolution:

@@ -5,10 +5,11 @@ from dataclasses import replace
 from api.jobs.baselines import baselines_run
 from api.jobs.data import data_files, dataset_facts, majority_baselines, metric_of, read_data
 from api.jobs.doubts import data_warnings
-from api.jobs.hyperparameters import hyperparameters_of, merge, scaled
+from api.jobs.hyperparameters import hyperparameters_of, merge, scaled, with_method_settings
 from api.jobs.runs import main_runs
 from api.jobs.schemas import JobRequest
 from api.jobs.stages import plan_discard, plan_pilots, searched
+from api.jobs.webhook_request import refuse_private
 from api.parts import Parts
 from shared import ids
 from shared.catalogue import EncoderFacts
@@ -22,6 +23,8 @@ from shared.states import JobState
 
 def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
     """The rows to store. Raises InvalidValue, ModelNotAllowed and FileNotFound with the offending ``param``."""
+    refuse_private(parts.settings, request.webhook)
+    request = with_method_settings(request)
     recipe_request = merge(request)
     facts = encoder_facts(parts, request.model)
     files = data_files(parts, request)
@@ -52,6 +55,7 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
         dataset=dataset_facts(data, files),
         baselines=majority_baselines(data, metric),
         warnings=[*data_warnings(data, request), *_hyperparameter_warnings(request)],
+        webhook=None if request.webhook is None else request.webhook.model_dump(mode="json"),
         status=JobState.QUEUED,
         result_files=[],
     )

@@ -1,57 +1,57 @@
-"""/v1/fine_tuning/jobs: create, retrieve, list, cancel, extend, events, checkpoints."""
+"""/v1/fine_tuning/jobs: create, retrieve, list, events, checkpoints."""
 
-import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Response
-from pydantic import AfterValidator
+from fastapi import APIRouter, Depends, Header, Query, Response
+from starlette.concurrency import run_in_threadpool
 
 from api.errors import problems
 from api.jobs import service
-from api.jobs.extend import extend
-from api.jobs.run_requests import ExtendRequest
-from api.jobs.schemas import CheckpointObject, EventObject, JobObject, JobRequest
+from api.jobs.dry_run import DryRun, rehearse
+from api.jobs.resent import IdempotencyKey, RetryCount
+from api.jobs.schemas import JobObject, JobRequest
+from api.jobs.stream import event_stream
+from api.jobs.told import CheckpointObject, DeliveryObject, EventObject
 from api.listing import Listing, listing
-from api.parts import PartsDep, paging
+from api.parts import Parts, PartsDep, paging
 from api.strictness import metadata_filter
-from shared.db.events import Events, event_id
+from shared.db.deliveries import Deliveries
+from shared.db.events import Events
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
 from shared.db.paging import Page
 from shared.db.runs import Runs
-from shared.db.tables import Checkpoint, Event
+from shared.db.tables import Checkpoint, WebhookDelivery
 from shared.errors import (
     FileNotFound,
     IdempotencyKeyReused,
+    InvalidRequest,
     InvalidValue,
-    JobAlreadyEnded,
-    JobNotExtendable,
     JobNotFound,
     ModelInUse,
     ModelNotAllowed,
+    TooManyStreams,
 )
 from shared.names import checkpoint_model_id, model_id
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 
 
-def _plain(key: str) -> str:
-    if re.fullmatch(r"[\x21-\x7e]{1,255}", key) is None:
-        raise ValueError("the key must be 1 to 255 visible ASCII characters without blanks")
-    return key
-
-
-IdempotencyKey = Annotated[str | None, AfterValidator(_plain), Header()]
-RetryCount = Annotated[
-    int, Header(ge=0, alias="x-stainless-retry-count", description="Set by the official client when it sends again.")
-]
-
-
 @router.post("", responses=problems(InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused, FileNotFound))
 def create_job(
-    parts: PartsDep, request: JobRequest, idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0
-) -> JobObject:
-    """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job."""
+    parts: PartsDep,
+    request: JobRequest,
+    dry_run: bool = False,
+    idempotency_key: IdempotencyKey = None,
+    retry_count: RetryCount = 0,
+) -> JobObject | DryRun:
+    """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job.
+
+    With `dry_run`, here or in the body, nothing is stored: the answer says how the request was understood, which runs it comes to and
+    about how long they would take.
+    """
+    if dry_run or request.dry_run:
+        return rehearse(parts, request)
     return service.create(parts, request, idempotency_key, resent=retry_count > 0)
 
 
@@ -59,9 +59,9 @@ def create_job(
 def list_jobs(
     parts: PartsDep,
     page: Annotated[Page, Depends(paging(20, 100))],
-    metadata: Annotated[dict[str, str], Depends(metadata_filter)],
+    metadata: Annotated[dict[str, str] | None, Depends(metadata_filter)],
 ) -> Listing[JobObject]:
-    """The jobs, newest first; `metadata[key]=value` keeps those that carry it."""
+    """The jobs, newest first; `metadata[key]=value` keeps those that carry it, `metadata=null` those without any."""
     jobs, more = service.list_page(parts, page, metadata)
     return listing(jobs, more)
 
@@ -85,33 +85,44 @@ async def retrieve_job(
     return Response(job.body, media_type="application/json", headers=headers)
 
 
-@router.post("/{job_id}/cancel", responses=problems(JobNotFound, JobAlreadyEnded))
-def cancel_job(parts: PartsDep, job_id: str) -> JobObject:
-    """Stop the job; what its finished runs have shown is kept, nothing is published."""
-    return service.cancel(parts, job_id)
-
-
-@router.post(
-    "/{job_id}/extend",
-    responses=problems(JobNotFound, JobNotExtendable, InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused),
+@router.get(
+    "/{job_id}/events",
+    response_model=Listing[EventObject],
+    responses=problems(JobNotFound, TooManyStreams)
+    | {
+        200: {
+            "content": {"text/event-stream": {}},
+            "description": "A page of events, or with `stream` all as they come.",
+        },
+        204: {"description": "The job has ended, and there is no event after `Last-Event-ID`."},
+    },
 )
-def extend_job(
-    parts: PartsDep, job_id: str, request: ExtendRequest, idempotency_key: IdempotencyKey = None
-) -> JobObject:
-    """Add runs from further seeds to a job, open or ended, without redoing any; at its end the best of all is published.
+async def list_events(
+    parts: PartsDep,
+    job_id: str,
+    page: Annotated[Page, Depends(paging(20, 1000))],
+    stream: Annotated[bool, Query(description="Server-sent events, oldest first, until the job has ended.")] = False,
+    last_event_id: Annotated[
+        str | None, Header(max_length=128, description="With `stream`: only what came after this event.")
+    ] = None,
+) -> Any:
+    """What happened, newest first.
 
-    With an `Idempotency-Key` a re-sent request adds them once.
+    With `stream=true` the same as server-sent events from the oldest on: `event` is the event's type, `data` its object, and when the
+    job has ended a last `event: done` comes. A client that sends the last id it saw as `Last-Event-ID` misses nothing.
     """
-    return extend(parts, job_id, request, idempotency_key)
+    if stream:
+        if page.after is not None:
+            raise InvalidRequest("A stream is begun anew by the header Last-Event-ID, not by after.", param="after")
+        return await event_stream(parts.database, parts.event_streams, job_id, parts.owner_id, last_event_id)
+    return await run_in_threadpool(_events, parts, job_id, page)
 
 
-@router.get("/{job_id}/events", responses=problems(JobNotFound))
-def list_events(parts: PartsDep, job_id: str, page: Annotated[Page, Depends(paging(20, 1000))]) -> Listing[EventObject]:
-    """What happened, newest first."""
+def _events(parts: Parts, job_id: str, page: Page) -> Listing[EventObject]:
     with parts.database.read() as session:
         Jobs(session).get(job_id, parts.owner_id)
         events, more = Events(session).page(job_id, page)
-    return listing([_event(event) for event in events], more)
+    return listing([EventObject.of(event) for event in events], more)
 
 
 @router.get("/{job_id}/checkpoints", responses=problems(JobNotFound))
@@ -127,15 +138,25 @@ def list_checkpoints(
     return listing([_checkpoint(checkpoint, model, seeds[checkpoint.run_id]) for checkpoint in checkpoints], more)
 
 
-def _event(event: Event) -> EventObject:
-    return EventObject(
-        id=event_id(event.seq),
-        created_at=int(event.created_at),
-        level=event.level,
-        message=event.message,
-        type=event.type,
-        data=event.data or {},
-        run_id=event.run_id,
+@router.get("/{job_id}/webhook_deliveries", responses=problems(JobNotFound))
+def list_webhook_deliveries(
+    parts: PartsDep, job_id: str, page: Annotated[Page, Depends(paging(20, 100))]
+) -> Listing[DeliveryObject]:
+    """What became of the notices to the job's webhook, newest first."""
+    with parts.database.read() as session:
+        Jobs(session).get(job_id, parts.owner_id)
+        deliveries, more = Deliveries(session).page(job_id, page)
+    return listing([_delivery(delivery) for delivery in deliveries], more)
+
+
+def _delivery(delivery: WebhookDelivery) -> DeliveryObject:
+    next_attempt, delivered = delivery.next_attempt_at, delivery.delivered_at
+    plain = ("id", "type", "status", "attempts", "response_status", "error")
+    return DeliveryObject(
+        **{name: getattr(delivery, name) for name in plain},
+        next_attempt_at=None if next_attempt is None else int(next_attempt),
+        created_at=int(delivery.created_at),
+        delivered_at=None if delivered is None else int(delivered),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from api.jobs.run_requests import EarlyDiscardRequest, RunsRequest, Seed
+from api.jobs.webhook_request import WebhookRequest
 from api.listing import Identified
 from shared.catalogue import OFFLINE_ENCODER
 from shared.errors import Reason
@@ -40,21 +41,33 @@ class EvaluationRequest(BaseModel):
     pearson for regression."""
 
 
+NEpochs = Annotated[int, Field(ge=1, le=50)] | Auto
+HostedBatchSize = Annotated[int, Field(ge=1, le=256)] | Auto
+Multiplier = Annotated[float, Field(ge=1e-4, le=100, description="Multiplies the resolved learning rate.")] | Auto
+
+
 class Hyperparameters(BaseModel):
     """The hosted API's three; ``recipe`` says the same and more."""
 
     model_config = _STRICT
 
-    n_epochs: Annotated[int, Field(ge=1, le=50)] | Auto = "auto"
-    batch_size: Annotated[int, Field(ge=1, le=256)] | Auto = "auto"
-    learning_rate_multiplier: Annotated[float, Field(ge=1e-4, le=100)] | Auto = "auto"
-    """Multiplies the resolved learning rate."""
+    n_epochs: NEpochs = "auto"
+    batch_size: HostedBatchSize = "auto"
+    learning_rate_multiplier: Multiplier = "auto"
+
+
+class MethodHyperparameters(RecipeRequest):
+    """The hosted API's three, and every setting of a recipe by its own name."""
+
+    n_epochs: NEpochs = "auto"
+    batch_size: HostedBatchSize = "auto"
+    learning_rate_multiplier: Multiplier = "auto"
 
 
 class Supervised(BaseModel):
     model_config = _STRICT
 
-    hyperparameters: Hyperparameters = Hyperparameters()
+    hyperparameters: MethodHyperparameters = MethodHyperparameters()
 
 
 class Method(BaseModel):
@@ -64,15 +77,17 @@ class Method(BaseModel):
     supervised: Supervised = Supervised()
 
 
-class JobRequest(BaseModel):
-    """A fine-tuning job: files, base model, and what should differ from the defaults."""
+FileId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class JobSettings(BaseModel):
+    """All that a job may be told but the file it trains on."""
 
     model_config = _STRICT
 
-    training_file: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    validation_file: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    validation_file: FileId | None = None
     """Rows to choose the checkpoint by; without it they are split off the training file, stratified by label."""
-    test_file: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    test_file: FileId | None = None
     """Rows that choose nothing, scored once with each run's chosen checkpoint: the score of the report."""
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] = OFFLINE_ENCODER
     seed: Seed | None = None
@@ -89,6 +104,10 @@ class JobRequest(BaseModel):
     runs: RunsRequest = RunsRequest()
     evaluation: EvaluationRequest = EvaluationRequest()
     early_discard: EarlyDiscardRequest | None = None
+    webhook: WebhookRequest | None = None
+    """Where to tell of the job's end."""
+    dry_run: bool = False
+    """Say what the job would be, and store nothing."""
 
     @model_validator(mode="after")
     def _one_number_of_runs(self) -> Self:
@@ -96,6 +115,18 @@ class JobRequest(BaseModel):
         if asked and self.runs.model_dump(exclude_none=True):
             raise ValueError("early_discard.start is the number of runs; leave runs out")
         return self
+
+
+class JobRequest(JobSettings):
+    """A fine-tuning job: files, base model, and what should differ from the defaults."""
+
+    training_file: FileId
+
+
+class CloneRequest(JobSettings):
+    """What the new job has otherwise than the one it is made from; each field given replaces that one's as a whole."""
+
+    training_file: FileId | None = None
 
 
 class RunsSummary(BaseModel):
@@ -174,24 +205,5 @@ class JobObject(Identified):
     stability: dict[str, Any] | None
     """The report's numbers; GET …/stability has the runs and the confusion matrix as well."""
     warnings: list[Warning]
-
-
-class EventObject(Identified):
-    object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
-    created_at: int
-    level: Literal["info", "warn", "error"]
-    message: str
-    type: Literal["message", "metrics"]
-    data: dict[str, Any]
-    run_id: str | None
-
-
-class CheckpointObject(Identified):
-    object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
-    created_at: int
-    fine_tuned_model_checkpoint: str
-    fine_tuning_job_id: str
-    step_number: int
-    metrics: dict[str, Any]
-    run_id: str
-    seed: int
+    webhook: dict[str, str] | None
+    """Its ``url``; the secret is told to nobody."""

@@ -21,6 +21,7 @@ from shared.db.paging import Page
 from shared.db.runs import Runs
 from shared.db.session import ring_after_commit
 from shared.db.tables import Job, Run
+from shared.db.wishes import RunWishes
 from shared.errors import IdempotencyKeyReused, JobAlreadyEnded
 from shared.names import FINE_TUNED
 from shared.states import JOB_ENDED, Purpose
@@ -30,12 +31,15 @@ POLL_S = 0.1
 RESENT_WITHIN_S = 15 * 60
 
 
-def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, resent: bool = False) -> JobObject:
+def create(
+    parts: Parts, request: JobRequest, idempotency_key: str | None, *, resent: bool = False, digest: str | None = None
+) -> JobObject:
     """Store the job and its runs in one transaction, then ring; a re-sent creation answers with the job already made.
 
-    It is known by its key, or, ``resent`` by a client that sends none, by its body for a quarter of an hour.
+    It is known by its key, or, ``resent`` by a client that sends none, by its body for a quarter of an hour; ``digest`` stands for
+    the body where the request was made from another.
     """
-    digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+    digest = digest or request_digest(request)
     known = already_made(parts, idempotency_key, digest, resent=resent)
     if known is not None:
         return known
@@ -63,6 +67,10 @@ def create(parts: Parts, request: JobRequest, idempotency_key: str | None, *, re
             raise
         return known
     return retrieve(parts, job.id)
+
+
+def request_digest(request: JobRequest, prefix: str = "") -> str:
+    return hashlib.sha256(f"{prefix}{request.model_dump_json(exclude={'dry_run'})}".encode()).hexdigest()
 
 
 def _created(job: Job, runs: Sequence[Run]) -> str:
@@ -100,7 +108,7 @@ def retrieve(parts: Parts, job_id: str) -> JobObject:
         return as_viewed(session, Jobs(session).get(job_id, parts.owner_id), time_of_views())
 
 
-def list_page(parts: Parts, page: Page, metadata: dict[str, str]) -> tuple[Sequence[JobObject], bool]:
+def list_page(parts: Parts, page: Page, metadata: dict[str, str] | None) -> tuple[Sequence[JobObject], bool]:
     with parts.database.read() as session:
         jobs, more = Jobs(session).page(parts.owner_id, page, metadata)
         ids = [job.id for job in jobs]
@@ -121,7 +129,7 @@ def cancel(parts: Parts, job_id: str) -> JobObject:
         if not jobs.wish_cancel(job):
             session.refresh(job)
             raise JobAlreadyEnded(f"Job {job_id} has already ended: it is {job.status}.", param="fine_tuning_job_id")
-        Runs(session).wish_cancel(job_id)
+        RunWishes(session).cancel(job_id)
         events.add(job, "Cancelling was asked for.", level="warn")
         if jobs.end_cancelled(job_id):  # nothing of it was training: no worker is needed to end it
             earlier = Models(session, parts.owner_id).of_job(job_id)  # of a job that was extended

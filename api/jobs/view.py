@@ -76,6 +76,7 @@ def job_object(
         progress=progress,
         stability=stability,
         warnings=[Warning(**warning) for warning in job.warnings],
+        webhook=None if job.webhook is None else {"url": job.webhook["url"]},
     )
 
 
@@ -100,7 +101,7 @@ def _progress(job: Job, counts: Sequence[StateCount], now: int, queue_position: 
     remaining = None
     if ended:
         remaining = 0
-    elif job.started_at is not None and done > 0:
+    elif job.started_at is not None and done > 0 and job.status != JobState.PAUSED:
         remaining = round((now - job.started_at) / done * (total - done))
     return Progress(
         percent=100.0 if ended else round(100 * done / max(total, 1), 1),
@@ -118,10 +119,9 @@ def _hyperparameters(job: Job) -> dict[str, Any]:
         return {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
     batch_size, steps = recipe["train_batch_size"], recipe["max_steps"]
     per_epoch = -(-job.dataset["rows"]["train"] // batch_size)
-    asked = job.request.get("method", {}).get("supervised", {}).get("hyperparameters", {}) or job.request.get(
-        "hyperparameters", {}
-    )
-    multiplier = asked.get("learning_rate_multiplier", 1.0)
+    by_method = (job.request.get("method") or {}).get("supervised", {}).get("hyperparameters", {})
+    asked = [of.get("learning_rate_multiplier", "auto") for of in (by_method, job.request.get("hyperparameters") or {})]
+    multiplier = next((value for value in asked if value != "auto"), "auto")
     return {
         "n_epochs": max(1, -(-steps // per_epoch)),
         "batch_size": batch_size,

@@ -1,14 +1,18 @@
 """GET …/stability: the distribution over the job's runs, its primary result."""
 
-from fastapi import APIRouter
+import csv
+import io
+
+from fastapi import APIRouter, Response
 
 from api.errors import problems
 from api.parts import PartsDep
 from shared.db.jobs import Jobs
 from shared.db.runs import Runs
 from shared.errors import JobNotFound
-from shared.job_report import full_report
+from shared.job_report import full_report, report_of
 from shared.report import StabilityReport
+from shared.report.shapes import ReportedRun
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["reports"])
 
@@ -19,3 +23,21 @@ def stability(parts: PartsDep, job_id: str) -> StabilityReport:
     with parts.database.read() as session:
         job = Jobs(session).get(job_id, parts.owner_id)
         return full_report(session, job, Runs(session).of_job(job_id, results=True))
+
+
+@router.get(
+    "/{job_id}/stability.csv",
+    response_class=Response,
+    responses=problems(JobNotFound) | {200: {"content": {"text/csv": {}}, "description": "A row a run, by index."}},
+)
+def stability_csv(parts: PartsDep, job_id: str) -> Response:
+    """The report's runs as a table; a cell is empty where a number is undefined."""
+    with parts.database.read() as session:
+        job = Jobs(session).get(job_id, parts.owner_id)
+        report = report_of(job, Runs(session).of_job(job_id))
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(ReportedRun.model_fields))
+    table.writeheader()
+    table.writerows(run.model_dump(mode="json") for run in report.runs)
+    disposition = f'attachment; filename="{job_id}-stability.csv"'
+    return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": disposition})

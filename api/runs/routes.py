@@ -1,6 +1,5 @@
 """/v1/fine_tuning/jobs/{job_id}/runs: one run a seed, with its metric series."""
 
-from itertools import groupby
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -8,11 +7,21 @@ from fastapi import APIRouter, Query
 from api.errors import problems
 from api.listing import Listing, listing
 from api.parts import PartsDep
+from api.runs import service
 from api.runs.schemas import RunDetails, RunMetrics, RunObject, Series
 from shared.db.jobs import Jobs
-from shared.db.metrics import Metrics, Point
+from shared.db.metrics import Metrics
 from shared.db.runs import Runs
-from shared.errors import JobNotFound, RunNotFound
+from shared.errors import (
+    InvalidValue,
+    JobNotExtendable,
+    JobNotFound,
+    ModelInUse,
+    ModelNotAllowed,
+    RunAlreadyEnded,
+    RunNotFound,
+    RunNotRetryable,
+)
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs/{job_id}/runs", tags=["runs"])
 Step = Annotated[int | None, Query(ge=0, le=10_000_000)]
@@ -31,9 +40,27 @@ def list_runs(
 
 @router.get("/{run_id}", responses=problems(JobNotFound, RunNotFound))
 def retrieve_run(parts: PartsDep, job_id: str, run_id: str) -> RunDetails:
+    """One run, with the numbers that its diagnosis rests on."""
     with parts.database.read() as session:
         job = Jobs(session).get(job_id, parts.owner_id)
         return RunDetails.of(Runs(session).get(job_id, run_id), job)
+
+
+@router.post("/{run_id}/cancel", responses=problems(JobNotFound, RunNotFound, RunAlreadyEnded))
+def cancel_run(parts: PartsDep, job_id: str, run_id: str) -> RunObject:
+    """Stop one run; the job goes on with the others."""
+    return service.cancel(parts, job_id, run_id)
+
+
+@router.post(
+    "/{run_id}/retry",
+    responses=problems(
+        JobNotFound, RunNotFound, RunNotRetryable, JobNotExtendable, InvalidValue, ModelNotAllowed, ModelInUse
+    ),
+)
+def retry_run(parts: PartsDep, job_id: str, run_id: str) -> RunObject:
+    """Train a failed or cancelled run again from its beginning, and open its job for it. One that is open is answered as it is."""
+    return service.retry(parts, job_id, run_id)
 
 
 @router.get("/{run_id}/metrics", responses=problems(JobNotFound, RunNotFound))
@@ -55,14 +82,8 @@ def run_metrics(
     with parts.database.read() as session:
         Jobs(session).get(job_id, parts.owner_id)
         Runs(session).get(job_id, run_id)
-        points = Metrics(session).of_run(run_id, names=wanted, step_from=step_from, step_to=step_to)
-    series = [_series(name, list(group), resolution) for name, group in groupby(points, key=lambda point: point.name)]
+        found = Metrics(session).thinned(
+            run_id, names=wanted, step_from=step_from, step_to=step_to, resolution=resolution
+        )
+    series = [Series(name=name, total=total, points=points) for name, (total, points) in found.items()]
     return RunMetrics(job_id=job_id, run_id=run_id, resolution=resolution, series=series)
-
-
-def _series(name: str, points: list[Point], resolution: int | None) -> Series:
-    """Thinned out evenly, first and last point kept; a value shown is always a value recorded."""
-    kept = points
-    if resolution is not None and len(points) > resolution:
-        kept = [points[round(i * (len(points) - 1) / (resolution - 1))] for i in range(resolution)]
-    return Series(name=name, total=len(points), points=[(point.step, point.value) for point in kept])

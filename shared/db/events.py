@@ -41,6 +41,11 @@ class Events:
         if later:
             self._session.execute(delete(Event).where(Event.seq.in_(later)))
 
+    def after(self, job_id: str, seq: int, limit: int) -> Sequence[Event]:
+        """Those with a larger number, oldest first."""
+        query = select(Event).where(Event.job_id == job_id, Event.seq > seq)
+        return self._session.scalars(query.order_by(Event.seq).limit(limit)).all()
+
     def page(self, job_id: str, page: Page) -> tuple[Sequence[Event], bool]:
         query = select(Event).where(Event.job_id == job_id)
         if page.after is not None:

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, ColumnElement, CursorResult, and_, case, cast
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
+from shared.db.deliveries import Deliveries
 from shared.db.paging import Page, fetch
 from shared.db.runs import FenceLost
 from shared.db.session import ring_after_commit
@@ -18,6 +19,11 @@ RUN_WAKE = "run.wake"
 JOB_ADVANCE = "job.advance"
 
 
+_MAY_ADVANCE = (
+    Job.status.in_(JOB_OPEN),
+    or_(Job.status != JobState.PAUSED, Job.cancel_requested.is_(True)),
+    or_(Job.lease_until.is_(None), Job.lease_until < db_now()),
+)
 _NOTHING_OPEN = ~exists().where(Run.job_id == Job.id, Run.status.in_(RUN_OPEN))
 _MOVES = or_(Run.status == RunState.RUNNING, and_(Run.status == RunState.QUEUED, Run.held.is_(False)))
 _NOTHING_MOVES = ~exists().where(Run.job_id == Job.id, _MOVES)
@@ -48,9 +54,12 @@ class Jobs:
             raise no_such_job(job_id, param=param)
         return job
 
-    def page(self, owner_id: str, page: Page, metadata: dict[str, str]) -> tuple[Sequence[Job], bool]:
+    def page(self, owner_id: str, page: Page, metadata: dict[str, str] | None) -> tuple[Sequence[Job], bool]:
+        """Jobs that carry all of ``metadata``; None: those that have none."""
         query = select(Job).where(Job.owner_id == owner_id)
-        for key, value in metadata.items():
+        if metadata is None:
+            query = query.where(Job.job_metadata.is_(None))
+        for key, value in (metadata or {}).items():
             query = query.where(self._carries(key, value))
         return fetch(self._session, query, Job.id, page)
 
@@ -66,6 +75,24 @@ class Jobs:
         """Mark an open job as to be cancelled; False if it has ended meanwhile."""
         change = update(Job).where(Job.id == job.id, Job.status.in_(JOB_OPEN)).values(cancel_requested=True)
         return self._changed(change)
+
+    def pause(self, job_id: str) -> bool:
+        """Move an open job that is not to be cancelled to paused; False if there is none such.
+
+        Whoever was about to take it to its next stage, or its end, finds that it is not his any more.
+        """
+        open_ = (Job.status.in_(JOB_OPEN - {JobState.PAUSED}), Job.cancel_requested.is_(False))
+        change = update(Job).where(Job.id == job_id, *open_)
+        return self._changed(change.values(status=JobState.PAUSED, fence=Job.fence + 1, lease_until=None))
+
+    def resume(self, job_id: str) -> bool:
+        """A paused job goes on where it was; False if it is not paused, or to be cancelled."""
+        before = case((Job.started_at.is_(None), JobState.QUEUED.value), else_=JobState.RUNNING.value)
+        paused = (Job.status == JobState.PAUSED, Job.cancel_requested.is_(False))
+        if not self._changed(update(Job).where(Job.id == job_id, *paused).values(status=before)):
+            return False
+        ring_after_commit(self._session, JOB_ADVANCE, job_id)  # its last run may have ended on the way to its pause
+        return True
 
     def end_cancelled(self, job_id: str) -> bool:
         """End a job that is to be cancelled and has no open run, without waiting for a worker; False if there is more to do."""
@@ -83,6 +110,7 @@ class Jobs:
         )
         if not self._changed(change):
             return False
+        Deliveries(self._session).add(job_id, JobState.CANCELLED)
         unpublished = (Run.job_id == job_id, Run.fine_tuned_model.is_(None))
         self._session.execute(update(Run).where(*unpublished).values(artifacts=None))
         return True
@@ -118,12 +146,7 @@ class Jobs:
         """
         change = (
             update(Job)
-            .where(
-                Job.id == job_id,
-                Job.status.in_(JOB_OPEN),
-                _NOTHING_MOVES,
-                or_(Job.lease_until.is_(None), Job.lease_until < db_now()),
-            )
+            .where(Job.id == job_id, *_MAY_ADVANCE, _NOTHING_MOVES)
             .values(fence=Job.fence + 1, publish_attempts=Job.publish_attempts + 1, lease_until=db_now() + lease)
             .returning(Job.fence)
         )
@@ -148,6 +171,7 @@ class Jobs:
         )
         if not self._changed(change):
             raise FenceLost(job_id)
+        Deliveries(self._session).add(job_id, status)
 
     def let_go(self, job_id: str, fence: int) -> None:
         """The move failed; leave the job to a later try."""
@@ -157,8 +181,7 @@ class Jobs:
 
     def to_advance(self, limit: int) -> Sequence[str]:
         """Open jobs none of whose runs moves and that nobody is at: their worker was lost on the way."""
-        free = or_(Job.lease_until.is_(None), Job.lease_until < db_now())
-        query = select(Job.id).where(Job.status.in_(JOB_OPEN), _NOTHING_MOVES, free)
+        query = select(Job.id).where(*_MAY_ADVANCE, _NOTHING_MOVES)
         return self._session.scalars(query.order_by(Job.id).limit(limit)).all()
 
     def release_leases(self) -> None:

@@ -13,11 +13,15 @@ from shared.db.models import Checkpoints
 from shared.db.tables import Job, Run
 from shared.errors import Reason, RunNotFound
 from shared.names import state_step
-from shared.states import JOB_OPEN, RUN_OPEN, JobState, Purpose, RunState
+from shared.states import JOB_OPEN, JobState, Purpose, RunState
 
 CLAIMABLE = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.cancel_requested.is_(False))
 # within a job: what decides the recipe, what is quickly known, the seeds
 _PURPOSE_ORDER = case({purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose)
+
+
+_QUEUED_OR_PAUSED = case((Run.pause_requested.is_(True), RunState.PAUSED.value), else_=RunState.QUEUED.value)
+"""Where a run goes that is not in training any more and has not ended."""
 
 
 class FenceLost(Exception):
@@ -29,6 +33,13 @@ class Hold(NamedTuple):
 
     run_id: str
     fence: int
+
+
+class Wish(NamedTuple):
+    """What callers want of a run in training."""
+
+    cancel: bool
+    pause: bool
 
 
 class LostRun(NamedTuple):
@@ -126,12 +137,14 @@ class Runs:
         Metrics(self._session).record(hold.run_id, points)
         return cancel
 
-    def cancel_wishes(self, holds: Sequence[Hold]) -> dict[str, bool]:
-        """Cheap look at the cancel flags, by run id; a run that is somebody else's by now is left out."""
-        query = select(Run.id, Run.fence, Run.cancel_requested).where(
+    def wishes(self, holds: Sequence[Hold]) -> dict[str, Wish]:
+        """Cheap look at the flags, by run id; a run that is somebody else's by now is left out."""
+        query = select(Run.id, Run.fence, Run.cancel_requested, Run.pause_requested).where(
             Run.id.in_([hold.run_id for hold in holds]), Run.status == RunState.RUNNING
         )
-        return {run_id: wished for run_id, fence, wished in self._session.execute(query) if (run_id, fence) in holds}
+        return {
+            run_id: Wish(*flags) for run_id, fence, *flags in self._session.execute(query) if (run_id, fence) in holds
+        }
 
     def end(self, hold: Hold, status: RunState, *, error: Reason | None = None, **values: Any) -> None:
         """The run's last move by its own worker. Raises FenceLost."""
@@ -139,18 +152,22 @@ class Runs:
         self._expect_one(change, hold)
 
     def pause(self, hold: Hold, state: str, **values: Any) -> None:
-        """The run waits at its ``stop_step``, to go on from ``state`` or to be discarded. Raises FenceLost."""
-        change = self._held(hold).values(status=RunState.PAUSED, state=state, lease_until=None, **values)
+        """The run waits at its ``stop_step``, to go on from ``state`` or to be discarded. Raises FenceLost.
+
+        That its job is resumed does not move it: it is the discard that it waits for.
+        """
+        moved = {"status": RunState.PAUSED, "pause_requested": False, "lease_until": None}
+        change = self._held(hold).values(state=state, **moved, **values)
         self._expect_one(change, hold)
 
     def give_back(self, hold: Hold, **values: Any) -> None:
         """Queue the run again, at once: the worker is going, or its trainer died. Raises FenceLost.
 
-        A run that is to be cancelled is cancelled instead: nobody would claim it any more.
+        A run that is to be cancelled is cancelled instead: nobody would claim it any more. One whose job is paused waits.
         """
         cancelled = Run.cancel_requested.is_(True)
         change = self._held(hold).values(
-            status=case((cancelled, RunState.CANCELLED.value), else_=RunState.QUEUED.value),
+            status=case((cancelled, RunState.CANCELLED.value), else_=_QUEUED_OR_PAUSED),
             finished_at=case((cancelled, db_now()), else_=None),
             fence=Run.fence + 1,
             lease_until=None,
@@ -183,7 +200,7 @@ class Runs:
         queued = (
             update(Run)
             .where(*lost, Run.cancel_requested.is_(False))
-            .values(status=RunState.QUEUED, fence=Run.fence + 1, lease_until=None, enqueued_at=None)
+            .values(status=_QUEUED_OR_PAUSED, fence=Run.fence + 1, lease_until=None, enqueued_at=None)
         )
         returning = (Run.id, Run.job_id, Run.status)
         changes = (cancelled.returning(*returning), queued.returning(*returning))
@@ -198,30 +215,12 @@ class Runs:
     def mark_rung(self, run_ids: Sequence[str]) -> None:
         self._session.execute(update(Run).where(Run.id.in_(run_ids)).values(enqueued_at=db_now()))
 
-    # a caller's
-
-    def wish_cancel(self, job_id: str) -> None:
-        """Queued runs are cancelled at once; running ones by their supervisor, which sees the flag within half a second."""
-        running = Run.status == RunState.RUNNING
-        # in the order in which their worker writes to them: in any other the two could wait for each other
-        self._session.execute(select(Run.id).where(Run.job_id == job_id).order_by(Run.index).with_for_update()).all()
-        # one statement: between two, a run given back by its worker could slip from one to the other
-        self._session.execute(
-            update(Run)
-            .where(Run.job_id == job_id, Run.status.in_(RUN_OPEN))
-            .values(
-                cancel_requested=True,
-                status=case((running, RunState.RUNNING.value), else_=RunState.CANCELLED.value),
-                finished_at=case((running, Run.finished_at), else_=db_now()),
-            )
-        )
-
     def job_started(self, run_id: str) -> Job:
         """The run's job, moved from queued to running by its first run."""
         job_id = select(Run.job_id).where(Run.id == run_id).scalar_subquery()
         self._session.execute(
             update(Job)
-            .where(Job.id == job_id, Job.status.in_(JOB_OPEN - {JobState.RUNNING}))
+            .where(Job.id == job_id, Job.status.in_(JOB_OPEN - {JobState.RUNNING, JobState.PAUSED}))
             .values(status=JobState.RUNNING, started_at=func.coalesce(Job.started_at, db_now()))
         )
         return self._session.scalars(select(Job).where(Job.id == job_id)).one()

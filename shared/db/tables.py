@@ -89,6 +89,7 @@ class Job(Base):
         Index(None, "owner_id", "id"),
         Index(None, "status"),
         Index(None, "owner_id", "request_sha256", "created_at"),
+        Index(None, "owner_id", "model", "id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -121,6 +122,8 @@ class Job(Base):
     baselines: Mapped[Json]
     """Split -> list of {name, score}."""
     warnings: Mapped[JsonList]
+    webhook: Mapped[Json | None]
+    """``{url, secret}`` to be told of the job's end; the secret is shown to nobody."""
 
     status: Mapped[str]
     cancel_requested: Mapped[bool] = mapped_column(server_default=false())
@@ -144,6 +147,7 @@ class Run(Base):
     __table_args__ = (
         Index(None, "job_id", "purpose", "index", unique=True),
         Index(None, "status", "id"),
+        Index(None, "owner_id", "finished_at"),
         # a running run without a lease could never be taken back
         CheckConstraint("status <> 'running' OR lease_until IS NOT NULL", name="running_has_lease"),
     )
@@ -169,6 +173,8 @@ class Run(Base):
 
     status: Mapped[str]
     cancel_requested: Mapped[bool] = mapped_column(server_default=false())
+    pause_requested: Mapped[bool] = mapped_column(server_default=false())
+    """Its job was paused: it is to wait, or waits, for the job to be resumed."""
     fence: Mapped[int] = mapped_column(server_default="0")
     """Rises at claim and at expiry; every write of a worker is guarded by the value it claimed with."""
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")
@@ -292,3 +298,40 @@ class IdempotencyKey(Base):
     request_sha256: Mapped[str]
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[float] = mapped_column(default=db_now())
+
+
+class Worker(Base):
+    """A worker machine as it has last told of itself."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    slots: Mapped[int] = mapped_column(Integer)
+    devices: Mapped[JsonList]
+    """Of its slots, in order."""
+    started_at: Mapped[float] = mapped_column(default=db_now())
+    last_beat: Mapped[float] = mapped_column(default=db_now())
+
+
+class WebhookDelivery(Base):
+    """One notice to the address of a job, with what became of it."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (Index(None, "job_id", "id"), Index(None, "status", "next_attempt_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    owner_id: Mapped[str]
+    type: Mapped[str]
+    payload: Mapped[str]
+    """The body, byte for byte what is signed."""
+    status: Mapped[str]
+    """pending, delivered or failed."""
+    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    next_attempt_at: Mapped[float | None]
+    response_status: Mapped[int | None] = mapped_column(Integer)
+    """Of the latest attempt; null where there was no answer."""
+    error: Mapped[str | None]
+    created_at: Mapped[float] = mapped_column(default=db_now())
+    delivered_at: Mapped[float | None]

@@ -6,8 +6,18 @@ conventional settings.
 """
 
 from shared.recipe.fields import Precision
-from shared.recipe.presets import PRESETS
+from shared.recipe.presets import DESCRIPTIONS, PRESETS
 from shared.recipe.resolve import AutoPrecision, Resolution, long_enough, resolve
 from shared.recipe.value import Recipe, RecipeRequest
 
-__all__ = ["PRESETS", "AutoPrecision", "Precision", "Recipe", "RecipeRequest", "Resolution", "long_enough", "resolve"]
+__all__ = [
+    "DESCRIPTIONS",
+    "PRESETS",
+    "AutoPrecision",
+    "Precision",
+    "Recipe",
+    "RecipeRequest",
+    "Resolution",
+    "long_enough",
+    "resolve",
+]

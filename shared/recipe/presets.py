@@ -25,3 +25,14 @@ PRESETS: dict[Preset, dict[str, Any]] = {
     "mixout": {**_DEBIASED, "mixout": 0.1},
     "pretrained_weight_decay": {**_DEBIASED, "pretrained_weight_decay": 1e-3},
 }
+
+DESCRIPTIONS: dict[Preset, str] = {
+    "stabilized": "Bias correction, enough steps, and the pooler and the top blocks drawn afresh; pilots find depth and length out.",
+    "conventional": "The control: fine-tuning as in 2019, three epochs without Adam's bias correction.",
+    "debiased": "The control with bias correction alone.",
+    "reinit": "The control with bias correction, and the pooler and the top blocks drawn afresh.",
+    "longer": "The control with bias correction and enough steps.",
+    "llrd": "The control with bias correction and layer-wise decay of the learning rate (Howard & Ruder 2018).",
+    "mixout": "The control with bias correction and mixout (Lee et al. 2020).",
+    "pretrained_weight_decay": "The control with bias correction and decay toward the pre-trained weights.",
+}

@@ -1,5 +1,7 @@
 """Creating jobs over HTTP: what is resolved, what is refused and with which words."""
 
+import csv
+import io
 from typing import Any
 
 import pytest
@@ -228,3 +230,36 @@ def test_a_job_without_a_worker_waits_and_says_so(http: TestClient, file_id: str
     assert (report["provisional"], report["n"], report["mean"]) == (True, 0, None)
     cancelled = http.post(f"{JOBS}/{job['id']}/cancel").json()
     assert cancelled["runs_summary"]["cancelled"] == 5
+
+
+def test_the_report_s_runs_as_a_table(http: TestClient, file_id: str) -> None:
+    job = create(http, file_id, recipe=GIVEN, seed=3).json()
+    answer = http.get(f"{JOBS}/{job['id']}/stability.csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    table = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [(row["seed"], row["status"], row["score"]) for row in table] == [
+        (str(seed), "queued", "") for seed in range(3, 8)
+    ]
+    assert [row["run_id"] for row in table] == [
+        run["id"] for run in http.get(f"{JOBS}/{job['id']}/runs").json()["data"]
+    ]
+
+
+def test_a_recipe_s_settings_in_the_method(http: TestClient, file_id: str) -> None:
+    given = {"preset": "debiased", "max_steps": 12, "learning_rate_multiplier": 0.5, "mixout": 0.1}
+    method = {"type": "supervised", "supervised": {"hyperparameters": given}}
+    by_method = create(http, file_id, method=method).json()
+    recipe = {"preset": "debiased", "max_steps": 12, "mixout": 0.1}
+    by_recipe = create(http, file_id, recipe=recipe, hyperparameters={"learning_rate_multiplier": 0.5}).json()
+    assert by_method["resolved_recipe"] == by_recipe["resolved_recipe"]
+    assert by_method["recipe"] == recipe
+    both = create(http, file_id, method=method, recipe={"max_steps": 12, "eval_points": 3})
+    assert both.json()["recipe"] == {**recipe, "eval_points": 3}
+    for other, param in (
+        ({"recipe": {"max_steps": 13}}, "recipe.max_steps"),
+        ({"recipe": {"num_train_epochs": 2}}, "recipe"),
+        ({"hyperparameters": {"learning_rate_multiplier": 2}}, "hyperparameters.learning_rate_multiplier"),
+        ({"hyperparameters": {"n_epochs": 2}}, "recipe.max_steps"),
+    ):
+        answer = create(http, file_id, method=method, **other)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)

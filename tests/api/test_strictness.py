@@ -34,13 +34,23 @@ def refusal(answer: Any) -> tuple[int, str, str | None]:
 )
 def test_an_unknown_query_parameter_on_every_route(http: TestClient, path: str) -> None:
     assert refusal(http.get(path, params={"limt": "2"})) == (400, "invalid_request", "limt")
-    assert refusal(http.post(JOBS, params={"dry_run": "1"}, json={"training_file": "x"}))[2] == "dry_run"
+    assert refusal(http.post(JOBS, params={"dryrun": "1"}, json={"training_file": "x"}))[2] == "dryrun"
 
 
 def test_metadata_is_a_parameter_of_the_list_of_jobs_alone(http: TestClient) -> None:
     assert http.get(JOBS, params={"metadata[a]": "b"}).status_code == 200
     assert refusal(http.get(FILES, params={"metadata[a]": "b"}))[2] == "metadata[a]"
     assert refusal(http.get(JOBS, params={"metadata": "b"}))[2] == "metadata"
+
+
+def test_jobs_without_metadata(http: TestClient, file_id: str) -> None:
+    body = {"training_file": file_id, "model": "tiny-bert"}
+    bare = http.post(JOBS, json=body).json()["id"]
+    tagged = http.post(JOBS, json=body | {"metadata": {"a": "b"}}).json()["id"]
+    found = [job["id"] for job in http.get(JOBS, params={"metadata": "null", "limit": 100}).json()["data"]]
+    assert bare in found
+    assert tagged not in found
+    assert refusal(http.get(JOBS, params={"metadata": "null", "metadata[a]": "b"}))[2] == "metadata"
 
 
 @pytest.mark.parametrize("key", ['a"b', "a\\b", "a.b", "a b", "$", "$.a", "[0]", "5", "ü", "💥", "a'b", "a\nb", "%"])

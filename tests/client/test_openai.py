@@ -88,3 +88,44 @@ def test_errors_are_the_clients_own(client: OpenAI) -> None:
     assert unreadable.value.code is not None
     listed = list(client.fine_tuning.jobs.list(limit=1))
     assert listed == sorted(listed, key=lambda job: job.id, reverse=True)
+
+
+def test_pausing_and_resuming_through_the_client(client: OpenAI) -> None:
+    file = client.files.create(file=("reviews.csv", review_csv(60)), purpose="fine-tune")
+    job = client.fine_tuning.jobs.create(
+        model="tiny-bert",
+        training_file=file.id,
+        metadata={"batch": "paused"},
+        method={
+            "type": "supervised",
+            "supervised": {"hyperparameters": {"n_epochs": 40, "batch_size": 4, "learning_rate_multiplier": 0.5}},
+        },
+        extra_body={"recipe": {"reinit_layers": 1}, "runs": {"num_seeds": 1}},
+    )
+    lenient = OpenAI(base_url=client.base_url, api_key="none", max_retries=0)  # the client's types know no "paused"
+    while job.status == "queued":
+        time.sleep(0.05)
+        job = client.fine_tuning.jobs.retrieve(job.id)
+    paused = lenient.fine_tuning.jobs.pause(job.id)
+    assert str(paused.status) == "paused"
+    assert [str(one.status) for one in lenient.fine_tuning.jobs.list(metadata={"batch": "paused"})] == ["paused"]
+    lenient.close()
+    job = client.fine_tuning.jobs.resume(job.id)
+    while job.status not in ("succeeded", "failed", "cancelled"):
+        time.sleep(0.2)
+        job = client.fine_tuning.jobs.retrieve(job.id)
+    assert job.status == "succeeded", job.error
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.fine_tuning.jobs.pause(job.id)
+    assert refused.value.code == "job_already_ended"
+    dry = client.post(
+        "/fine_tuning/jobs",
+        body={"training_file": file.id, "model": "tiny-bert", "recipe": {"max_steps": 9, "reinit_layers": 1}},
+        options={"params": {"dry_run": True}},
+        cast_to=object,
+    )
+    assert isinstance(dry, dict)
+    assert dry["estimate"]["seconds"] > 0
+    queue = client.get("/queue", cast_to=object)
+    assert isinstance(queue, dict)
+    assert [worker["devices"] for worker in queue["workers"]] == [["cpu", "cpu"]]

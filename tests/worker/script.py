@@ -34,6 +34,7 @@ class ScriptedTrainer:
     def __init__(self, script: Iterable[Said]) -> None:
         self._script = iter(script)
         self.asked: list[str] = []
+        self.waits: list[str] = []
         self.killed = False
 
     def begin(self, _wish: Line) -> None: ...
@@ -50,6 +51,9 @@ class ScriptedTrainer:
 
     def ask_to_stop(self, run_id: str) -> None:
         self.asked.append(run_id)
+
+    def ask_to_wait(self, run_id: str) -> None:
+        self.waits.append(run_id)
 
     def kill(self, *_signals: object) -> None:
         self.killed = True
@@ -132,7 +136,9 @@ def followed(
     used = database or Database(url)
     parts = WorkerParts(made, used, Storage(made.resolved_storage_url), cast(Trainer, trainer))
     beat = Heartbeat(used, [assignment.hold for assignment in assignments], interval=60.0, lease=60.0)
-    for assignment, outcome in Follower(parts, assignments, beat).follow({}):
+    for assignment, outcome in Follower(parts, assignments, beat).follow(
+        {"run": {}} if len(runs) == 1 else {"stack": []}
+    ):
         yield assignment.run.id, outcome
     if database is None:
         used.dispose()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from shared.db.metrics import Metrics
 from shared.db.migrate import upgrade
@@ -16,10 +17,11 @@ from tests.worker.script import (
     claimed_runs,
     finished,
     followed,
+    say,
     training,
 )
 from worker import follow
-from worker.outcomes import Died, Failed, Finished, Outcome
+from worker.outcomes import Died, Failed, Finished, Outcome, Paused, Stopped, StopReason
 from worker.supervisor import TrainerDied
 
 
@@ -88,3 +90,48 @@ def test_a_failure_is_told_in_the_trainers_words(url: str, tmp_path: Path) -> No
     assert isinstance(outcome, Failed)
     assert outcome.reason["code"] == "nan_loss"
     assert run.step == 2
+
+
+def wish(url: str, **flags: bool) -> None:
+    database = Database(url)
+    with database.write() as session:
+        session.execute(update(Run).values(**flags))
+    database.dispose()
+
+
+def test_a_paused_job_s_run_comes_to_a_step_it_can_go_on_from(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "FLUSH_S", 0.0)
+    waits = say("paused", step=5, score=0.5, degenerate=False, trained_tokens=9)
+    lines = training()
+    script: list[Said] = [*lines[:4], lambda: wish(url, pause_requested=True), None, *lines[4:7], waits]
+    [run_id] = claimed_runs(url, 1)
+    trainer = ScriptedTrainer(script)
+    [(_, outcome)] = followed(url, tmp_path, trainer)
+    assert outcome == Paused(waits["event"])
+    assert (trainer.waits, trainer.asked) == ([run_id], [])
+    database = Database(url)
+    with database.read() as session:
+        assert session.get_one(Run, run_id).step == 5  # what it did on its way counts
+    database.dispose()
+
+
+def test_who_cancels_does_not_wait_for_the_pause(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "FLUSH_S", 0.0)
+    pause, cancel = (lambda: wish(url, pause_requested=True)), (lambda: wish(url, cancel_requested=True))
+    script: list[Said] = [*training()[:4], pause, None, cancel, None, {"run_id": "ftrun-1", "stopped": True}]
+    [run_id] = claimed_runs(url, 1)
+    trainer = ScriptedTrainer(script)
+    [(_, outcome)] = followed(url, tmp_path, trainer)
+    assert outcome == Stopped(StopReason.CANCELLED)
+    assert (trainer.waits, trainer.asked) == ([run_id], [run_id])
+
+
+def test_runs_side_by_side_are_stopped_by_a_pause(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "FLUSH_S", 0.0)
+    ids = claimed_runs(url, 2)
+    stopped: list[Said] = [{"run_id": run_id, "stopped": True} for run_id in ids]
+    trainer = ScriptedTrainer([*training(ids[0])[:3], lambda: wish(url, pause_requested=True), None, *stopped])
+    assert [outcome for _, outcome in followed(url, tmp_path, trainer)] == [Stopped(StopReason.PAUSED)] * 2
+    assert (trainer.waits, sorted(trainer.asked)) == ([], ids)

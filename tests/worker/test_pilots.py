@@ -13,6 +13,7 @@ from shared.db.runs import FenceLost, Runs
 from shared.db.session import Message
 from shared.db.stages import pilot_runs
 from shared.db.tables import Job, Run
+from shared.db.wishes import RunWishes
 from shared.pilots import Candidate
 from shared.states import RunState
 from tests.rows import add_job
@@ -134,7 +135,7 @@ def test_cancelling_ends_held_and_paused_runs_without_a_worker(staged: WorkerPar
     assert hold is not None
     with staged.database.write() as session:
         assert Jobs(session).wish_cancel(session.get_one(Job, job_id))
-        Runs(session).wish_cancel(job_id)
+        RunWishes(session).cancel(job_id)
         assert not Jobs(session).end_cancelled(job_id)  # a pilot trains
         Runs(session).give_back(hold)
     job.advance(staged, job_id)

@@ -35,12 +35,14 @@ def train(
     optimizer: Optimizer,
     done: int = 0,
     stop_step: int | None = None,
+    asked_to_wait: Callable[[], bool] = lambda: False,
     delay: int = 0,
 ) -> Iterator[Step | Evaluation]:
     """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up with the chosen weights.
 
-    After ``stop_step`` there is an evaluation, and no further step; between two of the recipe's points it judges the run and chooses
-    nothing, as a run that never stops has none there. A run that goes on brings the steps ``done``, and ``batches`` begin after these.
+    After ``stop_step``, and after a step at which ``asked_to_wait``, there is an evaluation, and no further step; between two of the
+    recipe's points it judges the run and chooses nothing, as a run that never stops has none there. A run that goes on brings the steps
+    ``done``, and ``batches`` begin after these.
 
     ``objective`` makes the loss, a scalar, of a batch's logits and labels (``objective.py``). ``batches`` has no end; whoever wants to
     stop raises from it. Raises Diverged, and no step that is not finite changes the weights; with a ``delay``, the host reads a step's
@@ -64,11 +66,14 @@ def train(
         clip_gradient(parameters, norm, recipe.max_grad_norm)
         optimizer.step(rate, unless=_not_finite(loss, norm) if delay else None, then=weights.cast)
         yield from told
-        if step in points or step == last:
+        waits = step == last or asked_to_wait()
+        if step in points or waits:
             yield from readings.rest()
             found = evaluate()
             forward.train()
             yield evaluation(step, found, is_best=step in points and best.offer(step, found, network))
+        if waits:
+            return
 
 
 def _not_finite(loss: Tensor, norm: Tensor) -> Tensor:

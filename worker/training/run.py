@@ -38,8 +38,13 @@ from worker.training.text import Batch, TextCache, tokenizer_to_export
 from worker.training.vocabulary import Vocabulary
 
 
-def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache | None = None) -> Iterator[Event]:
-    """Train one seed of one job and leave its artefacts in ``spec.output``.
+def train_run(
+    spec: RunSpec,
+    should_stop: Callable[[], bool],
+    cache: TextCache | None = None,
+    should_wait: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:
+    """Train one seed of one job and leave its artefacts in ``spec.output``; ``should_wait`` ends it as a ``stop_step`` does.
 
     Raises Stopped, within one batch of ``should_stop`` being true; Diverged; BaseModelUnreadable; InvalidValue for data that do not
     fit the task. ``cache`` keeps tokenised files between runs and changes no result.
@@ -76,6 +81,7 @@ def train_run(spec: RunSpec, should_stop: Callable[[], bool], cache: TextCache |
         optimizer=optimizer,
         done=history.step,
         stop_step=spec.stop_step,
+        asked_to_wait=should_wait,
         delay=DELAY if forward.device.type == "cuda" else 0,
     ):
         history.note(event)

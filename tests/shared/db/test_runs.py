@@ -8,9 +8,10 @@ import pytest
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.migrate import upgrade
-from shared.db.runs import FenceLost, Hold, Runs
+from shared.db.runs import FenceLost, Hold, Runs, Wish
 from shared.db.session import Database, Message, ring_after_commit
 from shared.db.tables import Job, Run
+from shared.db.wishes import RunWishes
 from shared.states import JobState, RunState
 from tests.rows import add_job, job_values
 
@@ -104,8 +105,8 @@ def test_a_worker_that_was_given_up_can_write_nothing_more(database: Database) -
         with pytest.raises(FenceLost), database.write() as session:
             write(Runs(session))
     with database.read() as session:
-        assert Runs(session).cancel_wishes([old]) == {}
-        assert Runs(session).cancel_wishes([new]) == {new.run_id: False}
+        assert Runs(session).wishes([old]) == {}
+        assert Runs(session).wishes([new]) == {new.run_id: Wish(cancel=False, pause=False)}
     run = run_of(database, new)
     assert (run.status, run.attempt, run.step) == ("running", 2, 0)
     with database.read() as session:
@@ -126,7 +127,7 @@ def test_an_ended_run_stays_as_it_ended(database: Database) -> None:
     with database.write() as session:
         Runs(session).end(hold, RunState.SUCCEEDED, validation_score=0.5)
     with database.write() as session:
-        Runs(session).wish_cancel(job.id)
+        RunWishes(session).cancel(job.id)
         assert Runs(session).take_back_expired(all_leases=True) == []
     assert claim(database, prefer=hold.run_id) is None
     assert run_of(database, hold).status == "succeeded"
@@ -137,7 +138,7 @@ def test_a_run_that_is_to_be_cancelled_is_not_queued_again(database: Database) -
     job = add_job(database, runs=1)
     hold = claimed(database)
     with database.write() as session:
-        Runs(session).wish_cancel(job.id)
+        RunWishes(session).cancel(job.id)
     with database.write() as session:
         Runs(session).give_back(hold, deaths=1, death_step=4)
     run = run_of(database, hold)
@@ -152,7 +153,7 @@ def test_a_job_without_open_runs_is_cancelled_without_a_worker(database: Databas
         assert jobs.end_cancelled(job.id) is False  # nobody has wished for it
         assert jobs.wish_cancel(job)
         assert jobs.end_cancelled(job.id) is False  # its runs are still open
-        Runs(session).wish_cancel(job.id)
+        RunWishes(session).cancel(job.id)
         assert jobs.end_cancelled(job.id) is True
         assert jobs.end_cancelled(job.id) is False
     with database.read() as session:
@@ -188,7 +189,7 @@ def test_cancelling_takes_the_queued_at_once_and_flags_the_running(database: Dat
     job = add_job(database, runs=2)
     hold = claimed(database)
     with database.write() as session:
-        Runs(session).wish_cancel(job.id)
+        RunWishes(session).cancel(job.id)
     with database.write() as session:
         assert Runs(session).record(hold, 60.0) is True
         assert sorted(run.status for run in Runs(session).of_job(job.id)) == ["cancelled", "running"]

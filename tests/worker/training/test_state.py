@@ -8,6 +8,7 @@ import pytest
 from shared.recipe import Recipe
 from tests.worker.training.runs import Trained, make_recipe, make_spec, run_events
 from worker.training.events import Evaluation, Event, Paused, Step
+from worker.training.run import train_run
 
 STOP = 6  # of 12 steps, an evaluation of four; in the middle of the second epoch of 42 rows by 8
 
@@ -62,6 +63,18 @@ def test_between_the_points_a_run_is_judged_and_nothing_is_chosen(
     assert not judged[-1].is_best
     assert [event.step for event in after if isinstance(event, Step)] == list(range(stop + 1, 13))
     assert after[-1] == whole.finished
+
+
+def test_a_run_that_is_asked_to_wait_does_so_after_its_step(tmp_path: Path, tiny_bert: Path) -> None:
+    recipe, asked = make_recipe(), iter([False] * 4 + [True])
+    whole = Trained(make_spec(tmp_path, tiny_bert, recipe=recipe))
+    first = make_spec(tmp_path, tiny_bert, recipe=recipe)
+    *_, pause = train_run(first, lambda: False, None, lambda: next(asked))
+    assert isinstance(pause, Paused)
+    assert pause.step == 5
+    rest = list(run_events(make_spec(tmp_path, tiny_bert, recipe=recipe, state=first.output / "state-5")))
+    assert [event.step for event in rest if isinstance(event, Step)] == list(range(6, 13))
+    assert rest[-1] == whole.finished
 
 
 def test_a_state_is_tensors_and_text_and_nothing_else_is_written_by_a_pause(tmp_path: Path, tiny_bert: Path) -> None:

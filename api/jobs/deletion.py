@@ -1,0 +1,40 @@
+"""Deleting an ended job: its rows, what it has published and its result files."""
+
+from sqlalchemy.orm import Session
+
+from api.files import service as files
+from api.jobs.extend import locked
+from api.parts import Parts
+from shared.db.files import Files
+from shared.db.jobs import Jobs
+from shared.db.models import Models
+from shared.errors import FileNotFound, JobNotEnded
+from shared.states import JOB_OPEN
+
+
+def delete(parts: Parts, job_id: str) -> None:
+    """Raises JobNotFound; JobNotEnded; ModelInUse while another job starts from its model."""
+    with parts.database.write() as session:
+        job = locked(session, Jobs(session).get(job_id, parts.owner_id).id)
+        if job.status in JOB_OPEN:
+            raise JobNotEnded(
+                f"Job {job_id} is {job.status}; cancel it, or wait for its end, before it is deleted.",
+                param="fine_tuning_job_id",
+            )
+        model = Models(session, parts.owner_id).of_job(job_id)
+        prefix = None if model is None else Models(session, parts.owner_id).delete(model.id).prefix
+        results = [file_id for file_id in job.result_files if _exists(session, parts.owner_id, file_id)]
+        session.flush()
+        session.delete(job)  # the database deletes what refers to it
+    if prefix is not None:
+        parts.storage.delete_prefix(prefix)
+    for file_id in results:
+        files.delete(parts, file_id)
+
+
+def _exists(session: Session, owner_id: str, file_id: str) -> bool:
+    try:
+        Files(session, owner_id).get(file_id)
+    except FileNotFound:
+        return False
+    return True

@@ -1,0 +1,78 @@
+"""/v1/fine_tuning/recipes: the presets, with a value for every setting."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import ConfigDict
+
+from api.errors import problems
+from api.jobs.plan import encoder_facts
+from api.listing import Identified, Listing, listing
+from api.parts import Parts, PartsDep
+from shared.catalogue import OFFLINE_ENCODER
+from shared.errors import ModelInUse, ModelNotAllowed, RecipeNotFound
+from shared.processor import auto_precision
+from shared.recipe import DESCRIPTIONS, PRESETS, Recipe, RecipeRequest, resolve
+from shared.recipe.fields import Preset
+
+router = APIRouter(prefix="/v1/fine_tuning/recipes", tags=["recipes"])
+
+Model = Annotated[
+    str, Query(min_length=1, max_length=256, description="The base model, or a fine-tuned one, to resolve for.")
+]
+TrainRows = Annotated[
+    int, Query(ge=1, le=10_000_000, description="Training rows, without those split off, to resolve the length for.")
+]
+
+
+class RecipeObject(Identified):
+    """A preset as a job's `recipe.preset` names it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    object: Literal["fine_tuning.recipe"] = "fine_tuning.recipe"
+    description: str
+    settings: dict[str, Any]
+    """What the preset itself says; any of it can be overridden in a job's `recipe`."""
+    model: str
+    train_rows: int
+    resolved_recipe: Recipe
+    """A value for everything, for this model and so many training rows, by the rules."""
+    recipe_notes: dict[str, str]
+    """Why each automatic value is what it is."""
+    automatic: list[str]
+    """Settings that a job's pilots would still find out; their values here are the rules'."""
+
+
+@router.get("", responses=problems(ModelNotAllowed, ModelInUse))
+def list_recipes(
+    parts: PartsDep, model: Model = OFFLINE_ENCODER, train_rows: TrainRows = 1000
+) -> Listing[RecipeObject]:
+    """The presets, each resolved as a job from this model on so many rows would have it."""
+    return listing([_recipe(parts, name, model, train_rows) for name in PRESETS])
+
+
+@router.get("/{name}", responses=problems(RecipeNotFound, ModelNotAllowed, ModelInUse))
+def retrieve_recipe(
+    parts: PartsDep, name: str, model: Model = OFFLINE_ENCODER, train_rows: TrainRows = 1000
+) -> RecipeObject:
+    """One preset, resolved."""
+    known = next((preset for preset in PRESETS if preset == name), None)
+    if known is None:
+        raise RecipeNotFound(f"No recipe is named {name[:80]!r}; there are {', '.join(PRESETS)}.", param="name")
+    return _recipe(parts, known, model, train_rows)
+
+
+def _recipe(parts: Parts, name: Preset, model: str, train_rows: int) -> RecipeObject:
+    facts = encoder_facts(parts, model)
+    found = resolve(RecipeRequest(preset=name), facts, train_rows, auto_precision(parts.settings))
+    return RecipeObject(
+        id=name,
+        description=DESCRIPTIONS[name],
+        settings=PRESETS[name],
+        model=model,
+        train_rows=train_rows,
+        resolved_recipe=found.recipe,
+        recipe_notes=found.notes,
+        automatic=list(found.automatic),
+    )

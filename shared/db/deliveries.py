@@ -1,0 +1,96 @@
+"""Queries on webhook deliveries: written with the job's end, sent by whoever claims them, kept as the log of what became of each."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.orm import Session
+
+from shared import ids
+from shared.db.clock import db_now
+from shared.db.paging import Page, fetch
+from shared.db.tables import Job, WebhookDelivery
+
+PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
+RETRY_S = (5.0, 30.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
+"""Pauses after the first attempt, the second, …; after the last of them one attempt more."""
+
+
+class Due(NamedTuple):
+    """A delivery that is the claimer's to send."""
+
+    id: str
+    url: str
+    secret: str
+    body: str
+    attempt: int
+    """1 for the first."""
+
+
+class Deliveries:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, job_id: str, status: str) -> None:
+        """The job has ended as ``status``; whoever is to be told will be."""
+        job = self._session.get_one(Job, job_id)
+        if job.webhook is None:
+            return
+        event_id, type_ = ids.event_id(), f"fine_tuning.job.{status}"
+        data = {"id": job_id, "object": "fine_tuning.job", "status": status}
+        payload = {"id": event_id, "object": "event", "created_at": int(time.time()), "type": type_, "data": data}
+        self._session.add(
+            WebhookDelivery(
+                id=event_id,
+                job_id=job_id,
+                owner_id=job.owner_id,
+                type=type_,
+                payload=json.dumps(payload, separators=(",", ":")),
+                status=PENDING,
+                next_attempt_at=db_now(),
+            )
+        )
+        self._session.flush()
+
+    def any_due(self) -> bool:
+        return self._session.scalar(_due().limit(1)) is not None
+
+    def claim(self, lease: float) -> Due | None:
+        """The one that has waited longest, for so many seconds its claimer's; one who is killed leaves it to the next after that."""
+        oldest = _due().order_by(WebhookDelivery.next_attempt_at).limit(1).with_for_update(skip_locked=True)
+        delivery_id = self._session.scalar(oldest)
+        if delivery_id is None:
+            return None
+        claimed = update(WebhookDelivery).where(WebhookDelivery.id == delivery_id)
+        self._session.execute(claimed.values(attempts=WebhookDelivery.attempts + 1, next_attempt_at=db_now() + lease))
+        row = self._session.get_one(WebhookDelivery, delivery_id, populate_existing=True)
+        webhook = self._session.get_one(Job, row.job_id).webhook
+        assert webhook is not None, "a delivery is of a job with a webhook"
+        return Due(row.id, webhook["url"], webhook["secret"], row.payload, row.attempts)
+
+    def answered(self, due: Due, response_status: int | None, error: str | None, *, final: bool = False) -> None:
+        """What came of an attempt. Without ``error`` it is delivered; else it is tried again unless that was the last, or ``final``."""
+        row = self._session.get(WebhookDelivery, due.id)
+        if row is None or row.attempts != due.attempt or row.status != PENDING:
+            return  # its job was deleted, or somebody else has claimed it since
+        row.response_status, row.error = response_status, error
+        row.next_attempt_at = None
+        if error is None:
+            row.status = DELIVERED
+            row.delivered_at = db_now()
+        elif final or due.attempt > len(RETRY_S):
+            row.status = FAILED
+        else:
+            row.next_attempt_at = db_now() + RETRY_S[due.attempt - 1]
+
+    def page(self, job_id: str, page: Page) -> tuple[Sequence[WebhookDelivery], bool]:
+        query = select(WebhookDelivery).where(WebhookDelivery.job_id == job_id)
+        return fetch(self._session, query, WebhookDelivery.id, page)
+
+
+def _due() -> Select[str]:
+    return select(WebhookDelivery.id).where(
+        WebhookDelivery.status == PENDING, WebhookDelivery.next_attempt_at <= db_now()
+    )

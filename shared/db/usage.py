@@ -1,0 +1,50 @@
+"""What the installation has done in a stretch of time, summed up by the database."""
+
+from typing import NamedTuple
+
+from sqlalchemy import distinct, func, select
+from sqlalchemy.orm import Session
+
+from shared.db.tables import File, Job, Run
+
+
+class ModelUsage(NamedTuple):
+    """Runs from one base model."""
+
+    model: str
+    jobs: int
+    runs: int
+    trained_tokens: int
+    seconds: float
+    """From the last start of each run to its end; a worker's slot is busy for so long."""
+
+
+class StoredFiles(NamedTuple):
+    files: int
+    bytes: int
+
+
+def runs_ended(session: Session, owner_id: str, start: float, end: float) -> list[ModelUsage]:
+    """Of the runs, whatever their purpose and state, that ended at ``start`` or later and before ``end`` (unix seconds); by model."""
+    seconds = func.coalesce(
+        func.sum(Run.finished_at - Run.started_at), 0.0
+    )  # of one cancelled in the queue there are none
+    tokens = func.coalesce(func.sum(Run.trained_tokens), 0)
+    query = (
+        select(Job.model, func.count(distinct(Run.job_id)), func.count(), tokens, seconds)
+        .join(Job, Job.id == Run.job_id)
+        .where(Run.owner_id == owner_id, Run.finished_at >= start, Run.finished_at < end)
+        .group_by(Job.model)
+        .order_by(Job.model)
+    )
+    return [
+        ModelUsage(model, jobs, runs, int(trained or 0), float(spent or 0.0))
+        for model, jobs, runs, trained, spent in session.execute(query)
+    ]
+
+
+def files_stored(session: Session, owner_id: str) -> StoredFiles:
+    """As they are now; equal bytes under two ids count twice."""
+    query = select(func.count(), func.coalesce(func.sum(File.bytes), 0)).where(File.owner_id == owner_id)
+    files, size = session.execute(query).one()
+    return StoredFiles(int(files), int(size))

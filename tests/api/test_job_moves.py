@@ -1,0 +1,185 @@
+"""Cloning and deleting jobs, cancelling and retrying single runs, over HTTP."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select, update
+
+from shared.db.jobs import Jobs
+from shared.db.runs import Runs
+from shared.db.session import Database
+from shared.db.tables import Event, Job, Metric, Model, Run
+from shared.settings import Settings
+from shared.states import JobState
+
+JOBS = "/v1/fine_tuning/jobs"
+REQUEST: dict[str, Any] = {
+    "model": "tiny-bert",
+    "seed": 7,
+    "suffix": "first",
+    "metadata": {"team": "films"},
+    "hyperparameters": {"n_epochs": 2},
+    "recipe": {"preset": "debiased", "class_weights": "balanced"},
+    "runs": {"num_seeds": 2},
+    "split": {"validation_fraction": 0.3},
+}
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.resolved_database_url)
+    yield database
+    database.dispose()
+
+
+def created(http: TestClient, file_id: str, **changes: Any) -> dict[str, Any]:
+    answer = http.post(JOBS, json={"training_file": file_id, **REQUEST, **changes})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def runs_of(http: TestClient, job_id: str) -> list[dict[str, Any]]:
+    return list(http.get(f"{JOBS}/{job_id}/runs").json()["data"])
+
+
+def refusal(answer: Any) -> tuple[int, str, str | None]:
+    error = answer.json()["error"]
+    return answer.status_code, error["code"], error["param"]
+
+
+# clone
+
+
+def test_a_clone_is_asked_for_what_the_first_was(http: TestClient, file_id: str) -> None:
+    first = created(http, file_id)
+    second = http.post(f"{JOBS}/{first['id']}/clone").json()
+    assert second["id"] != first["id"]
+    told = (
+        "model",
+        "training_file",
+        "seed",
+        "suffix",
+        "metadata",
+        "recipe",
+        "resolved_recipe",
+        "split",
+        "task",
+        "runs",
+    )
+    assert {name: second[name] for name in told} == {name: first[name] for name in told}
+    assert second["hyperparameters"]["n_epochs"] == 2
+
+
+def test_what_is_given_takes_the_place_of_the_whole_field(http: TestClient, file_id: str) -> None:
+    first = created(http, file_id)
+    changes = {"recipe": {"preset": "conventional"}, "runs": {"seeds": [5]}, "metadata": None}
+    second = http.post(f"{JOBS}/{first['id']}/clone", json=changes).json()
+    assert (second["recipe"], second["runs"], second["metadata"]) == ({"preset": "conventional"}, {"seeds": [5]}, None)
+    assert second["split"]["validation_fraction"] == 0.3
+    dry = http.post(f"{JOBS}/{first['id']}/clone", json={"dry_run": True}).json()
+    assert dry["object"] == "fine_tuning.job.dry_run"
+
+
+def test_a_clone_that_makes_no_sense_is_refused_by_the_field(http: TestClient, file_id: str) -> None:
+    job_id = created(http, file_id)["id"]
+    for changes, expected in (
+        ({"colour": 1}, (400, "invalid_request", "colour")),
+        ({"recipe": {"max_steps": 9}}, (400, "invalid_value", "recipe.max_steps")),
+        ({"early_discard": {"start": 4, "keep": 2}}, (400, "invalid_request", None)),
+        ({"model": "nothing"}, (400, "model_not_allowed", "model")),
+        ({"training_file": "file-none"}, (404, "file_not_found", "training_file")),
+    ):
+        assert refusal(http.post(f"{JOBS}/{job_id}/clone", json=changes)) == expected
+    assert http.post(f"{JOBS}/ftjob-none/clone").status_code == 404
+
+
+def test_a_clone_sent_again_is_one_and_never_taken_for_the_original(http: TestClient, file_id: str) -> None:
+    first = created(http, file_id, seed=71)
+    again = {"x-stainless-retry-count": "1"}
+    clone = http.post(f"{JOBS}/{first['id']}/clone", headers=again).json()["id"]
+    assert clone != first["id"]
+    assert http.post(f"{JOBS}/{first['id']}/clone", headers=again).json()["id"] == clone
+    key = {"Idempotency-Key": f"clone-{first['id']}"}
+    keyed = [http.post(f"{JOBS}/{first['id']}/clone", headers=key).json()["id"] for _ in range(2)]
+    assert keyed[0] == keyed[1] != clone
+
+
+# single runs
+
+
+def test_one_run_is_cancelled_and_tried_again(http: TestClient, file_id: str, database: Database) -> None:
+    job_id = created(http, file_id)["id"]
+    first, second = (run["id"] for run in runs_of(http, job_id))
+    path = f"{JOBS}/{job_id}/runs/{first}"
+    assert http.post(f"{path}/cancel").json()["status"] == "cancelled"
+    assert refusal(http.post(f"{path}/cancel")) == (400, "run_already_ended", "run_id")
+    assert [run["status"] for run in runs_of(http, job_id)] == ["cancelled", "queued"]
+    assert http.get(f"{JOBS}/{job_id}").json()["status"] == "queued"
+    assert http.post(f"{path}/retry").json()["status"] == "queued"
+    assert http.post(f"{path}/retry").json()["status"] == "queued"  # sent again
+    with database.write() as session:
+        assert Runs(session).take(first, None, "w", 60.0) is not None
+    assert http.post(f"{JOBS}/{job_id}/runs/ftrun-none/cancel").status_code == 404
+    assert http.post(f"{JOBS}/{job_id}/runs/{second}/retry").json()["id"] == second
+
+
+def failed(database: Database, job_id: str) -> None:
+    with database.write() as session:
+        error = {"code": "diverged", "message": "It diverged.", "param": None}
+        values = {"status": "failed", "error": error, "finished_at": 2000.0, "attempt": 3, "deaths": 2}
+        session.execute(update(Run).where(Run.job_id == job_id).values(**values))
+        fence = Jobs(session).claim_to_advance(job_id, 60.0)
+        assert fence is not None
+        Jobs(session).end(job_id, fence, JobState.FAILED, error=error)
+
+
+def test_a_failed_run_is_tried_again_and_opens_its_job(http: TestClient, file_id: str, database: Database) -> None:
+    job_id = created(http, file_id)["id"]
+    failed(database, job_id)
+    run_id = runs_of(http, job_id)[1]["id"]
+    run = http.post(f"{JOBS}/{job_id}/runs/{run_id}/retry").json()
+    assert (run["status"], run["error"], run["finished_at"]) == ("queued", None, None)
+    job = http.get(f"{JOBS}/{job_id}").json()
+    assert (job["status"], job["error"], job["finished_at"]) == ("queued", None, None)
+    assert [run["status"] for run in runs_of(http, job_id)] == ["failed", "queued"]
+
+
+def test_what_cannot_be_tried_again(http: TestClient, file_id: str, database: Database) -> None:
+    job_id = created(http, file_id)["id"]
+    run_id = runs_of(http, job_id)[0]["id"]
+    with database.write() as session:
+        session.execute(update(Run).where(Run.id == run_id).values(status="succeeded"))
+    assert refusal(http.post(f"{JOBS}/{job_id}/runs/{run_id}/retry")) == (400, "run_not_retryable", "run_id")
+    http.post(f"{JOBS}/{job_id}/cancel")
+    other = runs_of(http, job_id)[1]["id"]
+    expected = (400, "job_not_extendable", "fine_tuning_job_id")
+    assert refusal(http.post(f"{JOBS}/{job_id}/runs/{other}/retry")) == expected
+
+
+# delete
+
+
+def test_an_ended_job_is_deleted_with_all_that_is_its_own(
+    http: TestClient, file_id: str, database: Database, settings: Settings
+) -> None:
+    job_id = created(http, file_id)["id"]
+    assert refusal(http.delete(f"{JOBS}/{job_id}")) == (400, "job_not_ended", "fine_tuning_job_id")
+    failed(database, job_id)
+    result = http.post("/v1/files", files={"file": ("m.csv", b"text,label\na,x\nb,y\n")}).json()["id"]
+    with database.write() as session:
+        run = Runs(session).of_job(job_id)[0]
+        session.get_one(Job, job_id).result_files = [result, "file-gone"]
+        session.add(Metric(run_id=run.id, name="train_loss", step=1, value=0.5))
+        plain = {"owner_id": "local", "base_model": "tiny-bert", "prefix": "models/x", "labels": []}
+        session.add(Model(id="ft:tiny-bert:local::gone", job_id=job_id, run_id=run.id, **plain))
+    answer = http.delete(f"{JOBS}/{job_id}")
+    assert answer.json() == {"id": job_id, "object": "fine_tuning.job", "deleted": True}
+    assert http.get(f"{JOBS}/{job_id}").status_code == http.delete(f"{JOBS}/{job_id}").status_code == 404
+    assert http.get(f"/v1/files/{result}").status_code == 404
+    assert http.get(f"/v1/files/{file_id}").status_code == 200
+    with database.read() as session:
+        for table, column in ((Run, Run.job_id), (Event, Event.job_id), (Model, Model.job_id)):
+            assert session.scalar(select(func.count()).select_from(table).where(column == job_id)) == 0
+        assert session.scalar(select(func.count()).select_from(Metric).where(Metric.run_id == run.id)) == 0

@@ -1,0 +1,53 @@
+"""A job's webhook over HTTP: what is taken, that the secret is never told, and the log."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+JOBS = "/v1/fine_tuning/jobs"
+SECRET = "whsec_c2l4dGVlbiBieXRlcyBvciBtb3Jl"
+HOOK = {"url": "https://example.org/hook?a=1", "secret": SECRET}
+
+
+def create(http: TestClient, file_id: str, webhook: Any) -> Any:
+    return http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", "webhook": webhook})
+
+
+def test_the_end_is_to_be_told_and_the_secret_is_not(http: TestClient, file_id: str) -> None:
+    job = create(http, file_id, HOOK).json()
+    assert job["webhook"] == {"url": HOOK["url"]}
+    path = f"{JOBS}/{job['id']}"
+    assert http.get(f"{path}/webhook_deliveries").json()["data"] == []
+    cloned = http.post(f"{path}/clone").json()
+    assert cloned["webhook"] == {"url": HOOK["url"]}
+    ended = http.post(f"{path}/cancel")
+    [told] = http.get(f"{path}/webhook_deliveries").json()["data"]
+    assert (told["type"], told["status"], told["attempts"]) == ("fine_tuning.job.cancelled", "pending", 0)
+    for answer in (ended, http.get(path), http.get(JOBS), http.get(f"{path}/webhook_deliveries")):
+        assert SECRET not in answer.text
+    assert http.get(f"{JOBS}/ftjob-none/webhook_deliveries").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [
+        ({"url": "ftp://example.org/x"}, "webhook.url"),
+        ({"url": "https:///x"}, "webhook.url"),
+        ({"url": "https://a b.org"}, "webhook.url"),
+        ({"url": "https://example.org:99999/"}, "webhook.url"),
+        ({"url": "https://me:pass@example.org/"}, "webhook.url"),
+        ({"url": "http://127.0.0.1:6379/"}, "webhook.url"),
+        ({"url": "http://[::ffff:10.0.0.1]/"}, "webhook.url"),
+        ({"url": "http://localhost/"}, "webhook.url"),
+        ({"secret": "short"}, "webhook.secret"),
+        ({"secret": "whsec_not base64 at all!"}, "webhook.secret"),
+        ({"secret": "whsec_c2hvcnQ="}, "webhook.secret"),
+        ({"events": []}, "webhook.events"),
+    ],
+)
+def test_what_is_no_webhook(http: TestClient, file_id: str, changes: dict[str, Any], param: str) -> None:
+    answer = create(http, file_id, HOOK | changes)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"]) == (400, param)
+    assert "pass" not in error["message"].split()
