@@ -28,5 +28,9 @@ def comparison_id() -> str:
     return new_id("ftcmp-")
 
 
+def classification_id() -> str:
+    return new_id("clf-")
+
+
 def checkpoint_id() -> str:
     return new_id("ftckpt_")

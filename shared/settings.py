@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     """Largest body of any request that is not an upload."""
     max_rows: int = Field(200_000, gt=0)
     """Most data rows a file may have."""
+    classifier_bytes: int = Field(2 * 1024**3, gt=0)
+    """Most bytes of fine-tuned models that the API keeps in memory to classify with; the one last used stays, however large."""
     worker_slots: int = Field(1, ge=1, le=256)
     """Runs trained at the same time by one worker; each slot is a trainer process of its own."""
     gpus: int = Field(0, ge=0, le=64)

@@ -40,6 +40,16 @@ class EvaluationRequest(BaseModel):
     pearson for regression."""
 
 
+class ArtifactsRequest(BaseModel):
+    """What of the runs stays once the job has ended."""
+
+    model_config = _STRICT
+
+    keep: Literal["best_run", "all_runs"] = "best_run"
+    """``all_runs`` keeps the model of every run that succeeded, under an id of its own, so that they can answer as an ensemble; each takes
+    as much of the storage as the best one."""
+
+
 class Hyperparameters(BaseModel):
     """The hosted API's three; ``recipe`` says the same and more."""
 
@@ -89,6 +99,7 @@ class JobRequest(BaseModel):
     runs: RunsRequest = RunsRequest()
     evaluation: EvaluationRequest = EvaluationRequest()
     early_discard: EarlyDiscardRequest | None = None
+    artifacts: ArtifactsRequest = ArtifactsRequest()
 
     @model_validator(mode="after")
     def _one_number_of_runs(self) -> Self:
@@ -166,6 +177,7 @@ class JobObject(Identified):
     """``start``, ``keep``, ``at_fraction`` and, once it is decided, ``at_step``, the ``kept`` runs and both means at that step."""
     recipe_notes: dict[str, str]
     runs: dict[str, Any]
+    artifacts: dict[str, Any]
     metric: str
     threads: int
     dataset: dict[str, Any]

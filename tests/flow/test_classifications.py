@@ -1,0 +1,149 @@
+"""Fine-tuned models asked over HTTP, from a real job to answers that are torch's."""
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from tests.flow.test_whole_way import result_files
+from tests.make import pair_tsv, review_csv
+from tests.stack import Stack
+
+QUICK = {"max_steps": 12, "learning_rate": 0.005, "train_batch_size": 16, "reinit_layers": 1}
+TEXTS = ["a lovely film", "dull", "to watch this story again and again is not a delight but it is long"]
+
+
+def ask(stack: Stack, **request: Any) -> dict[str, Any]:
+    answer = stack.http.post("/v1/classifications", json=request)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def refusal(stack: Stack, **request: Any) -> tuple[int, str, str | None]:
+    answer = stack.http.post("/v1/classifications", json=request)
+    error = answer.json()["error"]
+    return answer.status_code, error["code"], error["param"]
+
+
+@torch.no_grad()
+def by_torch(stack: Stack, job: dict[str, Any], folder: Path, *texts: list[str]) -> list[list[float]]:
+    """Probabilities of the archive's model, by plain transformers."""
+    with zipfile.ZipFile(io.BytesIO(result_files(stack, job)["model.zip"])) as archive:
+        archive.extractall(folder)
+    network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    inputs = AutoTokenizer.from_pretrained(folder)(*texts, truncation=True, padding=True, return_tensors="pt")
+    probabilities: list[list[float]] = network(**inputs).logits.softmax(dim=1).tolist()
+    return probabilities
+
+
+@pytest.fixture(scope="module")
+def job(shared_stack: Stack) -> dict[str, Any]:
+    """Three seeds, all kept."""
+    file = shared_stack.upload(review_csv(60))
+    created = shared_stack.create(
+        file["id"],
+        model="tiny-bert",
+        recipe=QUICK,
+        task={"max_seq_length": 12},
+        runs={"num_seeds": 3},
+        artifacts={"keep": "all_runs"},
+    )
+    ended = shared_stack.wait(created["id"])
+    assert ended["status"] == "succeeded", shared_stack.logs()
+    assert ended["artifacts"] == {"keep": "all_runs"}
+    return ended
+
+
+def test_answers_are_those_of_torch(shared_stack: Stack, job: dict[str, Any], tmp_path: Path) -> None:
+    answer = ask(shared_stack, model=job["fine_tuned_model"], input=TEXTS)
+    assert (answer["model"], answer["members"]) == (job["fine_tuned_model"], [job["fine_tuned_model"]])
+    assert answer["labels"] == ["bad", "good"]
+    targets = [result["label"] for result in answer["results"]]
+    assert [list(target["scores"]) for target in targets] == [["bad", "good"]] * 3
+    assert [target["truncated"] for target in targets] == [False, False, True]
+    assert answer["truncated"] == 1
+    assert [target["disagreement"] for target in targets] == [None] * 3
+    assert all(target["predicted"] == max(target["scores"], key=target["scores"].get) for target in targets)
+    for target, probabilities in zip(targets, by_torch(shared_stack, job, tmp_path, TEXTS), strict=True):
+        assert list(target["scores"].values()) == pytest.approx(probabilities, abs=1e-4)
+
+
+def test_one_text_and_the_best_score_alone(shared_stack: Stack, job: dict[str, Any]) -> None:
+    whole = ask(shared_stack, model=job["fine_tuned_model"], input=TEXTS[0])["results"]
+    [brief] = ask(shared_stack, model=job["fine_tuned_model"], input=TEXTS[0], return_all_scores=False)["results"]
+    [target] = [result["label"] for result in whole]
+    best = target["predicted"]
+    assert brief["label"]["scores"] == {best: target["scores"][best]}
+
+
+def test_an_answer_does_not_depend_on_its_company(shared_stack: Stack, job: dict[str, Any]) -> None:
+    many = [f"{text} {'film ' * (index % 7)}" for index in range(40) for text in TEXTS]
+    together = ask(shared_stack, model=job["fine_tuned_model"], input=many)["results"]
+    for place in (0, 17, 119):
+        [alone] = ask(shared_stack, model=job["fine_tuned_model"], input=many[place])["results"]
+        assert alone["label"]["scores"] == pytest.approx(together[place]["label"]["scores"], abs=1e-5)
+
+
+def test_an_ensemble_is_the_mean_of_its_members(shared_stack: Stack, job: dict[str, Any]) -> None:
+    runs = shared_stack.runs(job["id"])
+    names = {run["fine_tuned_model"] for run in runs}
+    assert job["fine_tuned_model"] in names
+    assert {name.removeprefix(job["fine_tuned_model"]) for name in names} <= {"", ":seed-0", ":seed-1", ":seed-2"}
+    listed = {model["id"] for model in shared_stack.get("/v1/models")["data"]}
+    assert len(names) == 3
+    assert names <= listed
+
+    answer = ask(shared_stack, model=job["fine_tuned_model"], input=TEXTS, ensemble=True)
+    sound = {run["fine_tuned_model"] for run in runs if not run["degenerate"]}
+    assert set(answer["members"]) == (sound or names)
+    alone = [ask(shared_stack, model=name, input=TEXTS)["results"] for name in answer["members"]]
+    for place, result in enumerate(answer["results"]):
+        scores = [member[place]["label"]["scores"]["good"] for member in alone]
+        assert result["label"]["scores"]["good"] == pytest.approx(sum(scores) / len(scores), abs=1e-6)
+        votes = {member[place]["label"]["predicted"] for member in alone}
+        assert (result["label"]["disagreement"]["vote_entropy"] == 0) == (len(votes) == 1)
+        assert result["label"]["disagreement"]["score_std"] > 0
+
+
+def test_what_cannot_be_answered_is_refused_with_a_reason(shared_stack: Stack, job: dict[str, Any]) -> None:
+    name = job["fine_tuned_model"]
+    assert refusal(shared_stack, model="tiny-bert", input="a") == (400, "invalid_value", "model")
+    assert refusal(shared_stack, model="ft:none", input="a") == (404, "model_not_found", "model")
+    assert refusal(shared_stack, model=name, input=[]) == (400, "invalid_request", "input")
+    assert refusal(shared_stack, model=name, input="") == (400, "invalid_request", "input")
+    assert refusal(shared_stack, model=name) == (400, "invalid_request", "input")
+    assert refusal(shared_stack, model=name, input=["a"] * 1001) == (400, "invalid_request", "input")
+    assert refusal(shared_stack, model=name, input="a", colour="red") == (400, "invalid_request", "colour")
+    pair = {"text_a": "a", "text_b": "b"}
+    assert refusal(shared_stack, model=name, input=["a", pair]) == (400, "invalid_value", "input.1")
+
+
+def test_pairs_and_one_model_that_is_no_ensemble(shared_stack: Stack, tmp_path: Path) -> None:
+    file = shared_stack.upload(pair_tsv(60), "pairs.tsv")
+    created = shared_stack.create(file["id"], model="tiny-roberta", recipe=QUICK, runs={"num_seeds": 2})
+    job = shared_stack.wait(created["id"])
+    name = job["fine_tuned_model"]
+    pairs = [{"text_a": first, "text_b": second} for first, second in zip(TEXTS, TEXTS[1:] + TEXTS[:1], strict=True)]
+    answer = ask(shared_stack, model=name, input=pairs)
+    expected = by_torch(shared_stack, job, tmp_path, TEXTS, TEXTS[1:] + TEXTS[:1])
+    for result, probabilities in zip(answer["results"], expected, strict=True):
+        assert list(result["is_duplicate"]["scores"].values()) == pytest.approx(probabilities, abs=1e-4)
+    assert refusal(shared_stack, model=name, input="a") == (400, "invalid_value", "input")
+    assert refusal(shared_stack, model=name, input=pairs, ensemble=True) == (400, "no_ensemble", "ensemble")
+
+
+def test_a_deleted_model_answers_no_more(shared_stack: Stack, job: dict[str, Any]) -> None:
+    """The last test of the job: the others' models stay."""
+    names = [run["fine_tuned_model"] for run in shared_stack.runs(job["id"])]
+    [gone, *_] = [name for name in names if name != job["fine_tuned_model"]]
+    ask(shared_stack, model=gone, input="a")
+    copies = shared_stack.home / "cache" / "models"
+    before = len(list(copies.iterdir()))
+    assert shared_stack.http.delete(f"/v1/models/{gone}").status_code == 200
+    assert refusal(shared_stack, model=gone, input="a") == (404, "model_not_found", "model")
+    assert len(list(copies.iterdir())) == before - 1
+    ask(shared_stack, model=job["fine_tuned_model"], input="a")
