@@ -82,7 +82,8 @@ def _end(parts: WorkerParts, job_id: str, fence: int) -> None:
         published = publish(parts, job, runs, best, fence)
     kept = patiently(parts.database, lambda session: _record_end(session, job_id, fence, status, runs, published))
     # only what rows name stays; what is missed here is an orphan, and swept later
-    for run_id in set(everything) - {model.run_id for model in kept}:
+    where_it_was_made = {model.run_id for model in kept if model.prefix.startswith(f"runs/{model.run_id}/")}
+    for run_id in set(everything) - where_it_was_made:
         parts.storage.delete_prefix(f"runs/{run_id}")
     for prefix in {model.prefix for model in earlier} - {model.prefix for model in kept}:
         parts.storage.delete_prefix(prefix)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import (
     Fail,
+    InvalidArgument,
     InvalidGraph,
     InvalidProtobuf,
     NotImplemented,
@@ -26,7 +27,7 @@ Text = str | tuple[str, str]
 """A text, or the texts of a pair."""
 
 TOKENS_AT_ONCE = 1024  # rows × tokens of a pass; no answer depends on it but for rounding
-_UNUSABLE = (Fail, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
+_UNUSABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,6 @@ QUICK = {"max_steps": 12, "learning_rate": 0.005, "train_batch_size": 16, "reini
 TEXTS = ["a lovely film", "dull", "to watch this story again and again is not a delight but it is long"]
 
 
-def ask(stack: Stack, **request: Any) -> dict[str, Any]:
-    answer = stack.http.post("/v1/classifications", json=request)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
 def refusal(stack: Stack, **request: Any) -> tuple[int, str, str | None]:
     answer = stack.http.post("/v1/classifications", json=request)
     error = answer.json()["error"]
@@ -59,7 +53,7 @@ def job(shared_stack: Stack) -> dict[str, Any]:
 
 
 def test_answers_are_those_of_torch(shared_stack: Stack, job: dict[str, Any], tmp_path: Path) -> None:
-    answer = ask(shared_stack, model=job["fine_tuned_model"], input=TEXTS)
+    answer = shared_stack.classify(model=job["fine_tuned_model"], input=TEXTS)
     assert (answer["model"], answer["members"]) == (job["fine_tuned_model"], [job["fine_tuned_model"]])
     assert answer["labels"] == ["bad", "good"]
     targets = [result["label"] for result in answer["results"]]
@@ -73,8 +67,8 @@ def test_answers_are_those_of_torch(shared_stack: Stack, job: dict[str, Any], tm
 
 
 def test_one_text_and_the_best_score_alone(shared_stack: Stack, job: dict[str, Any]) -> None:
-    whole = ask(shared_stack, model=job["fine_tuned_model"], input=TEXTS[0])["results"]
-    [brief] = ask(shared_stack, model=job["fine_tuned_model"], input=TEXTS[0], return_all_scores=False)["results"]
+    whole = shared_stack.classify(model=job["fine_tuned_model"], input=TEXTS[0])["results"]
+    [brief] = shared_stack.classify(model=job["fine_tuned_model"], input=TEXTS[0], return_all_scores=False)["results"]
     [target] = [result["label"] for result in whole]
     best = target["predicted"]
     assert brief["label"]["scores"] == {best: target["scores"][best]}
@@ -82,9 +76,9 @@ def test_one_text_and_the_best_score_alone(shared_stack: Stack, job: dict[str, A
 
 def test_an_answer_does_not_depend_on_its_company(shared_stack: Stack, job: dict[str, Any]) -> None:
     many = [f"{text} {'film ' * (index % 7)}" for index in range(40) for text in TEXTS]
-    together = ask(shared_stack, model=job["fine_tuned_model"], input=many)["results"]
+    together = shared_stack.classify(model=job["fine_tuned_model"], input=many)["results"]
     for place in (0, 17, 119):
-        [alone] = ask(shared_stack, model=job["fine_tuned_model"], input=many[place])["results"]
+        [alone] = shared_stack.classify(model=job["fine_tuned_model"], input=many[place])["results"]
         assert alone["label"]["scores"] == pytest.approx(together[place]["label"]["scores"], abs=1e-5)
 
 
@@ -97,10 +91,10 @@ def test_an_ensemble_is_the_mean_of_its_members(shared_stack: Stack, job: dict[s
     assert len(names) == 3
     assert names <= listed
 
-    answer = ask(shared_stack, model=job["fine_tuned_model"], input=TEXTS, ensemble=True)
+    answer = shared_stack.classify(model=job["fine_tuned_model"], input=TEXTS, ensemble=True)
     sound = {run["fine_tuned_model"] for run in runs if not run["degenerate"]}
     assert set(answer["members"]) == (sound or names)
-    alone = [ask(shared_stack, model=name, input=TEXTS)["results"] for name in answer["members"]]
+    alone = [shared_stack.classify(model=name, input=TEXTS)["results"] for name in answer["members"]]
     for place, result in enumerate(answer["results"]):
         scores = [member[place]["label"]["scores"]["good"] for member in alone]
         assert result["label"]["scores"]["good"] == pytest.approx(sum(scores) / len(scores), abs=1e-6)
@@ -128,7 +122,7 @@ def test_pairs_and_one_model_that_is_no_ensemble(shared_stack: Stack, tmp_path: 
     job = shared_stack.wait(created["id"])
     name = job["fine_tuned_model"]
     pairs = [{"text_a": first, "text_b": second} for first, second in zip(TEXTS, TEXTS[1:] + TEXTS[:1], strict=True)]
-    answer = ask(shared_stack, model=name, input=pairs)
+    answer = shared_stack.classify(model=name, input=pairs)
     expected = by_torch(shared_stack, job, tmp_path, TEXTS, TEXTS[1:] + TEXTS[:1])
     for result, probabilities in zip(answer["results"], expected, strict=True):
         assert list(result["is_duplicate"]["scores"].values()) == pytest.approx(probabilities, abs=1e-4)
@@ -136,14 +130,35 @@ def test_pairs_and_one_model_that_is_no_ensemble(shared_stack: Stack, tmp_path: 
     assert refusal(shared_stack, model=name, input=pairs, ensemble=True) == (400, "no_ensemble", "ensemble")
 
 
+def test_seeds_that_are_added_join_the_ensemble(shared_stack: Stack, job: dict[str, Any]) -> None:
+    before = {
+        run["id"]: shared_stack.classify(model=run["fine_tuned_model"], input=TEXTS)
+        for run in shared_stack.runs(job["id"])
+    }
+    answer = shared_stack.http.post(f"/v1/fine_tuning/jobs/{job['id']}/extend", json={"num_seeds": 1})
+    assert answer.status_code == 200, answer.text
+    assert shared_stack.wait(job["id"])["fine_tuned_model"] == job["fine_tuned_model"]
+    runs = shared_stack.runs(job["id"])
+    names = {run["id"]: run["fine_tuned_model"] for run in runs}
+    assert len(set(names.values())) == 4
+    assert None not in names.values()
+    for run_id, earlier in before.items():  # whatever its id is now, a run's weights are where they were
+        assert shared_stack.classify(model=names[run_id], input=TEXTS)["results"] == earlier["results"]
+    listed = {model["id"] for model in shared_stack.get("/v1/models")["data"] if model["job_id"] == job["id"]}
+    assert listed == set(names.values())
+    in_use = [job["id"], *names]
+    folders = [str(path.parent) for path in (shared_stack.home / "storage").rglob("model.onnx")]
+    assert sum(any(name in folder for name in in_use) for folder in folders) == 4
+
+
 def test_a_deleted_model_answers_no_more(shared_stack: Stack, job: dict[str, Any]) -> None:
     """The last test of the job: the others' models stay."""
     names = [run["fine_tuned_model"] for run in shared_stack.runs(job["id"])]
     [gone, *_] = [name for name in names if name != job["fine_tuned_model"]]
-    ask(shared_stack, model=gone, input="a")
+    shared_stack.classify(model=gone, input="a")
     copies = shared_stack.home / "cache" / "models"
     before = len(list(copies.iterdir()))
     assert shared_stack.http.delete(f"/v1/models/{gone}").status_code == 200
     assert refusal(shared_stack, model=gone, input="a") == (404, "model_not_found", "model")
     assert len(list(copies.iterdir())) == before - 1
-    ask(shared_stack, model=job["fine_tuned_model"], input="a")
+    shared_stack.classify(model=job["fine_tuned_model"], input="a")

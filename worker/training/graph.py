@@ -5,7 +5,6 @@ tensors' bytes behind a header. ``model.onnx`` is therefore small, whatever the 
 ``model.safetensors``. Since nothing of it depends on values, it is traced once for all runs of a job.
 """
 
-import io
 import json
 import logging
 import struct
@@ -13,8 +12,10 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import onnx
 import torch
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper
 from torch import Tensor, nn
@@ -107,8 +108,13 @@ def _traced(network: PreTrainedModel, names: list[str]) -> ModelProto:
     }
     example["attention_mask"][-1, -1] = 0
     axes = {0: "rows", 1: "tokens"}
-    target = io.BytesIO()
-    with _as_published(network), warnings.catch_warnings(), torch.no_grad():
+    with (
+        TemporaryDirectory() as scratch,
+        _as_published(network),
+        warnings.catch_warnings(),
+        torch.no_grad(),
+    ):
+        target = Path(scratch) / GRAPH_FILE
         warnings.simplefilter("ignore")  # the tracer's, on every shape that it sees used
         torch.onnx.export(
             _Logits(network, names),
@@ -123,7 +129,7 @@ def _traced(network: PreTrainedModel, names: list[str]) -> ModelProto:
             do_constant_folding=False,
             dynamo=False,
         )
-    return ModelProto.FromString(target.getvalue())
+        return onnx.load(target)
 
 
 @contextmanager

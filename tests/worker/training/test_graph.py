@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from shared.errors import ModelNotServed
 from shared.names import GRAPH_FILE, WEIGHTS_FILE
 from shared.serving.classifier import Classifier, Text
 from shared.task import Task, TaskType
@@ -53,14 +54,14 @@ def by_torch(folder: Path, texts: list[Text]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("family", ENCODERS)
-@pytest.mark.parametrize("texts", [TEXTS, PAIRS], ids=["texts", "pairs"])
-def test_the_graph_of_every_family_answers_as_torch_does(family: str, texts: list[Text], tmp_path: Path) -> None:
+def test_the_graph_of_every_family_answers_as_torch_does(family: str, tmp_path: Path) -> None:
     base = ENCODERS[family](tmp_path / "base")
     folder = published(base, tmp_path / "model", make_task(max_seq_length=16), Graphs())
     classifier = Classifier(folder, max_seq_length=16, threads=1)
-    encoded = classifier.encode(texts)
-    assert encoded.truncated[-1]
-    np.testing.assert_allclose(classifier.logits(encoded), by_torch(folder, texts), atol=1e-5)
+    for texts in (TEXTS, PAIRS):
+        encoded = classifier.encode(texts)
+        assert encoded.truncated[-1]
+        np.testing.assert_allclose(classifier.logits(encoded), by_torch(folder, texts), atol=1e-5)
 
 
 def test_one_trace_serves_networks_of_other_weights(tmp_path: Path) -> None:
@@ -98,3 +99,32 @@ def test_the_graph_has_no_weights_of_its_own(tmp_path: Path) -> None:
     places = [{entry.key: entry.value for entry in tensor.external_data} for tensor in graph.initializer]
     assert {place["location"] for place in places} == {WEIGHTS_FILE}
     assert {value.name for value in graph.input} == {"input_ids", "attention_mask", "token_type_ids"}
+
+
+def test_a_folder_without_a_graph_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotServed, match="no ONNX graph") as refused:
+        Classifier(tmp_path, max_seq_length=16, threads=1)
+    assert refused.value.param == "model"
+
+
+@pytest.mark.parametrize("content", [b"", b"no protobuf", b"\x08\x08"], ids=["empty", "other", "cut off"])
+def test_a_damaged_graph_is_refused_in_words(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / GRAPH_FILE).write_bytes(content)
+    with pytest.raises(ModelNotServed, match="does not take this model"):
+        Classifier(tmp_path, max_seq_length=16, threads=1)
+
+
+def test_a_network_that_cannot_be_exported_costs_its_run_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    base = ENCODERS["bert"](tmp_path / "base")
+    network, tokenizer = load_encoder(base, make_task(), 0), tokenizer_to_export(base)
+    export_model(network, tokenizer, make_task(), tmp_path / "model")
+    network.register_forward_pre_hook(_without_an_export)
+    assert not Graphs().write(network, tokenizer, tmp_path / "model")
+    assert "will not be served" in caplog.text
+    assert not (tmp_path / "model" / GRAPH_FILE).exists()
+
+
+def _without_an_export(_module: torch.nn.Module, _inputs: tuple[torch.Tensor, ...]) -> None:
+    raise NotImplementedError("an operator that ONNX does not have")

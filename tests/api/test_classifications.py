@@ -1,0 +1,25 @@
+"""How many requests are let in to be classified; what they answer is ``tests.flow.test_classifications``."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from api.classifications.serving import REQUESTS_AT_ONCE, Serving
+from shared.errors import ServiceBusy
+from shared.settings import Settings
+from shared.storage import Storage
+
+
+def test_more_requests_than_are_let_in_are_told_to_come_again(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    serving = Serving(settings, Storage(settings.resolved_storage_url))
+    with ExitStack() as inside:
+        for _ in range(REQUESTS_AT_ONCE):
+            inside.enter_context(serving.admitted())
+        with pytest.raises(ServiceBusy) as refused, serving.admitted():
+            pass
+    assert refused.value.status == 429
+    assert refused.value.headers == {"retry-after": "1"}
+    with serving.admitted():  # once they are done there is room again
+        pass
