@@ -32,5 +32,9 @@ def classification_id() -> str:
     return new_id("clf-")
 
 
+def classification_batch_id() -> str:
+    return new_id("clfbatch-")
+
+
 def checkpoint_id() -> str:
     return new_id("ftckpt_")

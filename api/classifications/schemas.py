@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.task import Column
+
 MAX_INPUTS = 1000
 Text = Annotated[str, StringConstraints(min_length=1)]
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
@@ -35,6 +37,52 @@ class ClassificationRequest(BaseModel):
     they disagree. Runs that are degenerate are left out, unless all are."""
     return_all_scores: bool = True
     """Whether the score of every label is told, or of the predicted ones alone."""
+
+
+class BatchRequest(BaseModel):
+    """Which model is to answer, and to which file's rows."""
+
+    model_config = _STRICT
+
+    model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    """Id of a fine-tuned model."""
+    input_file: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    """An uploaded file of any format that jobs take, up to 20,000 rows; it needs no labels."""
+    text_column: Column | None = None
+    """Name or index of the column with the (first) text; default: as in the file that the model was trained on."""
+    text_pair_column: Column | None = None
+    """Name or index of the second text's column, for a model that was trained on pairs; default as above."""
+    ensemble: bool = False
+    """As of a classification."""
+
+
+class RequestCounts(BaseModel):
+    total: int
+    completed: int
+    failed: int
+
+
+class BatchObject(BaseModel):
+    """A file that was classified. The official client's batches have the same names for what is the same."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    id: str
+    object: Literal["classification.batch"] = "classification.batch"
+    status: Literal["completed"] = "completed"
+    created_at: int
+    completed_at: int
+    model: str
+    members: list[str]
+    """The models that answered: the one, or those of the ensemble."""
+    input_file_id: str
+    output_file_id: str
+    """CSV with purpose ``fine-tune-results``: ``row`` (from 1), ``predicted`` (several labels joined by ``|``), ``p(<label>)`` of every
+    label, of an ensemble ``vote_entropy`` and ``score_std``, and ``truncated`` (0 or 1)."""
+    request_counts: RequestCounts
+    truncated: int
+    """How many rows were longer than what the model reads."""
+    tokens: int
 
 
 class DisagreementObject(BaseModel):

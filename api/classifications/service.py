@@ -41,39 +41,40 @@ class Asked:
 
 def classify(parts: Parts, request: ClassificationRequest) -> ClassificationObject:
     """Raises ModelNotFound, NoEnsemble, ModelNotServed, ServiceBusy, and InvalidValue for inputs that the model's task does not have."""
-    asked = _asked(parts, request)
+    who = asked(parts, request.model, ensemble=request.ensemble)
     inputs = request.input if isinstance(request.input, list) else [request.input]
-    texts = _texts(inputs, asked.task, listed=isinstance(request.input, list))
+    texts = _texts(inputs, who.task, listed=isinstance(request.input, list))
     with parts.serving.admitted():
-        answered = parts.serving.answers(asked.members, asked.task, texts)
+        answered = parts.serving.answers(who.members, who.task, texts)
     results = [
-        _target(answer, truncated, asked.task, everything=request.return_all_scores)
+        _target(answer, truncated, who.task, everything=request.return_all_scores)
         for answer, truncated in zip(answered.answers, answered.truncated, strict=True)
     ]
-    column = asked.task.label_column
+    column = who.task.label_column
     name = column if isinstance(column, str) else UNNAMED_TARGET
     return ClassificationObject(
         id=ids.classification_id(),
         created=int(time.time()),
         model=request.model,
-        members=[member.id for member in asked.members],
-        labels=asked.task.label_names,
+        members=[member.id for member in who.members],
+        labels=who.task.label_names,
         results=[{name: result} for result in results],
         truncated=sum(answered.truncated),
         usage=ClassificationUsage(prompt_tokens=answered.tokens, total_tokens=answered.tokens),
     )
 
 
-def _asked(parts: Parts, request: ClassificationRequest) -> Asked:
-    if request.model in parts.catalogue.names():
+def asked(parts: Parts, model_id: str, *, ensemble: bool) -> Asked:
+    """Raises ModelNotFound, NoEnsemble, and InvalidValue for a base model."""
+    if model_id in parts.catalogue.names():
         raise InvalidValue(
-            f"{request.model} is a base model, which has not learned any labels; name a fine-tuned one.", param="model"
+            f"{model_id} is a base model, which has not learned any labels; name a fine-tuned one.", param="model"
         )
     with parts.database.read() as session:
         models = Models(session, parts.owner_id)
-        model = models.get(request.model)
+        model = models.get(model_id)
         task = Task.model_validate(session.get_one(Job, model.job_id).task)
-        if not request.ensemble:
+        if not ensemble:
             return Asked(task, [model])
         kept = models.of_job(model.job_id)
         degenerate = {run.id for run in Runs(session).of_job(model.job_id) if run.degenerate}
@@ -105,7 +106,7 @@ def _target(answer: Answer, truncated: bool, task: Task, *, everything: bool) ->
     apart = answer.disagreement
     return ClassificationTarget(
         scores={task.outputs[index]: answer.scores[index] for index in told},
-        predicted=_named(answer.predicted, task.label_names),
+        predicted=named(answer.predicted, task.label_names),
         truncated=truncated,
         disagreement=None if apart is None else DisagreementObject(**vars(apart)),
     )
@@ -115,7 +116,8 @@ def _indices(predicted: Label) -> Sequence[int]:
     return predicted if isinstance(predicted, tuple) else [int(predicted)]
 
 
-def _named(predicted: Label, names: Sequence[str]) -> str | list[str] | float:
+def named(predicted: Label, names: Sequence[str]) -> str | list[str] | float:
+    """The label by its name, the labels by theirs, or a regression's number."""
     match predicted:
         case tuple():
             return [names[index] for index in predicted]

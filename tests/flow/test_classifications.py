@@ -1,5 +1,6 @@
 """Fine-tuned models asked over HTTP, from a real job to answers that are torch's."""
 
+import csv
 import io
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tests.flow.test_whole_way import result_files
-from tests.make import pair_tsv, review_csv
+from tests.make import csv_bytes, pair_tsv, review_csv
 from tests.stack import Stack
 
 QUICK = {"max_steps": 12, "learning_rate": 0.005, "train_batch_size": 16, "reinit_layers": 1}
@@ -128,6 +129,47 @@ def test_pairs_and_one_model_that_is_no_ensemble(shared_stack: Stack, tmp_path: 
         assert list(result["is_duplicate"]["scores"].values()) == pytest.approx(probabilities, abs=1e-4)
     assert refusal(shared_stack, model=name, input="a") == (400, "invalid_value", "input")
     assert refusal(shared_stack, model=name, input=pairs, ensemble=True) == (400, "no_ensemble", "ensemble")
+
+
+def test_a_file_in_and_a_file_out(shared_stack: Stack, job: dict[str, Any]) -> None:
+    name = job["fine_tuned_model"]
+    texts = [TEXTS[index % 3] for index in range(1003)]  # of more than one portion
+    file = shared_stack.upload(csv_bytes([(text, "x") for text in texts], ("text", "comment")), "new.csv")
+    for ensemble in (False, True):
+        answer = shared_stack.http.post(
+            "/v1/classifications/batches", json={"model": name, "input_file": file["id"], "ensemble": ensemble}
+        )
+        assert answer.status_code == 200, answer.text
+        batch = answer.json()
+        assert batch["request_counts"] == {"total": 1003, "completed": 1003, "failed": 0}
+        assert shared_stack.get(f"/v1/files/{batch['output_file_id']}")["purpose"] == "fine-tune-results"
+        content = shared_stack.http.get(f"/v1/files/{batch['output_file_id']}/content").text
+        rows = list(csv.DictReader(io.StringIO(content)))
+        assert [int(row["row"]) for row in rows] == list(range(1, 1004))
+        alone = shared_stack.classify(model=name, input=TEXTS, ensemble=ensemble)["results"]
+        for row, result in zip(rows, [alone[index % 3]["label"] for index in range(1003)], strict=True):
+            assert row["predicted"] == result["predicted"]
+            assert bool(int(row["truncated"])) == result["truncated"]
+            found = {label: float(row[f"p({label})"]) for label in ("bad", "good")}
+            assert found == pytest.approx(result["scores"], abs=1e-5)
+            assert ("vote_entropy" in row) == ensemble
+
+
+def test_a_file_that_does_not_fit_is_refused_with_a_reason(shared_stack: Stack, job: dict[str, Any]) -> None:
+    def refused(content: bytes, **request: Any) -> tuple[int, str, str | None]:
+        body = {"model": job["fine_tuned_model"], "input_file": shared_stack.upload(content)["id"], **request}
+        answer = shared_stack.http.post("/v1/classifications/batches", json=body)
+        error = answer.json()["error"]
+        return answer.status_code, error["code"], error["param"]
+
+    rows = review_csv(10)
+    assert refused(rows, input_file="file-none") == (404, "file_not_found", "input_file")
+    assert refused(rows, model="ft:none") == (404, "model_not_found", "model")
+    assert refused(rows, text_column="sentence") == (400, "invalid_value", "text_column")
+    assert refused(rows, text_pair_column="label") == (400, "invalid_value", "text_pair_column")
+    assert refused(csv_bytes([("a", "b"), ("", "c")])) == (400, "invalid_value", "text_column")
+    assert refused(csv_bytes([("a", "b")] * 20_001)) == (400, "invalid_value", "input_file")
+    assert refused(rows, ensemble=True, colour="red") == (400, "invalid_request", "colour")
 
 
 def test_seeds_that_are_added_join_the_ensemble(shared_stack: Stack, job: dict[str, Any]) -> None:
