@@ -48,9 +48,8 @@ def classify_file(parts: Parts, request: BatchRequest) -> BatchObject:
     who = asked(parts, request.model, ensemble=request.ensemble)
     with parts.database.read() as session:
         source = Files(session, parts.owner_id).get(request.input_file, param="input_file")
-    with opened(
-        parts, source, who.task.header if source.filename.endswith("sv") else "auto", param="input_file"
-    ) as table:
+    header = who.task.header if request.header is None else request.header
+    with opened(parts, source, header, param="input_file") as table:
         texts = _texts(table, who.task, request)
     with parts.serving.admitted(), tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "classifications.csv"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from shared.task import Column
+from shared.task import Column, Header
 
 MAX_INPUTS = 1000
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -52,6 +52,8 @@ class BatchRequest(BaseModel):
     """Name or index of the column with the (first) text; default: as in the file that the model was trained on."""
     text_pair_column: Column | None = None
     """Name or index of the second text's column, for a model that was trained on pairs; default as above."""
+    header: Header | None = None
+    """Whether the first line of a CSV or TSV file names the columns; default: as in the file that the model was trained on."""
     ensemble: bool = False
     """As of a classification."""
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from shared.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.errors import ModelNotServed
 from shared.names import GRAPH_FILE, WEIGHTS_FILE
+from shared.serving.answers import scores_of
 from shared.serving.classifier import Classifier, Text
 from shared.task import Task, TaskType
 from tests.encoders import ENCODERS
@@ -99,6 +101,22 @@ def test_the_graph_has_no_weights_of_its_own(tmp_path: Path) -> None:
     places = [{entry.key: entry.value for entry in tensor.external_data} for tensor in graph.initializer]
     assert {place["location"] for place in places} == {WEIGHTS_FILE}
     assert {value.name for value in graph.input} == {"input_ids", "attention_mask", "token_type_ids"}
+
+
+@pytest.mark.real_encoder
+def test_the_real_encoder_s_probabilities_are_torch_s(tmp_path: Path) -> None:
+    base, task = Catalogue().folder(OFFLINE_ENCODER), make_task(max_seq_length=128)
+    network, tokenizer = load_encoder(base, task, 0), tokenizer_to_export(base)
+    with torch.no_grad():
+        network.get_submodule("classifier").weight.mul_(50)  # else all probabilities would be about a half
+    export_model(network, tokenizer, task, tmp_path)
+    assert Graphs().write(network, tokenizer, tmp_path)
+    texts: list[Text] = [f"{text} {'and so on ' * count}" for text in TEXTS for count in (0, 3, 40)]
+    classifier = Classifier(tmp_path, max_seq_length=128, threads=1)
+    found = scores_of(classifier.logits(classifier.encode(texts)), task.type)
+    expected = scores_of(by_torch(tmp_path, texts), task.type)
+    assert np.ptp(expected[:, 0]) > 0.1
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_a_folder_without_a_graph_is_refused_in_words(tmp_path: Path) -> None:
