@@ -89,7 +89,7 @@ def _published(url: str, home: Path, database_url: str) -> str:
     for seed, run_id in enumerate(runs):
         network, made = load_encoder(base, task, seed), home / f"model-{seed}"
         with torch.no_grad():
-            network.classifier.weight.mul_(SPREAD)
+            network.get_parameter("classifier.weight").mul_(SPREAD)
         export_model(network, tokenizer, task, made)
         GRAPHS.write(network, tokenizer, made)
         storage.take_folder(f"models/{seed}", made)

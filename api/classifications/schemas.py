@@ -1,8 +1,8 @@
 """Classifications on the wire: the shape of Mistral's endpoint, with the answer, truncation and disagreement beside the scores."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from shared.task import Column, Header
 
@@ -20,7 +20,20 @@ class TextPair(BaseModel):
     text_b: Text | None = None
 
 
-Input = Text | TextPair
+def _form(given: Any) -> str | None:
+    """Which of the forms it is meant to be, so that a complaint is about that one alone; in brackets, as no part of the path."""
+    if isinstance(given, str):
+        return "(text)"
+    if isinstance(given, list):
+        return "(list)"
+    return "(pair)" if isinstance(given, dict | TextPair) else None
+
+
+_One = Annotated[Text, Tag("(text)")] | Annotated[TextPair, Tag("(pair)")]
+Input = Annotated[
+    _One, Discriminator(_form, custom_error_type="input_form", custom_error_message="a text, or an object with text_a")
+]
+Inputs = Annotated[list[Input], Field(min_length=1, max_length=MAX_INPUTS)]
 
 
 class ClassificationRequest(BaseModel):
@@ -30,7 +43,14 @@ class ClassificationRequest(BaseModel):
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     """Id of a fine-tuned model, as ``fine_tuned_model`` of a job has it."""
-    input: Input | Annotated[list[Input], Field(min_length=1, max_length=MAX_INPUTS)]
+    input: Annotated[
+        _One | Annotated[Inputs, Tag("(list)")],
+        Discriminator(
+            _form,
+            custom_error_type="input_form",
+            custom_error_message="a text, an object with text_a, or a list of them",
+        ),
+    ]
     """A text, a pair of texts, or up to a thousand of them."""
     ensemble: bool = False
     """Whether all models that the model's job has kept (``artifacts.keep: "all_runs"``) answer together: their mean score, with how far

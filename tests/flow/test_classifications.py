@@ -113,6 +113,9 @@ def test_what_cannot_be_answered_is_refused_with_a_reason(shared_stack: Stack, j
     assert refusal(shared_stack, model=name) == (400, "invalid_request", "input")
     assert refusal(shared_stack, model=name, input=["a"] * 1001) == (400, "invalid_request", "input")
     assert refusal(shared_stack, model=name, input="a", colour="red") == (400, "invalid_request", "colour")
+    assert refusal(shared_stack, model=name, input=5) == (400, "invalid_request", "input")
+    assert refusal(shared_stack, model=name, input=["a", ""]) == (400, "invalid_request", "input.1")
+    assert refusal(shared_stack, model=name, input=[{"text_b": "b"}]) == (400, "invalid_request", "input.0.text_a")
     pair = {"text_a": "a", "text_b": "b"}
     assert refusal(shared_stack, model=name, input=["a", pair]) == (400, "invalid_value", "input.1")
 

