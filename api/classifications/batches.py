@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # numpy and onnxruntime are loaded by whoever first asks a mo
 RESULTS = "fine-tune-results"
 MAX_ROWS = 20_000  # the request is answered when all are: two minutes at 170 texts a second
 ROWS_AT_ONCE = 1000
+PATIENCE_S = 540.0  # the official client's is ten minutes
 Cell = str | int | float | None
 
 
@@ -97,8 +98,9 @@ def _column(table: Table, column: Column, param: str) -> Sequence[str]:
 
 
 def _write(parts: Parts, who: Asked, texts: "Sequence[Text]", path: Path) -> Written:
-    """A row an input row, as predictions.csv of a job has them."""
+    """A row an input row, as predictions.csv of a job has them. Raises InvalidValue for more than can be answered in time."""
     truncated = tokens = 0
+    started = time.monotonic()
     with path.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target)
         writer.writerow(_header(who))
@@ -108,7 +110,19 @@ def _write(parts: Parts, who: Asked, texts: "Sequence[Text]", path: Path) -> Wri
                 writer.writerow([row, *_cells(answer, who), int(cut)])
             truncated += sum(found.truncated)
             tokens += found.tokens
+            refuse_too_slow(min(start + ROWS_AT_ONCE, len(texts)), len(texts), time.monotonic() - started)
     return Written(len(texts), truncated, tokens)
+
+
+def refuse_too_slow(done: int, rows: int, seconds: float) -> None:
+    """Raises InvalidValue, with what would be possible, where at this pace the caller would not wait for the end."""
+    if seconds * rows > PATIENCE_S * done:
+        raise InvalidValue(
+            f"This model classifies {done / seconds:.1f} of these rows a second at present, and a request has "
+            f"{PATIENCE_S / 60:.0f} minutes; "
+            f"split the file into parts of up to {int(PATIENCE_S * done / seconds):,} rows.",
+            param="input_file",
+        )
 
 
 def _header(who: Asked) -> list[str]:

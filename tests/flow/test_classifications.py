@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,16 @@ def test_an_ensemble_is_the_mean_of_its_members(shared_stack: Stack, job: dict[s
         votes = {member[place]["label"]["predicted"] for member in alone}
         assert (result["label"]["disagreement"]["vote_entropy"] == 0) == (len(votes) == 1)
         assert result["label"]["disagreement"]["score_std"] > 0
+
+
+def test_many_who_ask_at_the_same_time_have_the_same_answers(shared_stack: Stack, job: dict[str, Any]) -> None:
+    def asked(_: int) -> list[Any]:
+        results = shared_stack.classify(model=job["fine_tuned_model"], input=TEXTS * 20, ensemble=True)["results"]
+        return list(results)
+
+    with ThreadPoolExecutor(6) as threads:
+        first, *others = threads.map(asked, range(12))
+    assert all(other == first for other in others)
 
 
 def test_what_cannot_be_answered_is_refused_with_a_reason(shared_stack: Stack, job: dict[str, Any]) -> None:
