@@ -11,6 +11,9 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from cli.client import Client
+from cli.download import find_archive
+from cli.errors import CliError
 from tests.flow.test_whole_way import result_files
 from tests.make import csv_bytes, pair_tsv, review_csv
 from tests.stack import Stack
@@ -92,6 +95,11 @@ def test_an_ensemble_is_the_mean_of_its_members(shared_stack: Stack, job: dict[s
     listed = {model["id"] for model in shared_stack.get("/v1/models")["data"]}
     assert len(names) == 3
     assert names <= listed
+    with Client(str(shared_stack.http.base_url)) as client:
+        assert find_archive(client, job["fine_tuned_model"]) in job["result_files"]
+        for name in names - {job["fine_tuned_model"]}:  # the archive holds the best run's weights
+            with pytest.raises(CliError, match="kept to be asked, not packed"):
+                find_archive(client, name)
 
     answer = shared_stack.classify(model=job["fine_tuned_model"], input=TEXTS, ensemble=True)
     sound = {run["fine_tuned_model"] for run in runs if not run["degenerate"]}
