@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 
 from api import errors
+from api.classifications.routes import router as classifications
 from api.comparisons.routes import router as comparisons
 from api.files.routes import router as files
 from api.health.routes import router as health
@@ -40,7 +41,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    for router in (files, uploads, jobs, moves, runs, reports, comparisons, recipes, models, operations):
+    for router in (
+        files,
+        uploads,
+        jobs,
+        moves,
+        runs,
+        reports,
+        comparisons,
+        recipes,
+        models,
+        classifications,
+        operations,
+    ):
         app.include_router(router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(health)
     errors.install(app)

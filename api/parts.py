@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
+from api.classifications.serving import Serving
 from api.jobs.polled import JobPolls
 from api.jobs.stream import EventStreams
 from shared.broker import Bell
@@ -27,6 +28,7 @@ class Parts:
     storage: Storage
     catalogue: Catalogue
     bell: Bell
+    serving: Serving
     owner_id: str = LOCAL_OWNER
     """Whose rows a request sees; there is one owner so far, and the column is on every row."""
     reading: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(TABLES_AT_ONCE))
@@ -42,13 +44,15 @@ class Parts:
 
 def make_parts(settings: Settings) -> Parts:
     bell = Bell(settings.redis_url)
+    storage = Storage(settings.resolved_storage_url)
     return Parts(
         settings=settings,
         database=Database(settings.resolved_database_url, ring=bell.ring),
-        storage=Storage(settings.resolved_storage_url),
+        storage=storage,
         catalogue=Catalogue(settings.model_folders),
         bell=bell,
         event_streams=EventStreams(settings.event_streams),
+        serving=Serving(settings, storage),
     )
 
 

@@ -46,7 +46,7 @@ def main() -> None:
         home = Path(folder)
         url = given.database_url or f"sqlite:///{home / 'evenkeel.db'}"
         upgrade(url)
-        port = running.enter_context(_api(home, url))
+        port = running.enter_context(running_api(home, url))
         database = Database(url)
         running.callback(database.dispose)
         job_id = _job(f"http://127.0.0.1:{port}", home)
@@ -77,7 +77,7 @@ def _both(port: int, path: str, given: argparse.Namespace) -> dict[str, Sample]:
 
 
 @contextmanager
-def _api(home: Path, database_url: str) -> Iterator[int]:
+def running_api(home: Path, database_url: str) -> Iterator[int]:
     """The API alone, as ``evenkeel up`` starts it: one process; yields its port. No bell is there to ring."""
     settings = {"HOME": home, "DATABASE_URL": database_url, "REDIS_URL": f"redis+socket://{home}/none"}
     plain = {name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")}

@@ -31,11 +31,15 @@ def download_model(client: Client, name: str, folder: Path) -> None:
 
 
 def find_archive(client: Client, name: str) -> str:
-    """Id of the file with the model of a job, named by the model's id or the job's."""
+    """Id of the file with the model of a job, named by the model's id or the job's. Raises CliError for another of the job's models."""
     job_id = name if name.startswith("ftjob-") else client.model(name).job_id
     if job_id is None:
         raise CliError(f"{name} is a base model; only fine-tuned models can be downloaded.")
     job = client.job(job_id)
+    if name not in (job_id, job.fine_tuned_model):  # the archive holds other weights than those of that name
+        raise CliError(
+            f"{name} is kept to be asked, not packed: the archive of job {job_id} holds {job.fine_tuned_model or 'its best run'}."
+        )
     for file_id in job.result_files:
         if client.file(file_id).filename.endswith(ARCHIVE):
             return file_id

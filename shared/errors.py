@@ -167,6 +167,18 @@ class ModelInUse(ServiceError):
     status = 400
 
 
+class ModelNotServed(ServiceError):
+    """The model has no graph to be asked by, or its weights are gone."""
+
+    status = 400
+
+
+class NoEnsemble(ServiceError):
+    """The model's job has kept too few of its runs for them to answer together."""
+
+    status = 400
+
+
 class PayloadTooLarge(ServiceError):
     status = 413
 
@@ -193,6 +205,13 @@ class IdempotencyKeyReused(ServiceError):
     """The same Idempotency-Key came with another body."""
 
     status = 400
+
+
+class ServiceBusy(ServiceError):
+    """As many requests of the kind are being worked on as may be."""
+
+    status = 429
+    headers: ClassVar[dict[str, str]] = {"retry-after": "1"}
 
 
 class ServiceUnavailable(ServiceError):

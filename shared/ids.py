@@ -36,6 +36,14 @@ def comparison_id() -> str:
     return new_id("ftcmp-")
 
 
+def classification_id() -> str:
+    return new_id("clf-")
+
+
+def classification_batch_id() -> str:
+    return new_id("clfbatch-")
+
+
 def checkpoint_id() -> str:
     return new_id("ftckpt_")
 

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """Most event streams that one API process serves at a time."""
     webhook_private_addresses: bool = False
     """Whether webhooks may be sent to addresses that are not public: this machine, its network, a cloud's metadata service."""
+    classifier_bytes: int = Field(2 * 1024**3, gt=0)
+    """Most bytes of fine-tuned models that the API keeps in memory to classify with; the one last used stays, however large."""
     worker_slots: int = Field(1, ge=1, le=256)
     """Runs trained at the same time by one worker; each slot is a trainer process of its own."""
     gpus: int = Field(0, ge=0, le=64)

@@ -105,6 +105,11 @@ class Stack:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
+    def classify(self, **request: Any) -> dict[str, Any]:
+        answer = self.http.post("/v1/classifications", json=request)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         answer = self.http.get(path, params=query)
         assert answer.status_code == 200, answer.text

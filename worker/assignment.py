@@ -1,8 +1,6 @@
 """A claimed run made ready to train: its rows read, its files on local disk, an empty folder for what it makes."""
 
-import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from shared.db.runs import Hold
 from shared.db.tables import File, Job, Model, Run
 from shared.errors import ServiceError
 from shared.names import FINE_TUNED
+from shared.published import fetched_folder
 from shared.states import Purpose
 from shared.storage import BlobMissing, file_key
 from worker.parts import WorkerParts
@@ -119,19 +118,7 @@ class Assignment:
 
 def published_folder(parts: WorkerParts, prefix: str) -> Path:
     """A published model's folder on this machine, fetched when first asked for. Raises DataMissing."""
-    folder = parts.settings.resolved_cache_dir / "models" / prefix.replace("/", "-")
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".", dir=folder.parent) as scratch:
-            whole = Path(scratch) / "model"
-            try:
-                parts.storage.fetch_folder(prefix, whole)
-            except BlobMissing:
-                raise DataMissing(f"The model stored as {prefix} is not in the storage.", param="model") from None
-            try:
-                whole.rename(folder)
-            except OSError:  # another slot has fetched it meanwhile
-                if not folder.is_dir():
-                    raise
-    os.utime(folder)  # in use: not to be cleared away as an old copy
-    return folder
+    try:
+        return fetched_folder(parts.settings, parts.storage, prefix)
+    except BlobMissing:
+        raise DataMissing(f"The model stored as {prefix} is not in the storage.", param="model") from None

@@ -19,7 +19,7 @@ from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints, Models
 from shared.db.runs import FenceLost, Runs
 from shared.db.stages import Stages
-from shared.db.tables import Job, Run
+from shared.db.tables import Job, Model, Run
 from shared.errors import Reason
 from shared.job_report import best_run, diagnosis_of, report_of
 from shared.states import JobState, RunState, fold
@@ -80,19 +80,23 @@ def _end(parts: WorkerParts, job_id: str, fence: int) -> None:
         ):  # the tries before ended without a word: killed, or out of memory
             raise OSError("publishing did not come to its end")
         published = publish(parts, job, runs, best, fence)
-    patiently(parts.database, lambda session: _record_end(session, job_id, fence, status, runs, published))
-    # only what was published stays; what is missed here is an orphan, and swept later
-    for run_id in everything:
+    kept = patiently(parts.database, lambda session: _record_end(session, job_id, fence, status, runs, published))
+    # only what rows name stays; what is missed here is an orphan, and swept later
+    where_it_was_made = {model.run_id for model in kept if model.prefix.startswith(f"runs/{model.run_id}/")}
+    for run_id in set(everything) - where_it_was_made:
         parts.storage.delete_prefix(f"runs/{run_id}")
-    if published is not None and earlier is not None:
-        parts.storage.delete_prefix(earlier.prefix)
+    for prefix in {model.prefix for model in earlier} - {model.prefix for model in kept}:
+        parts.storage.delete_prefix(prefix)
     log.info("job_ended job=%s status=%s", job_id, status)
 
 
 def _record_end(
     session: Session, job_id: str, fence: int, status: JobState, runs: Sequence[Run], published: Published | None
-) -> None:
-    """The job's last move with everything that follows from it, in one transaction. Raises FenceLost."""
+) -> Sequence[Model]:
+    """The job's last move with everything that follows from it, in one transaction; returns the models that it has now.
+
+    Raises FenceLost.
+    """
     jobs, events = Jobs(session), Events(session)
     job = session.get_one(Job, job_id, with_for_update=True)  # no wish to cancel may come between here and the end
     if job.cancel_requested:  # the wish came while the model was being published: nothing is
@@ -102,12 +106,13 @@ def _record_end(
     jobs.end(job_id, fence, status, trained_tokens=tokens, error=error)
     if published is not None:
         renew(session, job, published)
-    model = Models(session, job.owner_id).of_job(job_id)  # an extended job may have one from before
+    kept = Models(session, job.owner_id).of_job(job_id)  # an extended job may have some from before
+    of_run = {model.run_id: model for model in kept}
     for run in Runs(session).of_job(job_id):
-        kept = model is not None and run.id == model.run_id
-        run.artifacts = model.prefix if model is not None and kept else None
-        run.fine_tuned_model = model.id if model is not None and kept else None
-    Checkpoints(session).keep_only(job_id, None if model is None else model.run_id)
+        model = of_run.get(run.id)
+        run.artifacts = None if model is None else model.prefix
+        run.fine_tuned_model = None if model is None else model.id
+    Checkpoints(session).keep_only(job_id, of_run)
     session.flush()
     session.refresh(job)
     level = {JobState.SUCCEEDED: "info", JobState.CANCELLED: "warn"}.get(status, "error")
@@ -115,6 +120,7 @@ def _record_end(
         for sentence in diagnosis_of(job, runs):
             events.add(job, sentence, level="warn")
     events.add(job, _last_words(job, runs, status), level=level)
+    return kept
 
 
 def _last_words(job: Job, runs: Sequence[Run], status: JobState) -> str:

@@ -23,7 +23,7 @@ from shared.datasets.labels import JOINT
 from shared.db.metrics import Metrics
 from shared.db.tables import File, Job, Model, Run
 from shared.job_report import full_report
-from shared.names import model_id
+from shared.names import kept_model_id, model_id
 from shared.report import StabilityReport
 from shared.report.wording import baseline_title
 from shared.states import RunState
@@ -39,6 +39,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time in the archive: equal content giv
 @dataclass(frozen=True)
 class Published:
     model: Model
+    others: list[Model]
+    """Of the other runs that succeeded, where the job keeps all of them."""
     files: list[File]
 
 
@@ -59,8 +61,7 @@ def publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, fence:
 def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folder: Path, fence: int) -> Published:
     identifier = model_id(job.model, job.owner_id, job.suffix, job.id)
     model = folder / "model"
-    published_before = best.fine_tuned_model is not None  # then its artefacts are the model's folder alone
-    parts.storage.fetch_folder(f"{best.artifacts}" if published_before else f"{best.artifacts}/model", model)
+    parts.storage.fetch_folder(_folder(best), model)
     with parts.database.read() as session:
         report = full_report(session, job, runs).model_copy(update={"fine_tuned_model": identifier})
     (model / "README.md").write_text(model_card(identifier, job, report, best), encoding="utf-8")
@@ -72,21 +73,42 @@ def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folde
         _write_predictions(parts, job, runs, folder / "predictions.csv"),
         _zip(model, folder / "model.zip"),
     ]
-    row = Model(
+    others = [
+        _row(job, run, kept_model_id(identifier, run.init_seed, run.data_seed, run.fold), _folder(run))
+        for run in (runs if keeps_all(job) else [])
+        if run.artifacts is not None and run.id != best.id
+    ]
+    return Published(_row(job, best, identifier, prefix), others, [_store(parts, job, path) for path in made])
+
+
+def keeps_all(job: Job) -> bool:
+    """Whether the models of all runs outlive the job, not the best one's alone."""
+    return bool(job.request.get("artifacts", {}).get("keep") == "all_runs")
+
+
+def _folder(run: Run) -> str:
+    """Storage prefix of the run's model; once it is published, its artefacts are that alone."""
+    return str(run.artifacts) if run.fine_tuned_model is not None else f"{run.artifacts}/model"
+
+
+def _row(job: Job, run: Run, identifier: str, prefix: str) -> Model:
+    return Model(
         id=identifier,
         owner_id=job.owner_id,
         job_id=job.id,
-        run_id=best.id,
+        run_id=run.id,
         base_model=job.model,
         prefix=prefix,
         labels=job.task["label_names"],
     )
-    return Published(row, [_store(parts, job, path) for path in made])
 
 
 def renew(session: Session, job: Job, published: Published) -> None:
     """Store the rows of what was published, in the place of what an extended job had published before."""
-    session.merge(published.model)
+    models = [published.model, *published.others]
+    session.execute(delete(Model).where(Model.job_id == job.id, Model.id.not_in([model.id for model in models])))
+    for model in models:
+        session.merge(model)
     session.execute(delete(File).where(File.id.in_(job.result_files)))
     session.add_all(published.files)
     job.fine_tuned_model = published.model.id

@@ -1,4 +1,4 @@
-"""Deleting an ended job: its rows, what it has published and its result files."""
+"""Deleting an ended job: its rows, its models and its result files."""
 
 from sqlalchemy.orm import Session
 
@@ -21,13 +21,14 @@ def delete(parts: Parts, job_id: str) -> None:
                 f"Job {job_id} is {job.status}; cancel it, or wait for its end, before it is deleted.",
                 param="fine_tuning_job_id",
             )
-        model = Models(session, parts.owner_id).of_job(job_id)
-        prefix = None if model is None else Models(session, parts.owner_id).delete(model.id).prefix
+        models = Models(session, parts.owner_id)
+        prefixes = [models.delete(model.id).prefix for model in models.of_job(job_id)]
         results = [file_id for file_id in job.result_files if _exists(session, parts.owner_id, file_id)]
         session.flush()
         session.delete(job)  # the database deletes what refers to it
-    if prefix is not None:
+    for prefix in prefixes:
         parts.storage.delete_prefix(prefix)
+        parts.serving.forget(prefix)
     for file_id in results:
         files.delete(parts, file_id)
 

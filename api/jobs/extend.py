@@ -97,7 +97,7 @@ def refuse_more_runs(parts: Parts, session: Session, job: Job) -> None:
     if job.model.startswith(FINE_TUNED):
         models.for_job(job.model)
     published = models.hold(job.id)
-    user = None if published is None else models.user(published.id)
+    user = models.user(*(model.id for model in published))
     if user is not None:
         raise ModelInUse(
             f"Job {user} starts from the model of job {job.id}, which could change.", param="fine_tuning_job_id"

@@ -45,7 +45,10 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
         request=request.model_dump(
             mode="json",
             exclude_unset=True,
-            include={"task", "split", "recipe", "runs", "evaluation", "method", "hyperparameters", "early_discard"},
+            include={
+                *("task", "split", "recipe", "runs", "evaluation", "method", "hyperparameters"),
+                *("early_discard", "artifacts"),
+            },
         ),
         task=data.task.model_dump(mode="json"),
         split=request.split.model_dump(mode="json"),

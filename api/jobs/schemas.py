@@ -41,6 +41,16 @@ class EvaluationRequest(BaseModel):
     pearson for regression."""
 
 
+class ArtifactsRequest(BaseModel):
+    """What of the runs stays once the job has ended."""
+
+    model_config = _STRICT
+
+    keep: Literal["best_run", "all_runs"] = "best_run"
+    """``all_runs`` keeps the model of every run that succeeded, under an id of its own, so that they can answer as an ensemble; each takes
+    as much of the storage as the best one."""
+
+
 NEpochs = Annotated[int, Field(ge=1, le=50)] | Auto
 HostedBatchSize = Annotated[int, Field(ge=1, le=256)] | Auto
 Multiplier = Annotated[float, Field(ge=1e-4, le=100, description="Multiplies the resolved learning rate.")] | Auto
@@ -104,6 +114,7 @@ class JobSettings(BaseModel):
     runs: RunsRequest = RunsRequest()
     evaluation: EvaluationRequest = EvaluationRequest()
     early_discard: EarlyDiscardRequest | None = None
+    artifacts: ArtifactsRequest = ArtifactsRequest()
     webhook: WebhookRequest | None = None
     """Where to tell of the job's end."""
     dry_run: bool = False
@@ -197,6 +208,7 @@ class JobObject(Identified):
     """``start``, ``keep``, ``at_fraction`` and, once it is decided, ``at_step``, the ``kept`` runs and both means at that step."""
     recipe_notes: dict[str, str]
     runs: dict[str, Any]
+    artifacts: dict[str, Any]
     metric: str
     threads: int
     dataset: dict[str, Any]

@@ -133,7 +133,7 @@ def cancel(parts: Parts, job_id: str) -> JobObject:
         events.add(job, "Cancelling was asked for.", level="warn")
         if jobs.end_cancelled(job_id):  # nothing of it was training: no worker is needed to end it
             earlier = Models(session, parts.owner_id).of_job(job_id)  # of a job that was extended
-            Checkpoints(session).keep_only(job_id, None if earlier is None else earlier.run_id)
+            Checkpoints(session).keep_only(job_id, [model.run_id for model in earlier])
             events.add(job, JOB_CANCELLED, level="warn")
         else:
             ring_after_commit(session, JOB_ADVANCE, job_id)

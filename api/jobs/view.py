@@ -69,6 +69,7 @@ def job_object(
         early_discard=job.early_discard,
         recipe_notes=job.recipe_notes,
         runs=job.request.get("runs", {}),
+        artifacts=job.request.get("artifacts", {}),
         metric=job.metric,
         threads=job.threads,
         dataset=job.dataset,

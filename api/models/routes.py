@@ -43,4 +43,5 @@ def delete_model(parts: PartsDep, model: str) -> ModelDeleted:
     with parts.database.write() as session:
         row = Models(session, parts.owner_id).delete(model)
     parts.storage.delete_prefix(row.prefix)
+    parts.serving.forget(row.prefix)
     return ModelDeleted(id=model)

@@ -1,6 +1,6 @@
 """Bring a database to this version's tables; refuse one that a newer version has made.
 
-``python -m shared.db.migrate --check`` proves, on an empty SQLite database, that the migrations make exactly the tables of ``tables.py``.
+``python -m shared.db.migrate --check`` proves, on an empty SQLite database, that the migrations make exactly the tables of ``tables``.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def _check() -> int:
             command.upgrade(config(engine), "head")
             command.check(config(engine))
         except CommandError as error:
-            sys.stderr.write(f"The migrations do not make the tables of shared/db/tables.py: {error}\n")
+            sys.stderr.write(f"The migrations do not make the tables of shared/db/tables: {error}\n")
             return 1
         finally:
             engine.dispose()

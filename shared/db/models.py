@@ -1,6 +1,6 @@
 """Queries on published models and on the checkpoints that are kept."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -28,10 +28,10 @@ class Models:
             raise ModelNotFound(f"No model has the id {model_id[:200]!r}.", param="model")
         return model
 
-    def of_job(self, job_id: str) -> Model | None:
-        """What the job has published."""
+    def of_job(self, job_id: str) -> Sequence[Model]:
+        """What the job has published, and the models of its other runs that were kept, in the order of their ids."""
         query = select(Model).where(Model.job_id == job_id, Model.owner_id == self._owner_id)
-        return self._session.scalars(query).one_or_none()
+        return self._session.scalars(query.order_by(Model.id)).all()
 
     def for_job(self, model_id: str) -> Model:
         """The model as the start of a new job, kept from being deleted or renewed meanwhile.
@@ -48,14 +48,14 @@ class Models:
             )
         return model
 
-    def hold(self, job_id: str) -> Model | None:
-        """What the job has published, kept until the transaction ends from becoming the start of another job."""
+    def hold(self, job_id: str) -> Sequence[Model]:
+        """``of_job``, kept until the transaction ends from becoming the start of another job."""
         query = select(Model).where(Model.job_id == job_id, Model.owner_id == self._owner_id)
-        return self._session.scalars(query.with_for_update()).one_or_none()
+        return self._session.scalars(query.order_by(Model.id).with_for_update()).all()
 
-    def user(self, model_id: str) -> str | None:
-        """An open job that starts from the model."""
-        query = select(Job.id).where(Job.model == model_id, Job.owner_id == self._owner_id, Job.status.in_(JOB_OPEN))
+    def user(self, *model_ids: str) -> str | None:
+        """An open job that starts from one of the models."""
+        query = select(Job.id).where(Job.model.in_(model_ids), Job.owner_id == self._owner_id, Job.status.in_(JOB_OPEN))
         return self._session.scalar(query.order_by(Job.id).limit(1))
 
     def delete(self, model_id: str) -> Model:
@@ -85,10 +85,10 @@ class Checkpoints:
     def forget(self, run_id: str) -> None:
         self._session.execute(delete(Checkpoint).where(Checkpoint.run_id == run_id))
 
-    def keep_only(self, job_id: str, run_id: str | None) -> None:
-        """The job ended: only the published run's checkpoints stay (none if nothing was published)."""
-        others = delete(Checkpoint).where(Checkpoint.job_id == job_id)
-        self._session.execute(others if run_id is None else others.where(Checkpoint.run_id != run_id))
+    def keep_only(self, job_id: str, run_ids: Collection[str]) -> None:
+        """The job ended: only the checkpoints of the runs whose models were kept stay."""
+        others = delete(Checkpoint).where(Checkpoint.job_id == job_id, Checkpoint.run_id.not_in(run_ids))
+        self._session.execute(others)
 
     def page(self, job_id: str, page: Page) -> tuple[Sequence[Checkpoint], bool]:
         return fetch(self._session, select(Checkpoint).where(Checkpoint.job_id == job_id), Checkpoint.id, page)

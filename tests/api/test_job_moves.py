@@ -12,6 +12,7 @@ from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Event, Job, Metric, Model, Run
 from shared.settings import Settings
+from shared.storage import Storage
 from shared.states import JobState
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -167,14 +168,19 @@ def test_an_ended_job_is_deleted_with_all_that_is_its_own(
     job_id = created(http, file_id)["id"]
     assert refusal(http.delete(f"{JOBS}/{job_id}")) == (400, "job_not_ended", "fine_tuning_job_id")
     failed(database, job_id)
+    storage = Storage(settings.resolved_storage_url)
     result = http.post("/v1/files", files={"file": ("m.csv", b"text,label\na,x\nb,y\n")}).json()["id"]
     with database.write() as session:
         run = Runs(session).of_job(job_id)[0]
         session.get_one(Job, job_id).result_files = [result, "file-gone"]
         session.add(Metric(run_id=run.id, name="train_loss", step=1, value=0.5))
-        plain = {"owner_id": "local", "base_model": "tiny-bert", "prefix": "models/x", "labels": []}
-        session.add(Model(id="ft:tiny-bert:local::gone", job_id=job_id, run_id=run.id, **plain))
+        for name in ("gone", "gone:seed-1"):  # the second as artifacts.keep "all_runs" keeps it
+            prefix = f"models/{name}"
+            storage.put_bytes(f"{prefix}/config.json", b"{}")
+            plain = {"owner_id": "local", "base_model": "tiny-bert", "prefix": prefix, "labels": []}
+            session.add(Model(id=f"ft:tiny-bert:local::{name}", job_id=job_id, run_id=run.id, **plain))
     answer = http.delete(f"{JOBS}/{job_id}")
+    assert not list(storage.list("models/gone"))
     assert answer.json() == {"id": job_id, "object": "fine_tuning.job", "deleted": True}
     assert http.get(f"{JOBS}/{job_id}").status_code == http.delete(f"{JOBS}/{job_id}").status_code == 404
     assert http.get(f"/v1/files/{result}").status_code == 404

@@ -92,6 +92,15 @@ def test_multi_label(shared_stack: Stack, tmp_path: Path) -> None:
         truth.append([name in texts[int(row["row"]) - 1]["label"] for name in ("blame", "praise")])
         found.append([scores[name] > 0.5 for name in ("blame", "praise")])
     assert f1_score(truth, found, average="micro") == pytest.approx(best["test_score"])
+    asked = [row for row in answers if row["split"] == "test"]
+    served = shared_stack.classify(
+        model=ended["fine_tuned_model"], input=[texts[int(row["row"]) - 1]["text"] for row in asked]
+    )
+    for row, result in zip(asked, served["results"], strict=True):
+        assert "|".join(result["label"]["predicted"]) == row["predicted"]
+        assert result["label"]["scores"] == {
+            name: pytest.approx(float(row[f"p({name})"]), abs=1e-4) for name in ("blame", "praise")
+        }
     assert "top_k=None" in (tmp_path / "README.md").read_text()
 
 
@@ -119,6 +128,13 @@ def test_regression_with_a_test_file(shared_stack: Stack, tmp_path: Path) -> Non
     tested = [row for row in answers if row["split"] == "test"]
     found = [classify(texts[int(row["row"]) - 1]["text"])[0]["score"] for row in tested]
     assert found == pytest.approx([float(row["predicted"]) for row in tested], abs=1e-5)
+    served = shared_stack.classify(
+        model=ended["fine_tuned_model"], input=[texts[int(row["row"]) - 1]["text"] for row in tested]
+    )
+    assert (served["labels"], len(served["results"])) == ([], 24)
+    for result, number in zip(served["results"], found, strict=True):
+        assert result["label"]["scores"] == {"score": pytest.approx(number, abs=1e-4)}
+        assert result["label"]["predicted"] == result["label"]["scores"]["score"]
     labels = [float(texts[int(row["row"]) - 1]["label"]) for row in tested]
     assert pearsonr(labels, found).statistic == pytest.approx(best["test_score"], abs=1e-5)
     assert shared_stack.get(f"/v1/models/{ended['fine_tuned_model']}")["labels"] == []

@@ -5,10 +5,23 @@ import sys
 
 import pytest
 
-HEAVY = {"scipy", "numpy", "altair", "vl_convert", "pandas", "pyarrow", "torch", "transformers"}
+HEAVY = {
+    "scipy",
+    "numpy",
+    "onnxruntime",
+    "tokenizers",
+    "altair",
+    "vl_convert",
+    "pandas",
+    "pyarrow",
+    "torch",
+    "transformers",
+}
 
 
-@pytest.mark.parametrize("module", ["shared.report", "shared.comparison", "shared.figures", "shared.report_page"])
+@pytest.mark.parametrize(
+    "module", ["shared.report", "shared.comparison", "shared.figures", "shared.report_page", "api.app"]
+)
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

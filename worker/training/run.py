@@ -22,6 +22,7 @@ from worker.training.evaluate import Evaluated, evaluate
 from worker.training.events import Event, Finished, Paused, Started
 from worker.training.evidence import History, distance_from, gather, shares_of_answers
 from worker.training.forward import Forward
+from worker.training.graph import GRAPHS
 from worker.training.loop import train
 from worker.training.mixout import add_mixout, remove_mixout
 from worker.training.objective import begin_at_mean, chance_loss, training_objective, weights_of
@@ -223,7 +224,9 @@ def finish(
     validation, train_split, recipe = best.evaluated, splits.train, spec.recipe
     sha256 = None
     if spec.export:
-        sha256 = export_model(network, tokenizer_to_export(spec.base_model), spec.task, spec.output / "model")
+        tokenizer, folder = tokenizer_to_export(spec.base_model), spec.output / "model"
+        sha256 = export_model(network, tokenizer, spec.task, folder)
+        GRAPHS.write(network, tokenizer, folder)
         answers = {"validation": (splits.validation, validation)}
         if splits.test and test:
             answers["test"] = (splits.test, test)

@@ -1,4 +1,4 @@
-"""Databases of older versions are brought up to date, those of newer ones refused; the migrations make the tables of ``tables.py``."""
+"""Databases of older versions are brought up to date, those of newer ones refused; the migrations make ``shared.db.tables``."""
 
 import pytest
 from alembic import command

@@ -1,0 +1,39 @@
+"""/v1/classifications: what fine-tuned models say of texts."""
+
+from fastapi import APIRouter
+
+from api.classifications import batches, service
+from api.classifications.schemas import BatchObject, BatchRequest, ClassificationObject, ClassificationRequest
+from api.errors import problems
+from api.parts import PartsDep
+from shared.errors import (
+    FileNotFound,
+    InvalidValue,
+    ModelNotFound,
+    ModelNotServed,
+    NoEnsemble,
+    PayloadTooLarge,
+    ServiceBusy,
+)
+
+router = APIRouter(prefix="/v1/classifications", tags=["classifications"])
+
+
+@router.post(
+    "", responses=problems(InvalidValue, ModelNotServed, NoEnsemble, ModelNotFound, PayloadTooLarge, ServiceBusy)
+)
+def create_classification(parts: PartsDep, request: ClassificationRequest) -> ClassificationObject:
+    """Classify texts, or pairs of them, with a fine-tuned model, or with all seeds that its job has kept.
+
+    Nothing of the texts is stored.
+    """
+    return service.classify(parts, request)
+
+
+@router.post(
+    "/batches",
+    responses=problems(InvalidValue, ModelNotServed, NoEnsemble, ModelNotFound, FileNotFound, ServiceBusy),
+)
+def create_classification_batch(parts: PartsDep, request: BatchRequest) -> BatchObject:
+    """Classify every row of an uploaded file; the answer comes when all are, and names the result file."""
+    return batches.classify_file(parts, request)

@@ -1,0 +1,153 @@
+"""Texts a second that the API classifies: ``EVENKEEL_GLUE_DIR=… python -m benchmarks.classifications``.
+
+An API of its own, in a temporary home, knows a job whose seeds are all kept: all-MiniLM-L6-v2 under heads of their own (what the weights
+are makes no difference to the speed). Sentences of CoLA are classified over HTTP by one model, and by an ensemble, and once by torch.
+"""
+
+import argparse
+import csv
+import json
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+import httpx
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from benchmarks.glue import folder
+from benchmarks.polling import running_api
+from benchmarks.results import Result, Table
+from benchmarks.speed_page import record
+from cli.client import Client
+from cli.docstrings import write_dataset
+from shared.catalogue import OFFLINE_ENCODER, Catalogue
+from shared.db.migrate import upgrade
+from shared.db.session import Database
+from shared.db.tables import Job, Model
+from shared.settings import Settings, cpu_cores
+from shared.storage import Storage
+from shared.task import Task
+from worker.training.checkpoint import export_model
+from worker.training.encoder import load_encoder
+from worker.training.graph import GRAPHS
+from worker.training.quiet import quiet_transformers
+from worker.training.text import tokenizer_to_export
+
+MEMBERS, AT_ONCE = 5, 500
+GOALS = {"one model": 150, f"ensemble of {MEMBERS}": 50}
+"""Texts a second, on two cores."""
+CLOSE = 1e-4
+SPREAD = 20
+"""Times a new head's weights, so that probabilities differ from text to text."""
+
+
+def main() -> None:
+    given = _arguments()
+    texts = _sentences(given.texts)
+    with tempfile.TemporaryDirectory(prefix="evenkeel-classifications-") as scratch, ExitStack() as running:
+        home = Path(scratch)
+        url = f"sqlite:///{home / 'evenkeel.db'}"
+        upgrade(url)
+        http = httpx.Client(
+            base_url=f"http://127.0.0.1:{running.enter_context(running_api(home, url))}", timeout=600, trust_env=False
+        )
+        running.enter_context(http)
+        model = _published(str(http.base_url), home, url)
+        sides: dict[str, list[float]] = {side: [] for side in GOALS}
+        for _ in range(given.rounds + 1):  # the first loads the models and is not counted
+            for side, rates in zip(sides, sides.values(), strict=True):
+                rates.append(_rate(http, model, texts, ensemble=side != "one model"))
+        difference = _difference(http, model, texts[:AT_ONCE], home / "model-0")
+    result = _result({side: median(rates[1:]) for side, rates in sides.items()}, difference, given)
+    if given.dry:
+        json.dump(result.figures, sys.stdout, indent=1)
+    else:
+        record(result)
+
+
+def _sentences(count: int) -> list[str]:
+    with (folder() / "CoLA" / "train.tsv").open(encoding="utf-8", newline="") as lines:
+        return [row[3] for row, _ in zip(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), range(count))]  # noqa: B905
+
+
+def _published(url: str, home: Path, database_url: str) -> str:
+    """The id of a job's model, kept beside the models of its other seeds as a worker would leave them."""
+    write_dataset(home / "data.csv", 60)
+    with Client(url) as client:
+        file = client.upload(home / "data.csv")
+        job_id = client.create_job({"training_file": file.id, "runs": {"num_seeds": MEMBERS}}).id
+        runs = [run.id for run in client.runs(job_id)]
+    database, storage = Database(database_url), Storage(Settings(home=home).resolved_storage_url)
+    with database.read() as session:
+        task = Task.model_validate(session.get_one(Job, job_id).task)
+    base = Catalogue().folder(OFFLINE_ENCODER)
+    tokenizer = tokenizer_to_export(base)
+    for seed, run_id in enumerate(runs):
+        network, made = load_encoder(base, task, seed), home / f"model-{seed}"
+        with torch.no_grad():
+            network.get_parameter("classifier.weight").mul_(SPREAD)
+        export_model(network, tokenizer, task, made)
+        GRAPHS.write(network, tokenizer, made)
+        storage.take_folder(f"models/{seed}", made)
+        row = {"owner_id": "local", "job_id": job_id, "run_id": run_id, "base_model": OFFLINE_ENCODER}
+        with database.write() as session:
+            session.add(Model(id=f"ft:bench:seed-{seed}", prefix=f"models/{seed}", labels=task.label_names, **row))
+    database.dispose()
+    return "ft:bench:seed-0"
+
+
+def _rate(http: httpx.Client, model: str, texts: list[str], *, ensemble: bool) -> float:
+    """Texts a second, in requests of ``AT_ONCE`` one after the other."""
+    started = time.perf_counter()
+    for start in range(0, len(texts), AT_ONCE):
+        asked = {"model": model, "input": texts[start : start + AT_ONCE], "ensemble": ensemble}
+        http.post("/v1/classifications", json=asked).raise_for_status()
+    return len(texts) / (time.perf_counter() - started)
+
+
+@torch.no_grad()
+def _difference(http: httpx.Client, model: str, texts: list[str], exported: Path) -> float:
+    """The largest between a probability of the answers and of plain transformers."""
+    answer = http.post("/v1/classifications", json={"model": model, "input": texts}).raise_for_status().json()
+    with quiet_transformers():
+        network = AutoModelForSequenceClassification.from_pretrained(exported).eval()
+    inputs = AutoTokenizer.from_pretrained(exported)(texts, padding=True, truncation=True, return_tensors="pt")
+    expected = network(**inputs).logits.softmax(dim=1)
+    found = torch.tensor(
+        [list(target["scores"].values()) for result in answer["results"] for target in result.values()]
+    )
+    return float((found - expected).abs().max())
+
+
+def _result(rates: dict[str, float], difference: float, given: argparse.Namespace) -> Result:
+    met = all(rates[side] >= goal for side, goal in GOALS.items()) and difference <= CLOSE
+    rows = [[side, f"{rate:.0f}", str(GOALS[side])] for side, rate in rates.items()]
+    return Result(
+        name="classifications",
+        title="Classifying without torch",
+        command="EVENKEEL_GLUE_DIR=… python -m benchmarks.classifications",
+        text=[
+            f"{given.texts} sentences of CoLA, {AT_ONCE} a request, one request after the other over HTTP; client and API share "
+            f"{cpu_cores()} cores; medians of {given.rounds} rounds. Loading a model is not counted. The largest difference "
+            f"between a probability and torch's is {difference:.1e}.",
+        ],
+        tables=[Table(["", "texts/s", "goal on 2 cores"], rows)],
+        figures={"texts_per_second": rates, "largest_difference": difference, "goal_met": met},
+        notes=[f"Goal, with answers within {CLOSE:g} of torch's: {'met' if met else 'not met'}."],
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--texts", type=int, default=2000, help="how many (default 2000)")
+    parser.add_argument("--rounds", type=int, default=5, help="counted ones (default 5)")
+    parser.add_argument("--dry", action="store_true", help="print the figures and write no result")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""What every table has: the naming of constraints and the column types of Python's."""
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Double, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase
+
+Json = dict[str, Any]
+JsonList = list[Any]
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
+        str: Text(),
+        float: Double(),
+        int: BigInteger(),
+        Json: JSON(none_as_null=True),  # None is NULL, not the JSON text null
+        JsonList: JSON(none_as_null=True),
+    }

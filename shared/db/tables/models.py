@@ -1,0 +1,37 @@
+"""What jobs have made and what was told of it: published models and comparisons."""
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db.clock import db_now
+from shared.db.tables.base import Base, Json, JsonList
+
+
+class Model(Base):
+    """A published model: the folder of a chosen run."""
+
+    __tablename__ = "models"
+    __table_args__ = (Index(None, "owner_id", "created_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[str]
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    base_model: Mapped[str]
+    prefix: Mapped[str]
+    """Storage prefix of its folder."""
+    labels: Mapped[JsonList]
+    created_at: Mapped[float] = mapped_column(default=db_now())
+
+
+class Comparison(Base):
+    """Jobs compared, as it was told at the time."""
+
+    __tablename__ = "comparisons"
+    __table_args__ = (Index(None, "owner_id", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    owner_id: Mapped[str]
+    result: Mapped[Json]
+    """The comparison on the wire, without id and time."""
+    created_at: Mapped[float] = mapped_column(default=db_now())

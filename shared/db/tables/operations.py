@@ -1,0 +1,44 @@
+"""The machines that train, and the notices that are sent out."""
+
+from sqlalchemy import ForeignKey, Index, Integer
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db.clock import db_now
+from shared.db.tables.base import Base, JsonList
+
+
+class Worker(Base):
+    """A worker machine as it has last told of itself."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    slots: Mapped[int] = mapped_column(Integer)
+    devices: Mapped[JsonList]
+    """Of its slots, in order."""
+    started_at: Mapped[float] = mapped_column(default=db_now())
+    last_beat: Mapped[float] = mapped_column(default=db_now())
+
+
+class WebhookDelivery(Base):
+    """One notice to the address of a job, with what became of it."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (Index(None, "job_id", "id"), Index(None, "status", "next_attempt_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    owner_id: Mapped[str]
+    type: Mapped[str]
+    payload: Mapped[str]
+    """The body, byte for byte what is signed."""
+    status: Mapped[str]
+    """pending, delivered or failed."""
+    attempts: Mapped[int] = mapped_column(Integer, server_default="0")
+    next_attempt_at: Mapped[float | None]
+    response_status: Mapped[int | None] = mapped_column(Integer)
+    """Of the latest attempt; null where there was no answer."""
+    error: Mapped[str | None]
+    created_at: Mapped[float] = mapped_column(default=db_now())
+    delivered_at: Mapped[float | None]

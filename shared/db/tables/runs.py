@@ -1,0 +1,106 @@
+"""The runs of a job with their series and kept checkpoints."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, false
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db.clock import db_now
+from shared.db.tables.base import Base, Json, JsonList
+
+
+class Run(Base):
+    """One seed of one job: the unit that is queued, leased, trained and cancelled."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index(None, "job_id", "purpose", "index", unique=True),
+        Index(None, "status", "id"),
+        Index(None, "owner_id", "finished_at"),
+        # a running run without a lease could never be taken back
+        CheckConstraint("status <> 'running' OR lease_until IS NOT NULL", name="running_has_lease"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    owner_id: Mapped[str]
+    index: Mapped[int] = mapped_column(Integer)
+    purpose: Mapped[str]
+    seed: Mapped[int]
+    init_seed: Mapped[int]
+    data_seed: Mapped[int]
+    fold: Mapped[int | None] = mapped_column(Integer)
+    """Which part of the training file it is validated on, from 0, under k-fold."""
+    recipe: Mapped[Json | None]
+    """A pilot's own resolved recipe; null: the job's."""
+    held: Mapped[bool] = mapped_column(server_default=false())
+    """Queued, but not to be claimed before the job's pilots have ended."""
+    stop_step: Mapped[int | None]
+    """Pause after this step, for the early discard to decide."""
+    state: Mapped[str | None]
+    """Storage prefix of what a paused run goes on from."""
+
+    status: Mapped[str]
+    cancel_requested: Mapped[bool] = mapped_column(server_default=false())
+    pause_requested: Mapped[bool] = mapped_column(server_default=false())
+    """Its job was paused: it is to wait, or waits, for the job to be resumed."""
+    fence: Mapped[int] = mapped_column(server_default="0")
+    """Rises at claim and at expiry; every write of a worker is guarded by the value it claimed with."""
+    attempt: Mapped[int] = mapped_column(Integer, server_default="0")
+    lease_until: Mapped[float | None]
+    enqueued_at: Mapped[float | None]
+    """When the bell was last rung for it; null: ring as soon as possible."""
+    deaths: Mapped[int] = mapped_column(Integer, server_default="0")
+    """How often in a row the trainer died at ``death_step`` while it trained this run alone."""
+    death_step: Mapped[int | None]
+    stack_limit: Mapped[int | None] = mapped_column(Integer)
+    """Most runs that it may be trained side by side with, itself included, since a trainer of several died: whose fault that was is
+    not known. Null: no limit of its own."""
+
+    step: Mapped[int] = mapped_column(server_default="0")
+    total_steps: Mapped[int]
+    train_loss: Mapped[float | None]
+    validation_score: Mapped[float | None]
+    test_score: Mapped[float | None]
+    degenerate: Mapped[bool | None]
+    best_step: Mapped[int | None]
+    trained_tokens: Mapped[int | None]
+    weights_sha256: Mapped[str | None]
+    result: Mapped[Json | None]
+    """Scores and confusion matrix of the chosen checkpoint, a split each (``events.SplitResult``)."""
+    diagnosis: Mapped[JsonList]
+    environment: Mapped[Json | None]
+    worker: Mapped[str | None]
+    device: Mapped[str | None]
+    artifacts: Mapped[str | None]
+    """Storage prefix of the run's model folder and predictions; null once they are deleted."""
+    fine_tuned_model: Mapped[str | None]
+    error: Mapped[Json | None]
+    created_at: Mapped[float] = mapped_column(default=db_now())
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+
+
+class Metric(Base):
+    """One point of one series of one run; the key says that it exists once."""
+
+    __tablename__ = "metrics"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    value: Mapped[float]
+
+
+class Checkpoint(Base):
+    """Weights that are kept: a run's chosen checkpoint, until the job ends and only the published ones stay."""
+
+    __tablename__ = "checkpoints"
+    __table_args__ = (Index(None, "job_id", "id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    owner_id: Mapped[str]
+    step: Mapped[int]
+    metrics: Mapped[Json]
+    created_at: Mapped[float] = mapped_column(default=db_now())

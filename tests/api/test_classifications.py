@@ -1,0 +1,33 @@
+"""How many requests are let in to be classified, and how long one may take; what they answer is ``tests.flow.test_classifications``."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from api.classifications.batches import PATIENCE_S, refuse_too_slow
+from api.classifications.serving import REQUESTS_AT_ONCE, Serving
+from shared.errors import InvalidValue, ServiceBusy
+from shared.settings import Settings
+from shared.storage import Storage
+
+
+def test_more_requests_than_are_let_in_are_told_to_come_again(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    serving = Serving(settings, Storage(settings.resolved_storage_url))
+    with ExitStack() as inside:
+        for _ in range(REQUESTS_AT_ONCE):
+            inside.enter_context(serving.admitted())
+        with pytest.raises(ServiceBusy) as refused, serving.admitted():
+            pass
+    assert refused.value.status == 429
+    assert refused.value.headers == {"retry-after": "1"}
+    with serving.admitted():  # once they are done there is room again
+        pass
+
+
+def test_a_file_that_the_caller_would_not_wait_for_is_refused_early_with_what_is_possible() -> None:
+    refuse_too_slow(1000, 20_000, PATIENCE_S / 20)
+    with pytest.raises(InvalidValue, match=r"10\.0 of these rows a second .* up to 5,400 rows") as refused:
+        refuse_too_slow(1000, 20_000, 100.0)
+    assert refused.value.param == "input_file"
