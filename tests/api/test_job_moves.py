@@ -12,8 +12,8 @@ from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Event, Job, Metric, Model, Run
 from shared.settings import Settings
-from shared.storage import Storage
 from shared.states import JobState
+from shared.storage import Storage
 
 JOBS = "/v1/fine_tuning/jobs"
 REQUEST: dict[str, Any] = {
