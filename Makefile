@@ -38,4 +38,4 @@ compose-smoke:  ## build the images, train a job in containers, kill a worker, t
 	bash tests/compose/smoke.sh
 
 clean:  ## remove what setup and the tests made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis

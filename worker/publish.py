@@ -147,12 +147,17 @@ def _provenance(job: Job, report: StabilityReport, best: Run) -> str:
     return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
 
 
+_HOSTED_COLUMNS = ("train_loss", "train_accuracy", "valid_loss", "valid_mean_token_accuracy")
+"""What scripts written for the hosted API look for. The accuracy on training batches is not measured, so its column is empty; a label
+counts as the one token of the answer."""
+
+
 def _write_metrics(parts: WorkerParts, runs: Sequence[Run], path: Path) -> Path:
     """A row a run and step, a column a series; empty where a series has no point at the step. One run at a time in memory."""
     with parts.database.read() as session, path.open("w", encoding="utf-8", newline="") as target:
         metrics = Metrics(session)
         recorded = metrics.names([run.id for run in runs])
-        first = ["train_loss", "learning_rate", "grad_norm", "valid_loss"]
+        first = [*_HOSTED_COLUMNS, "learning_rate", "grad_norm"]
         names = first + sorted(recorded - set(first))
         writer = csv.writer(target)
         writer.writerow(["step", *names, *_identity(runs)])
@@ -160,6 +165,8 @@ def _write_metrics(parts: WorkerParts, runs: Sequence[Run], path: Path) -> Path:
             rows: dict[int, dict[str, float]] = defaultdict(dict)
             for point in metrics.of_run(run.id):
                 rows[point.step][point.name] = point.value
+                if point.name == "valid_accuracy":
+                    rows[point.step]["valid_mean_token_accuracy"] = point.value
             for step, row in sorted(rows.items()):
                 writer.writerow([step, *(row.get(name, "") for name in names), *_identity(runs, run)])
     return path

@@ -22,7 +22,7 @@ from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
 from shared.db.runs import LostRun, Runs
 from shared.db.session import Database
 from shared.db.tables import Job, Run
-from shared.db.uploads import Uploads, overdue
+from shared.db.uploads import Uploads, forget_ended, overdue
 from shared.names import run_title
 from shared.settings import Settings
 from shared.states import RunState, UploadState
@@ -92,6 +92,10 @@ class Sweeper:
         if time.monotonic() < self._next_clearing:
             return
         self._next_clearing = time.monotonic() + CLEARING_S
+        with self._database.write() as session:
+            forgotten = forget_ended(session)
+        if forgotten:
+            log.info("uploads_forgotten uploads=%s", forgotten)
         with self._database.read() as session:
             named = names_in_use(session)
         sweep_storage(named, self._storage)  # a look through a whole store takes longer than a transaction should

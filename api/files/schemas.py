@@ -20,6 +20,7 @@ class FileObject(Identified):
     expires_at: int | None
     filename: str
     purpose: str
+    """``evals`` is answered as ``user_data``: the official client's type of a file, unlike that of an upload, knows no ``evals``."""
     status: str
     status_details: str | None
     sha256: str
@@ -36,7 +37,7 @@ class FileObject(Identified):
             created_at=int(file.created_at),
             expires_at=None if file.expires_at is None else int(file.expires_at),
             filename=file.filename,
-            purpose=file.purpose,
+            purpose="user_data" if file.purpose == "evals" else file.purpose,
             status=file.status,
             status_details=file.status_details,
             sha256=file.sha256,

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.jobs.plan import encoder_facts
+from api.jobs.resent import Sending
 from api.jobs.run_requests import ExtendRequest
 from api.jobs.runs import crossed, runs_from
 from api.jobs.schemas import JobObject
@@ -34,7 +35,7 @@ def extend(parts: Parts, job_id: str, request: ExtendRequest, idempotency_key: s
     and where its files are gone; ModelInUse while another job starts from its model.
     """
     digest = hashlib.sha256(f"extend {job_id} {request.model_dump_json()}".encode()).hexdigest()
-    known = already_made(parts, idempotency_key, digest, resent=False)
+    known = already_made(parts, Sending(idempotency_key), digest)
     if known is not None:
         return known
     with parts.database.read() as session:
@@ -46,7 +47,7 @@ def extend(parts: Parts, job_id: str, request: ExtendRequest, idempotency_key: s
             if idempotency_key is not None:
                 Jobs(session).remember_key(parts.owner_id, idempotency_key, digest, job_id)
     except IntegrityError:  # the same key, at the same moment: the other request has won
-        known = already_made(parts, idempotency_key, digest, resent=False)
+        known = already_made(parts, Sending(idempotency_key), digest)
         if known is None:
             raise
         return known

@@ -10,7 +10,7 @@ from api.jobs import deletion, pausing, service
 from api.jobs.clone import clone_digest, cloned
 from api.jobs.dry_run import DryRun, rehearse
 from api.jobs.extend import extend
-from api.jobs.resent import IdempotencyKey, RetryCount
+from api.jobs.resent import IdempotencyKey, SendingDep
 from api.jobs.run_requests import ExtendRequest
 from api.jobs.schemas import CloneRequest, JobObject
 from api.parts import PartsDep
@@ -77,9 +77,8 @@ def extend_job(
 def clone_job(
     parts: PartsDep,
     job_id: str,
+    sending: SendingDep,
     changes: CloneRequest | None = None,
-    idempotency_key: IdempotencyKey = None,
-    retry_count: RetryCount = 0,
 ) -> JobObject | DryRun:
     """Create a new job from the request of this one; a field given in the body takes the place of that job's.
 
@@ -89,7 +88,7 @@ def clone_job(
     if request.dry_run:
         return rehearse(parts, request)
     digest = clone_digest(job_id, request)
-    return service.create(parts, request, idempotency_key, resent=retry_count > 0, digest=digest)
+    return service.create(parts, request, sending, digest=digest)
 
 
 @router.delete("/{job_id}", responses=problems(JobNotFound, JobNotEnded, ModelInUse))

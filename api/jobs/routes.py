@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from api.errors import problems
 from api.jobs import service
 from api.jobs.dry_run import DryRun, rehearse
-from api.jobs.resent import IdempotencyKey, RetryCount
+from api.jobs.resent import SendingDep
 from api.jobs.schemas import JobObject, JobRequest
 from api.jobs.stream import event_stream
 from api.jobs.told import CheckpointObject, DeliveryObject, EventObject
@@ -41,9 +41,8 @@ router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 def create_job(
     parts: PartsDep,
     request: JobRequest,
+    sending: SendingDep,
     dry_run: bool = False,
-    idempotency_key: IdempotencyKey = None,
-    retry_count: RetryCount = 0,
 ) -> JobObject | DryRun:
     """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job.
 
@@ -52,7 +51,7 @@ def create_job(
     """
     if dry_run or request.dry_run:
         return rehearse(parts, request)
-    return service.create(parts, request, idempotency_key, resent=retry_count > 0)
+    return service.create(parts, request, sending)
 
 
 @router.get("", responses=problems())

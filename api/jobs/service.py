@@ -4,17 +4,21 @@ import hashlib
 import time
 from collections.abc import Sequence
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from api.jobs.plan import plan
+from api.jobs.resent import Sending
 from api.jobs.schemas import JobObject, JobRequest
 from api.jobs.view import as_viewed, job_object, time_of_views
 from api.parts import Parts
 from api.reports.service import numbers_of
 from shared.datasets import Source
+from shared.db.clock import db_now
 from shared.db.counts import state_counts
 from shared.db.events import JOB_CANCELLED, Events
-from shared.db.files import Files
+from shared.db.files import Files, hold_digest
 from shared.db.jobs import JOB_ADVANCE, Jobs
 from shared.db.models import Checkpoints, Models
 from shared.db.paging import Page
@@ -31,42 +35,64 @@ POLL_S = 0.1
 RESENT_WITHIN_S = 15 * 60
 
 
-def create(
-    parts: Parts, request: JobRequest, idempotency_key: str | None, *, resent: bool = False, digest: str | None = None
-) -> JobObject:
+def create(parts: Parts, request: JobRequest, sending: Sending, *, digest: str | None = None) -> JobObject:
     """Store the job and its runs in one transaction, then ring; a re-sent creation answers with the job already made.
 
-    It is known by its key, or, ``resent`` by a client that sends none, by its body for a quarter of an hour; ``digest`` stands for
+    It is known by its key, or, re-sent by a client that sends none, by its body for a quarter of an hour; ``digest`` stands for
     the body where the request was made from another.
     """
     digest = digest or request_digest(request)
-    known = already_made(parts, idempotency_key, digest, resent=resent)
+    known = already_made(parts, sending, digest)
     if known is not None:
         return known
     job, runs = plan(parts, request)
     job.request_sha256 = digest
     try:
         with parts.database.write() as session:
-            for param in Source:
-                file_id: str | None = getattr(job, param)
-                if file_id is not None:  # it may have been deleted since it was read
-                    Files(session, parts.owner_id).get(file_id, param=param, for_job=True)
-            if job.model.startswith(FINE_TUNED):  # and so may this
-                Models(session, parts.owner_id).for_job(job.model)
-            jobs = Jobs(session)
-            jobs.add(job, runs)
-            if idempotency_key is not None:
-                session.flush()
-                jobs.remember_key(parts.owner_id, idempotency_key, digest, job.id)
-            Events(session).add(job, _created(job, runs))
-            for warning in job.warnings:
-                Events(session).add(job, warning["message"], level="warn")
+            other = _made_meanwhile(session, parts.owner_id, sending, digest)
+            if other is None:
+                _add(session, job, runs)
+                _remember(session, job, sending, digest)
     except IntegrityError:  # the same key, at the same moment: the other request has won
-        known = already_made(parts, idempotency_key, digest, resent=resent)
+        known = already_made(parts, sending, digest)
         if known is None:
             raise
         return known
-    return retrieve(parts, job.id)
+    return retrieve(parts, other or job.id)
+
+
+def _made_meanwhile(session: Session, owner_id: str, sending: Sending, digest: str) -> str | None:
+    """The job that another sending of the same request has made while this one was understood; until the transaction ends there is no
+    third. A client that gave up waiting sends again while the first request is still here, and either may be done before the other."""
+    if sending.key is not None:
+        return None  # the row of the key decides
+    hold_digest(session, digest)
+    jobs = Jobs(session)
+    if sending.is_resent:
+        return jobs.made_lately(owner_id, digest, RESENT_WITHIN_S)
+    now = session.scalars(select(db_now())).one()  # the first statement waits for its turn: only then time is taken
+    return jobs.made_by_resent(owner_id, digest, since=now - (time.monotonic() - sending.arrived))
+
+
+def _remember(session: Session, job: Job, sending: Sending, digest: str) -> None:
+    session.flush()
+    if sending.key is not None:
+        Jobs(session).remember_key(job.owner_id, sending.key, digest, job.id)
+    elif sending.is_resent:
+        Jobs(session).remember_resent(job.owner_id, digest, job.id)
+
+
+def _add(session: Session, job: Job, runs: Sequence[Run]) -> None:
+    for param in Source:
+        file_id: str | None = getattr(job, param)
+        if file_id is not None:  # it may have been deleted since it was read
+            Files(session, job.owner_id).get(file_id, param=param, for_job=True)
+    if job.model.startswith(FINE_TUNED):  # and so may this
+        Models(session, job.owner_id).for_job(job.model)
+    Jobs(session).add(job, runs)
+    Events(session).add(job, _created(job, runs))
+    for warning in job.warnings:
+        Events(session).add(job, warning["message"], level="warn")
 
 
 def request_digest(request: JobRequest, prefix: str = "") -> str:
@@ -85,11 +111,12 @@ def _created(job: Job, runs: Sequence[Run]) -> str:
     return f"Created: {main} runs of {recipe['max_steps']} steps with the recipe {recipe['preset']}."
 
 
-def already_made(parts: Parts, key: str | None, digest: str, *, resent: bool) -> JobObject | None:
-    if key is None:
-        return _made_lately(parts, digest) if resent else None
+def already_made(parts: Parts, sending: Sending, digest: str) -> JobObject | None:
+    """Raises IdempotencyKeyReused."""
+    if sending.key is None:
+        return _made_lately(parts, digest) if sending.is_resent else None
     with parts.database.read() as session:
-        made = Jobs(session).created_with(parts.owner_id, key)
+        made = Jobs(session).created_with(parts.owner_id, sending.key)
     if made is None:
         return None
     if made.request_sha256 != digest:

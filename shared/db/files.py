@@ -11,6 +11,9 @@ from shared.db.tables import File, Job
 from shared.errors import FileInUse, FileNotFound
 from shared.states import JOB_OPEN
 
+_SHOWN_AS = {"user_data": ("user_data", "evals")}
+"""What a list of this purpose has, beside files of just that purpose."""
+
 
 class Files:
     def __init__(self, session: Session, owner_id: str) -> None:
@@ -40,7 +43,7 @@ class Files:
         """The files without their profiles, which can be megabytes each."""
         query = self._living().options(defer(File.validation, raiseload=True))
         if purpose is not None:
-            query = query.where(File.purpose == purpose)
+            query = query.where(File.purpose.in_(_SHOWN_AS.get(purpose, (purpose,))))
         return fetch(self._session, query, File.id, page)
 
     def delete(self, file_id: str) -> File:
@@ -70,7 +73,8 @@ def digest_is_used(session: Session, sha256: str) -> bool:
 
 
 def hold_digest(session: Session, sha256: str) -> None:
-    """Until the transaction ends nobody else may look whether these bytes are still named, to store or to delete them.
+    """Until the transaction ends nobody else holds the same: of a file, to look whether its bytes are still named, and store or delete
+    them; of a request, to look whether it has made its job.
 
     On SQLite a write transaction is alone anyway.
     """

@@ -206,3 +206,19 @@ class Jobs:
         same = select(Job.id).where(Job.owner_id == owner_id, Job.request_sha256 == request_sha256)
         lately = same.where(Job.created_at > db_now() - seconds).order_by(Job.created_at.desc(), Job.id.desc())
         return self._session.scalar(lately.limit(1))
+
+    def remember_resent(self, owner_id: str, request_sha256: str, job_id: str) -> None:
+        """Note that the job was made by a request sent again, and that nothing had come of the first so far."""
+        key = _resent_key(request_sha256)
+        self._session.merge(IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id))
+        self._session.flush()
+
+    def made_by_resent(self, owner_id: str, request_sha256: str, *, since: float) -> str | None:
+        """The id of the job that this request, sent again, has made since a time of the database's clock."""
+        made = select(Job.id).join(IdempotencyKey, IdempotencyKey.job_id == Job.id)
+        mine = made.where(IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == _resent_key(request_sha256))
+        return self._session.scalar(mine.where(Job.created_at > since))
+
+
+def _resent_key(request_sha256: str) -> str:
+    return f"resent {request_sha256}"  # no key that a caller gives holds a blank

@@ -11,6 +11,8 @@ from shared.errors import InvalidValue, UploadNotFound, UploadNotPending
 from shared.states import UploadState
 
 LIFETIME_S = 3600
+KEPT_S = 7 * 86_400
+"""An ended upload is remembered for so long after its time, to answer requests that come late or again."""
 MOST_PARTS = 1000
 MOST_STORED = 4
 """Times the announced size that all parts together may have: a part that a client sends again is stored again."""
@@ -85,3 +87,10 @@ def overdue(session: Session, limit: int, *, to_change: bool = False) -> Sequenc
     query = select(Upload).where(Upload.status == UploadState.PENDING, Upload.expires_at <= db_now())
     query = query.order_by(Upload.expires_at, Upload.id).limit(limit)
     return session.scalars(query.with_for_update(skip_locked=True) if to_change else query).all()
+
+
+def forget_ended(session: Session) -> int:
+    """Delete the rows of any owner's uploads that ended long ago, completed or not; the files that came of them stay. Returns how many."""
+    ended = [state for state in UploadState if state is not UploadState.PENDING]
+    old = delete(Upload).where(Upload.status.in_(ended), Upload.expires_at <= db_now() - KEPT_S)
+    return len(session.scalars(old.returning(Upload.id)).all())

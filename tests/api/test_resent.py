@@ -1,9 +1,16 @@
 """A creation that a client sends again, because it did not see the answer, makes no second job."""
 
+import time
+
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
+from api.jobs.resent import Sending
+from api.jobs.schemas import JobRequest
+from api.jobs.service import create
+from api.parts import Parts
 from shared.db.session import Database
 from shared.db.tables import Job
 from shared.settings import Settings
@@ -32,6 +39,17 @@ def test_after_a_quarter_of_an_hour_it_is_a_new_job(http: TestClient, file_id: s
         session.execute(update(Job).where(Job.id == first).values(created_at=Job.created_at - 901))
     database.dispose()
     assert send(http, file_id, 310, 1) != first
+
+
+def test_a_first_request_that_its_copy_overtakes_makes_no_job(http: TestClient, file_id: str) -> None:
+    assert isinstance(http.app, FastAPI)
+    parts: Parts = http.app.state.parts
+    request = JobRequest.model_validate({"training_file": file_id, "model": "tiny-bert", "seed": 320})
+    first = Sending(arrived=time.monotonic())
+    copy = send(http, file_id, 320, 1)
+    assert create(parts, request, first).id == copy == send(http, file_id, 320, 2)
+    second = Sending()  # came after the copy was answered: meant as a second job
+    assert create(parts, request, second).id != copy
 
 
 @pytest.mark.parametrize("key", ["a b", "k" * 256])

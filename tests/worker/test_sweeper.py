@@ -1,5 +1,6 @@
 """One look of the sweeper: what it takes back, rings for and deletes. The bell is counted, everything else is real."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -10,8 +11,10 @@ from shared.broker import Bell, BrokerAway
 from shared.db.migrate import upgrade
 from shared.db.runs import Runs
 from shared.db.session import Database, Message
-from shared.db.tables import File, Job, Run
+from shared.db.tables import File, Job, Run, Upload
+from shared.db.uploads import KEPT_S
 from shared.settings import Settings
+from shared.states import UploadState
 from shared.storage import Storage
 from tests.rows import add_job
 from worker.sweeper import Sweeper
@@ -112,3 +115,24 @@ def test_expired_files_go_with_their_bytes_unless_a_job_needs_them(settings: Set
     with database.read() as session:
         assert {file.id for file in session.query(File)} == {job.training_file, "kept", "young"}
     assert {blob.key for blob in storage.list("files")} == {"files/needed", "files/shared", "files/young"}
+
+
+def test_uploads_that_ended_long_ago_are_forgotten(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = {"owner_id": "local", "filename": "a", "purpose": "fine-tune", "bytes": 1}
+    now = time.time()
+    with database.write() as session:
+        session.add(File(id="made-of-one", sha256="a", status="processed", **plain))
+        for state in UploadState:
+            for age, time_over in (("old", now - KEPT_S - 60), ("young", now - KEPT_S + 600)):
+                session.add(Upload(id=f"{age}-{state}", status=state, expires_at=time_over, **plain))
+    sweep(settings, database, CountingBell())  # just started: it clears away once an hour
+    with database.read() as session:
+        assert session.query(Upload).filter(Upload.status != "expired").count() == 4
+    monkeypatch.setattr("worker.sweeper.CLEARING_S", -1.0)
+    sweep(settings, database, CountingBell())
+    with database.read() as session:
+        left = {upload.id for upload in session.query(Upload)}
+        assert session.query(File).count() == 1
+    assert left == {"young-pending", "young-completed", "young-cancelled", "young-expired"}
