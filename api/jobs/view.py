@@ -114,17 +114,22 @@ def _progress(job: Job, counts: Sequence[StateCount], now: int, queue_position: 
 
 
 def _hyperparameters(job: Job) -> dict[str, Any]:
-    """The hosted API's three keys, filled from the recipe; epochs rounded up to the whole number that shape wants."""
+    """The hosted API's three keys: as asked while pilots find the recipe out, then filled from it; epochs rounded up to the whole number
+    that shape wants."""
     recipe = job.resolved_recipe
-    if recipe is None:  # pilots are finding it out
-        return {"n_epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"}
+    if recipe is None:
+        return {name: _asked(job, name) for name in ("n_epochs", "batch_size", "learning_rate_multiplier")}
     batch_size, steps = recipe["train_batch_size"], recipe["max_steps"]
     per_epoch = -(-job.dataset["rows"]["train"] // batch_size)
-    by_method = (job.request.get("method") or {}).get("supervised", {}).get("hyperparameters", {})
-    asked = [of.get("learning_rate_multiplier", "auto") for of in (by_method, job.request.get("hyperparameters") or {})]
-    multiplier = next((value for value in asked if value != "auto"), "auto")
+    multiplier = _asked(job, "learning_rate_multiplier")
     return {
         "n_epochs": max(1, -(-steps // per_epoch)),
         "batch_size": batch_size,
         "learning_rate_multiplier": 1.0 if multiplier == "auto" else float(multiplier),
     }
+
+
+def _asked(job: Job, name: str) -> Any:
+    by_method = (job.request.get("method") or {}).get("supervised", {}).get("hyperparameters", {})
+    given = [of.get(name, "auto") for of in (by_method, job.request.get("hyperparameters") or {})]
+    return next((value for value in given if value != "auto"), "auto")

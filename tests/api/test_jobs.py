@@ -85,6 +85,9 @@ def test_the_hosted_apis_hyperparameters(http: TestClient, file_id: str, where: 
     assert job["resolved_recipe"]["learning_rate"] == pytest.approx(plain["resolved_recipe"]["learning_rate"] / 2)
     assert job["hyperparameters"] == {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 0.5}
     assert "n_epochs_taken_at_its_word" in [warning["code"] for warning in job["warnings"]]
+    piloted = create(http, file_id, **{where: wrapped}).json()
+    assert piloted["resolved_recipe"] is None
+    assert piloted["hyperparameters"] == given  # as asked, until the recipe is known
 
 
 REFUSED: list[tuple[dict[str, Any], str | None, str]] = [

@@ -2,13 +2,14 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from openai import OpenAI
 
 from tests.client.environments import MAJORS, EnvironmentNotMade, interpreters
+from tests.client.hosted_script import MODEL as HOSTED_MODEL
+from tests.encoders import bert_folder
 from tests.stack import Stack
 
 
@@ -26,12 +27,13 @@ def major(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def client(shared_stack: Stack) -> Iterator[OpenAI]:
-    """This environment's own client."""
-    base_url = f"http://127.0.0.1:{shared_stack.port}/v1"
-    with OpenAI(base_url=base_url, api_key="none", max_retries=0, _strict_response_validation=True) as client:
-        yield client
+@pytest.fixture(scope="session")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Base models under our name and under one that a script for the hosted API asks for."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("tiny-bert", HOSTED_MODEL):
+        bert_folder(folder / name)
+    return folder
 
 
 def run_script(python: Path, *arguments: str, stack: Stack, folder: Path) -> subprocess.CompletedProcess[str]:

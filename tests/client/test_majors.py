@@ -1,13 +1,16 @@
-"""The real client of three major versions, each in an environment of its own, makes every call before a whole service."""
+"""The real client of three major versions, each in an environment of its own, before a whole service: every call of the core, and a
+script that was written for the hosted API."""
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.client import hosted_script
 from tests.client.conftest import run_script
 from tests.client.driver.calls import CALLS
 from tests.client.driver.checks import CHECKS
@@ -43,3 +46,34 @@ def test_every_call_is_there_and_was_made(told: Told) -> None:
     for name, request in CALLS.items():
         pattern = re.escape(request).replace(r"\*", "[^/]+")
         assert any(re.fullmatch(pattern, one) for one in sent), f"{name} was not called"
+
+
+def test_a_script_for_the_hosted_api(
+    pythons: Mapping[str, Path], major: str, shared_stack: Stack, tmp_path: Path
+) -> None:
+    done = run_script(pythons[major], str(Path(hosted_script.__file__)), stack=shared_stack, folder=tmp_path)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{shared_stack.logs()}"
+    said: dict[str, list[str]] = defaultdict(list)
+    for line in done.stdout.splitlines():
+        word, _, rest = line.partition(" ")
+        said[word].append(rest)
+    model, owner = said["model"][0].split()
+    job_id = said["created"][0].split()[0]
+    job = shared_stack.job(job_id)
+    assert said["created"] == [f"{job_id} 3"]
+    assert said["ended"] == [f"succeeded {job['trained_tokens']}"]
+    assert (model, owner) == (job["fine_tuned_model"], "local")
+    assert model.startswith(f"ft:{hosted_script.MODEL}:local:sentiment:")
+    events = shared_stack.get(f"/v1/fine_tuning/jobs/{job_id}/events", limit=1000)["data"]
+    assert said["event"] == [f"{event['level']} {event['message']}" for event in events]
+    (step, loss, checkpoint), *_ = [line.split() for line in said["checkpoint"]]
+    assert checkpoint.endswith(f":ckpt-step-{step}")
+    assert float(loss) > 0
+    assert job["resolved_recipe"]["num_train_epochs"] == 3
+    trained, accuracy = _trained_steps(shared_stack, job_id), job["stability"]["max"]
+    assert said["result"] == [f"metrics.csv {trained} {accuracy}"]
+    assert (said["other"], said["listed"], said["deleted"]) == (["cancelled None"], ["True"], ["True", "True"])
+
+
+def _trained_steps(stack: Stack, job_id: str) -> int:
+    return sum(run["step"] for run in stack.runs(job_id) if run["purpose"] == "main")

@@ -1,5 +1,7 @@
 """Errors, and ids with a slash."""
 
+from typing import Any
+
 import openai
 
 from tests.client.driver.service import MODEL, Sent, Service, refused
@@ -14,6 +16,13 @@ def errors_are_the_clients_own(service: Service) -> None:
         "invalid_request",
     )
     assert (unknown.param, unknown.type) == ("colour", "invalid_request_error")
+    integration: Any = {"type": "wandb", "wandb": {"project": "reviews"}}
+    elsewhere = refused(
+        lambda: jobs.create(model=MODEL, training_file="file-x", integrations=[integration]),
+        openai.BadRequestError,
+        "invalid_request",
+    )
+    assert elsewhere.param == "integrations"
     missing = refused(lambda: jobs.create(model=MODEL, training_file="file-x"), openai.NotFoundError, "file_not_found")
     assert missing.param == "training_file"
     refused(
