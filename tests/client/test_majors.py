@@ -35,6 +35,11 @@ def test_the_pinned_version_was_driven(told: Told, major: str) -> None:
     assert told["version"].startswith(f"{major}.")
 
 
+def test_no_answer_asks_to_be_sent_for_again(told: Told) -> None:
+    """Neither 408, 409, 429 nor 5xx: the client repeats a call that is answered so."""
+    assert told["statuses"] == [200, 400, 404, 422]
+
+
 @pytest.mark.parametrize("check", CHECKS)
 def test_the_client(told: Told, check: str) -> None:
     assert check not in told["failures"], told["failures"][check]

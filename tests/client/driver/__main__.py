@@ -1,4 +1,5 @@
-"""Runs every check and writes what became of it as one JSON object: ``version``, ``lacking``, ``failures`` by check, ``sent``."""
+"""Runs every check and writes what became of it as one JSON object: ``version``, ``lacking``, ``failures`` by check, ``sent``,
+``statuses``."""
 
 import json
 import sys
@@ -19,7 +20,7 @@ def main() -> None:
     service.close()
     failures = {test.shortDescription(): told for test, told in [*result.failures, *result.errors]}
     told = {"version": openai.__version__, "lacking": lacking(service.strict), "failures": failures}
-    json.dump({**told, "sent": sorted(set(service.sent))}, sys.stdout)
+    json.dump({**told, "sent": sorted(set(service.sent)), "statuses": sorted(service.statuses)}, sys.stdout)
 
 
 if __name__ == "__main__":

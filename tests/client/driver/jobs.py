@@ -110,9 +110,10 @@ def a_chat_file_of_an_old_script(service: Service) -> None:
     assert (old.hyperparameters.n_epochs, old.hyperparameters.batch_size) == (2, 8)
     assert new.method is not None
     assert new.method.type == "supervised"
-    both: Any = [service.train(job).to_dict() for job in (old, new)]
-    assert both[0]["resolved_recipe"] == both[1]["resolved_recipe"]
-    preview = client.get(f"/files/{file.id}/preview?n=2&model={both[0]['fine_tuned_model']}", cast_to=object)
+    assert old.to_dict()["resolved_recipe"] == new.to_dict()["resolved_recipe"]
+    service.stop(new)
+    old = service.train(old)
+    preview = client.get(f"/files/{file.id}/preview?n=2&model={old.fine_tuned_model}", cast_to=object)
     assert isinstance(preview, dict)
     assert [row["tokens"][0] for row in preview["data"]] == ["[CLS]"] * 2
 

@@ -24,10 +24,12 @@ class Sent(NamedTuple):
 
 
 class Service:
-    """Makes clients for the address in ``OPENAI_BASE_URL``; ``sent`` has every request of theirs, re-sent ones too."""
+    """Makes clients for the address in ``OPENAI_BASE_URL``; ``sent`` has every request of theirs, re-sent ones too, ``statuses`` what they
+    were answered with."""
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
+        self.statuses: set[int] = set()
         self._clients: list[OpenAI] = []
         self.strict = self.client()
 
@@ -35,7 +37,9 @@ class Service:
         self, *, strict: bool = True, max_retries: int = 0, on_answer: Sequence[Callable[[Any], None]] = ()
     ) -> OpenAI:
         """``on_answer`` is called with each response before the client sees it."""
-        http_client = openai.DefaultHttpxClient(event_hooks={"request": [self._note], "response": list(on_answer)})
+        http_client = openai.DefaultHttpxClient(
+            event_hooks={"request": [self._note], "response": [self._note_answer, *on_answer]}
+        )
         client = OpenAI(
             api_key="none", max_retries=max_retries, http_client=http_client, _strict_response_validation=strict
         )
@@ -44,6 +48,9 @@ class Service:
 
     def _note(self, request: Any) -> None:
         self.sent.append(Sent(request.method, request.url.raw_path.decode().partition("?")[0]))
+
+    def _note_answer(self, response: Any) -> None:
+        self.statuses.add(response.status_code)
 
     def close(self) -> None:
         for client in self._clients:
