@@ -87,7 +87,13 @@ class Method(BaseModel):
     supervised: Supervised = Supervised()
 
 
-FileId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+FileId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256),
+    Field(
+        description="The id of a file; or `hf://owner/name[/config][@revision][:split]`, where the service may fetch from the hub."
+    ),
+]
 
 
 class JobSettings(BaseModel):
@@ -118,7 +124,7 @@ class JobSettings(BaseModel):
     webhook: WebhookRequest | None = None
     """Where to tell of the job's end."""
     dry_run: bool = False
-    """Say what the job would be, and store nothing."""
+    """Say what the job would be, and store no job."""
 
     @model_validator(mode="after")
     def _one_number_of_runs(self) -> Self:
