@@ -54,6 +54,10 @@ class Storage:
             if path.is_file():
                 self.take_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
 
+    def shares_disk_with(self, folder: Path) -> bool:
+        """Whether what is stored takes from the same free space; not known of an object store, which is taken to be elsewhere."""
+        return self._folder is not None and self._folder.exists() and self._folder.stat().st_dev == folder.stat().st_dev
+
     def stream(self, key: str) -> Iterator[bytes]:
         """The blob in chunks of about a megabyte. Raises BlobMissing at once, not at the first chunk."""
         try:
