@@ -20,6 +20,7 @@ from shared.storage import Storage
 LOCAL_OWNER = "local"
 TABLES_AT_ONCE = 2
 FETCHES_AT_ONCE = 4
+PAGES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Parts:
 
     fetching: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(FETCHES_AT_ONCE))
     """Held while a data set comes from the hub, which may take minutes of one of the threads."""
+
+    drawing: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(PAGES_AT_ONCE))
+    """Held while a report's figures are drawn, by a process of a few hundred megabytes."""
 
     job_polls: JobPolls = field(default_factory=JobPolls)
     event_streams: EventStreams = field(default_factory=EventStreams)

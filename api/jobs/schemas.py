@@ -46,9 +46,9 @@ class ArtifactsRequest(BaseModel):
 
     model_config = _STRICT
 
-    keep: Literal["best_run", "all_runs"] = "best_run"
+    keep: Literal["best_run", "all_runs", "none"] = "best_run"
     """``all_runs`` keeps the model of every run that succeeded, under an id of its own, so that they can answer as an ensemble; each takes
-    as much of the storage as the best one."""
+    as much of the storage as the best one. ``none`` keeps the report and the metrics alone: no model is published, as for an experiment."""
 
 
 NEpochs = Annotated[int, Field(ge=1, le=50)] | Auto
