@@ -18,6 +18,7 @@ from tests.rows import add_job
 from worker import room, run
 from worker.parts import WorkerParts
 from worker.supervisor import Line, Trainer, TrainerDied
+from worker.words import Words
 
 STEPS = 10
 
@@ -31,6 +32,7 @@ class ModelTrainer:
         self.stacks: list[list[int]] = []
         """Indices of the runs of every wish."""
         self._lines: Iterator[Line] = iter(())
+        self.words = Words()
 
     def begin(self, wish: Line) -> None:
         [(kind, told)] = wish.items()
