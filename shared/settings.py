@@ -52,7 +52,11 @@ class Settings(BaseSettings):
     """Most data rows a file may have."""
     hub_datasets: bool = False
     """Whether a job may name a data set of the hub (``hf://…``), which the API then downloads; else nothing is fetched from anywhere."""
-    hub_endpoint: str = Field(default_factory=lambda: os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    hub_endpoint: str = Field(
+        default_factory=lambda: os.environ.get("HF_ENDPOINT") or "https://huggingface.co",
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$",
+        validate_default=True,
+    )
     """The hub, or a mirror of it; default: ``HF_ENDPOINT``, as for the hub's own client."""
     hub_hosts: str = ""
     """Further hosts, separated by commas, that the hub may send a download on to, beside itself and the hosts below it."""

@@ -45,8 +45,13 @@ class PlayedHub:
     """Paths whose body ends before its announced length."""
     drip_s: float = 0.0
     """Seconds between the bytes of every file."""
+    gate: threading.Event = field(default_factory=threading.Event)
+    """Files are given out while it is set, as it is at first."""
     asked: list[str] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     def downloads(self) -> list[str]:
         return [path for path in self.asked if "/resolve/" in path]
@@ -84,6 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, json.dumps(repository.described()).encode())
 
     def _file(self, path: str) -> None:
+        self.hub.gate.wait(60)
         name, _, rest = path.partition("/resolve/")
         commit, _, file = rest.partition("/")
         repository = self.hub.repositories[name]

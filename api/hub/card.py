@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api.hub.client import DatasetInfo, HubFile
+from api.hub.reference import CONFIG
 from shared.datasets import Source
 from shared.datasets.cells import listed
 from shared.errors import InvalidValue
@@ -60,6 +61,10 @@ def choose(info: DatasetInfo, config: str | None, split: str | None, source: Sou
             "@refs/convert/parquet.",
             param=source,
         )
+    if CONFIG.fullmatch(name) is None:
+        raise InvalidValue(
+            "The name of the data set's config is none that this service can keep a file under.", param=source
+        )
     wanted = split or SPLIT_OF[source]
     if not splits.get(wanted):
         raise InvalidValue(
@@ -74,7 +79,8 @@ def class_names(info: DatasetInfo, config: str) -> dict[str, dict[str, str]]:
     described = (info.card or {}).get("dataset_info")
     for one in described if isinstance(described, list) else [described]:
         if isinstance(one, dict) and one.get("config_name", DEFAULT) == config:
-            for feature in one.get("features") or []:
+            features = one.get("features")
+            for feature in features if isinstance(features, list) else []:
                 names = _names(feature)
                 if names:
                     found[str(feature["name"])] = {"-1": "", **names}

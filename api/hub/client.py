@@ -36,7 +36,7 @@ class HubFile(BaseModel):
 class DatasetInfo(BaseModel):
     """Of the hub's answer what is needed here."""
 
-    commit: Annotated[str, Field(alias="sha", pattern=r"^[0-9a-f]{40,64}$")]
+    commit: Annotated[str, Field(alias="sha", pattern=r"^[0-9a-f]{40}$")]
     files: list[HubFile] = Field(alias="siblings")
     card: dict[str, Any] | None = Field(None, alias="cardData")
 

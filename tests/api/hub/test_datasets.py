@@ -1,15 +1,18 @@
 """Jobs on data sets of the hub: fetched when allowed, kept as files, refused in words."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
+from api.parts import FETCHES_AT_ONCE
 from shared.datasets import Format
 from tests.api.hub.conftest import Service
 from tests.hub import DatasetRepository, PlayedHub
 from tests.make import csv_bytes, review_csv, reviews
+from tests.servers import wait_for
 from tests.shared.datasets.files import jsonl_bytes, parquet_bytes
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -226,6 +229,19 @@ def test_a_hub_that_takes_too_long(service: Service, hub: PlayedHub, plain: Data
         status, code, _, message = refusal(http)
     assert (status, code) == (503, "hub_not_reachable")
     assert "0.5 seconds" in message
+
+
+def test_no_more_are_fetched_at_a_time_than_may_be(http: TestClient, hub: PlayedHub, plain: DatasetRepository) -> None:
+    hub.gate.clear()
+    with ThreadPoolExecutor(FETCHES_AT_ONCE) as threads:
+        waiting = [threads.submit(create, http) for _ in range(FETCHES_AT_ONCE)]
+        wait_for(lambda: len(hub.downloads()) == FETCHES_AT_ONCE, what="as many downloads as may be")
+        assert refusal(http)[:2] == (429, "service_busy")
+        assert http.get("/v1/files").status_code == 200  # everything else goes on
+        hub.gate.set()
+        answers = [one.result() for one in waiting]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["dataset"]["training_sha256"] for answer in answers}) == 1  # kept once
 
 
 def test_a_renamed_data_set_and_a_file_elsewhere(service: Service, hub: PlayedHub, plain: DatasetRepository) -> None:
