@@ -19,6 +19,8 @@ from shared.storage import Storage
 
 LOCAL_OWNER = "local"
 TABLES_AT_ONCE = 2
+FETCHES_AT_ONCE = 4
+PAGES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,12 @@ class Parts:
     """Whose rows a request sees; there is one owner so far, and the column is on every row."""
     reading: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(TABLES_AT_ONCE))
     """Held while a table is in memory: one may be large, and a process has forty threads for requests."""
+
+    fetching: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(FETCHES_AT_ONCE))
+    """Held while a data set comes from the hub, which may take minutes of one of the threads."""
+
+    drawing: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(PAGES_AT_ONCE))
+    """Held while a report's figures are drawn, by a process of a few hundred megabytes."""
 
     job_polls: JobPolls = field(default_factory=JobPolls)
     event_streams: EventStreams = field(default_factory=EventStreams)

@@ -195,6 +195,31 @@ class ModelNotAllowed(ServiceError):
     status = 400
 
 
+class HubNotAllowed(ServiceError):
+    """The operator has not allowed data sets to be fetched from the hub, or not from where it sends on to."""
+
+    status = 400
+
+
+class DatasetNotFound(ServiceError):
+    """The hub has no such data set or revision, or does not show it to this service."""
+
+    status = 404
+
+
+class DatasetTooLarge(ServiceError):
+    """A data set of the hub with more bytes or rows than an upload may have."""
+
+    status = 400
+
+
+class HubNotReachable(ServiceError):
+    """The hub does not answer, not in time, or not with what was asked for."""
+
+    status = 503
+    headers: ClassVar[dict[str, str]] = {"retry-after": "10"}
+
+
 class JobsNotComparable(ServiceError):
     """The jobs were scored by different metrics or on different rows."""
 

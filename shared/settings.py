@@ -50,6 +50,20 @@ class Settings(BaseSettings):
     """Largest body of any request that is not an upload."""
     max_rows: int = Field(200_000, gt=0)
     """Most data rows a file may have."""
+    hub_datasets: bool = False
+    """Whether a job may name a data set of the hub (``hf://…``), which the API then downloads; else nothing is fetched from anywhere."""
+    hub_endpoint: str = Field(
+        default_factory=lambda: os.environ.get("HF_ENDPOINT") or "https://huggingface.co",
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$",
+        validate_default=True,
+    )
+    """The hub, or a mirror of it; default: ``HF_ENDPOINT``, as for the hub's own client."""
+    hub_hosts: str = ""
+    """Further hosts, separated by commas, that the hub may send a download on to, beside itself and the hosts below it."""
+    hub_token: SecretStr | None = None
+    """For data sets that are not public; sent to ``hub_endpoint`` alone."""
+    hub_seconds: float = Field(120.0, gt=0, le=3600)
+    """Longest time that a data set may take to come."""
     event_streams: int = Field(100, ge=1, le=10_000)
     """Most event streams that one API process serves at a time."""
     webhook_private_addresses: bool = False

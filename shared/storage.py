@@ -1,7 +1,7 @@
 """Blobs by key, on local disk or in an object store (S3, GCS, Azure), through one library.
 
-Keys are ours (``files/<sha256>``, ``uploads/<id>/…``, ``runs/<id>/…``, ``models/…``), never a client's file name. A put is whole or not
-at all.
+Keys are ours (``files/<sha256>``, ``uploads/<id>/…``, ``runs/<id>/…``, ``logs/<id>/…``, ``models/…``), never a client's file name. A put
+is whole or not at all.
 """
 
 import secrets
@@ -53,6 +53,10 @@ class Storage:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 self.take_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
+
+    def shares_disk_with(self, folder: Path) -> bool:
+        """Whether what is stored takes from the same free space; not known of an object store, which is taken to be elsewhere."""
+        return self._folder is not None and self._folder.exists() and self._folder.stat().st_dev == folder.stat().st_dev
 
     def stream(self, key: str) -> Iterator[bytes]:
         """The blob in chunks of about a megabyte. Raises BlobMissing at once, not at the first chunk."""
@@ -130,6 +134,15 @@ def file_key(sha256: str) -> str:
 def parts_prefix(upload_id: str) -> str:
     """What the parts of an upload lie below."""
     return f"uploads/{upload_id}"
+
+
+def logs_prefix(run_id: str) -> str:
+    """What was said of the run's attempts lies below."""
+    return f"logs/{run_id}"
+
+
+def log_key(run_id: str, attempt: int) -> str:
+    return f"{logs_prefix(run_id)}/{attempt}.txt"
 
 
 def part_key(upload_id: str, part_id: str) -> str:

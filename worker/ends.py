@@ -8,6 +8,7 @@ from typing import Self
 from obstore.exceptions import BaseError as StorageError
 
 from shared.db.runs import FenceLost
+from shared.storage import log_key
 from worker.assignment import Assignment
 from worker.last_move import record_end
 from worker.lease import Heartbeat
@@ -42,11 +43,13 @@ class Ends:
                 end.result()
 
     def take(self, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
-        self._pending.append(self._thread.submit(self._conclude, assignment, outcome))
+        words = self._parts.trainer.words.text()
+        self._pending.append(self._thread.submit(self._conclude, assignment, outcome, words))
 
-    def _conclude(self, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
+    def _conclude(self, assignment: Assignment, outcome: Outcome | Unprepared, words: str) -> None:
         run_id = assignment.run.id
         try:
+            self._store_words(assignment, words)
             outcome = self._stored(assignment, outcome)
             self.all_kept &= not isinstance(outcome, Unprepared)
             if outcome == Stopped(StopReason.LOST):
@@ -58,6 +61,15 @@ class Ends:
         finally:
             self._beat.release(assignment.hold)
             assignment.leave_nothing(self._parts)
+
+    def _store_words(self, assignment: Assignment, words: str) -> None:
+        """Under the attempt's own key, so that a worker thought dead takes nothing from its successor; a run does not fail for it."""
+        if not words:
+            return
+        try:
+            self._parts.storage.put_bytes(log_key(assignment.run.id, assignment.run.attempt), words.encode())
+        except (StorageError, OSError) as error:
+            log.warning("log_not_stored run=%s error=%s", assignment.run.id, error)
 
     def _stored(self, assignment: Assignment, outcome: Outcome | Unprepared) -> Outcome | Unprepared:
         """The outcome, once what the run has made is whole in the storage: before any row names it."""

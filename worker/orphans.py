@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from shared.db.tables import File, Model, Run, Upload
 from shared.settings import Settings
 from shared.states import RUN_OPEN, UploadState
-from shared.storage import Storage, file_key, parts_prefix
+from shared.storage import Storage, file_key, logs_prefix, parts_prefix
 
 log = logging.getLogger(__name__)
 GRACE = timedelta(hours=24)  # a blob is stored before its row is committed, and a run's before it ends
@@ -36,14 +36,17 @@ def names_in_use(session: Session) -> InUse:
     models = set(session.scalars(select(Model.prefix)))
     pending = session.scalars(select(Upload.id).where(Upload.status == UploadState.PENDING))
     uploads = {parts_prefix(upload_id) for upload_id in pending}
-    return InUse(frozenset(files | uploads | runs | models | {f"runs/{run_id}" for run_id in open_runs}), open_runs)
+    logs = {logs_prefix(run_id) for run_id in session.scalars(select(Run.id))}
+    return InUse(
+        frozenset(files | uploads | runs | models | logs | {f"runs/{run_id}" for run_id in open_runs}), open_runs
+    )
 
 
 def sweep_storage(named: InUse, storage: Storage, *, now: datetime | None = None) -> int:
     """Delete blobs older than a day that no row names; returns how many."""
     oldest = (now or datetime.now(UTC)) - GRACE
     deleted = 0
-    for root in ("files", "uploads", "runs", "models"):
+    for root in ("files", "uploads", "runs", "logs", "models"):
         for blob in list(storage.list(root)):
             if blob.modified < oldest and not _below(blob.key, named.prefixes):
                 storage.delete(blob.key)

@@ -38,7 +38,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # a fixed time in the archive: equal content giv
 
 @dataclass(frozen=True)
 class Published:
-    model: Model
+    model: Model | None
+    """None where the job keeps no model."""
     others: list[Model]
     """Of the other runs that succeeded, where the job keeps all of them."""
     files: list[File]
@@ -59,6 +60,9 @@ def publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, fence:
 
 
 def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folder: Path, fence: int) -> Published:
+    metrics = _write_metrics(parts, runs, folder / "metrics.csv")
+    if _keep(job) == "none":
+        return Published(None, [], [_store(parts, job, metrics)])
     identifier = model_id(job.model, job.owner_id, job.suffix, job.id)
     model = folder / "model"
     parts.storage.fetch_folder(_folder(best), model)
@@ -69,21 +73,21 @@ def _publish(parts: WorkerParts, job: Job, runs: Sequence[Run], best: Run, folde
     prefix = f"models/{job.id}-{fence}"  # never written twice: what is being read stays whole
     parts.storage.take_folder(prefix, model)
     made = [
-        _write_metrics(parts, runs, folder / "metrics.csv"),
+        metrics,
         _write_predictions(parts, job, runs, folder / "predictions.csv"),
         _zip(model, folder / "model.zip"),
     ]
     others = [
         _row(job, run, kept_model_id(identifier, run.init_seed, run.data_seed, run.fold), _folder(run))
-        for run in (runs if keeps_all(job) else [])
+        for run in (runs if _keep(job) == "all_runs" else [])
         if run.artifacts is not None and run.id != best.id
     ]
     return Published(_row(job, best, identifier, prefix), others, [_store(parts, job, path) for path in made])
 
 
-def keeps_all(job: Job) -> bool:
-    """Whether the models of all runs outlive the job, not the best one's alone."""
-    return bool(job.request.get("artifacts", {}).get("keep") == "all_runs")
+def _keep(job: Job) -> str:
+    """Which models outlive the job."""
+    return str(job.request.get("artifacts", {}).get("keep", "best_run"))
 
 
 def _folder(run: Run) -> str:
@@ -105,13 +109,13 @@ def _row(job: Job, run: Run, identifier: str, prefix: str) -> Model:
 
 def renew(session: Session, job: Job, published: Published) -> None:
     """Store the rows of what was published, in the place of what an extended job had published before."""
-    models = [published.model, *published.others]
+    models = [model for model in (published.model, *published.others) if model is not None]
     session.execute(delete(Model).where(Model.job_id == job.id, Model.id.not_in([model.id for model in models])))
     for model in models:
         session.merge(model)
     session.execute(delete(File).where(File.id.in_(job.result_files)))
     session.add_all(published.files)
-    job.fine_tuned_model = published.model.id
+    job.fine_tuned_model = None if published.model is None else published.model.id
     job.result_files = [file.id for file in published.files]
     session.flush()
 

@@ -52,6 +52,7 @@ def _advance_jobs(parts: WorkerParts, job_id: str) -> None:
 def _train(parts: WorkerParts, assignments: Sequence[Assignment]) -> bool:
     """From claim to end; False where this machine could not begin a run, or keep what it made."""
     settings, holds = parts.settings, [assignment.hold for assignment in assignments]
+    parts.trainer.words.forget()
     beat = Heartbeat(parts.database, holds, interval=settings.heartbeat_seconds, lease=settings.lease_seconds)
     with beat, Ends(parts, beat) as ends:
         for assignment, outcome in _outcomes(parts, assignments, beat):

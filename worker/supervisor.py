@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from shared.child_process import in_words
 from shared.settings import Settings
+from worker.words import Words
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Trainer:
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
+        self.words = Words()
 
     def begin(self, wish: Line) -> None:
         """Hand over ``{"run": …}``, ``{"stack": […]}`` or ``{"baselines": …}``.
@@ -88,11 +90,14 @@ class Trainer:
             [sys.executable, "-m", "worker.trainer", "--parent", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
             env=_without_secrets() | threads | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
         )
         assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self.words.follow(self._process.stderr)
         self._lines = queue.SimpleQueue()
         threading.Thread(
             target=_read, args=(self._process.stdout, self._lines), name="trainer-lines", daemon=True

@@ -92,6 +92,7 @@ class Telling:
         self._waiting.pop(run_id, None)
         if isinstance(told, Exception | Finished | Paused | BaselinesScored):
             del self.open[run_id]
+            log.info("%s ends: %s", run_id, type(told).__name__)
         if isinstance(told, Exception) and not isinstance(told, Stopped):
             log.error("run %s failed", run_id, exc_info=told)
         self._say({"run_id": run_id} | _in_words(told))
@@ -110,6 +111,7 @@ class Telling:
 def serve(wish: Wish, wishes: Wishes, say: Say, cache: TextCache) -> None:
     """Carry runs out and say how each went; every end of them but the process's own is a line."""
     telling = Telling(wish.run_ids, wishes, say)
+    log.info("%s begins: %s", wish.kind, ", ".join(wish.run_ids))
     try:
         for run_id, told in _carried_out(wish, telling.stopped, wishes.should_wait, cache):
             telling.tell(run_id, told)

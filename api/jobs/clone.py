@@ -31,9 +31,9 @@ def cloned(parts: Parts, job_id: str, changes: CloneRequest) -> JobRequest:
 
 
 def request_of(job: Job) -> dict[str, Any]:
-    """As JSON; what was left to the defaults is left to them again."""
+    """As JSON; what was left to the defaults is left to them again, and a data set of the hub is the file that it was."""
     plain = {name: getattr(job, name) for name in _OF_ROW} | {"metadata": job.job_metadata}
-    return {name: value for name, value in plain.items() if value is not None} | job.request
+    return job.request | {name: value for name, value in plain.items() if value is not None}
 
 
 def clone_digest(job_id: str, request: JobRequest) -> str:

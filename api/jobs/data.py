@@ -9,6 +9,7 @@ from statistics import fmean, pstdev
 from typing import Any, NamedTuple, cast
 
 from api.files.service import opened
+from api.hub.reference import HUB
 from api.jobs.conflicts import refuse_class_weights, refuse_conflicts
 from api.jobs.schemas import JobRequest
 from api.parts import Parts
@@ -31,7 +32,6 @@ from shared.errors import InvalidValue
 from shared.metrics import Scoring, default_metric, metric_names
 from shared.task import Label, SplitRequest, Task, TaskType
 
-HUB = "hf://"
 _PURPOSES = frozenset({"fine-tune", "user_data", "evals"})
 
 
@@ -93,22 +93,36 @@ class Data:
 
 
 def data_files(parts: Parts, request: JobRequest) -> dict[Source, File]:
-    """The rows of the files that the request names. Raises FileNotFound, or InvalidValue for a file that is a result."""
+    """The rows of the files that the request names, those of the hub fetched.
+
+    Raises FileNotFound, InvalidValue for a file that is a result, and what ``api.hub.service.stored`` raises.
+    """
     named: dict[Source, str | None] = {source: getattr(request, source) for source in Source}
     return {source: _data_file(parts, file_id, source) for source, file_id in named.items() if file_id is not None}
 
 
-def _data_file(parts: Parts, file_id: str, param: str) -> File:
+def _data_file(parts: Parts, file_id: str, param: Source) -> File:
     if file_id.startswith(HUB):
-        raise InvalidValue(
-            f"Data sets are not fetched from the Hub ({HUB}…): upload the file, e.g. the split as Parquet, and give its id.",
-            param=param,
-        )
+        from api.hub.service import stored  # an HTTP client, for whoever asks for it
+
+        return stored(parts, file_id, param)
     with parts.database.read() as session:
         file = Files(session, parts.owner_id).get(file_id, param=param)
     if file.purpose not in _PURPOSES or file.validation is None:
         raise InvalidValue(f"{file_id} is a result file, not a data set.", param=param)
     return file
+
+
+def hub_references(request: JobRequest) -> dict[str, str]:
+    """The files that were named as data sets of the hub, as they were: the job's row has the ids of what they stood for."""
+    named = {str(source): getattr(request, source) or "" for source in Source}
+    return {source: name for source, name in named.items() if name.startswith(HUB)}
+
+
+def hub_facts(references: Mapping[str, str], files: Mapping[Source, File]) -> dict[str, Any]:
+    """``hub``, where there are any: what was asked for, and the name of the file, which tells the commit."""
+    found = {name: {"asked": asked, "filename": files[Source(name)].filename} for name, asked in references.items()}
+    return {"hub": found} if found else {}
 
 
 def read_data(parts: Parts, request: JobRequest, facts: EncoderFacts, files: Mapping[Source, File]) -> Data:

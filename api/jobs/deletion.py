@@ -1,4 +1,4 @@
-"""Deleting an ended job: its rows, its models and its result files."""
+"""Deleting an ended job: its rows, its models, its result files and the logs of its runs."""
 
 from sqlalchemy.orm import Session
 
@@ -8,8 +8,10 @@ from api.parts import Parts
 from shared.db.files import Files
 from shared.db.jobs import Jobs
 from shared.db.models import Models
+from shared.db.runs import Runs
 from shared.errors import FileNotFound, JobNotEnded
 from shared.states import JOB_OPEN
+from shared.storage import logs_prefix
 
 
 def delete(parts: Parts, job_id: str) -> None:
@@ -24,11 +26,14 @@ def delete(parts: Parts, job_id: str) -> None:
         models = Models(session, parts.owner_id)
         prefixes = [models.delete(model.id).prefix for model in models.of_job(job_id)]
         results = [file_id for file_id in job.result_files if _exists(session, parts.owner_id, file_id)]
+        run_ids = Runs(session).ids_of_job(job_id)
         session.flush()
         session.delete(job)  # the database deletes what refers to it
     for prefix in prefixes:
         parts.storage.delete_prefix(prefix)
         parts.serving.forget(prefix)
+    for run_id in run_ids:
+        parts.storage.delete_prefix(logs_prefix(run_id))
     for file_id in results:
         files.delete(parts, file_id)
 

@@ -5,6 +5,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from api import hub
 from api.errors import problems
 from api.jobs import deletion, pausing, service
 from api.jobs.clone import clone_digest, cloned
@@ -72,7 +73,9 @@ def extend_job(
 
 @router.post(
     "/{job_id}/clone",
-    responses=problems(JobNotFound, InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused, FileNotFound),
+    responses=problems(
+        JobNotFound, InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused, FileNotFound, *hub.PROBLEMS
+    ),
 )
 def clone_job(
     parts: PartsDep,

@@ -3,7 +3,15 @@
 from dataclasses import replace
 
 from api.jobs.baselines import baselines_run
-from api.jobs.data import data_files, dataset_facts, majority_baselines, metric_of, read_data
+from api.jobs.data import (
+    data_files,
+    dataset_facts,
+    hub_facts,
+    hub_references,
+    majority_baselines,
+    metric_of,
+    read_data,
+)
 from api.jobs.doubts import data_warnings
 from api.jobs.hyperparameters import hyperparameters_of, merge, scaled, with_method_settings
 from api.jobs.runs import main_runs
@@ -13,6 +21,7 @@ from api.jobs.webhook_request import refuse_private
 from api.parts import Parts
 from shared import ids
 from shared.catalogue import EncoderFacts
+from shared.datasets import Source
 from shared.db.models import Models
 from shared.db.tables import Job, Run
 from shared.names import FINE_TUNED, base_name
@@ -27,7 +36,7 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
     request = with_method_settings(request)
     recipe_request = merge(request)
     facts = encoder_facts(parts, request.model)
-    files = data_files(parts, request)
+    files, references = data_files(parts, request), hub_references(request)
     data = read_data(parts, request, facts, files)
     resolution = scaled(resolve(recipe_request, facts, len(data.train), auto_precision(parts.settings)), request)
     resolution = searched(resolution, facts.num_blocks)
@@ -36,9 +45,7 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
         id=ids.job_id(),
         owner_id=parts.owner_id,
         model=request.model,
-        training_file=request.training_file,
-        validation_file=request.validation_file,
-        test_file=request.test_file,
+        **{source: files[source].id if source in files else None for source in Source},
         seed=request.seed or 0,
         suffix=request.suffix,
         job_metadata=request.metadata,
@@ -49,13 +56,14 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
                 *("task", "split", "recipe", "runs", "evaluation", "method", "hyperparameters"),
                 *("early_discard", "artifacts"),
             },
-        ),
+        )
+        | references,
         task=data.task.model_dump(mode="json"),
         split=request.split.model_dump(mode="json"),
         resolved_recipe=None if resolution.automatic else resolution.recipe.model_dump(mode="json"),
         recipe_notes=resolution.notes,
         metric=metric,
-        dataset=dataset_facts(data, files),
+        dataset=dataset_facts(data, files) | hub_facts(references, files),
         baselines=majority_baselines(data, metric),
         warnings=[*data_warnings(data, request), *_hyperparameter_warnings(request)],
         webhook=None if request.webhook is None else request.webhook.model_dump(mode="json"),

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 
+from api import hub
 from api.errors import problems
 from api.jobs import service
 from api.jobs.dry_run import DryRun, rehearse
@@ -37,7 +38,10 @@ from shared.names import checkpoint_model_id, model_id
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 
 
-@router.post("", responses=problems(InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused, FileNotFound))
+@router.post(
+    "",
+    responses=problems(InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused, FileNotFound, *hub.PROBLEMS),
+)
 def create_job(
     parts: PartsDep,
     request: JobRequest,
@@ -46,8 +50,8 @@ def create_job(
 ) -> JobObject | DryRun:
     """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job.
 
-    With `dry_run`, here or in the body, nothing is stored: the answer says how the request was understood, which runs it comes to and
-    about how long they would take.
+    With `dry_run`, here or in the body, no job is stored: the answer says how the request was understood, which runs it comes to and
+    about how long they would take. A data set of the hub (`hf://…`) is fetched for it, too, and stays as a file.
     """
     if dry_run or request.dry_run:
         return rehearse(parts, request)

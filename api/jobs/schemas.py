@@ -46,9 +46,9 @@ class ArtifactsRequest(BaseModel):
 
     model_config = _STRICT
 
-    keep: Literal["best_run", "all_runs"] = "best_run"
+    keep: Literal["best_run", "all_runs", "none"] = "best_run"
     """``all_runs`` keeps the model of every run that succeeded, under an id of its own, so that they can answer as an ensemble; each takes
-    as much of the storage as the best one."""
+    as much of the storage as the best one. ``none`` keeps the report and the metrics alone: no model is published, as for an experiment."""
 
 
 NEpochs = Annotated[int, Field(ge=1, le=50)] | Auto
@@ -87,7 +87,13 @@ class Method(BaseModel):
     supervised: Supervised = Supervised()
 
 
-FileId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+FileId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256),
+    Field(
+        description="The id of a file; or `hf://owner/name[/config][@revision][:split]`, where the service may fetch from the hub."
+    ),
+]
 
 
 class JobSettings(BaseModel):
@@ -118,7 +124,7 @@ class JobSettings(BaseModel):
     webhook: WebhookRequest | None = None
     """Where to tell of the job's end."""
     dry_run: bool = False
-    """Say what the job would be, and store nothing."""
+    """Say what the job would be, and store no job."""
 
     @model_validator(mode="after")
     def _one_number_of_runs(self) -> Self:

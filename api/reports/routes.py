@@ -4,12 +4,14 @@ import csv
 import io
 
 from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
 
 from api.errors import problems
 from api.parts import PartsDep
+from api.reports.page import page
 from shared.db.jobs import Jobs
 from shared.db.runs import Runs
-from shared.errors import JobNotFound
+from shared.errors import JobNotFound, ServiceBusy, ServiceUnavailable
 from shared.job_report import full_report, report_of
 from shared.report import StabilityReport
 from shared.report.shapes import ReportedRun
@@ -41,3 +43,19 @@ def stability_csv(parts: PartsDep, job_id: str) -> Response:
     table.writerows(run.model_dump(mode="json") for run in report.runs)
     disposition = f'attachment; filename="{job_id}-stability.csv"'
     return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": disposition})
+
+
+@router.get(
+    "/{job_id}/stability.html",
+    response_class=HTMLResponse,
+    responses=problems(JobNotFound, ServiceBusy, ServiceUnavailable)
+    | {200: {"content": {"text/html": {}}, "description": "A page with figures, complete in itself."}},
+)
+def stability_html(parts: PartsDep, job_id: str) -> HTMLResponse:
+    """The report as a page for people, figures inside: no script, and nothing that it would load."""
+    # whatever a label or a file is called, the page is allowed nothing but its own styles
+    policy = {
+        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+        "x-content-type-options": "nosniff",
+    }
+    return HTMLResponse(page(parts, job_id), headers=policy)

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from fastapi.responses import PlainTextResponse
 
 from api.errors import problems
 from api.listing import Listing, listing
@@ -44,6 +45,30 @@ def retrieve_run(parts: PartsDep, job_id: str, run_id: str) -> RunDetails:
     with parts.database.read() as session:
         job = Jobs(session).get(job_id, parts.owner_id)
         return RunDetails.of(Runs(session).get(job_id, run_id), job)
+
+
+@router.get(
+    "/{run_id}/logs",
+    response_class=PlainTextResponse,
+    responses=problems(JobNotFound, RunNotFound)
+    | {200: {"content": {"text/plain": {}}, "description": "Up to 64 kB, the last of it."}},
+)
+def run_logs(
+    parts: PartsDep,
+    job_id: str,
+    run_id: str,
+    attempt: Annotated[
+        int | None, Query(ge=1, le=1_000_000, description="Which attempt at the run; the latest if left out.")
+    ] = None,
+) -> PlainTextResponse:
+    """What the process that trained the run had to say: kept once an attempt has ended, empty before that and where it said nothing.
+
+    Runs that are trained side by side share a process, and with it its words.
+    """
+    with parts.database.read() as session:
+        Jobs(session).get(job_id, parts.owner_id)
+        latest = Runs(session).get(job_id, run_id).attempt
+    return PlainTextResponse(service.log_of(parts, run_id, attempt or latest))
 
 
 @router.post("/{run_id}/cancel", responses=problems(JobNotFound, RunNotFound, RunAlreadyEnded))

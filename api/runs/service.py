@@ -1,4 +1,4 @@
-"""Cancelling a run by itself, and trying one again."""
+"""Cancelling a run by itself, trying one again, and what was said of it."""
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from shared.db.wishes import RunWishes, in_training
 from shared.errors import RunAlreadyEnded, RunNotRetryable
 from shared.names import run_title
 from shared.states import RUN_ENDED, RUN_OPEN, JobState, Purpose, RunState
+from shared.storage import BlobMissing, log_key
 
 _RETRYABLE = frozenset({RunState.FAILED, RunState.CANCELLED})
 
@@ -46,6 +47,13 @@ def retry(parts: Parts, job_id: str, run_id: str) -> RunObject:
             refuse_more_runs(parts, session, job)
             _queue_again(session, job, run)
     return _view(parts, job_id, run_id)
+
+
+def log_of(parts: Parts, run_id: str, attempt: int) -> str:
+    try:
+        return b"".join(parts.storage.stream(log_key(run_id, attempt))).decode()
+    except BlobMissing:
+        return ""
 
 
 def _queue_again(session: Session, job: Job, run: Run) -> None:

@@ -39,6 +39,11 @@ class Files:
             raise FileNotFound(f"No file has the id {file_id[:80]!r}.", param=param)
         return file
 
+    def called(self, filename: str, purpose: str) -> File | None:
+        """The newest file of that name, where the name says what is in it."""
+        named = self._living().where(File.filename == filename, File.purpose == purpose)
+        return self._session.scalars(named.order_by(File.id.desc()).limit(1)).one_or_none()
+
     def page(self, page: Page, purpose: str | None) -> tuple[Sequence[File], bool]:
         """The files without their profiles, which can be megabytes each."""
         query = self._living().options(defer(File.validation, raiseload=True))

@@ -101,8 +101,8 @@ def test_a_headerless_file_is_validated_with_the_columns_by_index(http: TestClie
 
 
 @pytest.mark.parametrize("param", ["training_file", "validation_file"])
-def test_data_sets_of_the_hub_are_refused_in_words(http: TestClient, file_id: str, param: str) -> None:
+def test_data_sets_of_the_hub_are_not_fetched_by_default(http: TestClient, file_id: str, param: str) -> None:
     job = {"training_file": file_id, "model": "tiny-bert", param: "hf://nyu-mll/glue/rte@main"}
     error = http.post("/v1/fine_tuning/jobs", json=job).json()["error"]
-    assert (error["code"], error["param"]) == ("invalid_value", param)
+    assert (error["code"], error["param"]) == ("hub_not_allowed", param)
     assert "upload" in error["message"]

@@ -13,7 +13,7 @@ from shared.db.session import Database
 from shared.db.tables import Event, Job, Metric, Model, Run
 from shared.settings import Settings
 from shared.states import JobState
-from shared.storage import Storage
+from shared.storage import Storage, log_key
 
 JOBS = "/v1/fine_tuning/jobs"
 REQUEST: dict[str, Any] = {
@@ -173,6 +173,7 @@ def test_an_ended_job_is_deleted_with_all_that_is_its_own(
     with database.write() as session:
         run = Runs(session).of_job(job_id)[0]
         session.get_one(Job, job_id).result_files = [result, "file-gone"]
+        storage.put_bytes(log_key(run.id, 1), b"said")
         session.add(Metric(run_id=run.id, name="train_loss", step=1, value=0.5))
         for name in ("gone", "gone:seed-1"):  # the second as artifacts.keep "all_runs" keeps it
             prefix = f"models/{name}"
@@ -180,7 +181,7 @@ def test_an_ended_job_is_deleted_with_all_that_is_its_own(
             plain = {"owner_id": "local", "base_model": "tiny-bert", "prefix": prefix, "labels": []}
             session.add(Model(id=f"ft:tiny-bert:local::{name}", job_id=job_id, run_id=run.id, **plain))
     answer = http.delete(f"{JOBS}/{job_id}")
-    assert not list(storage.list("models/gone"))
+    assert not [*storage.list("models/gone"), *storage.list(f"logs/{run.id}")]
     assert answer.json() == {"id": job_id, "object": "fine_tuning.job", "deleted": True}
     assert http.get(f"{JOBS}/{job_id}").status_code == http.delete(f"{JOBS}/{job_id}").status_code == 404
     assert http.get(f"/v1/files/{result}").status_code == 404
@@ -189,3 +190,26 @@ def test_an_ended_job_is_deleted_with_all_that_is_its_own(
         for table, column in ((Run, Run.job_id), (Event, Event.job_id), (Model, Model.job_id)):
             assert session.scalar(select(func.count()).select_from(table).where(column == job_id)) == 0
         assert session.scalar(select(func.count()).select_from(Metric).where(Metric.run_id == run.id)) == 0
+
+
+# logs
+
+
+def test_what_was_said_of_each_attempt_at_a_run(
+    http: TestClient, file_id: str, database: Database, settings: Settings
+) -> None:
+    job_id = created(http, file_id)["id"]
+    run_id = http.get(f"{JOBS}/{job_id}/runs").json()["data"][0]["id"]
+    logs = f"{JOBS}/{job_id}/runs/{run_id}/logs"
+    empty = http.get(logs)
+    assert (empty.status_code, empty.text, empty.headers["content-type"]) == (200, "", "text/plain; charset=utf-8")
+    storage = Storage(settings.resolved_storage_url)
+    for attempt, text in ((1, "out of memory"), (2, "trotz allem früh fertig\n")):
+        storage.put_bytes(log_key(run_id, attempt), text.encode())
+    with database.write() as session:
+        Runs(session).get(job_id, run_id).attempt = 2
+    assert http.get(logs).text == "trotz allem früh fertig\n"
+    assert http.get(logs, params={"attempt": 1}).text == "out of memory"
+    assert http.get(logs, params={"attempt": 3}).text == ""
+    assert refusal(http.get(logs, params={"attempt": 0}))[0] == 400
+    assert refusal(http.get(f"{JOBS}/{job_id}/runs/ftrun-none/logs"))[:2] == (404, "run_not_found")

@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
+from shared.db.session import Database
+from shared.db.tables import Metric, Run
+from shared.settings import Settings
 from tests.make import csv_bytes, review_csv
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -246,6 +250,24 @@ def test_the_report_s_runs_as_a_table(http: TestClient, file_id: str) -> None:
     assert [row["run_id"] for row in table] == [
         run["id"] for run in http.get(f"{JOBS}/{job['id']}/runs").json()["data"]
     ]
+
+
+def test_the_report_as_a_page(http: TestClient, file_id: str, settings: Settings) -> None:
+    job = create(http, file_id, recipe=GIVEN, seed=3, runs={"num_seeds": 2}).json()
+    database = Database(settings.resolved_database_url)
+    with database.write() as session:
+        for run in session.scalars(select(Run).where(Run.job_id == job["id"], Run.purpose == "main")):
+            run.status, run.step, run.validation_score = "succeeded", 4, 0.5 + run.seed / 100
+            points = [Metric(run_id=run.id, name=name, step=4, value=0.5) for name in ("valid_loss", "valid_accuracy")]
+            session.add_all(points)
+    database.dispose()
+    answer = http.get(f"{JOBS}/{job['id']}/stability.html")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert job["id"] in answer.text
+    assert answer.text.count("<svg") >= 2  # every seed's score, and the curves
+    assert "<script" not in answer.text
+    assert http.get(f"{JOBS}/ftjob-none/stability.html").status_code == 404
 
 
 def test_a_recipe_s_settings_in_the_method(http: TestClient, file_id: str) -> None:

@@ -14,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from cli.client import Client
 from cli.download import find_archive
 from cli.errors import CliError
+from shared.names import model_id
 from tests.flow.test_whole_way import result_files
 from tests.make import csv_bytes, pair_tsv, review_csv
 from tests.stack import Stack
@@ -226,3 +227,28 @@ def test_a_deleted_model_answers_no_more(shared_stack: Stack, job: dict[str, Any
     assert refusal(shared_stack, model=gone, input="a") == (404, "model_not_found", "model")
     assert len(list(copies.iterdir())) == before - 1
     shared_stack.classify(model=job["fine_tuned_model"], input="a")
+
+
+def test_a_job_that_keeps_no_model(shared_stack: Stack) -> None:
+    file = shared_stack.upload(review_csv(60))
+    asked = {"model": "tiny-bert", "recipe": QUICK, "runs": {"num_seeds": 2}, "artifacts": {"keep": "none"}}
+    job = shared_stack.wait(shared_stack.create(file["id"], **asked)["id"])
+    for seeds in (2, 3):
+        assert (job["status"], job["fine_tuned_model"]) == ("succeeded", None)
+        assert (job["stability"]["n"], job["stability"]["fine_tuned_model"]) == (seeds, None)
+        assert list(result_files(shared_stack, job)) == ["metrics.csv"]
+        runs = shared_stack.runs(job["id"])
+        assert [run["fine_tuned_model"] for run in runs] == [None] * seeds
+        assert all(run["weights_sha256"] for run in runs)
+        assert shared_stack.get(f"/v1/fine_tuning/jobs/{job['id']}/checkpoints")["data"] == []
+        for run in runs:
+            assert not list((shared_stack.home / "storage" / "runs").glob(f"{run['id']}/**/*.safetensors"))
+        if seeds == 2:
+            shared_stack.http.post(f"/v1/fine_tuning/jobs/{job['id']}/extend", json={"num_seeds": 1})
+            job = shared_stack.wait(job["id"])
+    assert refusal(shared_stack, model=model_id("tiny-bert", "local", None, job["id"]), input="a film")[:2] == (
+        404,
+        "model_not_found",
+    )
+    with Client(str(shared_stack.http.base_url)) as client, pytest.raises(CliError, match="no model to download"):
+        find_archive(client, job["id"])

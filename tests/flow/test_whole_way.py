@@ -34,6 +34,12 @@ def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
         assert [step for step, _ in series["valid_loss"]] == [3, 5, 8, 10, 12, 15, 17, 20, 22, 24]  # ceil(i * 24 / 10)
         assert max(value for _, value in series["valid_accuracy"]) == pytest.approx(run["validation_score"])
 
+    log = stack.http.get(f"/v1/fine_tuning/jobs/{job['id']}/runs/{runs[0]['id']}/logs").text
+    assert f"run begins: {runs[0]['id']}" in log
+    assert log.rstrip().endswith(f"{runs[0]['id']} ends: Finished")
+    assert runs[1]["id"] not in log
+    assert log.splitlines()[-1] in (stack.home / "worker.log").read_text()
+
     evidence = stack.get(f"/v1/fine_tuning/jobs/{job['id']}/runs/{runs[0]['id']}")["evidence"]
     assert set(evidence["answers"]) == {"bad", "good"}
     assert sum(evidence["answers"].values()) == pytest.approx(1.0)

@@ -21,6 +21,7 @@ from worker.lease import Heartbeat
 from worker.outcomes import Outcome
 from worker.parts import WorkerParts
 from worker.supervisor import Line, Trainer, TrainerDied
+from worker.words import Words
 
 STEPS = 12
 
@@ -36,6 +37,7 @@ class ScriptedTrainer:
         self.asked: list[str] = []
         self.waits: list[str] = []
         self.killed = False
+        self.words = Words()
 
     def begin(self, _wish: Line) -> None: ...
 

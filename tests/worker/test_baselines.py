@@ -23,6 +23,7 @@ from worker.baselines import Scores, in_words, merged, store_scores
 from worker.outcomes import Scored
 from worker.parts import WorkerParts
 from worker.supervisor import Line, Trainer
+from worker.words import Words
 
 SCORES: Scores = {
     "validation": [{"name": "tfidf_logistic_regression", "score": 0.71}, {"name": "linear_probe", "score": 0.68}],
@@ -39,6 +40,7 @@ class ScriptedTrainer:
         self._baselines = baselines
         self.wishes: list[str] = []
         self._next: Line = {}
+        self.words = Words()
 
     def begin(self, wish: Line) -> None:
         [(kind, spec)] = wish.items()

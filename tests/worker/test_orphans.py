@@ -60,6 +60,7 @@ NAMED = {
     "files/named",
     "runs/ftrun-ended/3/model/config.json",
     "runs/ftrun-open/1/model/config.json",
+    "logs/ftrun-ended/1.txt",
     "models/a/config.json",
     "uploads/upload_pending/part_1",
 }
@@ -67,6 +68,7 @@ ORPHANS = {
     "files/unnamed",
     "runs/ftrun-ended/2/model/config.json",
     "runs/ftrun-gone/1/x",
+    "logs/ftrun-gone/1.txt",
     "models/b/config.json",
     "uploads/upload_completed/part_1",
     "uploads/upload_gone/part_1",
@@ -79,7 +81,7 @@ def test_blobs_that_no_row_names_go_after_a_day(session: Session, settings: Sett
         storage.put_bytes(key, b"x")
     assert sweep_storage(names_in_use(session), storage) == 0  # all of them are young
     assert sweep_storage(names_in_use(session), storage, now=datetime.now(UTC) + timedelta(hours=25)) == len(ORPHANS)
-    assert {blob.key for root in ("files", "uploads", "runs", "models") for blob in storage.list(root)} == NAMED
+    assert {blob.key for root in ("files", "uploads", "runs", "logs", "models") for blob in storage.list(root)} == NAMED
 
 
 def test_local_copies_and_scratch_folders_go_after_a_day(session: Session, settings: Settings) -> None:

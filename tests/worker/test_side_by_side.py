@@ -15,9 +15,10 @@ from shared.db.tables import Event, File, Job, Run
 from shared.settings import Settings
 from shared.storage import Storage
 from tests.rows import add_job
-from worker import preparation, run
+from worker import room, run
 from worker.parts import WorkerParts
 from worker.supervisor import Line, Trainer, TrainerDied
+from worker.words import Words
 
 STEPS = 10
 
@@ -31,6 +32,7 @@ class ModelTrainer:
         self.stacks: list[list[int]] = []
         """Indices of the runs of every wish."""
         self._lines: Iterator[Line] = iter(())
+        self.words = Words()
 
     def begin(self, wish: Line) -> None:
         [(kind, told)] = wish.items()
@@ -163,16 +165,45 @@ def test_with_one_at_a_time_nothing_is_as_in_a_stack(parts: WorkerParts) -> None
     assert [row.status for row in runs] == ["succeeded", "failed", "succeeded"]
 
 
-def test_no_more_are_begun_than_the_disk_has_room_for(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch) -> None:
+def free_disk(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch, copies: float) -> None:
+    """So many copies of the weights fit on this machine's disk."""
     weights = (Path(parts.settings.model_dirs) / "tiny-bert" / "model.safetensors").stat().st_size
-    free = preparation.SPARE_BYTES + int(3.5 * preparation.WEIGHT_COPIES * weights)
+    free = room.SPARE_BYTES + int(copies * weights)
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free))
-    job = job_of(parts, 7)
-    assert train(parts, ModelTrainer()) == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_no_more_are_begun_than_the_disk_has_room_for(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = WorkerParts(parts.settings, parts.database, Storage("memory:///"), parts.trainer)
+    free_disk(parts, monkeypatch, room.PUBLISHED + 4.5 * room.WEIGHTS)
+    job = job_of(elsewhere, 9)
+    assert train(elsewhere, ModelTrainer()) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
     _, runs, events = ended(parts, job)
     assert {(row.status, row.deaths) for row in runs} == {("succeeded", 0)}
-    words = "Run 6 (seed 6) was queued again: its worker has no room on its disk for so many at a time."
+    words = "Run 8 (seed 8) was queued again: its worker has no room on its disk for so many at a time."
     assert events.count(words) == 2
+
+
+@pytest.mark.parametrize(
+    ("runs", "stack", "needed"),
+    [
+        (6, 6, room.PUBLISHED + 6 * room.WEIGHTS),
+        (3, 1, room.PUBLISHED + 2 * room.WEIGHTS + room.STATE),  # what the first of the three may be paused with
+    ],
+)
+def test_the_runs_that_follow_are_counted_where_they_stay(
+    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch, runs: int, stack: int, needed: int
+) -> None:
+    settings = parts.settings.model_copy(update={"stack": stack})
+    parts = WorkerParts(settings, parts.database, parts.storage, parts.trainer)
+    job = job_of(parts, runs)
+    free_disk(parts, monkeypatch, needed - 0.1)
+    with monkeypatch.context() as once:
+        once.setattr(run, "pause", lambda _seconds: free_disk(parts, monkeypatch, needed + 0.1))
+        train(parts, ModelTrainer())
+    words = [event for event in ended(parts, job)[2] if "MB of free disk" in event]
+    assert words[0].startswith("Run 0 (seed 0) starts over: before the first step")
+    assert len(words) == min(runs, stack)  # once the disk has been cleared, all goes well
+    assert {row.status for row in ended(parts, job)[1]} == {"succeeded"}
 
 
 def test_one_that_cannot_be_prepared_fails_alone(parts: WorkerParts) -> None:

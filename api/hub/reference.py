@@ -1,0 +1,42 @@
+"""``hf://owner/name[/config][@revision][:split]``: a split of a data set on the hub."""
+
+import re
+from typing import NamedTuple, Self
+
+from shared.errors import InvalidValue
+
+HUB = "hf://"
+GRAMMAR = "hf://owner/name[/config][@revision][:split]"
+CONFIG = re.compile(r"\w[\w.+ -]{0,63}")
+LONGEST_REPOSITORY = (
+    96  # as on the hub; with the rest of the reference it leaves a file name of fewer than 256 characters
+)
+_NAME = r"(?![^/@:]*(--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]*"
+_REFERENCE = re.compile(
+    rf"hf://(?P<repository>{_NAME}/{_NAME})"
+    rf"(/(?P<config>{CONFIG.pattern}))?"
+    r"(@(?P<revision>\w[\w./-]{0,99}))?"
+    r"(:(?P<split>\w[\w.]{0,31}))?"
+)
+
+
+class Reference(NamedTuple):
+    repository: str
+    """``owner/name``."""
+    config: str | None
+    revision: str | None
+    """A branch, tag or commit; None: the default branch."""
+    split: str | None
+
+    @classmethod
+    def parse(cls, text: str, *, param: str) -> Self:
+        """Raises InvalidValue."""
+        found = _REFERENCE.fullmatch(text)
+        if found is None or len(found["repository"]) > LONGEST_REPOSITORY:
+            raise InvalidValue(f"A data set of the hub is written {GRAMMAR}.", param=param)
+        return cls(found["repository"], found["config"], found["revision"], found["split"])
+
+
+def filename(repository: str, config: str, split: str, commit: str) -> str:
+    """What the split at this commit is called here, and no other: no name on the hub has two hyphens in a row, no split has one."""
+    return "--".join([*repository.split("/"), config, split, commit]) + ".jsonl.gz"

@@ -1,0 +1,133 @@
+"""Which files make up a split: by a data set's card, and without one by names."""
+
+from typing import Any
+
+import pytest
+
+from api.hub.card import choose, class_names
+from api.hub.client import DatasetInfo
+from shared.datasets import Source
+from shared.errors import InvalidValue
+
+
+def described(*paths: str, card: dict[str, Any] | None = None) -> DatasetInfo:
+    files = [{"rfilename": path, "size": 1} for path in (".gitattributes", "README.md", *paths)]
+    return DatasetInfo.model_validate({"sha": "0" * 40, "siblings": files, "cardData": card})
+
+
+def chosen(
+    info: DatasetInfo, config: str | None = None, split: str | None = None, source: Source = Source.TRAINING
+) -> list[str]:
+    return [file.path for file in choose(info, config, split, source).files]
+
+
+def refusal(info: DatasetInfo, config: str | None = None, split: str | None = None) -> str:
+    with pytest.raises(InvalidValue) as refused:
+        choose(info, config, split, Source.TRAINING)
+    assert refused.value.param == "training_file"
+    return refused.value.message
+
+
+def configs(**data_files: Any) -> dict[str, Any]:
+    return {"configs": [{"config_name": name, "data_files": files} for name, files in data_files.items()]}
+
+
+@pytest.mark.parametrize(
+    ("paths", "splits"),
+    [
+        (["data.csv"], {"train": ["data.csv"]}),
+        (["train.csv", "dev.csv", "eval.csv"], {"train": ["train.csv"], "validation": ["dev.csv"], "test": ["eval.csv"]}),
+        (["train/a.jsonl", "train/b.jsonl", "Test/a.jsonl"], {"train": ["train/a.jsonl", "train/b.jsonl"], "test": ["Test/a.jsonl"]}),
+        (["my_train_set.csv.gz", "constraints.csv"], {"train": ["my_train_set.csv.gz"]}),
+        (
+            ["data/train-00001-of-00002-ab.parquet", "data/train-00000-of-00002-cd.parquet", "data/dev_matched-00000-of-00001.parquet"],
+            {
+                "train": ["data/train-00000-of-00002-cd.parquet", "data/train-00001-of-00002-ab.parquet"],
+                "dev_matched": ["data/dev_matched-00000-of-00001.parquet"],
+            },
+        ),
+        (["rte/train/0000.parquet", "rte/dev_matched/0000.parquet"], {"dev_matched": ["rte/dev_matched/0000.parquet"]}),
+        (["train.csv", "train.parquet", "dataset_infos.json"], {"train": ["train.parquet"]}),
+    ],
+)  # fmt: skip
+def test_by_names(paths: list[str], splits: dict[str, list[str]]) -> None:
+    for split, files in splits.items():
+        assert chosen(described(*paths), split=split) == files
+
+
+def test_each_field_has_its_split() -> None:
+    info = described("train.csv", "valid.csv", "testing.csv")
+    assert [chosen(info, source=source) for source in Source] == [["train.csv"], ["valid.csv"], ["testing.csv"]]
+
+
+@pytest.mark.parametrize(
+    ("data_files", "expected"),
+    [
+        ("a/*.csv", ["a/1.csv", "a/2.csv"]),
+        (["a/1.csv", "b/x/3.csv"], ["a/1.csv", "b/x/3.csv"]),
+        ([{"split": "train", "path": "**/*.csv"}], ["a/1.csv", "a/2.csv", "b/x/3.csv", "train.csv"]),
+        (
+            [{"split": "train", "path": ["a/[1]*", "b/**"]}, {"split": "test", "path": "*.csv"}],
+            ["a/1.csv", "b/x/3.csv"],
+        ),
+        ({"train": "./train.csv", "test": "a/*"}, ["train.csv"]),
+        (None, ["train.csv"]),
+    ],
+)
+def test_by_the_card(data_files: Any, expected: list[str]) -> None:
+    info = described("a/1.csv", "a/2.csv", "b/x/3.csv", "train.csv", card=configs(default=data_files))
+    assert chosen(info) == expected
+
+
+def test_patterns_are_of_the_config_s_folder() -> None:
+    one = {"config_name": "one", "data_dir": "x/one", "data_files": "*.csv", "default": True}
+    two = {"config_name": "two", "data_dir": "x/two"}
+    info = described("x/one/1.csv", "x/two/train.csv", "x/two/test.csv", card={"configs": [one, two]})
+    assert chosen(info) == ["x/one/1.csv"]  # it is marked as the default
+    assert chosen(info, "two", "test") == ["x/two/test.csv"]
+
+
+def test_what_is_not_clear_is_asked_back() -> None:
+    info = described("a.csv", "b.csv", card=configs(cola="a.csv", rte="b.csv"))
+    assert all(name in refusal(info) for name in ("cola", "rte"))
+    assert "cola, rte" in refusal(info, "mnli")
+    assert "train" in refusal(info, "rte", "test")
+    assert chosen(described("a.csv", "b.csv", card=configs(default="a.csv", rte="b.csv"))) == ["a.csv"]
+    assert "refs/convert/parquet" in refusal(described("script.py", "audio/1.wav"))
+    assert "none is named" in refusal(described("train.csv"), "rte")
+    assert "keep a file under" in refusal(described("a.csv", card=configs(**{"a/b": "a.csv"})))
+
+
+@pytest.mark.parametrize("wrong", [5, "x", [1], [{"data_files": "x"}], [{"config_name": "a", "data_files": 3}]])
+def test_a_card_that_cannot_be_understood(wrong: Any) -> None:
+    assert "cannot be understood" in refusal(described("train.csv", card={"configs": wrong}))
+
+
+def test_a_pattern_of_many_stars_takes_no_time() -> None:
+    """Matched as one regular expression this would take longer than a life."""
+    info = described(
+        *("/".join(["a" * 20] * 40) + f"/{n}.csv" for n in range(20)),
+        card=configs(default="/".join(["**"] * 40 + ["x*" * 20])),
+    )
+    assert "no Parquet, JSON or CSV" in refusal(info)
+
+
+def test_names_of_classes() -> None:
+    by_number, in_order = {"0": "no", "1": "yes"}, ["bad", "good"]
+    features = [
+        {"name": "text", "dtype": "string"},
+        {"name": "label", "dtype": {"class_label": {"names": by_number}}},
+        {"name": "tone", "dtype": {"class_label": {"names": in_order}}},
+    ]
+    expected = {"label": {"-1": "", "0": "no", "1": "yes"}, "tone": {"-1": "", "0": "bad", "1": "good"}}
+    assert class_names(described(card={"dataset_info": {"features": features}}), "default") == expected
+    several = {"dataset_info": [{"config_name": "a", "features": []}, {"config_name": "b", "features": features}]}
+    assert class_names(described(card=several), "b") == expected
+    assert class_names(described(card=several), "a") == {}
+
+
+@pytest.mark.parametrize(
+    "odd", [None, 5, [5], {"features": 5}, {"features": [5, {"name": 1}, {"name": "x", "dtype": {"class_label": 1}}]}]
+)
+def test_features_that_are_none(odd: Any) -> None:
+    assert class_names(described(card={"dataset_info": odd}), "default") == {}
