@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
@@ -16,37 +16,59 @@ from shared.errors import InvalidRequest, ServiceError, ServiceUnavailable
 
 log = logging.getLogger(__name__)
 
+X_ERRORS = "x-errors"
+"""Where a response of an operation keeps the codes of its errors until the document is completed."""
+
 
 class ErrorDetail(BaseModel):
+    """What was wrong, for people and for programs."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     message: str
+    """A sentence for people, with what to do about it."""
     type: str
+    """The class of the status, as the official client names it."""
     param: str | None
+    """Dotted path of the field, parameter or header that is meant; null where it is none."""
     code: str | None
+    """For programs: what was wrong, in words that stay."""
 
 
 class ErrorResponse(BaseModel):
+    """Every error has this body; its id is in the header `x-request-id`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     error: ErrorDetail
+    """What was wrong."""
 
 
 class RouteNotFound(ServiceError):
+    """Nothing is served at this address."""
+
     status = 404
 
 
 class MethodNotAllowed(ServiceError):
+    """The address takes other methods."""
+
     status = 405
 
 
 class InternalError(ServiceError):
+    """A fault of the service; its log has it under the request id."""
+
     status = 500
 
 
 def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI responses of an operation: its own errors and those that every operation can answer."""
-    found: dict[int | str, list[str]] = {}
-    everywhere: list[type[ServiceError]] = [InvalidRequest]
-    for error in [*everywhere, *errors]:
-        found.setdefault(error.status, []).append(f"`{error.code}`")
-    return {status: {"model": ErrorResponse, "description": ", ".join(codes)} for status, codes in found.items()}
+    """An operation's own errors, for its ``responses``; ``api.openapi`` adds those of every operation, and describes all of them."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for error in (InvalidRequest, *errors):
+        response = found.setdefault(error.status, {"model": ErrorResponse, "description": "", X_ERRORS: []})
+        response[X_ERRORS].append(error.code)
+    return found
 
 
 def answer(error: ServiceError) -> JSONResponse:
