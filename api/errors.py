@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared.errors import InvalidRequest, ServiceError, ServiceUnavailable
 
@@ -134,9 +135,19 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
         return answer(RouteNotFound(f"No such address: {request.method} {request.url.path[:200]}. See /docs."))
     if error.status_code == 405:
         response = answer(MethodNotAllowed(f"{request.method} is not possible at {request.url.path[:200]}."))
-        response.headers.update(error.headers or {})
+        response.headers["allow"] = ", ".join(_methods(request))
         return response
     return answer(InvalidRequest(str(error.detail)))
+
+
+def _methods(request: Request) -> list[str]:
+    """Of all routes at the request's address: a route that refuses a method tells its own alone."""
+
+    def served(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
+
+    return [method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if served(method)]
 
 
 def _database_away(_request: Request, error: Exception) -> JSONResponse:

@@ -27,7 +27,7 @@ class ComparisonRequest(BaseModel):
 
     job_ids: Annotated[
         list[Annotated[str, StringConstraints(min_length=1, max_length=128)]],
-        Field(min_length=2, max_length=MAX_JOBS),
+        Field(min_length=2, max_length=MAX_JOBS, json_schema_extra={"uniqueItems": True}),
         AfterValidator(_all_different),
     ]
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]

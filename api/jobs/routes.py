@@ -16,7 +16,7 @@ from api.listing import Listing, listing
 from api.parts import Parts, PartsDep, paging
 from api.strictness import metadata_filter
 from shared.db.deliveries import Deliveries
-from shared.db.events import Events
+from shared.db.events import EVENT_ID, Events
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
 from shared.db.paging import Page
@@ -103,7 +103,7 @@ async def list_events(
     page: Annotated[Page, Depends(paging(20, 1000))],
     stream: Annotated[bool, Query(description="Server-sent events, oldest first, until the job has ended.")] = False,
     last_event_id: Annotated[
-        str | None, Header(max_length=128, description="With `stream`: only what came after this event.")
+        str | None, Header(pattern=EVENT_ID, description="With `stream`: only what came after this event, by its id.")
     ] = None,
 ) -> Any:
     """What happened, newest first.

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-SeedList = Annotated[list[Seed], Field(min_length=1, max_length=200)]
+SeedList = Annotated[list[Seed], Field(min_length=1, max_length=200, json_schema_extra={"uniqueItems": True})]
 
 
 class RunsRequest(BaseModel):

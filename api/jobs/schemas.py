@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from api.jobs.run_requests import EarlyDiscardRequest, RunsRequest, Seed
 from api.jobs.webhook_request import WebhookRequest
@@ -25,12 +25,18 @@ Auto = Literal["auto"]
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
+_SUFFIX = "[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}"
+
+
 def _plain_suffix(suffix: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", suffix) is None:
+    if re.fullmatch(_SUFFIX, suffix) is None:
         raise ValueError(
             "1 to 64 letters (a to z), digits, blanks, dots, hyphens and underscores, with a letter or digit first"
         )
     return suffix
+
+
+_SUFFIX_SCHEMA = {"type": "string", "pattern": f"^{_SUFFIX}$"}
 
 
 class EvaluationRequest(BaseModel):
@@ -102,7 +108,7 @@ class JobSettings(BaseModel):
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] = OFFLINE_ENCODER
     seed: Seed | None = None
     """Seed of the first run; 0 by default."""
-    suffix: Annotated[str, AfterValidator(_plain_suffix)] | None = None
+    suffix: Annotated[str, AfterValidator(_plain_suffix), WithJsonSchema(_SUFFIX_SCHEMA)] | None = None
     """Part of the fine-tuned model's id, with hyphens for blanks."""
     metadata: Metadata | None = None
     hyperparameters: Hyperparameters | None = None

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api.openapi.refusals import describe_refusals
+from api.openapi.wire import describe_requests
 from shared.settings import Settings
 
 Node = dict[str, Any]
@@ -23,6 +24,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     def openapi() -> Node:
         if app.openapi_schema is None:
             document = plain()
+            describe_requests(document)
             describe_refusals(document)
         return app.openapi_schema or {}
 

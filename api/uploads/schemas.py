@@ -26,7 +26,8 @@ class UploadRequest(BaseModel):
 
     bytes: Annotated[int, Field(ge=1, le=2**53)]
     """Size of the whole file."""
-    filename: str
+    filename: Annotated[str, StringConstraints(min_length=1)]
+    """Of it, the part after the last slash is kept: 1 to 255 printable characters."""
     mime_type: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     """Read and not needed: what the file is, its content tells."""
     purpose: Purpose
