@@ -17,7 +17,9 @@ class TextPair(BaseModel):
     model_config = _STRICT
 
     text_a: Text
+    """The text, or the first of a pair."""
     text_b: Text | None = None
+    """The second text of a pair."""
 
 
 def _form(given: Any) -> str | None:
@@ -79,9 +81,14 @@ class BatchRequest(BaseModel):
 
 
 class RequestCounts(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     total: int
+    """Rows of the file."""
     completed: int
+    """Rows that were classified."""
     failed: int
+    """Rows that were not; a file is classified as a whole or not at all, so always 0."""
 
 
 class BatchObject(BaseModel):
@@ -92,19 +99,25 @@ class BatchObject(BaseModel):
     id: str
     object: Literal["classification.batch"] = "classification.batch"
     status: Literal["completed"] = "completed"
+    """Always `completed`: the answer comes when all rows are done."""
     created_at: int
     completed_at: int
+    """When the last row was done, unix seconds."""
     model: str
+    """The model that was asked."""
     members: list[str]
     """The models that answered: the one, or those of the ensemble."""
     input_file_id: str
+    """The file that was classified."""
     output_file_id: str
     """CSV with purpose ``fine-tune-results``: ``row`` (from 1), ``predicted`` (several labels joined by ``|``), ``p(<label>)`` of every
     label, of an ensemble ``vote_entropy`` and ``score_std``, and ``truncated`` (0 or 1)."""
     request_counts: RequestCounts
+    """How many rows."""
     truncated: int
     """How many rows were longer than what the model reads."""
     tokens: int
+    """Read, over all rows."""
 
 
 class DisagreementObject(BaseModel):
@@ -130,8 +143,12 @@ class ClassificationTarget(BaseModel):
 
 
 class ClassificationUsage(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     prompt_tokens: int
+    """Tokens of the inputs, as far as they were read."""
     total_tokens: int
+    """The same: nothing is generated."""
 
 
 class ClassificationObject(BaseModel):
@@ -140,7 +157,9 @@ class ClassificationObject(BaseModel):
     id: str
     object: Literal["classification"] = "classification"
     created: int
+    """Unix seconds."""
     model: str
+    """The model that was asked."""
     members: list[str]
     """The models that answered: the one, or those of the ensemble."""
     labels: list[str]

@@ -30,6 +30,7 @@ class ComparisonRequest(BaseModel):
         Field(min_length=2, max_length=MAX_JOBS, json_schema_extra={"uniqueItems": True}),
         AfterValidator(_all_different),
     ]
+    """The jobs, each named once."""
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
     """The score to compare by; default: the one that the jobs report. Another is taken of the same checkpoints."""
     alpha: Annotated[float, Field(ge=0.001, le=0.5)] = 0.05

@@ -16,12 +16,18 @@ class FileObject(Identified):
 
     object: Literal["file"] = "file"
     bytes: int
+    """Size of what was uploaded."""
     created_at: int
     expires_at: int | None
+    """When it is deleted, unix seconds; null to keep it."""
     filename: str
+    """The name it was uploaded under, without folders."""
     purpose: str
+    """As said at upload, or `fine-tune-results` for what a job has made."""
     status: str
+    """`processed`: it is read at upload, and an upload that cannot be read is not kept."""
     status_details: str | None
+    """What the file holds, in one line."""
     sha256: str
     """Digest of the content; equal bytes under two ids are stored once."""
     profile: Validation | None

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
 from api.errors import problems
@@ -19,6 +19,8 @@ class Health(BaseModel):
 
 
 class Ready(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     status: Literal["ok"] = "ok"
     queue_depth: int
     """Messages that no worker has taken yet."""

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Header
 from pydantic import AfterValidator, WithJsonSchema
 
-
 _KEY = "[!-~]{1,255}"
 
 

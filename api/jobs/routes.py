@@ -41,7 +41,7 @@ router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 def create_job(
     parts: PartsDep,
     request: JobRequest,
-    dry_run: bool = False,
+    dry_run: Annotated[bool, Query(description="Say what the job would be, and store nothing.")] = False,
     idempotency_key: IdempotencyKey = None,
     retry_count: RetryCount = 0,
 ) -> JobObject | DryRun:
@@ -72,7 +72,9 @@ def list_jobs(
     responses=problems(JobNotFound) | {304: {"description": "Nothing has changed since the answer with this `ETag`."}},
 )
 async def retrieve_job(
-    parts: PartsDep, job_id: str, if_none_match: Annotated[str | None, Header(max_length=1000)] = None
+    parts: PartsDep,
+    job_id: str,
+    if_none_match: Annotated[str | None, Header(max_length=1000, description="`ETag` of an answer before.")] = None,
 ) -> Response:
     """The job with its progress and the numbers of its report so far.
 

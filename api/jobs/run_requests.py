@@ -48,6 +48,7 @@ class ExtendRequest(BaseModel):
     num_seeds: Annotated[int, Field(ge=1, le=200)] | None = None
     """So many more, from the next one after the job's highest."""
     seeds: SeedList | None = None
+    """The further seeds one by one, none of which the job has."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -64,6 +65,7 @@ class EarlyDiscardRequest(BaseModel):
     model_config = _STRICT
 
     enabled: bool = True
+    """Whether to discard at all."""
     start: Annotated[int, Field(ge=2, le=200)]
     """Seeds to start: the number of the job's runs."""
     keep: Annotated[int, Field(ge=1, le=199)]

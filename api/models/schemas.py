@@ -13,11 +13,17 @@ class ModelObject(BaseModel):
     id: str
     object: Literal["model"] = "model"
     created: int
+    """Unix seconds; 0 for a base model."""
     owned_by: str
+    """Whose it is; `system` for a base model."""
     kind: Literal["base", "fine-tuned"]
+    """Whether jobs start from it alone, or have made it."""
     base_model: str | None = None
+    """What it was fine-tuned from; null for a base model."""
     job_id: str | None = None
+    """The job that made it."""
     run_id: str | None = None
+    """The run whose weights it has."""
     labels: list[str] | None = None
     """Label names in the order of the model's outputs."""
 

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from api.openapi.fields import describe_fields
 from api.openapi.refusals import describe_refusals
 from api.openapi.wire import describe_requests
 from shared.settings import Settings
@@ -26,6 +27,7 @@ def install(app: FastAPI, settings: Settings) -> None:
             document = plain()
             describe_requests(document)
             describe_refusals(document)
+            describe_fields(document)
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]

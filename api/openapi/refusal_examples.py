@@ -77,12 +77,14 @@ _OF_THINGS: tuple[ServiceError, ...] = (
     ModelInUse(f"Job {_JOB} starts from this model; cancel the job or wait for its end.", param="model"),
     ModelNotServed(f"The weights of {_MODEL} are not in the storage.", param="model"),
     NoEnsemble(
-        f"Job {_JOB} has kept 1 model that can answer, and an ensemble takes two; create jobs with artifacts.keep \"all_runs\" for one."
+        f'Job {_JOB} has kept 1 model that can answer, and an ensemble takes two; create jobs with artifacts.keep "all_runs" for one.'
     ),
 )
 _OF_FILES: tuple[ServiceError, ...] = (
     unreadable.EmptyFile("The file is empty."),
-    unreadable.NotATable("No comma, semicolon or tab separates columns in the first line; a text and its label need two."),
+    unreadable.NotATable(
+        "No comma, semicolon or tab separates columns in the first line; a text and its label need two."
+    ),
     unreadable.EncodingNotUtf8("Line 17 is not UTF-8 (byte 0xE9); save the file as UTF-8."),
     unreadable.InvalidText("Line 17 has a NUL character."),
     unreadable.TooManyRows("The file has more than 200,000 rows."),
@@ -96,7 +98,9 @@ _OF_FILES: tuple[ServiceError, ...] = (
     unreadable.JsonMalformed("The file is not one array of objects."),
     unreadable.GzipMalformed("The gzip file is cut short."),
     unreadable.ParquetMalformed("The Parquet file cannot be read."),
-    unreadable.ParquetColumnNotSupported("The column 'tags' holds structs; a column has texts, numbers, or lists of texts."),
+    unreadable.ParquetColumnNotSupported(
+        "The column 'tags' holds structs; a column has texts, numbers, or lists of texts."
+    ),
     unreadable.DecompressedTooLarge("The file unpacks to more than 512 MB."),
 )
 EXAMPLES: dict[type[ServiceError], ServiceError] = {

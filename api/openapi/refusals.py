@@ -32,7 +32,8 @@ _HEADERS = {
     "www-authenticate": {"description": "`Bearer`.", "required": True, "schema": {"type": "string"}},
 }
 _ALIKE_EVERYWHERE = {
-    error.status: error for error in (NotAuthenticated, CrossSiteRequest, PayloadTooLarge, InternalError, ServiceUnavailable)
+    error.status: error
+    for error in (NotAuthenticated, CrossSiteRequest, PayloadTooLarge, InternalError, ServiceUnavailable)
 }
 
 

@@ -18,7 +18,7 @@ from shared.errors import InvalidValue
 
 router = APIRouter(prefix="/v1", tags=["operations"])
 MONTH_S = 30 * 24 * 3600
-Time = Annotated[int | None, Query(ge=0, le=10_000_000_000)]
+Time = Annotated[int | None, Query(ge=0, le=10_000_000_000, description="Unix seconds.")]
 
 
 class TrainingRun(BaseModel):
@@ -34,7 +34,9 @@ class WorkerObject(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
+    """Of its process."""
     host: str
+    """Of its machine."""
     slots: int
     """Runs, or stacks of runs, that it trains at the same time."""
     busy: int
@@ -42,7 +44,9 @@ class WorkerObject(BaseModel):
     devices: list[str]
     """Of its slots, in order."""
     started_at: int
+    """Unix seconds."""
     last_beat: int
+    """When it was last heard of, unix seconds."""
 
 
 class Queue(BaseModel):
@@ -54,6 +58,7 @@ class Queue(BaseModel):
     paused: int
     """Runs that wait for their job to be resumed, or for a decision on them."""
     running: list[TrainingRun]
+    """Runs in training."""
     messages: int | None
     """In the broker; null while it does not answer, which delays what waits by seconds and loses nothing."""
     workers: list[WorkerObject]
@@ -61,11 +66,18 @@ class Queue(BaseModel):
 
 
 class ModelUsage(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     model: str
+    """The base model."""
     jobs: int
+    """Whose runs these are."""
     runs: int
+    """That ended in this stretch of time."""
     trained_tokens: int
+    """By these runs."""
     seconds: float
+    """Busy time of the workers' slots."""
 
 
 class Usage(BaseModel):
@@ -73,14 +85,19 @@ class Usage(BaseModel):
 
     object: Literal["usage"] = "usage"
     start_time: int
+    """Begin of the stretch, unix seconds."""
     end_time: int
+    """Its end, which does not belong to it."""
     runs: int
+    """That ended in this stretch of time."""
     trained_tokens: int
+    """By these runs."""
     seconds: float
     """Busy time of the workers' slots, over all runs that ended in this stretch of time."""
     data: list[ModelUsage]
     """The same by base model."""
     files: int
+    """Stored now."""
     file_bytes: int
     """Stored now, result files included."""
 

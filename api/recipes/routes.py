@@ -32,10 +32,13 @@ class RecipeObject(Identified):
 
     object: Literal["fine_tuning.recipe"] = "fine_tuning.recipe"
     description: str
+    """What it is for."""
     settings: dict[str, Any]
     """What the preset itself says; any of it can be overridden in a job's `recipe`."""
     model: str
+    """The model that it is resolved for."""
     train_rows: int
+    """The training rows that its length is resolved for."""
     resolved_recipe: Recipe
     """A value for everything, for this model and so many training rows, by the rules."""
     recipe_notes: dict[str, str]

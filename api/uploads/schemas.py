@@ -15,10 +15,12 @@ PartId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 class ExpiresAfter(BaseModel):
     """When the file that comes of it is deleted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     anchor: Literal["created_at"]
+    """From when the seconds count."""
     seconds: Annotated[int, Field(ge=3600, le=2_592_000)]
+    """An hour to thirty days."""
 
 
 class UploadRequest(BaseModel):
@@ -31,7 +33,9 @@ class UploadRequest(BaseModel):
     mime_type: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     """Read and not needed: what the file is, its content tells."""
     purpose: Purpose
+    """Of the file that it becomes."""
     expires_after: ExpiresAfter | None = None
+    """When that file is deleted; without it, it is kept."""
 
 
 class CompleteRequest(BaseModel):
@@ -44,10 +48,13 @@ class CompleteRequest(BaseModel):
 
 
 class UploadPartObject(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     id: str
     object: Literal["upload.part"] = "upload.part"
     created_at: int
     upload_id: str
+    """The upload that it is a part of."""
 
     @classmethod
     def of(cls, part: UploadPart) -> "UploadPartObject":
@@ -60,12 +67,16 @@ class UploadObject(BaseModel):
     id: str
     object: Literal["upload"] = "upload"
     bytes: int
+    """Size of the whole file, as announced."""
     created_at: int
     expires_at: int
     """When an upload that is still pending is given up, with its parts."""
     filename: str
+    """As announced."""
     purpose: str
+    """As announced."""
     status: Literal["pending", "completed", "cancelled", "expired"]
+    """`pending` takes parts."""
     file: FileObject | None
     """The file that it became; null unless completed, and once that file is deleted."""
 

@@ -3,8 +3,6 @@
 The short form has a fixed seed and nothing but what a service without workers holds; the long one goes on from trained models.
 """
 
-from pathlib import Path
-
 import pytest
 
 from tests.openapi.campaign import Outcome, run, settings_of
