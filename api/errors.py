@@ -158,7 +158,10 @@ def _database_away(_request: Request, error: Exception) -> JSONResponse:
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     request_id = request.scope.get("state", {}).get("request_id")
     log.error("internal_error request_id=%s", request_id, exc_info=error)
-    return answer(InternalError(f"Something went wrong on our side; the log has it under request {request_id}."))
+    response = answer(InternalError(f"Something went wrong on our side; the log has it under request {request_id}."))
+    if request_id is not None:  # this is answered from outside of the middleware that adds it
+        response.headers["x-request-id"] = request_id
+    return response
 
 
 def as_bytes(error: ServiceError) -> bytes:

@@ -95,6 +95,7 @@ def delete_file(parts: PartsDep, file_id: str) -> FileDeleted:
 
 @router.get(
     "/{file_id}/content",
+    summary="Download the content of a file",
     response_class=StreamingResponse,
     responses=problems(FileNotFound) | {200: {"content": {"application/octet-stream": {}}, "description": "The bytes"}},
 )
@@ -114,7 +115,7 @@ def file_content(parts: PartsDep, file_id: str) -> StreamingResponse:
     return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
 
 
-@router.get("/{file_id}/validation", responses=problems(FileNotFound))
+@router.get("/{file_id}/validation", summary="Read the validation report of a file", responses=problems(FileNotFound))
 def file_validation(parts: PartsDep, file_id: str) -> FileValidation:
     """The report made at upload."""
     with parts.database.read() as session:

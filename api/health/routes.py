@@ -26,13 +26,13 @@ class Ready(BaseModel):
     """Messages that no worker has taken yet."""
 
 
-@router.get("/health")
+@router.get("/health", summary="Tell whether it is alive")
 def health() -> Health:
     """The process answers."""
     return Health()
 
 
-@router.get("/ready", responses=problems(ServiceUnavailable))
+@router.get("/ready", summary="Tell whether it can work", responses=problems(ServiceUnavailable))
 def ready(parts: PartsDep) -> Ready:
     """The database and the broker answer as well."""
     with parts.database.read() as session:

@@ -14,7 +14,7 @@ from api.jobs.stream import event_stream
 from api.jobs.told import CheckpointObject, DeliveryObject, EventObject
 from api.listing import Listing, listing
 from api.parts import Parts, PartsDep, paging
-from api.strictness import metadata_filter
+from api.strictness import METADATA_PARAMETER, metadata_filter
 from shared.db.deliveries import Deliveries
 from shared.db.events import EVENT_ID, Events
 from shared.db.jobs import Jobs
@@ -55,7 +55,7 @@ def create_job(
     return service.create(parts, request, idempotency_key, resent=retry_count > 0)
 
 
-@router.get("", responses=problems())
+@router.get("", responses=problems(), openapi_extra={"parameters": [METADATA_PARAMETER]})
 def list_jobs(
     parts: PartsDep,
     page: Annotated[Page, Depends(paging(20, 100))],

@@ -5,8 +5,11 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from api.openapi.examples import add_examples
 from api.openapi.fields import describe_fields
+from api.openapi.links import add_links
 from api.openapi.refusals import describe_refusals
+from api.openapi.surroundings import describe_surroundings
 from api.openapi.wire import describe_requests
 from shared.settings import Settings
 
@@ -24,10 +27,17 @@ def install(app: FastAPI, settings: Settings) -> None:
 
     def openapi() -> Node:
         if app.openapi_schema is None:
-            document = plain()
-            describe_requests(document)
-            describe_refusals(document)
-            describe_fields(document)
-        return app.openapi_schema or {}
+            _complete(plain(), settings)
+        document: Node = app.openapi_schema or {}
+        return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(document: Node, settings: Settings) -> None:
+    describe_requests(document)
+    describe_refusals(document)
+    describe_fields(document)
+    describe_surroundings(document, settings)
+    add_links(document)
+    add_examples(document)

@@ -20,6 +20,13 @@ def describe_fields(document: Node) -> None:
             for parameter in operation.get("parameters", ()):
                 if "description" not in parameter and parameter["name"] in PARAMETERS:
                     parameter["description"] = PARAMETERS[parameter["name"]]
+            _describe_success(operation, schemas)
+
+
+def _describe_success(operation: Node, schemas: Node) -> None:
+    answer = operation["responses"]["200"]
+    if answer["description"] == "Successful Response":
+        answer["description"] = _said(answer["content"]["application/json"]["schema"], schemas) or "As asked for."
 
 
 def _of_what_it_holds(field: Node, schemas: Node) -> str | None:

@@ -102,7 +102,7 @@ class Usage(BaseModel):
     """Stored now, result files included."""
 
 
-@router.get("/queue", responses=problems())
+@router.get("/queue", summary="Show the queue", responses=problems())
 def queue(parts: PartsDep) -> Queue:
     """How much waits, what trains, and which workers there are."""
     with parts.database.read() as session:
@@ -121,7 +121,7 @@ def queue(parts: PartsDep) -> Queue:
     )
 
 
-@router.get("/usage", responses=problems(InvalidValue))
+@router.get("/usage", summary="Sum up the usage", responses=problems(InvalidValue))
 def usage(parts: PartsDep, start_time: Time = None, end_time: Time = None) -> Usage:
     """What was trained between two times (unix seconds; the last thirty days if left out), and what is stored."""
     end = int(time.time()) + 1 if end_time is None else end_time

@@ -38,7 +38,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iter
     home = tmp_path_factory.mktemp("service")
     url = f"sqlite:///{home / 'test.db'}"
     upgrade(url)
-    with _redis() as redis:
+    with running_redis() as redis:
         settings = _settings(home, url, redis, model_dir)
         with TestClient(create_app(settings)) as http:
             file_id = _upload(http)
@@ -53,7 +53,7 @@ def trained(
 ) -> Iterator[Service]:
     """On PostgreSQL, what a worker has left that is gone: so what is created later stays as it is."""
     home = tmp_path_factory.mktemp("service")
-    with _redis() as redis:
+    with running_redis() as redis:
         url = new_database(request, "postgresql", home)
         with running_stack(home, url, redis, model_dir) as stack:
             file_id = _upload(stack.http)
@@ -64,7 +64,7 @@ def trained(
 
 
 @contextmanager
-def _redis() -> Iterator[RedisServer]:
+def running_redis() -> Iterator[RedisServer]:
     with tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder, redis_server(Path(folder)) as server:
         yield server
 
