@@ -68,7 +68,9 @@ def retry_run(parts: PartsDep, job_id: str, run_id: str) -> RunObject:
     return service.retry(parts, job_id, run_id)
 
 
-@router.get("/{run_id}/metrics", summary="Read the metric series of a run", responses=problems(JobNotFound, RunNotFound))
+@router.get(
+    "/{run_id}/metrics", summary="Read the metric series of a run", responses=problems(JobNotFound, RunNotFound)
+)
 def run_metrics(
     parts: PartsDep,
     job_id: str,

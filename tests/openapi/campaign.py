@@ -84,8 +84,13 @@ class Outcome:
                     self.faults.setdefault(key, f"{failure.message}\n{check.failure_info.code_sample}")
 
 
-def settings_of(known: Mapping[str, Sequence[str]], *, examples: int, steps: int, seed: int | None) -> dict[str, Any]:
-    """Schemathesis' configuration: ``examples`` a strategy of an operation, ``steps`` a chain of calls; no seed draws one."""
+def settings_of(
+    known: Mapping[str, Sequence[str]], *, examples: int, steps: int, seed: int | None, coverage: str = "all"
+) -> dict[str, Any]:
+    """Schemathesis' configuration: ``examples`` a strategy of an operation, ``steps`` a chain of calls; no seed draws one.
+
+    ``coverage``: which of the cases that come systematically from the document, ``all`` or the ``positive`` ones.
+    """
     return {
         **({} if seed is None else {"seed": seed}),
         "max-stream-events": 1,
@@ -95,12 +100,36 @@ def settings_of(known: Mapping[str, Sequence[str]], *, examples: int, steps: int
             "database": "none",
             "allow-x00": False,
         },
-        "phases": {"stateful": {"max-steps": steps}},
+        "phases": {
+            "coverage": {"generation": {"mode": coverage}, "unexpected-methods": ["PUT", "OPTIONS"]},
+            "stateful": {"max-steps": steps},
+        },
         "checks": {"negative_data_rejection": {"expected-statuses": [400, 401, 403, 404, 413, 415, 422, 429]}},
         "dictionaries": {kind: {"values": list(values)} for kind, values in known.items()},
         "parameters": {
             place: {"dictionary": kind, "probability": 0.5} for kind, places in TAKES.items() for place in places
         },
+        # what ends a thing is given things that nothing else needs
+        "operations": [
+            {
+                "include-operation-id": [
+                    "delete_file",
+                    "delete_job",
+                    "delete_model",
+                    "cancel_upload",
+                    "complete_upload",
+                ],
+                "parameters": {
+                    f"path.{name}": {"dictionary": f"spare {kind}", "probability": 0.5}
+                    for name, kind in (
+                        ("file_id", "file"),
+                        ("job_id", "job"),
+                        ("upload_id", "upload"),
+                        ("model", "model"),
+                    )
+                },
+            }
+        ],
     }
 
 

@@ -92,6 +92,8 @@ def _create(http: httpx.Client, file_id: str, **request: Any) -> dict[str, Any]:
 
 def _known(http: httpx.Client, files: list[str], jobs: list[dict[str, Any]]) -> dict[str, list[str]]:
     ids = [job["id"] for job in jobs]
+    spare = _create(http, files[0])["id"]
+    http.post(f"/v1/fine_tuning/jobs/{spare}/cancel").raise_for_status()
     runs = [http.get(f"/v1/fine_tuning/jobs/{job_id}/runs").json()["data"] for job_id in ids]
     upload = {"bytes": 100, "filename": "part.csv", "mime_type": "text/csv", "purpose": "fine-tune"}
     return {
@@ -101,6 +103,10 @@ def _known(http: httpx.Client, files: list[str], jobs: list[dict[str, Any]]) -> 
         "model": ["tiny-bert", *(job["fine_tuned_model"] for job in jobs if job["fine_tuned_model"])],
         "comparison": [http.post("/v1/fine_tuning/comparisons", json={"job_ids": ids[:2]}).json()["id"]],
         "upload": [http.post("/v1/uploads", json=upload).json()["id"] for _ in range(3)],
+        "spare file": [_upload(http)],
+        "spare job": [spare],
+        "spare upload": [http.post("/v1/uploads", json=upload).json()["id"]],
+        "spare model": ["tiny-roberta"],
         "recipe": ["stabilized", "conventional"],
         "table": [review_csv(40).decode()],
     }

@@ -38,7 +38,10 @@ class Recorder:
             example["request"] = request["json"]
         if "files" in request:
             [(field, (_, content))] = request["files"].items()
-            example["request"] = {field: "\n".join(content.decode().splitlines()[:3]) + "\n…", **request.get("data", {})}
+            example["request"] = {
+                field: "\n".join(content.decode().splitlines()[:3]) + "\n…",
+                **request.get("data", {}),
+            }
         self.examples.setdefault(operation, {})[name] = example
         return told
 

@@ -18,7 +18,7 @@ def check(outcome: Outcome) -> None:
 
 
 def test_every_operation_answers_as_documented(untrained: Service) -> None:
-    outcome = run(untrained.app, settings_of(untrained.known, examples=2, steps=4, seed=1))
+    outcome = run(untrained.app, settings_of(untrained.known, examples=5, steps=6, seed=1, coverage="positive"))
     check(outcome)
     assert outcome.operations == {
         f"{method.upper()} {path}"
