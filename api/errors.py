@@ -66,7 +66,8 @@ class InternalError(ServiceError):
 def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """An operation's own errors, for its ``responses``; ``api.openapi`` adds those of every operation, and describes all of them."""
     found: dict[int | str, dict[str, Any]] = {}
-    for error in (InvalidRequest, *errors):
+    everywhere: list[type[ServiceError]] = [InvalidRequest]
+    for error in [*everywhere, *errors]:
         response = found.setdefault(error.status, {"model": ErrorResponse, "description": "", X_ERRORS: []})
         response[X_ERRORS].append(error.code)
     return found

@@ -133,7 +133,7 @@ def settings_of(
     }
 
 
-def is_ours(_context: HookContext, failure: Failure, _case: Case, response: Response) -> bool:
+def is_ours(_context: HookContext, failure: Failure, _case: "Case[Any]", response: Response) -> bool:
     """Whether a failure counts. What fits the document may be refused for what is there, and only by these rules as not understood."""
     if not isinstance(failure, RejectedPositiveData):
         return True

@@ -24,6 +24,9 @@ from tests.stack import running_stack
 RECIPE = {"max_steps": 4, "learning_rate": 0.005, "train_batch_size": 16, "reinit_layers": 1, "eval_points": 2}
 
 
+Http = httpx.Client | TestClient
+
+
 @dataclass(frozen=True)
 class Service:
     """The application, and names of what it holds: values for the parameters and fields that take them."""
@@ -80,17 +83,17 @@ def _settings(home: Path, url: str, redis: RedisServer, models: Path) -> Setting
     )
 
 
-def _upload(http: httpx.Client) -> str:
+def _upload(http: Http) -> str:
     return str(http.post("/v1/files", files={"file": ("reviews.csv", review_csv(40))}).json()["id"])
 
 
-def _create(http: httpx.Client, file_id: str, **request: Any) -> dict[str, Any]:
+def _create(http: Http, file_id: str, **request: Any) -> dict[str, Any]:
     common = {"training_file": file_id, "model": "tiny-bert", "recipe": RECIPE, "task": {"max_seq_length": 12}}
     answer = http.post("/v1/fine_tuning/jobs", json={"runs": {"num_seeds": 1}, **common, **request})
     return dict(answer.raise_for_status().json())
 
 
-def _known(http: httpx.Client, files: list[str], jobs: list[dict[str, Any]]) -> dict[str, list[str]]:
+def _known(http: Http, files: list[str], jobs: list[dict[str, Any]]) -> dict[str, list[str]]:
     ids = [job["id"] for job in jobs]
     spare = _create(http, files[0])["id"]
     http.post(f"/v1/fine_tuning/jobs/{spare}/cancel").raise_for_status()

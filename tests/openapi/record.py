@@ -171,7 +171,7 @@ def service(recorder: Recorder) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running_redis() as redis:
         home = Path(folder)
-        with running_stack(home, f"sqlite:///{home / 'examples.db'}", redis, home, **PATIENT) as stack:
+        with running_stack(home, f"sqlite:///{home / 'examples.db'}", redis, home, 2, **PATIENT) as stack:
             recorder = Recorder(stack)
             file_id = files(recorder)
             first, second = jobs(recorder, file_id)
