@@ -28,7 +28,7 @@ class Ready(BaseModel):
 
 @router.get("/health", summary="Tell whether it is alive")
 def health() -> Health:
-    """The process answers."""
+    """The process answers; of what it needs nothing is asked."""
     return Health()
 
 

@@ -59,7 +59,7 @@ def list_recipes(
 def retrieve_recipe(
     parts: PartsDep, name: str, model: Model = OFFLINE_ENCODER, train_rows: TrainRows = 1000
 ) -> RecipeObject:
-    """One preset, resolved."""
+    """One preset, resolved as a job from this model on so many rows would have it."""
     known = next((preset for preset in PRESETS if preset == name), None)
     if known is None:
         raise RecipeNotFound(f"No recipe is named {name[:80]!r}; there are {', '.join(PRESETS)}.", param="name")

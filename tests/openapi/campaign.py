@@ -85,18 +85,17 @@ class Outcome:
 
 
 def settings_of(
-    known: Mapping[str, Sequence[str]], *, examples: int, steps: int, seed: int | None, coverage: str = "all"
+    known: Mapping[str, Sequence[str]], *, examples: int, steps: int, seed: int, coverage: str = "all"
 ) -> dict[str, Any]:
-    """Schemathesis' configuration: ``examples`` a strategy of an operation, ``steps`` a chain of calls; no seed draws one.
+    """Schemathesis' configuration: ``examples`` a strategy of an operation, ``steps`` a chain of calls.
 
     ``coverage``: which of the cases that come systematically from the document, ``all`` or the ``positive`` ones.
     """
     return {
-        **({} if seed is None else {"seed": seed}),
+        "seed": seed,
         "max-stream-events": 1,
         "generation": {
             "max-examples": examples,
-            "deterministic": seed is not None,
             "database": "none",
             "allow-x00": False,
         },
