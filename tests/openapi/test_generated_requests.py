@@ -3,6 +3,9 @@
 The short form has a fixed seed and nothing but what a service without workers holds; the long one goes on from trained models.
 """
 
+import random
+import sys
+
 import pytest
 
 from tests.openapi.campaign import Outcome, run, settings_of
@@ -11,10 +14,12 @@ from tests.openapi.conftest import Service
 LONG_CASES = 10_000
 
 
-def check(outcome: Outcome) -> None:
+def check(outcome: Outcome) -> str:
+    """The campaign in a line."""
     told = f"{outcome.cases.total()} cases {dict(outcome.cases)}, answers {dict(outcome.statuses)}"
     assert not outcome.faults, "\n\n".join([told, *(f"{title}\n{shown}" for title, shown in outcome.faults.items())])
     assert not {status for status in outcome.statuses if status >= 500}, told
+    return told
 
 
 def test_every_operation_answers_as_documented(untrained: Service) -> None:
@@ -30,8 +35,11 @@ def test_every_operation_answers_as_documented(untrained: Service) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_ten_thousand_requests_from_the_document(trained: Service) -> None:
-    outcome = run(trained.app, settings_of(trained.known, examples=60, steps=10, seed=None))
-    check(outcome)
+def test_ten_thousand_requests_from_the_document(trained: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    seed = random.SystemRandom().getrandbits(32)
+    with capsys.disabled():
+        sys.stdout.write(f"\nseed {seed}\n")
+        outcome = run(trained.app, settings_of(trained.known, examples=180, steps=10, seed=seed))
+        sys.stdout.write(f"{check(outcome)}\n")
     assert outcome.cases.total() >= LONG_CASES, dict(outcome.cases)
     assert outcome.done["POST /v1/classifications"] > 0
