@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
+from api.jobs.hosted import Hyperparameters, Method
 from api.jobs.run_requests import EarlyDiscardRequest, RunsRequest, Seed
 from api.jobs.webhook_request import WebhookRequest
 from api.listing import Identified
@@ -21,7 +22,6 @@ Metadata = Annotated[
     ],
     Field(max_length=16),
 ]
-Auto = Literal["auto"]
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
@@ -55,51 +55,6 @@ class ArtifactsRequest(BaseModel):
     keep: Literal["best_run", "all_runs"] = "best_run"
     """``all_runs`` keeps the model of every run that succeeded, under an id of its own, so that they can answer as an ensemble; each takes
     as much of the storage as the best one."""
-
-
-NEpochs = Annotated[int, Field(ge=1, le=50)] | Auto
-HostedBatchSize = Annotated[int, Field(ge=1, le=256)] | Auto
-Multiplier = Annotated[float, Field(ge=1e-4, le=100, description="Multiplies the resolved learning rate.")] | Auto
-
-
-class Hyperparameters(BaseModel):
-    """The hosted API's three; ``recipe`` says the same and more."""
-
-    model_config = _STRICT
-
-    n_epochs: NEpochs = "auto"
-    """Passes over the training rows."""
-    batch_size: HostedBatchSize = "auto"
-    """Rows a step."""
-    learning_rate_multiplier: Multiplier = "auto"
-    """Multiplies the resolved learning rate."""
-
-
-class MethodHyperparameters(RecipeRequest):
-    """The hosted API's three, and every setting of a recipe by its own name."""
-
-    n_epochs: NEpochs = "auto"
-    """Passes over the training rows."""
-    batch_size: HostedBatchSize = "auto"
-    """Rows a step."""
-    learning_rate_multiplier: Multiplier = "auto"
-    """Multiplies the resolved learning rate."""
-
-
-class Supervised(BaseModel):
-    model_config = _STRICT
-
-    hyperparameters: MethodHyperparameters = MethodHyperparameters()
-    """The settings."""
-
-
-class Method(BaseModel):
-    model_config = _STRICT
-
-    type: Literal["supervised"] = "supervised"
-    """The one method there is."""
-    supervised: Supervised = Supervised()
-    """Its settings."""
 
 
 FileId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
