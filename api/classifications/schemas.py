@@ -81,6 +81,8 @@ class BatchRequest(BaseModel):
 
 
 class RequestCounts(BaseModel):
+    """How many rows were classified."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     total: int
@@ -121,6 +123,8 @@ class BatchObject(BaseModel):
 
 
 class DisagreementObject(BaseModel):
+    """How far the members of an ensemble are apart."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     vote_entropy: float | None
@@ -130,6 +134,8 @@ class DisagreementObject(BaseModel):
 
 
 class ClassificationTarget(BaseModel):
+    """The answer to one input."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     scores: dict[str, float]
@@ -143,6 +149,8 @@ class ClassificationTarget(BaseModel):
 
 
 class ClassificationUsage(BaseModel):
+    """What was read."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     prompt_tokens: int
@@ -152,6 +160,8 @@ class ClassificationUsage(BaseModel):
 
 
 class ClassificationObject(BaseModel):
+    """What the model, or the ensemble, says of each input."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str

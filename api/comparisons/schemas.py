@@ -38,6 +38,8 @@ class ComparisonRequest(BaseModel):
 
 
 class ComparisonObject(Identified, Comparison):
+    """Jobs compared, every two of them, as their runs stood at the time."""
+
     model_config = ConfigDict(extra="ignore")  # what another version stored is shown as far as it is known
 
     created_at: int

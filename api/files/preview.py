@@ -61,6 +61,8 @@ async def wanted(
 
 
 class PreviewRow(BaseModel):
+    """One row as the network will see it."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     row: int
@@ -82,6 +84,8 @@ class PreviewRow(BaseModel):
 
 
 class FilePreview(BaseModel):
+    """The rows, and how they were cut up."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["file.preview"] = "file.preview"

@@ -12,6 +12,8 @@ Purpose = Literal["fine-tune", "user_data", "evals"]
 
 
 class FileObject(Identified):
+    """An uploaded data set, or a result file of a job."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["file"] = "file"
@@ -51,6 +53,8 @@ class FileObject(Identified):
 
 
 class FileDeleted(BaseModel):
+    """The file is gone."""
+
     id: str
     object: Literal["file"] = "file"
     deleted: Literal[True] = True

@@ -15,10 +15,14 @@ router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
+    """The process answers."""
+
     status: Literal["ok"] = "ok"
 
 
 class Ready(BaseModel):
+    """Database and broker answer as well."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     status: Literal["ok"] = "ok"

@@ -15,6 +15,8 @@ from shared.states import Purpose
 
 
 class PlannedRun(BaseModel):
+    """A run that the job would have."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     index: int
@@ -28,6 +30,8 @@ class PlannedRun(BaseModel):
 
 
 class Estimate(BaseModel):
+    """How long the runs would take on the workers there are."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     seconds: float | None

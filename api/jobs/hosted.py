@@ -38,6 +38,8 @@ class MethodHyperparameters(RecipeRequest):
 
 
 class Supervised(BaseModel):
+    """Settings of supervised fine-tuning."""
+
     model_config = _STRICT
 
     hyperparameters: MethodHyperparameters = MethodHyperparameters()
@@ -45,6 +47,8 @@ class Supervised(BaseModel):
 
 
 class Method(BaseModel):
+    """Settings as the hosted API takes them."""
+
     model_config = _STRICT
 
     type: Literal["supervised"] = "supervised"

@@ -40,6 +40,8 @@ _SUFFIX_SCHEMA = {"type": "string", "pattern": f"^{_SUFFIX}$"}
 
 
 class EvaluationRequest(BaseModel):
+    """What the runs are scored by."""
+
     model_config = _STRICT
 
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
@@ -117,6 +119,8 @@ class CloneRequest(JobSettings):
 
 
 class RunsSummary(BaseModel):
+    """How the job's main runs stand."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     total: int = 0
@@ -155,6 +159,8 @@ class Progress(BaseModel):
 
 
 class Warning(BaseModel):
+    """Something to know before the numbers are relied on."""
+
     code: str
     message: str
 

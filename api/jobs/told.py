@@ -10,6 +10,8 @@ from shared.db.tables import Event
 
 
 class EventObject(Identified):
+    """Something that happened to a job."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
@@ -39,6 +41,8 @@ class EventObject(Identified):
 
 
 class CheckpointObject(Identified):
+    """Weights that are kept, as a model of their own."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"

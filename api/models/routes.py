@@ -15,6 +15,8 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 class ModelList(BaseModel):
+    """All models, in one page."""
+
     object: Literal["list"] = "list"
     data: list[ModelObject]
 

@@ -8,6 +8,8 @@ from shared.db.tables import Model
 
 
 class ModelObject(BaseModel):
+    """A base model, or one that a job has made."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
@@ -46,6 +48,8 @@ class ModelObject(BaseModel):
 
 
 class ModelDeleted(BaseModel):
+    """The model is gone; its job stays."""
+
     id: str
     object: Literal["model"] = "model"
     deleted: Literal[True] = True

@@ -26,7 +26,9 @@ def describe_fields(document: Node) -> None:
 def _describe_success(operation: Node, schemas: Node) -> None:
     answer = operation["responses"]["200"]
     if answer["description"] == "Successful Response":
-        answer["description"] = _said(answer["content"]["application/json"]["schema"], schemas) or "As asked for."
+        [content] = answer["content"].values()
+        branches = content["schema"].get("anyOf", [content["schema"]])
+        answer["description"] = " Or: ".join(words for branch in branches if (words := _said(branch, schemas)))
 
 
 def _of_what_it_holds(field: Node, schemas: Node) -> str | None:

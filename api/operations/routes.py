@@ -22,6 +22,8 @@ Time = Annotated[int | None, Query(ge=0, le=10_000_000_000, description="Unix se
 
 
 class TrainingRun(BaseModel):
+    """A run in training."""
+
     run_id: str
     job_id: str
     worker: str | None
@@ -31,6 +33,8 @@ class TrainingRun(BaseModel):
 
 
 class WorkerObject(BaseModel):
+    """A worker process and its slots."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
@@ -50,6 +54,8 @@ class WorkerObject(BaseModel):
 
 
 class Queue(BaseModel):
+    """What waits, what trains, and who works."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["queue"] = "queue"
@@ -66,6 +72,8 @@ class Queue(BaseModel):
 
 
 class ModelUsage(BaseModel):
+    """What was trained from one base model."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     model: str
@@ -81,6 +89,8 @@ class ModelUsage(BaseModel):
 
 
 class Usage(BaseModel):
+    """What was trained in a stretch of time, and what is stored."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["usage"] = "usage"

@@ -12,6 +12,8 @@ from shared.states import RunState
 
 
 class RunObject(Identified):
+    """One training of a job, from one seed."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["fine_tuning.run"] = "fine_tuning.run"
@@ -96,6 +98,8 @@ class RunDetails(RunObject):
 
 
 class Series(BaseModel):
+    """The points of one quantity."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
@@ -107,6 +111,8 @@ class Series(BaseModel):
 
 
 class RunMetrics(BaseModel):
+    """The run's series in the asked range."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["fine_tuning.run.metrics"] = "fine_tuning.run.metrics"

@@ -24,6 +24,8 @@ class ExpiresAfter(BaseModel):
 
 
 class UploadRequest(BaseModel):
+    """The file that is to come."""
+
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     bytes: Annotated[int, Field(ge=1, le=2**53)]
@@ -39,6 +41,8 @@ class UploadRequest(BaseModel):
 
 
 class CompleteRequest(BaseModel):
+    """Which parts make the file."""
+
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     part_ids: Annotated[list[PartId], Field(min_length=1, max_length=MOST_PARTS)]
@@ -48,6 +52,8 @@ class CompleteRequest(BaseModel):
 
 
 class UploadPartObject(BaseModel):
+    """A part that was taken."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
@@ -62,6 +68,8 @@ class UploadPartObject(BaseModel):
 
 
 class UploadObject(BaseModel):
+    """A file that comes in parts, and how far it is."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
