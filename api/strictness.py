@@ -19,7 +19,12 @@ METADATA_PARAMETER = {
     "description": "Only what carries each of these, as `metadata[key]=value`; `metadata=null` for what carries nothing.",
     "style": "deepObject",
     "explode": True,
-    "schema": {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": 16},
+    "schema": {
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+        "propertyNames": {"minLength": 1, "maxLength": 64},
+        "maxProperties": 16,
+    },
 }
 """What ``metadata_filter`` reads, for the OpenAPI document: the framework cannot tell it from a function's signature."""
 

@@ -12,7 +12,7 @@ from schemathesis.core.failures import Failure
 from schemathesis.core.transport import Response
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.openapi import from_asgi
-from schemathesis.openapi.checks import RejectedPositiveData
+from schemathesis.openapi.checks import AcceptedNegativeData, RejectedPositiveData
 from starlette.types import ASGIApp
 
 TAKES = {
@@ -85,14 +85,16 @@ class Outcome:
 
 
 def settings_of(
-    known: Mapping[str, Sequence[str]], *, examples: int, steps: int, seed: int, coverage: str = "all"
+    known: Mapping[str, Sequence[str]], *, examples: int, steps: int, seed: int, coverage: str = "all", workers: int = 1
 ) -> dict[str, Any]:
     """Schemathesis' configuration: ``examples`` a strategy of an operation, ``steps`` a chain of calls.
 
-    ``coverage``: which of the cases that come systematically from the document, ``all`` or the ``positive`` ones.
+    ``coverage``: which of the cases that come systematically from the document, ``all`` or the ``positive`` ones. ``workers``: threads that
+    ask at the same time; more than one, and the order of requests is another each time.
     """
     return {
         "seed": seed,
+        "workers": workers,
         "max-stream-events": 1,
         "generation": {
             "max-examples": examples,
@@ -132,12 +134,19 @@ def settings_of(
     }
 
 
-def is_ours(_context: HookContext, failure: Failure, _case: "Case[Any]", response: Response) -> bool:
-    """Whether a failure counts. What fits the document may be refused for what is there, and only by these rules as not understood."""
-    if not isinstance(failure, RejectedPositiveData):
-        return True
-    error = json.loads(response.content)["error"]
-    return error["code"] == "invalid_request" and not any(rule in error["message"] for rule in UNWRITTEN)
+def is_ours(_context: HookContext, failure: Failure, case: "Case[Any]", response: Response) -> bool:
+    """Whether a failure counts.
+
+    What fits the document may be refused for what is there, and as not understood by the rules of ``UNWRITTEN`` alone. What does not
+    fit must be refused, but for headers that nobody asked for, and for numbers in a form: there they are the text that is asked for.
+    """
+    if isinstance(failure, AcceptedNegativeData):
+        unasked = any(name.lower() == "x-schemathesis-unknown-property" for name in case.headers or ())
+        return not unasked and case.media_type != "multipart/form-data"
+    if isinstance(failure, RejectedPositiveData):
+        error = json.loads(response.content)["error"]
+        return error["code"] == "invalid_request" and not any(rule in error["message"] for rule in UNWRITTEN)
+    return True
 
 
 def run(app: ASGIApp, settings: dict[str, Any]) -> Outcome:
