@@ -8,11 +8,11 @@ from typing import Any
 
 from schemathesis import Case, HookContext
 from schemathesis.config import SchemathesisConfig
-from schemathesis.core.failures import Failure
+from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.transport import Response
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.openapi import from_asgi
-from schemathesis.openapi.checks import AcceptedNegativeData, RejectedPositiveData
+from schemathesis.openapi.checks import RejectedPositiveData
 from starlette.types import ASGIApp
 
 TAKES = {
