@@ -14,6 +14,8 @@ from api.jobs.moves import router as moves
 from api.jobs.routes import router as jobs
 from api.limits import Gate, RequestId
 from api.models.routes import router as models
+from api.openapi import document
+from api.openapi.document import operation_name
 from api.operations.routes import router as operations
 from api.parts import make_parts
 from api.recipes.routes import router as recipes
@@ -40,6 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="0.1.0",
         lifespan=lifespan,
         redirect_slashes=False,
+        generate_unique_id_function=operation_name,
     )
     for router in (
         files,
@@ -57,6 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router, dependencies=[Depends(refuse_unknown_query)])
     app.include_router(health)
     errors.install(app)
+    document.install(app, chosen)
     app.add_middleware(Gate, settings=chosen)
     app.add_middleware(RequestId)
     return app

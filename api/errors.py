@@ -8,45 +8,69 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from shared.errors import InvalidRequest, ServiceError, ServiceUnavailable
 
 log = logging.getLogger(__name__)
 
+X_ERRORS = "x-errors"
+"""Where a response of an operation keeps the codes of its errors until the document is completed."""
+
 
 class ErrorDetail(BaseModel):
+    """What was wrong, for people and for programs."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     message: str
+    """A sentence for people, with what to do about it."""
     type: str
+    """The class of the status, as the official client names it."""
     param: str | None
+    """Dotted path of the field, parameter or header that is meant; null where it is none."""
     code: str | None
+    """For programs: what was wrong, in words that stay."""
 
 
 class ErrorResponse(BaseModel):
+    """Every error has this body; its id is in the header `x-request-id`."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     error: ErrorDetail
+    """What was wrong."""
 
 
 class RouteNotFound(ServiceError):
+    """Nothing is served at this address."""
+
     status = 404
 
 
 class MethodNotAllowed(ServiceError):
+    """The address takes other methods."""
+
     status = 405
 
 
 class InternalError(ServiceError):
+    """A fault of the service; its log has it under the request id."""
+
     status = 500
 
 
 def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI responses of an operation: its own errors and those that every operation can answer."""
-    found: dict[int | str, list[str]] = {}
+    """An operation's own errors, for its ``responses``; ``api.openapi`` adds those of every operation, and describes all of them."""
+    found: dict[int | str, dict[str, Any]] = {}
     everywhere: list[type[ServiceError]] = [InvalidRequest]
     for error in [*everywhere, *errors]:
-        found.setdefault(error.status, []).append(f"`{error.code}`")
-    return {status: {"model": ErrorResponse, "description": ", ".join(codes)} for status, codes in found.items()}
+        response = found.setdefault(error.status, {"model": ErrorResponse, "description": "", X_ERRORS: []})
+        response[X_ERRORS].append(error.code)
+    return found
 
 
 def answer(error: ServiceError) -> JSONResponse:
@@ -112,9 +136,19 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
         return answer(RouteNotFound(f"No such address: {request.method} {request.url.path[:200]}. See /docs."))
     if error.status_code == 405:
         response = answer(MethodNotAllowed(f"{request.method} is not possible at {request.url.path[:200]}."))
-        response.headers.update(error.headers or {})
+        response.headers["allow"] = ", ".join(_methods(request))
         return response
     return answer(InvalidRequest(str(error.detail)))
+
+
+def _methods(request: Request) -> list[str]:
+    """Of all routes at the request's address: a route that refuses a method tells its own alone."""
+
+    def served(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
+
+    return [method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if served(method)]
 
 
 def _database_away(_request: Request, error: Exception) -> JSONResponse:
@@ -125,7 +159,10 @@ def _database_away(_request: Request, error: Exception) -> JSONResponse:
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     request_id = request.scope.get("state", {}).get("request_id")
     log.error("internal_error request_id=%s", request_id, exc_info=error)
-    return answer(InternalError(f"Something went wrong on our side; the log has it under request {request_id}."))
+    response = answer(InternalError(f"Something went wrong on our side; the log has it under request {request_id}."))
+    if request_id is not None:  # this is answered from outside of the middleware that adds it
+        response.headers["x-request-id"] = request_id
+    return response
 
 
 def as_bytes(error: ServiceError) -> bytes:

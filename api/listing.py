@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Generic, Literal, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 
 class Identified(BaseModel):
@@ -16,6 +16,11 @@ Item = TypeVar("Item", bound=Identified)
 
 
 class Listing(BaseModel, Generic[Item]):
+    """A page of a list."""
+
+    # a generic model's words do not come with the models that are made of it
+    model_config = ConfigDict(json_schema_extra={"description": "A page of a list."})
+
     object: Literal["list"] = "list"
     data: list[Item]
     has_more: bool

@@ -12,6 +12,22 @@ from shared.errors import InvalidRequest
 
 _METADATA = re.compile(r"metadata\[(.{1,64})\]", re.DOTALL)
 
+METADATA_PARAMETER = {
+    "name": "metadata",
+    "in": "query",
+    "required": False,
+    "description": "Only what carries each of these, as `metadata[key]=value`; `metadata=null` for what carries nothing.",
+    "style": "deepObject",
+    "explode": True,
+    "schema": {
+        "type": "object",
+        "additionalProperties": {"type": "string"},
+        "propertyNames": {"minLength": 1, "maxLength": 64},
+        "maxProperties": 16,
+    },
+}
+"""What ``metadata_filter`` reads, for the OpenAPI document: the framework cannot tell it from a function's signature."""
+
 
 async def metadata_filter(request: Request) -> dict[str, str] | None:
     """The ``metadata[key]=value`` of a list, None for ``metadata=null``; a route that depends on it takes such parameters."""

@@ -76,6 +76,8 @@ class InvalidValue(ServiceError):
 
 
 class NotAuthenticated(ServiceError):
+    """The service has a key, and the request does not carry it."""
+
     status = 401
     headers: ClassVar[dict[str, str]] = {"www-authenticate": "Bearer"}
 
@@ -87,30 +89,44 @@ class CrossSiteRequest(ServiceError):
 
 
 class FileNotFound(ServiceError):
+    """There is no such file, or its content is gone."""
+
     status = 404
 
 
 class UploadNotFound(ServiceError):
+    """There is no such upload."""
+
     status = 404
 
 
 class JobNotFound(ServiceError):
+    """There is no such job."""
+
     status = 404
 
 
 class RunNotFound(ServiceError):
+    """The job has no such run."""
+
     status = 404
 
 
 class ModelNotFound(ServiceError):
+    """There is no such model."""
+
     status = 404
 
 
 class RecipeNotFound(ServiceError):
+    """No preset has this name."""
+
     status = 404
 
 
 class ComparisonNotFound(ServiceError):
+    """There is no such comparison."""
+
     status = 404
 
 
@@ -164,6 +180,8 @@ class UploadNotPending(ServiceError):
 
 
 class ModelInUse(ServiceError):
+    """The model is one that comes with the installation, or an open job starts from it."""
+
     status = 400
 
 
@@ -180,6 +198,8 @@ class NoEnsemble(ServiceError):
 
 
 class PayloadTooLarge(ServiceError):
+    """The request has more bytes, or more inputs, than this service takes."""
+
     status = 413
 
 

@@ -15,10 +15,12 @@ OVERFIT_RISE = 1.2
 class Vanished(BaseModel):
     """The gradient of the lower half of the blocks at the first step watched where it had all but gone."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     step: int
+    """The step."""
     norm: float
+    """The norm there."""
     first: float
     """Its norm at step 1."""
 
@@ -39,8 +41,11 @@ class Evidence(BaseModel):
     highest_loss_step: int
     """Where that window ends."""
     lowest_validation_loss: float
+    """Over the evaluations."""
     lowest_validation_step: int
+    """Where that was."""
     final_validation_loss: float
+    """At the last evaluation."""
     vanished: Vanished | None
     distance: dict[str, float]
     """Of the last step's weights, whichever were chosen, from those that training began with, by part of the network: ‖θ - θ0‖ / ‖θ0‖."""

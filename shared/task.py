@@ -57,16 +57,21 @@ class Task(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     type: TaskType
+    """Kind of task."""
     text_column: ColumnName | int
     """By name where the file has a header, else by index."""
     text_pair_column: ColumnName | int | None
+    """By name or index; null for single texts."""
     label_column: ColumnName | int
+    """By name or index."""
     header: bool
+    """Whether the first line of a CSV or TSV file names the columns."""
     label_names: list[str]
     """Index in this list = the model's output index; empty for regression."""
     positive_label: str | None
     """Set for single labels of two names only."""
     max_seq_length: int
+    """Longest input in tokens; what is longer is truncated."""
 
     @property
     def outputs(self) -> list[str]:

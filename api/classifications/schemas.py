@@ -17,7 +17,9 @@ class TextPair(BaseModel):
     model_config = _STRICT
 
     text_a: Text
+    """The text, or the first of a pair."""
     text_b: Text | None = None
+    """The second text of a pair."""
 
 
 def _form(given: Any) -> str | None:
@@ -79,9 +81,16 @@ class BatchRequest(BaseModel):
 
 
 class RequestCounts(BaseModel):
+    """How many rows were classified."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     total: int
+    """Rows of the file."""
     completed: int
+    """Rows that were classified."""
     failed: int
+    """Rows that were not; a file is classified as a whole or not at all, so always 0."""
 
 
 class BatchObject(BaseModel):
@@ -92,22 +101,30 @@ class BatchObject(BaseModel):
     id: str
     object: Literal["classification.batch"] = "classification.batch"
     status: Literal["completed"] = "completed"
+    """Always `completed`: the answer comes when all rows are done."""
     created_at: int
     completed_at: int
+    """When the last row was done, unix seconds."""
     model: str
+    """The model that was asked."""
     members: list[str]
     """The models that answered: the one, or those of the ensemble."""
     input_file_id: str
+    """The file that was classified."""
     output_file_id: str
     """CSV with purpose ``fine-tune-results``: ``row`` (from 1), ``predicted`` (several labels joined by ``|``), ``p(<label>)`` of every
     label, of an ensemble ``vote_entropy`` and ``score_std``, and ``truncated`` (0 or 1)."""
     request_counts: RequestCounts
+    """How many rows."""
     truncated: int
     """How many rows were longer than what the model reads."""
     tokens: int
+    """Read, over all rows."""
 
 
 class DisagreementObject(BaseModel):
+    """How far the members of an ensemble are apart."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     vote_entropy: float | None
@@ -117,6 +134,8 @@ class DisagreementObject(BaseModel):
 
 
 class ClassificationTarget(BaseModel):
+    """The answer to one input."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     scores: dict[str, float]
@@ -130,17 +149,27 @@ class ClassificationTarget(BaseModel):
 
 
 class ClassificationUsage(BaseModel):
+    """What was read."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     prompt_tokens: int
+    """Tokens of the inputs, as far as they were read."""
     total_tokens: int
+    """The same: nothing is generated."""
 
 
 class ClassificationObject(BaseModel):
+    """What the model, or the ensemble, says of each input."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     object: Literal["classification"] = "classification"
     created: int
+    """Unix seconds."""
     model: str
+    """The model that was asked."""
     members: list[str]
     """The models that answered: the one, or those of the ensemble."""
     labels: list[str]

@@ -27,9 +27,10 @@ class ComparisonRequest(BaseModel):
 
     job_ids: Annotated[
         list[Annotated[str, StringConstraints(min_length=1, max_length=128)]],
-        Field(min_length=2, max_length=MAX_JOBS),
+        Field(min_length=2, max_length=MAX_JOBS, json_schema_extra={"uniqueItems": True}),
         AfterValidator(_all_different),
     ]
+    """The jobs, each named once."""
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
     """The score to compare by; default: the one that the jobs report. Another is taken of the same checkpoints."""
     alpha: Annotated[float, Field(ge=0.001, le=0.5)] = 0.05
@@ -37,6 +38,8 @@ class ComparisonRequest(BaseModel):
 
 
 class ComparisonObject(Identified, Comparison):
+    """Jobs compared, every two of them, as their runs stood at the time."""
+
     model_config = ConfigDict(extra="ignore")  # what another version stored is shown as far as it is known
 
     created_at: int

@@ -61,6 +61,8 @@ async def wanted(
 
 
 class PreviewRow(BaseModel):
+    """One row as the network will see it."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     row: int
@@ -68,28 +70,37 @@ class PreviewRow(BaseModel):
     text: str
     """Its first 2,000 characters, as the second text's."""
     text_pair: str | None
+    """The second text; null for single texts."""
     label: str | list[str]
+    """As it stands in the file; several for a multi-label task."""
     tokens: list[str]
     """With the special tokens, after truncation."""
     input_ids: list[int]
+    """The indices of `tokens` in the vocabulary."""
     num_tokens: int
     """Before truncation."""
     truncated: bool
+    """Whether `num_tokens` is more than `max_seq_length`."""
 
 
 class FilePreview(BaseModel):
+    """The rows, and how they were cut up."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["file.preview"] = "file.preview"
     file_id: str
     model: str
+    """The model whose tokenizer it is."""
     max_seq_length: int
+    """Tokens that a row is cut to."""
     text_column: str | int
     text_pair_column: str | int | None
     label_column: str | int
     truncated: int
     """How many of these rows are longer than ``max_seq_length`` tokens."""
     data: list[PreviewRow]
+    """The rows, in the order of the file."""
 
 
 def preview(parts: Parts, file_id: str, asked: Wanted) -> FilePreview:

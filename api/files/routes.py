@@ -42,9 +42,20 @@ def create_file(
     file: Annotated[
         UploadFile, File(description="CSV, TSV, JSON Lines or a JSON array, UTF-8, plain or gzip'd; or Parquet.")
     ],
-    purpose: Annotated[Purpose, Form()] = "fine-tune",
-    anchor: Annotated[Literal["created_at"] | None, Form(alias="expires_after[anchor]")] = None,
-    seconds: Annotated[int | None, Form(alias="expires_after[seconds]", ge=3600, le=2_592_000)] = None,
+    purpose: Annotated[Purpose, Form(description="What it is for; every purpose is treated alike.")] = "fine-tune",
+    anchor: Annotated[
+        Literal["created_at"] | None,
+        Form(alias="expires_after[anchor]", description="From when the seconds count; with these, or not at all."),
+    ] = None,
+    seconds: Annotated[
+        int | None,
+        Form(
+            alias="expires_after[seconds]",
+            ge=3600,
+            le=2_592_000,
+            description="After so many it is deleted, unless a job needs it then; without, it is kept.",
+        ),
+    ] = None,
 ) -> FileObject:
     """Upload a data set. It is read at once: the answer holds its profile, with every problem by row number."""
     if (anchor is None) != (seconds is None):
@@ -58,8 +69,8 @@ def create_file(
 def list_files(
     parts: PartsDep,
     page: Annotated[Page, Depends(paging(10_000, 10_000))],
-    order: Literal["asc", "desc"] = "desc",
-    purpose: Annotated[str | None, Query(max_length=64)] = None,
+    order: Annotated[Literal["asc", "desc"], Query(description="`desc`: newest first.")] = "desc",
+    purpose: Annotated[str | None, Query(max_length=64, description="Only files with this purpose.")] = None,
 ) -> Listing[FileObject]:
     """The files, newest first (or oldest first), by pages."""
     with parts.database.read() as session:
@@ -84,6 +95,7 @@ def delete_file(parts: PartsDep, file_id: str) -> FileDeleted:
 
 @router.get(
     "/{file_id}/content",
+    summary="Download the content of a file",
     response_class=StreamingResponse,
     responses=problems(FileNotFound) | {200: {"content": {"application/octet-stream": {}}, "description": "The bytes"}},
 )
@@ -103,7 +115,7 @@ def file_content(parts: PartsDep, file_id: str) -> StreamingResponse:
     return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
 
 
-@router.get("/{file_id}/validation", responses=problems(FileNotFound))
+@router.get("/{file_id}/validation", summary="Read the validation report of a file", responses=problems(FileNotFound))
 def file_validation(parts: PartsDep, file_id: str) -> FileValidation:
     """The report made at upload."""
     with parts.database.read() as session:

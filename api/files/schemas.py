@@ -12,17 +12,25 @@ Purpose = Literal["fine-tune", "user_data", "evals"]
 
 
 class FileObject(Identified):
+    """An uploaded data set, or a result file of a job."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["file"] = "file"
     bytes: int
+    """Size of what was uploaded."""
     created_at: int
     expires_at: int | None
+    """When it is deleted, unix seconds; null to keep it."""
     filename: str
+    """The name it was uploaded under, without folders."""
     purpose: str
-    """``evals`` is answered as ``user_data``: the official client's type of a file, unlike that of an upload, knows no ``evals``."""
+    """As said at upload, or `fine-tune-results` for what a job has made. ``evals`` is answered as ``user_data``: the official client's
+    type of a file, unlike that of an upload, knows no ``evals``."""
     status: str
+    """`processed`: it is read at upload, and an upload that cannot be read is not kept."""
     status_details: str | None
+    """What the file holds, in one line."""
     sha256: str
     """Digest of the content; equal bytes under two ids are stored once."""
     profile: Validation | None
@@ -46,6 +54,8 @@ class FileObject(Identified):
 
 
 class FileDeleted(BaseModel):
+    """The file is gone."""
+
     id: str
     object: Literal["file"] = "file"
     deleted: Literal[True] = True

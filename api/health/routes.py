@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
 from api.errors import problems
@@ -15,22 +15,28 @@ router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
+    """The process answers."""
+
     status: Literal["ok"] = "ok"
 
 
 class Ready(BaseModel):
+    """Database and broker answer as well."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     status: Literal["ok"] = "ok"
     queue_depth: int
     """Messages that no worker has taken yet."""
 
 
-@router.get("/health")
+@router.get("/health", summary="Tell whether it is alive")
 def health() -> Health:
-    """The process answers."""
+    """The process answers; of what it needs nothing is asked."""
     return Health()
 
 
-@router.get("/ready", responses=problems(ServiceUnavailable))
+@router.get("/ready", summary="Tell whether it can work", responses=problems(ServiceUnavailable))
 def ready(parts: PartsDep) -> Ready:
     """The database and the broker answer as well."""
     with parts.database.read() as session:

@@ -15,8 +15,13 @@ from shared.states import Purpose
 
 
 class PlannedRun(BaseModel):
+    """A run that the job would have."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     index: int
     purpose: str
+    """`main`, or `pilot` for a run that finds automatic settings out."""
     seed: int
     init_seed: int
     data_seed: int
@@ -25,6 +30,8 @@ class PlannedRun(BaseModel):
 
 
 class Estimate(BaseModel):
+    """How long the runs would take on the workers there are."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     seconds: float | None
@@ -44,25 +51,41 @@ class DryRun(BaseModel):
 
     object: Literal["fine_tuning.job.dry_run"] = "fine_tuning.job.dry_run"
     model: str
+    """As asked."""
     training_file: str
+    """Id of the file."""
     validation_file: str | None
+    """Id of the file; null where rows are split off."""
     test_file: str | None
+    """Id of the file; null without one."""
     task: dict[str, Any]
+    """With a value for everything."""
     split: dict[str, Any]
+    """As asked."""
     recipe: dict[str, Any]
+    """As asked."""
     resolved_recipe: dict[str, Any] | None
     """Null where pilots would find an automatic value out; ``pilots`` has the candidates then."""
     recipe_notes: dict[str, str]
+    """Why each automatic value is what it is."""
     pilots: dict[str, Any] | None
+    """The candidates of the automatic settings; null where there is nothing to find out."""
     early_discard: dict[str, Any] | None
+    """As asked; null without."""
     metric: str
+    """The score that the job would be about."""
     threads: int
+    """CPU threads of each of its trainers."""
     dataset: dict[str, Any]
+    """Rows by part, labels, and digests of the files."""
     baselines: dict[str, Any]
+    """What is reached without fine-tuning, as far as it is known already."""
     warnings: list[Warning]
+    """What should be known before the numbers are relied on."""
     runs: list[PlannedRun]
     """Pilots first, as they would be trained."""
     estimate: Estimate
+    """How long it would take."""
 
 
 _TAKEN_OVER = DryRun.model_fields.keys() - {"object", "recipe", "warnings", "runs", "estimate"}

@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from api.jobs.schemas import Hyperparameters, JobRequest
+from api.jobs.hosted import Hyperparameters
+from api.jobs.schemas import JobRequest
 from shared.errors import InvalidValue
 from shared.recipe import Recipe, RecipeRequest, Resolution
 

@@ -31,6 +31,8 @@ router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 
 
 class JobDeleted(BaseModel):
+    """The job is gone, with all that came of it."""
+
     id: str
     object: Literal["fine_tuning.job"] = "fine_tuning.job"
     deleted: Literal[True] = True

@@ -15,9 +15,9 @@ from api.jobs.stream import event_stream
 from api.jobs.told import CheckpointObject, DeliveryObject, EventObject
 from api.listing import Listing, listing
 from api.parts import Parts, PartsDep, paging
-from api.strictness import metadata_filter
+from api.strictness import METADATA_PARAMETER, metadata_filter
 from shared.db.deliveries import Deliveries
-from shared.db.events import Events
+from shared.db.events import EVENT_ID, Events
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
 from shared.db.paging import Page
@@ -46,7 +46,7 @@ def create_job(
     parts: PartsDep,
     request: JobRequest,
     sending: SendingDep,
-    dry_run: bool = False,
+    dry_run: Annotated[bool, Query(description="Say what the job would be, and store no job.")] = False,
 ) -> JobObject | DryRun:
     """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job.
 
@@ -58,7 +58,7 @@ def create_job(
     return service.create(parts, request, sending)
 
 
-@router.get("", responses=problems())
+@router.get("", responses=problems(), openapi_extra={"parameters": [METADATA_PARAMETER]})
 def list_jobs(
     parts: PartsDep,
     page: Annotated[Page, Depends(paging(20, 100))],
@@ -75,7 +75,9 @@ def list_jobs(
     responses=problems(JobNotFound) | {304: {"description": "Nothing has changed since the answer with this `ETag`."}},
 )
 async def retrieve_job(
-    parts: PartsDep, job_id: str, if_none_match: Annotated[str | None, Header(max_length=1000)] = None
+    parts: PartsDep,
+    job_id: str,
+    if_none_match: Annotated[str | None, Header(max_length=1000, description="`ETag` of an answer before.")] = None,
 ) -> Response:
     """The job with its progress and the numbers of its report so far.
 
@@ -106,7 +108,7 @@ async def list_events(
     page: Annotated[Page, Depends(paging(20, 1000))],
     stream: Annotated[bool, Query(description="Server-sent events, oldest first, until the job has ended.")] = False,
     last_event_id: Annotated[
-        str | None, Header(max_length=128, description="With `stream`: only what came after this event.")
+        str | None, Header(pattern=EVENT_ID, description="With `stream`: only what came after this event, by its id.")
     ] = None,
 ) -> Any:
     """What happened, newest first.

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
-SeedList = Annotated[list[Seed], Field(min_length=1, max_length=200)]
+SeedList = Annotated[list[Seed], Field(min_length=1, max_length=200, json_schema_extra={"uniqueItems": True})]
 
 
 class RunsRequest(BaseModel):
@@ -48,6 +48,7 @@ class ExtendRequest(BaseModel):
     num_seeds: Annotated[int, Field(ge=1, le=200)] | None = None
     """So many more, from the next one after the job's highest."""
     seeds: SeedList | None = None
+    """The further seeds one by one, none of which the job has."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -64,6 +65,7 @@ class EarlyDiscardRequest(BaseModel):
     model_config = _STRICT
 
     enabled: bool = True
+    """Whether to discard at all."""
     start: Annotated[int, Field(ge=2, le=200)]
     """Seeds to start: the number of the job's runs."""
     keep: Annotated[int, Field(ge=1, le=199)]

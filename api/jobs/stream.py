@@ -15,7 +15,7 @@ from shared.db.events import Events, event_seq
 from shared.db.jobs import Jobs
 from shared.db.session import Database
 from shared.db.tables import Event
-from shared.errors import InvalidRequest, TooManyStreams
+from shared.errors import TooManyStreams
 from shared.states import JOB_ENDED
 
 LOOK_S = 0.5
@@ -98,11 +98,9 @@ async def event_stream(
 ) -> Response:
     """From the event after ``last_event_id`` on, to the job's end; 204, which tells a client not to come again, where that is past.
 
-    Raises JobNotFound, TooManyStreams, and InvalidRequest for an id that is none.
+    Raises JobNotFound, TooManyStreams.
     """
-    after = 0
-    if last_event_id is not None and (after := event_seq(last_event_id)) == 0:
-        raise InvalidRequest("Last-Event-ID is not the id of an event.", param="last-event-id")
+    after = 0 if last_event_id is None else event_seq(last_event_id)
     reader = Unsent(database, job_id, owner_id, after)
     first = await run_in_threadpool(reader.news)
     if after and first.status in JOB_ENDED and not first.events:

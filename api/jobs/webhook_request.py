@@ -5,7 +5,7 @@ import binascii
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.addresses import is_literal, is_public
 from shared.errors import InvalidValue
@@ -47,7 +47,12 @@ class WebhookRequest(BaseModel):
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, hide_input_in_errors=True
     )
 
-    url: Annotated[str, StringConstraints(min_length=8, max_length=2048), AfterValidator(_address)]
+    url: Annotated[
+        str,
+        Field(min_length=8, max_length=2048, json_schema_extra={"format": "uri", "pattern": "^https?://[!-~]+$"}),
+        AfterValidator(_address),
+    ]
+    """An `http` or `https` address, without user and password."""
     secret: Annotated[str, StringConstraints(min_length=LEAST_KEY_BYTES, max_length=256), AfterValidator(_key)]
     """``whsec_`` and a key in base64, or the key itself as text. It is never shown again."""
 

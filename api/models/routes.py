@@ -15,6 +15,8 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 class ModelList(BaseModel):
+    """All models, in one page."""
+
     object: Literal["list"] = "list"
     data: list[ModelObject]
 
@@ -29,6 +31,7 @@ def list_models(parts: PartsDep) -> ModelList:
 
 @router.get("/{model:path}", responses=problems(ModelNotFound))
 def retrieve_model(parts: PartsDep, model: str) -> ModelObject:
+    """A base model, or one that a job has made: the job's best, another seed's, or a checkpoint's."""
     if model in parts.catalogue.names():
         return ModelObject.base(model)
     with parts.database.read() as session:

@@ -8,16 +8,24 @@ from shared.db.tables import Model
 
 
 class ModelObject(BaseModel):
+    """A base model, or one that a job has made."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     object: Literal["model"] = "model"
     created: int
+    """Unix seconds; 0 for a base model."""
     owned_by: str
+    """Whose it is; `system` for a base model."""
     kind: Literal["base", "fine-tuned"]
+    """Whether jobs start from it alone, or have made it."""
     base_model: str | None = None
+    """What it was fine-tuned from; null for a base model."""
     job_id: str | None = None
+    """The job that made it."""
     run_id: str | None = None
+    """The run whose weights it has."""
     labels: list[str] | None = None
     """Label names in the order of the model's outputs."""
 
@@ -40,6 +48,8 @@ class ModelObject(BaseModel):
 
 
 class ModelDeleted(BaseModel):
+    """The model is gone; its job stays."""
+
     id: str
     object: Literal["model"] = "model"
     deleted: Literal[True] = True

@@ -18,10 +18,12 @@ from shared.errors import InvalidValue
 
 router = APIRouter(prefix="/v1", tags=["operations"])
 MONTH_S = 30 * 24 * 3600
-Time = Annotated[int | None, Query(ge=0, le=10_000_000_000)]
+Time = Annotated[int | None, Query(ge=0, le=10_000_000_000, description="Unix seconds.")]
 
 
 class TrainingRun(BaseModel):
+    """A run in training."""
+
     run_id: str
     job_id: str
     worker: str | None
@@ -31,10 +33,14 @@ class TrainingRun(BaseModel):
 
 
 class WorkerObject(BaseModel):
+    """A worker process and its slots."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
+    """Of its process."""
     host: str
+    """Of its machine."""
     slots: int
     """Runs, or stacks of runs, that it trains at the same time."""
     busy: int
@@ -42,10 +48,14 @@ class WorkerObject(BaseModel):
     devices: list[str]
     """Of its slots, in order."""
     started_at: int
+    """Unix seconds."""
     last_beat: int
+    """When it was last heard of, unix seconds."""
 
 
 class Queue(BaseModel):
+    """What waits, what trains, and who works."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["queue"] = "queue"
@@ -54,6 +64,7 @@ class Queue(BaseModel):
     paused: int
     """Runs that wait for their job to be resumed, or for a decision on them."""
     running: list[TrainingRun]
+    """Runs in training."""
     messages: int | None
     """In the broker; null while it does not answer, which delays what waits by seconds and loses nothing."""
     workers: list[WorkerObject]
@@ -61,31 +72,47 @@ class Queue(BaseModel):
 
 
 class ModelUsage(BaseModel):
+    """What was trained from one base model."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     model: str
+    """The base model."""
     jobs: int
+    """Whose runs these are."""
     runs: int
+    """That ended in this stretch of time."""
     trained_tokens: int
+    """By these runs."""
     seconds: float
+    """Busy time of the workers' slots."""
 
 
 class Usage(BaseModel):
+    """What was trained in a stretch of time, and what is stored."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["usage"] = "usage"
     start_time: int
+    """Begin of the stretch, unix seconds."""
     end_time: int
+    """Its end, which does not belong to it."""
     runs: int
+    """That ended in this stretch of time."""
     trained_tokens: int
+    """By these runs."""
     seconds: float
     """Busy time of the workers' slots, over all runs that ended in this stretch of time."""
     data: list[ModelUsage]
     """The same by base model."""
     files: int
+    """Stored now."""
     file_bytes: int
     """Stored now, result files included."""
 
 
-@router.get("/queue", responses=problems())
+@router.get("/queue", summary="Show the queue", responses=problems())
 def queue(parts: PartsDep) -> Queue:
     """How much waits, what trains, and which workers there are."""
     with parts.database.read() as session:
@@ -104,7 +131,7 @@ def queue(parts: PartsDep) -> Queue:
     )
 
 
-@router.get("/usage", responses=problems(InvalidValue))
+@router.get("/usage", summary="Sum up the usage", responses=problems(InvalidValue))
 def usage(parts: PartsDep, start_time: Time = None, end_time: Time = None) -> Usage:
     """What was trained between two times (unix seconds; the last thirty days if left out), and what is stored."""
     end = int(time.time()) + 1 if end_time is None else end_time

@@ -32,10 +32,13 @@ class RecipeObject(Identified):
 
     object: Literal["fine_tuning.recipe"] = "fine_tuning.recipe"
     description: str
+    """What it is for."""
     settings: dict[str, Any]
     """What the preset itself says; any of it can be overridden in a job's `recipe`."""
     model: str
+    """The model that it is resolved for."""
     train_rows: int
+    """The training rows that its length is resolved for."""
     resolved_recipe: Recipe
     """A value for everything, for this model and so many training rows, by the rules."""
     recipe_notes: dict[str, str]
@@ -56,7 +59,7 @@ def list_recipes(
 def retrieve_recipe(
     parts: PartsDep, name: str, model: Model = OFFLINE_ENCODER, train_rows: TrainRows = 1000
 ) -> RecipeObject:
-    """One preset, resolved."""
+    """One preset, resolved as a job from this model on so many rows would have it."""
     known = next((preset for preset in PRESETS if preset == name), None)
     if known is None:
         raise RecipeNotFound(f"No recipe is named {name[:80]!r}; there are {', '.join(PRESETS)}.", param="name")

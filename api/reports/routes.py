@@ -19,7 +19,7 @@ from shared.report.shapes import ReportedRun
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["reports"])
 
 
-@router.get("/{job_id}/stability", responses=problems(JobNotFound))
+@router.get("/{job_id}/stability", summary="Report the stability of a job", responses=problems(JobNotFound))
 def stability(parts: PartsDep, job_id: str) -> StabilityReport:
     """How far the model can be trusted: mean, spread, degenerate runs, every seed's score. Provisional while runs go on."""
     with parts.database.read() as session:
@@ -29,6 +29,7 @@ def stability(parts: PartsDep, job_id: str) -> StabilityReport:
 
 @router.get(
     "/{job_id}/stability.csv",
+    summary="Report the runs of a job as CSV",
     response_class=Response,
     responses=problems(JobNotFound) | {200: {"content": {"text/csv": {}}, "description": "A row a run, by index."}},
 )

@@ -25,12 +25,17 @@ from shared.errors import (
 )
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs/{job_id}/runs", tags=["runs"])
-Step = Annotated[int | None, Query(ge=0, le=10_000_000)]
+Step = Annotated[int | None, Query(ge=0, le=10_000_000, description="Only points from, or up to, this optimiser step.")]
 
 
 @router.get("", responses=problems(JobNotFound))
 def list_runs(
-    parts: PartsDep, job_id: str, purpose: Literal["main", "pilot", "baselines"] = "main"
+    parts: PartsDep,
+    job_id: str,
+    purpose: Annotated[
+        Literal["main", "pilot", "baselines"],
+        Query(description="Which runs: those of the report, or what a job does beside them."),
+    ] = "main",
 ) -> Listing[RunObject]:
     """All runs of the job, by index."""
     with parts.database.read() as session:
@@ -88,7 +93,9 @@ def retry_run(parts: PartsDep, job_id: str, run_id: str) -> RunObject:
     return service.retry(parts, job_id, run_id)
 
 
-@router.get("/{run_id}/metrics", responses=problems(JobNotFound, RunNotFound))
+@router.get(
+    "/{run_id}/metrics", summary="Read the metric series of a run", responses=problems(JobNotFound, RunNotFound)
+)
 def run_metrics(
     parts: PartsDep,
     job_id: str,

@@ -12,42 +12,61 @@ from shared.states import RunState
 
 
 class RunObject(Identified):
+    """One training of a job, from one seed."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["fine_tuning.run"] = "fine_tuning.run"
     job_id: str
     index: int
+    """Its place among the job's runs, from 0."""
     seed: int
     init_seed: int
     data_seed: int
     fold: int | None
     """Which part of the training file it is validated on, from 0, under k-fold."""
     purpose: str
+    """`main`; `pilot` or `baselines` for what a job does beside its runs."""
     recipe: dict[str, Any] | None
     """A pilot's own recipe; null: the job's."""
     status: str
+    """`queued`, `running` or `paused`; in the end `succeeded`, `failed`, `cancelled` or `discarded`."""
     degenerate: bool | None
     """Whether it ended no better than a constant answer; null until it has ended."""
     attempt: int
+    """How many times it was begun."""
     step: int
+    """Optimiser steps done."""
     total_steps: int
     train_loss: float | None
+    """The latest."""
     validation_score: float | None
+    """The best so far: that of the checkpoint chosen."""
     test_score: float | None
+    """Of that checkpoint, once the run has ended; null without test rows."""
     score: float | None
     """The result of a succeeded run: its test score where there is a test split, else the validation score."""
     best_step: int | None
+    """The step of that checkpoint."""
     created_at: int
     started_at: int | None
     finished_at: int | None
     worker: str | None
+    """Who trains or has trained it; null until then."""
     device: str | None
+    """What it is or was trained on."""
     trained_tokens: int | None
+    """So far; null until the end."""
     fine_tuned_model: str | None
+    """Id of its model, where it is published."""
     weights_sha256: str | None
+    """Digest of the chosen weights."""
     diagnosis: list[str]
+    """What looks wrong with it, in sentences."""
     environment: dict[str, Any] | None
+    """Versions and hardware that it was trained with; null until it has begun."""
     error: Reason | None
+    """Why it failed; null otherwise."""
 
     @classmethod
     def of(cls, run: Run, job: Job) -> Self:
@@ -79,9 +98,12 @@ class RunDetails(RunObject):
 
 
 class Series(BaseModel):
+    """The points of one quantity."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
+    """Of the quantity, e.g. `train_loss`."""
     total: int
     """Points in the asked range."""
     points: list[tuple[int, float]]
@@ -89,8 +111,14 @@ class Series(BaseModel):
 
 
 class RunMetrics(BaseModel):
+    """The run's series in the asked range."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     object: Literal["fine_tuning.run.metrics"] = "fine_tuning.run.metrics"
     job_id: str
     run_id: str
     resolution: int | None
+    """As asked; null for every point."""
     series: list[Series]
+    """One a name."""

@@ -15,25 +15,34 @@ PartId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 class ExpiresAfter(BaseModel):
     """When the file that comes of it is deleted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     anchor: Literal["created_at"]
+    """From when the seconds count."""
     seconds: Annotated[int, Field(ge=3600, le=2_592_000)]
+    """An hour to thirty days."""
 
 
 class UploadRequest(BaseModel):
+    """The file that is to come."""
+
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     bytes: Annotated[int, Field(ge=1, le=2**53)]
     """Size of the whole file."""
-    filename: str
+    filename: Annotated[str, StringConstraints(min_length=1)]
+    """Of it, the part after the last slash is kept: 1 to 255 printable characters."""
     mime_type: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     """Read and not needed: what the file is, its content tells."""
     purpose: Purpose
+    """Of the file that it becomes."""
     expires_after: ExpiresAfter | None = None
+    """When that file is deleted; without it, it is kept."""
 
 
 class CompleteRequest(BaseModel):
+    """Which parts make the file."""
+
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     part_ids: Annotated[list[PartId], Field(min_length=1, max_length=MOST_PARTS)]
@@ -43,10 +52,15 @@ class CompleteRequest(BaseModel):
 
 
 class UploadPartObject(BaseModel):
+    """A part that was taken."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     id: str
     object: Literal["upload.part"] = "upload.part"
     created_at: int
     upload_id: str
+    """The upload that it is a part of."""
 
     @classmethod
     def of(cls, part: UploadPart) -> "UploadPartObject":
@@ -54,17 +68,23 @@ class UploadPartObject(BaseModel):
 
 
 class UploadObject(BaseModel):
+    """A file that comes in parts, and how far it is."""
+
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
     object: Literal["upload"] = "upload"
     bytes: int
+    """Size of the whole file, as announced."""
     created_at: int
     expires_at: int
     """When an upload that is still pending is given up, with its parts."""
     filename: str
+    """As announced."""
     purpose: str
+    """As announced."""
     status: Literal["pending", "completed", "cancelled", "expired"]
+    """`pending` takes parts."""
     file: FileObject | None
     """The file that it became; null unless completed, and once that file is deleted."""
 

@@ -61,7 +61,9 @@ class Contender:
 class ComparedJob(Shape):
     job_id: str
     preset: str
+    """Of its recipe."""
     n: int
+    """Succeeded runs with a score."""
     mean: float | None
     std: float | None
     degenerate: int
@@ -77,10 +79,15 @@ class EffectSize(Shape):
 
 class HypothesisTest(Shape):
     name: Literal["welch", "permutation", "paired_permutation", "brown_forsythe", "fisher"]
+    """Of the test."""
     alternative: Literal["two-sided"] = "two-sided"
+    """What the null hypothesis is tested against."""
     n: tuple[int, int]
+    """Seeds of a and of b."""
     statistic: float | None
+    """Null where it is undefined."""
     p: float | None
+    """Null where the test cannot be made."""
     p_holm: float | None = None
     """Adjusted for all pairs of the comparison (Holm 1979), each kind of test by itself; null where there is one pair only."""
     min_p: float | None = None
@@ -91,7 +98,9 @@ class HypothesisTest(Shape):
 
 class ComparisonVerdict(Shape):
     code: Literal["b_better", "a_better", "no_difference_shown", "not_enough_seeds", "all_degenerate"]
+    """For programs."""
     text: str
+    """For people."""
     seeds_needed: int | None = None
     """Seeds each job needs before a difference can be shown at this alpha, over this many pairs, at all; only for
     ``not_enough_seeds``."""
@@ -99,23 +108,34 @@ class ComparisonVerdict(Shape):
 
 class Pair(Shape):
     a: str
+    """The job named earlier."""
     b: str
+    """The job named later."""
     difference: float | None
     """Mean of b less mean of a, over the seeds."""
     ci95: Interval | None
     """Welch's interval of the difference; null with fewer than two scores a job, or where both jobs have no spread."""
     effect_size: EffectSize
+    """How far apart they are, whatever the number of seeds."""
     tests: list[HypothesisTest]
+    """Each by itself."""
     verdict: ComparisonVerdict
+    """What the seeds can carry."""
 
 
 class Comparison(Shape):
     object: Literal["fine_tuning.comparison"] = "fine_tuning.comparison"
     metric: str
+    """What the scores are."""
     split: Split
+    """The rows that they are taken on."""
     alpha: float
+    """Highest p that counts as shown."""
     provisional: bool = False
     """Whether a job still had open runs, so that the same comparison may come out otherwise later."""
     warnings: list[Caution] = Field(default_factory=list)
+    """What should be known before the numbers are relied on."""
     jobs: list[ComparedJob]
+    """In the order asked."""
     pairs: list[Pair]
+    """Every two jobs."""

@@ -25,12 +25,16 @@ CLASS_NUMBERS = 20
 class Detected(BaseModel):
     """What a file says by itself; columns by name, or by index where they have none."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     type: TaskType
+    """Told from the labels."""
     text_column: str | int
+    """The (first) text."""
     text_pair_column: str | int | None
+    """The second text of a pair; null for single texts."""
     label_column: str | int
+    """What is to be learned."""
 
 
 @dataclass(frozen=True, slots=True)

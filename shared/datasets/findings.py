@@ -23,11 +23,12 @@ FEW_ROWS_OF_LABEL = 10
 class Finding(BaseModel):
     """A warning: the file can be trained on, but somebody should know."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     code: str
     message: str
     count: int
+    """Rows or labels it is about."""
 
 
 def undecided(question: InvalidValue) -> Finding:

@@ -48,11 +48,11 @@ class InvalidText(UnreadableFile):
 
 
 class TooManyRows(UnreadableFile):
-    pass
+    """More data rows than this service takes."""
 
 
 class TooManyColumns(UnreadableFile):
-    pass
+    """More columns than a table may have."""
 
 
 class TooManyCells(UnreadableFile):
@@ -68,11 +68,11 @@ class CsvMalformed(UnreadableFile):
 
 
 class CsvFieldTooLarge(UnreadableFile):
-    pass
+    """A cell of a CSV or TSV file that is longer than a cell may be."""
 
 
 class CsvTooManyColumns(UnreadableFile):
-    pass
+    """A row with more cells than a table may have columns."""
 
 
 class JsonlMalformed(UnreadableFile):
@@ -88,7 +88,7 @@ class GzipMalformed(UnreadableFile):
 
 
 class ParquetMalformed(UnreadableFile):
-    pass
+    """Bytes that begin as a Parquet file does and cannot be read as one."""
 
 
 class ParquetColumnNotSupported(UnreadableFile):

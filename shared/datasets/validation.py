@@ -28,9 +28,11 @@ class _Shape(BaseModel):
 
 class ColumnProfile(_Shape):
     index: int
+    """From 0."""
     name: str | None
     """Null without a header."""
     kind: Kind
+    """What all its values are."""
     empty: int
     """Rows with nothing in this column."""
     distinct: int
@@ -39,17 +41,24 @@ class ColumnProfile(_Shape):
 
 class LabelCount(_Shape):
     label: str
+    """Its name."""
     count: int
+    """Rows that have it."""
 
 
 class TextLength(_Shape):
     """Quantiles of the text's length over the rows, nearest rank; of a pair, both texts together."""
 
     unit: Literal["characters"] = "characters"
+    """What is counted."""
     p50: int
+    """The median."""
     p95: int
+    """95 of 100 are no longer."""
     p99: int
+    """99 of 100 are no longer."""
     max: int
+    """The longest."""
 
 
 class Validation(_Shape):
@@ -58,27 +67,36 @@ class Validation(_Shape):
     valid: bool
     """Whether every row can be used; a job on a file that is not valid is refused."""
     format: Format
+    """Told from the bytes, not from the name."""
     compression: Compression | None = None
     """What the file was unpacked from; null for a plain one."""
     encoding: str | None
+    """`utf-8`; null for Parquet."""
     delimiter: str | None
+    """Between the columns; null where the format has none."""
     header: bool | None
+    """Whether the first line names the columns; null where the format has no such line."""
     rows: int
     """Data rows, those with errors included."""
     columns: list[ColumnProfile]
     """Counted over the rows that could be read."""
     detected: Detected | None
+    """What the columns are, as far as their names tell."""
     labels: list[LabelCount] | None
     """Most frequent first; of a multi-label row each label counts. Null also where the label is a number to be predicted, or has too many
     values to be a class."""
     text_length: TextLength | None
+    """Null while the columns are not known."""
     duplicates: int
     """Rows whose text and label (without known columns: all cells) are those of an earlier row."""
     empty_texts: int | None
+    """Rows without a text; null while the columns are not known."""
     errors: list[RowProblem]
     """The first hundred."""
     errors_total: int
+    """Of which `errors` has the first."""
     warnings: list[Finding]
+    """What is worth knowing, and no reason to refuse a job."""
 
 
 def validate(table: Table, task: TaskRequest | None = None) -> Validation:

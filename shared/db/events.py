@@ -57,6 +57,8 @@ class Events:
 
 
 _PREFIX = "ftevent-"
+EVENT_ID = rf"^{_PREFIX}[0-7][0-9a-f]{{15}}$"
+"""What an event's id looks like; its number fits into 63 bits."""
 _ID = re.compile(rf"{_PREFIX}([0-9a-f]{{16}})")
 
 

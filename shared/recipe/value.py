@@ -33,9 +33,12 @@ from shared.recipe.fields import (
 class RecipeRequest(BaseModel):
     """A preset and what should differ from it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     preset: Preset = "stabilized"
+    """What holds for every setting that is not given here."""
     learning_rate: LearningRate | Auto | None = None
     bias_correction: BiasCorrection | None = None
     adam_beta1: Beta | None = None
@@ -70,8 +73,11 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     version: Literal[1] = 1
+    """Of this list of settings."""
     preset: Preset
+    """Where it began."""
     optimizer: Literal["adamw"] = "adamw"
+    """AdamW."""
     learning_rate: LearningRate
     bias_correction: BiasCorrection
     adam_beta1: Beta = 0.9
@@ -81,6 +87,7 @@ class Recipe(BaseModel):
     max_grad_norm: MaxGradNorm = 1.0
     warmup_ratio: WarmupRatio = 0.1
     lr_scheduler_type: Literal["linear"] = "linear"
+    """How the rate falls after the warm-up: linearly, to zero."""
     num_train_epochs: float | None
     """As asked for; null when the length was given, or chosen, in steps."""
     max_steps: MaxSteps

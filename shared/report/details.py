@@ -22,16 +22,20 @@ class BestOfN(Shape):
     runs: int
     """Runs drawn from: succeeded ones with a score on the report's split."""
     curve: list[BestOf]
+    """For n from 1 on."""
 
 
 class VarianceComponent(Shape):
     factor: Literal["init_seed", "data_seed", "seed", "fold", "residual"]
+    """What varies."""
     levels: int | None
     """How many values of the factor there are; null for ``residual``."""
     variance: float
     """Its part of the variance of one run's score; an estimate below 0 counts as 0."""
     std: float
+    """The root of `variance`."""
     share: float
+    """Of the sum of all components."""
 
 
 class VarianceSplit(Shape):
@@ -41,7 +45,9 @@ class VarianceSplit(Shape):
     """
 
     runs: int
+    """Runs that it rests on."""
     components: list[VarianceComponent] | None
+    """One a factor; null where they cannot be told apart."""
     reason: str | None
     """Why ``components`` is null."""
 
@@ -61,15 +67,20 @@ class LearningCurve(Shape):
     """The validation score over the seeds at each evaluation, whatever became of the runs later."""
 
     metric: str
+    """What the scores are."""
     points: list[FanPoint]
+    """One an evaluation."""
 
 
 class DiscardEffect(Shape):
     """What keeping the best part-way does to the mean, measured where the choice was made."""
 
     started: int
+    """Runs that began."""
     discarded: int
+    """Runs that were stopped."""
     kept: int
+    """Runs that went on."""
     step: int
     """The optimiser step after which the choice was made."""
     mean_started: float | None
@@ -82,13 +93,16 @@ class DiscardEffect(Shape):
 
 class ForecastWidth(Shape):
     n: int
+    """Seeds in all."""
     half_width: float
     """Of Student's t interval of the mean with n seeds, if their standard deviation is what it is now."""
 
 
 class ClassStatistic(Shape):
     mean: float | None
+    """Over these runs; null without one."""
     std: float | None
+    """Sample standard deviation; null below two runs."""
     n: int
     """Runs in which it is defined."""
 
@@ -97,8 +111,12 @@ class ClassScores(Shape):
     """How well one label is found, over the succeeded seeds, on the report's split."""
 
     label: str
+    """Its name."""
     support: float
     """Rows that have the label; the mean over the runs where folds differ."""
     precision: ClassStatistic
+    """Share of right answers among the rows answered with it."""
     recall: ClassStatistic
+    """Share of its rows answered with it."""
     f1: ClassStatistic
+    """Their harmonic mean."""

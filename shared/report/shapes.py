@@ -47,15 +47,18 @@ class Baseline(Shape):
     """``majority``: the best constant answer; ``tfidf_logistic_regression``, ``tfidf_ridge``, ``linear_probe``: scikit-learn, of
     the training rows' words and of the frozen encoder."""
     score: float | None
+    """Null where it could not be computed."""
 
 
 class ConfusionMatrix(Shape):
     """How often each label was taken for which, in the best run, on the report's split."""
 
     labels: list[str]
+    """In the order of rows and columns."""
     matrix: list[list[int]]
     """Rows: true label, columns: predicted label, in the order of ``labels``."""
     run_id: str
+    """The best run."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ class DegenerateRate(Shape):
 
 class Verdict(Shape):
     code: str
+    """For programs."""
     text: str
+    """For people."""
 
 
 class Caution(Shape):
@@ -111,6 +116,7 @@ class ReportedRun(Shape):
     data_seed: int
     status: RunState
     degenerate: bool | None
+    """Whether it ended no better than a constant answer; null until it has ended."""
     score: float | None
     validation_score: float | None
     test_score: float | None
@@ -126,7 +132,9 @@ class StabilityReport(Shape):
     provisional: bool
     """Whether runs are still open, so that every number may change."""
     metric: str
+    """What the scores are."""
     split: Split
+    """The rows that they are taken on."""
     planned: int
     """Main runs of the job, ended or not."""
     n: int
@@ -149,15 +157,22 @@ class StabilityReport(Shape):
     cancelled: int
     discarded: int
     degenerate_rate: DegenerateRate
+    """How often training ends no better than a constant answer."""
     best_run_id: str | None
+    """By validation score; null until a run has succeeded."""
     fine_tuned_model: str | None
+    """Its published model; null until the job has succeeded."""
     baselines: list[Baseline]
+    """What is reached without fine-tuning."""
     evaluation_rows: int | None
+    """Rows of the split."""
     score_standard_error: float | None
     """Binomial standard error of the mean score, from the number of rows it was measured on; null unless the metric
     is a share of rows."""
     verdict: Verdict
+    """The report in a sentence."""
     warnings: list[Caution]
+    """What should be known before the numbers are relied on."""
     diagnosis: list[str]
     """What looks wrong over the runs, with its evidence and the setting to try; empty where nothing does."""
     confusion_matrix: ConfusionMatrix | None
@@ -172,3 +187,4 @@ class StabilityReport(Shape):
     pilots: dict[str, Any] | None = None
     """The trial runs that found automatic settings out, and what each reached; none of their scores is in any number above."""
     runs: list[ReportedRun]
+    """By index."""

@@ -55,6 +55,25 @@ def test_every_error_has_one_shape(http: TestClient) -> None:
         assert 400 <= answer.status_code < 500
 
 
+def test_a_method_that_is_not_served_is_told_all_that_are(http: TestClient) -> None:
+    for path, methods in (
+        ("/v1/files", "GET, POST"),
+        ("/v1/files/file-1", "DELETE, GET"),
+        ("/v1/models/hub/name", "DELETE, GET"),
+        (f"{JOBS}/ftjob-1/pause", "POST"),
+    ):
+        refused = http.patch(path)
+        assert refused.status_code == 405
+        assert refused.headers["allow"] == methods
+
+
+def test_a_fault_of_ours_can_be_found_in_the_log(http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.models.routes.ModelObject.base", None)
+    broken = http.get("/v1/models", headers={"x-request-id": "mine-1"})
+    assert (broken.status_code, broken.json()["error"]["code"]) == (500, "internal_error")
+    assert broken.headers["x-request-id"] == "mine-1"
+
+
 def test_request_ids(http: TestClient) -> None:
     assert http.get("/health").headers["x-request-id"].startswith("req_")
     assert http.get("/health", headers={"x-request-id": "mine-1"}).headers["x-request-id"] == "mine-1"

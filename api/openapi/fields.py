@@ -1,0 +1,43 @@
+"""Every field and parameter says what it is: in its model's words, in those of the object that it holds, or in the common ones."""
+
+from typing import Any
+
+from api.openapi.vocabulary import FIELDS, PARAMETERS
+
+Node = dict[str, Any]
+
+
+def describe_fields(document: Node) -> None:
+    """Give a description to every property of every schema, and to every parameter, that has none of its own."""
+    schemas: Node = document["components"]["schemas"]
+    for schema in schemas.values():
+        for name, field in schema.get("properties", {}).items():
+            words = field.get("description") or _of_what_it_holds(field, schemas) or FIELDS.get(name)
+            if words:
+                field["description"] = words
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                if "description" not in parameter and parameter["name"] in PARAMETERS:
+                    parameter["description"] = PARAMETERS[parameter["name"]]
+            _describe_success(operation, schemas)
+
+
+def _describe_success(operation: Node, schemas: Node) -> None:
+    answer = operation["responses"]["200"]
+    if answer["description"] == "Successful Response":
+        [content] = answer["content"].values()
+        branches = content["schema"].get("anyOf", [content["schema"]])
+        answer["description"] = " Or: ".join(words for branch in branches if (words := _said(branch, schemas)))
+
+
+def _of_what_it_holds(field: Node, schemas: Node) -> str | None:
+    """What its one kind of value says of itself, where a value can also be null, ``auto`` or the like."""
+    said = [words for branch in field.get("anyOf", [field]) if (words := _said(branch, schemas))]
+    return said[0] if len(said) == 1 else None
+
+
+def _said(branch: Node, schemas: Node) -> str | None:
+    if "$ref" in branch:
+        branch = schemas[branch["$ref"].rpartition("/")[2]]
+    return branch.get("description")

@@ -1,0 +1,121 @@
+"""An application in the test's own process over what a real worker has left behind: files, ended jobs, a published model."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from api.jobs import stream
+from shared.db.migrate import upgrade
+from shared.settings import Settings
+from tests.conftest import new_database
+from tests.make import review_csv
+from tests.servers import RedisServer, redis_server
+from tests.stack import running_stack
+
+RECIPE = {"max_steps": 4, "learning_rate": 0.005, "train_batch_size": 16, "reinit_layers": 1, "eval_points": 2}
+
+
+Http = httpx.Client | TestClient
+
+
+@dataclass(frozen=True)
+class Service:
+    """The application, and names of what it holds: values for the parameters and fields that take them."""
+
+    app: FastAPI
+    known: dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Service]:
+    """Files and jobs that no worker has taken, on SQLite."""
+    home = tmp_path_factory.mktemp("service")
+    url = f"sqlite:///{home / 'test.db'}"
+    upgrade(url)
+    with running_redis() as redis:
+        settings = _settings(home, url, redis, model_dir)
+        with TestClient(create_app(settings)) as http:
+            file_id = _upload(http)
+            jobs = [_create(http, file_id) for _ in range(3)]
+            known = _known(http, [file_id], jobs)
+        yield Service(create_app(settings), known)
+
+
+@pytest.fixture(scope="module")
+def trained(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
+) -> Iterator[Service]:
+    """On PostgreSQL, what a worker has left that is gone: so what is created later stays as it is."""
+    home = tmp_path_factory.mktemp("service")
+    with running_redis() as redis:
+        url = new_database(request, "postgresql", home)
+        with running_stack(home, url, redis, model_dir) as stack:
+            file_id = _upload(stack.http)
+            ensemble = _create(stack.http, file_id, runs={"num_seeds": 2}, artifacts={"keep": "all_runs"})
+            jobs = [stack.wait(job["id"]) for job in (ensemble, _create(stack.http, file_id))]
+            known = _known(stack.http, [file_id, *jobs[0]["result_files"]], jobs)
+        yield Service(create_app(_settings(home, url, redis, model_dir)), known)
+
+
+@contextmanager
+def running_redis() -> Iterator[RedisServer]:
+    with tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder, redis_server(Path(folder)) as server:
+        yield server
+
+
+def _settings(home: Path, url: str, redis: RedisServer, models: Path) -> Settings:
+    return Settings(
+        home=home,
+        database_url=url,
+        redis_url=redis.url,
+        model_dirs=str(models),
+        max_upload_bytes=300_000,
+        max_request_bytes=100_000,
+    )
+
+
+def _upload(http: Http) -> str:
+    return str(http.post("/v1/files", files={"file": ("reviews.csv", review_csv(40))}).json()["id"])
+
+
+def _create(http: Http, file_id: str, **request: Any) -> dict[str, Any]:
+    common = {"training_file": file_id, "model": "tiny-bert", "recipe": RECIPE, "task": {"max_seq_length": 12}}
+    answer = http.post("/v1/fine_tuning/jobs", json={"runs": {"num_seeds": 1}, **common, **request})
+    return dict(answer.raise_for_status().json())
+
+
+def _known(http: Http, files: list[str], jobs: list[dict[str, Any]]) -> dict[str, list[str]]:
+    ids = [job["id"] for job in jobs]
+    spare = _create(http, files[0])["id"]
+    http.post(f"/v1/fine_tuning/jobs/{spare}/cancel").raise_for_status()
+    runs = [http.get(f"/v1/fine_tuning/jobs/{job_id}/runs").json()["data"] for job_id in ids]
+    upload = {"bytes": 100, "filename": "part.csv", "mime_type": "text/csv", "purpose": "fine-tune"}
+    return {
+        "file": files,
+        "job": ids,
+        "run": [run["id"] for of_job in runs for run in of_job],
+        "model": ["tiny-bert", *(job["fine_tuned_model"] for job in jobs if job["fine_tuned_model"])],
+        "comparison": [http.post("/v1/fine_tuning/comparisons", json={"job_ids": ids[:2]}).json()["id"]],
+        "upload": [http.post("/v1/uploads", json=upload).json()["id"] for _ in range(3)],
+        "spare file": [_upload(http)],
+        "spare job": [spare],
+        "spare upload": [http.post("/v1/uploads", json=upload).json()["id"]],
+        "spare model": ["tiny-roberta"],
+        "recipe": ["stabilized", "conventional"],
+        "table": [review_csv(40).decode()],
+    }
+
+
+@pytest.fixture(autouse=True)
+def _streams_that_say_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream is read to its first frame, which a job that nobody trains would owe for a quarter of a minute."""
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.2)
