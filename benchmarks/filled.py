@@ -13,6 +13,7 @@ from sqlalchemy.orm import DeclarativeBase
 from api.app import create_app
 from benchmarks.filled_rows import EVALUATIONS, Maker, Row, Template
 from cli.docstrings import write_dataset
+from shared.catalogue import OFFLINE_ENCODER
 from shared.db.migrate import upgrade
 from shared.db.runs import Runs
 from shared.db.session import Database
@@ -57,10 +58,10 @@ class Filled:
         return [job_id for job_id, job_state in self.jobs if job_state == state]
 
 
-def fill(settings: Settings, size: Size) -> Filled:
-    """Make the tables in an empty database and fill them."""
+def fill(settings: Settings, size: Size, model: str = OFFLINE_ENCODER) -> Filled:
+    """Make the tables in an empty database and fill them with jobs from this base model."""
     upgrade(settings.resolved_database_url)
-    made = Maker(_template(settings, size), size.jobs, size.runs)
+    made = Maker(_template(settings, size.runs, model), size.jobs, size.runs)
     database = Database(settings.resolved_database_url)
     try:
         for start in range(0, size.jobs, BATCH):
@@ -77,14 +78,14 @@ def fill(settings: Settings, size: Size) -> Filled:
         database.dispose()
 
 
-def _template(settings: Settings, size: Size) -> Template:
+def _template(settings: Settings, runs: int, model: str) -> Template:
     """The rows of a job that the API has made; the job itself is taken back."""
     data = settings.home / "docstrings.csv"
     write_dataset(data, 560)
     with TestClient(create_app(settings)) as http:
         answer = http.post("/v1/files", files={"file": (data.name, data.read_bytes())})
         file_id = answer.raise_for_status().json()["id"]
-        asked = {"training_file": file_id, "runs": {"num_seeds": size.runs}}
+        asked = {"training_file": file_id, "model": model, "runs": {"num_seeds": runs}}
         recipe = {"max_steps": STEPS, "reinit_layers": 1}
         job_id = http.post("/v1/fine_tuning/jobs", json=asked | {"recipe": recipe}).raise_for_status().json()["id"]
     database = Database(settings.resolved_database_url)

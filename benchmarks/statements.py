@@ -19,7 +19,8 @@ def statements_of(engine: Engine) -> Iterator[list[Statement]]:
     made: list[Statement] = []
 
     def note(_connection: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, _many: bool) -> None:
-        made.append(Statement(sql, parameters))
+        if not sql.startswith("BEGIN"):  # of SQLite; other drivers begin by themselves
+            made.append(Statement(sql, parameters))
 
     event.listen(engine, "before_cursor_execute", note)
     try:

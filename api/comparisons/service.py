@@ -22,7 +22,7 @@ SAME_TASK = ("type", "label_column", "label_names", "positive_label")
 def create(parts: Parts, request: ComparisonRequest) -> ComparisonObject:
     """Raises JobNotFound, and JobsNotComparable for other data, another split, task or metric."""
     with parts.database.read() as session:
-        jobs = [Jobs(session).get(job_id, parts.owner_id, param="job_ids") for job_id in request.job_ids]
+        jobs = Jobs(session).named(request.job_ids, parts.owner_id, param="job_ids")
         _refuse_other_rows(jobs)
         runs = Runs(session).of_jobs(request.job_ids, results=request.metric is not None)
     names = _names(jobs)

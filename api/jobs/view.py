@@ -23,7 +23,7 @@ def time_of_views() -> int:
 def as_viewed(session: Session, job: Job, now: int) -> JobObject:
     """A job by itself, with its place in the queue and the numbers of its report so far."""
     ahead = queued_before(session, job.id) if job.status == JobState.QUEUED else None
-    stability = numbers_of(job, Runs(session).of_job(job.id))
+    stability = numbers_of(job, Runs(session).of_jobs([job.id])[job.id])
     return job_object(job, state_counts(session, [job.id]), now, queue_position=ahead, stability=stability)
 
 
