@@ -7,6 +7,7 @@ for many jobs in turn; the statements behind a request are counted on the same a
 
 import argparse
 import json
+import os
 import random
 import sys
 import tempfile
@@ -69,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seconds = time.perf_counter() - began
         port = running.enter_context(running_api(home, url))
         measured = list(_measure(settings, port, kinds(filled), given.requests))
-        result = _result(measured, filled, _version(url), seconds, given)
+        busy = os.getloadavg()[0]
+        result = _result(measured, filled, _version(url), (seconds, busy), given)
     if given.dry:
         json.dump(result.figures, sys.stdout, indent=1)
     else:
@@ -164,7 +166,11 @@ def _version(url: str) -> str:
         database.dispose()
 
 
-def _result(measured: Sequence[Measured], filled: Filled, version: str, seconds: float, given: Any) -> Result:
+def _result(
+    measured: Sequence[Measured], filled: Filled, version: str, spent: tuple[float, float], given: Any
+) -> Result:
+    """``spent``: seconds of the filling, and the system's load average over the last minute of the measurement."""
+    seconds, busy = spent
     figures = {one.kind.name: _summary(one) for one in measured}
     rows = [
         [name, f"{told['median_ms']:.1f}", f"{told['p95_ms']:.1f}", str(told["statements"]), f"{told['bytes'] / 1000:.0f}",
@@ -181,10 +187,16 @@ def _result(measured: Sequence[Measured], filled: Filled, version: str, seconds:
             f"{version} on the same machine, as it comes, with {counts}, made in {seconds:.0f} s. One API process on loopback, "
             f"one request at a time, {given.requests} of each kind, in turn and after a warm-up; {cpu_cores()} cores for client, "
             f"service and database. The long run has {given.long_steps:,} steps with three points each; it is asked for "
-            f"{RESOLUTION} points a series.",
+            f"{RESOLUTION} points a series. The load average in the end was {busy:.1f}, of which the measurement itself makes about 1.",
         ],
         tables=[Table(["request", "median ms", "p95 ms", "statements", "answer kB", "goal (median)"], rows)],
-        figures={"requests": figures, "rows": filled.rows, "fill_seconds": seconds, "goal_met": not missed},
+        figures={
+            "requests": figures,
+            "rows": filled.rows,
+            "fill_seconds": round(seconds),
+            "load_average": busy,
+            "goal_met": not missed,
+        },
         notes=[f"Goals: {'not met by ' + ', '.join(missed) if missed else 'all met'}."],
         machine=machine() | {"database": version},
     )

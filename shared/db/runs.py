@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, CursorResult, Select, case, func, select, update
-from sqlalchemy.orm import Session, defer, load_only
-from sqlalchemy.sql.base import ExecutableOption
+from sqlalchemy import CursorResult, Select, case, func, select, update
+from sqlalchemy.orm import Session, defer
 
 from shared.db.clock import db_now
 from shared.db.events import Events
@@ -19,12 +18,10 @@ from shared.states import JOB_OPEN, JobState, Purpose, RunState
 CLAIMABLE = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.cancel_requested.is_(False))
 # within a job: what decides the recipe, what is quickly known, the seeds
 _PURPOSE_ORDER = case({purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose)
+
+
 _QUEUED_OR_PAUSED = case((Run.pause_requested.is_(True), RunState.PAUSED.value), else_=RunState.QUEUED.value)
 """Where a run goes that is not in training any more and has not ended."""
-_REPORTED = (
-    Run.job_id, Run.index, Run.purpose, Run.seed, Run.init_seed, Run.data_seed, Run.fold, Run.status, Run.degenerate,
-    Run.validation_score, Run.test_score,
-)  # fmt: skip
 
 
 class FenceLost(Exception):
@@ -67,24 +64,12 @@ class Runs:
 
     def of_job(self, job_id: str, *, purpose: str = Purpose.MAIN, results: bool = False) -> Sequence[Run]:
         """By index. ``results`` loads the confusion matrices too, which may be large and are seldom wanted."""
-        columns = None if results else defer(Run.result, raiseload=True)
-        return self._of(columns, Run.job_id == job_id, Run.purpose == purpose)
+        query = select(Run).where(Run.job_id == job_id, Run.purpose == purpose).order_by(Run.index)
+        return self._session.scalars(query if results else query.options(defer(Run.result, raiseload=True))).all()
 
     def ids_of_job(self, job_id: str) -> Sequence[str]:
         """Of every purpose."""
         return self._session.scalars(select(Run.id).where(Run.job_id == job_id)).all()
-
-    def of_jobs(self, job_ids: Sequence[str], *, results: bool = False) -> dict[str, list[Run]]:
-        """The main runs of several jobs at once, by index, with what a report of their numbers reads; ``results`` as above."""
-        columns = load_only(*_REPORTED, *([Run.result] if results else []), raiseload=True)
-        found: dict[str, list[Run]] = {job_id: [] for job_id in job_ids}
-        for run in self._of(columns, Run.job_id.in_(job_ids), Run.purpose == Purpose.MAIN):
-            found[run.job_id].append(run)
-        return found
-
-    def _of(self, columns: ExecutableOption | None, *conditions: ColumnElement[bool]) -> Sequence[Run]:
-        query = select(Run).where(*conditions).order_by(Run.job_id, Run.index)
-        return self._session.scalars(query if columns is None else query.options(columns)).all()
 
     # a worker's life with a run
 

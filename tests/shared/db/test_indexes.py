@@ -21,6 +21,7 @@ from shared.db.migrate import upgrade
 from shared.db.models import Checkpoints, Models
 from shared.db.paging import Page
 from shared.db.runs import Runs
+from shared.db.scored import scored_runs
 from shared.db.session import Database
 from shared.db.tables import Job
 from shared.db.wishes import RunWishes, in_training
@@ -48,7 +49,7 @@ READS: list[tuple[Query, str]] = [
     (lambda s: Models(s, "local").all(), "ix_models_owner_id_created_at"),
     # a job and its runs
     (lambda s: Runs(s).of_job(JOB), OF_JOB),
-    (lambda s: Runs(s).of_jobs([JOB, "ftjob-b"]), OF_JOB),
+    (lambda s: scored_runs(s, [JOB, "ftjob-b"]), OF_JOB),
     (lambda s: state_counts(s, [JOB, "ftjob-b"]), OF_JOB),
     (lambda s: in_training(s, JOB), BY_STATE),
     (lambda s: Models(s, "local").of_job(JOB), "ix_models_"),

@@ -36,8 +36,8 @@ class List(NamedTuple):
     """Columns out of ``job_id`` and ``run_id``."""
 
 
-OTHERS = {"owner_id": "another"}
-OWN = {"owner_id": "local"}
+OTHERS: dict[str, object] = {"owner_id": "another"}
+OWN: dict[str, object] = {"owner_id": "local"}
 LISTS = {
     "jobs": List(Job.id, job_values() | OTHERS, lambda s, _, page: Jobs(s).page("another", page, {})),
     "files": List(
