@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.results import RESULTS, Result, show, told
 
 FOLDER = "speed"
-ORDER = ("train_cpu", "train_gpu", "slots", "overhead", "polling", "classifications")
+ORDER = ("train_cpu", "train_gpu", "slots", "overhead", "polling", "queries", "classifications")
 """Names of the results, in the order of the page; others follow by name."""
 INTRODUCTION = """# Speed
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from shared.db.metrics import Metrics
+from shared.db.scored import ScoredRun
 from shared.db.tables import Job, Run
 from shared.evidence import Evidence
 from shared.recipe import Recipe
@@ -18,6 +19,9 @@ from shared.report.shapes import Curve, Split
 from shared.states import RunState
 from shared.task import TaskType
 
+AnyRun = Run | ScoredRun
+Scored = TypeVar("Scored", bound=AnyRun)
+
 
 def full_report(session: Session, job: Job, runs: Sequence[Run]) -> StabilityReport:
     """The report with its learning curves, confusion matrix and all; ``runs`` are the job's main runs, with their results."""
@@ -25,7 +29,7 @@ def full_report(session: Session, job: Job, runs: Sequence[Run]) -> StabilityRep
 
 
 def report_of(
-    job: Job, runs: Sequence[Run], *, metric: str | None = None, curves: Mapping[str, Curve] | None = None
+    job: Job, runs: Sequence[AnyRun], *, metric: str | None = None, curves: Mapping[str, Curve] | None = None
 ) -> StabilityReport:
     """The report as the rows stand; ``runs`` are the job's main runs by index.
 
@@ -60,7 +64,7 @@ def report_of(
     )
 
 
-def diagnosis_of(job: Job, runs: Sequence[Run]) -> list[str]:
+def diagnosis_of(job: Job, runs: Sequence[AnyRun]) -> list[str]:
     """What looks wrong over the job's main runs, which must be loaded with their results.
 
     Nothing while pilots find the recipe out, nor of a recipe that another version has stored.
@@ -80,7 +84,7 @@ def diagnosis_of(job: Job, runs: Sequence[Run]) -> list[str]:
     return diagnose_job(facts)
 
 
-def _facts(run: Run) -> RunFacts:
+def _facts(run: AnyRun) -> RunFacts:
     evidence = (run.result or {}).get("evidence")
     return RunFacts(
         status=run.status,
@@ -91,18 +95,18 @@ def _facts(run: Run) -> RunFacts:
     )
 
 
-def best_run(runs: Sequence[Run]) -> Run | None:
+def best_run(runs: Sequence[Scored]) -> Scored | None:
     """The succeeded run with the best validation score; of equal ones the earlier; an undefined score comes last."""
     ended = [run for run in runs if run.status == RunState.SUCCEEDED]
 
-    def rank(run: Run) -> tuple[bool, float, int]:
+    def rank(run: AnyRun) -> tuple[bool, float, int]:
         score = run.validation_score
         return score is not None, score if score is not None else 0.0, -run.index
 
     return max(ended, key=rank, default=None)
 
 
-def _result(run: Run, split: Split, metric: str | None = None) -> RunResult:
+def _result(run: AnyRun, split: Split, metric: str | None = None) -> RunResult:
     """``metric``: another than the job's own."""
     succeeded = run.status == RunState.SUCCEEDED  # a running run's latest evaluation is not its result
     validation, test = run.validation_score, run.test_score
@@ -122,13 +126,13 @@ def _result(run: Run, split: Split, metric: str | None = None) -> RunResult:
     )
 
 
-def _recorded(run: Run, split: str, metric: str) -> float | None:
+def _recorded(run: AnyRun, split: str, metric: str) -> float | None:
     result = (run.result or {}).get(split)
     score: float | None = result["metrics"].get(metric) if result else None
     return score
 
 
-def _with_details(result: RunResult, run: Run, job: Job, curves: Mapping[str, Curve]) -> RunResult:
+def _with_details(result: RunResult, run: AnyRun, job: Job, curves: Mapping[str, Curve]) -> RunResult:
     split: Split = "test" if job.dataset["rows"]["test"] else "validation"
     of_split = (run.result or {}).get(split) if run.status == RunState.SUCCEEDED else None
     return replace(result, curve=curves.get(run.id, ()), classes=_classes(job, of_split) if of_split else None)
@@ -141,7 +145,7 @@ def _classes(job: Job, result: dict[str, Any]) -> Sequence[Mapping[str, Any]] | 
     return None if result["confusion"] is None else from_confusion(job.task["label_names"], result["confusion"])
 
 
-def _confusion(job: Job, best: Run | None, split: Split) -> ConfusionMatrix | None:
+def _confusion(job: Job, best: AnyRun | None, split: Split) -> ConfusionMatrix | None:
     if best is None or best.result is None:
         return None
     result: dict[str, Any] | None = best.result.get(split)

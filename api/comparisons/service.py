@@ -9,8 +9,8 @@ from shared import ids
 from shared.comparison import Contender, compare
 from shared.db.comparisons import Comparisons
 from shared.db.jobs import Jobs
-from shared.db.runs import Runs
-from shared.db.tables import Comparison, Job, Run
+from shared.db.scored import ScoredRun, scored_runs
+from shared.db.tables import Comparison, Job
 from shared.errors import JobsNotComparable
 from shared.job_report import report_of
 from shared.states import RunState
@@ -22,9 +22,9 @@ SAME_TASK = ("type", "label_column", "label_names", "positive_label")
 def create(parts: Parts, request: ComparisonRequest) -> ComparisonObject:
     """Raises JobNotFound, and JobsNotComparable for other data, another split, task or metric."""
     with parts.database.read() as session:
-        jobs = [Jobs(session).get(job_id, parts.owner_id, param="job_ids") for job_id in request.job_ids]
+        jobs = Jobs(session).named(request.job_ids, parts.owner_id, param="job_ids")
         _refuse_other_rows(jobs)
-        runs = Runs(session).of_jobs(request.job_ids, results=request.metric is not None)
+        runs = scored_runs(session, request.job_ids, results=request.metric is not None)
     names = _names(jobs)
     contenders = [
         Contender(_report(job, runs[job.id], request.metric), preset, title, _precision(job))
@@ -59,7 +59,7 @@ def _rows_of(job: Job) -> tuple[dict[str, Any], ...]:
     return digests, split, job.dataset["rows"], task
 
 
-def _report(job: Job, runs: Sequence[Run], metric: str | None) -> Any:
+def _report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> Any:
     if metric is None or metric == job.metric:
         return report_of(job, runs)
     report = report_of(job, runs, metric=metric)

@@ -22,7 +22,7 @@ from shared.db.files import Files, hold_digest
 from shared.db.jobs import JOB_ADVANCE, Jobs
 from shared.db.models import Checkpoints, Models
 from shared.db.paging import Page
-from shared.db.runs import Runs
+from shared.db.scored import scored_runs
 from shared.db.session import ring_after_commit
 from shared.db.tables import Job, Run
 from shared.db.wishes import RunWishes
@@ -139,7 +139,7 @@ def list_page(parts: Parts, page: Page, metadata: dict[str, str] | None) -> tupl
     with parts.database.read() as session:
         jobs, more = Jobs(session).page(parts.owner_id, page, metadata)
         ids = [job.id for job in jobs]
-        counts, runs = state_counts(session, ids), Runs(session).of_jobs(ids)
+        counts, runs = state_counts(session, ids), scored_runs(session, ids)
     now = time_of_views()
     views = []
     for job in jobs:

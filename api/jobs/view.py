@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from api.jobs.schemas import JobObject, Progress, RunsSummary, Warning
 from api.reports.service import numbers_of
 from shared.db.counts import StateCount, queued_before, state_counts
-from shared.db.runs import Runs
+from shared.db.scored import scored_runs
 from shared.db.tables import Job
 from shared.states import JOB_ENDED, RUN_OPEN, JobState, Purpose, RunState
 
@@ -23,7 +23,7 @@ def time_of_views() -> int:
 def as_viewed(session: Session, job: Job, now: int) -> JobObject:
     """A job by itself, with its place in the queue and the numbers of its report so far."""
     ahead = queued_before(session, job.id) if job.status == JobState.QUEUED else None
-    stability = numbers_of(job, Runs(session).of_job(job.id))
+    stability = numbers_of(job, scored_runs(session, [job.id])[job.id])
     return job_object(job, state_counts(session, [job.id]), now, queue_position=ahead, stability=stability)
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from shared.db.tables import Job, Run
+from shared.db.scored import ScoredRun
+from shared.db.tables import Job
 from shared.job_report import report_of
 
 NOT_ON_A_JOB = {
@@ -12,6 +13,6 @@ NOT_ON_A_JOB = {
 }  # fmt: skip
 
 
-def numbers_of(job: Job, runs: Sequence[Run]) -> dict[str, Any]:
+def numbers_of(job: Job, runs: Sequence[ScoredRun]) -> dict[str, Any]:
     """The report without its runs and further statistics, as it rides on a job: cheap, for a list has many."""
     return report_of(job, runs).model_dump(mode="json", exclude=NOT_ON_A_JOB)

@@ -11,7 +11,7 @@ from shared.db.tables import Run
 from shared.names import state_step
 from shared.states import Purpose, RunState
 
-_ALIKE = ("job_id", "purpose", "fold", "stop_step", "stack_limit")
+_ALIKE = ("fold", "stop_step", "stack_limit")
 
 
 class Companions:
@@ -39,7 +39,11 @@ class Companions:
     def _alike(self, run: Run) -> list[str]:
         """Ids of queued runs that differ from it in their seeds alone."""
         same = [getattr(Run, name).is_not_distinct_from(getattr(run, name)) for name in _ALIKE]
-        query = select(Run.id, Run.recipe, Run.state).where(*same, *CLAIMABLE).order_by(Run.index)
+        of_job = (
+            Run.job_id == run.job_id,
+            Run.purpose == run.purpose,
+        )  # equal, not just alike: PostgreSQL has an index for that
+        query = select(Run.id, Run.recipe, Run.state).where(*of_job, *same, *CLAIMABLE).order_by(Run.index)
         return [
             run_id
             for run_id, recipe, state in self._session.execute(query)  # PostgreSQL compares no JSON

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from shared.db.paging import Page
-from shared.db.tables import Event, Job
+from shared.db.tables import Event, Job, Run
 
 JOB_CANCELLED = "The job was cancelled; the report of the runs that had ended is kept."
 
@@ -36,7 +36,9 @@ class Events:
 
     def forget_metrics(self, run_id: str, *, after: int = 0) -> None:
         """A run that starts over, or goes on after a step, does so without the later evaluations of its earlier attempt."""
-        evaluations = select(Event.seq, Event.data).where(Event.run_id == run_id, Event.type == "metrics")
+        job_id = select(Run.job_id).where(Run.id == run_id).scalar_subquery()  # whose events there is an index of
+        its = (Event.job_id == job_id, Event.run_id == run_id, Event.type == "metrics")
+        evaluations = select(Event.seq, Event.data).where(*its)
         later = [seq for seq, data in self._session.execute(evaluations) if data is None or data["step"] > after]
         if later:
             self._session.execute(delete(Event).where(Event.seq.in_(later)))

@@ -54,6 +54,15 @@ class Jobs:
             raise no_such_job(job_id, param=param)
         return job
 
+    def named(self, job_ids: Sequence[str], owner_id: str, *, param: str) -> list[Job]:
+        """The jobs in that order. Raises JobNotFound for the first that is none of the owner's."""
+        query = select(Job).where(Job.id.in_(job_ids), Job.owner_id == owner_id)
+        found = {job.id: job for job in self._session.scalars(query)}
+        missing = next((job_id for job_id in job_ids if job_id not in found), None)
+        if missing is not None:
+            raise no_such_job(missing, param=param)
+        return [found[job_id] for job_id in job_ids]
+
     def page(self, owner_id: str, page: Page, metadata: dict[str, str] | None) -> tuple[Sequence[Job], bool]:
         """Jobs that carry all of ``metadata``; None: those that have none."""
         query = select(Job).where(Job.owner_id == owner_id)

@@ -4,23 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Select, delete, func, insert, or_, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from shared.db.tables import Metric
+from shared.db.thinning import Points, Thinned, thinned, whole
 
 
 class Point(NamedTuple):
     name: str
     step: int
     value: float
-
-
-class Thinned(NamedTuple):
-    total: int
-    """Points that there are."""
-    points: list[tuple[int, float]]
-    """(step, value) of those that are shown, by step."""
 
 
 class Metrics:
@@ -64,30 +58,11 @@ class Metrics:
         step_to: int | None = None,
         resolution: int | None = None,
     ) -> dict[str, Thinned]:
-        """The same by name, of each series at most ``resolution`` (2 or more) points, evenly thinned out by the database.
+        """The same by name, of each series at most ``resolution`` (2 or more) points, evenly thinned out."""
+        points = self._points(run_id, names, step_from, step_to)
+        return whole(self._session, points) if resolution is None else thinned(self._session, points, resolution)
 
-        The first and the last point stay, and a value is always a value recorded.
-        """
-        numbered = self._points(run_id, names, step_from, step_to).add_columns(
-            (func.row_number().over(partition_by=Metric.name, order_by=Metric.step) - 1).label("place"),
-            func.count().over(partition_by=Metric.name).label("total"),
-        )
-        points = numbered.subquery()
-        query = select(points.c.name, points.c.step, points.c.value, points.c.total)
-        if resolution is not None:
-            # of n points the round(i * (n - 1) / (r - 1)) are kept, i = 0 … r - 1; in whole numbers, which every database divides alike
-            last, parts = points.c.total - 1, resolution - 1
-            nearest = (2 * points.c.place * parts + last) // func.nullif(2 * last, 0, type_=BigInteger)
-            kept = points.c.place == (2 * nearest * last + parts) // (2 * parts)
-            query = query.where(or_(points.c.total <= resolution, kept))
-        found: dict[str, Thinned] = {}
-        for name, step, value, total in self._session.execute(query.order_by(points.c.name, points.c.step)):
-            found.setdefault(name, Thinned(total, [])).points.append((step, value))
-        return found
-
-    def _points(
-        self, run_id: str, names: Sequence[str], step_from: int | None, step_to: int | None
-    ) -> Select[str, int, float]:
+    def _points(self, run_id: str, names: Sequence[str], step_from: int | None, step_to: int | None) -> Points:
         query = select(Metric.name, Metric.step, Metric.value).where(Metric.run_id == run_id)
         if names:
             query = query.where(Metric.name.in_(names))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, CursorResult, Select, case, func, select, update
+from sqlalchemy import CursorResult, Select, case, func, select, update
 from sqlalchemy.orm import Session, defer
 
 from shared.db.clock import db_now
@@ -64,22 +64,12 @@ class Runs:
 
     def of_job(self, job_id: str, *, purpose: str = Purpose.MAIN, results: bool = False) -> Sequence[Run]:
         """By index. ``results`` loads the confusion matrices too, which may be large and are seldom wanted."""
-        return self._of([Run.job_id == job_id, Run.purpose == purpose], results)
+        query = select(Run).where(Run.job_id == job_id, Run.purpose == purpose).order_by(Run.index)
+        return self._session.scalars(query if results else query.options(defer(Run.result, raiseload=True))).all()
 
     def ids_of_job(self, job_id: str) -> Sequence[str]:
         """Of every purpose."""
         return self._session.scalars(select(Run.id).where(Run.job_id == job_id)).all()
-
-    def of_jobs(self, job_ids: Sequence[str], *, results: bool = False) -> dict[str, list[Run]]:
-        """The main runs of several jobs at once."""
-        found: dict[str, list[Run]] = {job_id: [] for job_id in job_ids}
-        for run in self._of([Run.job_id.in_(job_ids), Run.purpose == Purpose.MAIN], results):
-            found[run.job_id].append(run)
-        return found
-
-    def _of(self, conditions: Sequence[ColumnElement[bool]], results: bool) -> Sequence[Run]:
-        query = select(Run).where(*conditions).order_by(Run.job_id, Run.index)
-        return self._session.scalars(query if results else query.options(defer(Run.result, raiseload=True))).all()
 
     # a worker's life with a run
 

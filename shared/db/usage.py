@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import distinct, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.db.tables import File, Job, Run
@@ -26,20 +26,23 @@ class StoredFiles(NamedTuple):
 
 def runs_ended(session: Session, owner_id: str, start: float, end: float) -> list[ModelUsage]:
     """Of the runs, whatever their purpose and state, that ended at ``start`` or later and before ``end`` (unix seconds); by model."""
-    seconds = func.coalesce(
-        func.sum(Run.finished_at - Run.started_at), 0.0
-    )  # of one cancelled in the queue there are none
-    tokens = func.coalesce(func.sum(Run.trained_tokens), 0)
-    query = (
-        select(Job.model, func.count(distinct(Run.job_id)), func.count(), tokens, seconds)
-        .join(Job, Job.id == Run.job_id)
+    # by job first: the few sums are joined, not the many runs
+    ended = (
+        select(
+            Run.job_id,
+            func.count().label("runs"),
+            func.sum(Run.trained_tokens).label("tokens"),
+            func.sum(Run.finished_at - Run.started_at).label("seconds"),  # of one cancelled in the queue there are none
+        )
         .where(Run.owner_id == owner_id, Run.finished_at >= start, Run.finished_at < end)
-        .group_by(Job.model)
-        .order_by(Job.model)
+        .group_by(Run.job_id)
+        .subquery()
     )
+    sums = (func.sum(ended.c.runs), func.sum(ended.c.tokens), func.sum(ended.c.seconds))
+    query = select(Job.model, func.count(), *sums).join(ended, Job.id == ended.c.job_id)
     return [
-        ModelUsage(model, jobs, runs, int(trained or 0), float(spent or 0.0))
-        for model, jobs, runs, trained, spent in session.execute(query)
+        ModelUsage(model, jobs, int(runs), int(trained or 0), float(spent or 0.0))
+        for model, jobs, runs, trained, spent in session.execute(query.group_by(Job.model).order_by(Job.model))
     ]
 
 

@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from shared.report.base import Interval
 from shared.report.details import ForecastWidth
@@ -36,9 +37,11 @@ class Distribution:
 
 def describe(scores: Sequence[float]) -> Distribution:
     """Describe finite scores; the order does not matter."""
-    if not scores:
-        return Distribution(*([None] * 9))
-    values = tuple(sorted(scores))
+    return _described(tuple(sorted(scores))) if scores else Distribution(*([None] * 9))
+
+
+@lru_cache(maxsize=2048)  # a report is asked for far more often than its scores change
+def _described(values: tuple[float, ...]) -> Distribution:
     q1, median, q3 = quartiles(values)
     return Distribution(
         mean=mean(values),
@@ -98,17 +101,23 @@ def forecast(spread: float, n: int) -> list[ForecastWidth]:
     ][:3]
 
 
-@lru_cache(maxsize=512)  # a report is asked for far more often than its scores change
 def bootstrap_interval(values: tuple[float, ...]) -> Interval | None:
     """Percentile bootstrap interval of the mean (Efron 1979). Too narrow for few seeds: given beside Student's."""
     if len(values) < 2:
         return None
     import numpy as np
 
-    drawn = np.random.default_rng(BOOTSTRAP_SEED).integers(len(values), size=(BOOTSTRAP_RESAMPLES, len(values)))
-    means = np.asarray(values)[drawn].mean(axis=1)
+    means = np.asarray(values)[_drawn(len(values))].mean(axis=1)
     low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return _within(float(low), values), _within(float(high), values)
+
+
+@lru_cache(maxsize=8)  # jobs have one of a few numbers of seeds; of twenty it is 1.6 MB
+def _drawn(n: int) -> Any:
+    """The places of the scores in each resample, ``[resample, score]``: the same for all jobs with so many."""
+    import numpy as np
+
+    return np.random.default_rng(BOOTSTRAP_SEED).integers(n, size=(BOOTSTRAP_RESAMPLES, n))
 
 
 def wilson_interval(successes: int, trials: int) -> Interval | None:

@@ -11,7 +11,12 @@ class File(Base):
     """An uploaded data set or a result; its bytes lie in the storage under their digest, once however many ids they have."""
 
     __tablename__ = "files"
-    __table_args__ = (Index(None, "owner_id", "id"), Index(None, "sha256"))
+    __table_args__ = (
+        Index(None, "owner_id", "id"),
+        Index(None, "owner_id", "purpose", "id"),
+        Index(None, "sha256"),
+        Index(None, "expires_at"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     owner_id: Mapped[str]

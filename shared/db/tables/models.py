@@ -16,7 +16,7 @@ class Model(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     owner_id: Mapped[str]
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
-    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
     base_model: Mapped[str]
     prefix: Mapped[str]
     """Storage prefix of its folder."""

@@ -13,7 +13,7 @@ class Run(Base):
     __tablename__ = "runs"
     __table_args__ = (
         Index(None, "job_id", "purpose", "index", unique=True),
-        Index(None, "status", "id"),
+        Index(None, "status", "job_id", "index"),
         Index(None, "owner_id", "finished_at"),
         # a running run without a lease could never be taken back
         CheckConstraint("status <> 'running' OR lease_until IS NOT NULL", name="running_has_lease"),

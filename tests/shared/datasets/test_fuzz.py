@@ -1,5 +1,6 @@
 """Whatever the bytes: a table, or a refusal with a 4xx; and whatever the table: a profile that can be stored."""
 
+import gzip
 import json
 import random
 import tempfile
@@ -54,10 +55,23 @@ def read_or_refused(content: bytes, filename: str) -> None:
     assert status in (200, 400, 415, 422)
 
 
+any_name = st.sampled_from([*GOOD, "x.json", "x", "x.txt", "x.gz"])
+any_content = st.binary(max_size=300) | st.lists(st.sampled_from([*PIECES, b'"text"', b":", b"label", b"a"])).map(
+    b"".join
+)
+
+
 @settings(deadline=None)
-@given(content=st.binary(max_size=300), filename=st.sampled_from([*GOOD, "x.json", "x", "x.txt", "x.gz"]))
+@given(content=any_content, filename=any_name)
 def test_any_bytes(content: bytes, filename: str) -> None:
     read_or_refused(content, filename)
+
+
+@pytest.mark.long
+@settings(deadline=None, max_examples=3000)
+@given(content=any_content, filename=any_name, packed=st.booleans())
+def test_any_bytes_at_length(content: bytes, filename: str, packed: bool) -> None:
+    read_or_refused(gzip.compress(content, 1) if packed else content, filename)
 
 
 @settings(deadline=None)

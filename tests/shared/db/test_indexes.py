@@ -1,37 +1,85 @@
 """The queries that are made often, or over everything, are answered from an index: as PostgreSQL itself plans them."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from shared.db import queue, speed, usage
+from benchmarks.statements import statements_of
+from shared.db import files, fingerprint, queue, speed, uploads, usage
+from shared.db.companions import Companions
+from shared.db.comparisons import Comparisons
+from shared.db.counts import queued_before, state_counts
 from shared.db.deliveries import Deliveries
 from shared.db.events import Events
-from shared.db.metrics import Metrics
+from shared.db.files import Files
+from shared.db.jobs import Jobs
+from shared.db.metrics import Metrics, Point
 from shared.db.migrate import upgrade
+from shared.db.models import Checkpoints, Models
+from shared.db.paging import Page
+from shared.db.runs import Runs
+from shared.db.scored import scored_runs
 from shared.db.session import Database
 from shared.db.tables import Job
-from shared.db.wishes import in_training
+from shared.db.wishes import RunWishes, in_training
 from tests.conftest import new_database
 from tests.rows import add_job
 
-QUERIES: list[tuple[Callable[[Session, str], object], str]] = [
-    (lambda session, _: speed.measured_speed(session, "local", "m", "float32", "x"), "ix_jobs_owner_id_model_id"),
-    (lambda session, _: usage.runs_ended(session, "local", 1, 2), "ix_runs_owner_id_finished_at"),
-    (lambda session, _: queue.waiting_runs(session), "ix_runs_status_id"),
-    (lambda session, _: queue.runs_in_training(session), "ix_runs_status_id"),
-    (lambda session, job_id: in_training(session, job_id), "ix_runs_job_id_purpose_index"),
-    (lambda session, _: Deliveries(session).any_due(), "ix_webhook_deliveries_status_next_attempt_at"),
-    (lambda session, job_id: Events(session).after(job_id, 5, 10), "ix_events_job_id_seq"),
-    (lambda session, _: Metrics(session).thinned("r", names=["a"], step_from=3, resolution=9), "pk_metrics"),
+JOB, RUN = "ftjob-a", "ftrun-a"
+PAGE = Page("z", 20)
+JOB_PAGE, FILE_PAGE = "ix_jobs_owner_id_id", "ix_files_owner_id_id"
+OF_JOB, BY_STATE = "ix_runs_job_id_purpose_index", "ix_runs_status_job_id_index"
+Query = Callable[[Session], object]
+
+READS: list[tuple[Query, str]] = [
+    # pages
+    (lambda s: Jobs(s).page("local", PAGE, {}), JOB_PAGE),
+    (lambda s: Jobs(s).page("local", PAGE, {"team": "films"}), JOB_PAGE),
+    (lambda s: Jobs(s).page("local", PAGE._replace(after=None), None), JOB_PAGE),
+    (lambda s: Files(s, "local").page(PAGE, None), FILE_PAGE),
+    (lambda s: Files(s, "local").page(PAGE, "fine-tune"), "ix_files_owner_id_purpose_id"),
+    (lambda s: Events(s).page(JOB, Page("ftevent-000000000000000a", 9)), "ix_events_job_id_seq"),
+    (lambda s: Events(s).after(JOB, 5, 10), "ix_events_job_id_seq"),
+    (lambda s: Checkpoints(s).page(JOB, PAGE), "ix_checkpoints_job_id_id"),
+    (lambda s: Deliveries(s).page(JOB, PAGE), "ix_webhook_deliveries_job_id_id"),
+    (lambda s: Comparisons(s, "local").page(PAGE), "ix_comparisons_owner_id_id"),
+    (lambda s: Models(s, "local").all(), "ix_models_owner_id_created_at"),
+    # a job and its runs
+    (lambda s: Runs(s).of_job(JOB), OF_JOB),
+    (lambda s: scored_runs(s, [JOB, "ftjob-b"]), OF_JOB),
+    (lambda s: state_counts(s, [JOB, "ftjob-b"]), OF_JOB),
+    (lambda s: in_training(s, JOB), BY_STATE),
+    (lambda s: Models(s, "local").of_job(JOB), "ix_models_"),
+    (lambda s: Metrics(s).thinned(RUN), "pk_metrics"),
+    (lambda s: Metrics(s).thinned(RUN, names=["a"], step_from=3), "pk_metrics"),
+    (lambda s: Metrics(s).of_runs([RUN, "ftrun-b"], "a"), "pk_metrics"),
+    # over everything
+    (lambda s: queued_before(s, JOB), BY_STATE),
+    (queue.waiting_runs, BY_STATE),
+    (queue.paused_runs, BY_STATE),
+    (queue.runs_in_training, BY_STATE),
+    (lambda s: usage.runs_ended(s, "local", 1, 2), "ix_runs_owner_id_finished_at"),
+    (lambda s: speed.measured_speed(s, "local", "m", "float32", "x"), "ix_jobs_owner_id_model_id"),
+    (lambda s: Jobs(s).made_lately("local", "digest", 900.0), "ix_jobs_owner_id_request_sha256_created_at"),
+    (lambda s: Models(s, "local").user("m", "n"), "ix_jobs_"),
+    (lambda s: files.digest_is_used(s, "digest"), "ix_files_sha256"),
+    # the sweeper's and the workers'
+    (lambda s: Runs(s).waiting(30.0, 100), BY_STATE),
+    (lambda s: Runs(s).take_back_expired(), BY_STATE),
+    (lambda s: Jobs(s).to_advance(100), "ix_jobs_status"),
+    (lambda s: Deliveries(s).any_due(), "ix_webhook_deliveries_status_next_attempt_at"),
+    (lambda s: Deliveries(s).claim(60.0), "ix_webhook_deliveries_status_next_attempt_at"),
+    (lambda s: files.expired(s, 100), "ix_files_expires_at"),
+    (lambda s: uploads.overdue(s, 100, to_change=True), "ix_uploads_status_expires_at"),
 ]
+"""What is asked, and the index that one of the plans is to name."""
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     url = new_database(request, "postgresql", tmp_path)
     upgrade(url)
     database = Database(url)
@@ -39,31 +87,52 @@ def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Database
     database.dispose()
 
 
-def plans(database: Database, query: Callable[[Session], object]) -> list[str]:
-    """Of every statement that the query makes, as if the tables were too large to be read through."""
-    made: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        made.append((statement, parameters))
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    with database.read() as session:
+def plans(database: Database, query: Query) -> list[str]:
+    """Of every statement that it makes but for plain insertions, as if the tables were too large to be read through."""
+    with statements_of(database.engine) as made, database.write() as session:
         query(session)
-    event.remove(database.engine, "before_cursor_execute", note)
     found = []
     with database.engine.connect() as connection:
         connection.execute(text("SET enable_seqscan = off"))
-        for statement, parameters in made:
-            rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        for sql, parameters in (statement for statement in made if not statement.sql.startswith("INSERT")):
+            rows = connection.exec_driver_sql(f"EXPLAIN {sql}", parameters)
             found.append("\n".join(row[0] for row in rows))
     return found
 
 
 def test_from_an_index(database: Database) -> None:
-    job = add_job(database, runs=2)
-    with database.write() as session:
-        session.get_one(Job, job.id).resolved_recipe = {"train_batch_size": 8}
-    for query, index in QUERIES:
-        found = plans(database, lambda session, query=query: query(session, job.id))  # type: ignore[misc]
+    for query, index in READS:
+        found = plans(database, query)
         assert any(index in plan for plan in found), (index, found)
         assert not any("Seq Scan" in plan for plan in found), found
+
+
+def test_a_run_is_claimed_recorded_and_read_from_indexes(database: Database) -> None:
+    job = add_job(database, runs=3)
+    with database.write() as session:
+        session.get_one(Job, job.id).resolved_recipe = {"train_batch_size": 8}
+
+    def life(session: Session) -> None:
+        runs = Runs(session)
+        hold = runs.claim("w:0", 60.0)
+        assert hold is not None
+        assert Companions(session, "w:0", 60.0).claim(hold, most=2, slots=1)
+        points = [
+            Point(name, step, 1.0) for name in ("all", "gaps") for step in range(1, 40) if name == "all" or step % 2
+        ]
+        runs.record(hold, 60.0, points, step=39)
+        runs.wishes([hold])
+        thinned = Metrics(session).thinned(hold.run_id, resolution=9)
+        assert [len(series.points) for series in thinned.values()] == [9, 9]
+        RunWishes(session).cancel(job.id)
+        fingerprint.fingerprint(session, job.id, "local")
+        speed.measured_speed(session, "local", "m", "float32", "x")
+
+    found = plans(database, life)
+    assert len(found) > 12
+    assert not any("Seq Scan" in plan for plan in found), found
+
+
+def test_the_oldest_queued_run_is_found_without_sorting_the_queue(database: Database) -> None:
+    _, oldest = plans(database, lambda session: Runs(session).claim("w:0", 60.0, prefer=RUN))
+    assert "Presorted Key: job_id" in oldest, oldest

@@ -1,0 +1,113 @@
+"""How many statements a request costs does not depend on how many rows it is about."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from api.app import create_app
+from benchmarks.filled import Filled, Size, fill
+from benchmarks.statements import statements_of
+from shared import ids
+from shared.db.session import Database
+from shared.db.tables import Checkpoint, Comparison, Event, File, Job, Metric, Run, WebhookDelivery, Worker
+from shared.settings import Settings
+from shared.states import JobState
+from tests.conftest import new_database
+
+JOBS, COMPARISONS = "/v1/fine_tuning/jobs", "/v1/fine_tuning/comparisons"
+OF_ALL = (
+    f"{JOBS}?limit=100", f"{JOBS}?limit=100&metadata[team]=search", "/v1/files", "/v1/files?purpose=fine-tune", "/v1/models",
+    COMPARISONS, "/v1/queue", "/v1/usage",
+)  # fmt: skip
+OF_A_JOB = (
+    "", "/runs", "/stability", "/stability.csv", "/events?limit=1000", "/checkpoints?limit=1000",
+    "/webhook_deliveries?limit=100",
+)  # fmt: skip
+OF_A_RUN = ("", "/metrics", "/metrics?resolution=2&names=train_loss,grad_norm")
+MOST = 5
+"""Statements of one request."""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Settings:
+    home = tmp_path_factory.mktemp("statements")
+    url = new_database(request, request.param, home)
+    return Settings(home=home, database_url=url, redis_url=f"redis+socket://{home}/none", model_dirs=str(model_dir))
+
+
+@pytest.fixture(scope="module")
+def filled(settings: Settings) -> Filled:
+    return fill(settings, Size(jobs=16, runs=5, long_steps=40), model="tiny-bert")
+
+
+@pytest.fixture(scope="module")
+def http(settings: Settings, filled: Filled) -> Iterator[TestClient]:
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+def test_a_comparison_of_few_jobs_or_many(http: TestClient, filled: Filled) -> None:
+    jobs = filled.of(JobState.SUCCEEDED)
+    engine: Engine = http.app.state.parts.database.engine  # type: ignore[attr-defined]
+    few, many = (_made(http, engine, jobs[:count]) for count in (2, 5))
+    assert few == many
+
+
+def test_one_row_or_many(http: TestClient, filled: Filled) -> None:
+    database: Database = http.app.state.parts.database  # type: ignore[attr-defined]
+    job_id, run_id = filled.long_run
+    of_job, of_run = f"{JOBS}/{job_id}", f"{JOBS}/{job_id}/runs/{run_id}"
+    paths = [*OF_ALL, *(of_job + rest for rest in OF_A_JOB), *(of_run + rest for rest in OF_A_RUN)]
+    with database.write() as session:
+        _add_more(session, filled, job_id)
+    many = {path: _asked(http, database.engine, path) for path in paths}
+    with database.write() as session:
+        _leave_one(session, job_id, run_id)
+    one = {path: _asked(http, database.engine, path) for path in paths}
+    assert {path: made for path, (made, _) in many.items()} == {path: made for path, (made, _) in one.items()}
+    assert {path for path, (made, _) in one.items() if made > MOST} == set()
+    told_of_one = {path for path in paths if one[path][1] < many[path][1]}
+    assert {*paths} - told_of_one <= {of_run, "/v1/usage"}, "of these there were no more rows before"
+
+
+def _asked(http: TestClient, engine: Engine, path: str) -> tuple[int, int]:
+    """Statements and the length of the answer."""
+    with statements_of(engine) as made:
+        answer = http.get(path)
+    assert answer.status_code == 200, answer.text
+    return len(made), len(answer.content)
+
+
+def _made(http: TestClient, engine: Engine, job_ids: list[str]) -> int:
+    """Statements of a comparison."""
+    with statements_of(engine) as made:
+        http.post(COMPARISONS, json={"job_ids": job_ids}).raise_for_status()
+    return len(made)
+
+
+def _add_more(session: Session, filled: Filled, job_id: str) -> None:
+    """Of what there is one of."""
+    own = {"owner_id": "local", "job_id": job_id}
+    checkpoint, notice = {"step": 1, "metrics": {}}, {"type": "t", "payload": "{}", "status": "delivered"}
+    runs = [run for job, run, _ in filled.runs if job == job_id]
+    session.execute(insert(Checkpoint), [own | checkpoint | {"id": ids.checkpoint_id(), "run_id": run} for run in runs])
+    session.execute(insert(WebhookDelivery), [own | notice | {"id": ids.event_id()} for _ in range(5)])
+    workers = [{"name": f"bench:{n}", "host": "bench", "slots": 1, "devices": ["cpu"]} for n in range(2, 5)]
+    session.execute(insert(Worker), workers)
+
+
+def _leave_one(session: Session, job_id: str, run_id: str) -> None:
+    """The run of the job, and one of everything else; of its points the three of two series that thinning shows no more of."""
+    session.execute(delete(Job).where(Job.id != job_id))
+    session.execute(delete(Run).where(Run.job_id == job_id, Run.id != run_id))
+    session.execute(delete(Metric).where(Metric.step > 3))
+    keys: list[InstrumentedAttribute[str] | InstrumentedAttribute[int]] = [
+        Event.seq, Checkpoint.id, WebhookDelivery.id, Comparison.id, Worker.name, File.id,
+    ]  # fmt: skip
+    for key in keys:
+        kept = session.scalar(select(key).order_by(key).limit(1))
+        session.execute(delete(key.class_).where(key != kept))

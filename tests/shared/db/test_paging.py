@@ -1,0 +1,182 @@
+"""Turning pages while rows come and go: nothing that was there all the time is missed or told twice, whatever the page's size."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from shared.db.comparisons import Comparisons
+from shared.db.deliveries import Deliveries
+from shared.db.events import Events, event_id
+from shared.db.files import Files
+from shared.db.jobs import Jobs
+from shared.db.migrate import upgrade
+from shared.db.models import Checkpoints
+from shared.db.paging import Page
+from shared.db.session import Database
+from shared.db.tables import Checkpoint, Comparison, Event, File, Job, Run, WebhookDelivery
+from tests.conftest import new_database
+from tests.rows import add_job, job_values
+
+
+class List(NamedTuple):
+    """Something that is listed by pages."""
+
+    key: InstrumentedAttribute[Any]
+    row: dict[str, object]
+    """Of its table, but for the key and what ties it to a job."""
+    page: Callable[[Session, str, Page], tuple[Sequence[Any], bool]]
+    """Given a session and a job's id."""
+    ties: tuple[str, ...] = ()
+    """Columns out of ``job_id`` and ``run_id``."""
+
+
+OTHERS: dict[str, object] = {"owner_id": "another"}
+OWN: dict[str, object] = {"owner_id": "local"}
+LISTS = {
+    "jobs": List(Job.id, job_values() | OTHERS, lambda s, _, page: Jobs(s).page("another", page, {})),
+    "files": List(
+        File.id, OWN | dict.fromkeys(("filename", "purpose", "sha256", "status"), "x") | {"bytes": 1},
+        lambda s, _, page: Files(s, "local").page(page, None),
+    ),
+    "events": List(
+        Event.seq, OWN | dict.fromkeys(("level", "type", "message"), "x"), lambda s, job, page: Events(s).page(job, page),
+        ("job_id", "run_id"),
+    ),
+    "checkpoints": List(
+        Checkpoint.id, OWN | {"step": 1, "metrics": {}}, lambda s, job, page: Checkpoints(s).page(job, page),
+        ("job_id", "run_id"),
+    ),
+    "webhook deliveries": List(
+        WebhookDelivery.id, OWN | dict.fromkeys(("type", "payload", "status"), "x"),
+        lambda s, job, page: Deliveries(s).page(job, page), ("job_id",),
+    ),
+    "comparisons": List(Comparison.id, OWN | {"result": {}}, lambda s, _, page: Comparisons(s, "local").page(page)),
+}  # fmt: skip
+
+
+class Installation(NamedTuple):
+    database: Database
+    ids: dict[str, str]
+    """Of a job and its run."""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    url = new_database(request, request.param, tmp_path_factory.mktemp("paging"))
+    upgrade(url)
+    database = Database(url)
+    job = add_job(database, runs=1)
+    with database.read() as session:
+        run_id = session.scalars(select(Run.id).where(Run.job_id == job.id)).one()
+    yield Installation(database, {"job_id": job.id, "run_id": run_id})
+    database.dispose()
+
+
+class Reader:
+    """Turns pages, while rows are added behind and in front of it and taken away anywhere."""
+
+    def __init__(self, session: Session, listed: List, ids: dict[str, str], *, descending: bool) -> None:
+        self._session, self._list, self._ids, self._descending = session, listed, ids, descending
+        self._made = 0
+        self.there: set[Any] = set()
+        self.told: list[Any] = []
+        self.more = True
+
+    def insert(self) -> None:
+        """A row that is newer than all before it."""
+        self._made += 1
+        key: Any = self._made if self._list.key is Event.seq else f"id-{self._made:06d}"
+        row = self._list.row | {name: self._ids[name] for name in self._list.ties} | {self._list.key.key: key}
+        self._session.execute(insert(self._list.key.class_), row)
+        self.there.add(key)
+
+    def delete(self, place: int) -> None:
+        if self.there:
+            key = sorted(self.there)[place % len(self.there)]
+            self._session.execute(delete(self._list.key.class_).where(self._list.key == key))
+            self.there.remove(key)
+
+    def turn(self, limit: int) -> None:
+        page = Page(self._cursor(), limit, self._descending)
+        rows, self.more = self._list.page(self._session, self._ids["job_id"], page)
+        keys = [getattr(row, self._list.key.key) for row in rows]
+        ahead = sorted(filter(self._is_ahead, self.there), reverse=self._descending)
+        assert keys == ahead[:limit]
+        assert self.more == (len(ahead) > limit)
+        self.told += keys
+
+    def _cursor(self) -> str | None:
+        if not self.told:
+            return None
+        return event_id(self.told[-1]) if self._list.key is Event.seq else str(self.told[-1])
+
+    def _is_ahead(self, key: Any) -> bool:
+        return not self.told or bool(key < self.told[-1] if self._descending else key > self.told[-1])
+
+
+TURN, ADD, REMOVE = "turn", "add", "remove"
+actions = st.lists(
+    st.tuples(st.just(TURN), st.integers(1, 6)) | st.tuples(st.sampled_from([ADD, REMOVE]), st.integers(0, 40)),
+    max_size=25,
+)
+
+
+def read_through(
+    installation: Installation, listed: List, rows: int, steps: list[tuple[str, int]], *, descending: bool
+) -> None:
+    with installation.database.read() as session:  # nothing of it is kept
+        reader = Reader(session, listed, installation.ids, descending=descending)
+        for _ in range(rows):
+            reader.insert()
+        throughout = set(reader.there)
+        for step, number in steps:
+            if step == TURN:
+                reader.turn(number)
+            elif step == ADD:
+                reader.insert()
+            else:
+                reader.delete(number)
+            throughout &= reader.there
+        while reader.more:
+            reader.turn(7)
+    assert len(set(reader.told)) == len(reader.told)
+    assert all((one > next_) == descending for one, next_ in pairwise(reader.told))
+    assert throughout <= set(reader.told)
+
+
+@pytest.mark.parametrize("name", LISTS)
+@settings(deadline=None, max_examples=12)
+@given(rows=st.integers(0, 15), steps=actions, descending=st.booleans())
+def test_nothing_is_missed_or_told_twice(
+    installation: Installation, name: str, rows: int, steps: list[tuple[str, int]], descending: bool
+) -> None:
+    read_through(installation, LISTS[name], rows, steps, descending=descending)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", LISTS)
+@settings(deadline=None, max_examples=150)
+@given(rows=st.integers(0, 40), steps=actions, descending=st.booleans())
+def test_nothing_is_missed_or_told_twice_at_length(
+    installation: Installation, name: str, rows: int, steps: list[tuple[str, int]], descending: bool
+) -> None:
+    read_through(installation, LISTS[name], rows, steps, descending=descending)
+
+
+def test_an_unknown_cursor_is_a_place_in_the_order_or_the_end(installation: Installation) -> None:
+    """No error: it may be of a row that was deleted. What can be no event's id has no place, and nothing after it."""
+    with installation.database.read() as session:
+        for name, listed in LISTS.items():
+            reader = Reader(session, listed, installation.ids, descending=True)
+            for _ in range(3):
+                reader.insert()
+            found, more = listed.page(session, installation.ids["job_id"], Page("id-000003~", 2))
+            assert ([getattr(row, listed.key.key) for row in found], more) == (
+                ([], False) if name == "events" else (["id-000003", "id-000002"], True)
+            )
