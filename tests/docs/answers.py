@@ -1,6 +1,7 @@
 """Whether what came is what a page shows, which leaves things out (``…``) and has numbers of another day.
 
-Of JSON keys, words, truth values and nulls are compared, of other output lines and words. Numbers and sentences may differ.
+Of JSON keys, words, truth values and nulls are compared, of other output lines and words. Numbers and sentences may differ, and so may what
+another encoder makes of the same data.
 """
 
 import json
@@ -10,7 +11,8 @@ from typing import Any, Final
 LEFT_OUT: Final = "…"
 _REST: Final = "\N{HORIZONTAL ELLIPSIS} and more"
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\s+|.')  # strings whole: an ellipsis in one is its own
-_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+OUTCOMES: Final = frozenset({"predicted", "verdict"})
+_NUMBER: Final = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
 
 
 def difference(shown: str, came: str) -> str | None:
@@ -56,7 +58,7 @@ def _compare(shown: Any, came: Any, where: str) -> str | None:
 
 
 def _compare_members(shown: dict[str, Any], came: dict[str, Any], where: str) -> str | None:
-    wanted = {key: value for key, value in shown.items() if key != _REST}
+    wanted = {key: _worded(value) if key in OUTCOMES else value for key, value in shown.items() if key != _REST}
     if not wanted.keys() <= came.keys():
         return f"{where} has no {', '.join(wanted.keys() - came.keys())}"
     if _REST not in shown and came.keys() - wanted.keys():
@@ -70,6 +72,13 @@ def _compare_elements(shown: list[Any], came: list[Any], where: str) -> str | No
         return f"{where} has {len(came)} elements, not {len(wanted)}"
     pairs = enumerate(zip(wanted, came, strict=False))
     return next(filter(None, (_compare(one, other, f"{where}[{i}]") for i, (one, other) in pairs)), None)
+
+
+def _worded(value: Any) -> Any:
+    """With a sentence for every word."""
+    if isinstance(value, dict):
+        return {key: _worded(inner) for key, inner in value.items()}
+    return f"{value} " if isinstance(value, str) and value != _REST else value
 
 
 def _kind(value: Any) -> str:
