@@ -12,6 +12,7 @@ LEFT_OUT: Final = "…"
 _REST: Final = "\N{HORIZONTAL ELLIPSIS} and more"
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\s+|.')  # strings whole: an ellipsis in one is its own
 OUTCOMES: Final = frozenset({"predicted", "verdict"})
+WAITING: Final = frozenset({"queued", "running"})
 _NUMBER: Final = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
 
 
@@ -88,8 +89,8 @@ def _kind(value: Any) -> str:
 
 
 def _agree(shown: str, came: str) -> bool:
-    """A sentence agrees with any other, a word with itself."""
-    return " " in shown or _pattern(shown).fullmatch(came) is not None
+    """A sentence agrees with any other, a word with itself; what waits for a worker may have found one since."""
+    return " " in shown or {shown, came} <= WAITING or _pattern(shown).fullmatch(came) is not None
 
 
 def _pattern(shown: str) -> re.Pattern[str]:
