@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cli.client import Client
 from cli.errors import CliError
-from cli.tables import make_console
+from cli.tables import counted, make_console
 from cli.wire import Classification, Target
 
 TEXT_SHOWN: Final = 60  # characters of each text
@@ -40,9 +40,9 @@ def classify_file(client: Client, model: str, file: Path, output: Path, options:
         client.delete_file(batch.output_file_id)
     finally:
         client.delete_file(uploaded)
-    said = f"{output} has the answers to {batch.request_counts['total']} rows"
+    said = f"{output} has the answers to {counted(batch.request_counts['total'], 'row')}"
     said += f" of {len(batch.members)} models together" if len(batch.members) > 1 else ""
-    make_console().print(f"{said}; {batch.truncated} were longer than what the model reads.", markup=False)
+    make_console().print(f"{said}, {batch.truncated} of them cut to what the model reads.", markup=False)
 
 
 def model_of(client: Client, name: str) -> str:

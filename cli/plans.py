@@ -8,7 +8,7 @@ from rich.table import Table
 
 from cli.client import Client
 from cli.errors import CliError
-from cli.tables import duration, make_console, recipe_line
+from cli.tables import counted, duration, make_console, recipe_line
 from cli.wire import DryRun, File, Preview, Recipe
 from shared.states import Purpose
 
@@ -26,12 +26,16 @@ def dry_run_view(planned: DryRun) -> RenderableType:
     pilots = [run for run in planned.runs if run.purpose == Purpose.PILOT]
     if planned.pilots is not None:
         searched = " and ".join(planned.pilots["automatic"])
-        lines.append(f"{planned.model}: {len(pilots)} pilots of {pilots[0].total_steps} steps find out {searched}")
+        lines.append(
+            f"{planned.model}: {counted(len(pilots), 'pilot')} of {pilots[0].total_steps} steps find out {searched}"
+        )
     lines += [f"  {setting}: {note}" for setting, note in planned.recipe_notes.items()]
     estimate = planned.estimate
     main = len(planned.runs) - len(pilots)
     took = "how long cannot be said" if estimate.seconds is None else f"about {duration(estimate.seconds)}"
-    lines.append(f"{main} runs, {estimate.steps} steps in all, {estimate.slots} at a time: {took} ({estimate.reason})")
+    lines.append(
+        f"{counted(main, 'run')}, {estimate.steps} steps in all, {estimate.slots} at a time: {took} ({estimate.reason})"
+    )
     lines += [f"Warning: {warning.message}" for warning in planned.warnings]
     return Group(*map(escape, lines))
 

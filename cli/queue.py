@@ -5,7 +5,7 @@ import time
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from cli.tables import duration
+from cli.tables import counted, duration
 from cli.wire import Queue
 
 
@@ -13,7 +13,7 @@ def queue_view(queue: Queue, now: float | None = None) -> RenderableType:
     """``now``: unix seconds, by which a worker's last beat was so long ago."""
     at = time.time() if now is None else now
     parts: list[RenderableType] = [
-        f"{len(queue.running)} runs in training, {queue.depth} waiting, {queue.paused} paused"
+        f"{counted(len(queue.running), 'run')} in training, {queue.depth} waiting, {queue.paused} paused"
     ]
     if queue.running:
         runs = Table("job", "run", "step", "worker", "device", box=None)

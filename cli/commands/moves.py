@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.commands.common import JOBS, LOCAL, Detach, JobId, JobIds, Url, client_of, command_group
+from cli.errors import CliError
 
 if TYPE_CHECKING:
     from cli.wire import Job
@@ -72,7 +73,6 @@ def clone(
 @app.command(rich_help_panel=JOBS)
 def retry(job: JobId, detach: Detach = False, url: Url = LOCAL) -> None:
     """Train a job's failed and cancelled runs again."""
-    from cli.errors import CliError
     from cli.train import begun
     from shared.states import RunState
 
@@ -92,8 +92,8 @@ def delete(
     url: Url = LOCAL,
 ) -> None:
     """Delete ended jobs with their runs, models and result files; the files they were trained on stay."""
-    if not yes:
-        typer.confirm(f"Delete {', '.join(jobs)} with all models and results?", abort=True)
+    if not yes and not typer.confirm(f"Delete {', '.join(jobs)} with all models and results?"):
+        raise CliError("Nothing was deleted.")
     with client_of(url) as client:
         for job in jobs:
             client.delete_job(job)

@@ -3,14 +3,12 @@
 import gzip
 import hashlib
 import json
-import re
 import time
 from pathlib import Path
 
 import openai
 import pytest
 from openai import OpenAI
-from openai.types.fine_tuning import FineTuningJob
 
 from tests.make import review_csv, reviews
 
@@ -39,19 +37,6 @@ def test_the_clients_own_way_with_large_files(client: OpenAI, tmp_path: Path) ->
     assert upload.file is not None
     assert upload.file.filename == "reviews.csv.gz"
     assert client.files.retrieve(upload.file.id).status == "processed"
-
-
-def test_the_example_of_the_page(client: OpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    (tmp_path / "reviews.csv.gz").write_bytes(gzip.compress(review_csv(100)))
-    monkeypatch.chdir(tmp_path)
-    names = {"client": client, "Path": Path}
-    exec(example.replace("all-MiniLM-L6-v2", "tiny-bert"), names)
-    job = names["job"]
-    assert isinstance(job, FineTuningJob)
-    assert client.files.retrieve(job.training_file).filename == "reviews.csv.gz"
-    client.fine_tuning.jobs.cancel(job.id)
 
 
 def test_cancelling(client: OpenAI) -> None:
