@@ -34,7 +34,7 @@ def dry_run_view(planned: DryRun) -> RenderableType:
     main = len(planned.runs) - len(pilots)
     took = "how long cannot be said" if estimate.seconds is None else f"about {duration(estimate.seconds)}"
     lines.append(
-        f"{counted(main, 'run')}, {estimate.steps} steps in all, {estimate.slots} at a time: {took} ({estimate.reason})"
+        f"{counted(main, 'run')}, {estimate.steps} steps in all, {estimate.slots} at a time: {took}. {estimate.reason}"
     )
     lines += [f"Warning: {warning.message}" for warning in planned.warnings]
     return Group(*map(escape, lines))

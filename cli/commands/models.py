@@ -7,8 +7,6 @@ import typer
 
 from cli.commands.common import LOCAL, MODELS, AsJson, Url, client_of, command_group
 from cli.errors import CliError
-from cli.job_request import column
-from shared.catalogue import OFFLINE_ENCODER
 
 app = command_group()
 
@@ -36,6 +34,7 @@ def classify(
 ) -> None:
     """Say what a fine-tuned model makes of texts, or of every row of a file."""
     from cli import classify as command
+    from cli.job_request import column
 
     if (file is None) == (not texts):
         raise CliError("Give the texts to classify, or --file with a table of them.")
@@ -64,26 +63,30 @@ def download(
 @app.command(rich_help_panel=MODELS)
 def preview(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A data set.")],
-    model: Annotated[str, typer.Option(help="Whose tokenizer.")] = OFFLINE_ENCODER,
+    model: Annotated[str | None, typer.Option(help="Whose tokenizer.", show_default="all-MiniLM-L6-v2")] = None,
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, max=100, help="How many rows.")] = 5,
     url: Url = LOCAL,
 ) -> None:
     """Show what a data set holds, what is wrong with it, and its first rows as a model reads them."""
     from cli.plans import preview as show_preview
+    from shared.catalogue import OFFLINE_ENCODER
 
     with client_of(url) as client:
-        show_preview(client, file, model, rows)
+        show_preview(client, file, model or OFFLINE_ENCODER, rows)
 
 
 @app.command(rich_help_panel=MODELS)
 def recipes(
     name: Annotated[str | None, typer.Argument(metavar="[RECIPE]", help="One of them, with every setting.")] = None,
-    model: Annotated[str, typer.Option(help="The base model to resolve them for.")] = OFFLINE_ENCODER,
+    model: Annotated[
+        str | None, typer.Option(help="The base model to resolve them for.", show_default="all-MiniLM-L6-v2")
+    ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Training rows to resolve them for.")] = 1000,
     url: Url = LOCAL,
 ) -> None:
     """List the recipes that `train --preset` knows."""
     from cli.plans import recipes as show_recipes
+    from shared.catalogue import OFFLINE_ENCODER
 
     with client_of(url) as client:
-        show_recipes(client, name, model, rows)
+        show_recipes(client, name, model or OFFLINE_ENCODER, rows)
