@@ -34,23 +34,26 @@ class TrainOptions:
 def job_body(
     options: TrainOptions, training_file: str, validation_file: str | None = None, test_file: str | None = None
 ) -> dict[str, Any]:
-    wanted = _without_none(
+    files = {"training_file": training_file, "validation_file": validation_file, "test_file": test_file}
+    return _asked(files) | {"model": OFFLINE_ENCODER} | changes(options)
+
+
+def changes(options: TrainOptions) -> dict[str, Any]:
+    """What was asked for, and nothing else: the body of a clone."""
+    return _asked(
         {
-            "training_file": training_file,
-            "validation_file": validation_file,
-            "test_file": test_file,
-            "model": options.model or OFFLINE_ENCODER,
+            "model": options.model,
             "suffix": options.suffix,
             "seed": options.seed,
-            "task": _without_none(
+            "task": _asked(
                 {
                     "type": options.task_type,
-                    "text_column": _column(options.text_column),
-                    "text_pair_column": _column(options.text_pair_column),
-                    "label_column": _column(options.label_column),
+                    "text_column": column(options.text_column),
+                    "text_pair_column": column(options.text_pair_column),
+                    "label_column": column(options.label_column),
                 }
             ),
-            "recipe": _without_none(
+            "recipe": _asked(
                 {
                     "preset": options.preset,
                     "max_steps": _number_or_word(options.max_steps),
@@ -61,29 +64,27 @@ def job_body(
                     "precision": options.precision,
                 }
             ),
-            "split": _without_none(
+            "split": _asked(
                 {
                     "mode": None if options.folds is None else "kfold",
                     "k": options.folds,
-                    "group_by": _column(options.group_by),
+                    "group_by": column(options.group_by),
                     "validation_fraction": options.validation_fraction,
                     "test_fraction": options.test_fraction,
                 }
             ),
-            "runs": _without_none({"num_seeds": options.seeds}),
-            "evaluation": _without_none({"metric": options.metric}),
+            "runs": _asked({"num_seeds": options.seeds}),
+            "evaluation": _asked({"metric": options.metric}),
         }
     )
-    assert wanted is not None, "there is a training file at least"
-    return wanted
 
 
-def _without_none(fields: dict[str, Any]) -> dict[str, Any] | None:
-    """Only what was asked for; None for nothing at all."""
-    return {name: value for name, value in fields.items() if value is not None} or None
+def _asked(fields: dict[str, Any]) -> dict[str, Any]:
+    """Without what was not asked for, and without what holds nothing."""
+    return {name: value for name, value in fields.items() if value is not None and value != {}}
 
 
-def _column(text: str | None) -> int | str | None:
+def column(text: str | None) -> int | str | None:
     """A whole number is a column's index, anything else its name."""
     return int(text) if text is not None and text.isdecimal() else text
 

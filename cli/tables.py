@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -24,6 +24,10 @@ def make_console(*, stderr: bool = False) -> Console:
 
 def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
+
+
+def counted(amount: int, thing: str) -> str:
+    return f"{amount} {thing}" if amount == 1 else f"{amount} {thing}s"
 
 
 def interval(bounds: tuple[float, float] | None) -> str:
@@ -58,11 +62,7 @@ def job_view(job: Job) -> RenderableType:
     lines = [state]
     recipe = job.resolved_recipe
     if recipe is not None:
-        lines.append(
-            f"{job.model}, recipe {job.preset}: {recipe['max_steps']} steps a run, batches of "
-            f"{recipe['train_batch_size']}, rate {recipe['learning_rate']:g}, top blocks new: {recipe['reinit_layers']}, "
-            f"in {recipe.get('precision', 'float32')}"
-        )
+        lines.append(recipe_line(job.model, recipe))
     if job.pilots is not None:
         searched = " and ".join(job.pilots["automatic"])
         lines.append(job.pilots["reason"] or f"{job.model}, recipe {job.preset}: pilots find out {searched} first")
@@ -91,6 +91,15 @@ def side_by_side(reports: Sequence[tuple[str, StabilityReport]]) -> RenderableTy
         cells = [_score(run.score, run.status, run.degenerate) if (run := runs.get(seed)) else "-" for runs in by_seed]
         table.add_row(seed, *cells)
     return Group(table, "", _distribution_table(reports))
+
+
+def recipe_line(model: str, recipe: dict[str, Any]) -> str:
+    """What of a resolved recipe decides most."""
+    return (
+        f"{model}, recipe {recipe.get('preset', 'stabilized')}: {recipe['max_steps']} steps a run, batches of "
+        f"{recipe['train_batch_size']}, rate {recipe['learning_rate']:g}, top blocks new: {recipe['reinit_layers']}, "
+        f"in {recipe.get('precision', 'float32')}"
+    )
 
 
 def duration(seconds: float) -> str:

@@ -11,6 +11,7 @@ from cli.client import Client
 from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED
 from cli.follow import Followed, follow
 from cli.job_request import TrainOptions, job_body
+from cli.plans import dry_run_view
 from cli.tables import job_view, make_console, report_view
 from cli.wire import Job
 from shared.states import JobState
@@ -26,9 +27,28 @@ class Files(NamedTuple):
 
 def train(client: Client, files: Files, options: TrainOptions, *, as_json: bool, detach: bool) -> int:
     """Upload, create, follow, report; returns the exit code."""
-    training = client.upload(files.training).id
-    validation, test = (None if file is None else client.upload(file).id for file in files[1:])
-    job = client.create_job(job_body(options, training, validation, test))
+    training, validation, test = (None if file is None else client.upload(file).id for file in files)
+    job = client.create_job(job_body(options, str(training), validation, test))
+    return begun(client, job, as_json=as_json, detach=detach)
+
+
+def rehearse(client: Client, files: Files, options: TrainOptions, *, as_json: bool) -> None:
+    """Say what the job would be; its files do not stay with the service either."""
+    uploaded = [None if file is None else client.upload(file).id for file in files]
+    training, validation, test = uploaded
+    try:
+        planned = client.dry_run(job_body(options, str(training), validation, test))
+    finally:
+        for file_id in filter(None, uploaded):
+            client.delete_file(file_id)
+    if as_json:
+        Console().print_json(planned.model_dump_json())
+    else:
+        make_console().print(dry_run_view(planned))
+
+
+def begun(client: Client, job: Job, *, as_json: bool, detach: bool) -> int:
+    """Follow a job that was begun, unless told not to wait for it; returns the exit code."""
     talk = make_console(stderr=as_json)  # with --json, stdout is for the JSON alone
     talk.print(job_view(job))
     if not detach:
@@ -44,7 +64,7 @@ def show(client: Client, job_id: str, *, follow_it: bool, as_json: bool) -> int:
     if follow_it and not job.ended:
         return _follow_and_report(client, job, make_console(stderr=as_json), as_json=as_json)
     _report(client, job, make_console(), as_json=as_json)
-    return _exit_code(job)
+    return exit_code(job)
 
 
 def _follow_and_report(client: Client, job: Job, talk: Console, *, as_json: bool) -> int:
@@ -56,7 +76,7 @@ def _follow_and_report(client: Client, job: Job, talk: Console, *, as_json: bool
         )
         return INTERRUPTED
     _report(client, job, talk, as_json=as_json)
-    return _exit_code(job)
+    return exit_code(job)
 
 
 def _report(client: Client, job: Job, talk: Console, *, as_json: bool) -> None:
@@ -74,5 +94,6 @@ def _print_json(client: Client, job: Job) -> None:
     Console().print_json(json.dumps(answer))
 
 
-def _exit_code(job: Job) -> int:
+def exit_code(job: Job) -> int:
+    """Of a command that waited for the job."""
     return JOB_DID_NOT_SUCCEED if job.status in {JobState.FAILED, JobState.CANCELLED} else 0

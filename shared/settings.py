@@ -42,10 +42,13 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = None
     """When set, every request to /v1 must carry it as ``Authorization: Bearer``."""
     host: str = "127.0.0.1"
+    """Address that the API serves; any but this machine's own needs ``api_key``."""
     port: int = Field(8000, ge=0, le=65535)
+    """0 takes a free one."""
     published_host: str | None = None
     """The address the API is reached at when that is not ``host`` (a container's published port)."""
     max_upload_bytes: int = Field(64 * 1024 * 1024, gt=0)
+    """Largest file, and largest part of one."""
     max_request_bytes: int = Field(1024 * 1024, gt=0)
     """Largest body of any request that is not an upload."""
     max_rows: int = Field(200_000, gt=0)
@@ -98,6 +101,7 @@ class Settings(BaseSettings):
     time_limit_seconds: float = Field(86_400.0, gt=0)
     """Longest wall-clock time of one attempt at a run."""
     log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
 
     @model_validator(mode="after")
     def _heartbeat_within_lease(self) -> Self:

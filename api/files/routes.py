@@ -1,5 +1,6 @@
 """/v1/files: upload, list, retrieve, delete, content, validation report."""
 
+import re
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -109,7 +110,7 @@ def file_content(parts: PartsDep, file_id: str) -> StreamingResponse:
         raise FileNotFound(f"The content of {file_id} is gone from the storage.", param="file_id") from None
     headers = {
         "content-length": str(file.bytes),
-        "content-disposition": f"attachment; filename*=UTF-8''{quote(file.filename, safe='')}",
+        "content-disposition": _attachment(file.filename),
         "x-content-type-options": "nosniff",
     }
     return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
@@ -141,3 +142,9 @@ def validate_file(
         file = Files(session, parts.owner_id).get(file_id, param="file_id")
     with service.opened(parts, file, task.header, param="file_id" if task.header == "auto" else "task.header") as table:
         return FileValidation(file_id=file_id, **validate(table, task).model_dump())
+
+
+def _attachment(filename: str) -> str:
+    """RFC 6266: the name twice, for clients that read the old parameter alone (curl) and for those that know the new one."""
+    plain = re.sub(r"[^ !#-\[\]-~]", "_", filename)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"

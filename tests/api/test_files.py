@@ -38,7 +38,7 @@ def test_the_bytes_come_back(http: TestClient) -> None:
     assert file["bytes"] == len(content)
     answer = http.get(f"/v1/files/{file['id']}/content")
     assert answer.content == content
-    assert "pairs.tsv" in answer.headers["content-disposition"]
+    assert answer.headers["content-disposition"] == "attachment; filename=\"pairs.tsv\"; filename*=UTF-8''pairs.tsv"
     validation = http.get(f"/v1/files/{file['id']}/validation").json()
     assert (validation["object"], validation["file_id"], validation["rows"]) == ("file.validation", file["id"], 30)
 

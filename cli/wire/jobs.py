@@ -1,36 +1,22 @@
-"""What the command line reads of the service's answers. Fields it does not know are let pass, so that versions may differ."""
+"""What the service says of jobs and their runs."""
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict, Field
 
+from cli.wire.shape import Caution, Read
 from shared.comparison import Comparison as _Comparison
 from shared.states import JOB_ENDED, JobState, RunState
 
 
-class _Read(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Caution(_Read):
-    code: str
-    message: str
-
-
-class File(_Read):
-    id: str
-    filename: str
-    bytes: int
-
-
-class Problem(_Read):
+class Problem(Read):
     """Why a job or a run failed."""
 
     code: str
     message: str
 
 
-class Progress(_Read):
+class Progress(Read):
     percent: float
     steps_done: int
     steps_total: int
@@ -38,7 +24,7 @@ class Progress(_Read):
     queue_position: int | None
 
 
-class RunsSummary(_Read):
+class RunsSummary(Read):
     total: int
     queued: int
     running: int
@@ -50,7 +36,7 @@ class RunsSummary(_Read):
     degenerate: int
 
 
-class Job(_Read):
+class Job(Read):
     id: str
     created_at: int
     finished_at: int | None
@@ -62,11 +48,11 @@ class Job(_Read):
     result_files: list[str]
     metric: str
     dataset: dict[str, Any]
-    recipe: dict[str, Any] = {}
+    recipe: dict[str, Any] = Field(default_factory=dict)
     """As asked for."""
     resolved_recipe: dict[str, Any] | None
     """Every setting with its value; None only until pilots have found the automatic ones."""
-    recipe_notes: dict[str, str] = {}
+    recipe_notes: dict[str, str] = Field(default_factory=dict)
     pilots: dict[str, Any] | None = None
     runs_summary: RunsSummary
     progress: Progress
@@ -82,7 +68,11 @@ class Job(_Read):
         return self.status in JOB_ENDED
 
 
-class Run(_Read):
+class JobList(Read):
+    data: list[Job]
+
+
+class Run(Read):
     id: str
     index: int
     seed: int
@@ -100,22 +90,29 @@ class Run(_Read):
     device: str | None = None
 
 
-class Series(_Read):
+class RunList(Read):
+    data: list[Run]
+
+
+class Series(Read):
     name: str
     points: list[tuple[int, float]]
     """(step, value), by step."""
 
 
-class RunMetrics(_Read):
+class RunMetrics(Read):
     series: list[Series]
 
 
-class JobList(_Read):
-    data: list[Job]
+class Event(Read):
+    id: str
+    created_at: int
+    level: str
+    message: str
 
 
-class RunList(_Read):
-    data: list[Run]
+class EventList(Read):
+    data: list[Event]
 
 
 class Comparison(_Comparison):
@@ -124,7 +121,30 @@ class Comparison(_Comparison):
     id: str
 
 
-class Model(_Read):
-    id: str
-    job_id: str | None = None
-    """None for a base model."""
+class Estimate(Read):
+    seconds: float | None
+    reason: str
+    slots: int
+    steps: int
+
+
+class PlannedRun(Read):
+    purpose: str
+    seed: int
+    total_steps: int
+
+
+class DryRun(Read):
+    """A job that was not made."""
+
+    model: str
+    task: dict[str, Any]
+    recipe: dict[str, Any]
+    resolved_recipe: dict[str, Any] | None
+    recipe_notes: dict[str, str]
+    pilots: dict[str, Any] | None
+    metric: str
+    dataset: dict[str, Any]
+    warnings: list[Caution]
+    runs: list[PlannedRun]
+    estimate: Estimate

@@ -1,0 +1,71 @@
+"""``evenkeel events``: what has happened to a job, and what happens to it now."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+import httpx
+from rich.console import Console
+from rich.markup import escape
+
+from cli.client import Client
+from cli.errors import INTERRUPTED, CliError
+from cli.follow import PATIENCE_SECONDS
+from cli.tables import make_console
+from cli.train import exit_code
+from cli.wire import Event
+
+PAUSE_SECONDS: Final = 1.0  # before a stream that broke off is begun again
+COLOURS: Final = {"warn": "yellow", "error": "red"}
+
+
+def show_events(client: Client, job_id: str, limit: int, *, follow: bool) -> int:
+    """Print the latest, oldest first, and if asked to those that come until the job has ended; returns the exit code."""
+    console = make_console()
+    latest = client.events(job_id, limit)
+    for event in reversed(latest):
+        _print(console, event)
+    if follow:
+        try:
+            for event in _coming(client, job_id, latest[0].id if latest else None):
+                _print(console, event)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+    return exit_code(client.job(job_id)) if follow else 0
+
+
+def _coming(client: Client, job_id: str, after: str | None) -> Iterator[Event]:
+    """Goes on after the last event when a stream breaks off. Raises CliError once the service has been away for long."""
+    client.patience = PATIENCE_SECONDS
+    heard = time.monotonic()
+    while True:
+        try:
+            with client.event_stream(job_id, after) as lines:
+                for event in _events(lines):
+                    after, heard = event.id, time.monotonic()
+                    yield event
+                return
+        except httpx.TransportError as error:
+            if time.monotonic() - heard > PATIENCE_SECONDS:
+                raise CliError(f"The service has not answered for {PATIENCE_SECONDS:.0f} seconds.") from error
+            time.sleep(PAUSE_SECONDS)
+
+
+def _events(lines: Iterable[str]) -> Iterator[Event]:
+    """Of a stream of server-sent events, each of one line of data; ``event: done`` has none of ours."""
+    kind = ""
+    for line in lines:
+        field, _, value = line.partition(": ")
+        if field == "event":
+            kind = value
+        elif field == "data" and kind != "done":
+            yield Event.model_validate(json.loads(value))
+
+
+def _print(console: Console, event: Event) -> None:
+    at = datetime.fromtimestamp(event.created_at, UTC).astimezone().strftime("%H:%M:%S")
+    colour = COLOURS.get(event.level)
+    text = escape(event.message if colour is None else f"{event.level}: {event.message}")
+    console.print(f"{at}  {text if colour is None else f'[{colour}]{text}[/]'}", soft_wrap=True)

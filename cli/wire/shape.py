@@ -1,0 +1,14 @@
+"""The base of what is read."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Read(BaseModel):
+    """Fields that it does not know are let pass, so that versions may differ."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Caution(Read):
+    code: str
+    message: str
