@@ -5,8 +5,12 @@ from shared.datasets import problems as unreadable
 from shared.errors import (
     ComparisonNotFound,
     CrossSiteRequest,
+    DatasetNotFound,
+    DatasetTooLarge,
     FileInUse,
     FileNotFound,
+    HubNotAllowed,
+    HubNotReachable,
     IdempotencyKeyReused,
     InvalidRequest,
     InvalidValue,
@@ -80,6 +84,16 @@ _OF_THINGS: tuple[ServiceError, ...] = (
         f'Job {_JOB} has kept 1 model that can answer, and an ensemble takes two; create jobs with artifacts.keep "all_runs" for one.'
     ),
 )
+_OF_THE_HUB: tuple[ServiceError, ...] = (
+    HubNotAllowed(
+        "This service does not fetch data sets from the hub (EVENKEEL_HUB_DATASETS): upload the file, e.g. the split as Parquet, and "
+        "give its id.",
+        param="training_file",
+    ),
+    HubNotReachable("The hub cannot be read at present: it takes longer than 120 seconds.", param="training_file"),
+    DatasetNotFound("The hub has no data set 'nobody/nothing', or does not show it here.", param="training_file"),
+    DatasetTooLarge("The split has more than 200,000 rows.", param="training_file"),
+)
 _OF_FILES: tuple[ServiceError, ...] = (
     unreadable.EmptyFile("The file is empty."),
     unreadable.NotATable(
@@ -104,5 +118,5 @@ _OF_FILES: tuple[ServiceError, ...] = (
     unreadable.DecompressedTooLarge("The file unpacks to more than 512 MB."),
 )
 EXAMPLES: dict[type[ServiceError], ServiceError] = {
-    type(error): error for error in (*_OF_REQUESTS, *_OF_THINGS, *_OF_FILES)
+    type(error): error for error in (*_OF_REQUESTS, *_OF_THINGS, *_OF_THE_HUB, *_OF_FILES)
 }
