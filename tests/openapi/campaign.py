@@ -138,11 +138,13 @@ def is_ours(_context: HookContext, failure: Failure, case: "Case[Any]", response
     """Whether a failure counts.
 
     What fits the document may be refused for what is there, and as not understood by the rules of ``UNWRITTEN`` alone. What does not
-    fit must be refused, but for headers that nobody asked for, and for numbers in a form: there they are the text that is asked for.
+    fit must be refused, but for headers that nobody asked for, for numbers in a form, which are text there, and for metadata to filter
+    by: a key may hold brackets, so that what is nested reads as one.
     """
     if isinstance(failure, AcceptedNegativeData):
         unasked = any(name.lower() == "x-schemathesis-unknown-property" for name in case.headers or ())
-        return not unasked and case.media_type != "multipart/form-data"
+        by_metadata = "metadata" in (case.query or {})
+        return not unasked and not by_metadata and case.media_type != "multipart/form-data"
     if isinstance(failure, RejectedPositiveData):
         error = json.loads(response.content)["error"]
         return error["code"] == "invalid_request" and not any(rule in error["message"] for rule in UNWRITTEN)
