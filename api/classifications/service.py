@@ -80,10 +80,13 @@ def asked(parts: Parts, model_id: str, *, ensemble: bool) -> Asked:
         degenerate = {run.id for run in Runs(session).of_job(model.job_id) if run.degenerate}
     members = [member for member in kept if member.run_id not in degenerate] or list(kept)
     if len(members) < 2:
+        why = (
+            'create jobs with artifacts.keep "all_runs" for one.'
+            if len(kept) < 2
+            else f"the other {len(kept) - 1} that it has kept are of degenerate runs, which do not vote."
+        )
         raise NoEnsemble(
-            f"Job {model.job_id} has kept {len(members)} model that can answer, and an ensemble takes two; create jobs with artifacts.keep "
-            '"all_runs" for one.',
-            param="ensemble",
+            f"Job {model.job_id} has one model that can answer, and an ensemble takes two; {why}", param="ensemble"
         )
     return Asked(task, members)
 

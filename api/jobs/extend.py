@@ -12,7 +12,7 @@ from api.jobs.resent import Sending
 from api.jobs.run_requests import ExtendRequest
 from api.jobs.runs import crossed, runs_from
 from api.jobs.schemas import JobObject
-from api.jobs.service import already_made, retrieve
+from api.jobs.service import RESENT_WITHIN_S, already_made, retrieve
 from api.parts import Parts
 from shared.db.events import Events
 from shared.db.files import Files
@@ -27,15 +27,16 @@ from shared.names import FINE_TUNED
 from shared.states import JobState
 
 
-def extend(parts: Parts, job_id: str, request: ExtendRequest, idempotency_key: str | None) -> JobObject:
+def extend(parts: Parts, job_id: str, request: ExtendRequest, sending: Sending) -> JobObject:
     """Add the runs in one transaction that also opens the job again.
 
+    Sent again, with its key or within a quarter of an hour by a client that sends none, it adds nothing more.
     A grid grows by seeds of the initialisation, each with all its data seeds; a k-fold job by seeds, each with all its folds.
     Raises JobNotFound; JobNotExtendable for a job that was cancelled or discards runs early; InvalidValue for a seed that the job has,
     and where its files are gone; ModelInUse while another job starts from its model.
     """
     digest = hashlib.sha256(f"extend {job_id} {request.model_dump_json()}".encode()).hexdigest()
-    known = already_made(parts, Sending(idempotency_key), digest)
+    known = already_made(parts, sending, digest) if sending.key is not None else None
     if known is not None:
         return known
     with parts.database.read() as session:
@@ -43,25 +44,28 @@ def extend(parts: Parts, job_id: str, request: ExtendRequest, idempotency_key: s
     encoder_facts(parts, model)  # still there
     try:
         with parts.database.write() as session:
-            _add(parts, session, job_id, request)
-            if idempotency_key is not None:
-                Jobs(session).remember_key(parts.owner_id, idempotency_key, digest, job_id)
+            jobs = Jobs(session)
+            jobs.get(job_id, parts.owner_id)
+            job = locked(session, job_id)  # who sent the same at the same moment waits here
+            without_key = sending.is_resent and sending.key is None
+            if not (without_key and jobs.extended_lately(job, digest, RESENT_WITHIN_S)):
+                _add(parts, session, job, request)
+                jobs.remember_extension(job, digest)
+                if sending.key is not None:
+                    jobs.remember_key(parts.owner_id, sending.key, digest, job_id)
     except IntegrityError:  # the same key, at the same moment: the other request has won
-        known = already_made(parts, Sending(idempotency_key), digest)
+        known = already_made(parts, sending, digest)
         if known is None:
             raise
         return known
     return retrieve(parts, job_id)
 
 
-def _add(parts: Parts, session: Session, job_id: str, request: ExtendRequest) -> None:
-    jobs = Jobs(session)
-    jobs.get(job_id, parts.owner_id)
-    job = locked(session, job_id)
+def _add(parts: Parts, session: Session, job: Job, request: ExtendRequest) -> None:
     refuse_more_runs(parts, session, job)
-    present = Runs(session).of_job(job_id)
+    present = Runs(session).of_job(job.id)
     runs = _more(job, request, present)
-    jobs.reopen(job)
+    Jobs(session).reopen(job)
     Stages(session).add_runs(runs)
     if job.status == JobState.PAUSED:
         session.flush()

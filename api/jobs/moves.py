@@ -11,7 +11,7 @@ from api.jobs import deletion, pausing, service
 from api.jobs.clone import clone_digest, cloned
 from api.jobs.dry_run import DryRun, rehearse
 from api.jobs.extend import extend
-from api.jobs.resent import IdempotencyKey, SendingDep
+from api.jobs.resent import SendingDep
 from api.jobs.run_requests import ExtendRequest
 from api.jobs.schemas import CloneRequest, JobObject
 from api.parts import PartsDep
@@ -63,14 +63,12 @@ def resume_job(parts: PartsDep, job_id: str) -> JobObject:
     "/{job_id}/extend",
     responses=problems(JobNotFound, JobNotExtendable, InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused),
 )
-def extend_job(
-    parts: PartsDep, job_id: str, request: ExtendRequest, idempotency_key: IdempotencyKey = None
-) -> JobObject:
+def extend_job(parts: PartsDep, job_id: str, request: ExtendRequest, sending: SendingDep) -> JobObject:
     """Add runs from further seeds to a job, open or ended, without redoing any; at its end the best of all is published.
 
-    With an `Idempotency-Key` a re-sent request adds them once.
+    A re-sent request adds them once, as for creations.
     """
-    return extend(parts, job_id, request, idempotency_key)
+    return extend(parts, job_id, request, sending)
 
 
 @router.post(

@@ -81,7 +81,7 @@ _OF_THINGS: tuple[ServiceError, ...] = (
     ModelInUse(f"Job {_JOB} starts from this model; cancel the job or wait for its end.", param="model"),
     ModelNotServed(f"The weights of {_MODEL} are not in the storage.", param="model"),
     NoEnsemble(
-        f'Job {_JOB} has kept 1 model that can answer, and an ensemble takes two; create jobs with artifacts.keep "all_runs" for one.'
+        f'Job {_JOB} has one model that can answer, and an ensemble takes two; create jobs with artifacts.keep "all_runs" for one.'
     ),
 )
 _OF_THE_HUB: tuple[ServiceError, ...] = (

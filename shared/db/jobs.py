@@ -228,6 +228,23 @@ class Jobs:
         mine = made.where(IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == _resent_key(request_sha256))
         return self._session.scalar(mine.where(Job.created_at > since))
 
+    def remember_extension(self, job: Job, request_sha256: str) -> None:
+        """Note that runs were added to the job by this request, now."""
+        key, now = _extension_key(request_sha256), db_now()
+        of_job = {"owner_id": job.owner_id, "request_sha256": request_sha256, "job_id": job.id}
+        self._session.merge(IdempotencyKey(key=key, created_at=now, **of_job))
+        self._session.flush()
+
+    def extended_lately(self, job: Job, request_sha256: str, seconds: float) -> bool:
+        """Whether this request has added runs to the job within the last so many seconds."""
+        mine = (IdempotencyKey.owner_id == job.owner_id, IdempotencyKey.key == _extension_key(request_sha256))
+        lately = IdempotencyKey.created_at > db_now() - seconds
+        return self._session.scalar(select(IdempotencyKey.key).where(*mine, lately)) is not None
+
+
+def _extension_key(request_sha256: str) -> str:
+    return f"extension {request_sha256}"
+
 
 def _resent_key(request_sha256: str) -> str:
     return f"resent {request_sha256}"  # no key that a caller gives holds a blank

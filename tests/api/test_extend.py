@@ -56,6 +56,19 @@ def test_with_a_key_a_re_sent_request_adds_its_runs_once(http: TestClient, file_
     assert other.json()["error"]["code"] == "idempotency_key_reused"
 
 
+def test_the_official_clients_second_try_adds_nothing_to_what_its_first_has_added(
+    http: TestClient, file_id: str
+) -> None:
+    job_id = created(http, file_id)
+    for retry_count in ("0", "1", "2"):
+        assert extend(http, job_id, {"x-stainless-retry-count": retry_count}, num_seeds=1).status_code == 200
+    assert len(seeds(http, job_id)) == 3
+    extend(http, job_id, {"x-stainless-retry-count": "1"}, num_seeds=2)  # what its first try asked for never came
+    assert len(seeds(http, job_id)) == 5
+    extend(http, job_id, num_seeds=2)  # the same again is not a second try
+    assert len(seeds(http, job_id)) == 7
+
+
 def test_runs_that_wait_for_pilots_are_joined_by_runs_that_wait(http: TestClient, file_id: str) -> None:
     job_id = created(http, file_id, recipe={"max_steps": 40})
     extended = extend(http, job_id, num_seeds=1).json()

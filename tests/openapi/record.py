@@ -112,9 +112,11 @@ def jobs(recorder: Recorder, file_id: str) -> tuple[str, str]:
     ask("list_checkpoints", "GET", f"{path}/checkpoints", params={"limit": 2})
     ask("stability", "GET", f"{path}/stability")
     ask("stability_csv", "GET", f"{path}/stability.csv")
+    ask("stability_html", "GET", f"{path}/stability.html")
     runs = ask("list_runs", "GET", f"{path}/runs")["data"]
     ask("retrieve_run", "GET", f"{path}/runs/{runs[0]['id']}")
     names = {"names": "train_loss,valid_loss", "resolution": 4}
+    ask("run_logs", "GET", f"{path}/runs/{runs[0]['id']}/logs")
     ask("run_metrics", "GET", f"{path}/runs/{runs[0]['id']}/metrics", params=names)
     return first, second
 

@@ -60,7 +60,7 @@ def examples_of(content: Node) -> list[tuple[str, Node, Any]]:
 
 
 def test_every_route_is_an_operation_of_its_own_name() -> None:
-    assert len(OPERATIONS) == sum(len(methods) for methods in DOCUMENT["paths"].values()) == 45
+    assert len(OPERATIONS) == sum(len(methods) for methods in DOCUMENT["paths"].values()) == 47
     assert {tag for operation in OPERATIONS.values() for tag in operation["tags"]} == set(TAGS)
     assert [tag["name"] for tag in DOCUMENT["tags"]] == list(TAGS)
     assert all(tag["description"] for tag in DOCUMENT["tags"])
@@ -160,7 +160,9 @@ def test_answers_that_are_no_json() -> None:
     assert {name: of for name, of in kinds.items() if of} == {
         "file_content": {"application/octet-stream"},
         "list_events": {"text/event-stream"},
+        "run_logs": {"text/plain"},
         "stability_csv": {"text/csv"},
+        "stability_html": {"text/html"},
     }
     for name in ("file_content", "stability_csv"):
         assert "application/json" not in OPERATIONS[name]["responses"]["200"]["content"]
