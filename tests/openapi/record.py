@@ -47,7 +47,9 @@ class Recorder:
 
 
 def _shortened(told: Any) -> Any:
-    """A page cut to its first items; a text to its first lines and its last."""
+    """A page cut to its first items; a text to its first lines and its last; a document for people to its beginning."""
+    if isinstance(told, str) and "<style>" in told:
+        return told[: told.index("<style>")] + "…\n"
     if isinstance(told, str):
         blocks = told.split("\n\n") if "\n\n" in told else told.splitlines()
         joint = "\n\n" if "\n\n" in told else "\n"
