@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
+from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.classifications.routes import router as classifications
@@ -36,7 +37,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         app.state.parts.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(  # a FastAPI whose /docs needs nothing of the internet
+        redoc_url=None,
         title="Evenkeel",
         summary="Stability-first fine-tuning of BERT-like encoders on small data sets.",
         version="0.1.0",

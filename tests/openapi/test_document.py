@@ -1,6 +1,7 @@
 """The OpenAPI document explains every operation, field and error, and its examples are what the schemas say."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -202,3 +203,7 @@ def test_the_document_is_served_and_so_is_a_page_that_shows_it() -> None:
     page = http.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "/openapi.json" in page.text
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(loaded) >= 3  # script, styles, icon: all from here, for a machine without the internet
+    assert [http.get(address).status_code for address in loaded] == [200] * len(loaded)
+    assert all(address.startswith("/") for address in loaded)
