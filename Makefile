@@ -29,10 +29,10 @@ check: setup  ## ruff, mypy --strict, import contracts, migrations == tables
 	$(BIN)/python -m shared.db.migrate --check
 
 test: setup  ## the tests, against real Redis and PostgreSQL from wheels
-	$(BIN)/python -m pytest -m 'not long'
+	$(BIN)/python -m pytest -m 'not long' --durations=25 --durations-min=5
 
 test-long: setup  ## the same with full counts
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --durations=25
 
 compose-smoke:  ## build the images, train a job in containers, kill a worker, take all down (needs a Docker engine)
 	bash tests/compose/smoke.sh
