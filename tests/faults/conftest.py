@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import new_database
+from tests.conftest import new_database, own_postgres
 from tests.make import review_csv
-from tests.servers import RedisServer, redis_server
+from tests.servers import PostgresServer, RedisServer, redis_server
 from tests.stack import Stack, running_stack
 
 REQUEST: dict[str, Any] = {
@@ -52,6 +52,13 @@ SQLITE_IN_FULL_COUNTS = pytest.mark.parametrize(
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Of these tests alone: killed, it comes back without going over all that other tests have written."""
+    with own_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
