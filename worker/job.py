@@ -8,7 +8,8 @@ May be rung any number of times by anybody: what is to be done is read from the 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +21,7 @@ from shared.db.models import Checkpoints, Models
 from shared.db.runs import FenceLost, Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Model, Run
+from shared.db.wishes import lock_runs
 from shared.errors import Reason
 from shared.job_report import best_run, diagnosis_of, report_of
 from shared.states import JobState, RunState, fold
@@ -30,6 +32,7 @@ from worker.patience import patiently
 from worker.publish import Published, publish, renew
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 MAX_PUBLISH_ATTEMPTS = 3
 PUBLISH_LEASE_FACTOR = 10  # of a run's lease: packing a large model takes longer than a heartbeat
 
@@ -47,7 +50,17 @@ def advance(parts: WorkerParts, job_id: str) -> None:
     except (StorageError, SQLAlchemyError, BlobMissing, OSError, ValueError) as error:
         log.exception("job_not_advanced job=%s", job_id)
         cause = type(error).__name__
-        patiently(parts.database, lambda session: _give_up_or_retry(session, job_id, fence, cause))
+        _alone(parts, job_id, lambda session: _give_up_or_retry(session, job_id, fence, cause))
+
+
+def _alone(parts: WorkerParts, job_id: str, move: Callable[[Session], T]) -> T:
+    """A transaction that takes the job's runs before the job itself, as all do that take both."""
+
+    def held(session: Session) -> T:
+        lock_runs(session, job_id)
+        return move(session)
+
+    return patiently(parts.database, held)
 
 
 def _move(parts: WorkerParts, job_id: str, fence: int) -> None:
@@ -57,9 +70,9 @@ def _move(parts: WorkerParts, job_id: str, fence: int) -> None:
     if job.cancel_requested:
         _end(parts, job_id, fence)
     elif job.resolved_recipe is None:
-        patiently(parts.database, lambda session: pilots.decide(session, job_id, fence))
+        _alone(parts, job_id, lambda session: pilots.decide(session, job_id, fence))
     elif discard.undecided(job):
-        for run_id in patiently(parts.database, lambda session: discard.decide(session, job_id, fence)):
+        for run_id in _alone(parts, job_id, lambda session: discard.decide(session, job_id, fence)):
             parts.storage.delete_prefix(f"runs/{run_id}")
     else:
         _end(parts, job_id, fence)
@@ -80,7 +93,7 @@ def _end(parts: WorkerParts, job_id: str, fence: int) -> None:
         ):  # the tries before ended without a word: killed, or out of memory
             raise OSError("publishing did not come to its end")
         published = publish(parts, job, runs, best, fence)
-    kept = patiently(parts.database, lambda session: _record_end(session, job_id, fence, status, runs, published))
+    kept = _alone(parts, job_id, lambda session: _record_end(session, job_id, fence, status, runs, published))
     # only what rows name stays; what is missed here is an orphan, and swept later
     where_it_was_made = {model.run_id for model in kept if model.prefix.startswith(f"runs/{model.run_id}/")}
     for run_id in set(everything) - where_it_was_made:

@@ -21,7 +21,7 @@ from shared.db.models import Models
 from shared.db.runs import Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Run
-from shared.db.wishes import RunWishes
+from shared.db.wishes import RunWishes, lock_runs
 from shared.errors import FileNotFound, InvalidValue, JobNotExtendable, ModelInUse
 from shared.names import FINE_TUNED
 from shared.states import JobState
@@ -75,7 +75,8 @@ def _add(parts: Parts, session: Session, job: Job, request: ExtendRequest) -> No
 
 
 def locked(session: Session, job_id: str) -> Job:
-    """The job as it is now, and stays until the transaction ends."""
+    """The job as it is now, and stays until the transaction ends, with its runs."""
+    lock_runs(session, job_id)
     query = select(Job).where(Job.id == job_id).with_for_update()
     return session.scalars(query.execution_options(populate_existing=True)).one()
 

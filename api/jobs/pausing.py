@@ -9,7 +9,7 @@ from api.parts import Parts
 from shared.db.events import Events
 from shared.db.jobs import Jobs
 from shared.db.tables import Job
-from shared.db.wishes import RunWishes, in_training
+from shared.db.wishes import RunWishes, in_training, lock_runs
 from shared.errors import JobAlreadyEnded
 from shared.states import JOB_ENDED, JobState
 
@@ -18,6 +18,7 @@ def pause(parts: Parts, job_id: str) -> JobObject:
     """Nothing of the job is begun any more, and what trains is stopped; a moment is waited for that."""
     with parts.database.write() as session:
         job = Jobs(session).get(job_id, parts.owner_id)
+        lock_runs(session, job_id)
         if Jobs(session).pause(job_id):
             RunWishes(session).pause(job_id)
             Events(session).add(job, "The job was paused.", level="warn")
@@ -32,6 +33,7 @@ def resume(parts: Parts, job_id: str) -> JobObject:
     """What waited is queued again."""
     with parts.database.write() as session:
         job = Jobs(session).get(job_id, parts.owner_id)
+        lock_runs(session, job_id)
         if Jobs(session).resume(job_id):
             RunWishes(session).resume(job_id)
             Events(session).add(job, "The job goes on.")

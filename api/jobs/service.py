@@ -25,7 +25,7 @@ from shared.db.paging import Page
 from shared.db.scored import scored_runs
 from shared.db.session import ring_after_commit
 from shared.db.tables import Job, Run
-from shared.db.wishes import RunWishes
+from shared.db.wishes import RunWishes, lock_runs
 from shared.errors import IdempotencyKeyReused, JobAlreadyEnded
 from shared.names import FINE_TUNED
 from shared.states import JOB_ENDED, Purpose
@@ -153,6 +153,7 @@ def cancel(parts: Parts, job_id: str) -> JobObject:
     with parts.database.write() as session:
         jobs, events = Jobs(session), Events(session)
         job = jobs.get(job_id, parts.owner_id)
+        lock_runs(session, job_id)
         if not jobs.wish_cancel(job):
             session.refresh(job)
             raise JobAlreadyEnded(f"Job {job_id} has already ended: it is {job.status}.", param="fine_tuning_job_id")

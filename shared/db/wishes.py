@@ -21,7 +21,7 @@ class RunWishes:
 
     def cancel(self, job_id: str, run_id: str | None = None) -> None:
         """All open runs of the job, or this one: queued and waiting ones are cancelled at once."""
-        self._lock(job_id)
+        lock_runs(self._session, job_id)
         these = Run.job_id == job_id if run_id is None else and_(Run.job_id == job_id, Run.id == run_id)
         # one statement: between two, a run given back by its worker could slip from one to the other
         self._session.execute(
@@ -36,7 +36,7 @@ class RunWishes:
 
     def pause(self, job_id: str) -> None:
         """Queued runs wait at once; those that are held for another stage wait already."""
-        self._lock(job_id)
+        lock_runs(self._session, job_id)
         moves = and_(Run.status.in_((RunState.QUEUED, RunState.RUNNING)), Run.held.is_(False))
         status = case((_RUNNING, RunState.RUNNING.value), else_=RunState.PAUSED.value)
         self._session.execute(
@@ -45,7 +45,7 @@ class RunWishes:
 
     def resume(self, job_id: str) -> None:
         """What waits for this is queued again, and rung for; what has not stopped yet need not, and starts over if it does."""
-        self._lock(job_id)
+        lock_runs(self._session, job_id)
         waits = Run.status == RunState.PAUSED
         change = (
             update(Run)
@@ -68,13 +68,18 @@ class RunWishes:
         self._session.execute(update(Run).where(Run.id == run.id).values(**again, **untried, **nothing))
         self._ring([run.id])
 
-    def _lock(self, job_id: str) -> None:
-        """In the order in which their worker writes to them: in any other the two could wait for each other."""
-        self._session.execute(select(Run.id).where(Run.job_id == job_id).order_by(Run.index).with_for_update()).all()
-
     def _ring(self, run_ids: Sequence[str]) -> None:
         for run_id in run_ids:
             ring_after_commit(self._session, RUN_WAKE, run_id)
+
+
+def lock_runs(session: Session, job_id: str) -> None:
+    """Have no run of the job moved by anybody else until the transaction ends.
+
+    In the order in which a worker writes to them, and before the job's own row, as a worker that claims a run goes from it to its job:
+    in any other order the two could wait for each other.
+    """
+    session.execute(select(Run.id).where(Run.job_id == job_id).order_by(Run.index).with_for_update()).all()
 
 
 def in_training(session: Session, job_id: str, run_id: str | None = None) -> bool:
