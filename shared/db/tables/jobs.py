@@ -86,7 +86,11 @@ class Event(Base):
 
 
 class IdempotencyKey(Base):
-    """The first answer to a creation that carried an ``Idempotency-Key``, so that a re-sent one makes nothing new."""
+    """What a request has made, so that the same sent again makes nothing new.
+
+    Under the caller's ``Idempotency-Key``; and, for clients that send none, under keys that hold a blank, which no caller's can: a
+    re-sent creation, and an extension, by the digest of what was asked for.
+    """
 
     __tablename__ = "idempotency_keys"
 
