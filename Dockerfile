@@ -95,6 +95,6 @@ import worker.trainer"
 USER evenkeel
 VOLUME /data
 HEALTHCHECK --interval=30s --timeout=20s --start-period=90s --start-interval=3s --retries=3 \
-    CMD ["python", "-m", "worker.health"]
+    CMD ["python", "-m", "worker.maintenance.health"]
 ENTRYPOINT ["tini", "--", "evenkeel"]
 CMD ["worker"]

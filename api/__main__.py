@@ -8,8 +8,8 @@ import sys
 import uvicorn
 
 from api.app import create_app
-from shared import log
-from shared.settings import Settings, refuse_open_door
+from shared.infra import log
+from shared.infra.settings import Settings, refuse_open_door
 
 
 def main() -> int:

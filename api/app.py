@@ -9,22 +9,22 @@ from fastapi_offline import FastAPIOffline
 from api import errors
 from api.classifications.routes import router as classifications
 from api.comparisons.routes import router as comparisons
+from api.dependencies import make_parts
 from api.files.routes import router as files
 from api.health.routes import router as health
-from api.jobs.moves import router as moves
+from api.jobs.action_routes import router as moves
 from api.jobs.routes import router as jobs
-from api.limits import Gate, RequestId
+from api.middleware import Gate, RequestId
 from api.models.routes import router as models
 from api.openapi import document
 from api.openapi.document import operation_name
 from api.operations.routes import router as operations
-from api.parts import make_parts
 from api.recipes.routes import router as recipes
 from api.reports.routes import router as reports
 from api.runs.routes import router as runs
-from api.strictness import refuse_unknown_query
+from api.unknown_params import refuse_unknown_query
 from api.uploads.routes import router as uploads
-from shared.settings import Settings
+from shared.infra.settings import Settings
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from shared.errors import InvalidRequest, ServiceError, ServiceUnavailable
+from shared.domain.errors import InvalidRequest, ServiceError, ServiceUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,9 @@ def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     found: dict[int | str, dict[str, Any]] = {}
     everywhere: list[type[ServiceError]] = [InvalidRequest]
     for error in [*everywhere, *errors]:
-        response = found.setdefault(error.status, {"model": ErrorResponse, "description": "", X_ERRORS: []})
+        response = found.setdefault(
+            error.status, {"model": ErrorResponse, "description": "", X_ERRORS: []}
+        )
         response[X_ERRORS].append(error.code)
     return found
 
@@ -110,7 +112,9 @@ def describe(errors: Sequence[Any]) -> InvalidRequest:
     elif first["type"] == "missing":
         message = f"Required: {name}"
     else:  # of a union, every branch has its own complaint
-        words = dict.fromkeys(str(problem["msg"]).removeprefix("Value error, ") for problem in problems_there)
+        words = dict.fromkeys(
+            str(problem["msg"]).removeprefix("Value error, ") for problem in problems_there
+        )
         message = f"{name}: {', or '.join(words)}"
     others = f" ({len(by_path) - 1} more fields are wrong)" if len(by_path) > 1 else ""
     return InvalidRequest(f"{message}{others}.", param=_short(path) or None)
@@ -122,7 +126,16 @@ def _is_branch(part: object) -> bool:
 
 
 _BRANCHES = frozenset(
-    {"int", "float", "str", "bool", "constrained-int", "constrained-float", "constrained-str", "dict"}
+    {
+        "int",
+        "float",
+        "str",
+        "bool",
+        "constrained-int",
+        "constrained-float",
+        "constrained-str",
+        "dict",
+    }
 )
 
 
@@ -133,9 +146,13 @@ def _short(text: str) -> str:
 def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return answer(RouteNotFound(f"No such address: {request.method} {request.url.path[:200]}. See /docs."))
+        return answer(
+            RouteNotFound(f"No such address: {request.method} {request.url.path[:200]}. See /docs.")
+        )
     if error.status_code == 405:
-        response = answer(MethodNotAllowed(f"{request.method} is not possible at {request.url.path[:200]}."))
+        response = answer(
+            MethodNotAllowed(f"{request.method} is not possible at {request.url.path[:200]}.")
+        )
         response.headers["allow"] = ", ".join(_methods(request))
         return response
     return answer(InvalidRequest(str(error.detail)))
@@ -148,7 +165,9 @@ def _methods(request: Request) -> list[str]:
         scope = {**request.scope, "method": method}
         return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
 
-    return [method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if served(method)]
+    return [
+        method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if served(method)
+    ]
 
 
 def _database_away(_request: Request, error: Exception) -> JSONResponse:
@@ -159,7 +178,11 @@ def _database_away(_request: Request, error: Exception) -> JSONResponse:
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     request_id = request.scope.get("state", {}).get("request_id")
     log.error("internal_error request_id=%s", request_id, exc_info=error)
-    response = answer(InternalError(f"Something went wrong on our side; the log has it under request {request_id}."))
+    response = answer(
+        InternalError(
+            f"Something went wrong on our side; the log has it under request {request_id}."
+        )
+    )
     if request_id is not None:  # this is answered from outside of the middleware that adds it
         response.headers["x-request-id"] = request_id
     return response

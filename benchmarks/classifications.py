@@ -6,6 +6,7 @@ are makes no difference to the speed). Sentences of CoLA are classified over HTT
 
 import argparse
 import csv
+import itertools
 import json
 import sys
 import tempfile
@@ -23,19 +24,19 @@ from benchmarks.polling import running_api
 from benchmarks.results import Result, Table
 from benchmarks.speed_page import record
 from cli.client import Client
-from cli.docstrings import write_dataset
-from shared.catalogue import OFFLINE_ENCODER, Catalogue
+from cli.demo_dataset import write_dataset
 from shared.db.migrate import upgrade
 from shared.db.session import Database
 from shared.db.tables import Job, Model
-from shared.settings import Settings, cpu_cores
-from shared.storage import Storage
-from shared.task import Task
-from worker.training.checkpoint import export_model
-from worker.training.encoder import load_encoder
-from worker.training.graph import GRAPHS
-from worker.training.quiet import quiet_transformers
-from worker.training.text import tokenizer_to_export
+from shared.domain.task import Task
+from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
+from shared.infra.settings import Settings, cpu_cores
+from shared.infra.storage import Storage
+from worker.training.data.tokenization import tokenizer_to_export
+from worker.training.model.checkpoint import export_model
+from worker.training.model.encoder import load_encoder
+from worker.training.model.onnx_export import GRAPHS
+from worker.training.model.transformers_logging import quiet_transformers
 
 MEMBERS, AT_ONCE = 5, 500
 GOALS = {"one model": 150, f"ensemble of {MEMBERS}": 50}
@@ -48,12 +49,17 @@ SPREAD = 20
 def main() -> None:
     given = _arguments()
     texts = _sentences(given.texts)
-    with tempfile.TemporaryDirectory(prefix="evenkeel-classifications-") as scratch, ExitStack() as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="evenkeel-classifications-") as scratch,
+        ExitStack() as running,
+    ):
         home = Path(scratch)
         url = f"sqlite:///{home / 'evenkeel.db'}"
         upgrade(url)
         http = httpx.Client(
-            base_url=f"http://127.0.0.1:{running.enter_context(running_api(home, url))}", timeout=600, trust_env=False
+            base_url=f"http://127.0.0.1:{running.enter_context(running_api(home, url))}",
+            timeout=600,
+            trust_env=False,
         )
         running.enter_context(http)
         model = _published(str(http.base_url), home, url)
@@ -71,7 +77,8 @@ def main() -> None:
 
 def _sentences(count: int) -> list[str]:
     with (folder() / "CoLA" / "train.tsv").open(encoding="utf-8", newline="") as lines:
-        return [row[3] for row, _ in zip(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), range(count))]  # noqa: B905
+        rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return [row[3] for row in itertools.islice(rows, count)]
 
 
 def _published(url: str, home: Path, database_url: str) -> str:
@@ -93,9 +100,21 @@ def _published(url: str, home: Path, database_url: str) -> str:
         export_model(network, tokenizer, task, made)
         GRAPHS.write(network, tokenizer, made)
         storage.take_folder(f"models/{seed}", made)
-        row = {"owner_id": "local", "job_id": job_id, "run_id": run_id, "base_model": OFFLINE_ENCODER}
+        row = {
+            "owner_id": "local",
+            "job_id": job_id,
+            "run_id": run_id,
+            "base_model": OFFLINE_ENCODER,
+        }
         with database.write() as session:
-            session.add(Model(id=f"ft:bench:seed-{seed}", prefix=f"models/{seed}", labels=task.label_names, **row))
+            session.add(
+                Model(
+                    id=f"ft:bench:seed-{seed}",
+                    prefix=f"models/{seed}",
+                    labels=task.label_names,
+                    **row,
+                )
+            )
     database.dispose()
     return "ft:bench:seed-0"
 
@@ -112,13 +131,23 @@ def _rate(http: httpx.Client, model: str, texts: list[str], *, ensemble: bool) -
 @torch.no_grad()
 def _difference(http: httpx.Client, model: str, texts: list[str], exported: Path) -> float:
     """The largest between a probability of the answers and of plain transformers."""
-    answer = http.post("/v1/classifications", json={"model": model, "input": texts}).raise_for_status().json()
+    answer = (
+        http.post("/v1/classifications", json={"model": model, "input": texts})
+        .raise_for_status()
+        .json()
+    )
     with quiet_transformers():
         network = AutoModelForSequenceClassification.from_pretrained(exported).eval()
-    inputs = AutoTokenizer.from_pretrained(exported)(texts, padding=True, truncation=True, return_tensors="pt")
+    inputs = AutoTokenizer.from_pretrained(exported)(
+        texts, padding=True, truncation=True, return_tensors="pt"
+    )
     expected = network(**inputs).logits.softmax(dim=1)
     found = torch.tensor(
-        [list(target["scores"].values()) for result in answer["results"] for target in result.values()]
+        [
+            list(target["scores"].values())
+            for result in answer["results"]
+            for target in result.values()
+        ]
     )
     return float((found - expected).abs().max())
 
@@ -142,7 +171,9 @@ def _result(rates: dict[str, float], difference: float, given: argparse.Namespac
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--texts", type=int, default=2000, help="how many (default 2000)")
     parser.add_argument("--rounds", type=int, default=5, help="counted ones (default 5)")
     parser.add_argument("--dry", action="store_true", help="print the figures and write no result")

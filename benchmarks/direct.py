@@ -20,7 +20,9 @@ class Direct:
         context = multiprocessing.get_context("spawn")
         pipes = [context.Pipe() for _ in range(processes)]
         self._ends = [mine for mine, _ in pipes]
-        self._children = [context.Process(target=_serve, args=(theirs,), daemon=True) for _, theirs in pipes]
+        self._children = [
+            context.Process(target=_serve, args=(theirs,), daemon=True) for _, theirs in pipes
+        ]
 
     def __enter__(self) -> Self:
         environment = dict(os.environ)
@@ -37,7 +39,10 @@ class Direct:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         for child in self._children:
             child.kill()
@@ -66,11 +71,11 @@ class Direct:
 
 
 def _serve(end: Connection) -> None:
-    from worker.trainer import NICENESS, die_with_parent
-    from worker.training.baselines import score_baselines
+    from worker.trainer.__main__ import NICENESS, die_with_parent
+    from worker.training.baselines.scoring import score_baselines
+    from worker.training.data.tokenization import TextCache
     from worker.training.run import train_run
     from worker.training.spec import DataSpec, RunSpec
-    from worker.training.text import TextCache
 
     die_with_parent(None)
     os.nice(NICENESS)

@@ -26,7 +26,10 @@ TASKS = {
     task.name: task
     for task in (
         GlueTask(
-            "CoLA", {"header": False, "text_column": 3, "label_column": 1, "positive_label": "1"}, "mcc", header=False
+            "CoLA",
+            {"header": False, "text_column": 3, "label_column": 1, "positive_label": "1"},
+            "mcc",
+            header=False,
         ),
         GlueTask(
             "RTE",
@@ -51,7 +54,9 @@ def folder() -> Path:
     """Raises SystemExit, in words, where the data are not to be had."""
     named = os.environ.get(VARIABLE)
     if not named or not Path(named).is_dir():
-        raise SystemExit(f"Set {VARIABLE} to a folder with GLUE tasks: <task>/train.tsv and <task>/dev.tsv.")
+        raise SystemExit(
+            f"Set {VARIABLE} to a folder with GLUE tasks: <task>/train.tsv and <task>/dev.tsv."
+        )
     return Path(named)
 
 

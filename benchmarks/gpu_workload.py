@@ -11,9 +11,9 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
+from shared.domain.task import SplitRequest, Task, TaskType
 from shared.recipe import Precision, Recipe
-from shared.task import SplitRequest, Task, TaskType
-from worker.training.quiet import quiet_transformers
+from worker.training.model.transformers_logging import quiet_transformers
 from worker.training.spec import DataFile, RunSpec
 
 LENGTHS = (
@@ -53,11 +53,16 @@ SIZES = {
 
 def make_base_model(size: Size, folder: Path) -> Path:
     """Weights as BERT's are drawn before its pre-training, and a tokenizer that knows each word as one token."""
-    words = {word: index for index, word in enumerate([*SPECIAL, *(f"w{i}" for i in range(size.vocabulary - 4))])}
+    words = {
+        word: index
+        for index, word in enumerate([*SPECIAL, *(f"w{i}" for i in range(size.vocabulary - 4))])
+    }
     tokenizer = Tokenizer(WordLevel(words, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = WhitespaceSplit()
     tokenizer.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     config = BertConfig(
         vocab_size=size.vocabulary,
@@ -70,7 +75,11 @@ def make_base_model(size: Size, folder: Path) -> Path:
         torch.manual_seed(0)
         BertModel(config).save_pretrained(folder)
         PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+            tokenizer_object=tokenizer,
+            pad_token="[PAD]",
+            unk_token="[UNK]",
+            cls_token="[CLS]",
+            sep_token="[SEP]",
         ).save_pretrained(folder)
     return folder
 
@@ -81,8 +90,12 @@ def write_rows(size: Size, path: Path) -> DataFile:
     used = min(WORDS, size.vocabulary - len(SPECIAL))
     lines = ["premise\thypothesis\tlabel"]
     for row in range(size.rows):
-        words = [f"w{draw.randrange(used)}" for _ in range(LENGTHS[row * len(LENGTHS) // size.rows] - 3)]
-        lines.append(f"{' '.join(words[:-8])}\t{' '.join(words[-8:])}\t{draw.choice(('yes', 'no'))}")
+        words = [
+            f"w{draw.randrange(used)}" for _ in range(LENGTHS[row * len(LENGTHS) // size.rows] - 3)
+        ]
+        lines.append(
+            f"{' '.join(words[:-8])}\t{' '.join(words[-8:])}\t{draw.choice(('yes', 'no'))}"
+        )
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return DataFile(path=path, filename=path.name)
 

@@ -29,7 +29,9 @@ class Sample:
 
     @property
     def errors(self) -> int:
-        return self.unanswered + sum(count for status, count in self.statuses.items() if status not in (200, 304))
+        return self.unanswered + sum(
+            count for status, count in self.statuses.items() if status not in (200, 304)
+        )
 
     def summary(self) -> dict[str, float | int]:
         p50, p90, p99, worst = np.quantile(self.latencies, [0.5, 0.9, 0.99, 1.0]) * 1000
@@ -81,7 +83,9 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:  # closed by the server: what waits stays unanswered
             return
         self._due = self._waiting.popleft()
-        condition = b"If-None-Match: " + self._etag + b"\r\n" if self._conditional and self._etag else b""
+        condition = (
+            b"If-None-Match: " + self._etag + b"\r\n" if self._conditional and self._etag else b""
+        )
         self._transport.write(self._head + condition + b"\r\n")
         self._sample.late.append(self._loop.time() - self._due)
 
@@ -118,7 +122,9 @@ def _header(head: bytes, name: bytes) -> bytes | None:
     return None
 
 
-async def measure(port: int, path: str, *, rate: float, seconds: float, connections: int, conditional: bool) -> Sample:
+async def measure(
+    port: int, path: str, *, rate: float, seconds: float, connections: int, conditional: bool
+) -> Sample:
     """GET the path on 127.0.0.1; ``conditional`` sends the last answer's ETag along. Raises OSError where nobody listens."""
     loop = asyncio.get_running_loop()
     sample = Sample()

@@ -24,14 +24,14 @@ from sqlalchemy import select
 from benchmarks.direct import Direct
 from benchmarks.glue import TASKS, folder, write_cut
 from benchmarks.results import Result, Table
-from benchmarks.specs import data_spec, run_spec
 from benchmarks.speed_page import record
+from benchmarks.trainer_commands import data_spec, run_spec
 from cli.client import Client
 from cli.demo import running_stack
 from shared.db.session import Database
 from shared.db.tables import Job, Run
-from shared.settings import cpu_cores
-from shared.states import JOB_ENDED, JobState, Purpose
+from shared.domain.states import JOB_ENDED, JobState, Purpose
+from shared.infra.settings import cpu_cores
 
 TASK = TASKS["CoLA"]
 GOAL, FIRST_METRIC_GOAL_S = 1.05, 2.0
@@ -64,7 +64,9 @@ class Round:
 
 def main() -> None:
     given = _arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the stack is stopped in order
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # so that the stack is stopped in order
     slots = cpu_cores()
     with tempfile.TemporaryDirectory(prefix="evenkeel-overhead-") as temporary:
         home = Path(temporary)
@@ -74,14 +76,27 @@ def main() -> None:
             database = Database(f"sqlite:///{home / 'service' / 'evenkeel.db'}")
             file = client.upload(data).id
             _job(client, database, file, seeds=slots, steps=2)  # trainers start, files are read
-            rounds = [_round(client, database, direct, file, data, given, home) for _ in range(given.rounds)]
-            first = [seen for _ in range(given.rounds) for seen in _first_metrics(client, database, file, slots)]
+            rounds = [
+                _round(client, database, direct, file, data, given, home)
+                for _ in range(given.rounds)
+            ]
+            first = [
+                seen
+                for _ in range(given.rounds)
+                for seen in _first_metrics(client, database, file, slots)
+            ]
             database.dispose()
     record(_result(rounds, first, given, slots))
 
 
 def _round(
-    client: Client, database: Database, direct: Direct, file: str, data: Path, given: argparse.Namespace, home: Path
+    client: Client,
+    database: Database,
+    direct: Direct,
+    file: str,
+    data: Path,
+    given: argparse.Namespace,
+    home: Path,
 ) -> Round:
     job, runs = _job(client, database, file, seeds=given.seeds, steps=given.steps)
     main_runs = [run for run in runs if run.purpose == Purpose.MAIN]
@@ -92,7 +107,9 @@ def _round(
     started, finished = min(map(_started, runs)), max(map(_finished, runs))
     return Round(
         job=(job.finished_at or 0) - started,
-        baselines=sum(_finished(run) - _started(run) for run in runs if run.purpose == Purpose.BASELINES),
+        baselines=sum(
+            _finished(run) - _started(run) for run in runs if run.purpose == Purpose.BASELINES
+        ),
         publishing=(job.finished_at or 0) - finished,
         between=statistics.median(_gaps(runs)),
         run=statistics.median(_finished(run) - _started(run) for run in main_runs),
@@ -101,14 +118,18 @@ def _round(
     )
 
 
-def _job(client: Client, database: Database, file: str, *, seeds: int, steps: int) -> tuple[Job, Sequence[Run]]:
+def _job(
+    client: Client, database: Database, file: str, *, seeds: int, steps: int
+) -> tuple[Job, Sequence[Run]]:
     """A job to its end, with its rows, whose times are exact; what it kept on the disk is left to the temporary home."""
     job_id = _create(client, file, seeds=seeds, steps=steps)
     while True:
         with database.read() as session:
             job = session.get_one(Job, job_id)
             if job.status in JOB_ENDED:
-                runs = session.scalars(select(Run).where(Run.job_id == job_id).order_by(Run.started_at)).all()
+                runs = session.scalars(
+                    select(Run).where(Run.job_id == job_id).order_by(Run.started_at)
+                ).all()
                 break
         time.sleep(0.5)
     if job.status != JobState.SUCCEEDED:
@@ -161,7 +182,9 @@ def _first_metrics(client: Client, database: Database, file: str, slots: int) ->
             yield moment - _started(session.get_one(Run, run_id))
 
 
-def _result(rounds: Sequence[Round], first: Sequence[float], given: argparse.Namespace, slots: int) -> Result:
+def _result(
+    rounds: Sequence[Round], first: Sequence[float], given: argparse.Namespace, slots: int
+) -> Result:
     ratios = [one.ratio for one in rounds]
     rows = [
         [str(number), *(f"{seconds:.2f}" for seconds in (one.job, one.baselines, one.publishing, one.direct)),
@@ -214,13 +237,17 @@ def _result(rounds: Sequence[Round], first: Sequence[float], given: argparse.Nam
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="4 runs of 8 steps, one round")
     seeds, steps, rows, rounds = DEFAULTS
     parser.add_argument("--seeds", type=int, default=seeds, help=f"runs of a job (default {seeds})")
     parser.add_argument("--steps", type=int, default=steps, help=f"of each run (default {steps})")
     parser.add_argument("--rows", type=int, default=rows, help=f"CoLA rows (default {rows})")
-    parser.add_argument("--rounds", type=int, default=rounds, help=f"of both sides (default {rounds})")
+    parser.add_argument(
+        "--rounds", type=int, default=rounds, help=f"of both sides (default {rounds})"
+    )
     given = parser.parse_args()
     if given.quick:
         given.seeds, given.steps, given.rounds = 4, 8, 1

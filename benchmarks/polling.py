@@ -19,19 +19,19 @@ from pathlib import Path
 
 from benchmarks.open_loop import Sample, measure
 from benchmarks.results import Result, Table
-from benchmarks.specs import run_spec
 from benchmarks.speed_page import record
+from benchmarks.trainer_commands import run_spec
 from cli.client import Client
-from cli.docstrings import write_dataset
+from cli.demo_dataset import write_dataset
 from cli.up import answers_health, listen
-from shared.child_process import die_with_parent, python_module, python_path
 from shared.db.metrics import Point
 from shared.db.migrate import upgrade
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Job
-from shared.settings import cpu_cores
-from shared.states import RunState
+from shared.domain.states import RunState
+from shared.infra.child_process import die_with_parent, python_module, python_path
+from shared.infra.settings import cpu_cores
 
 RATE, CONNECTIONS, RUNS, STEPS = 800, 50, 20, 300
 ENDED, TRAINING = 12, 2
@@ -73,15 +73,24 @@ def _both(port: int, path: str, given: argparse.Namespace) -> dict[str, Sample]:
         return asyncio.run(measure(port, path, seconds=seconds, **options))
 
     ask(1.0, conditional=False)
-    return {"200": ask(given.seconds, conditional=False), "ETag": ask(given.seconds, conditional=True)}
+    return {
+        "200": ask(given.seconds, conditional=False),
+        "ETag": ask(given.seconds, conditional=True),
+    }
 
 
 @contextmanager
 def running_api(home: Path, database_url: str) -> Iterator[int]:
     """The API alone, as ``evenkeel up`` starts it: one process; yields its port. No bell is there to ring."""
-    settings = {"HOME": home, "DATABASE_URL": database_url, "REDIS_URL": f"redis+socket://{home}/none"}
+    settings = {
+        "HOME": home,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": f"redis+socket://{home}/none",
+    }
     plain = {name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")}
-    environment = plain | python_path() | {f"EVENKEEL_{name}": str(value) for name, value in settings.items()}
+    environment = (
+        plain | python_path() | {f"EVENKEEL_{name}": str(value) for name, value in settings.items()}
+    )
     with listen("127.0.0.1", 0) as listener, (home / "api.log").open("wb") as log:
         api = subprocess.Popen(
             python_module("api", "--fd", str(listener.fileno())),
@@ -107,7 +116,9 @@ def _job(url: str, home: Path) -> str:
     with Client(url) as client:
         file = client.upload(home / DATA)
         recipe = {"max_steps": STEPS, "reinit_layers": 1}
-        return client.create_job({"training_file": file.id, "runs": {"num_seeds": RUNS}, "recipe": recipe}).id
+        return client.create_job(
+            {"training_file": file.id, "runs": {"num_seeds": RUNS}, "recipe": recipe}
+        ).id
 
 
 @contextmanager
@@ -122,7 +133,13 @@ def _training_elsewhere(database: Database, job_id: str) -> Iterator[None]:
             assert hold is not None
             runs.record(hold, LEASE_S, _points(1, STEPS // 2), step=STEPS // 2, train_loss=0.5)
             if run.index < ENDED:
-                runs.end(hold, RunState.SUCCEEDED, step=STEPS, validation_score=0.7 + run.index / 100, degenerate=False)
+                runs.end(
+                    hold,
+                    RunState.SUCCEEDED,
+                    step=STEPS,
+                    validation_score=0.7 + run.index / 100,
+                    degenerate=False,
+                )
             else:
                 training.append(hold)
     stop = threading.Event()
@@ -133,7 +150,9 @@ def _training_elsewhere(database: Database, job_id: str) -> Iterator[None]:
             step += 1
             for hold in training:
                 with database.write() as session:
-                    Runs(session).record(hold, LEASE_S, _points(step, step), step=step, train_loss=1 / step)
+                    Runs(session).record(
+                        hold, LEASE_S, _points(step, step), step=step, train_loss=1 / step
+                    )
 
     thread = threading.Thread(target=advance, name="elsewhere")
     thread.start()
@@ -181,8 +200,13 @@ def _trainers(home: Path, job: Job, count: int) -> Iterator[None]:
             process.wait()
 
 
-def _result(sides: dict[str, dict[str, Sample]], given: argparse.Namespace, database: str) -> Result:
-    figures = {side: {kind: sample.summary() for kind, sample in samples.items()} for side, samples in sides.items()}
+def _result(
+    sides: dict[str, dict[str, Sample]], given: argparse.Namespace, database: str
+) -> Result:
+    figures = {
+        side: {kind: sample.summary() for kind, sample in samples.items()}
+        for side, samples in sides.items()
+    }
     rows = [
         [side, kind, *(f"{summary[name]:g}" for name in ("per_second", "p50_ms", "p90_ms", "p99_ms", "max_ms")),
          f"{summary['not_modified'] / summary['requests']:.0%}", str(summary["errors"])]
@@ -202,19 +226,41 @@ def _result(sides: dict[str, dict[str, Sample]], given: argparse.Namespace, data
             "Latency counts from the moment a request was due, whether or not its connection was free to send it.",
         ],
         tables=[
-            Table(["", "answer", "answers/s", "p50 ms", "p90 ms", "p99 ms", "max ms", "304", "errors"], rows),
+            Table(
+                [
+                    "",
+                    "answer",
+                    "answers/s",
+                    "p50 ms",
+                    "p90 ms",
+                    "p99 ms",
+                    "max ms",
+                    "304",
+                    "errors",
+                ],
+                rows,
+            ),
         ],
-        figures=figures | {"rate": given.rate, "seconds": given.seconds, "database": database, "goal_met": met},
-        notes=[f"Goal, with the trainer elsewhere: p99 ≤ {GOAL_MS} ms and no error: {'met' if met else 'not met'}."],
+        figures=figures
+        | {"rate": given.rate, "seconds": given.seconds, "database": database, "goal_met": met},
+        notes=[
+            f"Goal, with the trainer elsewhere: p99 ≤ {GOAL_MS} ms and no error: {'met' if met else 'not met'}."
+        ],
     )
 
 
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rate", type=float, default=RATE, help=f"requests a second (default {RATE})")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rate", type=float, default=RATE, help=f"requests a second (default {RATE})"
+    )
     parser.add_argument("--seconds", type=float, default=20.0, help="of each row (default 20)")
     parser.add_argument("--database-url", help="an empty PostgreSQL database; default: SQLite")
-    parser.add_argument("--no-trainer", action="store_true", help="leave the rows beside trainers out")
+    parser.add_argument(
+        "--no-trainer", action="store_true", help="leave the rows beside trainers out"
+    )
     parser.add_argument("--dry", action="store_true", help="print the figures and write no result")
     return parser.parse_args(given)
 

@@ -12,7 +12,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -23,16 +23,16 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from api.app import create_app
-from benchmarks.filled import Filled, Size, fill
-from benchmarks.filled_rows import TEAMS
 from benchmarks.polling import running_api
 from benchmarks.results import Result, Table, machine
+from benchmarks.seed_database import Filled, Size, fill
+from benchmarks.seed_database_rows import TEAMS
 from benchmarks.servers import postgres_server
 from benchmarks.speed_page import record
 from benchmarks.statements import statements_of
 from shared.db.session import Database
-from shared.settings import Settings, cpu_cores
-from shared.states import JobState, RunState
+from shared.domain.states import JobState, RunState
+from shared.infra.settings import Settings, cpu_cores
 
 JOBS = "/v1/fine_tuning/jobs"
 PAGE_MS, SERIES_MS = 50, 100
@@ -96,20 +96,29 @@ def kinds(filled: Filled) -> list[Kind]:
     def some(state: JobState) -> list[str]:
         return chance.sample(found, min(20, len(found))) if (found := filled.of(state)) else []
 
-    ended, running, queued = (some(state) for state in (JobState.SUCCEEDED, JobState.RUNNING, JobState.QUEUED))
+    ended, running, queued = (
+        some(state) for state in (JobState.SUCCEEDED, JobState.RUNNING, JobState.QUEUED)
+    )
     runs = [(job, run) for job, run, state in filled.runs if state == RunState.SUCCEEDED]
     some_runs = chance.sample(runs, min(20, len(runs)))
     series, (long_job, long_run) = f"metrics?resolution={RESOLUTION}", filled.long_run
     ids = [job for job, _ in filled.jobs]
     deep = ids[len(ids) // 10]
     studies = sorted({place // 5 for place in range(0, len(ids), max(1, len(ids) // 20))})
-    of_each: Callable[[Sequence[str], str], list[str]] = lambda jobs, rest: [f"{JOBS}/{job}{rest}" for job in jobs]  # noqa: E731
+
+    def of_each(jobs: Sequence[str], rest: str) -> list[str]:
+        return [f"{JOBS}/{job}{rest}" for job in jobs]
+
     return [
         Kind("20 jobs", [JOBS], PAGE_MS),
         Kind("100 jobs", [f"{JOBS}?limit=100"]),
         Kind("20 jobs, the last tenth", [f"{JOBS}?after={deep}"], PAGE_MS),
         Kind("20 jobs of a team", [f"{JOBS}?metadata[team]={team}" for team in TEAMS], PAGE_MS),
-        Kind("the few jobs of a study", [f"{JOBS}?metadata[study]=study-{study}" for study in studies], PAGE_MS),
+        Kind(
+            "the few jobs of a study",
+            [f"{JOBS}?metadata[study]=study-{study}" for study in studies],
+            PAGE_MS,
+        ),
         Kind("an ended job", of_each(ended, ""), PAGE_MS),
         Kind("a running job", of_each(running, ""), PAGE_MS),
         Kind("a queued job", of_each(queued, ""), PAGE_MS),
@@ -117,14 +126,26 @@ def kinds(filled: Filled) -> list[Kind]:
         Kind("stability of a running job", of_each(running, "/stability"), PAGE_MS),
         Kind("runs of a job", of_each(ended, "/runs"), PAGE_MS),
         Kind("a run", [f"{JOBS}/{job}/runs/{run}" for job, run in some_runs], PAGE_MS),
-        Kind("series of a run", [f"{JOBS}/{job}/runs/{run}/metrics" for job, run in some_runs], SERIES_MS),
+        Kind(
+            "series of a run",
+            [f"{JOBS}/{job}/runs/{run}/metrics" for job, run in some_runs],
+            SERIES_MS,
+        ),
         Kind(
             "series, down-sampled",
             [f"{JOBS}/{job}/runs/{run}/metrics?resolution=20" for job, run in some_runs],
             SERIES_MS,
         ),
-        Kind("series of the long run, down-sampled", [f"{JOBS}/{long_job}/runs/{long_run}/{series}"], SERIES_MS),
-        Kind("one of them", [f"{JOBS}/{long_job}/runs/{long_run}/{series}&names=train_loss"], SERIES_MS),
+        Kind(
+            "series of the long run, down-sampled",
+            [f"{JOBS}/{long_job}/runs/{long_run}/{series}"],
+            SERIES_MS,
+        ),
+        Kind(
+            "one of them",
+            [f"{JOBS}/{long_job}/runs/{long_run}/{series}&names=train_loss"],
+            SERIES_MS,
+        ),
         Kind("20 events", of_each(ended, "/events"), PAGE_MS),
         Kind("checkpoints", of_each(ended, "/checkpoints"), PAGE_MS),
         Kind("1,000 files", ["/v1/files?limit=1000"]),
@@ -135,7 +156,9 @@ def kinds(filled: Filled) -> list[Kind]:
     ]
 
 
-def _measure(settings: Settings, port: int, asked: Sequence[Kind], requests: int) -> Iterator[Measured]:
+def _measure(
+    settings: Settings, port: int, asked: Sequence[Kind], requests: int
+) -> Iterator[Measured]:
     """Each path once to warm up, then all kinds in turn, so that what else the machine does meets all alike."""
     times: dict[str, list[float]] = {kind.name: [] for kind in asked}
     sizes = dict.fromkeys(times, 0)
@@ -160,14 +183,22 @@ def _version(url: str) -> str:
     database = Database(url)
     try:
         with database.engine.connect() as connection:
-            asked = "SELECT sqlite_version()" if database.engine.dialect.name == "sqlite" else "SHOW server_version"
+            asked = (
+                "SELECT sqlite_version()"
+                if database.engine.dialect.name == "sqlite"
+                else "SHOW server_version"
+            )
             return f"{database.engine.dialect.name} {connection.scalar(text(asked))}"
     finally:
         database.dispose()
 
 
 def _result(
-    measured: Sequence[Measured], filled: Filled, version: str, spent: tuple[float, float], given: Any
+    measured: Sequence[Measured],
+    filled: Filled,
+    version: str,
+    spent: tuple[float, float],
+    given: Any,
 ) -> Result:
     """``spent``: seconds of the filling, and the system's load average over the last minute of the measurement."""
     seconds, busy = spent
@@ -177,7 +208,9 @@ def _result(
          "" if told["goal_ms"] is None else f"≤ {told['goal_ms']:g}: {'met' if told['met'] else 'not met'}"]
         for name, told in figures.items()
     ]  # fmt: skip
-    missed = [name for name, told in figures.items() if told["goal_ms"] is not None and not told["met"]]
+    missed = [
+        name for name, told in figures.items() if told["goal_ms"] is not None and not told["met"]
+    ]
     counts = ", ".join(f"{filled.rows[table]:,} {words}" for table, words in _TOLD_TABLES.items())
     return Result(
         name="queries",
@@ -189,7 +222,11 @@ def _result(
             f"service and database. The long run has {given.long_steps:,} steps with three points each; it is asked for "
             f"{RESOLUTION} points a series. The load average in the end was {busy:.1f}, of which the measurement itself makes about 1.",
         ],
-        tables=[Table(["request", "median ms", "p95 ms", "statements", "answer kB", "goal (median)"], rows)],
+        tables=[
+            Table(
+                ["request", "median ms", "p95 ms", "statements", "answer kB", "goal (median)"], rows
+            )
+        ],
         figures={
             "requests": figures,
             "rows": filled.rows,
@@ -202,7 +239,13 @@ def _result(
     )
 
 
-_TOLD_TABLES = {"jobs": "jobs", "runs": "runs", "metrics": "metric points", "events": "events", "files": "files"}
+_TOLD_TABLES = {
+    "jobs": "jobs",
+    "runs": "runs",
+    "metrics": "metric points",
+    "events": "events",
+    "files": "files",
+}
 
 
 def _summary(one: Measured) -> dict[str, Any]:
@@ -218,14 +261,24 @@ def _summary(one: Measured) -> dict[str, Any]:
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     database = parser.add_mutually_exclusive_group()
-    database.add_argument("--database-url", help="an empty database; default: a PostgreSQL from its wheel")
+    database.add_argument(
+        "--database-url", help="an empty database; default: a PostgreSQL from its wheel"
+    )
     database.add_argument("--sqlite", action="store_true", help="measure on SQLite")
     parser.add_argument("--jobs", type=int, default=Size.jobs, help=f"default {Size.jobs:,}")
-    parser.add_argument("--runs", type=int, default=Size.runs, help=f"of a job (default {Size.runs})")
-    parser.add_argument("--long-steps", type=int, default=Size.long_steps, help="of the one long run")
-    parser.add_argument("--requests", type=int, default=REQUESTS, help=f"of each kind (default {REQUESTS})")
+    parser.add_argument(
+        "--runs", type=int, default=Size.runs, help=f"of a job (default {Size.runs})"
+    )
+    parser.add_argument(
+        "--long-steps", type=int, default=Size.long_steps, help="of the one long run"
+    )
+    parser.add_argument(
+        "--requests", type=int, default=REQUESTS, help=f"of each kind (default {REQUESTS})"
+    )
     parser.add_argument("--dry", action="store_true", help="print the figures and write no result")
     return parser.parse_args(given)
 

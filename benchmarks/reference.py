@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from shared.recipe import Recipe
-from worker.training.split import Split
+from worker.training.data.split import Split
 
 Row = dict[str, Any]
 
@@ -36,7 +36,8 @@ class Rows(Dataset[Row]):
     def __init__(self, split: Split) -> None:
         text = split.text
         self._rows = {
-            row: {name: column[row].tolist() for name, column in text.columns.items()} | {"labels": text.labels[row]}
+            row: {name: column[row].tolist() for name, column in text.columns.items()}
+            | {"labels": text.labels[row]}
             for row in split.rows
         }
 
@@ -66,14 +67,18 @@ class Clock(TrainerCallback):
 class _GivenBatches(Trainer):
     """Trains the batches it is given, in their order, and notes each loss where it is asked to."""
 
-    def __init__(self, rows: Rows, batches: Sequence[Sequence[int]], *, keep_losses: bool, **arguments: Any) -> None:
+    def __init__(
+        self, rows: Rows, batches: Sequence[Sequence[int]], *, keep_losses: bool, **arguments: Any
+    ) -> None:
         super().__init__(train_dataset=rows, **arguments)
         self._rows, self._batches, self._keep_losses = rows, batches, keep_losses
         self.losses: list[Tensor] = []
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         loader: DataLoader[Any] = DataLoader(
-            self._rows, batch_sampler=[list(rows) for rows in self._batches], collate_fn=self.data_collator
+            self._rows,
+            batch_sampler=[list(rows) for rows in self._batches],
+            collate_fn=self.data_collator,
         )
         prepared: DataLoader[Any] = self.accelerator.prepare(loader)
         return prepared
@@ -100,12 +105,16 @@ class Reference:
     ) -> None:
         """``recipe``: of a plain fine-tuning, without re-initialisation, decay and other methods. ``folder`` is left empty."""
         if find_spec("accelerate") is None:
-            raise SystemExit("Trainer needs accelerate: pip install --constraint constraints.txt '.[benchmarks]'")
+            raise SystemExit(
+                "Trainer needs accelerate: pip install --constraint constraints.txt '.[benchmarks]'"
+            )
         self._network, self._rows, self._recipe = network, Rows(train), recipe
         self._collator = DataCollatorWithPadding(tokenizer)
         self._folder, self._cpu = folder, cpu
 
-    def train(self, batches: Sequence[Sequence[int]], *, keep_losses: bool = False) -> tuple[list[float], list[float]]:
+    def train(
+        self, batches: Sequence[Sequence[int]], *, keep_losses: bool = False
+    ) -> tuple[list[float], list[float]]:
         """One step a batch, with warm-up and decay of the rate over these. Seconds of each step; losses, where they are kept."""
         clock = Clock()
         trainer = _GivenBatches(

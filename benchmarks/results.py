@@ -72,7 +72,9 @@ def _processor() -> str:
 
 def _cpuinfo(name: str) -> str:
     try:
-        found = re.search(rf"^{name}\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+        found = re.search(
+            rf"^{name}\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE
+        )
     except OSError:
         return ""
     return found[1].strip() if found else ""
@@ -86,7 +88,9 @@ def _gpu() -> str:
 
 def show(result: Result) -> None:
     console = Console()
-    console.print(f"[bold]{result.title}[/bold]  {told(result.machine)}\n{result.command}", highlight=False)
+    console.print(
+        f"[bold]{result.title}[/bold]  {told(result.machine)}\n{result.command}", highlight=False
+    )
     for table in result.tables:
         printed = Printed(*table.columns, title=table.title or None)
         for row in table.rows:

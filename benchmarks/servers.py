@@ -42,7 +42,9 @@ class PostgresServer:
         package = Path(wheel.origin).parent
         # a copy where everybody may read: the server drops root's rights and could not enter root's folders any more
         for name in (package.name, f"{package.name}.libs"):
-            shutil.copytree(package.parent / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                package.parent / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         self._bin = folder / package.name / "pginstall" / "bin"
         self._data = folder / "data"
         self._folder = folder
@@ -68,18 +70,34 @@ class PostgresServer:
             "-E",
             "UTF8",
         ]
-        subprocess.run(command, check=True, capture_output=True, user=self._user, env={"LC_ALL": "C", "TZ": "UTC"})
+        subprocess.run(
+            command,
+            check=True,
+            capture_output=True,
+            user=self._user,
+            env={"LC_ALL": "C", "TZ": "UTC"},
+        )
 
     def start(self) -> None:
         self._launch()
         try:
             wait_for(self._answers, 120, what="postgres")
         except TimeoutError as error:
-            raise TimeoutError(f"{error}\n{(self._folder / 'postgres.log').read_text()[-2000:]}") from None
+            raise TimeoutError(
+                f"{error}\n{(self._folder / 'postgres.log').read_text()[-2000:]}"
+            ) from None
 
     def _launch(self) -> None:
-        options = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": ""}
-        settings = [part for name, value in (options | self._settings).items() for part in ("-c", f"{name}={value}")]
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+        }
+        settings = [
+            part
+            for name, value in (options | self._settings).items()
+            for part in ("-c", f"{name}={value}")
+        ]
         command: list[str | Path] = [self._bin / "postgres", "-D", self._data, *settings]
         with (self._folder / "postgres.log").open("ab") as log:
             self.process = subprocess.Popen(

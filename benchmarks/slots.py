@@ -1,7 +1,7 @@
 """Many trainers of one thread or one of many: ``EVENKEEL_GLUE_DIR=… python -m benchmarks.slots``.
 
 The same runs, on all cores, in as many processes of one thread as there are cores, and in fewer of more threads; without the service.
-In turn, round by round, every process warm. What ``threads: auto`` rests on (``shared.processor.threads_of``).
+In turn, round by round, every process warm. What ``threads: auto`` rests on (``shared.infra.hardware.threads_of``).
 """
 
 import argparse
@@ -16,12 +16,12 @@ from typing import Any
 from benchmarks.direct import Direct
 from benchmarks.glue import TASKS, folder, write_cut
 from benchmarks.results import Result, Table
-from benchmarks.specs import run_spec
 from benchmarks.speed_page import record
-from shared.catalogue import OFFLINE_ENCODER, Catalogue
+from benchmarks.trainer_commands import run_spec
 from shared.db.tables import Job
+from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
+from shared.infra.settings import cpu_cores
 from shared.recipe import Recipe, RecipeRequest, resolve
-from shared.settings import cpu_cores
 
 ROWS = 200
 LABELS = {"CoLA": ["0", "1"], "RTE": ["entailment", "not_entailment"]}
@@ -46,13 +46,18 @@ def main() -> None:
         home = Path(temporary)
         bases = {OFFLINE_ENCODER: Catalogue().folder(OFFLINE_ENCODER), "tiny": _tiny(home / "tiny")}
         trainers = {threads: running.enter_context(Direct(cores // threads)) for threads in sides}
-        seconds: dict[Case, dict[int, list[float]]] = {case: {threads: [] for threads in sides} for case in CASES}
+        seconds: dict[Case, dict[int, list[float]]] = {
+            case: {threads: [] for threads in sides} for case in CASES
+        }
         for number in range(given.rounds + 1):
             for case in CASES:
                 data = write_cut(folder(), TASKS[case.task], ROWS, home / "data")
                 for threads in sides:
                     output = home / f"{number}-{case.encoder}-{case.task}-{threads}"
-                    specs = [_spec(case, bases, seed, threads, data, output, given.steps) for seed in range(cores)]
+                    specs = [
+                        _spec(case, bases, seed, threads, data, output, given.steps)
+                        for seed in range(cores)
+                    ]
                     taken, _ = trainers[threads].run(specs)
                     if number > 0:  # the first round is the warm-up
                         seconds[case][threads].append(taken)
@@ -60,7 +65,13 @@ def main() -> None:
 
 
 def _spec(
-    case: Case, bases: dict[str, Path], seed: int, threads: int, data: Path, output: Path, steps: int
+    case: Case,
+    bases: dict[str, Path],
+    seed: int,
+    threads: int,
+    data: Path,
+    output: Path,
+    steps: int,
 ) -> dict[str, Any]:
     """A run that keeps nothing."""
     task = TASKS[case.task]
@@ -83,7 +94,9 @@ def _spec(
 
 
 def _recipe(steps: int) -> Recipe:
-    asked = RecipeRequest.model_validate({"preset": "debiased", "max_steps": steps, "eval_points": 1})
+    asked = RecipeRequest.model_validate(
+        {"preset": "debiased", "max_steps": steps, "eval_points": 1}
+    )
     return resolve(asked, Catalogue().facts(OFFLINE_ENCODER), ROWS).recipe
 
 
@@ -92,7 +105,9 @@ def _tiny(base: Path) -> Path:
     import torch
     from transformers import AutoTokenizer, BertConfig, BertModel
 
-    tokenizer = AutoTokenizer.from_pretrained(Catalogue().folder(OFFLINE_ENCODER), local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(
+        Catalogue().folder(OFFLINE_ENCODER), local_files_only=True
+    )
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(tokenizer),
@@ -106,13 +121,23 @@ def _tiny(base: Path) -> Path:
     return base
 
 
-def _result(seconds: dict[Case, dict[int, list[float]]], cores: int, given: argparse.Namespace) -> Result:
+def _result(
+    seconds: dict[Case, dict[int, list[float]]], cores: int, given: argparse.Namespace
+) -> Result:
     rows = []
     for case, sides in seconds.items():
         medians = {threads: statistics.median(taken) for threads, taken in sides.items()}
         for threads, median in medians.items():
             ratio = medians[1] / median
-            rows.append([case.encoder, case.task, f"{cores // threads} x {threads}", f"{median:.2f}", f"{ratio:.2f}x"])
+            rows.append(
+                [
+                    case.encoder,
+                    case.task,
+                    f"{cores // threads} x {threads}",
+                    f"{median:.2f}",
+                    f"{ratio:.2f}x",
+                ]
+            )
     return Result(
         name="slots",
         title="Trainers and threads",
@@ -135,7 +160,9 @@ def _result(seconds: dict[Case, dict[int, list[float]]], cores: int, given: argp
 
 
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5, help="of all sides (default 5)")
     parser.add_argument("--steps", type=int, default=20, help="of each run (default 20)")
     return parser.parse_args(given)

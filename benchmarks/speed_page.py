@@ -24,14 +24,18 @@ def record(result: Result, results: Path = RESULTS) -> Path:
     show(result)
     path = results / FOLDER / f"{result.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     write_page(results)
     return path
 
 
 def write_page(results: Path = RESULTS) -> Path:
     """Write the page next to the folder ``speed`` that holds the benchmarks' results; returns its path."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in (results / FOLDER).glob("*.json")]
+    found = [
+        json.loads(path.read_text(encoding="utf-8")) for path in (results / FOLDER).glob("*.json")
+    ]
     if not found:
         raise SystemExit(f"There are no results in {results / FOLDER} to write a page of.")
     page = results / f"{FOLDER}.md"

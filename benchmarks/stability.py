@@ -20,15 +20,15 @@ from rich.console import Console
 from benchmarks.glue import TASKS, GlueTask, folder, write_cut
 from benchmarks.results import RESULTS, machine
 from benchmarks.stability_page import RECIPES, write_page
+from cli.api_models import Job
 from cli.client import Client
 from cli.demo import running_stack
 from cli.follow import Followed, follow
 from cli.tables import job_view
-from cli.wire import Job
-from shared.catalogue import OFFLINE_ENCODER
-from shared.figures import scores_figure
+from shared.domain.states import JobState
+from shared.encoders.catalogue import OFFLINE_ENCODER
 from shared.report import StabilityReport
-from shared.states import JobState
+from shared.report.figures import scores_figure
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,14 @@ class Plan:
 
 def main() -> None:
     plan, home = _arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the stack is stopped in order
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # so that the stack is stopped in order
     console = Console()
-    data = write_cut(folder(), plan.task, plan.rows, home / "data"), folder() / plan.task.name / "dev.tsv"
+    data = (
+        write_cut(folder(), plan.task, plan.rows, home / "data"),
+        folder() / plan.task.name / "dev.tsv",
+    )
     with running_stack(home) as url, Client(url) as client:
         jobs = follow(client, _jobs(client, plan, data), console)
         for job in jobs:
@@ -71,7 +76,11 @@ def _jobs(client: Client, plan: Plan, data: tuple[Path, Path]) -> list[Followed]
     files: list[str] = []
     followed = []
     for recipe in plan.recipes:
-        known = [job for job in client.jobs(10, metadata=plan.mark(recipe)) if job.status is not JobState.CANCELLED]
+        known = [
+            job
+            for job in client.jobs(10, metadata=plan.mark(recipe))
+            if job.status is not JobState.CANCELLED
+        ]
         if known:
             job = known[0]
             missing = plan.seeds - job.runs_summary.total
@@ -100,7 +109,9 @@ def _body(plan: Plan, recipe: str, files: Sequence[str]) -> dict[str, Any]:
 
 
 def _write(client: Client, plan: Plan, jobs: Sequence[Job]) -> None:
-    reports = [(recipe, client.stability(job.id)) for recipe, job in zip(plan.recipes, jobs, strict=True)]
+    reports = [
+        (recipe, client.stability(job.id)) for recipe, job in zip(plan.recipes, jobs, strict=True)
+    ]
     comparison = client.compare([job.id for job in jobs])
     into = RESULTS / "stability"
     into.mkdir(parents=True, exist_ok=True)
@@ -111,9 +122,13 @@ def _write(client: Client, plan: Plan, jobs: Sequence[Job]) -> None:
         "model": plan.model,
         "command": f"EVENKEEL_GLUE_DIR=… python -m benchmarks.stability --home DIR --task {plan.task.name} --seeds {plan.seeds}",
         "machine": machine(),
-        "recipes": [_recipe(recipe, job, report) for (recipe, report), job in zip(reports, jobs, strict=True)],
+        "recipes": [
+            _recipe(recipe, job, report)
+            for (recipe, report), job in zip(reports, jobs, strict=True)
+        ],
         "pairs": [
-            pair.model_dump(mode="json") | {"a": _name(pair.a, jobs, plan), "b": _name(pair.b, jobs, plan)}
+            pair.model_dump(mode="json")
+            | {"a": _name(pair.a, jobs, plan), "b": _name(pair.b, jobs, plan)}
             for pair in comparison.pairs
         ],
     }
@@ -127,7 +142,9 @@ def _recipe(name: str, job: Job, report: StabilityReport) -> dict[str, Any]:
         "resolved": job.resolved_recipe,
         "notes": job.recipe_notes,
         "pilots": job.pilots,
-        "report": report.model_dump(mode="json", exclude={"job_id", "best_run_id", "fine_tuned_model", "diagnosis"}),
+        "report": report.model_dump(
+            mode="json", exclude={"job_id", "best_run_id", "fine_tuned_model", "diagnosis"}
+        ),
     }
 
 
@@ -136,7 +153,9 @@ def _name(job_id: str, jobs: Sequence[Job], plan: Plan) -> str:
 
 
 def _arguments() -> tuple[Plan, Path]:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--home", type=Path, required=True, help="folder of the stack; kept")
     parser.add_argument("--task", choices=sorted(TASKS), required=True)
     parser.add_argument("--seeds", type=int, default=10, help="runs a recipe (default 10)")

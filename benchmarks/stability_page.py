@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shared.report.wording import number
+from shared.report.formatting import number
 
 RECIPES = ("conventional", "debiased", "reinit", "longer", "stabilized")
 CONTROL = RECIPES[0]
@@ -22,7 +22,10 @@ measured, whatever it was.
 
 def write_page(results: Path) -> None:
     """Write the page next to the folder ``stability`` that holds the tasks' results."""
-    tasks = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((results / "stability").glob("*.json"))]
+    tasks = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((results / "stability").glob("*.json"))
+    ]
     if not tasks:
         raise SystemExit(f"There are no results in {results / 'stability'} to write a page of.")
     introduction = INTRODUCTION.format(rows=f"{tasks[0]['rows']:,}", model=tasks[0]["model"])
@@ -62,13 +65,17 @@ def _scores(task: dict[str, Any]) -> Iterator[str]:
         ]
         yield f"| {' | '.join(map(str, cells))} |"
     yield ""
-    missing = [name for name in RECIPES if name not in {recipe["name"] for recipe in task["recipes"]}]
+    missing = [
+        name for name in RECIPES if name not in {recipe["name"] for recipe in task["recipes"]}
+    ]
     if missing:
         yield f"Not measured yet on this task: {', '.join(f'`{name}`' for name in missing)}.\n"
 
 
 def _baselines(report: dict[str, Any]) -> Iterator[str]:
-    told = ", ".join(f"{baseline['name']} {number(baseline['score'])}" for baseline in report["baselines"])
+    told = ", ".join(
+        f"{baseline['name']} {number(baseline['score'])}" for baseline in report["baselines"]
+    )
     yield f"Without fine-tuning, on the same rows: {told}.\n"
 
 
@@ -87,7 +94,11 @@ def _against_control(task: dict[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for pair in pairs:
         tests = {test["name"]: test for test in pair["tests"]}
-        interval = "–" if pair["ci95"] is None else f"{number(pair['ci95'][0])} to {number(pair['ci95'][1])}"
+        interval = (
+            "–"
+            if pair["ci95"] is None
+            else f"{number(pair['ci95'][0])} to {number(pair['ci95'][1])}"
+        )
         cells = [
             pair["b"],
             number(pair["difference"]),
@@ -113,7 +124,11 @@ def _did_not_help(task: dict[str, Any]) -> Iterator[str]:
         ("debiased", CONTROL, "Bias correction alone"),
         ("reinit", "debiased", "Re-initialising on top of bias correction, at the same length,"),
         ("longer", "debiased", "Training longer on top of bias correction"),
-        ("stabilized", "longer", "What `stabilized` adds to `longer` (re-initialisation, its depth chosen by pilots)"),
+        (
+            "stabilized",
+            "longer",
+            "What `stabilized` adds to `longer` (re-initialisation, its depth chosen by pilots)",
+        ),
     )
     yield "What helped and what did not:\n"
     for recipe, without, what in asked:

@@ -18,7 +18,9 @@ def statements_of(engine: Engine) -> Iterator[list[Statement]]:
     """Yields a list that they are added to as they are sent; the beginning and the end of a transaction are none of them."""
     made: list[Statement] = []
 
-    def note(_connection: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, _many: bool) -> None:
+    def note(
+        _connection: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, _many: bool
+    ) -> None:
         if not sql.startswith("BEGIN"):  # of SQLite; other drivers begin by themselves
             made.append(Statement(sql, parameters))
 

@@ -15,15 +15,15 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.glue import GlueTask, folder
 from benchmarks.reference import Reference
+from shared.domain.task import SplitRequest, Task
 from shared.recipe import Precision, Recipe
-from shared.task import SplitRequest, Task
-from worker.training.batches import shuffled
+from worker.training.data.batches import shuffled
+from worker.training.data.split import Splits, load_splits
+from worker.training.data.tokenization import TextCache, load_tokenizer
 from worker.training.events import Event, Step
 from worker.training.run import build_network, train_run
 from worker.training.seeding import make_deterministic
 from worker.training.spec import DataFile, RunSpec
-from worker.training.split import Splits, load_splits
-from worker.training.text import TextCache, load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,11 @@ class Bench:
         splits = self.splits(spec)
         make_deterministic(spec.threads, spec.device)
         return Reference(
-            build_network(spec, splits), load_tokenizer(spec.base_model), splits.train, spec.recipe, self.scratch
+            build_network(spec, splits),
+            load_tokenizer(spec.base_model),
+            splits.train,
+            spec.recipe,
+            self.scratch,
         )
 
 
@@ -132,16 +136,27 @@ Times = dict[str, dict[str, list[list[float]]]]
 def measured(bench: Bench) -> Times:
     plan = bench.plan
     a_round = plan.warm_up + plan.steps
-    specs = [bench.spec(precision, plan.rounds * a_round + 1, plan.base_model) for precision in plan.precisions]
+    specs = [
+        bench.spec(precision, plan.rounds * a_round + 1, plan.base_model)
+        for precision in plan.precisions
+    ]
     batches = bench.batches(specs[0])
     ours = {spec.recipe.precision: bench.ours(spec) for spec in specs}
     references = {spec.recipe.precision: bench.reference(spec) for spec in specs}
-    times: Times = {side: {precision: [] for precision in plan.precisions} for side in ("trainer", "evenkeel")}
+    times: Times = {
+        side: {precision: [] for precision in plan.precisions} for side in ("trainer", "evenkeel")
+    }
     for number in range(plan.rounds):
         rows = list(islice(batches, a_round))
         turns = [
-            *(("trainer", precision, partial(references[precision].train, rows)) for precision in plan.precisions),
-            *(("evenkeel", precision, partial(ours[precision].train, a_round)) for precision in plan.precisions),
+            *(
+                ("trainer", precision, partial(references[precision].train, rows))
+                for precision in plan.precisions
+            ),
+            *(
+                ("evenkeel", precision, partial(ours[precision].train, a_round))
+                for precision in plan.precisions
+            ),
         ]
         for side, precision, train in turns if number % 2 == 0 else reversed(turns):
             seconds, _ = train()
@@ -151,7 +166,11 @@ def measured(bench: Bench) -> Times:
 
 def largest_difference_of_losses(bench: Bench) -> float:
     """Of a step's loss on the two sides, over ``equal_steps`` steps in float32 without dropout, from the same weights."""
-    spec = bench.spec("float32", bench.plan.equal_steps, without_dropout(bench.plan.base_model, bench.scratch / "base"))
+    spec = bench.spec(
+        "float32",
+        bench.plan.equal_steps,
+        without_dropout(bench.plan.base_model, bench.scratch / "base"),
+    )
     rows = list(islice(bench.batches(spec), bench.plan.equal_steps))
     _, theirs = bench.reference(spec).train(rows, keep_losses=True)
     _, losses = bench.ours(spec).train(len(rows))
@@ -165,7 +184,11 @@ def without_dropout(base_model: Path, copy: Path) -> Path:
         (copy / file.name).unlink(missing_ok=True)
         (copy / file.name).symlink_to(file.resolve())
     config = json.loads((base_model / "config.json").read_text(encoding="utf-8"))
-    off = {name: 0.0 for name, value in config.items() if "dropout" in name and isinstance(value, float)}
+    off = {
+        name: 0.0
+        for name, value in config.items()
+        if "dropout" in name and isinstance(value, float)
+    }
     (copy / "config.json").unlink()
     (copy / "config.json").write_text(json.dumps(config | off), encoding="utf-8")
     return copy
@@ -178,5 +201,7 @@ def profiled(bench: Bench, precision: Precision) -> str:
     ours.train(plan.warm_up)
     with profile(activities=[ProfilerActivity.CPU]) as found:
         ours.train(plan.steps)
-    table: str = found.key_averages().table(sort_by="self_cpu_time_total", row_limit=30, max_name_column_width=60)
+    table: str = found.key_averages().table(
+        sort_by="self_cpu_time_total", row_limit=30, max_name_column_width=60
+    )
     return f"{bench.task.name}, {precision}, {plan.steps} steps of batch {plan.batch_size}\n{table}"

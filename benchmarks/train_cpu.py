@@ -19,13 +19,20 @@ import torch
 from benchmarks.glue import TASKS, VARIABLE, GlueTask, folder
 from benchmarks.results import Result, Table, show
 from benchmarks.speed_page import record
-from benchmarks.step_times import Bench, Plan, Times, largest_difference_of_losses, measured, profiled
-from shared.catalogue import OFFLINE_ENCODER, Catalogue
+from benchmarks.step_times import (
+    Bench,
+    Plan,
+    Times,
+    largest_difference_of_losses,
+    measured,
+    profiled,
+)
 from shared.datasets import read_table, resolve_task
+from shared.domain.task import TaskRequest
+from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.recipe import Precision
-from shared.task import TaskRequest
-from worker.training.quiet import quiet_transformers
-from worker.training.text import AS_ACCEPTED, TextCache
+from worker.training.data.tokenization import AS_ACCEPTED, TextCache
+from worker.training.model.transformers_logging import quiet_transformers
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 ALLOWED = 1e-4
@@ -94,14 +101,19 @@ def _figures(bench: Bench) -> dict[str, Any]:
         ],
         "times": times,
         "equal_steps": bench.plan.equal_steps,
-        "largest_difference_of_losses": largest_difference_of_losses(bench) if bench.plan.equal_steps else None,
+        "largest_difference_of_losses": largest_difference_of_losses(bench)
+        if bench.plan.equal_steps
+        else None,
     }
 
 
 def _ratio(task: str, times: Times, our: Precision, their: Precision) -> dict[str, Any]:
     """Trainer's median over ours; that of all counted steps, and those of the single rounds."""
     ours, theirs = times["evenkeel"][our], times["trainer"][their]
-    rounds = [median(their_round) / median(our_round) for our_round, their_round in zip(ours, theirs, strict=True)]
+    rounds = [
+        median(their_round) / median(our_round)
+        for our_round, their_round in zip(ours, theirs, strict=True)
+    ]
     return {
         "ours": our,
         "trainers": their,
@@ -125,7 +137,15 @@ def _result(plan: Plan, tasks: Sequence[dict[str, Any]]) -> Result:
         "step to the end of the next.",
     )
     notes = [note for task in tasks for note in _notes(task)]
-    return Result("train_cpu", "Training on a CPU", command, text, [_table(tasks)], {"tasks": list(tasks)}, notes)
+    return Result(
+        "train_cpu",
+        "Training on a CPU",
+        command,
+        text,
+        [_table(tasks)],
+        {"tasks": list(tasks)},
+        notes,
+    )
 
 
 def _table(tasks: Sequence[dict[str, Any]]) -> Table:
@@ -168,17 +188,32 @@ def _notes(task: dict[str, Any]) -> Iterator[str]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tasks", nargs="+", choices=["CoLA", "RTE"], default=["RTE", "CoLA"])
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS)
     parser.add_argument("--batch-size", type=int, default=16, help="rows (default 16)")
     parser.add_argument("--threads", type=int, default=2, help="of either side (default 2)")
     parser.add_argument("--rounds", type=int, default=6, help="in turn (default 6)")
-    parser.add_argument("--steps", type=int, default=20, help="counted steps of a round (default 20)")
-    parser.add_argument("--warm-up", type=int, default=3, help="steps before these, not counted (default 3)")
-    parser.add_argument("--equal-steps", type=int, default=50, help="steps of the loss check; 0 for none (default 50)")
-    parser.add_argument("--profile", action="store_true", help="print the operators of our steps instead")
-    parser.add_argument("--no-record", action="store_true", help="print the table and write nothing")
+    parser.add_argument(
+        "--steps", type=int, default=20, help="counted steps of a round (default 20)"
+    )
+    parser.add_argument(
+        "--warm-up", type=int, default=3, help="steps before these, not counted (default 3)"
+    )
+    parser.add_argument(
+        "--equal-steps",
+        type=int,
+        default=50,
+        help="steps of the loss check; 0 for none (default 50)",
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="print the operators of our steps instead"
+    )
+    parser.add_argument(
+        "--no-record", action="store_true", help="print the table and write nothing"
+    )
     return parser.parse_args()
 
 

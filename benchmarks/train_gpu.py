@@ -18,11 +18,19 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu_sides import Measured, Window, matrix_rate, one_of_many, ours, trainer, trainers_at_once
+from benchmarks.gpu_contestants import (
+    Measured,
+    Window,
+    matrix_rate,
+    one_of_many,
+    ours,
+    trainer,
+    trainers_at_once,
+)
 from benchmarks.gpu_workload import SIZES, Size, make_base_model, make_specs, write_rows
 from benchmarks.results import Result, Table, show
 from benchmarks.speed_page import record
-from worker.training.quiet import quiet_transformers
+from worker.training.model.transformers_logging import quiet_transformers
 from worker.training.spec import RunSpec
 
 SEEDS = 20
@@ -36,7 +44,9 @@ def main(given: Sequence[str] | None = None) -> None:
     window = Window(options.warm_up, options.steps)
     with quiet_transformers():
         if options.one_of_many:
-            one_of_many(RunSpec.model_validate_json(options.one_of_many.read_text(encoding="utf-8")), window)
+            one_of_many(
+                RunSpec.model_validate_json(options.one_of_many.read_text(encoding="utf-8")), window
+            )
             return
         rate = matrix_rate(options.device, 256 if options.device == "cpu" else 8192)
         figures = [_figures(SIZES[name], options, window, rate) for name in options.sizes]
@@ -47,14 +57,18 @@ def main(given: Sequence[str] | None = None) -> None:
         record(result)
 
 
-def _figures(size: Size, options: argparse.Namespace, window: Window, rate: float) -> dict[str, Any]:
+def _figures(
+    size: Size, options: argparse.Namespace, window: Window, rate: float
+) -> dict[str, Any]:
     """What was measured of one size, for programs; a side that memory does not suffice for is left out."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         base, file = make_base_model(size, folder / "base"), write_rows(size, folder / "rows.tsv")
         output = folder / "output"
         output.mkdir()
-        specs = make_specs(base, file, output, max(options.seeds), precision="bfloat16", device=options.device)
+        specs = make_specs(
+            base, file, output, max(options.seeds), precision="bfloat16", device=options.device
+        )
         sides = list(_sides(specs, size, options, window, folder))
     trainers = next((side for side in sides if side.side == "Trainer"), None)
     found = [
@@ -100,7 +114,12 @@ def _result(figures: Sequence[dict[str, Any]], rate: float, options: argparse.Na
             f"Wanted for the base size: {WANTED_RATIO:g} times Trainer, {WANTED_SHARE:.0%} of the matrix rate."
         ],
         tables=[_table(found) for found in figures],
-        figures={"matrix_rate": rate, "warm_up": options.warm_up, "steps": options.steps, "sizes": list(figures)},
+        figures={
+            "matrix_rate": rate,
+            "warm_up": options.warm_up,
+            "steps": options.steps,
+            "sizes": list(figures),
+        },
     )
 
 
@@ -134,12 +153,21 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["base", "large"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 5, 10, 20], help="side by side")
-    parser.add_argument("--processes", nargs="*", type=int, default=[4, 8], help="with a Trainer each, at once")
+    parser.add_argument(
+        "--processes", nargs="*", type=int, default=[4, 8], help="with a Trainer each, at once"
+    )
     parser.add_argument("--warm-up", type=int, default=8)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--trainer", action=argparse.BooleanOptionalAction, default=True, help="which needs accelerate")
-    parser.add_argument("--no-record", action="store_true", help="print the table and write nothing")
+    parser.add_argument(
+        "--trainer",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="which needs accelerate",
+    )
+    parser.add_argument(
+        "--no-record", action="store_true", help="print the table and write nothing"
+    )
     parser.add_argument("--one-of-many", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args(given)
 

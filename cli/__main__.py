@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from cli.commands import jobs, models, moves, service, training
+from cli.commands import actions, jobs, models, service, training
 from cli.errors import CliError
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (service, training, jobs, moves, models):
+for group in (service, training, jobs, actions, models):
     app.add_typer(group.app)
 app.add_typer(service.database_app, name="db")
 

@@ -8,15 +8,17 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from cli.api_models import Classification, Target
 from cli.client import Client
 from cli.errors import CliError
 from cli.tables import counted, make_console
-from cli.wire import Classification, Target
 
 TEXT_SHOWN: Final = 60  # characters of each text
 
 
-def classify_texts(client: Client, model: str, texts: Sequence[str], *, ensemble: bool, as_json: bool) -> None:
+def classify_texts(
+    client: Client, model: str, texts: Sequence[str], *, ensemble: bool, as_json: bool
+) -> None:
     """One line a text."""
     name = model_of(client, model)
     answer = client.classify({"model": name, "input": list(texts), "ensemble": ensemble})
@@ -27,7 +29,9 @@ def classify_texts(client: Client, model: str, texts: Sequence[str], *, ensemble
     console.print(_answers(texts, answer))
 
 
-def classify_file(client: Client, model: str, file: Path, output: Path, options: dict[str, Any]) -> None:
+def classify_file(
+    client: Client, model: str, file: Path, output: Path, options: dict[str, Any]
+) -> None:
     """A row of ``output`` for each of the file's; nothing of either stays with the service."""
     if output.exists():
         raise CliError(f"{output} is there already; choose another file with --output.")
@@ -42,7 +46,9 @@ def classify_file(client: Client, model: str, file: Path, output: Path, options:
         client.delete_file(uploaded)
     said = f"{output} has the answers to {counted(batch.request_counts['total'], 'row')}"
     said += f" of {len(batch.members)} models together" if len(batch.members) > 1 else ""
-    make_console().print(f"{said}, {batch.truncated} of them cut to what the model reads.", markup=False)
+    make_console().print(
+        f"{said}, {batch.truncated} of them cut to what the model reads.", markup=False
+    )
 
 
 def model_of(client: Client, name: str) -> str:
@@ -86,4 +92,7 @@ def _apart(target: Target) -> list[str]:
     apart = target.disagreement
     if apart is None:
         return []
-    return ["-" if apart.vote_entropy is None else f"{apart.vote_entropy:.2f}", f"{apart.score_std:.3f}"]
+    return [
+        "-" if apart.vote_entropy is None else f"{apart.vote_entropy:.2f}",
+        f"{apart.score_std:.3f}",
+    ]

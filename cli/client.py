@@ -12,8 +12,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from cli.transport import Shape, Transport
-from cli.wire import (
+from cli.api_models import (
     Batch,
     Classification,
     Comparison,
@@ -33,6 +32,7 @@ from cli.wire import (
     RunMetrics,
     Series,
 )
+from cli.transport import Shape, Transport
 from shared.report import StabilityReport
 
 _CHUNK: Final = 1 << 20
@@ -94,7 +94,9 @@ class Client(Transport):
     def event_stream(self, job_id: str, after: str | None = None) -> Iterator[Iterator[str]]:
         """The lines of the job's events as they come, from the one after ``after`` on. Raises httpx.TransportError when it breaks off."""
         headers = {} if after is None else {"last-event-id": after}
-        with self._http.stream("GET", f"{_job_path(job_id)}/events?stream=true", headers=headers) as response:
+        with self._http.stream(
+            "GET", f"{_job_path(job_id)}/events?stream=true", headers=headers
+        ) as response:
             if response.is_error:
                 response.read()
             yield self._checked(response).iter_lines()
@@ -109,9 +111,13 @@ class Client(Transport):
     def stability(self, job_id: str) -> StabilityReport:
         return self._get(StabilityReport, f"{_job_path(job_id)}/stability")
 
-    def compare(self, job_ids: Sequence[str], metric: str | None = None, alpha: float = 0.05) -> Comparison:
+    def compare(
+        self, job_ids: Sequence[str], metric: str | None = None, alpha: float = 0.05
+    ) -> Comparison:
         body = {"job_ids": list(job_ids), "metric": metric, "alpha": alpha}
-        return self._shaped(Comparison, self._send("POST", "/v1/fine_tuning/comparisons", json=body))
+        return self._shaped(
+            Comparison, self._send("POST", "/v1/fine_tuning/comparisons", json=body)
+        )
 
     def cancel(self, job_id: str) -> Job:
         return self._move(job_id, "cancel")
@@ -123,7 +129,9 @@ class Client(Transport):
         return self._move(job_id, "resume")
 
     def retry(self, job_id: str, run_id: str) -> Run:
-        return self._shaped(Run, self._send("POST", f"{_job_path(job_id)}/runs/{quote(run_id, safe='')}/retry"))
+        return self._shaped(
+            Run, self._send("POST", f"{_job_path(job_id)}/runs/{quote(run_id, safe='')}/retry")
+        )
 
     def model(self, model_id: str) -> Model:
         return self._get(Model, f"/v1/models/{quote(model_id, safe=':/')}")
@@ -134,7 +142,8 @@ class Client(Transport):
     def classify_file(self, body: dict[str, Any]) -> Batch:
         """The answer comes when every row has one."""
         return self._shaped(
-            Batch, self._send("POST", "/v1/classifications/batches", json=body, timeout=_BATCH_TIMEOUT_S)
+            Batch,
+            self._send("POST", "/v1/classifications/batches", json=body, timeout=_BATCH_TIMEOUT_S),
         )
 
     def recipes(self, model: str, train_rows: int) -> list[Recipe]:

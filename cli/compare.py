@@ -7,18 +7,24 @@ from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from cli.api_models import Comparison, Job
 from cli.client import Client
 from cli.errors import JOB_DID_NOT_SUCCEED, CliError
 from cli.report_files import section
 from cli.tables import interval, make_console, number
-from cli.wire import Comparison, Job
-from shared.comparison import ComparedJob, Pair
-from shared.comparison.verdict import TEST_NAMES
-from shared.states import JobState
+from shared.domain.states import JobState
+from shared.report.comparison import ComparedJob, Pair
+from shared.report.comparison.verdict import TEST_NAMES
 
 
 def compare(
-    client: Client, job_ids: Sequence[str], *, metric: str | None, alpha: float, html: Path | None, as_json: bool
+    client: Client,
+    job_ids: Sequence[str],
+    *,
+    metric: str | None,
+    alpha: float,
+    html: Path | None,
+    as_json: bool,
 ) -> int:
     """Compare over HTTP, print, and write the jobs' reports side by side where a page is asked for; returns the exit code."""
     if html is not None and metric is not None:
@@ -41,18 +47,26 @@ def comparison_view(comparison: Comparison) -> RenderableType:
     letters = {job.job_id: chr(ord("A") + index) for index, job in enumerate(comparison.jobs)}
     parts: list[RenderableType] = [_jobs_table(comparison.jobs, letters, comparison.metric)]
     for pair in comparison.pairs:
-        parts += ["", f"[bold]{letters[pair.b]} against {letters[pair.a]}[/bold]", _pair_table(pair)]
+        parts += [
+            "",
+            f"[bold]{letters[pair.b]} against {letters[pair.a]}[/bold]",
+            _pair_table(pair),
+        ]
         parts.append(escape(pair.verdict.text))
     parts += [escape(f"Warning: {warning.message}") for warning in comparison.warnings]
     parts += [
         "",
-        escape(f"{comparison.metric} on {comparison.split}, alpha {comparison.alpha:g}; kept as {comparison.id}"),
+        escape(
+            f"{comparison.metric} on {comparison.split}, alpha {comparison.alpha:g}; kept as {comparison.id}"
+        ),
     ]
     return Group(*parts)
 
 
 def _jobs_table(jobs: Sequence[ComparedJob], letters: dict[str, str], metric: str) -> Table:
-    table = Table("", "job", "preset", "seeds", f"{metric}, mean ± std", "degenerate", "failed", box=None)
+    table = Table(
+        "", "job", "preset", "seeds", f"{metric}, mean ± std", "degenerate", "failed", box=None
+    )
     for job in jobs:
         scores = f"{number(job.mean)} ± {number(job.std)}"
         table.add_row(
@@ -71,12 +85,20 @@ def _pair_table(pair: Pair) -> Table:
     adjusted = any(test.p_holm is not None for test in pair.tests)
     table = Table("", "value", "p", *(["p (Holm)"] if adjusted else []), "smallest p", "", box=None)
     blank = [""] * (3 + adjusted)
-    table.add_row("difference of means", f"{number(pair.difference)} ({interval(pair.ci95)})", *blank)
+    table.add_row(
+        "difference of means", f"{number(pair.difference)} ({interval(pair.ci95)})", *blank
+    )
     effect = pair.effect_size
-    table.add_row("Cohen's d, Cliff's delta", f"{number(effect.cohens_d)}, {number(effect.cliffs_delta)}", *blank)
+    table.add_row(
+        "Cohen's d, Cliff's delta",
+        f"{number(effect.cohens_d)}, {number(effect.cliffs_delta)}",
+        *blank,
+    )
     for test in pair.tests:
         ps = [test.p, *([test.p_holm] if adjusted else []), test.min_p]
-        table.add_row(TEST_NAMES[test.name], number(test.statistic), *map(_p, ps), test.reason or "")
+        table.add_row(
+            TEST_NAMES[test.name], number(test.statistic), *map(_p, ps), test.reason or ""
+        )
     return table
 
 
@@ -85,9 +107,15 @@ def _p(p: float | None) -> str:
 
 
 def _write_page(client: Client, jobs: Sequence[Job], comparison: Comparison, path: Path) -> None:
-    from shared.report_page import render_report
+    from shared.report.page import render_report
 
     presets = [job.preset for job in jobs]
-    titles = [job.preset if presets.count(job.preset) == 1 else f"{job.preset} (…{job.id[-6:]})" for job in jobs]
-    sections = [section(client, job, client.stability(job.id), title) for job, title in zip(jobs, titles, strict=True)]
+    titles = [
+        job.preset if presets.count(job.preset) == 1 else f"{job.preset} (…{job.id[-6:]})"
+        for job in jobs
+    ]
+    sections = [
+        section(client, job, client.stability(job.id), title)
+        for job, title in zip(jobs, titles, strict=True)
+    ]
     path.write_text(render_report(sections, comparison, heading="Comparison"), encoding="utf-8")

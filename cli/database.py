@@ -14,7 +14,11 @@ def upgrade_database(url: str) -> None:
     except DatabaseTooNew as error:
         raise CliError(error.message) from error
     except ArgumentError as error:
-        raise CliError("EVENKEEL_DATABASE_URL is not understood; SQLite is sqlite:////folder/evenkeel.db.") from error
+        raise CliError(
+            "EVENKEEL_DATABASE_URL is not understood; SQLite is sqlite:////folder/evenkeel.db."
+        ) from error
     except DBAPIError as error:
         where = make_url(url).render_as_string(hide_password=True)
-        raise CliError(f"The database {where} cannot be used: {str(error.orig).strip()}.") from error
+        raise CliError(
+            f"The database {where} cannot be used: {str(error.orig).strip()}."
+        ) from error

@@ -20,19 +20,19 @@ from typing import Final
 from rich.console import Console
 from rich.markup import escape
 
+from cli.api_models import Job
 from cli.client import Client
-from cli.docstrings import write_dataset
+from cli.demo_dataset import write_dataset
 from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED, CliError
 from cli.follow import Followed, follow
 from cli.job_request import TrainOptions, job_body
 from cli.report_files import section
 from cli.tables import duration, job_view, make_console, side_by_side
 from cli.up import refuse_missing_packages
-from cli.wire import Job
-from shared.child_process import die_with_parent, in_words, python_module, python_path
-from shared.comparison import Comparison, Contender, compare
+from shared.domain.states import JobState
+from shared.infra.child_process import die_with_parent, in_words, python_module, python_path
 from shared.report import StabilityReport
-from shared.states import JobState
+from shared.report.comparison import Comparison, Contender, compare
 
 # Both recipes as they come, but for the length and the re-init depth of `stabilized`, which pilots would find out: given, so
 # that two cores need about half of the ten minutes a demo may take. Scores are told on rows that chose nothing, and enough of them that
@@ -52,7 +52,9 @@ STOP_SECONDS: Final = 15.0
 def demo(keep_home: Path | None) -> int:
     """Returns the exit code: 0 when both jobs ended well and the report is written."""
     refuse_missing_packages()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the way out is the orderly one
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # so that the way out is the orderly one
     console = make_console()
     console.print("Starting API, worker, queue and database ...")
     try:
@@ -78,7 +80,9 @@ def home_folder(keep: Path | None) -> Iterator[Path]:
 def running_stack(home: Path) -> Iterator[str]:
     """``evenkeel up`` as a child, on a free port, deaf to the caller's own settings; yields its URL, stops it at the end."""
     log = home / "up.log"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")
+    }
     with log.open("wb") as output:
         process = subprocess.Popen(
             python_module("cli", "up", "--home", str(home), "--port", "0"),
@@ -109,8 +113,14 @@ def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:
         if ready is not None:
             return ready[1]
         if process.poll() is not None or time.monotonic() > deadline:
-            why = "took too long to start" if process.returncode is None else in_words(process.returncode)
-            raise CliError("\n".join([f"`evenkeel up` {why}. Its last lines:", *said.splitlines()[-20:]]))
+            why = (
+                "took too long to start"
+                if process.returncode is None
+                else in_words(process.returncode)
+            )
+            raise CliError(
+                "\n".join([f"`evenkeel up` {why}. Its last lines:", *said.splitlines()[-20:]])
+            )
         time.sleep(0.1)
 
 
@@ -135,7 +145,9 @@ def _create_jobs(client: Client, home: Path, console: Console) -> list[Followed]
     data = home / "docstrings.csv"
     write_dataset(data, ROWS)
     file = client.upload(data)
-    console.print(f"{client.url}: uploaded {file.filename}, sentences from docstrings and the module they come from.")
+    console.print(
+        f"{client.url}: uploaded {file.filename}, sentences from docstrings and the module they come from."
+    )
     jobs = [client.create_job(job_body(options, file.id)) for options in RECIPES]
     for job in jobs:
         console.print(job_view(job))
@@ -143,7 +155,9 @@ def _create_jobs(client: Client, home: Path, console: Console) -> list[Followed]
     return [Followed(job, f"{job.preset:>12}") for job in jobs]
 
 
-def _print_outcome(console: Console, reports: Sequence[tuple[str, StabilityReport]], comparison: Comparison) -> None:
+def _print_outcome(
+    console: Console, reports: Sequence[tuple[str, StabilityReport]], comparison: Comparison
+) -> None:
     console.print(side_by_side(reports))
     for preset, report in reports:
         console.print(f"\n[bold]{preset}[/bold]: {escape(report.verdict.text)}")
@@ -154,10 +168,15 @@ def _print_outcome(console: Console, reports: Sequence[tuple[str, StabilityRepor
 
 
 def _write_files(
-    client: Client, jobs: Sequence[Job], reports: Sequence[tuple[str, StabilityReport]], comparison: Comparison
+    client: Client,
+    jobs: Sequence[Job],
+    reports: Sequence[tuple[str, StabilityReport]],
+    comparison: Comparison,
 ) -> None:
-    from shared.report_page import render_png, render_report
+    from shared.report.page import render_png, render_report
 
-    sections = [section(client, job, report) for job, (_, report) in zip(jobs, reports, strict=True)]
+    sections = [
+        section(client, job, report) for job, (_, report) in zip(jobs, reports, strict=True)
+    ]
     HTML.write_text(render_report(sections, comparison), encoding="utf-8")
     PNG.write_bytes(render_png(reports))

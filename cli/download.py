@@ -36,7 +36,10 @@ def find_archive(client: Client, name: str) -> str:
     if job_id is None:
         raise CliError(f"{name} is a base model; only fine-tuned models can be downloaded.")
     job = client.job(job_id)
-    if name not in (job_id, job.fine_tuned_model):  # the archive holds other weights than those of that name
+    if name not in (
+        job_id,
+        job.fine_tuned_model,
+    ):  # the archive holds other weights than those of that name
         raise CliError(
             f"{name} is kept to be asked, not packed: the archive of job {job_id} holds {job.fine_tuned_model or 'its best run'}."
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.errors import CliError
-from shared.processes import Program
+from cli.processes import Program
 
 _SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un is 108 bytes, the last one NUL
 _ANSWER_SECONDS = 1.0
@@ -57,7 +57,10 @@ class EmbeddedRedis:
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
         }
-        return [str(self.server), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        return [
+            str(self.server),
+            *(part for name, value in options.items() for part in (f"--{name}", value)),
+        ]
 
     async def answers(self) -> bool:
         """True once it answers PING: not while it is starting or loading its file."""

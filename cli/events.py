@@ -10,12 +10,12 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
+from cli.api_models import Event
 from cli.client import Client
 from cli.errors import INTERRUPTED, CliError
 from cli.follow import PATIENCE_SECONDS
 from cli.tables import make_console
 from cli.train import exit_code
-from cli.wire import Event
 
 PAUSE_SECONDS: Final = 1.0  # before a stream that broke off is begun again
 COLOURS: Final = {"warn": "yellow", "error": "red"}
@@ -49,7 +49,9 @@ def _coming(client: Client, job_id: str, after: str | None) -> Iterator[Event]:
                 return
         except httpx.TransportError as error:
             if time.monotonic() - heard > PATIENCE_SECONDS:
-                raise CliError(f"The service has not answered for {PATIENCE_SECONDS:.0f} seconds.") from error
+                raise CliError(
+                    f"The service has not answered for {PATIENCE_SECONDS:.0f} seconds."
+                ) from error
             time.sleep(PAUSE_SECONDS)
 
 

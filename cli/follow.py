@@ -9,9 +9,9 @@ from typing import Final, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
+from cli.api_models import Job, Run
 from cli.client import Client
-from cli.wire import Job, Run
-from shared.states import RUN_ENDED, Purpose, RunState
+from shared.domain.states import RUN_ENDED, Purpose, RunState
 
 POLL_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 120.0  # for a service that is being started again
@@ -49,7 +49,9 @@ def follow(client: Client, jobs: Sequence[Followed], console: Console) -> list[J
             for followed in jobs:
                 if followed.job.id in ended:
                     continue
-                job = client.job(followed.job.id)  # read first, so that the runs of an ended job are final
+                job = client.job(
+                    followed.job.id
+                )  # read first, so that the runs of an ended job are final
                 pilots = client.runs(job.id, Purpose.PILOT) if job.pilots is not None else []
                 for run in [*pilots, *client.runs(job.id)]:
                     view.show(followed, run)
@@ -90,7 +92,9 @@ class _Lines:
     def show(self, followed: Followed, run: Run) -> None:
         quarter = int(run.step / max(run.total_steps, 1) / PLAIN_SHARE)
         now = (run.status, run.attempt, 0 if run.status in RUN_ENDED else quarter)
-        if self._said.get(run.id) == now or (run.status is RunState.QUEUED and run.id not in self._said):
+        if self._said.get(run.id) == now or (
+            run.status is RunState.QUEUED and run.id not in self._said
+        ):
             return
         self._said[run.id] = now
         self._say(

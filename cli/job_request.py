@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from shared.catalogue import OFFLINE_ENCODER
+from shared.encoders.catalogue import OFFLINE_ENCODER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,16 @@ class TrainOptions:
 
 
 def job_body(
-    options: TrainOptions, training_file: str, validation_file: str | None = None, test_file: str | None = None
+    options: TrainOptions,
+    training_file: str,
+    validation_file: str | None = None,
+    test_file: str | None = None,
 ) -> dict[str, Any]:
-    files = {"training_file": training_file, "validation_file": validation_file, "test_file": test_file}
+    files = {
+        "training_file": training_file,
+        "validation_file": validation_file,
+        "test_file": test_file,
+    }
     return _asked(files) | {"model": OFFLINE_ENCODER} | changes(options)
 
 

@@ -5,8 +5,8 @@ import time
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from cli.api_models import Queue
 from cli.tables import counted, duration
-from cli.wire import Queue
 
 
 def queue_view(queue: Queue, now: float | None = None) -> RenderableType:
@@ -18,14 +18,24 @@ def queue_view(queue: Queue, now: float | None = None) -> RenderableType:
     if queue.running:
         runs = Table("job", "run", "step", "worker", "device", box=None)
         for run in queue.running:
-            runs.add_row(run.job_id, run.run_id, f"{run.step}/{run.total_steps}", run.worker or "-", run.device or "-")
+            runs.add_row(
+                run.job_id,
+                run.run_id,
+                f"{run.step}/{run.total_steps}",
+                run.worker or "-",
+                run.device or "-",
+            )
         parts += ["", runs]
     if queue.workers:
         workers = Table("worker", "slots in use", "devices", "last heard of", box=None)
         for worker in queue.workers:
             ago = f"{duration(max(0.0, at - worker.last_beat))} ago"
-            workers.add_row(worker.name, f"{worker.busy}/{worker.slots}", ", ".join(worker.devices), ago)
+            workers.add_row(
+                worker.name, f"{worker.busy}/{worker.slots}", ", ".join(worker.devices), ago
+            )
         parts += ["", workers]
     else:
-        parts.append("No worker has been heard of in the last minute: nothing will be trained until one is started.")
+        parts.append(
+            "No worker has been heard of in the last minute: nothing will be trained until one is started."
+        )
     return Group(*parts)

@@ -4,19 +4,30 @@ import csv as csv_format
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.api_models import Job, Run
 from cli.client import Client
 from cli.tables import duration, make_console, report_view
-from cli.wire import Job, Run
 from shared.report import StabilityReport
 
 if TYPE_CHECKING:
-    from shared.figures import SeedCurve
-    from shared.report_page import JobSection
+    from shared.report.figures import SeedCurve
+    from shared.report.page import JobSection
 
-CSV_COLUMNS = ("run_id", "seed", "init_seed", "data_seed", "status", "degenerate", "score", "validation_score")
+CSV_COLUMNS = (
+    "run_id",
+    "seed",
+    "init_seed",
+    "data_seed",
+    "status",
+    "degenerate",
+    "score",
+    "validation_score",
+)
 
 
-def write_report(client: Client, job_id: str, *, html: Path | None, png: Path | None, csv: Path | None) -> None:
+def write_report(
+    client: Client, job_id: str, *, html: Path | None, png: Path | None, csv: Path | None
+) -> None:
     """Print the report if no file is asked for; else write each that is."""
     console = make_console()
     job = client.job(job_id)
@@ -27,11 +38,11 @@ def write_report(client: Client, job_id: str, *, html: Path | None, png: Path | 
     if csv is not None:
         write_csv(csv, report)
     if png is not None:
-        from shared.report_page import render_png
+        from shared.report.page import render_png
 
         png.write_bytes(render_png([(job.preset, report)]))
     if html is not None:
-        from shared.report_page import render_report
+        from shared.report.page import render_report
 
         html.write_text(render_report([section(client, job, report)]), encoding="utf-8")
     for path in filter(None, (html, png, csv)):
@@ -46,9 +57,11 @@ def write_csv(path: Path, report: StabilityReport) -> None:
         table.writerows(run.model_dump(mode="json") for run in report.runs)
 
 
-def section(client: Client, job: Job, report: StabilityReport, title: str | None = None) -> "JobSection":
+def section(
+    client: Client, job: Job, report: StabilityReport, title: str | None = None
+) -> "JobSection":
     """A job as the page shows it, called by its recipe's preset unless another title is given."""
-    from shared.report_page import JobSection
+    from shared.report.page import JobSection
 
     runs = client.runs(job.id)
     name = title or job.preset
@@ -75,7 +88,7 @@ def _facts(client: Client, job: Job, runs: list[Run]) -> dict[str, str]:
 
 
 def _curve(client: Client, job: Job, run: Run, title: str) -> "SeedCurve":
-    from shared.figures import SeedCurve
+    from shared.report.figures import SeedCurve
 
     score = f"valid_{job.metric}"
     series = {one.name: one.points for one in client.metrics(job.id, run.id, "valid_loss", score)}

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from cli.errors import CliError
-from shared.settings import Settings
+from shared.infra.settings import Settings
 
 
 def read_settings(**overrides: Any) -> Settings:

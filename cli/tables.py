@@ -9,17 +9,23 @@ from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from cli.wire import Job
+from cli.api_models import Job
+from shared.domain.states import RunState
 from shared.report import ReportedRun, StabilityReport
-from shared.report.wording import baseline_title, seeds_of
-from shared.states import RunState
+from shared.report.formatting import baseline_title, seeds_of
 
-PLAIN_WIDTH: Final = 200  # columns where the output is no terminal, so that sentences stay on one line
+PLAIN_WIDTH: Final = (
+    200  # columns where the output is no terminal, so that sentences stay on one line
+)
 
 
 def make_console(*, stderr: bool = False) -> Console:
     console = Console(stderr=stderr, highlight=False)
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
+    return (
+        console
+        if console.is_terminal
+        else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
+    )
 
 
 def number(value: float | None) -> str:
@@ -35,7 +41,17 @@ def interval(bounds: tuple[float, float] | None) -> str:
 
 
 def jobs_table(jobs: Sequence[Job]) -> Table:
-    table = Table("job", "created (UTC)", "status", "model", "preset", "runs", "done", "fine-tuned model", box=None)
+    table = Table(
+        "job",
+        "created (UTC)",
+        "status",
+        "model",
+        "preset",
+        "runs",
+        "done",
+        "fine-tuned model",
+        box=None,
+    )
     for job in jobs:
         created = datetime.fromtimestamp(job.created_at, UTC).strftime("%Y-%m-%d %H:%M")
         summary = job.runs_summary
@@ -65,7 +81,10 @@ def job_view(job: Job) -> RenderableType:
         lines.append(recipe_line(job.model, recipe))
     if job.pilots is not None:
         searched = " and ".join(job.pilots["automatic"])
-        lines.append(job.pilots["reason"] or f"{job.model}, recipe {job.preset}: pilots find out {searched} first")
+        lines.append(
+            job.pilots["reason"]
+            or f"{job.model}, recipe {job.preset}: pilots find out {searched} first"
+        )
     lines += [f"Failed: {job.error.message}"] if job.error is not None else []
     lines += [f"Warning: {warning.message}" for warning in job.warnings]
     return Group(*map(escape, lines))
@@ -88,7 +107,10 @@ def side_by_side(reports: Sequence[tuple[str, StabilityReport]]) -> RenderableTy
     seeds = dict.fromkeys(seed for runs in by_seed for seed in runs)
     table = Table("seed", *(f"{name}: {report.metric}" for name, report in reports), box=None)
     for seed in seeds:
-        cells = [_score(run.score, run.status, run.degenerate) if (run := runs.get(seed)) else "-" for runs in by_seed]
+        cells = [
+            _score(run.score, run.status, run.degenerate) if (run := runs.get(seed)) else "-"
+            for runs in by_seed
+        ]
         table.add_row(seed, *cells)
     return Group(table, "", _distribution_table(reports))
 
@@ -114,18 +136,30 @@ def _runs_table(report: StabilityReport) -> Table:
     table = Table("seed", "state", f"{report.metric} ({report.split})", "validation", "", box=None)
     for run in report.runs:
         notes = ["degenerate"] if run.degenerate else []
-        notes += ["published"] if run.run_id == report.best_run_id and report.fine_tuned_model else []
-        table.add_row(_seeds(run), run.status.value, number(run.score), number(run.validation_score), ", ".join(notes))
+        notes += (
+            ["published"] if run.run_id == report.best_run_id and report.fine_tuned_model else []
+        )
+        table.add_row(
+            _seeds(run),
+            run.status.value,
+            number(run.score),
+            number(run.validation_score),
+            ", ".join(notes),
+        )
     return table
 
 
 def _distribution_table(reports: Sequence[tuple[str, StabilityReport]]) -> Table:
     table = Table("", *(name for name, _ in reports), box=None, show_header=len(reports) > 1)
     rows: dict[str, Callable[[StabilityReport], str]] = {
-        "runs": lambda r: f"{r.n} of {r.planned} succeeded" + (" (so far)" if r.provisional else ""),
+        "runs": lambda r: (
+            f"{r.n} of {r.planned} succeeded" + (" (so far)" if r.provisional else "")
+        ),
         "mean ± std": lambda r: f"{number(r.mean)} ± {number(r.std)}",
         "95% interval of the mean": lambda r: interval(r.ci95),
-        "min, quartiles, max": lambda r: " ".join(map(number, (r.min, r.q1, r.median, r.q3, r.max))),
+        "min, quartiles, max": lambda r: " ".join(
+            map(number, (r.min, r.q1, r.median, r.q3, r.max))
+        ),
         "degenerate, failed": lambda r: (
             f"{r.degenerate}, {r.failed}" + (f", {r.discarded} discarded" if r.discarded else "")
         ),

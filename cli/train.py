@@ -7,14 +7,14 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.markup import escape
 
+from cli.api_models import Job
 from cli.client import Client
 from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED
 from cli.follow import Followed, follow
 from cli.job_request import TrainOptions, job_body
-from cli.plans import dry_run_view
+from cli.previews import dry_run_view
 from cli.tables import job_view, make_console, report_view
-from cli.wire import Job
-from shared.states import JobState
+from shared.domain.states import JobState
 
 
 class Files(NamedTuple):
@@ -25,9 +25,13 @@ class Files(NamedTuple):
     test: Path | None = None
 
 
-def train(client: Client, files: Files, options: TrainOptions, *, as_json: bool, detach: bool) -> int:
+def train(
+    client: Client, files: Files, options: TrainOptions, *, as_json: bool, detach: bool
+) -> int:
     """Upload, create, follow, report; returns the exit code."""
-    training, validation, test = (None if file is None else client.upload(file).id for file in files)
+    training, validation, test = (
+        None if file is None else client.upload(file).id for file in files
+    )
     job = client.create_job(job_body(options, str(training), validation, test))
     return begun(client, job, as_json=as_json, detach=detach)
 
@@ -90,7 +94,10 @@ def _report(client: Client, job: Job, talk: Console, *, as_json: bool) -> None:
 
 
 def _print_json(client: Client, job: Job) -> None:
-    answer = {"job": job.model_dump(mode="json"), "stability": client.stability(job.id).model_dump(mode="json")}
+    answer = {
+        "job": job.model_dump(mode="json"),
+        "stability": client.stability(job.id).model_dump(mode="json"),
+    }
     Console().print_json(json.dumps(answer))
 
 

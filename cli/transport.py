@@ -9,10 +9,15 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from cli.errors import CliError
-from shared.settings import LOOPBACK
+from shared.infra.settings import LOOPBACK
 
 _BUSY: Final = frozenset({429, 502, 503, 504})
-_PAUSES: Final = (0.2, 0.5, 1.0, 2.0)  # seconds before each re-sending, unless the service asks for longer
+_PAUSES: Final = (
+    0.2,
+    0.5,
+    1.0,
+    2.0,
+)  # seconds before each re-sending, unless the service asks for longer
 _LONGEST_PAUSE: Final = 30.0
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -23,21 +28,27 @@ class Transport:
     def __init__(self, url: str, api_key: str | None = None, *, patience: float = 0.0) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise CliError(f"{url!r} is not the URL of a service; it looks like http://127.0.0.1:8000.")
+            raise CliError(
+                f"{url!r} is not the URL of a service; it looks like http://127.0.0.1:8000."
+            )
         self.url = url.rstrip("/")
         self.patience = patience
         self._http = httpx.Client(
             base_url=self.url,
             headers={"authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=httpx.Timeout(60.0, connect=5.0),
-            trust_env=parts.hostname not in LOOPBACK,  # a proxy for the outside is not asked for this machine
+            trust_env=parts.hostname
+            not in LOOPBACK,  # a proxy for the outside is not asked for this machine
         )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._http.close()
 
@@ -76,15 +87,21 @@ class Transport:
         try:
             return shape.model_validate_json(response.content)
         except ValidationError as error:
-            raise self._stranger(f" ({error.errors()[0]['msg']} at {error.errors()[0]['loc']})") from error
+            raise self._stranger(
+                f" ({error.errors()[0]['msg']} at {error.errors()[0]['loc']})"
+            ) from error
 
     def _stranger(self, detail: str = "") -> CliError:
-        return CliError(f"What answers at {self.url} is not an Evenkeel of this version{detail}; check --url.")
+        return CliError(
+            f"What answers at {self.url} is not an Evenkeel of this version{detail}; check --url."
+        )
 
     def _unreachable(self, error: httpx.TransportError) -> CliError:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
             return CliError(f"No Evenkeel answers at {self.url}. Start one with: evenkeel up")
-        return CliError(f"The connection to {self.url} broke off ({type(error).__name__}); try again.")
+        return CliError(
+            f"The connection to {self.url} broke off ({type(error).__name__}); try again."
+        )
 
 
 def _may_be_sent_again(response: httpx.Response) -> bool:

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from cli.child_output import ChildOutput
+from cli.data_dir import Home, open_home
 from cli.embedded_redis import EmbeddedRedis, embedded_redis
 from cli.errors import CliError
-from cli.home import Home, open_home
+from cli.processes import Program, Supervisor
 from cli.settings import read_settings
-from shared.child_output import ChildOutput
-from shared.child_process import python_module, python_path
-from shared.processes import Program, Supervisor
-from shared.settings import Settings, refuse_open_door
+from shared.infra.child_process import python_module, python_path
+from shared.infra.settings import Settings, refuse_open_door
 
 WORKER_PACKAGES = ("torch", "transformers", "safetensors")
 BACKLOG = 2048  # connections that wait while the API starts
@@ -62,7 +62,9 @@ def up(stack: Stack) -> int:
 
 
 async def _serve(stack: Stack, home: Home, url: str, programs: Sequence[Program]) -> int:
-    output = ChildOutput([program.name for program in programs], stream=sys.stdout, logs=home.logs, quiet=["redis"])
+    output = ChildOutput(
+        [program.name for program in programs], stream=sys.stdout, logs=home.logs, quiet=["redis"]
+    )
 
     def announce() -> None:
         home.announce(url)
@@ -72,7 +74,9 @@ async def _serve(stack: Stack, home: Home, url: str, programs: Sequence[Program]
     try:
         for name in _OWN_PARTS:
             if os.environ.get(name):
-                output.say(f"{name} is set, but `evenkeel up` keeps its state in {home.folder}; it is not used.")
+                output.say(
+                    f"{name} is set, but `evenkeel up` keeps its state in {home.folder}; it is not used."
+                )
         return await Supervisor(programs, output, when_ready=announce).run()
     finally:
         output.close()
@@ -101,7 +105,9 @@ def worker_programs(environment: Mapping[str, str]) -> list[Program]:
     """The training side: who trains, and who sees to it that nothing is forgotten."""
     return [
         Program(name="worker", command=python_module("worker"), env=environment),
-        Program(name="sweeper", command=python_module("worker.sweeper"), env=environment),
+        Program(
+            name="sweeper", command=python_module("worker.maintenance.sweeper"), env=environment
+        ),
     ]
 
 
@@ -147,10 +153,14 @@ def prepare_database(url: str) -> None:
 def listen(host: str, port: int) -> socket.socket:
     """The listening socket; port 0 takes a free one. Raises CliError with the cure."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except socket.gaierror as error:
-        raise CliError(f"{host!r} is no address of this machine ({error.strerror}); try --host 127.0.0.1.") from error
+        raise CliError(
+            f"{host!r} is no address of this machine ({error.strerror}); try --host 127.0.0.1."
+        ) from error
     except OSError as error:
         raise CliError(
             f"Port {port} on {host} cannot be had ({os.strerror(error.errno or 0)}); stop what listens there, "
@@ -170,7 +180,9 @@ async def answers_health(host: str, port: int) -> bool:
         async with asyncio.timeout(_ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)
             try:
-                writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                writer.write(
+                    b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                )
                 return (await reader.readline()).startswith(b"HTTP/1.1 200")
             finally:
                 writer.close()

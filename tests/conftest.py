@@ -43,7 +43,10 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
     # not below pytest's own folder: the path of a unix socket may have 107 bytes
-    with tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder, redis_server(Path(folder)) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder,
+        redis_server(Path(folder)) as server,
+    ):
         yield server
 
 
@@ -61,7 +64,9 @@ def new_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> str
 
 
 @pytest.fixture
-def stack(database_url: str, tmp_path: Path, redis: RedisServer, model_dir: Path) -> Iterator[Stack]:
+def stack(
+    database_url: str, tmp_path: Path, redis: RedisServer, model_dir: Path
+) -> Iterator[Stack]:
     """A whole service, on SQLite and on PostgreSQL."""
     with running_stack(tmp_path / "home", database_url, redis, model_dir) as running:
         yield running

@@ -23,14 +23,26 @@ class DatasetRepository:
 
     @property
     def commit(self) -> str:
-        return hashlib.sha1(repr((self.message, self.card, self.files)).encode(), usedforsecurity=False).hexdigest()
+        return hashlib.sha1(
+            repr((self.message, self.card, self.files)).encode(), usedforsecurity=False
+        ).hexdigest()
 
     def described(self) -> dict[str, Any]:
         listed = [
-            {"rfilename": path, "size": len(content), "lfs": {"sha256": hashlib.sha256(content).hexdigest()}}
+            {
+                "rfilename": path,
+                "size": len(content),
+                "lfs": {"sha256": hashlib.sha256(content).hexdigest()},
+            }
             for path, content in {"README.md": b"# Data\n", **self.files}.items()
         ]
-        return {"id": "played", "sha": self.commit, "siblings": listed, "cardData": self.card, "private": False}
+        return {
+            "id": "played",
+            "sha": self.commit,
+            "siblings": listed,
+            "cardData": self.card,
+            "private": False,
+        }
 
 
 @dataclass
@@ -96,7 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
         assert commit == repository.commit  # never a branch, which may move meanwhile
         self._answer(200, repository.files[file], slowly=True)
 
-    def _answer(self, status: int, body: bytes, *, slowly: bool = False, location: str = "", error: str = "") -> None:
+    def _answer(
+        self, status: int, body: bytes, *, slowly: bool = False, location: str = "", error: str = ""
+    ) -> None:
         self.send_response(status)
         for name, value in (("location", location), ("x-error-code", error)):
             if value:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def until(condition: Callable[[], bool], complaint: Callable[[], str] | str, *, seconds: float = 60) -> None:
+def until(
+    condition: Callable[[], bool], complaint: Callable[[], str] | str, *, seconds: float = 60
+) -> None:
     """Wait for a condition; the limit is only there to end a broken test."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -23,7 +25,10 @@ def alive(pid: int) -> bool:
 
 
 def await_end(*pids: int) -> None:
-    until(lambda: not any(map(alive, pids)), lambda: f"still there: {[pid for pid in pids if alive(pid)]}")
+    until(
+        lambda: not any(map(alive, pids)),
+        lambda: f"still there: {[pid for pid in pids if alive(pid)]}",
+    )
 
 
 def children(pid: int) -> list[int]:

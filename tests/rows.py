@@ -1,15 +1,24 @@
 """Rows of jobs and runs for tests of the database, as little as the tables allow."""
 
-from shared import ids
 from shared.db.jobs import Jobs
 from shared.db.session import Database
 from shared.db.tables import Job, Run
-from shared.states import RunState
+from shared.domain import ids
+from shared.domain.states import RunState
 
 
 def job_values() -> dict[str, object]:
     empty: dict[str, object] = {
-        name: {} for name in ("request", "task", "split", "resolved_recipe", "recipe_notes", "dataset", "baselines")
+        name: {}
+        for name in (
+            "request",
+            "task",
+            "split",
+            "resolved_recipe",
+            "recipe_notes",
+            "dataset",
+            "baselines",
+        )
     }
     plain = {
         "id": ids.job_id(),

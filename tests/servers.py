@@ -11,7 +11,14 @@ from redis.exceptions import RedisError
 from benchmarks.servers import PostgresServer, free_port, postgres_server, wait_for
 from cli.embedded_redis import find_server
 
-__all__ = ["PostgresServer", "RedisServer", "free_port", "postgres_server", "redis_server", "wait_for"]
+__all__ = [
+    "PostgresServer",
+    "RedisServer",
+    "free_port",
+    "postgres_server",
+    "redis_server",
+    "wait_for",
+]
 
 
 class RedisServer:
@@ -27,9 +34,19 @@ class RedisServer:
         return f"redis+socket://{self.socket}"
 
     def start(self) -> None:
-        command = [str(find_server()), "--port", "0", "--unixsocket", str(self.socket), "--dir", str(self._folder)]
+        command = [
+            str(find_server()),
+            "--port",
+            "0",
+            "--unixsocket",
+            str(self.socket),
+            "--dir",
+            str(self._folder),
+        ]
         with (self._folder / "redis.log").open("ab") as log:
-            self.process = subprocess.Popen([*command, "--appendonly", "yes", "--save", ""], stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [*command, "--appendonly", "yes", "--save", ""], stdout=log, stderr=log
+            )
         wait_for(self._answers, what="redis")
 
     def _answers(self) -> bool:

@@ -14,7 +14,7 @@ import httpx
 import psutil
 
 from shared.db.migrate import upgrade
-from shared.states import JOB_ENDED
+from shared.domain.states import JOB_ENDED
 from tests.servers import RedisServer, free_port, wait_for
 
 EVENT_STREAMS = 3
@@ -30,7 +30,9 @@ FAST = {  # the service's patience, shortened so that a test sees a lease run ou
 
 
 class Stack:
-    def __init__(self, home: Path, database_url: str, redis: RedisServer, models: Path, slots: int) -> None:
+    def __init__(
+        self, home: Path, database_url: str, redis: RedisServer, models: Path, slots: int
+    ) -> None:
         self.home = home
         self.database_url = database_url
         self.redis = redis
@@ -51,10 +53,12 @@ class Stack:
     # parts
 
     def start(self, *parts: str) -> None:
-        for part in parts or ("api", "worker", "worker.sweeper"):
+        for part in parts or ("api", "worker", "worker.maintenance.sweeper"):
             command = [sys.executable, "-m", part]
             with (self.home / f"{part}.log").open("ab") as log:
-                self.processes[part] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+                self.processes[part] = subprocess.Popen(
+                    command, env=self.environment, stdout=log, stderr=log
+                )
         if "api" in (parts or ("api",)):
             wait_for(self._answers, what="the API")
 
@@ -96,7 +100,9 @@ class Stack:
     # what a user does
 
     def upload(self, content: bytes, filename: str = "data.csv") -> dict[str, Any]:
-        answer = self.http.post("/v1/files", files={"file": (filename, content)}, data={"purpose": "fine-tune"})
+        answer = self.http.post(
+            "/v1/files", files={"file": (filename, content)}, data={"purpose": "fine-tune"}
+        )
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
@@ -130,7 +136,9 @@ class Stack:
         deadline = time.monotonic() + seconds
         while (job := self.job(job_id))["status"] not in JOB_ENDED:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{job['status']} {job['runs_summary']} after {seconds} s\n{self.logs()}")
+                raise TimeoutError(
+                    f"{job['status']} {job['runs_summary']} after {seconds} s\n{self.logs()}"
+                )
             time.sleep(0.1)
         return job
 
@@ -139,7 +147,11 @@ class Stack:
         found: list[dict[str, Any]] = []
 
         def seen() -> bool:
-            found[:] = [run for run in self.runs(job_id) if run["status"] == "running" and run["step"] >= step]
+            found[:] = [
+                run
+                for run in self.runs(job_id)
+                if run["status"] == "running" and run["step"] >= step
+            ]
             return bool(found)
 
         wait_for(seen, seconds, f"step {step}")
@@ -147,7 +159,8 @@ class Stack:
 
     def logs(self) -> str:
         ends = [
-            f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}" for path in sorted(self.home.glob("*.log"))
+            f"--- {path.name}\n{path.read_text(errors='replace')[-3000:]}"
+            for path in sorted(self.home.glob("*.log"))
         ]
         return "\n".join(ends)
 
@@ -161,7 +174,12 @@ def _command(process: psutil.Process) -> str:
 
 @contextmanager
 def running_stack(
-    home: Path, database_url: str, redis: RedisServer, models: Path, slots: int = 2, **environment: str
+    home: Path,
+    database_url: str,
+    redis: RedisServer,
+    models: Path,
+    slots: int = 2,
+    **environment: str,
 ) -> Iterator[Stack]:
     home.mkdir(parents=True, exist_ok=True)
     upgrade(database_url)

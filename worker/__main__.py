@@ -4,8 +4,8 @@ import warnings
 
 from celery.exceptions import SecurityWarning
 
-from shared import log
-from shared.settings import Settings
+from shared.infra import log
+from shared.infra.settings import Settings
 from worker import tasks
 from worker.app import make_worker
 

@@ -6,8 +6,8 @@ from multiprocessing import RawValue
 from celery import Celery
 from celery.signals import worker_shutting_down
 
-from shared.broker import make_celery
-from shared.settings import Settings
+from shared.infra.broker import make_celery
+from shared.infra.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -5,14 +5,14 @@ from functools import cache
 from billiard.process import current_process
 from celery import Celery
 
-from shared.broker import Bell
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
 from shared.db.session import Database
-from shared.settings import Settings
-from shared.storage import Storage
-from worker import job, run
-from worker.parts import WorkerParts
-from worker.supervisor import Trainer
+from shared.infra.broker import Bell
+from shared.infra.settings import Settings
+from shared.infra.storage import Storage
+from worker import slot
+from worker.context import WorkerParts
+from worker.trainer.process import Trainer
 
 
 @cache
@@ -21,14 +21,16 @@ def _parts() -> WorkerParts:
     settings = Settings()
     database = Database(settings.resolved_database_url, ring=Bell(settings.redis_url).ring)
     slot = getattr(current_process(), "index", 0)  # billiard numbers the children of a pool from 0
-    return WorkerParts(settings, database, Storage(settings.resolved_storage_url), Trainer(settings), slot)
+    return WorkerParts(
+        settings, database, Storage(settings.resolved_storage_url), Trainer(settings), slot
+    )
 
 
 def register(app: Celery) -> None:
     @app.task(name=RUN_WAKE)  # type: ignore[untyped-decorator]
     def wake(run_id: str) -> None:
-        run.train_queued(_parts(), prefer=run_id)
+        slot.train_queued(_parts(), prefer=run_id)
 
     @app.task(name=JOB_ADVANCE)  # type: ignore[untyped-decorator]
     def advance(job_id: str) -> None:
-        job.advance(_parts(), job_id)
+        advance.advance(_parts(), job_id)

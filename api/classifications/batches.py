@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING
 
 from api.classifications.schemas import BatchObject, BatchRequest, RequestCounts
 from api.classifications.service import Asked, asked, named
+from api.dependencies import Parts
 from api.files.service import opened
-from api.parts import Parts
-from shared import ids
 from shared.datasets import Table
-from shared.datasets.cells import ListCell
 from shared.datasets.columns import locate
 from shared.datasets.labels import JOINT
-from shared.datasets.resolving import places, refuse_problems
+from shared.datasets.readers.cells import ListCell
+from shared.datasets.task_resolution import places, refuse_problems
 from shared.db.files import Files, hold_digest
 from shared.db.tables import File
-from shared.errors import InvalidValue
-from shared.storage import file_key
-from shared.task import Column, Task, TaskType
+from shared.domain import ids
+from shared.domain.errors import InvalidValue
+from shared.domain.task import Column, Task, TaskType
+from shared.infra.storage import file_key
 
 if TYPE_CHECKING:  # numpy and onnxruntime are loaded by whoever first asks a model
-    from shared.serving.answers import Answer
-    from shared.serving.classifier import Text
+    from api.serving.answers import Answer
+    from api.serving.classifier import Text
 
 RESULTS = "fine-tune-results"
 MAX_ROWS = 20_000  # the request is answered when all are: two minutes at 170 texts a second
@@ -81,7 +81,9 @@ def _texts(table: Table, task: Task, request: BatchRequest) -> "list[Text]":
     first = _column(table, request.text_column or task.text_column, "text_column")
     if task.text_pair_column is None:
         if request.text_pair_column is not None:
-            raise InvalidValue("This model was trained on single texts, not pairs.", param="text_pair_column")
+            raise InvalidValue(
+                "This model was trained on single texts, not pairs.", param="text_pair_column"
+            )
         return list(first)
     second = _column(table, request.text_pair_column or task.text_pair_column, "text_pair_column")
     return list(zip(first, second, strict=True))
@@ -89,10 +91,15 @@ def _texts(table: Table, task: Task, request: BatchRequest) -> "list[Text]":
 
 def _column(table: Table, column: Column, param: str) -> Sequence[str]:
     cells = table.cells(locate(column, table, param))
-    unfit = [position for position, cell in enumerate(cells) if isinstance(cell, ListCell) or not cell.strip()]
+    unfit = [
+        position
+        for position, cell in enumerate(cells)
+        if isinstance(cell, ListCell) or not cell.strip()
+    ]
     if unfit:
         raise InvalidValue(
-            f"{places(table, unfit)} no text in this column; fill it in or leave the row out.", param=param
+            f"{places(table, unfit)} no text in this column; fill it in or leave the row out.",
+            param=param,
         )
     return cells
 
@@ -105,12 +112,18 @@ def _write(parts: Parts, who: Asked, texts: "Sequence[Text]", path: Path) -> Wri
         writer = csv.writer(target)
         writer.writerow(_header(who))
         for start in range(0, len(texts), ROWS_AT_ONCE):
-            found = parts.serving.answers(who.members, who.task, texts[start : start + ROWS_AT_ONCE])
-            for row, (answer, cut) in enumerate(zip(found.answers, found.truncated, strict=True), start=start + 1):
+            found = parts.serving.answers(
+                who.members, who.task, texts[start : start + ROWS_AT_ONCE]
+            )
+            for row, (answer, cut) in enumerate(
+                zip(found.answers, found.truncated, strict=True), start=start + 1
+            ):
                 writer.writerow([row, *_cells(answer, who), int(cut)])
             truncated += sum(found.truncated)
             tokens += found.tokens
-            refuse_too_slow(min(start + ROWS_AT_ONCE, len(texts)), len(texts), time.monotonic() - started)
+            refuse_too_slow(
+                min(start + ROWS_AT_ONCE, len(texts)), len(texts), time.monotonic() - started
+            )
     return Written(len(texts), truncated, tokens)
 
 
@@ -127,7 +140,13 @@ def refuse_too_slow(done: int, rows: int, seconds: float) -> None:
 
 def _header(who: Asked) -> list[str]:
     apart = ["vote_entropy", "score_std"] if len(who.members) > 1 else []
-    return ["row", "predicted", *(f"p({name})" for name in who.task.label_names), *apart, "truncated"]
+    return [
+        "row",
+        "predicted",
+        *(f"p({name})" for name in who.task.label_names),
+        *apart,
+        "truncated",
+    ]
 
 
 def _cells(answer: "Answer", who: Asked) -> Iterator[Cell]:
@@ -153,7 +172,9 @@ def _store(parts: Parts, path: Path) -> File:
         status="processed",
     )
     with parts.database.write() as session:
-        hold_digest(session, sha256)  # so that nobody deletes these bytes with the last other file that has them
+        hold_digest(
+            session, sha256
+        )  # so that nobody deletes these bytes with the last other file that has them
         parts.storage.put_file(file_key(sha256), path)
         Files(session, parts.owner_id).add(file)
     return file

@@ -3,10 +3,15 @@
 from fastapi import APIRouter
 
 from api.classifications import batches, service
-from api.classifications.schemas import BatchObject, BatchRequest, ClassificationObject, ClassificationRequest
+from api.classifications.schemas import (
+    BatchObject,
+    BatchRequest,
+    ClassificationObject,
+    ClassificationRequest,
+)
+from api.dependencies import PartsDep
 from api.errors import problems
-from api.parts import PartsDep
-from shared.errors import (
+from shared.domain.errors import (
     FileNotFound,
     InvalidValue,
     ModelNotFound,
@@ -20,7 +25,10 @@ router = APIRouter(prefix="/v1/classifications", tags=["classifications"])
 
 
 @router.post(
-    "", responses=problems(InvalidValue, ModelNotServed, NoEnsemble, ModelNotFound, PayloadTooLarge, ServiceBusy)
+    "",
+    responses=problems(
+        InvalidValue, ModelNotServed, NoEnsemble, ModelNotFound, PayloadTooLarge, ServiceBusy
+    ),
 )
 def create_classification(parts: PartsDep, request: ClassificationRequest) -> ClassificationObject:
     """Classify texts, or pairs of them, with a fine-tuned model, or with all seeds that its job has kept.
@@ -32,7 +40,9 @@ def create_classification(parts: PartsDep, request: ClassificationRequest) -> Cl
 
 @router.post(
     "/batches",
-    responses=problems(InvalidValue, ModelNotServed, NoEnsemble, ModelNotFound, FileNotFound, ServiceBusy),
+    responses=problems(
+        InvalidValue, ModelNotServed, NoEnsemble, ModelNotFound, FileNotFound, ServiceBusy
+    ),
 )
 def create_classification_batch(parts: PartsDep, request: BatchRequest) -> BatchObject:
     """Classify every row of an uploaded file; the answer comes when all are, and names the result file."""

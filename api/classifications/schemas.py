@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
-from shared.task import Column, Header
+from shared.domain.task import Column, Header
 
 MAX_INPUTS = 1000
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -33,7 +33,12 @@ def _form(given: Any) -> str | None:
 
 _One = Annotated[Text, Tag("(text)")] | Annotated[TextPair, Tag("(pair)")]
 Input = Annotated[
-    _One, Discriminator(_form, custom_error_type="input_form", custom_error_message="a text, or an object with text_a")
+    _One,
+    Discriminator(
+        _form,
+        custom_error_type="input_form",
+        custom_error_message="a text, or an object with text_a",
+    ),
 ]
 Inputs = Annotated[list[Input], Field(min_length=1, max_length=MAX_INPUTS)]
 

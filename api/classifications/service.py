@@ -16,17 +16,17 @@ from api.classifications.schemas import (
     Input,
     TextPair,
 )
-from api.parts import Parts
-from shared import ids
+from api.dependencies import Parts
 from shared.db.models import Models
 from shared.db.runs import Runs
 from shared.db.tables import Job, Model
-from shared.errors import InvalidValue, NoEnsemble
-from shared.task import Label, Task, TaskType
+from shared.domain import ids
+from shared.domain.errors import InvalidValue, NoEnsemble
+from shared.domain.task import Label, Task, TaskType
 
 if TYPE_CHECKING:  # numpy and onnxruntime are loaded by whoever first asks a model
-    from shared.serving.answers import Answer
-    from shared.serving.classifier import Text
+    from api.serving.answers import Answer
+    from api.serving.classifier import Text
 
 UNNAMED_TARGET = "label"
 
@@ -68,7 +68,8 @@ def asked(parts: Parts, model_id: str, *, ensemble: bool) -> Asked:
     """Raises ModelNotFound, NoEnsemble, and InvalidValue for a base model."""
     if model_id in parts.catalogue.names():
         raise InvalidValue(
-            f"{model_id} is a base model, which has not learned any labels; name a fine-tuned one.", param="model"
+            f"{model_id} is a base model, which has not learned any labels; name a fine-tuned one.",
+            param="model",
         )
     with parts.database.read() as session:
         models = Models(session, parts.owner_id)
@@ -86,7 +87,8 @@ def asked(parts: Parts, model_id: str, *, ensemble: bool) -> Asked:
             else f"the other {len(kept) - 1} that it has kept are of degenerate runs, which do not vote."
         )
         raise NoEnsemble(
-            f"Job {model.job_id} has one model that can answer, and an ensemble takes two; {why}", param="ensemble"
+            f"Job {model.job_id} has one model that can answer, and an ensemble takes two; {why}",
+            param="ensemble",
         )
     return Asked(task, members)
 
@@ -96,16 +98,28 @@ def _texts(inputs: Sequence[Input], task: Task, *, listed: bool) -> list[Text]:
     pairs = task.text_pair_column is not None
     texts: list[Text] = []
     for index, given in enumerate(inputs):
-        first, second = (given.text_a, given.text_b) if isinstance(given, TextPair) else (given, None)
+        first, second = (
+            (given.text_a, given.text_b) if isinstance(given, TextPair) else (given, None)
+        )
         if (second is not None) != pairs:
-            kind = 'pairs of texts, {"text_a": …, "text_b": …}' if pairs else "single texts, not pairs"
-            raise InvalidValue(f"This model was trained on {kind}.", param=f"input.{index}" if listed else "input")
+            kind = (
+                'pairs of texts, {"text_a": …, "text_b": …}' if pairs else "single texts, not pairs"
+            )
+            raise InvalidValue(
+                f"This model was trained on {kind}.", param=f"input.{index}" if listed else "input"
+            )
         texts.append(first if second is None else (first, second))
     return texts
 
 
-def _target(answer: Answer, truncated: bool, task: Task, *, everything: bool) -> ClassificationTarget:
-    told = range(task.num_outputs) if everything or task.type is TaskType.REGRESSION else _indices(answer.predicted)
+def _target(
+    answer: Answer, truncated: bool, task: Task, *, everything: bool
+) -> ClassificationTarget:
+    told = (
+        range(task.num_outputs)
+        if everything or task.type is TaskType.REGRESSION
+        else _indices(answer.predicted)
+    )
     apart = answer.disagreement
     return ClassificationTarget(
         scores={task.outputs[index]: answer.scores[index] for index in told},

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends
 
 from api.comparisons import service
 from api.comparisons.schemas import ComparisonObject, ComparisonRequest
+from api.dependencies import PartsDep, paging
 from api.errors import problems
-from api.listing import Listing, listing
-from api.parts import PartsDep, paging
+from api.pagination import Listing, listing
 from shared.db.comparisons import Comparisons
-from shared.db.paging import Page
-from shared.errors import ComparisonNotFound, JobNotFound, JobsNotComparable
+from shared.db.pagination import Page
+from shared.domain.errors import ComparisonNotFound, JobNotFound, JobsNotComparable
 
 router = APIRouter(prefix="/v1/fine_tuning/comparisons", tags=["comparisons"])
 
@@ -24,7 +24,9 @@ def create_comparison(parts: PartsDep, request: ComparisonRequest) -> Comparison
 
 
 @router.get("", responses=problems())
-def list_comparisons(parts: PartsDep, page: Annotated[Page, Depends(paging(20, 100))]) -> Listing[ComparisonObject]:
+def list_comparisons(
+    parts: PartsDep, page: Annotated[Page, Depends(paging(20, 100))]
+) -> Listing[ComparisonObject]:
     """The comparisons made so far, newest first."""
     with parts.database.read() as session:
         rows, more = Comparisons(session, parts.owner_id).page(page)

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from api.listing import Identified
-from shared.comparison import Comparison
+from api.pagination import Identified
 from shared.db.tables import Comparison as Row
 from shared.metrics import METRICS
+from shared.report.comparison import Comparison
 
 MAX_JOBS = 10
 
@@ -40,7 +40,9 @@ class ComparisonRequest(BaseModel):
 class ComparisonObject(Identified, Comparison):
     """Jobs compared, every two of them, as their runs stood at the time."""
 
-    model_config = ConfigDict(extra="ignore")  # what another version stored is shown as far as it is known
+    model_config = ConfigDict(
+        extra="ignore"
+    )  # what another version stored is shown as far as it is known
 
     created_at: int
 

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.comparisons.schemas import ComparisonObject, ComparisonRequest
-from api.parts import Parts
-from shared import ids
-from shared.comparison import Contender, compare
+from api.dependencies import Parts
 from shared.db.comparisons import Comparisons
 from shared.db.jobs import Jobs
-from shared.db.scored import ScoredRun, scored_runs
+from shared.db.run_scores import ScoredRun, scored_runs
 from shared.db.tables import Comparison, Job
-from shared.errors import JobsNotComparable
-from shared.job_report import report_of
-from shared.states import RunState
+from shared.domain import ids
+from shared.domain.errors import JobsNotComparable
+from shared.domain.states import RunState
+from shared.report.builder import report_of
+from shared.report.comparison import Contender, compare
 
 SAME_TASK = ("type", "label_column", "label_names", "positive_label")
 """Of a task: what decides what the right answers are. Which texts are read, and how much of them, is a recipe's choice."""
@@ -31,7 +31,9 @@ def create(parts: Parts, request: ComparisonRequest) -> ComparisonObject:
         for job, (preset, title) in zip(jobs, names, strict=True)
     ]
     found = compare(contenders, request.alpha)
-    row = Comparison(id=ids.comparison_id(), owner_id=parts.owner_id, result=found.model_dump(mode="json"))
+    row = Comparison(
+        id=ids.comparison_id(), owner_id=parts.owner_id, result=found.model_dump(mode="json")
+    )
     with parts.database.write() as session:
         Comparisons(session, parts.owner_id).add(row)
         session.refresh(row)
@@ -53,8 +55,14 @@ def _refuse_other_rows(jobs: Sequence[Job]) -> None:
 
 def _rows_of(job: Job) -> tuple[dict[str, Any], ...]:
     """What decides which rows a job is scored on and what their answers are; switches that are off count as not given."""
-    digests = {name: value for name, value in job.dataset.items() if name.endswith("_sha256") and value is not None}
-    split = {name: value for name, value in job.split.items() if value is not None and value is not False}
+    digests = {
+        name: value
+        for name, value in job.dataset.items()
+        if name.endswith("_sha256") and value is not None
+    }
+    split = {
+        name: value for name, value in job.split.items() if value is not None and value is not False
+    }
     task = {name: job.task.get(name) for name in SAME_TASK}
     return digests, split, job.dataset["rows"], task
 
@@ -66,7 +74,9 @@ def _report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> Any:
     recorded = any(
         metric in result["metrics"]
         for run in runs
-        if run.status == RunState.SUCCEEDED and run.result and (result := run.result.get(report.split))
+        if run.status == RunState.SUCCEEDED
+        and run.result
+        and (result := run.result.get(report.split))
     )
     if report.n and not recorded:
         raise JobsNotComparable(f"The runs of {job.id} have no {metric} recorded.", param="metric")
@@ -83,9 +93,13 @@ def _names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
 
 
 def _precision(job: Job) -> str:
-    return str((job.resolved_recipe or {}).get("precision", "float32"))  # of before there was a choice
+    return str(
+        (job.resolved_recipe or {}).get("precision", "float32")
+    )  # of before there was a choice
 
 
 def _preset(job: Job) -> str:
-    recipe = job.resolved_recipe or job.request.get("recipe", {})  # the former is null while pilots run
+    recipe = job.resolved_recipe or job.request.get(
+        "recipe", {}
+    )  # the former is null while pilots run
     return str(recipe.get("preset", "stabilized"))

@@ -8,19 +8,19 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 
+from api.dependencies import Parts
 from api.files import service
-from api.files.tokenising import tokenise
-from api.parts import Parts
-from shared.catalogue import OFFLINE_ENCODER
+from api.files.tokenization import tokenise
 from shared.datasets import Table
-from shared.datasets.cells import ListCell
 from shared.datasets.columns import Columns, choose_columns, labels_of
-from shared.datasets.resolving import max_seq_length
+from shared.datasets.readers.cells import ListCell
+from shared.datasets.task_resolution import max_seq_length
 from shared.db.files import Files
 from shared.db.models import Models
-from shared.errors import InvalidValue
-from shared.names import FINE_TUNED, base_name
-from shared.task import ColumnName, Header, TaskRequest
+from shared.domain.errors import InvalidValue
+from shared.domain.naming import FINE_TUNED, base_name
+from shared.domain.task import ColumnName, Header, TaskRequest
+from shared.encoders.catalogue import OFFLINE_ENCODER
 
 MOST_ROWS = 100
 TEXT_SHOWN = 2_000
@@ -28,7 +28,9 @@ TEXT_SHOWN = 2_000
 
 INDEX = re.compile("[0-9]{1,4}")
 
-_COLUMN = Query(description="Its name, or its index from 0; default: told from the names, as for a job.")
+_COLUMN = Query(
+    description="Its name, or its index from 0; default: told from the names, as for a job."
+)
 
 
 @dataclass(frozen=True)
@@ -45,19 +47,29 @@ class Wanted:
 
 async def wanted(
     model: Annotated[str, Query(max_length=256, description="Whose tokenizer.")] = OFFLINE_ENCODER,
-    n: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows, from the first that can be read.")] = 10,
+    n: Annotated[
+        int, Query(ge=1, le=MOST_ROWS, description="Rows, from the first that can be read.")
+    ] = 10,
     max_seq_length: Annotated[
         Annotated[int, Query(ge=8, le=8192)] | Literal["auto"],
         Query(description="Tokens that a row is cut to; `auto` as for a job."),
     ] = "auto",
-    header: Annotated[Literal["auto", "true", "false"], Query(description="As in `task`.")] = "auto",
+    header: Annotated[
+        Literal["auto", "true", "false"], Query(description="As in `task`.")
+    ] = "auto",
     text_column: Annotated[ColumnName | None, _COLUMN] = None,
     text_pair_column: Annotated[ColumnName | None, _COLUMN] = None,
     label_column: Annotated[ColumnName | None, _COLUMN] = None,
 ) -> Wanted:
     """The parameters of a preview."""
-    columns = {"text_column": text_column, "text_pair_column": text_pair_column, "label_column": label_column}
-    return Wanted(model, n, header if header == "auto" else header == "true", max_seq_length, columns)
+    columns = {
+        "text_column": text_column,
+        "text_pair_column": text_pair_column,
+        "label_column": label_column,
+    }
+    return Wanted(
+        model, n, header if header == "auto" else header == "true", max_seq_length, columns
+    )
 
 
 class PreviewRow(BaseModel):
@@ -111,7 +123,9 @@ def preview(parts: Parts, file_id: str, asked: Wanted) -> FilePreview:
             Models(session, parts.owner_id).get(asked.model)
     base_model = base_name(asked.model) if asked.model.startswith(FINE_TUNED) else asked.model
     try:
-        most = max_seq_length(asked.length, parts.catalogue.facts(base_model).max_position_embeddings)
+        most = max_seq_length(
+            asked.length, parts.catalogue.facts(base_model).max_position_embeddings
+        )
         folder = parts.catalogue.folder(base_model)
         param = "file_id" if asked.header == "auto" else "header"
         with service.opened(parts, file, asked.header, param=param) as table:
@@ -139,7 +153,9 @@ def preview(parts: Parts, file_id: str, asked: Wanted) -> FilePreview:
                 num_tokens=row.num_tokens,
                 truncated=row.truncated,
             )
-            for number, (text, pair), label, row in zip(rows.numbers, rows.texts, rows.labels, tokenised, strict=True)
+            for number, (text, pair), label, row in zip(
+                rows.numbers, rows.texts, rows.labels, tokenised, strict=True
+            )
         ],
     )
 
@@ -153,7 +169,10 @@ class _Rows:
     @classmethod
     def first(cls, count: int, table: Table, columns: Columns) -> "_Rows":
         rows = table.rows[:count]
-        texts = [(str(row[columns.text]), None if columns.pair is None else str(row[columns.pair])) for row in rows]
+        texts = [
+            (str(row[columns.text]), None if columns.pair is None else str(row[columns.pair]))
+            for row in rows
+        ]
         return cls(table.row_numbers[:count], texts, labels_of(table, columns.label)[:count])
 
 

@@ -7,17 +7,17 @@ from urllib.parse import quote
 from fastapi import APIRouter, Body, Depends, File, Form, Query, UploadFile
 from fastapi.responses import StreamingResponse
 
+from api.dependencies import PartsDep, paging
 from api.errors import problems
 from api.files import service
 from api.files.preview import FilePreview, Wanted, preview, wanted
 from api.files.schemas import FileDeleted, FileObject, FileValidation, Purpose
-from api.listing import Listing, listing
-from api.parts import PartsDep, paging
-from api.strictness import refuse_unknown_form
+from api.pagination import Listing, listing
+from api.unknown_params import refuse_unknown_form
 from shared.datasets import UnreadableFile, validate
 from shared.db.files import Files
-from shared.db.paging import Page
-from shared.errors import (
+from shared.db.pagination import Page
+from shared.domain.errors import (
     FileInUse,
     FileNotFound,
     InvalidRequest,
@@ -27,8 +27,8 @@ from shared.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
-from shared.storage import BlobMissing, file_key
-from shared.task import TaskRequest
+from shared.domain.task import TaskRequest
+from shared.infra.storage import BlobMissing, file_key
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -41,12 +41,20 @@ router = APIRouter(prefix="/v1/files", tags=["files"])
 def create_file(
     parts: PartsDep,
     file: Annotated[
-        UploadFile, File(description="CSV, TSV, JSON Lines or a JSON array, UTF-8, plain or gzip'd; or Parquet.")
+        UploadFile,
+        File(
+            description="CSV, TSV, JSON Lines or a JSON array, UTF-8, plain or gzip'd; or Parquet."
+        ),
     ],
-    purpose: Annotated[Purpose, Form(description="What it is for; every purpose is treated alike.")] = "fine-tune",
+    purpose: Annotated[
+        Purpose, Form(description="What it is for; every purpose is treated alike.")
+    ] = "fine-tune",
     anchor: Annotated[
         Literal["created_at"] | None,
-        Form(alias="expires_after[anchor]", description="From when the seconds count; with these, or not at all."),
+        Form(
+            alias="expires_after[anchor]",
+            description="From when the seconds count; with these, or not at all.",
+        ),
     ] = None,
     seconds: Annotated[
         int | None,
@@ -71,7 +79,9 @@ def list_files(
     parts: PartsDep,
     page: Annotated[Page, Depends(paging(10_000, 10_000))],
     order: Annotated[Literal["asc", "desc"], Query(description="`desc`: newest first.")] = "desc",
-    purpose: Annotated[str | None, Query(max_length=64, description="Only files with this purpose.")] = None,
+    purpose: Annotated[
+        str | None, Query(max_length=64, description="Only files with this purpose.")
+    ] = None,
 ) -> Listing[FileObject]:
     """The files, newest first (or oldest first), by pages."""
     with parts.database.read() as session:
@@ -98,7 +108,8 @@ def delete_file(parts: PartsDep, file_id: str) -> FileDeleted:
     "/{file_id}/content",
     summary="Download the content of a file",
     response_class=StreamingResponse,
-    responses=problems(FileNotFound) | {200: {"content": {"application/octet-stream": {}}, "description": "The bytes"}},
+    responses=problems(FileNotFound)
+    | {200: {"content": {"application/octet-stream": {}}, "description": "The bytes"}},
 )
 def file_content(parts: PartsDep, file_id: str) -> StreamingResponse:
     """The bytes as they were uploaded (or, of a result file, made)."""
@@ -107,7 +118,9 @@ def file_content(parts: PartsDep, file_id: str) -> StreamingResponse:
     try:
         chunks = parts.storage.stream(file_key(file.sha256))
     except BlobMissing:
-        raise FileNotFound(f"The content of {file_id} is gone from the storage.", param="file_id") from None
+        raise FileNotFound(
+            f"The content of {file_id} is gone from the storage.", param="file_id"
+        ) from None
     headers = {
         "content-length": str(file.bytes),
         "content-disposition": _attachment(file.filename),
@@ -116,31 +129,46 @@ def file_content(parts: PartsDep, file_id: str) -> StreamingResponse:
     return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
 
 
-@router.get("/{file_id}/validation", summary="Read the validation report of a file", responses=problems(FileNotFound))
+@router.get(
+    "/{file_id}/validation",
+    summary="Read the validation report of a file",
+    responses=problems(FileNotFound),
+)
 def file_validation(parts: PartsDep, file_id: str) -> FileValidation:
     """The report made at upload."""
     with parts.database.read() as session:
         file = Files(session, parts.owner_id).get(file_id, param="file_id")
     if file.validation is None:
-        raise FileNotFound(f"{file_id} is a result file; it has no validation report.", param="file_id")
+        raise FileNotFound(
+            f"{file_id} is a result file; it has no validation report.", param="file_id"
+        )
     stored: dict[str, Any] = file.validation
     return FileValidation(file_id=file_id, **stored)
 
 
-@router.get("/{file_id}/preview", responses=problems(FileNotFound, ModelNotFound, ModelNotAllowed, InvalidValue))
-def preview_file(parts: PartsDep, file_id: str, asked: Annotated[Wanted, Depends(wanted)]) -> FilePreview:
+@router.get(
+    "/{file_id}/preview",
+    responses=problems(FileNotFound, ModelNotFound, ModelNotAllowed, InvalidValue),
+)
+def preview_file(
+    parts: PartsDep, file_id: str, asked: Annotated[Wanted, Depends(wanted)]
+) -> FilePreview:
     """The first rows as a model's tokenizer cuts them up, and which of them are too long for it."""
     return preview(parts, file_id, asked)
 
 
 @router.post("/{file_id}/validate", responses=problems(FileNotFound, InvalidValue))
 def validate_file(
-    parts: PartsDep, file_id: str, task: Annotated[TaskRequest, Body(embed=True, default_factory=TaskRequest)]
+    parts: PartsDep,
+    file_id: str,
+    task: Annotated[TaskRequest, Body(embed=True, default_factory=TaskRequest)],
 ) -> FileValidation:
     """The report for columns mapped as ``task`` says, for files whose columns cannot be known at upload."""
     with parts.database.read() as session:
         file = Files(session, parts.owner_id).get(file_id, param="file_id")
-    with service.opened(parts, file, task.header, param="file_id" if task.header == "auto" else "task.header") as table:
+    with service.opened(
+        parts, file, task.header, param="file_id" if task.header == "auto" else "task.header"
+    ) as table:
         return FileValidation(file_id=file_id, **validate(table, task).model_dump())
 
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from api.listing import Identified
-from shared.datasets.validation import Validation
+from api.pagination import Identified
+from shared.datasets.profile.validation import Validation
 from shared.db.tables import File
 
 Purpose = Literal["fine-tune", "user_data", "evals"]

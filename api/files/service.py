@@ -9,14 +9,20 @@ from typing import BinaryIO, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from api.parts import Parts
-from shared import ids
+from api.dependencies import Parts
 from shared.datasets import Limits, Table, UnreadableFile, read_table, summary, validate
 from shared.db.files import Files, digest_is_used, hold_digest
 from shared.db.tables import File
-from shared.errors import InvalidRequest, InvalidValue, PayloadTooLarge, ServiceUnavailable, UnsupportedMediaType
-from shared.storage import CHUNK, BlobMissing, file_key
-from shared.task import Header
+from shared.domain import ids
+from shared.domain.errors import (
+    InvalidRequest,
+    InvalidValue,
+    PayloadTooLarge,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
+from shared.domain.task import Header
+from shared.infra.storage import CHUNK, BlobMissing, file_key
 
 MAX_FILENAME = 255
 
@@ -31,11 +37,15 @@ def plain_name(name: str, *, param: str) -> str:
     """A file name without the folders before it. Raises InvalidRequest for one that cannot be kept or shown."""
     filename = PurePath(name.replace("\\", "/")).name
     if len(filename) > MAX_FILENAME or not filename.isprintable() or not filename:
-        raise InvalidRequest(f"The file's name must be 1 to {MAX_FILENAME} printable characters.", param=param)
+        raise InvalidRequest(
+            f"The file's name must be 1 to {MAX_FILENAME} printable characters.", param=param
+        )
     return filename
 
 
-def create(parts: Parts, source: BinaryIO, filename: str, purpose: str, *, expires_after: int | None = None) -> File:
+def create(
+    parts: Parts, source: BinaryIO, filename: str, purpose: str, *, expires_after: int | None = None
+) -> File:
     """Store an upload, for ``expires_after`` seconds or for good.
 
     Raises an UnreadableFile (422) or UnsupportedMediaType (415) for bytes that are no table.
@@ -105,12 +115,16 @@ def opened(parts: Parts, file: File, header: Header, *, param: str) -> Iterator[
             try:
                 table = _table(parts, path, file.filename, header)
             except (UnreadableFile, UnsupportedMediaType) as error:
-                raise InvalidValue(f"{file.id} cannot be read so: {error.message}", param=param) from None
+                raise InvalidValue(
+                    f"{file.id} cannot be read so: {error.message}", param=param
+                ) from None
             yield table
 
 
 def _table(parts: Parts, path: Path, filename: str, header: Header) -> Table:
-    return read_table(path, filename, header=header, limits=Limits(max_rows=parts.settings.max_rows))
+    return read_table(
+        path, filename, header=header, limits=Limits(max_rows=parts.settings.max_rows)
+    )
 
 
 @contextmanager
@@ -129,7 +143,9 @@ def receive(source: BinaryIO, path: Path, limit: int, *, param: str = "file") ->
         while chunk := source.read(CHUNK):
             size += len(chunk)
             if size > limit:
-                raise PayloadTooLarge(f"The {param} is larger than it may be ({limit:,} bytes).", param=param)
+                raise PayloadTooLarge(
+                    f"The {param} is larger than it may be ({limit:,} bytes).", param=param
+                )
             digest.update(chunk)
             target.write(chunk)
     return Received(path, size, digest.hexdigest())

@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
+from api.dependencies import PartsDep
 from api.errors import problems
-from api.parts import PartsDep
-from shared.broker import BrokerAway
-from shared.errors import ServiceUnavailable
+from shared.domain.errors import ServiceUnavailable
+from shared.infra.broker import BrokerAway
 
 router = APIRouter(tags=["health"])
 
@@ -44,4 +44,6 @@ def ready(parts: PartsDep) -> Ready:
     try:
         return Ready(queue_depth=parts.bell.depth())
     except BrokerAway:
-        raise ServiceUnavailable("The broker does not answer; jobs are accepted and start once it does.") from None
+        raise ServiceUnavailable(
+            "The broker does not answer; jobs are accepted and start once it does."
+        ) from None

@@ -11,6 +11,12 @@
 Two requests are all that is needed of the hub. Its own Python client would bring a second HTTP library, and downloads without a bound.
 """
 
-from shared.errors import DatasetNotFound, DatasetTooLarge, HubNotAllowed, HubNotReachable, ServiceBusy
+from shared.domain.errors import (
+    DatasetNotFound,
+    DatasetTooLarge,
+    HubNotAllowed,
+    HubNotReachable,
+    ServiceBusy,
+)
 
 PROBLEMS = (HubNotAllowed, DatasetNotFound, DatasetTooLarge, HubNotReachable, ServiceBusy)

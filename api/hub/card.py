@@ -14,8 +14,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from api.hub.client import DatasetInfo, HubFile
 from api.hub.reference import CONFIG
 from shared.datasets import Source
-from shared.datasets.cells import listed
-from shared.errors import InvalidValue
+from shared.datasets.readers.cells import listed
+from shared.domain.errors import InvalidValue
 
 DEFAULT = "default"
 EXTENSIONS = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv")
@@ -63,12 +63,14 @@ def choose(info: DatasetInfo, config: str | None, split: str | None, source: Sou
         )
     if CONFIG.fullmatch(name) is None:
         raise InvalidValue(
-            "The name of the data set's config is none that this service can keep a file under.", param=source
+            "The name of the data set's config is none that this service can keep a file under.",
+            param=source,
         )
     wanted = split or SPLIT_OF[source]
     if not splits.get(wanted):
         raise InvalidValue(
-            f"There is no split {wanted!r}; name one of {listed(sorted(splits))} (…:split).", param=source
+            f"There is no split {wanted!r}; name one of {listed(sorted(splits))} (…:split).",
+            param=source,
         )
     return Chosen(name, wanted, sorted(splits[wanted], key=lambda file: file.path))
 
@@ -102,10 +104,21 @@ def _splits_of_config(
     configs = {one.config_name: one for one in _configs(card, source)}
     if configs:
         chosen = configs[
-            _one_of(config, list(configs), [one.config_name for one in configs.values() if one.default], source)
+            _one_of(
+                config,
+                list(configs),
+                [one.config_name for one in configs.values() if one.default],
+                source,
+            )
         ]
         return chosen.config_name, _by_card(chosen, tables)
-    folders = sorted({parts[0] for file in tables if len(parts := file.path.split("/")) > 1 and _is_config(parts[0])})
+    folders = sorted(
+        {
+            parts[0]
+            for file in tables
+            if len(parts := file.path.split("/")) > 1 and _is_config(parts[0])
+        }
+    )
     if config is None and len(folders) < 2:
         return DEFAULT, _by_name(tables)
     folder = _one_of(config, folders, [], source)
@@ -116,7 +129,9 @@ def _configs(card: Mapping[str, Any], source: Source) -> list[Config]:
     try:
         return TypeAdapter(list[Config]).validate_python(card.get("configs") or [])
     except ValidationError:
-        raise InvalidValue("The configs in the data set's card cannot be understood.", param=source) from None
+        raise InvalidValue(
+            "The configs in the data set's card cannot be understood.", param=source
+        ) from None
 
 
 def _one_of(config: str | None, names: Sequence[str], marked: Sequence[str], source: Source) -> str:
@@ -126,7 +141,11 @@ def _one_of(config: str | None, names: Sequence[str], marked: Sequence[str], sou
             return likely[0]
     elif config in names:
         return config
-    what = "Say which config of the data set is meant" if config is None else f"The data set has no config {config!r}"
+    what = (
+        "Say which config of the data set is meant"
+        if config is None
+        else f"The data set has no config {config!r}"
+    )
     known = f"one of {listed(list(names))}" if names else "none is named there"
     raise InvalidValue(f"{what}: {known} (hf://owner/name/config).", param=source)
 
@@ -157,7 +176,9 @@ def _by_card(config: Config, tables: Sequence[HubFile]) -> dict[str, list[HubFil
 
 
 def _by_name(tables: Sequence[HubFile]) -> dict[str, list[HubFile]]:
-    extension = next((one for one in EXTENSIONS if any(_extension(file.path) == one for file in tables)), None)
+    extension = next(
+        (one for one in EXTENSIONS if any(_extension(file.path) == one for file in tables)), None
+    )
     chosen = [file for file in tables if _extension(file.path) == extension]
     by_split: dict[str, list[HubFile]] = {}
     for file in chosen:
@@ -174,7 +195,10 @@ def _split_in_name(path: str) -> str | None:
         return shard[1]
     if folders and name.split(".")[0].isdigit():  # …/split/0000.parquet
         return folders[-1]
-    return next((split for part in (name, *reversed(folders)) if (split := _by_keyword(part)) is not None), None)
+    return next(
+        (split for part in (name, *reversed(folders)) if (split := _by_keyword(part)) is not None),
+        None,
+    )
 
 
 def _by_keyword(name: str) -> str | None:

@@ -12,8 +12,8 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError
 
 from api.hub.reference import Reference
-from shared.errors import DatasetNotFound, DatasetTooLarge, HubNotAllowed, HubNotReachable
-from shared.settings import Settings
+from shared.domain.errors import DatasetNotFound, DatasetTooLarge, HubNotAllowed, HubNotReachable
+from shared.infra.settings import Settings
 
 MOST_INFO_BYTES = 16 * 1024 * 1024
 MOST_MOVES = 5
@@ -59,7 +59,9 @@ class Hub:
 
     def info(self, reference: Reference) -> DatasetInfo:
         """The commit that the revision names at present, its files and the card. Raises DatasetNotFound, HubNotReachable, HubNotAllowed."""
-        revision = "" if reference.revision is None else f"/revision/{quote(reference.revision, safe='')}"
+        revision = (
+            "" if reference.revision is None else f"/revision/{quote(reference.revision, safe='')}"
+        )
         path = f"/api/datasets/{reference.repository}{revision}?blobs=true"
         content = bytearray()
         with self._opened(path) as chunks:
@@ -67,14 +69,17 @@ class Hub:
                 content += chunk
                 if len(content) > MOST_INFO_BYTES:
                     raise DatasetTooLarge(
-                        "The data set consists of more files than this service looks through.", param=self._param
+                        "The data set consists of more files than this service looks through.",
+                        param=self._param,
                     )
         try:
             return DatasetInfo.model_validate_json(bytes(content))
         except ValidationError:
             raise self._unreachable("its answer is not a data set's description") from None
 
-    def download(self, reference: Reference, commit: str, file: HubFile, target: Path, most: int) -> int:
+    def download(
+        self, reference: Reference, commit: str, file: HubFile, target: Path, most: int
+    ) -> int:
         """Bytes written to ``target``. Raises as ``info`` does, and DatasetTooLarge beyond ``most`` bytes."""
         path = f"/datasets/{reference.repository}/resolve/{commit}/{quote(file.path)}"
         digest, size = hashlib.sha256(), 0
@@ -82,10 +87,15 @@ class Hub:
             for chunk in chunks:
                 size += len(chunk)
                 if size > most:
-                    raise DatasetTooLarge(f"The split's files have more than {most:,} bytes.", param=self._param)
+                    raise DatasetTooLarge(
+                        f"The split's files have more than {most:,} bytes.", param=self._param
+                    )
                 digest.update(chunk)
                 written.write(chunk)
-        listed = (size if file.size is None else file.size, digest.hexdigest() if file.lfs is None else file.lfs.sha256)
+        listed = (
+            size if file.size is None else file.size,
+            digest.hexdigest() if file.lfs is None else file.lfs.sha256,
+        )
         if listed != (size, digest.hexdigest()):
             raise self._unreachable(f"what came for {file.path[:80]} is not the file that it lists")
         return size
@@ -107,18 +117,31 @@ class Hub:
         raise self._unreachable("it sends from one place to another and back")
 
     def _headers(self, url: httpx.URL) -> dict[str, str]:
-        ours = (url.scheme, url.host, url.port) == (self._endpoint.scheme, self._endpoint.host, self._endpoint.port)
-        return {"authorization": f"Bearer {self._token.get_secret_value()}"} if ours and self._token else {}
+        ours = (url.scheme, url.host, url.port) == (
+            self._endpoint.scheme,
+            self._endpoint.host,
+            self._endpoint.port,
+        )
+        return (
+            {"authorization": f"Bearer {self._token.get_secret_value()}"}
+            if ours and self._token
+            else {}
+        )
 
     def _moved(self, url: httpx.URL, location: str) -> httpx.URL:
         """Raises HubNotAllowed for a host that the operator has not asked for, and for a way that is not encrypted any more."""
         target = url.join(location)
-        own = [self._endpoint.host, *self._hosts, *([_ITS_FILES] if self._endpoint.host == _PUBLIC_HUB else [])]
+        own = [
+            self._endpoint.host,
+            *self._hosts,
+            *([_ITS_FILES] if self._endpoint.host == _PUBLIC_HUB else []),
+        ]
         known = any(target.host == host or target.host.endswith(f".{host}") for host in own)
         if not known or target.scheme not in {self._endpoint.scheme, "https"}:
             where = f"{target.scheme}://{target.host}"[:100]
             raise HubNotAllowed(
-                f"The hub sends on to {where}, where this service may not go (EVENKEEL_HUB_HOSTS).", param=self._param
+                f"The hub sends on to {where}, where this service may not go (EVENKEEL_HUB_HOSTS).",
+                param=self._param,
             )
         return target
 
@@ -128,7 +151,10 @@ class Hub:
                 "RevisionNotFound": "The data set has no such revision.",
                 "GatedRepo": "The data set is for those alone who were given access to it.",
                 "EntryNotFound": "The hub lists a file of the data set and does not have it.",
-            }.get(response.headers.get("x-error-code", ""), "The hub has no such data set, or does not show it to us.")
+            }.get(
+                response.headers.get("x-error-code", ""),
+                "The hub has no such data set, or does not show it to us.",
+            )
             raise DatasetNotFound(what, param=self._param)
         if response.status_code != 200 or "content-encoding" in response.headers:
             raise self._unreachable(f"it answers {response.status_code}")

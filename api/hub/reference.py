@@ -3,14 +3,12 @@
 import re
 from typing import NamedTuple, Self
 
-from shared.errors import InvalidValue
+from shared.domain.errors import InvalidValue
 
 HUB = "hf://"
 GRAMMAR = "hf://owner/name[/config][@revision][:split]"
 CONFIG = re.compile(r"\w[\w.+ -]{0,63}")
-LONGEST_REPOSITORY = (
-    96  # as on the hub; with the rest of the reference it leaves a file name of fewer than 256 characters
-)
+LONGEST_REPOSITORY = 96  # as on the hub; with the rest of the reference it leaves a file name of fewer than 256 characters
 _NAME = r"(?![^/@:]*(--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]*"
 _REFERENCE = re.compile(
     rf"hf://(?P<repository>{_NAME}/{_NAME})"

@@ -4,16 +4,16 @@ import hashlib
 from contextlib import closing
 from pathlib import Path
 
+from api.dependencies import Parts
 from api.files import service as files
 from api.hub.card import Chosen, choose, class_names
 from api.hub.client import DatasetInfo, Hub
 from api.hub.reference import Reference, filename
 from api.hub.rows import JoinedRows
-from api.parts import Parts
 from shared.datasets import Limits, Source, UnreadableFile
 from shared.db.files import Files
 from shared.db.tables import File
-from shared.errors import DatasetTooLarge, HubNotAllowed, InvalidValue, ServiceBusy
+from shared.domain.errors import DatasetTooLarge, HubNotAllowed, InvalidValue, ServiceBusy
 
 PURPOSE = "fine-tune"
 
@@ -31,7 +31,9 @@ def stored(parts: Parts, text: str, source: Source) -> File:
         )
     reference = Reference.parse(text, param=source)
     if not parts.fetching.acquire(blocking=False):
-        raise ServiceBusy("As many data sets are being fetched from the hub as may be at a time.", param=source)
+        raise ServiceBusy(
+            "As many data sets are being fetched from the hub as may be at a time.", param=source
+        )
     try:
         with closing(Hub(parts.settings, source)) as hub:
             return _stored(parts, hub, reference, source)
@@ -53,13 +55,21 @@ def _stored(parts: Parts, hub: Hub, reference: Reference, source: Source) -> Fil
         with joined.open("rb") as content:
             sha256 = hashlib.file_digest(content, "sha256").hexdigest()
         try:
-            return files.store(parts, files.Received(joined, joined.stat().st_size, sha256), name, PURPOSE)
+            return files.store(
+                parts, files.Received(joined, joined.stat().st_size, sha256), name, PURPOSE
+            )
         except UnreadableFile as error:
             raise InvalidValue(f"The split cannot be read: {error.message}", param=source) from None
 
 
 def _download(
-    parts: Parts, hub: Hub, reference: Reference, info: DatasetInfo, chosen: Chosen, joined: Path, source: Source
+    parts: Parts,
+    hub: Hub,
+    reference: Reference,
+    info: DatasetInfo,
+    chosen: Chosen,
+    joined: Path,
+    source: Source,
 ) -> None:
     """The split's files, one after the other, into ``joined``."""
     most = left = parts.settings.max_upload_bytes
@@ -76,4 +86,6 @@ def _download(
             with parts.reading:
                 rows.add(shard, Path(file.path).name)
     if joined.stat().st_size > most:
-        raise DatasetTooLarge(f"The split takes more than {most:,} bytes as JSON Lines.", param=source)
+        raise DatasetTooLarge(
+            f"The split takes more than {most:,} bytes as JSON Lines.", param=source
+        )

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from api.dependencies import Parts
 from api.jobs.schemas import CloneRequest, JobRequest
 from api.jobs.service import request_digest
-from api.parts import Parts
 from shared.db.jobs import Jobs
 from shared.db.tables import Job
 
@@ -23,11 +23,17 @@ def cloned(parts: Parts, job_id: str, changes: CloneRequest) -> JobRequest:
     with parts.database.read() as session:
         asked = request_of(Jobs(session).get(job_id, parts.owner_id))
     given = changes.model_dump(mode="json", exclude_unset=True)
-    asked |= {name: value for name, value in given.items() if not (name == "training_file" and value is None)}
+    asked |= {
+        name: value
+        for name, value in given.items()
+        if not (name == "training_file" and value is None)
+    }
     try:
         return JobRequest.model_validate_json(json.dumps(asked))
     except ValidationError as error:
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from None
+        raise RequestValidationError(
+            [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
+        ) from None
 
 
 def request_of(job: Job) -> dict[str, Any]:

@@ -2,16 +2,16 @@
 
 from sqlalchemy.orm import Session
 
+from api.dependencies import Parts
 from api.files import service as files
 from api.jobs.extend import locked
-from api.parts import Parts
 from shared.db.files import Files
 from shared.db.jobs import Jobs
 from shared.db.models import Models
 from shared.db.runs import Runs
-from shared.errors import FileNotFound, JobNotEnded
-from shared.states import JOB_OPEN
-from shared.storage import logs_prefix
+from shared.domain.errors import FileNotFound, JobNotEnded
+from shared.domain.states import JOB_OPEN
+from shared.infra.storage import logs_prefix
 
 
 def delete(parts: Parts, job_id: str) -> None:
@@ -25,7 +25,9 @@ def delete(parts: Parts, job_id: str) -> None:
             )
         models = Models(session, parts.owner_id)
         prefixes = [models.delete(model.id).prefix for model in models.of_job(job_id)]
-        results = [file_id for file_id in job.result_files if _exists(session, parts.owner_id, file_id)]
+        results = [
+            file_id for file_id in job.result_files if _exists(session, parts.owner_id, file_id)
+        ]
         run_ids = Runs(session).ids_of_job(job_id)
         session.flush()
         session.delete(job)  # the database deletes what refers to it

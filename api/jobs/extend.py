@@ -7,24 +7,24 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.jobs.plan import encoder_facts
-from api.jobs.resent import Sending
-from api.jobs.run_requests import ExtendRequest
-from api.jobs.runs import crossed, runs_from
+from api.dependencies import Parts
+from api.jobs.idempotency import Sending
+from api.jobs.planning.job_plan import encoder_facts
+from api.jobs.planning.run_rows import crossed, runs_from
+from api.jobs.run_schemas import ExtendRequest
 from api.jobs.schemas import JobObject
 from api.jobs.service import RESENT_WITHIN_S, already_made, retrieve
-from api.parts import Parts
 from shared.db.events import Events
 from shared.db.files import Files
 from shared.db.jobs import Jobs
 from shared.db.models import Models
+from shared.db.run_requests import RunWishes, lock_runs
 from shared.db.runs import Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Run
-from shared.db.wishes import RunWishes, lock_runs
-from shared.errors import FileNotFound, InvalidValue, JobNotExtendable, ModelInUse
-from shared.names import FINE_TUNED
-from shared.states import JobState
+from shared.domain.errors import FileNotFound, InvalidValue, JobNotExtendable, ModelInUse
+from shared.domain.naming import FINE_TUNED
+from shared.domain.states import JobState
 
 
 def extend(parts: Parts, job_id: str, request: ExtendRequest, sending: Sending) -> JobObject:
@@ -71,7 +71,9 @@ def _add(parts: Parts, session: Session, job: Job, request: ExtendRequest) -> No
         session.flush()
         RunWishes(session).pause(job.id)  # they wait with the others
     seeds = ", ".join(str(seed) for seed in dict.fromkeys(run.seed for run in runs))
-    Events(session).add(job, f"Extended by {len(runs)} runs (seed {seeds}); {len(present)} are kept as they are.")
+    Events(session).add(
+        job, f"Extended by {len(runs)} runs (seed {seeds}); {len(present)} are kept as they are."
+    )
 
 
 def locked(session: Session, job_id: str) -> Job:
@@ -84,7 +86,9 @@ def locked(session: Session, job_id: str) -> Job:
 def refuse_more_runs(parts: Parts, session: Session, job: Job) -> None:
     """Raises JobNotExtendable, InvalidValue, ModelNotAllowed or ModelInUse for a job that nothing can be trained for any more."""
     if job.status == JobState.CANCELLED or job.cancel_requested:
-        raise JobNotExtendable(f"Job {job.id} was cancelled; create a new one.", param="fine_tuning_job_id")
+        raise JobNotExtendable(
+            f"Job {job.id} was cancelled; create a new one.", param="fine_tuning_job_id"
+        )
     if job.early_discard is not None:
         raise JobNotExtendable(
             f"Job {job.id} keeps the best of the runs it started with; one that did not compete cannot join them.",
@@ -106,7 +110,8 @@ def refuse_more_runs(parts: Parts, session: Session, job: Job) -> None:
     user = models.user(*(model.id for model in published))
     if user is not None:
         raise ModelInUse(
-            f"Job {user} starts from the model of job {job.id}, which could change.", param="fine_tuning_job_id"
+            f"Job {user} starts from the model of job {job.id}, which could change.",
+            param="fine_tuning_job_id",
         )
 
 
@@ -119,4 +124,6 @@ def _more(job: Job, request: ExtendRequest, present: Sequence[Run]) -> list[Run]
     seeds = request.seeds or [following + i for i in range(request.num_seeds or 0)]
     data_seeds = job.request.get("runs", {}).get("data_seeds")
     folds = list(dict.fromkeys(run.fold for run in present))
-    return runs_from(job, crossed(seeds, data_seeds), present[-1].total_steps, folds, first=present[-1].index + 1)
+    return runs_from(
+        job, crossed(seeds, data_seeds), present[-1].total_steps, folds, first=present[-1].index + 1
+    )

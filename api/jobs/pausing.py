@@ -3,15 +3,15 @@
 import time
 from collections.abc import Callable
 
+from api.dependencies import Parts
 from api.jobs.schemas import JobObject
 from api.jobs.service import CANCEL_WAIT_S, POLL_S, retrieve
-from api.parts import Parts
 from shared.db.events import Events
 from shared.db.jobs import Jobs
+from shared.db.run_requests import RunWishes, in_training, lock_runs
 from shared.db.tables import Job
-from shared.db.wishes import RunWishes, in_training, lock_runs
-from shared.errors import JobAlreadyEnded
-from shared.states import JOB_ENDED, JobState
+from shared.domain.errors import JobAlreadyEnded
+from shared.domain.states import JOB_ENDED, JobState
 
 
 def pause(parts: Parts, job_id: str) -> JobObject:
@@ -57,6 +57,8 @@ def _trains(parts: Parts, job_id: str) -> bool:
 
 def _refuse_ended(job: Job) -> None:
     if job.status in JOB_ENDED:
-        raise JobAlreadyEnded(f"Job {job.id} has already ended: it is {job.status}.", param="fine_tuning_job_id")
+        raise JobAlreadyEnded(
+            f"Job {job.id} has already ended: it is {job.status}.", param="fine_tuning_job_id"
+        )
     if job.cancel_requested and job.status != JobState.CANCELLED:
         raise JobAlreadyEnded(f"Job {job.id} is being cancelled.", param="fine_tuning_job_id")

@@ -6,24 +6,24 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import hub
+from api.dependencies import Parts, PartsDep, paging
 from api.errors import problems
 from api.jobs import service
-from api.jobs.dry_run import DryRun, rehearse
-from api.jobs.resent import SendingDep
+from api.jobs.event_schemas import CheckpointObject, DeliveryObject, EventObject
+from api.jobs.idempotency import SendingDep
+from api.jobs.planning.dry_run import DryRun, rehearse
+from api.jobs.presenting.event_stream import event_stream
 from api.jobs.schemas import JobObject, JobRequest
-from api.jobs.stream import event_stream
-from api.jobs.told import CheckpointObject, DeliveryObject, EventObject
-from api.listing import Listing, listing
-from api.parts import Parts, PartsDep, paging
-from api.strictness import METADATA_PARAMETER, metadata_filter
+from api.pagination import Listing, listing
+from api.unknown_params import METADATA_PARAMETER, metadata_filter
 from shared.db.deliveries import Deliveries
 from shared.db.events import EVENT_ID, Events
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
-from shared.db.paging import Page
+from shared.db.pagination import Page
 from shared.db.runs import Runs
 from shared.db.tables import Checkpoint, WebhookDelivery
-from shared.errors import (
+from shared.domain.errors import (
     FileNotFound,
     IdempotencyKeyReused,
     InvalidRequest,
@@ -33,20 +33,24 @@ from shared.errors import (
     ModelNotAllowed,
     TooManyStreams,
 )
-from shared.names import checkpoint_model_id, model_id
+from shared.domain.naming import checkpoint_model_id, model_id
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 
 
 @router.post(
     "",
-    responses=problems(InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused, FileNotFound, *hub.PROBLEMS),
+    responses=problems(
+        InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused, FileNotFound, *hub.PROBLEMS
+    ),
 )
 def create_job(
     parts: PartsDep,
     request: JobRequest,
     sending: SendingDep,
-    dry_run: Annotated[bool, Query(description="Say what the job would be, and store no job.")] = False,
+    dry_run: Annotated[
+        bool, Query(description="Say what the job would be, and store no job.")
+    ] = False,
 ) -> JobObject | DryRun:
     """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job.
 
@@ -72,12 +76,15 @@ def list_jobs(
 @router.get(
     "/{job_id}",
     response_model=JobObject,
-    responses=problems(JobNotFound) | {304: {"description": "Nothing has changed since the answer with this `ETag`."}},
+    responses=problems(JobNotFound)
+    | {304: {"description": "Nothing has changed since the answer with this `ETag`."}},
 )
 async def retrieve_job(
     parts: PartsDep,
     job_id: str,
-    if_none_match: Annotated[str | None, Header(max_length=1000, description="`ETag` of an answer before.")] = None,
+    if_none_match: Annotated[
+        str | None, Header(max_length=1000, description="`ETag` of an answer before.")
+    ] = None,
 ) -> Response:
     """The job with its progress and the numbers of its report so far.
 
@@ -106,9 +113,15 @@ async def list_events(
     parts: PartsDep,
     job_id: str,
     page: Annotated[Page, Depends(paging(20, 1000))],
-    stream: Annotated[bool, Query(description="Server-sent events, oldest first, until the job has ended.")] = False,
+    stream: Annotated[
+        bool, Query(description="Server-sent events, oldest first, until the job has ended.")
+    ] = False,
     last_event_id: Annotated[
-        str | None, Header(pattern=EVENT_ID, description="With `stream`: only what came after this event, by its id.")
+        str | None,
+        Header(
+            pattern=EVENT_ID,
+            description="With `stream`: only what came after this event, by its id.",
+        ),
     ] = None,
 ) -> Any:
     """What happened, newest first.
@@ -118,8 +131,12 @@ async def list_events(
     """
     if stream:
         if page.after is not None:
-            raise InvalidRequest("A stream is begun anew by the header Last-Event-ID, not by after.", param="after")
-        return await event_stream(parts.database, parts.event_streams, job_id, parts.owner_id, last_event_id)
+            raise InvalidRequest(
+                "A stream is begun anew by the header Last-Event-ID, not by after.", param="after"
+            )
+        return await event_stream(
+            parts.database, parts.event_streams, job_id, parts.owner_id, last_event_id
+        )
     return await run_in_threadpool(_events, parts, job_id, page)
 
 
@@ -140,7 +157,10 @@ def list_checkpoints(
         checkpoints, more = Checkpoints(session).page(job_id, page)
         seeds = {run.id: run.seed for run in Runs(session).of_job(job_id)}
     model = model_id(job.model, job.owner_id, job.suffix, job.id)
-    return listing([_checkpoint(checkpoint, model, seeds[checkpoint.run_id]) for checkpoint in checkpoints], more)
+    return listing(
+        [_checkpoint(checkpoint, model, seeds[checkpoint.run_id]) for checkpoint in checkpoints],
+        more,
+    )
 
 
 @router.get("/{job_id}/webhook_deliveries", responses=problems(JobNotFound))

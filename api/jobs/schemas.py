@@ -3,17 +3,25 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
-from api.jobs.hosted import Hyperparameters, Method
-from api.jobs.run_requests import EarlyDiscardRequest, RunsRequest, Seed
-from api.jobs.webhook_request import WebhookRequest
-from api.listing import Identified
-from shared.catalogue import OFFLINE_ENCODER
-from shared.errors import Reason
+from api.jobs.openai_schemas import Hyperparameters, Method
+from api.jobs.run_schemas import EarlyDiscardRequest, RunsRequest, Seed
+from api.jobs.webhook_schemas import WebhookRequest
+from api.pagination import Identified
+from shared.domain.errors import Reason
+from shared.domain.task import SplitRequest, Task, TaskRequest
+from shared.encoders.catalogue import OFFLINE_ENCODER
 from shared.metrics import METRICS
 from shared.recipe import Recipe, RecipeRequest
-from shared.task import SplitRequest, Task, TaskRequest
 
 Metadata = Annotated[
     dict[
@@ -22,7 +30,9 @@ Metadata = Annotated[
     ],
     Field(max_length=16),
 ]
-_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+_STRICT = ConfigDict(
+    frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+)
 
 
 _SUFFIX = "[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}"
@@ -81,7 +91,9 @@ class JobSettings(BaseModel):
     """A base model of `GET /v1/models`, or a fine-tuned one to start from."""
     seed: Seed | None = None
     """Seed of the first run; 0 by default."""
-    suffix: Annotated[str, AfterValidator(_plain_suffix), WithJsonSchema(_SUFFIX_SCHEMA)] | None = None
+    suffix: Annotated[str, AfterValidator(_plain_suffix), WithJsonSchema(_SUFFIX_SCHEMA)] | None = (
+        None
+    )
     """Part of the fine-tuned model's id, with hyphens for blanks."""
     metadata: Metadata | None = None
     """Up to 16 pairs of the caller's own, by which jobs can be listed."""

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.jobs.plan import plan
-from api.jobs.resent import Sending
+from api.dependencies import Parts
+from api.jobs.idempotency import Sending
+from api.jobs.planning.job_plan import plan
+from api.jobs.presenting.presenter import as_viewed, job_object, time_of_views
 from api.jobs.schemas import JobObject, JobRequest
-from api.jobs.view import as_viewed, job_object, time_of_views
-from api.parts import Parts
 from api.reports.service import numbers_of
 from shared.datasets import Source
 from shared.db.clock import db_now
@@ -21,21 +21,23 @@ from shared.db.events import JOB_CANCELLED, Events
 from shared.db.files import Files, hold_digest
 from shared.db.jobs import JOB_ADVANCE, Jobs
 from shared.db.models import Checkpoints, Models
-from shared.db.paging import Page
-from shared.db.scored import scored_runs
+from shared.db.pagination import Page
+from shared.db.run_requests import RunWishes, lock_runs
+from shared.db.run_scores import scored_runs
 from shared.db.session import ring_after_commit
 from shared.db.tables import Job, Run
-from shared.db.wishes import RunWishes, lock_runs
-from shared.errors import IdempotencyKeyReused, JobAlreadyEnded
-from shared.names import FINE_TUNED
-from shared.states import JOB_ENDED, Purpose
+from shared.domain.errors import IdempotencyKeyReused, JobAlreadyEnded
+from shared.domain.naming import FINE_TUNED
+from shared.domain.states import JOB_ENDED, Purpose
 
 CANCEL_WAIT_S = 2.5  # a running training is stopped within two seconds; then the answer can already say "cancelled"
 POLL_S = 0.1
 RESENT_WITHIN_S = 15 * 60
 
 
-def create(parts: Parts, request: JobRequest, sending: Sending, *, digest: str | None = None) -> JobObject:
+def create(
+    parts: Parts, request: JobRequest, sending: Sending, *, digest: str | None = None
+) -> JobObject:
     """Store the job and its runs in one transaction, then ring; a re-sent creation answers with the job already made.
 
     It is known by its key, or, re-sent by a client that sends none, by its body for a quarter of an hour; ``digest`` stands for
@@ -70,7 +72,9 @@ def _made_meanwhile(session: Session, owner_id: str, sending: Sending, digest: s
     jobs = Jobs(session)
     if sending.is_resent:
         return jobs.made_lately(owner_id, digest, RESENT_WITHIN_S)
-    now = session.scalars(select(db_now())).one()  # the first statement waits for its turn: only then time is taken
+    now = session.scalars(
+        select(db_now())
+    ).one()  # the first statement waits for its turn: only then time is taken
     return jobs.made_by_resent(owner_id, digest, since=now - (time.monotonic() - sending.arrived))
 
 
@@ -96,7 +100,9 @@ def _add(session: Session, job: Job, runs: Sequence[Run]) -> None:
 
 
 def request_digest(request: JobRequest, prefix: str = "") -> str:
-    return hashlib.sha256(f"{prefix}{request.model_dump_json(exclude={'dry_run'})}".encode()).hexdigest()
+    return hashlib.sha256(
+        f"{prefix}{request.model_dump_json(exclude={'dry_run'})}".encode()
+    ).hexdigest()
 
 
 def _created(job: Job, runs: Sequence[Run]) -> str:
@@ -108,7 +114,9 @@ def _created(job: Job, runs: Sequence[Run]) -> str:
             f"{len(trials)} pilots of {trials[0].total_steps} steps find out {' and '.join((job.pilots or {})['automatic'])}."
         )
     recipe = job.resolved_recipe
-    return f"Created: {main} runs of {recipe['max_steps']} steps with the recipe {recipe['preset']}."
+    return (
+        f"Created: {main} runs of {recipe['max_steps']} steps with the recipe {recipe['preset']}."
+    )
 
 
 def already_made(parts: Parts, sending: Sending, digest: str) -> JobObject | None:
@@ -120,7 +128,9 @@ def already_made(parts: Parts, sending: Sending, digest: str) -> JobObject | Non
     if made is None:
         return None
     if made.request_sha256 != digest:
-        raise IdempotencyKeyReused("This Idempotency-Key came before with another request.", param="Idempotency-Key")
+        raise IdempotencyKeyReused(
+            "This Idempotency-Key came before with another request.", param="Idempotency-Key"
+        )
     return retrieve(parts, made.job_id)
 
 
@@ -135,7 +145,9 @@ def retrieve(parts: Parts, job_id: str) -> JobObject:
         return as_viewed(session, Jobs(session).get(job_id, parts.owner_id), time_of_views())
 
 
-def list_page(parts: Parts, page: Page, metadata: dict[str, str] | None) -> tuple[Sequence[JobObject], bool]:
+def list_page(
+    parts: Parts, page: Page, metadata: dict[str, str] | None
+) -> tuple[Sequence[JobObject], bool]:
     with parts.database.read() as session:
         jobs, more = Jobs(session).page(parts.owner_id, page, metadata)
         ids = [job.id for job in jobs]
@@ -156,7 +168,9 @@ def cancel(parts: Parts, job_id: str) -> JobObject:
         lock_runs(session, job_id)
         if not jobs.wish_cancel(job):
             session.refresh(job)
-            raise JobAlreadyEnded(f"Job {job_id} has already ended: it is {job.status}.", param="fine_tuning_job_id")
+            raise JobAlreadyEnded(
+                f"Job {job_id} has already ended: it is {job.status}.", param="fine_tuning_job_id"
+            )
         RunWishes(session).cancel(job_id)
         events.add(job, "Cancelling was asked for.", level="warn")
         if jobs.end_cancelled(job_id):  # nothing of it was training: no worker is needed to end it

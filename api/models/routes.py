@@ -5,11 +5,11 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from api.dependencies import PartsDep
 from api.errors import problems
 from api.models.schemas import ModelDeleted, ModelObject
-from api.parts import PartsDep
 from shared.db.models import Models
-from shared.errors import ModelInUse, ModelNotFound
+from shared.domain.errors import ModelInUse, ModelNotFound
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -26,7 +26,9 @@ def list_models(parts: PartsDep) -> ModelList:
     """Published models, newest first, then the base models."""
     with parts.database.read() as session:
         published = [ModelObject.of(model) for model in Models(session, parts.owner_id).all()]
-    return ModelList(data=[*published, *(ModelObject.base(name) for name in parts.catalogue.names())])
+    return ModelList(
+        data=[*published, *(ModelObject.base(name) for name in parts.catalogue.names())]
+    )
 
 
 @router.get("/{model:path}", responses=problems(ModelNotFound))
@@ -42,7 +44,10 @@ def retrieve_model(parts: PartsDep, model: str) -> ModelObject:
 def delete_model(parts: PartsDep, model: str) -> ModelDeleted:
     """Delete a published model with its stored folder; the job, its report and its result files stay."""
     if model in parts.catalogue.names():
-        raise ModelInUse(f"{model} is a base model of this installation; it cannot be deleted here.", param="model")
+        raise ModelInUse(
+            f"{model} is a base model of this installation; it cannot be deleted here.",
+            param="model",
+        )
     with parts.database.write() as session:
         row = Models(session, parts.owner_id).delete(model)
     parts.storage.delete_prefix(row.prefix)

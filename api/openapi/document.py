@@ -5,13 +5,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from api.openapi.errors import describe_refusals
 from api.openapi.examples import add_examples
 from api.openapi.fields import describe_fields
 from api.openapi.links import add_links
-from api.openapi.refusals import describe_refusals
-from api.openapi.surroundings import describe_surroundings
-from api.openapi.wire import describe_requests
-from shared.settings import Settings
+from api.openapi.nullability import describe_requests
+from api.openapi.service_metadata import describe_surroundings
+from shared.infra.settings import Settings
 
 Node = dict[str, Any]
 

@@ -21,5 +21,7 @@ def add_examples(document: Node) -> None:
 
 def _put(content: Node, name: str, value: Any) -> None:
     """Beside the media type that such a value has: a text is none of JSON, where there is another."""
-    kinds = [kind for kind in content if (kind == "application/json") != isinstance(value, str)] or list(content)
+    kinds = [
+        kind for kind in content if (kind == "application/json") != isinstance(value, str)
+    ] or list(content)
     content[kinds[0]].setdefault("examples", {})[name] = {"value": value}

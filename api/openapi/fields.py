@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.openapi.vocabulary import FIELDS, PARAMETERS
+from api.openapi.field_descriptions import FIELDS, PARAMETERS
 
 Node = dict[str, Any]
 
@@ -12,7 +12,9 @@ def describe_fields(document: Node) -> None:
     schemas: Node = document["components"]["schemas"]
     for schema in schemas.values():
         for name, field in schema.get("properties", {}).items():
-            words = field.get("description") or _of_what_it_holds(field, schemas) or FIELDS.get(name)
+            words = (
+                field.get("description") or _of_what_it_holds(field, schemas) or FIELDS.get(name)
+            )
             if words:
                 field["description"] = words
     for methods in document["paths"].values():
@@ -28,7 +30,9 @@ def _describe_success(operation: Node, schemas: Node) -> None:
     if answer["description"] == "Successful Response":
         [content] = answer["content"].values()
         branches = content["schema"].get("anyOf", [content["schema"]])
-        answer["description"] = " Or: ".join(words for branch in branches if (words := _said(branch, schemas)))
+        answer["description"] = " Or: ".join(
+            words for branch in branches if (words := _said(branch, schemas))
+        )
 
 
 def _of_what_it_holds(field: Node, schemas: Node) -> str | None:

@@ -17,8 +17,22 @@ class Way(NamedTuple):
     """Parameters that both have, passed on."""
 
 
-_JOB_READS = ("retrieve_job", "list_events", "list_checkpoints", "list_runs", "stability", "stability_csv")
-_JOB_MOVES = ("pause_job", "resume_job", "extend_job", "clone_job", "cancel_job", "list_webhook_deliveries")
+_JOB_READS = (
+    "retrieve_job",
+    "list_events",
+    "list_checkpoints",
+    "list_runs",
+    "stability",
+    "stability_csv",
+)
+_JOB_MOVES = (
+    "pause_job",
+    "resume_job",
+    "extend_job",
+    "clone_job",
+    "cancel_job",
+    "list_webhook_deliveries",
+)
 _JOB = tuple(Way(to, "job_id") for to in (*_JOB_READS, *_JOB_MOVES))
 _FIRST_RUN = tuple(
     Way(to, "run_id", value="$response.body#/data/0/id", also=("job_id",))
@@ -26,12 +40,17 @@ _FIRST_RUN = tuple(
 )
 WAYS: dict[str, tuple[Way, ...]] = {
     "create_file": (
-        *(Way(to, "file_id") for to in ("retrieve_file", "file_validation", "preview_file", "validate_file")),
+        *(
+            Way(to, "file_id")
+            for to in ("retrieve_file", "file_validation", "preview_file", "validate_file")
+        ),
         *(Way(to, "file_id") for to in ("file_content", "delete_file")),
         Way("create_job", field="training_file"),
         Way("create_classification_batch", field="input_file"),
     ),
-    "create_upload": tuple(Way(to, "upload_id") for to in ("add_upload_part", "complete_upload", "cancel_upload")),
+    "create_upload": tuple(
+        Way(to, "upload_id") for to in ("add_upload_part", "complete_upload", "cancel_upload")
+    ),
     "add_upload_part": (Way("complete_upload", "upload_id", value="$response.body#/upload_id"),),
     "complete_upload": (Way("retrieve_file", "file_id", value="$response.body#/file/id"),),
     "create_job": _JOB,
@@ -44,7 +63,9 @@ WAYS: dict[str, tuple[Way, ...]] = {
         Way("file_content", "file_id", value="$response.body#/result_files/0"),
     ),
     "create_comparison": (Way("retrieve_comparison", "comparison_id"),),
-    "create_classification_batch": (Way("file_content", "file_id", value="$response.body#/output_file_id"),),
+    "create_classification_batch": (
+        Way("file_content", "file_id", value="$response.body#/output_file_id"),
+    ),
 }
 """By the operation that answers."""
 

@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
+from api.dependencies import PartsDep
 from api.errors import problems
-from api.parts import PartsDep
-from shared.broker import BrokerAway
 from shared.db.queue import InTraining, paused_runs, runs_in_training, waiting_runs
 from shared.db.tables import Worker
 from shared.db.usage import files_stored, runs_ended
 from shared.db.workers import Workers
-from shared.errors import InvalidValue
+from shared.domain.errors import InvalidValue
+from shared.infra.broker import BrokerAway
 
 router = APIRouter(prefix="/v1", tags=["operations"])
 MONTH_S = 30 * 24 * 3600
@@ -139,8 +139,14 @@ def usage(parts: PartsDep, start_time: Time = None, end_time: Time = None) -> Us
     if start >= end:
         raise InvalidValue("start_time must lie before end_time.", param="start_time")
     with parts.database.read() as session:
-        by_model, stored = runs_ended(session, parts.owner_id, start, end), files_stored(session, parts.owner_id)
-    data = [ModelUsage(**{**of_model._asdict(), "seconds": round(of_model.seconds, 3)}) for of_model in by_model]
+        by_model, stored = (
+            runs_ended(session, parts.owner_id, start, end),
+            files_stored(session, parts.owner_id),
+        )
+    data = [
+        ModelUsage(**{**of_model._asdict(), "seconds": round(of_model.seconds, 3)})
+        for of_model in by_model
+    ]
     return Usage(
         start_time=start,
         end_time=end,

@@ -5,23 +5,33 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict
 
+from api.dependencies import Parts, PartsDep
 from api.errors import problems
-from api.jobs.plan import encoder_facts
-from api.listing import Identified, Listing, listing
-from api.parts import Parts, PartsDep
-from shared.catalogue import OFFLINE_ENCODER
-from shared.errors import ModelInUse, ModelNotAllowed, RecipeNotFound
-from shared.processor import auto_precision
+from api.jobs.planning.job_plan import encoder_facts
+from api.pagination import Identified, Listing, listing
+from shared.domain.errors import ModelInUse, ModelNotAllowed, RecipeNotFound
+from shared.encoders.catalogue import OFFLINE_ENCODER
+from shared.infra.hardware import auto_precision
 from shared.recipe import DESCRIPTIONS, PRESETS, Recipe, RecipeRequest, resolve
 from shared.recipe.fields import Preset
 
 router = APIRouter(prefix="/v1/fine_tuning/recipes", tags=["recipes"])
 
 Model = Annotated[
-    str, Query(min_length=1, max_length=256, description="The base model, or a fine-tuned one, to resolve for.")
+    str,
+    Query(
+        min_length=1,
+        max_length=256,
+        description="The base model, or a fine-tuned one, to resolve for.",
+    ),
 ]
 TrainRows = Annotated[
-    int, Query(ge=1, le=10_000_000, description="Training rows, without those split off, to resolve the length for.")
+    int,
+    Query(
+        ge=1,
+        le=10_000_000,
+        description="Training rows, without those split off, to resolve the length for.",
+    ),
 ]
 
 
@@ -62,7 +72,9 @@ def retrieve_recipe(
     """One preset, resolved as a job from this model on so many rows would have it."""
     known = next((preset for preset in PRESETS if preset == name), None)
     if known is None:
-        raise RecipeNotFound(f"No recipe is named {name[:80]!r}; there are {', '.join(PRESETS)}.", param="name")
+        raise RecipeNotFound(
+            f"No recipe is named {name[:80]!r}; there are {', '.join(PRESETS)}.", param="name"
+        )
     return _recipe(parts, known, model, train_rows)
 
 

@@ -6,20 +6,22 @@ import io
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
+from api.dependencies import PartsDep
 from api.errors import problems
-from api.parts import PartsDep
-from api.reports.page import page
+from api.reports.html_page import page
 from shared.db.jobs import Jobs
 from shared.db.runs import Runs
-from shared.errors import JobNotFound, ServiceBusy, ServiceUnavailable
-from shared.job_report import full_report, report_of
+from shared.domain.errors import JobNotFound, ServiceBusy, ServiceUnavailable
 from shared.report import StabilityReport
-from shared.report.shapes import ReportedRun
+from shared.report.builder import full_report, report_of
+from shared.report.schemas import ReportedRun
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["reports"])
 
 
-@router.get("/{job_id}/stability", summary="Report the stability of a job", responses=problems(JobNotFound))
+@router.get(
+    "/{job_id}/stability", summary="Report the stability of a job", responses=problems(JobNotFound)
+)
 def stability(parts: PartsDep, job_id: str) -> StabilityReport:
     """How far the model can be trusted: mean, spread, degenerate runs, every seed's score. Provisional while runs go on."""
     with parts.database.read() as session:
@@ -31,7 +33,8 @@ def stability(parts: PartsDep, job_id: str) -> StabilityReport:
     "/{job_id}/stability.csv",
     summary="Report the runs of a job as CSV",
     response_class=Response,
-    responses=problems(JobNotFound) | {200: {"content": {"text/csv": {}}, "description": "A row a run, by index."}},
+    responses=problems(JobNotFound)
+    | {200: {"content": {"text/csv": {}}, "description": "A row a run, by index."}},
 )
 def stability_csv(parts: PartsDep, job_id: str) -> Response:
     """The report's runs as a table; a cell is empty where a number is undefined."""
@@ -43,14 +46,21 @@ def stability_csv(parts: PartsDep, job_id: str) -> Response:
     table.writeheader()
     table.writerows(run.model_dump(mode="json") for run in report.runs)
     disposition = f'attachment; filename="{job_id}-stability.csv"'
-    return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": disposition})
+    return Response(
+        text.getvalue(), media_type="text/csv", headers={"content-disposition": disposition}
+    )
 
 
 @router.get(
     "/{job_id}/stability.html",
     response_class=HTMLResponse,
     responses=problems(JobNotFound, ServiceBusy, ServiceUnavailable)
-    | {200: {"content": {"text/html": {}}, "description": "A page with figures, complete in itself."}},
+    | {
+        200: {
+            "content": {"text/html": {}},
+            "description": "A page with figures, complete in itself.",
+        }
+    },
 )
 def stability_html(parts: PartsDep, job_id: str) -> HTMLResponse:
     """The report as a page for people, figures inside: no script, and nothing that it would load."""

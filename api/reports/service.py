@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from shared.db.scored import ScoredRun
+from shared.db.run_scores import ScoredRun
 from shared.db.tables import Job
-from shared.job_report import report_of
+from shared.report.builder import report_of
 
 NOT_ON_A_JOB = {
     "object", "job_id", "runs", "confusion_matrix",

@@ -5,15 +5,15 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 
+from api.dependencies import PartsDep
 from api.errors import problems
-from api.listing import Listing, listing
-from api.parts import PartsDep
+from api.pagination import Listing, listing
 from api.runs import service
 from api.runs.schemas import RunDetails, RunMetrics, RunObject, Series
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics
 from shared.db.runs import Runs
-from shared.errors import (
+from shared.domain.errors import (
     InvalidValue,
     JobNotExtendable,
     JobNotFound,
@@ -25,7 +25,10 @@ from shared.errors import (
 )
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs/{job_id}/runs", tags=["runs"])
-Step = Annotated[int | None, Query(ge=0, le=10_000_000, description="Only points from, or up to, this optimiser step.")]
+Step = Annotated[
+    int | None,
+    Query(ge=0, le=10_000_000, description="Only points from, or up to, this optimiser step."),
+]
 
 
 @router.get("", responses=problems(JobNotFound))
@@ -63,7 +66,8 @@ def run_logs(
     job_id: str,
     run_id: str,
     attempt: Annotated[
-        int | None, Query(ge=1, le=1_000_000, description="Which attempt at the run; the latest if left out.")
+        int | None,
+        Query(ge=1, le=1_000_000, description="Which attempt at the run; the latest if left out."),
     ] = None,
 ) -> PlainTextResponse:
     """What the process that trained the run had to say: kept once an attempt has ended, empty before that and where it said nothing.
@@ -85,7 +89,13 @@ def cancel_run(parts: PartsDep, job_id: str, run_id: str) -> RunObject:
 @router.post(
     "/{run_id}/retry",
     responses=problems(
-        JobNotFound, RunNotFound, RunNotRetryable, JobNotExtendable, InvalidValue, ModelNotAllowed, ModelInUse
+        JobNotFound,
+        RunNotFound,
+        RunNotRetryable,
+        JobNotExtendable,
+        InvalidValue,
+        ModelNotAllowed,
+        ModelInUse,
     ),
 )
 def retry_run(parts: PartsDep, job_id: str, run_id: str) -> RunObject:
@@ -94,14 +104,17 @@ def retry_run(parts: PartsDep, job_id: str, run_id: str) -> RunObject:
 
 
 @router.get(
-    "/{run_id}/metrics", summary="Read the metric series of a run", responses=problems(JobNotFound, RunNotFound)
+    "/{run_id}/metrics",
+    summary="Read the metric series of a run",
+    responses=problems(JobNotFound, RunNotFound),
 )
 def run_metrics(
     parts: PartsDep,
     job_id: str,
     run_id: str,
     names: Annotated[
-        str | None, Query(max_length=1000, description="Series names, separated by commas; all if left out.")
+        str | None,
+        Query(max_length=1000, description="Series names, separated by commas; all if left out."),
     ] = None,
     step_from: Step = None,
     step_to: Step = None,
@@ -117,5 +130,7 @@ def run_metrics(
         found = Metrics(session).thinned(
             run_id, names=wanted, step_from=step_from, step_to=step_to, resolution=resolution
         )
-    series = [Series(name=name, total=total, points=points) for name, (total, points) in found.items()]
+    series = [
+        Series(name=name, total=total, points=points) for name, (total, points) in found.items()
+    ]
     return RunMetrics(job_id=job_id, run_id=run_id, resolution=resolution, series=series)

@@ -4,11 +4,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from api.listing import Identified
+from api.pagination import Identified
 from shared.db.tables import Job, Run
-from shared.errors import Reason
-from shared.evidence import Evidence
-from shared.states import RunState
+from shared.domain.errors import Reason
+from shared.domain.run_evidence import Evidence
+from shared.domain.states import RunState
 
 
 class RunObject(Identified):
@@ -94,7 +94,9 @@ class RunDetails(RunObject):
     def of(cls, run: Run, job: Job) -> Self:
         evidence = (run.result or {}).get("evidence")
         found = RunObject.of(run, job).model_dump(by_alias=True)
-        return cls(**found, evidence=None if evidence is None else Evidence.model_validate(evidence))
+        return cls(
+            **found, evidence=None if evidence is None else Evidence.model_validate(evidence)
+        )
 
 
 class Series(BaseModel):

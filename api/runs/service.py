@@ -2,20 +2,20 @@
 
 from sqlalchemy.orm import Session
 
+from api.dependencies import Parts
 from api.jobs.extend import locked, refuse_more_runs
 from api.jobs.pausing import wait_while
-from api.parts import Parts
 from api.runs.schemas import RunObject
 from shared.db.events import Events
 from shared.db.jobs import JOB_ADVANCE, Jobs
+from shared.db.run_requests import RunWishes, in_training
 from shared.db.runs import Runs
 from shared.db.session import ring_after_commit
 from shared.db.tables import Job, Run
-from shared.db.wishes import RunWishes, in_training
-from shared.errors import RunAlreadyEnded, RunNotRetryable
-from shared.names import run_title
-from shared.states import RUN_ENDED, RUN_OPEN, JobState, Purpose, RunState
-from shared.storage import BlobMissing, log_key
+from shared.domain.errors import RunAlreadyEnded, RunNotRetryable
+from shared.domain.naming import run_title
+from shared.domain.states import RUN_ENDED, RUN_OPEN, JobState, Purpose, RunState
+from shared.infra.storage import BlobMissing, log_key
 
 _RETRYABLE = frozenset({RunState.FAILED, RunState.CANCELLED})
 
@@ -26,9 +26,13 @@ def cancel(parts: Parts, job_id: str, run_id: str) -> RunObject:
         job = locked(session, Jobs(session).get(job_id, parts.owner_id).id)
         run = Runs(session).get(job_id, run_id)
         if run.status in RUN_ENDED:
-            raise RunAlreadyEnded(f"Run {run_id} has already ended: it is {run.status}.", param="run_id")
+            raise RunAlreadyEnded(
+                f"Run {run_id} has already ended: it is {run.status}.", param="run_id"
+            )
         RunWishes(session).cancel(job_id, run_id)
-        Events(session).add(job, f"{_title(run)}: cancelling was asked for.", level="warn", run_id=run_id)
+        Events(session).add(
+            job, f"{_title(run)}: cancelling was asked for.", level="warn", run_id=run_id
+        )
         ring_after_commit(session, JOB_ADVANCE, job_id)  # it may have been the last that moved
     wait_while(lambda: _trains(parts, job_id, run_id))
     return _view(parts, job_id, run_id)
@@ -69,7 +73,8 @@ def _refuse(run: Run) -> None:
         raise RunNotRetryable("A pilot is not tried again; clone the job.", param="run_id")
     if run.status not in _RETRYABLE:
         raise RunNotRetryable(
-            f"Run {run.id} is {run.status}; only a failed or cancelled one can be tried again.", param="run_id"
+            f"Run {run.id} is {run.status}; only a failed or cancelled one can be tried again.",
+            param="run_id",
         )
 
 
@@ -80,7 +85,9 @@ def _trains(parts: Parts, job_id: str, run_id: str) -> bool:
 
 def _view(parts: Parts, job_id: str, run_id: str) -> RunObject:
     with parts.database.read() as session:
-        return RunObject.of(Runs(session).get(job_id, run_id), Jobs(session).get(job_id, parts.owner_id))
+        return RunObject.of(
+            Runs(session).get(job_id, run_id), Jobs(session).get(job_id, parts.owner_id)
+        )
 
 
 def _title(run: Run) -> str:

@@ -4,13 +4,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, UploadFile
 
+from api.dependencies import PartsDep
 from api.errors import problems
-from api.parts import PartsDep
-from api.strictness import refuse_unknown_form
+from api.unknown_params import refuse_unknown_form
 from api.uploads import service
 from api.uploads.schemas import CompleteRequest, UploadObject, UploadPartObject, UploadRequest
 from shared.datasets import UnreadableFile
-from shared.errors import InvalidValue, PayloadTooLarge, UnsupportedMediaType, UploadNotFound, UploadNotPending
+from shared.domain.errors import (
+    InvalidValue,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    UploadNotFound,
+    UploadNotPending,
+)
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
@@ -27,7 +33,9 @@ def create_upload(parts: PartsDep, request: UploadRequest) -> UploadObject:
     dependencies=[Depends(refuse_unknown_form)],
 )
 def add_upload_part(
-    parts: PartsDep, upload_id: str, data: Annotated[UploadFile, File(description="Some of the file's bytes.")]
+    parts: PartsDep,
+    upload_id: str,
+    data: Annotated[UploadFile, File(description="Some of the file's bytes.")],
 ) -> UploadPartObject:
     """Add a part; several may be sent at once and in any order."""
     return UploadPartObject.of(service.add_part(parts, upload_id, data.file))
@@ -35,7 +43,9 @@ def add_upload_part(
 
 @router.post(
     "/{upload_id}/complete",
-    responses=problems(InvalidValue, UploadNotPending, UploadNotFound, UnsupportedMediaType, UnreadableFile),
+    responses=problems(
+        InvalidValue, UploadNotPending, UploadNotFound, UnsupportedMediaType, UnreadableFile
+    ),
 )
 def complete_upload(parts: PartsDep, upload_id: str, request: CompleteRequest) -> UploadObject:
     """Make the parts one file, in the order given. It is read at once, as any upload: the answer holds its profile."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from api.files.schemas import FileObject, Purpose
 from shared.db.tables import Upload, UploadPart
 from shared.db.uploads import MOST_PARTS
-from shared.states import UploadState
+from shared.domain.states import UploadState
 
 PartId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
@@ -89,7 +89,9 @@ class UploadObject(BaseModel):
     """The file that it became; null unless completed, and once that file is deleted."""
 
     @classmethod
-    def of(cls, upload: Upload, state: UploadState, file: FileObject | None = None) -> "UploadObject":
+    def of(
+        cls, upload: Upload, state: UploadState, file: FileObject | None = None
+    ) -> "UploadObject":
         return cls(
             id=upload.id,
             bytes=upload.bytes,

@@ -10,24 +10,31 @@ from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
+from api.dependencies import Parts
 from api.files import service as files
 from api.files.schemas import FileObject
-from api.parts import Parts
 from api.uploads.schemas import CompleteRequest, UploadObject, UploadRequest
-from shared import ids
 from shared.db.files import Files
 from shared.db.tables import File, Upload, UploadPart
 from shared.db.uploads import Uploads
-from shared.errors import FileNotFound, InvalidValue, PayloadTooLarge, ServiceUnavailable, UploadNotPending
-from shared.states import UploadState
-from shared.storage import BlobMissing, part_key, parts_prefix
+from shared.domain import ids
+from shared.domain.errors import (
+    FileNotFound,
+    InvalidValue,
+    PayloadTooLarge,
+    ServiceUnavailable,
+    UploadNotPending,
+)
+from shared.domain.states import UploadState
+from shared.infra.storage import BlobMissing, part_key, parts_prefix
 
 
 def create(parts: Parts, request: UploadRequest) -> UploadObject:
     """Raises PayloadTooLarge for a file that would be refused once it is whole."""
     if request.bytes > parts.settings.max_upload_bytes:
         raise PayloadTooLarge(
-            f"The file is larger than this service takes ({parts.settings.max_upload_bytes:,} bytes).", param="bytes"
+            f"The file is larger than this service takes ({parts.settings.max_upload_bytes:,} bytes).",
+            param="bytes",
         )
     upload = Upload(
         id=ids.upload_id(),
@@ -89,15 +96,26 @@ def _complete(parts: Parts, upload_id: str, request: CompleteRequest) -> None:
 
     def end(session: Session, file: File) -> None:
         uploads = Uploads(session, parts.owner_id)
-        pending = uploads.pending(upload_id, to_change=True)  # of two requests that complete it at once, one does
+        pending = uploads.pending(
+            upload_id, to_change=True
+        )  # of two requests that complete it at once, one does
         uploads.end(pending, UploadState.COMPLETED, part_ids=request.part_ids, file_id=file.id)
 
     with files.scratch(parts) as folder:
         received = _put_together(parts, upload, request, folder / "upload")
-        files.store(parts, received, upload.filename, upload.purpose, expires_after=upload.file_expires_after, also=end)
+        files.store(
+            parts,
+            received,
+            upload.filename,
+            upload.purpose,
+            expires_after=upload.file_expires_after,
+            also=end,
+        )
 
 
-def _refuse_unfit(upload: Upload, stored: Mapping[str, UploadPart], part_ids: Sequence[str]) -> None:
+def _refuse_unfit(
+    upload: Upload, stored: Mapping[str, UploadPart], part_ids: Sequence[str]
+) -> None:
     if len(set(part_ids)) < len(part_ids):
         raise InvalidValue("A part is named twice.", param="part_ids")
     unknown = [part_id for part_id in part_ids if part_id not in stored]
@@ -111,7 +129,9 @@ def _refuse_unfit(upload: Upload, stored: Mapping[str, UploadPart], part_ids: Se
         )
 
 
-def _put_together(parts: Parts, upload: Upload, request: CompleteRequest, path: Path) -> files.Received:
+def _put_together(
+    parts: Parts, upload: Upload, request: CompleteRequest, path: Path
+) -> files.Received:
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     try:
         with path.open("wb") as target:
@@ -122,10 +142,14 @@ def _put_together(parts: Parts, upload: Upload, request: CompleteRequest, path: 
                     target.write(chunk)
     except BlobMissing:
         with parts.database.read() as session:
-            Uploads(session, parts.owner_id).pending(upload.id)  # most likely it was ended by another request
+            Uploads(session, parts.owner_id).pending(
+                upload.id
+            )  # most likely it was ended by another request
         raise ServiceUnavailable(f"A part of {upload.id} is not in the storage.") from None
     if request.md5 is not None and request.md5.lower() != md5.hexdigest():
-        raise InvalidValue(f"The parts in this order have the MD5 digest {md5.hexdigest()}.", param="md5")
+        raise InvalidValue(
+            f"The parts in this order have the MD5 digest {md5.hexdigest()}.", param="md5"
+        )
     return files.Received(path, upload.bytes, sha256.hexdigest())
 
 

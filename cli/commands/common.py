@@ -13,7 +13,9 @@ JOBS: Final = "Jobs"
 MODELS: Final = "Models and data"
 
 LOCAL: Final = "http://127.0.0.1:8000"
-Url = Annotated[str, typer.Option("--url", envvar="EVENKEEL_URL", help="Where the service answers.")]
+Url = Annotated[
+    str, typer.Option("--url", envvar="EVENKEEL_URL", help="Where the service answers.")
+]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id: ftjob-…")]
 JobIds = Annotated[list[str], typer.Argument(metavar="JOB…", help="Jobs' ids: ftjob-…")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the service's answer as JSON.")]

@@ -11,7 +11,10 @@ app = command_group()
 
 
 @app.command(rich_help_panel=JOBS)
-def jobs(limit: Annotated[int, typer.Option(min=1, max=100, help="Most jobs to list.")] = 20, url: Url = LOCAL) -> None:
+def jobs(
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Most jobs to list.")] = 20,
+    url: Url = LOCAL,
+) -> None:
     """List the jobs, newest first."""
     from cli.tables import jobs_table, make_console
 
@@ -22,7 +25,9 @@ def jobs(limit: Annotated[int, typer.Option(min=1, max=100, help="Most jobs to l
 @app.command(rich_help_panel=JOBS)
 def show(
     job: JobId,
-    follow: Annotated[bool, typer.Option("--follow", help="Show its runs until it has ended.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show its runs until it has ended.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print job and report as JSON.")] = False,
     url: Url = LOCAL,
 ) -> None:
@@ -36,9 +41,13 @@ def show(
 @app.command(rich_help_panel=JOBS)
 def report(
     job: JobId,
-    html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the report as a page.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the report as a page.")
+    ] = None,
     png: Annotated[Path | None, typer.Option(dir_okay=False, help="Write its figure.")] = None,
-    csv: Annotated[Path | None, typer.Option(dir_okay=False, help="Write every seed's scores.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write every seed's scores.")
+    ] = None,
     url: Url = LOCAL,
 ) -> None:
     """Print a job's stability report, or write it to files."""
@@ -50,11 +59,14 @@ def report(
 
 @app.command(rich_help_panel=JOBS)
 def compare(
-    jobs: Annotated[list[str], typer.Argument(metavar="JOB JOB [JOB…]", help="2 to 10 jobs on the same rows.")],
+    jobs: Annotated[
+        list[str], typer.Argument(metavar="JOB JOB [JOB…]", help="2 to 10 jobs on the same rows.")
+    ],
     metric: Annotated[str | None, typer.Option(help="Another score than the jobs' own.")] = None,
     alpha: Annotated[float, typer.Option(help="Highest p that counts as shown.")] = 0.05,
     html: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write their reports side by side as a page.")
+        Path | None,
+        typer.Option(dir_okay=False, help="Write their reports side by side as a page."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
     url: Url = LOCAL,
@@ -63,14 +75,20 @@ def compare(
     from cli.compare import compare as compare_jobs
 
     with client_of(url) as client:
-        raise typer.Exit(compare_jobs(client, jobs, metric=metric, alpha=alpha, html=html, as_json=as_json))
+        raise typer.Exit(
+            compare_jobs(client, jobs, metric=metric, alpha=alpha, html=html, as_json=as_json)
+        )
 
 
 @app.command(rich_help_panel=JOBS)
 def events(
     job: JobId,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on with those that come, until it has ended.")] = False,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1000, help="Most of the past ones.")] = 20,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with those that come, until it has ended.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option("-n", "--limit", min=1, max=1000, help="Most of the past ones.")
+    ] = 20,
     url: Url = LOCAL,
 ) -> None:
     """Print what has happened to a job, oldest first."""

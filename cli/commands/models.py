@@ -17,18 +17,33 @@ MODEL = "A fine-tuned model's id (ft:…), or its job's."
 @app.command(rich_help_panel=MODELS)
 def classify(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)],
-    texts: Annotated[list[str] | None, typer.Argument(metavar="TEXT…", help="What to classify.")] = None,
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="TEXT…", help="What to classify.")
+    ] = None,
     file: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, readable=True, help="Classify a file's rows instead: CSV, JSONL, …"),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="Classify a file's rows instead: CSV, JSONL, …",
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Where their answers go.", show_default="FILE.answers.csv")
+        Path | None,
+        typer.Option(
+            dir_okay=False, help="Where their answers go.", show_default="FILE.answers.csv"
+        ),
     ] = None,
     text_column: Annotated[
-        str | None, typer.Option(help="Name or index of the file's text column.", show_default="as in training")
+        str | None,
+        typer.Option(
+            help="Name or index of the file's text column.", show_default="as in training"
+        ),
     ] = None,
-    ensemble: Annotated[bool, typer.Option("--ensemble", help="Have all seeds answer that the job has kept.")] = False,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Have all seeds answer that the job has kept.")
+    ] = False,
     as_json: AsJson = False,
     url: Url = LOCAL,
 ) -> None:
@@ -42,14 +57,20 @@ def classify(
         if file is None:
             command.classify_texts(client, model, texts or [], ensemble=ensemble, as_json=as_json)
             return
-        options = {"ensemble": ensemble} | ({} if text_column is None else {"text_column": column(text_column)})
-        command.classify_file(client, model, file, output or file.with_name(f"{file.name}.answers.csv"), options)
+        options = {"ensemble": ensemble} | (
+            {} if text_column is None else {"text_column": column(text_column)}
+        )
+        command.classify_file(
+            client, model, file, output or file.with_name(f"{file.name}.answers.csv"), options
+        )
 
 
 @app.command(rich_help_panel=MODELS)
 def download(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put it; must not exist, or be empty.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where to put it; must not exist, or be empty.")
+    ],
     url: Url = LOCAL,
 ) -> None:
     """Download a fine-tuned model as a folder that transformers loads."""
@@ -62,14 +83,18 @@ def download(
 
 @app.command(rich_help_panel=MODELS)
 def preview(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A data set.")],
-    model: Annotated[str | None, typer.Option(help="Whose tokenizer.", show_default="all-MiniLM-L6-v2")] = None,
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A data set.")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Whose tokenizer.", show_default="all-MiniLM-L6-v2")
+    ] = None,
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, max=100, help="How many rows.")] = 5,
     url: Url = LOCAL,
 ) -> None:
     """Show what a data set holds, what is wrong with it, and its first rows as a model reads them."""
-    from cli.plans import preview as show_preview
-    from shared.catalogue import OFFLINE_ENCODER
+    from cli.previews import preview as show_preview
+    from shared.encoders.catalogue import OFFLINE_ENCODER
 
     with client_of(url) as client:
         show_preview(client, file, model or OFFLINE_ENCODER, rows)
@@ -77,16 +102,19 @@ def preview(
 
 @app.command(rich_help_panel=MODELS)
 def recipes(
-    name: Annotated[str | None, typer.Argument(metavar="[RECIPE]", help="One of them, with every setting.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[RECIPE]", help="One of them, with every setting.")
+    ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The base model to resolve them for.", show_default="all-MiniLM-L6-v2")
+        str | None,
+        typer.Option(help="The base model to resolve them for.", show_default="all-MiniLM-L6-v2"),
     ] = None,
     rows: Annotated[int, typer.Option(min=1, help="Training rows to resolve them for.")] = 1000,
     url: Url = LOCAL,
 ) -> None:
     """List the recipes that `train --preset` knows."""
-    from cli.plans import recipes as show_recipes
-    from shared.catalogue import OFFLINE_ENCODER
+    from cli.previews import recipes as show_recipes
+    from shared.encoders.catalogue import OFFLINE_ENCODER
 
     with client_of(url) as client:
         show_recipes(client, name, model or OFFLINE_ENCODER, rows)

@@ -14,17 +14,35 @@ database_app = typer.Typer(help="The database.", no_args_is_help=True)
 @app.command(rich_help_panel=SERVICE)
 def up(
     home: Annotated[
-        Path, typer.Option(envvar="EVENKEEL_HOME", file_okay=False, help="Data folder; survives restarts.")
+        Path,
+        typer.Option(
+            envvar="EVENKEEL_HOME", file_okay=False, help="Data folder; survives restarts."
+        ),
     ] = Path("~/.evenkeel"),
-    host: Annotated[str, typer.Option(envvar="EVENKEEL_HOST", help="Address to serve.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="EVENKEEL_PORT", min=0, max=65535, help="0 takes a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(envvar="EVENKEEL_HOST", help="Address to serve.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="EVENKEEL_PORT", min=0, max=65535, help="0 takes a free one.")
+    ] = 8000,
     workers: Annotated[
         int | None,
-        typer.Option(envvar="EVENKEEL_WORKER_SLOTS", min=1, max=256, help="Runs at once.", show_default="CPU cores"),
+        typer.Option(
+            envvar="EVENKEEL_WORKER_SLOTS",
+            min=1,
+            max=256,
+            help="Runs at once.",
+            show_default="CPU cores",
+        ),
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, max=256, help="CPU threads of each; else EVENKEEL_THREADS.", show_default="by the job"),
+        typer.Option(
+            min=1,
+            max=256,
+            help="CPU threads of each; else EVENKEEL_THREADS.",
+            show_default="by the job",
+        ),
     ] = None,
 ) -> None:
     """Start everything on this machine: API, worker, queue and database; Ctrl-C stops it."""
@@ -33,7 +51,13 @@ def up(
     from cli.up import up as start
 
     settings = read_settings()
-    stack = Stack(home=home, host=host, port=port, slots=workers or settings.cores, threads=threads or settings.threads)
+    stack = Stack(
+        home=home,
+        host=host,
+        port=port,
+        slots=workers or settings.cores,
+        threads=threads or settings.threads,
+    )
     raise typer.Exit(start(stack))
 
 
@@ -43,7 +67,7 @@ def api(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Else EVENKEEL_PORT.")] = None,
 ) -> None:
     """Start the API alone, configured by EVENKEEL_*."""
-    from cli.parts import become_api
+    from cli.launch import become_api
 
     become_api(host, port)
 
@@ -51,7 +75,7 @@ def api(
 @app.command(rich_help_panel=SERVICE)
 def worker() -> None:
     """Start a worker and its sweeper, configured by EVENKEEL_*."""
-    from cli.parts import run_worker
+    from cli.launch import run_worker
 
     raise typer.Exit(run_worker())
 
@@ -59,7 +83,10 @@ def worker() -> None:
 @app.command(rich_help_panel=SERVICE)
 def demo(
     keep_home: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Keep the service's data there afterwards.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Keep the service's data there afterwards."
+        ),
     ] = None,
 ) -> None:
     """See it work: a stack of its own, a real data set, two recipes over five seeds, the comparison."""

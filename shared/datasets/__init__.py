@@ -12,14 +12,21 @@
 """
 
 from shared.datasets.columns import Detected
+from shared.datasets.errors import RowProblem, UnreadableFile
 from shared.datasets.examples import Examples, load_examples
-from shared.datasets.formats import Format
-from shared.datasets.problems import RowProblem, UnreadableFile
-from shared.datasets.resolving import resolve_task
-from shared.datasets.rows import Limits
-from shared.datasets.splits import FileSplit, Part, Source, folds_of, group_column, split_files
-from shared.datasets.table import Table, read_table
-from shared.datasets.validation import Validation, summary, validate
+from shared.datasets.profile.validation import Validation, summary, validate
+from shared.datasets.readers.formats import Format
+from shared.datasets.readers.rows import Limits
+from shared.datasets.readers.table import Table, read_table
+from shared.datasets.split.job_splits import (
+    FileSplit,
+    Part,
+    Source,
+    folds_of,
+    group_column,
+    split_files,
+)
+from shared.datasets.task_resolution import resolve_task
 
 __all__ = [
     "Detected",

@@ -10,11 +10,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.datasets.cells import ListCell, is_integer, is_number, is_whole, listed, shown
-from shared.datasets.names import label_candidates, text_candidates
-from shared.datasets.table import Table
-from shared.errors import InvalidValue
-from shared.task import Column, TaskRequest, TaskType
+from shared.datasets.column_names import label_candidates, text_candidates
+from shared.datasets.readers.cells import ListCell, is_integer, is_number, is_whole, listed, shown
+from shared.datasets.readers.table import Table
+from shared.domain.errors import InvalidValue
+from shared.domain.task import Column, TaskRequest, TaskType
 
 Kind = Literal["text", "number", "integer"]
 
@@ -61,7 +61,9 @@ def describe(columns: Columns, table: Table, kind: TaskType | None = None) -> De
 
 def labels_of(table: Table, column: int) -> list[str]:
     """The labels, without the blanks around them: a blank at a label's end is a slip, never a class of its own."""
-    return [label if isinstance(label, ListCell) else label.strip() for label in table.cells(column)]
+    return [
+        label if isinstance(label, ListCell) else label.strip() for label in table.cells(column)
+    ]
 
 
 def label_type(labels: Sequence[str]) -> TaskType:
@@ -97,7 +99,9 @@ def choose_columns(request: TaskRequest, table: Table) -> Columns:
     asked_label = _locate(request.label_column, table, "task.label_column")
     asked = {column for column in (asked_text, asked_pair, asked_label) if column is not None}
     label = asked_label if asked_label is not None else _label(table, asked)
-    text, pair = (asked_text, asked_pair) if asked_text is not None else _texts(table, asked_pair, label)
+    text, pair = (
+        (asked_text, asked_pair) if asked_text is not None else _texts(table, asked_pair, label)
+    )
     columns = Columns(text=text, pair=pair, label=label)
     _refuse_shared(columns, table)
     return columns
@@ -113,7 +117,8 @@ def locate(column: Column, table: Table, param: str) -> int:
         case int():
             if column >= table.width:
                 raise InvalidValue(
-                    f"There is no column {column}; the last one is {table.width - 1}, counted from 0.", param=param
+                    f"There is no column {column}; the last one is {table.width - 1}, counted from 0.",
+                    param=param,
                 )
             return column
         case str():
@@ -134,7 +139,9 @@ def locate(column: Column, table: Table, param: str) -> int:
 
 
 def _label(table: Table, asked: set[int]) -> int:
-    candidates = [column for column in label_candidates(list(table.columns or ())) if column not in asked]
+    candidates = [
+        column for column in label_candidates(list(table.columns or ())) if column not in asked
+    ]
     if not candidates and table.width == 2 and len(asked) == 1:
         return 1 - asked.pop()
     if len(candidates) != 1:
@@ -147,24 +154,32 @@ def _texts(table: Table, asked_pair: int | None, label: int) -> tuple[int, int |
     readings = [
         (text, pair)
         for text, pair in text_candidates(list(table.columns or ()))
-        if text not in taken and (pair == asked_pair if asked_pair is not None else pair not in taken or pair is None)
+        if text not in taken
+        and (pair == asked_pair if asked_pair is not None else pair not in taken or pair is None)
     ]
     if not readings and table.width == 2 and asked_pair is None:
         return 1 - label, None
     if len(readings) != 1:
-        columns = sorted({column for reading in readings for column in reading if column is not None})
+        columns = sorted(
+            {column for reading in readings for column in reading if column is not None}
+        )
         raise _undecided("text", columns, table, "task.text_column")
     return readings[0]
 
 
 def _undecided(what: str, candidates: list[int], table: Table, param: str) -> InvalidValue:
     if table.columns is None:
-        return InvalidValue(f"Set task.text_column and task.label_column. {_there_are(table)}", param=param)
+        return InvalidValue(
+            f"Set task.text_column and task.label_column. {_there_are(table)}", param=param
+        )
     if candidates:
         names = listed([table.columns[column] for column in candidates])
-        return InvalidValue(f"Several columns may hold the {what} ({names}); name one as {param}.", param=param)
+        return InvalidValue(
+            f"Several columns may hold the {what} ({names}); name one as {param}.", param=param
+        )
     return InvalidValue(
-        f"No column's name says that it holds the {what}; set {param}. {_there_are(table)}", param=param
+        f"No column's name says that it holds the {what}; set {param}. {_there_are(table)}",
+        param=param,
     )
 
 
@@ -191,7 +206,10 @@ def kind_of(cells: Sequence[str]) -> Kind:
 
 def _refuse_shared(columns: Columns, table: Table) -> None:
     if columns.text == columns.label:
-        raise InvalidValue(f"{_called(columns.label, table)} cannot be both text and label.", param="task.label_column")
+        raise InvalidValue(
+            f"{_called(columns.label, table)} cannot be both text and label.",
+            param="task.label_column",
+        )
     if columns.pair in (columns.text, columns.label):
         raise InvalidValue(
             f"{_called(columns.pair, table)} cannot be the second text and another column as well.",

@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.datasets.cells import listed
 from shared.datasets.columns import Columns, choose_columns, labels_of, locate
 from shared.datasets.labels import UNKNOWN, label_problem, names_in, read_labels
-from shared.datasets.resolving import places, refuse_problems, refuse_unfit_labels, refuse_unfit_texts
-from shared.datasets.table import Table
-from shared.errors import InvalidValue
-from shared.task import Column, Label, Task, TaskRequest
+from shared.datasets.readers.cells import listed
+from shared.datasets.readers.table import Table
+from shared.datasets.task_resolution import (
+    places,
+    refuse_problems,
+    refuse_unfit_labels,
+    refuse_unfit_texts,
+)
+from shared.domain.errors import InvalidValue
+from shared.domain.task import Column, Label, Task, TaskRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,11 @@ def load_examples(
 
 def _refuse_unknown(cells: list[str], task: Task, table: Table, param: str) -> None:
     known = set(task.label_names)
-    unknown = [position for position, cell in enumerate(cells) if label_problem(cell, task.type, known) is UNKNOWN]
+    unknown = [
+        position
+        for position, cell in enumerate(cells)
+        if label_problem(cell, task.type, known) is UNKNOWN
+    ]
     if unknown:
         others = sorted(names_in((cells[position] for position in unknown), task.type) - known)
         raise InvalidValue(
@@ -91,6 +100,8 @@ def _groups(table: Table, group_by: Column) -> list[str]:
 
 def _columns(task: Task, table: Table) -> Columns:
     asked = TaskRequest(
-        text_column=task.text_column, text_pair_column=task.text_pair_column, label_column=task.label_column
+        text_column=task.text_column,
+        text_pair_column=task.text_pair_column,
+        label_column=task.label_column,
     )
     return choose_columns(asked, table)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from shared.datasets.cells import ListCell, is_number
-from shared.task import Label, Task, TaskType
+from shared.datasets.readers.cells import ListCell, is_number
+from shared.domain.task import Label, Task, TaskType
 
 LABEL_CHARS = 256
 LARGEST_NUMBER = 1e15
@@ -25,11 +25,21 @@ class LabelProblem(NamedTuple):
 EMPTY = LabelProblem("empty_label", "The label is empty.")
 TOO_LONG = LabelProblem("label_too_long", f"The label has more than {LABEL_CHARS} characters.")
 UNKNOWN = LabelProblem("unknown_label", "The label is not among the label names.")
-LIST = LabelProblem("list_of_labels", "The label is a list, which only multi-label classification takes.")
-EMPTY_PART = LabelProblem("empty_label", f"One of the row's labels is empty (labels are joined by {JOINT}).")
-JOINT_IN_NAME = LabelProblem("label_with_joint", f"A label's name holds {JOINT}, which joins labels.")
-NO_NUMBER = LabelProblem("label_not_a_number", "The label is not a number, and regression predicts numbers.")
-TOO_LARGE = LabelProblem("label_too_large", f"The label's size is above {LARGEST_NUMBER:g}; scale the numbers.")
+LIST = LabelProblem(
+    "list_of_labels", "The label is a list, which only multi-label classification takes."
+)
+EMPTY_PART = LabelProblem(
+    "empty_label", f"One of the row's labels is empty (labels are joined by {JOINT})."
+)
+JOINT_IN_NAME = LabelProblem(
+    "label_with_joint", f"A label's name holds {JOINT}, which joins labels."
+)
+NO_NUMBER = LabelProblem(
+    "label_not_a_number", "The label is not a number, and regression predicts numbers."
+)
+TOO_LARGE = LabelProblem(
+    "label_too_large", f"The label's size is above {LARGEST_NUMBER:g}; scale the numbers."
+)
 
 
 def label_set(cell: str) -> tuple[str, ...]:
@@ -40,7 +50,9 @@ def label_set(cell: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in parts))
 
 
-def label_problem(cell: str, kind: TaskType, known: AbstractSet[str] | None = None) -> LabelProblem | None:
+def label_problem(
+    cell: str, kind: TaskType, known: AbstractSet[str] | None = None
+) -> LabelProblem | None:
     """What keeps this cell from being a label, or a set of labels, of the task; ``known`` are the names where they are given."""
     if kind is TaskType.MULTI_LABEL:
         found = (_name_problem(name, known) for name in label_set(cell))

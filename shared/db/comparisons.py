@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.db.paging import Page, fetch
+from shared.db.pagination import Page, fetch
 from shared.db.tables import Comparison
-from shared.errors import ComparisonNotFound
+from shared.domain.errors import ComparisonNotFound
 
 
 class Comparisons:
@@ -21,10 +21,14 @@ class Comparisons:
 
     def get(self, comparison_id: str) -> Comparison:
         """Raises ComparisonNotFound, also for another owner's."""
-        query = select(Comparison).where(Comparison.id == comparison_id, Comparison.owner_id == self._owner_id)
+        query = select(Comparison).where(
+            Comparison.id == comparison_id, Comparison.owner_id == self._owner_id
+        )
         found = self._session.scalars(query).one_or_none()
         if found is None:
-            raise ComparisonNotFound(f"No comparison has the id {comparison_id[:80]!r}.", param="comparison_id")
+            raise ComparisonNotFound(
+                f"No comparison has the id {comparison_id[:80]!r}.", param="comparison_id"
+            )
         return found
 
     def page(self, page: Page) -> tuple[Sequence[Comparison], bool]:

@@ -7,7 +7,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from shared.db.tables import Run
-from shared.states import RunState
+from shared.domain.states import RunState
 
 
 class StateCount(NamedTuple):
@@ -30,7 +30,9 @@ def state_counts(session: Session, job_ids: Sequence[str]) -> list[StateCount]:
     # sums of big integers come back as Decimal from PostgreSQL
     return [
         StateCount(job, purpose, state, *(int(number) for number in numbers))
-        for job, purpose, state, *numbers in session.execute(query.where(Run.job_id.in_(job_ids)).group_by(*group))
+        for job, purpose, state, *numbers in session.execute(
+            query.where(Run.job_id.in_(job_ids)).group_by(*group)
+        )
     ]
 
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
-from shared import ids
 from shared.db.clock import db_now
-from shared.db.paging import Page, fetch
+from shared.db.pagination import Page, fetch
 from shared.db.tables import Job, WebhookDelivery
+from shared.domain import ids
 
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 RETRY_S = (5.0, 30.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
@@ -40,7 +40,13 @@ class Deliveries:
             return
         event_id, type_ = ids.event_id(), f"fine_tuning.job.{status}"
         data = {"id": job_id, "object": "fine_tuning.job", "status": status}
-        payload = {"id": event_id, "object": "event", "created_at": int(time.time()), "type": type_, "data": data}
+        payload = {
+            "id": event_id,
+            "object": "event",
+            "created_at": int(time.time()),
+            "type": type_,
+            "data": data,
+        }
         self._session.add(
             WebhookDelivery(
                 id=event_id,
@@ -59,18 +65,27 @@ class Deliveries:
 
     def claim(self, lease: float) -> Due | None:
         """The one that has waited longest, for so many seconds its claimer's; one who is killed leaves it to the next after that."""
-        oldest = _due().order_by(WebhookDelivery.next_attempt_at).limit(1).with_for_update(skip_locked=True)
+        oldest = (
+            _due()
+            .order_by(WebhookDelivery.next_attempt_at)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
         delivery_id = self._session.scalar(oldest)
         if delivery_id is None:
             return None
         claimed = update(WebhookDelivery).where(WebhookDelivery.id == delivery_id)
-        self._session.execute(claimed.values(attempts=WebhookDelivery.attempts + 1, next_attempt_at=db_now() + lease))
+        self._session.execute(
+            claimed.values(attempts=WebhookDelivery.attempts + 1, next_attempt_at=db_now() + lease)
+        )
         row = self._session.get_one(WebhookDelivery, delivery_id, populate_existing=True)
         webhook = self._session.get_one(Job, row.job_id).webhook
         assert webhook is not None, "a delivery is of a job with a webhook"
         return Due(row.id, webhook["url"], webhook["secret"], row.payload, row.attempts)
 
-    def answered(self, due: Due, response_status: int | None, error: str | None, *, final: bool = False) -> None:
+    def answered(
+        self, due: Due, response_status: int | None, error: str | None, *, final: bool = False
+    ) -> None:
         """What came of an attempt. Without ``error`` it is delivered; else it is tried again unless that was the last, or ``final``."""
         row = self._session.get(WebhookDelivery, due.id)
         if row is None or row.attempts != due.attempt or row.status != PENDING:

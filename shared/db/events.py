@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from shared.db.paging import Page
+from shared.db.pagination import Page
 from shared.db.tables import Event, Job, Run
 
 JOB_CANCELLED = "The job was cancelled; the report of the runs that had ended is kept."
@@ -30,16 +30,28 @@ class Events:
         """``level`` is info, warn or error; ``type`` message or metrics (then ``data`` holds step and values)."""
         self._session.add(
             Event(
-                job_id=job.id, owner_id=job.owner_id, run_id=run_id, level=level, type=type, message=message, data=data
+                job_id=job.id,
+                owner_id=job.owner_id,
+                run_id=run_id,
+                level=level,
+                type=type,
+                message=message,
+                data=data,
             )
         )
 
     def forget_metrics(self, run_id: str, *, after: int = 0) -> None:
         """A run that starts over, or goes on after a step, does so without the later evaluations of its earlier attempt."""
-        job_id = select(Run.job_id).where(Run.id == run_id).scalar_subquery()  # whose events there is an index of
+        job_id = (
+            select(Run.job_id).where(Run.id == run_id).scalar_subquery()
+        )  # whose events there is an index of
         its = (Event.job_id == job_id, Event.run_id == run_id, Event.type == "metrics")
         evaluations = select(Event.seq, Event.data).where(*its)
-        later = [seq for seq, data in self._session.execute(evaluations) if data is None or data["step"] > after]
+        later = [
+            seq
+            for seq, data in self._session.execute(evaluations)
+            if data is None or data["step"] > after
+        ]
         if later:
             self._session.execute(delete(Event).where(Event.seq.in_(later)))
 
@@ -53,7 +65,9 @@ class Events:
         if page.after is not None:
             seq = event_seq(page.after)
             query = query.where(Event.seq < seq if page.descending else Event.seq > seq)
-        query = query.order_by(Event.seq.desc() if page.descending else Event.seq.asc()).limit(page.limit + 1)
+        query = query.order_by(Event.seq.desc() if page.descending else Event.seq.asc()).limit(
+            page.limit + 1
+        )
         rows = self._session.scalars(query).all()
         return rows[: page.limit], len(rows) > page.limit
 

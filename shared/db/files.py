@@ -6,10 +6,10 @@ from sqlalchemy import Select, delete, exists, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from shared.db.clock import db_now
-from shared.db.paging import Page, fetch
+from shared.db.pagination import Page, fetch
 from shared.db.tables import File, Job
-from shared.errors import FileInUse, FileNotFound
-from shared.states import JOB_OPEN
+from shared.domain.errors import FileInUse, FileNotFound
+from shared.domain.states import JOB_OPEN
 
 _SHOWN_AS = {"user_data": ("user_data", "evals")}
 """What a list of this purpose has, beside files of just that purpose."""
@@ -26,7 +26,9 @@ class Files:
         if expires_after is not None:
             self._session.flush()
             self._session.execute(
-                update(File).where(File.id == file.id).values(expires_at=File.created_at + expires_after)
+                update(File)
+                .where(File.id == file.id)
+                .values(expires_at=File.created_at + expires_after)
             )
 
     def get(self, file_id: str, *, param: str | None = None, for_job: bool = False) -> File:
@@ -68,7 +70,8 @@ class Files:
 
     def _living(self) -> Select[File]:
         return select(File).where(
-            File.owner_id == self._owner_id, or_(File.expires_at.is_(None), File.expires_at > db_now())
+            File.owner_id == self._owner_id,
+            or_(File.expires_at.is_(None), File.expires_at > db_now()),
         )
 
 
@@ -90,9 +93,13 @@ def hold_digest(session: Session, sha256: str) -> None:
 def expired(session: Session, limit: int) -> Sequence[File]:
     """Files of any owner past their time, longest first, but for those that an open job still needs; the caller deletes them."""
     query = select(File).where(File.expires_at <= db_now(), ~_open_jobs_with(File.id).exists())
-    return session.scalars(query.options(defer(File.validation)).order_by(File.expires_at, File.id).limit(limit)).all()
+    return session.scalars(
+        query.options(defer(File.validation)).order_by(File.expires_at, File.id).limit(limit)
+    ).all()
 
 
 def _open_jobs_with(file_id: str | InstrumentedAttribute[str]) -> Select[str]:
-    names_it = or_(Job.training_file == file_id, Job.validation_file == file_id, Job.test_file == file_id)
+    names_it = or_(
+        Job.training_file == file_id, Job.validation_file == file_id, Job.test_file == file_id
+    )
     return select(Job.id).where(names_it, Job.status.in_(JOB_OPEN))

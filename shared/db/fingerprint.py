@@ -15,7 +15,9 @@ from shared.db.tables import Job, Run
 
 UNSEEN_OF_JOB = frozenset({"fence", "lease_until", "publish_attempts", "request_sha256"})
 """What one worker tells another."""
-UNSEEN_OF_RUN = frozenset({"fence", "lease_until", "enqueued_at", "deaths", "death_step", "result", "environment"})
+UNSEEN_OF_RUN = frozenset(
+    {"fence", "lease_until", "enqueued_at", "deaths", "death_step", "result", "environment"}
+)
 """The same, and what only a run's own page and the whole report tell of."""
 
 
@@ -25,7 +27,9 @@ def _seen(table: type[Job] | type[Run], unseen: frozenset[str]) -> list[Column[o
     return [cast(column, Text) if isinstance(column.type, JSON) else column for column in columns]  # type: ignore[misc]
 
 
-_JOB = select(*_seen(Job, UNSEEN_OF_JOB)).where(Job.id == bindparam("job_id"), Job.owner_id == bindparam("owner_id"))
+_JOB = select(*_seen(Job, UNSEEN_OF_JOB)).where(
+    Job.id == bindparam("job_id"), Job.owner_id == bindparam("owner_id")
+)
 _RUNS = select(*_seen(Run, UNSEEN_OF_RUN)).where(Run.job_id == bindparam("job_id")).order_by(Run.id)
 
 

@@ -3,17 +3,29 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, CursorResult, and_, case, cast, exists, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CursorResult,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
 from shared.db.deliveries import Deliveries
-from shared.db.paging import Page, fetch
+from shared.db.pagination import Page, fetch
 from shared.db.runs import FenceLost
 from shared.db.session import ring_after_commit
 from shared.db.tables import IdempotencyKey, Job, Run
-from shared.errors import JobNotFound
-from shared.states import JOB_OPEN, RUN_OPEN, JobState, RunState
+from shared.domain.errors import JobNotFound
+from shared.domain.states import JOB_OPEN, RUN_OPEN, JobState, RunState
 
 RUN_WAKE = "run.wake"
 JOB_ADVANCE = "job.advance"
@@ -25,7 +37,9 @@ _MAY_ADVANCE = (
     or_(Job.lease_until.is_(None), Job.lease_until < db_now()),
 )
 _NOTHING_OPEN = ~exists().where(Run.job_id == Job.id, Run.status.in_(RUN_OPEN))
-_MOVES = or_(Run.status == RunState.RUNNING, and_(Run.status == RunState.QUEUED, Run.held.is_(False)))
+_MOVES = or_(
+    Run.status == RunState.RUNNING, and_(Run.status == RunState.QUEUED, Run.held.is_(False))
+)
 _NOTHING_MOVES = ~exists().where(Run.job_id == Job.id, _MOVES)
 """What is open of the job, if anything, waits for its next stage: held until pilots have ended, or paused for the discard."""
 
@@ -49,7 +63,9 @@ class Jobs:
 
     def get(self, job_id: str, owner_id: str, *, param: str = "fine_tuning_job_id") -> Job:
         """Raises JobNotFound, also for another owner's job."""
-        job = self._session.scalars(select(Job).where(Job.id == job_id, Job.owner_id == owner_id)).one_or_none()
+        job = self._session.scalars(
+            select(Job).where(Job.id == job_id, Job.owner_id == owner_id)
+        ).one_or_none()
         if job is None:
             raise no_such_job(job_id, param=param)
         return job
@@ -63,7 +79,9 @@ class Jobs:
             raise no_such_job(missing, param=param)
         return [found[job_id] for job_id in job_ids]
 
-    def page(self, owner_id: str, page: Page, metadata: dict[str, str] | None) -> tuple[Sequence[Job], bool]:
+    def page(
+        self, owner_id: str, page: Page, metadata: dict[str, str] | None
+    ) -> tuple[Sequence[Job], bool]:
         """Jobs that carry all of ``metadata``; None: those that have none."""
         query = select(Job).where(Job.owner_id == owner_id)
         if metadata is None:
@@ -78,11 +96,17 @@ class Jobs:
             text: ColumnElement[str] = Job.job_metadata[key].as_string()
             return text == value
         pairs = func.json_each(Job.job_metadata).table_valued("key", "value")
-        return exists(select(pairs.c.key).where(pairs.c.key == key, pairs.c.value == value).correlate(Job))
+        return exists(
+            select(pairs.c.key).where(pairs.c.key == key, pairs.c.value == value).correlate(Job)
+        )
 
     def wish_cancel(self, job: Job) -> bool:
         """Mark an open job as to be cancelled; False if it has ended meanwhile."""
-        change = update(Job).where(Job.id == job.id, Job.status.in_(JOB_OPEN)).values(cancel_requested=True)
+        change = (
+            update(Job)
+            .where(Job.id == job.id, Job.status.in_(JOB_OPEN))
+            .values(cancel_requested=True)
+        )
         return self._changed(change)
 
     def pause(self, job_id: str) -> bool:
@@ -92,15 +116,21 @@ class Jobs:
         """
         open_ = (Job.status.in_(JOB_OPEN - {JobState.PAUSED}), Job.cancel_requested.is_(False))
         change = update(Job).where(Job.id == job_id, *open_)
-        return self._changed(change.values(status=JobState.PAUSED, fence=Job.fence + 1, lease_until=None))
+        return self._changed(
+            change.values(status=JobState.PAUSED, fence=Job.fence + 1, lease_until=None)
+        )
 
     def resume(self, job_id: str) -> bool:
         """A paused job goes on where it was; False if it is not paused, or to be cancelled."""
-        before = case((Job.started_at.is_(None), JobState.QUEUED.value), else_=JobState.RUNNING.value)
+        before = case(
+            (Job.started_at.is_(None), JobState.QUEUED.value), else_=JobState.RUNNING.value
+        )
         paused = (Job.status == JobState.PAUSED, Job.cancel_requested.is_(False))
         if not self._changed(update(Job).where(Job.id == job_id, *paused).values(status=before)):
             return False
-        ring_after_commit(self._session, JOB_ADVANCE, job_id)  # its last run may have ended on the way to its pause
+        ring_after_commit(
+            self._session, JOB_ADVANCE, job_id
+        )  # its last run may have ended on the way to its pause
         return True
 
     def end_cancelled(self, job_id: str) -> bool:
@@ -108,7 +138,12 @@ class Jobs:
         tokens = select(func.sum(Run.trained_tokens)).where(Run.job_id == job_id).scalar_subquery()
         change = (
             update(Job)
-            .where(Job.id == job_id, Job.cancel_requested.is_(True), Job.status.in_(JOB_OPEN), _NOTHING_OPEN)
+            .where(
+                Job.id == job_id,
+                Job.cancel_requested.is_(True),
+                Job.status.in_(JOB_OPEN),
+                _NOTHING_OPEN,
+            )
             .values(
                 status=JobState.CANCELLED,
                 fence=Job.fence + 1,
@@ -156,7 +191,11 @@ class Jobs:
         change = (
             update(Job)
             .where(Job.id == job_id, *_MAY_ADVANCE, _NOTHING_MOVES)
-            .values(fence=Job.fence + 1, publish_attempts=Job.publish_attempts + 1, lease_until=db_now() + lease)
+            .values(
+                fence=Job.fence + 1,
+                publish_attempts=Job.publish_attempts + 1,
+                lease_until=db_now() + lease,
+            )
             .returning(Job.fence)
         )
         return self._session.scalar(change)
@@ -165,7 +204,12 @@ class Jobs:
         """The job is in its next stage, and free to be claimed at the end of that. Raises FenceLost."""
         change = (
             update(Job)
-            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN), Job.cancel_requested.is_(False))
+            .where(
+                Job.id == job_id,
+                Job.fence == fence,
+                Job.status.in_(JOB_OPEN),
+                Job.cancel_requested.is_(False),
+            )
             .values(lease_until=None, publish_attempts=0, **values)
         )
         if not self._changed(change):
@@ -185,7 +229,9 @@ class Jobs:
     def let_go(self, job_id: str, fence: int) -> None:
         """The move failed; leave the job to a later try."""
         self._session.execute(
-            update(Job).where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN)).values(lease_until=None)
+            update(Job)
+            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN))
+            .values(lease_until=None)
         )
 
     def to_advance(self, limit: int) -> Sequence[str]:
@@ -207,25 +253,33 @@ class Jobs:
         return self._session.get(IdempotencyKey, (owner_id, key))
 
     def remember_key(self, owner_id: str, key: str, request_sha256: str, job_id: str) -> None:
-        self._session.add(IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id))
+        self._session.add(
+            IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id)
+        )
         self._session.flush()
 
     def made_lately(self, owner_id: str, request_sha256: str, seconds: float) -> str | None:
         """The id of the newest job that this request made within the last so many seconds."""
         same = select(Job.id).where(Job.owner_id == owner_id, Job.request_sha256 == request_sha256)
-        lately = same.where(Job.created_at > db_now() - seconds).order_by(Job.created_at.desc(), Job.id.desc())
+        lately = same.where(Job.created_at > db_now() - seconds).order_by(
+            Job.created_at.desc(), Job.id.desc()
+        )
         return self._session.scalar(lately.limit(1))
 
     def remember_resent(self, owner_id: str, request_sha256: str, job_id: str) -> None:
         """Note that the job was made by a request sent again, and that nothing had come of the first so far."""
         key = _resent_key(request_sha256)
-        self._session.merge(IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id))
+        self._session.merge(
+            IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id)
+        )
         self._session.flush()
 
     def made_by_resent(self, owner_id: str, request_sha256: str, *, since: float) -> str | None:
         """The id of the job that this request, sent again, has made since a time of the database's clock."""
         made = select(Job.id).join(IdempotencyKey, IdempotencyKey.job_id == Job.id)
-        mine = made.where(IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == _resent_key(request_sha256))
+        mine = made.where(
+            IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == _resent_key(request_sha256)
+        )
         return self._session.scalar(mine.where(Job.created_at > since))
 
     def remember_extension(self, job: Job, request_sha256: str) -> None:
@@ -237,7 +291,10 @@ class Jobs:
 
     def extended_lately(self, job: Job, request_sha256: str, seconds: float) -> bool:
         """Whether this request has added runs to the job within the last so many seconds."""
-        mine = (IdempotencyKey.owner_id == job.owner_id, IdempotencyKey.key == _extension_key(request_sha256))
+        mine = (
+            IdempotencyKey.owner_id == job.owner_id,
+            IdempotencyKey.key == _extension_key(request_sha256),
+        )
         lately = IdempotencyKey.created_at > db_now() - seconds
         return self._session.scalar(select(IdempotencyKey.key).where(*mine, lately)) is not None
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
+from shared.db.downsampling import Points, Thinned, thinned, whole
 from shared.db.tables import Metric
-from shared.db.thinning import Points, Thinned, thinned, whole
 
 
 class Point(NamedTuple):
@@ -32,22 +32,35 @@ class Metrics:
 
     def names(self, run_ids: Sequence[str]) -> set[str]:
         """The series that any of the runs has."""
-        return set(self._session.scalars(select(Metric.name).where(Metric.run_id.in_(run_ids)).distinct()))
+        return set(
+            self._session.scalars(select(Metric.name).where(Metric.run_id.in_(run_ids)).distinct())
+        )
 
     def of_runs(self, run_ids: Sequence[str], name: str) -> dict[str, list[tuple[int, float]]]:
         """One series of many runs in one query: (step, value) by step; a run without points is left out."""
-        query = select(Metric.run_id, Metric.step, Metric.value).where(Metric.run_id.in_(run_ids), Metric.name == name)
+        query = select(Metric.run_id, Metric.step, Metric.value).where(
+            Metric.run_id.in_(run_ids), Metric.name == name
+        )
         found: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        for run_id, step, value in self._session.execute(query.order_by(Metric.run_id, Metric.step)):
+        for run_id, step, value in self._session.execute(
+            query.order_by(Metric.run_id, Metric.step)
+        ):
             found[run_id].append((step, value))
         return dict(found)
 
     def of_run(
-        self, run_id: str, *, names: Sequence[str] = (), step_from: int | None = None, step_to: int | None = None
+        self,
+        run_id: str,
+        *,
+        names: Sequence[str] = (),
+        step_from: int | None = None,
+        step_to: int | None = None,
     ) -> list[Point]:
         """All points of the named series (all series if none is named), by name and step; both ends of the range included."""
         query = self._points(run_id, names, step_from, step_to)
-        return [Point(*row) for row in self._session.execute(query.order_by(Metric.name, Metric.step))]
+        return [
+            Point(*row) for row in self._session.execute(query.order_by(Metric.name, Metric.step))
+        ]
 
     def thinned(
         self,
@@ -60,9 +73,15 @@ class Metrics:
     ) -> dict[str, Thinned]:
         """The same by name, of each series at most ``resolution`` (2 or more) points, evenly thinned out."""
         points = self._points(run_id, names, step_from, step_to)
-        return whole(self._session, points) if resolution is None else thinned(self._session, points, resolution)
+        return (
+            whole(self._session, points)
+            if resolution is None
+            else thinned(self._session, points, resolution)
+        )
 
-    def _points(self, run_id: str, names: Sequence[str], step_from: int | None, step_to: int | None) -> Points:
+    def _points(
+        self, run_id: str, names: Sequence[str], step_from: int | None, step_to: int | None
+    ) -> Points:
         query = select(Metric.name, Metric.step, Metric.value).where(Metric.run_id == run_id)
         if names:
             query = query.where(Metric.name.in_(names))

@@ -16,7 +16,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Engine
 
 from shared.db.session import make_engine
-from shared.errors import ServiceError
+from shared.domain.errors import ServiceError
 
 
 class DatabaseTooNew(ServiceError):
@@ -72,7 +72,9 @@ def _check() -> int:
             command.upgrade(config(engine), "head")
             command.check(config(engine))
         except CommandError as error:
-            sys.stderr.write(f"The migrations do not make the tables of shared/db/tables: {error}\n")
+            sys.stderr.write(
+                f"The migrations do not make the tables of shared/db/tables: {error}\n"
+            )
             return 1
         finally:
             engine.dispose()

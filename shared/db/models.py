@@ -5,10 +5,10 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from shared.db.paging import Page, fetch
+from shared.db.pagination import Page, fetch
 from shared.db.tables import Checkpoint, Job, Model, Run
-from shared.errors import ModelInUse, ModelNotAllowed, ModelNotFound
-from shared.states import JOB_OPEN
+from shared.domain.errors import ModelInUse, ModelNotAllowed, ModelNotFound
+from shared.domain.states import JOB_OPEN
 
 
 class Models:
@@ -18,7 +18,9 @@ class Models:
 
     def all(self) -> Sequence[Model]:
         return self._session.scalars(
-            select(Model).where(Model.owner_id == self._owner_id).order_by(Model.created_at.desc(), Model.id)
+            select(Model)
+            .where(Model.owner_id == self._owner_id)
+            .order_by(Model.created_at.desc(), Model.id)
         ).all()
 
     def get(self, model_id: str) -> Model:
@@ -41,10 +43,13 @@ class Models:
         query = select(Model).where(Model.id == model_id, Model.owner_id == self._owner_id)
         model = self._session.scalars(query.with_for_update(read=True)).one_or_none()
         if model is None:
-            raise ModelNotAllowed(f"There is no fine-tuned model {model_id[:200]!r} here.", param="model")
+            raise ModelNotAllowed(
+                f"There is no fine-tuned model {model_id[:200]!r} here.", param="model"
+            )
         if self._session.get_one(Job, model.job_id).status in JOB_OPEN:
             raise ModelInUse(
-                f"Job {model.job_id} is being extended and may replace its model; wait for its end.", param="model"
+                f"Job {model.job_id} is being extended and may replace its model; wait for its end.",
+                param="model",
             )
         return model
 
@@ -55,7 +60,9 @@ class Models:
 
     def user(self, *model_ids: str) -> str | None:
         """An open job that starts from one of the models."""
-        query = select(Job.id).where(Job.model.in_(model_ids), Job.owner_id == self._owner_id, Job.status.in_(JOB_OPEN))
+        query = select(Job.id).where(
+            Job.model.in_(model_ids), Job.owner_id == self._owner_id, Job.status.in_(JOB_OPEN)
+        )
         return self._session.scalar(query.order_by(Job.id).limit(1))
 
     def delete(self, model_id: str) -> Model:
@@ -64,10 +71,16 @@ class Models:
         model = self.get(model_id)
         job = self._session.get_one(Job, model.job_id)
         if job.status in JOB_OPEN:
-            raise ModelInUse(f"Job {job.id} has not ended yet; its model can be deleted afterwards.", param="model")
+            raise ModelInUse(
+                f"Job {job.id} has not ended yet; its model can be deleted afterwards.",
+                param="model",
+            )
         user = self.user(model_id)
         if user is not None:
-            raise ModelInUse(f"Job {user} starts from this model; cancel the job or wait for its end.", param="model")
+            raise ModelInUse(
+                f"Job {user} starts from this model; cancel the job or wait for its end.",
+                param="model",
+            )
         run = self._session.get_one(Run, model.run_id)
         run.artifacts = run.fine_tuned_model = None
         self._session.execute(delete(Checkpoint).where(Checkpoint.run_id == model.run_id))
@@ -87,8 +100,15 @@ class Checkpoints:
 
     def keep_only(self, job_id: str, run_ids: Collection[str]) -> None:
         """The job ended: only the checkpoints of the runs whose models were kept stay."""
-        others = delete(Checkpoint).where(Checkpoint.job_id == job_id, Checkpoint.run_id.not_in(run_ids))
+        others = delete(Checkpoint).where(
+            Checkpoint.job_id == job_id, Checkpoint.run_id.not_in(run_ids)
+        )
         self._session.execute(others)
 
     def page(self, job_id: str, page: Page) -> tuple[Sequence[Checkpoint], bool]:
-        return fetch(self._session, select(Checkpoint).where(Checkpoint.job_id == job_id), Checkpoint.id, page)
+        return fetch(
+            self._session,
+            select(Checkpoint).where(Checkpoint.job_id == job_id),
+            Checkpoint.id,
+            page,
+        )

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.db.tables import Run
-from shared.states import RunState
+from shared.domain.states import RunState
 
 
 class InTraining(NamedTuple):

@@ -11,16 +11,20 @@ from shared.db.events import Events
 from shared.db.metrics import Metrics, Point
 from shared.db.models import Checkpoints
 from shared.db.tables import Job, Run
-from shared.errors import Reason, RunNotFound
-from shared.names import state_step
-from shared.states import JOB_OPEN, JobState, Purpose, RunState
+from shared.domain.errors import Reason, RunNotFound
+from shared.domain.naming import state_step
+from shared.domain.states import JOB_OPEN, JobState, Purpose, RunState
 
 CLAIMABLE = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.cancel_requested.is_(False))
 # within a job: what decides the recipe, what is quickly known, the seeds
-_PURPOSE_ORDER = case({purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose)
+_PURPOSE_ORDER = case(
+    {purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose
+)
 
 
-_QUEUED_OR_PAUSED = case((Run.pause_requested.is_(True), RunState.PAUSED.value), else_=RunState.QUEUED.value)
+_QUEUED_OR_PAUSED = case(
+    (Run.pause_requested.is_(True), RunState.PAUSED.value), else_=RunState.QUEUED.value
+)
 """Where a run goes that is not in training any more and has not ended."""
 
 
@@ -57,15 +61,21 @@ class Runs:
     # reading
 
     def get(self, job_id: str, run_id: str) -> Run:
-        run = self._session.scalars(select(Run).where(Run.id == run_id, Run.job_id == job_id)).one_or_none()
+        run = self._session.scalars(
+            select(Run).where(Run.id == run_id, Run.job_id == job_id)
+        ).one_or_none()
         if run is None:
             raise RunNotFound(f"Job {job_id} has no run {run_id[:80]!r}.", param="run_id")
         return run
 
-    def of_job(self, job_id: str, *, purpose: str = Purpose.MAIN, results: bool = False) -> Sequence[Run]:
+    def of_job(
+        self, job_id: str, *, purpose: str = Purpose.MAIN, results: bool = False
+    ) -> Sequence[Run]:
         """By index. ``results`` loads the confusion matrices too, which may be large and are seldom wanted."""
         query = select(Run).where(Run.job_id == job_id, Run.purpose == purpose).order_by(Run.index)
-        return self._session.scalars(query if results else query.options(defer(Run.result, raiseload=True))).all()
+        return self._session.scalars(
+            query if results else query.options(defer(Run.result, raiseload=True))
+        ).all()
 
     def ids_of_job(self, job_id: str) -> Sequence[str]:
         """Of every purpose."""
@@ -79,7 +89,9 @@ class Runs:
         A run without a state starts from its beginning, one with a state after the state's step; what an earlier attempt has recorded
         beyond goes in the same transaction.
         """
-        taken = (self.take(run_id, state, worker, lease) for run_id, state in self._candidates(prefer))
+        taken = (
+            self.take(run_id, state, worker, lease) for run_id, state in self._candidates(prefer)
+        )
         return next((hold for hold in taken if hold is not None), None)
 
     def take(self, run_id: str, state: str | None, worker: str, lease: float) -> Hold | None:
@@ -111,8 +123,14 @@ class Runs:
         """Ids and states. The oldest job first, and of its runs pilots, baselines and main runs in this order."""
         claimable = select(Run.id, Run.state).where(*CLAIMABLE)
         # two workers at the same moment must not pick the same row and one of them go home empty-handed
-        oldest = claimable.order_by(Run.job_id, _PURPOSE_ORDER, Run.index).limit(1).with_for_update(skip_locked=True)
-        preferred = [] if prefer is None else self._session.execute(claimable.where(Run.id == prefer)).all()
+        oldest = (
+            claimable.order_by(Run.job_id, _PURPOSE_ORDER, Run.index)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        preferred = (
+            [] if prefer is None else self._session.execute(claimable.where(Run.id == prefer)).all()
+        )
         return [(run_id, state) for run_id, state in [*preferred, *self._session.execute(oldest)]]
 
     def record(self, hold: Hold, lease: float, points: Sequence[Point] = (), **latest: Any) -> bool:
@@ -120,7 +138,11 @@ class Runs:
 
         Raises FenceLost when the run is somebody else's by now.
         """
-        change = self._held(hold).values(lease_until=db_now() + lease, **latest).returning(Run.cancel_requested)
+        change = (
+            self._held(hold)
+            .values(lease_until=db_now() + lease, **latest)
+            .returning(Run.cancel_requested)
+        )
         cancel: bool | None = self._session.scalar(change)
         if cancel is None:
             raise FenceLost(hold.run_id)
@@ -133,12 +155,18 @@ class Runs:
             Run.id.in_([hold.run_id for hold in holds]), Run.status == RunState.RUNNING
         )
         return {
-            run_id: Wish(*flags) for run_id, fence, *flags in self._session.execute(query) if (run_id, fence) in holds
+            run_id: Wish(*flags)
+            for run_id, fence, *flags in self._session.execute(query)
+            if (run_id, fence) in holds
         }
 
-    def end(self, hold: Hold, status: RunState, *, error: Reason | None = None, **values: Any) -> None:
+    def end(
+        self, hold: Hold, status: RunState, *, error: Reason | None = None, **values: Any
+    ) -> None:
         """The run's last move by its own worker. Raises FenceLost."""
-        change = self._held(hold).values(status=status, error=error, lease_until=None, finished_at=db_now(), **values)
+        change = self._held(hold).values(
+            status=status, error=error, lease_until=None, finished_at=db_now(), **values
+        )
         self._expect_one(change, hold)
 
     def pause(self, hold: Hold, state: str, **values: Any) -> None:
@@ -167,7 +195,9 @@ class Runs:
         self._expect_one(change, hold)
 
     def _held(self, hold: Hold) -> Any:
-        return update(Run).where(Run.id == hold.run_id, Run.fence == hold.fence, Run.status == RunState.RUNNING)
+        return update(Run).where(
+            Run.id == hold.run_id, Run.fence == hold.fence, Run.status == RunState.RUNNING
+        )
 
     def _expect_one(self, change: Any, hold: Hold) -> None:
         result = self._session.execute(change)
@@ -181,16 +211,25 @@ class Runs:
 
         ``all_leases``: at the start of a stack that is known to be alone, nobody can be training.
         """
-        lost = [Run.status == RunState.RUNNING] + ([] if all_leases else [Run.lease_until < db_now()])
+        lost = [Run.status == RunState.RUNNING] + (
+            [] if all_leases else [Run.lease_until < db_now()]
+        )
         cancelled = (
             update(Run)
             .where(*lost, Run.cancel_requested.is_(True))
-            .values(status=RunState.CANCELLED, fence=Run.fence + 1, lease_until=None, finished_at=db_now())
+            .values(
+                status=RunState.CANCELLED,
+                fence=Run.fence + 1,
+                lease_until=None,
+                finished_at=db_now(),
+            )
         )
         queued = (
             update(Run)
             .where(*lost, Run.cancel_requested.is_(False))
-            .values(status=_QUEUED_OR_PAUSED, fence=Run.fence + 1, lease_until=None, enqueued_at=None)
+            .values(
+                status=_QUEUED_OR_PAUSED, fence=Run.fence + 1, lease_until=None, enqueued_at=None
+            )
         )
         returning = (Run.id, Run.job_id, Run.status)
         changes = (cancelled.returning(*returning), queued.returning(*returning))
@@ -199,8 +238,12 @@ class Runs:
     def waiting(self, requeue: float, limit: int) -> Sequence[str]:
         """Queued runs whose bell was never rung, or not for ``requeue`` seconds; oldest first."""
         unheard = Run.enqueued_at.is_(None) | (Run.enqueued_at < db_now() - requeue)
-        query: Select[str] = select(Run.id).where(Run.status == RunState.QUEUED, Run.held.is_(False), unheard)
-        return self._session.scalars(query.order_by(Run.job_id, _PURPOSE_ORDER, Run.index).limit(limit)).all()
+        query: Select[str] = select(Run.id).where(
+            Run.status == RunState.QUEUED, Run.held.is_(False), unheard
+        )
+        return self._session.scalars(
+            query.order_by(Run.job_id, _PURPOSE_ORDER, Run.index).limit(limit)
+        ).all()
 
     def mark_rung(self, run_ids: Sequence[str]) -> None:
         self._session.execute(update(Run).where(Run.id.in_(run_ids)).values(enqueued_at=db_now()))

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from shared import ids
 from shared.db.clock import db_now
 from shared.db.jobs import RUN_WAKE
 from shared.db.session import ring_after_commit
 from shared.db.tables import Job, Run
-from shared.pilots import FIRST_PILOT_SEED, PILOT_SEEDS, Candidate
-from shared.states import RUN_OPEN, Purpose, RunState
+from shared.domain import ids
+from shared.domain.states import RUN_OPEN, Purpose, RunState
+from shared.recipe.pilots import FIRST_PILOT_SEED, PILOT_SEEDS, Candidate
 
 
 def pilot_runs(
@@ -56,8 +56,15 @@ class Stages:
 
     def release(self, job_id: str, total_steps: int, stop_step: int | None) -> None:
         """The recipe is found: the job's own runs may start."""
-        held = update(Run).where(Run.job_id == job_id, Run.held.is_(True), Run.status == RunState.QUEUED)
-        values = {"held": False, "total_steps": total_steps, "stop_step": stop_step, "enqueued_at": None}
+        held = update(Run).where(
+            Run.job_id == job_id, Run.held.is_(True), Run.status == RunState.QUEUED
+        )
+        values = {
+            "held": False,
+            "total_steps": total_steps,
+            "stop_step": stop_step,
+            "enqueued_at": None,
+        }
         self._ring(self._session.scalars(held.values(values).returning(Run.id)).all())
 
     def resume(self, run_ids: Sequence[str]) -> None:
@@ -68,16 +75,24 @@ class Stages:
 
     def discard(self, run_ids: Sequence[str]) -> None:
         paused = update(Run).where(Run.id.in_(run_ids), Run.status == RunState.PAUSED)
-        self._session.execute(paused.values(status=RunState.DISCARDED, state=None, finished_at=db_now()))
+        self._session.execute(
+            paused.values(status=RunState.DISCARDED, state=None, finished_at=db_now())
+        )
 
     def cancel_open(self, job_id: str) -> None:
         """The job cannot go on; none of its runs moves."""
-        unmoved = update(Run).where(Run.job_id == job_id, Run.status.in_(RUN_OPEN - {RunState.RUNNING}))
-        self._session.execute(unmoved.values(status=RunState.CANCELLED, cancel_requested=True, finished_at=db_now()))
+        unmoved = update(Run).where(
+            Run.job_id == job_id, Run.status.in_(RUN_OPEN - {RunState.RUNNING})
+        )
+        self._session.execute(
+            unmoved.values(status=RunState.CANCELLED, cancel_requested=True, finished_at=db_now())
+        )
 
     def trained_tokens(self, job_id: str) -> int | None:
         """Of all the job's runs, pilots and discarded ones included."""
-        total = self._session.scalar(select(func.sum(Run.trained_tokens)).where(Run.job_id == job_id))
+        total = self._session.scalar(
+            select(func.sum(Run.trained_tokens)).where(Run.job_id == job_id)
+        )
         return int(total) if total else None
 
     def _ring(self, run_ids: Sequence[str]) -> None:

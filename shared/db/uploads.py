@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
 from shared.db.tables import Upload, UploadPart
-from shared.errors import InvalidValue, UploadNotFound, UploadNotPending
-from shared.states import UploadState
+from shared.domain.errors import InvalidValue, UploadNotFound, UploadNotPending
+from shared.domain.states import UploadState
 
 LIFETIME_S = 3600
 KEPT_S = 7 * 86_400
@@ -27,14 +27,18 @@ class Uploads:
         self._session.add(upload)
         self._session.flush()
         self._session.execute(
-            update(Upload).where(Upload.id == upload.id).values(expires_at=Upload.created_at + LIFETIME_S)
+            update(Upload)
+            .where(Upload.id == upload.id)
+            .values(expires_at=Upload.created_at + LIFETIME_S)
         )
         self._session.refresh(upload)
 
     def get(self, upload_id: str, *, to_change: bool = False) -> Upload:
         """Raises UploadNotFound, also for another owner's. ``to_change`` holds the row until the transaction ends."""
         query = select(Upload).where(Upload.id == upload_id, Upload.owner_id == self._owner_id)
-        upload = self._session.scalars(query.with_for_update() if to_change else query).one_or_none()
+        upload = self._session.scalars(
+            query.with_for_update() if to_change else query
+        ).one_or_none()
         if upload is None:
             raise UploadNotFound(f"No upload has the id {upload_id[:80]!r}.", param="upload_id")
         return upload
@@ -42,21 +46,28 @@ class Uploads:
     def state(self, upload: Upload) -> UploadState:
         """As stored, but that one whose time is over is expired before anybody wrote it down."""
         state = UploadState(upload.status)
-        over = state is UploadState.PENDING and upload.expires_at <= self._session.scalars(select(db_now())).one()
+        over = (
+            state is UploadState.PENDING
+            and upload.expires_at <= self._session.scalars(select(db_now())).one()
+        )
         return UploadState.EXPIRED if over else state
 
     def pending(self, upload_id: str, *, to_change: bool = False) -> Upload:
         """Raises UploadNotFound and UploadNotPending."""
         upload = self.get(upload_id, to_change=to_change)
         if (state := self.state(upload)) is not UploadState.PENDING:
-            raise UploadNotPending(f"Upload {upload_id} takes no parts any more: it is {state}.", param="upload_id")
+            raise UploadNotPending(
+                f"Upload {upload_id} takes no parts any more: it is {state}.", param="upload_id"
+            )
         return upload
 
     def add_part(self, part: UploadPart) -> None:
         """Raises InvalidValue where there are too many, UploadNotPending where the upload ended meanwhile."""
         upload = self.pending(part.upload_id, to_change=True)
         counted = select(func.count(), func.coalesce(func.sum(UploadPart.bytes), 0))
-        count, stored = self._session.execute(counted.where(UploadPart.upload_id == upload.id)).one()
+        count, stored = self._session.execute(
+            counted.where(UploadPart.upload_id == upload.id)
+        ).one()
         if count >= MOST_PARTS or stored + part.bytes > MOST_STORED * upload.bytes:
             raise InvalidValue(
                 f"The upload has {count:,} parts of {stored:,} bytes together; at most {MOST_PARTS:,} parts and "
@@ -73,7 +84,12 @@ class Uploads:
         return {part.id: part for part in found}
 
     def end(
-        self, upload: Upload, state: UploadState, *, part_ids: Sequence[str] | None = None, file_id: str | None = None
+        self,
+        upload: Upload,
+        state: UploadState,
+        *,
+        part_ids: Sequence[str] | None = None,
+        file_id: str | None = None,
     ) -> None:
         """The upload is over; its parts are forgotten, and the caller deletes their bytes once that is committed."""
         upload.status, upload.file_id = state, file_id
@@ -84,7 +100,9 @@ class Uploads:
 
 def overdue(session: Session, limit: int, *, to_change: bool = False) -> Sequence[Upload]:
     """Uploads of any owner that wait for parts though their time is over. ``to_change`` holds those that nobody else changes now."""
-    query = select(Upload).where(Upload.status == UploadState.PENDING, Upload.expires_at <= db_now())
+    query = select(Upload).where(
+        Upload.status == UploadState.PENDING, Upload.expires_at <= db_now()
+    )
     query = query.order_by(Upload.expires_at, Upload.id).limit(limit)
     return session.scalars(query.with_for_update(skip_locked=True) if to_change else query).all()
 

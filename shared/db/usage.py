@@ -32,7 +32,9 @@ def runs_ended(session: Session, owner_id: str, start: float, end: float) -> lis
             Run.job_id,
             func.count().label("runs"),
             func.sum(Run.trained_tokens).label("tokens"),
-            func.sum(Run.finished_at - Run.started_at).label("seconds"),  # of one cancelled in the queue there are none
+            func.sum(Run.finished_at - Run.started_at).label(
+                "seconds"
+            ),  # of one cancelled in the queue there are none
         )
         .where(Run.owner_id == owner_id, Run.finished_at >= start, Run.finished_at < end)
         .group_by(Run.job_id)
@@ -42,12 +44,16 @@ def runs_ended(session: Session, owner_id: str, start: float, end: float) -> lis
     query = select(Job.model, func.count(), *sums).join(ended, Job.id == ended.c.job_id)
     return [
         ModelUsage(model, jobs, int(runs), int(trained or 0), float(spent or 0.0))
-        for model, jobs, runs, trained, spent in session.execute(query.group_by(Job.model).order_by(Job.model))
+        for model, jobs, runs, trained, spent in session.execute(
+            query.group_by(Job.model).order_by(Job.model)
+        )
     ]
 
 
 def files_stored(session: Session, owner_id: str) -> StoredFiles:
     """As they are now; equal bytes under two ids count twice."""
-    query = select(func.count(), func.coalesce(func.sum(File.bytes), 0)).where(File.owner_id == owner_id)
+    query = select(func.count(), func.coalesce(func.sum(File.bytes), 0)).where(
+        File.owner_id == owner_id
+    )
     files, size = session.execute(query).one()
     return StoredFiles(int(files), int(size))

@@ -22,7 +22,9 @@ class Workers:
         known = update(Worker).where(Worker.name == name)
         values = {"slots": len(devices), "devices": list(devices), "last_beat": db_now()}
         if self._session.scalar(known.values(**values).returning(Worker.name)) is None:
-            self._session.add(Worker(name=name, host=host, slots=len(devices), devices=list(devices)))
+            self._session.add(
+                Worker(name=name, host=host, slots=len(devices), devices=list(devices))
+            )
         self._session.execute(delete(Worker).where(Worker.last_beat < db_now() - FORGOTTEN_S))
 
     def heard_of(self) -> Sequence[Worker]:

@@ -10,7 +10,9 @@ from shared.metrics.single_label import ClassScores, f1_of_always, per_class
 LabelSet = tuple[int, ...]
 
 
-def scores(labels: Sequence[LabelSet], predictions: Sequence[LabelSet], num_labels: int) -> dict[str, float | None]:
+def scores(
+    labels: Sequence[LabelSet], predictions: Sequence[LabelSet], num_labels: int
+) -> dict[str, float | None]:
     """Every metric of multi-label answers by name.
 
     ``accuracy`` is scikit-learn's: the share of rows whose whole set is right. F1 is over the pairs of row and label (micro), or the
@@ -33,11 +35,16 @@ def constant_answer(metric: str, labels: Sequence[LabelSet], num_labels: int) ->
     match metric:
         case "accuracy":
             return max(Counter(labels).values()) / rows
-        case "f1_macro":  # each label has an F1 of its own, and always is the best constant answer to each
+        case (
+            "f1_macro"
+        ):  # each label has an F1 of its own, and always is the best constant answer to each
             return sum(f1_of_always(count / rows) for count in counts) / num_labels
         case "f1_micro":  # of all sets of m labels the m most frequent ones hit most
             hits = accumulate(counts)
-            return max((2 * hit / (size * rows + sum(counts)) for size, hit in enumerate(hits, start=1)), default=0.0)
+            return max(
+                (2 * hit / (size * rows + sum(counts)) for size, hit in enumerate(hits, start=1)),
+                default=0.0,
+            )
     raise ValueError(f"{metric!r} is no metric of label sets")
 
 
@@ -53,4 +60,6 @@ def indicators(rows: Sequence[LabelSet], num_labels: int) -> Any:
 
     starts = [0, *accumulate(len(row) for row in rows)]
     columns = [label for row in rows for label in row]
-    return csr_matrix(([1] * len(columns), columns, starts), shape=(len(rows), num_labels), dtype="int8")
+    return csr_matrix(
+        ([1] * len(columns), columns, starts), shape=(len(rows), num_labels), dtype="int8"
+    )

@@ -3,9 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.task import Task, TaskType
+from shared.domain.task import Task, TaskType
 
-METRICS = ("accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro", "mcc", "pearson", "spearman", "r2")
+METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "f1_macro",
+    "f1_micro",
+    "mcc",
+    "pearson",
+    "spearman",
+    "r2",
+)
 """What a job can be scored by; more is better for each."""
 
 OF_TASK: dict[TaskType, tuple[str, ...]] = {
@@ -21,7 +31,9 @@ MAJORITY_LIMIT = 0.6  # share of the largest class above which accuracy says too
 
 def metric_names(task: Task) -> tuple[str, ...]:
     """The metrics that this task can be scored by: ``f1`` is about the positive label, so it needs exactly two."""
-    return tuple(name for name in OF_TASK[task.type] if name != "f1" or task.positive_label is not None)
+    return tuple(
+        name for name in OF_TASK[task.type] if name != "f1" or task.positive_label is not None
+    )
 
 
 def default_metric(kind: TaskType, label_counts: Mapping[Any, int]) -> str:
@@ -33,4 +45,8 @@ def default_metric(kind: TaskType, label_counts: Mapping[Any, int]) -> str:
         case TaskType.MULTI_LABEL:
             return "f1_micro"
         case TaskType.SINGLE_LABEL:
-            return "mcc" if max(label_counts.values()) > MAJORITY_LIMIT * sum(label_counts.values()) else "accuracy"
+            return (
+                "mcc"
+                if max(label_counts.values()) > MAJORITY_LIMIT * sum(label_counts.values())
+                else "accuracy"
+            )

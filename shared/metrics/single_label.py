@@ -45,11 +45,17 @@ def scores(
         if positive is None:
             raise ValueError("binary F1 needs the index of the positive label")
         occurs = positive in labels or positive in predictions  # 0/0 otherwise
-        found["f1"] = float(f1_score(labels, predictions, pos_label=positive, zero_division=0.0)) if occurs else None
+        found["f1"] = (
+            float(f1_score(labels, predictions, pos_label=positive, zero_division=0.0))
+            if occurs
+            else None
+        )
     return found
 
 
-def constant_answer(metric: str, labels: Sequence[int], num_labels: int, positive: int | None) -> float | None:
+def constant_answer(
+    metric: str, labels: Sequence[int], num_labels: int, positive: int | None
+) -> float | None:
     """The best value of ``metric`` that answering one and the same label for every row can reach; None where it is undefined."""
     counts = Counter(labels)
     majority = max(counts.values()) / len(labels)
@@ -69,7 +75,9 @@ def constant_answer(metric: str, labels: Sequence[int], num_labels: int, positiv
     raise ValueError(f"{metric!r} is no metric of single labels")
 
 
-def confusion(labels: Sequence[int], predictions: Sequence[int], num_labels: int) -> list[list[int]]:
+def confusion(
+    labels: Sequence[int], predictions: Sequence[int], num_labels: int
+) -> list[list[int]]:
     """Counts of rows, ``[true label][predicted label]``."""
     matrix = [[0] * num_labels for _ in range(num_labels)]
     for label, prediction in zip(labels, predictions, strict=True):
@@ -86,7 +94,11 @@ def per_class(labels: Any, predictions: Any, names: Sequence[str]) -> list[Class
     )
     return [
         ClassScores(
-            label=name, precision=_defined(precision), recall=_defined(recall), f1=_defined(f1), support=int(support)
+            label=name,
+            precision=_defined(precision),
+            recall=_defined(recall),
+            f1=_defined(f1),
+            support=int(support),
         )
         for name, precision, recall, f1, support in zip(names, *columns, strict=True)
     ]
@@ -99,7 +111,9 @@ def f1_of_always(share: float) -> float:
 
 def _balanced_accuracy(labels: Sequence[int], predictions: Sequence[int]) -> float:
     """Mean recall over the classes that occur among the labels (``balanced_accuracy_score`` warns about others in the predictions)."""
-    hits = Counter(label for label, prediction in zip(labels, predictions, strict=True) if label == prediction)
+    hits = Counter(
+        label for label, prediction in zip(labels, predictions, strict=True) if label == prediction
+    )
     totals = Counter(labels)
     return sum(hits[label] / totals[label] for label in sorted(totals)) / len(totals)
 

@@ -7,7 +7,7 @@ conventional settings.
 
 from shared.recipe.fields import Precision
 from shared.recipe.presets import DESCRIPTIONS, PRESETS
-from shared.recipe.resolve import AutoPrecision, Resolution, long_enough, resolve
+from shared.recipe.resolution import AutoPrecision, Resolution, long_enough, resolve
 from shared.recipe.value import Recipe, RecipeRequest
 
 __all__ = [

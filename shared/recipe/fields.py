@@ -9,11 +9,23 @@ from pydantic import Field, StringConstraints
 
 Auto = Literal["auto"]
 Preset = Literal[
-    "stabilized", "conventional", "debiased", "reinit", "longer", "llrd", "mixout", "pretrained_weight_decay"
+    "stabilized",
+    "conventional",
+    "debiased",
+    "reinit",
+    "longer",
+    "llrd",
+    "mixout",
+    "pretrained_weight_decay",
 ]
 
 LearningRate = Annotated[
-    float, Field(gt=0, le=1e-2, description="Peak rate, reached at the end of the warm-up and then decayed to zero.")
+    float,
+    Field(
+        gt=0,
+        le=1e-2,
+        description="Peak rate, reached at the end of the warm-up and then decayed to zero.",
+    ),
 ]
 BiasCorrection = Annotated[
     bool,
@@ -23,29 +35,60 @@ BiasCorrection = Annotated[
     ),
 ]
 Beta = Annotated[
-    float, Field(ge=0, lt=1, description="Decay of Adam's running mean of gradients (1) or of their squares (2).")
+    float,
+    Field(
+        ge=0,
+        lt=1,
+        description="Decay of Adam's running mean of gradients (1) or of their squares (2).",
+    ),
 ]
-Epsilon = Annotated[float, Field(gt=0, le=1e-2, description="Added to the root of the second moment.")]
+Epsilon = Annotated[
+    float, Field(gt=0, le=1e-2, description="Added to the root of the second moment.")
+]
 WeightDecay = Annotated[
-    float, Field(ge=0, le=1, description="Decoupled weight decay; bias and normalisation parameters take none.")
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="Decoupled weight decay; bias and normalisation parameters take none.",
+    ),
 ]
 MaxGradNorm = Annotated[
     float,
-    Field(ge=0, le=1e6, description="The gradient's norm over all parameters is clipped to this; 0 does not clip."),
+    Field(
+        ge=0,
+        le=1e6,
+        description="The gradient's norm over all parameters is clipped to this; 0 does not clip.",
+    ),
 ]
 WarmupRatio = Annotated[
-    float, Field(ge=0, le=1, description="Share of the steps over which the rate rises from zero, rounded up.")
+    float,
+    Field(
+        ge=0,
+        le=1,
+        description="Share of the steps over which the rate rises from zero, rounded up.",
+    ),
 ]
-Epochs = Annotated[float, Field(gt=0, le=1000, description="Passes over the training rows; give this or max_steps.")]
+Epochs = Annotated[
+    float,
+    Field(gt=0, le=1000, description="Passes over the training rows; give this or max_steps."),
+]
 MAX_STEPS = 1_000_000
 MaxSteps = Annotated[
-    int, Field(ge=1, le=MAX_STEPS, description="Optimiser steps of a run; give this or num_train_epochs.")
+    int,
+    Field(
+        ge=1, le=MAX_STEPS, description="Optimiser steps of a run; give this or num_train_epochs."
+    ),
 ]
 BatchSize = Annotated[
-    int, Field(ge=1, le=1024, description="Rows a step; the last, smaller batch of an epoch is kept.")
+    int,
+    Field(ge=1, le=1024, description="Rows a step; the last, smaller batch of an epoch is kept."),
 ]
 ReinitPooler = Annotated[
-    bool, Field(description="Draw the pooler afresh instead of taking the pre-trained one (section 5 of the paper).")
+    bool,
+    Field(
+        description="Draw the pooler afresh instead of taking the pre-trained one (section 5 of the paper)."
+    ),
 ]
 ReinitDepth = Annotated[int, Field(ge=0, le=96)]
 BlockIndex = Annotated[int, Field(ge=0, lt=96)]
@@ -84,7 +127,10 @@ Mixout = Annotated[
     ),
 ]
 GivenWeights = Annotated[
-    dict[Annotated[str, StringConstraints(min_length=1, max_length=256)], Annotated[float, Field(gt=0, le=1e6)]],
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=256)],
+        Annotated[float, Field(gt=0, le=1e6)],
+    ],
     Field(min_length=1, max_length=5000),
 ]
 ClassWeights = Annotated[
@@ -95,11 +141,18 @@ ClassWeights = Annotated[
     ),
 ]
 EvalPoints = Annotated[
-    int, Field(ge=1, le=1000, description="Evaluations, evenly spaced over a run; the i-th of k at step ceil(i·T/k).")
+    int,
+    Field(
+        ge=1,
+        le=1000,
+        description="Evaluations, evenly spaced over a run; the i-th of k at step ceil(i·T/k).",
+    ),
 ]
 Select = Annotated[
     Literal["best_checkpoint", "last"],
-    Field(description="Keep the weights of the best evaluation (a tie keeps the earlier), or those of the last step."),
+    Field(
+        description="Keep the weights of the best evaluation (a tie keeps the earlier), or those of the last step."
+    ),
 ]
 Precision = Annotated[
     Literal["float32", "bfloat16"],

@@ -70,7 +70,9 @@ class RecipeRequest(BaseModel):
 class Recipe(BaseModel):
     """A recipe with a value for everything: with the data, the model and a run's seeds it determines the weights."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     version: Literal[1] = 1
     """Of this list of settings."""

@@ -1,7 +1,7 @@
 """The report over a job's seeds: the primary result. Pure, so it can be made at any time while runs go on."""
 
-from shared.report.build import stability_report
-from shared.report.shapes import (
+from shared.report.assembly import stability_report
+from shared.report.schemas import (
     Baseline,
     Caution,
     ConfusionMatrix,

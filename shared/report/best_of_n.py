@@ -26,7 +26,12 @@ def best_of_n(draws: Sequence[Draw]) -> BestOfN | None:
         below = groups[-1][1] if groups else 0
         groups.append((below, below + len(scores), sum(scores) / len(scores)))
     curve = [
-        BestOf(n=n, expected=sum(((up / runs) ** n - (below / runs) ** n) * mean for below, up, mean in groups))
+        BestOf(
+            n=n,
+            expected=sum(
+                ((up / runs) ** n - (below / runs) ** n) * mean for below, up, mean in groups
+            ),
+        )
         for n in range(1, runs + 1)
     ]
     return BestOfN(runs=runs, curve=curve)

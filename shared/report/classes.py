@@ -32,7 +32,11 @@ def from_confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> li
     """
     found = []
     for index, label in enumerate(labels):
-        hits, support, predicted = matrix[index][index], sum(matrix[index]), sum(row[index] for row in matrix)
+        hits, support, predicted = (
+            matrix[index][index],
+            sum(matrix[index]),
+            sum(row[index] for row in matrix),
+        )
         found.append(
             {
                 "label": label,

@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.domain.states import RunState
 from shared.report.details import DiscardEffect, FanPoint, LearningCurve
 from shared.report.distribution import quartiles
-from shared.report.shapes import Curve, RunResult
-from shared.states import RunState
+from shared.report.schemas import Curve, RunResult
 
 
 def learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve | None:
@@ -21,7 +21,11 @@ def learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve | None
     for step, values in sorted(at_step.items()):
         values.sort()
         q1, median, q3 = quartiles(values)
-        points.append(FanPoint(step=step, n=len(values), min=values[0], q1=q1, median=median, q3=q3, max=values[-1]))
+        points.append(
+            FanPoint(
+                step=step, n=len(values), min=values[0], q1=q1, median=median, q3=q3, max=values[-1]
+            )
+        )
     return LearningCurve(metric=metric, points=points) if points else None
 
 

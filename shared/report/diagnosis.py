@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from shared.evidence import Evidence
+from shared.domain.run_evidence import Evidence
+from shared.domain.states import RunState
 from shared.recipe import Recipe, long_enough
-from shared.report.wording import number, of, percent, sentence
-from shared.states import RunState
+from shared.report.formatting import number, of, percent, sentence
 
 DIVERGED = "nan_loss"
 COOLER, HOTTER = 4, 10
@@ -67,12 +67,19 @@ class _Group:
 def diagnose_job(job: JobFacts) -> list[str]:
     """Sentences, the gravest first; empty where nothing looks wrong."""
     ended = [run for run in job.runs if run.status in (RunState.SUCCEEDED, RunState.FAILED)]
-    finished = [run for run in ended if run.status == RunState.SUCCEEDED and run.evidence is not None]
+    finished = [
+        run for run in ended if run.status == RunState.SUCCEEDED and run.evidence is not None
+    ]
     degenerate = [run for run in finished if run.degenerate]
     sound = [run for run in finished if not run.degenerate]
 
     def group(runs: list[RunFacts]) -> _Group:
-        return _Group(job, tuple(run.evidence for run in runs if run.evidence is not None), len(runs), len(ended))
+        return _Group(
+            job,
+            tuple(run.evidence for run in runs if run.evidence is not None),
+            len(runs),
+            len(ended),
+        )
 
     return [
         *_diverged(group([run for run in ended if run.error_code == DIVERGED])),
@@ -84,7 +91,10 @@ def diagnose_job(job: JobFacts) -> list[str]:
             if len(degenerate) > MOST * len(finished)
             else _unsteady(group([run for run in sound if _is_unsteady(run)]))
         ),
-        *_overfitted(group([run for run in sound if run.evidence is not None and run.evidence.overfitted]), sound),
+        *_overfitted(
+            group([run for run in sound if run.evidence is not None and run.evidence.overfitted]),
+            sound,
+        ),
         *_still_improving(group([run for run in sound if _improving(run, job.recipe)]), sound),
         *_truncated(group(finished)),
     ]
@@ -113,7 +123,9 @@ def _degenerate(group: _Group) -> Iterator[str]:
     if not group.evidence:
         return
     collapsed = [evidence for evidence in group.evidence if evidence.unsteady or evidence.vanished]
-    flat = [evidence for evidence in group.evidence if evidence not in collapsed and not evidence.fell]
+    flat = [
+        evidence for evidence in group.evidence if evidence not in collapsed and not evidence.fell
+    ]
     yield f"{group.who} {_what(group)}; " + (
         _collapse(group, collapsed)
         if len(collapsed) > MOST * len(group.evidence)
@@ -147,7 +159,10 @@ def _collapse(group: _Group, collapsed: list[Evidence]) -> str:
 
 def _flat(group: _Group) -> str:
     """Too short, too slow, or both."""
-    recipe, long = group.job.recipe, long_enough(group.job.train_rows, group.job.recipe.train_batch_size)
+    recipe, long = (
+        group.job.recipe,
+        long_enough(group.job.train_rows, group.job.recipe.train_batch_size),
+    )
     stayed = f"the training loss stayed at {group.mean('closing_loss')} (chance is {group.mean('chance_loss')})"
     moved = median(_moved(evidence) for evidence in group.evidence)
     if moved < HARDLY_MOVED:
@@ -163,7 +178,10 @@ def _flat(group: _Group) -> str:
 
 def _moved(evidence: Evidence) -> float:
     """How far the block is that moved least: one that was drawn afresh moves far."""
-    return min((distance for part, distance in evidence.distance.items() if part.startswith("block")), default=1.0)
+    return min(
+        (distance for part, distance in evidence.distance.items() if part.startswith("block")),
+        default=1.0,
+    )
 
 
 def _fell(group: _Group) -> str:
@@ -181,7 +199,11 @@ def _imbalance(group: _Group) -> Iterator[str]:
     share = labels[name] / sum(labels.values())
     if share <= IMBALANCED or any(evidence.one_answer != name for evidence in group.evidence):
         return
-    blind = ", and metric mcc, which a constant answer cannot please" if group.job.metric == "accuracy" else ""
+    blind = (
+        ", and metric mcc, which a constant answer cannot please"
+        if group.job.metric == "accuracy"
+        else ""
+    )
     yield f"{name!r}, which they answer, has {percent(share)} of the training rows: try class_weights balanced{blind}."
 
 
@@ -215,7 +237,11 @@ def _overfitted(group: _Group, sound: list[RunFacts]) -> Iterator[str]:
 
 def _improving(run: RunFacts, recipe: Recipe) -> bool:
     last = recipe.max_steps
-    return run.evidence is not None and run.best_step == last and run.evidence.lowest_validation_step == last
+    return (
+        run.evidence is not None
+        and run.best_step == last
+        and run.evidence.lowest_validation_step == last
+    )
 
 
 def _still_improving(group: _Group, sound: list[RunFacts]) -> Iterator[str]:

@@ -95,7 +95,9 @@ def forecast(spread: float, n: int) -> list[ForecastWidth]:
     from scipy.special import stdtrit
 
     return [
-        ForecastWidth(n=more, half_width=float(stdtrit(more - 1, (1 + CONFIDENCE) / 2)) * spread / more**0.5)
+        ForecastWidth(
+            n=more, half_width=float(stdtrit(more - 1, (1 + CONFIDENCE) / 2)) * spread / more**0.5
+        )
         for more in FORECAST_SEEDS
         if more > n
     ][:3]

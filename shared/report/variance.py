@@ -8,7 +8,9 @@ from shared.report.details import VarianceComponent, VarianceSplit
 from shared.report.distribution import mean
 
 Factor = Literal["init_seed", "data_seed", "seed", "fold"]
-ROUNDING = 1e-12  # of the largest deviation: a mean square below its square is one of rounding errors
+ROUNDING = (
+    1e-12  # of the largest deviation: a mean square below its square is one of rounding errors
+)
 
 NO_VARIANCE = "all scores are equal: there is no variance to split"
 
@@ -57,7 +59,10 @@ def _factors(cells: Sequence[Cell]) -> dict[Factor, list[int]]:
     levels: dict[Factor, list[int]] = (
         {"seed": [cell.init_seed for cell in cells]}
         if alike
-        else {"init_seed": [cell.init_seed for cell in cells], "data_seed": [cell.data_seed for cell in cells]}
+        else {
+            "init_seed": [cell.init_seed for cell in cells],
+            "data_seed": [cell.data_seed for cell in cells],
+        }
     )
     levels["fold"] = [cell.fold or 0 for cell in cells]
     return {name: values for name, values in levels.items() if len(set(values)) > 1}
@@ -87,7 +92,10 @@ def _components(
     freedom = len(scores) - 1
     squares: dict[Factor, tuple[float, int, float]] = {}  # mean square, levels, runs a level
     for name, levels in factors.items():
-        by_level = [[s for s, at in zip(scores, levels, strict=True) if at == level] for level in sorted(set(levels))]
+        by_level = [
+            [s for s, at in zip(scores, levels, strict=True) if at == level]
+            for level in sorted(set(levels))
+        ]
         runs = len(by_level[0])
         of_factor = runs * sum((mean(group) - grand) ** 2 for group in by_level)
         squares[name] = of_factor / (len(by_level) - 1), len(by_level), runs
@@ -97,6 +105,7 @@ def _components(
     error = max(left / freedom, 0.0)
     residual = error if error > rounding else 0.0
     found: dict[Literal[Factor, "residual"], float] = {
-        name: max((mean_square - residual) / runs, 0.0) for name, (mean_square, _, runs) in squares.items()
+        name: max((mean_square - residual) / runs, 0.0)
+        for name, (mean_square, _, runs) in squares.items()
     }
     return found | {"residual": residual}

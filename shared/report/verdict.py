@@ -22,8 +22,8 @@ from dataclasses import dataclass
 
 from shared.report.details import DiscardEffect
 from shared.report.distribution import Distribution, std_interval, wilson_interval
-from shared.report.shapes import JobResults, Verdict
-from shared.report.wording import baseline, count, interval, number, of, percent, sentence
+from shared.report.formatting import baseline, count, interval, number, of, percent, sentence
+from shared.report.schemas import JobResults, Verdict
 
 STABLE_STD = 0.02
 """Two points of whatever the metric is (a share, a correlation, R²): a convention of this report, named in its text. Recipes and
@@ -60,7 +60,13 @@ class Findings:
 
 def verdict(findings: Findings) -> Verdict:
     """The first rule that applies (module docstring)."""
-    for rule in (_provisional, _degenerate, _no_result, _not_better_than_baseline, _not_enough_seeds):
+    for rule in (
+        _provisional,
+        _degenerate,
+        _no_result,
+        _not_better_than_baseline,
+        _not_enough_seeds,
+    ):
         if (found := rule(findings)) is not None:
             return found
     return _spread(findings)
@@ -69,7 +75,9 @@ def verdict(findings: Findings) -> Verdict:
 def _provisional(findings: Findings) -> Verdict | None:
     if not findings.open:
         return None
-    text = f"{count(findings.open, 'run')} of {findings.results.planned} still to end; no verdict yet."
+    text = (
+        f"{count(findings.open, 'run')} of {findings.results.planned} still to end; no verdict yet."
+    )
     if findings.distribution.mean is not None:
         text += f" So far: {_scores(findings)}."
     if findings.degenerate:
@@ -112,14 +120,22 @@ def _no_result(findings: Findings) -> Verdict | None:
     if findings.n:
         text = f"No score: {findings.results.metric} is undefined for {of(findings.n, findings.n, 'finished run')}."
         return Verdict(code="no_result", text=text)
-    ended = {"failed": findings.failed, "cancelled": findings.cancelled, "discarded": findings.discarded}
+    ended = {
+        "failed": findings.failed,
+        "cancelled": findings.cancelled,
+        "discarded": findings.discarded,
+    }
     causes = ", ".join(f"{amount} {how}" for how, amount in ended.items() if amount)
-    return Verdict(code="no_result", text=f"No run succeeded: {causes}." if causes else "There is no run yet.")
+    return Verdict(
+        code="no_result", text=f"No run succeeded: {causes}." if causes else "There is no run yet."
+    )
 
 
 def _not_better_than_baseline(findings: Findings) -> Verdict | None:
     mean = findings.distribution.mean
-    ahead = [(score, name) for score, name in findings.baselines if mean is not None and mean <= score]
+    ahead = [
+        (score, name) for score, name in findings.baselines if mean is not None and mean <= score
+    ]
     if not ahead:
         return None
     better = " and ".join(f"{baseline(name)} ({number(score)})" for score, name in ahead)
@@ -156,7 +172,13 @@ def _spread(findings: Findings) -> Verdict:
         code = "unstable"
         text = f"The seed decides much: {_scores(findings)}; the std is above {limit}. {known}."
     else:
-        code = "not_better_than_baseline" if baseline else "some_failed" if findings.failed else "stable"
+        code = (
+            "not_better_than_baseline"
+            if baseline
+            else "some_failed"
+            if findings.failed
+            else "stable"
+        )
         text = (
             f"The seeds agree: {_scores(findings)}; the std is within {limit}. {known}, and do not exclude that up to "
             f"{percent(rate[1])} of all seeds are degenerate."

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from shared.db.migrate import upgrade
-from shared.settings import Settings
+from shared.infra.settings import Settings
 from tests.conftest import new_database
 from tests.make import review_csv
 from tests.servers import redis_server
@@ -22,7 +22,10 @@ def settings(
     home = tmp_path_factory.mktemp("api")
     url = new_database(request, request.param, home)
     upgrade(url)
-    with tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder, redis_server(Path(folder)) as redis:
+    with (
+        tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder,
+        redis_server(Path(folder)) as redis,
+    ):
         yield Settings(
             home=home,
             database_url=url,

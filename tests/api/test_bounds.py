@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from shared.db.session import Database
 from shared.db.tables import Job
-from shared.settings import Settings
+from shared.infra.settings import Settings
 from tests.make import review_csv
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -59,7 +59,9 @@ def test_a_row_that_no_request_could_make_today_is_shown_as_it_is(
     recipe = {**job["resolved_recipe"], "version": 0, "learning_rate": 0.0, "momentum": 0.9}
     with database.write() as session:
         split = {"validation_fraction": 0.9, "fold": 3}
-        session.execute(update(Job).where(Job.id == job["id"]).values(resolved_recipe=recipe, split=split))
+        session.execute(
+            update(Job).where(Job.id == job["id"]).values(resolved_recipe=recipe, split=split)
+        )
     shown = http.get(f"{JOBS}/{job['id']}").json()
     assert (shown["resolved_recipe"], shown["split"], shown["task"]) == (recipe, split, job["task"])
     assert http.get(JOBS, params={"limit": 1}).json()["data"][0]["resolved_recipe"] == recipe
@@ -73,7 +75,8 @@ def test_more_steps_than_a_run_may_have(http: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "after", ["ftevent-" + "f" * 22, "ftevent-" + "f" * 16, "ftevent-zz", "x", "ftevent-+00000000000000f"]
+    "after",
+    ["ftevent-" + "f" * 22, "ftevent-" + "f" * 16, "ftevent-zz", "x", "ftevent-+00000000000000f"],
 )
 def test_a_cursor_that_is_no_event(http: TestClient, file_id: str, after: str) -> None:
     job = create(http, file_id).json()

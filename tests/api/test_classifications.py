@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from api.classifications.batches import PATIENCE_S, refuse_too_slow
-from api.classifications.serving import REQUESTS_AT_ONCE, Serving
-from shared.errors import InvalidValue, ServiceBusy
-from shared.settings import Settings
-from shared.storage import Storage
+from api.classifications.loaded_models import REQUESTS_AT_ONCE, Serving
+from shared.domain.errors import InvalidValue, ServiceBusy
+from shared.infra.settings import Settings
+from shared.infra.storage import Storage
 
 
 def test_more_requests_than_are_let_in_are_told_to_come_again(tmp_path: Path) -> None:
@@ -28,6 +28,8 @@ def test_more_requests_than_are_let_in_are_told_to_come_again(tmp_path: Path) ->
 
 def test_a_file_that_the_caller_would_not_wait_for_is_refused_early_with_what_is_possible() -> None:
     refuse_too_slow(1000, 20_000, PATIENCE_S / 20)
-    with pytest.raises(InvalidValue, match=r"10\.0 of these rows a second .* up to 5,400 rows") as refused:
+    with pytest.raises(
+        InvalidValue, match=r"10\.0 of these rows a second .* up to 5,400 rows"
+    ) as refused:
         refuse_too_slow(1000, 20_000, 100.0)
     assert refused.value.param == "input_file"

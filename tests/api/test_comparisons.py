@@ -7,16 +7,20 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from shared import ids
 from shared.db.metrics import Metrics, Point
 from shared.db.session import Database
 from shared.db.tables import Job, Run
-from shared.settings import Settings
+from shared.domain import ids
+from shared.infra.settings import Settings
 from tests.rows import job_values
 
 COMPARISONS = "/v1/fine_tuning/comparisons"
 LOW, HIGH = [0.60, 0.61, 0.59, 0.62, 0.60, 0.61], [0.70, 0.71, 0.69, 0.72, 0.70, 0.71]
-DATASET = {"rows": {"train": 64, "validation": 16, "test": 0}, "training_sha256": "a", "validation_sha256": None}
+DATASET = {
+    "rows": {"train": 64, "validation": 16, "test": 0},
+    "training_sha256": "a",
+    "validation_sha256": None,
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +30,18 @@ def database(settings: Settings, http: TestClient) -> Iterator[Database]:
     database.dispose()
 
 
-def add_job(database: Database, scores: Sequence[float | None], preset: str = "stabilized", **values: Any) -> str:
+def add_job(
+    database: Database, scores: Sequence[float | None], preset: str = "stabilized", **values: Any
+) -> str:
     """A job whose runs have ended with these validation scores and, as F1, with half of them; None is still queued."""
     job = Job(
-        **{**job_values(), "dataset": DATASET, "resolved_recipe": {"preset": preset}, "status": "succeeded", **values}
+        **{
+            **job_values(),
+            "dataset": DATASET,
+            "resolved_recipe": {"preset": preset},
+            "status": "succeeded",
+            **values,
+        }
     )
     runs = [
         Run(
@@ -45,7 +57,9 @@ def add_job(database: Database, scores: Sequence[float | None], preset: str = "s
             degenerate=None if score is None else False,
             total_steps=10,
             validation_score=score,
-            result=None if score is None else {"validation": {"metrics": {"accuracy": score, "f1": score / 2}}},
+            result=None
+            if score is None
+            else {"validation": {"metrics": {"accuracy": score, "f1": score / 2}}},
             diagnosis=[],
         )
         for seed, score in enumerate(scores)
@@ -64,7 +78,16 @@ def compare(http: TestClient, *job_ids: str, **more: Any) -> Any:
 def test_two_jobs_with_every_test(http: TestClient, database: Database) -> None:
     a, b = add_job(database, LOW, "conventional"), add_job(database, HIGH)
     made = compare(http, a, b).json()
-    assert made.keys() >= {"id", "object", "created_at", "metric", "split", "alpha", "jobs", "pairs"}
+    assert made.keys() >= {
+        "id",
+        "object",
+        "created_at",
+        "metric",
+        "split",
+        "alpha",
+        "jobs",
+        "pairs",
+    }
     assert made["id"].startswith("ftcmp-")
     assert (made["object"], made["metric"], made["split"], made["alpha"]) == (
         "fine_tuning.comparison", "accuracy", "validation", 0.05,
@@ -80,7 +103,9 @@ def test_two_jobs_with_every_test(http: TestClient, database: Database) -> None:
     assert tests["permutation"]["p"] == pytest.approx(2 / 924)
     assert tests["paired_permutation"]["p"] == pytest.approx(2 / 64)  # seeds 0 to 5 of both
     assert tests["fisher"]["p"] == 1.0
-    assert all(test["p_holm"] is None and test["alternative"] == "two-sided" for test in tests.values())
+    assert all(
+        test["p_holm"] is None and test["alternative"] == "two-sided" for test in tests.values()
+    )
     assert pair["verdict"]["code"] == "b_better"
     assert "stabilized is better than conventional by 0.100 accuracy" in pair["verdict"]["text"]
 
@@ -95,7 +120,9 @@ def test_it_is_kept_as_it_was_told(http: TestClient, database: Database) -> None
 
 
 def test_three_seeds_a_side_are_not_enough(http: TestClient, database: Database) -> None:
-    verdict = compare(http, add_job(database, LOW[:3]), add_job(database, HIGH[:3])).json()["pairs"][0]["verdict"]
+    verdict = compare(http, add_job(database, LOW[:3]), add_job(database, HIGH[:3])).json()[
+        "pairs"
+    ][0]["verdict"]
     assert (verdict["code"], verdict["seeds_needed"]) == ("not_enough_seeds", 4)
     assert "it takes 4 seeds a job" in verdict["text"]
 
@@ -120,14 +147,20 @@ def test_another_metric_of_the_same_checkpoints(http: TestClient, database: Data
 
 
 def test_open_jobs_are_compared_provisionally(http: TestClient, database: Database) -> None:
-    made = compare(http, add_job(database, LOW), add_job(database, [*HIGH, None], "reinit", status="running")).json()
+    made = compare(
+        http, add_job(database, LOW), add_job(database, [*HIGH, None], "reinit", status="running")
+    ).json()
     assert made["provisional"] is True
     assert "reinit still has open runs" in made["pairs"][0]["verdict"]["text"]
 
 
 def test_a_job_whose_recipe_is_not_found_yet(http: TestClient, database: Database) -> None:
     waiting = add_job(
-        database, [None], resolved_recipe=None, request={"recipe": {"preset": "reinit"}}, status="running"
+        database,
+        [None],
+        resolved_recipe=None,
+        request={"recipe": {"preset": "reinit"}},
+        status="running",
     )
     made = compare(http, add_job(database, LOW), waiting).json()
     assert made["jobs"][1]["preset"] == "reinit"
@@ -151,11 +184,17 @@ def test_other_rows_or_another_score_are_refused(
 ) -> None:
     answer = compare(http, add_job(database, LOW), add_job(database, HIGH, **values))
     error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (400, "jobs_not_comparable", "job_ids")
+    assert (answer.status_code, error["code"], error["param"]) == (
+        400,
+        "jobs_not_comparable",
+        "job_ids",
+    )
     assert what in error["message"]
 
 
-def test_split_switches_that_are_off_make_no_difference(http: TestClient, database: Database) -> None:
+def test_split_switches_that_are_off_make_no_difference(
+    http: TestClient, database: Database
+) -> None:
     older, newer = (
         add_job(database, LOW, split={"seed": 0}),
         add_job(database, HIGH, split={"seed": 0, "folds": None, "halve": False}),
@@ -194,14 +233,25 @@ def test_a_report_in_full_beside_numbers_on_the_job(http: TestClient, database: 
     with database.write() as session:
         for run in session.scalars(select(Run).where(Run.job_id == job_id)):
             run.result = {"validation": {"metrics": {}, "confusion": [[4, 1], [0, 5]]}}
-            points = [Point("valid_accuracy", 5, 0.5 + run.index / 100), Point("valid_loss", 5, 0.1)]
+            points = [
+                Point("valid_accuracy", 5, 0.5 + run.index / 100),
+                Point("valid_loss", 5, 0.1),
+            ]
             Metrics(session).record(run.id, points)
     report = http.get(f"/v1/fine_tuning/jobs/{job_id}/stability").json()
     assert len(report["best_of_n"]["curve"]) == 6
-    assert [(point["step"], point["n"], point["max"]) for point in report["learning_curve"]["points"]] == [(5, 6, 0.55)]
-    assert [(label["label"], label["recall"]["mean"]) for label in report["per_class"]] == [("no", 0.8), ("yes", 1.0)]
+    assert [
+        (point["step"], point["n"], point["max"]) for point in report["learning_curve"]["points"]
+    ] == [(5, 6, 0.55)]
+    assert [(label["label"], label["recall"]["mean"]) for label in report["per_class"]] == [
+        ("no", 0.8),
+        ("yes", 1.0),
+    ]
     assert report["variance"]["components"] is None
     assert "grid of both" in report["variance"]["reason"]
     on_job = http.get(f"/v1/fine_tuning/jobs/{job_id}").json()["stability"]
     assert on_job["mean"] == report["mean"]
-    assert not {"best_of_n", "learning_curve", "per_class", "variance", "runs", "pilots"} & on_job.keys()
+    assert (
+        not {"best_of_n", "learning_curve", "per_class", "variance", "runs", "pilots"}
+        & on_job.keys()
+    )

@@ -9,12 +9,12 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from api.jobs import stream
+from api.jobs.presenting import event_stream
 from shared.db.events import Events, event_id
 from shared.db.session import Database
 from shared.db.tables import Event, Job
-from shared.errors import TooManyStreams
-from shared.settings import Settings
+from shared.domain.errors import TooManyStreams
+from shared.infra.settings import Settings
 from tests.make import review_csv
 from tests.servers import wait_for
 from tests.stack import EVENT_STREAMS, Stack
@@ -31,7 +31,9 @@ class Frame(NamedTuple):
 def frames(text: str) -> list[Frame]:
     found = []
     for block in text.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        fields = dict(
+            line.split(": ", 1) for line in block.splitlines() if not line.startswith(":")
+        )
         if fields:
             found.append(Frame(fields.get("id"), fields["event"], json.loads(fields["data"])))
     return found
@@ -49,26 +51,36 @@ def job_id(http: TestClient, file_id: str) -> str:
     return str(http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert"}).json()["id"])
 
 
-def test_an_ended_job_s_story_from_the_start_and_from_the_middle(http: TestClient, job_id: str) -> None:
+def test_an_ended_job_s_story_from_the_start_and_from_the_middle(
+    http: TestClient, job_id: str
+) -> None:
     http.post(f"{JOBS}/{job_id}/cancel")
     answer = http.get(f"{JOBS}/{job_id}/events", params={"stream": "true"})
     assert answer.headers["content-type"].startswith("text/event-stream")
     *told, done = frames(answer.text)
     listed = http.get(f"{JOBS}/{job_id}/events").json()["data"]
     assert [frame.data for frame in told] == listed[::-1]
-    assert [(frame.id, frame.event) for frame in told] == [(event["id"], event["type"]) for event in listed[::-1]]
+    assert [(frame.id, frame.event) for frame in told] == [
+        (event["id"], event["type"]) for event in listed[::-1]
+    ]
     assert (done.event, done.data) == ("done", {"status": "cancelled"})
 
     middle = {"last-event-id": str(told[0].id)}
     later = http.get(f"{JOBS}/{job_id}/events", params={"stream": "true"}, headers=middle)
     assert frames(later.text) == [*told[1:], done]
     end = {"last-event-id": str(told[-1].id)}
-    assert http.get(f"{JOBS}/{job_id}/events", params={"stream": "true"}, headers=end).status_code == 204
+    assert (
+        http.get(f"{JOBS}/{job_id}/events", params={"stream": "true"}, headers=end).status_code
+        == 204
+    )
 
 
 def test_what_no_stream_begins_with(http: TestClient, job_id: str) -> None:
     path, query = f"{JOBS}/{job_id}/events", {"stream": "true"}
-    assert http.get(f"{JOBS}/ftjob-none/events", params=query).json()["error"]["code"] == "job_not_found"
+    assert (
+        http.get(f"{JOBS}/ftjob-none/events", params=query).json()["error"]["code"]
+        == "job_not_found"
+    )
     wrong = http.get(path, params=query, headers={"last-event-id": "7"})
     assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "last-event-id")
     wrong = http.get(path, params={**query, "after": event_id(1)})
@@ -78,17 +90,17 @@ def test_what_no_stream_begins_with(http: TestClient, job_id: str) -> None:
 def test_events_are_sent_as_they_come_and_a_silent_job_is_said_to_be_alive(
     database: Database, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream, "LOOK_S", 0.01)
-    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(event_stream, "LOOK_S", 0.01)
+    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.05)
 
     def add(message: str) -> None:
         with database.write() as session:
             Events(session).add(session.get_one(Job, job_id), message)
 
     async def story() -> None:
-        streams = stream.EventStreams(1)
-        response = await stream.event_stream(database, streams, job_id, "local", None)
-        assert isinstance(response, stream.EventStream)
+        streams = event_stream.EventStreams(1)
+        response = await event_stream.event_stream(database, streams, job_id, "local", None)
+        assert isinstance(response, event_stream.EventStream)
         body = aiter(response.body_iterator)
         assert "Created" in str(await anext(body))
         while not (beat := str(await anext(body))).startswith(":"):
@@ -98,13 +110,15 @@ def test_events_are_sent_as_they_come_and_a_silent_job_is_said_to_be_alive(
             pass
         assert frames(told)[0].data["message"] == "Something new."
         with pytest.raises(TooManyStreams):
-            await stream.event_stream(database, streams, job_id, "local", None)
+            await event_stream.event_stream(database, streams, job_id, "local", None)
 
     asyncio.run(story())
 
 
-def test_a_number_that_comes_to_light_late_is_not_passed_over(database: Database, job_id: str) -> None:
-    reader = stream.Unsent(database, job_id, "local", 0)
+def test_a_number_that_comes_to_light_late_is_not_passed_over(
+    database: Database, job_id: str
+) -> None:
+    reader = event_stream.Unsent(database, job_id, "local", 0)
     last = reader.news().events[-1].seq
     plain = {"job_id": job_id, "owner_id": "local", "level": "info", "type": "message"}
     with database.write() as session:

@@ -8,11 +8,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from api.parts import TABLES_AT_ONCE, Parts
+from api.dependencies import TABLES_AT_ONCE, Parts
 from shared.db.files import expired
 from shared.db.session import Database
 from shared.db.tables import File
-from shared.settings import Settings
+from shared.infra.settings import Settings
 from tests.make import review_csv
 
 FILES = "/v1/files"
@@ -34,7 +34,9 @@ def upload(http: TestClient, **fields: str) -> str:
 
 def make_expire(database: Database, *file_ids: str) -> None:
     with database.write() as session:
-        session.execute(update(File).where(File.id.in_(file_ids)).values(expires_at=File.created_at - 1))
+        session.execute(
+            update(File).where(File.id.in_(file_ids)).values(expires_at=File.created_at - 1)
+        )
 
 
 def expired_ids(database: Database) -> list[str]:
@@ -54,9 +56,18 @@ def test_a_file_is_kept_for_as_long_as_was_asked(http: TestClient) -> None:
     [
         ({"expires_after[seconds]": "3600"}, "expires_after[anchor]"),
         ({"expires_after[anchor]": "created_at"}, "expires_after[seconds]"),
-        ({"expires_after[anchor]": "upload", "expires_after[seconds]": "3600"}, "expires_after[anchor]"),
-        ({"expires_after[anchor]": "created_at", "expires_after[seconds]": "3599"}, "expires_after[seconds]"),
-        ({"expires_after[anchor]": "created_at", "expires_after[seconds]": "2592001"}, "expires_after[seconds]"),
+        (
+            {"expires_after[anchor]": "upload", "expires_after[seconds]": "3600"},
+            "expires_after[anchor]",
+        ),
+        (
+            {"expires_after[anchor]": "created_at", "expires_after[seconds]": "3599"},
+            "expires_after[seconds]",
+        ),
+        (
+            {"expires_after[anchor]": "created_at", "expires_after[seconds]": "2592001"},
+            "expires_after[seconds]",
+        ),
     ],
     ids=str,
 )
@@ -101,7 +112,11 @@ def test_a_file_that_cannot_be_read_as_the_task_says(http: TestClient) -> None:
         http.post(JOBS, json={"training_file": one_line, "model": "tiny-bert", "task": task}),
     ):
         error = answer.json()["error"]
-        assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_value", "task.header")
+        assert (answer.status_code, error["code"], error["param"]) == (
+            400,
+            "invalid_value",
+            "task.header",
+        )
     job = {"training_file": upload(http), "validation_file": one_line, "model": "tiny-bert"}
     error = http.post(JOBS, json=job).json()["error"]
     assert (error["code"], error["param"]) == ("invalid_value", "validation_file")

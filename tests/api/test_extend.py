@@ -19,7 +19,9 @@ def created(http: TestClient, file_id: str, **changes: Any) -> str:
     return str(answer.json()["id"])
 
 
-def extend(http: TestClient, job_id: str, headers: dict[str, str] | None = None, **request: Any) -> Any:
+def extend(
+    http: TestClient, job_id: str, headers: dict[str, str] | None = None, **request: Any
+) -> Any:
     return http.post(f"{JOBS}/{job_id}/extend", json=request, headers=headers)
 
 
@@ -61,15 +63,22 @@ def test_the_official_clients_second_try_adds_nothing_to_what_its_first_has_adde
 ) -> None:
     job_id = created(http, file_id)
     for retry_count in ("0", "1", "2"):
-        assert extend(http, job_id, {"x-stainless-retry-count": retry_count}, num_seeds=1).status_code == 200
+        assert (
+            extend(http, job_id, {"x-stainless-retry-count": retry_count}, num_seeds=1).status_code
+            == 200
+        )
     assert len(seeds(http, job_id)) == 3
-    extend(http, job_id, {"x-stainless-retry-count": "1"}, num_seeds=2)  # what its first try asked for never came
+    extend(
+        http, job_id, {"x-stainless-retry-count": "1"}, num_seeds=2
+    )  # what its first try asked for never came
     assert len(seeds(http, job_id)) == 5
     extend(http, job_id, num_seeds=2)  # the same again is not a second try
     assert len(seeds(http, job_id)) == 7
 
 
-def test_runs_that_wait_for_pilots_are_joined_by_runs_that_wait(http: TestClient, file_id: str) -> None:
+def test_runs_that_wait_for_pilots_are_joined_by_runs_that_wait(
+    http: TestClient, file_id: str
+) -> None:
     job_id = created(http, file_id, recipe={"max_steps": 40})
     extended = extend(http, job_id, num_seeds=1).json()
     assert (extended["resolved_recipe"], extended["runs_summary"]["queued"]) == (None, 3)

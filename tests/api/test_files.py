@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from fastapi.testclient import TestClient
 
-from shared.settings import Settings
+from shared.infra.settings import Settings
 from tests.make import pair_tsv, review_csv
 from tests.shared.datasets.bad_uploads import BAD_UPLOADS, BadUpload
 
@@ -17,8 +17,14 @@ def upload(http: TestClient, content: bytes, name: str = "data.csv") -> dict[str
 
 
 @pytest.mark.parametrize("bad", BAD_UPLOADS, ids=lambda bad: bad.name)
-def test_a_bad_upload_is_refused_and_nothing_stays(http: TestClient, settings: Settings, bad: BadUpload) -> None:
-    expected = (413, "payload_too_large") if len(bad.content) > settings.max_upload_bytes else (bad.status, bad.code)
+def test_a_bad_upload_is_refused_and_nothing_stays(
+    http: TestClient, settings: Settings, bad: BadUpload
+) -> None:
+    expected = (
+        (413, "payload_too_large")
+        if len(bad.content) > settings.max_upload_bytes
+        else (bad.status, bad.code)
+    )
     before = http.get("/v1/files").json()["data"]
     answer = http.post("/v1/files", files={"file": (bad.filename, bad.content)})
     error = answer.json()["error"]
@@ -38,18 +44,31 @@ def test_the_bytes_come_back(http: TestClient) -> None:
     assert file["bytes"] == len(content)
     answer = http.get(f"/v1/files/{file['id']}/content")
     assert answer.content == content
-    assert answer.headers["content-disposition"] == "attachment; filename=\"pairs.tsv\"; filename*=UTF-8''pairs.tsv"
+    assert (
+        answer.headers["content-disposition"]
+        == "attachment; filename=\"pairs.tsv\"; filename*=UTF-8''pairs.tsv"
+    )
     validation = http.get(f"/v1/files/{file['id']}/validation").json()
-    assert (validation["object"], validation["file_id"], validation["rows"]) == ("file.validation", file["id"], 30)
+    assert (validation["object"], validation["file_id"], validation["rows"]) == (
+        "file.validation",
+        file["id"],
+        30,
+    )
 
 
-def test_equal_bytes_are_stored_once_and_go_with_the_last_id(http: TestClient, settings: Settings) -> None:
+def test_equal_bytes_are_stored_once_and_go_with_the_last_id(
+    http: TestClient, settings: Settings
+) -> None:
     content = review_csv(25, seed=77)
     blob = settings.home / "storage" / "files" / hashlib.sha256(content).hexdigest()
     first, second = upload(http, content), upload(http, content)
     assert first["id"] != second["id"]
     assert blob.read_bytes() == content
-    assert http.delete(f"/v1/files/{first['id']}").json() == {"id": first["id"], "object": "file", "deleted": True}
+    assert http.delete(f"/v1/files/{first['id']}").json() == {
+        "id": first["id"],
+        "object": "file",
+        "deleted": True,
+    }
     assert http.get(f"/v1/files/{second['id']}/content").content == content
     http.delete(f"/v1/files/{second['id']}")
     assert not blob.exists()
@@ -57,7 +76,15 @@ def test_equal_bytes_are_stored_once_and_go_with_the_last_id(http: TestClient, s
 
 
 @pytest.mark.parametrize(
-    "name", ["../../etc/passwd.csv", "..\\..\\x.csv", "/etc/x.csv", "a\"b'c.csv", "ünï.csv", "a" * 250 + ".csv"]
+    "name",
+    [
+        "../../etc/passwd.csv",
+        "..\\..\\x.csv",
+        "/etc/x.csv",
+        "a\"b'c.csv",
+        "ünï.csv",
+        "a" * 250 + ".csv",
+    ],
 )
 def test_a_file_name_is_only_a_name(http: TestClient, settings: Settings, name: str) -> None:
     file = upload(http, review_csv(20), name)
@@ -101,7 +128,9 @@ def test_a_headerless_file_is_validated_with_the_columns_by_index(http: TestClie
 
 
 @pytest.mark.parametrize("param", ["training_file", "validation_file"])
-def test_data_sets_of_the_hub_are_not_fetched_by_default(http: TestClient, file_id: str, param: str) -> None:
+def test_data_sets_of_the_hub_are_not_fetched_by_default(
+    http: TestClient, file_id: str, param: str
+) -> None:
     job = {"training_file": file_id, "model": "tiny-bert", param: "hf://nyu-mll/glue/rte@main"}
     error = http.post("/v1/fine_tuning/jobs", json=job).json()["error"]
     assert (error["code"], error["param"]) == ("hub_not_allowed", param)

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from api.app import create_app
-from shared.settings import Settings, refuse_open_door
+from shared.infra.settings import Settings, refuse_open_door
 
 JOBS = "/v1/fine_tuning/jobs"
 JSON = {"content-type": "application/json"}
@@ -67,7 +67,9 @@ def test_a_method_that_is_not_served_is_told_all_that_are(http: TestClient) -> N
         assert refused.headers["allow"] == methods
 
 
-def test_a_fault_of_ours_can_be_found_in_the_log(http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_can_be_found_in_the_log(
+    http: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("api.models.routes.ModelObject.base", None)
     broken = http.get("/v1/models", headers={"x-request-id": "mine-1"})
     assert (broken.status_code, broken.json()["error"]["code"]) == (500, "internal_error")
@@ -76,8 +78,14 @@ def test_a_fault_of_ours_can_be_found_in_the_log(http: TestClient, monkeypatch: 
 
 def test_request_ids(http: TestClient) -> None:
     assert http.get("/health").headers["x-request-id"].startswith("req_")
-    assert http.get("/health", headers={"x-request-id": "mine-1"}).headers["x-request-id"] == "mine-1"
-    assert http.get("/health", headers={"x-request-id": "a b\tc"}).headers["x-request-id"].startswith("req_")
+    assert (
+        http.get("/health", headers={"x-request-id": "mine-1"}).headers["x-request-id"] == "mine-1"
+    )
+    assert (
+        http.get("/health", headers={"x-request-id": "a b\tc"})
+        .headers["x-request-id"]
+        .startswith("req_")
+    )
 
 
 def test_a_large_body_is_refused_before_it_is_read(http: TestClient, settings: Settings) -> None:
@@ -85,7 +93,9 @@ def test_a_large_body_is_refused_before_it_is_read(http: TestClient, settings: S
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "payload_too_large")
 
 
-def test_a_large_body_of_unknown_length_is_refused_on_the_way(http: TestClient, settings: Settings) -> None:
+def test_a_large_body_of_unknown_length_is_refused_on_the_way(
+    http: TestClient, settings: Settings
+) -> None:
     sent = 0
 
     def chunks() -> Iterator[bytes]:
@@ -110,9 +120,15 @@ def test_with_a_key_every_request_needs_it(settings: Settings) -> None:
         assert client.get("/health").status_code == 200
         for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "secret-1"}):
             answer = client.get("/v1/models", headers=headers)
-            assert (answer.status_code, answer.json()["error"]["type"]) == (401, "authentication_error")
+            assert (answer.status_code, answer.json()["error"]["type"]) == (
+                401,
+                "authentication_error",
+            )
             assert "secret-1" not in answer.text
-        assert client.get("/v1/models", headers={"authorization": "Bearer secret-1"}).status_code == 200
+        assert (
+            client.get("/v1/models", headers={"authorization": "Bearer secret-1"}).status_code
+            == 200
+        )
 
 
 def test_a_page_of_another_site_cannot_use_the_service_through_a_browser(http: TestClient) -> None:

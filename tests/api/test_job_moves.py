@@ -11,9 +11,9 @@ from shared.db.jobs import Jobs
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Event, Job, Metric, Model, Run
-from shared.settings import Settings
-from shared.states import JobState
-from shared.storage import Storage, log_key
+from shared.domain.states import JobState
+from shared.infra.settings import Settings
+from shared.infra.storage import Storage, log_key
 
 JOBS = "/v1/fine_tuning/jobs"
 REQUEST: dict[str, Any] = {
@@ -77,13 +77,19 @@ def test_what_is_given_takes_the_place_of_the_whole_field(http: TestClient, file
     first = created(http, file_id)
     changes = {"recipe": {"preset": "conventional"}, "runs": {"seeds": [5]}, "metadata": None}
     second = http.post(f"{JOBS}/{first['id']}/clone", json=changes).json()
-    assert (second["recipe"], second["runs"], second["metadata"]) == ({"preset": "conventional"}, {"seeds": [5]}, None)
+    assert (second["recipe"], second["runs"], second["metadata"]) == (
+        {"preset": "conventional"},
+        {"seeds": [5]},
+        None,
+    )
     assert second["split"]["validation_fraction"] == 0.3
     dry = http.post(f"{JOBS}/{first['id']}/clone", json={"dry_run": True}).json()
     assert dry["object"] == "fine_tuning.job.dry_run"
 
 
-def test_a_clone_that_makes_no_sense_is_refused_by_the_field(http: TestClient, file_id: str) -> None:
+def test_a_clone_that_makes_no_sense_is_refused_by_the_field(
+    http: TestClient, file_id: str
+) -> None:
     job_id = created(http, file_id)["id"]
     for changes, expected in (
         ({"colour": 1}, (400, "invalid_request", "colour")),
@@ -96,7 +102,9 @@ def test_a_clone_that_makes_no_sense_is_refused_by_the_field(http: TestClient, f
     assert http.post(f"{JOBS}/ftjob-none/clone").status_code == 404
 
 
-def test_a_clone_sent_again_is_one_and_never_taken_for_the_original(http: TestClient, file_id: str) -> None:
+def test_a_clone_sent_again_is_one_and_never_taken_for_the_original(
+    http: TestClient, file_id: str
+) -> None:
     first = created(http, file_id, seed=71)
     again = {"x-stainless-retry-count": "1"}
     clone = http.post(f"{JOBS}/{first['id']}/clone", headers=again).json()["id"]
@@ -110,7 +118,9 @@ def test_a_clone_sent_again_is_one_and_never_taken_for_the_original(http: TestCl
 # single runs
 
 
-def test_one_run_is_cancelled_and_tried_again(http: TestClient, file_id: str, database: Database) -> None:
+def test_one_run_is_cancelled_and_tried_again(
+    http: TestClient, file_id: str, database: Database
+) -> None:
     job_id = created(http, file_id)["id"]
     first, second = (run["id"] for run in runs_of(http, job_id))
     path = f"{JOBS}/{job_id}/runs/{first}"
@@ -129,14 +139,22 @@ def test_one_run_is_cancelled_and_tried_again(http: TestClient, file_id: str, da
 def failed(database: Database, job_id: str) -> None:
     with database.write() as session:
         error = {"code": "diverged", "message": "It diverged.", "param": None}
-        values = {"status": "failed", "error": error, "finished_at": 2000.0, "attempt": 3, "deaths": 2}
+        values = {
+            "status": "failed",
+            "error": error,
+            "finished_at": 2000.0,
+            "attempt": 3,
+            "deaths": 2,
+        }
         session.execute(update(Run).where(Run.job_id == job_id).values(**values))
         fence = Jobs(session).claim_to_advance(job_id, 60.0)
         assert fence is not None
         Jobs(session).end(job_id, fence, JobState.FAILED, error=error)
 
 
-def test_a_failed_run_is_tried_again_and_opens_its_job(http: TestClient, file_id: str, database: Database) -> None:
+def test_a_failed_run_is_tried_again_and_opens_its_job(
+    http: TestClient, file_id: str, database: Database
+) -> None:
     job_id = created(http, file_id)["id"]
     failed(database, job_id)
     run_id = runs_of(http, job_id)[1]["id"]
@@ -152,7 +170,11 @@ def test_what_cannot_be_tried_again(http: TestClient, file_id: str, database: Da
     run_id = runs_of(http, job_id)[0]["id"]
     with database.write() as session:
         session.execute(update(Run).where(Run.id == run_id).values(status="succeeded"))
-    assert refusal(http.post(f"{JOBS}/{job_id}/runs/{run_id}/retry")) == (400, "run_not_retryable", "run_id")
+    assert refusal(http.post(f"{JOBS}/{job_id}/runs/{run_id}/retry")) == (
+        400,
+        "run_not_retryable",
+        "run_id",
+    )
     http.post(f"{JOBS}/{job_id}/cancel")
     other = runs_of(http, job_id)[1]["id"]
     expected = (400, "job_not_extendable", "fine_tuning_job_id")
@@ -169,7 +191,9 @@ def test_an_ended_job_is_deleted_with_all_that_is_its_own(
     assert refusal(http.delete(f"{JOBS}/{job_id}")) == (400, "job_not_ended", "fine_tuning_job_id")
     failed(database, job_id)
     storage = Storage(settings.resolved_storage_url)
-    result = http.post("/v1/files", files={"file": ("m.csv", b"text,label\na,x\nb,y\n")}).json()["id"]
+    result = http.post("/v1/files", files={"file": ("m.csv", b"text,label\na,x\nb,y\n")}).json()[
+        "id"
+    ]
     with database.write() as session:
         run = Runs(session).of_job(job_id)[0]
         session.get_one(Job, job_id).result_files = [result, "file-gone"]
@@ -179,17 +203,28 @@ def test_an_ended_job_is_deleted_with_all_that_is_its_own(
             prefix = f"models/{name}"
             storage.put_bytes(f"{prefix}/config.json", b"{}")
             plain = {"owner_id": "local", "base_model": "tiny-bert", "prefix": prefix, "labels": []}
-            session.add(Model(id=f"ft:tiny-bert:local::{name}", job_id=job_id, run_id=run.id, **plain))
+            session.add(
+                Model(id=f"ft:tiny-bert:local::{name}", job_id=job_id, run_id=run.id, **plain)
+            )
     answer = http.delete(f"{JOBS}/{job_id}")
     assert not [*storage.list("models/gone"), *storage.list(f"logs/{run.id}")]
     assert answer.json() == {"id": job_id, "object": "fine_tuning.job", "deleted": True}
-    assert http.get(f"{JOBS}/{job_id}").status_code == http.delete(f"{JOBS}/{job_id}").status_code == 404
+    assert (
+        http.get(f"{JOBS}/{job_id}").status_code
+        == http.delete(f"{JOBS}/{job_id}").status_code
+        == 404
+    )
     assert http.get(f"/v1/files/{result}").status_code == 404
     assert http.get(f"/v1/files/{file_id}").status_code == 200
     with database.read() as session:
         for table, column in ((Run, Run.job_id), (Event, Event.job_id), (Model, Model.job_id)):
-            assert session.scalar(select(func.count()).select_from(table).where(column == job_id)) == 0
-        assert session.scalar(select(func.count()).select_from(Metric).where(Metric.run_id == run.id)) == 0
+            assert (
+                session.scalar(select(func.count()).select_from(table).where(column == job_id)) == 0
+            )
+        assert (
+            session.scalar(select(func.count()).select_from(Metric).where(Metric.run_id == run.id))
+            == 0
+        )
 
 
 # logs
@@ -202,7 +237,11 @@ def test_what_was_said_of_each_attempt_at_a_run(
     run_id = http.get(f"{JOBS}/{job_id}/runs").json()["data"][0]["id"]
     logs = f"{JOBS}/{job_id}/runs/{run_id}/logs"
     empty = http.get(logs)
-    assert (empty.status_code, empty.text, empty.headers["content-type"]) == (200, "", "text/plain; charset=utf-8")
+    assert (empty.status_code, empty.text, empty.headers["content-type"]) == (
+        200,
+        "",
+        "text/plain; charset=utf-8",
+    )
     storage = Storage(settings.resolved_storage_url)
     for attempt, text in ((1, "out of memory"), (2, "trotz allem früh fertig\n")):
         storage.put_bytes(log_key(run_id, attempt), text.encode())

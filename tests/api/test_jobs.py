@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from shared.db.session import Database
 from shared.db.tables import Metric, Run
-from shared.settings import Settings
+from shared.infra.settings import Settings
 from tests.make import csv_bytes, review_csv
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -25,7 +25,11 @@ def create(http: TestClient, file_id: str, **request: Any) -> Any:
 def test_the_recipe_is_resolved_and_stored_with_its_reasons(http: TestClient, file_id: str) -> None:
     job = create(http, file_id, metadata={"team": "films"}, seed=5, recipe=GIVEN).json()
     recipe = job["resolved_recipe"]
-    assert (recipe["preset"], recipe["bias_correction"], recipe["reinit_pooler"]) == ("stabilized", True, True)
+    assert (recipe["preset"], recipe["bias_correction"], recipe["reinit_pooler"]) == (
+        "stabilized",
+        True,
+        True,
+    )
     assert recipe["learning_rate"] == pytest.approx(2e-5 * 1024 / 32, rel=0.01)
     assert (recipe["max_steps"], recipe["reinit_layers"]) == (40, 1)
     assert set(job["recipe_notes"]) == {"learning_rate", "precision"}
@@ -55,7 +59,11 @@ def test_precision_as_asked_for(http: TestClient, file_id: str) -> None:
 
 def test_the_conventional_control(http: TestClient, file_id: str) -> None:
     recipe = create(http, file_id, recipe={"preset": "conventional"}).json()["resolved_recipe"]
-    assert (recipe["bias_correction"], recipe["reinit_layers"], recipe["reinit_pooler"]) == (False, 0, False)
+    assert (recipe["bias_correction"], recipe["reinit_layers"], recipe["reinit_pooler"]) == (
+        False,
+        0,
+        False,
+    )
     assert (recipe["num_train_epochs"], recipe["max_steps"]) == (3.0, 3)
 
 
@@ -73,7 +81,9 @@ def test_what_a_family_cannot_do_is_refused_when_asked_for_and_left_out_of_a_pre
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "recipe.reinit_pooler"
     assert "no pre-trained pooler" in refused.json()["error"]["message"]
-    job = create(http, file_id, model="tiny-roberta", recipe={"reinit_layers": 1, "max_steps": 9}).json()
+    job = create(
+        http, file_id, model="tiny-roberta", recipe={"reinit_layers": 1, "max_steps": 9}
+    ).json()
     assert job["resolved_recipe"]["reinit_pooler"] is False
     assert "no pre-trained pooler" in job["recipe_notes"]["reinit_pooler"]
 
@@ -81,13 +91,23 @@ def test_what_a_family_cannot_do_is_refused_when_asked_for_and_left_out_of_a_pre
 @pytest.mark.parametrize("where", ["hyperparameters", "method"])
 def test_the_hosted_apis_hyperparameters(http: TestClient, file_id: str, where: str) -> None:
     given = {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 0.5}
-    wrapped = given if where == "hyperparameters" else {"type": "supervised", "supervised": {"hyperparameters": given}}
+    wrapped = (
+        given
+        if where == "hyperparameters"
+        else {"type": "supervised", "supervised": {"hyperparameters": given}}
+    )
     given_depth = {"reinit_layers": 1}
     job = create(http, file_id, recipe=given_depth, **{where: wrapped}).json()
     plain = create(http, file_id, recipe=GIVEN).json()
     assert job["resolved_recipe"]["max_steps"] == 16
-    assert job["resolved_recipe"]["learning_rate"] == pytest.approx(plain["resolved_recipe"]["learning_rate"] / 2)
-    assert job["hyperparameters"] == {"n_epochs": 4, "batch_size": 8, "learning_rate_multiplier": 0.5}
+    assert job["resolved_recipe"]["learning_rate"] == pytest.approx(
+        plain["resolved_recipe"]["learning_rate"] / 2
+    )
+    assert job["hyperparameters"] == {
+        "n_epochs": 4,
+        "batch_size": 8,
+        "learning_rate_multiplier": 0.5,
+    }
     assert "n_epochs_taken_at_its_word" in [warning["code"] for warning in job["warnings"]]
     piloted = create(http, file_id, **{where: wrapped}).json()
     assert piloted["resolved_recipe"] is None
@@ -116,9 +136,17 @@ REFUSED: list[tuple[dict[str, Any], str | None, str]] = [
     ({"runs": {"init_seeds": [1], "data_seeds": [1], "num_seeds": 2}}, "runs", "invalid_request"),
     ({"runs": {"num_seeds": 101, "data_seeds": [1, 2]}}, "runs", "invalid_value"),
     ({"early_discard": {"start": 4, "keep": 4}}, "early_discard", "invalid_request"),
-    ({"early_discard": {"start": 4, "keep": 2, "at_fraction": 0.95}}, "early_discard.at_fraction", "invalid_request"),
+    (
+        {"early_discard": {"start": 4, "keep": 2, "at_fraction": 0.95}},
+        "early_discard.at_fraction",
+        "invalid_request",
+    ),
     ({"early_discard": {"start": 4, "keep": 2}, "runs": {"num_seeds": 4}}, None, "invalid_request"),
-    ({"early_discard": {"start": 4, "keep": 2}, "recipe": {**GIVEN, "max_steps": 1}}, "early_discard", "invalid_value"),
+    (
+        {"early_discard": {"start": 4, "keep": 2}, "recipe": {**GIVEN, "max_steps": 1}},
+        "early_discard",
+        "invalid_value",
+    ),
     ({"model": "ft:tiny-bert:local::00000000"}, "model", "model_not_allowed"),
     ({"seed": -1}, "seed", "invalid_request"),
     ({"seed": 2**31 - 1}, "seed", "invalid_value"),
@@ -134,13 +162,29 @@ REFUSED: list[tuple[dict[str, Any], str | None, str]] = [
     ({"task": {"max_seq_length": 4096}}, "task.max_seq_length", "invalid_value"),
     ({"task": {"type": "regression"}}, "task.label_column", "invalid_value"),
     ({"evaluation": {"metric": "pearson"}}, "evaluation.metric", "invalid_value"),
-    ({"recipe": {"class_weights": {"good": 2.0, "bed": 1.0}}}, "recipe.class_weights", "invalid_value"),
+    (
+        {"recipe": {"class_weights": {"good": 2.0, "bed": 1.0}}},
+        "recipe.class_weights",
+        "invalid_value",
+    ),
     ({"recipe": {"class_weights": {"good": 0.0}}}, "recipe.class_weights", "invalid_request"),
     ({"split": {"k": 5}}, "split.k", "invalid_value"),
     ({"split": {"mode": "kfold", "k": 1}}, "split.k", "invalid_request"),
-    ({"split": {"mode": "kfold", "validation_fraction": 0.2}}, "split.validation_fraction", "invalid_value"),
-    ({"split": {"mode": "kfold", "halve_validation": True}}, "split.halve_validation", "invalid_value"),
-    ({"split": {"halve_validation": True, "test_fraction": 0.2}}, "split.halve_validation", "invalid_value"),
+    (
+        {"split": {"mode": "kfold", "validation_fraction": 0.2}},
+        "split.validation_fraction",
+        "invalid_value",
+    ),
+    (
+        {"split": {"mode": "kfold", "halve_validation": True}},
+        "split.halve_validation",
+        "invalid_value",
+    ),
+    (
+        {"split": {"halve_validation": True, "test_fraction": 0.2}},
+        "split.halve_validation",
+        "invalid_value",
+    ),
     ({"split": {"group_by": "author"}}, "split.group_by", "invalid_value"),
     ({"split": {"group_by": 7}}, "split.group_by", "invalid_value"),
     ({"split": {"validation_fraction": 0.9}}, "split.validation_fraction", "invalid_request"),
@@ -173,7 +217,8 @@ def test_unknown_files(http: TestClient, file_id: str) -> None:
 
 def test_a_validation_file_with_an_unknown_label(http: TestClient, file_id: str) -> None:
     other = http.post(
-        "/v1/files", files={"file": ("v.csv", csv_bytes([("a text", "good"), ("another", "so-so")]))}
+        "/v1/files",
+        files={"file": ("v.csv", csv_bytes([("a text", "good"), ("another", "so-so")]))},
     ).json()
     answer = create(http, file_id, validation_file=other["id"])
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "validation_file")
@@ -208,10 +253,17 @@ def test_the_same_key_makes_one_job(http: TestClient, file_id: str) -> None:
 
 
 def test_listing_by_pages_and_metadata(http: TestClient, file_id: str) -> None:
-    made = [create(http, file_id, metadata={"batch": "pages", "n": str(n)}).json()["id"] for n in range(5)]
+    made = [
+        create(http, file_id, metadata={"batch": "pages", "n": str(n)}).json()["id"]
+        for n in range(5)
+    ]
     seen, after = [], None
     while True:
-        query: dict[str, str | int] = {"limit": 2, "metadata[batch]": "pages", **({"after": after} if after else {})}
+        query: dict[str, str | int] = {
+            "limit": 2,
+            "metadata[batch]": "pages",
+            **({"after": after} if after else {}),
+        }
         page = http.get(JOBS, params=query).json()
         seen += [job["id"] for job in page["data"]]
         if not page["has_more"]:
@@ -222,7 +274,16 @@ def test_listing_by_pages_and_metadata(http: TestClient, file_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/runs", "/events", "/checkpoints", "/stability", "/runs/ftrun-x", "/runs/ftrun-x/metrics"]
+    "path",
+    [
+        "",
+        "/runs",
+        "/events",
+        "/checkpoints",
+        "/stability",
+        "/runs/ftrun-x",
+        "/runs/ftrun-x/metrics",
+    ],
 )
 def test_unknown_jobs(http: TestClient, path: str) -> None:
     answer = http.get(f"{JOBS}/ftjob-none{path}")
@@ -256,9 +317,14 @@ def test_the_report_as_a_page(http: TestClient, file_id: str, settings: Settings
     job = create(http, file_id, recipe=GIVEN, seed=3, runs={"num_seeds": 2}).json()
     database = Database(settings.resolved_database_url)
     with database.write() as session:
-        for run in session.scalars(select(Run).where(Run.job_id == job["id"], Run.purpose == "main")):
+        for run in session.scalars(
+            select(Run).where(Run.job_id == job["id"], Run.purpose == "main")
+        ):
             run.status, run.step, run.validation_score = "succeeded", 4, 0.5 + run.seed / 100
-            points = [Metric(run_id=run.id, name=name, step=4, value=0.5) for name in ("valid_loss", "valid_accuracy")]
+            points = [
+                Metric(run_id=run.id, name=name, step=4, value=0.5)
+                for name in ("valid_loss", "valid_accuracy")
+            ]
             session.add_all(points)
     database.dispose()
     answer = http.get(f"{JOBS}/{job['id']}/stability.html")
@@ -275,7 +341,9 @@ def test_a_recipe_s_settings_in_the_method(http: TestClient, file_id: str) -> No
     method = {"type": "supervised", "supervised": {"hyperparameters": given}}
     by_method = create(http, file_id, method=method).json()
     recipe = {"preset": "debiased", "max_steps": 12, "mixout": 0.1}
-    by_recipe = create(http, file_id, recipe=recipe, hyperparameters={"learning_rate_multiplier": 0.5}).json()
+    by_recipe = create(
+        http, file_id, recipe=recipe, hyperparameters={"learning_rate_multiplier": 0.5}
+    ).json()
     assert by_method["resolved_recipe"] == by_recipe["resolved_recipe"]
     assert by_method["recipe"] == recipe
     both = create(http, file_id, method=method, recipe={"max_steps": 12, "eval_points": 3})
@@ -283,7 +351,10 @@ def test_a_recipe_s_settings_in_the_method(http: TestClient, file_id: str) -> No
     for other, param in (
         ({"recipe": {"max_steps": 13}}, "recipe.max_steps"),
         ({"recipe": {"num_train_epochs": 2}}, "recipe"),
-        ({"hyperparameters": {"learning_rate_multiplier": 2}}, "hyperparameters.learning_rate_multiplier"),
+        (
+            {"hyperparameters": {"learning_rate_multiplier": 2}},
+            "hyperparameters.learning_rate_multiplier",
+        ),
         ({"hyperparameters": {"n_epochs": 2}}, "recipe.max_steps"),
     ):
         answer = create(http, file_id, method=method, **other)

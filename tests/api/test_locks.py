@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from api.jobs import pausing, service
 from shared.db.runs import Runs
 from shared.db.session import Database
-from shared.settings import Settings
+from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
 LONG_ENOUGH_S = 0.5
@@ -30,7 +30,11 @@ def test_a_claim_and_a_request_do_not_lock_each_other_out(
 ) -> None:
     monkeypatch.setattr(pausing, "CANCEL_WAIT_S", 0.0)  # nobody is there to stop the run
     monkeypatch.setattr(service, "CANCEL_WAIT_S", 0.0)
-    request = {"training_file": file_id, "model": "tiny-bert", "recipe": {"max_steps": 40, "reinit_layers": 1}}
+    request = {
+        "training_file": file_id,
+        "model": "tiny-bert",
+        "recipe": {"max_steps": 40, "reinit_layers": 1},
+    }
     job_id = http.post(JOBS, json={**request, "runs": {"num_seeds": 2}}).json()["id"]
     run_id = http.get(f"{JOBS}/{job_id}/runs").json()["data"][0]["id"]
     path = f"{JOBS}/{job_id}/{asked.format(run=run_id)}"

@@ -10,7 +10,7 @@ from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Run, Worker
 from shared.db.workers import Workers
-from shared.settings import Settings
+from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
 
@@ -23,13 +23,22 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 def job_of(http: TestClient, file_id: str, seeds: int) -> str:
-    body = {"training_file": file_id, "model": "tiny-bert", "recipe": {"max_steps": 40, "reinit_layers": 1}}
+    body = {
+        "training_file": file_id,
+        "model": "tiny-bert",
+        "recipe": {"max_steps": 40, "reinit_layers": 1},
+    }
     return str(http.post(JOBS, json={**body, "runs": {"num_seeds": seeds}}).json()["id"])
 
 
 def test_the_queue_with_its_workers(http: TestClient, file_id: str, database: Database) -> None:
     empty = http.get("/v1/queue").json()
-    assert (empty["object"], empty["depth"], empty["running"], empty["workers"]) == ("queue", 0, [], [])
+    assert (empty["object"], empty["depth"], empty["running"], empty["workers"]) == (
+        "queue",
+        0,
+        [],
+        [],
+    )
     job_id = job_of(http, file_id, 3)
     with database.write() as session:
         first = Runs(session).of_job(job_id)[0]
@@ -39,7 +48,9 @@ def test_the_queue_with_its_workers(http: TestClient, file_id: str, database: Da
         workers.beat("beta:1", "beta", ["cpu"])
         workers.beat("gone:1", "gone", ["cpu"])
     with database.write() as session:
-        session.execute(update(Worker).where(Worker.name == "gone:1").values(last_beat=Worker.last_beat - 61))
+        session.execute(
+            update(Worker).where(Worker.name == "gone:1").values(last_beat=Worker.last_beat - 61)
+        )
         Workers(session).beat("alpha:1", "alpha", ["cuda:0"])  # once more
     seen = http.get("/v1/queue").json()
     assert (seen["depth"], seen["paused"]) == (3, 0)  # two seeds and the baselines
@@ -47,7 +58,9 @@ def test_the_queue_with_its_workers(http: TestClient, file_id: str, database: Da
     assert [(run["run_id"], run["worker"], run["total_steps"]) for run in seen["running"]] == [
         (first.id, "alpha:17", 40)
     ]
-    assert [(one["name"], one["slots"], one["busy"], one["devices"]) for one in seen["workers"]] == [
+    assert [
+        (one["name"], one["slots"], one["busy"], one["devices"]) for one in seen["workers"]
+    ] == [
         ("alpha:1", 1, 1, ["cuda:0"]),
         ("beta:1", 1, 0, ["cpu"]),
     ]
@@ -55,7 +68,9 @@ def test_the_queue_with_its_workers(http: TestClient, file_id: str, database: Da
     assert http.get("/v1/queue").json()["depth"] == 0
 
 
-def test_usage_is_of_the_runs_that_ended_in_the_stretch(http: TestClient, file_id: str, database: Database) -> None:
+def test_usage_is_of_the_runs_that_ended_in_the_stretch(
+    http: TestClient, file_id: str, database: Database
+) -> None:
     job_id = job_of(http, file_id, 2)
     with database.write() as session:
         ended = {"started_at": 1000.0, "trained_tokens": 700}
@@ -63,7 +78,9 @@ def test_usage_is_of_the_runs_that_ended_in_the_stretch(http: TestClient, file_i
             session.execute(update(Run).where(Run.id == run.id).values(finished_at=at, **ended))
     both = http.get("/v1/usage", params={"start_time": 1000, "end_time": 1501}).json()
     assert (both["runs"], both["trained_tokens"], both["seconds"]) == (2, 1400, 510.0)
-    assert both["data"] == [{"model": "tiny-bert", "jobs": 1, "runs": 2, "trained_tokens": 1400, "seconds": 510.0}]
+    assert both["data"] == [
+        {"model": "tiny-bert", "jobs": 1, "runs": 2, "trained_tokens": 1400, "seconds": 510.0}
+    ]
     first = http.get("/v1/usage", params={"start_time": 1000, "end_time": 1500}).json()
     assert (first["runs"], first["seconds"]) == (1, 10.0)
     assert http.get("/v1/usage").json()["files"] >= 1

@@ -11,8 +11,8 @@ from shared.db.jobs import Jobs
 from shared.db.runs import Hold, Runs, Wish
 from shared.db.session import Database
 from shared.db.tables import Run
-from shared.settings import Settings
-from shared.states import RunState
+from shared.domain.states import RunState
+from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
 
@@ -27,7 +27,11 @@ def database(settings: Settings) -> Iterator[Database]:
 @pytest.fixture
 def job_id(http: TestClient, file_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(pausing, "CANCEL_WAIT_S", 0.0)  # nobody is there to stop a run
-    body = {"training_file": file_id, "model": "tiny-bert", "recipe": {"max_steps": 40, "reinit_layers": 1}}
+    body = {
+        "training_file": file_id,
+        "model": "tiny-bert",
+        "recipe": {"max_steps": 40, "reinit_layers": 1},
+    }
     return str(http.post(JOBS, json=body | {"runs": {"num_seeds": 2}}).json()["id"])
 
 
@@ -43,7 +47,10 @@ def states(http: TestClient, job_id: str) -> tuple[str, list[str]]:
 def claim(database: Database, job_id: str) -> Hold | None:
     """Of this job's runs alone."""
     with database.write() as session:
-        for run in [*Runs(session).of_job(job_id, purpose="baselines"), *Runs(session).of_job(job_id)]:
+        for run in [
+            *Runs(session).of_job(job_id, purpose="baselines"),
+            *Runs(session).of_job(job_id),
+        ]:
             hold = Runs(session).take(run.id, run.state, "w", 60.0)
             if hold is not None:
                 Runs(session).job_started(run.id)
@@ -51,9 +58,15 @@ def claim(database: Database, job_id: str) -> Hold | None:
     return None
 
 
-def test_a_paused_job_is_left_alone_and_goes_on(http: TestClient, job_id: str, database: Database) -> None:
+def test_a_paused_job_is_left_alone_and_goes_on(
+    http: TestClient, job_id: str, database: Database
+) -> None:
     paused = move(http, job_id, "pause")
-    assert (paused.status_code, paused.json()["status"], paused.json()["runs_summary"]["paused"]) == (200, "paused", 2)
+    assert (
+        paused.status_code,
+        paused.json()["status"],
+        paused.json()["runs_summary"]["paused"],
+    ) == (200, "paused", 2)
     assert move(http, job_id, "pause").json()["status"] == "paused"  # sent again
     assert claim(database, job_id) is None
     with database.write() as session:
@@ -94,7 +107,9 @@ def test_a_lost_worker_s_run_waits_too(http: TestClient, job_id: str, database: 
     assert lost[hold.run_id] == "paused"
 
 
-def test_a_run_that_ends_on_the_way_to_its_pause_has_ended(http: TestClient, job_id: str, database: Database) -> None:
+def test_a_run_that_ends_on_the_way_to_its_pause_has_ended(
+    http: TestClient, job_id: str, database: Database
+) -> None:
     claim(database, job_id)
     hold = claim(database, job_id)
     assert hold is not None
@@ -105,7 +120,9 @@ def test_a_run_that_ends_on_the_way_to_its_pause_has_ended(http: TestClient, job
     assert states(http, job_id)[1] == ["succeeded", "queued"]
 
 
-def test_what_waits_for_the_discard_is_not_moved_by_a_resume(http: TestClient, job_id: str, database: Database) -> None:
+def test_what_waits_for_the_discard_is_not_moved_by_a_resume(
+    http: TestClient, job_id: str, database: Database
+) -> None:
     claim(database, job_id)
     hold = claim(database, job_id)
     assert hold is not None
@@ -118,14 +135,18 @@ def test_what_waits_for_the_discard_is_not_moved_by_a_resume(http: TestClient, j
         assert session.get_one(Run, hold.run_id).pause_requested is False
 
 
-def test_runs_added_to_a_paused_job_wait_with_the_others(http: TestClient, job_id: str, database: Database) -> None:
+def test_runs_added_to_a_paused_job_wait_with_the_others(
+    http: TestClient, job_id: str, database: Database
+) -> None:
     move(http, job_id, "pause")
     extended = http.post(f"{JOBS}/{job_id}/extend", json={"num_seeds": 1}).json()
     assert (extended["status"], extended["runs_summary"]["paused"]) == ("paused", 3)
     assert claim(database, job_id) is None
 
 
-def test_a_paused_job_is_cancelled_at_once_and_then_neither_paused_nor_resumed(http: TestClient, job_id: str) -> None:
+def test_a_paused_job_is_cancelled_at_once_and_then_neither_paused_nor_resumed(
+    http: TestClient, job_id: str
+) -> None:
     move(http, job_id, "pause")
     assert move(http, job_id, "cancel").json()["status"] == "cancelled"
     for what in ("pause", "resume", "cancel"):

@@ -7,16 +7,16 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import JSON, Boolean, Column, Text, update
 
-from api.jobs import polled
-from api.jobs.view import as_viewed
+from api.jobs.presenting import job_cache
+from api.jobs.presenting.presenter import as_viewed
 from shared.db.fingerprint import UNSEEN_OF_JOB, UNSEEN_OF_RUN, fingerprint
 from shared.db.jobs import Jobs
 from shared.db.metrics import Point
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Base
-from shared.settings import Settings
-from shared.states import RunState
+from shared.domain.states import RunState
+from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
 LEASE = 60.0
@@ -32,8 +32,14 @@ def database(settings: Settings) -> Iterator[Database]:
 
 @pytest.fixture
 def job_id(http: TestClient, file_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(polled, "time_of_views", lambda: NOW)  # or the seconds that remain would tick in mid-test
-    request = {"training_file": file_id, "model": "tiny-bert", "recipe": {"max_steps": 40, "reinit_layers": 1}}
+    monkeypatch.setattr(
+        job_cache, "time_of_views", lambda: NOW
+    )  # or the seconds that remain would tick in mid-test
+    request = {
+        "training_file": file_id,
+        "model": "tiny-bert",
+        "recipe": {"max_steps": 40, "reinit_layers": 1},
+    }
     return str(http.post(JOBS, json=request).json()["id"])
 
 
@@ -56,14 +62,16 @@ def test_an_unknown_job_is_unknown_whatever_the_tag(http: TestClient) -> None:
     assert poll(http, "ftjob-none", "*").json()["error"]["code"] == "job_not_found"
 
 
-def test_the_answer_is_made_once_a_change(http: TestClient, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_answer_is_made_once_a_change(
+    http: TestClient, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made: list[int] = []
 
     def counted(*arguments: Any) -> Any:
         made.append(1)
         return as_viewed(*arguments)
 
-    monkeypatch.setattr(polled, "as_viewed", counted)
+    monkeypatch.setattr(job_cache, "as_viewed", counted)
     for tag in (None, None, "*", poll(http, job_id).headers["etag"]):
         poll(http, job_id, tag)
     assert len(made) == 1
@@ -89,7 +97,9 @@ def changes(database: Database, job_id: str) -> dict[str, Callable[[TestClient],
     def record(**latest: Any) -> Callable[[TestClient], None]:
         def change(_: TestClient) -> None:
             with database.write() as session:
-                Runs(session).record(hold[0], LEASE, [Point("train_loss", latest["step"], 0.5)], **latest)
+                Runs(session).record(
+                    hold[0], LEASE, [Point("train_loss", latest["step"], 0.5)], **latest
+                )
 
         return change
 
@@ -99,7 +109,9 @@ def changes(database: Database, job_id: str) -> dict[str, Callable[[TestClient],
 
     def end(_: TestClient) -> None:
         with database.write() as session:
-            Runs(session).end(hold[0], RunState.SUCCEEDED, step=40, validation_score=0.9, degenerate=False)
+            Runs(session).end(
+                hold[0], RunState.SUCCEEDED, step=40, validation_score=0.9, degenerate=False
+            )
 
     return {
         "claim": claim,
@@ -107,12 +119,16 @@ def changes(database: Database, job_id: str) -> dict[str, Callable[[TestClient],
         "evaluation": record(step=8, validation_score=0.4),
         "warning": warn,
         "end of a run": end,
-        "extend": lambda http: http.post(f"{JOBS}/{job_id}/extend", json={"num_seeds": 1}).raise_for_status(),
+        "extend": lambda http: http.post(
+            f"{JOBS}/{job_id}/extend", json={"num_seeds": 1}
+        ).raise_for_status(),
         "cancel": lambda http: http.post(f"{JOBS}/{job_id}/cancel").raise_for_status(),
     }
 
 
-def test_whatever_happens_to_a_job_changes_its_tag(http: TestClient, job_id: str, database: Database) -> None:
+def test_whatever_happens_to_a_job_changes_its_tag(
+    http: TestClient, job_id: str, database: Database
+) -> None:
     tags = [poll(http, job_id).headers["etag"]]
     for what, change in changes(database, job_id).items():
         change(http)
@@ -123,8 +139,12 @@ def test_whatever_happens_to_a_job_changes_its_tag(http: TestClient, job_id: str
     assert poll(http, job_id, tags[-1]).status_code == 304
 
 
-def test_a_place_in_the_queue_belongs_to_the_answer(http: TestClient, job_id: str, file_id: str) -> None:
-    later = http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", "recipe": {"max_steps": 9}}).json()
+def test_a_place_in_the_queue_belongs_to_the_answer(
+    http: TestClient, job_id: str, file_id: str
+) -> None:
+    later = http.post(
+        JOBS, json={"training_file": file_id, "model": "tiny-bert", "recipe": {"max_steps": 9}}
+    ).json()
     before = poll(http, later["id"])
     http.post(f"{JOBS}/{job_id}/cancel")  # nothing of the later job's own rows
     after = poll(http, later["id"], before.headers["etag"])
@@ -132,12 +152,14 @@ def test_a_place_in_the_queue_belongs_to_the_answer(http: TestClient, job_id: st
     assert after.json()["progress"]["queue_position"] < before.json()["progress"]["queue_position"]
 
 
-def test_so_do_the_seconds_that_remain(http: TestClient, job_id: str, database: Database, monkeypatch: Any) -> None:
+def test_so_do_the_seconds_that_remain(
+    http: TestClient, job_id: str, database: Database, monkeypatch: Any
+) -> None:
     happening = changes(database, job_id)
     happening["claim"](http)
     happening["step"](http)
     before = poll(http, job_id).headers["etag"]
-    monkeypatch.setattr(polled, "time_of_views", lambda: NOW + 100)
+    monkeypatch.setattr(job_cache, "time_of_views", lambda: NOW + 100)
     assert poll(http, job_id, before).status_code == 200
 
 
@@ -157,7 +179,10 @@ SEEN = [
     for column in Base.metadata.tables[table].columns
     if column.name not in unseen | KEYS
 ]
-UNSEEN = [*(("jobs", name) for name in sorted(UNSEEN_OF_JOB)), *(("runs", name) for name in sorted(UNSEEN_OF_RUN))]
+UNSEEN = [
+    *(("jobs", name) for name in sorted(UNSEEN_OF_JOB)),
+    *(("runs", name) for name in sorted(UNSEEN_OF_RUN)),
+]
 
 
 def set_column(database: Database, job_id: str, table: str, name: str) -> None:
@@ -165,7 +190,9 @@ def set_column(database: Database, job_id: str, table: str, name: str) -> None:
     with database.write() as session:
         run = Runs(session).of_job(job_id)[-1]
         key = job_id if table == "jobs" else run.id
-        session.execute(update(rows).where(rows.c.id == key).values({name: other_value(rows.c[name])}))
+        session.execute(
+            update(rows).where(rows.c.id == key).values({name: other_value(rows.c[name])})
+        )
 
 
 def digest(database: Database, job_id: str) -> str:

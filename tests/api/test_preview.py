@@ -6,16 +6,21 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.files.tokenising import tokenise
-from shared.catalogue import OFFLINE_ENCODER, Catalogue
+from api.files.tokenization import tokenise
 from shared.datasets import Examples
-from shared.errors import ModelNotAllowed
+from shared.domain.errors import ModelNotAllowed
+from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from tests.encoders import ENCODERS
 from tests.make import pair_tsv, review_csv
 from tests.shared.datasets.files import jsonl_bytes
-from worker.training.text import encode, load_tokenizer
+from worker.training.data.tokenization import encode, load_tokenizer
 
-TEXTS = ["The good film was a joy!", "bad", "why would anyone watch this again " * 9, "Zoë 😀 [SEP] <s> x1"]
+TEXTS = [
+    "The good film was a joy!",
+    "bad",
+    "why would anyone watch this again " * 9,
+    "Zoë 😀 [SEP] <s> x1",
+]
 PAIRS = ["no joy at all " * 5, "a warm heart", "end", "a lovely story told with care " * 9]
 
 
@@ -31,12 +36,18 @@ def preview(http: TestClient, file_id: str, **query: Any) -> Any:
 
 @pytest.mark.parametrize("family", sorted(ENCODERS))
 @pytest.mark.parametrize("pairs", [None, PAIRS])
-def test_the_tokens_are_those_of_the_trainer(family: str, pairs: list[str] | None, tmp_path: Path) -> None:
+def test_the_tokens_are_those_of_the_trainer(
+    family: str, pairs: list[str] | None, tmp_path: Path
+) -> None:
     base = ENCODERS[family](tmp_path / family)
     examples = Examples(texts=TEXTS, pairs=pairs, labels=[0] * len(TEXTS))
     trained_on = encode(examples, load_tokenizer(base), 24, lambda: None)
-    seen = tokenise(base, [(text, pairs[place] if pairs else None) for place, text in enumerate(TEXTS)], 24)
-    assert [row.input_ids for row in seen] == [row.tolist() for row in trained_on.columns["input_ids"]]
+    seen = tokenise(
+        base, [(text, pairs[place] if pairs else None) for place, text in enumerate(TEXTS)], 24
+    )
+    assert [row.input_ids for row in seen] == [
+        row.tolist() for row in trained_on.columns["input_ids"]
+    ]
     assert [row.truncated for row in seen] == trained_on.truncated
     assert any(row.truncated for row in seen)
     assert not all(row.truncated for row in seen)
@@ -49,14 +60,24 @@ def test_the_tokens_of_the_offline_encoder_are_those_of_the_trainer() -> None:
     examples = Examples(texts=TEXTS, pairs=PAIRS, labels=[0] * len(TEXTS))
     trained_on = encode(examples, load_tokenizer(base), 30, lambda: None)
     seen = tokenise(base, list(zip(TEXTS, PAIRS, strict=True)), 30)
-    assert [row.input_ids for row in seen] == [row.tolist() for row in trained_on.columns["input_ids"]]
+    assert [row.input_ids for row in seen] == [
+        row.tolist() for row in trained_on.columns["input_ids"]
+    ]
     assert [row.truncated for row in seen] == trained_on.truncated
 
 
 def test_the_first_rows_of_a_file(http: TestClient, file_id: str) -> None:
     shown = preview(http, file_id, n=3).json()
-    assert (shown["object"], shown["file_id"], shown["model"]) == ("file.preview", file_id, "tiny-bert")
-    assert (shown["text_column"], shown["text_pair_column"], shown["label_column"]) == ("text", None, "label")
+    assert (shown["object"], shown["file_id"], shown["model"]) == (
+        "file.preview",
+        file_id,
+        "tiny-bert",
+    )
+    assert (shown["text_column"], shown["text_pair_column"], shown["label_column"]) == (
+        "text",
+        None,
+        "label",
+    )
     assert [row["row"] for row in shown["data"]] == [1, 2, 3]
     lines = review_csv(40).decode().splitlines()[1:4]
     assert [f"{row['text']},{row['label']}" for row in shown["data"]] == lines
@@ -73,7 +94,9 @@ def test_what_is_cut_off_is_said(http: TestClient, file_id: str) -> None:
     for row in shown["data"]:
         assert row["truncated"]
         assert len(row["input_ids"]) == 8 < row["num_tokens"]
-    assert preview(http, file_id).json()["max_seq_length"] == 64  # as many positions as the tiny encoders have
+    assert (
+        preview(http, file_id).json()["max_seq_length"] == 64
+    )  # as many positions as the tiny encoders have
 
 
 def test_pairs_and_lists_of_labels(http: TestClient) -> None:
@@ -86,15 +109,24 @@ def test_pairs_and_lists_of_labels(http: TestClient) -> None:
 
 
 def test_columns_by_index_and_by_name(http: TestClient) -> None:
-    headerless = upload(http, "".join(f"gj04\t{n % 2}\t\tsentence {n}\n" for n in range(20)).encode(), "cola.tsv")
+    headerless = upload(
+        http, "".join(f"gj04\t{n % 2}\t\tsentence {n}\n" for n in range(20)).encode(), "cola.tsv"
+    )
     question = preview(http, headerless)
     assert (question.status_code, question.json()["error"]["param"]) == (400, "label_column")
     shown = preview(http, headerless, text_column="3", label_column="1", n=2).json()
-    assert [(row["text"], row["label"]) for row in shown["data"]] == [("sentence 0", "0"), ("sentence 1", "1")]
+    assert [(row["text"], row["label"]) for row in shown["data"]] == [
+        ("sentence 0", "0"),
+        ("sentence 1", "1"),
+    ]
     assert shown["text_column"] == 3
     named = upload(http, b"1,0\nyes,a film\nno,a story\nyes,end\n", "odd.csv")
     shown = preview(http, named, header="true", text_column="0", label_column="1", n=1).json()
-    assert (shown["text_column"], shown["data"][0]["text"], shown["data"][0]["label"]) == ("0", "a film", "yes")
+    assert (shown["text_column"], shown["data"][0]["text"], shown["data"][0]["label"]) == (
+        "0",
+        "a film",
+        "yes",
+    )
 
 
 def test_rows_that_cannot_be_read_are_passed_over(http: TestClient) -> None:
@@ -103,7 +135,9 @@ def test_rows_that_cannot_be_read_are_passed_over(http: TestClient) -> None:
 
 
 def test_a_long_text_is_shown_in_part_and_counted_whole(http: TestClient) -> None:
-    row = preview(http, upload(http, b"text,label\n" + b"film " * 1000 + b",x\nend,y\n", "a.csv")).json()["data"][0]
+    row = preview(
+        http, upload(http, b"text,label\n" + b"film " * 1000 + b",x\nend,y\n", "a.csv")
+    ).json()["data"][0]
     assert (len(row["text"]), row["num_tokens"]) == (2000, 1002)
 
 

@@ -18,14 +18,19 @@ def test_every_preset_is_listed_with_a_value_for_everything(http: TestClient) ->
     for recipe in listed["data"]:
         assert recipe == http.get(f"{RECIPES}/{recipe['id']}").json()
         assert recipe["resolved_recipe"]["preset"] == recipe["id"]
-        assert None not in [value for name, value in recipe["resolved_recipe"].items() if name != "num_train_epochs"]
+        assert None not in [
+            value for name, value in recipe["resolved_recipe"].items() if name != "num_train_epochs"
+        ]
 
 
 @pytest.mark.parametrize("preset", ["stabilized", "conventional", "llrd"])
 def test_a_job_gets_what_the_recipe_told(http: TestClient, file_id: str, preset: str) -> None:
     request = {"training_file": file_id, "model": "tiny-bert", "recipe": {"preset": preset}}
     dry = http.post(JOBS, params={"dry_run": "1"}, json=request).json()
-    query: dict[str, str | int] = {"model": "tiny-bert", "train_rows": dry["dataset"]["rows"]["train"]}
+    query: dict[str, str | int] = {
+        "model": "tiny-bert",
+        "train_rows": dry["dataset"]["rows"]["train"],
+    }
     told = http.get(f"{RECIPES}/{preset}", params=query).json()
     assert told["resolved_recipe"] == (dry["resolved_recipe"] or dry["pilots"]["rule"])
     assert told["automatic"] == (dry["pilots"] or {"automatic": []})["automatic"]
@@ -39,7 +44,9 @@ def test_a_job_gets_what_the_recipe_told(http: TestClient, file_id: str, preset:
         ("", {"train_rows": 0}, (400, "invalid_request", "train_rows")),
     ],
 )
-def test_what_is_not_there(http: TestClient, path: str, query: dict[str, Any], expected: tuple[int, str, str]) -> None:
+def test_what_is_not_there(
+    http: TestClient, path: str, query: dict[str, Any], expected: tuple[int, str, str]
+) -> None:
     answer = http.get(f"{RECIPES}{path}", params=query)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == expected

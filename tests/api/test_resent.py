@@ -7,13 +7,13 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from api.jobs.resent import Sending
+from api.dependencies import Parts
+from api.jobs.idempotency import Sending
 from api.jobs.schemas import JobRequest
 from api.jobs.service import create
-from api.parts import Parts
 from shared.db.session import Database
 from shared.db.tables import Job
-from shared.settings import Settings
+from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
 
@@ -32,7 +32,9 @@ def test_a_retry_answers_with_the_job_already_made(http: TestClient, file_id: st
     assert send(http, file_id, 300, None) != first
 
 
-def test_after_a_quarter_of_an_hour_it_is_a_new_job(http: TestClient, file_id: str, settings: Settings) -> None:
+def test_after_a_quarter_of_an_hour_it_is_a_new_job(
+    http: TestClient, file_id: str, settings: Settings
+) -> None:
     first = send(http, file_id, 310, 0)
     database = Database(settings.resolved_database_url)
     with database.write() as session:
@@ -41,10 +43,14 @@ def test_after_a_quarter_of_an_hour_it_is_a_new_job(http: TestClient, file_id: s
     assert send(http, file_id, 310, 1) != first
 
 
-def test_a_first_request_that_its_copy_overtakes_makes_no_job(http: TestClient, file_id: str) -> None:
+def test_a_first_request_that_its_copy_overtakes_makes_no_job(
+    http: TestClient, file_id: str
+) -> None:
     assert isinstance(http.app, FastAPI)
     parts: Parts = http.app.state.parts
-    request = JobRequest.model_validate({"training_file": file_id, "model": "tiny-bert", "seed": 320})
+    request = JobRequest.model_validate(
+        {"training_file": file_id, "model": "tiny-bert", "seed": 320}
+    )
     first = Sending(arrived=time.monotonic())
     copy = send(http, file_id, 320, 1)
     assert create(parts, request, first).id == copy == send(http, file_id, 320, 2)

@@ -44,18 +44,32 @@ def send_at_once(api: Stack, file_id: str, copies: Sequence[Copy]) -> list[Answe
     with ExitStack() as stack:
         connections = []
         for _ in copies:
-            connection = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", api.port, timeout=60)))
+            connection = stack.enter_context(
+                closing(http.client.HTTPConnection("127.0.0.1", api.port, timeout=60))
+            )
             connection.connect()
             connections.append(connection)
         for connection, copy in zip(connections, copies, strict=True):
-            body = {"training_file": file_id, "model": "tiny-bert", "seed": copy.seed, "recipe": {"max_steps": 9}}
+            body = {
+                "training_file": file_id,
+                "model": "tiny-bert",
+                "seed": copy.seed,
+                "recipe": {"max_steps": 9},
+            }
             headers = {"content-type": "application/json", **copy.headers}
-            connection.request("POST", "/v1/fine_tuning/jobs", json.dumps(body | {"runs": {"num_seeds": 1}}), headers)
+            connection.request(
+                "POST",
+                "/v1/fine_tuning/jobs",
+                json.dumps(body | {"runs": {"num_seeds": 1}}),
+                headers,
+            )
         answers = []
         for connection in connections:
             response = connection.getresponse()
             job = json.loads(response.read())
-            assert response.status == 200, job  # the copy waits for the first: nobody is sent away with a 409
+            assert response.status == 200, (
+                job
+            )  # the copy waits for the first: nobody is sent away with a 409
             answers.append(Answer(job["id"], job["seed"]))
     return answers
 

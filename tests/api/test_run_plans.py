@@ -8,13 +8,19 @@ from fastapi.testclient import TestClient
 from tests.api.test_jobs import GIVEN, JOBS, create
 
 
-def test_pilots_come_before_the_runs_where_something_is_automatic(http: TestClient, file_id: str) -> None:
+def test_pilots_come_before_the_runs_where_something_is_automatic(
+    http: TestClient, file_id: str
+) -> None:
     job = create(http, file_id, runs={"num_seeds": 3}).json()
     assert job["resolved_recipe"] is None
     assert set(job["recipe_notes"]) == {"learning_rate", "reinit_layers", "max_steps", "precision"}
     found_out = job["pilots"]
     # 10 epochs of one step are fewer than the least; one of three blocks is at least a sixth
-    assert [(c["reinit_layers"], c["max_steps"]) for c in found_out["candidates"]] == [(0, 320), (1, 320), (2, 320)]
+    assert [(c["reinit_layers"], c["max_steps"]) for c in found_out["candidates"]] == [
+        (0, 320),
+        (1, 320),
+        (2, 320),
+    ]
     assert (found_out["chosen"], found_out["reason"], found_out["steps"]) == (None, None, 6 * 320)
     runs = http.get(f"{JOBS}/{job['id']}/runs", params={"purpose": "pilot"}).json()["data"]
     assert [(run["index"], run["seed"] - 2**31, run["recipe"]["reinit_layers"]) for run in runs] == [
@@ -52,7 +58,12 @@ def test_a_grid_of_seeds(http: TestClient, file_id: str) -> None:
         listed = http.get(f"{JOBS}/{job['id']}/runs").json()["data"]
         return [(run["seed"], run["init_seed"], run["data_seed"]) for run in listed]
 
-    assert seeds(init_seeds=[1, 2], data_seeds=[8, 9]) == [(1, 1, 8), (1, 1, 9), (2, 2, 8), (2, 2, 9)]
+    assert seeds(init_seeds=[1, 2], data_seeds=[8, 9]) == [
+        (1, 1, 8),
+        (1, 1, 9),
+        (2, 2, 8),
+        (2, 2, 9),
+    ]
     assert seeds(num_seeds=2, data_seeds=[8]) == [(3, 3, 8), (4, 4, 8)]
     assert seeds(seeds=[7], data_seeds=[8, 9]) == [(7, 7, 8), (7, 7, 9)]
 
@@ -61,7 +72,9 @@ def test_an_early_discard_starts_its_own_number_of_seeds(http: TestClient, file_
     asked = {"start": 4, "keep": 2, "at_fraction": 0.3}
     job = create(http, file_id, recipe=GIVEN, early_discard=asked).json()
     assert (job["runs_summary"]["total"], job["early_discard"]) == (4, asked)
-    assert http.get(f"{JOBS}/{job['id']}/stability").json()["early_discard"] is None  # nothing is decided yet
+    assert (
+        http.get(f"{JOBS}/{job['id']}/stability").json()["early_discard"] is None
+    )  # nothing is decided yet
     off = create(http, file_id, recipe=GIVEN, early_discard={**asked, "enabled": False}).json()
     assert (off["runs_summary"]["total"], off["early_discard"]) == (5, None)
     extended = http.post(f"{JOBS}/{job['id']}/extend", json={"num_seeds": 1}).json()
@@ -77,5 +90,7 @@ def test_under_k_fold_pilots_are_judged_on_one_part(http: TestClient, file_id: s
     extended = http.post(f"{JOBS}/{job['id']}/extend", json={"seeds": [7]}).json()
     assert extended["runs_summary"]["total"] == 4
     http.post(f"{JOBS}/{job['id']}/cancel")
-    refused = create(http, file_id, recipe=GIVEN, split=folds, early_discard={"start": 4, "keep": 2}).json()
+    refused = create(
+        http, file_id, recipe=GIVEN, split=folds, early_discard={"start": 4, "keep": 2}
+    ).json()
     assert refused["error"]["param"] == "early_discard"

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from api.shared_reads import SharedReads
+from api.single_flight import SharedReads
 
 
 class Source:
@@ -61,7 +61,9 @@ def test_a_failed_read_fails_for_all_and_the_next_is_a_new_one() -> None:
 
     async def story() -> int:
         reads = SharedReads[int]()
-        both = await asyncio.gather(*(reads.get("job", fail) for _ in range(2)), return_exceptions=True)
+        both = await asyncio.gather(
+            *(reads.get("job", fail) for _ in range(2)), return_exceptions=True
+        )
         assert [type(found) for found in both] == [LookupError, LookupError]
         return await reads.get("job", lambda: 3)
 

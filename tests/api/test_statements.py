@@ -9,13 +9,23 @@ from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api.app import create_app
-from benchmarks.filled import Filled, Size, fill
+from benchmarks.seed_database import Filled, Size, fill
 from benchmarks.statements import statements_of
-from shared import ids
 from shared.db.session import Database
-from shared.db.tables import Checkpoint, Comparison, Event, File, Job, Metric, Run, WebhookDelivery, Worker
-from shared.settings import Settings
-from shared.states import JobState
+from shared.db.tables import (
+    Checkpoint,
+    Comparison,
+    Event,
+    File,
+    Job,
+    Metric,
+    Run,
+    WebhookDelivery,
+    Worker,
+)
+from shared.domain import ids
+from shared.domain.states import JobState
+from shared.infra.settings import Settings
 from tests.conftest import new_database
 
 JOBS, COMPARISONS = "/v1/fine_tuning/jobs", "/v1/fine_tuning/comparisons"
@@ -33,10 +43,17 @@ MOST = 5
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Settings:
+def settings(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
+) -> Settings:
     home = tmp_path_factory.mktemp("statements")
     url = new_database(request, request.param, home)
-    return Settings(home=home, database_url=url, redis_url=f"redis+socket://{home}/none", model_dirs=str(model_dir))
+    return Settings(
+        home=home,
+        database_url=url,
+        redis_url=f"redis+socket://{home}/none",
+        model_dirs=str(model_dir),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +85,14 @@ def test_one_row_or_many(http: TestClient, filled: Filled) -> None:
     with database.write() as session:
         _leave_one(session, job_id, run_id)
     one = {path: _asked(http, database.engine, path) for path in paths}
-    assert {path: made for path, (made, _) in many.items()} == {path: made for path, (made, _) in one.items()}
+    assert {path: made for path, (made, _) in many.items()} == {
+        path: made for path, (made, _) in one.items()
+    }
     assert {path for path, (made, _) in one.items() if made > MOST} == set()
     told_of_one = {path for path in paths if one[path][1] < many[path][1]}
-    assert {*paths} - told_of_one <= {of_run, "/v1/usage"}, "of these there were no more rows before"
+    assert {*paths} - told_of_one <= {of_run, "/v1/usage"}, (
+        "of these there were no more rows before"
+    )
 
 
 def _asked(http: TestClient, engine: Engine, path: str) -> tuple[int, int]:
@@ -92,11 +113,21 @@ def _made(http: TestClient, engine: Engine, job_ids: list[str]) -> int:
 def _add_more(session: Session, filled: Filled, job_id: str) -> None:
     """Of what there is one of."""
     own = {"owner_id": "local", "job_id": job_id}
-    checkpoint, notice = {"step": 1, "metrics": {}}, {"type": "t", "payload": "{}", "status": "delivered"}
+    checkpoint, notice = (
+        {"step": 1, "metrics": {}},
+        {"type": "t", "payload": "{}", "status": "delivered"},
+    )
     runs = [run for job, run, _ in filled.runs if job == job_id]
-    session.execute(insert(Checkpoint), [own | checkpoint | {"id": ids.checkpoint_id(), "run_id": run} for run in runs])
-    session.execute(insert(WebhookDelivery), [own | notice | {"id": ids.event_id()} for _ in range(5)])
-    workers = [{"name": f"bench:{n}", "host": "bench", "slots": 1, "devices": ["cpu"]} for n in range(2, 5)]
+    session.execute(
+        insert(Checkpoint),
+        [own | checkpoint | {"id": ids.checkpoint_id(), "run_id": run} for run in runs],
+    )
+    session.execute(
+        insert(WebhookDelivery), [own | notice | {"id": ids.event_id()} for _ in range(5)]
+    )
+    workers = [
+        {"name": f"bench:{n}", "host": "bench", "slots": 1, "devices": ["cpu"]} for n in range(2, 5)
+    ]
     session.execute(insert(Worker), workers)
 
 

@@ -34,7 +34,9 @@ def refusal(answer: Any) -> tuple[int, str, str | None]:
 )
 def test_an_unknown_query_parameter_on_every_route(http: TestClient, path: str) -> None:
     assert refusal(http.get(path, params={"limt": "2"})) == (400, "invalid_request", "limt")
-    assert refusal(http.post(JOBS, params={"dryrun": "1"}, json={"training_file": "x"}))[2] == "dryrun"
+    assert (
+        refusal(http.post(JOBS, params={"dryrun": "1"}, json={"training_file": "x"}))[2] == "dryrun"
+    )
 
 
 def test_metadata_is_a_parameter_of_the_list_of_jobs_alone(http: TestClient) -> None:
@@ -47,24 +49,39 @@ def test_jobs_without_metadata(http: TestClient, file_id: str) -> None:
     body = {"training_file": file_id, "model": "tiny-bert"}
     bare = http.post(JOBS, json=body).json()["id"]
     tagged = http.post(JOBS, json=body | {"metadata": {"a": "b"}}).json()["id"]
-    found = [job["id"] for job in http.get(JOBS, params={"metadata": "null", "limit": 100}).json()["data"]]
+    found = [
+        job["id"]
+        for job in http.get(JOBS, params={"metadata": "null", "limit": 100}).json()["data"]
+    ]
     assert bare in found
     assert tagged not in found
     assert refusal(http.get(JOBS, params={"metadata": "null", "metadata[a]": "b"}))[2] == "metadata"
 
 
-@pytest.mark.parametrize("key", ['a"b', "a\\b", "a.b", "a b", "$", "$.a", "[0]", "5", "ü", "💥", "a'b", "a\nb", "%"])
+@pytest.mark.parametrize(
+    "key", ['a"b', "a\\b", "a.b", "a b", "$", "$.a", "[0]", "5", "ü", "💥", "a'b", "a\nb", "%"]
+)
 def test_any_key_of_the_metadata_finds_its_jobs(http: TestClient, file_id: str, key: str) -> None:
-    body = {"training_file": file_id, "model": "tiny-bert", "metadata": {key: "odd", "other": "odder"}}
+    body = {
+        "training_file": file_id,
+        "model": "tiny-bert",
+        "metadata": {key: "odd", "other": "odder"},
+    }
     made = http.post(JOBS, json=body).json()["id"]
-    assert [job["id"] for job in http.get(JOBS, params={f"metadata[{key}]": "odd"}).json()["data"]] == [made]
+    assert [
+        job["id"] for job in http.get(JOBS, params={f"metadata[{key}]": "odd"}).json()["data"]
+    ] == [made]
     assert http.get(JOBS, params={f"metadata[{key}]": "odder"}).json()["data"] == []
 
 
 def test_an_unknown_form_field_and_a_second_file(http: TestClient) -> None:
     file = ("file", ("a.csv", review_csv(20)))
     before = http.get(FILES).json()["data"]
-    assert refusal(http.post(FILES, files=[file], data={"purpos": "evals"})) == (400, "invalid_request", "purpos")
+    assert refusal(http.post(FILES, files=[file], data={"purpos": "evals"})) == (
+        400,
+        "invalid_request",
+        "purpos",
+    )
     assert refusal(http.post(FILES, files=[file, file])) == (400, "invalid_request", "file")
     assert http.get(FILES).json()["data"] == before
 
@@ -93,7 +110,9 @@ def test_a_value_of_another_kind_is_not_bent(
     assert refusal(answer) == (400, "invalid_request", param)
 
 
-def test_whole_numbers_where_fractions_are_taken_and_a_type_by_its_name(http: TestClient, file_id: str) -> None:
+def test_whole_numbers_where_fractions_are_taken_and_a_type_by_its_name(
+    http: TestClient, file_id: str
+) -> None:
     body = {
         "training_file": file_id,
         "model": "tiny-bert",
@@ -107,7 +126,9 @@ def test_whole_numbers_where_fractions_are_taken_and_a_type_by_its_name(http: Te
 
 
 @pytest.mark.parametrize("suffix", ["", " a", "a/b", "a:b", "x" * 65, "ü"])
-def test_a_suffix_that_makes_no_name_is_refused_in_words(http: TestClient, file_id: str, suffix: str) -> None:
+def test_a_suffix_that_makes_no_name_is_refused_in_words(
+    http: TestClient, file_id: str, suffix: str
+) -> None:
     answer = http.post(JOBS, json={"training_file": file_id, "suffix": suffix})
     assert refusal(answer) == (400, "invalid_request", "suffix")
     assert "1 to 64 letters" in answer.json()["error"]["message"]

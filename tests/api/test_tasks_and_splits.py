@@ -49,14 +49,24 @@ def test_numbers_make_a_regression_and_a_warning_says_so(http: TestClient) -> No
     assert file["profile"]["detected"]["type"] == "regression"
     assert file["profile"]["labels"] is None
     job = create(http, file["id"]).json()
-    assert (job["task"]["type"], job["task"]["label_names"], job["metric"]) == ("regression", [], "pearson")
+    assert (job["task"]["type"], job["task"]["label_names"], job["metric"]) == (
+        "regression",
+        [],
+        "pearson",
+    )
     assert "task.type" in warnings(job)["task_type_inferred"]
     assert job["dataset"]["rows"] == {"train": 48, "validation": 12, "test": 0}
     assert job["dataset"]["labels"] == []
     assert (
-        0 <= job["dataset"]["numbers"]["min"] < job["dataset"]["numbers"]["mean"] < job["dataset"]["numbers"]["max"] < 9
+        0
+        <= job["dataset"]["numbers"]["min"]
+        < job["dataset"]["numbers"]["mean"]
+        < job["dataset"]["numbers"]["max"]
+        < 9
     )
-    asked = create(http, file["id"], task={"type": "regression"}, evaluation={"metric": "r2"}).json()
+    asked = create(
+        http, file["id"], task={"type": "regression"}, evaluation={"metric": "r2"}
+    ).json()
     assert asked["metric"] == "r2"
     assert "task_type_inferred" not in warnings(asked)
 
@@ -85,7 +95,9 @@ def test_sets_of_labels_in_a_csv_file_when_asked_for(http: TestClient) -> None:
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_lists_of_labels_speak_for_themselves(http: TestClient, kind: str) -> None:
     sets = [["b", "a"], [], ["c"], ["a"]]
-    rows: list[dict[str, Any]] = [{"text": f"text {row}", "labels": sets[row % 4]} for row in range(40)]
+    rows: list[dict[str, Any]] = [
+        {"text": f"text {row}", "labels": sets[row % 4]} for row in range(40)
+    ]
     if kind == "jsonl":
         content = "".join(json.dumps(row) + "\n" for row in rows).encode()
     else:
@@ -110,14 +122,22 @@ def test_lists_of_labels_speak_for_themselves(http: TestClient, kind: str) -> No
             {"task": {"type": "multi_label_classification"}, "evaluation": {"metric": "mcc"}},
             "evaluation.metric",
         ),
-        (tagged(), {"task": {"type": "multi_label_classification", "positive_label": "news"}}, "task.positive_label"),
+        (
+            tagged(),
+            {"task": {"type": "multi_label_classification", "positive_label": "news"}},
+            "task.positive_label",
+        ),
         (grouped(15), {"split": {"group_by": "author", "mode": "kfold", "k": 6}}, "split.group_by"),
     ],
 )
 def test_what_does_not_fit_the_task_is_refused(
     http: TestClient, content: bytes, request_: dict[str, Any], param: str
 ) -> None:
-    assert refusal(create(http, upload(http, content)["id"], **request_)) == (400, param, "invalid_value")
+    assert refusal(create(http, upload(http, content)["id"], **request_)) == (
+        400,
+        param,
+        "invalid_value",
+    )
 
 
 def test_given_class_weights_are_kept_as_asked(http: TestClient, file_id: str) -> None:
@@ -137,13 +157,19 @@ def test_a_test_file_is_counted_shown_and_kept(http: TestClient) -> None:
     both = create(http, training["id"], test_file=test["id"], split={"test_fraction": 0.1})
     assert refusal(both) == (400, "split.test_fraction", "invalid_value")
     strange = upload(http, csv_bytes([("a text", "good"), ("another", "so-so")]))
-    assert refusal(create(http, training["id"], test_file=strange["id"])) == (400, "test_file", "invalid_value")
+    assert refusal(create(http, training["id"], test_file=strange["id"])) == (
+        400,
+        "test_file",
+        "invalid_value",
+    )
 
 
 def test_a_given_validation_file_can_be_halved_but_not_folded(http: TestClient) -> None:
     training, validation = upload(http, review_csv(50)), upload(http, review_csv(30, seed=4))
     files = {"training_file": training["id"], "validation_file": validation["id"]}
-    job = create(http, training["id"], validation_file=validation["id"], split={"halve_validation": True}).json()
+    job = create(
+        http, training["id"], validation_file=validation["id"], split={"halve_validation": True}
+    ).json()
     assert job["dataset"]["rows"] == {"train": 50, "validation": 15, "test": 15}
     folded = http.post(JOBS, json={**files, "model": "tiny-bert", "split": {"mode": "kfold"}})
     assert refusal(folded) == (400, "split.mode", "invalid_value")
@@ -153,12 +179,18 @@ def test_a_given_validation_file_can_be_halved_but_not_folded(http: TestClient) 
 
 def test_folds_times_seeds_are_the_runs(http: TestClient, file_id: str) -> None:
     job = create(http, file_id, split={"mode": "kfold", "k": 4}, runs={"seeds": [7, 9]}).json()
-    assert (job["dataset"]["folds"], job["dataset"]["rows"]) == (4, {"train": 30, "validation": 10, "test": 0})
+    assert (job["dataset"]["folds"], job["dataset"]["rows"]) == (
+        4,
+        {"train": 30, "validation": 10, "test": 0},
+    )
     runs = http.get(f"{JOBS}/{job['id']}/runs").json()["data"]
-    assert [(run["seed"], run["fold"]) for run in runs] == [(seed, fold) for seed in (7, 9) for fold in range(4)]
-    assert [run["fold"] for run in http.get(f"{JOBS}/{create(http, file_id).json()['id']}/runs").json()["data"]] == [
-        None
-    ] * 5
+    assert [(run["seed"], run["fold"]) for run in runs] == [
+        (seed, fold) for seed in (7, 9) for fold in range(4)
+    ]
+    assert [
+        run["fold"]
+        for run in http.get(f"{JOBS}/{create(http, file_id).json()['id']}/runs").json()["data"]
+    ] == [None] * 5
 
 
 def test_rows_of_a_group_stay_together(http: TestClient) -> None:
@@ -167,7 +199,11 @@ def test_rows_of_a_group_stay_together(http: TestClient) -> None:
     assert all(rows % 3 == 0 for rows in job["dataset"]["rows"].values())
     assert sum(job["dataset"]["rows"].values()) == 60
     holes = upload(
-        http, csv_bytes([("a", "x", "1"), ("b", "y", ""), ("c", "x", "2"), ("d", "y", "3")], ("text", "label", "who"))
+        http,
+        csv_bytes(
+            [("a", "x", "1"), ("b", "y", ""), ("c", "x", "2"), ("d", "y", "3")],
+            ("text", "label", "who"),
+        ),
     )
     answer = create(http, holes["id"], split={"group_by": "who"})
     assert refusal(answer) == (400, "split.group_by", "invalid_value")
@@ -177,9 +213,15 @@ def test_rows_of_a_group_stay_together(http: TestClient) -> None:
 def test_copies_between_training_and_validation_are_counted_and_named(http: TestClient) -> None:
     training = upload(http, csv_bytes([(f"text {row}", "ab"[row % 2]) for row in range(40)]))
     copies = [("TEXT  3", "b"), ("text 4", "b"), ("new", "a"), ("text 8", "a")]
-    job = create(http, training["id"], validation_file=upload(http, csv_bytes(list(copies)))["id"]).json()
-    assert job["dataset"]["leakage"] == {"validation": {"rows": 3, "first_rows": [1, 2, 4], "conflicting_labels": 1}}
-    assert warnings(job)["leakage"].startswith("3 validation rows (1, 2, 4) have the text of a training row, 1 of them")
+    job = create(
+        http, training["id"], validation_file=upload(http, csv_bytes(list(copies)))["id"]
+    ).json()
+    assert job["dataset"]["leakage"] == {
+        "validation": {"rows": 3, "first_rows": [1, 2, 4], "conflicting_labels": 1}
+    }
+    assert warnings(job)["leakage"].startswith(
+        "3 validation rows (1, 2, 4) have the text of a training row, 1 of them"
+    )
     clean = create(http, training["id"]).json()
     assert clean["dataset"]["leakage"] == {}
     assert "leakage" not in warnings(clean)

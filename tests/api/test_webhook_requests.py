@@ -11,7 +11,9 @@ HOOK = {"url": "https://example.org/hook?a=1", "secret": SECRET}
 
 
 def create(http: TestClient, file_id: str, webhook: Any) -> Any:
-    return http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", "webhook": webhook})
+    return http.post(
+        JOBS, json={"training_file": file_id, "model": "tiny-bert", "webhook": webhook}
+    )
 
 
 def test_the_end_is_to_be_told_and_the_secret_is_not(http: TestClient, file_id: str) -> None:
@@ -23,7 +25,11 @@ def test_the_end_is_to_be_told_and_the_secret_is_not(http: TestClient, file_id: 
     assert cloned["webhook"] == {"url": HOOK["url"]}
     ended = http.post(f"{path}/cancel")
     [told] = http.get(f"{path}/webhook_deliveries").json()["data"]
-    assert (told["type"], told["status"], told["attempts"]) == ("fine_tuning.job.cancelled", "pending", 0)
+    assert (told["type"], told["status"], told["attempts"]) == (
+        "fine_tuning.job.cancelled",
+        "pending",
+        0,
+    )
     for answer in (ended, http.get(path), http.get(JOBS), http.get(f"{path}/webhook_deliveries")):
         assert SECRET not in answer.text
     assert http.get(f"{JOBS}/ftjob-none/webhook_deliveries").status_code == 404
@@ -46,7 +52,9 @@ def test_the_end_is_to_be_told_and_the_secret_is_not(http: TestClient, file_id: 
         ({"events": []}, "webhook.events"),
     ],
 )
-def test_what_is_no_webhook(http: TestClient, file_id: str, changes: dict[str, Any], param: str) -> None:
+def test_what_is_no_webhook(
+    http: TestClient, file_id: str, changes: dict[str, Any], param: str
+) -> None:
     answer = create(http, file_id, HOOK | changes)
     error = answer.json()["error"]
     assert (answer.status_code, error["param"]) == (400, param)

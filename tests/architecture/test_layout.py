@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def in_a_new_process(code: str) -> str:
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return answer.stdout
 
 
@@ -34,7 +36,7 @@ def test_the_api_is_made_without_what_is_heavy() -> None:
 
 
 def test_the_celery_side_of_the_worker_knows_no_torch() -> None:
-    code = "import sys; import worker.tasks, worker.sweeper, worker.__main__; print('torch' in sys.modules)"
+    code = "import sys; import worker.tasks, worker.maintenance.sweeper, worker.__main__; print('torch' in sys.modules)"
     assert in_a_new_process(code) == "False\n"
 
 

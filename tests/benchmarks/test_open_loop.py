@@ -35,7 +35,9 @@ async def server(answer: Answer) -> AsyncIterator[int]:
 def asked(answer: Answer, *, conditional: bool = False) -> Sample:
     async def story() -> Sample:
         async with server(answer) as port:
-            return await measure(port, "/", rate=RATE, seconds=SECONDS, connections=2, conditional=conditional)
+            return await measure(
+                port, "/", rate=RATE, seconds=SECONDS, connections=2, conditional=conditional
+            )
 
     return asyncio.run(story())
 

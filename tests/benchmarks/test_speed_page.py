@@ -12,7 +12,13 @@ from benchmarks.speed_page import record, write_page
 def result(name: str, milliseconds: str = "1.5") -> Result:
     table = Table(("side", "ms"), [("ours | theirs", milliseconds)], title="A step")
     return Result(
-        name, f"On {name}", f"python -m benchmarks.{name}", ["What was measured."], [table], {"ms": [1.5]}, ["A note."]
+        name,
+        f"On {name}",
+        f"python -m benchmarks.{name}",
+        ["What was measured."],
+        [table],
+        {"ms": [1.5]},
+        ["A note."],
     )
 
 

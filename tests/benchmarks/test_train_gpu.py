@@ -7,17 +7,31 @@ import pytest
 
 from benchmarks import train_gpu
 from benchmarks.gpu_workload import LENGTHS, SIZES, make_base_model, make_specs, write_rows
+from worker.training.data.split import load_splits
+from worker.training.data.tokenization import TextCache
 from worker.training.run import build_network
-from worker.training.split import load_splits
-from worker.training.text import TextCache
 
 
 def test_one_command_measures_each_side(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written: list[str] = []
-    monkeypatch.setattr(train_gpu, "show", lambda result: written.append(json.dumps(result.figures)))
-    small = ["--device", "cpu", "--sizes", "tiny", "--seeds", "1", "2", "--warm-up", "1", "--steps", "2"]
+    monkeypatch.setattr(
+        train_gpu, "show", lambda result: written.append(json.dumps(result.figures))
+    )
+    small = [
+        "--device",
+        "cpu",
+        "--sizes",
+        "tiny",
+        "--seeds",
+        "1",
+        "2",
+        "--warm-up",
+        "1",
+        "--steps",
+        "2",
+    ]
     train_gpu.main([*small, "--no-trainer", "--no-compile", "--no-record"])
     [size] = json.loads(written[0])["sizes"]
     one, two = size["sides"]

@@ -6,7 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from shared.child_process import python_module, python_path
+from shared.infra.child_process import python_module, python_path
 from tests.processes import children, command_line, descendants, until
 
 READY = re.compile(r"Evenkeel is ready at (\S+)")
@@ -20,7 +20,9 @@ FAST = {  # the same mechanisms, quicker
 
 def environment(**settings: str) -> dict[str, str]:
     """This process's environment without any EVENKEEL_* of its own."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")
+    }
     return {**inherited, **python_path(), "COLUMNS": "200", **settings}
 
 
@@ -50,7 +52,10 @@ class RunningStack:
                 stdout=stream,
                 stderr=subprocess.STDOUT,
             )
-        until(lambda: self.process.poll() is not None or READY.search(self.text()) is not None, self.text)
+        until(
+            lambda: self.process.poll() is not None or READY.search(self.text()) is not None,
+            self.text,
+        )
         ready = READY.search(self.text())
         assert ready is not None, self.text()
         self.url = ready[1]
@@ -63,7 +68,12 @@ class RunningStack:
 
     def children(self) -> dict[str, int]:
         """Process ids of the four parts, as far as they are there."""
-        marks = {"redis": "redis-server", "sweeper": "-m worker.sweeper", "worker": "-m worker ", "api": "-m api "}
+        marks = {
+            "redis": "redis-server",
+            "sweeper": "-m worker.maintenance.sweeper",
+            "worker": "-m worker ",
+            "api": "-m api ",
+        }
         found: dict[str, int] = {}
         for pid in children(self.process.pid):
             command = command_line(pid)
@@ -80,6 +90,9 @@ class RunningStack:
 
 def reviews(path: Path, rows: int = 60) -> Path:
     """A small data set of two labels that words tell apart."""
-    lines = [f"{'a good' if i % 2 else 'a dull'} film number {i},{'pos' if i % 2 else 'neg'}" for i in range(rows)]
+    lines = [
+        f"{'a good' if i % 2 else 'a dull'} film number {i},{'pos' if i % 2 else 'neg'}"
+        for i in range(rows)
+    ]
     path.write_text("\n".join(["text,label", *lines, ""]), encoding="utf-8")
     return path

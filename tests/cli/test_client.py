@@ -14,7 +14,14 @@ import pytest
 from cli.client import Client
 from cli.errors import BAD_INPUT, CliError
 
-FILE = {"id": "file-1", "object": "file", "filename": "a.csv", "bytes": 3, "created_at": 0, "purpose": "fine-tune"}
+FILE = {
+    "id": "file-1",
+    "object": "file",
+    "filename": "a.csv",
+    "bytes": 3,
+    "created_at": 0,
+    "purpose": "fine-tune",
+}
 JOB: dict[str, Any] = {
     "id": "ftjob-1",
     "created_at": 0,
@@ -28,8 +35,16 @@ JOB: dict[str, Any] = {
     "metric": "accuracy",
     "dataset": {},
     "resolved_recipe": {"preset": "stabilized"},
-    "runs_summary": dict.fromkeys(("total", "queued", "running", "succeeded", "failed", "cancelled", "degenerate"), 0),
-    "progress": {"percent": 0, "steps_done": 0, "steps_total": 3, "seconds_remaining": None, "queue_position": 0},
+    "runs_summary": dict.fromkeys(
+        ("total", "queued", "running", "succeeded", "failed", "cancelled", "degenerate"), 0
+    ),
+    "progress": {
+        "percent": 0,
+        "steps_done": 0,
+        "steps_total": 3,
+        "seconds_remaining": None,
+        "queue_position": 0,
+    },
     "warnings": [],
     "a_later_versions_field": {"x": 1},
 }
@@ -60,7 +75,11 @@ class Handler(BaseHTTPRequestHandler):
         status, extra, answer = answers.pop(0) if len(answers) > 1 else answers[0]
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
-        for name, value in {"content-type": "application/json", "content-length": str(len(data)), **extra}.items():
+        for name, value in {
+            "content-type": "application/json",
+            "content-length": str(len(data)),
+            **extra,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
@@ -86,30 +105,48 @@ def client(server: Server) -> Iterator[Client]:
 
 
 def error(message: str, param: str | None = None) -> dict[str, Any]:
-    return {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": "invalid_value"}}
+    return {
+        "error": {
+            "message": message,
+            "type": "invalid_request_error",
+            "param": param,
+            "code": "invalid_value",
+        }
+    }
 
 
 def test_the_key_and_fields_of_later_versions(server: Server, client: Client) -> None:
     server.answers = [(200, {}, JOB)]
     assert client.job("ftjob-1").preset == "stabilized"
     asked, headers, _ = server.asked[0]
-    assert (asked, headers["authorization"]) == ("GET /v1/fine_tuning/jobs/ftjob-1", "Bearer secret")
+    assert (asked, headers["authorization"]) == (
+        "GET /v1/fine_tuning/jobs/ftjob-1",
+        "Bearer secret",
+    )
 
 
-def test_an_error_is_the_services_own_sentence_with_the_parameter(server: Server, client: Client) -> None:
+def test_an_error_is_the_services_own_sentence_with_the_parameter(
+    server: Server, client: Client
+) -> None:
     server.answers = [(400, {}, error("Only 6 blocks.", "recipe.reinit_layers"))]
-    with pytest.raises(CliError, match=r"^Only 6 blocks\. \(param: recipe\.reinit_layers\)$") as caught:
+    with pytest.raises(
+        CliError, match=r"^Only 6 blocks\. \(param: recipe\.reinit_layers\)$"
+    ) as caught:
         client.job("ftjob-1")
     assert caught.value.exit_code == BAD_INPUT
 
 
-def test_a_parameter_that_the_sentence_names_is_not_said_twice(server: Server, client: Client) -> None:
+def test_a_parameter_that_the_sentence_names_is_not_said_twice(
+    server: Server, client: Client
+) -> None:
     server.answers = [(400, {}, error("recipe.max_steps is too large.", "recipe.max_steps"))]
     with pytest.raises(CliError, match=r"^recipe\.max_steps is too large\.$"):
         client.job("ftjob-1")
 
 
-@pytest.mark.parametrize("answer", [(200, {}, b"<html>"), (404, {}, b"<html>"), (200, {}, {"id": 1}), (500, {}, [1])])
+@pytest.mark.parametrize(
+    "answer", [(200, {}, b"<html>"), (404, {}, b"<html>"), (200, {}, {"id": 1}), (500, {}, [1])]
+)
 def test_something_else_that_answers_is_said_to_be_something_else(
     server: Server, client: Client, answer: tuple[int, dict[str, str], Any]
 ) -> None:
@@ -133,7 +170,11 @@ def test_no_url_at_all(url: str) -> None:
 
 
 def test_job_creation_is_sent_again_under_one_key(server: Server, client: Client) -> None:
-    server.answers = [(503, {}, error("busy")), (409, {"x-should-retry": "true"}, error("busy")), (200, {}, JOB)]
+    server.answers = [
+        (503, {}, error("busy")),
+        (409, {"x-should-retry": "true"}, error("busy")),
+        (200, {}, JOB),
+    ]
     assert client.create_job({"training_file": "file-1"}).id == "ftjob-1"
     assert len(server.asked) == 3
     assert len({headers["idempotency-key"] for _, headers, _ in server.asked}) == 1
@@ -172,7 +213,9 @@ def test_patience_waits_for_a_service_that_is_being_started(server: Server) -> N
     later[0].server_close()
 
 
-def test_an_upload_streams_the_file_under_its_name(server: Server, client: Client, tmp_path: Path) -> None:
+def test_an_upload_streams_the_file_under_its_name(
+    server: Server, client: Client, tmp_path: Path
+) -> None:
     server.answers = [(200, {}, FILE)]
     path = tmp_path / "rows.csv"
     path.write_bytes(b"text,label\n" + b"x" * 3_000_000)
@@ -185,8 +228,13 @@ def test_an_upload_streams_the_file_under_its_name(server: Server, client: Clien
     assert b'name="purpose"\r\n\r\nfine-tune' in body
 
 
-def test_content_comes_as_it_is_and_its_refusal_as_a_sentence(server: Server, client: Client) -> None:
-    server.answers = [(200, {"content-type": "application/octet-stream"}, b"\0\1" * 1000), (404, {}, error("Gone."))]
+def test_content_comes_as_it_is_and_its_refusal_as_a_sentence(
+    server: Server, client: Client
+) -> None:
+    server.answers = [
+        (200, {"content-type": "application/octet-stream"}, b"\0\1" * 1000),
+        (404, {}, error("Gone.")),
+    ]
     with client.content("file-1") as chunks:
         assert b"".join(chunks) == b"\0\1" * 1000
     with pytest.raises(CliError, match="Gone"), client.content("file-1"):

@@ -16,14 +16,25 @@ from tests.cli.test_client import FILE, Server
 from tests.cli.test_client import JOB as BARE
 
 MODEL = "ft:m:local:s:abc"
-RECIPE = {"preset": "llrd", "max_steps": 3, "train_batch_size": 8, "learning_rate": 1e-4, "reinit_layers": 0}
+RECIPE = {
+    "preset": "llrd",
+    "max_steps": 3,
+    "train_batch_size": 8,
+    "learning_rate": 1e-4,
+    "reinit_layers": 0,
+}
 JOB: dict[str, Any] = {**BARE, "resolved_recipe": RECIPE}
 DONE = {**JOB, "status": "succeeded", "fine_tuned_model": MODEL}
 RUN: dict[str, Any] = {
     "id": "ftrun-1", "index": 0, "seed": 0, "status": "failed", "degenerate": None, "attempt": 1, "step": 1, "total_steps": 3,
     "validation_score": None, "score": None, "error": None,
 }  # fmt: skip
-TARGET = {"scores": {"good": 0.875, "bad": 0.125}, "predicted": "good", "truncated": False, "disagreement": None}
+TARGET = {
+    "scores": {"good": 0.875, "bad": 0.125},
+    "predicted": "good",
+    "truncated": False,
+    "disagreement": None,
+}
 APART = {**TARGET, "predicted": "bad", "disagreement": {"vote_entropy": 0.5, "score_std": 0.25}}
 PLAN: dict[str, Any] = {
     "model": "m", "task": {"type": "single_label_classification", "text_column": "text", "label_column": "label"},
@@ -44,7 +55,9 @@ def server() -> Iterator[Server]:
 
 
 def run(server: Server, *arguments: str, answers: list[Any], given: str = "") -> Result:
-    server.answers = [answer if isinstance(answer, tuple) else (200, {}, answer) for answer in answers]
+    server.answers = [
+        answer if isinstance(answer, tuple) else (200, {}, answer) for answer in answers
+    ]
     return CliRunner().invoke(app, [*arguments, "--url", server.url], input=given)
 
 
@@ -61,7 +74,11 @@ def test_texts_are_classified_by_a_jobs_model(server: Server) -> None:
     done = run(server, "classify", "ftjob-1", "fine [film]", "x" * 100, answers=[DONE, answer])
     assert done.exit_code == 0, done.output
     assert asked(server) == ["GET /v1/fine_tuning/jobs/ftjob-1", "POST /v1/classifications"]
-    assert json.loads(server.asked[1][2]) == {"model": MODEL, "input": ["fine [film]", "x" * 100], "ensemble": False}
+    assert json.loads(server.asked[1][2]) == {
+        "model": MODEL,
+        "input": ["fine [film]", "x" * 100],
+        "ensemble": False,
+    }
     first, second = done.output.splitlines()[1:3]
     assert first.split() == ["fine", "[film]", "good", "0.875"]
     assert second.split() == ["x" * 59 + "…", "good", "0.875", "its", "end", "was", "not", "read"]
@@ -76,9 +93,23 @@ def test_an_ensemble_says_how_far_it_disagrees(server: Server) -> None:
 
 def test_a_file_is_classified_and_does_not_stay(server: Server, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("text\na\n")
-    batch = {"members": [MODEL], "output_file_id": "file-2", "request_counts": {"total": 1}, "truncated": 0}
+    batch = {
+        "members": [MODEL],
+        "output_file_id": "file-2",
+        "request_counts": {"total": 1},
+        "truncated": 0,
+    }
     answers = [FILE, batch, b"row,predicted\n1,good\n", {}, {}]
-    done = run(server, "classify", MODEL, "--file", str(tmp_path / "new.csv"), "--text-column", "0", answers=answers)
+    done = run(
+        server,
+        "classify",
+        MODEL,
+        "--file",
+        str(tmp_path / "new.csv"),
+        "--text-column",
+        "0",
+        answers=answers,
+    )
     assert done.exit_code == 0, done.output
     assert (tmp_path / "new.csv.answers.csv").read_text() == "row,predicted\n1,good\n"
     assert json.loads(server.asked[1][2]) == {
@@ -87,7 +118,11 @@ def test_a_file_is_classified_and_does_not_stay(server: Server, tmp_path: Path) 
         "ensemble": False,
         "text_column": 0,
     }
-    assert asked(server)[2:] == ["GET /v1/files/file-2/content", "DELETE /v1/files/file-2", "DELETE /v1/files/file-1"]
+    assert asked(server)[2:] == [
+        "GET /v1/files/file-2/content",
+        "DELETE /v1/files/file-2",
+        "DELETE /v1/files/file-1",
+    ]
     again = run(server, "classify", MODEL, "--file", str(tmp_path / "new.csv"), answers=[FILE])
     assert isinstance(again.exception, CliError)
 
@@ -95,12 +130,17 @@ def test_a_file_is_classified_and_does_not_stay(server: Server, tmp_path: Path) 
 def test_nothing_to_classify_and_a_job_without_a_model(server: Server) -> None:
     assert isinstance(run(server, "classify", MODEL, answers=[{}]).exception, CliError)
     server.answers = [(200, {}, JOB)]
-    with Client(server.url) as client, pytest.raises(CliError, match="has no model: it is queued") as refused:
+    with (
+        Client(server.url) as client,
+        pytest.raises(CliError, match="has no model: it is queued") as refused,
+    ):
         model_of(client, "ftjob-1")
     assert refused.value.exit_code == BAD_INPUT
 
 
-@pytest.mark.parametrize(("move", "status"), [("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")])
+@pytest.mark.parametrize(
+    ("move", "status"), [("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")]
+)
 def test_moves_of_several_jobs(server: Server, move: str, status: str) -> None:
     done = run(server, move, "ftjob-1", "ftjob-2", answers=[{**JOB, "status": status}])
     assert asked(server) == [f"POST /v1/fine_tuning/jobs/ftjob-{n}/{move}" for n in (1, 2)]
@@ -108,18 +148,36 @@ def test_moves_of_several_jobs(server: Server, move: str, status: str) -> None:
 
 
 def test_more_seeds_and_another_recipe(server: Server) -> None:
-    assert run(server, "extend", "ftjob-1", "--seeds", "3", "--detach", answers=[JOB]).exit_code == 0
-    assert run(server, "clone", "ftjob-1", "--preset", "llrd", "--detach", answers=[JOB]).exit_code == 0
+    assert (
+        run(server, "extend", "ftjob-1", "--seeds", "3", "--detach", answers=[JOB]).exit_code == 0
+    )
+    assert (
+        run(server, "clone", "ftjob-1", "--preset", "llrd", "--detach", answers=[JOB]).exit_code
+        == 0
+    )
     bodies = [json.loads(body) for _, _, body in server.asked]
     assert bodies == [{"num_seeds": 3}, {"recipe": {"preset": "llrd"}}]
     assert all("idempotency-key" in headers for _, headers, _ in server.asked)
 
 
 def test_only_what_failed_is_tried_again(server: Server) -> None:
-    runs = [RUN, {**RUN, "id": "ftrun-2", "status": "succeeded"}, {**RUN, "id": "ftrun-3", "status": "cancelled"}]
-    assert run(server, "retry", "ftjob-1", "--detach", answers=[{"data": runs}, RUN, RUN, JOB]).exit_code == 0
-    assert asked(server)[1:3] == [f"POST /v1/fine_tuning/jobs/ftjob-1/runs/ftrun-{n}/retry" for n in (1, 3)]
-    assert isinstance(run(server, "retry", "ftjob-1", answers=[{"data": runs[1:2]}]).exception, CliError)
+    runs = [
+        RUN,
+        {**RUN, "id": "ftrun-2", "status": "succeeded"},
+        {**RUN, "id": "ftrun-3", "status": "cancelled"},
+    ]
+    assert (
+        run(
+            server, "retry", "ftjob-1", "--detach", answers=[{"data": runs}, RUN, RUN, JOB]
+        ).exit_code
+        == 0
+    )
+    assert asked(server)[1:3] == [
+        f"POST /v1/fine_tuning/jobs/ftjob-1/runs/ftrun-{n}/retry" for n in (1, 3)
+    ]
+    assert isinstance(
+        run(server, "retry", "ftjob-1", answers=[{"data": runs[1:2]}]).exception, CliError
+    )
 
 
 def test_deleting_asks_first(server: Server) -> None:
@@ -131,9 +189,16 @@ def test_deleting_asks_first(server: Server) -> None:
 
 def test_events_are_followed_to_the_end_from_the_last_one_on(server: Server) -> None:
     def event(number: int, level: str = "info") -> dict[str, Any]:
-        return {"id": f"ftevent-{number}", "created_at": 0, "level": level, "message": f"Event [{number}]."}
+        return {
+            "id": f"ftevent-{number}",
+            "created_at": 0,
+            "level": level,
+            "message": f"Event [{number}].",
+        }
 
-    frame = f"id: ftevent-3\nevent: message\ndata: {json.dumps(event(3, 'warn'))}\n\n: still here\n\n"
+    frame = (
+        f"id: ftevent-3\nevent: message\ndata: {json.dumps(event(3, 'warn'))}\n\n: still here\n\n"
+    )
     stream = f'{frame}event: done\ndata: {{"status": "failed"}}\n\n'.encode()
     answers = [{"data": [event(2), event(1)]}, stream, {**JOB, "status": "failed"}]
     done = run(server, "events", "ftjob-1", "--follow", answers=answers)
@@ -148,9 +213,21 @@ def test_events_are_followed_to_the_end_from_the_last_one_on(server: Server) -> 
 
 def test_a_dry_run_says_what_would_be_and_leaves_nothing(server: Server, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\n")
-    done = run(server, "train", str(tmp_path / "a.csv"), "--seeds", "1", "--dry-run", answers=[FILE, PLAN, {}])
+    done = run(
+        server,
+        "train",
+        str(tmp_path / "a.csv"),
+        "--seeds",
+        "1",
+        "--dry-run",
+        answers=[FILE, PLAN, {}],
+    )
     assert done.exit_code == 0, done.output
-    assert asked(server) == ["POST /v1/files", "POST /v1/fine_tuning/jobs?dry_run=true", "DELETE /v1/files/file-1"]
+    assert asked(server) == [
+        "POST /v1/files",
+        "POST /v1/fine_tuning/jobs?dry_run=true",
+        "DELETE /v1/files/file-1",
+    ]
     assert done.output.splitlines() == [
         "single_label_classification: text → label, scored by accuracy; rows: 8 train, 2 validation",
         "m: 1 pilot of 20 steps find out reinit_layers and max_steps",
@@ -161,11 +238,21 @@ def test_a_dry_run_says_what_would_be_and_leaves_nothing(server: Server, tmp_pat
 
 
 def test_the_queue_and_what_is_missing_in_it(server: Server) -> None:
-    training = {"run_id": "ftrun-1", "job_id": "ftjob-1", "worker": "w:7", "device": "cpu", "step": 2, "total_steps": 3}
+    training = {
+        "run_id": "ftrun-1",
+        "job_id": "ftjob-1",
+        "worker": "w:7",
+        "device": "cpu",
+        "step": 2,
+        "total_steps": 3,
+    }
     worker = {"name": "w:1", "slots": 2, "busy": 1, "devices": ["cpu", "cpu"], "last_beat": 0}
     queue = {"depth": 4, "paused": 0, "running": [training], "workers": [worker]}
     said = run(server, "queue", answers=[queue]).output
     assert "1 run in training, 4 waiting, 0 paused" in said
     assert "ftjob-1 ftrun-1 2/3 w:7 cpu" in " ".join(said.split())
     idle = {"depth": 4, "paused": 0, "running": [], "workers": []}
-    assert "nothing will be trained until one is started" in run(server, "queue", answers=[idle]).output
+    assert (
+        "nothing will be trained until one is started"
+        in run(server, "queue", answers=[idle]).output
+    )

@@ -5,19 +5,22 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from cli.api_models import Comparison
 from cli.client import Client
 from cli.compare import compare as compare_jobs
 from cli.compare import comparison_view
 from cli.errors import CliError
-from cli.wire import Comparison
-from shared.comparison import Contender, compare
+from shared.report.comparison import Contender, compare
 from tests.shared.reports import make_report
 
 LOW, HIGH = [0.60, 0.61, 0.59, 0.62, 0.60, 0.61], [0.70, 0.71, 0.69, 0.72, 0.70, 0.71]
 
 
 def shown(*scores: list[float]) -> str:
-    contenders = [Contender(make_report(one, job_id=f"ftjob-{i}"), f"[recipe] {i}") for i, one in enumerate(scores)]
+    contenders = [
+        Contender(make_report(one, job_id=f"ftjob-{i}"), f"[recipe] {i}")
+        for i, one in enumerate(scores)
+    ]
     answer = Comparison(id="ftcmp-1", **compare(contenders).model_dump())
     console = Console(width=240, highlight=False)
     with console.capture() as capture:
@@ -35,7 +38,11 @@ def test_two_jobs() -> None:
     text = shown(LOW, HIGH)
     assert row(text, "A", "ftjob-0", "[recipe]", "0") == ["6", "0.6050", "±", "0.0105", "0", "0"]
     assert "B against A" in text
-    assert row(text, "permutation", "test") == ["0.1000", "0.0022", "0.0022"]  # 2/924, which is the least
+    assert row(text, "permutation", "test") == [
+        "0.1000",
+        "0.0022",
+        "0.0022",
+    ]  # 2/924, which is the least
     assert row(text, "paired", "permutation", "test") == ["0.1000", "0.0312", "0.0312"]
     assert row(text, "Fisher's", "exact", "test")[:2] == ["-", "1.0000"]
     assert "[recipe] 1 is better than [recipe] 0 by 0.100 accuracy" in text
@@ -53,4 +60,6 @@ def test_several_jobs_have_adjusted_p_and_reasons() -> None:
 
 def test_a_page_is_of_the_jobs_own_metric() -> None:
     with Client("http://127.0.0.1:9") as client, pytest.raises(CliError, match="not both"):
-        compare_jobs(client, ["a", "b"], metric="mcc", alpha=0.05, html=Path("page.html"), as_json=False)
+        compare_jobs(
+            client, ["a", "b"], metric="mcc", alpha=0.05, html=Path("page.html"), as_json=False
+        )

@@ -33,7 +33,12 @@ def test_a_small_one_goes_all_the_way(
     monkeypatch.setattr(demo, "ROWS", 60)
     assert demo.demo(None) == 0
     said = capsys.readouterr().out
-    for expected in ("conventional seed 0: succeeded", "stabilized seed 1: succeeded", "mean ± std", "Comparison: "):
+    for expected in (
+        "conventional seed 0: succeeded",
+        "stabilized seed 1: succeeded",
+        "mean ± std",
+        "Comparison: ",
+    ):
         assert expected in said
     page = (here / "demo-report.html").read_text(encoding="utf-8")
     assert "conventional" in page

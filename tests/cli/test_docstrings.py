@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from cli.docstrings import AREAS, MAX_WORDS, MIN_WORDS, SHARES, _first_sentence, _of_area, _sources, write_dataset
+from cli.demo_dataset import (
+    AREAS,
+    MAX_WORDS,
+    MIN_WORDS,
+    SHARES,
+    _first_sentence,
+    _of_area,
+    _sources,
+    write_dataset,
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +54,9 @@ def test_classes_are_mixed_not_in_blocks(rows: list[tuple[str, str]]) -> None:
     assert longest < 15
 
 
-def test_the_same_every_time_and_a_shorter_set_is_part_of_a_longer(rows: list[tuple[str, str]], tmp_path: Path) -> None:
+def test_the_same_every_time_and_a_shorter_set_is_part_of_a_longer(
+    rows: list[tuple[str, str]], tmp_path: Path
+) -> None:
     write_dataset(tmp_path / "again.csv")
     assert read(tmp_path / "again.csv") == rows
     write_dataset(tmp_path / "short.csv", rows=100)
@@ -69,7 +80,9 @@ def test_every_module_is_there(module: str) -> None:
 def test_sentences_do_not_name_their_module(module: str) -> None:
     sentences = list(_of_area((module,)))
     assert len(sentences) > 5
-    assert not [sentence for sentence in sentences if re.search(rf"\b{module}\b", sentence, re.IGNORECASE)]
+    assert not [
+        sentence for sentence in sentences if re.search(rf"\b{module}\b", sentence, re.IGNORECASE)
+    ]
 
 
 @pytest.mark.parametrize(

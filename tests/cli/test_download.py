@@ -17,7 +17,10 @@ def archive(folder: Path, *entries: tuple[str | zipfile.ZipInfo, bytes]) -> Path
 
 
 def test_files_and_folders_are_unpacked(tmp_path: Path) -> None:
-    unpack(archive(tmp_path, ("config.json", b"{}"), ("deep/", b""), ("deep/a.bin", b"\0\1")), tmp_path / "model")
+    unpack(
+        archive(tmp_path, ("config.json", b"{}"), ("deep/", b""), ("deep/a.bin", b"\0\1")),
+        tmp_path / "model",
+    )
     assert (tmp_path / "model" / "config.json").read_bytes() == b"{}"
     assert (tmp_path / "model" / "deep" / "a.bin").read_bytes() == b"\0\1"
 

@@ -24,9 +24,14 @@ def data(tmp_path: Path) -> Path:
 
 @contextmanager
 def running(server: EmbeddedRedis) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(server.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        server.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     try:
-        until(lambda: asyncio.run(server.answers()) or process.poll() is not None, "Redis neither answers nor ends")
+        until(
+            lambda: asyncio.run(server.answers()) or process.poll() is not None,
+            "Redis neither answers nor ends",
+        )
         assert process.poll() is None, process.communicate()[0]
         yield process
     finally:
@@ -68,7 +73,9 @@ def test_settings_are_those_of_a_queue(data: Path) -> None:
 
 def append_only_file(data: Path) -> Path:
     """One file in Redis 6; since 7 the newest increment in a folder."""
-    return next(file for pattern in ("appendonly.aof", "*/*.incr.aof") for file in data.glob(pattern))
+    return next(
+        file for pattern in ("appendonly.aof", "*/*.incr.aof") for file in data.glob(pattern)
+    )
 
 
 def test_a_file_cut_off_in_mid_record_is_loaded_up_to_there(data: Path) -> None:

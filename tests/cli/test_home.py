@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.data_dir import open_home
 from cli.errors import BAD_INPUT, CliError
-from cli.home import open_home
-from shared.child_process import python_path
+from shared.infra.child_process import python_path
 
 
 def test_it_is_made_for_its_owner_only(tmp_path: Path) -> None:
@@ -20,7 +20,11 @@ def test_it_is_made_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_a_second_owner_is_told_who_has_it_and_what_to_do(tmp_path: Path) -> None:
     sentence = rf"process {os.getpid()}\); stop that one, or .* --home DIR"
-    with open_home(tmp_path), pytest.raises(CliError, match=sentence) as caught, open_home(tmp_path):
+    with (
+        open_home(tmp_path),
+        pytest.raises(CliError, match=sentence) as caught,
+        open_home(tmp_path),
+    ):
         pass
     assert caught.value.exit_code == BAD_INPUT
 
@@ -28,9 +32,11 @@ def test_a_second_owner_is_told_who_has_it_and_what_to_do(tmp_path: Path) -> Non
 def test_it_is_free_again_afterwards_and_after_a_killed_owner(tmp_path: Path) -> None:
     with open_home(tmp_path):
         pass
-    dies = "import os, pathlib, sys; from cli.home import open_home\nwith open_home(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    dies = "import os, pathlib, sys; from cli.data_dir import open_home\nwith open_home(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     killed = subprocess.run(
-        [sys.executable, "-c", dies, str(tmp_path)], env={**os.environ, **python_path()}, check=False
+        [sys.executable, "-c", dies, str(tmp_path)],
+        env={**os.environ, **python_path()},
+        check=False,
     )
     assert killed.returncode == -9
     with open_home(tmp_path) as home:

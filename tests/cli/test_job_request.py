@@ -2,11 +2,14 @@ import pytest
 
 from api.jobs.schemas import JobRequest
 from cli.job_request import TrainOptions, job_body
-from shared.catalogue import OFFLINE_ENCODER
+from shared.encoders.catalogue import OFFLINE_ENCODER
 
 
 def test_what_is_not_asked_for_is_left_to_the_service() -> None:
-    assert job_body(TrainOptions(), "file-1") == {"training_file": "file-1", "model": OFFLINE_ENCODER}
+    assert job_body(TrainOptions(), "file-1") == {
+        "training_file": "file-1",
+        "model": OFFLINE_ENCODER,
+    }
 
 
 def test_everything_at_once_is_a_request_the_service_understands() -> None:
@@ -62,7 +65,8 @@ def test_folds_ask_for_kfold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("3", 3), ("2.5", 2.5), ("auto", "auto"), ("nan", "nan"), ("1e999", "1e999")]
+    ("text", "value"),
+    [("3", 3), ("2.5", 2.5), ("auto", "auto"), ("nan", "nan"), ("1e999", "1e999")],
 )
 def test_numbers_and_words(text: str, value: object) -> None:
     assert job_body(TrainOptions(epochs=text), "file-1")["recipe"] == {"num_train_epochs": value}

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from cli.errors import BAD_INPUT
-from shared.child_process import python_module
+from shared.infra.child_process import python_module
 from tests.cli.stack import environment, evenkeel
 from tests.processes import await_end, children, command_line, until
 from tests.servers import RedisServer
@@ -22,7 +22,10 @@ def test_db_upgrade_makes_the_tables_and_may_be_repeated(tmp_path: Path) -> None
         done = evenkeel("db", "upgrade", EVENKEEL_DATABASE_URL=f"sqlite:///{tmp_path / 'some.db'}")
         assert done.returncode == 0, done.stderr
     with sqlite3.connect(tmp_path / "some.db") as connection:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        tables = {
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
     connection.close()
     assert {"alembic_version", "jobs", "runs"} <= tables
 
@@ -31,13 +34,21 @@ def test_db_upgrade_makes_the_tables_and_may_be_repeated(tmp_path: Path) -> None
     ("settings", "sentence"),
     [
         ({"EVENKEEL_DATABASE_URL": "nonsense"}, "EVENKEEL_DATABASE_URL is not understood"),
-        ({"EVENKEEL_DATABASE_URL": "sqlite:////no/such/folder/a.db"}, "unable to open database file"),
+        (
+            {"EVENKEEL_DATABASE_URL": "sqlite:////no/such/folder/a.db"},
+            "unable to open database file",
+        ),
         ({"EVENKEEL_PORT": "http"}, "EVENKEEL_PORT cannot be used"),
         ({"EVENKEEL_STACK": "many"}, "EVENKEEL_STACK cannot be used"),
-        ({"EVENKEEL_LEASE_SECONDS": "1"}, "EVENKEEL_HEARTBEAT_SECONDS must be shorter than EVENKEEL_LEASE_SECONDS"),
+        (
+            {"EVENKEEL_LEASE_SECONDS": "1"},
+            "EVENKEEL_HEARTBEAT_SECONDS must be shorter than EVENKEEL_LEASE_SECONDS",
+        ),
     ],
 )
-def test_settings_that_cannot_be_used_are_one_sentence(settings: dict[str, str], sentence: str) -> None:
+def test_settings_that_cannot_be_used_are_one_sentence(
+    settings: dict[str, str], sentence: str
+) -> None:
     done = evenkeel("db", "upgrade", **settings)
     assert done.returncode == BAD_INPUT
     assert sentence in done.stderr
@@ -47,7 +58,11 @@ def test_settings_that_cannot_be_used_are_one_sentence(settings: dict[str, str],
 def test_a_password_in_a_url_is_not_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    done = evenkeel("db", "upgrade", EVENKEEL_DATABASE_URL=f"postgresql+psycopg://user:s3cret@127.0.0.1:{port}/name")
+    done = evenkeel(
+        "db",
+        "upgrade",
+        EVENKEEL_DATABASE_URL=f"postgresql+psycopg://user:s3cret@127.0.0.1:{port}/name",
+    )
     assert done.returncode == BAD_INPUT
     assert "cannot be used" in done.stderr
     assert "s3cret" not in done.stderr
@@ -77,7 +92,9 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_a_worker_alone_has_its_sweeper_and_ends_on_sigterm(tmp_path: Path, redis: RedisServer) -> None:
+def test_a_worker_alone_has_its_sweeper_and_ends_on_sigterm(
+    tmp_path: Path, redis: RedisServer
+) -> None:
     database = f"sqlite:///{tmp_path / 'some.db'}"
     evenkeel("db", "upgrade", EVENKEEL_DATABASE_URL=database)
     output = tmp_path / "output.txt"
@@ -85,15 +102,25 @@ def test_a_worker_alone_has_its_sweeper_and_ends_on_sigterm(tmp_path: Path, redi
         output.open("w") as stream,
         subprocess.Popen(
             python_module("cli", "worker"),
-            env=environment(EVENKEEL_HOME=str(tmp_path), EVENKEEL_DATABASE_URL=database, EVENKEEL_REDIS_URL=redis.url),
+            env=environment(
+                EVENKEEL_HOME=str(tmp_path),
+                EVENKEEL_DATABASE_URL=database,
+                EVENKEEL_REDIS_URL=redis.url,
+            ),
             stdout=stream,
             stderr=subprocess.STDOUT,
         ) as process,
     ):
         try:
-            until(lambda: "worker" in output.read_text() and "ready" in output.read_text(), output.read_text)
+            until(
+                lambda: "worker" in output.read_text() and "ready" in output.read_text(),
+                output.read_text,
+            )
             parts = children(process.pid)
-            assert sorted(command_line(pid).split()[-1] for pid in parts) == ["worker", "worker.sweeper"]
+            assert sorted(command_line(pid).split()[-1] for pid in parts) == [
+                "worker",
+                "worker.maintenance.sweeper",
+            ]
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=30) == 0
@@ -103,6 +130,12 @@ def test_a_worker_alone_has_its_sweeper_and_ends_on_sigterm(tmp_path: Path, redi
 def test_help_is_light() -> None:
     heavy = "{'torch', 'transformers', 'httpx', 'pydantic', 'sqlalchemy', 'celery', 'fastapi'}"
     source = f"import sys, cli.__main__; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", source], env=environment(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout == "[]\n"
     assert {"up", "train", "report", "demo"} <= set(evenkeel("--help").stdout.split())

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from cli.errors import BAD_INPUT, INTERRUPTED, JOB_DID_NOT_SUCCEED
-from shared.child_process import python_module
+from shared.infra.child_process import python_module
 from tests.cli.stack import RunningStack, environment, reviews
 from tests.processes import await_end, until
 
@@ -50,7 +50,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator
 @pytest.fixture(scope="module")
 def trained(stack: RunningStack, rows: str) -> str:
     """Id of a job that has ended; made by ``evenkeel train``, which is what this fixture tests as well."""
-    done = stack.evenkeel("train", rows, *TINY, "--seeds", "2", "--max-steps", "12", "--suffix", "t")
+    done = stack.evenkeel(
+        "train", rows, *TINY, "--seeds", "2", "--max-steps", "12", "--suffix", "t"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     for expected in (
         r"seed 0: succeeded, step 12/12",
@@ -78,7 +80,9 @@ def steps(stack: RunningStack, job: str) -> int:
 
 
 def await_training(stack: RunningStack, job: str) -> None:
-    until(lambda: steps(stack, job) > 0, lambda: f"{status(stack, job)}\n{stack.text()}", seconds=120)
+    until(
+        lambda: steps(stack, job) > 0, lambda: f"{status(stack, job)}\n{stack.text()}", seconds=120
+    )
 
 
 def test_it_says_where_it_is_ready(stack: RunningStack) -> None:
@@ -88,7 +92,9 @@ def test_it_says_where_it_is_ready(stack: RunningStack) -> None:
 
 
 def test_jobs_and_show(stack: RunningStack, trained: str) -> None:
-    assert re.search(rf"{trained} .* succeeded +tiny-bert +stabilized +2/2 +100%", stack.evenkeel("jobs").stdout)
+    assert re.search(
+        rf"{trained} .* succeeded +tiny-bert +stabilized +2/2 +100%", stack.evenkeel("jobs").stdout
+    )
     shown = stack.evenkeel("show", trained)
     assert shown.returncode == 0
     assert "2 of 2 succeeded" in shown.stdout
@@ -99,13 +105,21 @@ def test_jobs_and_show(stack: RunningStack, trained: str) -> None:
 
 def test_report_files(stack: RunningStack, trained: str, tmp_path: Path) -> None:
     html, png, table = tmp_path / "r.html", tmp_path / "r.png", tmp_path / "r.csv"
-    done = stack.evenkeel("report", trained, "--html", str(html), "--png", str(png), "--csv", str(table))
+    done = stack.evenkeel(
+        "report", trained, "--html", str(html), "--png", str(png), "--csv", str(table)
+    )
     assert done.returncode == 0, done.stderr
     assert trained in html.read_text()
     assert png.read_bytes().startswith(b"\x89PNG")
     rows = list(csv.DictReader(table.read_text().splitlines()))
-    assert [(row["seed"], row["status"]) for row in rows] == [("0", "succeeded"), ("1", "succeeded")]
-    scores = [run["score"] for run in httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{trained}/stability").json()["runs"]]
+    assert [(row["seed"], row["status"]) for row in rows] == [
+        ("0", "succeeded"),
+        ("1", "succeeded"),
+    ]
+    scores = [
+        run["score"]
+        for run in httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{trained}/stability").json()["runs"]
+    ]
     assert [float(row["score"]) for row in rows] == scores
 
 
@@ -116,18 +130,29 @@ def test_download(stack: RunningStack, trained: str, tmp_path: Path) -> None:
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {
         file.name for file in (tmp_path / "model").iterdir()
     }
-    assert json.loads((tmp_path / "model" / "config.json").read_text())["label2id"] == {"neg": 0, "pos": 1}
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["label2id"] == {
+        "neg": 0,
+        "pos": 1,
+    }
     assert stack.evenkeel("download", model, str(tmp_path / "model")).returncode == BAD_INPUT
     assert stack.evenkeel("download", "tiny-bert", str(tmp_path / "base")).returncode == BAD_INPUT
 
 
-def test_bad_input_is_one_sentence_and_exit_code_2(stack: RunningStack, rows: str, tmp_path: Path) -> None:
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    stack: RunningStack, rows: str, tmp_path: Path
+) -> None:
     refused = stack.evenkeel("train", rows, "--model", "tiny-bert", "--reinit-layers", "99")
     assert (refused.returncode, refused.stderr.count("\n")) == (BAD_INPUT, 1), refused.stderr
     assert "recipe.reinit_layers" in refused.stderr
-    assert stack.evenkeel("train", rows, "--model", "tiny-bert", "--epochs", "nan").returncode == BAD_INPUT
+    assert (
+        stack.evenkeel("train", rows, "--model", "tiny-bert", "--epochs", "nan").returncode
+        == BAD_INPUT
+    )
     (tmp_path / "picture.csv").write_bytes(bytes(range(256)) * 40)
-    assert stack.evenkeel("train", str(tmp_path / "picture.csv"), "--model", "tiny-bert").returncode == BAD_INPUT
+    assert (
+        stack.evenkeel("train", str(tmp_path / "picture.csv"), "--model", "tiny-bert").returncode
+        == BAD_INPUT
+    )
     assert stack.evenkeel("train", str(tmp_path / "no.csv")).returncode == BAD_INPUT
     assert stack.evenkeel("show", "ftjob-none").returncode == BAD_INPUT
 
@@ -166,7 +191,9 @@ def test_ctrl_c_while_following_leaves_the_job_to_go_on(stack: RunningStack, row
 
 
 def test_a_terminal_shows_a_bar_a_run(stack: RunningStack, rows: str) -> None:
-    said = in_terminal("train", rows, *TINY, "--seeds", "2", "--max-steps", "12", EVENKEEL_URL=stack.url)
+    said = in_terminal(
+        "train", rows, *TINY, "--seeds", "2", "--max-steps", "12", EVENKEEL_URL=stack.url
+    )
     for seed in (0, 1):
         assert re.search(rf"seed {seed} .*━+.* 12/12 .*succeeded .*loss \d", said), said
     assert "2 of 2 succeeded" in said
@@ -184,14 +211,19 @@ def in_terminal(*arguments: str, **settings: str) -> str:
     )
     os.close(theirs)
     said = b""
-    with contextlib.suppress(OSError), os.fdopen(ours, "rb", buffering=0) as terminal:  # EIO: the last writer has gone
+    with (
+        contextlib.suppress(OSError),
+        os.fdopen(ours, "rb", buffering=0) as terminal,
+    ):  # EIO: the last writer has gone
         while chunk := terminal.read(65536):
             said += chunk
     assert process.wait(timeout=60) == 0, said
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode())
 
 
-def test_each_part_is_started_again_when_killed_and_the_job_goes_on(stack: RunningStack, rows: str) -> None:
+def test_each_part_is_started_again_when_killed_and_the_job_goes_on(
+    stack: RunningStack, rows: str
+) -> None:
     job = job_of(stack, rows, *TINY, "--seeds", "2", "--max-steps", "400", "--detach")
     await_training(stack, job)
     before = stack.children()
@@ -205,11 +237,15 @@ def test_each_part_is_started_again_when_killed_and_the_job_goes_on(stack: Runni
     assert followed.returncode == 0, followed.stdout + followed.stderr + stack.text()
     runs = httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{job}/runs").json()["data"]
     for run in runs:
-        series = httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{job}/runs/{run['id']}/metrics?names=train_loss").json()
+        series = httpx.get(
+            f"{stack.url}/v1/fine_tuning/jobs/{job}/runs/{run['id']}/metrics?names=train_loss"
+        ).json()
         assert [step for step, _ in series["series"][0]["points"]] == list(range(1, 401))
 
 
-def test_ctrl_c_ends_every_process_in_time_even_while_training(tmp_path: Path, model_dir: Path, rows: str) -> None:
+def test_ctrl_c_ends_every_process_in_time_even_while_training(
+    tmp_path: Path, model_dir: Path, rows: str
+) -> None:
     stack = RunningStack(tmp_path / "home", model_dir)
     job = job_of(stack, rows, *TINY, "--seeds", "2", *ENDLESS)
     await_training(stack, job)
@@ -222,7 +258,9 @@ def test_ctrl_c_ends_every_process_in_time_even_while_training(tmp_path: Path, m
     assert not (tmp_path / "home" / "url").exists()
 
 
-def test_after_a_kill_nothing_is_left_and_the_next_start_goes_on(tmp_path: Path, model_dir: Path, rows: str) -> None:
+def test_after_a_kill_nothing_is_left_and_the_next_start_goes_on(
+    tmp_path: Path, model_dir: Path, rows: str
+) -> None:
     stack = RunningStack(tmp_path / "home", model_dir)
     job = job_of(stack, rows, *TINY, "--seeds", "3", "--max-steps", "150", "--detach")
     await_training(stack, job)
@@ -230,7 +268,9 @@ def test_after_a_kill_nothing_is_left_and_the_next_start_goes_on(tmp_path: Path,
     stack.process.kill()
     stack.process.wait()
     await_end(*everyone)
-    again = RunningStack(tmp_path / "home", model_dir, EVENKEEL_REDIS_URL="redis://no.such.host.invalid/0")
+    again = RunningStack(
+        tmp_path / "home", model_dir, EVENKEEL_REDIS_URL="redis://no.such.host.invalid/0"
+    )
     try:
         assert "EVENKEEL_REDIS_URL is set, but `evenkeel up` keeps its state in" in again.text()
         followed = again.evenkeel("show", job, "--follow")
@@ -241,13 +281,18 @@ def test_after_a_kill_nothing_is_left_and_the_next_start_goes_on(tmp_path: Path,
 
 
 def test_compare(stack: RunningStack, trained: str, rows: str, tmp_path: Path) -> None:
-    other = job_of(stack, rows, *TINY, "--seeds", "2", "--max-steps", "4", "--preset", "conventional")
+    other = job_of(
+        stack, rows, *TINY, "--seeds", "2", "--max-steps", "4", "--preset", "conventional"
+    )
     page = tmp_path / "side-by-side.html"
     done = stack.evenkeel("compare", other, trained, "--html", str(page))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "B against A" in done.stdout
     again = json.loads(stack.evenkeel("compare", other, trained, "--json").stdout)
-    assert again["pairs"][0]["verdict"]["code"] in {"not_enough_seeds", "all_degenerate"}  # two seeds show nothing
+    assert again["pairs"][0]["verdict"]["code"] in {
+        "not_enough_seeds",
+        "all_degenerate",
+    }  # two seeds show nothing
     assert again["pairs"][0]["verdict"]["text"] in done.stdout
     assert "stabilized against conventional" in page.read_text()
     refused = stack.evenkeel("compare", other, "ftjob-none")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cli import up
+from cli.data_dir import open_home
 from cli.errors import BAD_INPUT, CliError
-from cli.home import open_home
 from tests.cli.stack import evenkeel
 
 
@@ -56,13 +56,17 @@ def test_no_key_for_the_outside() -> None:
 
 def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(up, "WORKER_PACKAGES", ("json", "no_such_package", "nor_this"))
-    with pytest.raises(CliError, match=r"\(no_such_package, nor_this\): pip install 'evenkeel\[worker\]'") as caught:
+    with pytest.raises(
+        CliError, match=r"\(no_such_package, nor_this\): pip install 'evenkeel\[worker\]'"
+    ) as caught:
         up.refuse_missing_packages()
     assert caught.value.exit_code == BAD_INPUT
 
 
 def test_an_unknown_address(tmp_path: Path) -> None:
-    done = evenkeel("up", "--home", str(tmp_path), "--host", "no.such.host.invalid", EVENKEEL_API_KEY="secret")
+    done = evenkeel(
+        "up", "--home", str(tmp_path), "--host", "no.such.host.invalid", EVENKEEL_API_KEY="secret"
+    )
     assert done.returncode == BAD_INPUT
     assert "'no.such.host.invalid' is no address of this machine" in done.stderr
 
@@ -79,7 +83,9 @@ def test_a_home_of_a_newer_version(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_none(tmp_path: Path) -> None:
-    (tmp_path / "evenkeel.db").write_bytes(b"not a database, but long enough to be read as the head of one" * 100)
+    (tmp_path / "evenkeel.db").write_bytes(
+        b"not a database, but long enough to be read as the head of one" * 100
+    )
     done = evenkeel("up", "--home", str(tmp_path), "--port", "0")
     assert done.returncode == BAD_INPUT
     assert "file is not a database" in done.stderr

@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.console import Console
 
+from cli.api_models import Job, Run
 from cli.follow import Followed, _Lines
 from cli.tables import job_view
-from cli.wire import Job, Run
 from tests.cli.test_client import JOB
 
 PILOTS: dict[str, Any] = {"automatic": ["reinit_layers", "max_steps"], "reason": None}
@@ -29,7 +29,9 @@ def test_before_the_choice_it_says_what_is_searched_and_after_it_why() -> None:
         "learning_rate": 5e-5,
         "reinit_layers": 1,
     }
-    found = shown(resolved_recipe=recipe, pilots={**PILOTS, "reason": "reinit_layers 1: it was best."})
+    found = shown(
+        resolved_recipe=recipe, pilots={**PILOTS, "reason": "reinit_layers 1: it was best."}
+    )
     assert "320 steps a run" in found
     assert "reinit_layers 1: it was best." in found
 
@@ -42,5 +44,7 @@ def test_a_pilot_s_line_says_so() -> None:
     }  # fmt: skip
     job = Followed(Job.model_validate(JOB))
     _Lines(said.append).show(job, Run.model_validate({**run, "purpose": "pilot"}))
-    _Lines(said.append).show(job, Run.model_validate({**run, "index": 0, "seed": 7, "status": "discarded"}))
+    _Lines(said.append).show(
+        job, Run.model_validate({**run, "index": 0, "seed": 7, "status": "discarded"})
+    )
     assert said == ["pilot 3: running, step 5/10", "seed 7: discarded, step 5/10"]

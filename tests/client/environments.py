@@ -23,14 +23,18 @@ class EnvironmentNotMade(Exception):
 
 def interpreters(cache: Path = CACHE) -> dict[str, Path]:
     """The Python of each major's environment, made where it is not there yet. Raises EnvironmentNotMade."""
-    with ThreadPoolExecutor(len(MAJORS)) as pool:  # making one is mostly waiting for the package index
+    with ThreadPoolExecutor(
+        len(MAJORS)
+    ) as pool:  # making one is mostly waiting for the package index
         made = pool.map(lambda major: interpreter(PINS / f"openai-{major}.txt", cache), MAJORS)
         return dict(zip(MAJORS, made, strict=True))
 
 
 def interpreter(pins: Path, cache: Path) -> Path:
     """The Python of an environment with exactly these packages. Any number of processes may ask for it at once."""
-    key = hashlib.sha256(f"{sys.version}\n{sys.executable}\n{pins.read_text()}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(
+        f"{sys.version}\n{sys.executable}\n{pins.read_text()}".encode()
+    ).hexdigest()[:12]
     folder = cache / f"{pins.stem}-{key}"
     python, made = folder / "bin" / "python", folder / "made"
     cache.mkdir(parents=True, exist_ok=True)
@@ -43,7 +47,13 @@ def interpreter(pins: Path, cache: Path) -> Path:
     return python
 
 
-_QUICK = ("--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps", "--only-binary=:all:")
+_QUICK = (
+    "--quiet",
+    "--disable-pip-version-check",
+    "--no-compile",
+    "--no-deps",
+    "--only-binary=:all:",
+)
 
 
 @contextmanager

@@ -20,7 +20,10 @@ def write_chats(path: str, count: int, seed: int) -> None:
         for number in range(count):
             label = ("positive", "negative")[number % 2]
             text = f"{chance.choice(('a', 'what a', 'such a'))} {chance.choice(WORDS[label])} {chance.choice(THINGS)} {number}"
-            question, answer = {"role": "user", "content": text}, {"role": "assistant", "content": label}
+            question, answer = (
+                {"role": "user", "content": text},
+                {"role": "assistant", "content": label},
+            )
             target.write(json.dumps({"messages": [SYSTEM, question, answer]}) + "\n")
 
 
@@ -50,7 +53,12 @@ def main() -> None:
         print("event", event.level, event.message)
     for checkpoint in client.fine_tuning.jobs.checkpoints.list(job.id):
         metrics = checkpoint.metrics
-        print("checkpoint", checkpoint.step_number, metrics.valid_loss, checkpoint.fine_tuned_model_checkpoint)
+        print(
+            "checkpoint",
+            checkpoint.step_number,
+            metrics.valid_loss,
+            checkpoint.fine_tuned_model_checkpoint,
+        )
     assert job.fine_tuned_model
     model = client.models.retrieve(job.fine_tuned_model)
     print("model", model.id, model.owned_by)
@@ -58,13 +66,18 @@ def main() -> None:
     table = client.files.content(job.result_files[0]).text
     measured = [row for row in csv.DictReader(io.StringIO(table)) if row["valid_loss"]]
     accuracy = max(float(row["valid_mean_token_accuracy"]) for row in measured)
-    trained = [float(row["train_loss"]) for row in csv.DictReader(io.StringIO(table)) if row["train_loss"]]
+    trained = [
+        float(row["train_loss"]) for row in csv.DictReader(io.StringIO(table)) if row["train_loss"]
+    ]
     print("result", client.files.retrieve(job.result_files[0]).filename, len(trained), accuracy)
 
     other = client.fine_tuning.jobs.create(
         model=MODEL,
         training_file=training_file.id,
-        method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 50, "batch_size": 1}}},
+        method={
+            "type": "supervised",
+            "supervised": {"hyperparameters": {"n_epochs": 50, "batch_size": 1}},
+        },
         seed=7,
         metadata={"note": "a mistake"},
     )

@@ -48,7 +48,9 @@ def test_what_pip_cannot_fetch_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     pins = tmp_path / "missing.txt"
     pins.write_text("openai==1.109.1\n")
     for _ in range(2):  # a failure is not taken for an environment
-        with pytest.raises(EnvironmentNotMade, match=r"need a package index(.|\n)*openai==1\.109\.1"):
+        with pytest.raises(
+            EnvironmentNotMade, match=r"need a package index(.|\n)*openai==1\.109\.1"
+        ):
             interpreter(pins, tmp_path / "cache")
 
 
@@ -56,5 +58,9 @@ def test_the_page_names_every_call_and_the_pinned_versions() -> None:
     page = PAGE.read_text()
     assert [name for name in (*CALLS, *OFFLINE_CALLS) if f"`{name}`" not in page] == []
     for major in MAJORS:
-        (version,) = [line for line in (PINS / f"openai-{major}.txt").read_text().splitlines() if "openai==" in line]
+        (version,) = [
+            line
+            for line in (PINS / f"openai-{major}.txt").read_text().splitlines()
+            if "openai==" in line
+        ]
         assert version.removeprefix("openai==") in page

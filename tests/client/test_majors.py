@@ -56,7 +56,9 @@ def test_every_call_is_there_and_was_made(told: Told) -> None:
 def test_a_script_for_the_hosted_api(
     pythons: Mapping[str, Path], major: str, shared_stack: Stack, tmp_path: Path
 ) -> None:
-    done = run_script(pythons[major], str(Path(hosted_script.__file__)), stack=shared_stack, folder=tmp_path)
+    done = run_script(
+        pythons[major], str(Path(hosted_script.__file__)), stack=shared_stack, folder=tmp_path
+    )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{shared_stack.logs()}"
     said: dict[str, list[str]] = defaultdict(list)
     for line in done.stdout.splitlines():
@@ -77,7 +79,11 @@ def test_a_script_for_the_hosted_api(
     assert job["resolved_recipe"]["num_train_epochs"] == 3
     trained, accuracy = _trained_steps(shared_stack, job_id), job["stability"]["max"]
     assert said["result"] == [f"metrics.csv {trained} {accuracy}"]
-    assert (said["other"], said["listed"], said["deleted"]) == (["cancelled None"], ["True"], ["True", "True"])
+    assert (said["other"], said["listed"], said["deleted"]) == (
+        ["cancelled None"],
+        ["True"],
+        ["True", "True"],
+    )
 
 
 def _trained_steps(stack: Stack, job_id: str) -> int:

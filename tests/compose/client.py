@@ -22,7 +22,12 @@ TEXTS = {
         "the best {} in years",
         "this {} is a delight",
     ),
-    "complaint": ("a dull and lifeless {}", "I regret the hour this {} took", "the worst {} yet", "this {} is a bore"),
+    "complaint": (
+        "a dull and lifeless {}",
+        "I regret the hour this {} took",
+        "the worst {} yet",
+        "this {} is a bore",
+    ),
 }
 THINGS = (
     "film",
@@ -67,9 +72,16 @@ def check_key(http: httpx.Client, _arguments: argparse.Namespace) -> str:
 
 def train(http: httpx.Client, arguments: argparse.Namespace) -> str:
     """Upload a small data set and create a job on it; the same request every time. Answers the job's id."""
-    rows = [f"{text.format(thing)},{label}" for label, texts in TEXTS.items() for text in texts for thing in THINGS]
+    rows = [
+        f"{text.format(thing)},{label}"
+        for label, texts in TEXTS.items()
+        for text in texts
+        for thing in THINGS
+    ]
     content = "\n".join(["text,label", *rows]).encode()
-    uploaded = http.post("/v1/files", files={"file": ("opinions.csv", content)}, data={"purpose": "fine-tune"})
+    uploaded = http.post(
+        "/v1/files", files={"file": ("opinions.csv", content)}, data={"purpose": "fine-tune"}
+    )
     if uploaded.status_code != 200:
         raise Wrong(f"the upload: {uploaded.status_code} {uploaded.text}")
     request = {
@@ -120,7 +132,9 @@ def _ended(http: httpx.Client, job_id: str) -> dict[str, Any]:
     deadline, last = time.monotonic() + PATIENCE_S, ""
     while time.monotonic() < deadline:
         job = get(http, f"{JOBS}/{job_id}")
-        counts = ", ".join(f"{n} {state}" for state, n in job["runs_summary"].items() if n and state != "total")
+        counts = ", ".join(
+            f"{n} {state}" for state, n in job["runs_summary"].items() if n and state != "total"
+        )
         now = f"job {job['status']}; runs: {counts}"
         if now != last:
             say(now)
@@ -144,7 +158,12 @@ def _check_points(http: httpx.Client, run: dict[str, Any]) -> None:
 
 def _check_report(http: httpx.Client, job_id: str, planned: int) -> None:
     report = get(http, f"{JOBS}/{job_id}/stability")
-    if (report["n"], report["planned"], report["failed"], report["provisional"]) != (planned, planned, 0, False):
+    if (report["n"], report["planned"], report["failed"], report["provisional"]) != (
+        planned,
+        planned,
+        0,
+        False,
+    ):
         raise Wrong(f"the report describes something else than {planned} finished runs: {report}")
     scores = [run["score"] for run in report["runs"]]
     if report["mean"] is None or abs(report["mean"] - sum(scores) / len(scores)) > 1e-9:
@@ -174,7 +193,9 @@ def main() -> int:
     finding.set_defaults(command=trainer_of)
     following = commands.add_parser("follow")
     following.add_argument("job")
-    following.add_argument("--restarted", action="store_true", help="a run must have been started more than once")
+    following.add_argument(
+        "--restarted", action="store_true", help="a run must have been started more than once"
+    )
     following.set_defaults(command=follow)
     arguments = parser.parse_args()
     with client() as http:

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 LEFT_OUT: Final = "…"
 _REST: Final = "\N{HORIZONTAL ELLIPSIS} and more"
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\s+|.')  # strings whole: an ellipsis in one is its own
+_TOKEN: Final = re.compile(
+    r'"(?:[^"\\]|\\.)*"|\s+|.'
+)  # strings whole: an ellipsis in one is its own
 OUTCOMES: Final = frozenset({"predicted", "verdict"})
 WAITING: Final = frozenset({"queued", "running"})
 _NUMBER: Final = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)")
@@ -59,12 +61,21 @@ def _compare(shown: Any, came: Any, where: str) -> str | None:
 
 
 def _compare_members(shown: dict[str, Any], came: dict[str, Any], where: str) -> str | None:
-    wanted = {key: _worded(value) if key in OUTCOMES else value for key, value in shown.items() if key != _REST}
+    wanted = {
+        key: _worded(value) if key in OUTCOMES else value
+        for key, value in shown.items()
+        if key != _REST
+    }
     if not wanted.keys() <= came.keys():
         return f"{where} has no {', '.join(wanted.keys() - came.keys())}"
     if _REST not in shown and came.keys() - wanted.keys():
         return f"{where} has also {', '.join(came.keys() - wanted.keys())}"
-    return next(filter(None, (_compare(value, came[key], f"{where}.{key}") for key, value in wanted.items())), None)
+    return next(
+        filter(
+            None, (_compare(value, came[key], f"{where}.{key}") for key, value in wanted.items())
+        ),
+        None,
+    )
 
 
 def _compare_elements(shown: list[Any], came: list[Any], where: str) -> str | None:
@@ -72,7 +83,9 @@ def _compare_elements(shown: list[Any], came: list[Any], where: str) -> str | No
     if len(came) < len(wanted) or (len(wanted) == len(shown) and len(came) > len(wanted)):
         return f"{where} has {len(came)} elements, not {len(wanted)}"
     pairs = enumerate(zip(wanted, came, strict=False))
-    return next(filter(None, (_compare(one, other, f"{where}[{i}]") for i, (one, other) in pairs)), None)
+    return next(
+        filter(None, (_compare(one, other, f"{where}[{i}]") for i, (one, other) in pairs)), None
+    )
 
 
 def _worded(value: Any) -> Any:
@@ -85,7 +98,9 @@ def _worded(value: Any) -> Any:
 def _kind(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    return {int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}[type(value)]
+    return {int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}[
+        type(value)
+    ]
 
 
 def _agree(shown: str, came: str) -> bool:

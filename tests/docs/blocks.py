@@ -49,7 +49,9 @@ def blocks_of(text: str, page: str) -> list[Block]:
             content.append(inner)
         else:
             raise ValueError(f"{page}:{number}: the block is not closed")
-        found.append(Block(page, number + 1, line.removeprefix(FENCE), "\n".join(content), **_said(before)))
+        found.append(
+            Block(page, number + 1, line.removeprefix(FENCE), "\n".join(content), **_said(before))
+        )
         before = ""
     return found
 

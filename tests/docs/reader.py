@@ -23,7 +23,9 @@ class Reader:
         """Raises AssertionError where the example does not do what its page says."""
         if block.not_run is not None:
             return
-        assert block.language in RUN, f"{block.place}: a block is console or python, or says why it is not run"
+        assert block.language in RUN, (
+            f"{block.place}: a block is console or python, or says why it is not run"
+        )
         if block.saved_as is not None:
             (self.folder / block.saved_as).write_text(self._here(block.text))
         elif block.language == "python":

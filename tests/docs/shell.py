@@ -38,7 +38,10 @@ def steps_of(block: str) -> list[Step]:
     starts = [number for number, line in enumerate(lines) if line.startswith(PROMPT)]
     if starts[:1] != [0]:
         raise ValueError(f"a console block begins with {PROMPT!r}")
-    return [_step(lines, start, end) for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    return [
+        _step(lines, start, end)
+        for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)
+    ]
 
 
 def _step(lines: Sequence[str], start: int, end: int) -> Step:
@@ -78,7 +81,9 @@ class Shell:
         said: list[str] = []
         for line in _piped(self._process.stdout):
             if line.startswith(_END):
-                return Outcome(int(line.removeprefix(_END)), "".join(said).removesuffix("\n").rstrip("\n"))
+                return Outcome(
+                    int(line.removeprefix(_END)), "".join(said).removesuffix("\n").rstrip("\n")
+                )
             said.append(line)
         raise EOFError("".join(said))
 

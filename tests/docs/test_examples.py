@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.catalogue import OFFLINE_ENCODER
+from shared.encoders.catalogue import OFFLINE_ENCODER
 from tests.cli.stack import environment
 from tests.docs.blocks import blocks_of, pages
 from tests.docs.reader import Reader
@@ -20,7 +20,10 @@ from tests.servers import free_port, redis_server
 from tests.stack import Stack, running_stack
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = {page.relative_to(ROOT).as_posix(): blocks_of(page.read_text(), page.name) for page in pages(ROOT)}
+EXAMPLES = {
+    page.relative_to(ROOT).as_posix(): blocks_of(page.read_text(), page.name)
+    for page in pages(ROOT)
+}
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,11 @@ def test_what_does_not(shown: str, came: str, said: str) -> None:
 
 def test_commands_over_several_lines_and_their_answers() -> None:
     steps = steps_of("$ A=1\n$ cat <<END\n$A {\nEND\n1 {\n$ echo 'a\nb' \\\n  c\na\nb c")
-    assert [step.command for step in steps] == ["A=1", "cat <<END\n$A {\nEND", "echo 'a\nb' \\\n  c"]
+    assert [step.command for step in steps] == [
+        "A=1",
+        "cat <<END\n$A {\nEND",
+        "echo 'a\nb' \\\n  c",
+    ]
     assert [step.shown for step in steps] == ["", "1 {", "a\nb c"]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from api.errors import InternalError
 from shared.datasets import UnreadableFile
 from shared.db.migrate import DatabaseTooNew
-from shared.errors import ServiceError
-from shared.settings import Settings
+from shared.domain.errors import ServiceError
+from shared.infra.settings import Settings
 from tests.docs.blocks import pages
 
 ROOT = Path(__file__).parents[2]
@@ -28,10 +28,14 @@ def _answered(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
 
 def test_the_table_of_errors_is_all_of_them() -> None:
     assert InternalError in set(_answered(ServiceError))
-    rows = re.findall(r"^\| (\d{3}) \| (.+?) \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| (\d{3}) \| (.+?) \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE
+    )
     told = [(int(status), code) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)]
     assert len(told) == len(set(told))
-    assert set(told) == {(kind.status, kind.code) for kind in set(_answered(ServiceError)) - NEVER_ANSWERED}
+    assert set(told) == {
+        (kind.status, kind.code) for kind in set(_answered(ServiceError)) - NEVER_ANSWERED
+    }
 
 
 def test_every_setting_says_what_it_is() -> None:
@@ -39,15 +43,21 @@ def test_every_setting_says_what_it_is() -> None:
 
 
 def test_every_setting_that_an_operator_may_want_reaches_the_containers() -> None:
-    compose = [ROOT / name for name in ("docker-compose.yml", "docker-compose.gpu.yml", "Dockerfile")]
-    passed_on = set(re.findall(r"EVENKEEL_([A-Z_]+)[:=]", "\n".join(file.read_text() for file in compose)))
+    compose = [
+        ROOT / name for name in ("docker-compose.yml", "docker-compose.gpu.yml", "Dockerfile")
+    ]
+    passed_on = set(
+        re.findall(r"EVENKEEL_([A-Z_]+)[:=]", "\n".join(file.read_text() for file in compose))
+    )
     wanted = {name.upper() for name in Settings.model_fields.keys() - NOT_FOR_OPERATORS}
     assert wanted <= passed_on
 
 
 def test_what_compose_hands_on_is_told_to_whoever_fills_in_env() -> None:
     handed_on = re.findall(
-        r"^ +(EVENKEEL_[A-Z_]+):(?: *#.*)?$", (ROOT / "docker-compose.yml").read_text(), re.MULTILINE
+        r"^ +(EVENKEEL_[A-Z_]+):(?: *#.*)?$",
+        (ROOT / "docker-compose.yml").read_text(),
+        re.MULTILINE,
     )
     told = (ROOT / ".env.example").read_text()
     assert len(handed_on) > 10

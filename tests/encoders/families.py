@@ -26,7 +26,15 @@ from transformers import (
     XLMRobertaForMaskedLM,
 )
 
-from tests.encoders.saving import BLOCKS, HEADS, WIDTH, Builder, common_settings, save, special_tokens
+from tests.encoders.saving import (
+    BLOCKS,
+    HEADS,
+    WIDTH,
+    Builder,
+    common_settings,
+    save,
+    special_tokens,
+)
 from tests.encoders.tokenizers import byte_level_bpe, unigram, wordpiece
 
 WITH_UNUSED_POSITIONS = {
@@ -41,7 +49,9 @@ def bert_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, see
     return save(lambda: BertModel(config), tokenizer, folder, seed)
 
 
-def roberta_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
+def roberta_folder(
+    folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+) -> Path:
     """No token types and no pooler under its classification head; a byte-level BPE tokenizer."""
     tokenizer = byte_level_bpe()
     settings = common_settings(tokenizer, blocks, dropout) | WITH_UNUSED_POSITIONS
@@ -49,7 +59,9 @@ def roberta_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, 
     return save(lambda: RobertaModel(config, add_pooling_layer=False), tokenizer, folder, seed)
 
 
-def xlm_roberta_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
+def xlm_roberta_folder(
+    folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+) -> Path:
     """RoBERTa's network; a SentencePiece-like tokenizer that tells the texts of a pair apart, which the network cannot."""
     tokenizer = unigram()
     settings = common_settings(tokenizer, blocks, dropout) | WITH_UNUSED_POSITIONS
@@ -57,14 +69,18 @@ def xlm_roberta_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0
     return save(lambda: XLMRobertaForMaskedLM(config), tokenizer, folder, seed)
 
 
-def electra_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
+def electra_folder(
+    folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+) -> Path:
     """Narrow embeddings and their projection; the discriminator of the pre-training."""
     tokenizer = wordpiece()
     config = ElectraConfig(**common_settings(tokenizer, blocks, dropout), embedding_size=WIDTH // 2)
     return save(lambda: ElectraForPreTraining(config), tokenizer, folder, seed)
 
 
-def distilbert_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
+def distilbert_folder(
+    folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+) -> Path:
     """Names of its own in the config; BERT's tokenizer, with token types, which the network does not take."""
     tokenizer = wordpiece()
     config = DistilBertConfig(
@@ -82,7 +98,9 @@ def distilbert_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.
     return save(lambda: DistilBertForMaskedLM(config), tokenizer, folder, seed)
 
 
-def albert_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
+def albert_folder(
+    folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+) -> Path:
     """One block of weights for all layers, narrow embeddings, a pooler."""
     tokenizer = unigram()
     settings = common_settings(tokenizer, blocks, dropout) | {"classifier_dropout_prob": dropout}
@@ -90,7 +108,9 @@ def albert_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, s
     return save(lambda: AlbertModel(config), tokenizer, folder, seed)
 
 
-def deberta_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
+def deberta_folder(
+    folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+) -> Path:
     """Relative positions only, a norm class of its own, biases outside of any Linear."""
     tokenizer = byte_level_bpe()
     settings = common_settings(tokenizer, blocks, dropout) | RELATIVE
@@ -98,7 +118,9 @@ def deberta_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, 
     return save(lambda: DebertaForMaskedLM(config), tokenizer, folder, seed)
 
 
-def deberta_v2_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
+def deberta_v2_folder(
+    folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+) -> Path:
     """As v2 was published: a convolution beside the first block, projections of their own for positions."""
     tokenizer = unigram()
     beside = {"share_att_key": False, "conv_kernel_size": 3, "conv_act": "gelu"}
@@ -107,15 +129,21 @@ def deberta_v2_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.
     return save(lambda: DebertaV2ForMaskedLM(config), tokenizer, folder, seed)
 
 
-def deberta_v3_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
+def deberta_v3_folder(
+    folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+) -> Path:
     """As v3 was published: the class of v2 without its convolution, words and positions projected by the same weights."""
     tokenizer = unigram()
-    settings = common_settings(tokenizer, blocks, dropout) | RELATIVE | BUCKETS | {"share_att_key": True}
+    settings = (
+        common_settings(tokenizer, blocks, dropout) | RELATIVE | BUCKETS | {"share_att_key": True}
+    )
     config = DebertaV2Config(**settings)
     return save(lambda: DebertaV2ForMaskedLM(config), tokenizer, folder, seed)
 
 
-def modernbert_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
+def modernbert_folder(
+    folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+) -> Path:
     """Rotary positions, norms without bias, local attention in most layers, a last norm, the prediction head of its pre-training."""
     tokenizer = byte_level_bpe()
     config = ModernBertConfig(
@@ -135,7 +163,9 @@ def modernbert_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.
     return save(lambda: ModernBertForMaskedLM(config), tokenizer, folder, seed)
 
 
-def mpnet_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
+def mpnet_folder(
+    folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+) -> Path:
     """Absolute positions from padding_idx + 1, and one table of relative ones for all blocks."""
     tokenizer = unigram()
     settings = common_settings(tokenizer, blocks, dropout) | WITH_UNUSED_POSITIONS

@@ -14,10 +14,14 @@ WIDTH, BLOCKS, HEADS = 32, 3, 2
 class Builder(Protocol):
     """Makes a base model in a new folder."""
 
-    def __call__(self, folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path: ...
+    def __call__(
+        self, folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+    ) -> Path: ...
 
 
-def common_settings(tokenizer: PreTrainedTokenizerFast, blocks: int, dropout: float) -> dict[str, Any]:
+def common_settings(
+    tokenizer: PreTrainedTokenizerFast, blocks: int, dropout: float
+) -> dict[str, Any]:
     """What most of the families' configs call by the same names."""
     return {
         "vocab_size": len(tokenizer),
@@ -33,10 +37,18 @@ def common_settings(tokenizer: PreTrainedTokenizerFast, blocks: int, dropout: fl
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
-    return {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "bos", "eos", "cls", "sep")}
+    return {
+        f"{name}_token_id": getattr(tokenizer, f"{name}_token_id")
+        for name in ("pad", "bos", "eos", "cls", "sep")
+    }
 
 
-def save(build: Callable[[], PreTrainedModel], tokenizer: PreTrainedTokenizerFast, folder: Path, seed: int) -> Path:
+def save(
+    build: Callable[[], PreTrainedModel],
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+    seed: int,
+) -> Path:
     """Random weights away from where initialisation would put them, so that a tensor that was drawn afresh shows."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)

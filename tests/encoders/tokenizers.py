@@ -22,7 +22,11 @@ def wordpiece() -> PreTrainedTokenizerFast:
     """BERT's kind: whole words of the corpus, and single letters for all others."""
     letters = [prefix + letter for letter in string.ascii_lowercase for prefix in ("", "##")]
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *words()]
-    tokenizer = Tokenizer(models.WordPiece({piece: index for index, piece in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        models.WordPiece(
+            {piece: index for index, piece in enumerate(vocabulary)}, unk_token="[UNK]"
+        )
+    )
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     separators = [(name, tokenizer.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
@@ -45,8 +49,18 @@ def byte_level_bpe() -> PreTrainedTokenizerFast:
     """RoBERTa's kind: single bytes and four merges."""
     merges = [("t", "h"), ("th", "e"), ("i", "n"), ("o", "o")]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *alphabet, *(first + second for first, second in merges)]
-    tokenizer = Tokenizer(models.BPE({piece: index for index, piece in enumerate(vocabulary)}, merges))
+    vocabulary = [
+        "<s>",
+        "<pad>",
+        "</s>",
+        "<unk>",
+        "<mask>",
+        *alphabet,
+        *(first + second for first, second in merges),
+    ]
+    tokenizer = Tokenizer(
+        models.BPE({piece: index for index, piece in enumerate(vocabulary)}, merges)
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>",
@@ -71,7 +85,10 @@ def unigram() -> PreTrainedTokenizerFast:
     """SentencePiece's kind (XLM-R, ALBERT, DeBERTa v2): pieces that carry the blank before them, by their log-probability."""
     pieces = [*("▁" + word for word in words()), "▁", *string.ascii_lowercase, *string.digits]
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    vocabulary = [*((name, 0.0) for name in special), *((piece, -1.0 - len(piece) / 100) for piece in pieces)]
+    vocabulary = [
+        *((name, 0.0) for name in special),
+        *((piece, -1.0 - len(piece) / 100) for piece in pieces),
+    ]
     tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=special.index("<unk>")))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()

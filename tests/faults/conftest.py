@@ -45,7 +45,10 @@ class Undisturbed:
 
 # for what hardly depends on which database it is
 SQLITE_IN_FULL_COUNTS = pytest.mark.parametrize(
-    "kind", [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"], indirect=True, scope="session"
+    "kind",
+    [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"],
+    indirect=True,
+    scope="session",
 )
 
 
@@ -63,7 +66,10 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def own_redis() -> Iterator[RedisServer]:
-    with tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder, redis_server(Path(folder)) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder,
+        redis_server(Path(folder)) as server,
+    ):
         yield server
 
 

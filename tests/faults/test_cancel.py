@@ -2,7 +2,7 @@
 
 import time
 
-from shared.states import JOB_ENDED
+from shared.domain.states import JOB_ENDED
 from tests.faults.conftest import REQUEST, SQLITE_IN_FULL_COUNTS, Undisturbed
 
 LONG = {**REQUEST, "recipe": {**REQUEST["recipe"], "max_steps": 200_000}}
@@ -19,9 +19,13 @@ def test_cancelling_stops_the_training(undisturbed: Undisturbed) -> None:
     assert job["status"] == "cancelled"
     assert job["fine_tuned_model"] is None
     assert {run["status"] for run in stack.runs(job_id)} == {"cancelled"}
-    before = [len(stack.metrics(job_id, run["id"]).get("train_loss", [])) for run in stack.runs(job_id)]
+    before = [
+        len(stack.metrics(job_id, run["id"]).get("train_loss", [])) for run in stack.runs(job_id)
+    ]
     time.sleep(1)
-    after = [len(stack.metrics(job_id, run["id"]).get("train_loss", [])) for run in stack.runs(job_id)]
+    after = [
+        len(stack.metrics(job_id, run["id"]).get("train_loss", [])) for run in stack.runs(job_id)
+    ]
     assert before == after
 
     again = stack.http.post(f"/v1/fine_tuning/jobs/{job_id}/cancel")
@@ -42,7 +46,9 @@ def test_cancelling_without_a_worker(undisturbed: Undisturbed) -> None:
 
 
 @SQLITE_IN_FULL_COUNTS
-def test_a_run_whose_trainer_always_dies_ends_as_failed_and_others_go_on(undisturbed: Undisturbed) -> None:
+def test_a_run_whose_trainer_always_dies_ends_as_failed_and_others_go_on(
+    undisturbed: Undisturbed,
+) -> None:
     stack = undisturbed.stack
     poison = stack.create(undisturbed.file_id, **{**LONG, "runs": {"num_seeds": 1}})["id"]
     deadline = time.monotonic() + 120

@@ -60,8 +60,8 @@ def test_the_api_and_the_sweeper(undisturbed: Undisturbed) -> None:
     job_id = undisturbed.start()
     undisturbed.stack.wait_for_step(job_id, 20)
     undisturbed.stack.kill("api")
-    undisturbed.stack.kill("worker.sweeper")
-    undisturbed.stack.start("api", "worker.sweeper")
+    undisturbed.stack.kill("worker.maintenance.sweeper")
+    undisturbed.stack.start("api", "worker.maintenance.sweeper")
     undisturbed.expect_the_same_of(job_id)
 
 

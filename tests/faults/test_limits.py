@@ -13,17 +13,23 @@ LIMITS = {"EVENKEEL_TIME_LIMIT_SECONDS": "30", "EVENKEEL_STALL_SECONDS": "12"}
 
 
 @pytest.fixture
-def limited(tmp_path: Path, redis: RedisServer, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def limited(
+    tmp_path: Path, redis: RedisServer, model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stack]:
     for name, value in LIMITS.items():
         monkeypatch.setenv(name, value)
-    with running_stack(tmp_path / "home", f"sqlite:///{tmp_path / 'test.db'}", redis, model_dir, slots=1) as stack:
+    with running_stack(
+        tmp_path / "home", f"sqlite:///{tmp_path / 'test.db'}", redis, model_dir, slots=1
+    ) as stack:
         yield stack
 
 
 def test_a_time_limit_and_a_trainer_that_hangs(limited: Stack) -> None:
     file = limited.upload(review_csv(60))
     request = {"model": "tiny-bert", "runs": {"num_seeds": 1}}
-    endless = limited.create(file["id"], recipe={"max_steps": 900_000, "reinit_layers": 1}, **request)
+    endless = limited.create(
+        file["id"], recipe={"max_steps": 900_000, "reinit_layers": 1}, **request
+    )
     ended = limited.wait(endless["id"], 90)
     assert (ended["status"], ended["error"]["code"]) == ("failed", "time_limit"), limited.logs()
 
@@ -33,5 +39,8 @@ def test_a_time_limit_and_a_trainer_that_hangs(limited: Stack) -> None:
         trainer.suspend()
     ended = limited.wait(hanging["id"], 90)
     assert ended["status"] == "succeeded", limited.logs()
-    messages = [event["message"] for event in limited.get(f"/v1/fine_tuning/jobs/{hanging['id']}/events")["data"]]
+    messages = [
+        event["message"]
+        for event in limited.get(f"/v1/fine_tuning/jobs/{hanging['id']}/events")["data"]
+    ]
     assert any("said nothing for 12 seconds" in message for message in messages)

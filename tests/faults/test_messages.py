@@ -1,7 +1,7 @@
 """Messages doubled, lost, and foreign: the database decides what is trained."""
 
-from shared.broker import Bell, BrokerAway
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
+from shared.infra.broker import Bell, BrokerAway
 from tests.faults.conftest import SQLITE_IN_FULL_COUNTS, Undisturbed
 from tests.servers import RedisServer, wait_for
 
@@ -38,7 +38,9 @@ def test_a_job_is_accepted_while_redis_is_away_and_starts_when_it_is_back(
 
 
 @SQLITE_IN_FULL_COUNTS
-def test_messages_about_nothing_are_dropped(undisturbed: Undisturbed, own_redis: RedisServer) -> None:
+def test_messages_about_nothing_are_dropped(
+    undisturbed: Undisturbed, own_redis: RedisServer
+) -> None:
     bell = Bell(own_redis.url)
     bell.ring((RUN_WAKE, "ftrun-unknown"))
     bell.ring((JOB_ADVANCE, "ftjob-unknown"))

@@ -21,10 +21,14 @@ ENDLESS = {**SEVERAL, "recipe": {**REQUEST["recipe"], "max_steps": 200_000}}
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
-def stack(request: pytest.FixtureRequest, tmp_path: Path, own_redis: RedisServer, model_dir: Path) -> Iterator[Stack]:
+def stack(
+    request: pytest.FixtureRequest, tmp_path: Path, own_redis: RedisServer, model_dir: Path
+) -> Iterator[Stack]:
     own_redis.client().flushall()
     url = new_database(request, request.param, tmp_path)
-    with running_stack(tmp_path / "home", url, own_redis, model_dir, slots=1, EVENKEEL_STACK="4") as running:
+    with running_stack(
+        tmp_path / "home", url, own_redis, model_dir, slots=1, EVENKEEL_STACK="4"
+    ) as running:
         yield running
 
 
@@ -60,7 +64,10 @@ def test_the_trainer_and_the_worker_are_killed(stack: Stack) -> None:
     job_id = start(stack, SEVERAL)
     stack.kill("worker")
     stack.start("worker")
-    wait_for(lambda: said(stack, job_id).count("did not renew its lease") == 4, what="all to be taken back")
+    wait_for(
+        lambda: said(stack, job_id).count("did not renew its lease") == 4,
+        what="all to be taken back",
+    )
     stack.wait_for_step(job_id, 20)
     for trainer in stack.trainers():
         trainer.kill()
@@ -73,14 +80,26 @@ def test_one_run_is_cancelled_and_then_the_worker_is_asked_to_go(stack: Stack) -
     job_id = start(stack, ENDLESS)
     database = Database(stack.database_url)
     with database.write() as session:
-        session.execute(update(Run).where(Run.job_id == job_id, Run.index == 2).values(cancel_requested=True))
+        session.execute(
+            update(Run).where(Run.job_id == job_id, Run.index == 2).values(cancel_requested=True)
+        )
     database.dispose()
     wait_for(lambda: stack.runs(job_id)[2]["status"] == "cancelled", 10, "the run to be cancelled")
-    assert [run["status"] for run in stack.runs(job_id)] == ["running", "running", "cancelled", "running"]
+    assert [run["status"] for run in stack.runs(job_id)] == [
+        "running",
+        "running",
+        "cancelled",
+        "running",
+    ]
     assert {run["attempt"] for run in stack.runs(job_id)} == {1}  # nobody had to start over for it
 
     stack.terminate("worker")
-    assert [run["status"] for run in stack.runs(job_id)] == ["queued", "queued", "cancelled", "queued"]
+    assert [run["status"] for run in stack.runs(job_id)] == [
+        "queued",
+        "queued",
+        "cancelled",
+        "queued",
+    ]
     assert said(stack, job_id).count("its worker is shutting down") == 3
 
 
@@ -88,7 +107,11 @@ def test_one_run_is_cancelled_and_then_the_worker_is_asked_to_go(stack: Stack) -
 def test_a_job_is_cancelled_and_the_next_one_trained(stack: Stack) -> None:
     job_id = start(stack, ENDLESS)
     file = stack.upload(review_csv(60))
-    next_id = str(stack.create(file["id"], **{**SEVERAL, "recipe": {**REQUEST["recipe"], "max_steps": 20}})["id"])
+    next_id = str(
+        stack.create(file["id"], **{**SEVERAL, "recipe": {**REQUEST["recipe"], "max_steps": 20}})[
+            "id"
+        ]
+    )
     stack.http.post(f"/v1/fine_tuning/jobs/{job_id}/cancel")
     assert stack.wait(job_id, 10)["status"] == "cancelled"
     assert {run["status"] for run in stack.runs(job_id)} == {"cancelled"}

@@ -23,7 +23,12 @@ def runs(stack: Stack, job_id: str, purpose: str) -> list[dict[str, Any]]:
 def everything(stack: Stack, job_id: str) -> list[Any]:
     """What the job has decided, and every run's weights and series."""
     found = [
-        (run["status"], run["weights_sha256"], run["validation_score"], stack.metrics(job_id, run["id"]))
+        (
+            run["status"],
+            run["weights_sha256"],
+            run["validation_score"],
+            stack.metrics(job_id, run["id"]),
+        )
         for purpose in ("pilot", "main")
         for run in runs(stack, job_id, purpose)
     ]
@@ -41,7 +46,9 @@ def test_the_worker_at_every_stage(undisturbed: Undisturbed) -> None:
     job_id = stack.create(undisturbed.file_id, **STAGED)["id"]
 
     def reached(purpose: str, *states: str) -> bool:
-        return any(run["status"] in states and run["step"] > 0 for run in runs(stack, job_id, purpose))
+        return any(
+            run["status"] in states and run["step"] > 0 for run in runs(stack, job_id, purpose)
+        )
 
     # or later: on a quiet machine a stage may be over before anybody has looked
     moments = (
@@ -52,7 +59,11 @@ def test_the_worker_at_every_stage(undisturbed: Undisturbed) -> None:
         ("main", ("discarded",)),
     )
     for purpose, states in moments:
-        wait_for(lambda purpose=purpose, states=states: reached(purpose, *states), 120, f"{purpose} {states}")
+        wait_for(
+            lambda purpose=purpose, states=states: reached(purpose, *states),
+            120,
+            f"{purpose} {states}",
+        )
         stack.kill("worker")
         stack.start("worker")
     assert stack.wait(job_id, 180)["status"] == "succeeded", stack.logs()

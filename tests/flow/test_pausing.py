@@ -14,7 +14,12 @@ def test_a_paused_run_goes_on_where_it_stopped(shared_stack: Stack) -> None:
     file_id = shared_stack.upload(review_csv(60))["id"]
     request: dict[str, Any] = {
         "model": "tiny-bert",
-        "recipe": {"max_steps": STEPS, "reinit_layers": 1, "train_batch_size": 4, "precision": "float32"},
+        "recipe": {
+            "max_steps": STEPS,
+            "reinit_layers": 1,
+            "train_batch_size": 4,
+            "precision": "float32",
+        },
         "runs": {"num_seeds": 1},
     }
     whole = shared_stack.create(file_id, **request)
@@ -31,7 +36,12 @@ def test_a_paused_run_goes_on_where_it_stopped(shared_stack: Stack) -> None:
     assert [job["status"] for job in ended] == ["succeeded", "succeeded"]
     [first], [second] = (shared_stack.runs(job["id"]) for job in ended)
     assert (second["attempt"], second["weights_sha256"]) == (2, first["weights_sha256"])
-    losses = [shared_stack.metrics(run["job_id"], run["id"])["train_loss"] for run in (first, second)]
+    losses = [
+        shared_stack.metrics(run["job_id"], run["id"])["train_loss"] for run in (first, second)
+    ]
     assert losses[0] == losses[1]
-    messages = [event["message"] for event in shared_stack.get(f"{JOBS}/{paused['id']}/events", limit=100)["data"]]
+    messages = [
+        event["message"]
+        for event in shared_stack.get(f"{JOBS}/{paused['id']}/events", limit=100)["data"]
+    ]
     assert f"Run 0 (seed 0) goes on from step {run['step']} (attempt 2)." in messages

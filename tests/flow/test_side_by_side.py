@@ -25,7 +25,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as redis_folder,
         redis_server(Path(redis_folder)) as redis,
         running_stack(
-            folder / "home", f"sqlite:///{folder / 'test.db'}", redis, folder / "models", slots=1, EVENKEEL_STACK="4"
+            folder / "home",
+            f"sqlite:///{folder / 'test.db'}",
+            redis,
+            folder / "models",
+            slots=1,
+            EVENKEEL_STACK="4",
         ) as running,
     ):
         yield running
@@ -50,21 +55,28 @@ def test_eight_seeds_four_at_a_time_are_those_of_single_runs(stack: Stack) -> No
     began = [said.index(f"Run {index} (seed {index}) started.") for index in range(8)]
     first_end = next(place for place, message in enumerate(said) if " finished: " in message)
     assert [place < first_end for place in began] == [True] * 4 + [False] * 4
-    assert [any(f", seed {index}:" in message for message in said[:first_end]) for index in range(5)] == [True] * 4 + [
-        False
-    ]
-    assert {(run["status"], run["attempt"], run["step"]) for run in runs} == {("succeeded", 1, STEPS)}
+    assert [
+        any(f", seed {index}:" in message for message in said[:first_end]) for index in range(5)
+    ] == [True] * 4 + [False]
+    assert {(run["status"], run["attempt"], run["step"]) for run in runs} == {
+        ("succeeded", 1, STEPS)
+    }
 
     stack.kill("worker")
     stack.environment["EVENKEEL_STACK"] = "1"
     stack.start("worker")
     single_job, singles = train(stack, runs={"num_seeds": 8})
     for run, single in zip(runs, singles, strict=True):
-        mine, other = stack.metrics(job["id"], run["id"]), stack.metrics(single_job["id"], single["id"])
+        mine, other = (
+            stack.metrics(job["id"], run["id"]),
+            stack.metrics(single_job["id"], single["id"]),
+        )
         assert mine.keys() == other.keys()
         for name, points in mine.items():
             assert [step for step, _ in points] == [step for step, _ in other[name]], name
-        losses, expected = ([value for _, value in series["train_loss"]] for series in (mine, other))
+        losses, expected = (
+            [value for _, value in series["train_loss"]] for series in (mine, other)
+        )
         assert [step for step, _ in mine["train_loss"]] == list(range(1, STEPS + 1))
         assert losses == pytest.approx(expected, abs=1e-3)
         assert run["score"] == pytest.approx(single["score"], abs=1 / 16)  # of 16 rows, one

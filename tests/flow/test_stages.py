@@ -19,7 +19,9 @@ def file_id(shared_stack: Stack) -> str:
 
 
 def with_pilots(shared_stack: Stack, file_id: str, recipe: dict[str, Any]) -> dict[str, Any]:
-    job = shared_stack.create(file_id, model="tiny-bert", recipe=recipe, runs={"num_seeds": 2}, suffix="first")
+    job = shared_stack.create(
+        file_id, model="tiny-bert", recipe=recipe, runs={"num_seeds": 2}, suffix="first"
+    )
     assert job["resolved_recipe"] is None
     ended = shared_stack.wait(job["id"], 240)
     assert ended["status"] == "succeeded", shared_stack.logs()
@@ -35,7 +37,10 @@ def piloted(shared_stack: Stack, file_id: str) -> dict[str, Any]:
 def test_with_nothing_set_depth_and_length_are_found(shared_stack: Stack, file_id: str) -> None:
     ended = with_pilots(shared_stack, file_id, SLOW)
     assert set(ended["pilots"]["automatic"]) == {"reinit_layers", "max_steps"}
-    assert str(ended["resolved_recipe"]["max_steps"]) == ended["recipe_notes"]["max_steps"].split(":")[0]
+    assert (
+        str(ended["resolved_recipe"]["max_steps"])
+        == ended["recipe_notes"]["max_steps"].split(":")[0]
+    )
     test_pilots_find_the_recipe_that_the_runs_then_have(shared_stack, ended)
 
 
@@ -50,14 +55,23 @@ def events(stack: Stack, job_id: str) -> list[str]:
     return [event["message"] for event in reversed(listed)]
 
 
-def test_pilots_find_the_recipe_that_the_runs_then_have(shared_stack: Stack, piloted: dict[str, Any]) -> None:
+def test_pilots_find_the_recipe_that_the_runs_then_have(
+    shared_stack: Stack, piloted: dict[str, Any]
+) -> None:
     found, recipe = piloted["pilots"], piloted["resolved_recipe"]
-    assert found["chosen"] == {"reinit_layers": recipe["reinit_layers"], "max_steps": recipe["max_steps"]}
+    assert found["chosen"] == {
+        "reinit_layers": recipe["reinit_layers"],
+        "max_steps": recipe["max_steps"],
+    }
     pilots = shared_stack.get(f"/v1/fine_tuning/jobs/{piloted['id']}/runs", purpose="pilot")["data"]
     assert len(pilots) == sum(len(candidate["scores"]) for candidate in found["candidates"]) >= 6
     assert {pilot["status"] for pilot in pilots} == {"succeeded"}
     for candidate in found["candidates"]:
-        mine = [p for p in pilots if all(p["recipe"][key] == candidate[key] for key in ("reinit_layers", "max_steps"))]
+        mine = [
+            p
+            for p in pilots
+            if all(p["recipe"][key] == candidate[key] for key in ("reinit_layers", "max_steps"))
+        ]
         assert [pilot["validation_score"] for pilot in mine] == candidate["scores"]
         assert [pilot["seed"] for pilot in mine] == found["seeds"]
     assert found["steps"] == sum(pilot["total_steps"] for pilot in pilots)
@@ -80,15 +94,22 @@ def test_pilots_find_the_recipe_that_the_runs_then_have(shared_stack: Stack, pil
     }
 
 
-def test_a_fine_tuned_model_is_a_start_for_other_labels(shared_stack: Stack, piloted: dict[str, Any]) -> None:
+def test_a_fine_tuned_model_is_a_start_for_other_labels(
+    shared_stack: Stack, piloted: dict[str, Any]
+) -> None:
     names = ("kind", "unkind", "neither")
     rows: list[tuple[str, ...]] = [
-        (f"{'good' if i % 3 == 0 else 'bad' if i % 3 == 1 else 'the'} film {i}", names[i % 3]) for i in range(60)
+        (f"{'good' if i % 3 == 0 else 'bad' if i % 3 == 1 else 'the'} film {i}", names[i % 3])
+        for i in range(60)
     ]
     other = shared_stack.upload(csv_bytes(rows))["id"]
-    job = shared_stack.create(other, model=piloted["fine_tuned_model"], recipe=QUICK, runs={"num_seeds": 1})
+    job = shared_stack.create(
+        other, model=piloted["fine_tuned_model"], recipe=QUICK, runs={"num_seeds": 1}
+    )
     blocked = shared_stack.http.delete(f"/v1/models/{piloted['fine_tuned_model']}")
-    extended = shared_stack.http.post(f"/v1/fine_tuning/jobs/{piloted['id']}/extend", json={"num_seeds": 1})
+    extended = shared_stack.http.post(
+        f"/v1/fine_tuning/jobs/{piloted['id']}/extend", json={"num_seeds": 1}
+    )
     ended = shared_stack.wait(job["id"])
     assert ended["status"] == "succeeded", shared_stack.logs()
     assert {answer.json()["error"]["code"] for answer in (blocked, extended)} == {"model_in_use"}
@@ -98,15 +119,22 @@ def test_a_fine_tuned_model_is_a_start_for_other_labels(shared_stack: Stack, pil
     plain = shared_stack.create(other, model="tiny-bert", recipe=QUICK, runs={"num_seeds": 1})
     shared_stack.wait(plain["id"])
     # same rows, same seeds, same fresh head: only where the encoder began differs
-    assert shared_stack.runs(plain["id"])[0]["weights_sha256"] != shared_stack.runs(job["id"])[0]["weights_sha256"]
+    assert (
+        shared_stack.runs(plain["id"])[0]["weights_sha256"]
+        != shared_stack.runs(job["id"])[0]["weights_sha256"]
+    )
 
 
-def test_extending_redoes_nothing_and_publishes_the_best_of_all(shared_stack: Stack, file_id: str) -> None:
+def test_extending_redoes_nothing_and_publishes_the_best_of_all(
+    shared_stack: Stack, file_id: str
+) -> None:
     request = {"model": "tiny-bert", "recipe": QUICK}
     job_id = shared_stack.create(file_id, **request, runs={"num_seeds": 2})["id"]
     first = shared_stack.wait(job_id)
     before = shared_stack.runs(job_id)
-    answer = shared_stack.http.post(f"/v1/fine_tuning/jobs/{job_id}/extend", json={"num_seeds": 3}).json()
+    answer = shared_stack.http.post(
+        f"/v1/fine_tuning/jobs/{job_id}/extend", json={"num_seeds": 3}
+    ).json()
     assert (answer["finished_at"], answer["status"] in ("queued", "running")) == (None, True)
     ended = shared_stack.wait(job_id)
     assert ended["status"] == "succeeded", shared_stack.logs()
@@ -118,7 +146,9 @@ def test_extending_redoes_nothing_and_publishes_the_best_of_all(shared_stack: St
         {**run, "fine_tuned_model": None} for run in before
     ]
     assert [run["weights_sha256"] for run in runs] == [run["weights_sha256"] for run in at_once]
-    assert [run["fine_tuned_model"] is None for run in runs] == [run["fine_tuned_model"] is None for run in at_once]
+    assert [run["fine_tuned_model"] is None for run in runs] == [
+        run["fine_tuned_model"] is None for run in at_once
+    ]
     assert (ended["fine_tuned_model"], ended["stability"]["mean"]) == (
         first["fine_tuned_model"],
         whole["stability"]["mean"],
@@ -134,8 +164,12 @@ def test_extending_redoes_nothing_and_publishes_the_best_of_all(shared_stack: St
     assert model["run_id"] == ended["stability"]["best_run_id"]
 
 
-def test_cancelling_an_extension_keeps_what_was_published(shared_stack: Stack, file_id: str) -> None:
-    job_id = shared_stack.create(file_id, model="tiny-bert", recipe=QUICK, runs={"num_seeds": 1})["id"]
+def test_cancelling_an_extension_keeps_what_was_published(
+    shared_stack: Stack, file_id: str
+) -> None:
+    job_id = shared_stack.create(file_id, model="tiny-bert", recipe=QUICK, runs={"num_seeds": 1})[
+        "id"
+    ]
     first = shared_stack.wait(job_id)
     shared_stack.http.post(f"/v1/fine_tuning/jobs/{job_id}/extend", json={"num_seeds": 100})
     shared_stack.http.post(f"/v1/fine_tuning/jobs/{job_id}/cancel")
@@ -170,7 +204,12 @@ def test_the_best_go_on_as_if_they_had_never_waited(shared_stack: Stack, file_id
             assert (run["status"], run["weights_sha256"]) == ("succeeded", other["weights_sha256"])
             assert mine == expected
         else:
-            assert (run["status"], run["step"], run["score"], run["weights_sha256"]) == ("discarded", 12, None, None)
+            assert (run["status"], run["step"], run["score"], run["weights_sha256"]) == (
+                "discarded",
+                12,
+                None,
+                None,
+            )
             assert mine["train_loss"] == expected["train_loss"][:12]
     report = shared_stack.get(f"/v1/fine_tuning/jobs/{job_id}/stability")
     assert (report["n"], report["discarded"], report["planned"]) == (2, 2, 4)
@@ -179,5 +218,6 @@ def test_the_best_go_on_as_if_they_had_never_waited(shared_stack: Stack, file_id
         pytest.approx(decided[f"mean_at_rung_{which}"]) for which in ("all", "kept")
     )
     assert any(
-        message.startswith("Early discard at step 12: of 4 runs the best 2") for message in events(shared_stack, job_id)
+        message.startswith("Early discard at step 12: of 4 runs the best 2")
+        for message in events(shared_stack, job_id)
     )

@@ -14,7 +14,13 @@ from sklearn.metrics import f1_score
 from tests.make import BAD, FILLER, GOOD, csv_bytes, review_csv
 from tests.stack import Stack
 
-QUICK = {"max_steps": 40, "learning_rate": 0.003, "train_batch_size": 16, "reinit_layers": 1, "eval_points": 4}
+QUICK = {
+    "max_steps": 40,
+    "learning_rate": 0.003,
+    "train_batch_size": 16,
+    "reinit_layers": 1,
+    "eval_points": 4,
+}
 
 
 def tagged_csv(rows: int) -> bytes:
@@ -23,7 +29,10 @@ def tagged_csv(rows: int) -> bytes:
     made = []
     for index in range(rows):
         held = [name for name, has in (("praise", index % 2), ("blame", index // 2 % 2)) if has]
-        words = [draw.choice(FILLER), *(draw.choice(GOOD if name == "praise" else BAD) for name in held)]
+        words = [
+            draw.choice(FILLER),
+            *(draw.choice(GOOD if name == "praise" else BAD) for name in held),
+        ]
         made.append((f"{' '.join(words)} {index}", "|".join(held)))
     return csv_bytes(list(made))
 
@@ -77,18 +86,32 @@ def test_multi_label(shared_stack: Stack, tmp_path: Path) -> None:
     assert (report["metric"], report["split"], report["n"]) == ("f1_micro", "test", 2)
     best = next(run for run in shared_stack.runs(job["id"]) if run["id"] == report["best_run_id"])
     series = shared_stack.metrics(job["id"], best["id"])
-    assert {"valid_loss", "valid_f1_micro", "valid_f1_macro", "valid_accuracy", "test_f1_micro", "test_loss"} <= set(
-        series
-    )
+    assert {
+        "valid_loss",
+        "valid_f1_micro",
+        "valid_f1_macro",
+        "valid_accuracy",
+        "test_f1_micro",
+        "test_loss",
+    } <= set(series)
 
-    answers = [row for row in published(shared_stack, ended, tmp_path) if row["run_id"] == best["id"]]
+    answers = [
+        row for row in published(shared_stack, ended, tmp_path) if row["run_id"] == best["id"]
+    ]
     assert {row["split"] for row in answers} == {"validation", "test"}
     classify, texts = pipeline_of(tmp_path), texts_of(content)
     truth, found = [], []
     for row in (row for row in answers if row["split"] == "test"):
-        scores = {entry["label"]: entry["score"] for entry in classify(texts[int(row["row"]) - 1]["text"], top_k=None)}
-        assert scores == {name: pytest.approx(float(row[f"p({name})"]), abs=1e-5) for name in ("blame", "praise")}
-        assert row["predicted"] == "|".join(name for name in ("blame", "praise") if scores[name] > 0.5)
+        scores = {
+            entry["label"]: entry["score"]
+            for entry in classify(texts[int(row["row"]) - 1]["text"], top_k=None)
+        }
+        assert scores == {
+            name: pytest.approx(float(row[f"p({name})"]), abs=1e-5) for name in ("blame", "praise")
+        }
+        assert row["predicted"] == "|".join(
+            name for name in ("blame", "praise") if scores[name] > 0.5
+        )
         truth.append([name in texts[int(row["row"]) - 1]["label"] for name in ("blame", "praise")])
         found.append([scores[name] > 0.5 for name in ("blame", "praise")])
     assert f1_score(truth, found, average="micro") == pytest.approx(best["test_score"])
@@ -123,13 +146,16 @@ def test_regression_with_a_test_file(shared_stack: Stack, tmp_path: Path) -> Non
         shared_stack.metrics(job["id"], best["id"])
     )
 
-    answers = [row for row in published(shared_stack, ended, tmp_path) if row["run_id"] == best["id"]]
+    answers = [
+        row for row in published(shared_stack, ended, tmp_path) if row["run_id"] == best["id"]
+    ]
     classify, texts = pipeline_of(tmp_path), texts_of(unseen)
     tested = [row for row in answers if row["split"] == "test"]
     found = [classify(texts[int(row["row"]) - 1]["text"])[0]["score"] for row in tested]
     assert found == pytest.approx([float(row["predicted"]) for row in tested], abs=1e-5)
     served = shared_stack.classify(
-        model=ended["fine_tuned_model"], input=[texts[int(row["row"]) - 1]["text"] for row in tested]
+        model=ended["fine_tuned_model"],
+        input=[texts[int(row["row"]) - 1]["text"] for row in tested],
     )
     assert (served["labels"], len(served["results"])) == ([], 24)
     for result, number in zip(served["results"], found, strict=True):
@@ -144,7 +170,9 @@ def test_regression_with_a_test_file(shared_stack: Stack, tmp_path: Path) -> Non
     assert "| label |" not in card
 
 
-def test_every_fold_of_every_seed_is_trained_and_predicts_its_own_rows(shared_stack: Stack, tmp_path: Path) -> None:
+def test_every_fold_of_every_seed_is_trained_and_predicts_its_own_rows(
+    shared_stack: Stack, tmp_path: Path
+) -> None:
     job = shared_stack.create(
         shared_stack.upload(review_csv(30), "reviews.csv")["id"],
         model="tiny-bert",

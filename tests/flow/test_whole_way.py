@@ -18,7 +18,9 @@ def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
     assert file["status"] == "processed"
     assert file["profile"]["rows"] == 80
 
-    job = stack.create(file["id"], model="tiny-bert", seed=3, suffix="films", recipe=QUICK, runs={"num_seeds": 3})
+    job = stack.create(
+        file["id"], model="tiny-bert", seed=3, suffix="films", recipe=QUICK, runs={"num_seeds": 3}
+    )
     assert job["status"] in ("queued", "running")
     assert job["resolved_recipe"]["max_steps"] == 24
     ended = stack.wait(job["id"])
@@ -26,13 +28,30 @@ def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
     assert ended["progress"]["percent"] == 100.0
 
     runs = stack.runs(job["id"])
-    assert [(run["index"], run["init_seed"], run["data_seed"]) for run in runs] == [(0, 3, 3), (1, 4, 4), (2, 5, 5)]
+    assert [(run["index"], run["init_seed"], run["data_seed"]) for run in runs] == [
+        (0, 3, 3),
+        (1, 4, 4),
+        (2, 5, 5),
+    ]
     assert all(run["status"] == "succeeded" and run["step"] == 24 for run in runs)
     for run in runs:
         series = stack.metrics(job["id"], run["id"])
         assert [step for step, _ in series["train_loss"]] == list(range(1, 25))
-        assert [step for step, _ in series["valid_loss"]] == [3, 5, 8, 10, 12, 15, 17, 20, 22, 24]  # ceil(i * 24 / 10)
-        assert max(value for _, value in series["valid_accuracy"]) == pytest.approx(run["validation_score"])
+        assert [step for step, _ in series["valid_loss"]] == [
+            3,
+            5,
+            8,
+            10,
+            12,
+            15,
+            17,
+            20,
+            22,
+            24,
+        ]  # ceil(i * 24 / 10)
+        assert max(value for _, value in series["valid_accuracy"]) == pytest.approx(
+            run["validation_score"]
+        )
 
     log = stack.http.get(f"/v1/fine_tuning/jobs/{job['id']}/runs/{runs[0]['id']}/logs").text
     assert f"run begins: {runs[0]['id']}" in log
@@ -58,7 +77,11 @@ def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
     assert list(baselines) == ["majority", "tfidf_logistic_regression", "linear_probe"]
     assert baselines["tfidf_logistic_regression"] > baselines["majority"] == 0.5
     [scoring] = stack.get(f"/v1/fine_tuning/jobs/{job['id']}/runs", purpose="baselines")["data"]
-    assert (scoring["status"], scoring["fine_tuned_model"], scoring["diagnosis"]) == ("succeeded", None, [])
+    assert (scoring["status"], scoring["fine_tuned_model"], scoring["diagnosis"]) == (
+        "succeeded",
+        None,
+        [],
+    )
 
     model = stack.get(f"/v1/models/{ended['fine_tuned_model']}")
     assert model["id"].startswith("ft:tiny-bert:local:films:")
@@ -84,7 +107,9 @@ def the_model_scored_outside_gives_the_recorded_score(
 
     texts = list(csv.DictReader(io.StringIO(review_csv(80).decode())))
     predictions = [
-        row for row in csv.DictReader(io.StringIO(files["predictions.csv"].decode())) if row["run_id"] == best["id"]
+        row
+        for row in csv.DictReader(io.StringIO(files["predictions.csv"].decode()))
+        if row["run_id"] == best["id"]
     ]
     assert len(predictions) == 16
     answers = [classify(texts[int(row["row"]) - 1]["text"])[0] for row in predictions]
@@ -92,7 +117,8 @@ def the_model_scored_outside_gives_the_recorded_score(
     for answer, row in zip(answers, predictions, strict=True):
         assert answer["score"] == pytest.approx(float(row[f"p({answer['label']})"]), abs=1e-5)
     right = sum(
-        answer["label"] == texts[int(row["row"]) - 1]["label"] for answer, row in zip(answers, predictions, strict=True)
+        answer["label"] == texts[int(row["row"]) - 1]["label"]
+        for answer, row in zip(answers, predictions, strict=True)
     )
     assert right / 16 == pytest.approx(best["validation_score"])
 
@@ -110,13 +136,21 @@ def result_files(stack: Stack, job: dict[str, object]) -> dict[str, bytes]:
 
 def test_equal_requests_give_equal_metrics_value_by_value(shared_stack: Stack) -> None:
     file = shared_stack.upload(review_csv(60))
-    request = {"model": "tiny-bert", "recipe": {"max_steps": 12, "reinit_layers": 1}, "runs": {"num_seeds": 2}}
+    request = {
+        "model": "tiny-bert",
+        "recipe": {"max_steps": 12, "reinit_layers": 1},
+        "runs": {"num_seeds": 2},
+    }
     first, second = (shared_stack.create(file["id"], **request) for _ in range(2))
     shared_stack.wait(first["id"])
     shared_stack.wait(second["id"])
-    for one, other in zip(shared_stack.runs(first["id"]), shared_stack.runs(second["id"]), strict=True):
+    for one, other in zip(
+        shared_stack.runs(first["id"]), shared_stack.runs(second["id"]), strict=True
+    ):
         assert one["weights_sha256"] == other["weights_sha256"]
-        assert shared_stack.metrics(first["id"], one["id"]) == shared_stack.metrics(second["id"], other["id"])
+        assert shared_stack.metrics(first["id"], one["id"]) == shared_stack.metrics(
+            second["id"], other["id"]
+        )
 
 
 def test_skewed_pairs_with_stray_quotes(shared_stack: Stack) -> None:
@@ -124,7 +158,10 @@ def test_skewed_pairs_with_stray_quotes(shared_stack: Stack) -> None:
     assert file["profile"]["rows"] == 90
     assert file["profile"]["detected"]["text_pair_column"] == "question2"
     job = shared_stack.create(
-        file["id"], model="tiny-roberta", recipe={"max_steps": 8, "preset": "conventional"}, runs={"seeds": [7, 8]}
+        file["id"],
+        model="tiny-roberta",
+        recipe={"max_steps": 8, "preset": "conventional"},
+        runs={"seeds": [7, 8]},
     )
     assert job["metric"] == "mcc"  # 70 % of the rows have one label
     assert shared_stack.wait(job["id"])["status"] == "succeeded", shared_stack.logs()
@@ -133,7 +170,10 @@ def test_skewed_pairs_with_stray_quotes(shared_stack: Stack) -> None:
 
 
 def test_a_validation_file_and_a_test_fraction(shared_stack: Stack) -> None:
-    training, validation = shared_stack.upload(review_csv(60)), shared_stack.upload(review_csv(30, seed=9))
+    training, validation = (
+        shared_stack.upload(review_csv(60)),
+        shared_stack.upload(review_csv(30, seed=9)),
+    )
     job = shared_stack.create(
         training["id"],
         validation_file=validation["id"],

@@ -6,7 +6,7 @@ from transformers import PreTrainedModel
 
 from tests.encoders import ENCODERS, bert_folder, roberta_folder
 from tests.worker.training.runs import make_task
-from worker.training.encoder import load_encoder
+from worker.training.model.encoder import load_encoder
 
 
 @pytest.fixture(scope="session")

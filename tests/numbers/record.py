@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from shared.families import FAMILIES
+from shared.encoders.families import FAMILIES
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import Trained, make_recipe, make_spec
 
@@ -28,7 +28,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
 }
 NAMES = [
-    f"{family} {recipe} seed {seed}" for family in ENCODERS for recipe in RECIPES for seed in SEEDS.get(family, (0,))
+    f"{family} {recipe} seed {seed}"
+    for family in ENCODERS
+    for recipe in RECIPES
+    for seed in SEEDS.get(family, (0,))
 ]
 
 
@@ -36,7 +39,9 @@ def curve(name: str, folder: Path) -> dict[str, list[float]]:
     """Training losses, gradient norms and validation losses of one of ``NAMES``."""
     encoder, recipe, _, seed = name.split()
     family = "deberta-v2" if encoder == "deberta-v3" else encoder
-    settings = RECIPES[recipe] | {"reinit_pooler": recipe == "stabilized" and FAMILIES[family].pooler is not None}
+    settings = RECIPES[recipe] | {
+        "reinit_pooler": recipe == "stabilized" and FAMILIES[family].pooler is not None
+    }
     spec = make_spec(
         folder,
         ENCODERS[encoder](folder / "base"),

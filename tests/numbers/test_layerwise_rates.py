@@ -9,9 +9,9 @@ from transformers import PreTrainedModel
 from tests.encoders import BLOCKS
 from tests.encoders.names import block_of, is_head, is_pooler
 from tests.worker.training.runs import make_recipe
-from worker.training.optimizer import Optimizer
-from worker.training.parameter_groups import parameter_groups
-from worker.training.parts import parts_of
+from worker.training.model.module_groups import parts_of
+from worker.training.optim.optimizer import Optimizer
+from worker.training.optim.parameter_groups import parameter_groups
 
 
 def expected_depth(family: str, name: str) -> int:
@@ -25,7 +25,9 @@ def expected_depth(family: str, name: str) -> int:
     return blocks + 1 if block is None else blocks - block
 
 
-def test_a_first_step_goes_as_far_as_the_depth_says(family: str, fresh: Callable[[], PreTrainedModel]) -> None:
+def test_a_first_step_goes_as_far_as_the_depth_says(
+    family: str, fresh: Callable[[], PreTrainedModel]
+) -> None:
     """Adam's first corrected step is the rate itself, whatever the gradient: so each rate can be read off the weights."""
     network = fresh().double()
     before = {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
@@ -71,10 +73,18 @@ def test_the_parts_are_told_from_the_bottom_up_and_hold_every_parameter_once(
             assert block is None or part.name == f"block {block}", name
 
 
-def test_with_one_rate_for_all_a_step_is_the_plain_optimisers(fresh: Callable[[], PreTrainedModel]) -> None:
+def test_with_one_rate_for_all_a_step_is_the_plain_optimisers(
+    fresh: Callable[[], PreTrainedModel],
+) -> None:
     plain, scaled = fresh(), fresh()
-    for recipe, network in ((make_recipe(), plain), (make_recipe(layerwise_learning_rate_decay=1.0), scaled)):
+    for recipe, network in (
+        (make_recipe(), plain),
+        (make_recipe(layerwise_learning_rate_decay=1.0), scaled),
+    ):
         for parameter in network.parameters():
             parameter.grad = parameter.detach().sin()
         Optimizer(network, recipe).step(1e-3)
-    assert all(torch.equal(one, other) for one, other in zip(plain.parameters(), scaled.parameters(), strict=True))
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(plain.parameters(), scaled.parameters(), strict=True)
+    )

@@ -13,9 +13,9 @@ from transformers import PreTrainedModel
 from tests.encoders import ENCODERS
 from tests.encoders.names import block_of, is_pooler
 from tests.worker.training.runs import Trained, make_recipe, make_spec
-from worker.training.mixout import Mixout, add_mixout, remove_mixout
+from worker.training.model.initial_weights import starting_weights
+from worker.training.optim.mixout import Mixout, add_mixout, remove_mixout
 from worker.training.seeding import seed_dropout
-from worker.training.start import starting_weights
 
 P = 0.3
 
@@ -36,7 +36,9 @@ def test_each_element_is_one_of_the_two_that_the_formula_has() -> None:
     weight, start = pair(100)
     mixed = Mixout(start, P)(weight)
     m = mask_of(mixed, start).double()
-    torch.testing.assert_close(mixed, (m * start + (1 - m) * weight - P * start) / (1 - P), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        mixed, (m * start + (1 - m) * weight - P * start) / (1 - P), rtol=1e-12, atol=1e-12
+    )
     assert m.mean().item() == pytest.approx(P, abs=4 * (P * (1 - P) / m.numel()) ** 0.5)
 
 
@@ -71,10 +73,13 @@ def test_the_linear_layers_of_blocks_and_pooler_have_it_and_no_others(
     expected = {
         name
         for name, module in fresh().named_modules()
-        if isinstance(module, nn.Linear) and (block_of(family, f"{name}.") is not None or is_pooler(family, f"{name}."))
+        if isinstance(module, nn.Linear)
+        and (block_of(family, f"{name}.") is not None or is_pooler(family, f"{name}."))
     }
     network = with_mixout(fresh())
-    found = {name for name, module in network.named_modules() if parametrize.is_parametrized(module)}
+    found = {
+        name for name, module in network.named_modules() if parametrize.is_parametrized(module)
+    }
     assert found == expected
     assert all(
         list(network.get_submodule(name).parametrizations.keys()) == ["weight"]  # type: ignore[union-attr, operator]
@@ -82,7 +87,10 @@ def test_the_linear_layers_of_blocks_and_pooler_have_it_and_no_others(
     )
 
 
-INPUTS = {"input_ids": torch.tensor([[5, 6, 7, 8], [9, 10, 11, 12]]), "attention_mask": torch.ones(2, 4).long()}
+INPUTS = {
+    "input_ids": torch.tensor([[5, 6, 7, 8], [9, 10, 11, 12]]),
+    "attention_mask": torch.ones(2, 4).long(),
+}
 
 
 @torch.no_grad()
@@ -97,7 +105,9 @@ def test_all_other_dropout_is_off(fresh: Callable[[], PreTrainedModel]) -> None:
     plain = fresh().train()
     assert not torch.allclose(logits(plain, 1), logits(plain, 2), atol=1e-4)
     network = with_mixout(fresh(), 1e-9)
-    torch.testing.assert_close(logits(network.train()), logits(network.eval()), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        logits(network.train()), logits(network.eval()), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_training_mixes_by_the_seed_of_the_step_and_evaluation_does_not_mix(
@@ -129,18 +139,24 @@ def test_taken_away_it_leaves_the_plain_network(fresh: Callable[[], PreTrainedMo
     network = fresh()
     identities = {id(parameter) for parameter in network.parameters()}
     with_mixout(network)
-    assert {id(parameter) for parameter in network.parameters()} == identities  # an optimiser keeps hold of them
+    assert {
+        id(parameter) for parameter in network.parameters()
+    } == identities  # an optimiser keeps hold of them
     assert "start" not in " ".join(network.state_dict())
     remove_mixout(network)
     assert {id(parameter) for parameter in network.parameters()} == identities
     assert network.state_dict().keys() == plain.state_dict().keys()
-    assert [type(module) for module in network.modules()] == [type(module) for module in plain.modules()]
+    assert [type(module) for module in network.modules()] == [
+        type(module) for module in plain.modules()
+    ]
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, plain.state_dict()[name]), name
 
 
 @pytest.mark.parametrize("name", ["albert", "deberta-v3", "modernbert"])
-def test_a_run_depends_on_its_row_alone_and_leaves_a_plain_folder(name: str, tmp_path: Path) -> None:
+def test_a_run_depends_on_its_row_alone_and_leaves_a_plain_folder(
+    name: str, tmp_path: Path
+) -> None:
     base = ENCODERS[name](tmp_path / "base", dropout=0.5)
     recipe = make_recipe(mixout=P, max_steps=4, eval_points=2)
     runs = []

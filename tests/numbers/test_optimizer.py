@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from shared.recipe import Recipe
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import make_recipe, make_task
-from worker.training.encoder import load_encoder
-from worker.training.optimizer import Optimizer, bias_ratio, clip_gradient, gradient_norm
-from worker.training.parameter_groups import parameter_groups, spared_of_decay
+from worker.training.model.encoder import load_encoder
+from worker.training.optim.optimizer import Optimizer, bias_ratio, clip_gradient, gradient_norm
+from worker.training.optim.parameter_groups import parameter_groups, spared_of_decay
 
 # SCIENCE's table: by how much BERTAdam's step t is too large
 RATIOS = {
@@ -54,7 +54,10 @@ def test_corrected_steps_are_those_of_torchs_adamw_bit_for_bit(weight_decay: flo
     reference = torch.optim.AdamW(
         [
             {"params": [theirs[0].weight, theirs[3].weight], "weight_decay": weight_decay},
-            {"params": [theirs[0].bias, *theirs[1].parameters(), theirs[3].bias], "weight_decay": 0.0},
+            {
+                "params": [theirs[0].bias, *theirs[1].parameters(), theirs[3].bias],
+                "weight_decay": 0.0,
+            },
         ],
         lr=1e-3,
         betas=(0.9, 0.999),
@@ -76,7 +79,9 @@ def test_corrected_steps_are_those_of_torchs_adamw_bit_for_bit(weight_decay: flo
 def test_fused_differs_from_the_loop_by_rounding_alone() -> None:
     ours, theirs = network(), network()
     optimizer = Optimizer(ours, make_recipe())
-    reference = torch.optim.AdamW(theirs.parameters(), lr=1e-3, eps=1e-8, weight_decay=0.0, foreach=False, fused=False)
+    reference = torch.optim.AdamW(
+        theirs.parameters(), lr=1e-3, eps=1e-8, weight_decay=0.0, foreach=False, fused=False
+    )
     for backward in gradients(50):
         backward(ours)
         optimizer.step(1e-3)
@@ -92,7 +97,9 @@ def test_the_bias_ratio_is_the_papers_curve() -> None:
     assert max(range(1, 100), key=bias_ratio) == 12
 
 
-def steps_on_a_constant_gradient(recipe: Recipe, updates: int, gradient: float = 1.0) -> list[float]:
+def steps_on_a_constant_gradient(
+    recipe: Recipe, updates: int, gradient: float = 1.0
+) -> list[float]:
     """Sizes of the steps that a lone float64 parameter takes at rate 1e-3."""
     lone = nn.Linear(1, 1, bias=False, dtype=torch.float64)
     nn.init.zeros_(lone.weight)
@@ -137,7 +144,9 @@ def test_the_control_is_bertadam_as_written(decay: float, epsilon: float) -> Non
     layer = nn.Linear(7, 11, bias=False, dtype=torch.float64)
     start = layer.weight.detach().clone()
     drawn = [torch.randn(start.shape, generator=draw, dtype=torch.float64) for _ in range(300)]
-    optimizer = Optimizer(layer, make_recipe(bias_correction=False, weight_decay=decay, adam_epsilon=epsilon))
+    optimizer = Optimizer(
+        layer, make_recipe(bias_correction=False, weight_decay=decay, adam_epsilon=epsilon)
+    )
     for gradient, rate in zip(drawn, rates(300), strict=True):
         layer.weight.grad = gradient.clone()
         optimizer.step(rate)

@@ -11,12 +11,12 @@ from transformers import PreTrainedModel
 from shared.recipe import Recipe
 from tests.encoders.names import is_head
 from tests.worker.training.runs import make_recipe, make_task
-from worker.training.encoder import load_encoder
-from worker.training.mixout import Mixout, add_mixout
-from worker.training.optimizer import Optimizer
-from worker.training.parameter_groups import layerwise_scales
-from worker.training.reinit import reinitialize
-from worker.training.start import starting_weights
+from worker.training.model.encoder import load_encoder
+from worker.training.model.initial_weights import starting_weights
+from worker.training.model.reinit import reinitialize
+from worker.training.optim.mixout import Mixout, add_mixout
+from worker.training.optim.optimizer import Optimizer
+from worker.training.optim.parameter_groups import layerwise_scales
 
 LAMBDA, RATE = 0.25, 1e-3
 
@@ -40,7 +40,9 @@ def test_without_a_gradient_a_step_is_the_written_decay(
 ) -> None:
     """α λ (θ - θ0) at the group's rate α, which leaving the bias correction out does not enlarge."""
     recipe = make_recipe(
-        pretrained_weight_decay=LAMBDA, bias_correction=bias_correction, layerwise_learning_rate_decay=0.9
+        pretrained_weight_decay=LAMBDA,
+        bias_correction=bias_correction,
+        layerwise_learning_rate_decay=0.9,
     )
     network = fresh().double()
     reinitialize(network, pooler=False, layers=1, init_seed=3)
@@ -48,7 +50,9 @@ def test_without_a_gradient_a_step_is_the_written_decay(
     optimizer = Optimizer(network, recipe, start)
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.add_(torch.linspace(-1, 1, parameter.numel(), dtype=torch.float64).view_as(parameter))
+            parameter.add_(
+                torch.linspace(-1, 1, parameter.numel(), dtype=torch.float64).view_as(parameter)
+            )
             parameter.grad = torch.zeros_like(parameter)
     moved = weights(network)
     optimizer.step(RATE)
@@ -74,7 +78,9 @@ def test_it_comes_before_the_step_and_beside_other_decay(tiny: PreTrainedModel) 
     )
     expected = {encoder: encoder.detach().clone(), head: head.detach().clone()}
     toward = {encoder: encoder.detach().clone(), head: torch.zeros_like(head)}
-    first, second = ({parameter: torch.zeros_like(parameter) for parameter in expected} for _ in range(2))
+    first, second = (
+        {parameter: torch.zeros_like(parameter) for parameter in expected} for _ in range(2)
+    )
     optimizer = Optimizer(tiny, recipe, starting_weights(tiny, recipe))
     for step, rate in enumerate((1e-3, 5e-3, 2e-3), start=1):
         for parameter in tiny.parameters():
@@ -100,14 +106,19 @@ def kept(network: PreTrainedModel, recipe: Recipe) -> int:
 
 def test_one_copy_serves_both_methods_and_none_is_kept_without_them(tiny: PreTrainedModel) -> None:
     assert kept(tiny, make_recipe()) == 0
-    mixed, decayed = kept(tiny, make_recipe(mixout=0.1)), kept(tiny, make_recipe(pretrained_weight_decay=0.1))
+    mixed, decayed = (
+        kept(tiny, make_recipe(mixout=0.1)),
+        kept(tiny, make_recipe(pretrained_weight_decay=0.1)),
+    )
     both = make_recipe(mixout=0.1, pretrained_weight_decay=0.1)
     assert 0 < mixed < decayed == kept(tiny, both) < tiny.num_parameters()
     start = starting_weights(tiny, both)
     add_mixout(tiny, 0.1, start)
     copies = {tensor.data_ptr() for tensor in start.values()}
     of_mixout = [module.start.data_ptr() for module in tiny.modules() if isinstance(module, Mixout)]
-    assert len(of_mixout) == 3 * 6 + 1  # query, key, value, output, and two of the feed-forward; the pooler's
+    assert (
+        len(of_mixout) == 3 * 6 + 1
+    )  # query, key, value, output, and two of the feed-forward; the pooler's
     assert set(of_mixout) < copies
     Optimizer(tiny, both, start)  # finds every weight it needs though mixout renamed some
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from shared.catalogue import OFFLINE_ENCODER, Catalogue
+from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from tests.worker.training.runs import Trained, make_recipe, make_spec
 
 
@@ -27,7 +27,9 @@ def test_a_few_steps_on_the_real_encoder(precision: str, tmp_path: Path) -> None
     assert len(run.steps) == 12
     assert [evaluation.step for evaluation in run.evaluations] == [6, 12]
     assert run.losses[-1] < 0.6 < run.losses[0]
-    assert (run.evaluations[-1].metrics["accuracy"] or 0.0) > 0.7  # one word of each row tells its label
+    assert (
+        run.evaluations[-1].metrics["accuracy"] or 0.0
+    ) > 0.7  # one word of each row tells its label
     assert not run.finished.degenerate
 
     original = load_file(base / "model.safetensors")
@@ -37,7 +39,9 @@ def test_a_few_steps_on_the_real_encoder(precision: str, tmp_path: Path) -> None
         """Distance from the checkpoint, as a share of the tensor's own norm there."""
         return float((trained[f"bert.{name}"] - original[name]).norm() / original[name].norm())
 
-    assert moved("encoder.layer.4.attention.self.query.weight") > 0.5  # the lower of the two blocks drawn afresh
+    assert (
+        moved("encoder.layer.4.attention.self.query.weight") > 0.5
+    )  # the lower of the two blocks drawn afresh
     assert 0 < moved("encoder.layer.3.attention.self.query.weight") < 0.1
     unused = trained["bert.embeddings.word_embeddings.weight"][29000]  # its token occurs in no row
     assert torch.equal(unused, original["embeddings.word_embeddings.weight"][29000])

@@ -13,15 +13,17 @@ from transformers import PreTrainedModel
 from tests.encoders import BLOCKS, bert_folder
 from tests.encoders.names import POOLER, block_of, is_head, is_pooler
 from tests.worker.training.runs import make_task
-from worker.training.encoder import load_encoder
-from worker.training.reinit import reinitialize
+from worker.training.model.encoder import load_encoder
+from worker.training.model.reinit import reinitialize
 
 
 @pytest.fixture(scope="module")
 def tensors(folder: Path) -> Callable[..., dict[str, Tensor]]:
     """Parameters of the network with this re-initialised."""
 
-    def drawn(*, pooler: bool = False, layers: int | list[int] = 0, init_seed: int = 5) -> dict[str, Tensor]:
+    def drawn(
+        *, pooler: bool = False, layers: int | list[int] = 0, init_seed: int = 5
+    ) -> dict[str, Tensor]:
         network = load_encoder(folder, make_task(), init_seed)
         reinitialize(network, pooler=pooler, layers=layers, init_seed=init_seed)
         return {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
@@ -43,7 +45,10 @@ def choices(family: str) -> list[tuple[bool, int | list[int], set[int]]]:
     depths: list[tuple[int | list[int], set[int]]] = [
         (depth, set(range(blocks - depth, blocks))) for depth in range(blocks + 1)
     ]
-    lists: list[tuple[int | list[int], set[int]]] = [([0], {0}), ([blocks - 1, 0, 0], {0, blocks - 1})]
+    lists: list[tuple[int | list[int], set[int]]] = [
+        ([0], {0}),
+        ([blocks - 1, 0, 0], {0, blocks - 1}),
+    ]
     poolers = [False, True] if family in POOLER else [False]
     return [(pooler, layers, meant) for pooler in poolers for layers, meant in depths + lists]
 
@@ -72,18 +77,22 @@ def assert_drawn(name: str, tensor: Tensor) -> None:
     else:
         # four standard errors of mean and deviation of so many draws from N(0, 0.02)
         assert abs(tensor.mean().item()) < 4 * 0.02 / tensor.numel() ** 0.5, name
-        assert tensor.std().item() == pytest.approx(0.02, abs=4 * 0.02 / (2 * tensor.numel()) ** 0.5), name
+        assert tensor.std().item() == pytest.approx(
+            0.02, abs=4 * 0.02 / (2 * tensor.numel()) ** 0.5
+        ), name
 
 
 def test_the_deviation_is_the_configs(tmp_path: Path) -> None:
     folder = bert_folder(tmp_path)
     config = (folder / "config.json").read_text()
-    (folder / "config.json").write_text(config.replace('"initializer_range": 0.02', '"initializer_range": 0.5'))
+    (folder / "config.json").write_text(
+        config.replace('"initializer_range": 0.02', '"initializer_range": 0.5')
+    )
     network = load_encoder(folder, make_task(), 0)
     reinitialize(network, pooler=True, layers=1, init_seed=0)
-    assert network.get_parameter("bert.encoder.layer.2.intermediate.dense.weight").std().item() == pytest.approx(
-        0.5, rel=0.1
-    )
+    assert network.get_parameter(
+        "bert.encoder.layer.2.intermediate.dense.weight"
+    ).std().item() == pytest.approx(0.5, rel=0.1)
 
 
 def everything(family: str) -> dict[str, Any]:
@@ -100,16 +109,21 @@ def test_a_blocks_draw_does_not_depend_on_what_else_is_drawn(
         assert torch.equal(one[name], all_of_it[name]), name
 
 
-def test_no_two_matrices_share_a_draw(family: str, tensors: Callable[..., dict[str, Tensor]]) -> None:
+def test_no_two_matrices_share_a_draw(
+    family: str, tensors: Callable[..., dict[str, Tensor]]
+) -> None:
     drawn = [
         tensor
         for name, tensor in tensors(**everything(family)).items()
-        if tensor.ndim == 2 and (is_head(family, name) or is_pooler(family, name) or block_of(family, name) is not None)
+        if tensor.ndim == 2
+        and (is_head(family, name) or is_pooler(family, name) or block_of(family, name) is not None)
     ]
     assert len({tuple(tensor.flatten()[:4].tolist()) for tensor in drawn}) == len(drawn) > 4
 
 
-def test_the_draw_is_the_init_seeds_and_nothing_elses(family: str, tensors: Callable[..., dict[str, Tensor]]) -> None:
+def test_the_draw_is_the_init_seeds_and_nothing_elses(
+    family: str, tensors: Callable[..., dict[str, Tensor]]
+) -> None:
     first = tensors(layers=1)
     torch.manual_seed(123)
     torch.randn(7)

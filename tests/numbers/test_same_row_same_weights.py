@@ -8,12 +8,19 @@ from typing import Any
 import pytest
 import torch
 
-from tests.worker.training.runs import Trained, make_recipe, make_spec, review_rows, run_events, write_tsv
-from worker.training.batches import shuffled
-from worker.training.encoder import load_encoder
+from tests.worker.training.runs import (
+    Trained,
+    make_recipe,
+    make_spec,
+    review_rows,
+    run_events,
+    write_tsv,
+)
+from worker.training.data.batches import shuffled
+from worker.training.data.tokenization import TextCache
 from worker.training.events import Event
+from worker.training.model.encoder import load_encoder
 from worker.training.run import train_run
-from worker.training.text import TextCache
 
 
 def dumped(events: Iterator[Event]) -> list[dict[str, Any]]:
@@ -23,7 +30,9 @@ def dumped(events: Iterator[Event]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
 def test_the_same_row_twice(family: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     base = request.getfixturevalue(family)
-    assert dumped(run_events(make_spec(tmp_path, base))) == dumped(run_events(make_spec(tmp_path, base)))
+    assert dumped(run_events(make_spec(tmp_path, base))) == dumped(
+        run_events(make_spec(tmp_path, base))
+    )
 
 
 def test_another_run_between_and_a_shared_cache_change_nothing(
@@ -31,7 +40,9 @@ def test_another_run_between_and_a_shared_cache_change_nothing(
 ) -> None:
     alone = dumped(run_events(make_spec(tmp_path, tiny_bert)))
     cache = TextCache()
-    other = make_spec(tmp_path / "other", tiny_roberta, rows=40, init_seed=9, recipe=make_recipe(max_steps=3))
+    other = make_spec(
+        tmp_path / "other", tiny_roberta, rows=40, init_seed=9, recipe=make_recipe(max_steps=3)
+    )
     for _ in train_run(other, lambda: False, cache):
         torch.randn(3)  # and somebody draws from the global generator
     for _ in train_run(make_spec(tmp_path, tiny_bert, data_seed=7), lambda: False, cache):
@@ -58,11 +69,21 @@ def test_each_seed_changes_what_is_its_own(tmp_path: Path, tiny_bert: Path) -> N
     assert len({tuple(run.losses) for run in runs.values()}) == 4
 
 
-def test_the_init_seed_leaves_the_order_alone_and_the_data_seed_the_draw(tmp_path: Path, tiny_bert: Path) -> None:
-    assert take(shuffled(range(20), 8, data_seed=1), 4) == take(shuffled(range(20), 8, data_seed=1), 4)
-    assert take(shuffled(range(20), 8, data_seed=1), 1) != take(shuffled(range(20), 8, data_seed=2), 1)
-    spec, other_order = (make_spec(tmp_path, tiny_bert, init_seed=3, data_seed=seed) for seed in (1, 2))
-    first, second = (load_encoder(spec.base_model, spec.task, spec.init_seed) for spec in (spec, other_order))
+def test_the_init_seed_leaves_the_order_alone_and_the_data_seed_the_draw(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
+    assert take(shuffled(range(20), 8, data_seed=1), 4) == take(
+        shuffled(range(20), 8, data_seed=1), 4
+    )
+    assert take(shuffled(range(20), 8, data_seed=1), 1) != take(
+        shuffled(range(20), 8, data_seed=2), 1
+    )
+    spec, other_order = (
+        make_spec(tmp_path, tiny_bert, init_seed=3, data_seed=seed) for seed in (1, 2)
+    )
+    first, second = (
+        load_encoder(spec.base_model, spec.task, spec.init_seed) for spec in (spec, other_order)
+    )
     for (name, our), their in zip(first.named_parameters(), second.parameters(), strict=True):
         assert torch.equal(our, their), name
 

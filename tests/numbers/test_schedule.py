@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import TrainingArguments, get_linear_schedule_with_warmup
 
-from worker.training.schedule import evaluation_steps, linear_schedule
+from worker.training.optim.schedule import evaluation_steps, linear_schedule
 
 
 @pytest.mark.parametrize("total", [1, 2, 7, 96, 234, 1600])
@@ -24,7 +24,9 @@ def test_rates_are_those_of_transformers_linear_schedule(total: int, warmup_rati
 
 @pytest.mark.parametrize("total", [10, 30, 95, 96, 101, 234])
 def test_warmup_steps_are_rounded_as_trainer_does(total: int) -> None:
-    arguments = SimpleNamespace(warmup_steps=0.1)  # the whole class needs accelerate, its rounding does not
+    arguments = SimpleNamespace(
+        warmup_steps=0.1
+    )  # the whole class needs accelerate, its rounding does not
     theirs = TrainingArguments.get_warmup_steps(arguments, total)  # type: ignore[arg-type]
     assert linear_schedule(1.0, 0.1, total).warmup_steps == theirs
 
@@ -45,5 +47,7 @@ def test_the_rate_starts_at_zero_peaks_after_the_warmup_and_ends_just_above_zero
         (7, 1, [7]),
     ],
 )
-def test_evaluation_i_of_k_falls_on_step_ceil_i_t_over_k(total: int, points: int, expected: list[int]) -> None:
+def test_evaluation_i_of_k_falls_on_step_ceil_i_t_over_k(
+    total: int, points: int, expected: list[int]
+) -> None:
     assert evaluation_steps(total, points) == expected

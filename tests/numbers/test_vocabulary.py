@@ -1,4 +1,4 @@
-"""Training the entries that occur alone: what the bitwise promise of ``worker/training/vocabulary.py`` asks of torch's kernels."""
+"""Training the entries that occur alone: what the bitwise promise of ``worker/training/model/compact_vocabulary.py`` asks of torch's kernels."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +11,10 @@ from transformers import BertConfig, BertForSequenceClassification
 from tests.encoders.saving import common_settings
 from tests.encoders.tokenizers import wordpiece
 from tests.worker.training.runs import make_recipe, text_of
-from worker.training.optimizer import Optimizer, gradient_norm
-from worker.training.schedule import linear_schedule
-from worker.training.start import starting_weights
-from worker.training.vocabulary import Vocabulary, decay_factors, replayed
+from worker.training.model.compact_vocabulary import Vocabulary, decay_factors, replayed
+from worker.training.model.initial_weights import starting_weights
+from worker.training.optim.optimizer import Optimizer, gradient_norm
+from worker.training.optim.schedule import linear_schedule
 
 
 @pytest.fixture(params=[1, 2])
@@ -26,13 +26,17 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("width", [384, 312, 24, 18, 17])
-def test_norm_and_update_of_the_entries_alone_are_those_of_the_whole_table(width: int, threads: int) -> None:
+def test_norm_and_update_of_the_entries_alone_are_those_of_the_whole_table(
+    width: int, threads: int
+) -> None:
     """For widths that fill vector registers and others: what the bitwise promise asks of torch's kernels."""
     draw = torch.Generator().manual_seed(width)
     size, recipe = 997, make_recipe(weight_decay=0.1, max_steps=20)
     table = nn.Embedding(size, width)
     used = torch.randperm(size, generator=draw)[:150].sort().values
-    gradient = torch.zeros(size, width).index_copy_(0, used, torch.randn(150, width, generator=draw))
+    gradient = torch.zeros(size, width).index_copy_(
+        0, used, torch.randn(150, width, generator=draw)
+    )
     vocabulary = Vocabulary.of(_network_of(table), [text_of(used)])
     whole, small = nn.Module(), nn.Module()
     whole.table = nn.Parameter(table.weight.detach().clone())
@@ -73,7 +77,9 @@ def _network_of(table: nn.Embedding) -> Any:
 )
 def test_the_replayed_decay_is_that_of_the_optimiser(changes: dict[str, Any]) -> None:
     recipe = make_recipe(max_steps=40, **changes)
-    settings = common_settings(wordpiece(), blocks=2, dropout=0.1) | {"vocab_size": 1201}  # three blocks of the replay
+    settings = common_settings(wordpiece(), blocks=2, dropout=0.1) | {
+        "vocab_size": 1201
+    }  # three blocks of the replay
     network = BertForSequenceClassification(BertConfig(**settings))
     table = network.bert.embeddings.word_embeddings.weight
     start = table.detach().clone()

@@ -16,7 +16,13 @@ from schemathesis.openapi.checks import RejectedPositiveData
 from starlette.types import ASGIApp
 
 TAKES = {
-    "file": ("path.file_id", "body.training_file", "body.validation_file", "body.test_file", "body.input_file"),
+    "file": (
+        "path.file_id",
+        "body.training_file",
+        "body.validation_file",
+        "body.test_file",
+        "body.input_file",
+    ),
     "job": ("path.job_id", "body.job_ids[*]"),
     "run": ("path.run_id",),
     "model": ("path.model", "body.model", "query.model"),
@@ -81,11 +87,19 @@ class Outcome:
                 if check.status is Status.FAILURE and check.failure_info is not None:
                     failure = check.failure_info.failure
                     key = f"{recorder.cases[case_id].value.operation.label}: {failure.title}"
-                    self.faults.setdefault(key, f"{failure.message}\n{check.failure_info.code_sample}")
+                    self.faults.setdefault(
+                        key, f"{failure.message}\n{check.failure_info.code_sample}"
+                    )
 
 
 def settings_of(
-    known: Mapping[str, Sequence[str]], *, examples: int, steps: int, seed: int, coverage: str = "all", workers: int = 1
+    known: Mapping[str, Sequence[str]],
+    *,
+    examples: int,
+    steps: int,
+    seed: int,
+    coverage: str = "all",
+    workers: int = 1,
 ) -> dict[str, Any]:
     """Schemathesis' configuration: ``examples`` a strategy of an operation, ``steps`` a chain of calls.
 
@@ -102,13 +116,22 @@ def settings_of(
             "allow-x00": False,
         },
         "phases": {
-            "coverage": {"generation": {"mode": coverage}, "unexpected-methods": ["PUT", "OPTIONS"]},
+            "coverage": {
+                "generation": {"mode": coverage},
+                "unexpected-methods": ["PUT", "OPTIONS"],
+            },
             "stateful": {"max-steps": steps},
         },
-        "checks": {"negative_data_rejection": {"expected-statuses": [400, 401, 403, 404, 413, 415, 422, 429]}},
+        "checks": {
+            "negative_data_rejection": {
+                "expected-statuses": [400, 401, 403, 404, 413, 415, 422, 429]
+            }
+        },
         "dictionaries": {kind: {"values": list(values)} for kind, values in known.items()},
         "parameters": {
-            place: {"dictionary": kind, "probability": 0.5} for kind, places in TAKES.items() for place in places
+            place: {"dictionary": kind, "probability": 0.5}
+            for kind, places in TAKES.items()
+            for place in places
         },
         # what ends a thing is given things that nothing else needs
         "operations": [
@@ -142,12 +165,16 @@ def is_ours(_context: HookContext, failure: Failure, case: "Case[Any]", response
     by: a key may hold brackets, so that what is nested reads as one.
     """
     if isinstance(failure, AcceptedNegativeData):
-        unasked = any(name.lower() == "x-schemathesis-unknown-property" for name in case.headers or ())
+        unasked = any(
+            name.lower() == "x-schemathesis-unknown-property" for name in case.headers or ()
+        )
         by_metadata = "metadata" in (case.query or {})
         return not unasked and not by_metadata and case.media_type != "multipart/form-data"
     if isinstance(failure, RejectedPositiveData):
         error = json.loads(response.content)["error"]
-        return error["code"] == "invalid_request" and not any(rule in error["message"] for rule in UNWRITTEN)
+        return error["code"] == "invalid_request" and not any(
+            rule in error["message"] for rule in UNWRITTEN
+        )
     return True
 
 

@@ -13,15 +13,21 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from api.jobs import stream
+from api.jobs.presenting import event_stream
 from shared.db.migrate import upgrade
-from shared.settings import Settings
+from shared.infra.settings import Settings
 from tests.conftest import new_database
 from tests.make import review_csv
 from tests.servers import RedisServer, redis_server
 from tests.stack import running_stack
 
-RECIPE = {"max_steps": 4, "learning_rate": 0.005, "train_batch_size": 16, "reinit_layers": 1, "eval_points": 2}
+RECIPE = {
+    "max_steps": 4,
+    "learning_rate": 0.005,
+    "train_batch_size": 16,
+    "reinit_layers": 1,
+    "eval_points": 2,
+}
 
 
 Http = httpx.Client | TestClient
@@ -60,7 +66,9 @@ def trained(
         url = new_database(request, "postgresql", home)
         with running_stack(home, url, redis, model_dir) as stack:
             file_id = _upload(stack.http)
-            ensemble = _create(stack.http, file_id, runs={"num_seeds": 2}, artifacts={"keep": "all_runs"})
+            ensemble = _create(
+                stack.http, file_id, runs={"num_seeds": 2}, artifacts={"keep": "all_runs"}
+            )
             jobs = [stack.wait(job["id"]) for job in (ensemble, _create(stack.http, file_id))]
             known = _known(stack.http, [file_id, *jobs[0]["result_files"]], jobs)
         yield Service(create_app(_settings(home, url, redis, model_dir)), known)
@@ -68,7 +76,10 @@ def trained(
 
 @contextmanager
 def running_redis() -> Iterator[RedisServer]:
-    with tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder, redis_server(Path(folder)) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder,
+        redis_server(Path(folder)) as server,
+    ):
         yield server
 
 
@@ -88,7 +99,12 @@ def _upload(http: Http) -> str:
 
 
 def _create(http: Http, file_id: str, **request: Any) -> dict[str, Any]:
-    common = {"training_file": file_id, "model": "tiny-bert", "recipe": RECIPE, "task": {"max_seq_length": 12}}
+    common = {
+        "training_file": file_id,
+        "model": "tiny-bert",
+        "recipe": RECIPE,
+        "task": {"max_seq_length": 12},
+    }
     answer = http.post("/v1/fine_tuning/jobs", json={"runs": {"num_seeds": 1}, **common, **request})
     return dict(answer.raise_for_status().json())
 
@@ -103,8 +119,13 @@ def _known(http: Http, files: list[str], jobs: list[dict[str, Any]]) -> dict[str
         "file": files,
         "job": ids,
         "run": [run["id"] for of_job in runs for run in of_job],
-        "model": ["tiny-bert", *(job["fine_tuned_model"] for job in jobs if job["fine_tuned_model"])],
-        "comparison": [http.post("/v1/fine_tuning/comparisons", json={"job_ids": ids[:2]}).json()["id"]],
+        "model": [
+            "tiny-bert",
+            *(job["fine_tuned_model"] for job in jobs if job["fine_tuned_model"]),
+        ],
+        "comparison": [
+            http.post("/v1/fine_tuning/comparisons", json={"job_ids": ids[:2]}).json()["id"]
+        ],
         "upload": [http.post("/v1/uploads", json=upload).json()["id"] for _ in range(3)],
         "spare file": [_upload(http)],
         "spare job": [spare],
@@ -118,4 +139,4 @@ def _known(http: Http, files: list[str], jobs: list[dict[str, Any]]) -> dict[str
 @pytest.fixture(autouse=True)
 def _streams_that_say_something(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream is read to its first frame, which a job that nobody trains would owe for a quarter of a minute."""
-    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.2)
+    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.2)

@@ -27,7 +27,9 @@ class Recorder:
         self.stack = stack
         self.examples: dict[str, dict[str, dict[str, Any]]] = {}
 
-    def ask(self, operation: str, method: str, path: str, name: str = "default", **request: Any) -> Any:
+    def ask(
+        self, operation: str, method: str, path: str, name: str = "default", **request: Any
+    ) -> Any:
         """Send a request, keep it and its answer as the operation's example of this name, and return the answer."""
         answer = self.stack.http.request(method, path, **request)
         assert answer.is_success, (operation, answer.text)
@@ -63,13 +65,22 @@ def _shortened(told: Any) -> Any:
 
 def files(recorder: Recorder) -> str:
     ask, content = recorder.ask, {"file": ("reviews.csv", review_csv(120))}
-    file_id = str(ask("create_file", "POST", "/v1/files", files=content, data={"purpose": "fine-tune"})["id"])
-    upload = {"bytes": 1200, "filename": "more.csv", "mime_type": "text/csv", "purpose": "fine-tune"}
+    file_id = str(
+        ask("create_file", "POST", "/v1/files", files=content, data={"purpose": "fine-tune"})["id"]
+    )
+    upload = {
+        "bytes": 1200,
+        "filename": "more.csv",
+        "mime_type": "text/csv",
+        "purpose": "fine-tune",
+    }
     table = review_csv(40, seed=1)
     upload["bytes"] = len(table)
     path = f"/v1/uploads/{ask('create_upload', 'POST', '/v1/uploads', json=upload)['id']}"
     part = ask("add_upload_part", "POST", f"{path}/parts", files={"data": ("part", table)})
-    spare = ask("complete_upload", "POST", f"{path}/complete", json={"part_ids": [part["id"]]})["file"]
+    spare = ask("complete_upload", "POST", f"{path}/complete", json={"part_ids": [part["id"]]})[
+        "file"
+    ]
     unwanted = recorder.stack.http.post("/v1/uploads", json=upload).json()["id"]
     ask("cancel_upload", "POST", f"/v1/uploads/{unwanted}/cancel")
     ask("list_files", "GET", "/v1/files")
@@ -136,7 +147,10 @@ def moves(recorder: Recorder, job_id: str) -> None:
     ask("cancel_job", "POST", f"{path}/cancel")
     stack.wait(path.removeprefix(f"{JOBS}/"))
     ask("delete_job", "DELETE", path)
-    hook = {"url": "https://hooks.example.org/evenkeel", "secret": "whsec_c2l4dGVlbiBieXRlcyBvciBtb3Jl"}
+    hook = {
+        "url": "https://hooks.example.org/evenkeel",
+        "secret": "whsec_c2l4dGVlbiBieXRlcyBvciBtb3Jl",
+    }
     told = stack.http.post(f"{JOBS}/{job_id}/clone", json={"webhook": hook}).json()["id"]
     stack.http.post(f"{JOBS}/{told}/cancel")
     stack.wait(told)
@@ -148,7 +162,12 @@ def models(recorder: Recorder, first: str, second: str, file_id: str) -> None:
     ask, stack = recorder.ask, recorder.stack
     model, other = (stack.job(job)["fine_tuned_model"] for job in (first, second))
     texts = ["a lovely film, told with care", "dull and long"]
-    ask("create_classification", "POST", "/v1/classifications", json={"model": model, "input": texts})
+    ask(
+        "create_classification",
+        "POST",
+        "/v1/classifications",
+        json={"model": model, "input": texts},
+    )
     ensemble = {"model": model, "input": texts[0], "ensemble": True}
     ask("create_classification", "POST", "/v1/classifications", "ensemble", json=ensemble)
     batch = {"model": model, "input_file": file_id}
@@ -175,7 +194,9 @@ def service(recorder: Recorder) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running_redis() as redis:
         home = Path(folder)
-        with running_stack(home, f"sqlite:///{home / 'examples.db'}", redis, home, 2, **PATIENT) as stack:
+        with running_stack(
+            home, f"sqlite:///{home / 'examples.db'}", redis, home, 2, **PATIENT
+        ) as stack:
             recorder = Recorder(stack)
             file_id = files(recorder)
             first, second = jobs(recorder, file_id)

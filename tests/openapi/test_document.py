@@ -11,14 +11,14 @@ from jsonschema import Draft202012Validator
 
 from api.app import create_app
 from api.errors import MethodNotAllowed, RouteNotFound
+from api.openapi.error_examples import EXAMPLES
 from api.openapi.examples import RECORDED
 from api.openapi.links import WAYS
-from api.openapi.refusal_examples import EXAMPLES
-from api.openapi.surroundings import TAGS
-from shared.datasets.problems import UnreadableFile
+from api.openapi.service_metadata import TAGS
+from shared.datasets.errors import UnreadableFile
 from shared.db.migrate import DatabaseTooNew
-from shared.errors import ServiceError
-from shared.settings import Settings
+from shared.domain.errors import ServiceError
+from shared.infra.settings import Settings
 
 Node = dict[str, Any]
 DOCUMENT: Node = create_app(Settings(api_key=None)).openapi()
@@ -48,7 +48,10 @@ def family(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
 
 def problems_of(value: Any, schema: Node) -> list[str]:
     whole = {**schema, "components": DOCUMENT["components"]}
-    return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(whole).iter_errors(value)]
+    return [
+        f"{error.json_path}: {error.message}"
+        for error in Draft202012Validator(whole).iter_errors(value)
+    ]
 
 
 def examples_of(content: Node) -> list[tuple[str, Node, Any]]:
@@ -77,14 +80,21 @@ def test_an_operation_says_what_it_does_and_shows_it(name: str) -> None:
     assert examples_of(success["content"])
     if "requestBody" in operation:
         assert examples_of(operation["requestBody"]["content"])
-    assert [parameter["name"] for parameter in operation.get("parameters", ()) if not parameter["description"]] == []
+    assert [
+        parameter["name"]
+        for parameter in operation.get("parameters", ())
+        if not parameter["description"]
+    ] == []
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_examples_are_what_the_schemas_say(name: str) -> None:
     operation = OPERATIONS[name]
     checked = 0
-    for content in (operation["responses"]["200"]["content"], operation.get("requestBody", {}).get("content", {})):
+    for content in (
+        operation["responses"]["200"]["content"],
+        operation.get("requestBody", {}).get("content", {}),
+    ):
         for kind, schema, value in examples_of(content):
             if kind == "application/json":
                 assert problems_of(value, schema) == []
@@ -98,13 +108,19 @@ def test_examples_are_what_the_schemas_say(name: str) -> None:
 
 def test_the_check_of_examples_can_fail() -> None:
     schema = {"$ref": "#/components/schemas/FileDeleted"}
-    assert problems_of({"id": "file-1", "object": "file", "deleted": False}, schema) == ["$.deleted: True was expected"]
+    assert problems_of({"id": "file-1", "object": "file", "deleted": False}, schema) == [
+        "$.deleted: True was expected"
+    ]
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_lists_its_errors_with_an_example_of_each(name: str) -> None:
     operation = OPERATIONS[name]
-    errors = {status: resolved(answer) for status, answer in operation["responses"].items() if status >= "400"}
+    errors = {
+        status: resolved(answer)
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+    }
     assert {"400", "403", "500"} <= set(errors)
     assert ("401" in errors) == operation["path"].startswith("/v1")
     assert ("413" in errors) >= ("requestBody" in operation)
@@ -123,7 +139,9 @@ def test_an_operation_lists_its_errors_with_an_example_of_each(name: str) -> Non
 
 def test_every_error_that_there_is_has_an_example_and_is_explained() -> None:
     errors = set(family(ServiceError)) - OF_NO_OPERATION
-    assert set(EXAMPLES) == {error for error in errors if error.__module__.startswith(("shared.", "api."))}
+    assert set(EXAMPLES) == {
+        error for error in errors if error.__module__.startswith(("shared.", "api."))
+    }
     assert all(error.__doc__ != ServiceError.__doc__ and error.__doc__ for error in EXAMPLES)
     listed = {
         code
@@ -204,6 +222,8 @@ def test_the_document_is_served_and_so_is_a_page_that_shows_it() -> None:
     assert page.headers["content-type"].startswith("text/html")
     assert "/openapi.json" in page.text
     loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert len(loaded) >= 3  # script, styles, icon: all from here, for a machine without the internet
+    assert (
+        len(loaded) >= 3
+    )  # script, styles, icon: all from here, for a machine without the internet
     assert [http.get(address).status_code for address in loaded] == [200] * len(loaded)
     assert all(address.startswith("/") for address in loaded)

@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
-from shared.catalogue import OFFLINE_ENCODER, Catalogue, EncoderFacts
-from shared.errors import ModelNotAllowed
+from shared.domain.errors import ModelNotAllowed
+from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue, EncoderFacts
 
-GOOD = {"model_type": "bert", "num_hidden_layers": 2, "hidden_size": 32, "max_position_embeddings": 64}
+GOOD = {
+    "model_type": "bert",
+    "num_hidden_layers": 2,
+    "hidden_size": 32,
+    "max_position_embeddings": 64,
+}
 
 
 def add(folder: Path, name: str, config: str) -> None:
@@ -27,7 +32,9 @@ BROKEN = {
     "width-0": json.dumps({**GOOD, "hidden_size": 0}),
     "infinite": json.dumps({**GOOD, "num_hidden_layers": float("inf")}),
     "family-list": json.dumps({**GOOD, "model_type": ["bert"]}),
-    "no-depth": json.dumps({"model_type": "roberta", "hidden_size": 32, "max_position_embeddings": 64}),
+    "no-depth": json.dumps(
+        {"model_type": "roberta", "hidden_size": 32, "max_position_embeddings": 64}
+    ),
     "other-family": json.dumps({"model_type": "distilbert", "dim": 32}),
     "no-groups": json.dumps({**GOOD, "model_type": "albert", "num_hidden_groups": 0}),
     "unknown-family": json.dumps({**GOOD, "model_type": "gpt2"}),
@@ -36,7 +43,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_folder_that_cannot_be_used_is_not_listed_and_refused_in_words(tmp_path: Path, name: str) -> None:
+def test_a_folder_that_cannot_be_used_is_not_listed_and_refused_in_words(
+    tmp_path: Path, name: str
+) -> None:
     add(tmp_path, "good", json.dumps(GOOD))
     add(tmp_path, name, BROKEN[name])
     catalogue = Catalogue([tmp_path])
@@ -52,13 +61,19 @@ def test_a_folder_that_cannot_be_used_is_not_listed_and_refused_in_words(tmp_pat
         ({"model_type": "roberta"}, EncoderFacts("it", "roberta", 2, 32, 62)),
         ({"model_type": "mpnet"}, EncoderFacts("it", "mpnet", 2, 32, 62)),
         ({"model_type": "deberta-v2"}, EncoderFacts("it", "deberta-v2", 2, 32, 64)),
-        ({"model_type": "albert", "num_hidden_layers": 12}, EncoderFacts("it", "albert", 12, 32, 64, shared_blocks=1)),
+        (
+            {"model_type": "albert", "num_hidden_layers": 12},
+            EncoderFacts("it", "albert", 12, 32, 64, shared_blocks=1),
+        ),
         (
             {"model_type": "albert", "num_hidden_layers": 12, "num_hidden_groups": 3},
             EncoderFacts("it", "albert", 12, 32, 64, shared_blocks=3),
         ),
         ({"model_type": "albert", "num_hidden_groups": 2}, EncoderFacts("it", "albert", 2, 32, 64)),
-        ({"model_type": "distilbert", "n_layers": 6, "dim": 48}, EncoderFacts("it", "distilbert", 6, 48, 64)),
+        (
+            {"model_type": "distilbert", "n_layers": 6, "dim": 48},
+            EncoderFacts("it", "distilbert", 6, 48, 64),
+        ),
     ],
 )
 def test_facts_are_read_under_the_familys_own_names(
@@ -71,7 +86,9 @@ def test_facts_are_read_under_the_familys_own_names(
     assert found.has_pooler == (expected.family == "albert")
 
 
-@pytest.mark.parametrize("name", ["n" * 300, "ü" * 200, "a\0b", "../good", "good/", ".", "..", ".hidden", ""])
+@pytest.mark.parametrize(
+    "name", ["n" * 300, "ü" * 200, "a\0b", "../good", "good/", ".", "..", ".hidden", ""]
+)
 def test_names_of_nothing(tmp_path: Path, name: str) -> None:
     add(tmp_path, "good", json.dumps(GOOD))
     add(tmp_path, ".hidden", json.dumps(GOOD))

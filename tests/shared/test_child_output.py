@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from shared import child_output
-from shared.child_output import ChildOutput, copy_lines
+from cli import child_output
+from cli.child_output import ChildOutput, copy_lines
 
 
 def copied(data: bytes, output: ChildOutput) -> None:
     async def copy() -> None:
         read_end, write_end = os.pipe()
-        copier = asyncio.create_task(copy_lines("api", os.fdopen(read_end, "rb", buffering=0), output))
+        copier = asyncio.create_task(
+            copy_lines("api", os.fdopen(read_end, "rb", buffering=0), output)
+        )
         with os.fdopen(write_end, "wb") as child:
             await asyncio.to_thread(child.write, data)
             await asyncio.to_thread(child.flush)
@@ -26,7 +28,10 @@ def test_lines_are_copied_to_the_stream_and_to_the_log_file(tmp_path: Path) -> N
     output = ChildOutput(["api"], stream=stream, logs=tmp_path / "logs")
     copied(b"one\r\n[bold]two[/bold]\n\xff three", output)
     output.close()
-    assert stream.getvalue() == "api      | one\napi      | [bold]two[/bold]\napi      | \ufffd three\n"
+    assert (
+        stream.getvalue()
+        == "api      | one\napi      | [bold]two[/bold]\napi      | \ufffd three\n"
+    )
     logged = (tmp_path / "logs" / "api.log").read_text(encoding="utf-8").splitlines()
     assert [line.split(" ", 2)[2] for line in logged] == ["one", "[bold]two[/bold]", "\ufffd three"]
 

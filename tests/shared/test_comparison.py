@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.comparison import Comparison, Contender, HypothesisTest, compare
-from shared.comparison.inference import welch_test
-from shared.comparison.permutation import MAX_EXACT, SAMPLED, permutation_test, seeds_for, smallest_p
-from shared.errors import JobsNotComparable
+from shared.domain.errors import JobsNotComparable
+from shared.report.comparison import Comparison, Contender, HypothesisTest, compare
+from shared.report.comparison.inference import welch_test
+from shared.report.comparison.permutation import (
+    MAX_EXACT,
+    SAMPLED,
+    permutation_test,
+    seeds_for,
+    smallest_p,
+)
 from tests.shared.reports import make_report
 
 finite = st.floats(min_value=-1, max_value=1)
@@ -78,14 +84,19 @@ class TestNumbers:
         comparison = compared(a, b)
         expected = stats.ttest_ind(b, a, equal_var=False)
         assert named(comparison, "welch").p == pytest.approx(expected.pvalue, rel=1e-9)
-        assert comparison.pairs[0].ci95 == pytest.approx(tuple(expected.confidence_interval(0.95)), rel=1e-9)
+        assert comparison.pairs[0].ci95 == pytest.approx(
+            tuple(expected.confidence_interval(0.95)), rel=1e-9
+        )
 
     def test_ten_against_ten_seeds_are_still_exact(self) -> None:
         assert math.comb(20, 10) <= MAX_EXACT
         assert smallest_p(10, 10) == pytest.approx(2 / 184_756)
 
     def test_many_seeds_are_sampled_with_a_fixed_seed(self) -> None:
-        a, b = tuple(0.5 + 0.01 * index for index in range(12)), tuple(0.54 + 0.01 * index for index in range(12))
+        a, b = (
+            tuple(0.5 + 0.01 * index for index in range(12)),
+            tuple(0.54 + 0.01 * index for index in range(12)),
+        )
         first = permutation_test(a, b)
         permutation_test.cache_clear()
         assert first == permutation_test(a, b)
@@ -114,7 +125,10 @@ class TestVerdict:
         # 2/C(6, 3) = 0.1, 2/C(8, 4) = 0.029
         verdict = compared([0.1, 0.11, 0.12], [0.9, 0.91, 0.92]).pairs[0].verdict
         assert (verdict.code, verdict.seeds_needed) == ("not_enough_seeds", 4)
-        assert compared([0.1, 0.11, 0.12], [0.9, 0.91, 0.92], alpha=0.2).pairs[0].verdict.code == "b_better"
+        assert (
+            compared([0.1, 0.11, 0.12], [0.9, 0.91, 0.92], alpha=0.2).pairs[0].verdict.code
+            == "b_better"
+        )
 
     @pytest.mark.parametrize(("alpha", "seeds"), [(0.2, 3), (0.05, 4), (0.01, 5), (0.001, 7)])
     def test_seeds_needed(self, alpha: float, seeds: int) -> None:
@@ -135,7 +149,11 @@ class TestVerdict:
         assert "all 5 seeds of conventional degenerate" in verdict.text
 
     def test_failed_and_open_runs_are_said(self) -> None:
-        text = compared([*self.LOW, 0.5, 0.5], self.HIGH, status={5: "failed", 6: "running"}).pairs[0].verdict.text
+        text = (
+            compared([*self.LOW, 0.5, 0.5], self.HIGH, status={5: "failed", 6: "running"})
+            .pairs[0]
+            .verdict.text
+        )
         assert "1 run of conventional failed" in text
         assert "conventional still has open runs" in text
 
@@ -147,10 +165,17 @@ class TestVerdict:
         verdict = compared(wide, narrow, degenerate=range(5)).pairs[0].verdict
         assert verdict.code == "no_difference_shown"
         assert "The seeds of stabilized agree better: std 0.010 against 0.198" in verdict.text
-        assert "5 of 8 runs of conventional and 0 of 8 of stabilized are degenerate or failed" in verdict.text
+        assert (
+            "5 of 8 runs of conventional and 0 of 8 of stabilized are degenerate or failed"
+            in verdict.text
+        )
 
     def test_seeds_that_agree_because_they_learnt_nothing_are_not_praised(self) -> None:
-        text = compared([0.0] * 10, [0.05 * i for i in range(10)], degenerate=range(8)).pairs[0].verdict.text
+        text = (
+            compared([0.0] * 10, [0.05 * i for i in range(10)], degenerate=range(8))
+            .pairs[0]
+            .verdict.text
+        )
         assert "agree better" not in text
         assert "lie closer together (std 0.000 against 0.151" in text
         assert "is no merit: most of its seeds learnt nothing" in text
@@ -190,7 +215,9 @@ class TestUndefined:
         from scipy import stats
 
         b = (0.60, 0.61, 0.64)
-        assert welch_test((0.5, 0.5, 0.5), b).p == pytest.approx(stats.ttest_1samp(b, 0.5).pvalue, rel=1e-9)
+        assert welch_test((0.5, 0.5, 0.5), b).p == pytest.approx(
+            stats.ttest_1samp(b, 0.5).pvalue, rel=1e-9
+        )
 
     @pytest.mark.parametrize("scores", [[], [0.5]])
     def test_fewer_than_two_scores_have_a_reason(self, scores: list[float]) -> None:
@@ -207,13 +234,17 @@ class TestUndefined:
 
     @settings(deadline=None, max_examples=60)
     @given(samples, samples, st.randoms(use_true_random=False))
-    def test_order_of_the_seeds_does_not_matter(self, a: list[float], b: list[float], random: object) -> None:
+    def test_order_of_the_seeds_does_not_matter(
+        self, a: list[float], b: list[float], random: object
+    ) -> None:
         shuffled = list(a)
         random.shuffle(shuffled)  # type: ignore[attr-defined]
         ours, theirs = compared(a, b).pairs[0], compared(shuffled, b).pairs[0]
         unpaired = {"difference", "ci95", "effect_size", "verdict"}
         assert ours.model_dump(include=unpaired) == theirs.model_dump(include=unpaired)
-        assert [t for t in ours.tests if "paired" not in t.name] == [t for t in theirs.tests if "paired" not in t.name]
+        assert [t for t in ours.tests if "paired" not in t.name] == [
+            t for t in theirs.tests if "paired" not in t.name
+        ]
 
     @settings(deadline=None, max_examples=60)
     @given(samples, samples)
@@ -228,8 +259,24 @@ class TestUndefined:
 def test_wire_shape() -> None:
     body = json.loads(compared([0.5, 0.6], [0.7, 0.8]).model_dump_json())
     assert body.keys() >= {"object", "metric", "split", "alpha", "jobs", "pairs"}
-    assert body["jobs"][0].keys() >= {"job_id", "preset", "n", "mean", "std", "degenerate", "failed"}
-    assert body["pairs"][0].keys() >= {"a", "b", "difference", "ci95", "effect_size", "tests", "verdict"}
+    assert body["jobs"][0].keys() >= {
+        "job_id",
+        "preset",
+        "n",
+        "mean",
+        "std",
+        "degenerate",
+        "failed",
+    }
+    assert body["pairs"][0].keys() >= {
+        "a",
+        "b",
+        "difference",
+        "ci95",
+        "effect_size",
+        "tests",
+        "verdict",
+    }
     assert body["pairs"][0]["tests"][0].keys() >= {
         "name", "alternative", "n", "statistic", "p", "p_holm", "min_p", "reason",
     }  # fmt: skip
@@ -240,7 +287,10 @@ def test_jobs_of_different_arithmetic_are_compared_with_a_warning() -> None:
     reports = [make_report([0.6, 0.7, 0.8], job_id=f"ftjob-{name}") for name in "ab"]
 
     def warned(*precisions: str) -> list[str]:
-        jobs = [Contender(its, "debiased", precision=p) for its, p in zip(reports, precisions, strict=True)]
+        jobs = [
+            Contender(its, "debiased", precision=p)
+            for its, p in zip(reports, precisions, strict=True)
+        ]
         return [f"{warning.code}: {warning.message}" for warning in compare(jobs).warnings]
 
     assert warned("bfloat16", "bfloat16") == warned("float32", "float32") == []

@@ -2,14 +2,16 @@
 
 import pytest
 
-from shared.early_discard import Waiting, decision_step, kept, outcome
+from shared.domain.early_discard import Waiting, decision_step, kept, outcome
 
 
 @pytest.mark.parametrize(
     ("fraction", "steps", "expected"),
     [(0.25, 320, 80), (0.3, 10, 3), (0.31, 10, 4), (0.05, 2, 1), (0.9, 5, 4), (0.5, 1, 1)],
 )
-def test_the_step_is_rounded_up_and_comes_before_the_last(fraction: float, steps: int, expected: int) -> None:
+def test_the_step_is_rounded_up_and_comes_before_the_last(
+    fraction: float, steps: int, expected: int
+) -> None:
     assert decision_step(fraction, steps) == expected
 
 

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from shared.figures import (
+from shared.report import Baseline, ConfusionMatrix, StabilityReport, stability_report
+from shared.report.figures import (
     CSS_VARIABLES,
     DARK,
     LIGHT,
@@ -22,8 +23,7 @@ from shared.figures import (
     scores_figure,
     step_size_figure,
 )
-from shared.figures.step_size import excess
-from shared.report import Baseline, ConfusionMatrix, StabilityReport, stability_report
+from shared.report.figures.step_size import excess
 from tests.shared.reports import make_report, make_results
 
 HOSTILE = "</text><script>alert('x')</script> \"'\\ ${datum} &amp;"
@@ -44,12 +44,21 @@ def rows_of(figure: Figure, field: str) -> list[dict[str, Any]]:
 
 def curve(seed: int, job: str = "stabilized", *, degenerate: bool = False) -> SeedCurve:
     points = [(step, 1.4 / step) for step in (1, 2, 3)]
-    return SeedCurve(job, seed, degenerate, points, [(step, 1 - value / 2) for step, value in points], best_step=3)
+    return SeedCurve(
+        job,
+        seed,
+        degenerate,
+        points,
+        [(step, 1 - value / 2) for step, value in points],
+        best_step=3,
+    )
 
 
 class TestScores:
     def test_every_scored_seed_is_one_mark(self) -> None:
-        report = make_report([0.8, 0.4, None, 0.7, 0.9], degenerate=[1], status={2: "failed", 4: "running"})
+        report = make_report(
+            [0.8, 0.4, None, 0.7, 0.9], degenerate=[1], status={2: "failed", 4: "running"}
+        )
         marks = rows_of(scores_figure([("a", report)]), "seed")
         assert {(mark["seed"], mark["score"], mark["kind"]) for mark in marks} == {
             (0, 0.8, "learned"),
@@ -63,16 +72,28 @@ class TestScores:
         assert LIGHT.bad in spec
 
     def test_jobs_stand_in_strips_of_their_own(self) -> None:
-        marks = rows_of(scores_figure([("a", make_report([0.5] * 9)), ("b", make_report([0.5] * 9))]), "seed")
+        marks = rows_of(
+            scores_figure([("a", make_report([0.5] * 9)), ("b", make_report([0.5] * 9))]), "seed"
+        )
         assert all(-0.5 < mark["y"] < 0.5 for mark in marks[:9])
         assert all(0.5 < mark["y"] < 1.5 for mark in marks[9:])
         assert len({mark["y"] for mark in marks}) == 18  # equal scores do not cover each other
 
     def test_title_and_labels_say_what_is_shown_and_how_many(self) -> None:
-        drawn = texts(scores_figure([("stabilized", make_report([0.8, 0.7])), ("control", make_report([0.6]))]))
+        drawn = texts(
+            scores_figure(
+                [("stabilized", make_report([0.8, 0.7])), ("control", make_report([0.6]))]
+            )
+        )
         assert "Accuracy of every seed (n = 2 and 1)" in drawn
         assert "accuracy on the 80 validation rows" in drawn
-        assert {"stabilized", "0.750 ± 0.071", "control", "1 seed", "majority baseline 0.400"} <= set(drawn)
+        assert {
+            "stabilized",
+            "0.750 ± 0.071",
+            "control",
+            "1 seed",
+            "majority baseline 0.400",
+        } <= set(drawn)
 
     def test_an_interval_beyond_the_metric_is_cut(self) -> None:
         # two seeds: t(0.975, 1) = 12.7, so the interval of an accuracy would reach from 0.1 to 1.4
@@ -89,7 +110,10 @@ class TestScores:
 
     def test_the_best_other_baseline_is_drawn_beside_the_constant_answer(self) -> None:
         results = make_results([0.8, 0.7])
-        more = (Baseline(name="tfidf_logistic_regression", score=0.6), Baseline(name="linear_probe", score=0.65))
+        more = (
+            Baseline(name="tfidf_logistic_regression", score=0.6),
+            Baseline(name="linear_probe", score=0.65),
+        )
         report = stability_report(replace(results, baselines=results.baselines + more))
         drawn = texts(scores_figure([("a", report)]))
         assert {"majority baseline 0.400", "linear probe of the frozen encoder 0.650"} <= set(drawn)
@@ -99,7 +123,9 @@ class TestScores:
 class TestOfManySeeds:
     def report(self, *curves: list[tuple[int, float]]) -> StabilityReport:
         results = make_results([0.6 + 0.1 * index for index in range(len(curves))])
-        runs = tuple(replace(run, curve=curve) for run, curve in zip(results.runs, curves, strict=True))
+        runs = tuple(
+            replace(run, curve=curve) for run, curve in zip(results.runs, curves, strict=True)
+        )
         return stability_report(replace(results, runs=runs, detailed=True))
 
     def test_the_fan_has_every_evaluation_and_says_of_how_many_runs(self) -> None:
@@ -112,7 +138,9 @@ class TestOfManySeeds:
         assert "a (n = 3, 2 at the end)" in texts(figure)
 
     def test_best_of_n_has_a_line_a_job(self) -> None:
-        figure = best_of_n_figure([("one", self.report([], [])), ("other", self.report([], [], []))])
+        figure = best_of_n_figure(
+            [("one", self.report([], [])), ("other", self.report([], [], []))]
+        )
         rows = rows_of(figure, "expected")
         assert [(row["job"], row["n"]) for row in rows] == [(0, 1), (0, 2), (1, 1), (1, 2), (1, 3)]
         assert rows[1]["expected"] == pytest.approx(0.75 * 0.7 + 0.25 * 0.6)
@@ -137,13 +165,22 @@ class TestOthers:
     def test_confusion_shows_counts_and_shares_of_the_true_label(self) -> None:
         figure = confusion_figure(CONFUSION, "best of 5")
         assert [row["share"] for row in rows_of(figure, "share")] == [0.75, 0.25, 0.125, 0.875]
-        assert {"30", "10", "5", "35", "no", "yes", "Confusion matrix of the best run (n = 80 rows)"} <= set(
-            texts(figure)
-        )
+        assert {
+            "30",
+            "10",
+            "5",
+            "35",
+            "no",
+            "yes",
+            "Confusion matrix of the best run (n = 80 rows)",
+        } <= set(texts(figure))
 
     def test_confusion_of_a_label_without_rows(self) -> None:
         empty = ConfusionMatrix(labels=["no", "yes"], matrix=[[0, 0], [1, 2]], run_id="r")
-        assert [row["share"] for row in rows_of(confusion_figure(empty, ""), "share")][:2] == [0.0, 0.0]
+        assert [row["share"] for row in rows_of(confusion_figure(empty, ""), "share")][:2] == [
+            0.0,
+            0.0,
+        ]
 
     def test_too_many_labels_are_refused(self) -> None:
         labels = [str(label) for label in range(21)]
@@ -151,7 +188,8 @@ class TestOthers:
             confusion_figure(ConfusionMatrix(labels=labels, matrix=[[0] * 21] * 21, run_id="r"), "")
 
     @pytest.mark.parametrize(
-        ("step", "ratio"), [(1, 3.1623), (10, 6.5279), (12, 6.5685), (234, 2.1888), (1000, 1.2576), (3000, 1.0258)]
+        ("step", "ratio"),
+        [(1, 3.1623), (10, 6.5279), (12, 6.5685), (234, 2.1888), (1000, 1.2576), (3000, 1.0258)],
     )
     def test_step_size_ratio_is_the_published_curve(self, step: int, ratio: float) -> None:
         assert excess(step) == pytest.approx(ratio, abs=5e-5)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.comparison.inference import brown_forsythe_test, fisher_test, holm, welch_test
-from shared.comparison.permutation import (
+from shared.report.comparison.inference import brown_forsythe_test, fisher_test, holm, welch_test
+from shared.report.comparison.permutation import (
     MAX_EXACT,
     MIN_PAIRS,
     SAMPLED,
@@ -21,7 +21,10 @@ from shared.comparison.permutation import (
 
 VECTORS = [
     ((0.61, 0.644, 0.59, 0.702, 0.688), (0.655, 0.673, 0.71, 0.74, 0.699, 0.72)),
-    ((0.0, 0.0, 0.0, 0.061, 0.0, 0.004), (0.142, 0.151, 0.138, 0.125, 0.149, 0.147)),  # most of one side degenerate
+    (
+        (0.0, 0.0, 0.0, 0.061, 0.0, 0.004),
+        (0.142, 0.151, 0.138, 0.125, 0.149, 0.147),
+    ),  # most of one side degenerate
     ((0.8, 0.8, 0.9, 0.8), (0.9, 0.8, 0.9, 0.9, 0.9)),  # ties across
     ((0.5, 0.5, 0.5, 0.5), (0.4, 0.6, 0.45, 0.55)),  # one side constant
     ((-0.2, 0.3, 0.1), (0.9, 0.2, 0.4, 0.6)),
@@ -36,10 +39,14 @@ class TestEqualToScipy:
         from scipy import stats
 
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)  # scipy's word on a constant side
+            warnings.filterwarnings(
+                "ignore", "Precision loss", RuntimeWarning
+            )  # scipy's word on a constant side
             theirs = stats.ttest_ind(b, a, equal_var=False)
         ours = welch_test(a, b)
-        assert (ours.statistic, ours.p) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-9)
+        assert (ours.statistic, ours.p) == pytest.approx(
+            (theirs.statistic, theirs.pvalue), rel=1e-9
+        )
 
     def test_permutation(self, a: tuple[float, ...], b: tuple[float, ...]) -> None:
         from scipy import stats
@@ -49,13 +56,17 @@ class TestEqualToScipy:
 
         ours = permutation_test(a, b)
         theirs = stats.permutation_test((a, b), difference, vectorized=True, n_resamples=math.inf)
-        assert (ours.statistic, ours.p) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-12)
+        assert (ours.statistic, ours.p) == pytest.approx(
+            (theirs.statistic, theirs.pvalue), rel=1e-12
+        )
 
     def test_brown_forsythe(self, a: tuple[float, ...], b: tuple[float, ...]) -> None:
         from scipy import stats
 
         ours, theirs = brown_forsythe_test(a, b), stats.levene(a, b, center="median")
-        assert (ours.statistic, ours.p) == pytest.approx((theirs.statistic, theirs.pvalue), rel=1e-9)
+        assert (ours.statistic, ours.p) == pytest.approx(
+            (theirs.statistic, theirs.pvalue), rel=1e-9
+        )
 
 
 @pytest.mark.parametrize("pairs", [6, 9])
@@ -93,8 +104,14 @@ def test_fisher_is_scipys_for_every_table_up_to_eight_runs() -> None:
 
 @pytest.mark.parametrize(("n_a", "n_b"), [(1, 1), (3, 3), (3, 5), (5, 2), (6, 6), (10, 4)])
 def test_fishers_smallest_p_is_the_smallest_of_all_tables(n_a: int, n_b: int) -> None:
-    every = [fisher_test(bad_a, n_a, bad_b, n_b).p for bad_a in range(n_a + 1) for bad_b in range(n_b + 1)]
-    assert fisher_test(0, n_a, 0, n_b).min_p == pytest.approx(min(p for p in every if p is not None))
+    every = [
+        fisher_test(bad_a, n_a, bad_b, n_b).p
+        for bad_a in range(n_a + 1)
+        for bad_b in range(n_b + 1)
+    ]
+    assert fisher_test(0, n_a, 0, n_b).min_p == pytest.approx(
+        min(p for p in every if p is not None)
+    )
 
 
 class TestByHand:
@@ -122,7 +139,9 @@ class TestByHand:
 
     def test_paired_signs(self) -> None:
         # all six differences above 0: one of 64 signings is as high, two-sided 2/64
-        assert paired_permutation_test([0.01, 0.02, 0.03, 0.01, 0.05, 0.02]).p == pytest.approx(2 / 64)
+        assert paired_permutation_test([0.01, 0.02, 0.03, 0.01, 0.05, 0.02]).p == pytest.approx(
+            2 / 64
+        )
         assert paired_permutation_test([0.0] * 6).p == 1.0
 
     def test_five_pairs_are_too_few(self) -> None:
@@ -146,10 +165,14 @@ class TestManySeeds:
         seen = sum(round(100 * value) for value in self.B)
         exact = (
             2
-            * sum(number for (taken, total), number in ways.items() if taken == 12 and total >= seen)
+            * sum(
+                number for (taken, total), number in ways.items() if taken == 12 and total >= seen
+            )
             / math.comb(24, 12)
         )
-        assert permutation_test(self.A, self.B).p == pytest.approx(exact, abs=4 * math.sqrt(exact / SAMPLED))
+        assert permutation_test(self.A, self.B).p == pytest.approx(
+            exact, abs=4 * math.sqrt(exact / SAMPLED)
+        )
 
     def test_pairs_beyond_exact(self) -> None:
         chance = random.Random(0)
@@ -164,7 +187,8 @@ class TestManySeeds:
 
 class TestNeed:
     @pytest.mark.parametrize(
-        ("alpha", "pairs", "seeds"), [(0.05, 1, 4), (0.05, 3, 5), (0.05, 10, 6), (0.05, 45, 7), (0.001, 45, 10)]
+        ("alpha", "pairs", "seeds"),
+        [(0.05, 1, 4), (0.05, 3, 5), (0.05, 10, 6), (0.05, 45, 7), (0.001, 45, 10)],
     )
     def test_least_seeds(self, alpha: float, pairs: int, seeds: int) -> None:
         assert seeds_for(alpha, pairs) == seeds
@@ -179,7 +203,12 @@ class TestNeed:
 def test_never_nan_never_out_of_range(a: tuple[float, ...], b: tuple[float, ...]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = [welch_test(a, b), permutation_test(a, b), brown_forsythe_test(a, b), paired_permutation_test(a)]
+        found = [
+            welch_test(a, b),
+            permutation_test(a, b),
+            brown_forsythe_test(a, b),
+            paired_permutation_test(a),
+        ]
     for test in found:
         assert (test.p is None) == (test.reason is not None)
         assert test.p is None or 0 <= test.p <= 1
@@ -195,7 +224,9 @@ def test_never_nan_never_out_of_range(a: tuple[float, ...], b: tuple[float, ...]
         ((), (0.1,) * 5),
     ],
 )
-def test_equal_distances_from_the_median_give_no_spread_to_test(a: tuple[float, ...], b: tuple[float, ...]) -> None:
+def test_equal_distances_from_the_median_give_no_spread_to_test(
+    a: tuple[float, ...], b: tuple[float, ...]
+) -> None:
     # by rounding alone 0.3 - 0.2 differs from 0.2 - 0.1: that must not become an F of 1e30
     test = brown_forsythe_test(a, b)
     assert (test.p, test.statistic) == (None, None)

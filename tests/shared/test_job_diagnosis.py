@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.evidence import Evidence, Vanished
+from shared.domain.run_evidence import Evidence, Vanished
 from shared.recipe import Recipe, long_enough
 from shared.report.diagnosis import JobFacts, RunFacts, diagnose_job
 
@@ -27,7 +27,9 @@ CONSTANT: dict[str, Any] = {"closing_loss": 0.61, "answers": {"bad": 0.0, "good"
 GONE = Vanished(step=16, norm=5e-4, first=5e-2)
 
 
-def run(*, status: str = "succeeded", degenerate: bool = False, best_step: int = 64, **evidence: Any) -> RunFacts:
+def run(
+    *, status: str = "succeeded", degenerate: bool = False, best_step: int = 64, **evidence: Any
+) -> RunFacts:
     return RunFacts(status, degenerate, None, best_step, Evidence(**(SOUND | evidence)))
 
 
@@ -48,7 +50,9 @@ def recipe(**changes: Any) -> Recipe:
     return Recipe(**(values | changes))
 
 
-def said(*runs: RunFacts, metric: str = "mcc", labels: dict[str, int] | None = None, **changes: Any) -> list[str]:
+def said(
+    *runs: RunFacts, metric: str = "mcc", labels: dict[str, int] | None = None, **changes: Any
+) -> list[str]:
     labels = {"bad": 500, "good": 500} if labels is None else labels
     return diagnose_job(JobFacts(recipe(**changes), metric, 1000, labels, 128, runs))
 
@@ -56,7 +60,12 @@ def said(*runs: RunFacts, metric: str = "mcc", labels: dict[str, int] | None = N
 def test_runs_with_nothing_wrong() -> None:
     assert said(*[run()] * 5) == []
     assert said() == []
-    assert said(RunFacts("running", None, None, 10, None), RunFacts("cancelled", None, None, None, None)) == []
+    assert (
+        said(
+            RunFacts("running", None, None, 10, None), RunFacts("cancelled", None, None, None, None)
+        )
+        == []
+    )
 
 
 def test_too_few_steps_and_how_many_there_should_be() -> None:
@@ -68,7 +77,9 @@ def test_too_few_steps_and_how_many_there_should_be() -> None:
     assert long_enough(1000, 32) == 320
     [alone] = said(short)
     assert alone.startswith("The only run answers 'good' to every validation row")
-    [either] = said(short, run(degenerate=True, closing_loss=0.61, answers={"bad": 1.0, "good": 0.0}))
+    [either] = said(
+        short, run(degenerate=True, closing_loss=0.61, answers={"bad": 1.0, "good": 0.0})
+    )
     assert either.startswith("All 2 runs answer one label only")
     [mixed] = said(short, run(degenerate=True, closing_loss=0.61))
     assert mixed.startswith("All 2 runs are no better than a constant answer")
@@ -82,7 +93,10 @@ def test_enough_steps_and_still_at_chance() -> None:
 
 
 def test_a_rate_at_which_nothing_moves() -> None:
-    still: dict[str, Any] = {**CONSTANT, "distance": {"block 0": 0.0005, "block 1": 0.0004, "head": 0.1}}
+    still: dict[str, Any] = {
+        **CONSTANT,
+        "distance": {"block 0": 0.0005, "block 1": 0.0004, "head": 0.1},
+    }
     [found] = said(*[run(degenerate=True, **still)] * 3, learning_rate=1e-6)
     assert found.endswith(
         "the blocks moved by 0.04 % of their norm: the rate 1e-06 is too low. Try learning_rate 1e-05."
@@ -91,12 +105,18 @@ def test_a_rate_at_which_nothing_moves() -> None:
 
 @pytest.mark.parametrize("bias_correction", [True, False])
 def test_a_collapse_is_no_lack_of_steps(bias_correction: bool) -> None:
-    runs = [run(degenerate=True, **CONSTANT, vanished=GONE)] * 4 + [run(degenerate=True, **CONSTANT)]
+    runs = [run(degenerate=True, **CONSTANT, vanished=GONE)] * 4 + [
+        run(degenerate=True, **CONSTANT)
+    ]
     [found] = said(*runs, run(), learning_rate=1e-3, bias_correction=bias_correction)
     assert found.startswith(
         "5 of 6 runs answer 'good' to every validation row; the gradient of the lower blocks vanished (to 0.01 of what it was, by step 16)"
     )
-    advice = "The rate 0.001 is too high: try learning_rate 0.0003." if bias_correction else "try bias_correction true"
+    advice = (
+        "The rate 0.001 is too high: try learning_rate 0.0003."
+        if bias_correction
+        else "try bias_correction true"
+    )
     assert advice in found
     [rose] = said(*[run(degenerate=True, **CONSTANT, highest_loss=1.7)] * 2)
     assert "the training loss rose (to 1.700; chance is 0.611)" in rose
@@ -136,7 +156,10 @@ def test_one_run_that_rose_does_not_contradict_the_many_that_learnt_nothing() ->
     found = said(*[run(degenerate=True, **CONSTANT)] * 3, rose)
     assert [sentence for sentence in found if "try learning_rate" in sentence.lower()] == []
     assert found[0].endswith("96 steps were too few. Try max_steps 320.")
-    assert any("rose" in sentence for sentence in said(*[run(degenerate=True, **CONSTANT)] * 2, rose, rose, rose))
+    assert any(
+        "rose" in sentence
+        for sentence in said(*[run(degenerate=True, **CONSTANT)] * 2, rose, rose, rose)
+    )
 
 
 def test_a_loss_that_rose_on_the_way() -> None:
@@ -160,7 +183,9 @@ def test_learned_by_heart() -> None:
 def test_still_better_at_the_last_step() -> None:
     rising = run(best_step=96, lowest_validation_step=96)
     [found] = said(rising, rising, run())
-    assert found.startswith("2 of 3 runs scored best, with the lowest validation loss, at the very last of 96 steps")
+    assert found.startswith(
+        "2 of 3 runs scored best, with the lowest validation loss, at the very last of 96 steps"
+    )
     assert found.endswith("Try max_steps 320.")
     assert said(run(best_step=96), run()) == []
 

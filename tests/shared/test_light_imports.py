@@ -20,7 +20,14 @@ HEAVY = {
 
 
 @pytest.mark.parametrize(
-    "module", ["shared.report", "shared.comparison", "shared.figures", "shared.report_page", "api.app"]
+    "module",
+    [
+        "shared.report",
+        "shared.report.comparison",
+        "shared.report.figures",
+        "shared.report.page",
+        "api.app",
+    ],
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"

@@ -2,18 +2,22 @@
 
 import pytest
 
-from shared.names import base_name, kept_model_id, model_id
+from shared.domain.naming import base_name, kept_model_id, model_id
 
 
 @pytest.mark.parametrize(
     ("suffix", "shown"), [("My first  model ", "My-first-model"), ("v1.2_b", "v1.2_b"), (None, "")]
 )
 def test_the_suffix_becomes_one_word_of_the_id(suffix: str | None, shown: str) -> None:
-    assert model_id("tiny", "local", suffix, "ftjob-0123456789abcdef") == f"ft:tiny:local:{shown}:89abcdef"
+    assert (
+        model_id("tiny", "local", suffix, "ftjob-0123456789abcdef")
+        == f"ft:tiny:local:{shown}:89abcdef"
+    )
 
 
 @pytest.mark.parametrize(
-    ("data_seed", "fold", "end"), [(3, None, ":seed-3"), (7, None, ":seed-3-7"), (3, 0, ":seed-3:fold-0")]
+    ("data_seed", "fold", "end"),
+    [(3, None, ":seed-3"), (7, None, ":seed-3-7"), (3, 0, ":seed-3:fold-0")],
 )
 def test_a_run_that_was_kept_is_told_from_the_others_and_names_its_base_model(
     data_seed: int, fold: int | None, end: str

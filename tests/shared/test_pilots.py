@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from shared.pilots import (
+from shared.recipe.pilots import (
     COST,
     COST_RUNS,
     LONGEST,
@@ -25,11 +25,19 @@ RISING = ((64, 0.1), (128, 0.2), (192, 0.3), (256, 0.4), (320, 0.5))
 PEAKED = ((64, 0.5), (128, 0.6), (192, 0.5), (256, 0.5), (320, 0.5))
 
 
-def trials(layers: Layers, steps: int, *scores: float | None, degenerate: int = 0, curve: object = FLAT) -> list[Trial]:
+def trials(
+    layers: Layers, steps: int, *scores: float | None, degenerate: int = 0, curve: object = FLAT
+) -> list[Trial]:
     """A candidate's; the first ``degenerate`` of them learnt nothing, a score of None is a failure."""
     points = tuple((step * steps // 320, score) for step, score in curve)  # type: ignore[attr-defined]
     return [
-        Trial(Candidate(layers, steps), score, failed=score is None, degenerate=index < degenerate, curve=points)
+        Trial(
+            Candidate(layers, steps),
+            score,
+            failed=score is None,
+            degenerate=index < degenerate,
+            curve=points,
+        )
         for index, score in enumerate(scores)
     ]
 
@@ -38,7 +46,9 @@ def trials(layers: Layers, steps: int, *scores: float | None, degenerate: int = 
     ("rule", "blocks", "depths"),
     [(0, 1, [0]), (1, 1, [0, 1]), (1, 6, [0, 1, 2]), (2, 12, [0, 2, 4]), (4, 24, [0, 4, 8])],
 )
-def test_depths_are_none_the_rule_s_and_twice_that(rule: int, blocks: int, depths: list[int]) -> None:
+def test_depths_are_none_the_rule_s_and_twice_that(
+    rule: int, blocks: int, depths: list[int]
+) -> None:
     assert depth_candidates(rule, blocks) == depths
     assert first_round(depths, 320) == [Candidate(depth, 320) for depth in depths]
 
@@ -56,23 +66,31 @@ def chosen(*tried: list[Trial]) -> Candidate | None:
 
 
 def test_the_highest_mean_wins() -> None:
-    assert chosen(trials(0, 320, 0.5, 0.5), trials(1, 320, 0.5, 0.6), trials(2, 320, 0.52, 0.52)) == Candidate(1, 320)
+    assert chosen(
+        trials(0, 320, 0.5, 0.5), trials(1, 320, 0.5, 0.6), trials(2, 320, 0.52, 0.52)
+    ) == Candidate(1, 320)
 
 
 def test_within_the_margin_the_shallower_and_the_shorter_win() -> None:
-    assert chosen(trials(2, 320, 0.508, 0.508), trials(1, 320, 0.502, 0.502), trials(0, 320, 0.49, 0.49)) == Candidate(
-        1, 320
-    )
+    assert chosen(
+        trials(2, 320, 0.508, 0.508), trials(1, 320, 0.502, 0.502), trials(0, 320, 0.49, 0.49)
+    ) == Candidate(1, 320)
     assert chosen(trials(1, 640, 0.509, 0.509), trials(1, 320, 0.5, 0.5)) == Candidate(1, 320)
 
 
 def test_a_candidate_that_learns_from_every_seed_beats_one_that_does_not() -> None:
-    assert chosen(trials(0, 320, 0.0, 0.8, degenerate=1), trials(1, 320, 0.2, 0.3)) == Candidate(1, 320)
+    assert chosen(trials(0, 320, 0.0, 0.8, degenerate=1), trials(1, 320, 0.2, 0.3)) == Candidate(
+        1, 320
+    )
     assert chosen(trials(0, 320, None, 0.8), trials(1, 320, 0.2, 0.3)) == Candidate(1, 320)
 
 
-def test_where_all_learnt_nothing_the_shallowest_is_as_good_as_any_and_where_all_failed_there_is_no_choice() -> None:
-    assert chosen(trials(0, 320, 0.0, 0.0, degenerate=2), trials(1, 320, 0.0, 0.0, degenerate=2)) == Candidate(0, 320)
+def test_where_all_learnt_nothing_the_shallowest_is_as_good_as_any_and_where_all_failed_there_is_no_choice() -> (
+    None
+):
+    assert chosen(
+        trials(0, 320, 0.0, 0.0, degenerate=2), trials(1, 320, 0.0, 0.0, degenerate=2)
+    ) == Candidate(0, 320)
     assert chosen(trials(0, 320, None, None), trials(1, 320, None, None)) is None
 
 
@@ -98,10 +116,14 @@ def test_twice_the_length_is_tried_where_the_best_depth_still_rises_or_learns_no
     worse = trials(0, 320, 0.1, 0.1)
     assert longer(worse, trials(1, 320, 0.5, 0.5)) is None
     assert longer(worse, trials(1, 320, 0.5, 0.5, curve=RISING)) == Candidate(1, 640)
-    assert longer(trials(0, 320, 0.1, 0.1, curve=RISING), trials(1, 320, 0.5, 0.5)) is None  # not the best depth
+    assert (
+        longer(trials(0, 320, 0.1, 0.1, curve=RISING), trials(1, 320, 0.5, 0.5)) is None
+    )  # not the best depth
     assert longer(trials(0, 320, 0.0, 0.0, degenerate=2)) == Candidate(0, 640)
     assert longer(trials(0, 320, 0.5, 0.0, degenerate=1)) == Candidate(0, 640)
-    assert longer(trials(0, 320, None, None)) is None  # a loss that is no number is not cured by more of it
+    assert (
+        longer(trials(0, 320, None, None)) is None
+    )  # a loss that is no number is not cured by more of it
 
 
 def test_lengths_double_while_the_longer_is_better() -> None:
@@ -135,7 +157,13 @@ def test_the_cost_is_bounded_whatever_happens() -> None:
 
 
 def test_the_reasons_carry_the_numbers() -> None:
-    tried = standings([*trials(0, 320, 0.4, 0.4), *trials(1, 320, 0.5, 0.3, degenerate=1), *trials(0, 640, 0.61, 0.63)])
+    tried = standings(
+        [
+            *trials(0, 320, 0.4, 0.4),
+            *trials(1, 320, 0.5, 0.3, degenerate=1),
+            *trials(0, 640, 0.61, 0.63),
+        ]
+    )
     found = best(tried)
     assert found is not None
     notes = explain(tried, found, "mcc", ("reinit_layers", "max_steps"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.child_process import in_words, python_module, python_path
+from shared.infra.child_process import in_words, python_module, python_path
 from tests.processes import alive, await_end, until
 
 PREAMBLE = """
@@ -80,7 +80,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def test_lines_of_all_children_come_with_their_names_aligned(start: Start) -> None:
-    parent = start("serve(program('api', 'print(\"hello\\\\nthere\"); ' + SLEEP), program('sweeper', SLEEP))")
+    parent = start(
+        "serve(program('api', 'print(\"hello\\\\nthere\"); ' + SLEEP), program('sweeper', SLEEP))"
+    )
     parent.wait_for("all ready")
     parent.pid_of("sweeper")
     parent.wait_for("api .*pid")
@@ -148,7 +150,9 @@ def test_stages_stop_one_after_the_other(start: Start) -> None:
         "def end(*_):\n    time.sleep(0.3); print('bye'); sys.exit()\n"
         "signal.signal(signal.SIGTERM, end)\n"
     )
-    parent = start(f"TELLS = {tells!r} + SLEEP\nserve(program('redis', TELLS, stop_stage=1), program('worker', TELLS))")
+    parent = start(
+        f"TELLS = {tells!r} + SLEEP\nserve(program('redis', TELLS, stop_stage=1), program('worker', TELLS))"
+    )
     parent.pid_of("redis")
     parent.pid_of("worker")
     parent.process.send_signal(signal.SIGTERM)
@@ -236,7 +240,7 @@ def test_a_users_own_folder_named_as_one_of_ours_is_not_run(tmp_path: Path) -> N
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "__init__.py").write_text("raise SystemExit('the user\\'s own')")
     done = subprocess.run(
-        python_module("shared.states"),
+        python_module("shared.domain.states"),
         cwd=tmp_path,
         env={**os.environ, **python_path()},
         capture_output=True,

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from shared import processor
-from shared.processor import auto_precision, native_bfloat16
-from shared.settings import Settings
+from shared.infra import hardware
+from shared.infra.hardware import auto_precision, native_bfloat16
+from shared.infra.settings import Settings
 
 CPUINFO = "processor\t: 0\nvendor_id\t: Any\nflags\t\t: fpu sse2 {}\nbugs\t\t: amx_bf16\n"
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+def machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Path:
     path = tmp_path / "cpuinfo"
     path.write_text(CPUINFO.format(getattr(request, "param", "avx2")), encoding="utf-8")
-    monkeypatch.setattr(processor, "CPUINFO", path)
+    monkeypatch.setattr(hardware, "CPUINFO", path)
     return path
 
 

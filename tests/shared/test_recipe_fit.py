@@ -4,18 +4,32 @@ from typing import Any
 
 import pytest
 
-from shared.catalogue import EncoderFacts
-from shared.errors import InvalidValue
+from shared.domain.errors import InvalidValue
+from shared.encoders.catalogue import EncoderFacts
 from shared.recipe import PRESETS, AutoPrecision, Recipe, RecipeRequest, Resolution, resolve
 from shared.recipe.fields import Preset
 
-BERT = EncoderFacts("base", "bert", num_hidden_layers=12, hidden_size=768, max_position_embeddings=512)
-ROBERTA = EncoderFacts("rob", "roberta", num_hidden_layers=12, hidden_size=768, max_position_embeddings=512)
+BERT = EncoderFacts(
+    "base", "bert", num_hidden_layers=12, hidden_size=768, max_position_embeddings=512
+)
+ROBERTA = EncoderFacts(
+    "rob", "roberta", num_hidden_layers=12, hidden_size=768, max_position_embeddings=512
+)
 ALBERT = EncoderFacts(
-    "albert-base", "albert", num_hidden_layers=12, hidden_size=768, max_position_embeddings=512, shared_blocks=1
+    "albert-base",
+    "albert",
+    num_hidden_layers=12,
+    hidden_size=768,
+    max_position_embeddings=512,
+    shared_blocks=1,
 )
 FOUR_BLOCKS = EncoderFacts(
-    "albert-4", "albert", num_hidden_layers=12, hidden_size=768, max_position_embeddings=512, shared_blocks=4
+    "albert-4",
+    "albert",
+    num_hidden_layers=12,
+    hidden_size=768,
+    max_position_embeddings=512,
+    shared_blocks=4,
 )
 
 
@@ -30,7 +44,9 @@ def refusal(facts: EncoderFacts, **asked: Any) -> InvalidValue:
     return caught.value
 
 
-def test_a_pooler_that_the_family_lacks_is_refused_when_asked_for_and_left_out_of_a_preset() -> None:
+def test_a_pooler_that_the_family_lacks_is_refused_when_asked_for_and_left_out_of_a_preset() -> (
+    None
+):
     refused = refusal(ROBERTA, reinit_pooler=True)
     assert refused.param == "recipe.reinit_pooler"
     assert "rob (roberta) has no pre-trained pooler" in refused.message
@@ -69,7 +85,9 @@ def test_shared_layers_are_counted_in_blocks_of_weights() -> None:
 
 
 @pytest.mark.parametrize(("blocks", "depth"), [(1, 0), (4, 0), (6, 1), (None, 2)])
-def test_automatic_depth_never_draws_more_layers_than_it_means(blocks: int | None, depth: int) -> None:
+def test_automatic_depth_never_draws_more_layers_than_it_means(
+    blocks: int | None, depth: int
+) -> None:
     facts = EncoderFacts("a", "albert", 12, 768, 512, shared_blocks=blocks)
     recipe, notes, _ = resolved(facts, preset="reinit")
     assert recipe.reinit_layers == depth
@@ -82,7 +100,9 @@ def test_shared_layers_leave_no_depths_for_pilots_to_try() -> None:
 
 
 def test_what_a_method_means_on_shared_layers_is_said() -> None:
-    assert "share one block" in resolved(ALBERT, preset="llrd").notes["layerwise_learning_rate_decay"]
+    assert (
+        "share one block" in resolved(ALBERT, preset="llrd").notes["layerwise_learning_rate_decay"]
+    )
     assert "layerwise_learning_rate_decay" not in resolved(BERT, preset="llrd").notes
     assert "layerwise_learning_rate_decay" not in resolved(ALBERT, preset="debiased").notes
 
@@ -93,7 +113,9 @@ def test_mixout_says_that_it_takes_the_place_of_dropout() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("facts", [BERT, ROBERTA, ALBERT, FOUR_BLOCKS], ids=lambda facts: facts.name)
+@pytest.mark.parametrize(
+    "facts", [BERT, ROBERTA, ALBERT, FOUR_BLOCKS], ids=lambda facts: facts.name
+)
 def test_every_preset_fits_every_encoder(facts: EncoderFacts, preset: str) -> None:
     recipe, notes, _ = resolved(facts, preset=preset)
     assert recipe.preset == preset
@@ -102,13 +124,17 @@ def test_every_preset_fits_every_encoder(facts: EncoderFacts, preset: str) -> No
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("asked", [{}, {"precision": "auto"}])
-def test_precision_is_the_machines_unless_it_is_given(preset: Preset, asked: dict[str, Any]) -> None:
+def test_precision_is_the_machines_unless_it_is_given(
+    preset: Preset, asked: dict[str, Any]
+) -> None:
     machine = AutoPrecision("bfloat16", "the processor multiplies it natively (amx_bf16)")
     recipe, notes, automatic = resolve(RecipeRequest(preset=preset, **asked), BERT, 1000, machine)
     assert recipe.precision == "bfloat16"
     assert notes["precision"] == "bfloat16: the processor multiplies it natively (amx_bf16)."
     assert "precision" not in automatic  # no pilots: it is no matter of scores
-    recipe, notes, _ = resolve(RecipeRequest(preset=preset, precision="float32"), BERT, 1000, machine)
+    recipe, notes, _ = resolve(
+        RecipeRequest(preset=preset, precision="float32"), BERT, 1000, machine
+    )
     assert recipe.precision == "float32"
     assert "precision" not in notes
 

@@ -17,10 +17,21 @@ WIRE_FIELDS = {
     "max", "ci95", "bootstrap_ci95", "degenerate", "failed", "cancelled", "discarded", "degenerate_rate", "best_run_id",
     "fine_tuned_model", "baselines", "verdict", "warnings", "runs",
 }  # fmt: skip
-RUN_FIELDS = {"run_id", "seed", "init_seed", "data_seed", "status", "degenerate", "score", "validation_score"}
+RUN_FIELDS = {
+    "run_id",
+    "seed",
+    "init_seed",
+    "data_seed",
+    "status",
+    "degenerate",
+    "score",
+    "validation_score",
+}
 
 finite = st.floats(min_value=-1, max_value=1)
-statuses = st.sampled_from(["queued", "running", "paused", "succeeded", "failed", "cancelled", "discarded"])
+statuses = st.sampled_from(
+    ["queued", "running", "paused", "succeeded", "failed", "cancelled", "discarded"]
+)
 runs = st.lists(st.tuples(st.none() | st.floats(), statuses, st.booleans()), max_size=12)
 
 
@@ -45,7 +56,13 @@ class TestNumbers:
         assert report.n == 5
         assert report.mean == pytest.approx(0.75, abs=1e-15)
         assert report.std == pytest.approx(0.1118033988749895, abs=1e-15)
-        assert (report.min, report.q1, report.median, report.q3, report.max) == (0.60, 0.70, 0.75, 0.80, 0.90)
+        assert (report.min, report.q1, report.median, report.q3, report.max) == (
+            0.60,
+            0.70,
+            0.75,
+            0.80,
+            0.90,
+        )
         # t(0.975, 4) = 2.7764451052 (table: 2.776), times 0.1118033989 / √5 = 0.05, is 0.1388222553
         assert report.ci95 == pytest.approx((0.75 - 0.1388222553, 0.75 + 0.1388222553), abs=1e-9)
 
@@ -89,7 +106,9 @@ class TestNumbers:
         scores = [0.61, 0.644, 0.59, 0.702, 0.688, 0.655, 0.673]
         report = make_report(scores)
         assert report.std == pytest.approx(np.std(scores, ddof=1), rel=1e-12)
-        assert [report.q1, report.median, report.q3] == pytest.approx(np.quantile(scores, [0.25, 0.5, 0.75]), rel=1e-12)
+        assert [report.q1, report.median, report.q3] == pytest.approx(
+            np.quantile(scores, [0.25, 0.5, 0.75]), rel=1e-12
+        )
         expected = stats.t.interval(0.95, 6, loc=np.mean(scores), scale=stats.sem(scores))
         assert report.ci95 == pytest.approx(expected, rel=1e-9)
 
@@ -101,7 +120,13 @@ class TestWhatCounts:
             degenerate=[1],
             status={2: "failed", 3: "cancelled", 4: "discarded", 5: "queued", 6: "running"},
         )
-        assert (report.n, report.degenerate, report.failed, report.cancelled, report.discarded) == (2, 1, 1, 1, 1)
+        assert (report.n, report.degenerate, report.failed, report.cancelled, report.discarded) == (
+            2,
+            1,
+            1,
+            1,
+            1,
+        )
         assert (report.planned, len(report.runs), report.provisional) == (7, 7, True)
         assert report.mean == pytest.approx(0.6)
 
@@ -226,7 +251,9 @@ class TestVerdict:
         assert "up to 43 %" in text
 
     def test_missing_runs_are_named(self) -> None:
-        text = make_report([0.8, 0.81, 0.8, 0.8, 0.81, None, None], status={5: "failed", 6: "failed"}).verdict.text
+        text = make_report(
+            [0.8, 0.81, 0.8, 0.8, 0.81, None, None], status={5: "failed", 6: "failed"}
+        ).verdict.text
         assert "2 runs failed and are missing" in text
 
     def test_a_mean_that_may_be_the_baselines_is_said(self) -> None:
@@ -249,11 +276,15 @@ class TestWarnings:
     @pytest.mark.parametrize(("rows", "warned"), [(80, True), (10_000, False), (None, False)])
     def test_few_rows(self, rows: int | None, warned: bool) -> None:
         for metric in ("accuracy", "mcc"):
-            assert ("small_evaluation_set" in codes(make_report([0.8, 0.7], rows=rows, metric=metric))) is warned
+            assert (
+                "small_evaluation_set" in codes(make_report([0.8, 0.7], rows=rows, metric=metric))
+            ) is warned
 
     def test_the_best_of_n_is_above_the_mean(self) -> None:
         report = make_report([0.8, 0.7, 0.6], best_run_id="ftrun-0")
-        message = next(warning.message for warning in report.warnings if warning.code == "selection_effect")
+        message = next(
+            warning.message for warning in report.warnings if warning.code == "selection_effect"
+        )
         assert "0.800 is the highest of 3" in message
         assert "0.100 above their mean" in message
 

@@ -22,10 +22,15 @@ finite = st.floats(min_value=-1, max_value=1)
 
 
 def detailed(
-    scores: Sequence[float | None], curves: Sequence[Sequence[tuple[int, float]]] = (), **more: object
+    scores: Sequence[float | None],
+    curves: Sequence[Sequence[tuple[int, float]]] = (),
+    **more: object,
 ) -> StabilityReport:
     results = make_results(scores, **more)  # type: ignore[arg-type]
-    runs = [replace(run, curve=curve) for run, curve in zip(results.runs, curves or [()] * len(scores), strict=True)]
+    runs = [
+        replace(run, curve=curve)
+        for run, curve in zip(results.runs, curves or [()] * len(scores), strict=True)
+    ]
     return stability_report(replace(results, runs=tuple(runs), detailed=True))
 
 
@@ -43,7 +48,9 @@ class TestBestOfN:
     def test_is_the_mean_over_all_draws(self, draws: list[tuple[float | None, float]]) -> None:
         def told(drawn: Sequence[tuple[float | None, float]]) -> float:
             best = max(-2.0 if validation is None else validation for validation, _ in drawn)
-            return statistics.fmean(score for v, score in drawn if (-2.0 if v is None else v) == best)
+            return statistics.fmean(
+                score for v, score in drawn if (-2.0 if v is None else v) == best
+            )
 
         found = best_of_n(draws)
         assert found is not None
@@ -55,7 +62,9 @@ class TestBestOfN:
     def test_chosen_by_validation_and_told_on_test(self) -> None:
         found = best_of_n([(0.9, 0.70), (0.8, 0.75)])
         assert found is not None
-        assert [point.expected for point in found.curve] == pytest.approx([0.725, 0.75 * 0.70 + 0.25 * 0.75])
+        assert [point.expected for point in found.curve] == pytest.approx(
+            [0.725, 0.75 * 0.70 + 0.25 * 0.75]
+        )
 
     def test_in_the_report_it_is_of_the_scored_runs(self) -> None:
         report = detailed([0.8, None, 0.6, 0.7], status={3: "failed"})
@@ -68,11 +77,17 @@ class TestVariance:
     def test_by_hand(self) -> None:
         # rows 1 2 / 5 8: grand 4; init means 1.5, 6.5: SS 2·(2.5² + 2.5²) = 25; data means 3, 5: SS 2·2 = 4
         # total 9 + 4 + 1 + 16 = 30, residual 1; on one degree each: σ²_init (25 - 1)/2 = 12, σ²_data 1.5, σ² 1
-        found = variance_split([Cell(0, 7, None, 1), Cell(0, 8, None, 2), Cell(1, 7, None, 5), Cell(1, 8, None, 8)])
+        found = variance_split(
+            [Cell(0, 7, None, 1), Cell(0, 8, None, 2), Cell(1, 7, None, 5), Cell(1, 8, None, 8)]
+        )
         assert found.components is not None
         parts = {part.factor: part for part in found.components}
-        assert [parts[name].variance for name in ("init_seed", "data_seed", "residual")] == pytest.approx([12, 1.5, 1])
-        assert [part.share for part in found.components] == pytest.approx([12 / 14.5, 1.5 / 14.5, 1 / 14.5])
+        assert [
+            parts[name].variance for name in ("init_seed", "data_seed", "residual")
+        ] == pytest.approx([12, 1.5, 1])
+        assert [part.share for part in found.components] == pytest.approx(
+            [12 / 14.5, 1.5 / 14.5, 1 / 14.5]
+        )
         assert (parts["init_seed"].levels, parts["residual"].levels) == (2, None)
 
     def test_finds_what_a_simulation_put_in(self) -> None:
@@ -80,7 +95,9 @@ class TestVariance:
         of_init = [chance.gauss(0, 3) for _ in range(60)]
         of_data = [chance.gauss(0, 1) for _ in range(60)]
         cells = [
-            Cell(i, j, None, a + b + chance.gauss(0, 2)) for i, a in enumerate(of_init) for j, b in enumerate(of_data)
+            Cell(i, j, None, a + b + chance.gauss(0, 2))
+            for i, a in enumerate(of_init)
+            for j, b in enumerate(of_data)
         ]
         found = variance_split(cells).components
         assert found is not None
@@ -97,7 +114,9 @@ class TestVariance:
 
     def test_a_negative_estimate_counts_as_nothing(self) -> None:
         # means of rows and columns all equal: everything is residual
-        found = variance_split([Cell(0, 0, None, 1), Cell(0, 1, None, 2), Cell(1, 0, None, 2), Cell(1, 1, None, 1)])
+        found = variance_split(
+            [Cell(0, 0, None, 1), Cell(0, 1, None, 2), Cell(1, 0, None, 2), Cell(1, 1, None, 1)]
+        )
         assert found.components is not None
         assert [part.share for part in found.components] == [0, 0, 1]
 
@@ -107,9 +126,15 @@ class TestVariance:
             ([], "grid of both"),
             ([Cell(i, i, None, i) for i in range(5)], "change together"),
             ([Cell(0, i, None, i) for i in range(5)], "grid of both"),
-            ([Cell(0, 0, None, 1), Cell(0, 1, None, 2), Cell(1, 0, None, 3)], "3 of 4 combinations"),
+            (
+                [Cell(0, 0, None, 1), Cell(0, 1, None, 2), Cell(1, 0, None, 3)],
+                "3 of 4 combinations",
+            ),
             ([Cell(i, j, None, 0.1) for i in range(3) for j in range(3)], "all scores are equal"),
-            ([Cell(i, j, None, i * 1e-200) for i in range(3) for j in range(3)], "all scores are equal"),
+            (
+                [Cell(i, j, None, i * 1e-200) for i in range(3) for j in range(3)],
+                "all scores are equal",
+            ),
         ],
     )
     def test_undefined_has_a_reason(self, cells: list[Cell], why: str) -> None:
@@ -121,7 +146,9 @@ class TestVariance:
 class TestLearningCurve:
     def test_quartiles_at_every_step(self) -> None:
         curves = [[(1, 0.1), (2, 0.5)], [(1, 0.2), (2, 0.6)], [(1, 0.4), (2, 0.7)], [(1, 0.8)], []]
-        curve = detailed([0.5, 0.6, 0.7, 0.8, None], curves, status={3: "discarded", 4: "queued"}).learning_curve
+        curve = detailed(
+            [0.5, 0.6, 0.7, 0.8, None], curves, status={3: "discarded", 4: "queued"}
+        ).learning_curve
         assert curve is not None
         first, second = curve.points
         assert (first.step, first.n, first.min, first.max) == (1, 4, 0.1, 0.8)
@@ -151,8 +178,12 @@ class TestEarlyDiscard:
         effect = report.early_discard
         assert effect is not None
         assert (effect.started, effect.kept, effect.discarded, effect.step) == (4, 2, 2, 20)
-        assert (effect.mean_started, effect.mean_kept, effect.difference) == pytest.approx((0.4, 0.6, 0.2))
-        message = next(warning.message for warning in report.warnings if warning.code == "discarded_runs")
+        assert (effect.mean_started, effect.mean_kept, effect.difference) == pytest.approx(
+            (0.4, 0.6, 0.2)
+        )
+        message = next(
+            warning.message for warning in report.warnings if warning.code == "discarded_runs"
+        )
         assert "the 2 kept had a mean validation accuracy of 0.600, all 4 of 0.400" in message
         assert "2 runs were discarded part-way" in report.verdict.text
 
@@ -167,9 +198,15 @@ class TestEarlyDiscard:
         assert report.early_discard.mean_kept == pytest.approx(0.5)
 
     def test_none_before_the_choice(self) -> None:
-        waiting = detailed([None, None], status={0: "paused", 1: "paused"}, early_discard={"start": 2, "at_step": 20})
+        waiting = detailed(
+            [None, None],
+            status={0: "paused", 1: "paused"},
+            early_discard={"start": 2, "at_step": 20},
+        )
         assert waiting.early_discard is None
-        undecided = detailed([None, None], status={0: "paused", 1: "queued"}, early_discard={"start": 2, "keep": 1})
+        undecided = detailed(
+            [None, None], status={0: "paused", 1: "queued"}, early_discard={"start": 2, "keep": 1}
+        )
         assert undecided.early_discard is None
 
 
@@ -185,18 +222,31 @@ class TestLabels:
         from sklearn.metrics import precision_recall_fscore_support
 
         matrix = [[3, 1, 2], [0, 5, 1], [2, 2, 4]]
-        rows = [(true, said) for true in range(3) for said in range(3) for _ in range(matrix[true][said])]
-        expected = precision_recall_fscore_support([true for true, _ in rows], [said for _, said in rows])
+        rows = [
+            (true, said)
+            for true in range(3)
+            for said in range(3)
+            for _ in range(matrix[true][said])
+        ]
+        expected = precision_recall_fscore_support(
+            [true for true, _ in rows], [said for _, said in rows]
+        )
         found = from_confusion(["a", "b", "c"], matrix)
         for name, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):
             assert [row[name] for row in found] == pytest.approx(list(values))
 
     def test_mean_and_spread_over_seeds_skip_what_is_undefined(self) -> None:
-        first = from_confusion(["no", "yes"], [[4, 0], [4, 0]])  # "yes" is never answered: no precision
+        first = from_confusion(
+            ["no", "yes"], [[4, 0], [4, 0]]
+        )  # "yes" is never answered: no precision
         second = from_confusion(["no", "yes"], [[3, 1], [1, 3]])
         found = per_class([first, second])
         assert found is not None
-        assert (found[1].precision.mean, found[1].precision.std, found[1].precision.n) == (0.75, None, 1)
+        assert (found[1].precision.mean, found[1].precision.std, found[1].precision.n) == (
+            0.75,
+            None,
+            1,
+        )
         assert (found[1].recall.mean, found[1].recall.n) == (0.375, 2)
         assert found[1].recall.std == pytest.approx(0.75 / 2**0.5)
         assert per_class([]) is None

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from shared.comparison import Contender, compare
-from shared.figures import SeedCurve
 from shared.report import Baseline, ConfusionMatrix, stability_report
-from shared.report_page import JobSection, render_png, render_report
+from shared.report.comparison import Contender, compare
+from shared.report.figures import SeedCurve
+from shared.report.page import JobSection, render_png, render_report
 from tests.shared.reports import make_report, make_results
 
 HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}"
@@ -56,7 +56,9 @@ class Page(HTMLParser):
         return next(row[1:] for row in self.rows if row and row[0] == name)
 
 
-def section(title: str, scores: list[float | None], recipe: dict[str, object] | None = None, **more: Any) -> JobSection:
+def section(
+    title: str, scores: list[float | None], recipe: dict[str, object] | None = None, **more: Any
+) -> JobSection:
     curve = SeedCurve(title, 0, False, [(1, 1.0), (2, 0.7)], [(1, 0.5), (2, 0.8)], best_step=2)
     return JobSection(
         title=title,
@@ -73,9 +75,20 @@ def two_jobs() -> str:
     a = section(
         "conventional",
         [*SPREAD],
-        {"preset": "conventional", "learning_rate": 2e-5, "bias_correction": False, "max_steps": 30},
+        {
+            "preset": "conventional",
+            "learning_rate": 2e-5,
+            "bias_correction": False,
+            "max_steps": 30,
+        },
     )
-    b = section("stabilized", [*STABLE], best_run_id="ftrun-3", confusion_matrix=confusion, fine_tuned_model="ft:m")
+    b = section(
+        "stabilized",
+        [*STABLE],
+        best_run_id="ftrun-3",
+        confusion_matrix=confusion,
+        fine_tuned_model="ft:m",
+    )
     comparison = compare([Contender(a.report, "conventional"), Contender(b.report, "stabilized")])
     return render_report([a, b], comparison, heading="Docstrings")
 
@@ -111,7 +124,9 @@ def test_settings_that_differ_are_marked(two_jobs: str) -> None:
     assert page.row("bias_correction") == ["no", "yes"]
     assert page.row("learning_rate") == ["2e-05", "2e-05"]
     assert page.row("max_steps") == ["30", "–"]
-    assert sum(attrs.get("class") == "differs" for _, attrs in page.elements) == 3  # preset, bias_correction, max_steps
+    assert (
+        sum(attrs.get("class") == "differs" for _, attrs in page.elements) == 3
+    )  # preset, bias_correction, max_steps
 
 
 def test_all_figures_are_inside(two_jobs: str) -> None:
@@ -150,10 +165,18 @@ def test_everything_a_full_report_holds_is_on_the_page() -> None:
         },
     )
     runs = tuple(
-        replace(run, init_seed=index // 2, data_seed=index % 2, curve=[(10, 0.5), (20, 0.6)], classes=labels)
+        replace(
+            run,
+            init_seed=index // 2,
+            data_seed=index % 2,
+            curve=[(10, 0.5), (20, 0.6)],
+            classes=labels,
+        )
         for index, run in enumerate(results.runs)
     )
-    discarded = replace(runs[0], run_id="ftrun-9", status="discarded", score=None, curve=[(20, 0.3)])
+    discarded = replace(
+        runs[0], run_id="ftrun-9", status="discarded", score=None, curve=[(20, 0.3)]
+    )
     full = replace(
         results,
         runs=(*runs, discarded),
@@ -182,7 +205,11 @@ def test_hostile_names_are_text() -> None:
     job = JobSection(
         title=HOSTILE,
         report=make_report(
-            [*STABLE], job_id=HOSTILE, metric=HOSTILE, confusion_matrix=confusion, fine_tuned_model=HOSTILE
+            [*STABLE],
+            job_id=HOSTILE,
+            metric=HOSTILE,
+            confusion_matrix=confusion,
+            fine_tuned_model=HOSTILE,
         ),
         recipe={HOSTILE: HOSTILE},
         facts={HOSTILE: HOSTILE},
@@ -206,7 +233,9 @@ def test_hostile_names_are_text() -> None:
         ([0.8, None], {"status": {1: "running"}}, "provisional"),
     ],
 )
-def test_every_stage_of_a_job_has_a_page(scores: list[float | None], settings: dict[str, Any], badge: str) -> None:
+def test_every_stage_of_a_job_has_a_page(
+    scores: list[float | None], settings: dict[str, Any], badge: str
+) -> None:
     page = Page(render_report([section("job", scores, **settings)]))
     assert badge in page.text
     assert "NaN" not in page.text

@@ -27,7 +27,10 @@ class TestBaselines:
 
     def test_all_that_are_better_are_named_the_best_first(self) -> None:
         _, text = self.verdict(self.SCORES, tfidf_logistic_regression=0.83, linear_probe=0.85)
-        assert "a linear probe of the frozen encoder (0.850) and TF-IDF with logistic regression (0.830)" in text
+        assert (
+            "a linear probe of the frozen encoder (0.850) and TF-IDF with logistic regression (0.830)"
+            in text
+        )
 
     def test_an_interval_that_reaches_down_to_the_best(self) -> None:
         code, text = self.verdict(self.SCORES, linear_probe=0.80)
@@ -42,16 +45,22 @@ class TestBaselines:
 
     def test_degenerate_seeds_stay_the_headline(self) -> None:
         results = make_results([0.4, 0.8, 0.8, 0.8, 0.8], degenerate=[0])
-        found = stability_report(replace(results, baselines=(Baseline(name="linear_probe", score=0.9),))).verdict
+        found = stability_report(
+            replace(results, baselines=(Baseline(name="linear_probe", score=0.9),))
+        ).verdict
         assert found.code == "some_degenerate"
         assert "The mean is not above a linear probe of the frozen encoder (0.900)." in found.text
 
 
 def test_a_regressions_degenerate_seeds_are_said_in_its_own_words() -> None:
-    report = make_report([None, None, 0.8, 0.82], degenerate=[0, 1], metric="pearson", regression=True)
+    report = make_report(
+        [None, None, 0.8, 0.82], degenerate=[0, 1], metric="pearson", regression=True
+    )
     assert "no correlation of predictions and labels, or pearson not above 0" in report.verdict.text
     # (1 - 0.81²)/√80
-    message = next(warning.message for warning in report.warnings if warning.code == "small_evaluation_set")
+    message = next(
+        warning.message for warning in report.warnings if warning.code == "small_evaluation_set"
+    )
     assert "A correlation of 0.810 carries a standard error of about 0.038" in message
     assert report.score_standard_error is None
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.comparison import Comparison, Contender, compare
+from shared.report.comparison import Comparison, Contender, compare
 from tests.shared.reports import make_report
 
 
@@ -13,7 +13,9 @@ class TestSeveral:
 
     def several(self, *scores: list[float]) -> Comparison:
         reports = [make_report(one, job_id=f"ftjob-{index}") for index, one in enumerate(scores)]
-        return compare([Contender(report, f"recipe {index}") for index, report in enumerate(reports)])
+        return compare(
+            [Contender(report, f"recipe {index}") for index, report in enumerate(reports)]
+        )
 
     def test_every_pair_in_order(self) -> None:
         pairs = self.several(self.LOW, self.HIGH, self.LOW).pairs
@@ -22,13 +24,20 @@ class TestSeveral:
             ("ftjob-0", "ftjob-2"),
             ("ftjob-1", "ftjob-2"),
         ]
-        assert [pair.verdict.code for pair in pairs] == ["b_better", "no_difference_shown", "a_better"]
+        assert [pair.verdict.code for pair in pairs] == [
+            "b_better",
+            "no_difference_shown",
+            "a_better",
+        ]
 
     def test_holm_by_hand(self) -> None:
         # exact permutation p: 2/252 twice (all of one above all of the other), 1.0 once (equal scores):
         # times 3, times 2 but not below the first, times 1
         comparison = self.several(self.LOW, self.HIGH, self.LOW)
-        tests = [next(test for test in pair.tests if test.name == "permutation") for pair in comparison.pairs]
+        tests = [
+            next(test for test in pair.tests if test.name == "permutation")
+            for pair in comparison.pairs
+        ]
         assert [test.p for test in tests] == pytest.approx([2 / 252, 1.0, 2 / 252])
         assert [test.p_holm for test in tests] == pytest.approx([6 / 252, 1.0, 6 / 252])
         assert "(Holm over 3 pairs)" in comparison.pairs[0].verdict.text

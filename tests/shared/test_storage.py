@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import pytest
 
-from shared.storage import Storage
+from shared.infra.storage import Storage
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.processor import threads_of
-from shared.settings import Settings
+from shared.infra.hardware import threads_of
+from shared.infra.settings import Settings
 
 
 @pytest.mark.parametrize(

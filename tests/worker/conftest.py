@@ -5,11 +5,11 @@ import pytest
 
 from shared.db.migrate import upgrade
 from shared.db.session import Database, Message
-from shared.settings import Settings
-from shared.storage import Storage
+from shared.infra.settings import Settings
+from shared.infra.storage import Storage
 from tests.encoders import bert_folder, roberta_folder
-from worker.parts import WorkerParts
-from worker.supervisor import Trainer
+from worker.context import WorkerParts
+from worker.trainer.process import Trainer
 
 
 @pytest.fixture(scope="session")

@@ -8,20 +8,20 @@ from typing import Any, cast
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from shared.db.companions import Companions
 from shared.db.runs import Hold, Runs
 from shared.db.session import Database
+from shared.db.stack_claim import Companions
 from shared.db.tables import Job, Run
-from shared.settings import Settings
-from shared.storage import Storage
+from shared.infra.settings import Settings
+from shared.infra.storage import Storage
 from tests.rows import add_job
-from worker.assignment import Assignment
-from worker.follow import Follower
-from worker.lease import Heartbeat
-from worker.outcomes import Outcome
-from worker.parts import WorkerParts
-from worker.supervisor import Line, Trainer, TrainerDied
-from worker.words import Words
+from worker.context import WorkerParts
+from worker.runs.assignment import Assignment
+from worker.runs.lease import Heartbeat
+from worker.runs.monitor import Follower
+from worker.runs.outcomes import Outcome
+from worker.trainer.process import Line, Trainer, TrainerDied
+from worker.trainer.stderr_tail import Words
 
 STEPS = 12
 
@@ -93,7 +93,12 @@ def training(run_id: str = "ftrun-1") -> list[Line]:
     ]
     for step in range(1, STEPS + 1):
         parts = {"block 0": 0.5, "head": 1 / step} if step in (1, 4) else {}
-        values = {"train_loss": 1 / step, "learning_rate": 0.1, "grad_norm": 1.0, "part_grad_norms": parts}
+        values = {
+            "train_loss": 1 / step,
+            "learning_rate": 0.1,
+            "grad_norm": 1.0,
+            "part_grad_norms": parts,
+        }
         lines.append(say("step", run_id=run_id, step=step, **values))
         if step % 4 == 0:
             scores = {"accuracy": step / STEPS, "mcc": None}
@@ -125,7 +130,11 @@ def claimed_runs(url: str, runs: int) -> list[str]:
 
 
 def followed(
-    url: str, folder: Path, trainer: ScriptedTrainer, database: Database | None = None, **settings: Any
+    url: str,
+    folder: Path,
+    trainer: ScriptedTrainer,
+    database: Database | None = None,
+    **settings: Any,
 ) -> Iterator[tuple[str, Outcome]]:
     """Run ids and outcomes, as they come."""
     plain = Database(url)
@@ -137,7 +146,9 @@ def followed(
     made = Settings(home=folder, **settings)
     used = database or Database(url)
     parts = WorkerParts(made, used, Storage(made.resolved_storage_url), cast(Trainer, trainer))
-    beat = Heartbeat(used, [assignment.hold for assignment in assignments], interval=60.0, lease=60.0)
+    beat = Heartbeat(
+        used, [assignment.hold for assignment in assignments], interval=60.0, lease=60.0
+    )
     for assignment, outcome in Follower(parts, assignments, beat).follow(
         {"run": {}} if len(runs) == 1 else {"stack": []}
     ):

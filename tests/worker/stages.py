@@ -2,7 +2,7 @@
 
 from shared.db.runs import Hold, Runs
 from shared.db.tables import Event, Job, Run
-from worker.parts import WorkerParts
+from worker.context import WorkerParts
 
 
 def row(parts: WorkerParts, job_id: str) -> Job:

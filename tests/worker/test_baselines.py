@@ -7,30 +7,38 @@ from typing import Any, cast
 
 import pytest
 
-from api.jobs.baselines import baselines_run
+from api.jobs.planning.baseline_run import baselines_run
 from shared.db.counts import state_counts
 from shared.db.migrate import upgrade
 from shared.db.runs import FenceLost, Runs
 from shared.db.session import Database
 from shared.db.tables import Event, File, Job, Run
-from shared.job_report import report_of
-from shared.settings import Settings
-from shared.storage import Storage
+from shared.infra.settings import Settings
+from shared.infra.storage import Storage
+from shared.report.builder import report_of
 from tests.rows import add_job
-from worker import run
-from worker.assignment import Assignment
-from worker.baselines import Scores, in_words, merged, store_scores
-from worker.outcomes import Scored
-from worker.parts import WorkerParts
-from worker.supervisor import Line, Trainer
-from worker.words import Words
+from worker import slot
+from worker.context import WorkerParts
+from worker.jobs.baselines import Scores, in_words, merged, store_scores
+from worker.runs.assignment import Assignment
+from worker.runs.outcomes import Scored
+from worker.trainer.process import Line, Trainer
+from worker.trainer.stderr_tail import Words
 
 SCORES: Scores = {
-    "validation": [{"name": "tfidf_logistic_regression", "score": 0.71}, {"name": "linear_probe", "score": 0.68}],
-    "test": [{"name": "tfidf_logistic_regression", "score": 0.75}, {"name": "linear_probe", "score": None}],
+    "validation": [
+        {"name": "tfidf_logistic_regression", "score": 0.71},
+        {"name": "linear_probe", "score": 0.68},
+    ],
+    "test": [
+        {"name": "tfidf_logistic_regression", "score": 0.75},
+        {"name": "linear_probe", "score": None},
+    ],
 }
 SCORED: Line = {"event": {"type": "baselines", "scores": SCORES, "rows": 30}}
-OUT_OF_MEMORY: Line = {"failed": {"code": "out_of_memory", "message": "The memory does not suffice.", "param": None}}
+OUT_OF_MEMORY: Line = {
+    "failed": {"code": "out_of_memory", "message": "The memory does not suffice.", "param": None}
+}
 
 
 class ScriptedTrainer:
@@ -62,7 +70,12 @@ class ScriptedTrainer:
 
 
 def finished() -> dict[str, Any]:
-    result = {"loss": 0.5, "metrics": {"accuracy": 0.9}, "score": 0.9, "confusion": [[1, 0], [0, 1]]}
+    result = {
+        "loss": 0.5,
+        "metrics": {"accuracy": 0.9},
+        "score": 0.9,
+        "confusion": [[1, 0], [0, 1]],
+    }
     end = {
         "best_step": 4,
         "evidence": {"distance": {}},
@@ -86,11 +99,21 @@ def parts(tmp_path: Path, model_dir: Path) -> Iterator[WorkerParts]:
 def job_with_baselines(parts: WorkerParts) -> Job:
     """A job of two seeds on a file that is there, and its baselines' run, which was added last."""
     job = add_job(parts.database, runs=2)
-    plain = {"owner_id": "local", "filename": "f.csv", "purpose": "fine-tune", "bytes": 1, "status": "processed"}
+    plain = {
+        "owner_id": "local",
+        "filename": "f.csv",
+        "purpose": "fine-tune",
+        "bytes": 1,
+        "status": "processed",
+    }
     parts.storage.put_bytes("files/f0", b"x")
     with parts.database.write() as session:
         row = session.get_one(Job, job.id)
-        row.model, row.threads, row.resolved_recipe = "tiny-bert", 1, {"preset": "stabilized", "max_steps": 10}
+        row.model, row.threads, row.resolved_recipe = (
+            "tiny-bert",
+            1,
+            {"preset": "stabilized", "max_steps": 10},
+        )
         row.task = {"label_names": ["a", "b"], "text_pair_column": None}
         row.dataset = {"rows": {"train": 40, "validation": 10, "test": 0}, "labels": []}
         row.baselines = {"validation": [{"name": "majority", "score": 0.5}]}
@@ -101,20 +124,27 @@ def job_with_baselines(parts: WorkerParts) -> Job:
 
 def train(parts: WorkerParts, baselines: Line, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     # the card of the published model is another test's concern
-    monkeypatch.setattr("worker.publish.model_card", lambda *_: "")
+    monkeypatch.setattr("worker.jobs.publish.model_card", lambda *_: "")
     trainer = ScriptedTrainer(baselines)
-    run.train_queued(WorkerParts(parts.settings, parts.database, parts.storage, cast(Trainer, trainer)))
+    slot.train_queued(
+        WorkerParts(parts.settings, parts.database, parts.storage, cast(Trainer, trainer))
+    )
     return trainer.wishes
 
 
 def ended(parts: WorkerParts, job: Job) -> tuple[Job, dict[str, Run], list[str]]:
     with parts.database.read() as session:
-        runs = {f"{run.purpose} {run.index}": run for run in session.query(Run).where(Run.job_id == job.id)}
+        runs = {
+            f"{run.purpose} {run.index}": run
+            for run in session.query(Run).where(Run.job_id == job.id)
+        }
         events = [event.message for event in session.query(Event).order_by(Event.seq)]
         return session.get_one(Job, job.id), runs, events
 
 
-def test_they_are_scored_before_the_seeds_and_told(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_are_scored_before_the_seeds_and_told(
+    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = job_with_baselines(parts)
     assert train(parts, SCORED, monkeypatch) == ["baselines", "run", "run"]
     row, runs, events = ended(parts, job)
@@ -124,7 +154,12 @@ def test_they_are_scored_before_the_seeds_and_told(parts: WorkerParts, monkeypat
         "test": SCORES["test"],
     }
     scoring = runs["baselines 0"]
-    assert (scoring.status, scoring.step, scoring.artifacts, scoring.diagnosis) == ("succeeded", 1, None, [])
+    assert (scoring.status, scoring.step, scoring.artifacts, scoring.diagnosis) == (
+        "succeeded",
+        1,
+        None,
+        [],
+    )
     assert events[:2] == [
         "The scoring of the baselines started.",
         "Baselines on the test rows, fitted on 30 of the 40 training rows: TF-IDF with logistic regression reaches accuracy 0.750, "
@@ -132,13 +167,22 @@ def test_they_are_scored_before_the_seeds_and_told(parts: WorkerParts, monkeypat
     ]
     with parts.database.read() as session:
         report = report_of(row, Runs(session).of_job(job.id))
-        counts = {count.purpose: (count.runs, count.steps_total) for count in state_counts(session, [job.id])}
+        counts = {
+            count.purpose: (count.runs, count.steps_total)
+            for count in state_counts(session, [job.id])
+        }
     assert (report.planned, report.n) == (2, 2)
     assert counts == {"baselines": (1, 1), "main": (2, 20)}
-    assert [baseline.name for baseline in report.baselines] == ["majority", "tfidf_logistic_regression", "linear_probe"]
+    assert [baseline.name for baseline in report.baselines] == [
+        "majority",
+        "tfidf_logistic_regression",
+        "linear_probe",
+    ]
 
 
-def test_their_failure_is_a_warning_of_the_job(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_their_failure_is_a_warning_of_the_job(
+    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = job_with_baselines(parts)
     train(parts, OUT_OF_MEMORY, monkeypatch)
     row, runs, events = ended(parts, job)
@@ -155,7 +199,10 @@ def test_a_job_fails_with_its_seeds_whatever_its_baselines_reach(
     job = job_with_baselines(parts)
     with parts.database.write() as session:
         for seed in session.query(Run).where(Run.job_id == job.id, Run.purpose == "main"):
-            seed.status, seed.error = "failed", {"code": "nan_loss", "message": "It diverged.", "param": None}
+            seed.status, seed.error = (
+                "failed",
+                {"code": "nan_loss", "message": "It diverged.", "param": None},
+            )
     assert train(parts, SCORED, monkeypatch) == ["baselines"]
     row, _, _ = ended(parts, job)
     assert (row.status, row.error) == (
@@ -173,7 +220,9 @@ def test_who_lost_the_run_stores_no_scores(parts: WorkerParts) -> None:
     with parts.database.write() as session:
         Runs(session).take_back_expired()
     with parts.database.read() as session:
-        assignment = Assignment(session.get_one(Job, job.id), session.get_one(Run, hold.run_id), hold, {})
+        assignment = Assignment(
+            session.get_one(Job, job.id), session.get_one(Run, hold.run_id), hold, {}
+        )
     with pytest.raises(FenceLost), parts.database.write() as session:
         store_scores(session, assignment, Scored(SCORED["event"]))
     row, _, _ = ended(parts, job)
@@ -181,7 +230,9 @@ def test_who_lost_the_run_stores_no_scores(parts: WorkerParts) -> None:
 
 
 def test_scores_found_again_take_the_place_of_the_earlier() -> None:
-    known: Scores = {"validation": [{"name": "majority", "score": 0.5}, {"name": "linear_probe", "score": 0.1}]}
+    known: Scores = {
+        "validation": [{"name": "majority", "score": 0.5}, {"name": "linear_probe", "score": 0.1}]
+    }
     assert merged(known, SCORES) == {
         "validation": [{"name": "majority", "score": 0.5}, *SCORES["validation"]],
         "test": SCORES["test"],

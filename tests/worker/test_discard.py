@@ -10,11 +10,11 @@ from shared.db.metrics import Metrics, Point
 from shared.db.runs import FenceLost, Hold, Runs
 from shared.db.session import Message
 from shared.db.tables import Job, Run
-from shared.states import JobState, RunState
+from shared.domain.states import JobState, RunState
 from tests.rows import add_job
 from tests.worker.stages import claim, row, rows
-from worker import discard, job
-from worker.parts import WorkerParts
+from worker.context import WorkerParts
+from worker.jobs import advance, discard
 
 
 def discarding_job(staged: WorkerParts, keep: int) -> str:
@@ -26,12 +26,18 @@ def discarding_job(staged: WorkerParts, keep: int) -> str:
     return made.id
 
 
-def pause(staged: WorkerParts, hold: Hold, score: float | None, *, degenerate: bool = False) -> None:
+def pause(
+    staged: WorkerParts, hold: Hold, score: float | None, *, degenerate: bool = False
+) -> None:
     state = f"runs/{hold.run_id}/{hold.fence}/state-5"
     staged.storage.put_bytes(f"{state}/state.json", b"{}")
     with staged.database.write() as session:
-        Runs(session).record(hold, 60.0, [Point("train_loss", step, 0.5) for step in range(1, 6)], step=5)
-        Runs(session).pause(hold, state, result={"rung": {"step": 5, "score": score, "degenerate": degenerate}})
+        Runs(session).record(
+            hold, 60.0, [Point("train_loss", step, 0.5) for step in range(1, 6)], step=5
+        )
+        Runs(session).pause(
+            hold, state, result={"rung": {"step": 5, "score": score, "degenerate": degenerate}}
+        )
 
 
 def paused(staged: WorkerParts, keep: int, *scores: float | None) -> str:
@@ -45,7 +51,7 @@ def paused(staged: WorkerParts, keep: int, *scores: float | None) -> str:
 
 def test_nothing_is_decided_before_every_run_waits(staged: WorkerParts) -> None:
     job_id = paused(staged, 2, 0.5, 0.7, 0.6)
-    job.advance(staged, job_id)
+    advance.advance(staged, job_id)
     assert [run.status for run in rows(staged, job_id)] == ["paused", "paused", "paused", "queued"]
 
 
@@ -55,7 +61,7 @@ def test_the_best_are_queued_to_go_on_and_the_others_discarded_with_their_states
     job_id = paused(staged, 2, 0.5, 0.7, None, 0.6)
     rung.clear()
     for _ in range(3):
-        job.advance(staged, job_id)
+        advance.advance(staged, job_id)
     runs = rows(staged, job_id)
     assert [run.status for run in runs] == ["discarded", "queued", "discarded", "queued"]
     assert [run.stop_step for run in runs] == [5, None, 5, None]
@@ -63,13 +69,19 @@ def test_the_best_are_queued_to_go_on_and_the_others_discarded_with_their_states
     stored = row(staged, job_id).early_discard
     assert stored is not None
     assert (stored["kept"], stored["at_step"]) == ([1, 3], 5)
-    assert (stored["mean_at_rung_all"], stored["mean_at_rung_kept"]) == (pytest.approx(0.6), pytest.approx(0.65))
-    assert {blob.key.split("/")[1] for blob in staged.storage.list("runs")} == {runs[1].id, runs[3].id}
+    assert (stored["mean_at_rung_all"], stored["mean_at_rung_kept"]) == (
+        pytest.approx(0.6),
+        pytest.approx(0.65),
+    )
+    assert {blob.key.split("/")[1] for blob in staged.storage.list("runs")} == {
+        runs[1].id,
+        runs[3].id,
+    }
 
 
 def test_a_run_goes_on_from_its_state_however_often_its_worker_dies(staged: WorkerParts) -> None:
     job_id = paused(staged, 1, 0.9, 0.7, 0.6, 0.5)
-    job.advance(staged, job_id)
+    advance.advance(staged, job_id)
     for attempt in (2, 3):
         hold = claim(staged)
         assert hold is not None
@@ -78,12 +90,16 @@ def test_a_run_goes_on_from_its_state_however_often_its_worker_dies(staged: Work
             assert (run.index, run.status, run.attempt, run.step) == (0, "running", attempt, 5)
             steps = [point.step for point in Metrics(session).of_run(run.id)]
             assert steps == [1, 2, 3, 4, 5]
-            Runs(session).record(hold, -1.0, [Point("train_loss", step, 0.4) for step in (6, 7)], step=7)
+            Runs(session).record(
+                hold, -1.0, [Point("train_loss", step, 0.4) for step in (6, 7)], step=7
+            )
         with staged.database.write() as session:
             assert [lost.run_id for lost in Runs(session).take_back_expired()] == [hold.run_id]
 
 
-def test_failed_runs_leave_their_places_to_others_and_the_job_ends_when_all_have(staged: WorkerParts) -> None:
+def test_failed_runs_leave_their_places_to_others_and_the_job_ends_when_all_have(
+    staged: WorkerParts,
+) -> None:
     job_id = discarding_job(staged, 3)
     for score in (None, 0.4, 0.3, None):
         hold = claim(staged)
@@ -93,12 +109,12 @@ def test_failed_runs_leave_their_places_to_others_and_the_job_ends_when_all_have
                 Runs(session).end(hold, RunState.FAILED)
         else:
             pause(staged, hold, score)
-    job.advance(staged, job_id)
+    advance.advance(staged, job_id)
     assert [run.status for run in rows(staged, job_id)] == ["failed", "queued", "queued", "failed"]
     while (hold := claim(staged)) is not None:
         with staged.database.write() as session:
             Runs(session).end(hold, RunState.FAILED)
-    job.advance(staged, job_id)
+    advance.advance(staged, job_id)
     assert row(staged, job_id).status == "failed"
     assert not list(staged.storage.list("runs"))
 
@@ -108,10 +124,15 @@ def test_a_discard_is_decided_by_the_holder_of_the_fence_alone(staged: WorkerPar
     with staged.database.write() as session:
         old = Jobs(session).claim_to_advance(job_id, -1.0)
         assert old is not None
-    job.advance(staged, job_id)
+    advance.advance(staged, job_id)
     with pytest.raises(FenceLost), staged.database.write() as session:
         discard.decide(session, job_id, old)
-    assert [run.status for run in rows(staged, job_id)] == ["discarded", "queued", "queued", "discarded"]
+    assert [run.status for run in rows(staged, job_id)] == [
+        "discarded",
+        "queued",
+        "queued",
+        "discarded",
+    ]
 
 
 def test_an_extension_in_the_middle_of_the_end_keeps_the_job_open(staged: WorkerParts) -> None:
@@ -126,8 +147,24 @@ def test_an_extension_in_the_middle_of_the_end_keeps_the_job_open(staged: Worker
     with staged.database.write() as session:
         Jobs(session).reopen(session.get_one(Job, made.id))
         old = session.get_one(Run, hold.run_id)
-        values = {"id": "ftrun-more", "index": 1, "purpose": "main", "seed": 1, "init_seed": 1, "data_seed": 1}
-        session.add(Run(**values, job_id=made.id, owner_id=old.owner_id, status="queued", total_steps=10, diagnosis=[]))
+        values = {
+            "id": "ftrun-more",
+            "index": 1,
+            "purpose": "main",
+            "seed": 1,
+            "init_seed": 1,
+            "data_seed": 1,
+        }
+        session.add(
+            Run(
+                **values,
+                job_id=made.id,
+                owner_id=old.owner_id,
+                status="queued",
+                total_steps=10,
+                diagnosis=[],
+            )
+        )
     with pytest.raises(FenceLost), staged.database.write() as session:
         Jobs(session).end(made.id, publisher, JobState.FAILED)
     assert row(staged, made.id).status in ("queued", "running")

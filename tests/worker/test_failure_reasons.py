@@ -4,8 +4,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from shared.errors import InvalidValue
-from worker.trainer import reason_of
+from shared.domain.errors import InvalidValue
+from worker.trainer.__main__ import reason_of
 from worker.training.errors import Diverged
 from worker.training.spec import RunSpec
 
@@ -13,11 +13,19 @@ from worker.training.spec import RunSpec
 @pytest.mark.parametrize(
     ("problem", "code", "said"),
     [
-        (InvalidValue("The file has no such column.", param="training_file"), "invalid_value", "no such column"),
+        (
+            InvalidValue("The file has no such column.", param="training_file"),
+            "invalid_value",
+            "no such column",
+        ),
         (Diverged("at step 7", float("nan"), 1.0), "nan_loss", "step 7"),
         (MemoryError(), "out_of_memory", "train_batch_size"),
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory", "train_batch_size"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "out_of_memory", "train_batch_size"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+            "out_of_memory",
+            "train_batch_size",
+        ),
         (RuntimeError("something else"), "internal_error", "RuntimeError: something else"),
     ],
 )

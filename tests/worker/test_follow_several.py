@@ -12,7 +12,7 @@ from shared.db.metrics import Metrics
 from shared.db.migrate import upgrade
 from shared.db.session import Database
 from shared.db.tables import Run
-from shared.errors import Reason
+from shared.domain.errors import Reason
 from tests.worker.script import (
     STEPS,
     ForgetfulDatabase,
@@ -24,9 +24,9 @@ from tests.worker.script import (
     say,
     training,
 )
-from worker import follow
-from worker.outcomes import Died, Failed, Finished, Outcome, Stopped, StopReason
-from worker.supervisor import Line, TrainerDied
+from worker.runs import monitor
+from worker.runs.outcomes import Died, Failed, Finished, Outcome, Stopped, StopReason
+from worker.trainer.process import Line, TrainerDied
 
 NAN_LOSS = Reason(code="nan_loss", message="The loss is not a number.", param=None)
 UNFORESEEN = Reason(code="internal_error", message="RuntimeError: device-side assert", param=None)
@@ -42,8 +42,8 @@ def url(tmp_path: Path) -> str:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction and a look at the flags for every line."""
-    monkeypatch.setattr(follow, "FLUSH_S", 0.0)
-    monkeypatch.setattr("worker.patience.PAUSE_S", 0.0)
+    monkeypatch.setattr(monitor, "FLUSH_S", 0.0)
+    monkeypatch.setattr("worker.db_retry.PAUSE_S", 0.0)
 
 
 def in_lockstep(run_ids: list[str]) -> list[Line]:
@@ -75,7 +75,9 @@ def changing(url: str, run_id: str, **values: object) -> Callable[[], None]:
     return change
 
 
-def everything(url: str, folder: Path, script: list[Said]) -> tuple[dict[str, Outcome], ScriptedTrainer]:
+def everything(
+    url: str, folder: Path, script: list[Said]
+) -> tuple[dict[str, Outcome], ScriptedTrainer]:
     trainer = ScriptedTrainer(script)
     return dict(followed(url, folder, trainer)), trainer
 
@@ -85,7 +87,9 @@ def quiet(times: int) -> list[Said]:
 
 
 @pytest.mark.parametrize("kind", [Database, ForgetfulDatabase])
-def test_every_point_of_every_run_once_even_if_answers_get_lost(url: str, tmp_path: Path, kind: type[Database]) -> None:
+def test_every_point_of_every_run_once_even_if_answers_get_lost(
+    url: str, tmp_path: Path, kind: type[Database]
+) -> None:
     ids = claimed_runs(url, 3)
     trainer, database = ScriptedTrainer([*in_lockstep(ids), *map(finished, ids)]), kind(url)
     outcomes = dict(followed(url, tmp_path, trainer, database))
@@ -97,12 +101,16 @@ def test_every_point_of_every_run_once_even_if_answers_get_lost(url: str, tmp_pa
         with plain.read() as session:
             points = Metrics(session).of_run(run.id)
         plain.dispose()
-        assert [point.step for point in points if point.name == "train_loss"] == list(range(1, STEPS + 1))
+        assert [point.step for point in points if point.name == "train_loss"] == list(
+            range(1, STEPS + 1)
+        )
         assert [point.step for point in points if point.name == "valid_loss"] == [4, 8, 12]
 
 
-def test_points_of_all_runs_go_in_one_transaction(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "FLUSH_S", 60.0)
+def test_points_of_all_runs_go_in_one_transaction(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "FLUSH_S", 60.0)
     ids = claimed_runs(url, 3)
     database = ForgetfulDatabase(url)
     database.writes = 1  # the answer to the first is not lost
@@ -118,7 +126,11 @@ def test_points_of_all_runs_go_in_one_transaction(url: str, tmp_path: Path, monk
 def test_a_run_s_end_is_told_while_others_go_on(url: str, tmp_path: Path) -> None:
     ids = claimed_runs(url, 2)
     ends = followed(
-        url, tmp_path, ScriptedTrainer([last("ftrun-2", failed=NAN_LOSS), *training("ftrun-1"), finished("ftrun-1")])
+        url,
+        tmp_path,
+        ScriptedTrainer(
+            [last("ftrun-2", failed=NAN_LOSS), *training("ftrun-1"), finished("ftrun-1")]
+        ),
     )
     assert next(ends) == ("ftrun-2", Failed(NAN_LOSS))
     assert rows(url)[0].step == 0
@@ -130,7 +142,15 @@ def test_a_run_s_end_is_told_while_others_go_on(url: str, tmp_path: Path) -> Non
 def test_cancelling_one_leaves_the_others_alone(url: str, tmp_path: Path) -> None:
     ids = claimed_runs(url, 3)
     steps = in_lockstep(ids)
-    late = say("step", run_id="ftrun-2", step=13, train_loss=1.0, learning_rate=0.1, grad_norm=1.0, part_grad_norms={})
+    late = say(
+        "step",
+        run_id="ftrun-2",
+        step=13,
+        train_loss=1.0,
+        learning_rate=0.1,
+        grad_norm=1.0,
+        part_grad_norms={},
+    )
     script: list[Said] = [
         *steps[:9],
         changing(url, "ftrun-2", cancel_requested=True),
@@ -143,7 +163,11 @@ def test_cancelling_one_leaves_the_others_alone(url: str, tmp_path: Path) -> Non
     assert outcomes["ftrun-2"] == Stopped(StopReason.CANCELLED)
     assert [type(outcomes[run_id]) for run_id in ("ftrun-1", "ftrun-3")] == [Finished] * 2
     assert (trainer.asked, trainer.killed) == (["ftrun-2"], False)
-    assert [run.step for run in rows(url)] == [12, 2, 12]  # what it says after it was told to stop is not stored
+    assert [run.step for run in rows(url)] == [
+        12,
+        2,
+        12,
+    ]  # what it says after it was told to stop is not stored
 
 
 def test_a_run_that_finishes_although_it_is_to_stop_is_cancelled(url: str, tmp_path: Path) -> None:
@@ -157,9 +181,13 @@ def test_a_run_that_finishes_although_it_is_to_stop_is_cancelled(url: str, tmp_p
 def test_one_that_does_not_stop_costs_the_trainer_and_nobody_else_anything(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "ASK_S", 0.0)
+    monkeypatch.setattr(monitor, "ASK_S", 0.0)
     ids = claimed_runs(url, 3)
-    script: list[Said] = [*in_lockstep(ids)[:9], changing(url, "ftrun-2", cancel_requested=True), *quiet(3)]
+    script: list[Said] = [
+        *in_lockstep(ids)[:9],
+        changing(url, "ftrun-2", cancel_requested=True),
+        *quiet(3),
+    ]
     outcomes, trainer = everything(url, tmp_path, script)
     assert trainer.killed
     assert outcomes == {
@@ -172,7 +200,7 @@ def test_one_that_does_not_stop_costs_the_trainer_and_nobody_else_anything(
 def test_a_run_that_was_taken_back_is_stopped_without_haste_and_written_no_more(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "ASK_S", 0.0)  # were there any haste, the trainer would be killed
+    monkeypatch.setattr(monitor, "ASK_S", 0.0)  # were there any haste, the trainer would be killed
     ids = claimed_runs(url, 2)
     one, other = (training(run_id) for run_id in ids)
     script: list[Said] = [
@@ -194,7 +222,7 @@ def test_a_run_that_was_taken_back_is_stopped_without_haste_and_written_no_more(
 def test_a_run_alone_that_was_taken_back_is_stopped_by_force(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "ASK_S", 0.0)
+    monkeypatch.setattr(monitor, "ASK_S", 0.0)
     claimed_runs(url, 1)
     script: list[Said] = [changing(url, "ftrun-1", fence=7), *quiet(3)]
     outcomes, trainer = everything(url, tmp_path, script)
@@ -202,10 +230,16 @@ def test_a_run_alone_that_was_taken_back_is_stopped_by_force(
     assert trainer.killed
 
 
-def test_a_death_is_told_of_each_that_was_in_training_at_its_own_step(url: str, tmp_path: Path) -> None:
+def test_a_death_is_told_of_each_that_was_in_training_at_its_own_step(
+    url: str, tmp_path: Path
+) -> None:
     ids = claimed_runs(url, 3)
     lines = in_lockstep(ids)
-    script: list[Said] = [*lines[:7], last("ftrun-1", failed=NAN_LOSS), TrainerDied("It was killed.")]
+    script: list[Said] = [
+        *lines[:7],
+        last("ftrun-1", failed=NAN_LOSS),
+        TrainerDied("It was killed."),
+    ]
     outcomes, _ = everything(url, tmp_path, script)
     assert outcomes == {
         "ftrun-1": Failed(NAN_LOSS),
@@ -215,18 +249,25 @@ def test_a_death_is_told_of_each_that_was_in_training_at_its_own_step(url: str, 
     assert [run.step for run in rows(url)] == [2, 1, 1]
 
 
-def test_an_error_nobody_foresaw_is_a_run_s_own_only_when_it_is_alone(url: str, tmp_path: Path) -> None:
+def test_an_error_nobody_foresaw_is_a_run_s_own_only_when_it_is_alone(
+    url: str, tmp_path: Path
+) -> None:
     ids = claimed_runs(url, 2)
     script: list[Said] = [last(run_id, failed=UNFORESEEN) for run_id in ids]
     outcomes, trainer = everything(url, tmp_path, script)
-    assert outcomes == {"ftrun-1": Died(0, UNFORESEEN["message"], company=2), "ftrun-2": Failed(UNFORESEEN)}
+    assert outcomes == {
+        "ftrun-1": Died(0, UNFORESEEN["message"], company=2),
+        "ftrun-2": Failed(UNFORESEEN),
+    }
     assert trainer.killed  # the next run deserves a new one
 
 
-def test_a_worker_that_goes_has_all_of_them_stopped(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_goes_has_all_of_them_stopped(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ids = claimed_runs(url, 3)
     going = [False]
-    monkeypatch.setattr(follow, "is_shutting_down", lambda: going[0])
+    monkeypatch.setattr(monitor, "is_shutting_down", lambda: going[0])
     script: list[Said] = [
         *in_lockstep(ids)[:9],
         lambda: going.__setitem__(0, True),
@@ -237,9 +278,11 @@ def test_a_worker_that_goes_has_all_of_them_stopped(url: str, tmp_path: Path, mo
     assert trainer.asked == ids
 
 
-def test_several_runs_have_the_time_of_several(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_runs_have_the_time_of_several(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = [0.0]
-    monkeypatch.setattr(follow, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(monitor, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     ids = claimed_runs(url, 2)
     script: list[Said] = [
         lambda: clock.__setitem__(0, 150.0),  # more than one run may take, less than two may
@@ -255,7 +298,7 @@ def test_a_trainer_that_says_nothing_of_any_run_is_stuck(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(follow, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(monitor, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     claimed_runs(url, 2)
     script: list[Said] = [
         lambda: clock.__setitem__(0, 9.0),

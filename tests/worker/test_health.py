@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.health import database_problem, missing_programs
+from worker.maintenance.health import database_problem, missing_programs
 
 
 def process_table(folder: Path, *commands: str) -> Path:
@@ -13,28 +13,48 @@ def process_table(folder: Path, *commands: str) -> Path:
     (folder / "meminfo").write_text("MemTotal: 1 kB\n")
     for pid, command in enumerate(commands, start=1):
         (folder / str(pid)).mkdir()
-        (folder / str(pid) / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in command.split()))
+        (folder / str(pid) / "cmdline").write_bytes(
+            b"".join(word.encode() + b"\0" for word in command.split())
+        )
     return folder
 
 
 @pytest.mark.parametrize(
     ("commands", "missing"),
     [
-        (["tini -- evenkeel worker", "/usr/bin/python -u -m worker", "/usr/bin/python -u -m worker.sweeper"], []),
-        (["python -m worker.sweeper", "python -m worker.trainer --parent 7"], ["worker"]),
-        (["python -u -m worker", "python -m worker.health"], ["worker.sweeper"]),
-        (["tini -- evenkeel worker", "python -m", "", "worker worker.sweeper"], ["worker", "worker.sweeper"]),
+        (
+            [
+                "tini -- evenkeel worker",
+                "/usr/bin/python -u -m worker",
+                "/usr/bin/python -u -m worker.maintenance.sweeper",
+            ],
+            [],
+        ),
+        (
+            ["python -m worker.maintenance.sweeper", "python -m worker.trainer --parent 7"],
+            ["worker"],
+        ),
+        (
+            ["python -u -m worker", "python -m worker.maintenance.health"],
+            ["worker.maintenance.sweeper"],
+        ),
+        (
+            ["tini -- evenkeel worker", "python -m", "", "worker worker.maintenance.sweeper"],
+            ["worker", "worker.maintenance.sweeper"],
+        ),
     ],
     ids=["both", "no worker", "no sweeper", "names alone"],
 )
-def test_programs_are_found_by_the_module_they_run(tmp_path: Path, commands: list[str], missing: list[str]) -> None:
+def test_programs_are_found_by_the_module_they_run(
+    tmp_path: Path, commands: list[str], missing: list[str]
+) -> None:
     assert missing_programs(process_table(tmp_path, *commands)) == missing
 
 
 def test_a_process_that_ends_meanwhile_is_passed_over(tmp_path: Path) -> None:
-    table = process_table(tmp_path, "python -m worker", "python -m worker.sweeper")
+    table = process_table(tmp_path, "python -m worker", "python -m worker.maintenance.sweeper")
     (table / "2" / "cmdline").unlink()
-    assert missing_programs(table) == ["worker.sweeper"]
+    assert missing_programs(table) == ["worker.maintenance.sweeper"]
 
 
 def test_a_database_that_answers_is_no_problem_and_one_that_does_not_is(tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from sqlalchemy import update
 
-from shared.db.companions import Companions
 from shared.db.runs import Hold, Runs
+from shared.db.stack_claim import Companions
 from shared.db.tables import Run
 from tests.processes import until
 from tests.rows import add_job
-from worker.lease import Heartbeat
-from worker.parts import WorkerParts
+from worker.context import WorkerParts
+from worker.runs.lease import Heartbeat
 
 
 def held(staged: WorkerParts, runs: int) -> list[Hold]:
@@ -34,7 +34,9 @@ def test_one_that_is_lost_is_told_and_the_others_are_renewed(staged: WorkerParts
     change(staged, lost, fence=lost.fence + 1, status="queued", lease_until=None)
     before = leases(staged)
     with Heartbeat(staged.database, [first, lost, last], interval=0.02, lease=600.0) as beat:
-        until(lambda: (leases(staged)[last.run_id] or 0) > (before[last.run_id] or 0) + 500, "no beat")
+        until(
+            lambda: (leases(staged)[last.run_id] or 0) > (before[last.run_id] or 0) + 500, "no beat"
+        )
         until(lambda: bool(beat.lost), "the loss is not told")
     after = leases(staged)
     assert beat.lost == {lost.run_id}

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from shared.db.migrate import upgrade
 from shared.db.session import Database
 from shared.db.tables import File, Job, Model, Run, Upload
-from shared.settings import Settings
-from shared.states import JOB_OPEN
-from shared.storage import Storage
+from shared.domain.states import JOB_OPEN
+from shared.infra.settings import Settings
+from shared.infra.storage import Storage
 from tests.rows import add_job
-from worker.orphans import names_in_use, sweep_cache, sweep_storage
+from worker.maintenance.garbage import names_in_use, sweep_cache, sweep_storage
 
 
 @pytest.fixture
@@ -31,9 +31,19 @@ def session(settings: Settings) -> Iterator[Session]:
     job = add_job(database)
     with database.write() as session:
         runs = session.query(Run).where(Run.job_id == job.id).order_by(Run.index).all()
-        runs[0].id, runs[0].status, runs[0].artifacts = "ftrun-ended", "succeeded", "runs/ftrun-ended/3"
+        runs[0].id, runs[0].status, runs[0].artifacts = (
+            "ftrun-ended",
+            "succeeded",
+            "runs/ftrun-ended/3",
+        )
         runs[1].id = "ftrun-open"
-        plain = {"owner_id": "local", "filename": "a", "purpose": "fine-tune", "bytes": 1, "status": "processed"}
+        plain = {
+            "owner_id": "local",
+            "filename": "a",
+            "purpose": "fine-tune",
+            "bytes": 1,
+            "status": "processed",
+        }
         session.add(File(id="file-1", sha256="named", **plain))
         for state in ("pending", "completed"):
             session.add(Upload(id=f"upload_{state}", expires_at=0.0, **(plain | {"status": state})))
@@ -80,13 +90,25 @@ def test_blobs_that_no_row_names_go_after_a_day(session: Session, settings: Sett
     for key in NAMED | ORPHANS:
         storage.put_bytes(key, b"x")
     assert sweep_storage(names_in_use(session), storage) == 0  # all of them are young
-    assert sweep_storage(names_in_use(session), storage, now=datetime.now(UTC) + timedelta(hours=25)) == len(ORPHANS)
-    assert {blob.key for root in ("files", "uploads", "runs", "logs", "models") for blob in storage.list(root)} == NAMED
+    assert sweep_storage(
+        names_in_use(session), storage, now=datetime.now(UTC) + timedelta(hours=25)
+    ) == len(ORPHANS)
+    assert {
+        blob.key
+        for root in ("files", "uploads", "runs", "logs", "models")
+        for blob in storage.list(root)
+    } == NAMED
 
 
-def test_local_copies_and_scratch_folders_go_after_a_day(session: Session, settings: Settings) -> None:
+def test_local_copies_and_scratch_folders_go_after_a_day(
+    session: Session, settings: Settings
+) -> None:
     cache = settings.resolved_cache_dir
-    kept = [cache / "runs" / "ftrun-open-1", cache / "runs" / "ftrun-gone-2", cache / "files" / "young"]
+    kept = [
+        cache / "runs" / "ftrun-open-1",
+        cache / "runs" / "ftrun-gone-2",
+        cache / "files" / "young",
+    ]
     old = [
         cache / "runs" / "ftrun-gone-1",
         cache / "files" / "old",

@@ -9,17 +9,17 @@ import pytest
 
 from shared.db.jobs import Jobs
 from shared.db.metrics import Point
+from shared.db.run_requests import RunWishes
 from shared.db.runs import FenceLost, Runs
 from shared.db.session import Message
 from shared.db.stages import pilot_runs
 from shared.db.tables import Job, Run
-from shared.db.wishes import RunWishes
-from shared.pilots import Candidate
-from shared.states import RunState
+from shared.domain.states import RunState
+from shared.recipe.pilots import Candidate
 from tests.rows import add_job
 from tests.worker.stages import claim, events, row, rows
-from worker import job, pilots
-from worker.parts import WorkerParts
+from worker.context import WorkerParts
+from worker.jobs import advance, pilots
 
 RULE = {"preset": "stabilized", "reinit_layers": 1, "max_steps": 320}
 RISING, FLAT = (0.1, 0.2, 0.3, 0.4, 0.5), (0.5,) * 5
@@ -31,28 +31,42 @@ def piloted_job(staged: WorkerParts, *, discard: dict[str, Any] | None = None) -
     with staged.database.write() as session:
         stored = session.get_one(Job, made.id)
         stored.resolved_recipe, stored.early_discard = None, discard
-        stored.pilots = {"automatic": ["reinit_layers", "max_steps"], "rule": RULE, "candidates": [], "steps": 4 * 320}
+        stored.pilots = {
+            "automatic": ["reinit_layers", "max_steps"],
+            "rule": RULE,
+            "candidates": [],
+            "steps": 4 * 320,
+        }
         stored.recipe_notes = {"reinit_layers": "1: by rule.", "max_steps": "320: by rule."}
         for run in Runs(session).of_job(made.id):
             run.held = True
-        session.add_all(pilot_runs(stored, RULE, [Candidate(0, 320), Candidate(1, 320)], first=0, fold=None))
+        session.add_all(
+            pilot_runs(stored, RULE, [Candidate(0, 320), Candidate(1, 320)], first=0, fold=None)
+        )
     return made.id
 
 
-def end_pilots(staged: WorkerParts, scores: dict[int, float | None], *, curve: tuple[float, ...] = FLAT) -> None:
+def end_pilots(
+    staged: WorkerParts, scores: dict[int, float | None], *, curve: tuple[float, ...] = FLAT
+) -> None:
     """Train what is queued: a score by depth, None for a failure; ``curve`` at fifths of the steps."""
     while (hold := claim(staged)) is not None:
         with staged.database.write() as session:
             run = session.get_one(Run, hold.run_id)
             assert (run.purpose, run.recipe is not None) == ("pilot", True)
             score = scores[(run.recipe or {})["reinit_layers"]]
-            points = [Point("valid_accuracy", (i + 1) * run.total_steps // 5, value) for i, value in enumerate(curve)]
+            points = [
+                Point("valid_accuracy", (i + 1) * run.total_steps // 5, value)
+                for i, value in enumerate(curve)
+            ]
             Runs(session).record(hold, 60.0, points)
             state = RunState.FAILED if score is None else RunState.SUCCEEDED
             Runs(session).end(hold, state, validation_score=score, degenerate=False)
 
 
-def test_held_runs_are_neither_claimed_nor_rung_for_and_the_pilots_come_first(staged: WorkerParts) -> None:
+def test_held_runs_are_neither_claimed_nor_rung_for_and_the_pilots_come_first(
+    staged: WorkerParts,
+) -> None:
     job_id = piloted_job(staged)
     with staged.database.write() as session:
         waiting = Runs(session).waiting(30.0, 100)
@@ -67,20 +81,24 @@ def test_the_recipe_is_resolved_once_and_the_runs_released_and_rung_for(
     staged: WorkerParts, rung: list[Message]
 ) -> None:
     job_id = piloted_job(staged, discard={"start": 2, "keep": 1, "at_fraction": 0.25})
-    job.advance(staged, job_id)  # pilots are still queued
+    advance.advance(staged, job_id)  # pilots are still queued
     assert row(staged, job_id).resolved_recipe is None
     end_pilots(staged, {0: 0.5, 1: 0.6})
     rung.clear()
     for _ in range(3):
-        job.advance(staged, job_id)
+        advance.advance(staged, job_id)
     stored, runs = row(staged, job_id), rows(staged, job_id)
     assert stored.resolved_recipe == RULE
     assert stored.pilots is not None
     assert stored.pilots["chosen"] == {"reinit_layers": 1, "max_steps": 320}
     assert stored.recipe_notes["reinit_layers"].startswith("1: pilots of 320 steps")
-    assert [(run.held, run.total_steps, run.stop_step, run.status) for run in runs] == [(False, 320, 80, "queued")] * 2
+    assert [(run.held, run.total_steps, run.stop_step, run.status) for run in runs] == [
+        (False, 320, 80, "queued")
+    ] * 2
     assert sorted(rung) == sorted(("run.wake", run.id) for run in runs)
-    assert sum(message.startswith("Pilots have found the recipe") for message in events(staged)) == 1
+    assert (
+        sum(message.startswith("Pilots have found the recipe") for message in events(staged)) == 1
+    )
     assert (stored.lease_until, stored.publish_attempts) == (None, 0)
 
 
@@ -88,7 +106,7 @@ def test_longer_pilots_follow_where_the_score_still_rises(staged: WorkerParts) -
     job_id = piloted_job(staged)
     end_pilots(staged, {0: 0.5, 1: 0.4}, curve=RISING)
     for _ in range(2):
-        job.advance(staged, job_id)
+        advance.advance(staged, job_id)
     added = rows(staged, job_id, "pilot")[4:]
     assert [((run.recipe or {})["reinit_layers"], run.total_steps, run.index) for run in added] == [
         (0, 640, 4),
@@ -99,7 +117,7 @@ def test_longer_pilots_follow_where_the_score_still_rises(staged: WorkerParts) -
     assert stored.pilots is not None
     assert (stored.resolved_recipe, stored.pilots["steps"]) == (None, 4 * 320 + 2 * 640)
     end_pilots(staged, {0: 0.505}, curve=RISING)
-    job.advance(staged, job_id)
+    advance.advance(staged, job_id)
     stored = row(staged, job_id)
     assert stored.resolved_recipe == {**RULE, "reinit_layers": 0}
     assert "0.505 in 640 steps" in stored.recipe_notes["max_steps"]
@@ -108,7 +126,7 @@ def test_longer_pilots_follow_where_the_score_still_rises(staged: WorkerParts) -
 def test_where_all_pilots_fail_the_rules_decide_with_a_warning(staged: WorkerParts) -> None:
     job_id = piloted_job(staged)
     end_pilots(staged, {0: None, 1: None})
-    job.advance(staged, job_id)
+    advance.advance(staged, job_id)
     stored = row(staged, job_id)
     assert stored.resolved_recipe == RULE
     assert [warning["code"] for warning in stored.warnings] == ["pilots_failed"]
@@ -116,13 +134,15 @@ def test_where_all_pilots_fail_the_rules_decide_with_a_warning(staged: WorkerPar
     assert {run.held for run in rows(staged, job_id)} == {False}
 
 
-def test_a_worker_that_died_deciding_is_followed_by_another_and_can_decide_nothing_more(staged: WorkerParts) -> None:
+def test_a_worker_that_died_deciding_is_followed_by_another_and_can_decide_nothing_more(
+    staged: WorkerParts,
+) -> None:
     job_id = piloted_job(staged)
     end_pilots(staged, {0: 0.5, 1: 0.6})
     with staged.database.write() as session:
         old = Jobs(session).claim_to_advance(job_id, -1.0)
         assert old is not None
-    job.advance(staged, job_id)
+    advance.advance(staged, job_id)
     assert row(staged, job_id).resolved_recipe == RULE
     with pytest.raises(FenceLost), staged.database.write() as session:
         pilots.decide(session, job_id, old)
@@ -138,6 +158,8 @@ def test_cancelling_ends_held_and_paused_runs_without_a_worker(staged: WorkerPar
         RunWishes(session).cancel(job_id)
         assert not Jobs(session).end_cancelled(job_id)  # a pilot trains
         Runs(session).give_back(hold)
-    job.advance(staged, job_id)
+    advance.advance(staged, job_id)
     assert row(staged, job_id).status == "cancelled"
-    assert {run.status for run in [*rows(staged, job_id), *rows(staged, job_id, "pilot")]} == {"cancelled"}
+    assert {run.status for run in [*rows(staged, job_id), *rows(staged, job_id, "pilot")]} == {
+        "cancelled"
+    }

@@ -8,17 +8,17 @@ import pytest
 from shared.db.migrate import upgrade
 from shared.db.session import Database
 from shared.db.tables import Event, File, Job, Run
-from shared.settings import Settings
-from shared.storage import Storage
+from shared.infra.settings import Settings
+from shared.infra.storage import Storage
 from tests.rows import add_job
-from worker import run
-from worker.parts import WorkerParts
-from worker.supervisor import Trainer
+from worker import slot
+from worker.context import WorkerParts
+from worker.trainer.process import Trainer
 
 
 @pytest.fixture
 def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerParts]:
-    monkeypatch.setattr(run, "UNPREPARED_PAUSE_S", 0.0)
+    monkeypatch.setattr(slot, "UNPREPARED_PAUSE_S", 0.0)
     settings = Settings(home=tmp_path)
     upgrade(settings.resolved_database_url)
     database = Database(settings.resolved_database_url)
@@ -35,9 +35,11 @@ def ended(parts: WorkerParts, job: Job) -> tuple[Job, list[Run], list[str]]:
 
 def test_a_base_model_that_is_on_no_machine(parts: WorkerParts) -> None:
     job = add_job(parts.database, runs=2)  # of a model named "m"
-    run.train_queued(parts)
+    slot.train_queued(parts)
     row, runs, events = ended(parts, job)
-    assert [(r.status, r.attempt, (r.error or {})["code"]) for r in runs] == [("failed", 5, "not_prepared")] * 2
+    assert [(r.status, r.attempt, (r.error or {})["code"]) for r in runs] == [
+        ("failed", 5, "not_prepared")
+    ] * 2
     assert row.status == "failed"
     assert row.error is not None
     assert "no folder for the base model 'm'" in row.error["message"]
@@ -51,14 +53,23 @@ def test_a_file_that_is_gone_is_no_trouble_of_the_machine(
     parts: WorkerParts, model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = WorkerParts(
-        parts.settings.model_copy(update={"model_dirs": str(model_dir)}), parts.database, parts.storage, parts.trainer
+        parts.settings.model_copy(update={"model_dirs": str(model_dir)}),
+        parts.database,
+        parts.storage,
+        parts.trainer,
     )
     job = add_job(parts.database, runs=1)
     with parts.database.write() as session:
         session.get_one(Job, job.id).model = "tiny-bert"
-        plain = {"owner_id": "local", "filename": "f.csv", "purpose": "fine-tune", "bytes": 1, "status": "processed"}
+        plain = {
+            "owner_id": "local",
+            "filename": "f.csv",
+            "purpose": "fine-tune",
+            "bytes": 1,
+            "status": "processed",
+        }
         session.add(File(id="f", sha256="0" * 64, **plain))
-    run.train_queued(here)
+    slot.train_queued(here)
     row, [only], _ = ended(parts, job)
     assert (only.status, only.attempt) == ("failed", 1)
     assert (only.error or {})["code"] == "data_missing"

@@ -12,13 +12,14 @@ from shared.db.metrics import Metrics
 from shared.db.migrate import upgrade
 from shared.db.session import Database
 from shared.db.tables import Event, File, Job, Run
-from shared.settings import Settings
-from shared.storage import Storage
+from shared.infra.settings import Settings
+from shared.infra.storage import Storage
 from tests.rows import add_job
-from worker import room, run
-from worker.parts import WorkerParts
-from worker.supervisor import Line, Trainer, TrainerDied
-from worker.words import Words
+from worker import slot
+from worker.context import WorkerParts
+from worker.runs import disk_space
+from worker.trainer.process import Line, Trainer, TrainerDied
+from worker.trainer.stderr_tail import Words
 
 STEPS = 10
 
@@ -52,7 +53,12 @@ class ModelTrainer:
                 if self._deadly.get(spec["init_seed"]) == step:
                     raise TrainerDied("It ended by itself.")
             for spec in specs:
-                values = {"train_loss": 0.5, "learning_rate": 0.1, "grad_norm": 1.0, "part_grad_norms": {}}
+                values = {
+                    "train_loss": 0.5,
+                    "learning_rate": 0.1,
+                    "grad_norm": 1.0,
+                    "part_grad_norms": {},
+                }
                 yield {"run_id": spec["run_id"], "event": {"type": "step", "step": step, **values}}
         for spec in specs:
             output = Path(spec["output"])
@@ -63,15 +69,29 @@ class ModelTrainer:
 
 
 def finished(score: float) -> dict[str, Any]:
-    result = {"loss": 0.5, "metrics": {"accuracy": score}, "score": score, "confusion": [[1, 0], [0, 1]]}
+    result = {
+        "loss": 0.5,
+        "metrics": {"accuracy": score},
+        "score": score,
+        "confusion": [[1, 0], [0, 1]],
+    }
     end = {"best_step": 4, "evidence": {"distance": {}}, "degenerate": False, "trained_tokens": 7}
-    return {"type": "finished", "validation": result, "test": None, **end, "weights_sha256": "w", "diagnosis": []}
+    return {
+        "type": "finished",
+        "validation": result,
+        "test": None,
+        **end,
+        "weights_sha256": "w",
+        "diagnosis": [],
+    }
 
 
 @pytest.fixture
-def parts(tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerParts]:
-    monkeypatch.setattr("worker.publish.model_card", lambda *_: "")  # another test's concern
-    monkeypatch.setattr(run, "UNPREPARED_PAUSE_S", 0.0)
+def parts(
+    tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[WorkerParts]:
+    monkeypatch.setattr("worker.jobs.publish.model_card", lambda *_: "")  # another test's concern
+    monkeypatch.setattr(slot, "UNPREPARED_PAUSE_S", 0.0)
     settings = Settings(home=tmp_path, model_dirs=str(model_dir), stack=20)
     upgrade(settings.resolved_database_url)
     database = Database(settings.resolved_database_url)
@@ -81,7 +101,13 @@ def parts(tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 def job_of(parts: WorkerParts, runs: int) -> Job:
     job = add_job(parts.database, runs=runs)
-    plain = {"owner_id": "local", "filename": "f.csv", "purpose": "fine-tune", "bytes": 1, "status": "processed"}
+    plain = {
+        "owner_id": "local",
+        "filename": "f.csv",
+        "purpose": "fine-tune",
+        "bytes": 1,
+        "status": "processed",
+    }
     parts.storage.put_bytes("files/f0", b"x")
     with parts.database.write() as session:
         row = session.get_one(Job, job.id)
@@ -93,7 +119,9 @@ def job_of(parts: WorkerParts, runs: int) -> Job:
 
 
 def train(parts: WorkerParts, trainer: ModelTrainer) -> list[list[int]]:
-    run.train_queued(WorkerParts(parts.settings, parts.database, parts.storage, cast(Trainer, trainer)))
+    slot.train_queued(
+        WorkerParts(parts.settings, parts.database, parts.storage, cast(Trainer, trainer))
+    )
     return trainer.stacks
 
 
@@ -105,7 +133,8 @@ def ended(parts: WorkerParts, job: Job) -> tuple[str, list[Run], list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("stack", "gpus", "most"), [("auto", 0, 1), ("auto", 2, 20), (4, 0, 4), (1, 1, 1), (200, 1, 200)]
+    ("stack", "gpus", "most"),
+    [("auto", 0, 1), ("auto", 2, 20), (4, 0, 4), (1, 1, 1), (200, 1, 200)],
 )
 def test_how_many_a_slot_takes(parts: WorkerParts, stack: int | str, gpus: int, most: int) -> None:
     settings = parts.settings.model_copy(update={"stack": stack, "gpus": gpus})
@@ -134,19 +163,29 @@ def test_the_one_whose_trainer_dies_is_found_and_the_others_succeed(parts: Worke
     job = job_of(parts, 20)
     stacks = train(parts, ModelTrainer(deadly={13: 6}))
     found = [[10], [11], [12], *[[13]] * 3, [14]]
-    assert stacks == [list(range(20)), *[list(range(n, n + 5)) for n in (0, 5, 10)], *found, list(range(15, 20))]
+    assert stacks == [
+        list(range(20)),
+        *[list(range(n, n + 5)) for n in (0, 5, 10)],
+        *found,
+        list(range(15, 20)),
+    ]
     status, runs, events = ended(parts, job)
     assert status == "succeeded"
     guilty = runs.pop(13)
     assert (guilty.status, guilty.deaths, guilty.death_step, guilty.attempt) == ("failed", 3, 5, 5)
     assert guilty.error is not None
-    assert (guilty.error["code"], "3 times at step 5" in guilty.error["message"]) == ("trainer_died", True)
+    assert (guilty.error["code"], "3 times at step 5" in guilty.error["message"]) == (
+        "trainer_died",
+        True,
+    )
     assert {(row.status, row.deaths) for row in runs} == {("succeeded", 0)}
     assert (
         "Run 3 (seed 3) starts over, beside 4 others at the most: at step 5, as one of 20, it ended by itself."
         in events
     )
-    assert "Run 12 (seed 12) starts over, alone: at step 5, as one of 5, it ended by itself." in events
+    assert (
+        "Run 12 (seed 12) starts over, alone: at step 5, as one of 5, it ended by itself." in events
+    )
 
 
 def test_several_guilty_ones_at_different_steps_come_to_their_ends(parts: WorkerParts) -> None:
@@ -159,7 +198,9 @@ def test_several_guilty_ones_at_different_steps_come_to_their_ends(parts: Worker
 
 def test_with_one_at_a_time_nothing_is_as_in_a_stack(parts: WorkerParts) -> None:
     job = job_of(parts, 3)
-    alone = WorkerParts(parts.settings.model_copy(update={"stack": 1}), parts.database, parts.storage, parts.trainer)
+    alone = WorkerParts(
+        parts.settings.model_copy(update={"stack": 1}), parts.database, parts.storage, parts.trainer
+    )
     assert train(alone, ModelTrainer(deadly={1: 2})) == [[0], [1], [1], [1], [2]]
     _, runs, _ = ended(parts, job)
     assert [row.status for row in runs] == ["succeeded", "failed", "succeeded"]
@@ -168,26 +209,34 @@ def test_with_one_at_a_time_nothing_is_as_in_a_stack(parts: WorkerParts) -> None
 def free_disk(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch, copies: float) -> None:
     """So many copies of the weights fit on this machine's disk."""
     weights = (Path(parts.settings.model_dirs) / "tiny-bert" / "model.safetensors").stat().st_size
-    free = room.SPARE_BYTES + int(copies * weights)
+    free = disk_space.SPARE_BYTES + int(copies * weights)
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free))
 
 
-def test_no_more_are_begun_than_the_disk_has_room_for(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_are_begun_than_the_disk_has_room_for(
+    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     elsewhere = WorkerParts(parts.settings, parts.database, Storage("memory:///"), parts.trainer)
-    free_disk(parts, monkeypatch, room.PUBLISHED + 4.5 * room.WEIGHTS)
+    free_disk(parts, monkeypatch, disk_space.PUBLISHED + 4.5 * disk_space.WEIGHTS)
     job = job_of(elsewhere, 9)
     assert train(elsewhere, ModelTrainer()) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
     _, runs, events = ended(parts, job)
     assert {(row.status, row.deaths) for row in runs} == {("succeeded", 0)}
-    words = "Run 8 (seed 8) was queued again: its worker has no room on its disk for so many at a time."
+    words = (
+        "Run 8 (seed 8) was queued again: its worker has no room on its disk for so many at a time."
+    )
     assert events.count(words) == 2
 
 
 @pytest.mark.parametrize(
     ("runs", "stack", "needed"),
     [
-        (6, 6, room.PUBLISHED + 6 * room.WEIGHTS),
-        (3, 1, room.PUBLISHED + 2 * room.WEIGHTS + room.STATE),  # what the first of the three may be paused with
+        (6, 6, disk_space.PUBLISHED + 6 * disk_space.WEIGHTS),
+        (
+            3,
+            1,
+            disk_space.PUBLISHED + 2 * disk_space.WEIGHTS + disk_space.STATE,
+        ),  # what the first of the three may be paused with
     ],
 )
 def test_the_runs_that_follow_are_counted_where_they_stay(
@@ -198,7 +247,7 @@ def test_the_runs_that_follow_are_counted_where_they_stay(
     job = job_of(parts, runs)
     free_disk(parts, monkeypatch, needed - 0.1)
     with monkeypatch.context() as once:
-        once.setattr(run, "pause", lambda _seconds: free_disk(parts, monkeypatch, needed + 0.1))
+        once.setattr(slot, "pause", lambda _seconds: free_disk(parts, monkeypatch, needed + 0.1))
         train(parts, ModelTrainer())
     words = [event for event in ended(parts, job)[2] if "MB of free disk" in event]
     assert words[0].startswith("Run 0 (seed 0) starts over: before the first step")
@@ -238,8 +287,10 @@ def test_a_run_that_has_finished_is_ended_while_the_others_train(parts: WorkerPa
     assert [row.status for row in ended(parts, job)[1]] == ["succeeded"] * 2
 
 
-def test_what_the_storage_does_not_take_is_trained_again(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.ends.STORAGE_PAUSES_S", ())
+def test_what_the_storage_does_not_take_is_trained_again(
+    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.runs.finalizer.STORAGE_PAUSES_S", ())
     job = job_of(parts, 3)
     put: Callable[[str, Path], None] = parts.storage.take_folder
     refused: list[str] = []

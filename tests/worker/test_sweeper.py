@@ -7,17 +7,17 @@ from typing import cast
 
 import pytest
 
-from shared.broker import Bell, BrokerAway
 from shared.db.migrate import upgrade
 from shared.db.runs import Runs
 from shared.db.session import Database, Message
 from shared.db.tables import File, Job, Run, Upload
 from shared.db.uploads import KEPT_S
-from shared.settings import Settings
-from shared.states import UploadState
-from shared.storage import Storage
+from shared.domain.states import UploadState
+from shared.infra.broker import Bell, BrokerAway
+from shared.infra.settings import Settings
+from shared.infra.storage import Storage
 from tests.rows import add_job
-from worker.sweeper import Sweeper
+from worker.maintenance.sweeper import Sweeper
 
 
 class CountingBell:
@@ -95,10 +95,18 @@ def test_a_job_that_nobody_ended_is_rung_for(settings: Settings, database: Datab
     assert sweep(settings, database, CountingBell()) == [("job.advance", job.id)]
 
 
-def test_expired_files_go_with_their_bytes_unless_a_job_needs_them(settings: Settings, database: Database) -> None:
+def test_expired_files_go_with_their_bytes_unless_a_job_needs_them(
+    settings: Settings, database: Database
+) -> None:
     storage = Storage(settings.resolved_storage_url)
     job = add_job(database, runs=1)  # on the file "f"
-    plain = {"owner_id": "local", "filename": "a", "purpose": "fine-tune", "bytes": 1, "status": "processed"}
+    plain = {
+        "owner_id": "local",
+        "filename": "a",
+        "purpose": "fine-tune",
+        "bytes": 1,
+        "status": "processed",
+    }
     with database.write() as session:
         session.add_all(
             [
@@ -114,7 +122,11 @@ def test_expired_files_go_with_their_bytes_unless_a_job_needs_them(settings: Set
     sweep(settings, database, CountingBell())
     with database.read() as session:
         assert {file.id for file in session.query(File)} == {job.training_file, "kept", "young"}
-    assert {blob.key for blob in storage.list("files")} == {"files/needed", "files/shared", "files/young"}
+    assert {blob.key for blob in storage.list("files")} == {
+        "files/needed",
+        "files/shared",
+        "files/young",
+    }
 
 
 def test_uploads_that_ended_long_ago_are_forgotten(
@@ -126,11 +138,13 @@ def test_uploads_that_ended_long_ago_are_forgotten(
         session.add(File(id="made-of-one", sha256="a", status="processed", **plain))
         for state in UploadState:
             for age, time_over in (("old", now - KEPT_S - 60), ("young", now - KEPT_S + 600)):
-                session.add(Upload(id=f"{age}-{state}", status=state, expires_at=time_over, **plain))
+                session.add(
+                    Upload(id=f"{age}-{state}", status=state, expires_at=time_over, **plain)
+                )
     sweep(settings, database, CountingBell())  # just started: it clears away once an hour
     with database.read() as session:
         assert session.query(Upload).filter(Upload.status != "expired").count() == 4
-    monkeypatch.setattr("worker.sweeper.CLEARING_S", -1.0)
+    monkeypatch.setattr("worker.maintenance.sweeper.CLEARING_S", -1.0)
     sweep(settings, database, CountingBell())
     with database.read() as session:
         left = {upload.id for upload in session.query(Upload)}

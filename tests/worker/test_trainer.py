@@ -25,7 +25,12 @@ class Trainer:
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "worker.trainer", *(arguments or ("--parent", str(os.getpid())))],
+            [
+                sys.executable,
+                "-m",
+                "worker.trainer",
+                *(arguments or ("--parent", str(os.getpid()))),
+            ],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -93,7 +98,9 @@ def test_runs_are_told_event_by_event_and_equal_those_of_this_process(
         trainer.run(make_spec(tmp_path, tiny_bert))
         lines = trainer.until(is_last)
         assert {line["run_id"] for line in lines} == {"ftrun-1"}
-        assert [line["event"] for line in lines] == [event.model_dump(mode="json") for event in here.events], attempt
+        assert [line["event"] for line in lines] == [
+            event.model_dump(mode="json") for event in here.events
+        ], attempt
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -116,13 +123,17 @@ def test_a_run_is_stopped_in_mid_training_and_the_process_stays_for_the_next(
     assert trainer.until(is_last)[-1]["event"]["type"] == "finished"
 
 
-def test_a_stopped_run_may_be_asked_for_again(trainer: Trainer, tmp_path: Path, tiny_bert: Path) -> None:
+def test_a_stopped_run_may_be_asked_for_again(
+    trainer: Trainer, tmp_path: Path, tiny_bert: Path
+) -> None:
     trainer.wish(stop="ftrun-1")
     trainer.run(make_spec(tmp_path, tiny_bert))
     assert trainer.until(is_last)[-1]["event"]["type"] == "finished"
 
 
-def test_a_run_that_waits_can_be_stopped_before_it_begins(trainer: Trainer, tmp_path: Path, tiny_bert: Path) -> None:
+def test_a_run_that_waits_can_be_stopped_before_it_begins(
+    trainer: Trainer, tmp_path: Path, tiny_bert: Path
+) -> None:
     trainer.run(make_spec(tmp_path, tiny_bert, run_id="ftrun-a", recipe=ENDLESS))
     trainer.run(make_spec(tmp_path, tiny_bert, run_id="ftrun-b"))
     trainer.until(is_step)
@@ -136,7 +147,14 @@ def test_runs_of_a_stack_are_told_each_by_itself_and_stopped_each_by_itself(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
     specs = [
-        make_spec(tmp_path, tiny_bert, run_id=f"ftrun-{seed}", init_seed=seed, data_seed=seed, recipe=ENDLESS)
+        make_spec(
+            tmp_path,
+            tiny_bert,
+            run_id=f"ftrun-{seed}",
+            init_seed=seed,
+            data_seed=seed,
+            recipe=ENDLESS,
+        )
         for seed in range(3)
     ]
     trainer.wish(stack=[spec.model_dump(mode="json") for spec in specs])
@@ -147,13 +165,20 @@ def test_runs_of_a_stack_are_told_each_by_itself_and_stopped_each_by_itself(
     trainer.wish(stop="ftrun-2")
     trainer.wish(stop="ftrun-0")
     last = [trainer.until(is_last)[-1] for _ in range(2)]
-    assert {(line["run_id"], line["stopped"]) for line in last} == {("ftrun-0", True), ("ftrun-2", True)}
+    assert {(line["run_id"], line["stopped"]) for line in last} == {
+        ("ftrun-0", True),
+        ("ftrun-2", True),
+    }
     short = [spec.model_copy(update={"recipe": make_recipe()}) for spec in specs]
     trainer.wish(stack=[spec.model_dump(mode="json") for spec in short])
     lines = [line for _ in short for line in trainer.until(is_last)]
     for spec in short:
         told = [event_type(line) for line in lines if line["run_id"] == spec.run_id]
-        assert (told[0], told[-1], told.count("step")) == ("started", "finished", spec.recipe.max_steps)
+        assert (told[0], told[-1], told.count("step")) == (
+            "started",
+            "finished",
+            spec.recipe.max_steps,
+        )
 
 
 def test_what_is_wrong_with_a_whole_stack_is_told_of_each_of_its_runs(
@@ -190,7 +215,9 @@ def test_failures_are_told_in_words_and_do_not_end_the_process(
     assert trainer.until(is_last)[-1]["event"]["type"] == "finished"
 
 
-def test_the_end_of_its_input_stops_a_run_and_ends_it_and_bad_lines_are_logged(tmp_path: Path, tiny_bert: Path) -> None:
+def test_the_end_of_its_input_stops_a_run_and_ends_it_and_bad_lines_are_logged(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
     trainer = Trainer()
     assert trainer.process.stdin is not None
     for line in ("{", "[]", "7", '{"run": {}}', '{"run": 3}', "{}"):
@@ -215,7 +242,9 @@ def test_it_does_not_start_for_a_parent_that_is_gone() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
-def test_it_dies_with_its_parent_even_in_the_middle_of_a_step(tmp_path: Path, tiny_bert: Path) -> None:
+def test_it_dies_with_its_parent_even_in_the_middle_of_a_step(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
     spec = make_spec(tmp_path, tiny_bert, recipe=ENDLESS)
     # the parent keeps the trainer's input open in a second process, so that its end cannot be what ends the trainer
     parent = f"""
@@ -227,7 +256,9 @@ os.write(writer, {json.dumps({"run": spec.model_dump(mode="json")}) + chr(10)!r}
 print(trainer.pid, keeper.pid, flush=True)
 trainer.wait()
 """
-    process = subprocess.Popen([sys.executable, "-c", parent], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", parent], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     trainer, keeper = map(int, process.stdout.readline().split())
     try:

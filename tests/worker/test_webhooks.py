@@ -11,17 +11,17 @@ import pytest
 from openai import OpenAI
 from sqlalchemy import update
 
-from shared.addresses import is_public
 from shared.db.deliveries import RETRY_S, Deliveries
 from shared.db.jobs import Jobs
+from shared.db.run_requests import RunWishes
 from shared.db.session import Database
 from shared.db.tables import Job, WebhookDelivery
-from shared.db.wishes import RunWishes
-from shared.settings import Settings
+from shared.infra.network import is_public
+from shared.infra.settings import Settings
 from tests.rows import add_job
 from tests.servers import free_port
-from worker.parts import WorkerParts
-from worker.webhooks import WebhookSender
+from worker.context import WorkerParts
+from worker.maintenance.webhook_sender import WebhookSender
 
 SECRET = "whsec_c2l4dGVlbiBieXRlcyBvciBtb3Jl"
 
@@ -37,7 +37,9 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                receiver.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                receiver.received.append(
+                    ({name.lower(): value for name, value in self.headers.items()}, body)
+                )
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
                 self.send_header("location", "/elsewhere")
                 self.end_headers()
@@ -87,7 +89,9 @@ def make_due(database: Database) -> None:
 
 
 @pytest.mark.parametrize("secret", [SECRET, "a plain text of my own"])
-def test_the_official_client_believes_it(staged: WorkerParts, receiver: Receiver, secret: str) -> None:
+def test_the_official_client_believes_it(
+    staged: WorkerParts, receiver: Receiver, secret: str
+) -> None:
     job_id = cancelled_job(staged.database, receiver.url, secret)
     assert sender(staged).send_one()
     assert not sender(staged).send_one()
@@ -100,12 +104,19 @@ def test_the_official_client_believes_it(staged: WorkerParts, receiver: Receiver
     with pytest.raises(openai.InvalidWebhookSignatureError):
         client.webhooks.unwrap(body.replace(b"cancelled", b"succeeded"), headers)
     row = delivery(staged.database, job_id)
-    assert (row.status, row.attempts, row.response_status, row.next_attempt_at) == ("delivered", 1, 200, None)
+    assert (row.status, row.attempts, row.response_status, row.next_attempt_at) == (
+        "delivered",
+        1,
+        200,
+        None,
+    )
     assert row.delivered_at is not None
     client.close()
 
 
-def test_it_is_tried_again_under_the_same_id_and_given_up_in_the_end(staged: WorkerParts, receiver: Receiver) -> None:
+def test_it_is_tried_again_under_the_same_id_and_given_up_in_the_end(
+    staged: WorkerParts, receiver: Receiver
+) -> None:
     job_id = cancelled_job(staged.database, receiver.url)
     receiver.statuses = [500, 307, 404, *[503] * len(RETRY_S)]
     for attempt, pause in enumerate(RETRY_S, start=1):
@@ -143,7 +154,9 @@ def test_nobody_there_is_an_attempt_that_failed(staged: WorkerParts) -> None:
     assert row.error.startswith("ConnectError")
 
 
-def test_a_sender_that_is_killed_leaves_it_to_the_next(staged: WorkerParts, receiver: Receiver) -> None:
+def test_a_sender_that_is_killed_leaves_it_to_the_next(
+    staged: WorkerParts, receiver: Receiver
+) -> None:
     job_id = cancelled_job(staged.database, receiver.url)
     with staged.database.write() as session:
         lost = Deliveries(session).claim(60.0)
@@ -157,12 +170,17 @@ def test_a_sender_that_is_killed_leaves_it_to_the_next(staged: WorkerParts, rece
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_nothing_is_sent_into_this_network_unless_allowed(staged: WorkerParts, receiver: Receiver, host: str) -> None:
+def test_nothing_is_sent_into_this_network_unless_allowed(
+    staged: WorkerParts, receiver: Receiver, host: str
+) -> None:
     job_id = cancelled_job(staged.database, receiver.url.replace("127.0.0.1", host))
     assert sender(staged, private=False).send_one()
     row = delivery(staged.database, job_id)
     assert (row.status, row.attempts, receiver.received) == ("failed", 1, [])
-    assert row.error == f"{host} is not a public address; EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES allows others."
+    assert (
+        row.error
+        == f"{host} is not a public address; EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES allows others."
+    )
 
 
 def test_which_addresses_are_public() -> None:
@@ -176,7 +194,14 @@ def test_which_addresses_are_public() -> None:
         "::1",
         "fe80::1%eth0",
     ]
-    private += ["fd00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::", "224.0.0.1", "a name"]
+    private += [
+        "fd00::1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:7f00:1::",
+        "224.0.0.1",
+        "a name",
+    ]
     assert [address for address in private if is_public(address)] == []
     public = ["93.184.216.34", "2606:4700::1111", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"]
     assert [address for address in public if is_public(address)] == public

@@ -7,13 +7,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from worker.words import MOST_BYTES, Words
+from worker.trainer.stderr_tail import MOST_BYTES, Words
 
 
 @contextmanager
 def saying(words: Words, code: str) -> Iterator["subprocess.Popen[str]"]:
     """A process that runs ``code`` and says ``done`` on its standard output."""
-    command = [sys.executable, "-c", f"import sys\n{code}\nprint('done', flush=True)\nsys.stdin.read()"]
+    command = [
+        sys.executable,
+        "-c",
+        f"import sys\n{code}\nprint('done', flush=True)\nsys.stdin.read()",
+    ]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     assert process.stdin is not None
@@ -37,7 +41,9 @@ def test_all_that_was_said_before_is_there(capfd: pytest.CaptureFixture[str]) ->
 
 def test_the_end_of_much_from_the_beginning_of_a_line(capfd: pytest.CaptureFixture[str]) -> None:
     words = Words()
-    with saying(words, "for n in range(40_000): print('line', n, 'é', file=sys.stderr)\nsys.stderr.flush()"):
+    with saying(
+        words, "for n in range(40_000): print('line', n, 'é', file=sys.stderr)\nsys.stderr.flush()"
+    ):
         said = words.text()
     assert MOST_BYTES - 20 < len(said.encode()) <= MOST_BYTES
     lines = said.splitlines()

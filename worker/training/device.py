@@ -6,7 +6,11 @@ from torch import Tensor
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """From the host. A GPU fetches it when its work has come so far, which takes memory that is never paged out; the host goes on."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+    return (
+        tensor.pin_memory().to(device, non_blocking=True)
+        if device.type == "cuda"
+        else tensor.to(device)
+    )
 
 
 class Arriving:
@@ -16,7 +20,9 @@ class Arriving:
         self._numbers = numbers
         self._arrived: torch.cuda.Event | None = None
         if numbers.is_cuda:
-            self._numbers = torch.empty(numbers.shape, pin_memory=True).copy_(numbers, non_blocking=True)
+            self._numbers = torch.empty(numbers.shape, pin_memory=True).copy_(
+                numbers, non_blocking=True
+            )
             self._arrived = torch.cuda.Event()
             self._arrived.record()
 

@@ -2,21 +2,23 @@
 
 import math
 
-from shared.evidence import Evidence
+from shared.domain.run_evidence import Evidence
+from shared.domain.task import TaskType
 from shared.metrics import CORRELATIONS, Scoring
 from shared.recipe import Recipe
-from shared.task import TaskType
-from worker.training.evaluate import Evaluated
-from worker.training.evidence import TENTH
-from worker.training.optimizer import bias_ratio
-from worker.training.split import Split
+from worker.training.data.split import Split
+from worker.training.evaluation import Evaluated
+from worker.training.optim.optimizer import bias_ratio
+from worker.training.run_diagnostics import TENTH
 
 MUCH_TRUNCATED = 0.1  # share of the training rows
 FAR = 0.25
 """Of a block's own norm: a run of the real encoder that learns moves its blocks by some hundredths of it, one that collapses by 0.3."""
 
 
-def diagnose(evidence: Evidence, validation: Split, chosen: Evaluated, recipe: Recipe, scoring: Scoring) -> list[str]:
+def diagnose(
+    evidence: Evidence, validation: Split, chosen: Evaluated, recipe: Recipe, scoring: Scoring
+) -> list[str]:
     """``chosen`` is the validation of the chosen checkpoint."""
     found = [
         _answers_alike(chosen, scoring),
@@ -91,7 +93,10 @@ def _lower_gradient_vanished(evidence: Evidence) -> str | None:
 def _steps_too_large(evidence: Evidence, recipe: Recipe) -> str | None:
     if recipe.bias_correction or not (evidence.unsteady or evidence.vanished):
         return None
-    excess = [bias_ratio(step, recipe.adam_beta1, recipe.adam_beta2) for step in range(1, recipe.max_steps + 1)]
+    excess = [
+        bias_ratio(step, recipe.adam_beta1, recipe.adam_beta2)
+        for step in range(1, recipe.max_steps + 1)
+    ]
     largest = max(excess)
     return (
         f"Without Adam's bias correction its steps were up to {largest:.1f} times the rate (at step {excess.index(largest) + 1}), at the "

@@ -1,6 +1,6 @@
 """Why a run ends before its last step: reasons of its own, in the form that is stored and shown, and the caller's wish."""
 
-from shared.errors import ServiceError
+from shared.domain.errors import ServiceError
 
 
 class Stopped(Exception):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.evidence import Evidence
+from shared.domain.run_evidence import Evidence
 from shared.metrics import ClassScores
 
 

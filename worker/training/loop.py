@@ -8,17 +8,17 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
-from worker.training.checkpoint import Best
-from worker.training.evaluate import Evaluated
+from worker.training.async_metrics import Readings
+from worker.training.data.tokenization import Batch
+from worker.training.evaluation import Evaluated
 from worker.training.events import Evaluation, Step
-from worker.training.evidence import GradientWatch
-from worker.training.forward import Forward
-from worker.training.optimizer import Optimizer, clip_gradient
-from worker.training.precision import ComputeWeights
-from worker.training.readings import Readings
-from worker.training.schedule import evaluation_steps, linear_schedule
+from worker.training.model.checkpoint import Best
+from worker.training.model.forward import Forward
+from worker.training.model.precision import ComputeWeights
+from worker.training.optim.optimizer import Optimizer, clip_gradient
+from worker.training.optim.schedule import evaluation_steps, linear_schedule
+from worker.training.run_diagnostics import GradientWatch
 from worker.training.seeding import seed_dropout
-from worker.training.text import Batch
 
 
 def train(
@@ -71,7 +71,9 @@ def train(
             yield from readings.rest()
             found = evaluate()
             forward.train()
-            yield evaluation(step, found, is_best=step in points and best.offer(step, found, network))
+            yield evaluation(
+                step, found, is_best=step in points and best.offer(step, found, network)
+            )
         if waits:
             return
 
@@ -83,4 +85,10 @@ def _not_finite(loss: Tensor, norm: Tensor) -> Tensor:
 
 def evaluation(step: int, found: Evaluated, *, is_best: bool) -> Evaluation:
     result = found.result
-    return Evaluation(step=step, valid_loss=result.loss, metrics=result.metrics, score=result.score, is_best=is_best)
+    return Evaluation(
+        step=step,
+        valid_loss=result.loss,
+        metrics=result.metrics,
+        score=result.score,
+        is_best=is_best,
+    )

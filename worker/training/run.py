@@ -8,35 +8,40 @@ import torch
 import transformers
 from transformers import PreTrainedModel
 
+from shared.domain.naming import state_name
+from shared.domain.task import TaskType
 from shared.metrics import Scoring
-from shared.names import state_name
 from shared.recipe import Recipe
-from shared.task import TaskType
-from worker.training.allocator import keep_freed_memory
-from worker.training.batches import shuffled, tokens_trained
-from worker.training.checkpoint import Best, export_model, export_predictions
+from worker.training.async_metrics import DELAY
+from worker.training.data.batches import shuffled, tokens_trained
+from worker.training.data.split import Split, Splits, load_splits
+from worker.training.data.tokenization import Batch, TextCache, tokenizer_to_export
 from worker.training.diagnosis import diagnose
-from worker.training.encoder import load_encoder
 from worker.training.errors import Stopped
-from worker.training.evaluate import Evaluated, evaluate
+from worker.training.evaluation import Evaluated, evaluate
 from worker.training.events import Event, Finished, Paused, Started
-from worker.training.evidence import History, distance_from, gather, shares_of_answers
-from worker.training.forward import Forward
-from worker.training.graph import GRAPHS
 from worker.training.loop import train
-from worker.training.mixout import add_mixout, remove_mixout
-from worker.training.objective import begin_at_mean, chance_loss, training_objective, weights_of
-from worker.training.optimizer import Optimizer
-from worker.training.precision import compute_weights
-from worker.training.readings import DELAY
-from worker.training.reinit import reinitialize
+from worker.training.malloc import keep_freed_memory
+from worker.training.model.checkpoint import Best, export_model, export_predictions
+from worker.training.model.compact_vocabulary import Vocabulary
+from worker.training.model.encoder import load_encoder
+from worker.training.model.forward import Forward
+from worker.training.model.initial_weights import StartingWeights, starting_weights
+from worker.training.model.onnx_export import GRAPHS
+from worker.training.model.precision import compute_weights
+from worker.training.model.reinit import reinitialize
+from worker.training.optim.mixout import add_mixout, remove_mixout
+from worker.training.optim.objective import (
+    begin_at_mean,
+    chance_loss,
+    training_objective,
+    weights_of,
+)
+from worker.training.optim.optimizer import Optimizer
+from worker.training.resume_state import load_state, save_state
+from worker.training.run_diagnostics import History, distance_from, gather, shares_of_answers
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
-from worker.training.split import Split, Splits, load_splits
-from worker.training.start import StartingWeights, starting_weights
-from worker.training.state import load_state, save_state
-from worker.training.text import Batch, TextCache, tokenizer_to_export
-from worker.training.vocabulary import Vocabulary
 
 
 def train_run(
@@ -66,7 +71,11 @@ def train_run(
     forward = Forward(weights.module)
     yield started(spec, splits, judge, padding_free=forward.padding_free)
 
-    best, history, answers = Best(spec.recipe.select), History(), Validated(forward, splits.validation, judge, pause)
+    best, history, answers = (
+        Best(spec.recipe.select),
+        History(),
+        Validated(forward, splits.validation, judge, pause),
+    )
     if spec.state is not None:
         history = load_state(spec.state, network, optimizer, best, weights, answers)
     for event in train(
@@ -76,7 +85,9 @@ def train_run(
         training_batches(spec, splits, forward, pause, done=history.step),
         spec.recipe,
         data_seed=spec.data_seed,
-        objective=training_objective(spec.task, spec.recipe.class_weights, splits.train.labels(), forward.device),
+        objective=training_objective(
+            spec.task, spec.recipe.class_weights, splits.train.labels(), forward.device
+        ),
         evaluate=answers,
         best=best,
         optimizer=optimizer,
@@ -112,7 +123,9 @@ def conclude(
     best.restore(network)
     remove_mixout(network)
     forward, judge = Forward(network), Scoring(spec.task, spec.metric)
-    if spec.recipe.precision != "float32":  # what is told of the chosen weights is what they give as they are published
+    if (
+        spec.recipe.precision != "float32"
+    ):  # what is told of the chosen weights is what they give as they are published
         best.rescore(evaluate(forward, splits.validation, judge, pause))
     test = evaluate(forward, splits.test, judge, pause) if splits.test and spec.export else None
     vocabulary.restore(network, start, spec.recipe, best.step)
@@ -139,7 +152,9 @@ def under_mixout(network: PreTrainedModel, recipe: Recipe) -> StartingWeights:
 class Validated:
     """Scores the network as it is on the validation rows, and keeps the latest answers."""
 
-    def __init__(self, forward: Forward, rows: Split, judge: Scoring, pause: Callable[[], None]) -> None:
+    def __init__(
+        self, forward: Forward, rows: Split, judge: Scoring, pause: Callable[[], None]
+    ) -> None:
         self._arguments = forward, rows, judge, pause
         self._latest: Evaluated | None = None
 
@@ -156,7 +171,12 @@ class Validated:
 def build_network(spec: RunSpec, splits: Splits) -> PreTrainedModel:
     """The base model with what is new in it drawn from ``init_seed``, on the run's device: what training begins with."""
     network = load_encoder(spec.base_model, spec.task, spec.init_seed)
-    reinitialize(network, pooler=spec.recipe.reinit_pooler, layers=spec.recipe.reinit_layers, init_seed=spec.init_seed)
+    reinitialize(
+        network,
+        pooler=spec.recipe.reinit_pooler,
+        layers=spec.recipe.reinit_layers,
+        init_seed=spec.init_seed,
+    )
     if spec.task.type is TaskType.REGRESSION:
         begin_at_mean(network, splits.train.labels())
     network.to(torch.device(spec.device))  # type: ignore[arg-type]  # transformers' decorator hides the signature
@@ -167,7 +187,9 @@ def training_batches(
     spec: RunSpec, splits: Splits, forward: Forward, pause: Callable[[], None], *, done: int = 0
 ) -> Iterator[Batch]:
     """All but the ``done`` first."""
-    for rows in islice(shuffled(splits.train.rows, spec.recipe.train_batch_size, spec.data_seed), done, None):
+    for rows in islice(
+        shuffled(splits.train.rows, spec.recipe.train_batch_size, spec.data_seed), done, None
+    ):
         pause()
         yield forward.batch(splits.train.text, rows)
 
@@ -179,7 +201,9 @@ def started(spec: RunSpec, splits: Splits, judge: Scoring, *, padding_free: bool
         rows={name: len(split.rows) for name, split in present.items()},
         truncated={name: split.truncated() for name, split in present.items()},
         majority_score={
-            name: judge.constant_answer(split.labels()) for name, split in present.items() if name != "train"
+            name: judge.constant_answer(split.labels())
+            for name, split in present.items()
+            if name != "train"
         },
         environment=environment()
         | {
@@ -204,7 +228,9 @@ def paused(spec: RunSpec, splits: Splits, judge: Scoring, step: int, answers: Ev
     return Paused(
         step=step,
         score=answers.result.score,
-        degenerate=judge.is_degenerate(splits.validation.labels(), answers.predictions, answers.result.score),
+        degenerate=judge.is_degenerate(
+            splits.validation.labels(), answers.predictions, answers.result.score
+        ),
         trained_tokens=tokens_trained(
             train_split.text, train_split.rows, recipe.train_batch_size, spec.data_seed, step
         ),
@@ -245,9 +271,15 @@ def finish(
         best_step=best.step,
         validation=validation.result,
         test=test.result if test else None,
-        degenerate=judge.is_degenerate(splits.validation.labels(), validation.predictions, validation.result.score),
+        degenerate=judge.is_degenerate(
+            splits.validation.labels(), validation.predictions, validation.result.score
+        ),
         trained_tokens=tokens_trained(
-            train_split.text, train_split.rows, recipe.train_batch_size, spec.data_seed, recipe.max_steps
+            train_split.text,
+            train_split.rows,
+            recipe.train_batch_size,
+            spec.data_seed,
+            recipe.max_steps,
         ),
         weights_sha256=sha256,
         evidence=evidence,

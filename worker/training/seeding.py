@@ -15,7 +15,9 @@ from torch.utils import deterministic
 def stream_seed(seed: int, *names: str | int) -> int:
     """63 bits that differ for every seed and every path of names."""
     path = "/".join(str(part) for part in (seed, *names))
-    return int.from_bytes(hashlib.sha256(path.encode()).digest()[:8]) >> 1  # manual_seed takes a signed 64-bit number
+    return (
+        int.from_bytes(hashlib.sha256(path.encode()).digest()[:8]) >> 1
+    )  # manual_seed takes a signed 64-bit number
 
 
 def stream(seed: int, *names: str | int) -> torch.Generator:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.domain.task import SplitRequest, Task
 from shared.recipe import Recipe
-from shared.task import SplitRequest, Task
 
 
 class DataFile(BaseModel):

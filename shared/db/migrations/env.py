@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from shared.db.session import make_engine
 from shared.db.tables import Base
-from shared.settings import Settings
+from shared.infra.settings import Settings
 
 
 @contextmanager
@@ -29,7 +29,9 @@ def foreign_keys_off(connection: Connection) -> Iterator[None]:
 
 
 def run() -> None:
-    engine: Engine = context.config.attributes.get("engine") or make_engine(Settings().resolved_database_url)
+    engine: Engine = context.config.attributes.get("engine") or make_engine(
+        Settings().resolved_database_url
+    )
     with engine.connect() as connection, foreign_keys_off(connection):
         context.configure(
             connection=connection,

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from shared.settings import Settings
+from shared.infra.settings import Settings
 from tests.hub import PlayedHub, played_hub
 
 Service = Callable[..., AbstractContextManager[TestClient]]

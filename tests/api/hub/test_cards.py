@@ -7,7 +7,7 @@ import pytest
 from api.hub.card import choose, class_names
 from api.hub.client import DatasetInfo
 from shared.datasets import Source
-from shared.errors import InvalidValue
+from shared.domain.errors import InvalidValue
 
 
 def described(*paths: str, card: dict[str, Any] | None = None) -> DatasetInfo:
@@ -16,7 +16,10 @@ def described(*paths: str, card: dict[str, Any] | None = None) -> DatasetInfo:
 
 
 def chosen(
-    info: DatasetInfo, config: str | None = None, split: str | None = None, source: Source = Source.TRAINING
+    info: DatasetInfo,
+    config: str | None = None,
+    split: str | None = None,
+    source: Source = Source.TRAINING,
 ) -> list[str]:
     return [file.path for file in choose(info, config, split, source).files]
 
@@ -29,7 +32,11 @@ def refusal(info: DatasetInfo, config: str | None = None, split: str | None = No
 
 
 def configs(**data_files: Any) -> dict[str, Any]:
-    return {"configs": [{"config_name": name, "data_files": files} for name, files in data_files.items()]}
+    return {
+        "configs": [
+            {"config_name": name, "data_files": files} for name, files in data_files.items()
+        ]
+    }
 
 
 @pytest.mark.parametrize(
@@ -57,7 +64,11 @@ def test_by_names(paths: list[str], splits: dict[str, list[str]]) -> None:
 
 def test_each_field_has_its_split() -> None:
     info = described("train.csv", "valid.csv", "testing.csv")
-    assert [chosen(info, source=source) for source in Source] == [["train.csv"], ["valid.csv"], ["testing.csv"]]
+    assert [chosen(info, source=source) for source in Source] == [
+        ["train.csv"],
+        ["valid.csv"],
+        ["testing.csv"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +76,10 @@ def test_each_field_has_its_split() -> None:
     [
         ("a/*.csv", ["a/1.csv", "a/2.csv"]),
         (["a/1.csv", "b/x/3.csv"], ["a/1.csv", "b/x/3.csv"]),
-        ([{"split": "train", "path": "**/*.csv"}], ["a/1.csv", "a/2.csv", "b/x/3.csv", "train.csv"]),
+        (
+            [{"split": "train", "path": "**/*.csv"}],
+            ["a/1.csv", "a/2.csv", "b/x/3.csv", "train.csv"],
+        ),
         (
             [{"split": "train", "path": ["a/[1]*", "b/**"]}, {"split": "test", "path": "*.csv"}],
             ["a/1.csv", "b/x/3.csv"],
@@ -75,14 +89,18 @@ def test_each_field_has_its_split() -> None:
     ],
 )
 def test_by_the_card(data_files: Any, expected: list[str]) -> None:
-    info = described("a/1.csv", "a/2.csv", "b/x/3.csv", "train.csv", card=configs(default=data_files))
+    info = described(
+        "a/1.csv", "a/2.csv", "b/x/3.csv", "train.csv", card=configs(default=data_files)
+    )
     assert chosen(info) == expected
 
 
 def test_patterns_are_of_the_config_s_folder() -> None:
     one = {"config_name": "one", "data_dir": "x/one", "data_files": "*.csv", "default": True}
     two = {"config_name": "two", "data_dir": "x/two"}
-    info = described("x/one/1.csv", "x/two/train.csv", "x/two/test.csv", card={"configs": [one, two]})
+    info = described(
+        "x/one/1.csv", "x/two/train.csv", "x/two/test.csv", card={"configs": [one, two]}
+    )
     assert chosen(info) == ["x/one/1.csv"]  # it is marked as the default
     assert chosen(info, "two", "test") == ["x/two/test.csv"]
 
@@ -92,13 +110,17 @@ def test_what_is_not_clear_is_asked_back() -> None:
     assert all(name in refusal(info) for name in ("cola", "rte"))
     assert "cola, rte" in refusal(info, "mnli")
     assert "train" in refusal(info, "rte", "test")
-    assert chosen(described("a.csv", "b.csv", card=configs(default="a.csv", rte="b.csv"))) == ["a.csv"]
+    assert chosen(described("a.csv", "b.csv", card=configs(default="a.csv", rte="b.csv"))) == [
+        "a.csv"
+    ]
     assert "refs/convert/parquet" in refusal(described("script.py", "audio/1.wav"))
     assert "none is named" in refusal(described("train.csv"), "rte")
     assert "keep a file under" in refusal(described("a.csv", card=configs(**{"a/b": "a.csv"})))
 
 
-@pytest.mark.parametrize("wrong", [5, "x", [1], [{"data_files": "x"}], [{"config_name": "a", "data_files": 3}]])
+@pytest.mark.parametrize(
+    "wrong", [5, "x", [1], [{"data_files": "x"}], [{"config_name": "a", "data_files": 3}]]
+)
 def test_a_card_that_cannot_be_understood(wrong: Any) -> None:
     assert "cannot be understood" in refusal(described("train.csv", card={"configs": wrong}))
 
@@ -119,15 +141,32 @@ def test_names_of_classes() -> None:
         {"name": "label", "dtype": {"class_label": {"names": by_number}}},
         {"name": "tone", "dtype": {"class_label": {"names": in_order}}},
     ]
-    expected = {"label": {"-1": "", "0": "no", "1": "yes"}, "tone": {"-1": "", "0": "bad", "1": "good"}}
-    assert class_names(described(card={"dataset_info": {"features": features}}), "default") == expected
-    several = {"dataset_info": [{"config_name": "a", "features": []}, {"config_name": "b", "features": features}]}
+    expected = {
+        "label": {"-1": "", "0": "no", "1": "yes"},
+        "tone": {"-1": "", "0": "bad", "1": "good"},
+    }
+    assert (
+        class_names(described(card={"dataset_info": {"features": features}}), "default") == expected
+    )
+    several = {
+        "dataset_info": [
+            {"config_name": "a", "features": []},
+            {"config_name": "b", "features": features},
+        ]
+    }
     assert class_names(described(card=several), "b") == expected
     assert class_names(described(card=several), "a") == {}
 
 
 @pytest.mark.parametrize(
-    "odd", [None, 5, [5], {"features": 5}, {"features": [5, {"name": 1}, {"name": "x", "dtype": {"class_label": 1}}]}]
+    "odd",
+    [
+        None,
+        5,
+        [5],
+        {"features": 5},
+        {"features": [5, {"name": 1}, {"name": "x", "dtype": {"class_label": 1}}]},
+    ],
 )
 def test_features_that_are_none(odd: Any) -> None:
     assert class_names(described(card={"dataset_info": odd}), "default") == {}

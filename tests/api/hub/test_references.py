@@ -4,7 +4,7 @@ import pytest
 
 from api.files.service import MAX_FILENAME
 from api.hub.reference import Reference, filename
-from shared.errors import InvalidValue
+from shared.domain.errors import InvalidValue
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,10 @@ def test_what_is_not(text: str) -> None:
 
 
 def test_the_longest_name_is_a_file_s() -> None:
-    longest = Reference.parse(f"hf://{'a' * 45}/{'b' * 50}/{'c' * 64}:{'d' * 32}", param="training_file")
-    assert len(filename(longest.repository, longest.config or "", longest.split or "", "0" * 40)) <= MAX_FILENAME
+    longest = Reference.parse(
+        f"hf://{'a' * 45}/{'b' * 50}/{'c' * 64}:{'d' * 32}", param="training_file"
+    )
+    assert (
+        len(filename(longest.repository, longest.config or "", longest.split or "", "0" * 40))
+        <= MAX_FILENAME
+    )

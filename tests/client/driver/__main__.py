@@ -20,7 +20,10 @@ def main() -> None:
     service.close()
     failures = {test.shortDescription(): told for test, told in [*result.failures, *result.errors]}
     told = {"version": openai.__version__, "lacking": lacking(service.strict), "failures": failures}
-    json.dump({**told, "sent": sorted(set(service.sent)), "statuses": sorted(service.statuses)}, sys.stdout)
+    json.dump(
+        {**told, "sent": sorted(set(service.sent)), "statuses": sorted(service.statuses)},
+        sys.stdout,
+    )
 
 
 if __name__ == "__main__":

@@ -13,14 +13,23 @@ def the_asynchronous_client(service: Service) -> None:
 
 
 async def _drive() -> None:
-    async with AsyncOpenAI(api_key="none", max_retries=0, _strict_response_validation=True) as client:
-        sent = [client.files.create(file=(f"{n}.csv", review_csv(20, seed=n)), purpose="fine-tune") for n in range(3)]
+    async with AsyncOpenAI(
+        api_key="none", max_retries=0, _strict_response_validation=True
+    ) as client:
+        sent = [
+            client.files.create(file=(f"{n}.csv", review_csv(20, seed=n)), purpose="fine-tune")
+            for n in range(3)
+        ]
         made = {file.id for file in await asyncio.gather(*sent)}
         listed = [file.id async for file in client.files.list(limit=1, purpose="fine-tune")]
         assert set(listed[:3]) == made
         jobs, file = client.fine_tuning.jobs, listed[0]
-        assert (await client.files.content(file)).read() in {review_csv(20, seed=n) for n in range(3)}
-        job = await jobs.create(model=MODEL, training_file=file, metadata={"batch": file}, extra_body=LONG)
+        assert (await client.files.content(file)).read() in {
+            review_csv(20, seed=n) for n in range(3)
+        }
+        job = await jobs.create(
+            model=MODEL, training_file=file, metadata={"batch": file}, extra_body=LONG
+        )
         assert [one.id async for one in jobs.list(metadata={"batch": file})] == [job.id]
         events = [event async for event in jobs.list_events(job.id, limit=1)]
         assert events[-1].message.startswith("Created")

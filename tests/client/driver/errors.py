@@ -23,14 +23,25 @@ def errors_are_the_clients_own(service: Service) -> None:
         "invalid_request",
     )
     assert elsewhere.param == "integrations"
-    missing = refused(lambda: jobs.create(model=MODEL, training_file="file-x"), openai.NotFoundError, "file_not_found")
+    missing = refused(
+        lambda: jobs.create(model=MODEL, training_file="file-x"),
+        openai.NotFoundError,
+        "file_not_found",
+    )
     assert missing.param == "training_file"
     refused(
         lambda: jobs.create(model="gpt-none", training_file=service.reviews(20)),
         openai.BadRequestError,
         "model_not_allowed",
     )
-    for call in (jobs.retrieve, jobs.cancel, jobs.pause, jobs.resume, jobs.list_events, jobs.checkpoints.list):
+    for call in (
+        jobs.retrieve,
+        jobs.cancel,
+        jobs.pause,
+        jobs.resume,
+        jobs.list_events,
+        jobs.checkpoints.list,
+    ):
         refused(lambda call=call: call("ftjob-none"), openai.NotFoundError, "job_not_found")  # type: ignore[misc]
     refused(lambda: client.uploads.cancel("upload_none"), openai.NotFoundError, "upload_not_found")
     refused(lambda: client.get("/nothing", cast_to=object), openai.NotFoundError, "route_not_found")

@@ -21,22 +21,36 @@ def whatever_the_client_takes_for_a_file(service: Service) -> None:
         with path.open("rb") as opened:
             files = [
                 service.strict.files.create(file=given, purpose="fine-tune")
-                for given in (path, opened, named, ("tuple.csv", content), ("typed.csv", content, "text/csv"), content)
+                for given in (
+                    path,
+                    opened,
+                    named,
+                    ("tuple.csv", content),
+                    ("typed.csv", content, "text/csv"),
+                    content,
+                )
             ]
     names = ["reviews.csv", "reviews.csv", "named.csv", "tuple.csv", "typed.csv", "upload"]
     assert [file.filename for file in files] == names
-    assert {(file.object, file.bytes, file.status) for file in files} == {("file", len(content), "processed")}
+    assert {(file.object, file.bytes, file.status) for file in files} == {
+        ("file", len(content), "processed")
+    }
 
 
 def a_file_from_creation_to_deletion(service: Service) -> None:
     files, content = service.strict.files, pair_tsv(25)
     file = files.create(
-        file=("pairs.tsv", content), purpose="user_data", expires_after={"anchor": "created_at", "seconds": 3600}
+        file=("pairs.tsv", content),
+        purpose="user_data",
+        expires_after={"anchor": "created_at", "seconds": 3600},
     )
     assert file.expires_at == file.created_at + 3600
     assert files.wait_for_processing(file.id) == files.retrieve(file.id)
     assert files.content(file.id).read() == content
-    with tempfile.TemporaryDirectory() as folder, files.with_streaming_response.content(file.id) as streamed:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        files.with_streaming_response.content(file.id) as streamed,
+    ):
         streamed.stream_to_file(Path(folder) / "copy.tsv")
         assert (Path(folder) / "copy.tsv").read_bytes() == content
     deleted = files.delete(file.id)
@@ -49,13 +63,19 @@ def a_file_from_creation_to_deletion(service: Service) -> None:
 def every_purpose_that_the_client_knows(service: Service) -> None:
     """The client's type of an answer has no ``evals``, though its type of a request has."""
     files = service.strict.files
-    answered: dict[FilePurpose, str] = {"fine-tune": "fine-tune", "user_data": "user_data", "evals": "user_data"}
+    answered: dict[FilePurpose, str] = {
+        "fine-tune": "fine-tune",
+        "user_data": "user_data",
+        "evals": "user_data",
+    }
     for purpose, shown in answered.items():
         file = files.create(file=("a.csv", review_csv(20)), purpose=purpose)
         assert (file.purpose, files.retrieve(file.id).purpose) == (shown, shown)
         for listed in {purpose, shown}:
             assert files.list(purpose=listed, limit=1).data[0] == files.list(limit=1).data[0]
-        upload = service.strict.uploads.create(bytes=9, filename="a.csv", mime_type="text/csv", purpose=purpose)
+        upload = service.strict.uploads.create(
+            bytes=9, filename="a.csv", mime_type="text/csv", purpose=purpose
+        )
         service.strict.uploads.cancel(upload.id)
     unknown: tuple[FilePurpose, ...] = ("assistants", "batch", "vision")
     for purpose in unknown:
@@ -69,7 +89,10 @@ def every_purpose_that_the_client_knows(service: Service) -> None:
 
 def lists_turn_their_pages(service: Service) -> None:
     files = service.strict.files
-    made = [files.create(file=(f"{n}.csv", review_csv(20, seed=n)), purpose="user_data").id for n in range(3)]
+    made = [
+        files.create(file=(f"{n}.csv", review_csv(20, seed=n)), purpose="user_data").id
+        for n in range(3)
+    ]
     newest = [file.id for file in files.list(purpose="user_data", limit=1)]
     assert newest[:3] == made[::-1]
     assert [file.id for file in files.list(purpose="user_data", limit=2, order="asc")][-3:] == made

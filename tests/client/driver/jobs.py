@@ -36,9 +36,16 @@ def a_job_from_upload_to_download(service: Service) -> None:
     assert (job.finished_at or 0) >= job.created_at
     assert [one.id for one in jobs.list(metadata={"origin": file.id})] == [job.id]
     _events_and_checkpoints(service, job.id)
-    contents = {client.files.retrieve(name).filename: client.files.content(name).read() for name in job.result_files}
-    assert {client.files.retrieve(name).purpose for name in job.result_files} == {"fine-tune-results"}
-    assert contents["metrics.csv"].startswith(b"step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy,")
+    contents = {
+        client.files.retrieve(name).filename: client.files.content(name).read()
+        for name in job.result_files
+    }
+    assert {client.files.retrieve(name).purpose for name in job.result_files} == {
+        "fine-tune-results"
+    }
+    assert contents["metrics.csv"].startswith(
+        b"step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy,"
+    )
     with zipfile.ZipFile(io.BytesIO(contents["model.zip"])) as archive:
         assert "model.safetensors" in archive.namelist()
     report = client.get(f"/fine_tuning/jobs/{job.id}/stability", cast_to=object)
@@ -53,7 +60,10 @@ def _webhook(service: Service, notice: tuple[dict[str, str], bytes], job_id: str
     assert event.type == "fine_tuning.job.succeeded"
     assert event.data.id == job_id
     changed = body.replace(b"succeeded", b"cancelled")
-    raised(lambda: service.strict.webhooks.unwrap(changed, headers, secret=SECRET), openai.InvalidWebhookSignatureError)
+    raised(
+        lambda: service.strict.webhooks.unwrap(changed, headers, secret=SECRET),
+        openai.InvalidWebhookSignatureError,
+    )
 
 
 def _events_and_checkpoints(service: Service, job_id: str) -> None:
@@ -68,7 +78,9 @@ def _events_and_checkpoints(service: Service, job_id: str) -> None:
     checkpoints = list(jobs.checkpoints.list(job_id, limit=1))
     assert [checkpoint.fine_tuning_job_id for checkpoint in checkpoints] == [job_id]
     assert checkpoints[0].metrics.valid_loss is not None
-    assert checkpoints[0].fine_tuned_model_checkpoint.endswith(f":ckpt-step-{checkpoints[0].step_number}")
+    assert checkpoints[0].fine_tuned_model_checkpoint.endswith(
+        f":ckpt-step-{checkpoints[0].step_number}"
+    )
 
 
 def _model(service: Service, model_id: str) -> None:
@@ -85,7 +97,14 @@ def a_chat_file_of_an_old_script(service: Service) -> None:
     """Its hyperparameters in the deprecated place and in the new one are one job's."""
     client = service.strict
     lines = [
-        json.dumps({"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": label}]})
+        json.dumps(
+            {
+                "messages": [
+                    {"role": "user", "content": text},
+                    {"role": "assistant", "content": label},
+                ]
+            }
+        )
         for text, label in reviews(40)
     ]
     file = client.files.create(file=("old.jsonl", "\n".join(lines).encode()), purpose="fine-tune")
@@ -102,7 +121,9 @@ def a_chat_file_of_an_old_script(service: Service) -> None:
         training_file=file.id,
         method={
             "type": "supervised",
-            "supervised": {"hyperparameters": {"n_epochs": 2, "batch_size": 8, "learning_rate_multiplier": 0.5}},
+            "supervised": {
+                "hyperparameters": {"n_epochs": 2, "batch_size": 8, "learning_rate_multiplier": 0.5}
+            },
         },
         extra_body=extra_body,
     )
@@ -113,7 +134,9 @@ def a_chat_file_of_an_old_script(service: Service) -> None:
     assert old.to_dict()["resolved_recipe"] == new.to_dict()["resolved_recipe"]
     service.stop(new)
     old = service.train(old)
-    preview = client.get(f"/files/{file.id}/preview?n=2&model={old.fine_tuned_model}", cast_to=object)
+    preview = client.get(
+        f"/files/{file.id}/preview?n=2&model={old.fine_tuned_model}", cast_to=object
+    )
     assert isinstance(preview, dict)
     assert [row["tokens"][0] for row in preview["data"]] == ["[CLS]"] * 2
 
@@ -121,7 +144,13 @@ def a_chat_file_of_an_old_script(service: Service) -> None:
 def jobs_by_pages_and_metadata(service: Service) -> None:
     jobs, file = service.strict.fine_tuning.jobs, service.reviews()
     made = [
-        jobs.create(model=MODEL, training_file=file, seed=n, metadata={"batch": file, "n": str(n)}, extra_body=LONG).id
+        jobs.create(
+            model=MODEL,
+            training_file=file,
+            seed=n,
+            metadata={"batch": file, "n": str(n)},
+            extra_body=LONG,
+        ).id
         for n in range(3)
     ]
     assert [job.id for job in jobs.list(limit=1, metadata={"batch": file})] == made[::-1]

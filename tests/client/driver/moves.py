@@ -14,7 +14,11 @@ def cancelling(service: Service) -> None:
     job = service.wait(jobs.cancel(job.id))
     assert job.status == "cancelled"
     patient = service.client(max_retries=2)
-    for call in (patient.fine_tuning.jobs.cancel, patient.fine_tuning.jobs.pause, patient.fine_tuning.jobs.resume):
+    for call in (
+        patient.fine_tuning.jobs.cancel,
+        patient.fine_tuning.jobs.pause,
+        patient.fine_tuning.jobs.resume,
+    ):
         before = len(service.sent)
         refused(lambda call=call: call(job.id), openai.BadRequestError, "job_already_ended")  # type: ignore[misc]
         assert len(service.sent) == before + 1

@@ -48,7 +48,9 @@ def an_idempotency_key(service: Service) -> None:
     patient = service.client(max_retries=2)
     before = len(service.sent)
     reused = refused(
-        lambda: _create(patient, file, seed=1, extra_headers=keyed), openai.BadRequestError, "idempotency_key_reused"
+        lambda: _create(patient, file, seed=1, extra_headers=keyed),
+        openai.BadRequestError,
+        "idempotency_key_reused",
     )
     assert len(service.sent) == before + 1
     assert reused.param == "Idempotency-Key"

@@ -34,14 +34,21 @@ class Service:
         self.strict = self.client()
 
     def client(
-        self, *, strict: bool = True, max_retries: int = 0, on_answer: Sequence[Callable[[Any], None]] = ()
+        self,
+        *,
+        strict: bool = True,
+        max_retries: int = 0,
+        on_answer: Sequence[Callable[[Any], None]] = (),
     ) -> OpenAI:
         """``on_answer`` is called with each response before the client sees it."""
         http_client = openai.DefaultHttpxClient(
             event_hooks={"request": [self._note], "response": [self._note_answer, *on_answer]}
         )
         client = OpenAI(
-            api_key="none", max_retries=max_retries, http_client=http_client, _strict_response_validation=strict
+            api_key="none",
+            max_retries=max_retries,
+            http_client=http_client,
+            _strict_response_validation=strict,
         )
         self._clients.append(client)
         return client
@@ -60,7 +67,9 @@ class Service:
 
     def reviews(self, rows: int = 60) -> str:
         """The id of a new data file."""
-        return self.strict.files.create(file=("reviews.csv", review_csv(rows)), purpose="fine-tune").id
+        return self.strict.files.create(
+            file=("reviews.csv", review_csv(rows)), purpose="fine-tune"
+        ).id
 
     def wait(self, job: FineTuningJob, *statuses: str) -> FineTuningJob:
         """Poll until the job has one of the statuses, or has ended."""
@@ -92,7 +101,9 @@ def raised(call: Callable[[], object], error: type[Raised]) -> Raised:
     raise AssertionError(f"expected {error.__name__}")
 
 
-def refused(call: Callable[[], object], error: type[openai.APIStatusError], code: str) -> openai.APIStatusError:
+def refused(
+    call: Callable[[], object], error: type[openai.APIStatusError], code: str
+) -> openai.APIStatusError:
     """The client's own exception, of this class and code, from an error body of just the four keys, with a request id."""
     caught = raised(call, error)
     assert isinstance(caught.body, dict)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from shared.datasets import Limits, Table, read_table
-from shared.datasets.rows import DEFAULT_LIMITS
+from shared.datasets.readers.rows import DEFAULT_LIMITS
 
 Rows = Sequence[Sequence[str]]
 

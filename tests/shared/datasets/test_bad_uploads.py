@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.datasets import read_table
-from shared.errors import ServiceError
+from shared.domain.errors import ServiceError
 from tests.shared.datasets.bad_uploads import BAD_UPLOADS, BadUpload, write
 
 ROOT = Path(__file__).parents[3]
@@ -64,7 +64,9 @@ except ServiceError as refusal:
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads its peak memory from /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="reads its peak memory from /proc"
+)
 @pytest.mark.parametrize(
     "name",
     [
@@ -83,7 +85,9 @@ except ServiceError as refusal:
 def test_a_bomb_costs_little_memory(name: str, tmp_path: Path) -> None:
     upload = next(upload for upload in BAD_UPLOADS if upload.name == name)
     command = [sys.executable, "-c", PEAK_OF_A_READ, str(write(upload, tmp_path)), upload.filename]
-    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    answer = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     code, here, in_the_child = answer[0], int(answer[1]), int(answer[2])
     assert code == upload.code
     assert here < 400

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.datasets import Table, load_examples, resolve_task, summary, validate
-from shared.datasets.chat import ChatRows
-from shared.datasets.json_cells import Members
-from shared.task import TaskRequest
+from shared.datasets.readers.chat import ChatRows
+from shared.datasets.readers.json_cells import Members
+from shared.domain.task import TaskRequest
 from tests.shared.datasets.files import jsonl_bytes, read
 
 SYSTEM = {"role": "system", "content": "Classify the review."}
@@ -26,8 +26,19 @@ def table(folder: Path, *rows: dict[str, Any]) -> Table:
 
 def test_a_file_of_an_old_script_trains_as_it_is(tmp_path: Path) -> None:
     rows = [
-        {"messages": [SYSTEM, {"role": "user", "content": text}, {"role": "assistant", "content": label}]}
-        for text, label in [("Lovely.", "pos"), ("Dull.", " neg\n"), ("Warm.", "pos"), ("Long.", "neg")]
+        {
+            "messages": [
+                SYSTEM,
+                {"role": "user", "content": text},
+                {"role": "assistant", "content": label},
+            ]
+        }
+        for text, label in [
+            ("Lovely.", "pos"),
+            ("Dull.", " neg\n"),
+            ("Warm.", "pos"),
+            ("Long.", "neg"),
+        ]
     ]
     read_rows = table(tmp_path, *rows)
     validation = validate(read_rows)
@@ -37,7 +48,10 @@ def test_a_file_of_an_old_script_trains_as_it_is(tmp_path: Path) -> None:
     assert "chat_context_left_out" not in [warning.code for warning in validation.warnings]
     assert summary(validation).startswith("JSONL: 4 rows, text → label, 2 labels")
     examples = load_examples(read_rows, resolve_task(TaskRequest(), read_rows, max_positions=512))
-    assert (list(examples.texts), list(examples.labels)) == (["Lovely.", "Dull.", "Warm.", "Long."], [1, 0, 1, 0])
+    assert (list(examples.texts), list(examples.labels)) == (
+        ["Lovely.", "Dull.", "Warm.", "Long."],
+        [1, 0, 1, 0],
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,14 +61,36 @@ def test_a_file_of_an_old_script_trains_as_it_is(tmp_path: Path) -> None:
         (chat(("user", "a"), ("assistant", "x"), ("user", "b"), ("assistant", "y")), "b", "y"),
         (chat(("user", "a"), ("user", "b"), ("assistant", "y")), "b", "y"),
         (chat(("user", "a"), ("assistant", None), ("tool", "{}"), ("assistant", "y")), "a", "y"),
-        (chat(("user", [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]), ("assistant", "x")), "ab", "x"),
+        (
+            chat(
+                ("user", [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]),
+                ("assistant", "x"),
+            ),
+            "ab",
+            "x",
+        ),
         (chat(("developer", "d"), ("user", "a"), ("assistant", "None")), "a", "None"),
-        (chat(("user", "a"), ("assistant", "x"), tools=[{"type": "function"}], parallel_tool_calls=False), "a", "x"),
+        (
+            chat(
+                ("user", "a"),
+                ("assistant", "x"),
+                tools=[{"type": "function"}],
+                parallel_tool_calls=False,
+            ),
+            "a",
+            "x",
+        ),
     ],
 )
-def test_the_last_question_and_its_answer(row: dict[str, Any], text: str, label: str, tmp_path: Path) -> None:
+def test_the_last_question_and_its_answer(
+    row: dict[str, Any], text: str, label: str, tmp_path: Path
+) -> None:
     read_rows = table(tmp_path, row)
-    assert (read_rows.columns, read_rows.rows, read_rows.problems) == (("text", "label"), [(text, label)], ())
+    assert (read_rows.columns, read_rows.rows, read_rows.problems) == (
+        ("text", "label"),
+        [(text, label)],
+        (),
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +100,10 @@ def test_the_last_question_and_its_answer(row: dict[str, Any], text: str, label:
         (chat(("system", "s"), ("assistant", "x")), "chat_without_text"),
         (chat(("user", "a")), "chat_without_label"),
         (chat(("assistant", "x"), ("user", "a")), "chat_without_label"),
-        (chat(("user", [{"type": "image_url", "image_url": {}}]), ("assistant", "x")), "chat_not_text"),
+        (
+            chat(("user", [{"type": "image_url", "image_url": {}}]), ("assistant", "x")),
+            "chat_not_text",
+        ),
         (chat(("user", "a"), ("assistant", None)), "chat_not_text"),
         (chat(("user", "a"), ("assistant", {"text": "x"})), "chat_not_text"),
         (chat(("user", []), ("assistant", "x")), "chat_not_text"),
@@ -73,10 +112,14 @@ def test_the_last_question_and_its_answer(row: dict[str, Any], text: str, label:
         ({"messages": [{"role": None, "content": "a"}]}, "chat_malformed"),
     ],
 )
-def test_a_chat_that_is_no_example_is_named_by_its_row(row: dict[str, Any], code: str, tmp_path: Path) -> None:
+def test_a_chat_that_is_no_example_is_named_by_its_row(
+    row: dict[str, Any], code: str, tmp_path: Path
+) -> None:
     good = chat(("user", "a"), ("assistant", "x"))
     read_rows = table(tmp_path, good, row, good)
-    assert [(p.row, p.line, p.column, p.code) for p in read_rows.problems] == [(2, 2, "messages", code)]
+    assert [(p.row, p.line, p.column, p.code) for p in read_rows.problems] == [
+        (2, 2, "messages", code)
+    ]
     assert not validate(read_rows).valid
 
 
@@ -86,7 +129,10 @@ def test_an_empty_turn_is_an_empty_text_or_label(tmp_path: Path) -> None:
         chat(("user", "a"), ("assistant", "")),
         chat(("user", "a"), ("assistant", "x")),
     ]
-    assert [(e.row, e.code) for e in validate(table(tmp_path, *rows)).errors] == [(1, "empty_text"), (2, "empty_label")]
+    assert [(e.row, e.code) for e in validate(table(tmp_path, *rows)).errors] == [
+        (1, "empty_text"),
+        (2, "empty_label"),
+    ]
 
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
@@ -107,13 +153,18 @@ def test_a_column_of_that_name_with_plain_values_is_no_chat(tmp_path: Path) -> N
 
 
 def test_prompts_and_completions_are_texts_and_labels(tmp_path: Path) -> None:
-    read_rows = table(tmp_path, {"prompt": "a ->", "completion": " x"}, {"prompt": "b ->", "completion": " y"})
+    read_rows = table(
+        tmp_path, {"prompt": "a ->", "completion": " x"}, {"prompt": "b ->", "completion": " y"}
+    )
     detected = validate(read_rows).detected
     assert detected is not None
     assert (detected.text_column, detected.label_column) == ("prompt", "completion")
 
 
-turns = st.lists(st.tuples(st.sampled_from(["system", "user", "assistant", "tool"]), st.text(max_size=5)), max_size=6)
+turns = st.lists(
+    st.tuples(st.sampled_from(["system", "user", "assistant", "tool"]), st.text(max_size=5)),
+    max_size=6,
+)
 
 
 @given(before=turns, text=st.text(max_size=9), between=turns, label=st.text(max_size=9))

@@ -7,8 +7,8 @@ import pytest
 
 from shared.datasets import Detected, Table, validate
 from shared.datasets.columns import Columns, choose_columns, kind_of, label_type
-from shared.errors import InvalidValue
-from shared.task import TaskRequest, TaskType
+from shared.domain.errors import InvalidValue
+from shared.domain.task import TaskRequest, TaskType
 from tests.shared.datasets.files import read, tsv_bytes
 
 CLASSES = TaskType.SINGLE_LABEL
@@ -21,7 +21,10 @@ def detect(table: Table) -> Detected | None:
 def headed(folder: Path, names: str, label: str | None = None) -> Any:
     """A table with these names; the cells of the column called ``label`` are 0 and 1, all others are texts."""
     columns = names.split("|")
-    rows = [[str(row % 2) if name == label else f"{name} of row {row}" for name in columns] for row in range(6)]
+    rows = [
+        [str(row % 2) if name == label else f"{name} of row {row}" for name in columns]
+        for row in range(6)
+    ]
     return read(folder, tsv_bytes([columns, *rows]), "data.tsv", header=True)
 
 
@@ -46,7 +49,12 @@ def headed(folder: Path, names: str, label: str | None = None) -> Any:
         ("id|qid1|qid2|question1|question2|is_duplicate", "question1", "question2", "is_duplicate"),
         ("index|question|sentence|label", "question", "sentence", "label"),
         ("Quality|#1 ID|#2 ID|#1 String|#2 String", "#1 String", "#2 String", "Quality"),
-        ("index|genre|source1|source2|sentence1|sentence2|score", "sentence1", "sentence2", "score"),
+        (
+            "index|genre|source1|source2|sentence1|sentence2|score",
+            "sentence1",
+            "sentence2",
+            "score",
+        ),
         (
             "index|promptID|pairID|sentence1_parse|sentence2_parse|sentence1|sentence2|label1|gold_label",
             "sentence1",
@@ -55,7 +63,9 @@ def headed(folder: Path, names: str, label: str | None = None) -> Any:
         ),
     ],
 )
-def test_names_that_tell(names: str, text: str, pair: str | None, label: str, tmp_path: Path) -> None:
+def test_names_that_tell(
+    names: str, text: str, pair: str | None, label: str, tmp_path: Path
+) -> None:
     expected = Detected(type=CLASSES, text_column=text, text_pair_column=pair, label_column=label)
     assert detect(headed(tmp_path, names, label)) == expected
 
@@ -97,7 +107,9 @@ def test_names_that_leave_a_choice(names: str, param: str, candidates: str, tmp_
         ("label|text", {"text_column": "label", "label_column": "text"}, Columns(0, None, 1)),
     ],
 )
-def test_what_is_asked_for_comes_first(names: str, request_: dict[str, Any], expected: Columns, tmp_path: Path) -> None:
+def test_what_is_asked_for_comes_first(
+    names: str, request_: dict[str, Any], expected: Columns, tmp_path: Path
+) -> None:
     assert choose_columns(TaskRequest(**request_), headed(tmp_path, names)) == expected
 
 
@@ -107,8 +119,16 @@ def test_what_is_asked_for_comes_first(names: str, request_: dict[str, Any], exp
         ({"text_column": "txt"}, "task.text_column", "The columns are: text, other, label"),
         ({"label_column": "Label"}, "task.label_column", "no such column"),
         ({"label_column": 3}, "task.label_column", "the last one is 2"),
-        ({"text_column": "label", "label_column": "label"}, "task.label_column", "'label' cannot be both"),
-        ({"text_pair_column": "text", "text_column": "text"}, "task.text_pair_column", "second text"),
+        (
+            {"text_column": "label", "label_column": "label"},
+            "task.label_column",
+            "'label' cannot be both",
+        ),
+        (
+            {"text_pair_column": "text", "text_column": "text"},
+            "task.text_pair_column",
+            "second text",
+        ),
         (
             {"text_pair_column": "label", "text_column": "text", "label_column": "label"},
             "task.text_pair_column",
@@ -135,17 +155,22 @@ class TestWithoutHeader:
         assert detect(read(tmp_path, tsv_bytes(self.ROWS), "cola.tsv")) is None
 
     def test_the_question_lists_the_columns(self, tmp_path: Path) -> None:
-        with pytest.raises(InvalidValue, match=r"0 \(text\), 1 \(integer\), 2 \(text\), 3 \(text\)"):
+        with pytest.raises(
+            InvalidValue, match=r"0 \(text\), 1 \(integer\), 2 \(text\), 3 \(text\)"
+        ):
             choose_columns(TaskRequest(), read(tmp_path, tsv_bytes(self.ROWS), "cola.tsv"))
 
     def test_indices_answer_it(self, tmp_path: Path) -> None:
         table = read(tmp_path, tsv_bytes(self.ROWS), "cola.tsv")
-        assert choose_columns(TaskRequest(text_column=3, label_column=1), table) == Columns(3, None, 1)
+        assert choose_columns(TaskRequest(text_column=3, label_column=1), table) == Columns(
+            3, None, 1
+        )
 
     def test_names_do_not(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidValue, match="by their index, 0 to 3"):
             choose_columns(
-                TaskRequest(text_column="3", label_column=1), read(tmp_path, tsv_bytes(self.ROWS), "cola.tsv")
+                TaskRequest(text_column="3", label_column=1),
+                read(tmp_path, tsv_bytes(self.ROWS), "cola.tsv"),
             )
 
     def test_one_of_two_columns_leaves_the_other(self, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from shared.datasets import load_examples, resolve_task
-from shared.errors import InvalidValue
-from shared.task import Task, TaskRequest
+from shared.domain.errors import InvalidValue
+from shared.domain.task import Task, TaskRequest
 from tests.shared.datasets.files import REVIEWS, csv_bytes, parquet_bytes, read, tsv_bytes
 
 PAIRS = [
@@ -44,7 +44,9 @@ def test_pairs_of_texts(tmp_path: Path) -> None:
 
 def test_a_validation_file_may_have_another_format_and_order_of_columns(tmp_path: Path) -> None:
     task = task_for(tmp_path, csv_bytes(REVIEWS))
-    other = read(tmp_path, parquet_bytes({"label": ["pos", "neg"], "text": ["Good", "Bad"]}), "x.parquet")
+    other = read(
+        tmp_path, parquet_bytes({"label": ["pos", "neg"], "text": ["Good", "Bad"]}), "x.parquet"
+    )
     examples = load_examples(other, task, param="validation_file")
     assert (examples.texts, examples.labels) == (["Good", "Bad"], [1, 0])
 
@@ -58,11 +60,16 @@ def test_a_validation_file_may_have_another_format_and_order_of_columns(tmp_path
         ),
         ([["text", "label"], ["Good", "pos"], ["Bad", ""]], "Row 2 has no label"),
         ([["text", "label"], ["", "pos"]], "Row 1 has no text"),
-        ([["review", "label"], ["Good", "pos"]], "no such column. The columns are: review, label. (task.text_column)"),
+        (
+            [["review", "label"], ["Good", "pos"]],
+            "no such column. The columns are: review, label. (task.text_column)",
+        ),
         ([["text", "label"], ["Good", "pos", "?"]], "1 of the file's 1 rows cannot be read"),
     ],
 )
-def test_a_validation_file_that_does_not_fit(rows: list[list[str]], words: str, tmp_path: Path) -> None:
+def test_a_validation_file_that_does_not_fit(
+    rows: list[list[str]], words: str, tmp_path: Path
+) -> None:
     task = task_for(tmp_path, csv_bytes(REVIEWS))
     table = read(tmp_path, csv_bytes(rows), header=True)
     with pytest.raises(InvalidValue) as refusal:

@@ -11,9 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.datasets import Validation, resolve_task, validate
-from shared.errors import ServiceError
-from shared.task import TaskRequest
-from tests.shared.datasets.files import REVIEWS, csv_bytes, jsonl_bytes, parquet_bytes, read, tsv_bytes
+from shared.domain.errors import ServiceError
+from shared.domain.task import TaskRequest
+from tests.shared.datasets.files import (
+    REVIEWS,
+    csv_bytes,
+    jsonl_bytes,
+    parquet_bytes,
+    read,
+    tsv_bytes,
+)
 
 GOOD = {
     "x.csv": csv_bytes(REVIEWS),
@@ -56,9 +63,9 @@ def read_or_refused(content: bytes, filename: str) -> None:
 
 
 any_name = st.sampled_from([*GOOD, "x.json", "x", "x.txt", "x.gz"])
-any_content = st.binary(max_size=300) | st.lists(st.sampled_from([*PIECES, b'"text"', b":", b"label", b"a"])).map(
-    b"".join
-)
+any_content = st.binary(max_size=300) | st.lists(
+    st.sampled_from([*PIECES, b'"text"', b":", b"label", b"a"])
+).map(b"".join)
 
 
 @settings(deadline=None)
@@ -77,18 +84,28 @@ def test_any_bytes_at_length(content: bytes, filename: str, packed: bool) -> Non
 @settings(deadline=None)
 @given(
     filename=st.sampled_from(sorted(GOOD)),
-    edits=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 10), st.sampled_from(PIECES)), min_size=1, max_size=6),
+    edits=st.lists(
+        st.tuples(st.integers(0, 200), st.integers(0, 10), st.sampled_from(PIECES)),
+        min_size=1,
+        max_size=6,
+    ),
 )
-def test_good_files_with_a_few_bytes_changed(filename: str, edits: list[tuple[int, int, bytes]]) -> None:
+def test_good_files_with_a_few_bytes_changed(
+    filename: str, edits: list[tuple[int, int, bytes]]
+) -> None:
     content = GOOD[filename]
     for start, length, piece in edits:
         content = content[:start] + piece + content[start + length :]
     read_or_refused(content, filename)
 
 
-@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(8, 200))])
+@pytest.mark.parametrize(
+    "seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(8, 200))]
+)
 def test_parquet_with_a_few_bytes_changed(seed: int) -> None:
-    content = bytearray(parquet_bytes({"text": [f"text {row % 90}" for row in range(400)], "label": [0, 1] * 200}))
+    content = bytearray(
+        parquet_bytes({"text": [f"text {row % 90}" for row in range(400)], "label": [0, 1] * 200})
+    )
     generator = random.Random(seed)
     for _ in range(1 + seed % 4):
         content[generator.randrange(4, len(content) - 4)] = generator.randrange(256)

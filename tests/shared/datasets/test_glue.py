@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.datasets import load_examples, read_table, resolve_task, validate
-from shared.task import TaskRequest, TaskType
+from shared.domain.task import TaskRequest, TaskType
 
 FOLDER = os.environ.get("EVENKEEL_GLUE_DIR")
 

@@ -11,10 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.datasets import Limits, Table, validate
-from shared.datasets.packed import opened
-from shared.datasets.rows import DEFAULT_LIMITS
-from shared.errors import ServiceError
-from tests.shared.datasets.files import REVIEWS, csv_bytes, jsonl_bytes, parquet_bytes, read, tsv_bytes
+from shared.datasets.readers.gzip_io import opened
+from shared.datasets.readers.rows import DEFAULT_LIMITS
+from shared.domain.errors import ServiceError
+from tests.shared.datasets.files import (
+    REVIEWS,
+    csv_bytes,
+    jsonl_bytes,
+    parquet_bytes,
+    read,
+    tsv_bytes,
+)
 from tests.shared.datasets.test_fuzz import GOOD, PIECES
 
 OBJECTS = [dict(zip(REVIEWS[0], row, strict=True)) for row in REVIEWS[1:]]
@@ -42,21 +49,36 @@ def test_it_is_what_is_inside(content: bytes, filename: str, suffix: str, tmp_pa
 
 def test_members_that_follow_each_other_are_one_file(tmp_path: Path) -> None:
     lines = csv_bytes(REVIEWS).splitlines(keepends=True)
-    assert len(read(tmp_path, b"".join(map(gzip.compress, lines)), "x.csv.gz").rows) == len(REVIEWS) - 1
+    assert (
+        len(read(tmp_path, b"".join(map(gzip.compress, lines)), "x.csv.gz").rows)
+        == len(REVIEWS) - 1
+    )
 
 
 def test_zeros_may_fill_the_file_up(tmp_path: Path) -> None:
-    assert len(read(tmp_path, gzip.compress(csv_bytes(REVIEWS)) + bytes(100_000), "x.csv.gz").rows) == len(REVIEWS) - 1
+    assert (
+        len(read(tmp_path, gzip.compress(csv_bytes(REVIEWS)) + bytes(100_000), "x.csv.gz").rows)
+        == len(REVIEWS) - 1
+    )
 
 
 def test_a_million_empty_files_in_one_are_given_up(tmp_path: Path) -> None:
-    assert len(read(tmp_path, gzip.compress(csv_bytes(REVIEWS)) + gzip.compress(b"") * 9_999, "x.csv").rows) == 6
+    assert (
+        len(
+            read(
+                tmp_path, gzip.compress(csv_bytes(REVIEWS)) + gzip.compress(b"") * 9_999, "x.csv"
+            ).rows
+        )
+        == 6
+    )
     with pytest.raises(ServiceError) as refusal:
         read(tmp_path, gzip.compress(csv_bytes(REVIEWS)) + gzip.compress(b"") * 10_000, "x.csv")
     assert (refusal.value.status, refusal.value.code) == (422, "gzip_malformed")
 
 
-NOISE = csv_bytes([["text", "label"], *([f"Text {row * row % 8191}", "ab"[row % 2]] for row in range(5000))])
+NOISE = csv_bytes(
+    [["text", "label"], *([f"Text {row * row % 8191}", "ab"[row % 2]] for row in range(5000))]
+)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +92,19 @@ NOISE = csv_bytes([["text", "label"], *([f"Text {row * row % 8191}", "ab"[row % 
         (b"\x1f\x8btext,label\na,b\n", 422, "gzip_malformed"),
         (gzip.compress(b""), 422, "empty_file"),
         (gzip.compress(gzip.compress(NOISE)), 415, "unsupported_media_type"),
-        (gzip.compress(parquet_bytes({"text": ["a"], "label": ["b"]})), 415, "unsupported_media_type"),
+        (
+            gzip.compress(parquet_bytes({"text": ["a"], "label": ["b"]})),
+            415,
+            "unsupported_media_type",
+        ),
         (gzip.compress(b"PK\x03\x04" + bytes(60)), 415, "unsupported_media_type"),
         (gzip.compress("text,label\nCafé,x\n".encode("latin-1")), 422, "encoding_not_utf8"),
         (gzip.compress(NOISE + "Café,x\n".encode("latin-1")), 422, "encoding_not_utf8"),
     ],
 )
-def test_what_is_wrong_inside_is_said(content: bytes, status: int, code: str, tmp_path: Path) -> None:
+def test_what_is_wrong_inside_is_said(
+    content: bytes, status: int, code: str, tmp_path: Path
+) -> None:
     with pytest.raises(ServiceError) as refusal:
         read(tmp_path, content, "x.csv.gz")
     assert (refusal.value.status, refusal.value.code, refusal.value.param) == (status, code, "file")
@@ -89,7 +117,9 @@ def test_the_line_that_is_not_utf8_is_named(tmp_path: Path) -> None:
 
 def test_no_more_is_unpacked_than_is_allowed(tmp_path: Path) -> None:
     def read_up_to(most: int) -> Table:
-        return read(tmp_path, gzip.compress(NOISE), "x.csv", limits=Limits(max_decompressed_bytes=most))
+        return read(
+            tmp_path, gzip.compress(NOISE), "x.csv", limits=Limits(max_decompressed_bytes=most)
+        )
 
     assert len(read_up_to(len(NOISE)).rows) == 5000
     with pytest.raises(ServiceError) as refusal:
@@ -100,8 +130,15 @@ def test_no_more_is_unpacked_than_is_allowed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("filename", ["x.csv", "x.tsv", "x.jsonl"])
 def test_blank_lines_without_end_are_given_up(filename: str, tmp_path: Path) -> None:
     blanks = b"\n" * (DEFAULT_LIMITS.max_rows + 1)
-    first = {"x.csv": b"text,label\na,b\n", "x.tsv": b"text\tlabel\na\tb\n", "x.jsonl": b'{"text":"a","label":1}\n'}
-    assert read(tmp_path, first[filename] + blanks[1:], filename).blank_lines == DEFAULT_LIMITS.max_rows
+    first = {
+        "x.csv": b"text,label\na,b\n",
+        "x.tsv": b"text\tlabel\na\tb\n",
+        "x.jsonl": b'{"text":"a","label":1}\n',
+    }
+    assert (
+        read(tmp_path, first[filename] + blanks[1:], filename).blank_lines
+        == DEFAULT_LIMITS.max_rows
+    )
     with pytest.raises(ServiceError) as refusal:
         read(tmp_path, first[filename] + blanks, filename)
     assert (refusal.value.status, refusal.value.code) == (422, "too_many_rows")
@@ -114,7 +151,9 @@ def test_blank_lines_without_end_are_given_up(filename: str, tmp_path: Path) -> 
     cuts=st.lists(st.integers(0, 9000), max_size=4),
     size=st.integers(1, 5000),
 )
-def test_the_bytes_are_what_was_packed(content: bytes, times: int, cuts: list[int], size: int) -> None:
+def test_the_bytes_are_what_was_packed(
+    content: bytes, times: int, cuts: list[int], size: int
+) -> None:
     whole = content * times
     edges = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +174,9 @@ def outcome(content: bytes, filename: str) -> Table | tuple[int, str, str]:
 @settings(deadline=None)
 @given(
     filename=st.sampled_from(sorted(GOOD)),
-    edits=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 10), st.sampled_from(PIECES)), max_size=4),
+    edits=st.lists(
+        st.tuples(st.integers(0, 200), st.integers(0, 10), st.sampled_from(PIECES)), max_size=4
+    ),
 )
 def test_packing_changes_nothing(filename: str, edits: list[tuple[int, int, bytes]]) -> None:
     content = GOOD[filename]

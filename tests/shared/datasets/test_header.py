@@ -2,9 +2,14 @@
 
 import pytest
 
-from shared.datasets.header import has_header
+from shared.datasets.readers.header import has_header
 
-SENTENCES = ["It rained all day.", "Nobody came, so we left.", "The end was good.", "Who wrote this?"]
+SENTENCES = [
+    "It rained all day.",
+    "Nobody came, so we left.",
+    "The end was good.",
+    "Who wrote this?",
+]
 
 
 def below(*columns: list[str]) -> list[list[str]]:
@@ -36,16 +41,21 @@ def test_names_above_texts_and_labels(first: list[str]) -> None:
 )
 def test_a_number_in_the_first_row_is_a_value(first: list[str]) -> None:
     assert not has_header(
-        first, below(["gj04", "bc01", "bc01", "gj04"], ["1", "0", "1", "1"], ["", "*", "", ""], SENTENCES)
+        first,
+        below(["gj04", "bc01", "bc01", "gj04"], ["1", "0", "1", "1"], ["", "*", "", ""], SENTENCES),
     )
 
 
 def test_known_names_stand_above_a_number_too() -> None:
-    assert has_header(["0", "text", "label"], below(["1", "2", "3", "4"], SENTENCES, ["a", "b", "a", "b"]))
+    assert has_header(
+        ["0", "text", "label"], below(["1", "2", "3", "4"], SENTENCES, ["a", "b", "a", "b"])
+    )
 
 
 def test_a_word_over_numbers_is_a_name() -> None:
-    assert has_header(["a long heading, with a comma", "höhe"], below(SENTENCES, ["1.5", "", "2", "-3e4"]))
+    assert has_header(
+        ["a long heading, with a comma", "höhe"], below(SENTENCES, ["1.5", "", "2", "-3e4"])
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +66,12 @@ def test_a_word_over_numbers_is_a_name() -> None:
         (["Fine, I thought.", "rare"], ["yes", "no", "yes", "no"]),
         (["What is it?", "question"], ["statement", "question", "statement", "question"]),
     ],
-    ids=["label comes again", "labels all differ", "the first label is rare", "the label is a known name"],
+    ids=[
+        "label comes again",
+        "labels all differ",
+        "the first label is rare",
+        "the label is a known name",
+    ],
 )
 def test_a_first_row_of_values(first: list[str], labels: list[str]) -> None:
     assert not has_header(first, below(SENTENCES, labels))

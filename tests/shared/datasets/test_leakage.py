@@ -1,8 +1,8 @@
 """Texts on both sides of a split are found whatever their case and blanks, and told apart by their second text."""
 
 from shared.datasets import Examples
-from shared.datasets.leakage import Leak, Seen, digests, leak
-from shared.task import Label
+from shared.datasets.split.leakage import Leak, Seen, digests, leak
+from shared.domain.task import Label
 
 
 def seen(texts: list[str], labels: list[Label], pairs: list[str] | None = None) -> Seen:
@@ -26,7 +26,10 @@ def test_of_a_pair_both_texts_must_be_the_same() -> None:
 
 def test_only_the_parts_own_rows_count_and_the_first_few_are_named() -> None:
     file = seen([f"text {row % 10}" for row in range(40)], [0] * 40)
-    train, other = Seen(file.digests, file.labels, range(5)), Seen(file.digests, file.labels, range(5, 40))
+    train, other = (
+        Seen(file.digests, file.labels, range(5)),
+        Seen(file.digests, file.labels, range(5, 40)),
+    )
     found = leak(train, other)
     assert found.rows == [row + 1 for row in range(5, 40) if row % 10 < 5]
     assert found.facts()["first_rows"] == [11, 12, 13, 14, 15]

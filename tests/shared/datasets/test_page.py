@@ -15,6 +15,13 @@ SPELT = re.compile(
 def test_every_code_is_explained() -> None:
     sources = "\n".join(path.read_text() for path in FOLDER.glob("*.py"))
     spelt = {code for found in SPELT.findall(sources) for code in found if code}
-    assert {"imbalanced", "nested_value", "chat_not_text", "empty_label", "wrong_width", "empty_text"} <= spelt
+    assert {
+        "imbalanced",
+        "nested_value",
+        "chat_not_text",
+        "empty_label",
+        "wrong_width",
+        "empty_text",
+    } <= spelt
     explained = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "data.md").read_text()))
     assert spelt - explained == set()

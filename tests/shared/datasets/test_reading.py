@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from shared.datasets import Format, Limits, Table
-from tests.shared.datasets.files import REVIEWS, csv_bytes, jsonl_bytes, parquet_bytes, read, tsv_bytes
+from tests.shared.datasets.files import (
+    REVIEWS,
+    csv_bytes,
+    jsonl_bytes,
+    parquet_bytes,
+    read,
+    tsv_bytes,
+)
 
 BODY = [tuple(row) for row in REVIEWS[1:]]
 BOM = b"\xef\xbb\xbf"
@@ -18,7 +25,9 @@ def described(table: Table) -> tuple[str, str | None, bool | None, tuple[str, ..
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", [b"", BOM])
 @pytest.mark.parametrize("last", [True, False], ids=["ended", "unended"])
-def test_csv_with_every_line_end_and_mark(end: str, mark: bytes, last: bool, tmp_path: Path) -> None:
+def test_csv_with_every_line_end_and_mark(
+    end: str, mark: bytes, last: bool, tmp_path: Path
+) -> None:
     content = mark + csv_bytes(REVIEWS, end=end)
     table = read(tmp_path, content if last else content.removesuffix(end.encode()))
     assert described(table) == ("csv", ",", True, ("text", "label"))
@@ -43,7 +52,13 @@ def test_tsv_takes_a_quote_for_a_character(end: str, mark: bytes, tmp_path: Path
 
 
 def test_csv_cells_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
-    rows = [["text", "label"], ['A, "b"\nand\r\nc', "x"], ["d", "y"], ["\n", "x"], ["e\u2028f\x0cg", "y"]]
+    rows = [
+        ["text", "label"],
+        ['A, "b"\nand\r\nc', "x"],
+        ["d", "y"],
+        ["\n", "x"],
+        ["e\u2028f\x0cg", "y"],
+    ]
     table = read(tmp_path, csv_bytes(rows))
     assert table.rows == [tuple(row) for row in rows[1:]]
     assert list(table.lines or ()) == [2, 5, 6, 8], "the line in which the row begins"
@@ -51,14 +66,25 @@ def test_csv_cells_hold_commas_quotes_and_line_breaks(tmp_path: Path) -> None:
 
 def test_tsv_line_separators_of_unicode_do_not_end_a_line(tmp_path: Path) -> None:
     content = tsv_bytes([["text", "label"], ["a\u2028b\x0b\x0c\x1c\x85c", "1"], ["d\re", "0"]])
-    assert read(tmp_path, content, "x.tsv").rows == [("a\u2028b\x0b\x0c\x1c\x85c", "1"), ("d\re", "0")]
+    assert read(tmp_path, content, "x.tsv").rows == [
+        ("a\u2028b\x0b\x0c\x1c\x85c", "1"),
+        ("d\re", "0"),
+    ]
 
 
 @pytest.mark.parametrize("word", ["NA", "None", "null", "nan", "N/A", "NULL", " "])
 def test_words_for_nothing_are_data(word: str, tmp_path: Path) -> None:
-    assert read(tmp_path, csv_bytes([["text", "label"], [word, "a"], ["", word]])).rows == [(word, "a"), ("", word)]
-    assert read(tmp_path, jsonl_bytes([{"text": word, "label": ""}]), "x.jsonl").rows == [(word, "")]
-    assert read(tmp_path, parquet_bytes({"text": [word, None]}), "x.parquet").rows == [(word,), ("",)]
+    assert read(tmp_path, csv_bytes([["text", "label"], [word, "a"], ["", word]])).rows == [
+        (word, "a"),
+        ("", word),
+    ]
+    assert read(tmp_path, jsonl_bytes([{"text": word, "label": ""}]), "x.jsonl").rows == [
+        (word, "")
+    ]
+    assert read(tmp_path, parquet_bytes({"text": [word, None]}), "x.parquet").rows == [
+        (word,),
+        ("",),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +168,9 @@ def test_json_values_get_one_spelling(tmp_path: Path) -> None:
         ('{"text": "a\\u0000b", "label": 1}', "invalid_text", "'text'"),
     ],
 )
-def test_json_values_that_are_no_cells_are_row_problems(line: str, code: str, column: str, tmp_path: Path) -> None:
+def test_json_values_that_are_no_cells_are_row_problems(
+    line: str, code: str, column: str, tmp_path: Path
+) -> None:
     good = '{"text": "good", "label": 1}'
     table = read(tmp_path, f"{good}\n{line}\n{good}\n".encode(), "x.jsonl")
     assert table.rows == [("good", "1")] * 2
@@ -179,7 +207,9 @@ def test_parquet_columns_of_every_flat_type(tmp_path: Path) -> None:
 def test_parquet_values_that_are_no_cells_are_row_problems(tmp_path: Path) -> None:
     import pyarrow as pa
 
-    content = parquet_bytes({"text": ["a", "b\0", "c"], "label": pa.array([0.5, 1.5, float("nan")])})
+    content = parquet_bytes(
+        {"text": ["a", "b\0", "c"], "label": pa.array([0.5, 1.5, float("nan")])}
+    )
     table = read(tmp_path, content, "x.parquet")
     assert table.rows == [("a", "0.5")]
     assert [(p.row, p.line, p.code, p.column) for p in table.problems] == [
@@ -190,7 +220,8 @@ def test_parquet_values_that_are_no_cells_are_row_problems(tmp_path: Path) -> No
 
 def test_parquet_is_read_across_row_groups_and_batches(tmp_path: Path) -> None:
     content = parquet_bytes(
-        {"text": [f"text {i % 700}" for i in range(3000)], "label": list(range(3000))}, row_group_size=499
+        {"text": [f"text {i % 700}" for i in range(3000)], "label": list(range(3000))},
+        row_group_size=499,
     )
     table = read(tmp_path, content, "x.parquet")
     assert table.rows == [(f"text {i % 700}", str(i)) for i in range(3000)]
@@ -201,7 +232,12 @@ def test_the_reading_process_needs_no_pyarrow() -> None:
     import sys
 
     probe = "import sys, shared.datasets; sys.exit(any(name in sys.modules for name in ('pyarrow', 'numpy', 'torch')))"
-    assert subprocess.run([sys.executable, "-c", probe], cwd=Path(__file__).parents[3], check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", probe], cwd=Path(__file__).parents[3], check=False
+        ).returncode
+        == 0
+    )
 
 
 @pytest.mark.parametrize("filename", ["x.csv", "x.tsv", "x.jsonl"])

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from shared.datasets import Table, load_examples, resolve_task
-from shared.errors import InvalidValue, ServiceError
-from shared.task import Task, TaskRequest, TaskType
+from shared.domain.errors import InvalidValue, ServiceError
+from shared.domain.task import Task, TaskRequest, TaskType
 from tests.shared.datasets.files import REVIEWS, csv_bytes, jsonl_bytes, read
 
 
@@ -42,7 +42,15 @@ def test_columns_without_names_are_kept_by_index(tmp_path: Path) -> None:
 def test_a_shared_name_is_kept_by_index(tmp_path: Path) -> None:
     table = read(
         tmp_path,
-        csv_bytes([["text", "text", "label"], ["a", "b", "x"], ["a", "b", "y"], ["c", "d", "x"], ["e", "f", "y"]]),
+        csv_bytes(
+            [
+                ["text", "text", "label"],
+                ["a", "b", "x"],
+                ["a", "b", "y"],
+                ["c", "d", "x"],
+                ["e", "f", "y"],
+            ]
+        ),
     )
     assert resolve(table, text_column=1).text_column == 1
 
@@ -72,12 +80,16 @@ def test_given_names_and_their_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("max_positions", "asked", "length"), [(512, "auto", 128), (64, "auto", 64), (512, 300, 300), (512, 512, 512)]
+    ("max_positions", "asked", "length"),
+    [(512, "auto", 128), (64, "auto", 64), (512, 300, 300), (512, 512, 512)],
 )
 def test_length(max_positions: int, asked: Any, length: int, tmp_path: Path) -> None:
     request = TaskRequest(max_seq_length=asked)
     assert (
-        resolve_task(request, read(tmp_path, csv_bytes(REVIEWS)), max_positions=max_positions).max_seq_length == length
+        resolve_task(
+            request, read(tmp_path, csv_bytes(REVIEWS)), max_positions=max_positions
+        ).max_seq_length
+        == length
     )
 
 
@@ -88,7 +100,12 @@ def test_length(max_positions: int, asked: Any, length: int, tmp_path: Path) -> 
         (["a", "b", "a", "b", "c"], {}, "task.label_column", "these have one: c."),
         (["a", "", "b", " ", "a", "b"], {}, "task.label_column", "2 rows (2, 4) have no label"),
         (["a", "b", "a", ""], {}, "task.label_column", "Row 4 has no label"),
-        (["a", "b", "x" * 257, "a"], {}, "task.label_column", "Row 3 has a label of more than 256 characters"),
+        (
+            ["a", "b", "x" * 257, "a"],
+            {},
+            "task.label_column",
+            "Row 3 has a label of more than 256 characters",
+        ),
         (
             ["a", "b", "c", "a", "b"],
             {"label_names": ["a", "b"]},
@@ -114,14 +131,20 @@ def test_unfit_labels_and_fields(
 
 def test_one_row_of_a_label_is_enough_when_nothing_is_split_off(tmp_path: Path) -> None:
     table = labelled(tmp_path, "a", "b")
-    assert resolve_task(TaskRequest(), table, max_positions=512, split=False).label_names == ["a", "b"]
+    assert resolve_task(TaskRequest(), table, max_positions=512, split=False).label_names == [
+        "a",
+        "b",
+    ]
 
 
 def test_numbers_that_are_no_class_numbers_make_a_regression(tmp_path: Path) -> None:
     task = resolve(labelled(tmp_path, "0.5", "1.5", "2.5", "0.5"))
     assert (task.type, task.label_names, task.positive_label) == (TaskType.REGRESSION, [], None)
     assert (task.outputs, task.num_outputs) == (["score"], 1)
-    assert resolve(labelled(tmp_path, "1", "2", "1", "2"), type="regression").type is TaskType.REGRESSION
+    assert (
+        resolve(labelled(tmp_path, "1", "2", "1", "2"), type="regression").type
+        is TaskType.REGRESSION
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,7 +160,10 @@ def test_sets_of_labels(labels: list[str], names: list[str], tmp_path: Path) -> 
 
 
 def test_lists_are_sets_of_labels_without_being_asked(tmp_path: Path) -> None:
-    rows = [{"text": f"t{i}", "labels": labels} for i, labels in enumerate((["x"], [], ["y", "x"], None))]
+    rows = [
+        {"text": f"t{i}", "labels": labels}
+        for i, labels in enumerate((["x"], [], ["y", "x"], None))
+    ]
     table = read(tmp_path, jsonl_bytes(rows), "x.jsonl")
     assert resolve(table).label_names == ["x", "y"]
     assert load_examples(table, resolve(table)).labels == [(0,), (), (0, 1), ()]
@@ -146,15 +172,55 @@ def test_lists_are_sets_of_labels_without_being_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "request_", "param", "words"),
     [
-        (["a", "1", "2", "3"], {"type": "regression"}, "task.label_column", "Row 1 has a label that is no number"),
-        (["1", "nan", "2", "3"], {"type": "regression"}, "task.label_column", "Row 2 has a label that is no number"),
+        (
+            ["a", "1", "2", "3"],
+            {"type": "regression"},
+            "task.label_column",
+            "Row 1 has a label that is no number",
+        ),
+        (
+            ["1", "nan", "2", "3"],
+            {"type": "regression"},
+            "task.label_column",
+            "Row 2 has a label that is no number",
+        ),
         (["1", "1e16", "2", "3"], {"type": "regression"}, "task.label_column", "larger than 1e+15"),
-        (["1", "1.0", "1", "1"], {"type": "regression"}, "task.label_column", "nothing to tell apart"),
-        (["1", "2"], {"type": "regression", "label_names": ["1", "2"]}, "task.label_names", "no names"),
-        (["1", "2"], {"type": "regression", "positive_label": "1"}, "task.positive_label", "is for single_label"),
-        (["a||b", "a"], {"type": "multi_label_classification"}, "task.label_column", "an empty name among"),
-        (["a|b", "b|a"], {"type": "multi_label_classification"}, "task.label_column", "nothing to tell apart"),
-        (["a", ""], {"type": "multi_label_classification"}, "task.label_column", "The only label is a"),
+        (
+            ["1", "1.0", "1", "1"],
+            {"type": "regression"},
+            "task.label_column",
+            "nothing to tell apart",
+        ),
+        (
+            ["1", "2"],
+            {"type": "regression", "label_names": ["1", "2"]},
+            "task.label_names",
+            "no names",
+        ),
+        (
+            ["1", "2"],
+            {"type": "regression", "positive_label": "1"},
+            "task.positive_label",
+            "is for single_label",
+        ),
+        (
+            ["a||b", "a"],
+            {"type": "multi_label_classification"},
+            "task.label_column",
+            "an empty name among",
+        ),
+        (
+            ["a|b", "b|a"],
+            {"type": "multi_label_classification"},
+            "task.label_column",
+            "nothing to tell apart",
+        ),
+        (
+            ["a", ""],
+            {"type": "multi_label_classification"},
+            "task.label_column",
+            "The only label is a",
+        ),
         (
             ["a|b", "c"],
             {"type": "multi_label_classification", "label_names": ["a", "b"]},
@@ -179,11 +245,19 @@ def test_labels_that_do_not_fit_the_kind_of_task(
 
 
 def test_a_list_is_no_single_label_and_no_text(tmp_path: Path) -> None:
-    lists = read(tmp_path, jsonl_bytes([{"text": "t", "label": ["x", "y"]}, {"text": "u", "label": ["x"]}]), "x.jsonl")
+    lists = read(
+        tmp_path,
+        jsonl_bytes([{"text": "t", "label": ["x", "y"]}, {"text": "u", "label": ["x"]}]),
+        "x.jsonl",
+    )
     with pytest.raises(InvalidValue, match="a list for a label") as refusal:
         resolve(lists, type="single_label_classification")
     assert refusal.value.param == "task.type"
-    texts = read(tmp_path, jsonl_bytes([{"text": ["t"], "label": "x"}, {"text": "u", "label": "y"}]), "x.jsonl")
+    texts = read(
+        tmp_path,
+        jsonl_bytes([{"text": ["t"], "label": "x"}, {"text": "u", "label": "y"}]),
+        "x.jsonl",
+    )
     with pytest.raises(InvalidValue, match="Row 1 has a list for a text") as refusal:
         resolve(texts)
     assert refusal.value.param == "task.text_column"
@@ -200,13 +274,21 @@ def test_empty_texts_are_named_by_row(tmp_path: Path) -> None:
         *([f"text {i}", "ab"[i % 2]] for i in range(4)),
         *([" " * (i % 2), "a"] for i in range(9)),
     ]
-    with pytest.raises(InvalidValue, match=r"9 rows \(5, 6, 7, 8, 9 and 4 more\) have no text") as refusal:
+    with pytest.raises(
+        InvalidValue, match=r"9 rows \(5, 6, 7, 8, 9 and 4 more\) have no text"
+    ) as refusal:
         resolve(read(tmp_path, csv_bytes(rows)))
     assert refusal.value.param == "task.text_column"
 
 
 def test_empty_second_texts_too(tmp_path: Path) -> None:
-    rows = [["sentence1", "sentence2", "label"], ["a", "b", "x"], ["a", "", "y"], ["c", "d", "x"], ["e", "f", "y"]]
+    rows = [
+        ["sentence1", "sentence2", "label"],
+        ["a", "b", "x"],
+        ["a", "", "y"],
+        ["c", "d", "x"],
+        ["e", "f", "y"],
+    ]
     with pytest.raises(InvalidValue, match=r"Row 2 has no text") as refusal:
         resolve(read(tmp_path, csv_bytes(rows)))
     assert refusal.value.param == "task.text_pair_column"
@@ -222,7 +304,9 @@ def test_a_file_with_broken_rows_is_refused_under_its_own_name(tmp_path: Path) -
 
 
 def test_a_header_setting_is_not_for_files_that_name_their_columns(tmp_path: Path) -> None:
-    table = read(tmp_path, jsonl_bytes({"text": f"t{i}", "label": i % 2} for i in range(4)), "x.jsonl")
+    table = read(
+        tmp_path, jsonl_bytes({"text": f"t{i}", "label": i % 2} for i in range(4)), "x.jsonl"
+    )
     assert resolve(table).header is True
     with pytest.raises(ServiceError) as refusal:
         resolve(table, header=False)

@@ -48,7 +48,9 @@ in_a_line = cell.map(lambda text: text.replace("\t", " ").replace("\n", " ").rep
 
 def tables(cells: st.SearchStrategy[str], most: int = 8) -> st.SearchStrategy[Rows]:
     return st.integers(2, 5).flatmap(
-        lambda width: st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=most)
+        lambda width: st.lists(
+            st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=most
+        )
     )
 
 
@@ -96,7 +98,11 @@ WRITERS: dict[str, tuple[str, Callable[[Rows], bytes], st.SearchStrategy[str]]] 
 def told_again(writer: str, rows: Rows, *, packed: bool) -> Rows:
     filename, write, _ = WRITERS[writer]
     content = write(rows)
-    return rows_of(gzip.compress(content, 1), f"{filename}.gz") if packed else rows_of(content, filename)
+    return (
+        rows_of(gzip.compress(content, 1), f"{filename}.gz")
+        if packed
+        else rows_of(content, filename)
+    )
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -153,4 +159,6 @@ def chat_bytes(rows: Sequence[tuple[str, str, list[tuple[str, str]]]]) -> bytes:
 @settings(deadline=None, max_examples=60)
 @given(rows=st.lists(st.tuples(cell, cell, turns), min_size=1, max_size=6))
 def test_chat(rows: list[tuple[str, str, list[tuple[str, str]]]]) -> None:
-    assert rows_of(chat_bytes(rows), "x.jsonl", header="auto") == [[text, label] for text, label, _ in rows]
+    assert rows_of(chat_bytes(rows), "x.jsonl", header="auto") == [
+        [text, label] for text, label, _ in rows
+    ]

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.datasets.split import stratified_split
-from shared.errors import InvalidValue
-from shared.task import SplitRequest
+from shared.datasets.split.stratified_split import stratified_split
+from shared.domain.errors import InvalidValue
+from shared.domain.task import SplitRequest
 
 labels_of_rows = st.lists(st.integers(0, 6), min_size=1, max_size=200)
 fractions = st.floats(0.001, 0.5)
@@ -37,7 +37,9 @@ def test_each_row_is_in_one_part_and_each_label_where_it_must_be(
 ) -> None:
     split = stratified_split(labels, request(validation, test, seed))
     assert sorted(split.train + split.validation + split.test) == list(range(len(labels)))
-    parts = [Counter(labels[row] for row in rows) for rows in (split.train, split.validation, split.test)]
+    parts = [
+        Counter(labels[row] for row in rows) for rows in (split.train, split.validation, split.test)
+    ]
     for part in (split.train, split.validation, split.test):
         assert part == sorted(part)
     for label, rows in Counter(labels).items():
@@ -69,15 +71,19 @@ def test_the_seed_changes_the_rows_not_the_counts() -> None:
     labels = [0, 1, 1] * 50
     splits = [stratified_split(labels, request(seed=seed)) for seed in range(5)]
     assert len({tuple(split.validation) for split in splits}) == 5
-    assert {tuple(sorted(Counter(labels[row] for row in split.validation).items())) for split in splits} == {
-        ((0, 10), (1, 20))
-    }
+    assert {
+        tuple(sorted(Counter(labels[row] for row in split.validation).items())) for split in splits
+    } == {((0, 10), (1, 20))}
 
 
 def test_rows_are_drawn_evenly() -> None:
     """Over many seeds each row is in validation in a fifth of them: no end of the file is favoured."""
     labels = [0] * 20
-    drawn = Counter(row for seed in range(500) for row in stratified_split(labels, request(seed=seed)).validation)
+    drawn = Counter(
+        row
+        for seed in range(500)
+        for row in stratified_split(labels, request(seed=seed)).validation
+    )
     assert len(drawn) == 20
     assert all(60 <= count <= 140 for count in drawn.values()), "100 expected, standard deviation 9"
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.datasets import FileSplit, Source, folds_of, group_column, split_files
-from shared.datasets.grouping import grouped_parts
-from shared.datasets.split import stratified_split
-from shared.datasets.strata import strata_of
-from shared.errors import InvalidValue
-from shared.task import Label, SplitRequest, TaskType
+from shared.datasets.split.grouping import grouped_parts
+from shared.datasets.split.strata import strata_of
+from shared.datasets.split.stratified_split import stratified_split
+from shared.domain.errors import InvalidValue
+from shared.domain.task import Label, SplitRequest, TaskType
 
 SINGLE, MULTI, NUMBERS = TaskType.SINGLE_LABEL, TaskType.MULTI_LABEL, TaskType.REGRESSION
 
@@ -25,7 +25,9 @@ class File:
     groups: list[str] | None = None
 
 
-def split(labels: list[Any], kind: TaskType = SINGLE, fold: int | None = None, **request: Any) -> FileSplit:
+def split(
+    labels: list[Any], kind: TaskType = SINGLE, fold: int | None = None, **request: Any
+) -> FileSplit:
     return split_files({Source.TRAINING: File(labels)}, kind, SplitRequest(**request), fold)
 
 
@@ -35,16 +37,22 @@ def rows_of(found: FileSplit) -> list[int]:
 
 
 single = st.lists(st.integers(0, 4), min_size=10, max_size=80)
-multi = st.lists(st.sets(st.integers(0, 3)).map(lambda found: tuple(sorted(found))), min_size=10, max_size=80)
+multi = st.lists(
+    st.sets(st.integers(0, 3)).map(lambda found: tuple(sorted(found))), min_size=10, max_size=80
+)
 numbers = st.lists(st.floats(-5, 5), min_size=10, max_size=80)
 any_task = st.one_of(
-    st.tuples(st.just(SINGLE), single), st.tuples(st.just(MULTI), multi), st.tuples(st.just(NUMBERS), numbers)
+    st.tuples(st.just(SINGLE), single),
+    st.tuples(st.just(MULTI), multi),
+    st.tuples(st.just(NUMBERS), numbers),
 )
 
 
 @settings(deadline=None)
 @given(data=any_task, seed=st.integers(0, 9), test=st.sampled_from([0.0, 0.1, 0.3]))
-def test_every_row_is_in_one_part_whatever_the_task(data: tuple[TaskType, list[Any]], seed: int, test: float) -> None:
+def test_every_row_is_in_one_part_whatever_the_task(
+    data: tuple[TaskType, list[Any]], seed: int, test: float
+) -> None:
     kind, labels = data
     request = SplitRequest(test_fraction=test, seed=seed)
     found = split_files({Source.TRAINING: File(labels)}, kind, request)
@@ -54,17 +62,24 @@ def test_every_row_is_in_one_part_whatever_the_task(data: tuple[TaskType, list[A
 
 @settings(deadline=None)
 @given(data=any_task, k=st.integers(2, 7), test=st.sampled_from([0.0, 0.2]))
-def test_folds_partition_what_is_not_the_test(data: tuple[TaskType, list[Any]], k: int, test: float) -> None:
+def test_folds_partition_what_is_not_the_test(
+    data: tuple[TaskType, list[Any]], k: int, test: float
+) -> None:
     kind, labels = data
     request = SplitRequest(mode="kfold", k=k, test_fraction=test)
-    folds = [split_files({Source.TRAINING: File(labels)}, kind, request, fold) for fold in folds_of(request)]
+    folds = [
+        split_files({Source.TRAINING: File(labels)}, kind, request, fold)
+        for fold in folds_of(request)
+    ]
     assert len(folds) == k
     for found in folds:
         assert sorted(rows_of(found)) == list(range(len(labels)))
         assert found.test == folds[0].test
     held_out = [row for found in folds for row in found.validation.rows]
     assert len(held_out) == len(set(held_out))
-    assert set(held_out) == set(range(len(labels))) - set(folds[0].test.rows if folds[0].test else ())
+    assert set(held_out) == set(range(len(labels))) - set(
+        folds[0].test.rows if folds[0].test else ()
+    )
     sizes = [len(found.validation.rows) for found in folds]
     assert max(sizes) - min(sizes) <= 1
 
@@ -72,8 +87,15 @@ def test_folds_partition_what_is_not_the_test(data: tuple[TaskType, list[Any]], 
 def test_folds_hold_each_label_in_proportion() -> None:
     labels = [0] * 50 + [1] * 23 + [2] * 7
     for fold in range(5):
-        found = Counter(labels[row] for row in split(labels, fold=fold, mode="kfold").validation.rows)
-        assert [found[label] for label in range(3)] in ([10, 5, 1], [10, 4, 2], [10, 5, 2], [10, 4, 1])
+        found = Counter(
+            labels[row] for row in split(labels, fold=fold, mode="kfold").validation.rows
+        )
+        assert [found[label] for label in range(3)] in (
+            [10, 5, 1],
+            [10, 4, 2],
+            [10, 5, 2],
+            [10, 4, 1],
+        )
 
 
 @settings(deadline=None)
@@ -81,9 +103,13 @@ def test_folds_hold_each_label_in_proportion() -> None:
     labels=single,
     names=st.integers(3, 30),
     seed=st.integers(0, 5),
-    request_=st.sampled_from([{}, {"test_fraction": 0.2}, {"mode": "kfold", "k": 3}, {"halve_validation": True}]),
+    request_=st.sampled_from(
+        [{}, {"test_fraction": 0.2}, {"mode": "kfold", "k": 3}, {"halve_validation": True}]
+    ),
 )
-def test_groups_are_never_parted(labels: list[Any], names: int, seed: int, request_: dict[str, Any]) -> None:
+def test_groups_are_never_parted(
+    labels: list[Any], names: int, seed: int, request_: dict[str, Any]
+) -> None:
     groups = [f"g{(row * row + seed) % names}" for row in range(len(labels))]
     request = SplitRequest(group_by="who", seed=seed, **request_)
     for fold in folds_of(request):
@@ -101,14 +127,22 @@ def test_groups_are_never_parted(labels: list[Any], names: int, seed: int, reque
 
 def test_groups_are_shared_out_near_to_the_asked_shares() -> None:
     groups = [f"author {row % 100}" for row in range(1000)]
-    labels: list[Label] = [int(row % 100 < 30) for row in range(1000)]  # an author's rows have one label
+    labels: list[Label] = [
+        int(row % 100 < 30) for row in range(1000)
+    ]  # an author's rows have one label
     request = SplitRequest(group_by=0, test_fraction=0.1)
     found = split_files({Source.TRAINING: File(labels, groups)}, SINGLE, request)
     assert found.test is not None
-    assert [len(part.rows) for part in (found.train, found.validation, found.test)] == [700, 200, 100]
+    assert [len(part.rows) for part in (found.train, found.validation, found.test)] == [
+        700,
+        200,
+        100,
+    ]
     assert sum(labels[row] == 1 for row in found.validation.rows) == 60
     assert found != split_files(
-        {Source.TRAINING: File(labels, groups)}, SINGLE, SplitRequest(group_by=0, test_fraction=0.1, seed=1)
+        {Source.TRAINING: File(labels, groups)},
+        SINGLE,
+        SplitRequest(group_by=0, test_fraction=0.1, seed=1),
     )
 
 
@@ -129,16 +163,24 @@ def test_the_papers_protocol_halves_the_validation_rows_within_each_label(given_
     assert (found.validation.source, found.test.source) == (source, source)
     labels = dev if given_file else train
     counts = [Counter(labels[row] for row in part.rows) for part in (found.validation, found.test)]
-    assert counts == ([{0: 16, 1: 10}, {0: 15, 1: 10}] if given_file else [{0: 6, 1: 4}, {0: 6, 1: 4}])
+    assert counts == (
+        [{0: 16, 1: 10}, {0: 15, 1: 10}] if given_file else [{0: 6, 1: 4}, {0: 6, 1: 4}]
+    )
     if given_file:
         assert sorted([*found.validation.rows, *found.test.rows]) == list(range(51))
         assert found.validation.rows != list(range(26))  # shuffled, not cut in the middle
     else:
-        assert sorted([*found.validation.rows, *found.test.rows]) == list(split(train).validation.rows)
+        assert sorted([*found.validation.rows, *found.test.rows]) == list(
+            split(train).validation.rows
+        )
 
 
 def test_given_files_are_whole_parts() -> None:
-    files = {Source.TRAINING: File([0, 1] * 10), Source.VALIDATION: File([0, 1]), Source.TEST: File([1, 1, 0])}
+    files = {
+        Source.TRAINING: File([0, 1] * 10),
+        Source.VALIDATION: File([0, 1]),
+        Source.TEST: File([1, 1, 0]),
+    }
     found = split_files(files, SINGLE, SplitRequest())
     assert found.test is not None
     assert (list(found.train.rows), list(found.validation.rows), list(found.test.rows)) == (
@@ -157,7 +199,11 @@ def test_settings_as_they_were_give_the_split_that_they_gave() -> None:
         stratified_split([int(x) for x in labels if isinstance(x, int)], request),
     )
     assert found.test is not None
-    assert (found.train.rows, found.validation.rows, found.test.rows) == (before.train, before.validation, before.test)
+    assert (found.train.rows, found.validation.rows, found.test.rows) == (
+        before.train,
+        before.validation,
+        before.test,
+    )
 
 
 def test_numbers_are_split_by_quantile() -> None:
@@ -166,7 +212,9 @@ def test_numbers_are_split_by_quantile() -> None:
     assert strata == [row // 10 for row in range(100)]
     held_out = split(labels, NUMBERS).validation.rows
     assert [sum(row // 10 == tenth for row in held_out) for tenth in range(10)] == [2] * 10
-    assert strata_of([1.0, 1.0, 1.0, 2.0] * 10, NUMBERS) == [0, 0, 0, 3] * 10, "equal numbers stay together"
+    assert strata_of([1.0, 1.0, 1.0, 2.0] * 10, NUMBERS) == [0, 0, 0, 3] * 10, (
+        "equal numbers stay together"
+    )
     assert set(strata_of([float(row) for row in range(15)], NUMBERS)) == {0}
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shared.datasets import Validation, summary, validate
-from shared.errors import InvalidValue
-from shared.task import TaskRequest
+from shared.domain.errors import InvalidValue
+from shared.domain.task import TaskRequest
 from tests.shared.datasets.files import REVIEWS, Rows, csv_bytes, jsonl_bytes, read, tsv_bytes
 
 
@@ -57,7 +57,11 @@ def test_the_whole_shape(tmp_path: Path) -> None:
                 "message": "Rows have the same text as another row, but another label.",
                 "count": 3,
             },
-            {"code": "few_rows_of_label", "message": "Labels have fewer than 10 rows: neg, pos.", "count": 2},
+            {
+                "code": "few_rows_of_label",
+                "message": "Labels have fewer than 10 rows: neg, pos.",
+                "count": 2,
+            },
             {
                 "code": "few_validation_rows",
                 "message": "The default split leaves fewer than 100 rows to validate on; scores on so few are coarse.",
@@ -82,7 +86,9 @@ def test_quantiles_are_nearest_rank(tmp_path: Path) -> None:
 
 
 def test_the_length_of_a_pair_is_that_of_both(tmp_path: Path) -> None:
-    length = profile(tmp_path, [["sentence1", "sentence2", "label"], ["abc", "de", "x"], ["f", "gh", "y"]]).text_length
+    length = profile(
+        tmp_path, [["sentence1", "sentence2", "label"], ["abc", "de", "x"], ["f", "gh", "y"]]
+    ).text_length
     assert length is not None
     assert (length.p50, length.max) == (3, 5)
 
@@ -112,7 +118,12 @@ def test_errors_of_reading_and_of_the_task_come_in_the_order_of_rows(tmp_path: P
 
 
 def test_the_list_of_errors_is_capped_and_the_count_is_not(tmp_path: Path) -> None:
-    rows = [["text", "label"], ["Good", "pos"], *(["", "neg"] for _ in range(300)), *(["short"] for _ in range(300))]
+    rows = [
+        ["text", "label"],
+        ["Good", "pos"],
+        *(["", "neg"] for _ in range(300)),
+        *(["short"] for _ in range(300)),
+    ]
     validation = profile(tmp_path, rows)
     assert (len(validation.errors), validation.errors_total) == (100, 600)
     assert [error.row for error in validation.errors] == list(range(2, 102))
@@ -159,13 +170,20 @@ def test_a_regression_file_has_no_label_counts(tmp_path: Path) -> None:
 
 
 class TestWithoutHeader:
-    CONTENT = tsv_bytes([[f"s{row}", str(row % 2), "", f"Sentence number {row % 5}."] for row in range(8)])
+    CONTENT = tsv_bytes(
+        [[f"s{row}", str(row % 2), "", f"Sentence number {row % 5}."] for row in range(8)]
+    )
 
     def test_what_cannot_be_known_is_null(self, tmp_path: Path) -> None:
         validation = validate(read(tmp_path, self.CONTENT, "cola.tsv"))
         assert validation.header is False
         assert validation.valid
-        assert (validation.detected, validation.labels, validation.text_length, validation.empty_texts) == (None,) * 4
+        assert (
+            validation.detected,
+            validation.labels,
+            validation.text_length,
+            validation.empty_texts,
+        ) == (None,) * 4
         assert [(column.name, column.kind, column.empty) for column in validation.columns] == [
             (None, "text", 0),
             (None, "integer", 0),
@@ -173,10 +191,14 @@ class TestWithoutHeader:
             (None, "text", 0),
         ]
         assert warnings(validation) == {"columns_not_detected": 1}
-        assert summary(validation) == "TSV: 8 rows, columns to be named in the job's task, 1 warning."
+        assert (
+            summary(validation) == "TSV: 8 rows, columns to be named in the job's task, 1 warning."
+        )
 
     def test_a_task_tells_it(self, tmp_path: Path) -> None:
-        validation = validate(read(tmp_path, self.CONTENT, "cola.tsv"), TaskRequest(text_column=3, label_column=1))
+        validation = validate(
+            read(tmp_path, self.CONTENT, "cola.tsv"), TaskRequest(text_column=3, label_column=1)
+        )
         assert validation.detected is not None
         assert (validation.detected.text_column, validation.detected.label_column) == (3, 1)
         assert validation.labels is not None
@@ -194,7 +216,9 @@ class TestWithoutHeader:
 
 
 @pytest.mark.parametrize(("type_", "labels"), [(None, None), ("single_label_classification", 3)])
-def test_the_type_of_the_task_decides_over_the_labels(type_: Any, labels: int | None, tmp_path: Path) -> None:
+def test_the_type_of_the_task_decides_over_the_labels(
+    type_: Any, labels: int | None, tmp_path: Path
+) -> None:
     rows = [["text", "label"], ["a", "0.5"], ["b", "1.5"], ["c", "2.5"]]
     validation = profile(tmp_path, rows, TaskRequest(type=type_))
     assert (None if validation.labels is None else len(validation.labels)) == labels
@@ -211,18 +235,41 @@ def test_labels_outside_the_given_names_are_errors(tmp_path: Path) -> None:
 
 def test_no_text_of_the_file_is_repeated(tmp_path: Path) -> None:
     secret = "the diary says so"
-    rows = [["text", "label"], [secret, secret, secret], ["", secret * 20], [secret, ""], ["fine", "a"], ["too", "b"]]
+    rows = [
+        ["text", "label"],
+        [secret, secret, secret],
+        ["", secret * 20],
+        [secret, ""],
+        ["fine", "a"],
+        ["too", "b"],
+    ]
     validation = profile(tmp_path, rows)
     assert validation.errors_total == 3
     assert secret not in validation.model_dump_json()
 
 
 def test_a_file_of_rows_that_are_all_wrong_is_still_described(tmp_path: Path) -> None:
-    validation = validate(read(tmp_path, jsonl_bytes([{"text": {"a": 1}}, {"text": {"b": 2}}]), "x.jsonl"))
-    assert (validation.valid, validation.rows, validation.errors_total, validation.columns) == (False, 2, 2, [])
-    assert summary(validation) == "JSONL: 2 rows, columns to be named in the job's task, 2 errors, 1 warning."
+    validation = validate(
+        read(tmp_path, jsonl_bytes([{"text": {"a": 1}}, {"text": {"b": 2}}]), "x.jsonl")
+    )
+    assert (validation.valid, validation.rows, validation.errors_total, validation.columns) == (
+        False,
+        2,
+        2,
+        [],
+    )
+    assert (
+        summary(validation)
+        == "JSONL: 2 rows, columns to be named in the job's task, 2 errors, 1 warning."
+    )
 
 
 def test_summary_of_a_good_file(tmp_path: Path) -> None:
-    rows = [["sentence1", "sentence2", "label"], *([f"a{row}", f"b{row}", "xy"[row % 2]] for row in range(1000))]
-    assert summary(profile(tmp_path, rows)) == "CSV: 1,000 rows, sentence1 + sentence2 → label, 2 labels."
+    rows = [
+        ["sentence1", "sentence2", "label"],
+        *([f"a{row}", f"b{row}", "xy"[row % 2]] for row in range(1000)),
+    ]
+    assert (
+        summary(profile(tmp_path, rows))
+        == "CSV: 1,000 rows, sentence1 + sentence2 → label, 2 labels."
+    )

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import update
 
-from shared.db.companions import Companions
 from shared.db.migrate import upgrade
 from shared.db.runs import Hold, Runs
 from shared.db.session import Database
+from shared.db.stack_claim import Companions
 from shared.db.tables import Job, Run
 from tests.rows import add_job
 
@@ -37,7 +37,9 @@ def indices(database: Database, holds: list[Hold]) -> list[int]:
 
 def change(database: Database, job: Job, index: int, **values: object) -> None:
     with database.write() as session:
-        session.execute(update(Run).where(Run.job_id == job.id, Run.index == index).values(**values))
+        session.execute(
+            update(Run).where(Run.job_id == job.id, Run.index == index).values(**values)
+        )
 
 
 def test_by_index_up_to_so_many_and_each_is_an_ordinary_running_run(database: Database) -> None:
@@ -70,7 +72,9 @@ def test_with_one_nothing_is_taken_beside_it(database: Database) -> None:
     ],
     ids=lambda values: next(iter(values)),
 )
-def test_only_what_differs_in_its_seeds_alone(database: Database, values: dict[str, object]) -> None:
+def test_only_what_differs_in_its_seeds_alone(
+    database: Database, values: dict[str, object]
+) -> None:
     job = add_job(database, runs=4)
     for index in (1, 3):
         change(database, job, index, **values)
@@ -81,7 +85,9 @@ def test_only_what_differs_in_its_seeds_alone(database: Database, values: dict[s
 def test_pilots_of_one_candidate_and_states_of_one_step(database: Database) -> None:
     job = add_job(database, runs=8)
     for index in range(4):
-        change(database, job, index, purpose="pilot", recipe={"max_steps": 10 + index % 2, "layers": 1})
+        change(
+            database, job, index, purpose="pilot", recipe={"max_steps": 10 + index % 2, "layers": 1}
+        )
     for index in range(4, 8):
         change(database, job, index, state=f"runs/{index}/1/state-{5 + index % 2}")
     assert indices(database, claim(database, 8)) == [0, 2]
@@ -129,10 +135,14 @@ def test_however_many_ask_at_once_every_run_is_taken_once(database: Database) ->
     job = add_job(database, runs=40)
     with ThreadPoolExecutor(6) as pool:
         taken = [
-            hold for holds in pool.map(lambda n: claim(database, 5, worker=f"w{n}:1"), range(24)) for hold in holds
+            hold
+            for holds in pool.map(lambda n: claim(database, 5, worker=f"w{n}:1"), range(24))
+            for hold in holds
         ]
     left = []
-    while more := claim(database, 5):  # a claim that meets another in the act goes home early, as the next ring tells
+    while more := claim(
+        database, 5
+    ):  # a claim that meets another in the act goes home early, as the next ring tells
         left += more
     assert len({hold.run_id for hold in taken + left}) == len(taken + left) == 40
     with database.read() as session:

@@ -8,8 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from benchmarks.statements import statements_of
-from shared.db import files, fingerprint, queue, speed, uploads, usage
-from shared.db.companions import Companions
+from shared.db import files, fingerprint, queue, throughput, uploads, usage
 from shared.db.comparisons import Comparisons
 from shared.db.counts import queued_before, state_counts
 from shared.db.deliveries import Deliveries
@@ -19,12 +18,13 @@ from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.migrate import upgrade
 from shared.db.models import Checkpoints, Models
-from shared.db.paging import Page
+from shared.db.pagination import Page
+from shared.db.run_requests import RunWishes, in_training
+from shared.db.run_scores import scored_runs
 from shared.db.runs import Runs
-from shared.db.scored import scored_runs
 from shared.db.session import Database
+from shared.db.stack_claim import Companions
 from shared.db.tables import Job
-from shared.db.wishes import RunWishes, in_training
 from tests.conftest import new_database
 from tests.rows import add_job
 
@@ -62,8 +62,14 @@ READS: list[tuple[Query, str]] = [
     (queue.paused_runs, BY_STATE),
     (queue.runs_in_training, BY_STATE),
     (lambda s: usage.runs_ended(s, "local", 1, 2), "ix_runs_owner_id_finished_at"),
-    (lambda s: speed.measured_speed(s, "local", "m", "float32", "x"), "ix_jobs_owner_id_model_id"),
-    (lambda s: Jobs(s).made_lately("local", "digest", 900.0), "ix_jobs_owner_id_request_sha256_created_at"),
+    (
+        lambda s: throughput.measured_speed(s, "local", "m", "float32", "x"),
+        "ix_jobs_owner_id_model_id",
+    ),
+    (
+        lambda s: Jobs(s).made_lately("local", "digest", 900.0),
+        "ix_jobs_owner_id_request_sha256_created_at",
+    ),
     (lambda s: Models(s, "local").user("m", "n"), "ix_jobs_"),
     (lambda s: files.digest_is_used(s, "digest"), "ix_files_sha256"),
     # the sweeper's and the workers'
@@ -94,7 +100,9 @@ def plans(database: Database, query: Query) -> list[str]:
     found = []
     with database.engine.connect() as connection:
         connection.execute(text("SET enable_seqscan = off"))
-        for sql, parameters in (statement for statement in made if not statement.sql.startswith("INSERT")):
+        for sql, parameters in (
+            statement for statement in made if not statement.sql.startswith("INSERT")
+        ):
             rows = connection.exec_driver_sql(f"EXPLAIN {sql}", parameters)
             found.append("\n".join(row[0] for row in rows))
     return found
@@ -118,7 +126,10 @@ def test_a_run_is_claimed_recorded_and_read_from_indexes(database: Database) -> 
         assert hold is not None
         assert Companions(session, "w:0", 60.0).claim(hold, most=2, slots=1)
         points = [
-            Point(name, step, 1.0) for name in ("all", "gaps") for step in range(1, 40) if name == "all" or step % 2
+            Point(name, step, 1.0)
+            for name in ("all", "gaps")
+            for step in range(1, 40)
+            if name == "all" or step % 2
         ]
         runs.record(hold, 60.0, points, step=39)
         runs.wishes([hold])
@@ -126,7 +137,7 @@ def test_a_run_is_claimed_recorded_and_read_from_indexes(database: Database) -> 
         assert [len(series.points) for series in thinned.values()] == [9, 9]
         RunWishes(session).cancel(job.id)
         fingerprint.fingerprint(session, job.id, "local")
-        speed.measured_speed(session, "local", "m", "float32", "x")
+        throughput.measured_speed(session, "local", "m", "float32", "x")
 
     found = plans(database, life)
     assert len(found) > 12

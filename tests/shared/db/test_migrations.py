@@ -25,7 +25,10 @@ def test_an_older_database_is_migrated_with_what_is_in_it(database_url: str) -> 
     row = "INSERT INTO files (id, owner_id, filename, purpose, bytes, sha256, status, created_at) "
     with engine.begin() as connection:
         connection.execute(
-            text(row + "VALUES ('file-old', 'local', 'old.csv', 'fine-tune', 3, 'abc', 'processed', 1.5)")
+            text(
+                row
+                + "VALUES ('file-old', 'local', 'old.csv', 'fine-tune', 3, 'abc', 'processed', 1.5)"
+            )
         )
     engine.dispose()
 
@@ -57,7 +60,9 @@ def test_making_a_table_anew_loses_no_row_that_refers_to_it(database_url: str) -
             )
         )
         connection.execute(
-            text("INSERT INTO metrics (run_id, name, step, value) VALUES ('ftrun-old', 'train_loss', 1, 0.5)")
+            text(
+                "INSERT INTO metrics (run_id, name, step, value) VALUES ('ftrun-old', 'train_loss', 1, 0.5)"
+            )
         )
     engine.dispose()
 
@@ -66,7 +71,11 @@ def test_making_a_table_anew_loses_no_row_that_refers_to_it(database_url: str) -
     with database.read() as session:
         run = session.get_one(Run, "ftrun-old")
         points = Metrics(session).of_run(run.id)
-        assert (session.get_one(Job, run.job_id).resolved_recipe, run.held, run.recipe) == ({}, False, None)
+        assert (session.get_one(Job, run.job_id).resolved_recipe, run.held, run.recipe) == (
+            {},
+            False,
+            None,
+        )
     assert points == [Point("train_loss", 1, 0.5)]
     database.dispose()
 

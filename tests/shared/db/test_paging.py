@@ -17,7 +17,7 @@ from shared.db.files import Files
 from shared.db.jobs import Jobs
 from shared.db.migrate import upgrade
 from shared.db.models import Checkpoints
-from shared.db.paging import Page
+from shared.db.pagination import Page
 from shared.db.session import Database
 from shared.db.tables import Checkpoint, Comparison, Event, File, Job, Run, WebhookDelivery
 from tests.conftest import new_database
@@ -67,7 +67,9 @@ class Installation(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def installation(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
     url = new_database(request, request.param, tmp_path_factory.mktemp("paging"))
     upgrade(url)
     database = Database(url)
@@ -81,7 +83,9 @@ def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 class Reader:
     """Turns pages, while rows are added behind and in front of it and taken away anywhere."""
 
-    def __init__(self, session: Session, listed: List, ids: dict[str, str], *, descending: bool) -> None:
+    def __init__(
+        self, session: Session, listed: List, ids: dict[str, str], *, descending: bool
+    ) -> None:
         self._session, self._list, self._ids, self._descending = session, listed, ids, descending
         self._made = 0
         self.there: set[Any] = set()
@@ -92,7 +96,11 @@ class Reader:
         """A row that is newer than all before it."""
         self._made += 1
         key: Any = self._made if self._list.key is Event.seq else f"id-{self._made:06d}"
-        row = self._list.row | {name: self._ids[name] for name in self._list.ties} | {self._list.key.key: key}
+        row = (
+            self._list.row
+            | {name: self._ids[name] for name in self._list.ties}
+            | {self._list.key.key: key}
+        )
         self._session.execute(insert(self._list.key.class_), row)
         self.there.add(key)
 
@@ -117,18 +125,26 @@ class Reader:
         return event_id(self.told[-1]) if self._list.key is Event.seq else str(self.told[-1])
 
     def _is_ahead(self, key: Any) -> bool:
-        return not self.told or bool(key < self.told[-1] if self._descending else key > self.told[-1])
+        return not self.told or bool(
+            key < self.told[-1] if self._descending else key > self.told[-1]
+        )
 
 
 TURN, ADD, REMOVE = "turn", "add", "remove"
 actions = st.lists(
-    st.tuples(st.just(TURN), st.integers(1, 6)) | st.tuples(st.sampled_from([ADD, REMOVE]), st.integers(0, 40)),
+    st.tuples(st.just(TURN), st.integers(1, 6))
+    | st.tuples(st.sampled_from([ADD, REMOVE]), st.integers(0, 40)),
     max_size=25,
 )
 
 
 def read_through(
-    installation: Installation, listed: List, rows: int, steps: list[tuple[str, int]], *, descending: bool
+    installation: Installation,
+    listed: List,
+    rows: int,
+    steps: list[tuple[str, int]],
+    *,
+    descending: bool,
 ) -> None:
     with installation.database.read() as session:  # nothing of it is kept
         reader = Reader(session, listed, installation.ids, descending=descending)

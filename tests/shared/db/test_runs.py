@@ -8,11 +8,11 @@ import pytest
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.migrate import upgrade
+from shared.db.run_requests import RunWishes
 from shared.db.runs import FenceLost, Hold, Runs, Wish
 from shared.db.session import Database, Message, ring_after_commit
 from shared.db.tables import Job, Run
-from shared.db.wishes import RunWishes
-from shared.states import JobState, RunState
+from shared.domain.states import JobState, RunState
 from tests.rows import add_job, job_values
 
 
@@ -50,7 +50,9 @@ def run_of(database: Database, hold: Hold) -> Run:
         return session.get_one(Run, hold.run_id)
 
 
-def test_messages_leave_after_the_commit_and_never_after_a_rollback(database: Database, rung: list[Message]) -> None:
+def test_messages_leave_after_the_commit_and_never_after_a_rollback(
+    database: Database, rung: list[Message]
+) -> None:
     add_job(database)
     assert [task for task, _ in rung] == ["run.wake", "run.wake"]
     rung.clear()
@@ -110,7 +112,9 @@ def test_a_worker_that_was_given_up_can_write_nothing_more(database: Database) -
     run = run_of(database, new)
     assert (run.status, run.attempt, run.step) == ("running", 2, 0)
     with database.read() as session:
-        assert Metrics(session).of_run(run.id) == []  # the new attempt starts without the old one's points
+        assert (
+            Metrics(session).of_run(run.id) == []
+        )  # the new attempt starts without the old one's points
 
 
 def test_a_living_lease_is_left_alone(database: Database) -> None:
@@ -192,7 +196,10 @@ def test_cancelling_takes_the_queued_at_once_and_flags_the_running(database: Dat
         RunWishes(session).cancel(job.id)
     with database.write() as session:
         assert Runs(session).record(hold, 60.0) is True
-        assert sorted(run.status for run in Runs(session).of_job(job.id)) == ["cancelled", "running"]
+        assert sorted(run.status for run in Runs(session).of_job(job.id)) == [
+            "cancelled",
+            "running",
+        ]
     with database.write() as session:
         assert Jobs(session).claim_to_advance(job.id, 60.0) is None  # a run is still open
         Runs(session).end(hold, RunState.CANCELLED)

@@ -41,8 +41,21 @@ def test_thinned_evenly_with_both_ends(database: Database) -> None:
             for name, length in lengths.items():
                 kept = evenly(length, resolution) if length > resolution else range(length)
                 assert found[name].total == length
-                assert found[name].points == [(10 + step, step / 8) for step in kept], (name, resolution)
-        part = metrics.thinned(first.id, names=["many", "none"], step_from=20, step_to=59, resolution=5)
+                assert found[name].points == [(10 + step, step / 8) for step in kept], (
+                    name,
+                    resolution,
+                )
+        part = metrics.thinned(
+            first.id, names=["many", "none"], step_from=20, step_to=59, resolution=5
+        )
         assert list(part) == ["many"]
-        assert (part["many"].total, part["many"].points[0], part["many"].points[-1]) == (40, (20, 1.25), (59, 6.125))
-        assert metrics.thinned(first.id)["many"].total == len(metrics.thinned(first.id)["many"].points) == 101
+        assert (part["many"].total, part["many"].points[0], part["many"].points[-1]) == (
+            40,
+            (20, 1.25),
+            (59, 6.125),
+        )
+        assert (
+            metrics.thinned(first.id)["many"].total
+            == len(metrics.thinned(first.id)["many"].points)
+            == 101
+        )

@@ -6,9 +6,9 @@ from itertools import chain, combinations
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
+from shared.domain.task import TaskType
 from shared.metrics.multi_label import LabelSet, constant_answer, scores, scores_per_label
 from shared.metrics.names import OF_TASK
-from shared.task import TaskType
 
 K = 4
 
@@ -52,7 +52,9 @@ def test_no_label_anywhere_is_zero_not_an_error() -> None:
 
 @pytest.mark.parametrize("metric", OF_TASK[TaskType.MULTI_LABEL])
 @pytest.mark.parametrize(("seed", "share"), [(0, 0.2), (1, 0.5), (2, 0.8), (3, 0.05)])
-def test_the_best_constant_set_is_the_best_of_all_sets(metric: str, seed: int, share: float) -> None:
+def test_the_best_constant_set_is_the_best_of_all_sets(
+    metric: str, seed: int, share: float
+) -> None:
     labels = drawn(seed, share=share)
     every_set = chain.from_iterable(combinations(range(K), size) for size in range(K + 1))
     best = max(scores(labels, [answer] * len(labels), K)[metric] or 0.0 for answer in every_set)

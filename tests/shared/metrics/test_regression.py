@@ -43,7 +43,13 @@ def test_what_is_undefined_is_none_and_warns_of_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("numbers", "constant"),
-    [([0.0, 0.0], True), ([1.0, 1.0 + 1e-8], True), ([1.0, 1.001], False), ([-1.0, 1.0], False), ([0.0, 1e-12], False)],
+    [
+        ([0.0, 0.0], True),
+        ([1.0, 1.0 + 1e-8], True),
+        ([1.0, 1.001], False),
+        ([-1.0, 1.0], False),
+        ([0.0, 1e-12], False),
+    ],
 )
 def test_constant_but_for_rounding(numbers: list[float], constant: bool) -> None:
     assert is_constant(numbers) is constant

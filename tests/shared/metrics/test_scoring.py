@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from shared.domain.task import Label, Task, TaskType
 from shared.metrics import METRICS, Scoring, default_metric, metric_names
 from shared.metrics.names import OF_TASK
-from shared.task import Label, Task, TaskType
 
 
 def task(kind: TaskType, names: list[str] | None = None, positive: str | None = None) -> Task:
@@ -75,20 +75,53 @@ def test_every_metric_of_a_task_is_scored_and_has_a_constant_answer_or_none(
 @pytest.mark.parametrize(
     ("of", "metric", "labels", "answers", "score", "degenerate"),
     [
-        (MULTI, "f1_micro", [(0,), (1,), ()], [(0,), (0,), (0,)], 0.9, True),  # the same set for every row
+        (
+            MULTI,
+            "f1_micro",
+            [(0,), (1,), ()],
+            [(0,), (0,), (0,)],
+            0.9,
+            True,
+        ),  # the same set for every row
         (MULTI, "f1_micro", [(0,), (1,), ()], [(), (), ()], 0.9, True),
         (MULTI, "f1_micro", [(0,), (1,), ()], [(0,), (1,), ()], 1.0, False),
-        (MULTI, "accuracy", [(0,), (1,), (1,)], [(0,), (0,), (1,)], 2 / 3, True),  # always (1,) reaches as much
+        (
+            MULTI,
+            "accuracy",
+            [(0,), (1,), (1,)],
+            [(0,), (0,), (1,)],
+            2 / 3,
+            True,
+        ),  # always (1,) reaches as much
         (NUMBERS, "pearson", [1.0, 2.0, 3.0], [1.0, 1.0, 1.0], None, True),
-        (NUMBERS, "pearson", [1.0, 2.0, 3.0], [5.0, 5.0, 5.0 + 1e-7], 0.9, True),  # rounding is no answer
+        (
+            NUMBERS,
+            "pearson",
+            [1.0, 2.0, 3.0],
+            [5.0, 5.0, 5.0 + 1e-7],
+            0.9,
+            True,
+        ),  # rounding is no answer
         (NUMBERS, "pearson", [1.0, 2.0, 3.0], [3.0, 2.0, 1.0], -1.0, True),
         (NUMBERS, "spearman", [1.0, 2.0, 3.0], [1.0, 3.0, 2.0], 0.0, True),
         (NUMBERS, "pearson", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 1.0, False),
-        (NUMBERS, "r2", [1.0, 2.0, 3.0], [3.0, 3.5, 4.0], -2.0, True),  # in order, yet worse than the mean
+        (
+            NUMBERS,
+            "r2",
+            [1.0, 2.0, 3.0],
+            [3.0, 3.5, 4.0],
+            -2.0,
+            True,
+        ),  # in order, yet worse than the mean
     ],
 )
 def test_degenerate(
-    of: Task, metric: str, labels: list[Label], answers: list[Label], score: float | None, degenerate: bool
+    of: Task,
+    metric: str,
+    labels: list[Label],
+    answers: list[Label],
+    score: float | None,
+    degenerate: bool,
 ) -> None:
     assert Scoring(of, metric).is_degenerate(labels, answers, score) is degenerate
 
@@ -99,7 +132,11 @@ def test_tables_of_classes_where_there_are_classes() -> None:
     multi = Scoring(MULTI, "f1_micro")
     assert multi.confusion([(0,)], [(0,)]) is None
     rows: Any = multi.per_class([(0,), (0, 1)], [(0,), (0,)])
-    assert [(row.label, row.recall, row.support) for row in rows] == [("a", 1.0, 2), ("b", 0.0, 1), ("c", None, 0)]
+    assert [(row.label, row.recall, row.support) for row in rows] == [
+        ("a", 1.0, 2),
+        ("b", 0.0, 1),
+        ("c", None, 0),
+    ]
     numbers = Scoring(NUMBERS, "pearson")
     assert (numbers.confusion([1.0], [1.0]), numbers.per_class([1.0], [1.0])) == (None, None)
 

@@ -6,9 +6,9 @@ import random
 import pytest
 from sklearn.metrics import balanced_accuracy_score, precision_recall_fscore_support
 
+from shared.domain.task import TaskType
 from shared.metrics.names import OF_TASK
 from shared.metrics.single_label import confusion, constant_answer, per_class, scores
-from shared.task import TaskType
 
 METRICS = OF_TASK[TaskType.SINGLE_LABEL]
 
@@ -51,7 +51,9 @@ def test_balanced_accuracy_is_that_of_scikit_learn() -> None:
 
 
 def test_a_class_that_is_predicted_but_never_occurs_costs_no_warning() -> None:
-    assert scores([0, 0, 1, 1], [0, 2, 1, 1], num_labels=3, positive=None)["balanced_accuracy"] == pytest.approx(0.75)
+    assert scores([0, 0, 1, 1], [0, 2, 1, 1], num_labels=3, positive=None)[
+        "balanced_accuracy"
+    ] == pytest.approx(0.75)
 
 
 def test_what_is_undefined_is_none() -> None:
@@ -66,13 +68,23 @@ def test_constant_predictions_have_a_matthews_of_zero() -> None:
     assert scores([0, 1, 1, 0, 1], [1] * 5, num_labels=2, positive=1)["mcc"] == 0.0
 
 
-@pytest.mark.parametrize(("num_labels", "metric"), [(num, metric) for num in (2, 3, 5) for metric in names_for(num)])
+@pytest.mark.parametrize(
+    ("num_labels", "metric"), [(num, metric) for num in (2, 3, 5) for metric in names_for(num)]
+)
 @pytest.mark.parametrize("seed", range(4))
-def test_the_best_constant_answer_is_the_best_of_all_constant_answers(metric: str, num_labels: int, seed: int) -> None:
+def test_the_best_constant_answer_is_the_best_of_all_constant_answers(
+    metric: str, num_labels: int, seed: int
+) -> None:
     draw = random.Random(seed)
-    labels = [*range(num_labels), *(min(draw.randrange(num_labels), draw.randrange(num_labels)) for _ in range(60))]
+    labels = [
+        *range(num_labels),
+        *(min(draw.randrange(num_labels), draw.randrange(num_labels)) for _ in range(60)),
+    ]
     positive = 1 if num_labels == 2 else None
-    tried = [scores(labels, [answer] * len(labels), num_labels, positive)[metric] for answer in range(num_labels)]
+    tried = [
+        scores(labels, [answer] * len(labels), num_labels, positive)[metric]
+        for answer in range(num_labels)
+    ]
     best = max(score for score in tried if score is not None)
     assert constant_answer(metric, labels, num_labels, positive) == pytest.approx(best)
 
@@ -97,7 +109,9 @@ def test_scores_of_each_class_are_those_of_scikit_learn(num_labels: int) -> None
     expected = precision_recall_fscore_support(labels, predictions)
     assert [row.label for row in found] == [f"label {index}" for index in range(num_labels)]
     for row, precision, recall, f1, support in zip(found, *expected, strict=True):
-        assert (row.precision, row.recall, row.f1, row.support) == pytest.approx((precision, recall, f1, support))
+        assert (row.precision, row.recall, row.f1, row.support) == pytest.approx(
+            (precision, recall, f1, support)
+        )
 
 
 def test_a_class_that_is_not_there_or_never_predicted_has_undefined_scores() -> None:

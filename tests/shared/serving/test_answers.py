@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from shared.serving.answers import answers_of, scores_of
-from shared.task import TaskType
-from worker.training.evaluate import answers
+from api.serving.answers import answers_of, scores_of
+from shared.domain.task import TaskType
+from worker.training.evaluation import answers
 
 
 @pytest.mark.parametrize("kind", TaskType)
@@ -65,7 +65,9 @@ def test_of_several_labels_the_entropy_is_the_mean_over_the_labels() -> None:
 
 
 def test_numbers_have_a_spread_and_no_votes() -> None:
-    [answer] = answers_of([np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)], TaskType.REGRESSION)
+    [answer] = answers_of(
+        [np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)], TaskType.REGRESSION
+    )
     assert (answer.predicted, answer.scores) == (1.5, [1.5])
     assert answer.disagreement is not None
     assert answer.disagreement.vote_entropy is None

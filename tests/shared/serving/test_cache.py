@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from shared.serving.cache import Cache
+from api.serving.cache import Cache
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
+from shared.domain.task import SplitRequest, Task, TaskType
 from shared.recipe import Recipe
-from shared.task import SplitRequest, Task, TaskType
+from worker.training.data.tokenization import EncodedText
 from worker.training.events import Evaluation, Event, Finished, Started, Step
 from worker.training.run import train_run
 from worker.training.spec import DataFile, RunSpec
-from worker.training.text import EncodedText
 
 GOOD = ("good", "joy", "delight", "lovely", "warm", "care")
 BAD = ("bad", "dull", "no", "not", "long", "why")
@@ -27,7 +27,10 @@ def review_rows(
     rows: list[tuple[str, ...]] = [("text", "other", "label") if pairs else ("text", "label")]
     for index in range(count):
         positive = index < count * positive_share
-        words = [draw.choice(GOOD if positive else BAD), *draw.choices(FILLER, k=draw.randint(2, 9))]
+        words = [
+            draw.choice(GOOD if positive else BAD),
+            *draw.choices(FILLER, k=draw.randint(2, 9)),
+        ]
         draw.shuffle(words)
         first = [" ".join(draw.choices(FILLER, k=draw.randint(1, 5)))] if pairs else []
         rows.append((*first, " ".join(words), "yes" if positive else "no"))

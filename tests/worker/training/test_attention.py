@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from worker.training import attention
-from worker.training.attention import attention_within_rows
-from worker.training.layout import groups_of, lay_out
+from worker.training.packed import attention
+from worker.training.packed.attention import attention_within_rows
+from worker.training.packed.packed_layout import groups_of, lay_out
 
 CPU = torch.device("cpu")
 HEADS, HEAD_DIM, SCALE = 3, 8, 0.3
@@ -61,7 +61,9 @@ def by_torch_kernels(
 ) -> Tensor:
     """The way of a GPU, where all rows are one group."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.training.layout.groups_of", lambda flat: [list(range(len(flat)))])
+        patch.setattr(
+            "worker.training.packed.packed_layout.groups_of", lambda flat: [list(range(len(flat)))]
+        )
         layout = replace(lay_out(lengths, CPU), queries_first=queries_first)
     flat = [tensor.transpose(1, 2).flatten(0, 1) for tensor in (query, key, value)]
     return attention._fused(flat, layout, SCALE, 0.0, window).view_as(query.transpose(1, 2))
@@ -78,13 +80,17 @@ def test_it_is_each_rows_own_attention(name: str, window: int | None) -> None:
     ours = attention_within_rows(given[0], given[1], given[2], layout, scale=SCALE, window=window)
     for found in (ours, by_torch_kernels(given[0], given[1], given[2], lengths, window)):
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
-        for its, gradient in zip(torch.autograd.grad(found, given, weights), gradients, strict=True):
+        for its, gradient in zip(
+            torch.autograd.grad(found, given, weights), gradients, strict=True
+        ):
             torch.testing.assert_close(its, gradient, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("window", [None, 4])
 @pytest.mark.parametrize("name", LENGTHS)
-def test_first_tokens_alone_see_what_they_would_see_among_all(name: str, window: int | None) -> None:
+def test_first_tokens_alone_see_what_they_would_see_among_all(
+    name: str, window: int | None
+) -> None:
     lengths, given = LENGTHS[name], states(LENGTHS[name])
     layout = replace(lay_out(lengths, CPU), queries_first=True)
     first = torch.zeros(len(lengths) * layout.width, dtype=torch.bool)
@@ -93,9 +99,14 @@ def test_first_tokens_alone_see_what_they_would_see_among_all(name: str, window:
     weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
     gradients = torch.autograd.grad(expected, given, weights)
     ours = attention_within_rows(given[0], given[1], given[2], layout, scale=SCALE, window=window)
-    for found in (ours, by_torch_kernels(given[0], given[1], given[2], lengths, window, queries_first=True)):
+    for found in (
+        ours,
+        by_torch_kernels(given[0], given[1], given[2], lengths, window, queries_first=True),
+    ):
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
-        for its, gradient in zip(torch.autograd.grad(found, given, weights), gradients, strict=True):
+        for its, gradient in zip(
+            torch.autograd.grad(found, given, weights), gradients, strict=True
+        ):
             torch.testing.assert_close(its, gradient, atol=1e-5, rtol=1e-4)
 
 
@@ -105,7 +116,7 @@ def test_first_tokens_alone_see_what_they_would_see_among_all(name: str, window:
 def test_the_groups_change_nothing(cut: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
     lengths = LENGTHS["uneven"]
     given = states(lengths)
-    monkeypatch.setattr("worker.training.layout.groups_of", lambda _: cut)
+    monkeypatch.setattr("worker.training.packed.packed_layout.groups_of", lambda _: cut)
     layout = lay_out(lengths, CPU)
     assert [group.rows for group in layout.groups] == [len(part) for part in cut]
     ours = attention_within_rows(given[0], given[1], given[2], layout, scale=SCALE)
@@ -124,15 +135,17 @@ def test_dropout_drops_weights_at_its_rate_and_keeps_their_mean(dropout: float) 
     torch.manual_seed(0)
     layout = lay_out(lengths, CPU)
     plain = attention_within_rows(query, key, values, layout, scale=SCALE)[0, :length]
-    used = attention_within_rows(query, key, values, layout, scale=SCALE, dropout=dropout)[0, :length]
+    used = attention_within_rows(query, key, values, layout, scale=SCALE, dropout=dropout)[
+        0, :length
+    ]
     dropped = (used == 0).float()
     deviation = math.sqrt(dropout * (1 - dropout) / dropped.numel())
     assert abs(dropped.mean().item() - dropout) < 4 * deviation
     kept = used > 0
     torch.testing.assert_close(used[kept], plain[kept] / (1 - dropout), rtol=1e-4, atol=0)
-    other_row = attention_within_rows(query, key, values, layout, scale=SCALE, dropout=dropout)[0, length + 5 :][
-        :length
-    ]
+    other_row = attention_within_rows(query, key, values, layout, scale=SCALE, dropout=dropout)[
+        0, length + 5 :
+    ][:length]
     agreement = ((other_row == 0) == (used == 0)).float().mean().item()
     assert agreement == pytest.approx(
         dropout**2 + (1 - dropout) ** 2, abs=0.02
@@ -153,12 +166,16 @@ def test_the_gradient_is_that_of_the_weights_that_were_used() -> None:
         direction = [torch.randn_like(tensor) for tensor in given]
         step = 1e-3
         ahead, behind = (
-            under_one_draw(*(tensor + sign * step * its for tensor, its in zip(given, direction, strict=True))).sum()
+            under_one_draw(
+                *(tensor + sign * step * its for tensor, its in zip(given, direction, strict=True))
+            ).sum()
             for sign in (1, -1)
         )
         gradients = torch.autograd.grad(under_one_draw(given[0], given[1], given[2]).sum(), given)
     along = sum((gradient * its).sum() for gradient, its in zip(gradients, direction, strict=True))
-    torch.testing.assert_close(torch.as_tensor(along), (ahead - behind) / (2 * step), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        torch.as_tensor(along), (ahead - behind) / (2 * step), rtol=1e-3, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("name", ["uneven", "side by side"])
@@ -170,7 +187,11 @@ def test_bfloat16_is_float32_but_for_its_rounding(name: str) -> None:
     found = attention_within_rows(rounded[0], rounded[1], rounded[2], layout, scale=SCALE)
     assert found.dtype is torch.bfloat16
     torch.testing.assert_close(found.float(), expected, atol=0.03, rtol=0.03)
-    gradients = zip(torch.autograd.grad(found.sum(), rounded), torch.autograd.grad(expected.sum(), exact), strict=True)
+    gradients = zip(
+        torch.autograd.grad(found.sum(), rounded),
+        torch.autograd.grad(expected.sum(), exact),
+        strict=True,
+    )
     for its, gradient in gradients:
         torch.testing.assert_close(its.float(), gradient, atol=0.05, rtol=0.05)
 

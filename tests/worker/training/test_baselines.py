@@ -12,20 +12,34 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from transformers import AutoModel, AutoTokenizer
 
+from shared.domain.task import SplitRequest, TaskType
 from shared.metrics import Scoring
-from shared.task import SplitRequest, TaskType
-from tests.worker.training.runs import BAD, FILLER, GOOD, make_spec, make_task, review_rows, write_tsv
-from worker.training import baselines
-from worker.training.baselines import Bench, FrozenStates, score_baselines, targets_of, texts_of
-from worker.training.encoder import load_encoder
+from tests.worker.training.runs import (
+    BAD,
+    FILLER,
+    GOOD,
+    make_spec,
+    make_task,
+    review_rows,
+    write_tsv,
+)
+from worker.training.baselines import scoring
+from worker.training.baselines.features import TfIdf, frozen_states
+from worker.training.baselines.linear import fit_linear
+from worker.training.baselines.scoring import (
+    Bench,
+    FrozenStates,
+    score_baselines,
+    targets_of,
+    texts_of,
+)
+from worker.training.data.split import load_splits
+from worker.training.data.tokenization import TextCache
 from worker.training.errors import Stopped
 from worker.training.events import BaselinesScored
-from worker.training.features import TfIdf, frozen_states
-from worker.training.linear import fit_linear
-from worker.training.quiet import quiet_transformers
+from worker.training.model.encoder import load_encoder
+from worker.training.model.transformers_logging import quiet_transformers
 from worker.training.spec import DataSpec
-from worker.training.split import load_splits
-from worker.training.text import TextCache
 
 
 def go_on() -> None:
@@ -46,7 +60,9 @@ def data_spec(folder: Path, base_model: Path, **changes: Any) -> DataSpec:
     return DataSpec.model_validate(spec.model_dump(include=set(DataSpec.model_fields)))
 
 
-def test_word_counts_are_scikit_learns_and_know_no_word_of_the_validation_rows(tmp_path: Path, tiny_bert: Path) -> None:
+def test_word_counts_are_scikit_learns_and_know_no_word_of_the_validation_rows(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
     spec = data_spec(tmp_path, tiny_bert, rows=80)
     splits = load_splits(spec, TextCache(), go_on)
     train, validation = texts_of(splits.train).ravel(), texts_of(splits.validation).ravel()
@@ -55,10 +71,14 @@ def test_word_counts_are_scikit_learns_and_know_no_word_of_the_validation_rows(t
     def accuracy(targets: Any, answers: Any) -> float:
         return float(accuracy_score(targets, answers))
 
-    chosen = fit_linear(lambda: TfIdf(50_000), train[:, None], labels, spec.task.type, accuracy, go_on).inverse_penalty
+    chosen = fit_linear(
+        lambda: TfIdf(50_000), train[:, None], labels, spec.task.type, accuracy, go_on
+    ).inverse_penalty
     counts = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+").fit(train)
     model = LogisticRegression(C=chosen, max_iter=200).fit(counts.transform(train), labels)
-    expected = accuracy(targets_of(splits.validation, spec.task), model.predict(counts.transform(validation)))
+    expected = accuracy(
+        targets_of(splits.validation, spec.task), model.predict(counts.transform(validation))
+    )
     assert by_name(spec)["tfidf_logistic_regression"] == expected
     assert expected > 0.9  # one word of each text tells its label
 
@@ -72,32 +92,54 @@ def test_the_probe_reads_the_mean_of_the_frozen_encoders_last_states(
     split = load_splits(spec, TextCache(), go_on).validation
     found = frozen_states(load_encoder(base, spec.task, 0).base_model, split, go_on)
     with quiet_transformers():
-        encoder, tokenizer = AutoModel.from_pretrained(base).eval(), AutoTokenizer.from_pretrained(base)
+        encoder, tokenizer = (
+            AutoModel.from_pretrained(base).eval(),
+            AutoTokenizer.from_pretrained(base),
+        )
     with torch.no_grad():
         for row, states in zip(split.rows, found, strict=True):
             text = split.text.examples.texts[row]
-            alone = encoder(**tokenizer(text, return_tensors="pt", truncation=True, max_length=32)).last_hidden_state
+            alone = encoder(
+                **tokenizer(text, return_tensors="pt", truncation=True, max_length=32)
+            ).last_hidden_state
             np.testing.assert_allclose(states, alone[0].mean(dim=0).numpy(), atol=1e-5)
 
 
-def test_other_validation_labels_change_the_scores_and_not_the_models(tmp_path: Path, tiny_bert: Path) -> None:
+def test_other_validation_labels_change_the_scores_and_not_the_models(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
     """With two labels, answers that stay as they were are right exactly where they were wrong before."""
     rows = review_rows(40, seed=5)
     turned = [rows[0], *((text, {"yes": "no", "no": "yes"}[label]) for text, label in rows[1:])]
-    files = [write_tsv(tmp_path / f"{name}.tsv", table) for name, table in (("as-is", rows), ("turned", turned))]
-    before, after = (by_name(data_spec(tmp_path, tiny_bert, validation_file=file)) for file in files)
+    files = [
+        write_tsv(tmp_path / f"{name}.tsv", table)
+        for name, table in (("as-is", rows), ("turned", turned))
+    ]
+    before, after = (
+        by_name(data_spec(tmp_path, tiny_bert, validation_file=file)) for file in files
+    )
     assert len(before) == 2
     for name, score in before.items():
         assert score is not None
         assert after[name] == pytest.approx(1 - score)
 
 
-def test_the_same_job_has_the_same_scores_on_the_same_splits_as_its_runs(tmp_path: Path, tiny_bert: Path) -> None:
-    spec = data_spec(tmp_path, tiny_bert, split=SplitRequest(validation_fraction=0.3, test_fraction=0.2), metric="mcc")
+def test_the_same_job_has_the_same_scores_on_the_same_splits_as_its_runs(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
+    spec = data_spec(
+        tmp_path,
+        tiny_bert,
+        split=SplitRequest(validation_fraction=0.3, test_fraction=0.2),
+        metric="mcc",
+    )
     first, second = scored(spec), scored(spec)
     assert first == second
     assert list(first.scores) == ["validation", "test"]
-    assert [entry.name for entry in first.scores["test"]] == ["tfidf_logistic_regression", "linear_probe"]
+    assert [entry.name for entry in first.scores["test"]] == [
+        "tfidf_logistic_regression",
+        "linear_probe",
+    ]
     assert first.rows == 30
 
 
@@ -109,18 +151,31 @@ def pair_rows(count: int) -> list[tuple[str, ...]]:
         words = draw.sample(GOOD + BAD, 2)
         second = words[0] if index % 2 else words[1]
         rows.append(
-            (f"{words[0]} {draw.choice(FILLER)}", f"{second} {draw.choice(FILLER)}", "yes" if index % 2 else "no")
+            (
+                f"{words[0]} {draw.choice(FILLER)}",
+                f"{second} {draw.choice(FILLER)}",
+                "yes" if index % 2 else "no",
+            )
         )
     return rows
 
 
 def test_of_a_pair_both_texts_and_what_they_share_are_read(tmp_path: Path, tiny_bert: Path) -> None:
     task = make_task(text_column="text", text_pair_column="other")
-    spec = data_spec(tmp_path, tiny_bert, task=task, training_file=write_tsv(tmp_path / "pairs.tsv", pair_rows(200)))
+    spec = data_spec(
+        tmp_path,
+        tiny_bert,
+        task=task,
+        training_file=write_tsv(tmp_path / "pairs.tsv", pair_rows(200)),
+    )
     score = by_name(spec)["tfidf_logistic_regression"]
     assert score is not None
     assert score > 0.9
-    matrix = TfIdf(100).fit(np.array([["a b", "b c"]], dtype=object)).transform(np.array([["a b", "b"]], dtype=object))
+    matrix = (
+        TfIdf(100)
+        .fit(np.array([["a b", "b c"]], dtype=object))
+        .transform(np.array([["a b", "b"]], dtype=object))
+    )
     first, second, difference, product = np.split(matrix.toarray()[0], 4)
     np.testing.assert_allclose(difference, abs(first - second))
     np.testing.assert_allclose(product, first * second)
@@ -131,14 +186,20 @@ def test_words_of_scripts_without_blanks_and_signs_count() -> None:
     one, other = features.transform(np.array([["好"], ["电影"]], dtype=object)).toarray()
     assert one.any()
     assert other.any()
-    assert TfIdf(100).fit(np.array([["…"], ["♥"]], dtype=object)).transform(np.array([["♥"]], dtype=object)).sum() == 1
+    assert (
+        TfIdf(100)
+        .fit(np.array([["…"], ["♥"]], dtype=object))
+        .transform(np.array([["♥"]], dtype=object))
+        .sum()
+        == 1
+    )
 
 
 def test_of_very_many_rows_an_even_sample_is_fitted(
     tmp_path: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(baselines, "MIN_ROWS", 10)
-    monkeypatch.setattr(baselines, "MAX_ROWS", 20)
+    monkeypatch.setattr(scoring, "MIN_ROWS", 10)
+    monkeypatch.setattr(scoring, "MAX_ROWS", 20)
     assert scored(data_spec(tmp_path, tiny_bert, rows=60)).rows == 20
 
 
@@ -167,16 +228,26 @@ def test_a_wish_to_stop_is_seen_on_the_way(tmp_path: Path, tiny_bert: Path) -> N
 
 def test_several_labels_a_row_and_numbers(tmp_path: Path, tiny_bert: Path) -> None:
     rows = review_rows(120)
-    both = [rows[0], *((text, f"{label}{'|long' if len(text) > 30 else ''}") for text, label in rows[1:])]
-    several = make_task(type=TaskType.MULTI_LABEL, label_names=["long", "no", "yes"], positive_label=None)
-    numbers = [rows[0], *((text, str(len(text) + 20.5 * (label == "yes"))) for text, label in rows[1:])]
+    both = [
+        rows[0],
+        *((text, f"{label}{'|long' if len(text) > 30 else ''}") for text, label in rows[1:]),
+    ]
+    several = make_task(
+        type=TaskType.MULTI_LABEL, label_names=["long", "no", "yes"], positive_label=None
+    )
+    numbers = [
+        rows[0],
+        *((text, str(len(text) + 20.5 * (label == "yes"))) for text, label in rows[1:]),
+    ]
     regression = make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None)
     for task, table, metric, names in (
         (several, both, "f1_micro", ["tfidf_logistic_regression", "linear_probe"]),
         (regression, numbers, "pearson", ["tfidf_ridge", "linear_probe"]),
     ):
         file = write_tsv(tmp_path / f"{task.type}.tsv", table)
-        scores = by_name(data_spec(tmp_path, tiny_bert, task=task, training_file=file, metric=metric))
+        scores = by_name(
+            data_spec(tmp_path, tiny_bert, task=task, training_file=file, metric=metric)
+        )
         assert list(scores) == names
         assert scores[names[0]] is not None
         assert (scores[names[0]] or 0.0) > 0.7, task.type
@@ -191,7 +262,9 @@ def test_under_k_fold_a_score_is_the_mean_over_the_folds(tmp_path: Path, tiny_be
         apart.append(bench.scores(lambda: TfIdf(50_000), texts_of)["validation"])
     found = by_name(spec)
     assert len(set(apart)) > 1
-    assert found["tfidf_logistic_regression"] == pytest.approx(sum(score or 0.0 for score in apart) / 3)
+    assert found["tfidf_logistic_regression"] == pytest.approx(
+        sum(score or 0.0 for score in apart) / 3
+    )
 
 
 def test_each_row_meets_the_encoder_once(tmp_path: Path, tiny_bert: Path) -> None:

@@ -7,14 +7,18 @@ import pytest
 import torch
 
 from tests.worker.training.runs import make_task
-from worker.training.checkpoint import Best
-from worker.training.encoder import load_encoder
-from worker.training.evaluate import Evaluated
+from worker.training.evaluation import Evaluated
 from worker.training.events import SplitResult
+from worker.training.model.checkpoint import Best
+from worker.training.model.encoder import load_encoder
 
 
 def scored(score: float | None) -> Evaluated:
-    return Evaluated(SplitResult(loss=0.5, metrics={}, score=score, confusion=[]), [0, 1], [[1.0, 0.0], [0.0, 1.0]])
+    return Evaluated(
+        SplitResult(loss=0.5, metrics={}, score=score, confusion=[]),
+        [0, 1],
+        [[1.0, 0.0], [0.0, 1.0]],
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from shared.datasets import Examples
-from shared.evidence import Evidence, Vanished
+from shared.domain.run_evidence import Evidence, Vanished
+from shared.domain.task import Label, TaskType
 from shared.metrics import Scoring
 from shared.recipe import Recipe
-from shared.task import Label, TaskType
 from tests.worker.training.runs import make_recipe, make_task
+from worker.training.data.split import Split
+from worker.training.data.tokenization import EncodedText
 from worker.training.diagnosis import diagnose
-from worker.training.evaluate import Evaluated
+from worker.training.evaluation import Evaluated
 from worker.training.events import SplitResult
-from worker.training.split import Split
-from worker.training.text import EncodedText
 
 SOUND: dict[str, Any] = {
     "chance_loss": 0.693,
@@ -27,7 +27,14 @@ SOUND: dict[str, Any] = {
     "lowest_validation_step": 30,
     "final_validation_loss": 0.31,
     "vanished": None,
-    "distance": {"embeddings": 0.001, "block 0": 0.02, "block 1": 0.02, "block 2": 1.4, "pooler": 1.4, "head": 3.0},
+    "distance": {
+        "embeddings": 0.001,
+        "block 0": 0.02,
+        "block 1": 0.02,
+        "block 2": 1.4,
+        "pooler": 1.4,
+        "head": 3.0,
+    },
     "answers": {"no": 0.5, "yes": 0.5},
     "truncated": 0.0,
 }
@@ -44,8 +51,12 @@ def sentences(
     **evidence: Any,
 ) -> list[str]:
     examples = Examples(texts=["a"] * len(labels), pairs=None, labels=labels)
-    text = EncodedText({"input_ids": [torch.tensor([1])] * len(labels)}, {}, examples, [False] * len(labels))
-    chosen = Evaluated(SplitResult(loss=0.1, metrics={}, score=score, confusion=None), predictions, [])
+    text = EncodedText(
+        {"input_ids": [torch.tensor([1])] * len(labels)}, {}, examples, [False] * len(labels)
+    )
+    chosen = Evaluated(
+        SplitResult(loss=0.1, metrics={}, score=score, confusion=None), predictions, []
+    )
     return diagnose(
         Evidence(**(SOUND | evidence)),
         Split(text, range(len(labels))),
@@ -67,11 +78,20 @@ def test_one_label_only() -> None:
 
 
 def test_one_set_of_labels_and_one_number_only() -> None:
-    several = Scoring(make_task(type=TaskType.MULTI_LABEL, label_names=["a", "b"], positive_label=None), "f1_micro")
-    [found, _] = sentences(predictions=[(0, 1)] * 2, labels=[(0, 1), (0,)], score=0.1, scoring=several)
+    several = Scoring(
+        make_task(type=TaskType.MULTI_LABEL, label_names=["a", "b"], positive_label=None),
+        "f1_micro",
+    )
+    [found, _] = sentences(
+        predictions=[(0, 1)] * 2, labels=[(0, 1), (0,)], score=0.1, scoring=several
+    )
     assert found == "It answers 'a' and 'b' to every one of the 2 validation rows."
-    numbers = Scoring(make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), "pearson")
-    found, undefined = sentences(predictions=[2.5] * 2, labels=[1.0, 4.0], score=None, scoring=numbers)
+    numbers = Scoring(
+        make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), "pearson"
+    )
+    found, undefined = sentences(
+        predictions=[2.5] * 2, labels=[1.0, 4.0], score=None, scoring=numbers
+    )
     assert found == "It answers 2.5 to every one of the 2 validation rows."
     assert undefined == "Its pearson on the validation rows is undefined."
     assert sentences(predictions=[2.0, 1.0], labels=[1.0, 4.0], score=-1.0, scoring=numbers) == [
@@ -85,9 +105,16 @@ def test_a_loss_at_chance() -> None:
         "The training loss did not fall below chance: over the last 4 of 40 steps it was 0.690 on average, and answering the labels' "
         "frequencies costs 0.693. More steps or a higher rate may help."
     )
-    numbers = Scoring(make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), "r2")
+    numbers = Scoring(
+        make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), "r2"
+    )
     [found] = sentences(
-        closing_loss=2.1, opening_loss=2.1, chance_loss=2.2, scoring=numbers, predictions=[1.0, 4.0], labels=[1.0, 4.0]
+        closing_loss=2.1,
+        opening_loss=2.1,
+        chance_loss=2.2,
+        scoring=numbers,
+        predictions=[1.0, 4.0],
+        labels=[1.0, 4.0],
     )
     assert "answering the labels' mean costs 2.200" in found
     assert sentences(closing_loss=0.6) == []
@@ -123,13 +150,21 @@ FAR: dict[str, float] = {"block 0": 0.3, "block 1": 0.4, "block 2": 0.35}
 def test_a_walk_far_away_from_pretraining(layers: int | list[int]) -> None:
     recipe = make_recipe(reinit_layers=layers)
     found = sentences(distance=FAR, vanished=GONE, recipe=recipe)
-    far = [sentence for sentence in found if sentence.startswith("Every block moved by at least 30% of")]
+    far = [
+        sentence
+        for sentence in found
+        if sentence.startswith("Every block moved by at least 30% of")
+    ]
     assert len(far) == (0 if layers == 3 else 1)  # what was drawn afresh has nothing to lose
     assert sentences(distance=FAR, recipe=recipe) == []  # it has learnt all the same
-    near = sentences(distance={**FAR, "block 0": 0.02}, vanished=GONE, recipe=make_recipe(reinit_layers=0))
+    near = sentences(
+        distance={**FAR, "block 0": 0.02}, vanished=GONE, recipe=make_recipe(reinit_layers=0)
+    )
     assert not any("Every block" in sentence for sentence in near)
 
 
 def test_much_truncation_is_said_from_a_tenth_on() -> None:
-    assert sentences(truncated=0.25) == ["25% of the training rows are longer than 32 tokens and were cut."]
+    assert sentences(truncated=0.25) == [
+        "25% of the training rows are longer than 32 tokens and were cut."
+    ]
     assert sentences(truncated=0.1) == []

@@ -4,12 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from worker.training.dropout import LEVELS, BitDropout
+from worker.training.model.dropout import LEVELS, BitDropout
 
 SHAPE = (500, 801)  # of an odd number of elements, so that the last draw is used in part
 
 
-def dropped_out(p: float, seed: int = 0, dtype: torch.dtype = torch.bfloat16) -> tuple[Tensor, Tensor]:
+def dropped_out(
+    p: float, seed: int = 0, dtype: torch.dtype = torch.bfloat16
+) -> tuple[Tensor, Tensor]:
     torch.manual_seed(seed)
     ones = torch.ones(SHAPE, dtype=dtype, requires_grad=True)
     return ones, BitDropout(p)(ones)

@@ -13,10 +13,10 @@ from torch import Tensor
 from tests.encoders import ENCODERS, bert_folder
 from tests.encoders.names import is_head
 from tests.worker.training.runs import make_task
-from worker.training.checkpoint import export_model
-from worker.training.encoder import load_encoder
+from worker.training.data.tokenization import load_tokenizer
 from worker.training.errors import BaseModelUnreadable
-from worker.training.text import load_tokenizer
+from worker.training.model.checkpoint import export_model
+from worker.training.model.encoder import load_encoder
 
 
 def parameters(base: Path, init_seed: int = 0, labels: int = 2) -> dict[str, Tensor]:
@@ -29,7 +29,9 @@ def copy(tiny_bert: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_bert, tmp_path / "copy"))
 
 
-def test_the_head_is_drawn_from_the_init_seed_whatever_the_global_generator_says(tiny_bert: Path) -> None:
+def test_the_head_is_drawn_from_the_init_seed_whatever_the_global_generator_says(
+    tiny_bert: Path,
+) -> None:
     torch.manual_seed(1)
     first = parameters(tiny_bert, init_seed=4)["classifier.weight"]
     torch.manual_seed(2)
@@ -50,13 +52,17 @@ def test_the_head_has_the_written_distribution(family: str, tmp_path: Path) -> N
 
 
 def test_the_labels_names_are_in_the_config(tiny_bert: Path) -> None:
-    config = load_encoder(tiny_bert, make_task(label_names=["a", "b", "c"], positive_label=None), 0).config
+    config = load_encoder(
+        tiny_bert, make_task(label_names=["a", "b", "c"], positive_label=None), 0
+    ).config
     assert config.id2label == {0: "a", 1: "b", 2: "c"}
     assert config.label2id == {"a": 0, "b": 1, "c": 2}
     assert config.problem_type == "single_label_classification"
 
 
-def test_loading_is_quiet(tiny_bert: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+def test_loading_is_quiet(
+    tiny_bert: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.WARNING):
         parameters(tiny_bert)
     assert capfd.readouterr() == ("", "")
@@ -74,9 +80,14 @@ def test_half_precision_weights_are_trained_in_float32(copy: Path) -> None:
 
 def test_a_base_that_was_fine_tuned_before_gets_a_new_head(tiny_bert: Path, tmp_path: Path) -> None:
     task = make_task(label_names=["a", "b", "c"], positive_label=None)
-    export_model(load_encoder(tiny_bert, task, 8), load_tokenizer(tiny_bert), task, tmp_path / "tuned")
+    export_model(
+        load_encoder(tiny_bert, task, 8), load_tokenizer(tiny_bert), task, tmp_path / "tuned"
+    )
     for labels in (3, 2):
-        fresh, again = parameters(tiny_bert, labels=labels), parameters(tmp_path / "tuned", labels=labels)
+        fresh, again = (
+            parameters(tiny_bert, labels=labels),
+            parameters(tmp_path / "tuned", labels=labels),
+        )
         assert fresh.keys() == again.keys()
         assert all(torch.equal(fresh[name], again[name]) for name in fresh)
 
@@ -96,7 +107,9 @@ def test_missing_encoder_weights_are_named(copy: Path) -> None:
     weights = load_file(copy / "model.safetensors")
     del weights["encoder.layer.1.output.dense.weight"]
     save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(BaseModelUnreadable, match=r"lack bert\.encoder\.layer\.1\.output\.dense\.weight") as caught:
+    with pytest.raises(
+        BaseModelUnreadable, match=r"lack bert\.encoder\.layer\.1\.output\.dense\.weight"
+    ) as caught:
         parameters(copy)
     assert caught.value.as_reason()["code"] == "base_model_unreadable"
 
@@ -108,7 +121,9 @@ def test_encoder_weights_of_another_size_are_named(copy: Path) -> None:
         parameters(copy)
 
 
-@pytest.mark.parametrize("damage", ["no weights", "pickle alone", "cut short", "no config", "no json", "other family"])
+@pytest.mark.parametrize(
+    "damage", ["no weights", "pickle alone", "cut short", "no config", "no json", "other family"]
+)
 def test_damaged_folders_are_refused_in_words(damage: str, copy: Path) -> None:
     weights, config = copy / "model.safetensors", copy / "config.json"
     match damage:
@@ -125,7 +140,9 @@ def test_damaged_folders_are_refused_in_words(damage: str, copy: Path) -> None:
             config.write_text("{")
         case "other family":
             config.write_text(
-                json.dumps({"model_type": "gpt2", "n_embd": 8, "n_layer": 1, "n_head": 1, "vocab_size": 9})
+                json.dumps(
+                    {"model_type": "gpt2", "n_embd": 8, "n_layer": 1, "n_head": 1, "vocab_size": 9}
+                )
             )
     with pytest.raises(BaseModelUnreadable) as caught:
         parameters(copy)
@@ -134,4 +151,6 @@ def test_damaged_folders_are_refused_in_words(damage: str, copy: Path) -> None:
 
 def test_dropout_is_the_configs(tmp_path: Path) -> None:
     network = load_encoder(bert_folder(tmp_path, dropout=0.25), make_task(), 0)
-    assert {module.p for module in network.modules() if isinstance(module, torch.nn.Dropout)} == {0.25}
+    assert {module.p for module in network.modules() if isinstance(module, torch.nn.Dropout)} == {
+        0.25
+    }

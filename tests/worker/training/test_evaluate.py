@@ -10,12 +10,12 @@ from torch.nn import functional
 from shared.datasets import Examples
 from shared.metrics import Scoring
 from tests.worker.training.runs import make_task, review_rows
-from worker.training.encoder import load_encoder
+from worker.training.data.split import Split
+from worker.training.data.tokenization import encode, load_tokenizer
 from worker.training.errors import Stopped
-from worker.training.evaluate import evaluate
-from worker.training.forward import Forward
-from worker.training.split import Split
-from worker.training.text import encode, load_tokenizer
+from worker.training.evaluation import evaluate
+from worker.training.model.encoder import load_encoder
+from worker.training.model.forward import Forward
 
 
 def go_on() -> None:
@@ -24,7 +24,9 @@ def go_on() -> None:
 
 def reviews(base: Path, count: int = 50) -> Split:
     rows = review_rows(count)[1:]
-    examples = Examples(texts=[row[0] for row in rows], pairs=None, labels=[int(row[1] == "yes") for row in rows])
+    examples = Examples(
+        texts=[row[0] for row in rows], pairs=None, labels=[int(row[1] == "yes") for row in rows]
+    )
     return Split(encode(examples, load_tokenizer(base), 32, go_on), list(range(3, count)))
 
 
@@ -36,10 +38,14 @@ def test_every_row_has_its_own_answer(tiny_bert: Path) -> None:
         network.get_parameter("classifier.bias").sub_(middle)
     found = evaluate(Forward(network), split, Scoring(make_task(), "mcc"), go_on)
     assert not network.training
-    logits = torch.cat([network(**split.text.batch([row]).inputs).logits.detach() for row in split.rows])
+    logits = torch.cat(
+        [network(**split.text.batch([row]).inputs).logits.detach() for row in split.rows]
+    )
     assert found.predictions == logits.argmax(1).tolist()
     assert len(set(found.predictions)) == 2
-    torch.testing.assert_close(torch.tensor(found.probabilities), logits.softmax(1), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        torch.tensor(found.probabilities), logits.softmax(1), rtol=1e-4, atol=1e-5
+    )
     expected = functional.cross_entropy(logits, torch.tensor(split.labels())).item()
     assert found.result.loss == pytest.approx(expected, rel=1e-5)
     assert found.result.score == found.result.metrics["mcc"]
@@ -71,19 +77,29 @@ def test_evaluation_can_be_stopped_between_batches(tiny_bert: Path) -> None:
         ([0, 1, 0, 1], [1, 0, 1, 1], None, True),
     ],
 )
-def test_what_is_degenerate(labels: list[int], predictions: list[int], score: float | None, degenerate: bool) -> None:
+def test_what_is_degenerate(
+    labels: list[int], predictions: list[int], score: float | None, degenerate: bool
+) -> None:
     assert Scoring(make_task(), "accuracy").is_degenerate(labels, predictions, score) is degenerate
 
 
 def test_matthews_must_be_above_zero_if_it_is_defined_for_a_constant_answer() -> None:
     scoring = Scoring(make_task(), "mcc")
     assert scoring.is_degenerate([0, 1, 0, 1], [1, 0, 1, 1], -0.1)
-    assert not scoring.is_degenerate([1, 1], [1, 0], 0.1)  # no floor: among constant labels Matthews is undefined
+    assert not scoring.is_degenerate(
+        [1, 1], [1, 0], 0.1
+    )  # no floor: among constant labels Matthews is undefined
 
 
 def test_the_constant_answer_is_that_of_the_metric(tiny_bert: Path) -> None:
     split = reviews(tiny_bert)  # rows 3 to 49 of 50, the first 25 of which are positive
-    assert Scoring(make_task(), "accuracy").constant_answer(split.labels()) == pytest.approx(25 / 47)
+    assert Scoring(make_task(), "accuracy").constant_answer(split.labels()) == pytest.approx(
+        25 / 47
+    )
     assert Scoring(make_task(), "mcc").constant_answer(split.labels()) == 0.0
-    assert Scoring(make_task(), "f1").constant_answer(split.labels()) == pytest.approx(2 * 22 / (2 * 22 + 25))
-    assert math.isclose(Scoring(make_task(positive_label="no"), "f1").constant_answer(split.labels()) or 0, 50 / 72)
+    assert Scoring(make_task(), "f1").constant_answer(split.labels()) == pytest.approx(
+        2 * 22 / (2 * 22 + 25)
+    )
+    assert math.isclose(
+        Scoring(make_task(positive_label="no"), "f1").constant_answer(split.labels()) or 0, 50 / 72
+    )

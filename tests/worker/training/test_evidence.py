@@ -8,15 +8,21 @@ import torch
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
-from shared.task import TaskType
+from shared.domain.task import TaskType
 from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task
-from worker.training.encoder import load_encoder
+from worker.training.data.split import load_splits
+from worker.training.data.tokenization import TextCache
 from worker.training.events import Evaluation, Step
-from worker.training.evidence import GradientWatch, History, distance_from, gather, shares_of_answers
+from worker.training.model.encoder import load_encoder
 from worker.training.run import build_network
+from worker.training.run_diagnostics import (
+    GradientWatch,
+    History,
+    distance_from,
+    gather,
+    shares_of_answers,
+)
 from worker.training.spec import RunSpec
-from worker.training.split import load_splits
-from worker.training.text import TextCache
 
 BERT_PARTS = ["embeddings", "block 0", "block 1", "block 2", "pooler", "head"]
 
@@ -52,7 +58,9 @@ def test_a_part_without_a_gradient_has_no_norm(spec: RunSpec) -> None:
 
 
 def test_distances_are_those_of_the_last_weights_from_the_first_ones(spec: RunSpec) -> None:
-    chosen_early = Trained(spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"eval_points": 12})}))
+    chosen_early = Trained(
+        spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"eval_points": 12})})
+    )
     spec = spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"select": "last"})})
     spec.output.joinpath("model").rename(spec.output / "chosen early")
     run = Trained(spec)
@@ -66,7 +74,9 @@ def test_distances_are_those_of_the_last_weights_from_the_first_ones(spec: RunSp
         ("head", "classifier."),
         ("embeddings", "bert.embeddings."),
     ):
-        before, after = ([weights[name] for name in start if name.startswith(prefix)] for weights in (start, end))
+        before, after = (
+            [weights[name] for name in start if name.startswith(prefix)] for weights in (start, end)
+        )
         moved = math.hypot(*((b - a).norm().item() for a, b in zip(before, after, strict=True)))
         expected = moved / math.hypot(*(tensor.norm().item() for tensor in before))
         assert run.finished.evidence.distance[part] == pytest.approx(expected, rel=1e-5)
@@ -75,7 +85,9 @@ def test_distances_are_those_of_the_last_weights_from_the_first_ones(spec: RunSp
 
 def test_a_network_that_has_not_moved_is_at_no_distance(spec: RunSpec) -> None:
     network = load_encoder(spec.base_model, spec.task, 1)
-    assert set(distance_from(load_encoder(spec.base_model, spec.task, 1), network).values()) == {0.0}
+    assert set(distance_from(load_encoder(spec.base_model, spec.task, 1), network).values()) == {
+        0.0
+    }
 
 
 def test_shares_of_answers() -> None:
@@ -83,12 +95,22 @@ def test_shares_of_answers() -> None:
     assert shares_of_answers([0, 0, 1, 0], task) == {"a": 0.75, "b": 0.25, "c": 0.0}
     several = make_task(type=TaskType.MULTI_LABEL, label_names=["a", "b"], positive_label=None)
     assert shares_of_answers([(0,), (0, 1), (), ()], several) == {"a": 0.5, "b": 0.25}
-    assert shares_of_answers([0.5], make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None)) is None
+    assert (
+        shares_of_answers(
+            [0.5], make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None)
+        )
+        is None
+    )
 
 
 def history(losses: list[float], lower: dict[int, float]) -> History:
-    norms = {step: {"block 0": norm, "block 1": norm, "block 2": 1.0, "block 3": 1.0} for step, norm in lower.items()}
-    return History(losses=losses, gradients=norms, validation_losses={10: 0.5, 15: 0.3, 20: 0.4, 40: 0.9})
+    norms = {
+        step: {"block 0": norm, "block 1": norm, "block 2": 1.0, "block 3": 1.0}
+        for step, norm in lower.items()
+    }
+    return History(
+        losses=losses, gradients=norms, validation_losses={10: 0.5, 15: 0.3, 20: 0.4, 40: 0.9}
+    )
 
 
 def test_summing_up() -> None:
@@ -98,7 +120,11 @@ def test_summing_up() -> None:
     assert found.closing_loss == pytest.approx(0.25)
     assert (found.highest_loss, found.highest_loss_step) == (1.5, 22)
     # at step 15 the run waited, and one that does not wait is not judged there
-    assert (found.lowest_validation_loss, found.lowest_validation_step, found.final_validation_loss) == (0.4, 20, 0.9)
+    assert (
+        found.lowest_validation_loss,
+        found.lowest_validation_step,
+        found.final_validation_loss,
+    ) == (0.4, 20, 0.9)
     assert found.unsteady
     assert found.fell
 
@@ -124,7 +150,9 @@ def test_the_lower_gradient_vanishes_only_while_the_loss_is_at_chance(
 
 
 def test_a_collapse_is_seen_in_a_real_run(tmp_path: Path, tiny_bert: Path) -> None:
-    recipe = make_recipe(learning_rate=1e-2, bias_correction=False, max_steps=40, max_grad_norm=0.0, reinit_layers=0)
+    recipe = make_recipe(
+        learning_rate=1e-2, bias_correction=False, max_steps=40, max_grad_norm=0.0, reinit_layers=0
+    )
     run = Trained(make_spec(tmp_path, tiny_bert, recipe=recipe))
     assert run.finished.evidence.unsteady or run.finished.evidence.vanished
     assert any("bias correction" in sentence for sentence in run.finished.diagnosis)
@@ -132,7 +160,11 @@ def test_a_collapse_is_seen_in_a_real_run(tmp_path: Path, tiny_bert: Path) -> No
 
 def test_a_history_survives_being_written_down() -> None:
     made = History()
-    made.note(Step(step=1, train_loss=0.7, learning_rate=0.0, grad_norm=1.0, part_grad_norms={"head": 1.0}))
+    made.note(
+        Step(
+            step=1, train_loss=0.7, learning_rate=0.0, grad_norm=1.0, part_grad_norms={"head": 1.0}
+        )
+    )
     made.note(Evaluation(step=1, valid_loss=0.6, metrics={}, score=None, is_best=False))
     assert made.step == 1
     assert History.model_validate_json(made.model_dump_json()) == made

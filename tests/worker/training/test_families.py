@@ -8,17 +8,17 @@ import torch
 from torch.nn import functional
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from shared.catalogue import Catalogue
-from shared.errors import InvalidValue
+from shared.domain.errors import InvalidValue
+from shared.domain.task import TaskType
+from shared.encoders.catalogue import Catalogue
 from shared.metrics import Scoring
 from shared.recipe import PRESETS, Recipe, RecipeRequest, resolve
-from shared.task import TaskType
 from tests.encoders import ENCODERS
 from tests.encoders.names import is_head
 from tests.worker.training.runs import Trained, make_spec, make_task, review_rows, write_tsv
-from worker.training.encoder import load_encoder
-from worker.training.objective import begin_at_mean
-from worker.training.quiet import quiet_transformers
+from worker.training.model.encoder import load_encoder
+from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.optim.objective import begin_at_mean
 
 SWITCHES: dict[str, dict[str, Any]] = {
     **{preset: {"preset": preset} for preset in PRESETS},
@@ -45,9 +45,22 @@ SWITCHES: dict[str, dict[str, Any]] = {
         "select": "last",
     },
 }
-LEAVE_THE_WEIGHTS = {"debiased", "longer", "last"}  # of two steps, whose number is given, chosen at the last
+LEAVE_THE_WEIGHTS = {
+    "debiased",
+    "longer",
+    "last",
+}  # of two steps, whose number is given, chosen at the last
 REACH_INTO_THE_FAMILY = {  # the others are numbers of the optimiser or of the loop, which no family knows of
-    *("debiased", "conventional", "stabilized", "llrd", "mixout", "pretrained_weight_decay", "pooler", "two blocks"),
+    *(
+        "debiased",
+        "conventional",
+        "stabilized",
+        "llrd",
+        "mixout",
+        "pretrained_weight_decay",
+        "pooler",
+        "two blocks",
+    ),
     *("a list of blocks", "a block too many", "a block that is not there", "all at once"),
 }
 WITH_POOLER = {"bert", "albert", "modernbert"}
@@ -57,7 +70,9 @@ def refused(family: str, switch: str) -> str | None:
     """The setting that a refusal must name; None where the family must train."""
     if switch == "pooler" and family not in WITH_POOLER:
         return "reinit_pooler"
-    if switch in ("a block too many", "a block that is not there") or (switch == "two blocks" and family == "albert"):
+    if switch in ("a block too many", "a block that is not there") or (
+        switch == "two blocks" and family == "albert"
+    ):
         return "reinit_layers"
     return None
 
@@ -79,7 +94,9 @@ def resolved(models: Path, family: str, switch: dict[str, Any]) -> Recipe:
         "train_batch_size": 8,
         "eval_points": 1,
     }
-    return resolve(RecipeRequest(**(asked | switch)), Catalogue([models]).facts(family), train_rows=30).recipe
+    return resolve(
+        RecipeRequest(**(asked | switch)), Catalogue([models]).facts(family), train_rows=30
+    ).recipe
 
 
 def trained(folder: Path, models: Path, family: str, recipe: Recipe) -> Trained:
@@ -119,7 +136,9 @@ def check(family: str, switches: set[str], models: Path, folder: Path) -> None:
     for switch in sorted(switches):
         setting = refused(family, switch)
         if setting is not None:
-            with pytest.raises(InvalidValue, match=rf"^recipe\.{setting} is .*{family}.*\.$") as caught:
+            with pytest.raises(
+                InvalidValue, match=rf"^recipe\.{setting} is .*{family}.*\.$"
+            ) as caught:
                 resolved(models, family, SWITCHES[switch])
             assert caught.value.param == f"recipe.{setting}"
             continue
@@ -134,18 +153,24 @@ def check(family: str, switches: set[str], models: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("family", ENCODERS)
-def test_a_switch_trains_or_is_refused_with_a_sentence(family: str, models: Path, tmp_path: Path) -> None:
+def test_a_switch_trains_or_is_refused_with_a_sentence(
+    family: str, models: Path, tmp_path: Path
+) -> None:
     check(family, set(SWITCHES) if family == "bert" else REACH_INTO_THE_FAMILY, models, tmp_path)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("family", [family for family in ENCODERS if family != "bert"])
-def test_every_switch_trains_or_is_refused_with_a_sentence(family: str, models: Path, tmp_path: Path) -> None:
+def test_every_switch_trains_or_is_refused_with_a_sentence(
+    family: str, models: Path, tmp_path: Path
+) -> None:
     check(family, set(SWITCHES), models, tmp_path)
 
 
 @pytest.mark.parametrize("family", ENCODERS)
-def test_every_preset_fits_every_family_and_says_what_it_left_out(family: str, models: Path) -> None:
+def test_every_preset_fits_every_family_and_says_what_it_left_out(
+    family: str, models: Path
+) -> None:
     facts = Catalogue([models]).facts(family)
     for preset, values in PRESETS.items():
         recipe, notes, _ = resolve(RecipeRequest(preset=preset), facts, train_rows=1000)
@@ -159,7 +184,9 @@ def test_every_preset_fits_every_family_and_says_what_it_left_out(family: str, m
 @pytest.mark.parametrize("family", ENCODERS)
 def test_a_regression_begins_at_the_mean_of_its_labels(family: str, models: Path) -> None:
     """On an encoder without a word to say: with all weights of the head at zero, every answer is the mean."""
-    network = load_encoder(models / family, make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), 0)
+    network = load_encoder(
+        models / family, make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), 0
+    )
     begin_at_mean(network, [1.0, 2.0, 6.0])
     with torch.no_grad():
         for name, parameter in network.named_parameters():

@@ -14,11 +14,11 @@ from transformers import (
 from shared.datasets import Examples
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task
-from worker.training.encoder import load_encoder
-from worker.training.flat import ATTENTION
-from worker.training.forward import Forward
-from worker.training.layout import TOKENS
-from worker.training.text import EncodedText, encode, load_tokenizer
+from worker.training.data.tokenization import EncodedText, encode, load_tokenizer
+from worker.training.model.encoder import load_encoder
+from worker.training.model.forward import Forward
+from worker.training.packed.packed_layout import TOKENS
+from worker.training.packed.packing import ATTENTION
 
 PADDED = {"deberta", "deberta-v2", "deberta-v3", "mpnet"}
 LONGEST = 48
@@ -36,7 +36,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def uneven_text(base: Path, *, pairs: bool = False) -> EncodedText:
     """Rows of 2 to ``LONGEST`` tokens, some of them alike; the longest are cut."""
     counts = [3, 60, 0, 17, 1, 1, 22, 40, 0, 9, 33, 2]
-    texts = [" ".join(WORDS[(row + place) % len(WORDS)] for place in range(count)) for row, count in enumerate(counts)]
+    texts = [
+        " ".join(WORDS[(row + place) % len(WORDS)] for place in range(count))
+        for row, count in enumerate(counts)
+    ]
     seconds = [" ".join(text.split()[::-2]) for text in texts] if pairs else None
     examples = Examples(texts=texts, pairs=seconds, labels=[row % 2 for row in range(len(texts))])
     return encode(examples, load_tokenizer(base), LONGEST, lambda: None)
@@ -46,7 +49,9 @@ def gradients(network: PreTrainedModel, logits: Tensor, labels: Tensor) -> dict[
     network.zero_grad()
     functional.cross_entropy(logits, labels).backward()
     return {
-        name: parameter.grad.clone() for name, parameter in network.named_parameters() if parameter.grad is not None
+        name: parameter.grad.clone()
+        for name, parameter in network.named_parameters()
+        if parameter.grad is not None
     }
 
 
@@ -67,7 +72,9 @@ def assert_same_pass(network: PreTrainedModel, text: EncodedText, rows: list[int
 
 
 @pytest.mark.parametrize("family", sorted(ENCODERS.keys() - PADDED))
-def test_a_flat_batch_gives_the_logits_and_gradients_of_a_padded_one(family: str, models: Path) -> None:
+def test_a_flat_batch_gives_the_logits_and_gradients_of_a_padded_one(
+    family: str, models: Path
+) -> None:
     for pairs in (False, True):
         text = uneven_text(models / family, pairs=pairs)
         network = load_encoder(models / family, make_task(), init_seed=1)
@@ -103,10 +110,18 @@ def test_modernbert_pools_as_its_config_says(pooling: str, models: Path) -> None
 
 
 @pytest.mark.parametrize("family", ["roberta", "xlm-roberta"])
-def test_a_padding_token_that_a_text_spells_is_counted_as_the_family_counts_it(family: str, models: Path) -> None:
+def test_a_padding_token_that_a_text_spells_is_counted_as_the_family_counts_it(
+    family: str, models: Path
+) -> None:
     tokenizer = load_tokenizer(models / family)
-    texts = [f"good {tokenizer.pad_token} film", "a film", f"{tokenizer.pad_token} {tokenizer.pad_token} dull"]
-    text = encode(Examples(texts=texts, pairs=None, labels=[0, 1, 1]), tokenizer, LONGEST, lambda: None)
+    texts = [
+        f"good {tokenizer.pad_token} film",
+        "a film",
+        f"{tokenizer.pad_token} {tokenizer.pad_token} dull",
+    ]
+    text = encode(
+        Examples(texts=texts, pairs=None, labels=[0, 1, 1]), tokenizer, LONGEST, lambda: None
+    )
     assert tokenizer.pad_token_id in text.columns["input_ids"][0]
     assert_same_pass(load_encoder(models / family, make_task(), init_seed=1), text, [2, 0, 1])
 
@@ -115,7 +130,9 @@ def test_a_pass_leaves_nothing_behind(models: Path) -> None:
     """Before and after it, even one that fails, the network takes padded batches, is copied, and has an ordinary config."""
     text = uneven_text(models / "bert")
     network = load_encoder(models / "bert", make_task(), init_seed=1).eval()
-    hooks = sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in network.modules())
+    hooks = sum(
+        len(module._forward_hooks) + len(module._forward_pre_hooks) for module in network.modules()
+    )
     forward, rows = Forward(network), [1, 0, 2]
     padded = network(**text.batch(rows).inputs).logits
     flat = forward(forward.batch(text, rows))
@@ -124,7 +141,13 @@ def test_a_pass_leaves_nothing_behind(models: Path) -> None:
     with pytest.raises(IndexError):
         forward(broken)
     assert torch.equal(network(**text.batch(rows).inputs).logits, padded)
-    assert sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in network.modules()) == hooks
+    assert (
+        sum(
+            len(module._forward_hooks) + len(module._forward_pre_hooks)
+            for module in network.modules()
+        )
+        == hooks
+    )
     assert network.config._attn_implementation != ATTENTION
     assert ATTENTION not in network.config.to_json_string()
     copy = Forward(deepcopy(network))
@@ -132,7 +155,9 @@ def test_a_pass_leaves_nothing_behind(models: Path) -> None:
 
 
 @pytest.mark.parametrize("family", ["bert", "distilbert", "modernbert"])
-def test_dropout_of_a_flat_pass_has_the_mean_and_spread_of_a_padded_one(family: str, models: Path) -> None:
+def test_dropout_of_a_flat_pass_has_the_mean_and_spread_of_a_padded_one(
+    family: str, models: Path
+) -> None:
     """Of the logits of the same rows over many draws, with the family's own rates (0.1 everywhere)."""
     text, draws = uneven_text(models / family), 400
     rows = [0, 3, 6] * draws  # each row for itself draws what it drops
@@ -146,7 +171,9 @@ def test_dropout_of_a_flat_pass_has_the_mean_and_spread_of_a_padded_one(family: 
     assert flat.std(dim=0).min() > 0
     standard_error = (flat.var(dim=0) / draws + padded.var(dim=0) / draws).sqrt()
     assert ((flat.mean(dim=0) - padded.mean(dim=0)).abs() < 4.5 * standard_error).all()
-    assert (flat.std(dim=0) / padded.std(dim=0)).sub(1).abs().max() < 0.2  # the standard error of such a ratio is 0.05
+    assert (flat.std(dim=0) / padded.std(dim=0)).sub(
+        1
+    ).abs().max() < 0.2  # the standard error of such a ratio is 0.05
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "modernbert"])
@@ -157,7 +184,7 @@ def test_without_dropout_a_run_learns_the_same_with_padding_and_without(
     base = ENCODERS[family](tmp_path / "base", dropout=0.0)
     recipe = make_recipe(max_steps=20, learning_rate=1e-3)
     flat = Trained(make_spec(tmp_path, base, recipe=recipe))
-    monkeypatch.setattr("worker.training.forward.is_padding_free", lambda _: False)
+    monkeypatch.setattr("worker.training.model.forward.is_padding_free", lambda _: False)
     padded = Trained(make_spec(tmp_path, base, recipe=recipe))
     assert flat.started.environment["batches"] == "padding_free"
     assert padded.started.environment["batches"] == "padded"

@@ -8,19 +8,19 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from shared.catalogue import OFFLINE_ENCODER, Catalogue
-from shared.errors import ModelNotServed
-from shared.names import GRAPH_FILE, WEIGHTS_FILE
-from shared.serving.answers import scores_of
-from shared.serving.classifier import Classifier, Text
-from shared.task import Task, TaskType
+from api.serving.answers import scores_of
+from api.serving.classifier import Classifier, Text
+from shared.domain.errors import ModelNotServed
+from shared.domain.naming import GRAPH_FILE, WEIGHTS_FILE
+from shared.domain.task import Task, TaskType
+from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import make_task
-from worker.training.checkpoint import export_model
-from worker.training.encoder import load_encoder
-from worker.training.graph import Graphs
-from worker.training.quiet import quiet_transformers
-from worker.training.text import tokenizer_to_export
+from worker.training.data.tokenization import tokenizer_to_export
+from worker.training.model.checkpoint import export_model
+from worker.training.model.encoder import load_encoder
+from worker.training.model.onnx_export import Graphs
+from worker.training.model.transformers_logging import quiet_transformers
 
 TEXTS: list[Text] = [
     "a good film",
@@ -51,7 +51,9 @@ def by_torch(folder: Path, texts: list[Text]) -> np.ndarray:
     for text in texts:
         first, second = text if isinstance(text, tuple) else (text, None)
         inputs = tokenizer(first, second, truncation=True, return_tensors="pt")
-        rows.append(network(**{name: inputs[name] for name in tokenizer.model_input_names}).logits[0])
+        rows.append(
+            network(**{name: inputs[name] for name in tokenizer.model_input_names}).logits[0]
+        )
     return torch.stack(rows).numpy()
 
 
@@ -72,7 +74,9 @@ def test_one_trace_serves_networks_of_other_weights(tmp_path: Path) -> None:
     assert (first / GRAPH_FILE).read_bytes() == (second / GRAPH_FILE).read_bytes()
     for folder in (first, second):
         classifier = Classifier(folder, max_seq_length=32, threads=1)
-        np.testing.assert_allclose(classifier.logits(classifier.encode(TEXTS)), by_torch(folder, TEXTS), atol=1e-5)
+        np.testing.assert_allclose(
+            classifier.logits(classifier.encode(TEXTS)), by_torch(folder, TEXTS), atol=1e-5
+        )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,9 @@ def test_one_trace_serves_networks_of_other_weights(tmp_path: Path) -> None:
     ],
     ids=["regression", "multi-label"],
 )
-def test_a_trace_is_not_used_for_another_number_of_outputs(changes: dict[str, object], tmp_path: Path) -> None:
+def test_a_trace_is_not_used_for_another_number_of_outputs(
+    changes: dict[str, object], tmp_path: Path
+) -> None:
     base, graphs = ENCODERS["bert"](tmp_path / "base"), Graphs()
     published(base, tmp_path / "before", make_task(), graphs)
     task = make_task(**changes)
@@ -98,9 +104,15 @@ def test_the_graph_has_no_weights_of_its_own(tmp_path: Path) -> None:
     base = ENCODERS["bert"](tmp_path / "base")
     folder = published(base, tmp_path / "model", make_task(), Graphs())
     graph = onnx.load(folder / GRAPH_FILE, load_external_data=False).graph
-    places = [{entry.key: entry.value for entry in tensor.external_data} for tensor in graph.initializer]
+    places = [
+        {entry.key: entry.value for entry in tensor.external_data} for tensor in graph.initializer
+    ]
     assert {place["location"] for place in places} == {WEIGHTS_FILE}
-    assert {value.name for value in graph.input} == {"input_ids", "attention_mask", "token_type_ids"}
+    assert {value.name for value in graph.input} == {
+        "input_ids",
+        "attention_mask",
+        "token_type_ids",
+    }
 
 
 @pytest.mark.real_encoder
@@ -108,7 +120,9 @@ def test_the_real_encoder_s_probabilities_are_torch_s(tmp_path: Path) -> None:
     base, task = Catalogue().folder(OFFLINE_ENCODER), make_task(max_seq_length=128)
     network, tokenizer = load_encoder(base, task, 0), tokenizer_to_export(base)
     with torch.no_grad():
-        network.get_parameter("classifier.weight").mul_(50)  # else all probabilities would be about a half
+        network.get_parameter("classifier.weight").mul_(
+            50
+        )  # else all probabilities would be about a half
     export_model(network, tokenizer, task, tmp_path)
     assert Graphs().write(network, tokenizer, tmp_path)
     texts: list[Text] = [f"{text} {'and so on ' * count}" for text in TEXTS for count in (0, 3, 40)]
@@ -125,7 +139,9 @@ def test_a_folder_without_a_graph_is_refused_in_words(tmp_path: Path) -> None:
     assert refused.value.param == "model"
 
 
-@pytest.mark.parametrize("content", [b"", b"no protobuf", b"\x08\x08"], ids=["empty", "other", "cut off"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no protobuf", b"\x08\x08"], ids=["empty", "other", "cut off"]
+)
 def test_a_damaged_graph_is_refused_in_words(content: bytes, tmp_path: Path) -> None:
     (tmp_path / GRAPH_FILE).write_bytes(content)
     with pytest.raises(ModelNotServed, match="does not take this model"):

@@ -11,9 +11,9 @@ from sklearn.model_selection import PredefinedSplit, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from shared.task import TaskType
-from worker.training import linear
-from worker.training.linear import (
+from shared.domain.task import TaskType
+from worker.training.baselines import linear
+from worker.training.baselines.linear import (
     CHOOSING_OUTPUTS,
     FOLDS,
     INVERSE_PENALTIES,
@@ -71,9 +71,15 @@ def test_the_penalty_and_the_model_are_scikit_learns(task_type: TaskType, seed: 
 def test_several_labels_a_row_are_as_many_logistic_regressions() -> None:
     inputs, numbers = noisy()
     targets = np.stack([numbers > 0, numbers > 3, inputs[:, 2] > 0], axis=1).astype(int)
-    found = LinearModel(StandardScaler(), TaskType.MULTI_LABEL, 1.0).fit(inputs, targets).predict(inputs)
+    found = (
+        LinearModel(StandardScaler(), TaskType.MULTI_LABEL, 1.0)
+        .fit(inputs, targets)
+        .predict(inputs)
+    )
     scaled = StandardScaler().fit_transform(inputs)
-    expected = [LogisticRegression(max_iter=200).fit(scaled, column).predict(scaled) for column in targets.T]
+    expected = [
+        LogisticRegression(max_iter=200).fit(scaled, column).predict(scaled) for column in targets.T
+    ]
     np.testing.assert_array_equal(found, np.stack(expected, axis=1))
 
     def f1(targets: Array, answers: Array) -> float:
@@ -89,9 +95,13 @@ def test_labels_so_rare_that_a_fold_lacks_them() -> None:
     fitted = fit_linear(StandardScaler, inputs, rare, TaskType.SINGLE_LABEL, mcc, go_on)
     assert set(fitted.predict(inputs)) <= {0, 1}
     several = np.stack([rare, np.ones(12, dtype=int)], axis=1)
-    answers = fit_linear(StandardScaler, inputs, several, TaskType.MULTI_LABEL, lambda *_: None, go_on).predict(inputs)
+    answers = fit_linear(
+        StandardScaler, inputs, several, TaskType.MULTI_LABEL, lambda *_: None, go_on
+    ).predict(inputs)
     assert answers[:, 1].tolist() == [1] * 12
-    two = fit_linear(StandardScaler, inputs[:2], np.array([0, 1]), TaskType.SINGLE_LABEL, mcc, go_on)
+    two = fit_linear(
+        StandardScaler, inputs[:2], np.array([0, 1]), TaskType.SINGLE_LABEL, mcc, go_on
+    )
     assert two.predict(inputs[:2]).tolist() == [0, 1]
     assert two.inverse_penalty == 1.0
     assert len(numbers) == 12
@@ -118,7 +128,9 @@ def test_with_very_many_labels_nothing_is_tried_out(monkeypatch: pytest.MonkeyPa
     inputs, _ = noisy(rows=3 * (CHOOSING_OUTPUTS + 1))
     targets = np.arange(len(inputs)) % (CHOOSING_OUTPUTS + 1)
     fits: list[int] = []
-    fitted = fit_linear(StandardScaler, inputs, targets, TaskType.SINGLE_LABEL, mcc, lambda: fits.append(1))
+    fitted = fit_linear(
+        StandardScaler, inputs, targets, TaskType.SINGLE_LABEL, mcc, lambda: fits.append(1)
+    )
     assert (len(fits), fitted.inverse_penalty) == (1, 1.0)
     monkeypatch.setattr(linear, "CHOOSING_OUTPUTS", 1000)
     monkeypatch.setattr(linear, "INVERSE_PENALTIES", (0.1, 1.0))

@@ -14,19 +14,19 @@ from transformers import PreTrainedModel
 from shared.metrics import Scoring
 from shared.recipe import Recipe
 from tests.worker.training.runs import make_recipe, make_spec
-from worker.training.checkpoint import Best
-from worker.training.encoder import load_encoder
+from worker.training.data.split import load_splits
+from worker.training.data.tokenization import TextCache
 from worker.training.errors import Diverged
-from worker.training.evaluate import evaluate
+from worker.training.evaluation import evaluate
 from worker.training.events import Evaluation, Step
-from worker.training.forward import Forward
 from worker.training.loop import train
-from worker.training.optimizer import Optimizer
-from worker.training.precision import compute_weights
+from worker.training.model.checkpoint import Best
+from worker.training.model.encoder import load_encoder
+from worker.training.model.forward import Forward
+from worker.training.model.initial_weights import starting_weights
+from worker.training.model.precision import compute_weights
+from worker.training.optim.optimizer import Optimizer
 from worker.training.run import training_batches
-from worker.training.split import load_splits
-from worker.training.start import starting_weights
-from worker.training.text import TextCache
 
 
 def go_on() -> None:
@@ -80,7 +80,9 @@ def test_the_network_is_in_training_mode_at_every_step(
 ) -> None:
     modes: list[bool] = []
     head = network.get_submodule("classifier")
-    head.register_forward_hook(lambda module, *_: modes.append(module.training) if torch.is_grad_enabled() else None)
+    head.register_forward_hook(
+        lambda module, *_: modes.append(module.training) if torch.is_grad_enabled() else None
+    )
     list(trained(network, tiny_bert, tmp_path, make_recipe(max_steps=6, eval_points=3)))
     assert modes == [True] * 6
 
@@ -124,7 +126,9 @@ def test_a_loss_that_is_no_number_ends_the_run_before_the_step(
         next(steps)
     assert caught.value.as_reason()["code"] == "nan_loss"
     after = weights(network)
-    assert all(torch.equal(before[name], after[name]) for name in before if name != "classifier.bias")
+    assert all(
+        torch.equal(before[name], after[name]) for name in before if name != "classifier.bias"
+    )
 
 
 def test_an_infinite_gradient_ends_the_run_before_the_step(
@@ -154,11 +158,15 @@ def test_a_step_is_told_when_as_many_have_followed_as_the_delay_says(
 ) -> None:
     made: list[int] = []
     network.get_submodule("classifier").register_forward_hook(lambda *_: made.append(1))
-    for event in islice(trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20, eval_points=1), delay=2), 5):
+    for event in islice(
+        trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20, eval_points=1), delay=2), 5
+    ):
         assert len(made) == event.step + 2
 
 
-@pytest.mark.parametrize("changes", [{}, {"bias_correction": False}, {"pretrained_weight_decay": 0.1}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{}, {"bias_correction": False}, {"pretrained_weight_decay": 0.1}], ids=str
+)
 def test_read_later_a_step_that_is_not_finite_still_changes_nothing(
     changes: dict[str, Any], network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from shared.task import Label, Task, TaskType
+from shared.domain.task import Label, Task, TaskType
 from tests.worker.training.runs import make_task
-from worker.training.objective import (
+from worker.training.optim.objective import (
     ClassWeights,
     chance_loss,
     plain_objective,
@@ -41,10 +41,17 @@ def test_plain_losses_are_those_of_torch() -> None:
         targets([0.5, 1.0, 2.0, 3.0], 0),
     )
     assert torch.equal(
-        plain_objective(TaskType.SINGLE_LABEL)(logits(3), single), nn.CrossEntropyLoss()(logits(3), single)
+        plain_objective(TaskType.SINGLE_LABEL)(logits(3), single),
+        nn.CrossEntropyLoss()(logits(3), single),
     )
-    assert torch.equal(plain_objective(TaskType.MULTI_LABEL)(logits(3), sets), nn.BCEWithLogitsLoss()(logits(3), sets))
-    assert torch.equal(plain_objective(TaskType.REGRESSION)(logits(1), numbers), nn.MSELoss()(logits(1)[:, 0], numbers))
+    assert torch.equal(
+        plain_objective(TaskType.MULTI_LABEL)(logits(3), sets),
+        nn.BCEWithLogitsLoss()(logits(3), sets),
+    )
+    assert torch.equal(
+        plain_objective(TaskType.REGRESSION)(logits(1), numbers),
+        nn.MSELoss()(logits(1)[:, 0], numbers),
+    )
 
 
 @pytest.mark.parametrize("class_weights", ["balanced", {"a": 3.0, "c": 0.5}])
@@ -52,12 +59,16 @@ def test_weighted_losses_are_those_of_torch(class_weights: ClassWeights) -> None
     labels: list[Label] = [0, 2, 1, 0]
     given = [3.0, 1.0, 0.5] if isinstance(class_weights, dict) else [4 / (3 * 2), 4 / 3, 4 / 3]
     expected = nn.CrossEntropyLoss(weight=torch.tensor(given))(logits(3), targets(labels, 3))
-    assert torch.equal(training_objective(THREE, class_weights, labels)(logits(3), targets(labels, 3)), expected)
+    assert torch.equal(
+        training_objective(THREE, class_weights, labels)(logits(3), targets(labels, 3)), expected
+    )
 
     sets: list[Label] = [(0,), (), (1, 2), (0,)]
     positives = [3.0, 1.0, 0.5] if isinstance(class_weights, dict) else [1.0, 3.0, 3.0]
     of_sets = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(positives))(logits(3), targets(sets, 3))
-    assert torch.equal(training_objective(SETS, class_weights, sets)(logits(3), targets(sets, 3)), of_sets)
+    assert torch.equal(
+        training_objective(SETS, class_weights, sets)(logits(3), targets(sets, 3)), of_sets
+    )
 
 
 def test_balanced_labels_weigh_the_same_in_sum_and_absent_ones_do_no_harm() -> None:
@@ -72,7 +83,9 @@ SET_ROWS: list[Label] = [(0,), (0, 1), (), (0,), (2,), (0, 2)]
 
 
 @pytest.mark.parametrize("class_weights", ["none", "balanced", {"b": 5.0}])
-@pytest.mark.parametrize(("task", "rows"), [(THREE, SINGLE_ROWS), (SETS, SET_ROWS)], ids=["single", "multi"])
+@pytest.mark.parametrize(
+    ("task", "rows"), [(THREE, SINGLE_ROWS), (SETS, SET_ROWS)], ids=["single", "multi"]
+)
 def test_chance_is_the_least_loss_of_one_and_the_same_logits(
     task: Task, rows: list[Label], class_weights: ClassWeights
 ) -> None:
@@ -87,7 +100,9 @@ def test_chance_is_the_least_loss_of_one_and_the_same_logits(
         return loss.item()
 
     optimizer.step(closure)
-    assert chance_loss(task, rows, weights_of(task, class_weights, rows)) == pytest.approx(closure(), abs=1e-4)
+    assert chance_loss(task, rows, weights_of(task, class_weights, rows)) == pytest.approx(
+        closure(), abs=1e-4
+    )
 
 
 def test_chance_of_a_regression_is_the_variance() -> None:

@@ -9,15 +9,22 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import PreTrainedModel
 
-from shared.task import SplitRequest
+from shared.domain.task import SplitRequest
 from tests.encoders import ENCODERS
-from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task, review_rows, write_tsv
+from tests.worker.training.runs import (
+    Trained,
+    make_recipe,
+    make_spec,
+    make_task,
+    review_rows,
+    write_tsv,
+)
 from tests.worker.training.test_run import LONG_ENOUGH, scored_again
-from worker.training.dropout import BitDropout
-from worker.training.encoder import load_encoder
-from worker.training.mixout import add_mixout, mixed_layers
-from worker.training.optimizer import Optimizer
-from worker.training.precision import BFloat16Weights, Float32Weights, compute_weights
+from worker.training.model.dropout import BitDropout
+from worker.training.model.encoder import load_encoder
+from worker.training.model.precision import BFloat16Weights, Float32Weights, compute_weights
+from worker.training.optim.mixout import add_mixout, mixed_layers
+from worker.training.optim.optimizer import Optimizer
 
 ORIGINAL = "parametrizations.weight.original"
 IDS = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 12]])
@@ -49,16 +56,27 @@ class Casts(TorchDispatchMode):
 
     def __init__(self, network: PreTrainedModel) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._shapes = {parameter.shape for parameter in network.parameters() if parameter.ndim == 2}
+        self._shapes = {
+            parameter.shape for parameter in network.parameters() if parameter.ndim == 2
+        }
         self.count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        targets = result if isinstance(result, Tensor) else args[0] if func.__name__.startswith("_foreach_copy") else []
+        targets = (
+            result
+            if isinstance(result, Tensor)
+            else args[0]
+            if func.__name__.startswith("_foreach_copy")
+            else []
+        )
         targets = [targets] if isinstance(targets, Tensor) else targets
         sources = args[1] if func.__name__.startswith("_foreach_copy") else args[:1]
         for target, source in zip(targets, sources, strict=False):
-            if isinstance(source, Tensor) and (target.dtype, source.dtype) == (torch.bfloat16, torch.float32):
+            if isinstance(source, Tensor) and (target.dtype, source.dtype) == (
+                torch.bfloat16,
+                torch.float32,
+            ):
                 self.count += target.shape == source.shape and target.shape in self._shapes
         return result
 
@@ -84,20 +102,30 @@ def test_after_an_update_the_passes_are_made_with_the_new_weights(network: PreTr
         backward(weights)
         optimizer.step(1e-2)
         weights.cast()
-        for (name, master), copy in zip(network.named_parameters(), weights.module.parameters(), strict=True):
+        for (name, master), copy in zip(
+            network.named_parameters(), weights.module.parameters(), strict=True
+        ):
             assert master.dtype == torch.float32, name
             assert torch.equal(copy.float(), master.to(copy.dtype).float()), name
 
 
-def test_gradients_are_the_networks_in_float32_and_in_the_same_buffers_at_every_step(network: PreTrainedModel) -> None:
+def test_gradients_are_the_networks_in_float32_and_in_the_same_buffers_at_every_step(
+    network: PreTrainedModel,
+) -> None:
     weights, optimizer = BFloat16Weights(network), Optimizer(network, make_recipe())
     places: list[dict[str, int]] = []
     for _ in range(2):
         optimizer.zero_grad()
         backward(weights)
         gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
-        assert {gradient.dtype for gradient in gradients.values() if gradient is not None} == {torch.float32}
-        matrices = {name: its for name, its in gradients.items() if its is not None and name.endswith("dense.weight")}
+        assert {gradient.dtype for gradient in gradients.values() if gradient is not None} == {
+            torch.float32
+        }
+        matrices = {
+            name: its
+            for name, its in gradients.items()
+            if its is not None and name.endswith("dense.weight")
+        }
         assert all(its.any() for its in matrices.values())
         places.append({name: its.data_ptr() for name, its in matrices.items()})
     assert places[0] == places[1]
@@ -117,7 +145,9 @@ def test_a_parameter_that_the_pass_did_not_use_has_no_gradient(network: PreTrain
 def test_gradients_are_close_to_float32s(network: PreTrainedModel) -> None:
     network.eval()
     network(input_ids=IDS).logits.square().sum().backward()
-    expected = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+    expected = {
+        name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None
+    }
     network.zero_grad()
     backward(BFloat16Weights(network))
     whole = torch.stack([gradient.norm() for gradient in expected.values()]).norm()
@@ -161,7 +191,9 @@ def test_mixout_mixes_in_float32(network: PreTrainedModel) -> None:
         assert gradient.any()
 
 
-def test_dropout_of_what_passes_are_made_with_draws_bits_and_no_other(network: PreTrainedModel) -> None:
+def test_dropout_of_what_passes_are_made_with_draws_bits_and_no_other(
+    network: PreTrainedModel,
+) -> None:
     def layers(of: PreTrainedModel) -> set[type]:
         return {type(module) for module in of.modules() if isinstance(module, nn.Dropout)}
 
@@ -176,20 +208,28 @@ def test_curves_agree_with_float32s(family: str, tmp_path: Path) -> None:
     base = ENCODERS[family](tmp_path / "base", dropout=0.0)
     recipe = make_recipe(learning_rate=1e-3, max_steps=6, eval_points=1)
     exact = Trained(make_spec(tmp_path, base, recipe=recipe))
-    found = Trained(make_spec(tmp_path, base, recipe=recipe.model_copy(update={"precision": "bfloat16"})))
+    found = Trained(
+        make_spec(tmp_path, base, recipe=recipe.model_copy(update={"precision": "bfloat16"}))
+    )
     assert found.losses == pytest.approx(exact.losses, abs=5e-3)
     assert found.losses != exact.losses
     assert found.finished.weights_sha256 != exact.finished.weights_sha256
 
 
-@pytest.mark.parametrize("changes", [{}, {"mixout": 0.2}, {"bias_correction": False, "pretrained_weight_decay": 0.1}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"mixout": 0.2}, {"bias_correction": False, "pretrained_weight_decay": 0.1}]
+)
 def test_the_same_row_twice(changes: dict[str, Any], tmp_path: Path, tiny_bert: Path) -> None:
     recipe = make_recipe(precision="bfloat16", **changes)
     first, second = (Trained(make_spec(tmp_path, tiny_bert, recipe=recipe)) for _ in range(2))
-    assert [event.model_dump() for event in first.events] == [event.model_dump() for event in second.events]
+    assert [event.model_dump() for event in first.events] == [
+        event.model_dump() for event in second.events
+    ]
 
 
-def test_plain_transformers_gets_the_recorded_scores_in_float32(tmp_path: Path, tiny_bert: Path) -> None:
+def test_plain_transformers_gets_the_recorded_scores_in_float32(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
     rows = review_rows(70)
     spec = make_spec(
         tmp_path,

@@ -8,20 +8,30 @@ from typing import Any
 import pytest
 from transformers import pipeline
 
-from shared.errors import InvalidValue
+from shared.domain.errors import InvalidValue
+from shared.domain.task import SplitRequest
 from shared.metrics import Scoring
-from shared.task import SplitRequest
-from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task, review_rows, run_events, write_tsv
+from tests.worker.training.runs import (
+    Trained,
+    make_recipe,
+    make_spec,
+    make_task,
+    review_rows,
+    run_events,
+    write_tsv,
+)
 from worker.training.errors import Stopped
 from worker.training.events import Evaluation, Event, Finished, SplitResult, Started, Step
-from worker.training.quiet import quiet_transformers
+from worker.training.model.transformers_logging import quiet_transformers
 from worker.training.run import train_run
 from worker.training.spec import RunSpec
 
 LONG_ENOUGH = make_recipe(max_steps=100, learning_rate=3e-3)
 
 
-def scored_again(spec: RunSpec, rows: list[tuple[str, ...]], split: str) -> tuple[dict[str, float | None], float]:
+def scored_again(
+    spec: RunSpec, rows: list[tuple[str, ...]], split: str
+) -> tuple[dict[str, float | None], float]:
     """Metrics of the exported folder under ``transformers.pipeline``, and how far its probabilities are from the recorded ones."""
     with quiet_transformers():
         classify = pipeline("text-classification", model=str(spec.output / "model"), device="cpu")
@@ -32,16 +42,29 @@ def scored_again(spec: RunSpec, rows: list[tuple[str, ...]], split: str) -> tupl
         *texts, label = rows[answer["row"]]  # the header is row 0
         assert answer["label"] == label
         inputs = {"text": texts[0], "text_pair": texts[1]} if len(texts) == 2 else texts[0]
-        scores = {entry["label"]: entry["score"] for entry in classify(inputs, top_k=None, truncation=True)}
+        scores = {
+            entry["label"]: entry["score"]
+            for entry in classify(inputs, top_k=None, truncation=True)
+        }
         assert max(scores, key=scores.__getitem__) == answer["predicted"]
-        off = max(off, *(abs(scores[name] - p) for name, p in zip(names, answer["probabilities"], strict=True)))
+        off = max(
+            off,
+            *(
+                abs(scores[name] - p)
+                for name, p in zip(names, answer["probabilities"], strict=True)
+            ),
+        )
         found.append(answer["predicted"])
     labels = [names.index(answer["label"]) for answer in recorded]
-    return Scoring(spec.task, spec.metric).scores(labels, [names.index(name) for name in found]), off
+    return Scoring(spec.task, spec.metric).scores(
+        labels, [names.index(name) for name in found]
+    ), off
 
 
 def predictions(spec: RunSpec) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((spec.output / "predictions.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads(
+        (spec.output / "predictions.json").read_text(encoding="utf-8")
+    )
     return content
 
 
@@ -51,7 +74,9 @@ def test_plain_transformers_gets_the_recorded_scores_from_the_exported_folder(
     family: str, pairs: bool, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     rows = review_rows(70, pairs=pairs)
-    columns = {"text_column": "text", "text_pair_column": "other"} if pairs else {"text_column": "text"}
+    columns = (
+        {"text_column": "text", "text_pair_column": "other"} if pairs else {"text_column": "text"}
+    )
     spec = make_spec(
         tmp_path,
         request.getfixturevalue(family),
@@ -103,25 +128,44 @@ def test_select_last_keeps_the_last_step(tmp_path: Path, tiny_bert: Path) -> Non
 
 
 def test_the_artefacts(tmp_path: Path, tiny_bert: Path) -> None:
-    spec = make_spec(tmp_path, tiny_bert, task=make_task(label_names=["yes", "no"], positive_label="yes"))
+    spec = make_spec(
+        tmp_path, tiny_bert, task=make_task(label_names=["yes", "no"], positive_label="yes")
+    )
     run = Trained(spec)
     model = spec.output / "model"
     assert {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= {
         f.name for f in model.iterdir()
     }
-    assert run.finished.weights_sha256 == hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
+    assert (
+        run.finished.weights_sha256
+        == hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest()
+    )
     config = (model / "config.json").read_text()
     assert json.loads(config)["id2label"] == {"0": "yes", "1": "no"}
-    assert str(tiny_bert) not in config + (model / "tokenizer_config.json").read_text()  # no path of this machine
+    assert (
+        str(tiny_bert) not in config + (model / "tokenizer_config.json").read_text()
+    )  # no path of this machine
     written = predictions(spec)
-    assert written["columns"] == ["split", "row", "label", "predicted", "probability of yes", "probability of no"]
+    assert written["columns"] == [
+        "split",
+        "row",
+        "label",
+        "predicted",
+        "probability of yes",
+        "probability of no",
+    ]
     assert all(sum(row["probabilities"]) == pytest.approx(1) for row in written["rows"])
 
 
-def test_a_validation_file_is_used_whole_and_its_rows_are_counted_as_its_own(tmp_path: Path, tiny_bert: Path) -> None:
+def test_a_validation_file_is_used_whole_and_its_rows_are_counted_as_its_own(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
     validation = write_tsv(tmp_path / "dev.tsv", review_rows(20, seed=5))
     spec = make_spec(
-        tmp_path, tiny_bert, validation_file=validation, split=SplitRequest(validation_fraction=0.3, test_fraction=0.25)
+        tmp_path,
+        tiny_bert,
+        validation_file=validation,
+        split=SplitRequest(validation_fraction=0.3, test_fraction=0.25),
     )
     run = Trained(spec)
     assert run.started.rows == {"train": 45, "validation": 20, "test": 15}
@@ -130,7 +174,9 @@ def test_a_validation_file_is_used_whole_and_its_rows_are_counted_as_its_own(tmp
     assert len({row for split, row in rows if split == "test"}) == 15
 
 
-def test_a_rate_too_small_to_learn_ends_degenerate_and_says_why(tmp_path: Path, tiny_bert: Path) -> None:
+def test_a_rate_too_small_to_learn_ends_degenerate_and_says_why(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
     run = Trained(make_spec(tmp_path, tiny_bert, recipe=make_recipe(learning_rate=1e-9)))
     assert run.finished.degenerate
     assert any("validation rows" in sentence for sentence in run.finished.diagnosis)
@@ -145,12 +191,16 @@ def test_a_run_that_learns_is_not_degenerate(tmp_path: Path, tiny_bert: Path) ->
     assert run.finished.diagnosis == []
 
 
-def test_a_wish_to_stop_is_seen_before_the_next_batch_and_nothing_is_written(tmp_path: Path, tiny_bert: Path) -> None:
+def test_a_wish_to_stop_is_seen_before_the_next_batch_and_nothing_is_written(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
     spec = make_spec(tmp_path, tiny_bert)
     seen: list[Event] = []
 
     def follow() -> None:
-        for event in train_run(spec, lambda: seen[-1:] != [] and isinstance(seen[-1], Step) and seen[-1].step == 5):
+        for event in train_run(
+            spec, lambda: seen[-1:] != [] and isinstance(seen[-1], Step) and seen[-1].step == 5
+        ):
             seen.append(event)
 
     with pytest.raises(Stopped):
@@ -159,7 +209,9 @@ def test_a_wish_to_stop_is_seen_before_the_next_batch_and_nothing_is_written(tmp
     assert list(spec.output.iterdir()) == []
 
 
-def test_data_that_do_not_fit_the_task_are_refused_before_anything_is_trained(tmp_path: Path, tiny_bert: Path) -> None:
+def test_data_that_do_not_fit_the_task_are_refused_before_anything_is_trained(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
     spec = make_spec(tmp_path, tiny_bert, task=make_task(text_column="sentence"))
     with pytest.raises(InvalidValue, match="no such column") as caught:
         next(run_events(spec))

@@ -13,7 +13,9 @@ from worker.training.run import train_run
 STOP = 6  # of 12 steps, an evaluation of four; in the middle of the second epoch of 42 rows by 8
 
 
-def paused_and_resumed(folder: Path, base: Path, recipe: Recipe, stop: int) -> tuple[list[Event], list[Event], Path]:
+def paused_and_resumed(
+    folder: Path, base: Path, recipe: Recipe, stop: int
+) -> tuple[list[Event], list[Event], Path]:
     first = make_spec(folder, base, recipe=recipe, stop_step=stop)
     before = list(run_events(first))
     state = first.output / f"state-{stop}"
@@ -28,7 +30,9 @@ RECIPES: list[dict[str, Any]] = [
     {"mixout": 0.2, "pretrained_weight_decay": 0.1, "layerwise_learning_rate_decay": 0.9},
     {"precision": "bfloat16"},
     {"precision": "bfloat16", "mixout": 0.2, "select": "last"},
-    {"learning_rate": 1e-9},  # no evaluation is better than the first, which the state must bring along
+    {
+        "learning_rate": 1e-9
+    },  # no evaluation is better than the first, which the state must bring along
 ]
 
 
@@ -65,19 +69,25 @@ def test_between_the_points_a_run_is_judged_and_nothing_is_chosen(
     assert after[-1] == whole.finished
 
 
-def test_a_run_that_is_asked_to_wait_does_so_after_its_step(tmp_path: Path, tiny_bert: Path) -> None:
+def test_a_run_that_is_asked_to_wait_does_so_after_its_step(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
     recipe, asked = make_recipe(), iter([False] * 4 + [True])
     whole = Trained(make_spec(tmp_path, tiny_bert, recipe=recipe))
     first = make_spec(tmp_path, tiny_bert, recipe=recipe)
     *_, pause = train_run(first, lambda: False, None, lambda: next(asked))
     assert isinstance(pause, Paused)
     assert pause.step == 5
-    rest = list(run_events(make_spec(tmp_path, tiny_bert, recipe=recipe, state=first.output / "state-5")))
+    rest = list(
+        run_events(make_spec(tmp_path, tiny_bert, recipe=recipe, state=first.output / "state-5"))
+    )
     assert [event.step for event in rest if isinstance(event, Step)] == list(range(6, 13))
     assert rest[-1] == whole.finished
 
 
-def test_a_state_is_tensors_and_text_and_nothing_else_is_written_by_a_pause(tmp_path: Path, tiny_bert: Path) -> None:
+def test_a_state_is_tensors_and_text_and_nothing_else_is_written_by_a_pause(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
     _, _, state = paused_and_resumed(tmp_path, tiny_bert, make_recipe(), STOP)
     assert {file.name for file in state.iterdir()} == {
         "weights.safetensors", "best.safetensors", "optimizer.safetensors", "state.json"
@@ -86,7 +96,7 @@ def test_a_state_is_tensors_and_text_and_nothing_else_is_written_by_a_pause(tmp_
 
 
 def test_a_pilot_is_not_tested_and_leaves_no_weights(tmp_path: Path, tiny_bert: Path) -> None:
-    from shared.task import SplitRequest
+    from shared.domain.task import SplitRequest
 
     split = SplitRequest(validation_fraction=0.3, test_fraction=0.2)
     plain = Trained(make_spec(tmp_path, tiny_bert, split=split))

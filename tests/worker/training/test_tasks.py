@@ -10,12 +10,21 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, pipeline
 
+from shared.domain.task import Label, SplitRequest, TaskType
 from shared.metrics import Scoring
-from shared.task import Label, SplitRequest, TaskType
-from tests.worker.training.runs import BAD, FILLER, GOOD, Trained, make_recipe, make_spec, make_task, write_tsv
-from worker.training.encoder import load_encoder
-from worker.training.objective import begin_at_mean
-from worker.training.quiet import quiet_transformers
+from tests.worker.training.runs import (
+    BAD,
+    FILLER,
+    GOOD,
+    Trained,
+    make_recipe,
+    make_spec,
+    make_task,
+    write_tsv,
+)
+from worker.training.model.encoder import load_encoder
+from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.optim.objective import begin_at_mean
 from worker.training.spec import RunSpec
 
 MULTI = make_task(type=TaskType.MULTI_LABEL, label_names=["blame", "praise"], positive_label=None)
@@ -30,7 +39,9 @@ def tagged_rows(count: int) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("text", "label")]
     for index in range(count):
         held = [name for name, has in (("praise", index % 2), ("blame", index // 2 % 2)) if has]
-        words = draw.choices(FILLER, k=1) + [draw.choice(GOOD if name == "praise" else BAD) for name in held]
+        words = draw.choices(FILLER, k=1) + [
+            draw.choice(GOOD if name == "praise" else BAD) for name in held
+        ]
         draw.shuffle(words)
         rows.append((" ".join(words), "|".join(held)))
     return rows
@@ -42,7 +53,9 @@ def rated_rows(count: int) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("text", "label")]
     for index in range(count):
         good = index % 6
-        words = draw.choices(GOOD, k=good) + draw.choices(BAD, k=5 - good) + draw.choices(FILLER, k=2)
+        words = (
+            draw.choices(GOOD, k=good) + draw.choices(BAD, k=5 - good) + draw.choices(FILLER, k=2)
+        )
         draw.shuffle(words)
         rows.append((" ".join(words), str(2 + good / 2)))
     return rows
@@ -57,7 +70,10 @@ def outside(spec: RunSpec, texts: list[str]) -> list[dict[str, float]]:
     """What ``transformers.pipeline`` makes of the exported folder: scores by label, of each text."""
     with quiet_transformers():
         classify = pipeline("text-classification", model=str(spec.output / "model"), device="cpu")
-    return [{entry["label"]: entry["score"] for entry in classify(text, top_k=None, truncation=True)} for text in texts]
+    return [
+        {entry["label"]: entry["score"] for entry in classify(text, top_k=None, truncation=True)}
+        for text in texts
+    ]
 
 
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
@@ -79,17 +95,28 @@ def test_multi_label(family: str, tmp_path: Path, request: pytest.FixtureRequest
     assert run.finished.validation.confusion is None
     assert [row.label for row in run.finished.validation.per_class or ()] == ["blame", "praise"]
     config = json.loads((spec.output / "model" / "config.json").read_text())
-    assert (config["problem_type"], config["id2label"]) == ("multi_label_classification", {"0": "blame", "1": "praise"})
+    assert (config["problem_type"], config["id2label"]) == (
+        "multi_label_classification",
+        {"0": "blame", "1": "praise"},
+    )
     for split, result in (("validation", run.finished.validation), ("test", run.finished.test)):
         recorded = answers(spec, split)
         found: list[Label] = []
-        for row, scores in zip(recorded, outside(spec, [rows[row["row"]][0] for row in recorded]), strict=True):
+        for row, scores in zip(
+            recorded, outside(spec, [rows[row["row"]][0] for row in recorded]), strict=True
+        ):
             assert sorted(rows[row["row"]][1].split("|")) == (row["label"] or [""])
-            assert [scores[name] for name in MULTI.label_names] == pytest.approx(row["probabilities"], abs=1e-5)
-            answer = tuple(index for index, name in enumerate(MULTI.label_names) if scores[name] > 0.5)
+            assert [scores[name] for name in MULTI.label_names] == pytest.approx(
+                row["probabilities"], abs=1e-5
+            )
+            answer = tuple(
+                index for index, name in enumerate(MULTI.label_names) if scores[name] > 0.5
+            )
             assert [MULTI.label_names[index] for index in answer] == row["predicted"]
             found.append(answer)
-        labels: list[Label] = [tuple(MULTI.label_names.index(name) for name in row["label"]) for row in recorded]
+        labels: list[Label] = [
+            tuple(MULTI.label_names.index(name) for name in row["label"]) for row in recorded
+        ]
         assert Scoring(MULTI, "f1_micro").scores(labels, found) == result.metrics
 
 
@@ -116,23 +143,36 @@ def test_regression(family: str, tmp_path: Path, request: pytest.FixtureRequest)
     assert (config["problem_type"], config["id2label"]) == ("regression", {"0": "score"})
     for split, result in (("validation", run.finished.validation), ("test", run.finished.test)):
         recorded = answers(spec, split)
-        found: list[Label] = [scores["score"] for scores in outside(spec, [rows[row["row"]][0] for row in recorded])]
+        found: list[Label] = [
+            scores["score"] for scores in outside(spec, [rows[row["row"]][0] for row in recorded])
+        ]
         assert found == pytest.approx([row["predicted"] for row in recorded], abs=1e-5)
         labels: list[Label] = [float(rows[row["row"]][1]) for row in recorded]
         assert labels == [row["label"] for row in recorded]
-        assert Scoring(NUMBERS, "pearson").scores(labels, found) == pytest.approx(result.metrics, abs=1e-5)
+        assert Scoring(NUMBERS, "pearson").scores(labels, found) == pytest.approx(
+            result.metrics, abs=1e-5
+        )
 
 
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
-def test_a_regression_begins_at_the_mean_of_its_training_labels(family: str, request: pytest.FixtureRequest) -> None:
+def test_a_regression_begins_at_the_mean_of_its_training_labels(
+    family: str, request: pytest.FixtureRequest
+) -> None:
     network = load_encoder(request.getfixturevalue(family), NUMBERS, 0)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    inputs = {"input_ids": torch.tensor([[7, 8, 9]]), "attention_mask": torch.ones(1, 3, dtype=torch.int64)}
+    inputs = {
+        "input_ids": torch.tensor([[7, 8, 9]]),
+        "attention_mask": torch.ones(1, 3, dtype=torch.int64),
+    }
     network.eval()
     drawn = network(**inputs).logits.item()
     labels: list[Label] = [2.0, 3.0, 5.5]
     begin_at_mean(network, labels)
-    changed = [name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])]
+    changed = [
+        name
+        for name, tensor in network.state_dict().items()
+        if not torch.equal(tensor, before[name])
+    ]
     assert len(changed) == 1
     assert changed[0].endswith("bias")
     assert network(**inputs).logits.item() == pytest.approx(drawn + 3.5, abs=1e-5)
@@ -157,4 +197,9 @@ def test_the_mean_is_exported_with_the_head(tmp_path: Path, tiny_bert: Path) -> 
     assert run.steps[0].train_loss < 10  # not a million, as from zero
     assert run.finished.degenerate
     with quiet_transformers():
-        assert AutoModelForSequenceClassification.from_pretrained(spec.output / "model").config.num_labels == 1
+        assert (
+            AutoModelForSequenceClassification.from_pretrained(
+                spec.output / "model"
+            ).config.num_labels
+            == 1
+        )

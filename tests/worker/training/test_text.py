@@ -9,12 +9,12 @@ import torch
 from transformers import AutoTokenizer
 
 from shared.datasets import Examples
-from shared.errors import InvalidValue
+from shared.domain.errors import InvalidValue
 from tests.encoders.families import xlm_roberta_folder
 from tests.worker.training.runs import make_task, review_rows, write_tsv
-from worker.training.batches import by_length, tokens_trained
+from worker.training.data.batches import by_length, tokens_trained
+from worker.training.data.tokenization import EncodedText, TextCache, encode, load_tokenizer
 from worker.training.errors import BaseModelUnreadable
-from worker.training.text import EncodedText, TextCache, encode, load_tokenizer
 
 TEXTS = ["good film", "a", "the story was long and dull and bad " * 3]
 
@@ -23,7 +23,9 @@ def go_on() -> None:
     """Nobody wants to stop."""
 
 
-def encoded(base: Path, texts: list[str], pairs: list[str] | None = None, max_seq_length: int = 16) -> EncodedText:
+def encoded(
+    base: Path, texts: list[str], pairs: list[str] | None = None, max_seq_length: int = 16
+) -> EncodedText:
     examples = Examples(texts=texts, pairs=pairs, labels=[index % 2 for index in range(len(texts))])
     return encode(examples, load_tokenizer(base), max_seq_length, go_on)
 
@@ -46,7 +48,12 @@ def test_a_batch_is_what_the_tokenizer_itself_makes_of_it(
     base = request.getfixturevalue(family)
     text = encoded(base, TEXTS, pairs)
     theirs = AutoTokenizer.from_pretrained(base)(
-        TEXTS, pairs, truncation="longest_first", max_length=16, padding="longest", return_tensors="pt"
+        TEXTS,
+        pairs,
+        truncation="longest_first",
+        max_length=16,
+        padding="longest",
+        return_tensors="pt",
     )
     batch = text.batch([0, 1, 2])
     assert batch.inputs.keys() == theirs.keys()
@@ -64,7 +71,10 @@ def test_a_batch_is_padded_to_its_own_longest_row(tiny_bert: Path) -> None:
 def test_truncated_rows_are_counted_and_rows_that_just_fit_are_not(tiny_bert: Path) -> None:
     fits, over = "good " * 14, "good " * 15
     assert encoded(tiny_bert, [fits, over, "bad"]).truncated == [False, True, False]
-    assert encoded(tiny_bert, ["good", "good"], ["bad " * 12, "bad " * 13]).truncated == [False, True]
+    assert encoded(tiny_bert, ["good", "good"], ["bad " * 12, "bad " * 13]).truncated == [
+        False,
+        True,
+    ]
 
 
 def test_of_a_pair_the_longer_text_is_cut_first(tiny_bert: Path) -> None:
@@ -83,7 +93,7 @@ def test_tokens_are_counted_without_padding(tiny_bert: Path) -> None:
 def test_evaluation_batches_hold_rows_of_like_length_and_every_row_once(
     tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.training.batches.EVALUATION_BATCH", 60)
+    monkeypatch.setattr("worker.training.data.batches.EVALUATION_BATCH", 60)
     text = encoded(tiny_bert, ["good " * (index % 13) for index in range(70)])
     rows = list(range(5, 70))
     batches = list(by_length(rows, text))
@@ -92,11 +102,13 @@ def test_evaluation_batches_hold_rows_of_like_length_and_every_row_once(
     assert lengths == sorted(lengths, reverse=True)
     assert all(len(batch) * max(text.lengths(batch)) <= 60 for batch in batches)
     assert all((len(batch) + 1) * max(text.lengths(batch)) > 60 for batch in batches[:-1])
-    monkeypatch.setattr("worker.training.batches.EVALUATION_BATCH", 2)
+    monkeypatch.setattr("worker.training.data.batches.EVALUATION_BATCH", 2)
     assert list(by_length([3, 9, 1], text)) == [[9], [3], [1]]  # each longer than a batch may be
 
 
-def test_the_cache_reads_a_file_once_and_goes_by_content(tmp_path: Path, tiny_bert: Path, tiny_roberta: Path) -> None:
+def test_the_cache_reads_a_file_once_and_goes_by_content(
+    tmp_path: Path, tiny_bert: Path, tiny_roberta: Path
+) -> None:
     cache, task = TextCache(size=3), make_task()
     file = write_tsv(tmp_path / "rows.tsv", review_rows(20))
 
@@ -115,7 +127,9 @@ def test_the_cache_reads_a_file_once_and_goes_by_content(tmp_path: Path, tiny_be
 
 
 def test_a_label_that_the_task_does_not_know_is_named(tmp_path: Path, tiny_bert: Path) -> None:
-    file = write_tsv(tmp_path / "rows.tsv", [("text", "label"), ("good", "yes"), ("bad", "perhaps")])
+    file = write_tsv(
+        tmp_path / "rows.tsv", [("text", "label"), ("good", "yes"), ("bad", "perhaps")]
+    )
     with pytest.raises(InvalidValue, match="perhaps") as caught:
         TextCache().encoded(file, make_task(), tiny_bert, go_on, param="validation_file")
     assert caught.value.param == "validation_file"

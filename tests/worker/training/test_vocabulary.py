@@ -8,19 +8,32 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from transformers import BertConfig, BertModel, PreTrainedModel, XLMRobertaConfig, XLMRobertaForMaskedLM
+from transformers import (
+    BertConfig,
+    BertModel,
+    PreTrainedModel,
+    XLMRobertaConfig,
+    XLMRobertaForMaskedLM,
+)
 
 from tests.encoders import ENCODERS
 from tests.encoders.families import WITH_UNUSED_POSITIONS
 from tests.encoders.saving import common_settings, save
 from tests.encoders.tokenizers import unigram, wordpiece
-from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task, run_events, text_of
-from worker.training.encoder import load_encoder
+from tests.worker.training.runs import (
+    Trained,
+    make_recipe,
+    make_spec,
+    make_task,
+    run_events,
+    text_of,
+)
+from worker.training.data.split import Splits, load_splits
+from worker.training.data.tokenization import EncodedText, TextCache
+from worker.training.model.compact_vocabulary import Vocabulary
+from worker.training.model.encoder import load_encoder
 from worker.training.run import train_run
 from worker.training.spec import RunSpec
-from worker.training.split import Splits, load_splits
-from worker.training.text import EncodedText, TextCache
-from worker.training.vocabulary import Vocabulary
 
 ALL_AT_ONCE: dict[str, Any] = {
     "weight_decay": 0.1,
@@ -55,7 +68,11 @@ def odd_width(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def base_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    builders: dict[str, Callable[[Path], Path]] = {"large": large_vocabulary, "odd": odd_width, **ENCODERS}
+    builders: dict[str, Callable[[Path], Path]] = {
+        "large": large_vocabulary,
+        "odd": odd_width,
+        **ENCODERS,
+    }
     made: dict[str, Path] = {}
 
     def build(name: str) -> Path:
@@ -118,9 +135,14 @@ def test_every_number_and_the_exported_weights_are_those_of_the_plain_way(
 def test_the_checkpoint_of_an_earlier_step_has_the_decay_of_that_step(
     tmp_path: Path, base_of: Callable[[str], Path], plainly: Callable[[RunSpec], Trained]
 ) -> None:
-    base, recipe = base_of("bert"), make_recipe(weight_decay=0.5, learning_rate=1e-9, warmup_ratio=0.0, eval_points=4)
+    base, recipe = (
+        base_of("bert"),
+        make_recipe(weight_decay=0.5, learning_rate=1e-9, warmup_ratio=0.0, eval_points=4),
+    )
     plain, ours = (train(make_spec(tmp_path, base, recipe=recipe)) for train in (plainly, Trained))
-    assert ours.finished.best_step == 3  # of 12 steps: nothing is learnt, and the first of equal scores is kept
+    assert (
+        ours.finished.best_step == 3
+    )  # of 12 steps: nothing is learnt, and the first of equal scores is kept
     assert ours.finished == plain.finished
 
 
@@ -142,8 +164,13 @@ def test_a_state_has_the_table_of_the_run_and_the_published_folder_the_whole_one
     assert not moved[100:].any()  # the tokenizer's own tokens come first, and no others occur
 
 
-def test_what_the_cache_keeps_stays_as_it_was_encoded(tmp_path: Path, base_of: Callable[[str], Path]) -> None:
-    cache, spec = TextCache(), make_spec(tmp_path, base_of("roberta"), recipe=make_recipe(max_steps=2))
+def test_what_the_cache_keeps_stays_as_it_was_encoded(
+    tmp_path: Path, base_of: Callable[[str], Path]
+) -> None:
+    cache, spec = (
+        TextCache(),
+        make_spec(tmp_path, base_of("roberta"), recipe=make_recipe(max_steps=2)),
+    )
 
     def kept() -> EncodedText:
         return load_splits(spec, cache, lambda: None).train.text
@@ -153,12 +180,16 @@ def test_what_the_cache_keeps_stays_as_it_was_encoded(tmp_path: Path, base_of: C
     list(train_run(spec, lambda: False, cache))
     assert kept() is before
     assert before.padding == padding
-    assert all(torch.equal(row, its) for row, its in zip(before.columns["input_ids"], ids, strict=True))
+    assert all(
+        torch.equal(row, its) for row, its in zip(before.columns["input_ids"], ids, strict=True)
+    )
 
 
 @pytest.mark.parametrize("family", ["roberta", "xlm-roberta", "mpnet", "modernbert", "bert"])
 @torch.no_grad()
-def test_renumbered_rows_give_the_same_answers(family: str, tmp_path: Path, base_of: Callable[[str], Path]) -> None:
+def test_renumbered_rows_give_the_same_answers(
+    family: str, tmp_path: Path, base_of: Callable[[str], Path]
+) -> None:
     """In a padded batch: positions that count from the padding's id, and the padding itself."""
     network, vocabulary, splits = vocabulary_of(make_spec(tmp_path, base_of(family)))
     before = network.eval()(**splits.train.text.batch(splits.train.rows[:9]).inputs).logits
@@ -172,7 +203,9 @@ def test_renumbered_rows_give_the_same_answers(family: str, tmp_path: Path, base
     assert vocabulary.entries[padding] == splits.train.text.padding["input_ids"]
 
 
-def test_entries_are_those_that_occur_and_the_padding(tmp_path: Path, base_of: Callable[[str], Path]) -> None:
+def test_entries_are_those_that_occur_and_the_padding(
+    tmp_path: Path, base_of: Callable[[str], Path]
+) -> None:
     _, vocabulary, splits = vocabulary_of(make_spec(tmp_path, base_of("modernbert")))
     text = splits.train.text
     assert set(vocabulary.entries.tolist()) == {

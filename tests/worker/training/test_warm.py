@@ -8,13 +8,17 @@ from transformers import AutoModelForSequenceClassification
 
 from tests.encoders import bert_folder
 from tests.worker.training.runs import Trained, make_spec, make_task
-from worker.training.encoder import load_encoder
 from worker.training.errors import BaseModelUnreadable
+from worker.training.model.encoder import load_encoder
 
 
 def artefacts(run: Trained) -> dict[str, bytes]:
     folder = run.spec.output
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_a_run_after_another_writes_the_same_bytes_as_alone(tmp_path: Path) -> None:
@@ -26,7 +30,9 @@ def test_a_run_after_another_writes_the_same_bytes_as_alone(tmp_path: Path) -> N
     assert artefacts(alone) == artefacts(again)
 
 
-def test_the_weights_are_read_once_for_the_runs_of_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_weights_are_read_once_for_the_runs_of_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     base, read = bert_folder(tmp_path / "base"), []
     original = AutoModelForSequenceClassification.from_pretrained
 

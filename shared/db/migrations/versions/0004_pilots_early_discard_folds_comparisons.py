@@ -35,7 +35,9 @@ def upgrade() -> None:
         runs.add_column(sa.Column("stop_step", sa.BigInteger(), nullable=True))
         runs.add_column(sa.Column("state", sa.Text(), nullable=True))
     op.drop_index(op.f("ix_runs_job_id_index"), table_name="runs")
-    op.create_index(op.f("ix_runs_job_id_purpose_index"), "runs", ["job_id", "purpose", "index"], unique=True)
+    op.create_index(
+        op.f("ix_runs_job_id_purpose_index"), "runs", ["job_id", "purpose", "index"], unique=True
+    )
 
 
 def downgrade() -> None:

@@ -28,7 +28,9 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
     )
-    op.create_index(op.f("ix_uploads_status_expires_at"), "uploads", ["status", "expires_at"], unique=False)
+    op.create_index(
+        op.f("ix_uploads_status_expires_at"), "uploads", ["status", "expires_at"], unique=False
+    )
     op.create_table(
         "upload_parts",
         sa.Column("id", sa.Text(), nullable=False),
@@ -36,7 +38,10 @@ def upgrade() -> None:
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["upload_id"], ["uploads.id"], name=op.f("fk_upload_parts_upload_id"), ondelete="CASCADE"
+            ["upload_id"],
+            ["uploads.id"],
+            name=op.f("fk_upload_parts_upload_id"),
+            ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_upload_parts")),
     )

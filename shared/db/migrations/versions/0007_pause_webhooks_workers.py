@@ -13,7 +13,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("runs", sa.Column("pause_requested", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column(
+        "runs",
+        sa.Column("pause_requested", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
     op.create_index(op.f("ix_runs_owner_id_finished_at"), "runs", ["owner_id", "finished_at"])
     op.add_column("jobs", sa.Column("webhook", sa.JSON(), nullable=True))
     op.create_index(op.f("ix_jobs_owner_id_model_id"), "jobs", ["owner_id", "model", "id"])
@@ -41,12 +44,16 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("delivered_at", sa.Double(), nullable=True),
-        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_webhook_deliveries_job_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["job_id"], ["jobs.id"], name=op.f("fk_webhook_deliveries_job_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_deliveries")),
     )
     op.create_index(op.f("ix_webhook_deliveries_job_id_id"), "webhook_deliveries", ["job_id", "id"])
     op.create_index(
-        op.f("ix_webhook_deliveries_status_next_attempt_at"), "webhook_deliveries", ["status", "next_attempt_at"]
+        op.f("ix_webhook_deliveries_status_next_attempt_at"),
+        "webhook_deliveries",
+        ["status", "next_attempt_at"],
     )
 
 

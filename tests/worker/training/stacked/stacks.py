@@ -6,14 +6,16 @@ from typing import Any, Self
 
 from tests.worker.training.runs import make_spec
 from worker.training.events import Evaluation, Event, Finished, Paused, Step
+from worker.training.multi_seed.run import train_runs
 from worker.training.spec import RunSpec
-from worker.training.stacked.run import train_runs
 
 
 def make_specs(folder: Path, base_model: Path, count: int, **changes: Any) -> list[RunSpec]:
     """Alike but for their seeds, which are 1, 2, …"""
     return [
-        make_spec(folder, base_model, run_id=f"ftrun-{seed}", init_seed=seed, data_seed=seed, **changes)
+        make_spec(
+            folder, base_model, run_id=f"ftrun-{seed}", init_seed=seed, data_seed=seed, **changes
+        )
         for seed in range(1, count + 1)
     ]
 

@@ -9,15 +9,15 @@ from torch.nn.utils.parametrize import ParametrizationList
 
 from tests.worker.training.runs import make_recipe
 from tests.worker.training.stacked.stacks import Together, make_specs
-from worker.training.forward import Forward
-from worker.training.mixout import Mixout
-from worker.training.objective import plain_objective
+from worker.training.data.split import Splits, load_splits
+from worker.training.data.tokenization import TextCache
+from worker.training.model.forward import Forward
+from worker.training.multi_seed.seed import Seed
+from worker.training.multi_seed.stack import Stack
+from worker.training.optim.mixout import Mixout
+from worker.training.optim.objective import plain_objective
 from worker.training.run import build_network
 from worker.training.spec import RunSpec
-from worker.training.split import Splits, load_splits
-from worker.training.stacked.seed import Seed
-from worker.training.stacked.stack import Stack
-from worker.training.text import TextCache
 
 SEEDS, PASSES = 4, 60
 
@@ -46,7 +46,9 @@ def test_dropout_is_that_of_a_single_run_in_distribution(tmp_path: Path, tiny_be
     losses = torch.stack([
         torch.func.vmap(objective)(stack.forward(side_by_side), side_by_side.labels) for _ in range(PASSES)
     ])  # fmt: skip
-    error = (alone.var() / alone.numel()).sqrt()  # of a mean; that of the difference of two is √2 times as large
+    error = (
+        alone.var() / alone.numel()
+    ).sqrt()  # of a mean; that of the difference of two is √2 times as large
     assert abs(losses.mean() - alone.mean()) < 5 * error
     assert losses.std().item() == pytest.approx(alone.std().item(), rel=0.25)
     for seed in range(1, SEEDS):
@@ -79,13 +81,16 @@ def test_mixout_draws_masks_for_each_seed(tmp_path: Path, tiny_bert: Path) -> No
 
 def test_the_same_stack_twice_is_the_same(tmp_path: Path, tiny_bert: Path) -> None:
     first, second = (
-        Together(make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(max_steps=4))).train(width=2) for _ in range(2)
+        Together(make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(max_steps=4))).train(width=2)
+        for _ in range(2)
     )
     assert first.told == second.told
 
 
 def test_runs_under_mixout_train_side_by_side(tmp_path: Path, tiny_bert: Path) -> None:
-    together = Together(make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(mixout=0.3))).train(width=2)
+    together = Together(make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(mixout=0.3))).train(
+        width=2
+    )
     for run_id in together.told:
         evidence = together.finished(run_id).evidence
         assert evidence.closing_loss < evidence.opening_loss

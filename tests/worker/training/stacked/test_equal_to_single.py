@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from shared.families import FAMILIES
-from shared.task import SplitRequest, TaskType
+from shared.domain.task import SplitRequest, TaskType
+from shared.encoders.families import FAMILIES
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import make_recipe, make_task, review_rows, write_tsv
 from tests.worker.training.stacked.stacks import Together, make_specs
@@ -24,7 +24,9 @@ def weights_of(spec: RunSpec) -> dict[str, Tensor]:
     return load_file(spec.output / "model" / "model.safetensors")
 
 
-def assert_alike(folder: Path, base: Path, *, count: int = 3, close: float = CLOSE, **changes: Any) -> None:
+def assert_alike(
+    folder: Path, base: Path, *, count: int = 3, close: float = CLOSE, **changes: Any
+) -> None:
     """Losses, norms, scores, evidence and the exported weights of each run."""
     single, stacked = (make_specs(folder, base, count, **changes) for _ in range(2))
     apart, together = Together(single).train(width=1), Together(stacked).train(width=count)
@@ -36,7 +38,9 @@ def assert_alike(folder: Path, base: Path, *, count: int = 3, close: float = CLO
             assert (mine.step, mine.learning_rate) == (expected.step, expected.learning_rate)
             assert mine.train_loss == pytest.approx(expected.train_loss, abs=close)
             assert mine.grad_norm == pytest.approx(expected.grad_norm, rel=close, abs=close)
-            assert mine.part_grad_norms == pytest.approx(expected.part_grad_norms, rel=close, abs=close)
+            assert mine.part_grad_norms == pytest.approx(
+                expected.part_grad_norms, rel=close, abs=close
+            )
         for ours, theirs in zip(together.evaluations(name), apart.evaluations(name), strict=True):
             assert ours.valid_loss == pytest.approx(theirs.valid_loss, abs=close)
             assert ours.score == pytest.approx(theirs.score, abs=close)
@@ -77,28 +81,45 @@ RECIPES: dict[str, dict[str, Any]] = {
         "pretrained_weight_decay": 0.2,
         "max_grad_norm": 0.5,
     },
-    "the pooler drawn afresh, balanced classes": {"reinit_pooler": True, "class_weights": "balanced"},
+    "the pooler drawn afresh, balanced classes": {
+        "reinit_pooler": True,
+        "class_weights": "balanced",
+    },
 }
 
 
 @pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES.keys())
-def test_every_switch_of_the_recipe(changes: dict[str, Any], tmp_path: Path, smooth_bert: Path) -> None:
+def test_every_switch_of_the_recipe(
+    changes: dict[str, Any], tmp_path: Path, smooth_bert: Path
+) -> None:
     recipe = make_recipe(**{"max_steps": 8, "learning_rate": 1e-3} | changes)
     assert_alike(
-        tmp_path, smooth_bert, count=2, recipe=recipe, split=SplitRequest(validation_fraction=0.3, test_fraction=0.1)
+        tmp_path,
+        smooth_bert,
+        count=2,
+        recipe=recipe,
+        split=SplitRequest(validation_fraction=0.3, test_fraction=0.1),
     )
 
 
 @pytest.mark.parametrize("kind", [TaskType.MULTI_LABEL, TaskType.REGRESSION])
 def test_every_kind_of_task(kind: TaskType, tmp_path: Path, smooth_bert: Path) -> None:
-    told = {"yes": "1.5", "no": "-2"} if kind is TaskType.REGRESSION else {"yes": "yes|long", "no": "no"}
+    told = (
+        {"yes": "1.5", "no": "-2"}
+        if kind is TaskType.REGRESSION
+        else {"yes": "yes|long", "no": "no"}
+    )
     header, *rows = review_rows(40)
-    file = write_tsv(tmp_path / "other.tsv", [header, *((text, told[label]) for text, label in rows)])
+    file = write_tsv(
+        tmp_path / "other.tsv", [header, *((text, told[label]) for text, label in rows)]
+    )
     names = [] if kind is TaskType.REGRESSION else ["long", "no", "yes"]
     task = make_task(type=kind, label_names=names, positive_label=None)
     metric = "pearson" if kind is TaskType.REGRESSION else "f1_micro"
     recipe = make_recipe(max_steps=8, learning_rate=1e-3)
-    assert_alike(tmp_path, smooth_bert, count=2, recipe=recipe, task=task, training_file=file, metric=metric)
+    assert_alike(
+        tmp_path, smooth_bert, count=2, recipe=recipe, task=task, training_file=file, metric=metric
+    )
 
 
 def test_bfloat16_differs_by_its_rounding(tmp_path: Path, smooth_bert: Path) -> None:

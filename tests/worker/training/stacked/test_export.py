@@ -8,10 +8,10 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from shared.task import SplitRequest
+from shared.domain.task import SplitRequest
 from tests.worker.training.runs import make_recipe
 from tests.worker.training.stacked.stacks import Together, make_specs
-from worker.training.quiet import quiet_transformers
+from worker.training.model.transformers_logging import quiet_transformers
 from worker.training.spec import RunSpec
 
 
@@ -21,22 +21,31 @@ def answers_outside(spec: RunSpec) -> tuple[list[str], list[list[float]]]:
     with quiet_transformers():
         network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    texts = [line.split("\t")[0] for line in spec.training_file.path.read_text(encoding="utf-8").splitlines()[1:]]
+    texts = [
+        line.split("\t")[0]
+        for line in spec.training_file.path.read_text(encoding="utf-8").splitlines()[1:]
+    ]
     names, probabilities = [], []
     for row in written(spec):
         with torch.no_grad():
-            logits = network(**tokenizer(texts[row["row"] - 1], return_tensors="pt", truncation=True)).logits[0]
+            logits = network(
+                **tokenizer(texts[row["row"] - 1], return_tensors="pt", truncation=True)
+            ).logits[0]
         names.append(network.config.id2label[int(logits.argmax())])
         probabilities.append(logits.softmax(-1).tolist())
     return names, probabilities
 
 
 def written(spec: RunSpec) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads((spec.output / "predictions.json").read_text(encoding="utf-8"))["rows"]
+    rows: list[dict[str, Any]] = json.loads(
+        (spec.output / "predictions.json").read_text(encoding="utf-8")
+    )["rows"]
     return rows
 
 
-@pytest.mark.parametrize("changes", [{"mixout": 0.2, "weight_decay": 0.1}, {"precision": "bfloat16"}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{"mixout": 0.2, "weight_decay": 0.1}, {"precision": "bfloat16"}], ids=str
+)
 def test_plain_transformers_gives_the_recorded_answers(
     changes: dict[str, Any], tmp_path: Path, tiny_bert: Path
 ) -> None:

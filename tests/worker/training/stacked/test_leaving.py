@@ -10,9 +10,9 @@ from tests.worker.training.runs import make_recipe
 from tests.worker.training.stacked.stacks import Together, make_specs
 from worker.training.errors import Diverged, Stopped
 from worker.training.events import Evaluation, Finished, Paused, Started, Step
+from worker.training.multi_seed.forward import StackedForward
+from worker.training.multi_seed.stack import Share
 from worker.training.spec import RunSpec
-from worker.training.stacked.forward import StackedForward
-from worker.training.stacked.stack import Share
 
 RECIPE = make_recipe(learning_rate=1e-3)  # 12 steps, evaluated after 3, 6, 9 and 12
 CLOSE = 1e-4
@@ -21,8 +21,12 @@ LONG = pytest.mark.long
 
 def assert_unharmed(together: Together, run_ids: list[str], apart: Together) -> None:
     for run_id in run_ids:
-        assert [type(told) for told in together.told[run_id]] == [type(told) for told in apart.told[run_id]]
-        losses, alone = ([step.train_loss for step in side.steps(run_id)] for side in (together, apart))
+        assert [type(told) for told in together.told[run_id]] == [
+            type(told) for told in apart.told[run_id]
+        ]
+        losses, alone = (
+            [step.train_loss for step in side.steps(run_id)] for side in (together, apart)
+        )
         assert losses == pytest.approx(alone, abs=CLOSE)
         assert together.finished(run_id).validation.loss == pytest.approx(
             apart.finished(run_id).validation.loss, abs=CLOSE
@@ -32,18 +36,24 @@ def assert_unharmed(together: Together, run_ids: list[str], apart: Together) -> 
 def told_after(specs: list[RunSpec], run_id: str, steps: int) -> Together:
     """``run_id`` is stopped as soon as so many of its steps were told."""
     together = Together(specs)
-    together.train(width=3, stopped=lambda name: name == run_id and len(together.steps(run_id)) >= steps)
+    together.train(
+        width=3, stopped=lambda name: name == run_id and len(together.steps(run_id)) >= steps
+    )
     return together
 
 
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory: pytest.TempPathFactory, smooth_bert: Path) -> Together:
     """Three runs, each by itself."""
-    return Together(make_specs(tmp_path_factory.mktemp("apart"), smooth_bert, 3, recipe=RECIPE)).train(width=1)
+    return Together(
+        make_specs(tmp_path_factory.mktemp("apart"), smooth_bert, 3, recipe=RECIPE)
+    ).train(width=1)
 
 
 @pytest.mark.parametrize("steps", [pytest.param(0, marks=LONG), 4, pytest.param(6, marks=LONG)])
-def test_a_stopped_seed_leaves_within_a_batch(steps: int, tmp_path: Path, smooth_bert: Path, apart: Together) -> None:
+def test_a_stopped_seed_leaves_within_a_batch(
+    steps: int, tmp_path: Path, smooth_bert: Path, apart: Together
+) -> None:
     specs = make_specs(tmp_path, smooth_bert, 3, recipe=RECIPE)
     together = told_after(specs, "ftrun-2", steps)
     assert isinstance(together.last("ftrun-2"), Stopped)
@@ -67,13 +77,18 @@ def paused(folder: Path, base: Path, *, width: int) -> tuple[Together, list[Path
 
 def resumed(folder: Path, base: Path, states: list[Path], *, width: int) -> Together:
     specs = make_specs(folder, base, 3, recipe=RECIPE)
-    moved = [state.rename(state.with_name("fetched")) for state in states]  # what it is called is the caller's matter
-    going_on = [spec.model_copy(update={"state": state}) for spec, state in zip(specs, moved, strict=True)]
+    moved = [
+        state.rename(state.with_name("fetched")) for state in states
+    ]  # what it is called is the caller's matter
+    going_on = [
+        spec.model_copy(update={"state": state}) for spec, state in zip(specs, moved, strict=True)
+    ]
     return Together(going_on).train(width=width)
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [(3, 1), (1, 3), pytest.param(3, 3, marks=LONG), pytest.param(2, 2, marks=LONG)]
+    ("before", "after"),
+    [(3, 1), (1, 3), pytest.param(3, 3, marks=LONG), pytest.param(2, 2, marks=LONG)],
 )
 def test_a_pause_leaves_each_seed_a_state_of_its_own(
     before: int, after: int, tmp_path: Path, smooth_bert: Path, apart: Together
@@ -92,7 +107,9 @@ def test_a_pause_leaves_each_seed_a_state_of_its_own(
         )
 
 
-def test_a_seed_whose_loss_is_no_number_diverges_alone(tmp_path: Path, smooth_bert: Path, apart: Together) -> None:
+def test_a_seed_whose_loss_is_no_number_diverges_alone(
+    tmp_path: Path, smooth_bert: Path, apart: Together
+) -> None:
     _, states = paused(tmp_path, smooth_bert, width=3)
     spoilt = states[1] / "weights.safetensors"
     weights = load_file(spoilt)
@@ -151,7 +168,9 @@ def test_where_memory_is_short_half_of_the_seeds_wait(
     for run_id in together.told:
         told = [event for event in together.told[run_id] if isinstance(event, Step | Evaluation)]
         assert [(type(event), event.step) for event in told] == [
-            (type(event), event.step) for event in apart.told[run_id] if isinstance(event, Step | Evaluation)
+            (type(event), event.step)
+            for event in apart.told[run_id]
+            if isinstance(event, Step | Evaluation)
         ]
 
 

@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.errors import InvalidValue
+from shared.domain.errors import InvalidValue
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import make_recipe, review_rows, write_tsv
 from tests.worker.training.stacked.stacks import Together, make_specs
+from worker.training.data.split import load_splits
+from worker.training.data.tokenization import TextCache
 from worker.training.events import Started
-from worker.training.split import load_splits
-from worker.training.stacked.alike import alike
-from worker.training.stacked.layers import NotStackable
-from worker.training.stacked.memory import activation_bytes, longest_rows, need_of_seed, width_in
-from worker.training.stacked.seed import Seed
-from worker.training.stacked.stack import Stack
-from worker.training.text import TextCache
+from worker.training.multi_seed.compatibility import alike
+from worker.training.multi_seed.layers import NotStackable
+from worker.training.multi_seed.memory import activation_bytes, longest_rows, need_of_seed, width_in
+from worker.training.multi_seed.seed import Seed
+from worker.training.multi_seed.stack import Stack
 
 GB = 10**9
 
@@ -35,14 +35,25 @@ def test_alike_is_all_but_seeds_and_folders(tmp_path: Path, tiny_bert: Path) -> 
         assert not alike(one, other.model_copy(update=change))
 
 
-def test_on_a_cpu_runs_go_one_after_another_unless_told_otherwise(tmp_path: Path, tiny_bert: Path) -> None:
-    together = Together(make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(max_steps=2))).train(width=None)
+def test_on_a_cpu_runs_go_one_after_another_unless_told_otherwise(
+    tmp_path: Path, tiny_bert: Path
+) -> None:
+    together = Together(make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(max_steps=2))).train(
+        width=None
+    )
     assert together.order == ["ftrun-1", "ftrun-2"]
 
 
 @pytest.mark.parametrize(
     ("free", "count", "width"),
-    [(100 * GB, 20, 20), (10 * GB, 20, 7), (9 * GB, 20, 7), (2 * GB, 20, 1), (GB // 2, 3, 1), (7 * GB, 6, 6)],
+    [
+        (100 * GB, 20, 20),
+        (10 * GB, 20, 7),
+        (9 * GB, 20, 7),
+        (2 * GB, 20, 1),
+        (GB // 2, 3, 1),
+        (7 * GB, 6, 6),
+    ],
 )
 def test_turns_are_even(free: int, count: int, width: int) -> None:
     assert width_in(free, GB, count) == width
@@ -62,7 +73,9 @@ def test_what_a_seed_needs_is_counted(tmp_path: Path, tiny_bert: Path) -> None:
     assert half < 0.7 * activation_bytes(one, rows)
     weights = sum(parameter.nbytes for parameter in one.network.parameters())
     # weights, two moments, gradients, best checkpoint
-    assert need_of_seed(one) == pytest.approx(5 * weights + 1.25 * activation_bytes(one, rows), rel=0.01)
+    assert need_of_seed(one) == pytest.approx(
+        5 * weights + 1.25 * activation_bytes(one, rows), rel=0.01
+    )
     last = stack_of(tmp_path, tiny_bert, 1, select="last")
     assert need_of_seed(one) - need_of_seed(last) == pytest.approx(weights, rel=0.1)
 
@@ -97,7 +110,9 @@ def test_data_that_do_not_fit_are_each_runs_failure(tmp_path: Path, tiny_bert: P
     specs = make_specs(tmp_path, tiny_bert, 2)
     header, *rows = review_rows(20)
     wrong = write_tsv(tmp_path / "wrong.tsv", [header, *((text, "maybe") for text, _ in rows)])
-    together = Together([spec.model_copy(update={"training_file": wrong}) for spec in specs]).train(width=2)
+    together = Together([spec.model_copy(update={"training_file": wrong}) for spec in specs]).train(
+        width=2
+    )
     for told in together.told.values():
         assert [type(item) for item in told] == [InvalidValue]
 

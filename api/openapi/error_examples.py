@@ -1,0 +1,158 @@
+"""One instance of every error that an operation answers, as a caller meets it: the examples of the OpenAPI document."""
+
+from api.errors import InternalError
+from shared.datasets import errors as unreadable
+from shared.domain.errors import (
+    ComparisonNotFound,
+    CrossSiteRequest,
+    DatasetNotFound,
+    DatasetTooLarge,
+    FileInUse,
+    FileNotFound,
+    HubNotAllowed,
+    HubNotReachable,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    InvalidValue,
+    JobAlreadyEnded,
+    JobNotEnded,
+    JobNotExtendable,
+    JobNotFound,
+    JobsNotComparable,
+    ModelInUse,
+    ModelNotAllowed,
+    ModelNotFound,
+    ModelNotServed,
+    NoEnsemble,
+    NotAuthenticated,
+    PayloadTooLarge,
+    RecipeNotFound,
+    RunAlreadyEnded,
+    RunNotFound,
+    RunNotRetryable,
+    ServiceBusy,
+    ServiceError,
+    ServiceUnavailable,
+    TooManyStreams,
+    UnsupportedMediaType,
+    UploadNotFound,
+    UploadNotPending,
+)
+
+_FILE, _UPLOAD = "file-7d6c0f9e2b1a4c538e07", "upload_7d6c0f9e2b1a4c538e07"
+_JOB, _OTHER_JOB, _RUN = (
+    "ftjob-7d6c0f9e2b1a4c538e07",
+    "ftjob-0b9f6a5d3c2e4178a6d1",
+    "ftrun-7d6c0f9e2b1a4c538e07",
+)
+_MODEL = "ft:all-MiniLM-L6-v2:local::7d6c0f9e"
+
+_OF_REQUESTS: tuple[ServiceError, ...] = (
+    InvalidRequest("Unknown field recipe.lerning_rate.", param="recipe.lerning_rate"),
+    InvalidValue(
+        "The file has no such column. The columns are: text, label.", param="task.label_column"
+    ),
+    NotAuthenticated("This service needs its API key as 'Authorization: Bearer <key>'."),
+    CrossSiteRequest(
+        "Pages of other sites may not use this service; set EVENKEEL_API_KEY and send it instead."
+    ),
+    PayloadTooLarge("The request is larger than this service takes (1,048,576 bytes)."),
+    UnsupportedMediaType("The gzip file holds a tar archive; send what is inside.", param="file"),
+    IdempotencyKeyReused(
+        "This Idempotency-Key came before with another request.", param="Idempotency-Key"
+    ),
+    ServiceBusy("8 requests are being classified already; try again in a moment."),
+    TooManyStreams("100 event streams are open, as many as are served; poll the events instead."),
+    InternalError(
+        "Something went wrong on our side; the log has it under request req_5f0c1d9ab2e34c7786f0a1b2."
+    ),
+    ServiceUnavailable("The database does not answer at the moment; try again."),
+)
+_OF_THINGS: tuple[ServiceError, ...] = (
+    FileNotFound(f"No file has the id '{_FILE}'.", param="file_id"),
+    FileInUse(
+        f"File {_FILE} cannot be deleted while job {_JOB} needs it; cancel the job or wait for its end."
+    ),
+    UploadNotFound(f"No upload has the id '{_UPLOAD}'.", param="upload_id"),
+    UploadNotPending(
+        f"Upload {_UPLOAD} takes no parts any more: it is completed.", param="upload_id"
+    ),
+    JobNotFound(f"No job has the id '{_JOB}'.", param="fine_tuning_job_id"),
+    JobAlreadyEnded(f"Job {_JOB} has already ended: it is succeeded.", param="fine_tuning_job_id"),
+    JobNotEnded(
+        f"Job {_JOB} is running; cancel it, or wait for its end, before it is deleted.",
+        param="fine_tuning_job_id",
+    ),
+    JobNotExtendable(f"Job {_JOB} was cancelled; create a new one.", param="fine_tuning_job_id"),
+    JobsNotComparable(
+        f"{_JOB} and {_OTHER_JOB} do not have the same validation rows; only jobs scored on the same rows can be compared.",
+        param="job_ids",
+    ),
+    RunNotFound(f"Job {_JOB} has no run '{_RUN}'.", param="run_id"),
+    RunAlreadyEnded(f"Run {_RUN} has already ended: it is succeeded.", param="run_id"),
+    RunNotRetryable(
+        f"Run {_RUN} is succeeded; only a failed or cancelled one can be tried again.",
+        param="run_id",
+    ),
+    ComparisonNotFound(
+        "No comparison has the id 'ftcmp-7d6c0f9e2b1a4c538e07'.", param="comparison_id"
+    ),
+    RecipeNotFound(
+        "No recipe is named 'stabilised'; there are stabilized, conventional, debiased.",
+        param="name",
+    ),
+    ModelNotFound(f"No model has the id '{_MODEL}'.", param="model"),
+    ModelNotAllowed(
+        "No base model is named 'gpt-4.1' here. Known: all-MiniLM-L6-v2.", param="model"
+    ),
+    ModelInUse(
+        f"Job {_JOB} starts from this model; cancel the job or wait for its end.", param="model"
+    ),
+    ModelNotServed(f"The weights of {_MODEL} are not in the storage.", param="model"),
+    NoEnsemble(
+        f'Job {_JOB} has one model that can answer, and an ensemble takes two; create jobs with artifacts.keep "all_runs" for one.'
+    ),
+)
+_OF_THE_HUB: tuple[ServiceError, ...] = (
+    HubNotAllowed(
+        "This service does not fetch data sets from the hub (EVENKEEL_HUB_DATASETS): upload the file, e.g. the split as Parquet, and "
+        "give its id.",
+        param="training_file",
+    ),
+    HubNotReachable(
+        "The hub cannot be read at present: it takes longer than 120 seconds.",
+        param="training_file",
+    ),
+    DatasetNotFound(
+        "The hub has no data set 'nobody/nothing', or does not show it here.", param="training_file"
+    ),
+    DatasetTooLarge("The split has more than 200,000 rows.", param="training_file"),
+)
+_OF_FILES: tuple[ServiceError, ...] = (
+    unreadable.EmptyFile("The file is empty."),
+    unreadable.NotATable(
+        "No comma, semicolon or tab separates columns in the first line; a text and its label need two."
+    ),
+    unreadable.EncodingNotUtf8("Line 17 is not UTF-8 (byte 0xE9); save the file as UTF-8."),
+    unreadable.InvalidText("Line 17 has a NUL character."),
+    unreadable.TooManyRows("The file has more than 200,000 rows."),
+    unreadable.TooManyColumns("The file has more than 1,000 columns."),
+    unreadable.TooManyCells(
+        "The file has more than 20,000,000 cells; leave out the columns that are not needed."
+    ),
+    unreadable.FieldTooLarge("Line 17 has a value of more than 1,000,000 characters."),
+    unreadable.CsvMalformed("Lines end with a carriage return alone; end them with LF or CRLF."),
+    unreadable.CsvFieldTooLarge("Line 17 has a cell of more than 1,000,000 characters."),
+    unreadable.CsvTooManyColumns("The first line has 1,200 columns; 1,000 are allowed."),
+    unreadable.JsonlMalformed("Line 17 is not one JSON object."),
+    unreadable.JsonMalformed("The file is not one array of objects."),
+    unreadable.GzipMalformed("The gzip file is cut short."),
+    unreadable.ParquetMalformed("The Parquet file cannot be read."),
+    unreadable.ParquetColumnNotSupported(
+        "The column 'tags' holds structs; a column has texts, numbers, or lists of texts."
+    ),
+    unreadable.DecompressedTooLarge("The file unpacks to more than 512 MB."),
+)
+EXAMPLES: dict[type[ServiceError], ServiceError] = {
+    type(error): error for error in (*_OF_REQUESTS, *_OF_THINGS, *_OF_THE_HUB, *_OF_FILES)
+}

@@ -1,0 +1,129 @@
+"""One published model ready to answer: its tokenizer and its graph."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NotImplemented,
+    RuntimeException,
+)
+from tokenizers import Encoding, Tokenizer
+
+from shared.domain.errors import ModelNotServed
+from shared.domain.naming import GRAPH_FILE, WEIGHTS_FILE
+
+Logits = npt.NDArray[np.float32]
+Text = str | tuple[str, str]
+"""A text, or the texts of a pair."""
+
+TOKENS_AT_ONCE = 1024  # rows × tokens of a pass; no answer depends on it but for rounding
+_UNUSABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Texts as token ids, in their order."""
+
+    rows: list[Encoding]
+    truncated: list[bool]
+    """Whether the text had more than ``max_seq_length`` tokens."""
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(row) for row in self.rows)
+
+
+class Classifier:
+    """May be asked by several threads at once."""
+
+    def __init__(self, folder: Path, *, max_seq_length: int, threads: int) -> None:
+        """Raises ModelNotServed for a folder that has no graph, or one that ONNX Runtime does not take."""
+        graph = folder / GRAPH_FILE
+        if not graph.is_file():
+            raise ModelNotServed(
+                "This model has no ONNX graph, so it cannot be asked here: its family cannot be exported, or it was published by an "
+                "earlier version. Its model.zip works with transformers.",
+                param="model",
+            )
+        try:
+            self._session = onnxruntime.InferenceSession(
+                graph, _options(threads), providers=["CPUExecutionProvider"]
+            )
+        except _UNUSABLE as error:
+            raise ModelNotServed(
+                f"ONNX Runtime does not take this model ({type(error).__name__}).", param="model"
+            ) from error
+        self._inputs = [value.name for value in self._session.get_inputs()]
+        self._padding = int(self._session.get_modelmeta().custom_metadata_map["pad_token_id"])
+        self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(max_seq_length, strategy="longest_first")
+        self.bytes = graph.stat().st_size + (folder / WEIGHTS_FILE).stat().st_size
+        """About what it takes in memory."""
+
+    def encode(self, texts: Sequence[Text]) -> Encoded:
+        """Tokenise as training did; of a pair the longer text is cut first."""
+        rows = self._tokenizer.encode_batch(list(texts))
+        return Encoded(rows, [bool(row.overflowing) for row in rows])
+
+    def logits(self, encoded: Encoded, turn: AbstractContextManager[Any] | None = None) -> Logits:
+        """Of shape (rows, outputs), in the order of the rows; ``turn`` is held during each pass, and let go between them."""
+        answered: list[int] = []
+        passes: list[Logits] = []
+        for rows in by_length([len(row) for row in encoded.rows]):
+            feed = self._feed([encoded.rows[row] for row in rows])
+            with turn or nullcontext():
+                [logits] = self._session.run(["logits"], feed)
+            passes.append(logits)
+            answered.extend(rows)
+        found: Logits = np.concatenate(passes)[np.argsort(answered)]
+        return found
+
+    def _feed(self, rows: Sequence[Encoding]) -> dict[str, npt.NDArray[np.int64]]:
+        """The inputs of a pass, of shape (rows, tokens), padded on the right to the longest row."""
+        shape = len(rows), max(len(row) for row in rows)
+        feed = {name: np.zeros(shape, np.int64) for name in self._inputs}
+        feed["input_ids"][:] = self._padding
+        for index, row in enumerate(rows):
+            columns = {
+                "input_ids": row.ids,
+                "attention_mask": row.attention_mask,
+                "token_type_ids": row.type_ids,
+            }
+            for name in self._inputs:
+                feed[name][index, : len(row)] = columns[name]
+        return feed
+
+
+def by_length(lengths: Sequence[int], most: int = TOKENS_AT_ONCE) -> Iterator[list[int]]:
+    """Rows of like length together, so that hardly any padding is computed, as many as have ``most`` tokens with it; a longer row alone."""
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > most:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    )  # idle threads of many models would eat the cores
+    options.log_severity_level = 3
+    return options

@@ -1,0 +1,34 @@
+"""The wishes that a worker would hand its trainer for a stored job, for benchmarks that train without one."""
+
+from pathlib import Path
+from typing import Any
+
+from shared.db.tables import Job
+from shared.encoders.catalogue import Catalogue
+
+
+def run_spec(job: Job, seed: int, data: Path, output: Path, **recipe: Any) -> dict[str, Any]:
+    """A ``RunSpec`` as JSON for one seed of a job without validation and test files; ``recipe`` changes the job's own."""
+    output.mkdir(parents=True)
+    own = {
+        "recipe": {**(job.resolved_recipe or {}), **recipe},
+        "init_seed": seed,
+        "data_seed": seed,
+        "output": str(output),
+    }
+    return data_spec(job, f"ftrun-{seed}", data) | own
+
+
+def data_spec(job: Job, run_id: str, data: Path) -> dict[str, Any]:
+    """A ``DataSpec`` as JSON: what the job's baselines are scored from."""
+    return {
+        "run_id": run_id,
+        "base_model": str(Catalogue().folder(job.model)),
+        "task": job.task,
+        "metric": job.metric,
+        "training_file": {"path": str(data), "filename": data.name},
+        "validation_file": None,
+        "split": job.split,
+        "threads": job.threads,
+        "device": "cpu",
+    }

@@ -1,0 +1,65 @@
+"""What the command line reads of the service's answers."""
+
+from cli.api_models.base import Caution
+from cli.api_models.files import File, Preview, PreviewRow, Profile, RowProblem
+from cli.api_models.jobs import (
+    Comparison,
+    DryRun,
+    Estimate,
+    Event,
+    EventList,
+    Job,
+    JobList,
+    PlannedRun,
+    Problem,
+    Progress,
+    Run,
+    RunList,
+    RunMetrics,
+    RunsSummary,
+    Series,
+)
+from cli.api_models.models import (
+    Batch,
+    Classification,
+    Disagreement,
+    Model,
+    Recipe,
+    RecipeList,
+    Target,
+)
+from cli.api_models.queue import Queue, TrainingRun, WorkerView
+
+__all__ = [
+    "Batch",
+    "Caution",
+    "Classification",
+    "Comparison",
+    "Disagreement",
+    "DryRun",
+    "Estimate",
+    "Event",
+    "EventList",
+    "File",
+    "Job",
+    "JobList",
+    "Model",
+    "PlannedRun",
+    "Preview",
+    "PreviewRow",
+    "Problem",
+    "Profile",
+    "Progress",
+    "Queue",
+    "Recipe",
+    "RecipeList",
+    "RowProblem",
+    "Run",
+    "RunList",
+    "RunMetrics",
+    "RunsSummary",
+    "Series",
+    "Target",
+    "TrainingRun",
+    "WorkerView",
+]

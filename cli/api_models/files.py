@@ -1,0 +1,42 @@
+"""What the service says of uploaded files."""
+
+from cli.api_models.base import Caution, Read
+
+
+class RowProblem(Read):
+    """Why a row cannot be used."""
+
+    row: int
+    message: str
+
+
+class Profile(Read):
+    """What a file holds, as far as it is shown."""
+
+    rows: int
+    errors: list[RowProblem]
+    errors_total: int
+    warnings: list[Caution]
+
+
+class File(Read):
+    id: str
+    filename: str
+    bytes: int
+    status_details: str | None = None
+    profile: Profile | None = None
+
+
+class PreviewRow(Read):
+    row: int
+    tokens: list[str]
+    num_tokens: int
+    truncated: bool
+    label: str | list[str]
+
+
+class Preview(Read):
+    model: str
+    max_seq_length: int
+    truncated: int
+    data: list[PreviewRow]

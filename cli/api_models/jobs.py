@@ -1,0 +1,150 @@
+"""What the service says of jobs and their runs."""
+
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from cli.api_models.base import Caution, Read
+from shared.domain.states import JOB_ENDED, JobState, RunState
+from shared.report.comparison import Comparison as _Comparison
+
+
+class Problem(Read):
+    """Why a job or a run failed."""
+
+    code: str
+    message: str
+
+
+class Progress(Read):
+    percent: float
+    steps_done: int
+    steps_total: int
+    seconds_remaining: int | None
+    queue_position: int | None
+
+
+class RunsSummary(Read):
+    total: int
+    queued: int
+    running: int
+    paused: int = 0
+    discarded: int = 0
+    succeeded: int
+    failed: int
+    cancelled: int
+    degenerate: int
+
+
+class Job(Read):
+    id: str
+    created_at: int
+    finished_at: int | None
+    model: str
+    status: JobState
+    training_file: str
+    fine_tuned_model: str | None
+    error: Problem | None
+    result_files: list[str]
+    metric: str
+    dataset: dict[str, Any]
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    """As asked for."""
+    resolved_recipe: dict[str, Any] | None
+    """Every setting with its value; None only until pilots have found the automatic ones."""
+    recipe_notes: dict[str, str] = Field(default_factory=dict)
+    pilots: dict[str, Any] | None = None
+    runs_summary: RunsSummary
+    progress: Progress
+    warnings: list[Caution]
+
+    @property
+    def preset(self) -> str:
+        recipe = self.resolved_recipe or self.recipe
+        return str(recipe.get("preset", "stabilized"))
+
+    @property
+    def ended(self) -> bool:
+        return self.status in JOB_ENDED
+
+
+class JobList(Read):
+    data: list[Job]
+
+
+class Run(Read):
+    id: str
+    index: int
+    seed: int
+    purpose: str = "main"
+    status: RunState
+    degenerate: bool | None
+    attempt: int
+    step: int
+    total_steps: int
+    train_loss: float | None = None
+    validation_score: float | None
+    score: float | None
+    error: Problem | None
+    best_step: int | None = None
+    device: str | None = None
+
+
+class RunList(Read):
+    data: list[Run]
+
+
+class Series(Read):
+    name: str
+    points: list[tuple[int, float]]
+    """(step, value), by step."""
+
+
+class RunMetrics(Read):
+    series: list[Series]
+
+
+class Event(Read):
+    id: str
+    created_at: int
+    level: str
+    message: str
+
+
+class EventList(Read):
+    data: list[Event]
+
+
+class Comparison(_Comparison):
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+
+
+class Estimate(Read):
+    seconds: float | None
+    reason: str
+    slots: int
+    steps: int
+
+
+class PlannedRun(Read):
+    purpose: str
+    seed: int
+    total_steps: int
+
+
+class DryRun(Read):
+    """A job that was not made."""
+
+    model: str
+    task: dict[str, Any]
+    recipe: dict[str, Any]
+    resolved_recipe: dict[str, Any] | None
+    recipe_notes: dict[str, str]
+    pilots: dict[str, Any] | None
+    metric: str
+    dataset: dict[str, Any]
+    warnings: list[Caution]
+    runs: list[PlannedRun]
+    estimate: Estimate

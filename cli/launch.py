@@ -1,0 +1,31 @@
+"""``evenkeel api`` and ``evenkeel worker``: the parts alone, as compose and production start them."""
+
+import asyncio
+import os
+import sys
+from typing import NoReturn
+
+from cli.child_output import ChildOutput
+from cli.processes import Supervisor
+from cli.settings import read_settings
+from cli.up import refuse_missing_packages, worker_programs
+from shared.infra.child_process import python_module, python_path
+
+
+def become_api(host: str | None, port: int | None) -> NoReturn:
+    """This process turns into the API, so that signals and a container's process 1 are its own."""
+    read_settings()
+    environment = {**os.environ, **python_path()}
+    environment.update({"EVENKEEL_HOST": host} if host is not None else {})
+    environment.update({"EVENKEEL_PORT": str(port)} if port is not None else {})
+    command = python_module("api")
+    os.execve(command[0], command, environment)
+
+
+def run_worker() -> int:
+    """The Celery worker and a sweeper, until told to stop. Any number of sweepers may run beside each other."""
+    refuse_missing_packages()
+    read_settings()
+    programs = worker_programs(python_path())
+    output = ChildOutput([program.name for program in programs], stream=sys.stdout)
+    return asyncio.run(Supervisor(programs, output).run())

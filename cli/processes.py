@@ -1,0 +1,225 @@
+"""A small process supervisor: named children under one parent, one Ctrl-C for all of them.
+
+Children get a session of their own, so that a terminal's Ctrl-C reaches the parent alone, and the kernel's promise to
+kill them when the parent dies (PR_SET_PDEATHSIG), so that none outlives a killed parent. That promise is tied to the
+*thread* that made the child: everything here runs in one asyncio loop on the main thread.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from cli.child_output import ChildOutput, copy_lines
+from shared.infra.child_process import die_with_parent, in_words
+
+START_ATTEMPTS: Final = 3  # exits of a program that never settled, after which it is given up
+STEADY_SECONDS: Final = 30.0  # a child that lived so long starts its next pauses small again
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+DRAIN_SECONDS: Final = (
+    1.0  # for the last lines of a child that has ended; a grandchild may hold the pipe open
+)
+READY_POLL_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What to run as a child, and how to treat it."""
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Added to the parent's environment."""
+    pass_fds: tuple[int, ...] = ()
+    ready: Callable[[], Awaitable[bool]] | None = None
+    """Asked again and again, until true, before the next program starts; None: ready as soon as it was started."""
+    after_failed_start: Callable[[], None] | None = None
+    """Called when it died before it was ready, to clear out of its way what may have stopped it."""
+    stop_stage: int = 0
+    """All programs of a stage have ended before those of the next stage are asked to."""
+    stop_seconds: float = 6.0
+    """From TERM to KILL."""
+
+
+class Supervisor:
+    """Starts programs in order, keeps them running, stops them by stage when told to."""
+
+    def __init__(
+        self,
+        programs: Sequence[Program],
+        output: ChildOutput,
+        *,
+        when_ready: Callable[[], None] | None = None,
+    ) -> None:
+        self._children = [_Child(program, output) for program in programs]
+        self._output = output
+        self._when_ready = when_ready
+        self._told_to_stop = asyncio.Event()
+
+    async def run(self) -> int:
+        """Serve until SIGINT, SIGTERM or SIGHUP; returns the exit code: 0, or 1 when a program would not start.
+
+        A second signal kills everything at once.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._on_signal)
+        keeping = asyncio.create_task(self._keep_all())
+        stopping = asyncio.create_task(self._told_to_stop.wait())
+        try:
+            await asyncio.wait({keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return await self._outcome(keeping)
+        finally:
+            stopping.cancel()
+            self._told_to_stop.set()
+            await self._stop_all()
+
+    def _on_signal(self) -> None:
+        if not self._told_to_stop.is_set():
+            self._output.say("stopping (once more to kill at once)")
+            self._told_to_stop.set()
+            return
+        for child in self._children:
+            child.kill()
+
+    async def _outcome(self, keeping: "asyncio.Task[None]") -> int:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            try:
+                await keeping
+            except BaseExceptionGroup as failures:
+                unstartable, others = failures.split(StartError)
+                if unstartable is None or others is not None:
+                    raise
+                self._output.say(f"{unstartable.exceptions[0]}; giving up")
+                return 1
+        return 0
+
+    async def _keep_all(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for child in self._children:
+                group.create_task(child.keep())
+                await child.until_ready()
+            if self._when_ready is not None:
+                self._when_ready()
+
+    async def _stop_all(self) -> None:
+        for stage in sorted({child.program.stop_stage for child in self._children}):
+            await asyncio.gather(
+                *(child.stop() for child in self._children if child.program.stop_stage == stage)
+            )
+
+
+class StartError(Exception):
+    """A program cannot be started, or exited START_ATTEMPTS times without ever settling."""
+
+
+class _Child:
+    """One program's process, and its successors after unexpected deaths."""
+
+    def __init__(self, program: Program, output: ChildOutput) -> None:
+        self.program = program
+        self._output = output
+        self._process: asyncio.subprocess.Process | None = None
+        self._copier: asyncio.Task[None] | None = None
+        self._settled = False
+        """It was ready, or lived for a while: from then on it is started again however often it ends."""
+
+    async def keep(self) -> None:
+        """Start it, and again whenever it ends, until cancelled; raises StartError."""
+        deaths = exits = 0
+        while True:
+            born = time.monotonic()
+            await self._start()
+            code = await self._wait()
+            steady = time.monotonic() - born > STEADY_SECONDS
+            self._settled = self._settled or steady
+            deaths = 1 if steady else deaths + 1
+            exits += code >= 0  # a signal comes from outside; an exit is the program's own word
+            self._tell_last_lines()
+            if not self._settled:
+                if exits >= START_ATTEMPTS:
+                    raise StartError(
+                        f"{self.program.name} {in_words(code)} at its start, {exits} times"
+                    )
+                if self.program.after_failed_start is not None:
+                    self.program.after_failed_start()
+            pause = min(FIRST_PAUSE * 2 ** (deaths - 1), LONGEST_PAUSE)
+            self._output.say(
+                f"{self.program.name} {in_words(code)}; starting it again in {pause:g} s"
+            )
+            await asyncio.sleep(pause)
+
+    async def until_ready(self) -> None:
+        """Returns once the program answers, whichever of its processes that is."""
+        question = self.program.ready
+        while self._process is None or (question is not None and not await question()):
+            await asyncio.sleep(READY_POLL_SECONDS)
+        self._settled = self._settled or question is not None
+
+    def _tell_last_lines(self) -> None:
+        for line in self._output.tail(self.program.name):
+            self._output.say(f"{self.program.name} said: {line}")
+
+    async def stop(self) -> None:
+        """TERM, then KILL for the whole process group of whoever is left."""
+        if self._process is None:
+            return
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.terminate()
+        try:
+            async with asyncio.timeout(self.program.stop_seconds):
+                await self._process.wait()
+        except TimeoutError:
+            self._output.say(
+                f"{self.program.name} did not stop within {self.program.stop_seconds:g} s; killing it"
+            )
+            self.kill()
+        await self._wait()
+
+    def kill(self) -> None:
+        """KILL, to the process and all of its group."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def _start(self) -> None:
+        program = self.program
+        # a pipe of our own: asyncio's wait() holds out for the end of its pipes, which a grandchild can keep open
+        read_end, write_end = os.pipe()
+        self._copier = asyncio.create_task(
+            copy_lines(program.name, os.fdopen(read_end, "rb", buffering=0), self._output)
+        )
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *program.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=asyncio.subprocess.STDOUT,
+                env={**os.environ, **program.env},
+                pass_fds=program.pass_fds,
+                start_new_session=True,
+                preexec_fn=die_with_parent(),
+            )
+        except OSError as error:  # no such file, not executable, no memory
+            raise StartError(
+                f"{program.name} cannot be started ({program.command[0]}: {error.strerror})"
+            ) from error
+        finally:
+            os.close(write_end)
+
+    async def _wait(self) -> int:
+        """The process's return code, once it has ended, its group is gone and its last lines are copied."""
+        assert self._process is not None
+        assert self._copier is not None
+        code = await self._process.wait()
+        self.kill()  # members of its group that it left behind
+        await asyncio.wait({self._copier}, timeout=DRAIN_SECONDS)
+        self._copier.cancel()
+        return code

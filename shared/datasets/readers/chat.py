@@ -1,0 +1,98 @@
+"""Chat files, as fine-tuning scripts for hosted language models wrote them, as texts with labels.
+
+The rule: a row is a list ``messages`` of ``{"role", "content"}``. The last message of the user is the text, the assistant's last message
+after it is the label; its blanks are taken off as any label's are. What comes before (a system prompt, earlier turns) is not read: a
+warning counts the rows where that leaves something out, which a system prompt that all rows share does not. Whatever else the object
+holds (``tools``, …) is not read either.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from shared.datasets.readers.json_cells import Members, Unfit
+
+MESSAGES, TEXT, LABEL = "messages", "text", "label"
+INSTRUCTIONS = frozenset({"system", "developer"})
+
+
+def messages_of(members: Members) -> list[Any] | None:
+    """The messages, if this object is a chat: a list that holds an object, or nothing at all."""
+    for key, value in members:
+        if (
+            key == MESSAGES
+            and type(value) is list
+            and (not value or any(isinstance(item, Members) for item in value))
+        ):
+            return value
+    return None
+
+
+class ChatRows:
+    """Reads one file's chats, and counts those of which something is left out."""
+
+    def __init__(self) -> None:
+        self.context_left_out = 0
+        self._instructions: str | None = None
+        """The first row's system prompt."""
+
+    def example(self, messages: Sequence[Any]) -> Members:
+        """Text and label as the members of a plain row. Raises ``Unfit`` for a chat that does not end in a question and its answer."""
+        turns = [_turn(number, message) for number, message in enumerate(messages, start=1)]
+        asked = max(
+            (place for place, (role, _) in enumerate(turns) if role == "user"), default=None
+        )
+        if asked is None:
+            raise _unfit(
+                "chat_without_text", "No message is the user's; the last of them is the text."
+            )
+        answers = [content for role, content in turns[asked + 1 :] if role == "assistant"]
+        if not answers:
+            raise _unfit(
+                "chat_without_label",
+                "No assistant's message follows the user's last one; it is the label.",
+            )
+        example = Members([(TEXT, _text(turns[asked][1])), (LABEL, _text(answers[-1]))])
+        self._count_context(turns[:asked])
+        return example
+
+    def _count_context(self, before: Sequence[tuple[str, object]]) -> None:
+        instructions = repr([content for role, content in before if role in INSTRUCTIONS])
+        if self._instructions is None:
+            self._instructions = instructions
+        if instructions != self._instructions or any(
+            role not in INSTRUCTIONS for role, _ in before
+        ):
+            self.context_left_out += 1
+
+
+def _turn(number: int, message: object) -> tuple[str, object]:
+    named = dict(message) if isinstance(message, Members) else {}
+    role = named.get("role")
+    if not isinstance(role, str):
+        raise _unfit("chat_malformed", f"Message {number} is not an object with a role.")
+    return role, named.get("content")
+
+
+def _text(content: object) -> str:
+    """A message's content: a text, or a list of parts that are all text."""
+    if isinstance(content, str):
+        return content
+    parts = (
+        [dict(part) for part in content if isinstance(part, Members)]
+        if type(content) is list
+        else []
+    )
+    texts = [
+        part["text"]
+        for part in parts
+        if part.get("type") == "text" and isinstance(part.get("text"), str)
+    ]
+    if not isinstance(content, list) or not texts or len(texts) < len(content):
+        raise _unfit(
+            "chat_not_text", "The content of the text or of the label is something else than text."
+        )
+    return "".join(texts)
+
+
+def _unfit(code: str, message: str) -> Unfit:
+    return Unfit(MESSAGES, code, message)

@@ -1,0 +1,215 @@
+"""Which kind of file is this? Its content decides, its name only where the content leaves a choice."""
+
+import codecs
+import csv
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePath
+from typing import Literal
+
+from shared.datasets.errors import EmptyFile, EncodingNotUtf8
+from shared.datasets.readers.gzip_io import GZIP, is_gzip, opened
+from shared.domain.errors import UnsupportedMediaType
+
+Compression = Literal["gzip"]
+HEAD_BYTES = 64 * 1024
+SAMPLE_RECORDS = 50
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    TSV = "tsv"
+    JSONL = "jsonl"
+    JSON = "json"
+    """One array of objects."""
+    PARQUET = "parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Sniffed:
+    format: Format
+    delimiter: str | None
+    """Set for CSV (a comma or a semicolon) and TSV (a tab)."""
+    compression: Compression | None = None
+
+
+JSON_NAMES = frozenset({".jsonl", ".ndjson", ".json"})
+TABLE_NAMES = frozenset({".csv", ".tsv", ".tab"})
+ARRAY_OF_OBJECTS = re.compile(r"\[\s*[{\]]")
+
+
+MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a zip archive (or an .xlsx or .docx document, or a PyTorch checkpoint)"),
+    (b"PK\x05\x06", "an empty zip archive"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\x7fELF", "a program (ELF)"),
+    (b"\xcf\xfa\xed\xfe", "a program (Mach-O)"),
+    (b"\xca\xfe\xba\xbe", "a program (Mach-O or Java)"),
+    (b"\x00asm", "a program (WebAssembly)"),
+    (b"%PDF-", "a PDF document"),
+    (b"{\\rtf", "an RTF document"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document"),
+    (b"\x89PNG\r\n\x1a\n", "an image (PNG)"),
+    (b"\xff\xd8\xff", "an image (JPEG)"),
+    (b"GIF87a", "an image (GIF)"),
+    (b"GIF89a", "an image (GIF)"),
+    (b"RIFF", "a media file (RIFF)"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"\x89HDF\r\n\x1a\n", "HDF5"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"ARROW1\x00\x00", "Feather or Arrow IPC"),
+    (b"\xff\xff\xff\xff", "an Arrow stream"),
+    (b"ORC", "ORC"),
+    (b"Obj\x01", "Avro"),
+)
+TEXT_LIKE_MAGIC = frozenset({b"BZh", b"RIFF", b"ORC"})
+"""Beginnings that a text may have as well; they count only with a byte that no text has."""
+
+BINARY_PICKLE = re.compile(rb"\x80[\x01-\x05]")
+TEXT_PICKLE = re.compile(rb"\([ldi]?p\d+\n|c[\w.]+\n[\w.]+\n(p\d+\n)?\(")
+MARKUP = re.compile(rb"<(!doctype|html|\?xml|svg)\b", re.IGNORECASE)
+CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1b")) + b"\x7f"
+
+
+def sniff(path: Path, filename: str) -> Sniffed:
+    """The format of the file's bytes, or of those inside where it is gzip'd.
+
+    Raises ``UnsupportedMediaType`` for what is no table format, ``EncodingNotUtf8`` for UTF-16 and UTF-32, ``EmptyFile``.
+    """
+    compression: Compression | None = "gzip" if is_gzip(path) else None
+    with opened(path) as file:
+        head = file.read(HEAD_BYTES)
+    if compression and head.startswith((b"PAR1", GZIP)):
+        inside = "gzip" if head.startswith(GZIP) else "Parquet, which is compressed in itself"
+        raise UnsupportedMediaType(
+            f"The gzip file holds {inside}; send what is inside.", param="file"
+        )
+    if head.startswith(b"PAR1"):
+        return Sniffed(Format.PARQUET, None)
+    _refuse_wide_encodings(head)
+    _refuse_other_media(head)
+    text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="ignore")
+    if not text.strip():
+        raise EmptyFile("The file is empty.")
+    extension = PurePath(filename.removesuffix(".gz") if compression else filename).suffix.lower()
+    if (json_format := _json(text, extension)) is not None:
+        return Sniffed(json_format, None, compression)
+    delimiter = _delimiter(text, extension, whole=len(head) < HEAD_BYTES)
+    return Sniffed(Format.TSV if delimiter == "\t" else Format.CSV, delimiter, compression)
+
+
+def _refuse_other_media(head: bytes) -> None:
+    kind = _other_media(head)
+    if kind is not None:
+        raise UnsupportedMediaType(
+            f"The file looks like {kind}. Send a table as CSV, TSV, JSON Lines or JSON, each plain or gzip'd, or as Parquet.",
+            param="file",
+        )
+
+
+def _other_media(head: bytes) -> str | None:
+    controls = len(head) - len(head.translate(None, CONTROL_BYTES))
+    for magic, kind in MAGIC:
+        if head.startswith(magic) and (controls or magic not in TEXT_LIKE_MAGIC):
+            return kind
+    if BINARY_PICKLE.match(head) or TEXT_PICKLE.match(head):
+        return "a Python pickle, which is a program"
+    if MARKUP.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()):
+        return "HTML or XML"
+    if head[257:262] == b"ustar":
+        return "a tar archive"
+    # One NUL in a text is a fault of the text, to be named with its line; many are no text at all. Other control characters may
+    # well stand in a text, but not in bytes that are no UTF-8 either.
+    many = max(2, len(head) // 100)
+    binary = head.count(0) > many or (controls > many and not _is_utf8(head))
+    return "binary data" if binary else None
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Whether this beginning of a file, which may end inside a character, is UTF-8."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=False)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_wide_encodings(head: bytes) -> None:
+    """UTF-16 and UTF-32, by their byte order mark or by a NUL in nearly every second byte."""
+    marked = head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff"))
+    sample = head[: 4096 - len(head) % 2]
+    nuls = sorted((sample[0::2].count(0), sample[1::2].count(0)))
+    striped = (
+        len(sample) >= 4 and nuls[1] > 0.4 * len(sample) / 2 and nuls[0] < 0.05 * len(sample) / 2
+    )
+    if marked or striped:
+        raise EncodingNotUtf8("The file looks like UTF-16 or UTF-32; save it as UTF-8.")
+
+
+def _json(text: str, extension: str) -> Format | None:
+    start = text.lstrip()
+    named = extension in JSON_NAMES
+    if start.startswith("[") and (
+        named or (extension not in TABLE_NAMES and ARRAY_OF_OBJECTS.match(start))
+    ):
+        return Format.JSON
+    if named or (
+        start.startswith("{")
+        and (extension not in TABLE_NAMES or _is_object(start.split("\n", 1)[0]))
+    ):
+        return Format.JSONL
+    return None
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _delimiter(text: str, extension: str, *, whole: bool) -> str:
+    """The extension's delimiter if the sample's rows agree under it, else another one under which they do."""
+    first_line = text.lstrip("\r\n").split("\n", 1)[0]
+    own = {".tsv": "\t", ".tab": "\t", ".csv": ","}.get(extension)
+    if own == "\t" and own in first_line:
+        return own
+    order = [own] if own else []
+    order += [delimiter for delimiter in "\t,;" if delimiter != own]
+    for delimiter in order:
+        if _rows_agree(text, delimiter, whole=whole):
+            return delimiter
+    # Rows differ in width whatever the delimiter: the first line, most often a header, is the best witness.
+    present = [delimiter for delimiter in order if delimiter in first_line]
+    if own in present or not present:
+        return own or ","
+    return max(present, key=first_line.count)
+
+
+def _rows_agree(text: str, delimiter: str, *, whole: bool) -> bool:
+    """Whether the sample's rows all have the same number of cells, two or more."""
+    records = list(_sample(text, delimiter))
+    if not whole and len(records) <= SAMPLE_RECORDS:
+        records = records[:-1]  # the head ends somewhere inside it
+    widths = {len(record) for record in records[:SAMPLE_RECORDS] if record}
+    return len(widths) == 1 and widths.pop() > 1
+
+
+def _sample(text: str, delimiter: str) -> Iterator[list[str]]:
+    lines = text.split("\n")
+    if delimiter == "\t":
+        yield from (line.split("\t") for line in lines[: SAMPLE_RECORDS + 1] if line.rstrip("\r"))
+        return
+    reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter)
+    try:
+        for _, record in zip(range(SAMPLE_RECORDS + 1), reader, strict=False):
+            yield record
+    except csv.Error:
+        return

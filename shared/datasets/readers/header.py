@@ -1,0 +1,64 @@
+"""Does the first line of a CSV or TSV file name the columns?
+
+A wrong yes loses a row, a wrong no makes a row of names; either shows in the profile, and ``task.header`` overrules the guess.
+The rules, the first that applies decides:
+
+1. A cell that occurs again below in its own column is a value, and no evidence for names.
+2. A known column name (``text``, ``label``, ``sentence1``, …, see ``names``): a header.
+3. A number in the first row: no header.
+4. A column that is all numbers below a first cell that is none: a header.
+5. First cells that all look like names (distinct, short, no sentence), above a column of few values that are not its first
+   cell: a header.
+6. Otherwise: no header.
+"""
+
+import re
+from collections.abc import Sequence
+
+from shared.datasets.column_names import KNOWN, plain
+from shared.datasets.readers.cells import is_number
+
+SAMPLE = 200
+"""Rows below the first that are looked at."""
+
+NAME = re.compile(r"[^\W\d][\w.#/-]*( [\w.#/-]+){0,2}")
+NAME_CHARS = 40
+
+
+def has_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Judges the first row by the rows below it, of which those of another width are left aside."""
+    columns = [
+        [row[i] for row in below[:SAMPLE] if len(row) == len(first)] for i in range(len(first))
+    ]
+    names = [
+        cell
+        for cell, column in zip(first, columns, strict=True)
+        if cell.strip() not in {value.strip() for value in column}
+    ]
+    if any(plain(cell) in KNOWN for cell in names):
+        return True
+    if any(is_number(cell.strip()) for cell in first):
+        return False
+    if any(_is_numeric(column) for column in columns):
+        return True
+    return _all_names(first) and (
+        not below
+        or any(_is_category(name, column) for name, column in zip(first, columns, strict=True))
+    )
+
+
+def _is_numeric(column: list[str]) -> bool:
+    filled = [cell.strip() for cell in column if cell.strip()]
+    return bool(filled) and all(is_number(cell) for cell in filled)
+
+
+def _all_names(cells: Sequence[str]) -> bool:
+    named = [cell.strip() for cell in cells if cell.strip()]
+    alike = all(len(cell) <= NAME_CHARS and NAME.fullmatch(cell) for cell in named)
+    # One cell may be empty: the index column of a data frame written without its name.
+    return alike and len(named) >= max(2, len(cells) - 1) and len(set(named)) == len(named)
+
+
+def _is_category(name: str, column: list[str]) -> bool:
+    values = {cell.strip() for cell in column if cell.strip()}
+    return bool(values) and len(values) <= len(column) / 2 and name.strip() not in values

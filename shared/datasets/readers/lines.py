@@ -1,0 +1,60 @@
+"""Lines of a UTF-8 file, with or without byte order mark, ended by LF and by nothing else.
+
+``str.splitlines`` and universal newlines would also end a line at U+2028, form feeds or a carriage return inside a text.
+"""
+
+import codecs
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from shared.datasets.errors import EncodingNotUtf8, TooManyRows
+from shared.datasets.readers.gzip_io import opened
+from shared.datasets.readers.rows import Limits
+
+CHUNK = 1024 * 1024
+
+
+@contextmanager
+def text_of(path: Path, limits: Limits) -> Iterator[TextIO]:
+    """The file's text, unpacked if need be. Reading it raises ``EncodingNotUtf8`` with the number of the first line that is not UTF-8."""
+    try:
+        with (
+            opened(path, limits.max_decompressed_bytes) as file,
+            io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n") as text,
+        ):
+            yield text
+    except UnicodeDecodeError:
+        raise _undecodable(path, limits) from None
+
+
+def text_lines(path: Path, limits: Limits) -> Iterator[str]:
+    """The lines with their ends; of one that is longer than is allowed, the first character too many is the last that is read."""
+    with text_of(path, limits) as text:
+        while line := text.readline(limits.max_line_chars + 1):
+            yield line
+
+
+def refuse_many_blanks(blank_lines: int, limits: Limits) -> None:
+    """Lines that hold nothing are no rows, but they cost time to read, and gzip packs a thousand of them into a few bytes."""
+    if blank_lines > limits.max_rows:
+        raise TooManyRows(f"The file has more than {limits.max_rows:,} blank lines.")
+
+
+def _undecodable(path: Path, limits: Limits) -> EncodingNotUtf8:
+    """The text's own decoder does not count lines, so the place is looked for again in the bytes."""
+    decoder, lines = codecs.getincrementaldecoder("utf-8")(), 0
+    with opened(path, limits.max_decompressed_bytes) as file:
+        while chunk := file.read(CHUNK):
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                line = 1 + lines + error.object[: error.start].count(b"\n")
+                byte = error.object[error.start]
+                return EncodingNotUtf8(
+                    f"Line {line} is not UTF-8 (byte 0x{byte:02X}); save the file as UTF-8."
+                )
+            lines += chunk.count(b"\n")
+    return EncodingNotUtf8("The file is not UTF-8; save it as UTF-8.")

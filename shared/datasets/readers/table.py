@@ -1,0 +1,116 @@
+"""A file as rows of strings, whatever its format."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from shared.datasets.errors import RowProblem
+from shared.datasets.readers.delimited import Delimited
+from shared.datasets.readers.formats import Compression, Format, sniff
+from shared.datasets.readers.json_records import JsonArray, JsonLines
+from shared.datasets.readers.json_table import Objects
+from shared.datasets.readers.parquet import read_parquet
+from shared.datasets.readers.rows import DEFAULT_LIMITS, Limits, RowCollector
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The sound rows of a file, and a count and list of the others."""
+
+    format: Format
+    encoding: str | None
+    """``utf-8``; null for Parquet."""
+    delimiter: str | None
+    header: bool | None
+    """Whether the first line named the columns; null for JSON and Parquet, which name them themselves."""
+    columns: tuple[str, ...] | None
+    """Names, without blanks around them; null if the file has none."""
+    width: int
+    """Number of columns."""
+    rows: list[tuple[str, ...]]
+    """Cells of the rows that could be read; the empty string is the only missing value."""
+    row_numbers: Sequence[int]
+    """Data row number, from 1, of each of ``rows``."""
+    lines: Sequence[int] | None
+    """First physical line of each of ``rows``; null for Parquet."""
+    total_rows: int
+    """Data rows of the file: ``rows`` and those with a problem."""
+    problems: tuple[RowProblem, ...]
+    """The first hundred rows that could not be read."""
+    problems_total: int
+    blank_lines: int
+    """Lines without a character, which are no rows."""
+    compression: Compression | None = None
+    """What the file was unpacked from."""
+    context_left_out: int = 0
+    """Chats of which more than a shared system prompt was left out (``chat``)."""
+
+    def cells(self, column: int) -> list[str]:
+        return [row[column] for row in self.rows]
+
+    def line_of(self, position: int) -> int | None:
+        return None if self.lines is None else self.lines[position]
+
+    def reference(self, column: int) -> str | int:
+        """How this column is called: by its name, or by its index where the name is missing, shared, or too long to be asked for."""
+        if self.columns is None:
+            return column
+        name = self.columns[column]
+        return name if 0 < len(name) <= 256 and self.columns.count(name) == 1 else column
+
+
+def read_table(
+    path: Path,
+    filename: str,
+    *,
+    header: Literal["auto"] | bool = "auto",
+    limits: Limits = DEFAULT_LIMITS,
+) -> Table:
+    """Reads the file at ``path``; ``filename`` is the name it was uploaded under, whose extension breaks ties.
+
+    ``header`` is for CSV and TSV alone; a stored ``Task.header`` reads the file as it was read when the task was resolved.
+    Raises ``UnreadableFile`` (422) or ``UnsupportedMediaType`` (415) if the bytes as a whole are no table.
+    """
+    sniffed = sniff(path, filename)
+    rows = RowCollector(limits)
+    blank_lines = context_left_out = 0
+    names: tuple[str, ...] | None
+    match sniffed.format:
+        case Format.PARQUET:
+            names = read_parquet(path, limits, rows)
+            width = len(names)
+        case Format.JSONL | Format.JSON:
+            records = (
+                JsonLines(path, limits)
+                if sniffed.format is Format.JSONL
+                else JsonArray(path, limits)
+            )
+            objects = Objects(records, limits)
+            names = objects.read(rows)
+            width, blank_lines, context_left_out = (
+                len(names),
+                records.blank_lines,
+                objects.context_left_out,
+            )
+        case Format.CSV | Format.TSV:
+            delimited = Delimited(path, sniffed.delimiter or ",", limits)
+            names = delimited.read(header, rows)
+            width, blank_lines = delimited.width, delimited.blank_lines
+    return Table(
+        format=sniffed.format,
+        encoding=None if sniffed.format is Format.PARQUET else "utf-8",
+        delimiter=sniffed.delimiter,
+        header=names is not None if sniffed.delimiter else None,
+        columns=names,
+        width=width,
+        rows=rows.rows,
+        row_numbers=rows.numbers,
+        lines=None if sniffed.format is Format.PARQUET else rows.lines,
+        total_rows=rows.total,
+        problems=tuple(rows.problems),
+        problems_total=rows.problems_total,
+        blank_lines=blank_lines,
+        compression=sniffed.compression,
+        context_left_out=context_left_out,
+    )

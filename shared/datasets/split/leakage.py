@@ -1,0 +1,75 @@
+"""Texts that are on both sides of a split: a model that has seen a row's text in training is scored too well, or on a contradiction.
+
+Texts are compared without case and with every run of blanks as one, second texts with them. Only digests are kept, 16 bytes a row.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.datasets.examples import Examples
+from shared.domain.task import Label
+
+ROWS_NAMED = 5
+BETWEEN = "\x1f"  # keeps "a b" + "c" apart from "a" + "b c"
+
+
+def digests(examples: Examples) -> list[bytes]:
+    """Equal for rows with the same text, or pair of texts."""
+    seconds = examples.pairs if examples.pairs is not None else [""] * len(examples)
+    return [
+        hashlib.blake2b(
+            f"{_plain(first)}{BETWEEN}{_plain(second)}".encode(), digest_size=16
+        ).digest()
+        for first, second in zip(examples.texts, seconds, strict=True)
+    ]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Rows of one part of a split, of a file with these digests and labels."""
+
+    digests: Sequence[bytes]
+    labels: Sequence[Label]
+    rows: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Rows whose text a training row has too."""
+
+    rows: list[int]
+    """Of their file, from 1."""
+    conflicting: int
+    """Those of them that have a label which none of these training rows has."""
+
+    @classmethod
+    def joined(cls, leaks: Iterable["Leak"]) -> "Leak":
+        """Of several parts of one file that share no row."""
+        found = list(leaks)
+        return cls(
+            sorted(row for one in found for row in one.rows), sum(one.conflicting for one in found)
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """As a job's ``dataset.leakage`` shows it."""
+        return {
+            "rows": len(self.rows),
+            "first_rows": self.rows[:ROWS_NAMED],
+            "conflicting_labels": self.conflicting,
+        }
+
+
+def leak(train: Seen, other: Seen) -> Leak:
+    """What of ``other`` leaks from the training rows."""
+    labels_of_text: dict[bytes, set[Label]] = {}
+    for row in train.rows:
+        labels_of_text.setdefault(train.digests[row], set()).add(train.labels[row])
+    found = [row for row in other.rows if other.digests[row] in labels_of_text]
+    conflicting = sum(other.labels[row] not in labels_of_text[other.digests[row]] for row in found)
+    return Leak([row + 1 for row in found], conflicting)

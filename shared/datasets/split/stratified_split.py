@@ -1,0 +1,114 @@
+"""The split of a file: stratified, the same for every seed of every job on the same rows.
+
+Rows are ordered by the SHA-256 of (seed, row index), and the first of each label go to validation, the next to test. Neither
+``random.shuffle`` nor NumPy's generators promise the same order in every version; a hash does, on every platform, for good.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from shared.domain.errors import InvalidValue
+from shared.domain.task import SplitRequest
+
+SCHEME = "evenkeel-split-1"
+"""Part of what is hashed; another scheme would take another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Row indices from 0, ascending, each row in exactly one of the three."""
+
+    train: list[int]
+    validation: list[int]
+    test: list[int]
+
+
+def stratified_split(
+    labels: Sequence[int], request: SplitRequest, *, validation: bool = True
+) -> Split:
+    """Sets rows apart; with ``validation=False`` (a validation file is given) only for the test. ``labels`` may be any strata.
+
+    Each part has ``fraction`` of all rows, rounded half up, shared over the labels in proportion to their rows by largest
+    remainder. Beyond proportion, a label of two or more rows has at least one in train and one in validation, and one of three
+    or more has one in test as well; only these minimums can move a part's total. A label's only row is trained on.
+    """
+    fractions = (
+        exact(request.validation_fraction) if validation else Fraction(0),
+        exact(request.test_fraction),
+    )
+    if sum(fractions) >= 1:
+        raise InvalidValue(
+            "Validation and test together leave no row to train on.", param="split.test_fraction"
+        )
+    groups: dict[int, list[int]] = {}
+    for row, label in enumerate(labels):
+        groups.setdefault(label, []).append(row)
+    order = sorted(groups)
+    sizes = [len(groups[label]) for label in order]
+    kept = [
+        1 + (size >= 3 and fractions[1] > 0) for size in sizes
+    ]  # for train, and for test if there is one
+    for_validation = _shares(
+        sizes,
+        fractions[0],
+        least=[int(size >= 2) for size in sizes],
+        most=[max(0, size - keep) for size, keep in zip(sizes, kept, strict=True)],
+    )
+    spare = [size - taken - 1 for size, taken in zip(sizes, for_validation, strict=True)]
+    for_test = _shares(sizes, fractions[1], least=[min(1, rows) for rows in spare], most=spare)
+    parts = Split([], [], [])
+    for label, first, second in zip(order, for_validation, for_test, strict=True):
+        rows = sorted(groups[label], key=lambda row: rank(request.seed, row))
+        parts.validation.extend(rows[:first])
+        parts.test.extend(rows[first : first + second])
+        parts.train.extend(rows[first + second :])
+    return Split(sorted(parts.train), sorted(parts.validation), sorted(parts.test))
+
+
+def dealt(strata: Sequence[int], rows: Sequence[int], parts: int, seed: int) -> list[list[int]]:
+    """The rows dealt out to so many parts: of each stratum, and in all, two parts differ by one row at the most."""
+    order = sorted(rows, key=lambda row: (strata[row], rank(seed, row)))
+    return [sorted(order[part::parts]) for part in range(parts)]
+
+
+def exact(fraction: float) -> Fraction:
+    """The decimal number that was meant: 0.1 is a tenth here, so that ties are ties."""
+    return Fraction(repr(fraction))
+
+
+def rank(seed: int, row: int) -> bytes:
+    """What rows are ordered by."""
+    return hashlib.sha256(f"{SCHEME}:{seed}:{row}".encode()).digest()
+
+
+def _shares(
+    sizes: list[int], fraction: Fraction, *, least: list[int], most: list[int]
+) -> list[int]:
+    """How many rows of each label, between ``least`` and ``most``: proportional, with the right total where the bounds allow it."""
+    if fraction == 0:
+        return [0] * len(sizes)
+    # In units of 1/denominator, so that remainders are compared exactly.
+    quotas = [size * fraction.numerator for size in sizes]
+    unit = fraction.denominator
+    shares = [
+        min(max(quota // unit, low), high)
+        for quota, low, high in zip(quotas, least, most, strict=True)
+    ]
+    missing = int(sum(sizes) * fraction + Fraction(1, 2)) - sum(shares)
+    step, bounds = (1, most) if missing > 0 else (-1, least)
+    # The label farthest below its quota gains first, or the one farthest above it loses first; a tie goes to the earlier label.
+    heap = [
+        (step * (share * unit - quota), i)
+        for i, (share, quota) in enumerate(zip(shares, quotas, strict=True))
+    ]
+    heapq.heapify(heap)
+    while missing and heap:
+        need, i = heapq.heappop(heap)
+        if shares[i] != bounds[i]:
+            shares[i] += step
+            missing -= step
+            heapq.heappush(heap, (need + unit, i))
+    return shares

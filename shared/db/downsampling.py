@@ -1,0 +1,103 @@
+"""Long series thinned out evenly: of n points the round(i * (n - 1) / (r - 1)), i = 0 … r - 1, are shown, r the resolution.
+
+So the first and the last stay, and a value is always a value recorded. Which points these are is mostly known without reading the others:
+a series without gaps has a point a step, and only its length is asked for.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Select, func, select
+from sqlalchemy.orm import Session
+
+from shared.db.tables import Metric
+
+Points = Select[str, int, float]
+"""Names, steps and values, in no order."""
+
+
+class Thinned(NamedTuple):
+    total: int
+    """Points that there are."""
+    points: list[tuple[int, float]]
+    """(step, value) of those that are shown, by step."""
+
+
+class _Extent(NamedTuple):
+    name: str
+    total: int
+    first: int
+    last: int
+    """Steps."""
+
+    @property
+    def is_gapless(self) -> bool:
+        return self.last - self.first + 1 == self.total
+
+
+def whole(session: Session, points: Points) -> dict[str, Thinned]:
+    """Every point, by name."""
+    found = _by_name(session.execute(points))
+    return {name: Thinned(len(found[name]), found[name]) for name in sorted(found)}
+
+
+def thinned(session: Session, points: Points, resolution: int) -> dict[str, Thinned]:
+    """At most ``resolution`` (2 or more) points of each series, by name."""
+    measures = (Metric.name, func.count(), func.min(Metric.step), func.max(Metric.step))
+    extents = [
+        _Extent(*row)
+        for row in session.execute(points.with_only_columns(*measures).group_by(Metric.name))
+    ]
+    found = _by_name(
+        row for query in _queries(points, extents, resolution) for row in session.execute(query)
+    )
+    return {extent.name: Thinned(extent.total, found[extent.name]) for extent in sorted(extents)}
+
+
+def _queries(points: Points, extents: Sequence[_Extent], resolution: int) -> Iterator[Points]:
+    """That together find what is shown of each series."""
+    short, gapless, others = [], defaultdict(list), []
+    for extent in extents:
+        if extent.total <= resolution:
+            short.append(extent.name)
+        elif extent.is_gapless:
+            gapless[extent.first, extent.last].append(extent.name)
+        else:
+            others.append(extent.name)
+    if short:
+        yield points.where(Metric.name.in_(short))
+    for (first, last), names in gapless.items():
+        steps = [first + place for place in _places(last - first + 1, resolution)]
+        yield points.where(Metric.name.in_(names), Metric.step.in_(steps))
+    if others:
+        yield _numbered(points.where(Metric.name.in_(others)), resolution)
+
+
+def _places(total: int, resolution: int) -> list[int]:
+    """Of the points that are shown of more than so many, from 0; halves are rounded up."""
+    last, parts = total - 1, resolution - 1
+    return [(2 * i * last + parts) // (2 * parts) for i in range(resolution)]
+
+
+def _numbered(points: Points, resolution: int) -> Points:
+    """The same picked by the database, which numbers the points to do so; each series must have more than ``resolution``."""
+    numbered = points.add_columns(
+        (func.row_number().over(partition_by=Metric.name, order_by=Metric.step) - 1).label("place"),
+        func.count().over(partition_by=Metric.name).label("total"),
+    ).subquery()
+    # in whole numbers, which every database divides alike: is the place that of the i nearest to it?
+    last, parts = numbered.c.total - 1, resolution - 1
+    nearest = (2 * numbered.c.place * parts + last) // func.nullif(2 * last, 0, type_=BigInteger)
+    shown = numbered.c.place == (2 * nearest * last + parts) // (2 * parts)
+    return select(numbered.c.name, numbered.c.step, numbered.c.value).where(shown)
+
+
+def _by_name(rows: Iterable[tuple[str, int, float]]) -> dict[str, list[tuple[int, float]]]:
+    """(step, value) by step."""
+    found: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for name, step, value in rows:
+        found[name].append((step, value))
+    for points in found.values():
+        points.sort()
+    return found

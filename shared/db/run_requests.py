@@ -1,0 +1,105 @@
+"""What callers want of runs: to end, to wait, to go on, to be tried again. Runs in training are told by a flag that their supervisor
+reads within half a second; all others move at once."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, case, select, update
+from sqlalchemy.orm import Session
+
+from shared.db.clock import db_now
+from shared.db.jobs import RUN_WAKE
+from shared.db.session import ring_after_commit
+from shared.db.tables import Run
+from shared.domain.states import RUN_OPEN, RunState
+
+_RUNNING = Run.status == RunState.RUNNING
+
+
+class RunWishes:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def cancel(self, job_id: str, run_id: str | None = None) -> None:
+        """All open runs of the job, or this one: queued and waiting ones are cancelled at once."""
+        lock_runs(self._session, job_id)
+        these = (
+            Run.job_id == job_id if run_id is None else and_(Run.job_id == job_id, Run.id == run_id)
+        )
+        # one statement: between two, a run given back by its worker could slip from one to the other
+        self._session.execute(
+            update(Run)
+            .where(these, Run.status.in_(RUN_OPEN))
+            .values(
+                cancel_requested=True,
+                status=case((_RUNNING, RunState.RUNNING.value), else_=RunState.CANCELLED.value),
+                finished_at=case((_RUNNING, Run.finished_at), else_=db_now()),
+            )
+        )
+
+    def pause(self, job_id: str) -> None:
+        """Queued runs wait at once; those that are held for another stage wait already."""
+        lock_runs(self._session, job_id)
+        moves = and_(Run.status.in_((RunState.QUEUED, RunState.RUNNING)), Run.held.is_(False))
+        status = case((_RUNNING, RunState.RUNNING.value), else_=RunState.PAUSED.value)
+        self._session.execute(
+            update(Run)
+            .where(Run.job_id == job_id, moves)
+            .values(pause_requested=True, status=status)
+        )
+
+    def resume(self, job_id: str) -> None:
+        """What waits for this is queued again, and rung for; what has not stopped yet need not, and starts over if it does."""
+        lock_runs(self._session, job_id)
+        waits = Run.status == RunState.PAUSED
+        change = (
+            update(Run)
+            .where(Run.job_id == job_id, Run.pause_requested.is_(True))
+            .values(
+                pause_requested=False,
+                status=case((waits, RunState.QUEUED.value), else_=Run.status),
+                enqueued_at=None,
+            )
+            .returning(Run.id, Run.status)
+        )
+        queued = [
+            run_id for run_id, status in self._session.execute(change) if status == RunState.QUEUED
+        ]
+        self._ring(sorted(queued))
+
+    def retry(self, run: Run) -> None:
+        """An ended run begins anew, as if it had never been tried."""
+        again = {
+            "status": RunState.QUEUED,
+            "cancel_requested": False,
+            "pause_requested": False,
+            "state": None,
+        }
+        untried = {"deaths": 0, "death_step": None, "stack_limit": None, "enqueued_at": None}
+        nothing = {"finished_at": None, "error": None, "artifacts": None, "fine_tuned_model": None}
+        self._session.execute(
+            update(Run).where(Run.id == run.id).values(**again, **untried, **nothing)
+        )
+        self._ring([run.id])
+
+    def _ring(self, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
+            ring_after_commit(self._session, RUN_WAKE, run_id)
+
+
+def lock_runs(session: Session, job_id: str) -> None:
+    """Have no run of the job moved by anybody else until the transaction ends.
+
+    In the order in which a worker writes to them, and before the job's own row, as a worker that claims a run goes from it to its job:
+    in any other order the two could wait for each other.
+    """
+    session.execute(
+        select(Run.id).where(Run.job_id == job_id).order_by(Run.index).with_for_update()
+    ).all()
+
+
+def in_training(session: Session, job_id: str, run_id: str | None = None) -> bool:
+    """Whether the run, or any of the job's, is."""
+    query = select(Run.id).where(Run.job_id == job_id, _RUNNING)
+    if run_id is not None:
+        query = query.where(Run.id == run_id)
+    return session.scalar(query.limit(1)) is not None

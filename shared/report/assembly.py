@@ -1,0 +1,130 @@
+"""From a job's runs to its report."""
+
+from collections import Counter
+from typing import Any
+
+from shared.domain.states import RUN_OPEN, RunState
+from shared.report.best_of_n import best_of_n
+from shared.report.classes import per_class
+from shared.report.curves import discard_effect, learning_curve
+from shared.report.distribution import binomial_standard_error, describe, forecast, wilson_interval
+from shared.report.schemas import (
+    DegenerateRate,
+    JobResults,
+    ReportedRun,
+    RunResult,
+    StabilityReport,
+)
+from shared.report.variance import Cell, variance_split
+from shared.report.verdict import Findings, verdict
+from shared.report.warnings import cautions
+
+SHARES_OF_ROWS = frozenset({"accuracy"})
+"""Metrics that are a share of the rows, so that the binomial standard error is theirs."""
+MAX_SCORE = 1e100
+"""Of either sign; beyond it a score (an R² of diverged weights, say) is an overflow and counts as undefined."""
+
+
+def stability_report(results: JobResults) -> StabilityReport:
+    """The report as of now: provisional while runs are open, over the succeeded ones."""
+    findings = _findings(results)
+    rate = findings.degenerate / findings.n if findings.n else None
+    return StabilityReport(
+        job_id=results.job_id,
+        provisional=findings.open > 0,
+        metric=results.metric,
+        split=results.split,
+        planned=results.planned,
+        n=findings.n,
+        **vars(findings.distribution),
+        degenerate=findings.degenerate,
+        failed=findings.failed,
+        cancelled=findings.cancelled,
+        discarded=findings.discarded,
+        degenerate_rate=DegenerateRate(
+            value=rate, ci95=wilson_interval(findings.degenerate, findings.n)
+        ),
+        best_run_id=results.best_run_id,
+        fine_tuned_model=results.fine_tuned_model,
+        baselines=list(results.baselines),
+        evaluation_rows=results.evaluation_rows,
+        score_standard_error=findings.standard_error,
+        verdict=verdict(findings),
+        warnings=cautions(findings),
+        confusion_matrix=results.confusion_matrix,
+        early_discard=findings.discard_effect,
+        diagnosis=list(results.diagnosis),
+        pilots=None if results.pilots is None else dict(results.pilots),
+        **(_details(results, findings) if results.detailed else {}),
+        runs=[_reported(run) for run in results.runs],
+    )
+
+
+def _findings(results: JobResults) -> Findings:
+    states = Counter(RunState(run.status) for run in results.runs)
+    scored = _scored(results)
+    distribution = describe([score for _, score in scored])
+    effect = None
+    if results.detailed and results.early_discard is not None:
+        effect = discard_effect(results.runs, results.early_discard)
+    return Findings(
+        results=results,
+        open=sum(states[state] for state in RUN_OPEN),
+        n=states[RunState.SUCCEEDED],
+        scored=len(scored),
+        degenerate=sum(
+            bool(run.degenerate) for run in results.runs if run.status == RunState.SUCCEEDED
+        ),
+        failed=states[RunState.FAILED],
+        cancelled=states[RunState.CANCELLED],
+        discarded=states[RunState.DISCARDED],
+        distribution=distribution,
+        standard_error=_standard_error(results, distribution.mean),
+        discard_effect=effect,
+    )
+
+
+def _scored(results: JobResults) -> list[tuple[RunResult, float]]:
+    """The succeeded runs with a defined score."""
+    succeeded = (run for run in results.runs if run.status == RunState.SUCCEEDED)
+    return [(run, score) for run in succeeded if (score := _defined(run.score)) is not None]
+
+
+def _details(results: JobResults, findings: Findings) -> dict[str, Any]:
+    """The further statistics by their fields."""
+    scored, spread = _scored(results), findings.distribution.std
+    succeeded = [run for run in results.runs if run.status == RunState.SUCCEEDED]
+    return {
+        "best_of_n": best_of_n([(_defined(run.validation_score), score) for run, score in scored]),
+        "variance": variance_split(
+            [Cell(run.init_seed, run.data_seed, run.fold, score) for run, score in scored]
+        ),
+        "learning_curve": learning_curve(results.metric, [run.curve for run in results.runs]),
+        "more_seeds": forecast(spread, findings.scored) if spread else None,
+        "per_class": per_class([run.classes for run in succeeded if run.classes is not None]),
+    }
+
+
+def _standard_error(results: JobResults, mean: float | None) -> float | None:
+    if mean is None or results.evaluation_rows is None or results.metric not in SHARES_OF_ROWS:
+        return None
+    return binomial_standard_error(mean, results.evaluation_rows)
+
+
+def _reported(run: RunResult) -> ReportedRun:
+    return ReportedRun(
+        run_id=run.run_id,
+        seed=run.seed,
+        init_seed=run.init_seed,
+        data_seed=run.data_seed,
+        status=RunState(run.status),
+        degenerate=run.degenerate,
+        score=_defined(run.score),
+        validation_score=_defined(run.validation_score),
+        test_score=_defined(run.test_score),
+        fold=run.fold,
+    )
+
+
+def _defined(score: float | None) -> float | None:
+    return score if score is not None and abs(score) <= MAX_SCORE else None  # false for NaN as well

@@ -1,0 +1,186 @@
+"""A job's rows as the report's input: the one place that knows both the tables and ``shared.report``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from shared.db.metrics import Metrics
+from shared.db.run_scores import ScoredRun
+from shared.db.tables import Job, Run
+from shared.domain.run_evidence import Evidence
+from shared.domain.states import RunState
+from shared.domain.task import TaskType
+from shared.recipe import Recipe
+from shared.report import (
+    Baseline,
+    ConfusionMatrix,
+    JobResults,
+    RunResult,
+    StabilityReport,
+    stability_report,
+)
+from shared.report.classes import from_confusion
+from shared.report.diagnosis import JobFacts, RunFacts, diagnose_job
+from shared.report.schemas import Curve, Split
+
+AnyRun = Run | ScoredRun
+Scored = TypeVar("Scored", bound=AnyRun)
+
+
+def full_report(session: Session, job: Job, runs: Sequence[Run]) -> StabilityReport:
+    """The report with its learning curves, confusion matrix and all; ``runs`` are the job's main runs, with their results."""
+    return report_of(
+        job, runs, curves=Metrics(session).of_runs([run.id for run in runs], f"valid_{job.metric}")
+    )
+
+
+def report_of(
+    job: Job,
+    runs: Sequence[AnyRun],
+    *,
+    metric: str | None = None,
+    curves: Mapping[str, Curve] | None = None,
+) -> StabilityReport:
+    """The report as the rows stand; ``runs`` are the job's main runs by index.
+
+    Another ``metric`` than the job's is taken from the runs' results; given ``curves`` (by run id) the report is in full. For
+    either, the runs must be loaded with their results.
+    """
+    split: Split = "test" if job.dataset["rows"]["test"] else "validation"
+    best = best_run(runs)
+    own = metric is None or metric == job.metric
+    results = [_result(run, split) if own else _result(run, split, metric) for run in runs]
+    if curves is not None:
+        results = [
+            _with_details(result, run, job, curves)
+            for result, run in zip(results, runs, strict=True)
+        ]
+    return stability_report(
+        JobResults(
+            job_id=job.id,
+            metric=metric or job.metric,
+            split=split,
+            planned=len(runs),
+            runs=tuple(results),
+            # a baseline has a score in the job's own metric only
+            baselines=tuple(Baseline(**baseline) for baseline in job.baselines.get(split, []))
+            if own
+            else (),
+            best_run_id=None if best is None else best.id,
+            fine_tuned_model=job.fine_tuned_model,
+            evaluation_rows=job.dataset["rows"][split],
+            confusion_matrix=None if curves is None else _confusion(job, best, split),
+            regression=job.task.get("type") == TaskType.REGRESSION,
+            pilots=job.pilots,
+            early_discard=job.early_discard,
+            diagnosis=() if curves is None else tuple(diagnosis_of(job, runs)),
+            detailed=curves is not None,
+        )
+    )
+
+
+def diagnosis_of(job: Job, runs: Sequence[AnyRun]) -> list[str]:
+    """What looks wrong over the job's main runs, which must be loaded with their results.
+
+    Nothing while pilots find the recipe out, nor of a recipe that another version has stored.
+    """
+    try:
+        recipe = Recipe.model_validate(job.resolved_recipe)
+    except ValidationError:
+        return []
+    facts = JobFacts(
+        recipe=recipe,
+        metric=job.metric,
+        train_rows=job.dataset["rows"]["train"],
+        labels={entry["label"]: entry["count"] for entry in job.dataset.get("labels", [])},
+        max_seq_length=job.task["max_seq_length"],
+        runs=tuple(_facts(run) for run in runs),
+    )
+    return diagnose_job(facts)
+
+
+def _facts(run: AnyRun) -> RunFacts:
+    evidence = (run.result or {}).get("evidence")
+    return RunFacts(
+        status=run.status,
+        degenerate=run.degenerate,
+        error_code=None if run.error is None else run.error["code"],
+        best_step=run.best_step,
+        evidence=None if evidence is None else Evidence.model_validate(evidence),
+    )
+
+
+def best_run(runs: Sequence[Scored]) -> Scored | None:
+    """The succeeded run with the best validation score; of equal ones the earlier; an undefined score comes last."""
+    ended = [run for run in runs if run.status == RunState.SUCCEEDED]
+
+    def rank(run: AnyRun) -> tuple[bool, float, int]:
+        score = run.validation_score
+        return score is not None, score if score is not None else 0.0, -run.index
+
+    return max(ended, key=rank, default=None)
+
+
+def _result(run: AnyRun, split: Split, metric: str | None = None) -> RunResult:
+    """``metric``: another than the job's own."""
+    succeeded = (
+        run.status == RunState.SUCCEEDED
+    )  # a running run's latest evaluation is not its result
+    validation, test = run.validation_score, run.test_score
+    if metric is not None:
+        validation, test = (
+            _recorded(run, where, metric) if succeeded else None for where in ("validation", "test")
+        )
+    return RunResult(
+        run_id=run.id,
+        seed=run.seed,
+        init_seed=run.init_seed,
+        data_seed=run.data_seed,
+        status=run.status,
+        degenerate=run.degenerate,
+        score=(test if split == "test" else validation) if succeeded else None,
+        validation_score=validation if succeeded else None,
+        test_score=test if succeeded else None,
+        fold=run.fold,
+    )
+
+
+def _recorded(run: AnyRun, split: str, metric: str) -> float | None:
+    result = (run.result or {}).get(split)
+    score: float | None = result["metrics"].get(metric) if result else None
+    return score
+
+
+def _with_details(
+    result: RunResult, run: AnyRun, job: Job, curves: Mapping[str, Curve]
+) -> RunResult:
+    split: Split = "test" if job.dataset["rows"]["test"] else "validation"
+    of_split = (run.result or {}).get(split) if run.status == RunState.SUCCEEDED else None
+    return replace(
+        result, curve=curves.get(run.id, ()), classes=_classes(job, of_split) if of_split else None
+    )
+
+
+def _classes(job: Job, result: dict[str, Any]) -> Sequence[Mapping[str, Any]] | None:
+    if result.get("per_class") is not None:
+        listed: Sequence[Mapping[str, Any]] = result["per_class"]
+        return listed
+    return (
+        None
+        if result["confusion"] is None
+        else from_confusion(job.task["label_names"], result["confusion"])
+    )
+
+
+def _confusion(job: Job, best: AnyRun | None, split: Split) -> ConfusionMatrix | None:
+    if best is None or best.result is None:
+        return None
+    result: dict[str, Any] | None = best.result.get(split)
+    if result is None or result["confusion"] is None:
+        return None
+    return ConfusionMatrix(
+        labels=job.task["label_names"], matrix=result["confusion"], run_id=best.id
+    )

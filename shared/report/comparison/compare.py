@@ -1,0 +1,133 @@
+"""Jobs side by side, pair by pair: their differences, how sure each is, and a verdict in words.
+
+Every kind of test is a family of its own for Holm's adjustment over the pairs.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from shared.domain.errors import JobsNotComparable
+from shared.report.comparison.inference import (
+    brown_forsythe_test,
+    difference_of_means,
+    effect_size,
+    fisher_test,
+    holm,
+    welch_interval,
+    welch_test,
+)
+from shared.report.comparison.permutation import (
+    paired_permutation_test,
+    permutation_test,
+    smallest_p,
+)
+from shared.report.comparison.schemas import (
+    ComparedJob,
+    Comparison,
+    Contender,
+    HypothesisTest,
+    Pair,
+)
+from shared.report.comparison.verdict import Findings, verdict
+from shared.report.schemas import Caution
+
+
+def compare(jobs: Sequence[Contender], alpha: float = 0.05) -> Comparison:
+    """Compare every two of at least two jobs over their succeeded seeds, each with the jobs before it.
+
+    Raises JobsNotComparable when they were scored by different metrics or on different splits; that the rows are the
+    same is for the caller to see to.
+    """
+    _refuse_unlike(jobs)
+    pairs = list(combinations(jobs, 2))
+    tests = _adjusted([_tests(a, b) for a, b in pairs])
+    attainable = holm([smallest_p(len(a.scores), len(b.scores)) for a, b in pairs])
+    return Comparison(
+        metric=jobs[0].report.metric,
+        split=jobs[0].report.split,
+        alpha=alpha,
+        provisional=any(job.report.provisional for job in jobs),
+        warnings=list(_other_arithmetic(jobs)),
+        jobs=[_compared(job) for job in jobs],
+        pairs=[
+            _pair(Findings(a, b, tuple(made), alpha, len(pairs), least))
+            for (a, b), made, least in zip(pairs, tests, attainable, strict=True)
+        ],
+    )
+
+
+def _refuse_unlike(jobs: Sequence[Contender]) -> None:
+    if len(jobs) < 2:
+        raise ValueError("it takes two jobs to compare")
+    first = jobs[0].report
+    for report in (job.report for job in jobs[1:]):
+        for field in ("metric", "split"):
+            of_first, of_other = getattr(first, field), getattr(report, field)
+            if of_first != of_other:
+                raise JobsNotComparable(
+                    f"{first.job_id} has the {field} {of_first!r}, {report.job_id} has {of_other!r}; only jobs scored "
+                    "alike can be compared.",
+                    param="job_ids",
+                )
+
+
+def _other_arithmetic(jobs: Sequence[Contender]) -> Iterator[Caution]:
+    if len({job.precision for job in jobs}) > 1:
+        said = ", ".join(f"{job.name} in {job.precision}" for job in jobs)
+        yield Caution(
+            code="different_precision",
+            message=f"Trained in different arithmetic: {said}. Equal seeds then take different ways, and a difference may be of the "
+            "arithmetic; give recipe.precision to have the recipes alone compared.",
+        )
+
+
+def _compared(job: Contender) -> ComparedJob:
+    report = job.report
+    return ComparedJob(
+        job_id=report.job_id,
+        preset=job.preset,
+        n=report.n,
+        mean=report.mean,
+        std=report.std,
+        degenerate=report.degenerate,
+        failed=report.failed,
+    )
+
+
+def _tests(a: Contender, b: Contender) -> list[HypothesisTest]:
+    of_a, of_b = a.by_seed, b.by_seed
+    matching = sorted(of_a.keys() & of_b.keys(), key=str)
+    return [
+        welch_test(a.scores, b.scores),
+        permutation_test(a.scores, b.scores),
+        paired_permutation_test([of_b[key] - of_a[key] for key in matching]),
+        brown_forsythe_test(a.scores, b.scores),
+        fisher_test(a.bad, a.ended, b.bad, b.ended),
+    ]
+
+
+def _adjusted(pairs: list[list[HypothesisTest]]) -> list[list[HypothesisTest]]:
+    """The same tests with Holm's adjusted p, where there is more than one pair."""
+    if len(pairs) == 1:
+        return pairs
+    families = [
+        [
+            test.model_copy(update={"p_holm": p})
+            for test, p in zip(family, holm([t.p for t in family]), strict=True)
+        ]
+        for family in zip(*pairs, strict=True)
+    ]
+    return [list(tests) for tests in zip(*families, strict=True)]
+
+
+def _pair(findings: Findings) -> Pair:
+    a, b = findings.a.scores, findings.b.scores
+    return Pair(
+        a=findings.a.report.job_id,
+        b=findings.b.report.job_id,
+        difference=difference_of_means(a, b),
+        ci95=welch_interval(a, b),
+        effect_size=effect_size(a, b),
+        tests=list(findings.tests),
+        verdict=verdict(findings),
+    )

@@ -1,0 +1,157 @@
+"""Tests and effect sizes for two independent samples of scores. Nothing here is ever NaN: what is undefined is None.
+
+The permutation tests are in ``permutation``. ``scipy.stats`` would cost the API process a second of import and tens of megabytes,
+so its tests are written out over ``scipy.special``, and tested to be equal to it.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared.report.base import Interval
+from shared.report.comparison.permutation import Scores
+from shared.report.comparison.schemas import EffectSize, HypothesisTest
+from shared.report.distribution import CONFIDENCE
+
+ROUNDING = 1e-12  # of the largest deviation: a variance below its square is one of rounding errors
+
+
+class _Welch(NamedTuple):
+    difference: float
+    standard_error: float
+    freedom: float
+
+
+def difference_of_means(a: Sequence[float], b: Sequence[float]) -> float | None:
+    return statistics.fmean(b) - statistics.fmean(a) if a and b else None
+
+
+def _welch(a: Scores, b: Scores) -> _Welch | str:
+    """Welch's standard error and the Welch-Satterthwaite degrees of freedom, or the reason why there are none."""
+    if min(len(a), len(b)) < 2:
+        return "a job with fewer than two scores has no variance"
+    share_a, share_b = statistics.variance(a) / len(a), statistics.variance(b) / len(b)
+    if share_a + share_b == 0:
+        return "neither job's scores vary, so the t statistic is undefined"
+    part = share_a / (
+        share_a + share_b
+    )  # in this form small variances do not underflow when squared
+    freedom = 1 / (part**2 / (len(a) - 1) + (1 - part) ** 2 / (len(b) - 1))
+    return _Welch(statistics.fmean(b) - statistics.fmean(a), math.sqrt(share_a + share_b), freedom)
+
+
+def welch_test(a: Scores, b: Scores) -> HypothesisTest:
+    """Welch's t test (1947): difference of means without assuming equal variances, scores taken as roughly normal."""
+    sizes, found = (len(a), len(b)), _welch(a, b)
+    if isinstance(found, str):
+        return HypothesisTest(name="welch", n=sizes, statistic=None, p=None, reason=found)
+    from scipy.special import stdtr
+
+    statistic = found.difference / found.standard_error
+    p = min(1.0, 2 * float(stdtr(found.freedom, -abs(statistic))))
+    return HypothesisTest(name="welch", n=sizes, statistic=statistic, p=p)
+
+
+def welch_interval(a: Scores, b: Scores) -> Interval | None:
+    found = _welch(a, b)
+    if isinstance(found, str):
+        return None
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(found.freedom, (1 + CONFIDENCE) / 2)) * found.standard_error
+    return found.difference - half, found.difference + half
+
+
+def brown_forsythe_test(a: Scores, b: Scores) -> HypothesisTest:
+    """Brown & Forsythe's test (1974) of equal spread: an analysis of variance of the distances from each job's median.
+
+    ``statistic`` is F with 1 and n_a + n_b - 2 degrees of freedom.
+    """
+    sizes, found = (len(a), len(b)), _sums_of_squares(a, b)
+    if isinstance(found, str):
+        return HypothesisTest(name="brown_forsythe", n=sizes, statistic=None, p=None, reason=found)
+    from scipy.special import fdtrc
+
+    between, within = found
+    freedom = sum(sizes) - 2
+    statistic = between / (within / freedom)
+    return HypothesisTest(
+        name="brown_forsythe", n=sizes, statistic=statistic, p=float(fdtrc(1, freedom, statistic))
+    )
+
+
+def _sums_of_squares(a: Scores, b: Scores) -> tuple[float, float] | str:
+    """Between and within the jobs, of the scores' distances from their job's median; or the reason why F is undefined."""
+    if min(len(a), len(b)) < 3:
+        return "it takes three scores of each job: with two, both lie equally far from their median"
+    distances = [[abs(score - statistics.median(job)) for score in job] for job in (a, b)]
+    of_a, of_b = map(statistics.fmean, distances)
+    within = sum((d - of_a) ** 2 for d in distances[0]) + sum((d - of_b) ** 2 for d in distances[1])
+    if within <= (ROUNDING * max(map(max, distances))) ** 2 * (len(a) + len(b)):
+        return "within each job all scores lie equally far from the median, so that F is undefined"
+    return (of_b - of_a) ** 2 * len(a) * len(b) / (len(a) + len(b)), within
+
+
+def fisher_test(bad_a: int, n_a: int, bad_b: int, n_b: int) -> HypothesisTest:
+    """Fisher's exact test (1922) of equal failure rates, two-sided as the tables no more probable than the one seen.
+
+    ``statistic`` is the odds ratio, of b's odds of failing over a's; null where it is not finite. ``n`` counts runs, not scores.
+    """
+    sizes, bad = (n_a, n_b), bad_a + bad_b
+    if min(sizes) == 0:
+        reason = "a job without an ended run has no failure rate"
+        return HypothesisTest(name="fisher", n=sizes, statistic=None, p=None, reason=reason)
+    seen = _tables(bad_a, n_a, bad, n_b)
+    # counts of tables are whole numbers of any length, so that equal probabilities compare as equal
+    no_more = sum(ways for x in range(bad + 1) if 0 < (ways := _tables(x, n_a, bad, n_b)) <= seen)
+    against = bad_a * (n_b - bad_b)
+    return HypothesisTest(
+        name="fisher",
+        n=sizes,
+        statistic=bad_b * (n_a - bad_a) / against if against else None,
+        p=no_more / math.comb(n_a + n_b, bad),
+        min_p=min(
+            1.0, (2 if n_a == n_b else 1) / math.comb(n_a + n_b, n_a)
+        ),  # all of one fail, none of the other
+    )
+
+
+def _tables(bad_a: int, n_a: int, bad: int, n_b: int) -> int:
+    """In how many ways ``bad_a`` of ``bad`` failures fall on a."""
+    return math.comb(n_a, bad_a) * math.comb(n_b, bad - bad_a)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's adjusted p (1979): at most alpha in all of a family's wrong rejections, whatever depends on what.
+
+    An undefined p stays undefined and counts in the family's size: that it cannot be rejected is no reason to be more generous
+    with the others.
+    """
+    defined = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, index) in enumerate(defined):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p))
+        adjusted[index] = largest
+    return adjusted
+
+
+def effect_size(a: Scores, b: Scores) -> EffectSize:
+    return EffectSize(cohens_d=_cohens_d(a, b), cliffs_delta=_cliffs_delta(a, b))
+
+
+def _cohens_d(a: Scores, b: Scores) -> float | None:
+    """Cohen's d (1988), over the pooled standard deviation."""
+    if min(len(a), len(b)) < 2:
+        return None
+    squares = statistics.variance(a) * (len(a) - 1) + statistics.variance(b) * (len(b) - 1)
+    pooled = math.sqrt(squares / (len(a) + len(b) - 2))
+    return (statistics.fmean(b) - statistics.fmean(a)) / pooled if pooled else None
+
+
+def _cliffs_delta(a: Scores, b: Scores) -> float | None:
+    """Cliff's delta (1993)."""
+    if not a or not b:
+        return None
+    return sum((y > x) - (y < x) for x in a for y in b) / (len(a) * len(b))

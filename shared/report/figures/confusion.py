@@ -1,0 +1,86 @@
+"""Which label is taken for which."""
+
+from typing import Any
+
+from shared.report.figures.figure import LIGHT, Figure, Palette, finish
+from shared.report.schemas import ConfusionMatrix
+
+CELL = 62  # pixels
+MAX_LABELS = 20
+"""With more labels the counts are no longer legible; the matrix itself is in the report either way."""
+
+
+def confusion_figure(confusion: ConfusionMatrix, subtitle: str, palette: Palette = LIGHT) -> Figure:
+    """Counts by true (row) and predicted (column) label, shaded by their share of the row: the diagonal is the recall.
+
+    Raises ValueError with more than ``MAX_LABELS`` labels or none.
+    """
+    import altair as alt
+
+    if not 0 < len(confusion.labels) <= MAX_LABELS:
+        raise ValueError(
+            f"a confusion matrix is drawn for 1 to {MAX_LABELS} labels, not {len(confusion.labels)}"
+        )
+    cells = _cells(confusion)
+    names = [_short(label) for label in confusion.labels]
+    label_expression = _pick(names)
+    axis: dict[str, Any] = {
+        "labelExpr": label_expression,
+        "domain": False,
+        "ticks": False,
+        "labelLimit": 160,
+    }
+    base = alt.Chart(alt.InlineData(values=cells)).encode(
+        x=alt.X(
+            "predicted:O",
+            title="predicted",
+            axis=alt.Axis(orient="top", labelAngle=_angle(names), **axis),
+        ),
+        y=alt.Y("true:O", title="true", axis=alt.Axis(**axis)),
+    )
+    shades = base.mark_rect(color=palette.good, stroke=palette.grid, strokeWidth=1).encode(
+        opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.03, 1]), legend=None)
+    )
+    counts = base.mark_text(fontSize=13).encode(
+        text="count:Q",
+        color=alt.condition("datum.share > 0.55", alt.value(palette.paper), alt.value(palette.ink)),
+    )
+    rows = sum(map(sum, confusion.matrix))
+    side = CELL * len(names)
+    chart = alt.layer(shades, counts).properties(
+        width=side,
+        height=side,
+        title=alt.TitleParams(
+            f"Confusion matrix of the best run (n = {rows} rows)", subtitle=subtitle
+        ),
+    )
+    return finish(chart, palette)
+
+
+def _cells(confusion: ConfusionMatrix) -> list[dict[str, Any]]:
+    return [
+        {
+            "true": true,
+            "predicted": predicted,
+            "count": count,
+            "share": count / total if (total := sum(row)) else 0.0,
+        }
+        for true, row in enumerate(confusion.matrix)
+        for predicted, count in enumerate(row)
+    ]
+
+
+def _pick(names: list[str]) -> str:
+    """A Vega expression for the name at an axis value; JSON keeps quotes in names from ending the expression."""
+    import json
+
+    return f"{json.dumps(names)}[datum.value]"
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= 24 else f"{label[:23]}…"
+
+
+def _angle(names: list[str]) -> int:
+    """Slanted as soon as a name is wider than its column."""
+    return -40 if max(map(len, names)) * 7 > CELL else 0

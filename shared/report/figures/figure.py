@@ -1,0 +1,96 @@
+"""A figure as a value: a Vega-Lite specification with its data inside, and how it is rendered."""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import altair
+
+FONT = "Arial, Helvetica, Liberation Sans, sans-serif"  # of equal widths, so that a browser lays text out as measured
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours by meaning. ``good`` and ``bad`` differ in lightness and for every common colour blindness (Okabe & Ito);
+    no figure tells anything by colour alone."""
+
+    paper: str
+    ink: str
+    muted: str
+    grid: str
+    good: str
+    bad: str
+
+
+LIGHT = Palette(
+    paper="#ffffff", ink="#1b1f24", muted="#5c6670", grid="#e4e7eb", good="#0072b2", bad="#d55e00"
+)
+DARK = Palette(
+    paper="#14171a", ink="#e8eaed", muted="#a2abb5", grid="#2c3238", good="#56b4e9", bad="#f0924c"
+)
+CSS_VARIABLES = Palette(**{name: f"var(--{name})" for name in asdict(LIGHT)})
+"""For an SVG inside a page that defines ``--paper``, ``--ink`` and so on, and may change them with its theme."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    spec: dict[str, Any]
+    """Vega-Lite, complete in itself: no data is fetched."""
+
+    def svg(self) -> str:
+        import vl_convert
+
+        return str(vl_convert.vegalite_to_svg(self.spec))
+
+    def png(self, scale: float = 2.0) -> bytes:
+        """Rendered at ``scale`` times the size; a palette of CSS variables cannot be."""
+        import vl_convert
+
+        return bytes(vl_convert.vegalite_to_png(self.spec, scale=scale))
+
+
+def finish(chart: "altair.TopLevelMixin", palette: Palette) -> Figure:
+    """Apply the house style: quiet axes, left-aligned titles, no frame."""
+    styled = (
+        chart.configure(
+            font=FONT,
+            background="transparent" if palette is CSS_VARIABLES else palette.paper,
+            padding=12,
+        )
+        .configure_view(stroke=None)
+        .configure_axis(
+            domainColor=palette.muted,
+            tickColor=palette.muted,
+            gridColor=palette.grid,
+            labelColor=palette.ink,
+            titleColor=palette.muted,
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            titlePadding=10,
+            labelLimit=240,
+        )
+        .configure_title(
+            anchor="start",
+            color=palette.ink,
+            subtitleColor=palette.muted,
+            fontSize=16,
+            fontWeight=600,
+            subtitleFontSize=12,
+            subtitlePadding=6,
+            offset=14,
+        )
+        .configure_legend(
+            orient="bottom",
+            titleColor=palette.muted,
+            labelColor=palette.ink,
+            titleFontWeight="normal",
+            labelFontSize=12,
+            symbolSize=110,
+            labelLimit=320,
+        )
+        .configure_header(
+            labelColor=palette.ink, labelFontSize=13, labelFontWeight=600, titleColor=palette.muted
+        )
+    )
+    return Figure(spec=styled.to_dict(validate=False))

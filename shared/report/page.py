@@ -1,0 +1,248 @@
+"""The report as one HTML file that needs nothing else (no script, no request, figures inside), and its picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shared.report.comparison.schemas import Comparison
+from shared.report.comparison.verdict import TEST_NAMES
+from shared.report.details import ClassScores
+from shared.report.figures import (
+    CSS_VARIABLES,
+    DARK,
+    LIGHT,
+    Figure,
+    SeedCurve,
+    best_of_n_figure,
+    confusion_figure,
+    fan_figure,
+    loss_curves_figure,
+    scores_figure,
+    step_size_figure,
+)
+from shared.report.figures.confusion import MAX_LABELS
+from shared.report.formatting import baseline_title, interval, number, percent, seeds_of
+from shared.report.schemas import ReportedRun, StabilityReport
+from shared.report.verdict import MIN_SEEDS, STABLE_STD
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+MAX_CLASSES = 30
+"""Labels in the table of a job; of more, the weakest."""
+TONES = {
+    "good": frozenset({"stable", "b_better", "a_better"}),
+    "bad": frozenset(
+        {"all_degenerate", "some_degenerate", "unstable", "not_better_than_baseline", "no_result"}
+    ),
+}
+"""How a verdict is coloured; every other code is neutral."""
+
+
+@dataclass(frozen=True)
+class JobSection:
+    """One job as the page shows it; several stand side by side."""
+
+    title: str
+    report: StabilityReport
+    recipe: Mapping[str, object]
+    """The resolved recipe, in the order to show."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Model, data, device and the like, as they should read."""
+    curves: tuple[SeedCurve, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Setting:
+    name: str
+    values: list[str]
+    differs: bool
+
+
+def render_report(
+    jobs: Sequence[JobSection],
+    comparison: Comparison | None = None,
+    *,
+    heading: str = "Stability report",
+) -> str:
+    """The page for one job, or for several that share metric and split, with the comparison of two where there is one.
+
+    Every name is escaped. The same input gives the same text: no clock is read.
+    """
+    if not jobs:
+        raise ValueError("a report needs at least one job")
+    titles = {job.report.job_id: job.title for job in jobs}
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            heading=heading,
+            jobs=jobs,
+            pairs=comparison.pairs if comparison else [],
+            alpha=comparison.alpha if comparison else None,
+            titles=titles,
+            facts=_side_by_side([job.facts for job in jobs]),
+            settings=_side_by_side([job.recipe for job in jobs]),
+            seeds=_seeds(jobs),
+            baselines=list(
+                dict.fromkeys(base.name for job in jobs for base in job.report.baselines)
+            ),
+            classes=[
+                (job.title, _weakest(job.report.per_class)) for job in jobs if job.report.per_class
+            ],
+            max_classes=MAX_CLASSES,
+            pilots=[
+                (job.title, job.report.pilots, _columns(job.report.pilots))
+                for job in jobs
+                if job.report.pilots
+            ],
+            figures=_figures(jobs),
+            light=LIGHT,
+            dark=DARK,
+            stable_std=STABLE_STD,
+            min_seeds=MIN_SEEDS,
+        )
+    )
+
+
+def render_png(reports: Sequence[tuple[str, StabilityReport]]) -> bytes:
+    """The summary picture: every seed's score of every job, at twice the size for sharp print."""
+    return scores_figure(reports).png(scale=2.0)
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=_number,
+        interval=_interval,
+        percent=percent,
+        tone=_tone,
+        words=_words,
+        shown=_shown,
+        baseline=baseline_title,
+        seeds_of=lambda run: seeds_of(run.init_seed, run.data_seed, run.fold),
+        test_name=TEST_NAMES.__getitem__,
+    )
+    return environment
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else number(value)
+
+
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return "–" if bounds is None else interval(bounds)
+
+
+def _words(code: str) -> str:
+    return code.replace("_", " ")
+
+
+def _tone(code: str) -> str:
+    return next((tone for tone, codes in TONES.items() if code in codes), "neutral")
+
+
+def _side_by_side(columns: Sequence[Mapping[str, object]]) -> list[_Setting]:
+    """One row a name that any column has, in order of first appearance."""
+    names = dict.fromkeys(name for column in columns for name in column)
+    rows = ([_shown(column.get(name)) for column in columns] for name in names)
+    return [
+        _Setting(name, values, len(set(values)) > 1)
+        for name, values in zip(names, rows, strict=True)
+    ]
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value)) or "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _weakest(classes: list[ClassScores]) -> list[ClassScores]:
+    """All labels in their order, or of too many those with the lowest F1."""
+    if len(classes) <= MAX_CLASSES:
+        return classes
+    return sorted(classes, key=lambda one: one.f1.mean if one.f1.mean is not None else -1.0)[
+        :MAX_CLASSES
+    ]
+
+
+def _columns(pilots: Mapping[str, Any]) -> list[str]:
+    """What the candidates of the pilots differ in and reached, in order of first appearance."""
+    return list(
+        dict.fromkeys(name for candidate in pilots.get("candidates", []) for name in candidate)
+    )
+
+
+def _seeds(jobs: Sequence[JobSection]) -> list[tuple[ReportedRun | None, ...]]:
+    """Rows of runs by index, a column a job."""
+    return list(zip_longest(*(job.report.runs for job in jobs)))
+
+
+def _figures(jobs: Sequence[JobSection]) -> dict[str, list[dict[str, Any]]]:
+    """The page's figures by section; a section without data has none."""
+    metric = jobs[0].report.metric
+    curves = [curve for job in jobs for curve in job.curves]
+    reports = [(job.title, job.report) for job in jobs]
+    uncorrected = {
+        steps
+        for job in jobs
+        if job.recipe.get("bias_correction") is False
+        and isinstance(steps := job.recipe.get("max_steps"), int)
+    }
+    return {
+        "scores": [_inline(scores_figure(reports, CSS_VARIABLES))],
+        "best_of_n": (
+            [_inline(best_of_n_figure(reports, CSS_VARIABLES))]
+            if any(
+                report.best_of_n is not None and report.best_of_n.runs > 1 for _, report in reports
+            )
+            else []
+        ),
+        "fan": (
+            [_inline(fan_figure(reports, CSS_VARIABLES))]
+            if any(report.learning_curve is not None for _, report in reports)
+            else []
+        ),
+        "curves": [_inline(loss_curves_figure(curves, metric, CSS_VARIABLES))] if curves else [],
+        "step_size": [
+            _inline(step_size_figure(steps, palette=CSS_VARIABLES)) for steps in sorted(uncorrected)
+        ],
+        "confusion": [_inline(figure) for job in jobs for figure in _confusion(job)],
+    }
+
+
+def _confusion(job: JobSection) -> list[Figure]:
+    confusion = job.report.confusion_matrix
+    if confusion is None or not 0 < len(confusion.labels) <= MAX_LABELS:
+        return []
+    seed = next(
+        (f", seed {run.seed}" for run in job.report.runs if run.run_id == confusion.run_id), ""
+    )
+    return [
+        confusion_figure(confusion, f"{job.title}{seed}, {job.report.split} rows", CSS_VARIABLES)
+    ]
+
+
+def _inline(figure: Figure) -> dict[str, Any]:
+    """An SVG for the page, taken as markup: its texts were escaped by the renderer."""
+    from markupsafe import Markup
+
+    return {"svg": Markup(figure.svg())}

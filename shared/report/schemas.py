@@ -1,0 +1,190 @@
+"""What goes into a report and what comes out. The output is the wire shape of ``GET …/stability``, field for field."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from shared.domain.states import RunState
+from shared.report.base import Interval, Shape
+from shared.report.details import (
+    BestOfN,
+    ClassScores,
+    DiscardEffect,
+    ForecastWidth,
+    LearningCurve,
+    VarianceSplit,
+)
+
+Split = Literal["validation", "test"]
+Curve = Sequence[tuple[int, float]]
+"""(optimiser step, validation score) of a run's evaluations, steps ascending."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One main run as its row stands; scores are None where there is none (yet)."""
+
+    run_id: str
+    seed: int
+    init_seed: int
+    data_seed: int
+    status: str
+    degenerate: bool | None
+    score: float | None
+    """The score on the report's split."""
+    validation_score: float | None
+    test_score: float | None
+    fold: int | None = None
+    curve: Curve = ()
+    classes: Sequence[Mapping[str, Any]] | None = None
+    """Of a succeeded run: {label, precision, recall, f1, support} of each label on the report's split."""
+
+
+class Baseline(Shape):
+    """What is reached without fine-tuning in the report's metric, on the report's split."""
+
+    name: str
+    """``majority``: the best constant answer; ``tfidf_logistic_regression``, ``tfidf_ridge``, ``linear_probe``: scikit-learn, of
+    the training rows' words and of the frozen encoder."""
+    score: float | None
+    """Null where it could not be computed."""
+
+
+class ConfusionMatrix(Shape):
+    """How often each label was taken for which, in the best run, on the report's split."""
+
+    labels: list[str]
+    """In the order of rows and columns."""
+    matrix: list[list[int]]
+    """Rows: true label, columns: predicted label, in the order of ``labels``."""
+    run_id: str
+    """The best run."""
+
+
+@dataclass(frozen=True)
+class JobResults:
+    """Everything a report is made of. ``runs`` are the main runs, in order of their index, without pilots."""
+
+    job_id: str
+    metric: str
+    split: Split
+    planned: int
+    runs: tuple[RunResult, ...]
+    baselines: tuple[Baseline, ...] = ()
+    best_run_id: str | None = None
+    """The run with the best validation score, once there is one."""
+    fine_tuned_model: str | None = None
+    evaluation_rows: int | None = None
+    """Rows of the split that the score is measured on."""
+    confusion_matrix: ConfusionMatrix | None = None
+    regression: bool = False
+    pilots: Mapping[str, Any] | None = None
+    """As the job has it: the settings that were tried, and which was chosen why."""
+    early_discard: Mapping[str, Any] | None = None
+    """As the job has it: ``start`` runs began, and at ``at_step`` the most promising were kept."""
+    diagnosis: tuple[str, ...] = ()
+    """What looks wrong over the runs (``shared.report.diagnosis``)."""
+    detailed: bool = False
+    """Whether to work the further statistics out too, from runs that have their curves and classes."""
+
+
+class DegenerateRate(Shape):
+    value: float | None
+    """Share of the succeeded runs that are degenerate."""
+    ci95: Interval | None
+    """Wilson's score interval (1927): holds for small numbers and at 0 and 1, where the usual one has no width."""
+
+
+class Verdict(Shape):
+    code: str
+    """For programs."""
+    text: str
+    """For people."""
+
+
+class Caution(Shape):
+    """One of ``warnings``: something to know before the numbers are relied on, or why a number is null."""
+
+    code: str
+    message: str
+
+
+class ReportedRun(Shape):
+    run_id: str
+    seed: int
+    init_seed: int
+    data_seed: int
+    status: RunState
+    degenerate: bool | None
+    """Whether it ended no better than a constant answer; null until it has ended."""
+    score: float | None
+    validation_score: float | None
+    test_score: float | None
+    fold: int | None = None
+    """Which part of the training file it was validated on, from 0, under k-fold."""
+
+
+class StabilityReport(Shape):
+    """The distribution of one metric over a job's seeds."""
+
+    object: Literal["fine_tuning.stability"] = "fine_tuning.stability"
+    job_id: str
+    provisional: bool
+    """Whether runs are still open, so that every number may change."""
+    metric: str
+    """What the scores are."""
+    split: Split
+    """The rows that they are taken on."""
+    planned: int
+    """Main runs of the job, ended or not."""
+    n: int
+    """Succeeded main runs, degenerate ones included."""
+    mean: float | None
+    std: float | None
+    """Sample standard deviation (n - 1 in the denominator)."""
+    min: float | None
+    q1: float | None
+    """Quartiles by linear interpolation between order statistics."""
+    median: float | None
+    q3: float | None
+    max: float | None
+    ci95: Interval | None
+    """Student's t interval of the mean over seeds. It says nothing about other rows."""
+    bootstrap_ci95: Interval | None
+    """Percentile bootstrap interval of the mean, 10,000 resamples with a fixed random seed."""
+    degenerate: int
+    failed: int
+    cancelled: int
+    discarded: int
+    degenerate_rate: DegenerateRate
+    """How often training ends no better than a constant answer."""
+    best_run_id: str | None
+    """By validation score; null until a run has succeeded."""
+    fine_tuned_model: str | None
+    """Its published model; null until the job has succeeded."""
+    baselines: list[Baseline]
+    """What is reached without fine-tuning."""
+    evaluation_rows: int | None
+    """Rows of the split."""
+    score_standard_error: float | None
+    """Binomial standard error of the mean score, from the number of rows it was measured on; null unless the metric
+    is a share of rows."""
+    verdict: Verdict
+    """The report in a sentence."""
+    warnings: list[Caution]
+    """What should be known before the numbers are relied on."""
+    diagnosis: list[str]
+    """What looks wrong over the runs, with its evidence and the setting to try; empty where nothing does."""
+    confusion_matrix: ConfusionMatrix | None
+    best_of_n: BestOfN | None = None
+    variance: VarianceSplit | None = None
+    learning_curve: LearningCurve | None = None
+    early_discard: DiscardEffect | None = None
+    more_seeds: list[ForecastWidth] | None = None
+    """How much narrower the mean's interval would be with more seeds; null where there is no spread to go by."""
+    per_class: list[ClassScores] | None = None
+    """Null where rows do not have one label each."""
+    pilots: dict[str, Any] | None = None
+    """The trial runs that found automatic settings out, and what each reached; none of their scores is in any number above."""
+    runs: list[ReportedRun]
+    """By index."""

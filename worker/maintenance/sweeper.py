@@ -1,0 +1,185 @@
+"""``python -m worker.maintenance.sweeper``: takes back what lost workers hold, rings again for what should go on, and sends webhooks.
+
+Any number of copies may run, on any machine, and any of them may be killed at any moment: each act is a guarded update.
+"""
+
+import logging
+import signal
+import sys
+import threading
+import time
+from itertools import takewhile
+from types import FrameType
+
+from obstore.exceptions import BaseError as StorageError
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.db.events import Events
+from shared.db.files import digest_is_used, expired, hold_digest
+from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
+from shared.db.runs import LostRun, Runs
+from shared.db.session import Database
+from shared.db.tables import Job, Run
+from shared.db.uploads import Uploads, forget_ended, overdue
+from shared.domain.naming import run_title
+from shared.domain.states import RunState, UploadState
+from shared.infra import log as logs
+from shared.infra.broker import Bell, BrokerAway
+from shared.infra.settings import Settings
+from shared.infra.storage import Storage, file_key, parts_prefix
+from worker.maintenance.garbage import names_in_use, sweep_cache, sweep_storage
+from worker.maintenance.registration import BEAT_S, tell_presence
+from worker.maintenance.webhook_sender import WebhookSender
+
+log = logging.getLogger(__name__)
+CLEARING_S = 3600.0
+SENDERS = 2
+AT_ONCE = 100  # rings a tick; a longer queue has enough messages in it already
+
+
+class Sweeper:
+    def __init__(
+        self, settings: Settings, database: Database, bell: Bell, storage: Storage
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._bell = bell
+        self._storage = storage
+        self._next_clearing = time.monotonic() + CLEARING_S
+        self._next_beat = time.monotonic()
+
+    def sweep(self) -> None:
+        """One look. Raises SQLAlchemyError when the database is away."""
+        self._tell_presence()
+        self._take_back()
+        self._ring_runs()
+        self._ring_jobs()
+        self._delete_expired()
+        self._end_overdue_uploads()
+        self._clear_away()
+
+    def _tell_presence(self) -> None:
+        if time.monotonic() >= self._next_beat:
+            self._next_beat = time.monotonic() + BEAT_S
+            tell_presence(self._settings, self._database)
+
+    def _delete_expired(self) -> None:
+        with self._database.read() as session:
+            if not expired(session, 1):
+                return
+        with self._database.write() as session:
+            gone = list(expired(session, AT_ONCE))
+            for file in gone:
+                session.delete(file)
+        for file in gone:
+            log.info("file_expired file=%s", file.id)
+            with self._database.write() as session:
+                hold_digest(session, file.sha256)
+                if not digest_is_used(session, file.sha256):
+                    self._storage.delete(file_key(file.sha256))
+
+    def _end_overdue_uploads(self) -> None:
+        with self._database.read() as session:
+            if not overdue(session, 1):
+                return
+        with self._database.write() as session:
+            over = overdue(session, AT_ONCE, to_change=True)
+            for upload in over:
+                Uploads(session, upload.owner_id).end(upload, UploadState.EXPIRED)
+        for upload in over:
+            log.info("upload_expired upload=%s", upload.id)
+            self._storage.delete_prefix(parts_prefix(upload.id))
+
+    def _clear_away(self) -> None:
+        if time.monotonic() < self._next_clearing:
+            return
+        self._next_clearing = time.monotonic() + CLEARING_S
+        with self._database.write() as session:
+            forgotten = forget_ended(session)
+        if forgotten:
+            log.info("uploads_forgotten uploads=%s", forgotten)
+        with self._database.read() as session:
+            named = names_in_use(session)
+        sweep_storage(
+            named, self._storage
+        )  # a look through a whole store takes longer than a transaction should
+        sweep_cache(named, self._settings)
+
+    def _take_back(self) -> None:
+        with self._database.write() as session:
+            lost = Runs(session).take_back_expired()
+            for entry in lost:
+                job, run = session.get_one(Job, entry.job_id), session.get_one(Run, entry.run_id)
+                Events(session).add(job, _words(run, entry), level="warn", run_id=run.id)
+        for entry in lost:
+            log.warning("run_taken_back run=%s state=%s", entry.run_id, entry.state)
+
+    def _ring_runs(self) -> None:
+        """Ring for queued runs nobody has heard of, but never more often than there are messages missing in the queue."""
+        with self._database.read() as session:
+            waiting = Runs(session).waiting(self._settings.requeue_seconds, AT_ONCE)
+        if not waiting:
+            return
+        try:
+            missing = waiting[: max(0, len(waiting) - self._bell.depth())]
+        except BrokerAway as error:
+            log.warning("broker_unreachable error=%s", error)
+            return
+        rung = list(takewhile(lambda run_id: self._bell.ring((RUN_WAKE, run_id)), missing))
+        if rung:
+            with self._database.write() as session:
+                Runs(session).mark_rung(rung)
+            log.info("rung_again runs=%s", len(rung))
+
+    def _ring_jobs(self) -> None:
+        with self._database.read() as session:
+            waiting = Jobs(session).to_advance(AT_ONCE)
+        for job_id in waiting:
+            if not self._bell.ring((JOB_ADVANCE, job_id)):
+                return
+
+
+def _words(run: Run, entry: LostRun) -> str:
+    name = run_title(run.purpose, run.index, run.seed)
+    if entry.state == RunState.CANCELLED:
+        return f"{name} was cancelled; its worker {run.worker} had been lost."
+    return f"{name} was queued again: its worker {run.worker} did not renew its lease."
+
+
+def main() -> int:
+    settings = Settings()
+    logs.configure(settings.log_level)
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    database, storage = (
+        Database(settings.resolved_database_url),
+        Storage(settings.resolved_storage_url),
+    )
+    for number in range(SENDERS):  # a receiver that does not answer holds up nothing else
+        threading.Thread(
+            target=WebhookSender(settings, database).run,
+            args=[stop],
+            name=f"webhooks-{number}",
+            daemon=True,
+        ).start()
+    sweeper = Sweeper(settings, database, Bell(settings.redis_url), storage)
+    while not stop.is_set():
+        try:
+            sweeper.sweep()
+        except (
+            SQLAlchemyError,
+            StorageError,
+            OSError,
+        ) as error:  # a part is away for a moment; the next tick looks again
+            log.warning("sweep_failed error=%s", error)
+        stop.wait(settings.tick_seconds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

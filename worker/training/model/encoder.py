@@ -1,0 +1,102 @@
+"""A pre-trained encoder under a new classification head.
+
+The head, and a pooler that the checkpoint lacks, are drawn here in plain torch from the run's ``init_seed``: transformers' own draw
+depends on the state of the global generator. Everything else is the checkpoint, bit for bit, in float32.
+"""
+
+import copy
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+
+from shared.domain.task import Task, TaskType
+from worker.training.errors import BaseModelUnreadable
+from worker.training.model.folder_fingerprint import FolderState, state_of
+from worker.training.model.module_groups import family_of, is_bias, is_normalisation
+from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.seeding import init_stream
+
+
+def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedModel:
+    """The base model with a head for the task's outputs, on the CPU, in float32. Raises BaseModelUnreadable."""
+    checkpoint, lacking = _read(base_model, state_of(base_model), task.type, tuple(task.outputs))
+    network = copy.deepcopy(checkpoint)
+    family = family_of(network)
+    drawn = [*family.head, *([family.pooler] if family.pooler else [])]
+    odd = [key for key in lacking if not _is_below(key, *drawn)]
+    if odd:
+        raise BaseModelUnreadable(
+            f"The weights of {base_model.name} lack {', '.join(odd[:5])} (in all {len(odd)}).",
+            param="model",
+        )
+    for path in family.head:
+        draw_module(network, path, init_seed)
+    if family.pooler and any(_is_below(key, family.pooler) for key in lacking):
+        draw_module(network, family.pooler, init_seed)
+    return network
+
+
+@lru_cache(
+    maxsize=1
+)  # the runs of a job begin with the same weights: a warm trainer reads them once
+def _read(
+    base_model: Path, _state: FolderState, kind: TaskType, outputs: tuple[str, ...]
+) -> tuple[PreTrainedModel, list[str]]:
+    """The checkpoint, to be copied before anything of it changes, and the names of what it lacks."""
+    try:
+        with quiet_transformers():
+            network, report = AutoModelForSequenceClassification.from_pretrained(
+                base_model,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+                id2label=dict(enumerate(outputs)),  # which says how many outputs the head has, too
+                label2id={name: index for index, name in enumerate(outputs)},
+                problem_type=str(kind),
+                ignore_mismatched_sizes=True,  # a base that was fine-tuned before has a head of another size
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
+        raise BaseModelUnreadable(
+            f"The base model {base_model.name} cannot be read: {problem}", param="model"
+        ) from problem
+    return network, sorted(
+        {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
+    )
+
+
+def _is_below(key: str, *paths: str) -> bool:
+    return key.startswith(tuple(f"{path}." for path in paths))
+
+
+@torch.no_grad()
+def draw_module(network: PreTrainedModel, path: str, init_seed: int) -> None:
+    """Draw every parameter below ``path`` as BERT was initialised: Linear weights N(0, ``initializer_range``), every bias 0, weights of
+    normalisations 1.
+
+    Written out because transformers' helpers skip what was loaded. Each parameter has a random stream of its own, named by its path:
+    what is drawn for it does not depend on what else is drawn.
+    """
+    for module_name, module in network.get_submodule(path).named_modules(prefix=path):
+        for name, parameter in module.named_parameters(recurse=False):
+            full_name = f"{module_name}.{name}"
+            if is_bias(full_name):
+                parameter.zero_()
+            elif is_normalisation(module):
+                parameter.fill_(1.0)
+            elif isinstance(module, nn.Linear):
+                parameter.normal_(
+                    0.0,
+                    network.config.initializer_range,
+                    generator=init_stream(init_seed, full_name),
+                )
+            else:
+                raise BaseModelUnreadable(
+                    f"{full_name} is of a {type(module).__name__}, for which no initial distribution is known here.",
+                    param="model",
+                )

@@ -1,0 +1,35 @@
+"""The weights that training begins with, kept for the methods that refer back to them: pre-trained weight decay and mixout.
+
+They are taken after re-initialisation, so that where the network was drawn afresh they are the draw. One copy serves both methods;
+a recipe without either keeps none.
+"""
+
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from shared.recipe import Recipe
+from worker.training.model.module_groups import parts_of
+from worker.training.optim.mixout import mixed_layers
+from worker.training.optim.parameter_groups import spared_of_decay
+
+StartingWeights = dict[Tensor, Tensor]  # the start of each parameter, by the parameter itself
+
+
+def starting_weights(network: PreTrainedModel, recipe: Recipe) -> StartingWeights:
+    """Copies, on the network's device, of the parameters that ``recipe`` refers back to; the new head is never among them.
+
+    Call it when the network is where it will be trained and before anything has moved it.
+    """
+    wanted: list[Tensor] = []
+    if recipe.pretrained_weight_decay:
+        spared = spared_of_decay(network)
+        encoder = [part for part in parts_of(network) if part.name != "head"]
+        wanted = [
+            parameter
+            for part in encoder
+            for parameter in part.parameters.values()
+            if parameter not in spared
+        ]
+    elif recipe.mixout:
+        wanted = [layer.weight for layer in mixed_layers(network)]
+    return {parameter: parameter.detach().clone() for parameter in wanted}
