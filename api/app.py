@@ -9,20 +9,20 @@ from fastapi_offline import FastAPIOffline
 from api import errors
 from api.classifications.routes import router as classifications
 from api.comparisons.routes import router as comparisons
-from api.dependencies import make_parts
+from api.dependencies import create_services
 from api.files.routes import router as files
 from api.health.routes import router as health
 from api.jobs.action_routes import router as moves
 from api.jobs.routes import router as jobs
-from api.middleware import Gate, RequestId
+from api.middleware import RequestGuard, RequestIdMiddleware
 from api.models.routes import router as models
 from api.openapi import document
-from api.openapi.document import operation_name
+from api.openapi.document import get_operation_id
 from api.operations.routes import router as operations
 from api.recipes.routes import router as recipes
 from api.reports.routes import router as reports
 from api.runs.routes import router as runs
-from api.unknown_params import refuse_unknown_query
+from api.unknown_params import check_query_parameters
 from api.uploads.routes import router as uploads
 from shared.infra.settings import Settings
 
@@ -33,9 +33,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.parts = make_parts(chosen)
+        app.state.services = create_services(chosen)
         yield
-        app.state.parts.close()
+        app.state.services.close()
 
     app = FastAPIOffline(  # a FastAPI whose /docs needs nothing of the internet
         redoc_url=None,
@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version="0.1.0",
         lifespan=lifespan,
         redirect_slashes=False,
-        generate_unique_id_function=operation_name,
+        generate_unique_id_function=get_operation_id,
     )
     for router in (
         files,
@@ -59,10 +59,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         classifications,
         operations,
     ):
-        app.include_router(router, dependencies=[Depends(refuse_unknown_query)])
+        app.include_router(router, dependencies=[Depends(check_query_parameters)])
     app.include_router(health)
-    errors.install(app)
-    document.install(app, chosen)
-    app.add_middleware(Gate, settings=chosen)
-    app.add_middleware(RequestId)
+    errors.install_error_handlers(app)
+    document.install_openapi(app, chosen)
+    app.add_middleware(RequestGuard, settings=chosen)
+    app.add_middleware(RequestIdMiddleware)
     return app

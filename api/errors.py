@@ -17,7 +17,7 @@ from shared.domain.errors import InvalidRequest, ServiceError, ServiceUnavailabl
 
 log = logging.getLogger(__name__)
 
-X_ERRORS = "x-errors"
+ERROR_CODES_KEY = "x-errors"
 """Where a response of an operation keeps the codes of its errors until the document is completed."""
 
 
@@ -63,49 +63,49 @@ class InternalError(ServiceError):
     status = 500
 
 
-def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+def document_errors(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """An operation's own errors, for its ``responses``; ``api.openapi`` adds those of every operation, and describes all of them."""
     found: dict[int | str, dict[str, Any]] = {}
     everywhere: list[type[ServiceError]] = [InvalidRequest]
     for error in [*everywhere, *errors]:
         response = found.setdefault(
-            error.status, {"model": ErrorResponse, "description": "", X_ERRORS: []}
+            error.status, {"model": ErrorResponse, "description": "", ERROR_CODES_KEY: []}
         )
-        response[X_ERRORS].append(error.code)
+        response[ERROR_CODES_KEY].append(error.code)
     return found
 
 
-def answer(error: ServiceError) -> JSONResponse:
+def to_error_response(error: ServiceError) -> JSONResponse:
     return JSONResponse(error.as_body(), status_code=error.status, headers=error.headers)
 
 
-def install(app: FastAPI) -> None:
-    app.add_exception_handler(ServiceError, _service_error)
-    app.add_exception_handler(RequestValidationError, _not_understood)
-    app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(OperationalError, _database_away)
-    app.add_exception_handler(Exception, _unexpected)
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(ServiceError, _handle_service_error)
+    app.add_exception_handler(RequestValidationError, _handle_validation_error)
+    app.add_exception_handler(HTTPException, _handle_http_error)
+    app.add_exception_handler(OperationalError, _handle_database_error)
+    app.add_exception_handler(Exception, _handle_unexpected_error)
 
 
-def _service_error(_request: Request, error: Exception) -> JSONResponse:
+def _handle_service_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)
-    return answer(error)
+    return to_error_response(error)
 
 
-def _not_understood(_request: Request, error: Exception) -> JSONResponse:
+def _handle_validation_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return answer(describe(error.errors()))
+    return to_error_response(describe_validation_errors(error.errors()))
 
 
-def describe(errors: Sequence[Any]) -> InvalidRequest:
+def describe_validation_errors(errors: Sequence[Any]) -> InvalidRequest:
     """The first problem in words, with its dotted path as ``param`` (pydantic's messages quote no input)."""
     by_path: dict[str, list[Any]] = {}
     for error in errors:
         head, *rest = error["loc"][1:] or ("",)
-        path = ".".join([str(head), *(str(part) for part in rest if not _is_branch(part))])
+        path = ".".join([str(head), *(str(part) for part in rest if not _is_union_branch(part))])
         by_path.setdefault(path, []).append(error)
     path, problems_there = next(iter(by_path.items()))
-    name = _short(path) or "The request"
+    name = _truncate_text(path) or "The request"
     first = problems_there[0]
     if first["type"] == "extra_forbidden":
         message = f"Unknown field {name}"
@@ -117,15 +117,15 @@ def describe(errors: Sequence[Any]) -> InvalidRequest:
         )
         message = f"{name}: {', or '.join(words)}"
     others = f" ({len(by_path) - 1} more fields are wrong)" if len(by_path) > 1 else ""
-    return InvalidRequest(f"{message}{others}.", param=_short(path) or None)
+    return InvalidRequest(f"{message}{others}.", param=_truncate_text(path) or None)
 
 
-def _is_branch(part: object) -> bool:
+def _is_union_branch(part: object) -> bool:
     """pydantic names the branch of a union it tried (``constrained-int``, ``literal['auto']``): not a part of the path."""
-    return isinstance(part, str) and (any(c in part for c in "[(") or part in _BRANCHES)
+    return isinstance(part, str) and (any(c in part for c in "[(") or part in _UNION_BRANCHES)
 
 
-_BRANCHES = frozenset(
+_UNION_BRANCHES = frozenset(
     {
         "int",
         "float",
@@ -139,46 +139,48 @@ _BRANCHES = frozenset(
 )
 
 
-def _short(text: str) -> str:
+def _truncate_text(text: str) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
-def _http_error(request: Request, error: Exception) -> JSONResponse:
+def _handle_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return answer(
+        return to_error_response(
             RouteNotFound(f"No such address: {request.method} {request.url.path[:200]}. See /docs.")
         )
     if error.status_code == 405:
-        response = answer(
+        response = to_error_response(
             MethodNotAllowed(f"{request.method} is not possible at {request.url.path[:200]}.")
         )
-        response.headers["allow"] = ", ".join(_methods(request))
+        response.headers["allow"] = ", ".join(_list_allowed_methods(request))
         return response
-    return answer(InvalidRequest(str(error.detail)))
+    return to_error_response(InvalidRequest(str(error.detail)))
 
 
-def _methods(request: Request) -> list[str]:
+def _list_allowed_methods(request: Request) -> list[str]:
     """Of all routes at the request's address: a route that refuses a method tells its own alone."""
 
-    def served(method: str) -> bool:
+    def is_served(method: str) -> bool:
         scope = {**request.scope, "method": method}
         return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
 
     return [
-        method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if served(method)
+        method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if is_served(method)
     ]
 
 
-def _database_away(_request: Request, error: Exception) -> JSONResponse:
+def _handle_database_error(_request: Request, error: Exception) -> JSONResponse:
     log.error("database_unavailable error=%s", error)
-    return answer(ServiceUnavailable("The database does not answer at the moment; try again."))
+    return to_error_response(
+        ServiceUnavailable("The database does not answer at the moment; try again.")
+    )
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def _handle_unexpected_error(request: Request, error: Exception) -> JSONResponse:
     request_id = request.scope.get("state", {}).get("request_id")
     log.error("internal_error request_id=%s", request_id, exc_info=error)
-    response = answer(
+    response = to_error_response(
         InternalError(
             f"Something went wrong on our side; the log has it under request {request_id}."
         )
@@ -188,5 +190,5 @@ def _unexpected(request: Request, error: Exception) -> JSONResponse:
     return response
 
 
-def as_bytes(error: ServiceError) -> bytes:
+def to_error_body(error: ServiceError) -> bytes:
     return json.dumps(error.as_body()).encode()

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import as_bytes
+from api.errors import to_error_body
 from shared.domain.errors import (
     CrossSiteRequest,
     InvalidRequest,
@@ -21,14 +21,14 @@ from shared.domain.errors import (
 from shared.infra.settings import Settings
 
 UPLOAD_PATH = re.compile(r"/v1/files/?|/v1/uploads/[^/]+/parts/?")
-_MULTIPART_ROOM = 64 * 1024  # part headers and the small form fields beside the file
+_MULTIPART_OVERHEAD_BYTES = 64 * 1024  # part headers and the small form fields beside the file
 
-_request_ids = (
+_request_id_random = (
     random.Random()
 )  # they tell requests apart and keep nobody out; the system's own would cost a call each
 
 
-class RequestId:
+class RequestIdMiddleware:
     """Every answer carries ``x-request-id``, the caller's own if it is a plain short word."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -44,7 +44,7 @@ class RequestId:
             and given.isascii()
             and given.replace("-", "").replace("_", "").isalnum()
         )
-        request_id = given if plain else f"req_{_request_ids.getrandbits(96):024x}"
+        request_id = given if plain else f"req_{_request_id_random.getrandbits(96):024x}"
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
@@ -55,7 +55,7 @@ class RequestId:
         await self._app(scope, receive, send_with_id)
 
 
-class Gate:
+class RequestGuard:
     """Refuses what must not reach a parser: no key, too many bytes, text that no database stores, JSON that is not JSON."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -67,17 +67,17 @@ class Gate:
             await self._app(scope, receive, send)
             return
         try:
-            self._check_head(scope)
+            self._check_request_head(scope)
         except ServiceError as error:
-            await _refuse(error, send)
+            await _send_error(error, send)
             return
-        limited = _LimitedBody(receive, self._limit(scope))
-        if _is_json(scope):
-            await self._with_strict_json(scope, limited, send)
+        limited = _LimitedBody(receive, self._get_body_limit(scope))
+        if _has_json_body(scope):
+            await self._forward_json(scope, limited, send)
         else:
-            await self._counted(scope, limited, send)
+            await self._forward_limited(scope, limited, send)
 
-    def _check_head(self, scope: Scope) -> None:
+    def _check_request_head(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         key = self._settings.api_key
         if key is not None and scope["path"].startswith("/v1"):
@@ -93,33 +93,33 @@ class Gate:
         if "\0" in scope["path"] or b"\0" in unquote_to_bytes(scope["query_string"]):
             raise InvalidRequest("The address contains a NUL character.")
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length[:20]) > self._limit(scope):
-            raise _too_large(self._limit(scope))
+        if length.isdecimal() and int(length[:20]) > self._get_body_limit(scope):
+            raise _build_too_large_error(self._get_body_limit(scope))
 
-    def _limit(self, scope: Scope) -> int:
+    def _get_body_limit(self, scope: Scope) -> int:
         if scope["method"] == "POST" and UPLOAD_PATH.fullmatch(scope["path"]):
-            return self._settings.max_upload_bytes + _MULTIPART_ROOM
+            return self._settings.max_upload_bytes + _MULTIPART_OVERHEAD_BYTES
         return self._settings.max_request_bytes
 
-    async def _with_strict_json(self, scope: Scope, body: "_LimitedBody", send: Send) -> None:
+    async def _forward_json(self, scope: Scope, body: "_LimitedBody", send: Send) -> None:
         try:
-            content = await body.read()
+            content = await body.read_all()
             check_json(content)
         except ServiceError as error:
-            await _refuse(error, send)
+            await _send_error(error, send)
             return
         replayed = False
 
-        async def replay() -> Message:
+        async def replay_body() -> Message:
             nonlocal replayed
             if replayed:
                 return await body.receive()
             replayed = True
             return {"type": "http.request", "body": content, "more_body": False}
 
-        await self._app(scope, replay, send)
+        await self._app(scope, replay_body, send)
 
-    async def _counted(self, scope: Scope, body: "_LimitedBody", send: Send) -> None:
+    async def _forward_limited(self, scope: Scope, body: "_LimitedBody", send: Send) -> None:
         started = False
 
         async def send_unless_too_large(message: Message) -> None:
@@ -134,7 +134,7 @@ class Gate:
             if started:
                 raise
         if body.exceeded and not started:
-            await _refuse(_too_large(body.limit), send)
+            await _send_error(_build_too_large_error(body.limit), send)
 
 
 def _check_origin(headers: Headers) -> None:
@@ -150,19 +150,19 @@ def _check_origin(headers: Headers) -> None:
 class _LimitedBody:
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive
-        self._seen = 0
+        self._received_bytes = 0
         self.limit = limit
         self.exceeded = False
 
     async def receive(self) -> Message:
         message = await self._receive()
-        self._seen += len(message.get("body", b""))
-        if self._seen > self.limit:
+        self._received_bytes += len(message.get("body", b""))
+        if self._received_bytes > self.limit:
             self.exceeded = True
-            raise _too_large(self.limit)
+            raise _build_too_large_error(self.limit)
         return message
 
-    async def read(self) -> bytes:
+    async def read_all(self) -> bytes:
         chunks = []
         while True:
             message = await self.receive()
@@ -179,9 +179,11 @@ def check_json(content: bytes) -> None:
         return
     try:
         value = json.loads(
-            content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+            content.decode("utf-8"),
+            object_pairs_hook=_build_unique_dict,
+            parse_constant=_reject_constant,
         )
-        _check_text(value)
+        _check_json_value(value)
     except UnicodeDecodeError:
         raise InvalidRequest("The body is not UTF-8 text.") from None
     except json.JSONDecodeError as error:
@@ -194,18 +196,18 @@ def check_json(content: bytes) -> None:
         raise InvalidRequest("The body holds a number that is out of range.") from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_unique_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = dict(pairs)
     if len(keys) != len(pairs):
         raise InvalidRequest("The body names a key twice in one object.")
     return keys
 
 
-def _no_constant(name: str) -> Any:
+def _reject_constant(name: str) -> Any:
     raise InvalidRequest(f"{name} is not a JSON number.")
 
 
-def _check_text(value: Any) -> None:
+def _check_json_value(value: Any) -> None:
     if isinstance(value, str):
         if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
             raise InvalidRequest("The body contains a NUL character or half of a surrogate pair.")
@@ -214,27 +216,27 @@ def _check_text(value: Any) -> None:
             raise InvalidRequest("The body holds a number that is out of range.")
     elif isinstance(value, dict):
         for key, child in value.items():
-            _check_text(key)
-            _check_text(child)
+            _check_json_value(key)
+            _check_json_value(child)
     elif isinstance(value, list):
         for child in value:
-            _check_text(child)
+            _check_json_value(child)
 
 
-def _is_json(scope: Scope) -> bool:
+def _has_json_body(scope: Scope) -> bool:
     kind = Headers(scope=scope).get("content-type", "").split(";", maxsplit=1)[0].strip().lower()
     return scope["method"] in ("POST", "PUT", "PATCH") and (
         kind == "application/json" or kind.endswith("+json")
     )
 
 
-def _too_large(limit: int) -> PayloadTooLarge:
+def _build_too_large_error(limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"The request is larger than this service takes ({limit:,} bytes).")
 
 
-async def _refuse(error: ServiceError, send: Send) -> None:
+async def _send_error(error: ServiceError, send: Send) -> None:
     """Answer at once and close: the rest of the body is not wanted."""
-    body = as_bytes(error)
+    body = to_error_body(error)
     headers = {
         "content-type": "application/json",
         "content-length": str(len(body)),

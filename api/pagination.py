@@ -28,7 +28,7 @@ class Listing(BaseModel, Generic[Item]):
     last_id: str | None
 
 
-def listing(items: Sequence[Item], has_more: bool = False) -> Listing[Item]:
+def build_listing(items: Sequence[Item], has_more: bool = False) -> Listing[Item]:
     return Listing(
         data=list(items),
         has_more=has_more,

@@ -13,32 +13,32 @@ from starlette.concurrency import run_in_threadpool
 Value = TypeVar("Value")
 
 
-class SharedReads(Generic[Value]):
+class SingleFlight(Generic[Value]):
     """Belongs to one event loop; the reads themselves run in its threads, at most one a key at a time."""
 
     def __init__(self) -> None:
-        self._at_work: dict[str, asyncio.Task[Value]] = {}
-        self._next: dict[str, asyncio.Task[Value]] = {}
+        self._running: dict[str, asyncio.Task[Value]] = {}
+        self._pending: dict[str, asyncio.Task[Value]] = {}
 
     async def get(self, key: str, read: Callable[[], Value]) -> Value:
         """What ``read`` returns or raises, called after this call and perhaps shared with others that came as early.
 
         The callers of one key must mean the same by ``read``.
         """
-        task = self._next.get(key)
+        task = self._pending.get(key)
         if task is None:
-            task = self._next[key] = asyncio.create_task(self._in_turn(key, read))
+            task = self._pending[key] = asyncio.create_task(self._run_after_previous(key, read))
         return await asyncio.shield(
             task
         )  # one caller that goes away must not take the others' answer along
 
-    async def _in_turn(self, key: str, read: Callable[[], Value]) -> Value:
-        before = self._at_work.get(key)
+    async def _run_after_previous(self, key: str, read: Callable[[], Value]) -> Value:
+        before = self._running.get(key)
         if before is not None:
             await asyncio.wait([before])
-        mine = self._at_work[key] = self._next.pop(key)
+        mine = self._running[key] = self._pending.pop(key)
         try:
             return await run_in_threadpool(read)
         finally:
-            if self._at_work.get(key) is mine:
-                del self._at_work[key]
+            if self._running.get(key) is mine:
+                del self._running[key]

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from shared.domain.errors import InvalidRequest
 
-_METADATA = re.compile(r"metadata\[(.{1,64})\]", re.DOTALL)
+_METADATA_PATTERN = re.compile(r"metadata\[(.{1,64})\]", re.DOTALL)
 
 METADATA_PARAMETER = {
     "name": "metadata",
@@ -26,38 +26,39 @@ METADATA_PARAMETER = {
         "maxProperties": 16,
     },
 }
-"""What ``metadata_filter`` reads, for the OpenAPI document: the framework cannot tell it from a function's signature."""
+"""What ``read_metadata_filter`` reads, for the OpenAPI document: the framework cannot tell it from a function's signature."""
 
 
-async def metadata_filter(request: Request) -> dict[str, str] | None:
+async def read_metadata_filter(request: Request) -> dict[str, str] | None:
     """The ``metadata[key]=value`` of a list, None for ``metadata=null``; a route that depends on it takes such parameters."""
     if "metadata" in request.query_params:
         return None
     pairs = (
-        (_METADATA.fullmatch(name), value) for name, value in request.query_params.multi_items()
+        (_METADATA_PATTERN.fullmatch(name), value)
+        for name, value in request.query_params.multi_items()
     )
     return {match[1]: value for match, value in pairs if match is not None}
 
 
-async def refuse_unknown_query(request: Request) -> None:
+async def check_query_parameters(request: Request) -> None:
     """Raises InvalidRequest for a query parameter that the request's route does not declare."""
     if not request.query_params:
         return
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    parts = list(_flat(route.dependant))
+    parts = list(_iterate_dependants(route.dependant))
     known = {field.alias for part in parts for field in part.query_params}
-    by_metadata = any(part.call is metadata_filter for part in parts)
+    by_metadata = any(part.call is read_metadata_filter for part in parts)
     for name in request.query_params:
         if by_metadata and name == "metadata":
-            _refuse_metadata(request)
-        elif name not in known and not (by_metadata and _METADATA.fullmatch(name)):
+            _check_metadata_parameter(request)
+        elif name not in known and not (by_metadata and _METADATA_PATTERN.fullmatch(name)):
             raise InvalidRequest(f"Unknown query parameter {name[:80]}.", param=name[:80])
 
 
-def _refuse_metadata(request: Request) -> None:
+def _check_metadata_parameter(request: Request) -> None:
     if request.query_params.getlist("metadata") != ["null"] or any(
-        map(_METADATA.fullmatch, request.query_params)
+        map(_METADATA_PATTERN.fullmatch, request.query_params)
     ):
         raise InvalidRequest(
             "Filter by metadata[key]=value, or by metadata=null alone for what has no metadata.",
@@ -65,11 +66,13 @@ def _refuse_metadata(request: Request) -> None:
         )
 
 
-async def refuse_unknown_form(request: Request) -> None:
+async def check_form_fields(request: Request) -> None:
     """Raises InvalidRequest for a form field that the request's route does not declare, and for one that comes twice."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    known = {field.alias for part in _flat(route.dependant) for field in part.body_params}
+    known = {
+        field.alias for part in _iterate_dependants(route.dependant) for field in part.body_params
+    }
     form = await request.form()  # parsed already, for the route's own parameters
     for name, times in Counter(name for name, _ in form.multi_items()).items():
         if name not in known:
@@ -80,7 +83,7 @@ async def refuse_unknown_form(request: Request) -> None:
             )
 
 
-def _flat(dependant: Dependant) -> Iterator[Dependant]:
+def _iterate_dependants(dependant: Dependant) -> Iterator[Dependant]:
     yield dependant
     for part in dependant.dependencies:
-        yield from _flat(part)
+        yield from _iterate_dependants(part)

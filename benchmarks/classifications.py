@@ -32,11 +32,11 @@ from shared.domain.task import Task
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.infra.settings import Settings, cpu_cores
 from shared.infra.storage import Storage
-from worker.training.data.tokenization import tokenizer_to_export
+from worker.training.data.tokenization import get_export_tokenizer
 from worker.training.model.checkpoint import export_model
 from worker.training.model.encoder import load_encoder
-from worker.training.model.onnx_export import GRAPHS
-from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.model.onnx_export import GRAPH_EXPORTER
+from worker.training.model.transformers_logging import silence_transformers
 
 MEMBERS, AT_ONCE = 5, 500
 GOALS = {"one model": 150, f"ensemble of {MEMBERS}": 50}
@@ -92,13 +92,13 @@ def _published(url: str, home: Path, database_url: str) -> str:
     with database.read() as session:
         task = Task.model_validate(session.get_one(Job, job_id).task)
     base = Catalogue().folder(OFFLINE_ENCODER)
-    tokenizer = tokenizer_to_export(base)
+    tokenizer = get_export_tokenizer(base)
     for seed, run_id in enumerate(runs):
         network, made = load_encoder(base, task, seed), home / f"model-{seed}"
         with torch.no_grad():
             network.get_parameter("classifier.weight").mul_(SPREAD)
         export_model(network, tokenizer, task, made)
-        GRAPHS.write(network, tokenizer, made)
+        GRAPH_EXPORTER.write_graph(network, tokenizer, made)
         storage.take_folder(f"models/{seed}", made)
         row = {
             "owner_id": "local",
@@ -136,7 +136,7 @@ def _difference(http: httpx.Client, model: str, texts: list[str], exported: Path
         .raise_for_status()
         .json()
     )
-    with quiet_transformers():
+    with silence_transformers():
         network = AutoModelForSequenceClassification.from_pretrained(exported).eval()
     inputs = AutoTokenizer.from_pretrained(exported)(
         texts, padding=True, truncation=True, return_tensors="pt"

@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.gpu_workload import Size
 from benchmarks.reference import Reference
-from worker.training.data.batches import shuffled
+from worker.training.data.batches import iterate_shuffled_batches
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache, load_tokenizer
 from worker.training.events import Step
@@ -59,7 +59,7 @@ def ours(
     cache, first, last = TextCache(), window.warm_up, window.warm_up + window.steps
     at: dict[int, float] = {}
     for run_id, event in train_runs(
-        specs, lambda _: False, cache, width=len(specs), compiled=compiled
+        specs, lambda _: False, cache, stack_size=len(specs), compiled=compiled
     ):
         if isinstance(event, Exception):
             raise event
@@ -159,7 +159,9 @@ def _reference(
 ) -> tuple[Reference, list[list[int]]]:
     splits = load_splits(spec, cache, lambda: None)
     make_deterministic(spec.threads, spec.device)
-    batches = shuffled(splits.train.rows, spec.recipe.train_batch_size, spec.data_seed)
+    batches = iterate_shuffled_batches(
+        splits.train.rows, spec.recipe.train_batch_size, spec.data_seed
+    )
     reference = Reference(
         build_network(spec, splits),
         load_tokenizer(spec.base_model),
@@ -174,11 +176,11 @@ def _reference(
 def _flops(spec: RunSpec, size: Size, cache: TextCache, first: int, last: int) -> float:
     """Of the steps after ``first`` up to ``last``."""
     train = load_splits(spec, cache, lambda: None).train
-    batches = shuffled(train.rows, spec.recipe.train_batch_size, spec.data_seed)
+    batches = iterate_shuffled_batches(train.rows, spec.recipe.train_batch_size, spec.data_seed)
     return sum(
         size.flops_of_row(tokens)
         for rows in islice(batches, first, last)
-        for tokens in train.text.lengths(rows)
+        for tokens in train.text.list_lengths(rows)
     )
 
 

@@ -13,7 +13,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from shared.domain.task import SplitRequest, Task, TaskType
 from shared.recipe import Precision, Recipe
-from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.model.transformers_logging import silence_transformers
 from worker.training.spec import DataFile, RunSpec
 
 LENGTHS = (
@@ -71,7 +71,7 @@ def make_base_model(size: Size, folder: Path) -> Path:
         num_attention_heads=size.heads,
         intermediate_size=4 * size.width,
     )
-    with torch.random.fork_rng(), quiet_transformers():
+    with torch.random.fork_rng(), silence_transformers():
         torch.manual_seed(0)
         BertModel(config).save_pretrained(folder)
         PreTrainedTokenizerFast(

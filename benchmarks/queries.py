@@ -172,7 +172,7 @@ def _measure(
                         times[kind.name].append(1000 * (time.perf_counter() - began))
                     sizes[kind.name] = max(sizes[kind.name], len(body))
     with TestClient(create_app(settings)) as inside:
-        engine = inside.app.state.parts.database.engine  # type: ignore[attr-defined]
+        engine = inside.app.state.services.database.engine  # type: ignore[attr-defined]
         for kind in asked:
             with statements_of(engine) as made:
                 inside.get(kind.paths[0]).raise_for_status()

@@ -61,7 +61,7 @@ def machine() -> dict[str, str]:
 
 
 def instructions() -> list[str]:
-    """Those of ``INSTRUCTIONS`` that this processor has; empty where the system does not tell."""
+    """Those of ``INSTRUCTION_ROLES`` that this processor has; empty where the system does not tell."""
     flags = set(_cpuinfo("flags").split())
     return [flag for flag in INSTRUCTIONS if flag in flags]
 

@@ -241,11 +241,11 @@ def outcomes(job: Row, chance: random.Random) -> list[Outcome]:
     for place in range(OUTCOMES):
         right = 0.0 if place % 20 == 0 else 0.6 + 0.3 * place / OUTCOMES
         predictions = [label if chance.random() < right else 0 for label in labels]
-        metrics = scoring.scores(labels, predictions)
+        metrics = scoring.compute_scores(labels, predictions)
         score = metrics[job["metric"]] or 0.0
         confusion, classes = (
-            scoring.confusion(labels, predictions),
-            scoring.per_class(labels, predictions),
+            scoring.build_confusion_matrix(labels, predictions),
+            scoring.compute_class_scores(labels, predictions),
         )
         split = SplitResult(
             loss=1.4 - score, metrics=metrics, score=score, confusion=confusion, per_class=classes

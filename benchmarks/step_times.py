@@ -17,10 +17,10 @@ from benchmarks.glue import GlueTask, folder
 from benchmarks.reference import Reference
 from shared.domain.task import SplitRequest, Task
 from shared.recipe import Precision, Recipe
-from worker.training.data.batches import shuffled
+from worker.training.data.batches import iterate_shuffled_batches
 from worker.training.data.split import Splits, load_splits
 from worker.training.data.tokenization import TextCache, load_tokenizer
-from worker.training.events import Event, Step
+from worker.training.events import RunEvent, Step
 from worker.training.run import build_network, train_run
 from worker.training.seeding import make_deterministic
 from worker.training.spec import DataFile, RunSpec
@@ -88,12 +88,14 @@ class Bench:
         return load_splits(spec, self.cache, lambda: None)
 
     def batches(self, spec: RunSpec) -> Iterator[list[int]]:
-        return shuffled(self.splits(spec).train.rows, self.plan.batch_size, spec.data_seed)
+        return iterate_shuffled_batches(
+            self.splits(spec).train.rows, self.plan.batch_size, spec.data_seed
+        )
 
     def lengths(self) -> list[int]:
         """Tokens of each training row."""
         train = self.splits(self.spec("float32", 1, self.plan.base_model)).train
-        return train.text.lengths(train.rows)
+        return train.text.list_lengths(train.rows)
 
     def ours(self, spec: RunSpec) -> "Ours":
         return Ours(train_run(spec, lambda: False, self.cache))
@@ -113,7 +115,7 @@ class Bench:
 class Ours:
     """A run under way."""
 
-    def __init__(self, events: Iterator[Event]) -> None:
+    def __init__(self, events: Iterator[RunEvent]) -> None:
         self._events = events
         next(events)  # started: the data are read, the network is built
 

@@ -31,8 +31,8 @@ from shared.datasets import read_table, resolve_task
 from shared.domain.task import TaskRequest
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.recipe import Precision
-from worker.training.data.tokenization import AS_ACCEPTED, TextCache
-from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.data.tokenization import UNLIMITED_ROWS, TextCache
+from worker.training.model.transformers_logging import silence_transformers
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 ALLOWED = 1e-4
@@ -60,7 +60,7 @@ def main() -> None:
         equal_steps=given.equal_steps,
         base_model=Catalogue().folder(OFFLINE_ENCODER),
     )
-    with tempfile.TemporaryDirectory() as scratch, quiet_transformers():
+    with tempfile.TemporaryDirectory() as scratch, silence_transformers():
         benches = [_bench(plan, TASKS[name], Path(scratch)) for name in given.tasks]
         if given.profile:
             for bench in benches:
@@ -76,10 +76,12 @@ def main() -> None:
 
 def _bench(plan: Plan, task: GlueTask, scratch: Path) -> Bench:
     file = folder() / task.name / "train.tsv"
-    table = read_table(file, file.name, header=task.header, limits=AS_ACCEPTED)
+    table = read_table(file, file.name, header=task.header, limits=UNLIMITED_ROWS)
     facts = Catalogue().facts(OFFLINE_ENCODER)
     asked = TaskRequest(**task.task)
-    resolved = resolve_task(asked, table, max_positions=facts.max_position_embeddings, split=False)
+    resolved = resolve_task(
+        asked, table, max_positions=facts.max_position_embeddings, needs_validation_split=False
+    )
     return Bench(plan, task, resolved, scratch, TextCache())
 
 

@@ -30,7 +30,7 @@ from benchmarks.gpu_contestants import (
 from benchmarks.gpu_workload import SIZES, Size, make_base_model, make_specs, write_rows
 from benchmarks.results import Result, Table, show
 from benchmarks.speed_page import record
-from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.model.transformers_logging import silence_transformers
 from worker.training.spec import RunSpec
 
 SEEDS = 20
@@ -42,7 +42,7 @@ WANTED_RATIO, WANTED_SHARE = 8.0, 0.35
 def main(given: Sequence[str] | None = None) -> None:
     options = _arguments(given)
     window = Window(options.warm_up, options.steps)
-    with quiet_transformers():
+    with silence_transformers():
         if options.one_of_many:
             one_of_many(
                 RunSpec.model_validate_json(options.one_of_many.read_text(encoding="utf-8")), window

@@ -14,7 +14,7 @@ def main() -> None:
     settings = Settings()
     log.configure(settings.log_level)
     app = make_worker(settings)
-    tasks.register(app)
+    tasks.register_tasks(app)
     # a worker as root is told off because pickled messages could run anything; only JSON is accepted here
     warnings.filterwarnings("ignore", category=SecurityWarning)
     # gossip, mingle and the heartbeat talk to other workers over the broker; nothing here needs that

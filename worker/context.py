@@ -9,11 +9,11 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from worker.trainer.process import Trainer
 
-STACK_ON_A_GPU = 20  # the small batches of so many seeds fill a large card; what its memory takes, the trainer sees
+GPU_STACK_SIZE = 20  # the small batches of so many seeds fill a large card; what its memory takes, the trainer sees
 
 
 @dataclass(frozen=True)
-class WorkerParts:
+class WorkerContext:
     settings: Settings
     database: Database
     storage: Storage
@@ -34,8 +34,8 @@ class WorkerParts:
         return f"cuda:{self.slot % self.settings.gpus}"
 
     @property
-    def stack(self) -> int:
+    def stack_size(self) -> int:
         """Up to how many runs of one job this slot trains side by side."""
         if self.settings.stack == "auto":
-            return 1 if self.device == "cpu" else STACK_ON_A_GPU
+            return 1 if self.device == "cpu" else GPU_STACK_SIZE
         return self.settings.stack

@@ -13,36 +13,36 @@ from worker.app import is_shutting_down
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-PATIENCE_S = 600.0
-PAUSE_S = 1.0
-AWAY = (OperationalError, InterfaceError)
+RETRY_TIMEOUT_S = 600.0
+RETRY_INTERVAL_S = 1.0
+UNAVAILABLE_ERRORS = (OperationalError, InterfaceError)
 """How a database that is restarting, frozen or locked shows; whether the last commit came through is then not known."""
 
 
-def until_answered(work: Callable[[], Result]) -> Result:
+def retry_while_unavailable(work: Callable[[], Result]) -> Result:
     """``work``, tried again while the database does not answer; it must be safe to do twice."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + RETRY_TIMEOUT_S
     while True:
         try:
             return work()
-        except AWAY as error:
+        except UNAVAILABLE_ERRORS as error:
             if time.monotonic() > deadline:
                 raise
             log.warning("database_away error=%s", error.orig)
-            time.sleep(PAUSE_S)
+            time.sleep(RETRY_INTERVAL_S)
 
 
-def patiently(database: Database, work: Callable[[Session], Result]) -> Result:
+def write_with_retry(database: Database, work: Callable[[Session], Result]) -> Result:
     """``work`` in one write transaction, tried again while the database does not answer; its guards make that safe."""
 
-    def in_one_transaction() -> Result:
+    def run_transaction() -> Result:
         with database.write() as session:
             return work(session)
 
-    return until_answered(in_one_transaction)
+    return retry_while_unavailable(run_transaction)
 
 
-def pause(seconds: float) -> None:
+def sleep_unless_shutting_down(seconds: float) -> None:
     """No longer than the worker stays."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and not is_shutting_down():

@@ -4,69 +4,72 @@ from collections.abc import Iterator, Sequence
 
 from shared.db.jobs import Jobs
 from worker.app import is_shutting_down
-from worker.context import WorkerParts
-from worker.db_retry import pause
+from worker.context import WorkerContext
+from worker.db_retry import sleep_unless_shutting_down
 from worker.jobs import advance
 from worker.runs.assignment import Assignment
-from worker.runs.claim import claim
-from worker.runs.finalizer import Ends
+from worker.runs.claim import claim_runs
+from worker.runs.finalizer import RunFinalizer
 from worker.runs.lease import Heartbeat
-from worker.runs.monitor import Follower
+from worker.runs.monitor import RunMonitor
 from worker.runs.outcomes import Outcome, Unprepared
-from worker.runs.preparation import prepare
+from worker.runs.preparation import prepare_runs
 
-UNPREPARED_PAUSE_S = 20.0
-OTHERS_TO_ADVANCE = 5
+UNPREPARED_DELAY_S = 20.0
+MAX_OTHER_JOBS = 5
 
 
-def train_queued(parts: WorkerParts, *, prefer: str | None = None) -> None:
+def train_queued_runs(context: WorkerContext, *, preferred_run_id: str | None = None) -> None:
     """Train the preferred run, then whatever is queued, oldest first, until nothing is or the worker is asked to go."""
     while not is_shutting_down():
-        assignments = claim(parts, prefer)
+        assignments = claim_runs(context, preferred_run_id)
         if not assignments:
             return
-        prefer = None
+        preferred_run_id = None
         try:
-            sound = _train(parts, assignments)
+            sound = _train_runs(context, assignments)
         except BaseException:
-            parts.trainer.kill()  # it must not go on with runs that nobody follows
+            context.trainer.kill()  # it must not go on with runs that nobody follows
             raise
         finally:
             for assignment in assignments:
-                assignment.leave_nothing(parts)
+                assignment.delete_folders(context)
         if not sound:
             # else a machine with a full disk would claim every run there is, one after the other
-            pause(UNPREPARED_PAUSE_S)
-        _advance_jobs(parts, assignments[0].job.id)
+            sleep_unless_shutting_down(UNPREPARED_DELAY_S)
+        _advance_jobs(context, assignments[0].job.id)
 
 
-def _advance_jobs(parts: WorkerParts, job_id: str) -> None:
+def _advance_jobs(context: WorkerContext, job_id: str) -> None:
     """Advance these runs' job if they were the last to move, and those whose message waits behind children as busy as this one."""
-    advance.advance(parts, job_id)
-    with parts.database.read() as session:
-        others = Jobs(session).to_advance(OTHERS_TO_ADVANCE)
+    advance.advance_job(context, job_id)
+    with context.database.read() as session:
+        others = Jobs(session).to_advance(MAX_OTHER_JOBS)
     for other in others:
-        advance.advance(parts, other)
+        advance.advance_job(context, other)
 
 
-def _train(parts: WorkerParts, assignments: Sequence[Assignment]) -> bool:
+def _train_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> bool:
     """From claim to end; False where this machine could not begin a run, or keep what it made."""
-    settings, holds = parts.settings, [assignment.hold for assignment in assignments]
-    parts.trainer.words.forget()
+    settings, holds = context.settings, [assignment.lease for assignment in assignments]
+    context.trainer.stderr_tail.clear()
     beat = Heartbeat(
-        parts.database, holds, interval=settings.heartbeat_seconds, lease=settings.lease_seconds
+        context.database,
+        holds,
+        interval=settings.heartbeat_seconds,
+        lease_seconds=settings.lease_seconds,
     )
-    with beat, Ends(parts, beat) as ends:
-        for assignment, outcome in _outcomes(parts, assignments, beat):
-            ends.take(assignment, outcome)
-    return ends.all_kept
+    with beat, RunFinalizer(context, beat) as ends:
+        for assignment, outcome in _iterate_outcomes(context, assignments, beat):
+            ends.submit_outcome(assignment, outcome)
+    return ends.is_machine_fit
 
 
-def _outcomes(
-    parts: WorkerParts, assignments: Sequence[Assignment], beat: Heartbeat
+def _iterate_outcomes(
+    context: WorkerContext, assignments: Sequence[Assignment], heartbeat: Heartbeat
 ) -> Iterator[tuple[Assignment, Outcome | Unprepared]]:
     """As each comes."""
-    made = prepare(parts, assignments)
-    yield from made.others
+    made = prepare_runs(context, assignments)
+    yield from made.outcomes
     if made.ready:
-        yield from Follower(parts, made.ready, beat).follow(made.wish)
+        yield from RunMonitor(context, made.ready, heartbeat).monitor_runs(made.command)

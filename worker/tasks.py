@@ -11,26 +11,26 @@ from shared.infra.broker import Bell
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from worker import slot
-from worker.context import WorkerParts
+from worker.context import WorkerContext
 from worker.trainer.process import Trainer
 
 
 @cache
-def _parts() -> WorkerParts:
+def _get_context() -> WorkerContext:
     """Made in each child after the fork: connections and the trainer must not be shared between processes."""
     settings = Settings()
     database = Database(settings.resolved_database_url, ring=Bell(settings.redis_url).ring)
     slot = getattr(current_process(), "index", 0)  # billiard numbers the children of a pool from 0
-    return WorkerParts(
+    return WorkerContext(
         settings, database, Storage(settings.resolved_storage_url), Trainer(settings), slot
     )
 
 
-def register(app: Celery) -> None:
+def register_tasks(app: Celery) -> None:
     @app.task(name=RUN_WAKE)  # type: ignore[untyped-decorator]
-    def wake(run_id: str) -> None:
-        slot.train_queued(_parts(), prefer=run_id)
+    def wake_run(run_id: str) -> None:
+        slot.train_queued_runs(_get_context(), preferred_run_id=run_id)
 
     @app.task(name=JOB_ADVANCE)  # type: ignore[untyped-decorator]
-    def advance(job_id: str) -> None:
-        advance.advance(_parts(), job_id)
+    def advance_job(job_id: str) -> None:
+        advance_job.advance(_get_context(), job_id)

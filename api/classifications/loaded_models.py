@@ -21,58 +21,61 @@ if TYPE_CHECKING:  # numpy and onnxruntime are loaded by whoever first asks a mo
     from api.serving.answers import Answer
     from api.serving.classifier import Classifier, Text
 
-MOST_MODELS = 32
-REQUESTS_AT_ONCE = 8  # of the process's forty threads: whoever polls a job shall find one
+MAX_LOADED_MODELS = 32
+MAX_CONCURRENT_REQUESTS = 8  # of the process's forty threads: whoever polls a job shall find one
 
 
 @dataclass(frozen=True)
-class Answered:
+class ClassifiedTexts:
     answers: list[Answer]
     truncated: list[bool]
-    tokens: int
+    token_count: int
 
 
-class Serving:
+class ModelServer:
     def __init__(self, settings: Settings, storage: Storage) -> None:
         self._settings = settings
         self._storage = storage
-        self._loaded: Cache[Classifier] = Cache(MOST_MODELS, settings.classifier_bytes)
-        self._admitted = BoundedSemaphore(REQUESTS_AT_ONCE)
-        self._computing = (
+        self._classifiers: Cache[Classifier] = Cache(MAX_LOADED_MODELS, settings.classifier_bytes)
+        self._admission = BoundedSemaphore(MAX_CONCURRENT_REQUESTS)
+        self._compute_lock = (
             Lock()
         )  # a pass has all cores; between passes another request has its turn
 
     @contextmanager
-    def admitted(self) -> Iterator[None]:
+    def admit_request(self) -> Iterator[None]:
         """Raises ServiceBusy where as many are admitted as may be."""
-        if not self._admitted.acquire(blocking=False):
+        if not self._admission.acquire(blocking=False):
             raise ServiceBusy(
-                f"{REQUESTS_AT_ONCE} requests are being classified already; try again in a moment."
+                f"{MAX_CONCURRENT_REQUESTS} requests are being classified already; try again in a moment."
             )
         try:
             yield
         finally:
-            self._admitted.release()
+            self._admission.release()
 
-    def answers(self, members: Sequence[Model], task: Task, texts: Sequence[Text]) -> Answered:
+    def classify_texts(
+        self, members: Sequence[Model], task: Task, texts: Sequence[Text]
+    ) -> ClassifiedTexts:
         """Of models of one job together, whose tokenizer is the same. Raises ModelNotServed."""
         from api.serving.answers import answers_of
 
-        encoded = self._classifier(members[0], task).encode(texts)
+        encoded = self._get_classifier(members[0], task).encode(texts)
         logits = [
-            self._classifier(member, task).logits(encoded, self._computing) for member in members
+            self._get_classifier(member, task).logits(encoded, self._compute_lock)
+            for member in members
         ]
-        return Answered(answers_of(logits, task.type), encoded.truncated, encoded.tokens)
+        return ClassifiedTexts(answers_of(logits, task.type), encoded.truncated, encoded.tokens)
 
-    def forget(self, prefix: str) -> None:
+    def evict_model(self, prefix: str) -> None:
         """The model stored there was deleted: let go of its memory and of its copy on this machine."""
-        self._loaded.forget(prefix)
+        self._classifiers.forget(prefix)
         shutil.rmtree(local_folder(self._settings, prefix), ignore_errors=True)
 
-    def _classifier(self, model: Model, task: Task) -> Classifier:
-        return self._loaded.get(model.prefix, lambda: self._load(model, task))
+    def _get_classifier(self, model: Model, task: Task) -> Classifier:
+        return self._classifiers.get(model.prefix, lambda: self._load_classifier(model, task))
 
-    def _load(self, model: Model, task: Task) -> Classifier:
+    def _load_classifier(self, model: Model, task: Task) -> Classifier:
         from api.serving.classifier import Classifier
 
         try:

@@ -9,8 +9,8 @@ from api.classifications.schemas import (
     ClassificationObject,
     ClassificationRequest,
 )
-from api.dependencies import PartsDep
-from api.errors import problems
+from api.dependencies import ServicesDep
+from api.errors import document_errors
 from shared.domain.errors import (
     FileNotFound,
     InvalidValue,
@@ -26,24 +26,26 @@ router = APIRouter(prefix="/v1/classifications", tags=["classifications"])
 
 @router.post(
     "",
-    responses=problems(
+    responses=document_errors(
         InvalidValue, ModelNotServed, NoEnsemble, ModelNotFound, PayloadTooLarge, ServiceBusy
     ),
 )
-def create_classification(parts: PartsDep, request: ClassificationRequest) -> ClassificationObject:
+def create_classification(
+    services: ServicesDep, request: ClassificationRequest
+) -> ClassificationObject:
     """Classify texts, or pairs of them, with a fine-tuned model, or with all seeds that its job has kept.
 
     Nothing of the texts is stored.
     """
-    return service.classify(parts, request)
+    return service.classify_inputs(services, request)
 
 
 @router.post(
     "/batches",
-    responses=problems(
+    responses=document_errors(
         InvalidValue, ModelNotServed, NoEnsemble, ModelNotFound, FileNotFound, ServiceBusy
     ),
 )
-def create_classification_batch(parts: PartsDep, request: BatchRequest) -> BatchObject:
+def create_classification_batch(services: ServicesDep, request: BatchRequest) -> BatchObject:
     """Classify every row of an uploaded file; the answer comes when all are, and names the result file."""
-    return batches.classify_file(parts, request)
+    return batches.classify_file(services, request)

@@ -22,20 +22,20 @@ class TextPair(BaseModel):
     """The second text of a pair."""
 
 
-def _form(given: Any) -> str | None:
+def _get_input_form(value: Any) -> str | None:
     """Which of the forms it is meant to be, so that a complaint is about that one alone; in brackets, as no part of the path."""
-    if isinstance(given, str):
+    if isinstance(value, str):
         return "(text)"
-    if isinstance(given, list):
+    if isinstance(value, list):
         return "(list)"
-    return "(pair)" if isinstance(given, dict | TextPair) else None
+    return "(pair)" if isinstance(value, dict | TextPair) else None
 
 
-_One = Annotated[Text, Tag("(text)")] | Annotated[TextPair, Tag("(pair)")]
+_SingleInput = Annotated[Text, Tag("(text)")] | Annotated[TextPair, Tag("(pair)")]
 Input = Annotated[
-    _One,
+    _SingleInput,
     Discriminator(
-        _form,
+        _get_input_form,
         custom_error_type="input_form",
         custom_error_message="a text, or an object with text_a",
     ),
@@ -51,9 +51,9 @@ class ClassificationRequest(BaseModel):
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     """Id of a fine-tuned model, as ``fine_tuned_model`` of a job has it."""
     input: Annotated[
-        _One | Annotated[Inputs, Tag("(list)")],
+        _SingleInput | Annotated[Inputs, Tag("(list)")],
         Discriminator(
-            _form,
+            _get_input_form,
             custom_error_type="input_form",
             custom_error_message="a text, an object with text_a, or a list of them",
         ),

@@ -12,7 +12,7 @@ from shared.report.comparison import Comparison
 MAX_JOBS = 10
 
 
-def _all_different(job_ids: list[str]) -> list[str]:
+def _check_unique_job_ids(job_ids: list[str]) -> list[str]:
     if len(set(job_ids)) != len(job_ids):
         raise ValueError("names a job twice: a job cannot be compared with itself")
     return job_ids
@@ -28,7 +28,7 @@ class ComparisonRequest(BaseModel):
     job_ids: Annotated[
         list[Annotated[str, StringConstraints(min_length=1, max_length=128)]],
         Field(min_length=2, max_length=MAX_JOBS, json_schema_extra={"uniqueItems": True}),
-        AfterValidator(_all_different),
+        AfterValidator(_check_unique_job_ids),
     ]
     """The jobs, each named once."""
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
@@ -47,5 +47,5 @@ class ComparisonObject(Identified, Comparison):
     created_at: int
 
     @classmethod
-    def of(cls, row: Row) -> "ComparisonObject":
+    def from_row(cls, row: Row) -> "ComparisonObject":
         return cls(id=row.id, created_at=int(row.created_at), **row.result)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from api.comparisons.schemas import ComparisonObject, ComparisonRequest
-from api.dependencies import Parts
+from api.dependencies import AppServices
 from shared.db.comparisons import Comparisons
 from shared.db.jobs import Jobs
 from shared.db.run_scores import ScoredRun, scored_runs
@@ -15,36 +15,41 @@ from shared.domain.states import RunState
 from shared.report.builder import report_of
 from shared.report.comparison import Contender, compare
 
-SAME_TASK = ("type", "label_column", "label_names", "positive_label")
+TASK_IDENTITY_FIELDS = ("type", "label_column", "label_names", "positive_label")
 """Of a task: what decides what the right answers are. Which texts are read, and how much of them, is a recipe's choice."""
 
 
-def create(parts: Parts, request: ComparisonRequest) -> ComparisonObject:
+def create_comparison(services: AppServices, request: ComparisonRequest) -> ComparisonObject:
     """Raises JobNotFound, and JobsNotComparable for other data, another split, task or metric."""
-    with parts.database.read() as session:
-        jobs = Jobs(session).named(request.job_ids, parts.owner_id, param="job_ids")
-        _refuse_other_rows(jobs)
+    with services.database.read() as session:
+        jobs = Jobs(session).named(request.job_ids, services.owner_id, param="job_ids")
+        _check_same_rows(jobs)
         runs = scored_runs(session, request.job_ids, results=request.metric is not None)
-    names = _names(jobs)
+    names = _list_names(jobs)
     contenders = [
-        Contender(_report(job, runs[job.id], request.metric), preset, title, _precision(job))
+        Contender(
+            _build_report(job, runs[job.id], request.metric), preset, title, _get_precision(job)
+        )
         for job, (preset, title) in zip(jobs, names, strict=True)
     ]
     found = compare(contenders, request.alpha)
     row = Comparison(
-        id=ids.comparison_id(), owner_id=parts.owner_id, result=found.model_dump(mode="json")
+        id=ids.comparison_id(), owner_id=services.owner_id, result=found.model_dump(mode="json")
     )
-    with parts.database.write() as session:
-        Comparisons(session, parts.owner_id).add(row)
+    with services.database.write() as session:
+        Comparisons(session, services.owner_id).add(row)
         session.refresh(row)
-    return ComparisonObject.of(row)
+    return ComparisonObject.from_row(row)
 
 
-def _refuse_other_rows(jobs: Sequence[Job]) -> None:
+def _check_same_rows(jobs: Sequence[Job]) -> None:
     first = jobs[0]
     for job in jobs[1:]:
         for what, of_first, of_other in zip(
-            ("files", "split", "rows", "task"), _rows_of(first), _rows_of(job), strict=True
+            ("files", "split", "rows", "task"),
+            _get_row_identity(first),
+            _get_row_identity(job),
+            strict=True,
         ):
             if of_first != of_other:
                 raise JobsNotComparable(
@@ -53,7 +58,7 @@ def _refuse_other_rows(jobs: Sequence[Job]) -> None:
                 )
 
 
-def _rows_of(job: Job) -> tuple[dict[str, Any], ...]:
+def _get_row_identity(job: Job) -> tuple[dict[str, Any], ...]:
     """What decides which rows a job is scored on and what their answers are; switches that are off count as not given."""
     digests = {
         name: value
@@ -63,11 +68,11 @@ def _rows_of(job: Job) -> tuple[dict[str, Any], ...]:
     split = {
         name: value for name, value in job.split.items() if value is not None and value is not False
     }
-    task = {name: job.task.get(name) for name in SAME_TASK}
+    task = {name: job.task.get(name) for name in TASK_IDENTITY_FIELDS}
     return digests, split, job.dataset["rows"], task
 
 
-def _report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> Any:
+def _build_report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> Any:
     if metric is None or metric == job.metric:
         return report_of(job, runs)
     report = report_of(job, runs, metric=metric)
@@ -83,22 +88,22 @@ def _report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> Any:
     return report
 
 
-def _names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
+def _list_names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
     """Preset and title of each: jobs of the same preset are told apart by the end of their ids."""
-    presets = [_preset(job) for job in jobs]
+    presets = [_get_preset(job) for job in jobs]
     return [
         (preset, preset if presets.count(preset) == 1 else f"{preset} (…{job.id[-6:]})")
         for preset, job in zip(presets, jobs, strict=True)
     ]
 
 
-def _precision(job: Job) -> str:
+def _get_precision(job: Job) -> str:
     return str(
         (job.resolved_recipe or {}).get("precision", "float32")
     )  # of before there was a choice
 
 
-def _preset(job: Job) -> str:
+def _get_preset(job: Job) -> str:
     recipe = job.resolved_recipe or job.request.get(
         "recipe", {}
     )  # the former is null while pilots run

@@ -37,7 +37,7 @@ class FileObject(Identified):
     """What the file holds: rows, columns, labels, lengths, problems. Null for result files and in lists."""
 
     @classmethod
-    def of(cls, file: File, *, with_profile: bool = True) -> "FileObject":
+    def from_row(cls, file: File, *, with_profile: bool = True) -> "FileObject":
         profile = file.validation if with_profile else None
         return cls(
             id=file.id,

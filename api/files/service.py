@@ -9,8 +9,15 @@ from typing import BinaryIO, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from api.dependencies import Parts
-from shared.datasets import Limits, Table, UnreadableFile, read_table, summary, validate
+from api.dependencies import AppServices
+from shared.datasets import (
+    Limits,
+    Table,
+    UnreadableFile,
+    build_validation,
+    format_summary,
+    read_table,
+)
 from shared.db.files import Files, digest_is_used, hold_digest
 from shared.db.tables import File
 from shared.domain import ids
@@ -27,13 +34,13 @@ from shared.infra.storage import CHUNK, BlobMissing, file_key
 MAX_FILENAME = 255
 
 
-class Received(NamedTuple):
+class ReceivedFile(NamedTuple):
     path: Path
     bytes: int
     sha256: str
 
 
-def plain_name(name: str, *, param: str) -> str:
+def sanitize_filename(name: str, *, param: str) -> str:
     """A file name without the folders before it. Raises InvalidRequest for one that cannot be kept or shown."""
     filename = PurePath(name.replace("\\", "/")).name
     if len(filename) > MAX_FILENAME or not filename.isprintable() or not filename:
@@ -43,77 +50,84 @@ def plain_name(name: str, *, param: str) -> str:
     return filename
 
 
-def create(
-    parts: Parts, source: BinaryIO, filename: str, purpose: str, *, expires_after: int | None = None
+def create_file(
+    services: AppServices,
+    source: BinaryIO,
+    filename: str,
+    purpose: str,
+    *,
+    expires_after: int | None = None,
 ) -> File:
     """Store an upload, for ``expires_after`` seconds or for good.
 
     Raises an UnreadableFile (422) or UnsupportedMediaType (415) for bytes that are no table.
     """
-    with scratch(parts) as folder:
-        received = receive(source, folder / "upload", parts.settings.max_upload_bytes)
-        return store(parts, received, filename, purpose, expires_after=expires_after)
+    with create_scratch_folder(services) as folder:
+        received = receive_file(source, folder / "upload", services.settings.max_upload_bytes)
+        return store_file(services, received, filename, purpose, expires_after=expires_after)
 
 
-def store(
-    parts: Parts,
-    received: Received,
+def store_file(
+    services: AppServices,
+    received: ReceivedFile,
     filename: str,
     purpose: str,
     *,
     expires_after: int | None = None,
-    also: Callable[[Session, File], None] | None = None,
+    on_insert: Callable[[Session, File], None] | None = None,
 ) -> File:
     """What ``create`` does with bytes that are on this machine's disk; ``also`` has its share in the transaction that adds the file."""
-    with parts.reading:
-        validation = validate(_table(parts, received.path, filename, "auto"))
+    with services.table_semaphore:
+        validation = build_validation(_read_table(services, received.path, filename, "auto"))
     key = file_key(received.sha256)
-    parts.storage.put_file(key, received.path)
+    services.storage.put_file(key, received.path)
     file = File(
         id=ids.file_id(),
-        owner_id=parts.owner_id,
+        owner_id=services.owner_id,
         filename=filename,
         purpose=purpose,
         bytes=received.bytes,
         sha256=received.sha256,
         status="processed",
-        status_details=summary(validation),
+        status_details=format_summary(validation),
         validation=validation.model_dump(mode="json"),
     )
-    with parts.database.write() as session:
+    with services.database.write() as session:
         hold_digest(session, received.sha256)
-        if not parts.storage.exists(key):  # the last other file of the same bytes was deleted since
-            parts.storage.put_file(key, received.path)
-        Files(session, parts.owner_id).add(file, expires_after=expires_after)
+        if not services.storage.exists(
+            key
+        ):  # the last other file of the same bytes was deleted since
+            services.storage.put_file(key, received.path)
+        Files(session, services.owner_id).add(file, expires_after=expires_after)
         session.flush()
         session.refresh(file)
-        if also is not None:
-            also(session, file)
+        if on_insert is not None:
+            on_insert(session, file)
     return file
 
 
-def delete(parts: Parts, file_id: str) -> None:
+def delete_file(services: AppServices, file_id: str) -> None:
     """Forget the file; its bytes go with the last id that names them."""
-    with parts.database.write() as session:
-        file = Files(session, parts.owner_id).delete(file_id)
-    with parts.database.write() as session:
+    with services.database.write() as session:
+        file = Files(session, services.owner_id).delete(file_id)
+    with services.database.write() as session:
         hold_digest(session, file.sha256)
         if not digest_is_used(session, file.sha256):
-            parts.storage.delete(file_key(file.sha256))
+            services.storage.delete(file_key(file.sha256))
 
 
 @contextmanager
-def opened(parts: Parts, file: File, header: Header, *, param: str) -> Iterator[Table]:
+def open_table(services: AppServices, file: File, header: Header, *, param: str) -> Iterator[Table]:
     """The file read as a table; ``header`` as a task says. Raises InvalidValue for ``param`` where it cannot be read so."""
-    with scratch(parts) as folder:
+    with create_scratch_folder(services) as folder:
         path = folder / "file"
         try:
-            parts.storage.fetch(file_key(file.sha256), path)
+            services.storage.fetch(file_key(file.sha256), path)
         except BlobMissing:
             raise ServiceUnavailable(f"The content of {file.id} is not in the storage.") from None
-        with parts.reading:
+        with services.table_semaphore:
             try:
-                table = _table(parts, path, file.filename, header)
+                table = _read_table(services, path, file.filename, header)
             except (UnreadableFile, UnsupportedMediaType) as error:
                 raise InvalidValue(
                     f"{file.id} cannot be read so: {error.message}", param=param
@@ -121,22 +135,22 @@ def opened(parts: Parts, file: File, header: Header, *, param: str) -> Iterator[
             yield table
 
 
-def _table(parts: Parts, path: Path, filename: str, header: Header) -> Table:
+def _read_table(services: AppServices, path: Path, filename: str, header: Header) -> Table:
     return read_table(
-        path, filename, header=header, limits=Limits(max_rows=parts.settings.max_rows)
+        path, filename, header=header, limits=Limits(max_rows=services.settings.max_rows)
     )
 
 
 @contextmanager
-def scratch(parts: Parts) -> Iterator[Path]:
+def create_scratch_folder(services: AppServices) -> Iterator[Path]:
     """A folder of this machine for one request."""
-    root = parts.settings.resolved_cache_dir / "uploads"
+    root = services.settings.resolved_cache_dir / "uploads"
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root) as folder:
         yield Path(folder)
 
 
-def receive(source: BinaryIO, path: Path, limit: int, *, param: str = "file") -> Received:
+def receive_file(source: BinaryIO, path: Path, limit: int, *, param: str = "file") -> ReceivedFile:
     """Copy what comes to ``path`` while hashing it. Raises PayloadTooLarge."""
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as target:
@@ -148,4 +162,4 @@ def receive(source: BinaryIO, path: Path, limit: int, *, param: str = "file") ->
                 )
             digest.update(chunk)
             target.write(chunk)
-    return Received(path, size, digest.hexdigest())
+    return ReceivedFile(path, size, digest.hexdigest())

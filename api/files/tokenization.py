@@ -14,14 +14,14 @@ from shared.domain.errors import ModelNotAllowed
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-KEPT = 4
+MAX_CACHED_TOKENIZERS = 4
 """Tokenizers in memory; one of a large vocabulary is some 100 MB."""
 
-_one_at_a_time = Lock()  # how much to truncate is set on the tokenizer itself
+_tokenizer_lock = Lock()  # how much to truncate is set on the tokenizer itself
 
 
 @dataclass(frozen=True)
-class Tokenised:
+class TokenizedText:
     tokens: list[str]
     """With the special tokens, after truncation."""
     input_ids: list[int]
@@ -29,36 +29,36 @@ class Tokenised:
     """Before truncation."""
 
     @property
-    def truncated(self) -> bool:
+    def is_truncated(self) -> bool:
         return self.num_tokens > len(self.input_ids)
 
 
-def tokenise(
+def tokenize_texts(
     base_model: Path, texts: list[tuple[str, str | None]], max_seq_length: int
-) -> list[Tokenised]:
+) -> list[TokenizedText]:
     """Each text, or text and second text, as the network sees it. Raises ModelNotAllowed where the tokenizer cannot be read."""
     file = base_model / "tokenizer.json"
     if not file.is_file():
         raise ModelNotAllowed(f"{base_model.name} has no tokenizer.json.", param="model")
-    with _one_at_a_time:
-        tokenizer = _tokenizer(file, file.stat().st_mtime_ns)
-        return [_tokenised(tokenizer, text, pair, max_seq_length) for text, pair in texts]
+    with _tokenizer_lock:
+        tokenizer = _load_tokenizer(file, file.stat().st_mtime_ns)
+        return [_tokenize_text(tokenizer, text, pair, max_seq_length) for text, pair in texts]
 
 
-def _tokenised(
+def _tokenize_text(
     tokenizer: "Tokenizer", text: str, pair: str | None, max_seq_length: int
-) -> Tokenised:
+) -> TokenizedText:
     tokenizer.no_truncation()
     whole = tokenizer.encode(text, pair)
     if len(whole.ids) <= max_seq_length:
-        return Tokenised(whole.tokens, whole.ids, len(whole.ids))
+        return TokenizedText(whole.tokens, whole.ids, len(whole.ids))
     tokenizer.enable_truncation(max_seq_length, strategy="longest_first")
     cut = tokenizer.encode(text, pair)
-    return Tokenised(cut.tokens, cut.ids, len(whole.ids))
+    return TokenizedText(cut.tokens, cut.ids, len(whole.ids))
 
 
-@lru_cache(maxsize=KEPT)
-def _tokenizer(file: Path, _changed: int) -> "Tokenizer":
+@lru_cache(maxsize=MAX_CACHED_TOKENIZERS)
+def _load_tokenizer(file: Path, _modified_ns: int) -> "Tokenizer":
     from tokenizers import Tokenizer  # costs every other request's process 10 MB
 
     try:

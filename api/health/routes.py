@@ -6,8 +6,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
-from api.dependencies import PartsDep
-from api.errors import problems
+from api.dependencies import ServicesDep
+from api.errors import document_errors
 from shared.domain.errors import ServiceUnavailable
 from shared.infra.broker import BrokerAway
 
@@ -36,13 +36,15 @@ def health() -> Health:
     return Health()
 
 
-@router.get("/ready", summary="Tell whether it can work", responses=problems(ServiceUnavailable))
-def ready(parts: PartsDep) -> Ready:
+@router.get(
+    "/ready", summary="Tell whether it can work", responses=document_errors(ServiceUnavailable)
+)
+def ready(services: ServicesDep) -> Ready:
     """The database and the broker answer as well."""
-    with parts.database.read() as session:
+    with services.database.read() as session:
         session.execute(text("SELECT 1"))
     try:
-        return Ready(queue_depth=parts.bell.depth())
+        return Ready(queue_depth=services.job_queue.depth())
     except BrokerAway:
         raise ServiceUnavailable(
             "The broker does not answer; jobs are accepted and start once it does."

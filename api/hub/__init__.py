@@ -6,7 +6,7 @@
 4. ``rows`` joins them to one file of JSON Lines, with the names of labels that the card gives for their numbers.
 5. ``service`` is the way from first to last.
 
-``PROBLEMS`` are the errors of an operation that takes such a reference.
+``HUB_ERRORS`` are the errors of an operation that takes such a reference.
 
 Two requests are all that is needed of the hub. Its own Python client would bring a second HTTP library, and downloads without a bound.
 """
@@ -19,4 +19,4 @@ from shared.domain.errors import (
     ServiceBusy,
 )
 
-PROBLEMS = (HubNotAllowed, DatasetNotFound, DatasetTooLarge, HubNotReachable, ServiceBusy)
+HUB_ERRORS = (HubNotAllowed, DatasetNotFound, DatasetTooLarge, HubNotReachable, ServiceBusy)

@@ -6,13 +6,13 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api import hub
-from api.dependencies import PartsDep
-from api.errors import problems
+from api.dependencies import ServicesDep
+from api.errors import document_errors
 from api.jobs import deletion, pausing, service
-from api.jobs.clone import clone_digest, cloned
-from api.jobs.extend import extend
-from api.jobs.idempotency import SendingDep
-from api.jobs.planning.dry_run import DryRun, rehearse
+from api.jobs.clone import build_clone_request, compute_clone_digest
+from api.jobs.extend import extend_with_seeds
+from api.jobs.idempotency import RequestIdentityDep
+from api.jobs.planning.dry_run import DryRun, plan_dry_run
 from api.jobs.run_schemas import ExtendRequest
 from api.jobs.schemas import CloneRequest, JobObject
 from shared.domain.errors import (
@@ -38,30 +38,30 @@ class JobDeleted(BaseModel):
     deleted: Literal[True] = True
 
 
-@router.post("/{job_id}/cancel", responses=problems(JobNotFound, JobAlreadyEnded))
-def cancel_job(parts: PartsDep, job_id: str) -> JobObject:
+@router.post("/{job_id}/cancel", responses=document_errors(JobNotFound, JobAlreadyEnded))
+def cancel_job(services: ServicesDep, job_id: str) -> JobObject:
     """Stop the job; what its finished runs have shown is kept, nothing is published."""
-    return service.cancel(parts, job_id)
+    return service.cancel_job(services, job_id)
 
 
-@router.post("/{job_id}/pause", responses=problems(JobNotFound, JobAlreadyEnded))
-def pause_job(parts: PartsDep, job_id: str) -> JobObject:
+@router.post("/{job_id}/pause", responses=document_errors(JobNotFound, JobAlreadyEnded))
+def pause_job(services: ServicesDep, job_id: str) -> JobObject:
     """Have the job wait: none of its runs is begun, and those in training are stopped and wait too, until it is resumed.
 
     A job that is paused already is answered as it is.
     """
-    return pausing.pause(parts, job_id)
+    return pausing.pause_job(services, job_id)
 
 
-@router.post("/{job_id}/resume", responses=problems(JobNotFound, JobAlreadyEnded))
-def resume_job(parts: PartsDep, job_id: str) -> JobObject:
+@router.post("/{job_id}/resume", responses=document_errors(JobNotFound, JobAlreadyEnded))
+def resume_job(services: ServicesDep, job_id: str) -> JobObject:
     """Go on with a paused job. One that is not paused is answered as it is."""
-    return pausing.resume(parts, job_id)
+    return pausing.resume_job(services, job_id)
 
 
 @router.post(
     "/{job_id}/extend",
-    responses=problems(
+    responses=document_errors(
         JobNotFound,
         JobNotExtendable,
         InvalidValue,
@@ -71,46 +71,46 @@ def resume_job(parts: PartsDep, job_id: str) -> JobObject:
     ),
 )
 def extend_job(
-    parts: PartsDep, job_id: str, request: ExtendRequest, sending: SendingDep
+    services: ServicesDep, job_id: str, request: ExtendRequest, identity: RequestIdentityDep
 ) -> JobObject:
     """Add runs from further seeds to a job, open or ended, without redoing any; at its end the best of all is published.
 
     A re-sent request adds them once, as for creations.
     """
-    return extend(parts, job_id, request, sending)
+    return extend_with_seeds(services, job_id, request, identity)
 
 
 @router.post(
     "/{job_id}/clone",
-    responses=problems(
+    responses=document_errors(
         JobNotFound,
         InvalidValue,
         ModelNotAllowed,
         ModelInUse,
         IdempotencyKeyReused,
         FileNotFound,
-        *hub.PROBLEMS,
+        *hub.HUB_ERRORS,
     ),
 )
 def clone_job(
-    parts: PartsDep,
+    services: ServicesDep,
     job_id: str,
-    sending: SendingDep,
+    identity: RequestIdentityDep,
     changes: CloneRequest | None = None,
 ) -> JobObject | DryRun:
     """Create a new job from the request of this one; a field given in the body takes the place of that job's.
 
     What was automatic is found out anew. A re-sent request makes no second copy, as for creations.
     """
-    request = cloned(parts, job_id, changes or CloneRequest())
+    request = build_clone_request(services, job_id, changes or CloneRequest())
     if request.dry_run:
-        return rehearse(parts, request)
-    digest = clone_digest(job_id, request)
-    return service.create(parts, request, sending, digest=digest)
+        return plan_dry_run(services, request)
+    digest = compute_clone_digest(job_id, request)
+    return service.create_job(services, request, identity, digest=digest)
 
 
-@router.delete("/{job_id}", responses=problems(JobNotFound, JobNotEnded, ModelInUse))
-def delete_job(parts: PartsDep, job_id: str) -> JobDeleted:
+@router.delete("/{job_id}", responses=document_errors(JobNotFound, JobNotEnded, ModelInUse))
+def delete_job(services: ServicesDep, job_id: str) -> JobDeleted:
     """Delete an ended job with its runs, series, events, published model and result files. The files it was trained on stay."""
-    deletion.delete(parts, job_id)
+    deletion.delete_job(services, job_id)
     return JobDeleted(id=job_id)

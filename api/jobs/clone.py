@@ -6,22 +6,30 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from api.dependencies import Parts
+from api.dependencies import AppServices
 from api.jobs.schemas import CloneRequest, JobRequest
-from api.jobs.service import request_digest
+from api.jobs.service import compute_request_digest
 from shared.db.jobs import Jobs
 from shared.db.tables import Job
 
-_OF_ROW = ("training_file", "validation_file", "test_file", "model", "seed", "suffix", "webhook")
+_ROW_FIELDS = (
+    "training_file",
+    "validation_file",
+    "test_file",
+    "model",
+    "seed",
+    "suffix",
+    "webhook",
+)
 
 
-def cloned(parts: Parts, job_id: str, changes: CloneRequest) -> JobRequest:
+def build_clone_request(services: AppServices, job_id: str, changes: CloneRequest) -> JobRequest:
     """The earlier job's request as it was made, each field of ``changes`` in the place of its own.
 
     Raises JobNotFound, and RequestValidationError where the two do not go together.
     """
-    with parts.database.read() as session:
-        asked = request_of(Jobs(session).get(job_id, parts.owner_id))
+    with services.database.read() as session:
+        asked = rebuild_request(Jobs(session).get(job_id, services.owner_id))
     given = changes.model_dump(mode="json", exclude_unset=True)
     asked |= {
         name: value
@@ -36,12 +44,12 @@ def cloned(parts: Parts, job_id: str, changes: CloneRequest) -> JobRequest:
         ) from None
 
 
-def request_of(job: Job) -> dict[str, Any]:
+def rebuild_request(job: Job) -> dict[str, Any]:
     """As JSON; what was left to the defaults is left to them again, and a data set of the hub is the file that it was."""
-    plain = {name: getattr(job, name) for name in _OF_ROW} | {"metadata": job.job_metadata}
+    plain = {name: getattr(job, name) for name in _ROW_FIELDS} | {"metadata": job.job_metadata}
     return job.request | {name: value for name, value in plain.items() if value is not None}
 
 
-def clone_digest(job_id: str, request: JobRequest) -> str:
+def compute_clone_digest(job_id: str, request: JobRequest) -> str:
     """A copy is not the original sent again, however alike the two are."""
-    return request_digest(request, f"clone {job_id} ")
+    return compute_request_digest(request, f"clone {job_id} ")

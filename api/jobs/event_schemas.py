@@ -28,7 +28,7 @@ class EventObject(Identified):
     """The run it is about; null where it is the job."""
 
     @classmethod
-    def of(cls, event: Event) -> Self:
+    def from_row(cls, event: Event) -> Self:
         return cls(
             id=event_id(event.seq),
             created_at=int(event.created_at),

@@ -7,13 +7,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.dependencies import Parts
-from api.jobs.idempotency import Sending
-from api.jobs.planning.job_plan import encoder_facts
-from api.jobs.planning.run_rows import crossed, runs_from
+from api.dependencies import AppServices
+from api.jobs.idempotency import RequestIdentity
+from api.jobs.planning.job_plan import get_encoder_facts
+from api.jobs.planning.run_rows import build_runs, cross_seeds
 from api.jobs.run_schemas import ExtendRequest
 from api.jobs.schemas import JobObject
-from api.jobs.service import RESENT_WITHIN_S, already_made, retrieve
+from api.jobs.service import RESEND_WINDOW_S, find_existing_job, get_job
 from shared.db.events import Events
 from shared.db.files import Files
 from shared.db.jobs import Jobs
@@ -27,7 +27,9 @@ from shared.domain.naming import FINE_TUNED
 from shared.domain.states import JobState
 
 
-def extend(parts: Parts, job_id: str, request: ExtendRequest, sending: Sending) -> JobObject:
+def extend_with_seeds(
+    services: AppServices, job_id: str, request: ExtendRequest, identity: RequestIdentity
+) -> JobObject:
     """Add the runs in one transaction that also opens the job again.
 
     Sent again, with its key or within a quarter of an hour by a client that sends none, it adds nothing more.
@@ -36,35 +38,35 @@ def extend(parts: Parts, job_id: str, request: ExtendRequest, sending: Sending) 
     and where its files are gone; ModelInUse while another job starts from its model.
     """
     digest = hashlib.sha256(f"extend {job_id} {request.model_dump_json()}".encode()).hexdigest()
-    known = already_made(parts, sending, digest) if sending.key is not None else None
+    known = find_existing_job(services, identity, digest) if identity.key is not None else None
     if known is not None:
         return known
-    with parts.database.read() as session:
-        model = Jobs(session).get(job_id, parts.owner_id).model
-    encoder_facts(parts, model)  # still there
+    with services.database.read() as session:
+        model = Jobs(session).get(job_id, services.owner_id).model
+    get_encoder_facts(services, model)  # still there
     try:
-        with parts.database.write() as session:
+        with services.database.write() as session:
             jobs = Jobs(session)
-            jobs.get(job_id, parts.owner_id)
-            job = locked(session, job_id)  # who sent the same at the same moment waits here
-            without_key = sending.is_resent and sending.key is None
-            if not (without_key and jobs.extended_lately(job, digest, RESENT_WITHIN_S)):
-                _add(parts, session, job, request)
+            jobs.get(job_id, services.owner_id)
+            job = lock_job(session, job_id)  # who sent the same at the same moment waits here
+            without_key = identity.is_resent and identity.key is None
+            if not (without_key and jobs.extended_lately(job, digest, RESEND_WINDOW_S)):
+                _add_runs(services, session, job, request)
                 jobs.remember_extension(job, digest)
-                if sending.key is not None:
-                    jobs.remember_key(parts.owner_id, sending.key, digest, job_id)
+                if identity.key is not None:
+                    jobs.remember_key(services.owner_id, identity.key, digest, job_id)
     except IntegrityError:  # the same key, at the same moment: the other request has won
-        known = already_made(parts, sending, digest)
+        known = find_existing_job(services, identity, digest)
         if known is None:
             raise
         return known
-    return retrieve(parts, job_id)
+    return get_job(services, job_id)
 
 
-def _add(parts: Parts, session: Session, job: Job, request: ExtendRequest) -> None:
-    refuse_more_runs(parts, session, job)
+def _add_runs(services: AppServices, session: Session, job: Job, request: ExtendRequest) -> None:
+    require_extendable_job(services, session, job)
     present = Runs(session).of_job(job.id)
-    runs = _more(job, request, present)
+    runs = _build_further_runs(job, request, present)
     Jobs(session).reopen(job)
     Stages(session).add_runs(runs)
     if job.status == JobState.PAUSED:
@@ -76,14 +78,14 @@ def _add(parts: Parts, session: Session, job: Job, request: ExtendRequest) -> No
     )
 
 
-def locked(session: Session, job_id: str) -> Job:
+def lock_job(session: Session, job_id: str) -> Job:
     """The job as it is now, and stays until the transaction ends, with its runs."""
     lock_runs(session, job_id)
     query = select(Job).where(Job.id == job_id).with_for_update()
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def refuse_more_runs(parts: Parts, session: Session, job: Job) -> None:
+def require_extendable_job(services: AppServices, session: Session, job: Job) -> None:
     """Raises JobNotExtendable, InvalidValue, ModelNotAllowed or ModelInUse for a job that nothing can be trained for any more."""
     if job.status == JobState.CANCELLED or job.cancel_requested:
         raise JobNotExtendable(
@@ -97,13 +99,13 @@ def refuse_more_runs(parts: Parts, session: Session, job: Job) -> None:
     for file_id in (job.training_file, job.validation_file, job.test_file):
         if file_id is not None:
             try:
-                Files(session, parts.owner_id).get(file_id, for_job=True)
+                Files(session, services.owner_id).get(file_id, for_job=True)
             except FileNotFound:
                 raise InvalidValue(
                     f"File {file_id} of job {job.id} was deleted, so no run can be added; upload it again for a new job.",
                     param="fine_tuning_job_id",
                 ) from None
-    models = Models(session, parts.owner_id)
+    models = Models(session, services.owner_id)
     if job.model.startswith(FINE_TUNED):
         models.for_job(job.model)
     published = models.hold(job.id)
@@ -115,15 +117,21 @@ def refuse_more_runs(parts: Parts, session: Session, job: Job) -> None:
         )
 
 
-def _more(job: Job, request: ExtendRequest, present: Sequence[Run]) -> list[Run]:
-    known = {run.init_seed for run in present}
+def _build_further_runs(
+    job: Job, request: ExtendRequest, existing_runs: Sequence[Run]
+) -> list[Run]:
+    known = {run.init_seed for run in existing_runs}
     again = known & set(request.seeds or [])
     if again:
         raise InvalidValue(f"Job {job.id} has seed {min(again)} already.", param="seeds")
-    following = max(run.init_seed for run in present) + 1
+    following = max(run.init_seed for run in existing_runs) + 1
     seeds = request.seeds or [following + i for i in range(request.num_seeds or 0)]
     data_seeds = job.request.get("runs", {}).get("data_seeds")
-    folds = list(dict.fromkeys(run.fold for run in present))
-    return runs_from(
-        job, crossed(seeds, data_seeds), present[-1].total_steps, folds, first=present[-1].index + 1
+    folds = list(dict.fromkeys(run.fold for run in existing_runs))
+    return build_runs(
+        job,
+        cross_seeds(seeds, data_seeds),
+        existing_runs[-1].total_steps,
+        folds,
+        first_index=existing_runs[-1].index + 1,
     )

@@ -8,18 +8,20 @@ from typing import Annotated
 from fastapi import Depends, Header
 from pydantic import AfterValidator, WithJsonSchema
 
-_KEY = "[!-~]{1,255}"
+_KEY_PATTERN = "[!-~]{1,255}"
 
 
-def _plain(key: str) -> str:
-    if re.fullmatch(_KEY, key) is None:
+def _check_key(key: str) -> str:
+    if re.fullmatch(_KEY_PATTERN, key) is None:
         raise ValueError("the key must be 1 to 255 visible ASCII characters without blanks")
     return key
 
 
 IdempotencyKey = Annotated[
     Annotated[
-        str, AfterValidator(_plain), WithJsonSchema({"type": "string", "pattern": f"^{_KEY}$"})
+        str,
+        AfterValidator(_check_key),
+        WithJsonSchema({"type": "string", "pattern": f"^{_KEY_PATTERN}$"}),
     ]
     | None,
     Header(
@@ -37,21 +39,23 @@ RetryCount = Annotated[
 
 
 @dataclass(frozen=True)
-class Sending:
+class RequestIdentity:
     """How a creation came: with a key, for the how-manieth time, and when."""
 
     key: str | None = None
     retry_count: int = 0
-    arrived: float = field(default_factory=time.monotonic)
+    arrived_at: float = field(default_factory=time.monotonic)
 
     @property
     def is_resent(self) -> bool:
         return self.retry_count > 0
 
 
-async def _sending(idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0) -> Sending:
+async def _read_request_identity(
+    idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0
+) -> RequestIdentity:
     # not a plain function: it would wait for a thread, and with it the note of when the request came
-    return Sending(idempotency_key, retry_count)
+    return RequestIdentity(idempotency_key, retry_count)
 
 
-SendingDep = Annotated[Sending, Depends(_sending)]
+RequestIdentityDep = Annotated[RequestIdentity, Depends(_read_request_identity)]

@@ -11,9 +11,9 @@ from shared.domain.errors import InvalidValue
 from shared.recipe import Recipe, RecipeRequest, Resolution
 
 
-def merge(request: JobRequest) -> RecipeRequest:
+def merge_hyperparameters(request: JobRequest) -> RecipeRequest:
     """The hosted API's hyperparameters as recipe settings. Raises InvalidValue where the two say different things."""
-    given = hyperparameters_of(request)
+    given = resolve_hyperparameters(request)
     recipe = request.recipe.model_dump(exclude_none=True)
     for name, theirs, value in (
         ("num_train_epochs", "n_epochs", given.n_epochs),
@@ -34,9 +34,9 @@ def merge(request: JobRequest) -> RecipeRequest:
     return RecipeRequest.model_validate(recipe)
 
 
-def with_method_settings(request: JobRequest) -> JobRequest:
+def merge_method_settings(request: JobRequest) -> JobRequest:
     """The same request, the recipe's settings that ``method`` gives among those of ``recipe``. Raises InvalidValue where they disagree."""
-    given = _of_method(request, RecipeRequest.model_fields)
+    given = _get_method_settings(request, RecipeRequest.model_fields)
     if not given:
         return request
     recipe = {name: getattr(request.recipe, name) for name in request.recipe.model_fields_set}
@@ -56,11 +56,13 @@ def with_method_settings(request: JobRequest) -> JobRequest:
     return request.model_copy(update={"recipe": merged})
 
 
-def hyperparameters_of(request: JobRequest) -> Hyperparameters:
+def resolve_hyperparameters(request: JobRequest) -> Hyperparameters:
     """The hosted API's three from both places where they may be given. Raises InvalidValue where these disagree."""
     names = Hyperparameters.model_fields
     by_method = {
-        name: value for name, value in _of_method(request, names).items() if value != "auto"
+        name: value
+        for name, value in _get_method_settings(request, names).items()
+        if value != "auto"
     }
     plain = (
         {}
@@ -77,15 +79,15 @@ def hyperparameters_of(request: JobRequest) -> Hyperparameters:
     return Hyperparameters(**by_method | plain)
 
 
-def _of_method(request: JobRequest, names: Collection[str]) -> dict[str, Any]:
+def _get_method_settings(request: JobRequest, names: Collection[str]) -> dict[str, Any]:
     if request.method is None:
         return {}
     given = request.method.supervised.hyperparameters
     return {name: getattr(given, name) for name in given.model_fields_set.intersection(names)}
 
 
-def scaled(resolution: Resolution, request: JobRequest) -> Resolution:
-    factor = hyperparameters_of(request).learning_rate_multiplier
+def scale_learning_rate(resolution: Resolution, request: JobRequest) -> Resolution:
+    factor = resolve_hyperparameters(request).learning_rate_multiplier
     if factor == "auto":
         return resolution
     rate = resolution.recipe.learning_rate * factor

@@ -6,15 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.recipe import RecipeRequest
 
-Auto = Literal["auto"]
+AutoValue = Literal["auto"]
 _STRICT = ConfigDict(
     frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
 )
-NEpochs = Annotated[int, Field(ge=1, le=50)] | Auto
-HostedBatchSize = Annotated[int, Field(ge=1, le=256)] | Auto
+NEpochs = Annotated[int, Field(ge=1, le=50)] | AutoValue
+HostedBatchSize = Annotated[int, Field(ge=1, le=256)] | AutoValue
 Multiplier = (
     Annotated[float, Field(ge=1e-4, le=100, description="Multiplies the resolved learning rate.")]
-    | Auto
+    | AutoValue
 )
 
 

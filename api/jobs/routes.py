@@ -6,16 +6,16 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import hub
-from api.dependencies import Parts, PartsDep, paging
-from api.errors import problems
+from api.dependencies import AppServices, ServicesDep, create_page_dependency
+from api.errors import document_errors
 from api.jobs import service
 from api.jobs.event_schemas import CheckpointObject, DeliveryObject, EventObject
-from api.jobs.idempotency import SendingDep
-from api.jobs.planning.dry_run import DryRun, rehearse
-from api.jobs.presenting.event_stream import event_stream
+from api.jobs.idempotency import RequestIdentityDep
+from api.jobs.planning.dry_run import DryRun, plan_dry_run
+from api.jobs.presenting.event_stream import open_event_stream
 from api.jobs.schemas import JobObject, JobRequest
-from api.pagination import Listing, listing
-from api.unknown_params import METADATA_PARAMETER, metadata_filter
+from api.pagination import Listing, build_listing
+from api.unknown_params import METADATA_PARAMETER, read_metadata_filter
 from shared.db.deliveries import Deliveries
 from shared.db.events import EVENT_ID, Events
 from shared.db.jobs import Jobs
@@ -40,14 +40,19 @@ router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 
 @router.post(
     "",
-    responses=problems(
-        InvalidValue, ModelNotAllowed, ModelInUse, IdempotencyKeyReused, FileNotFound, *hub.PROBLEMS
+    responses=document_errors(
+        InvalidValue,
+        ModelNotAllowed,
+        ModelInUse,
+        IdempotencyKeyReused,
+        FileNotFound,
+        *hub.HUB_ERRORS,
     ),
 )
 def create_job(
-    parts: PartsDep,
+    services: ServicesDep,
     request: JobRequest,
-    sending: SendingDep,
+    identity: RequestIdentityDep,
     dry_run: Annotated[
         bool, Query(description="Say what the job would be, and store no job.")
     ] = False,
@@ -58,29 +63,29 @@ def create_job(
     about how long they would take. A data set of the hub (`hf://…`) is fetched for it, too, and stays as a file.
     """
     if dry_run or request.dry_run:
-        return rehearse(parts, request)
-    return service.create(parts, request, sending)
+        return plan_dry_run(services, request)
+    return service.create_job(services, request, identity)
 
 
-@router.get("", responses=problems(), openapi_extra={"parameters": [METADATA_PARAMETER]})
+@router.get("", responses=document_errors(), openapi_extra={"parameters": [METADATA_PARAMETER]})
 def list_jobs(
-    parts: PartsDep,
-    page: Annotated[Page, Depends(paging(20, 100))],
-    metadata: Annotated[dict[str, str] | None, Depends(metadata_filter)],
+    services: ServicesDep,
+    page: Annotated[Page, Depends(create_page_dependency(20, 100))],
+    metadata: Annotated[dict[str, str] | None, Depends(read_metadata_filter)],
 ) -> Listing[JobObject]:
     """The jobs, newest first; `metadata[key]=value` keeps those that carry it, `metadata=null` those without any."""
-    jobs, more = service.list_page(parts, page, metadata)
-    return listing(jobs, more)
+    jobs, more = service.list_jobs(services, page, metadata)
+    return build_listing(jobs, more)
 
 
 @router.get(
     "/{job_id}",
     response_model=JobObject,
-    responses=problems(JobNotFound)
+    responses=document_errors(JobNotFound)
     | {304: {"description": "Nothing has changed since the answer with this `ETag`."}},
 )
 async def retrieve_job(
-    parts: PartsDep,
+    services: ServicesDep,
     job_id: str,
     if_none_match: Annotated[
         str | None, Header(max_length=1000, description="`ETag` of an answer before.")
@@ -90,9 +95,9 @@ async def retrieve_job(
 
     Cheap to poll: send the last answer's `ETag` as `If-None-Match`, and as long as nothing has changed the answer is an empty 304.
     """
-    job = await parts.job_polls.get(parts.database, job_id, parts.owner_id)
+    job = await services.job_cache.get_job(services.database, job_id, services.owner_id)
     headers = {"etag": job.etag, "cache-control": "private, no-cache"}
-    if job.is_known_as(if_none_match):
+    if job.is_not_modified(if_none_match):
         return Response(status_code=304, headers=headers)
     return Response(job.body, media_type="application/json", headers=headers)
 
@@ -100,7 +105,7 @@ async def retrieve_job(
 @router.get(
     "/{job_id}/events",
     response_model=Listing[EventObject],
-    responses=problems(JobNotFound, TooManyStreams)
+    responses=document_errors(JobNotFound, TooManyStreams)
     | {
         200: {
             "content": {"text/event-stream": {}},
@@ -110,9 +115,9 @@ async def retrieve_job(
     },
 )
 async def list_events(
-    parts: PartsDep,
+    services: ServicesDep,
     job_id: str,
-    page: Annotated[Page, Depends(paging(20, 1000))],
+    page: Annotated[Page, Depends(create_page_dependency(20, 1000))],
     stream: Annotated[
         bool, Query(description="Server-sent events, oldest first, until the job has ended.")
     ] = False,
@@ -134,47 +139,54 @@ async def list_events(
             raise InvalidRequest(
                 "A stream is begun anew by the header Last-Event-ID, not by after.", param="after"
             )
-        return await event_stream(
-            parts.database, parts.event_streams, job_id, parts.owner_id, last_event_id
+        return await open_event_stream(
+            services.database, services.stream_limiter, job_id, services.owner_id, last_event_id
         )
-    return await run_in_threadpool(_events, parts, job_id, page)
+    return await run_in_threadpool(_list_event_page, services, job_id, page)
 
 
-def _events(parts: Parts, job_id: str, page: Page) -> Listing[EventObject]:
-    with parts.database.read() as session:
-        Jobs(session).get(job_id, parts.owner_id)
+def _list_event_page(services: AppServices, job_id: str, page: Page) -> Listing[EventObject]:
+    with services.database.read() as session:
+        Jobs(session).get(job_id, services.owner_id)
         events, more = Events(session).page(job_id, page)
-    return listing([EventObject.of(event) for event in events], more)
+    return build_listing([EventObject.from_row(event) for event in events], more)
 
 
-@router.get("/{job_id}/checkpoints", responses=problems(JobNotFound))
+@router.get("/{job_id}/checkpoints", responses=document_errors(JobNotFound))
 def list_checkpoints(
-    parts: PartsDep, job_id: str, page: Annotated[Page, Depends(paging(10, 1000))]
+    services: ServicesDep,
+    job_id: str,
+    page: Annotated[Page, Depends(create_page_dependency(10, 1000))],
 ) -> Listing[CheckpointObject]:
     """The checkpoints that are kept: each run's best until the job ends, then the published run's."""
-    with parts.database.read() as session:
-        job = Jobs(session).get(job_id, parts.owner_id)
+    with services.database.read() as session:
+        job = Jobs(session).get(job_id, services.owner_id)
         checkpoints, more = Checkpoints(session).page(job_id, page)
         seeds = {run.id: run.seed for run in Runs(session).of_job(job_id)}
     model = model_id(job.model, job.owner_id, job.suffix, job.id)
-    return listing(
-        [_checkpoint(checkpoint, model, seeds[checkpoint.run_id]) for checkpoint in checkpoints],
+    return build_listing(
+        [
+            _build_checkpoint_object(checkpoint, model, seeds[checkpoint.run_id])
+            for checkpoint in checkpoints
+        ],
         more,
     )
 
 
-@router.get("/{job_id}/webhook_deliveries", responses=problems(JobNotFound))
+@router.get("/{job_id}/webhook_deliveries", responses=document_errors(JobNotFound))
 def list_webhook_deliveries(
-    parts: PartsDep, job_id: str, page: Annotated[Page, Depends(paging(20, 100))]
+    services: ServicesDep,
+    job_id: str,
+    page: Annotated[Page, Depends(create_page_dependency(20, 100))],
 ) -> Listing[DeliveryObject]:
     """What became of the notices to the job's webhook, newest first."""
-    with parts.database.read() as session:
-        Jobs(session).get(job_id, parts.owner_id)
+    with services.database.read() as session:
+        Jobs(session).get(job_id, services.owner_id)
         deliveries, more = Deliveries(session).page(job_id, page)
-    return listing([_delivery(delivery) for delivery in deliveries], more)
+    return build_listing([_build_delivery_object(delivery) for delivery in deliveries], more)
 
 
-def _delivery(delivery: WebhookDelivery) -> DeliveryObject:
+def _build_delivery_object(delivery: WebhookDelivery) -> DeliveryObject:
     next_attempt, delivered = delivery.next_attempt_at, delivery.delivered_at
     plain = ("id", "type", "status", "attempts", "response_status", "error")
     return DeliveryObject(
@@ -185,7 +197,7 @@ def _delivery(delivery: WebhookDelivery) -> DeliveryObject:
     )
 
 
-def _checkpoint(checkpoint: Checkpoint, model: str, seed: int) -> CheckpointObject:
+def _build_checkpoint_object(checkpoint: Checkpoint, model: str, seed: int) -> CheckpointObject:
     return CheckpointObject(
         id=checkpoint.id,
         created_at=int(checkpoint.created_at),

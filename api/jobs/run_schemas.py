@@ -30,7 +30,7 @@ class RunsRequest(BaseModel):
     """The grid's seeds of the data order and the dropout; with ``init_seeds``, or with ``seeds`` or ``num_seeds`` in their place."""
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _check_seed_settings(self) -> Self:
         ways = {"num_seeds": self.num_seeds, "seeds": self.seeds, "init_seeds": self.init_seeds}
         given = [name for name, value in ways.items() if value is not None]
         if len(given) > 1:
@@ -57,7 +57,7 @@ class ExtendRequest(BaseModel):
     """The further seeds one by one, none of which the job has."""
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _check_seed_settings(self) -> Self:
         if (self.num_seeds is None) == (self.seeds is None):
             raise ValueError("give num_seeds or seeds")
         if self.seeds is not None and len(set(self.seeds)) != len(self.seeds):
@@ -80,7 +80,7 @@ class EarlyDiscardRequest(BaseModel):
     """Share of the steps after which it is decided."""
 
     @model_validator(mode="after")
-    def _some_are_stopped(self) -> Self:
+    def _check_keep_below_start(self) -> Self:
         if self.keep >= self.start:
             raise ValueError("keep must be smaller than start: else nothing is discarded")
         return self

@@ -35,18 +35,18 @@ _STRICT = ConfigDict(
 )
 
 
-_SUFFIX = "[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}"
+_SUFFIX_PATTERN = "[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}"
 
 
-def _plain_suffix(suffix: str) -> str:
-    if re.fullmatch(_SUFFIX, suffix) is None:
+def _check_suffix(suffix: str) -> str:
+    if re.fullmatch(_SUFFIX_PATTERN, suffix) is None:
         raise ValueError(
             "1 to 64 letters (a to z), digits, blanks, dots, hyphens and underscores, with a letter or digit first"
         )
     return suffix
 
 
-_SUFFIX_SCHEMA = {"type": "string", "pattern": f"^{_SUFFIX}$"}
+_SUFFIX_SCHEMA = {"type": "string", "pattern": f"^{_SUFFIX_PATTERN}$"}
 
 
 class EvaluationRequest(BaseModel):
@@ -91,7 +91,7 @@ class JobSettings(BaseModel):
     """A base model of `GET /v1/models`, or a fine-tuned one to start from."""
     seed: Seed | None = None
     """Seed of the first run; 0 by default."""
-    suffix: Annotated[str, AfterValidator(_plain_suffix), WithJsonSchema(_SUFFIX_SCHEMA)] | None = (
+    suffix: Annotated[str, AfterValidator(_check_suffix), WithJsonSchema(_SUFFIX_SCHEMA)] | None = (
         None
     )
     """Part of the fine-tuned model's id, with hyphens for blanks."""
@@ -115,7 +115,7 @@ class JobSettings(BaseModel):
     """Say what the job would be, and store no job."""
 
     @model_validator(mode="after")
-    def _one_number_of_runs(self) -> Self:
+    def _check_run_count(self) -> Self:
         asked = self.early_discard is not None and self.early_discard.enabled
         if asked and self.runs.model_dump(exclude_none=True):
             raise ValueError("early_discard.start is the number of runs; leave runs out")
@@ -183,7 +183,7 @@ class Warning(BaseModel):
     message: str
 
 
-Stored = dict[str, Any]
+StoredJson = dict[str, Any]
 """As the row has it: what another version has stored is shown, even if a request could not ask for it today."""
 
 
@@ -230,13 +230,13 @@ class JobObject(Identified):
     """Always empty."""
     suffix: str | None
     """As asked; part of the fine-tuned model's id."""
-    task: Task | Stored
+    task: Task | StoredJson
     """With a value for everything, as the worker carries it out."""
-    split: SplitRequest | Stored
+    split: SplitRequest | StoredJson
     """As asked."""
     recipe: dict[str, Any]
     """As asked."""
-    resolved_recipe: Recipe | Stored | None
+    resolved_recipe: Recipe | StoredJson | None
     """Null only while pilots find an automatic value out."""
     pilots: dict[str, Any] | None
     """What of the recipe pilots find out: candidates with their validation scores, the choice, and the reason; null without pilots."""

@@ -8,13 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.dependencies import Parts
-from api.jobs.idempotency import Sending
-from api.jobs.planning.job_plan import plan
-from api.jobs.presenting.presenter import as_viewed, job_object, time_of_views
+from api.dependencies import AppServices
+from api.jobs.idempotency import RequestIdentity
+from api.jobs.planning.job_plan import plan_job
+from api.jobs.presenting.presenter import build_job_object, get_presentation_time, present_job
 from api.jobs.schemas import JobObject, JobRequest
-from api.reports.service import numbers_of
-from shared.datasets import Source
+from api.reports.service import build_stability_summary
+from shared.datasets import InputFile
 from shared.db.clock import db_now
 from shared.db.counts import state_counts
 from shared.db.events import JOB_CANCELLED, Events
@@ -30,82 +30,90 @@ from shared.domain.errors import IdempotencyKeyReused, JobAlreadyEnded
 from shared.domain.naming import FINE_TUNED
 from shared.domain.states import JOB_ENDED, Purpose
 
-CANCEL_WAIT_S = 2.5  # a running training is stopped within two seconds; then the answer can already say "cancelled"
-POLL_S = 0.1
-RESENT_WITHIN_S = 15 * 60
+CANCEL_TIMEOUT_S = 2.5  # a running training is stopped within two seconds; then the answer can already say "cancelled"
+POLL_INTERVAL_S = 0.1
+RESEND_WINDOW_S = 15 * 60
 
 
-def create(
-    parts: Parts, request: JobRequest, sending: Sending, *, digest: str | None = None
+def create_job(
+    services: AppServices,
+    request: JobRequest,
+    identity: RequestIdentity,
+    *,
+    digest: str | None = None,
 ) -> JobObject:
     """Store the job and its runs in one transaction, then ring; a re-sent creation answers with the job already made.
 
     It is known by its key, or, re-sent by a client that sends none, by its body for a quarter of an hour; ``digest`` stands for
     the body where the request was made from another.
     """
-    digest = digest or request_digest(request)
-    known = already_made(parts, sending, digest)
+    digest = digest or compute_request_digest(request)
+    known = find_existing_job(services, identity, digest)
     if known is not None:
         return known
-    job, runs = plan(parts, request)
+    job, runs = plan_job(services, request)
     job.request_sha256 = digest
     try:
-        with parts.database.write() as session:
-            other = _made_meanwhile(session, parts.owner_id, sending, digest)
+        with services.database.write() as session:
+            other = _find_concurrent_job(session, services.owner_id, identity, digest)
             if other is None:
-                _add(session, job, runs)
-                _remember(session, job, sending, digest)
+                _insert_job(session, job, runs)
+                _record_request(session, job, identity, digest)
     except IntegrityError:  # the same key, at the same moment: the other request has won
-        known = already_made(parts, sending, digest)
+        known = find_existing_job(services, identity, digest)
         if known is None:
             raise
         return known
-    return retrieve(parts, other or job.id)
+    return get_job(services, other or job.id)
 
 
-def _made_meanwhile(session: Session, owner_id: str, sending: Sending, digest: str) -> str | None:
+def _find_concurrent_job(
+    session: Session, owner_id: str, identity: RequestIdentity, digest: str
+) -> str | None:
     """The job that another sending of the same request has made while this one was understood; until the transaction ends there is no
     third. A client that gave up waiting sends again while the first request is still here, and either may be done before the other."""
-    if sending.key is not None:
+    if identity.key is not None:
         return None  # the row of the key decides
     hold_digest(session, digest)
     jobs = Jobs(session)
-    if sending.is_resent:
-        return jobs.made_lately(owner_id, digest, RESENT_WITHIN_S)
+    if identity.is_resent:
+        return jobs.made_lately(owner_id, digest, RESEND_WINDOW_S)
     now = session.scalars(
         select(db_now())
     ).one()  # the first statement waits for its turn: only then time is taken
-    return jobs.made_by_resent(owner_id, digest, since=now - (time.monotonic() - sending.arrived))
+    return jobs.made_by_resent(
+        owner_id, digest, since=now - (time.monotonic() - identity.arrived_at)
+    )
 
 
-def _remember(session: Session, job: Job, sending: Sending, digest: str) -> None:
+def _record_request(session: Session, job: Job, identity: RequestIdentity, digest: str) -> None:
     session.flush()
-    if sending.key is not None:
-        Jobs(session).remember_key(job.owner_id, sending.key, digest, job.id)
-    elif sending.is_resent:
+    if identity.key is not None:
+        Jobs(session).remember_key(job.owner_id, identity.key, digest, job.id)
+    elif identity.is_resent:
         Jobs(session).remember_resent(job.owner_id, digest, job.id)
 
 
-def _add(session: Session, job: Job, runs: Sequence[Run]) -> None:
-    for param in Source:
+def _insert_job(session: Session, job: Job, runs: Sequence[Run]) -> None:
+    for param in InputFile:
         file_id: str | None = getattr(job, param)
         if file_id is not None:  # it may have been deleted since it was read
             Files(session, job.owner_id).get(file_id, param=param, for_job=True)
     if job.model.startswith(FINE_TUNED):  # and so may this
         Models(session, job.owner_id).for_job(job.model)
     Jobs(session).add(job, runs)
-    Events(session).add(job, _created(job, runs))
+    Events(session).add(job, _describe_creation(job, runs))
     for warning in job.warnings:
         Events(session).add(job, warning["message"], level="warn")
 
 
-def request_digest(request: JobRequest, prefix: str = "") -> str:
+def compute_request_digest(request: JobRequest, prefix: str = "") -> str:
     return hashlib.sha256(
         f"{prefix}{request.model_dump_json(exclude={'dry_run'})}".encode()
     ).hexdigest()
 
 
-def _created(job: Job, runs: Sequence[Run]) -> str:
+def _describe_creation(job: Job, runs: Sequence[Run]) -> str:
     main = sum(run.purpose == Purpose.MAIN for run in runs)
     if job.resolved_recipe is None:
         trials = [run for run in runs if run.purpose == Purpose.PILOT]
@@ -119,52 +127,58 @@ def _created(job: Job, runs: Sequence[Run]) -> str:
     )
 
 
-def already_made(parts: Parts, sending: Sending, digest: str) -> JobObject | None:
+def find_existing_job(
+    services: AppServices, identity: RequestIdentity, digest: str
+) -> JobObject | None:
     """Raises IdempotencyKeyReused."""
-    if sending.key is None:
-        return _made_lately(parts, digest) if sending.is_resent else None
-    with parts.database.read() as session:
-        made = Jobs(session).created_with(parts.owner_id, sending.key)
+    if identity.key is None:
+        return _find_recent_job(services, digest) if identity.is_resent else None
+    with services.database.read() as session:
+        made = Jobs(session).created_with(services.owner_id, identity.key)
     if made is None:
         return None
     if made.request_sha256 != digest:
         raise IdempotencyKeyReused(
             "This Idempotency-Key came before with another request.", param="Idempotency-Key"
         )
-    return retrieve(parts, made.job_id)
+    return get_job(services, made.job_id)
 
 
-def _made_lately(parts: Parts, digest: str) -> JobObject | None:
-    with parts.database.read() as session:
-        job_id = Jobs(session).made_lately(parts.owner_id, digest, RESENT_WITHIN_S)
-    return None if job_id is None else retrieve(parts, job_id)
+def _find_recent_job(services: AppServices, digest: str) -> JobObject | None:
+    with services.database.read() as session:
+        job_id = Jobs(session).made_lately(services.owner_id, digest, RESEND_WINDOW_S)
+    return None if job_id is None else get_job(services, job_id)
 
 
-def retrieve(parts: Parts, job_id: str) -> JobObject:
-    with parts.database.read() as session:
-        return as_viewed(session, Jobs(session).get(job_id, parts.owner_id), time_of_views())
+def get_job(services: AppServices, job_id: str) -> JobObject:
+    with services.database.read() as session:
+        return present_job(
+            session, Jobs(session).get(job_id, services.owner_id), get_presentation_time()
+        )
 
 
-def list_page(
-    parts: Parts, page: Page, metadata: dict[str, str] | None
+def list_jobs(
+    services: AppServices, page: Page, metadata: dict[str, str] | None
 ) -> tuple[Sequence[JobObject], bool]:
-    with parts.database.read() as session:
-        jobs, more = Jobs(session).page(parts.owner_id, page, metadata)
+    with services.database.read() as session:
+        jobs, more = Jobs(session).page(services.owner_id, page, metadata)
         ids = [job.id for job in jobs]
         counts, runs = state_counts(session, ids), scored_runs(session, ids)
-    now = time_of_views()
+    now = get_presentation_time()
     views = []
     for job in jobs:
         mine = [count for count in counts if count.job_id == job.id]
-        views.append(job_object(job, mine, now, stability=numbers_of(job, runs[job.id])))
+        views.append(
+            build_job_object(job, mine, now, stability=build_stability_summary(job, runs[job.id]))
+        )
     return views, more
 
 
-def cancel(parts: Parts, job_id: str) -> JobObject:
+def cancel_job(services: AppServices, job_id: str) -> JobObject:
     """Wish for the end and wait a moment for it; the state says ``cancelled`` only once nothing trains any more."""
-    with parts.database.write() as session:
+    with services.database.write() as session:
         jobs, events = Jobs(session), Events(session)
-        job = jobs.get(job_id, parts.owner_id)
+        job = jobs.get(job_id, services.owner_id)
         lock_runs(session, job_id)
         if not jobs.wish_cancel(job):
             session.refresh(job)
@@ -174,14 +188,16 @@ def cancel(parts: Parts, job_id: str) -> JobObject:
         RunWishes(session).cancel(job_id)
         events.add(job, "Cancelling was asked for.", level="warn")
         if jobs.end_cancelled(job_id):  # nothing of it was training: no worker is needed to end it
-            earlier = Models(session, parts.owner_id).of_job(job_id)  # of a job that was extended
+            earlier = Models(session, services.owner_id).of_job(
+                job_id
+            )  # of a job that was extended
             Checkpoints(session).keep_only(job_id, [model.run_id for model in earlier])
             events.add(job, JOB_CANCELLED, level="warn")
         else:
             ring_after_commit(session, JOB_ADVANCE, job_id)
-    deadline = time.monotonic() + CANCEL_WAIT_S
+    deadline = time.monotonic() + CANCEL_TIMEOUT_S
     while True:
-        view = retrieve(parts, job_id)
+        view = get_job(services, job_id)
         if view.status in JOB_ENDED or time.monotonic() > deadline:
             return view
-        time.sleep(POLL_S)
+        time.sleep(POLL_INTERVAL_S)

@@ -12,10 +12,10 @@ from shared.infra.network import is_literal, is_public
 from shared.infra.settings import Settings
 from shared.infra.webhook_signature import SECRET_PREFIX
 
-LEAST_KEY_BYTES = 16
+MIN_KEY_BYTES = 16
 
 
-def _address(url: str) -> str:
+def _check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -28,15 +28,15 @@ def _address(url: str) -> str:
     return url
 
 
-def _key(secret: str) -> str:
+def _check_secret(secret: str) -> str:
     if not secret.startswith(SECRET_PREFIX):
         return secret
     try:
         key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
         raise ValueError(f"what follows {SECRET_PREFIX} must be base64") from None
-    if len(key) < LEAST_KEY_BYTES:
-        raise ValueError(f"a key of at least {LEAST_KEY_BYTES} bytes")
+    if len(key) < MIN_KEY_BYTES:
+        raise ValueError(f"a key of at least {MIN_KEY_BYTES} bytes")
     return secret
 
 
@@ -58,16 +58,18 @@ class WebhookRequest(BaseModel):
             max_length=2048,
             json_schema_extra={"format": "uri", "pattern": "^https?://[!-~]+$"},
         ),
-        AfterValidator(_address),
+        AfterValidator(_check_url),
     ]
     """An `http` or `https` address, without user and password."""
     secret: Annotated[
-        str, StringConstraints(min_length=LEAST_KEY_BYTES, max_length=256), AfterValidator(_key)
+        str,
+        StringConstraints(min_length=MIN_KEY_BYTES, max_length=256),
+        AfterValidator(_check_secret),
     ]
     """``whsec_`` and a key in base64, or the key itself as text. It is never shown again."""
 
 
-def refuse_private(settings: Settings, webhook: WebhookRequest | None) -> None:
+def check_public_address(settings: Settings, webhook: WebhookRequest | None) -> None:
     """Raises InvalidValue for an address that is seen to be none of the public network; names are looked up when it is sent."""
     if webhook is None or settings.webhook_private_addresses:
         return

@@ -5,8 +5,8 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.dependencies import PartsDep
-from api.errors import problems
+from api.dependencies import ServicesDep
+from api.errors import document_errors
 from api.models.schemas import ModelDeleted, ModelObject
 from shared.db.models import Models
 from shared.domain.errors import ModelInUse, ModelNotFound
@@ -21,35 +21,40 @@ class ModelList(BaseModel):
     data: list[ModelObject]
 
 
-@router.get("", responses=problems())
-def list_models(parts: PartsDep) -> ModelList:
+@router.get("", responses=document_errors())
+def list_models(services: ServicesDep) -> ModelList:
     """Published models, newest first, then the base models."""
-    with parts.database.read() as session:
-        published = [ModelObject.of(model) for model in Models(session, parts.owner_id).all()]
+    with services.database.read() as session:
+        published = [
+            ModelObject.from_row(model) for model in Models(session, services.owner_id).all()
+        ]
     return ModelList(
-        data=[*published, *(ModelObject.base(name) for name in parts.catalogue.names())]
+        data=[
+            *published,
+            *(ModelObject.from_base_model(name) for name in services.catalogue.names()),
+        ]
     )
 
 
-@router.get("/{model:path}", responses=problems(ModelNotFound))
-def retrieve_model(parts: PartsDep, model: str) -> ModelObject:
+@router.get("/{model:path}", responses=document_errors(ModelNotFound))
+def retrieve_model(services: ServicesDep, model: str) -> ModelObject:
     """A base model, or one that a job has made: the job's best, another seed's, or a checkpoint's."""
-    if model in parts.catalogue.names():
-        return ModelObject.base(model)
-    with parts.database.read() as session:
-        return ModelObject.of(Models(session, parts.owner_id).get(model))
+    if model in services.catalogue.names():
+        return ModelObject.from_base_model(model)
+    with services.database.read() as session:
+        return ModelObject.from_row(Models(session, services.owner_id).get(model))
 
 
-@router.delete("/{model:path}", responses=problems(ModelNotFound, ModelInUse))
-def delete_model(parts: PartsDep, model: str) -> ModelDeleted:
+@router.delete("/{model:path}", responses=document_errors(ModelNotFound, ModelInUse))
+def delete_model(services: ServicesDep, model: str) -> ModelDeleted:
     """Delete a published model with its stored folder; the job, its report and its result files stay."""
-    if model in parts.catalogue.names():
+    if model in services.catalogue.names():
         raise ModelInUse(
             f"{model} is a base model of this installation; it cannot be deleted here.",
             param="model",
         )
-    with parts.database.write() as session:
-        row = Models(session, parts.owner_id).delete(model)
-    parts.storage.delete_prefix(row.prefix)
-    parts.serving.forget(row.prefix)
+    with services.database.write() as session:
+        row = Models(session, services.owner_id).delete(model)
+    services.storage.delete_prefix(row.prefix)
+    services.model_server.evict_model(row.prefix)
     return ModelDeleted(id=model)

@@ -30,11 +30,11 @@ class ModelObject(BaseModel):
     """Label names in the order of the model's outputs."""
 
     @classmethod
-    def base(cls, name: str) -> "ModelObject":
+    def from_base_model(cls, name: str) -> "ModelObject":
         return cls(id=name, created=0, owned_by="system", kind="base")
 
     @classmethod
-    def of(cls, model: Model) -> "ModelObject":
+    def from_row(cls, model: Model) -> "ModelObject":
         return cls(
             id=model.id,
             created=int(model.created_at),

@@ -39,15 +39,15 @@ from shared.domain.errors import (
     UploadNotPending,
 )
 
-_FILE, _UPLOAD = "file-7d6c0f9e2b1a4c538e07", "upload_7d6c0f9e2b1a4c538e07"
-_JOB, _OTHER_JOB, _RUN = (
+_FILE_ID, _UPLOAD_ID = "file-7d6c0f9e2b1a4c538e07", "upload_7d6c0f9e2b1a4c538e07"
+_JOB_ID, _OTHER_JOB_ID, _RUN_ID = (
     "ftjob-7d6c0f9e2b1a4c538e07",
     "ftjob-0b9f6a5d3c2e4178a6d1",
     "ftrun-7d6c0f9e2b1a4c538e07",
 )
-_MODEL = "ft:all-MiniLM-L6-v2:local::7d6c0f9e"
+_MODEL_ID = "ft:all-MiniLM-L6-v2:local::7d6c0f9e"
 
-_OF_REQUESTS: tuple[ServiceError, ...] = (
+_REQUEST_ERRORS: tuple[ServiceError, ...] = (
     InvalidRequest("Unknown field recipe.lerning_rate.", param="recipe.lerning_rate"),
     InvalidValue(
         "The file has no such column. The columns are: text, label.", param="task.label_column"
@@ -68,30 +68,32 @@ _OF_REQUESTS: tuple[ServiceError, ...] = (
     ),
     ServiceUnavailable("The database does not answer at the moment; try again."),
 )
-_OF_THINGS: tuple[ServiceError, ...] = (
-    FileNotFound(f"No file has the id '{_FILE}'.", param="file_id"),
+_RESOURCE_ERRORS: tuple[ServiceError, ...] = (
+    FileNotFound(f"No file has the id '{_FILE_ID}'.", param="file_id"),
     FileInUse(
-        f"File {_FILE} cannot be deleted while job {_JOB} needs it; cancel the job or wait for its end."
+        f"File {_FILE_ID} cannot be deleted while job {_JOB_ID} needs it; cancel the job or wait for its end."
     ),
-    UploadNotFound(f"No upload has the id '{_UPLOAD}'.", param="upload_id"),
+    UploadNotFound(f"No upload has the id '{_UPLOAD_ID}'.", param="upload_id"),
     UploadNotPending(
-        f"Upload {_UPLOAD} takes no parts any more: it is completed.", param="upload_id"
+        f"Upload {_UPLOAD_ID} takes no parts any more: it is completed.", param="upload_id"
     ),
-    JobNotFound(f"No job has the id '{_JOB}'.", param="fine_tuning_job_id"),
-    JobAlreadyEnded(f"Job {_JOB} has already ended: it is succeeded.", param="fine_tuning_job_id"),
+    JobNotFound(f"No job has the id '{_JOB_ID}'.", param="fine_tuning_job_id"),
+    JobAlreadyEnded(
+        f"Job {_JOB_ID} has already ended: it is succeeded.", param="fine_tuning_job_id"
+    ),
     JobNotEnded(
-        f"Job {_JOB} is running; cancel it, or wait for its end, before it is deleted.",
+        f"Job {_JOB_ID} is running; cancel it, or wait for its end, before it is deleted.",
         param="fine_tuning_job_id",
     ),
-    JobNotExtendable(f"Job {_JOB} was cancelled; create a new one.", param="fine_tuning_job_id"),
+    JobNotExtendable(f"Job {_JOB_ID} was cancelled; create a new one.", param="fine_tuning_job_id"),
     JobsNotComparable(
-        f"{_JOB} and {_OTHER_JOB} do not have the same validation rows; only jobs scored on the same rows can be compared.",
+        f"{_JOB_ID} and {_OTHER_JOB_ID} do not have the same validation rows; only jobs scored on the same rows can be compared.",
         param="job_ids",
     ),
-    RunNotFound(f"Job {_JOB} has no run '{_RUN}'.", param="run_id"),
-    RunAlreadyEnded(f"Run {_RUN} has already ended: it is succeeded.", param="run_id"),
+    RunNotFound(f"Job {_JOB_ID} has no run '{_RUN_ID}'.", param="run_id"),
+    RunAlreadyEnded(f"Run {_RUN_ID} has already ended: it is succeeded.", param="run_id"),
     RunNotRetryable(
-        f"Run {_RUN} is succeeded; only a failed or cancelled one can be tried again.",
+        f"Run {_RUN_ID} is succeeded; only a failed or cancelled one can be tried again.",
         param="run_id",
     ),
     ComparisonNotFound(
@@ -101,19 +103,19 @@ _OF_THINGS: tuple[ServiceError, ...] = (
         "No recipe is named 'stabilised'; there are stabilized, conventional, debiased.",
         param="name",
     ),
-    ModelNotFound(f"No model has the id '{_MODEL}'.", param="model"),
+    ModelNotFound(f"No model has the id '{_MODEL_ID}'.", param="model"),
     ModelNotAllowed(
         "No base model is named 'gpt-4.1' here. Known: all-MiniLM-L6-v2.", param="model"
     ),
     ModelInUse(
-        f"Job {_JOB} starts from this model; cancel the job or wait for its end.", param="model"
+        f"Job {_JOB_ID} starts from this model; cancel the job or wait for its end.", param="model"
     ),
-    ModelNotServed(f"The weights of {_MODEL} are not in the storage.", param="model"),
+    ModelNotServed(f"The weights of {_MODEL_ID} are not in the storage.", param="model"),
     NoEnsemble(
-        f'Job {_JOB} has one model that can answer, and an ensemble takes two; create jobs with artifacts.keep "all_runs" for one.'
+        f'Job {_JOB_ID} has one model that can answer, and an ensemble takes two; create jobs with artifacts.keep "all_runs" for one.'
     ),
 )
-_OF_THE_HUB: tuple[ServiceError, ...] = (
+_HUB_ERRORS: tuple[ServiceError, ...] = (
     HubNotAllowed(
         "This service does not fetch data sets from the hub (EVENKEEL_HUB_DATASETS): upload the file, e.g. the split as Parquet, and "
         "give its id.",
@@ -128,7 +130,7 @@ _OF_THE_HUB: tuple[ServiceError, ...] = (
     ),
     DatasetTooLarge("The split has more than 200,000 rows.", param="training_file"),
 )
-_OF_FILES: tuple[ServiceError, ...] = (
+_UNREADABLE_FILE_ERRORS: tuple[ServiceError, ...] = (
     unreadable.EmptyFile("The file is empty."),
     unreadable.NotATable(
         "No comma, semicolon or tab separates columns in the first line; a text and its label need two."
@@ -153,6 +155,7 @@ _OF_FILES: tuple[ServiceError, ...] = (
     ),
     unreadable.DecompressedTooLarge("The file unpacks to more than 512 MB."),
 )
-EXAMPLES: dict[type[ServiceError], ServiceError] = {
-    type(error): error for error in (*_OF_REQUESTS, *_OF_THINGS, *_OF_THE_HUB, *_OF_FILES)
+ERROR_EXAMPLES: dict[type[ServiceError], ServiceError] = {
+    type(error): error
+    for error in (*_REQUEST_ERRORS, *_RESOURCE_ERRORS, *_HUB_ERRORS, *_UNREADABLE_FILE_ERRORS)
 }

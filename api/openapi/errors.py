@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from api.errors import X_ERRORS, InternalError
-from api.openapi.error_examples import EXAMPLES
+from api.errors import ERROR_CODES_KEY, InternalError
+from api.openapi.error_examples import ERROR_EXAMPLES
 from shared.domain.errors import (
     CrossSiteRequest,
     InvalidRequest,
@@ -14,8 +14,8 @@ from shared.domain.errors import (
     ServiceUnavailable,
 )
 
-Node = dict[str, Any]
-_MEANINGS = {
+JsonNode = dict[str, Any]
+_STATUS_DESCRIPTIONS = {
     400: "Not understood, or not possible as things are",
     401: "No key, or a wrong one",
     403: "Sent by a page of another site",
@@ -27,7 +27,7 @@ _MEANINGS = {
     500: "A fault of the service",
     503: "A part of the service does not answer; try again after `Retry-After`",
 }
-_HEADERS = {
+_HEADER_SCHEMAS = {
     "retry-after": {
         "description": "Seconds to wait.",
         "required": True,
@@ -39,7 +39,7 @@ _HEADERS = {
         "schema": {"type": "string"},
     },
 }
-_ALIKE_EVERYWHERE = {
+_SHARED_ERRORS = {
     error.status: error
     for error in (
         NotAuthenticated,
@@ -51,11 +51,11 @@ _ALIKE_EVERYWHERE = {
 }
 
 
-def describe_refusals(document: Node) -> None:
+def describe_error_responses(document: JsonNode) -> None:
     """Give each operation the whole list of its error answers, each code with what it means and an example."""
     shared = document["components"].setdefault("responses", {})
-    for error in _ALIKE_EVERYWHERE.values():
-        shared[error.__name__] = _response([error])
+    for error in _SHARED_ERRORS.values():
+        shared[error.__name__] = _build_response([error])
     for path, methods in document["paths"].items():
         for operation in methods.values():
             answers = operation["responses"]
@@ -63,29 +63,35 @@ def describe_refusals(document: Node) -> None:
                 answers.get("422")
             ):  # the framework's own, which this service never gives
                 del answers["422"]
-            for status, errors in _by_status(path, operation).items():
-                alone = _ALIKE_EVERYWHERE.get(status)
+            for status, errors in _group_errors_by_status(path, operation).items():
+                alone = _SHARED_ERRORS.get(status)
                 known = errors == [alone] and alone is not None
                 answers[str(status)] = (
                     {"$ref": f"#/components/responses/{alone.__name__}"}
                     if known and alone
-                    else _response(errors)
+                    else _build_response(errors)
                 )
             operation["responses"] = dict(sorted(answers.items()))
     for framework in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(framework, None)
 
 
-def _by_status(path: str, operation: Node) -> dict[int, list[type[ServiceError]]]:
-    own = [code for answer in operation["responses"].values() for code in answer.pop(X_ERRORS, ())]
-    by_code = {error.code: error for error in _family(ServiceError)}
+def _group_errors_by_status(path: str, operation: JsonNode) -> dict[int, list[type[ServiceError]]]:
+    own = [
+        code
+        for answer in operation["responses"].values()
+        for code in answer.pop(ERROR_CODES_KEY, ())
+    ]
+    by_code = {error.code: error for error in _iterate_error_family(ServiceError)}
     found: dict[int, list[type[ServiceError]]] = {}
-    for error in dict.fromkeys([*_in_front(path, operation), *(by_code[code] for code in own)]):
-        found.setdefault(error.status, []).extend(_stable(error))
+    for error in dict.fromkeys(
+        [*_iterate_common_errors(path, operation), *(by_code[code] for code in own)]
+    ):
+        found.setdefault(error.status, []).extend(_list_concrete_errors(error))
     return found
 
 
-def _in_front(path: str, operation: Node) -> Iterable[type[ServiceError]]:
+def _iterate_common_errors(path: str, operation: JsonNode) -> Iterable[type[ServiceError]]:
     """What the middleware, and what every route rests on, may answer instead of the operation."""
     yield InvalidRequest
     yield CrossSiteRequest
@@ -98,31 +104,33 @@ def _in_front(path: str, operation: Node) -> Iterable[type[ServiceError]]:
         yield ServiceUnavailable
 
 
-def _stable(error: type[ServiceError]) -> list[type[ServiceError]]:
+def _list_concrete_errors(error: type[ServiceError]) -> list[type[ServiceError]]:
     """The error, or those that it is the family of: an answer has the code of one of them."""
-    return list(_family(error))[1:] if error.__subclasses__() else [error]
+    return list(_iterate_error_family(error))[1:] if error.__subclasses__() else [error]
 
 
-def _family(error: type[ServiceError]) -> Iterable[type[ServiceError]]:
+def _iterate_error_family(error: type[ServiceError]) -> Iterable[type[ServiceError]]:
     yield error
     for below in error.__subclasses__():
-        yield from _family(below)
+        yield from _iterate_error_family(below)
 
 
-def _response(errors: list[type[ServiceError]]) -> Node:
-    lines = [f"- `{error.code}`: {_first_paragraph(error)}" for error in errors]
-    headers = {name: _HEADERS[name] for error in errors for name in error.headers}
+def _build_response(errors: list[type[ServiceError]]) -> JsonNode:
+    lines = [f"- `{error.code}`: {_get_first_paragraph(error)}" for error in errors]
+    headers = {name: _HEADER_SCHEMAS[name] for error in errors for name in error.headers}
     return {
-        "description": "\n".join([f"{_MEANINGS[errors[0].status]}.", "", *lines]),
+        "description": "\n".join([f"{_STATUS_DESCRIPTIONS[errors[0].status]}.", "", *lines]),
         **({"headers": headers} if headers else {}),
         "content": {
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/ErrorResponse"},
-                "examples": {error.code: {"value": EXAMPLES[error].as_body()} for error in errors},
+                "examples": {
+                    error.code: {"value": ERROR_EXAMPLES[error].as_body()} for error in errors
+                },
             }
         },
     }
 
 
-def _first_paragraph(error: type[ServiceError]) -> str:
+def _get_first_paragraph(error: type[ServiceError]) -> str:
     return " ".join((error.__doc__ or "").split("\n\n")[0].split())

@@ -1,6 +1,6 @@
 """What a field or parameter of a name means wherever it occurs; a model's own words go before these."""
 
-_THINGS = {
+_OBJECT_FIELDS = {
     "id": "Its id; what comes before the first hyphen, underscore or colon says what it is.",
     "object": "What kind of object this is.",
     "model": "Id of the model.",
@@ -14,23 +14,23 @@ _THINGS = {
     "worker": "The worker's slot that trains it; null while none does.",
     "device": "What it is trained on; null until then.",
 }
-_TIMES = {
+_TIME_FIELDS = {
     "created_at": "When it was made, unix seconds.",
     "started_at": "When it began, unix seconds; null until then.",
     "finished_at": "When it ended, unix seconds; null until then.",
 }
-_LISTS = {
+_LIST_FIELDS = {
     "data": "The items, newest first unless the operation says otherwise.",
     "has_more": "Whether items follow: ask for them with `after` set to `last_id`.",
     "first_id": "Id of the first item; null of an empty page.",
     "last_id": "Id of the last item; null of an empty page.",
 }
-_MESSAGES = {
+_MESSAGE_FIELDS = {
     "code": "For programs: what it is, in words that stay.",
     "message": "For people: a sentence.",
     "param": "Dotted path of the field that is meant; null where it is none.",
 }
-_RUNS = {
+_RUN_FIELDS = {
     "index": "Its place among the job's runs, from 0.",
     "seed": "The number that names the run; unless there is a grid, that of initialisation and data order alike.",
     "init_seed": "Seed of the weights that are drawn afresh.",
@@ -42,7 +42,7 @@ _RUNS = {
     "validation_score": "On the validation rows, at the chosen checkpoint; null until there is one.",
     "test_score": "On the test rows, at the chosen checkpoint; null without them.",
 }
-_STATISTICS = {
+_STATISTIC_FIELDS = {
     "n": "Runs that succeeded, degenerate ones included.",
     "mean": "Of the scores; null where there is none.",
     "std": "Sample standard deviation (n - 1 in the denominator); null below two scores.",
@@ -56,14 +56,24 @@ _STATISTICS = {
     "cancelled": "Runs that a caller stopped.",
     "discarded": "Runs that were stopped early as the less promising.",
 }
-_OF_FILES = {
+_FILE_FIELDS = {
     "text_column": "The (first) text, by name, or by index where there is no header.",
     "text_pair_column": "The second text, by name or index; null for single texts.",
     "label_column": "What is to be learned, by name or index.",
 }
-FIELDS = _THINGS | _TIMES | _LISTS | _MESSAGES | _RUNS | _STATISTICS | _OF_FILES
+FIELD_DESCRIPTIONS = (
+    _OBJECT_FIELDS
+    | _TIME_FIELDS
+    | _LIST_FIELDS
+    | _MESSAGE_FIELDS
+    | _RUN_FIELDS
+    | _STATISTIC_FIELDS
+    | _FILE_FIELDS
+)
 
-PARAMETERS = {name: words for name, words in _THINGS.items() if name.endswith("_id")} | {
+PARAMETER_DESCRIPTIONS = {
+    name: words for name, words in _OBJECT_FIELDS.items() if name.endswith("_id")
+} | {
     "name": "The preset, as `recipe.preset` of a job names it.",
     "model": "Id of the model; a slash in it may be sent as it is, or encoded.",
 }

@@ -2,30 +2,30 @@
 
 from typing import Any
 
-Node = dict[str, Any]
+JsonNode = dict[str, Any]
 
 
-def describe_requests(document: Node) -> None:
+def remove_null_schemas(document: JsonNode) -> None:
     """Take null out of every parameter and form field: what has no value is not sent. And a form has the fields named, no others."""
     for methods in document["paths"].values():
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):
-                parameter["schema"] = _without_null(parameter["schema"])
+                parameter["schema"] = _remove_null(parameter["schema"])
             for kind, content in operation.get("requestBody", {}).get("content", {}).items():
                 if kind == "multipart/form-data":
-                    form = _named(document, content["schema"]["$ref"])
+                    form = _get_schema(document, content["schema"]["$ref"])
                     form["additionalProperties"] = False
                     form["properties"] = {
-                        name: _without_null(field) for name, field in form["properties"].items()
+                        name: _remove_null(field) for name, field in form["properties"].items()
                     }
 
 
-def _named(document: Node, reference: str) -> Node:
-    found: Node = document["components"]["schemas"][reference.rpartition("/")[2]]
+def _get_schema(document: JsonNode, reference: str) -> JsonNode:
+    found: JsonNode = document["components"]["schemas"][reference.rpartition("/")[2]]
     return found
 
 
-def _without_null(schema: Node) -> Node:
+def _remove_null(schema: JsonNode) -> JsonNode:
     branches = [branch for branch in schema.get("anyOf", ()) if branch != {"type": "null"}]
     if not branches:
         return schema

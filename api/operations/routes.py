@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
-from api.dependencies import PartsDep
-from api.errors import problems
+from api.dependencies import ServicesDep
+from api.errors import document_errors
 from shared.db.queue import InTraining, paused_runs, runs_in_training, waiting_runs
 from shared.db.tables import Worker
 from shared.db.usage import files_stored, runs_ended
@@ -17,8 +17,8 @@ from shared.domain.errors import InvalidValue
 from shared.infra.broker import BrokerAway
 
 router = APIRouter(prefix="/v1", tags=["operations"])
-MONTH_S = 30 * 24 * 3600
-Time = Annotated[int | None, Query(ge=0, le=10_000_000_000, description="Unix seconds.")]
+DEFAULT_PERIOD_S = 30 * 24 * 3600
+UnixTimeQuery = Annotated[int | None, Query(ge=0, le=10_000_000_000, description="Unix seconds.")]
 
 
 class TrainingRun(BaseModel):
@@ -112,14 +112,14 @@ class Usage(BaseModel):
     """Stored now, result files included."""
 
 
-@router.get("/queue", summary="Show the queue", responses=problems())
-def queue(parts: PartsDep) -> Queue:
+@router.get("/queue", summary="Show the queue", responses=document_errors())
+def queue(services: ServicesDep) -> Queue:
     """How much waits, what trains, and which workers there are."""
-    with parts.database.read() as session:
+    with services.database.read() as session:
         depth, paused = waiting_runs(session), paused_runs(session)
         running, workers = runs_in_training(session), Workers(session).heard_of()
     try:
-        messages: int | None = parts.bell.depth()
+        messages: int | None = services.job_queue.depth()
     except BrokerAway:
         messages = None
     return Queue(
@@ -127,21 +127,23 @@ def queue(parts: PartsDep) -> Queue:
         paused=paused,
         running=[TrainingRun(**run._asdict()) for run in running],
         messages=messages,
-        workers=[_worker(worker, running) for worker in workers],
+        workers=[_build_worker_object(worker, running) for worker in workers],
     )
 
 
-@router.get("/usage", summary="Sum up the usage", responses=problems(InvalidValue))
-def usage(parts: PartsDep, start_time: Time = None, end_time: Time = None) -> Usage:
+@router.get("/usage", summary="Sum up the usage", responses=document_errors(InvalidValue))
+def usage(
+    services: ServicesDep, start_time: UnixTimeQuery = None, end_time: UnixTimeQuery = None
+) -> Usage:
     """What was trained between two times (unix seconds; the last thirty days if left out), and what is stored."""
     end = int(time.time()) + 1 if end_time is None else end_time
-    start = max(0, end - MONTH_S) if start_time is None else start_time
+    start = max(0, end - DEFAULT_PERIOD_S) if start_time is None else start_time
     if start >= end:
         raise InvalidValue("start_time must lie before end_time.", param="start_time")
-    with parts.database.read() as session:
+    with services.database.read() as session:
         by_model, stored = (
-            runs_ended(session, parts.owner_id, start, end),
-            files_stored(session, parts.owner_id),
+            runs_ended(session, services.owner_id, start, end),
+            files_stored(session, services.owner_id),
         )
     data = [
         ModelUsage(**{**of_model._asdict(), "seconds": round(of_model.seconds, 3)})
@@ -159,7 +161,7 @@ def usage(parts: PartsDep, start_time: Time = None, end_time: Time = None) -> Us
     )
 
 
-def _worker(worker: Worker, running: Sequence[InTraining]) -> WorkerObject:
+def _build_worker_object(worker: Worker, running: Sequence[InTraining]) -> WorkerObject:
     slots = {run.worker for run in running if run.worker is not None}
     return WorkerObject(
         name=worker.name,

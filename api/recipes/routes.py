@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict
 
-from api.dependencies import Parts, PartsDep
-from api.errors import problems
-from api.jobs.planning.job_plan import encoder_facts
-from api.pagination import Identified, Listing, listing
+from api.dependencies import AppServices, ServicesDep
+from api.errors import document_errors
+from api.jobs.planning.job_plan import get_encoder_facts
+from api.pagination import Identified, Listing, build_listing
 from shared.domain.errors import ModelInUse, ModelNotAllowed, RecipeNotFound
 from shared.encoders.catalogue import OFFLINE_ENCODER
 from shared.infra.hardware import auto_precision
@@ -17,7 +17,7 @@ from shared.recipe.fields import Preset
 
 router = APIRouter(prefix="/v1/fine_tuning/recipes", tags=["recipes"])
 
-Model = Annotated[
+ModelQuery = Annotated[
     str,
     Query(
         min_length=1,
@@ -25,7 +25,7 @@ Model = Annotated[
         description="The base model, or a fine-tuned one, to resolve for.",
     ),
 ]
-TrainRows = Annotated[
+TrainRowsQuery = Annotated[
     int,
     Query(
         ge=1,
@@ -57,17 +57,22 @@ class RecipeObject(Identified):
     """Settings that a job's pilots would still find out; their values here are the rules'."""
 
 
-@router.get("", responses=problems(ModelNotAllowed, ModelInUse))
+@router.get("", responses=document_errors(ModelNotAllowed, ModelInUse))
 def list_recipes(
-    parts: PartsDep, model: Model = OFFLINE_ENCODER, train_rows: TrainRows = 1000
+    services: ServicesDep, model: ModelQuery = OFFLINE_ENCODER, train_rows: TrainRowsQuery = 1000
 ) -> Listing[RecipeObject]:
     """The presets, each resolved as a job from this model on so many rows would have it."""
-    return listing([_recipe(parts, name, model, train_rows) for name in PRESETS])
+    return build_listing(
+        [_build_recipe_object(services, name, model, train_rows) for name in PRESETS]
+    )
 
 
-@router.get("/{name}", responses=problems(RecipeNotFound, ModelNotAllowed, ModelInUse))
+@router.get("/{name}", responses=document_errors(RecipeNotFound, ModelNotAllowed, ModelInUse))
 def retrieve_recipe(
-    parts: PartsDep, name: str, model: Model = OFFLINE_ENCODER, train_rows: TrainRows = 1000
+    services: ServicesDep,
+    name: str,
+    model: ModelQuery = OFFLINE_ENCODER,
+    train_rows: TrainRowsQuery = 1000,
 ) -> RecipeObject:
     """One preset, resolved as a job from this model on so many rows would have it."""
     known = next((preset for preset in PRESETS if preset == name), None)
@@ -75,12 +80,16 @@ def retrieve_recipe(
         raise RecipeNotFound(
             f"No recipe is named {name[:80]!r}; there are {', '.join(PRESETS)}.", param="name"
         )
-    return _recipe(parts, known, model, train_rows)
+    return _build_recipe_object(services, known, model, train_rows)
 
 
-def _recipe(parts: Parts, name: Preset, model: str, train_rows: int) -> RecipeObject:
-    facts = encoder_facts(parts, model)
-    found = resolve(RecipeRequest(preset=name), facts, train_rows, auto_precision(parts.settings))
+def _build_recipe_object(
+    services: AppServices, name: Preset, model: str, train_rows: int
+) -> RecipeObject:
+    facts = get_encoder_facts(services, model)
+    found = resolve(
+        RecipeRequest(preset=name), facts, train_rows, auto_precision(services.settings)
+    )
     return RecipeObject(
         id=name,
         description=DESCRIPTIONS[name],

@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from api.dependencies import Parts
+from api.dependencies import AppServices
 from shared.db.files import Files
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics
@@ -14,29 +14,31 @@ from shared.report.builder import full_report
 from shared.report.figures import SeedCurve
 from shared.report.page import JobSection
 
-_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "HOME", "TZ")
+_FORWARDED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "HOME", "TZ")
 """Environment variables that the drawing process may need; passwords and keys are not among them."""
 
 
-def page(parts: Parts, job_id: str) -> str:
+def render_report_page(services: AppServices, job_id: str) -> str:
     """Raises JobNotFound; ServiceBusy while others are drawn; ServiceUnavailable where drawing does not come to its end."""
-    section = _section(parts, job_id)
-    if not parts.drawing.acquire(blocking=False):
+    section = _build_section(services, job_id)
+    if not services.report_semaphore.acquire(blocking=False):
         raise ServiceBusy("As many reports are being drawn as may be at a time.")
     try:
         from api.reports.page_process import rendered
 
-        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        environment = {
+            name: os.environ[name] for name in _FORWARDED_VARIABLES if name in os.environ
+        }
         return rendered([section], environment | python_path())
     except subprocess.SubprocessError:
         raise ServiceUnavailable("The report's figures could not be drawn.") from None
     finally:
-        parts.drawing.release()
+        services.report_semaphore.release()
 
 
-def _section(parts: Parts, job_id: str) -> JobSection:
-    with parts.database.read() as session:
-        job = Jobs(session).get(job_id, parts.owner_id)
+def _build_section(services: AppServices, job_id: str) -> JobSection:
+    with services.database.read() as session:
+        job = Jobs(session).get(job_id, services.owner_id)
         runs = Runs(session).of_job(job_id, results=True)
         report = full_report(session, job, runs)
         begun = [run for run in runs if run.step > 0]
@@ -46,7 +48,7 @@ def _section(parts: Parts, job_id: str) -> JobSection:
             metrics.of_runs(ids, f"valid_{job.metric}"),
         )
         try:
-            training_file = Files(session, parts.owner_id).get(job.training_file).filename
+            training_file = Files(session, services.owner_id).get(job.training_file).filename
         except FileNotFound:  # deleted since
             training_file = job.training_file
     recipe = job.resolved_recipe or job.request.get("recipe", {})

@@ -6,9 +6,9 @@ import io
 from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse
 
-from api.dependencies import PartsDep
-from api.errors import problems
-from api.reports.html_page import page
+from api.dependencies import ServicesDep
+from api.errors import document_errors
+from api.reports.html_page import render_report_page
 from shared.db.jobs import Jobs
 from shared.db.runs import Runs
 from shared.domain.errors import JobNotFound, ServiceBusy, ServiceUnavailable
@@ -20,12 +20,14 @@ router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["reports"])
 
 
 @router.get(
-    "/{job_id}/stability", summary="Report the stability of a job", responses=problems(JobNotFound)
+    "/{job_id}/stability",
+    summary="Report the stability of a job",
+    responses=document_errors(JobNotFound),
 )
-def stability(parts: PartsDep, job_id: str) -> StabilityReport:
+def stability(services: ServicesDep, job_id: str) -> StabilityReport:
     """How far the model can be trusted: mean, spread, degenerate runs, every seed's score. Provisional while runs go on."""
-    with parts.database.read() as session:
-        job = Jobs(session).get(job_id, parts.owner_id)
+    with services.database.read() as session:
+        job = Jobs(session).get(job_id, services.owner_id)
         return full_report(session, job, Runs(session).of_job(job_id, results=True))
 
 
@@ -33,13 +35,13 @@ def stability(parts: PartsDep, job_id: str) -> StabilityReport:
     "/{job_id}/stability.csv",
     summary="Report the runs of a job as CSV",
     response_class=Response,
-    responses=problems(JobNotFound)
+    responses=document_errors(JobNotFound)
     | {200: {"content": {"text/csv": {}}, "description": "A row a run, by index."}},
 )
-def stability_csv(parts: PartsDep, job_id: str) -> Response:
+def stability_csv(services: ServicesDep, job_id: str) -> Response:
     """The report's runs as a table; a cell is empty where a number is undefined."""
-    with parts.database.read() as session:
-        job = Jobs(session).get(job_id, parts.owner_id)
+    with services.database.read() as session:
+        job = Jobs(session).get(job_id, services.owner_id)
         report = report_of(job, Runs(session).of_job(job_id))
     text = io.StringIO()
     table = csv.DictWriter(text, list(ReportedRun.model_fields))
@@ -54,7 +56,7 @@ def stability_csv(parts: PartsDep, job_id: str) -> Response:
 @router.get(
     "/{job_id}/stability.html",
     response_class=HTMLResponse,
-    responses=problems(JobNotFound, ServiceBusy, ServiceUnavailable)
+    responses=document_errors(JobNotFound, ServiceBusy, ServiceUnavailable)
     | {
         200: {
             "content": {"text/html": {}},
@@ -62,11 +64,11 @@ def stability_csv(parts: PartsDep, job_id: str) -> Response:
         }
     },
 )
-def stability_html(parts: PartsDep, job_id: str) -> HTMLResponse:
+def stability_html(services: ServicesDep, job_id: str) -> HTMLResponse:
     """The report as a page for people, figures inside: no script, and nothing that it would load."""
     # whatever a label or a file is called, the page is allowed nothing but its own styles
     policy = {
         "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
         "x-content-type-options": "nosniff",
     }
-    return HTMLResponse(page(parts, job_id), headers=policy)
+    return HTMLResponse(render_report_page(services, job_id), headers=policy)

@@ -7,12 +7,12 @@ from shared.db.run_scores import ScoredRun
 from shared.db.tables import Job
 from shared.report.builder import report_of
 
-NOT_ON_A_JOB = {
+REPORT_DETAIL_FIELDS = {
     "object", "job_id", "runs", "confusion_matrix",
     "best_of_n", "variance", "learning_curve", "early_discard", "more_seeds", "per_class", "pilots", "diagnosis",
 }  # fmt: skip
 
 
-def numbers_of(job: Job, runs: Sequence[ScoredRun]) -> dict[str, Any]:
+def build_stability_summary(job: Job, runs: Sequence[ScoredRun]) -> dict[str, Any]:
     """The report without its runs and further statistics, as it rides on a job: cheap, for a list has many."""
-    return report_of(job, runs).model_dump(mode="json", exclude=NOT_ON_A_JOB)
+    return report_of(job, runs).model_dump(mode="json", exclude=REPORT_DETAIL_FIELDS)

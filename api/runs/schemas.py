@@ -69,7 +69,7 @@ class RunObject(Identified):
     """Why it failed; null otherwise."""
 
     @classmethod
-    def of(cls, run: Run, job: Job) -> Self:
+    def from_row(cls, run: Run, job: Job) -> Self:
         computed = {"object", "score", "created_at", "started_at", "finished_at"}
         score = None  # a run that has not succeeded has reached points, but no result
         if run.status == RunState.SUCCEEDED:
@@ -91,9 +91,9 @@ class RunDetails(RunObject):
     finished. Gradient norms by part are series of its metrics."""
 
     @classmethod
-    def of(cls, run: Run, job: Job) -> Self:
+    def from_row(cls, run: Run, job: Job) -> Self:
         evidence = (run.result or {}).get("evidence")
-        found = RunObject.of(run, job).model_dump(by_alias=True)
+        found = RunObject.from_row(run, job).model_dump(by_alias=True)
         return cls(
             **found, evidence=None if evidence is None else Evidence.model_validate(evidence)
         )

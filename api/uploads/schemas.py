@@ -63,7 +63,7 @@ class UploadPartObject(BaseModel):
     """The upload that it is a part of."""
 
     @classmethod
-    def of(cls, part: UploadPart) -> "UploadPartObject":
+    def from_row(cls, part: UploadPart) -> "UploadPartObject":
         return cls(id=part.id, created_at=int(part.created_at), upload_id=part.upload_id)
 
 
@@ -89,7 +89,7 @@ class UploadObject(BaseModel):
     """The file that it became; null unless completed, and once that file is deleted."""
 
     @classmethod
-    def of(
+    def from_row(
         cls, upload: Upload, state: UploadState, file: FileObject | None = None
     ) -> "UploadObject":
         return cls(

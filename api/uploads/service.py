@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
-from api.dependencies import Parts
+from api.dependencies import AppServices
 from api.files import service as files
 from api.files.schemas import FileObject
 from api.uploads.schemas import CompleteRequest, UploadObject, UploadRequest
@@ -29,99 +29,101 @@ from shared.domain.states import UploadState
 from shared.infra.storage import BlobMissing, part_key, parts_prefix
 
 
-def create(parts: Parts, request: UploadRequest) -> UploadObject:
+def create_upload(services: AppServices, request: UploadRequest) -> UploadObject:
     """Raises PayloadTooLarge for a file that would be refused once it is whole."""
-    if request.bytes > parts.settings.max_upload_bytes:
+    if request.bytes > services.settings.max_upload_bytes:
         raise PayloadTooLarge(
-            f"The file is larger than this service takes ({parts.settings.max_upload_bytes:,} bytes).",
+            f"The file is larger than this service takes ({services.settings.max_upload_bytes:,} bytes).",
             param="bytes",
         )
     upload = Upload(
         id=ids.upload_id(),
-        owner_id=parts.owner_id,
-        filename=files.plain_name(request.filename, param="filename"),
+        owner_id=services.owner_id,
+        filename=files.sanitize_filename(request.filename, param="filename"),
         purpose=request.purpose,
         bytes=request.bytes,
         file_expires_after=None if request.expires_after is None else request.expires_after.seconds,
         status=UploadState.PENDING,
         expires_at=0.0,
     )
-    with parts.database.write() as session:
-        Uploads(session, parts.owner_id).add(upload)
-    return UploadObject.of(upload, UploadState.PENDING)
+    with services.database.write() as session:
+        Uploads(session, services.owner_id).add(upload)
+    return UploadObject.from_row(upload, UploadState.PENDING)
 
 
-def add_part(parts: Parts, upload_id: str, data: BinaryIO) -> UploadPart:
+def add_part(services: AppServices, upload_id: str, data: BinaryIO) -> UploadPart:
     """Raises UploadNotFound, UploadNotPending, PayloadTooLarge for more bytes than were announced, InvalidValue for none."""
-    with parts.database.read() as session:
-        upload = Uploads(session, parts.owner_id).pending(upload_id)
+    with services.database.read() as session:
+        upload = Uploads(session, services.owner_id).pending(upload_id)
     part = UploadPart(id=ids.part_id(), upload_id=upload_id)
     key = part_key(upload_id, part.id)
-    with files.scratch(parts) as folder:
-        received = files.receive(data, folder / "part", upload.bytes, param="data")
+    with files.create_scratch_folder(services) as folder:
+        received = files.receive_file(data, folder / "part", upload.bytes, param="data")
         if not received.bytes:
             raise InvalidValue("The part is empty.", param="data")
         part.bytes = received.bytes
-        parts.storage.put_file(key, received.path)
+        services.storage.put_file(key, received.path)
     try:
-        with parts.database.write() as session:
-            Uploads(session, parts.owner_id).add_part(part)
+        with services.database.write() as session:
+            Uploads(session, services.owner_id).add_part(part)
     except (UploadNotPending, InvalidValue):
-        parts.storage.delete(key)
+        services.storage.delete(key)
         raise
     return part
 
 
-def complete(parts: Parts, upload_id: str, request: CompleteRequest) -> UploadObject:
+def complete_upload(
+    services: AppServices, upload_id: str, request: CompleteRequest
+) -> UploadObject:
     """Put the parts together and store them as an upload in one piece is stored; asked for again, the answer is the same.
 
-    Raises UploadNotFound, UploadNotPending, InvalidValue for parts or a digest that do not fit, and what ``files.store`` raises.
+    Raises UploadNotFound, UploadNotPending, InvalidValue for parts or a digest that do not fit, and what ``files.store_file`` raises.
     """
     try:
-        _complete(parts, upload_id, request)
+        _assemble_upload(services, upload_id, request)
     except UploadNotPending:
-        with parts.database.read() as session:
-            upload = Uploads(session, parts.owner_id).get(upload_id)
+        with services.database.read() as session:
+            upload = Uploads(session, services.owner_id).get(upload_id)
         if upload.status != UploadState.COMPLETED or upload.part_ids != request.part_ids:
             raise
-    parts.storage.delete_prefix(parts_prefix(upload_id))
-    return _completed(parts, upload_id)
+    services.storage.delete_prefix(parts_prefix(upload_id))
+    return _get_completed_upload(services, upload_id)
 
 
-def _complete(parts: Parts, upload_id: str, request: CompleteRequest) -> None:
-    with parts.database.read() as session:
-        uploads = Uploads(session, parts.owner_id)
+def _assemble_upload(services: AppServices, upload_id: str, request: CompleteRequest) -> None:
+    with services.database.read() as session:
+        uploads = Uploads(session, services.owner_id)
         upload = uploads.pending(upload_id)
-        _refuse_unfit(upload, uploads.parts(upload_id), request.part_ids)
+        _check_parts(upload, uploads.parts(upload_id), request.part_ids)
 
-    def end(session: Session, file: File) -> None:
-        uploads = Uploads(session, parts.owner_id)
+    def mark_completed(session: Session, file: File) -> None:
+        uploads = Uploads(session, services.owner_id)
         pending = uploads.pending(
             upload_id, to_change=True
         )  # of two requests that complete it at once, one does
         uploads.end(pending, UploadState.COMPLETED, part_ids=request.part_ids, file_id=file.id)
 
-    with files.scratch(parts) as folder:
-        received = _put_together(parts, upload, request, folder / "upload")
-        files.store(
-            parts,
+    with files.create_scratch_folder(services) as folder:
+        received = _concatenate_parts(services, upload, request, folder / "upload")
+        files.store_file(
+            services,
             received,
             upload.filename,
             upload.purpose,
             expires_after=upload.file_expires_after,
-            also=end,
+            on_insert=mark_completed,
         )
 
 
-def _refuse_unfit(
-    upload: Upload, stored: Mapping[str, UploadPart], part_ids: Sequence[str]
+def _check_parts(
+    upload: Upload, stored_parts: Mapping[str, UploadPart], part_ids: Sequence[str]
 ) -> None:
     if len(set(part_ids)) < len(part_ids):
         raise InvalidValue("A part is named twice.", param="part_ids")
-    unknown = [part_id for part_id in part_ids if part_id not in stored]
+    unknown = [part_id for part_id in part_ids if part_id not in stored_parts]
     if unknown:
         raise InvalidValue(f"The upload has no part {unknown[0]!r}.", param="part_ids")
-    together = sum(stored[part_id].bytes for part_id in part_ids)
+    together = sum(stored_parts[part_id].bytes for part_id in part_ids)
     if together != upload.bytes:
         raise InvalidValue(
             f"The parts have {together:,} bytes together; the upload was announced with {upload.bytes:,}.",
@@ -129,20 +131,20 @@ def _refuse_unfit(
         )
 
 
-def _put_together(
-    parts: Parts, upload: Upload, request: CompleteRequest, path: Path
-) -> files.Received:
+def _concatenate_parts(
+    services: AppServices, upload: Upload, request: CompleteRequest, path: Path
+) -> files.ReceivedFile:
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     try:
         with path.open("wb") as target:
             for part_id in request.part_ids:
-                for chunk in parts.storage.stream(part_key(upload.id, part_id)):
+                for chunk in services.storage.stream(part_key(upload.id, part_id)):
                     sha256.update(chunk)
                     md5.update(chunk)
                     target.write(chunk)
     except BlobMissing:
-        with parts.database.read() as session:
-            Uploads(session, parts.owner_id).pending(
+        with services.database.read() as session:
+            Uploads(session, services.owner_id).pending(
                 upload.id
             )  # most likely it was ended by another request
         raise ServiceUnavailable(f"A part of {upload.id} is not in the storage.") from None
@@ -150,26 +152,26 @@ def _put_together(
         raise InvalidValue(
             f"The parts in this order have the MD5 digest {md5.hexdigest()}.", param="md5"
         )
-    return files.Received(path, upload.bytes, sha256.hexdigest())
+    return files.ReceivedFile(path, upload.bytes, sha256.hexdigest())
 
 
-def _completed(parts: Parts, upload_id: str) -> UploadObject:
-    with parts.database.read() as session:
-        upload = Uploads(session, parts.owner_id).get(upload_id)
+def _get_completed_upload(services: AppServices, upload_id: str) -> UploadObject:
+    with services.database.read() as session:
+        upload = Uploads(session, services.owner_id).get(upload_id)
         try:
-            file = FileObject.of(Files(session, parts.owner_id).get(upload.file_id or ""))
+            file = FileObject.from_row(Files(session, services.owner_id).get(upload.file_id or ""))
         except FileNotFound:  # deleted since
             file = None
-    return UploadObject.of(upload, UploadState.COMPLETED, file)
+    return UploadObject.from_row(upload, UploadState.COMPLETED, file)
 
 
-def cancel(parts: Parts, upload_id: str) -> UploadObject:
+def cancel_upload(services: AppServices, upload_id: str) -> UploadObject:
     """Forget the upload and its parts; to cancel what is cancelled changes nothing. Raises UploadNotFound, UploadNotPending."""
-    with parts.database.write() as session:
-        uploads = Uploads(session, parts.owner_id)
+    with services.database.write() as session:
+        uploads = Uploads(session, services.owner_id)
         upload = uploads.get(upload_id, to_change=True)
         if uploads.state(upload) is not UploadState.CANCELLED:
             upload = uploads.pending(upload_id)
             uploads.end(upload, UploadState.CANCELLED)
-    parts.storage.delete_prefix(parts_prefix(upload_id))
-    return UploadObject.of(upload, UploadState.CANCELLED)
+    services.storage.delete_prefix(parts_prefix(upload_id))
+    return UploadObject.from_row(upload, UploadState.CANCELLED)

@@ -2,9 +2,9 @@
 
 import re
 
-SEPARATORS = re.compile(r"[\s_\-]+")
+SEPARATOR_PATTERN = re.compile(r"[\s_\-]+")
 
-PAIRS: tuple[tuple[str, str], ...] = (
+TEXT_PAIR_NAMES: tuple[tuple[str, str], ...] = (
     ("sentence1", "sentence2"),
     ("sentencea", "sentenceb"),
     ("text1", "text2"),
@@ -27,7 +27,7 @@ PAIRS: tuple[tuple[str, str], ...] = (
 )
 """Two texts that belong together; GLUE's RTE, STS-B, WNLI, MNLI (sentence), QQP, QNLI (question), MRPC (#1 String) are among them."""
 
-TEXTS = frozenset(
+TEXT_NAMES = frozenset(
     {
         "text",
         "texts",
@@ -51,10 +51,12 @@ TEXTS = frozenset(
     }
 )
 
-LABELS = frozenset({"label", "labels", "target", "class", "classindex", "goldlabel", "isduplicate"})
+LABEL_NAMES = frozenset(
+    {"label", "labels", "target", "class", "classindex", "goldlabel", "isduplicate"}
+)
 """Names that mean nothing but the label."""
 
-WEAKER_LABELS = frozenset(
+WEAK_LABEL_NAMES = frozenset(
     {
         "score",
         "category",
@@ -72,42 +74,48 @@ WEAKER_LABELS = frozenset(
         "completion",
     }
 )
-"""Names that often mean the label, but give way to one of ``LABELS``: a table with both usually has the score as well."""
+"""Names that often mean the label, but give way to one of ``LABEL_NAMES``: a table with both usually has the score as well."""
 
-OTHERS = frozenset({"id", "index", "idx", "guid"})
+ID_NAMES = frozenset({"id", "index", "idx", "guid"})
 
-KNOWN = frozenset(name for pair in PAIRS for name in pair) | TEXTS | LABELS | WEAKER_LABELS | OTHERS
+KNOWN_NAMES = (
+    frozenset(name for pair in TEXT_PAIR_NAMES for name in pair)
+    | TEXT_NAMES
+    | LABEL_NAMES
+    | WEAK_LABEL_NAMES
+    | ID_NAMES
+)
 """What tells a header from a row of values."""
 
 
-def plain(name: str) -> str:
-    return SEPARATORS.sub("", name.casefold())
+def normalize_name(name: str) -> str:
+    return SEPARATOR_PATTERN.sub("", name.casefold())
 
 
-def text_candidates(names: list[str]) -> list[tuple[int, int | None]]:
+def list_text_candidates(names: list[str]) -> list[tuple[int, int | None]]:
     """Every reading of these names as (text, second text) that is open; one entry means that it is clear.
 
     A pair takes its two columns out of the single texts, so question + sentence is one reading, not three.
     """
     places: dict[str, list[int]] = {}
     for index, name in enumerate(names):
-        places.setdefault(plain(name), []).append(index)
+        places.setdefault(normalize_name(name), []).append(index)
     readings: list[tuple[int, int | None]] = []
     taken: set[int] = set()
-    for first, second in PAIRS:
+    for first, second in TEXT_PAIR_NAMES:
         for a in places.get(first, []):
             for b in places.get(second, []):
                 readings.append((a, b))
                 taken |= {a, b}
-    for name in places.keys() & TEXTS:
+    for name in places.keys() & TEXT_NAMES:
         readings.extend((index, None) for index in places[name] if index not in taken)
     return sorted(readings, key=lambda reading: reading[0])
 
 
-def label_candidates(names: list[str]) -> list[int]:
+def list_label_candidates(names: list[str]) -> list[int]:
     """The columns that may be the label; one entry means that it is clear."""
-    for vocabulary in (LABELS, WEAKER_LABELS):
-        found = [index for index, name in enumerate(names) if plain(name) in vocabulary]
+    for vocabulary in (LABEL_NAMES, WEAK_LABEL_NAMES):
+        found = [index for index, name in enumerate(names) if normalize_name(name) in vocabulary]
         if found:
             return found
     return []

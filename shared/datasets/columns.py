@@ -10,15 +10,22 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.datasets.column_names import label_candidates, text_candidates
-from shared.datasets.readers.cells import ListCell, is_integer, is_number, is_whole, listed, shown
+from shared.datasets.column_names import list_label_candidates, list_text_candidates
+from shared.datasets.readers.cells import (
+    ListCell,
+    format_name,
+    format_names,
+    is_integer,
+    is_number,
+    is_whole_number,
+)
 from shared.datasets.readers.table import Table
 from shared.domain.errors import InvalidValue
 from shared.domain.task import Column, TaskRequest, TaskType
 
-Kind = Literal["text", "number", "integer"]
+ColumnKind = Literal["text", "number", "integer"]
 
-CLASS_NUMBERS = 20
+MAX_CLASS_NUMBERS = 20
 """Up to so many different integers are classes in any case."""
 
 
@@ -38,38 +45,40 @@ class Detected(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class ColumnIndices:
     """Indices into a row."""
 
     text: int
     pair: int | None
     label: int
 
-    def texts(self) -> tuple[int, ...]:
+    def list_text_columns(self) -> tuple[int, ...]:
         return (self.text,) if self.pair is None else (self.text, self.pair)
 
 
-def describe(columns: Columns, table: Table, kind: TaskType | None = None) -> Detected:
+def describe_columns(
+    columns: ColumnIndices, table: Table, task_type: TaskType | None = None
+) -> Detected:
     """These columns and what kind of task they make, unless that is given."""
     return Detected(
-        type=kind or label_type(labels_of(table, columns.label)),
-        text_column=table.reference(columns.text),
-        text_pair_column=None if columns.pair is None else table.reference(columns.pair),
-        label_column=table.reference(columns.label),
+        type=task_type or detect_task_type(get_label_cells(table, columns.label)),
+        text_column=table.get_column_reference(columns.text),
+        text_pair_column=None if columns.pair is None else table.get_column_reference(columns.pair),
+        label_column=table.get_column_reference(columns.label),
     )
 
 
-def labels_of(table: Table, column: int) -> list[str]:
+def get_label_cells(table: Table, column: int) -> list[str]:
     """The labels, without the blanks around them: a blank at a label's end is a slip, never a class of its own."""
     return [
-        label if isinstance(label, ListCell) else label.strip() for label in table.cells(column)
+        label if isinstance(label, ListCell) else label.strip() for label in table.get_cells(column)
     ]
 
 
-def label_type(labels: Sequence[str]) -> TaskType:
+def detect_task_type(labels: Sequence[str]) -> TaskType:
     """Multi-label if there are lists; regression if all labels are numbers and these are no class numbers; else single-label.
 
-    Class numbers: whole numbers, at most ``CLASS_NUMBERS`` different ones, or a range without gaps from 0 or 1 in which each
+    Class numbers: whole numbers, at most ``MAX_CLASS_NUMBERS`` different ones, or a range without gaps from 0 or 1 in which each
     comes more than once (77 intents numbered 0 to 76).
     """
     if any(isinstance(label, ListCell) for label in labels):
@@ -77,41 +86,45 @@ def label_type(labels: Sequence[str]) -> TaskType:
     distinct = set(labels) - {""}
     if not distinct or not all(is_number(label) for label in distinct):
         return TaskType.SINGLE_LABEL
-    if not all(is_whole(label) for label in distinct):
+    if not all(is_whole_number(label) for label in distinct):
         return TaskType.REGRESSION
-    if len(distinct) <= CLASS_NUMBERS or (_is_range(distinct) and len(labels) >= 2 * len(distinct)):
+    if len(distinct) <= MAX_CLASS_NUMBERS or (
+        _is_gapless_range(distinct) and len(labels) >= 2 * len(distinct)
+    ):
         return TaskType.SINGLE_LABEL
     return TaskType.REGRESSION
 
 
-def _is_range(distinct: set[str]) -> bool:
+def _is_gapless_range(distinct: set[str]) -> bool:
     numbers = {float(label) for label in distinct}
     return min(numbers) in (0, 1) and max(numbers) - min(numbers) + 1 == len(numbers)
 
 
-def choose_columns(request: TaskRequest, table: Table) -> Columns:
+def choose_columns(request: TaskRequest, table: Table) -> ColumnIndices:
     """The request's columns, and for what it leaves out the ones whose names are clear.
 
     Raises ``InvalidValue`` naming the field to set, with the columns there are.
     """
-    asked_text = _locate(request.text_column, table, "task.text_column")
-    asked_pair = _locate(request.text_pair_column, table, "task.text_pair_column")
-    asked_label = _locate(request.label_column, table, "task.label_column")
+    asked_text = _find_optional_column(request.text_column, table, "task.text_column")
+    asked_pair = _find_optional_column(request.text_pair_column, table, "task.text_pair_column")
+    asked_label = _find_optional_column(request.label_column, table, "task.label_column")
     asked = {column for column in (asked_text, asked_pair, asked_label) if column is not None}
-    label = asked_label if asked_label is not None else _label(table, asked)
+    label = asked_label if asked_label is not None else _choose_label_column(table, asked)
     text, pair = (
-        (asked_text, asked_pair) if asked_text is not None else _texts(table, asked_pair, label)
+        (asked_text, asked_pair)
+        if asked_text is not None
+        else _choose_text_columns(table, asked_pair, label)
     )
-    columns = Columns(text=text, pair=pair, label=label)
-    _refuse_shared(columns, table)
+    columns = ColumnIndices(text=text, pair=pair, label=label)
+    _check_distinct_columns(columns, table)
     return columns
 
 
-def _locate(column: Column | None, table: Table, param: str) -> int | None:
-    return None if column is None else locate(column, table, param)
+def _find_optional_column(column: Column | None, table: Table, param: str) -> int | None:
+    return None if column is None else find_column(column, table, param)
 
 
-def locate(column: Column, table: Table, param: str) -> int:
+def find_column(column: Column, table: Table, param: str) -> int:
     """The index of a column called by name or index. Raises ``InvalidValue`` with the columns there are."""
     match column:
         case int():
@@ -134,65 +147,81 @@ def locate(column: Column, table: Table, param: str) -> int:
                     param=param,
                 )
             if not places:
-                raise InvalidValue(f"The file has no such column. {_there_are(table)}", param=param)
+                raise InvalidValue(
+                    f"The file has no such column. {_format_available_columns(table)}", param=param
+                )
             return places[0]
 
 
-def _label(table: Table, asked: set[int]) -> int:
+def _choose_label_column(table: Table, requested: set[int]) -> int:
     candidates = [
-        column for column in label_candidates(list(table.columns or ())) if column not in asked
+        column
+        for column in list_label_candidates(list(table.columns or ()))
+        if column not in requested
     ]
-    if not candidates and table.width == 2 and len(asked) == 1:
-        return 1 - asked.pop()
+    if not candidates and table.width == 2 and len(requested) == 1:
+        return 1 - requested.pop()
     if len(candidates) != 1:
-        raise _undecided("label", candidates, table, "task.label_column")
+        raise _make_ambiguity_error("label", candidates, table, "task.label_column")
     return candidates[0]
 
 
-def _texts(table: Table, asked_pair: int | None, label: int) -> tuple[int, int | None]:
-    taken = {asked_pair, label}
+def _choose_text_columns(
+    table: Table, requested_pair: int | None, label: int
+) -> tuple[int, int | None]:
+    taken = {requested_pair, label}
     readings = [
         (text, pair)
-        for text, pair in text_candidates(list(table.columns or ()))
+        for text, pair in list_text_candidates(list(table.columns or ()))
         if text not in taken
-        and (pair == asked_pair if asked_pair is not None else pair not in taken or pair is None)
+        and (
+            pair == requested_pair
+            if requested_pair is not None
+            else pair not in taken or pair is None
+        )
     ]
-    if not readings and table.width == 2 and asked_pair is None:
+    if not readings and table.width == 2 and requested_pair is None:
         return 1 - label, None
     if len(readings) != 1:
         columns = sorted(
             {column for reading in readings for column in reading if column is not None}
         )
-        raise _undecided("text", columns, table, "task.text_column")
+        raise _make_ambiguity_error("text", columns, table, "task.text_column")
     return readings[0]
 
 
-def _undecided(what: str, candidates: list[int], table: Table, param: str) -> InvalidValue:
+def _make_ambiguity_error(
+    role: str, candidates: list[int], table: Table, param: str
+) -> InvalidValue:
     if table.columns is None:
         return InvalidValue(
-            f"Set task.text_column and task.label_column. {_there_are(table)}", param=param
+            f"Set task.text_column and task.label_column. {_format_available_columns(table)}",
+            param=param,
         )
     if candidates:
-        names = listed([table.columns[column] for column in candidates])
+        names = format_names([table.columns[column] for column in candidates])
         return InvalidValue(
-            f"Several columns may hold the {what} ({names}); name one as {param}.", param=param
+            f"Several columns may hold the {role} ({names}); name one as {param}.", param=param
         )
     return InvalidValue(
-        f"No column's name says that it holds the {what}; set {param}. {_there_are(table)}",
+        f"No column's name says that it holds the {role}; set {param}. {_format_available_columns(table)}",
         param=param,
     )
 
 
-def _there_are(table: Table) -> str:
+def _format_available_columns(table: Table) -> str:
     if table.columns is not None:
-        return f"The columns are: {listed(list(table.columns))}."
-    kinds = [f"{column} ({kind_of(table.cells(column))})" for column in range(min(table.width, 12))]
+        return f"The columns are: {format_names(list(table.columns))}."
+    kinds = [
+        f"{column} ({detect_column_kind(table.get_cells(column))})"
+        for column in range(min(table.width, 12))
+    ]
     return f"The file has no header; its columns by index are: {', '.join(kinds)}{', …' if table.width > 12 else ''}."
 
 
-def kind_of(cells: Sequence[str]) -> Kind:
+def detect_column_kind(cells: Sequence[str]) -> ColumnKind:
     """``integer`` or ``number`` if all cells that are not empty are; ``text`` otherwise, and for an empty column."""
-    kind: Kind = "integer"
+    kind: ColumnKind = "integer"
     filled = False
     for cell in cells:
         if cell:
@@ -204,19 +233,23 @@ def kind_of(cells: Sequence[str]) -> Kind:
     return kind if filled else "text"
 
 
-def _refuse_shared(columns: Columns, table: Table) -> None:
+def _check_distinct_columns(columns: ColumnIndices, table: Table) -> None:
     if columns.text == columns.label:
         raise InvalidValue(
-            f"{_called(columns.label, table)} cannot be both text and label.",
+            f"{_format_column(columns.label, table)} cannot be both text and label.",
             param="task.label_column",
         )
     if columns.pair in (columns.text, columns.label):
         raise InvalidValue(
-            f"{_called(columns.pair, table)} cannot be the second text and another column as well.",
+            f"{_format_column(columns.pair, table)} cannot be the second text and another column as well.",
             param="task.text_pair_column",
         )
 
 
-def _called(column: int, table: Table) -> str:
-    reference = table.reference(column)
-    return f"Column {reference}" if isinstance(reference, int) else f"Column {shown(reference)!r}"
+def _format_column(column: int, table: Table) -> str:
+    reference = table.get_column_reference(column)
+    return (
+        f"Column {reference}"
+        if isinstance(reference, int)
+        else f"Column {format_name(reference)!r}"
+    )

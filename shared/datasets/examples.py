@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.datasets.columns import Columns, choose_columns, labels_of, locate
-from shared.datasets.labels import UNKNOWN, label_problem, names_in, read_labels
-from shared.datasets.readers.cells import listed
+from shared.datasets.columns import ColumnIndices, choose_columns, find_column, get_label_cells
+from shared.datasets.labels import (
+    UNKNOWN_LABEL,
+    collect_label_names,
+    find_label_problem,
+    parse_labels,
+)
+from shared.datasets.readers.cells import format_names
 from shared.datasets.readers.table import Table
 from shared.datasets.task_resolution import (
-    places,
-    refuse_problems,
-    refuse_unfit_labels,
-    refuse_unfit_texts,
+    check_labels,
+    check_readable_rows,
+    check_texts,
+    format_row_numbers,
 )
 from shared.domain.errors import InvalidValue
 from shared.domain.task import Column, Label, Task, TaskRequest
@@ -22,7 +27,7 @@ class Examples:
     """Entry ``i`` of each list is data row ``i + 1`` of the file: a file with a row that cannot be used is refused as a whole."""
 
     texts: Sequence[str]
-    pairs: Sequence[str] | None
+    second_texts: Sequence[str] | None
     """Second texts, for a task on pairs."""
     labels: Sequence[Label]
     """An index into ``Task.label_names``, an ascending tuple of such (multi-label), or a number (regression), a row."""
@@ -34,11 +39,13 @@ class Examples:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def at(self, rows: Sequence[int]) -> "Examples":
+    def select_rows(self, rows: Sequence[int]) -> "Examples":
         """These rows only, in their order."""
         return Examples(
             texts=[self.texts[row] for row in rows],
-            pairs=None if self.pairs is None else [self.pairs[row] for row in rows],
+            second_texts=None
+            if self.second_texts is None
+            else [self.second_texts[row] for row in rows],
             labels=[self.labels[row] for row in rows],
             groups=None if self.groups is None else [self.groups[row] for row in rows],
             num_labels=self.num_labels,
@@ -53,52 +60,54 @@ def load_examples(
     Raises ``InvalidValue`` with row numbers for a missing column, an empty text, a label that the task does not know or cannot read,
     or a row without a value in the column ``group_by``.
     """
-    refuse_problems(table, param)
+    check_readable_rows(table, param)
     try:
-        columns = _columns(task, table)
-        refuse_unfit_texts(table, columns)
-        cells = labels_of(table, columns.label)
-        refuse_unfit_labels(cells, table, task.type)
+        columns = _find_columns(task, table)
+        check_texts(table, columns)
+        cells = get_label_cells(table, columns.label)
+        check_labels(cells, table, task.type)
     except InvalidValue as error:
         raise InvalidValue(f"{error.message} ({error.param})", param=param) from None
-    _refuse_unknown(cells, task, table, param)
+    _check_known_labels(cells, task, table, param)
     return Examples(
-        texts=table.cells(columns.text),
-        pairs=None if columns.pair is None else table.cells(columns.pair),
-        labels=read_labels(cells, task),
-        groups=None if group_by is None else _groups(table, group_by),
+        texts=table.get_cells(columns.text),
+        second_texts=None if columns.pair is None else table.get_cells(columns.pair),
+        labels=parse_labels(cells, task),
+        groups=None if group_by is None else _get_groups(table, group_by),
         num_labels=len(task.label_names),
     )
 
 
-def _refuse_unknown(cells: list[str], task: Task, table: Table, param: str) -> None:
+def _check_known_labels(cells: list[str], task: Task, table: Table, param: str) -> None:
     known = set(task.label_names)
     unknown = [
         position
         for position, cell in enumerate(cells)
-        if label_problem(cell, task.type, known) is UNKNOWN
+        if find_label_problem(cell, task.type, known) is UNKNOWN_LABEL
     ]
     if unknown:
-        others = sorted(names_in((cells[position] for position in unknown), task.type) - known)
+        others = sorted(
+            collect_label_names((cells[position] for position in unknown), task.type) - known
+        )
         raise InvalidValue(
-            f"{places(table, unknown)} a label that the task does not know: {listed(others, 5)}. "
-            f"It knows {listed(task.label_names)}.",
+            f"{format_row_numbers(table, unknown)} a label that the task does not know: {format_names(others, 5)}. "
+            f"It knows {format_names(task.label_names)}.",
             param=param,
         )
 
 
-def _groups(table: Table, group_by: Column) -> list[str]:
-    groups = table.cells(locate(group_by, table, "split.group_by"))
+def _get_groups(table: Table, group_by: Column) -> list[str]:
+    groups = table.get_cells(find_column(group_by, table, "split.group_by"))
     empty = [position for position, group in enumerate(groups) if not group]
     if empty:
         raise InvalidValue(
-            f"{places(table, empty)} no value in the column that groups the rows; fill it in or leave the row out.",
+            f"{format_row_numbers(table, empty)} no value in the column that groups the rows; fill it in or leave the row out.",
             param="split.group_by",
         )
     return groups
 
 
-def _columns(task: Task, table: Table) -> Columns:
+def _find_columns(task: Task, table: Table) -> ColumnIndices:
     asked = TaskRequest(
         text_column=task.text_column,
         text_pair_column=task.text_pair_column,

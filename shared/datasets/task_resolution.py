@@ -4,41 +4,41 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from shared.datasets.columns import Columns, choose_columns, label_type, labels_of
+from shared.datasets.columns import ColumnIndices, choose_columns, detect_task_type, get_label_cells
 from shared.datasets.labels import (
-    EMPTY,
-    EMPTY_PART,
-    JOINT,
-    JOINT_IN_NAME,
-    LABEL_CHARS,
-    LARGEST_NUMBER,
-    LIST,
-    NO_NUMBER,
-    TOO_LARGE,
-    TOO_LONG,
-    UNKNOWN,
-    label_problem,
-    label_set,
-    names_in,
+    EMPTY_LABEL,
+    EMPTY_LABEL_PART,
+    LABEL_NOT_A_NUMBER,
+    LABEL_SEPARATOR,
+    LABEL_TOO_LARGE,
+    LABEL_TOO_LONG,
+    LIST_OF_LABELS,
+    MAX_LABEL_CHARS,
+    MAX_LABEL_NUMBER,
+    SEPARATOR_IN_LABEL,
+    UNKNOWN_LABEL,
+    collect_label_names,
+    find_label_problem,
+    parse_label_set,
 )
-from shared.datasets.readers.cells import ListCell, is_integer, listed, shown
+from shared.datasets.readers.cells import ListCell, format_name, format_names, is_integer
 from shared.datasets.readers.table import Table
 from shared.domain.errors import InvalidValue
 from shared.domain.task import Task, TaskRequest, TaskType
 
-PAPER_LENGTH = 128
+DEFAULT_SEQ_LENGTH = 128
 """Tokens; the length of the paper's and of most GLUE fine-tuning."""
-MOST_LABELS = 5_000
-ROWS_NAMED = 5
+MAX_LABEL_NAMES = 5_000
+MAX_ROWS_NAMED = 5
 
-_UNFIT = {
-    LIST: f"a list for a label; for several labels a row set task.type to {TaskType.MULTI_LABEL}.",
-    EMPTY: "no label; fill it in or leave the row out.",
-    EMPTY_PART: f"an empty name among the labels; labels are joined by {JOINT}.",
-    TOO_LONG: f"a label of more than {LABEL_CHARS} characters; is this the label's column?",
-    JOINT_IN_NAME: f"a label with {JOINT} in its name, which joins labels; name it otherwise.",
-    NO_NUMBER: "a label that is no number; regression predicts numbers.",
-    TOO_LARGE: f"a number larger than {LARGEST_NUMBER:g}; scale the numbers.",
+_LABEL_PROBLEM_TEXTS = {
+    LIST_OF_LABELS: f"a list for a label; for several labels a row set task.type to {TaskType.MULTI_LABEL}.",
+    EMPTY_LABEL: "no label; fill it in or leave the row out.",
+    EMPTY_LABEL_PART: f"an empty name among the labels; labels are joined by {LABEL_SEPARATOR}.",
+    LABEL_TOO_LONG: f"a label of more than {MAX_LABEL_CHARS} characters; is this the label's column?",
+    SEPARATOR_IN_LABEL: f"a label with {LABEL_SEPARATOR} in its name, which joins labels; name it otherwise.",
+    LABEL_NOT_A_NUMBER: "a label that is no number; regression predicts numbers.",
+    LABEL_TOO_LARGE: f"a number larger than {MAX_LABEL_NUMBER:g}; scale the numbers.",
 }
 """How a sentence that begins with ``places`` goes on."""
 
@@ -48,7 +48,7 @@ def resolve_task(
     table: Table,
     *,
     max_positions: int,
-    split: bool = True,
+    needs_validation_split: bool = True,
     param: str = "training_file",
 ) -> Task:
     """The task for this training file.
@@ -61,28 +61,28 @@ def resolve_task(
         raise ValueError("the table was read with another header setting than the task asks for")
     if request.header is False and table.header is None:
         raise InvalidValue(f"A {table.format} file names its columns itself.", param="task.header")
-    refuse_problems(table, param)
+    check_readable_rows(table, param)
     columns = choose_columns(request, table)
-    refuse_unfit_texts(table, columns)
-    labels = labels_of(table, columns.label)
-    kind = request.type or label_type(labels)
-    refuse_unfit_labels(labels, table, kind)
-    label_names = _label_names(request, kind, labels, table)
-    if kind is TaskType.SINGLE_LABEL and split:
-        _refuse_few(Counter(labels))
+    check_texts(table, columns)
+    labels = get_label_cells(table, columns.label)
+    kind = request.type or detect_task_type(labels)
+    check_labels(labels, table, kind)
+    label_names = _resolve_label_names(request, kind, labels, table)
+    if kind is TaskType.SINGLE_LABEL and needs_validation_split:
+        _check_label_counts(Counter(labels))
     return Task(
         type=kind,
-        text_column=table.reference(columns.text),
-        text_pair_column=None if columns.pair is None else table.reference(columns.pair),
-        label_column=table.reference(columns.label),
+        text_column=table.get_column_reference(columns.text),
+        text_pair_column=None if columns.pair is None else table.get_column_reference(columns.pair),
+        label_column=table.get_column_reference(columns.label),
         header=table.header is not False,
         label_names=label_names,
-        positive_label=_positive_label(request, kind, label_names),
-        max_seq_length=max_seq_length(request.max_seq_length, max_positions),
+        positive_label=_resolve_positive_label(request, kind, label_names),
+        max_seq_length=resolve_max_seq_length(request.max_seq_length, max_positions),
     )
 
 
-def refuse_problems(table: Table, param: str) -> None:
+def check_readable_rows(table: Table, param: str) -> None:
     if table.problems_total:
         first = table.problems[0]
         place = f"row {first.row}" if first.line is None else f"row {first.row}, line {first.line}"
@@ -93,68 +93,69 @@ def refuse_problems(table: Table, param: str) -> None:
         )
 
 
-def refuse_unfit_texts(table: Table, columns: Columns) -> None:
+def check_texts(table: Table, columns: ColumnIndices) -> None:
     for column, param in zip(
-        columns.texts(), ("task.text_column", "task.text_pair_column"), strict=False
+        columns.list_text_columns(), ("task.text_column", "task.text_pair_column"), strict=False
     ):
-        texts = table.cells(column)
+        texts = table.get_cells(column)
         lists = [position for position, text in enumerate(texts) if isinstance(text, ListCell)]
         if lists:
             raise InvalidValue(
-                f"{places(table, lists)} a list for a text; one text is read.", param=param
+                f"{format_row_numbers(table, lists)} a list for a text; one text is read.",
+                param=param,
             )
         empty = [position for position, text in enumerate(texts) if not text.strip()]
         if empty:
             raise InvalidValue(
-                f"{places(table, empty)} no text in this column; fill it in or leave the row out.",
+                f"{format_row_numbers(table, empty)} no text in this column; fill it in or leave the row out.",
                 param=param,
             )
 
 
-def places(table: Table, positions: Sequence[int]) -> str:
+def format_row_numbers(table: Table, positions: Sequence[int]) -> str:
     """The beginning of a sentence about these rows: ``3 rows (4, 9 and 17) have``."""
-    numbers = [str(table.row_numbers[position]) for position in positions[:ROWS_NAMED]]
+    numbers = [str(table.row_numbers[position]) for position in positions[:MAX_ROWS_NAMED]]
     if len(positions) == 1:
         return f"Row {numbers[0]} has"
     more = len(positions) - len(numbers)
     return f"{len(positions):,} rows ({', '.join(numbers)}{f' and {more:,} more' if more else ''}) have"
 
 
-def refuse_unfit_labels(labels: Sequence[str], table: Table, kind: TaskType) -> None:
-    """Raises ``InvalidValue`` for the first thing in ``_UNFIT`` that is wrong with labels, naming the rows."""
-    problems = [label_problem(label, kind) for label in labels]
-    for unfit, words in _UNFIT.items():
+def check_labels(labels: Sequence[str], table: Table, task_type: TaskType) -> None:
+    """Raises ``InvalidValue`` for the first thing in ``_LABEL_PROBLEM_TEXTS`` that is wrong with labels, naming the rows."""
+    problems = [find_label_problem(label, task_type) for label in labels]
+    for unfit, words in _LABEL_PROBLEM_TEXTS.items():
         found = [position for position, problem in enumerate(problems) if problem is unfit]
         if found:
-            param = "task.type" if unfit is LIST else "task.label_column"
-            raise InvalidValue(f"{places(table, found)} {words}", param=param)
+            param = "task.type" if unfit is LIST_OF_LABELS else "task.label_column"
+            raise InvalidValue(f"{format_row_numbers(table, found)} {words}", param=param)
 
 
-def _label_names(
-    request: TaskRequest, kind: TaskType, labels: list[str], table: Table
+def _resolve_label_names(
+    request: TaskRequest, task_type: TaskType, labels: list[str], table: Table
 ) -> list[str]:
-    if len({_meaning(label, kind) for label in labels}) < 2:
+    if len({_parse_label_value(label, task_type) for label in labels}) < 2:
         raise InvalidValue(
-            f"All rows have the same label ({shown(next(iter(labels), ''))}); there is nothing to tell apart.",
+            f"All rows have the same label ({format_name(next(iter(labels), ''))}); there is nothing to tell apart.",
             param="task.label_column",
         )
-    if kind is TaskType.REGRESSION:
+    if task_type is TaskType.REGRESSION:
         if request.label_names is not None:
             raise InvalidValue(
                 "A regression's labels are numbers and have no names.", param="task.label_names"
             )
         return []
     if request.label_names is not None:
-        return _given_names(request.label_names, kind, labels, table)
-    seen = names_in(labels, kind)
-    if len(seen) > MOST_LABELS:
+        return _resolve_given_names(request.label_names, task_type, labels, table)
+    seen = collect_label_names(labels, task_type)
+    if len(seen) > MAX_LABEL_NAMES:
         raise InvalidValue(
-            f"The label column holds {len(seen):,} different labels, more than {MOST_LABELS:,}; is it the right column?",
+            f"The label column holds {len(seen):,} different labels, more than {MAX_LABEL_NAMES:,}; is it the right column?",
             param="task.label_column",
         )
     if len(seen) < 2:
         raise InvalidValue(
-            f"The only label is {shown(next(iter(seen)))}; for one label that a row has or has not, write two and use "
+            f"The only label is {format_name(next(iter(seen)))}; for one label that a row has or has not, write two and use "
             f"{TaskType.SINGLE_LABEL}.",
             param="task.label_column",
         )
@@ -163,18 +164,20 @@ def _label_names(
     return sorted(seen)
 
 
-def _meaning(label: str, kind: TaskType) -> object:
+def _parse_label_value(label: str, task_type: TaskType) -> object:
     """Equal for cells that say the same."""
-    match kind:
+    match task_type:
         case TaskType.SINGLE_LABEL:
             return label
         case TaskType.MULTI_LABEL:
-            return frozenset(label_set(label))
+            return frozenset(parse_label_set(label))
         case TaskType.REGRESSION:
             return float(label)
 
 
-def _given_names(given: list[str], kind: TaskType, labels: list[str], table: Table) -> list[str]:
+def _resolve_given_names(
+    given: list[str], task_type: TaskType, labels: list[str], table: Table
+) -> list[str]:
     names = [name.strip() for name in given]
     known = set(names)
     if "" in known or len(known) < len(names):
@@ -182,38 +185,45 @@ def _given_names(given: list[str], kind: TaskType, labels: list[str], table: Tab
             "The label names must be different from each other and not blank.",
             param="task.label_names",
         )
-    if kind is TaskType.MULTI_LABEL and any(JOINT in name for name in names):
+    if task_type is TaskType.MULTI_LABEL and any(LABEL_SEPARATOR in name for name in names):
         raise InvalidValue(
-            f"A label's name may not hold {JOINT}, which joins labels.", param="task.label_names"
+            f"A label's name may not hold {LABEL_SEPARATOR}, which joins labels.",
+            param="task.label_names",
         )
     unknown = [
         position
         for position, label in enumerate(labels)
-        if label_problem(label, kind, known) is UNKNOWN
+        if find_label_problem(label, task_type, known) is UNKNOWN_LABEL
     ]
     if unknown:
-        others = sorted(names_in((labels[position] for position in unknown), kind) - known)
+        others = sorted(
+            collect_label_names((labels[position] for position in unknown), task_type) - known
+        )
         raise InvalidValue(
-            f"{places(table, unknown)} a label that is not among them: {listed(others, 5)}.",
+            f"{format_row_numbers(table, unknown)} a label that is not among them: {format_names(others, 5)}.",
             param="task.label_names",
         )
     return names
 
 
-def _refuse_few(counts: Counter[str]) -> None:
+def _check_label_counts(counts: Counter[str]) -> None:
     single = sorted(label for label, count in counts.items() if count < 2)
     if single:
         raise InvalidValue(
-            f"A label needs two rows, one to train and one to validate on; these have one: {listed(single, 5)}. "
+            f"A label needs two rows, one to train and one to validate on; these have one: {format_names(single, 5)}. "
             "Add rows, leave these out, or give a validation_file.",
             param="task.label_column",
         )
 
 
-def _positive_label(request: TaskRequest, kind: TaskType, label_names: list[str]) -> str | None:
+def _resolve_positive_label(
+    request: TaskRequest, task_type: TaskType, label_names: list[str]
+) -> str | None:
     if request.positive_label is None:
-        return label_names[1] if kind is TaskType.SINGLE_LABEL and len(label_names) == 2 else None
-    if kind is not TaskType.SINGLE_LABEL:
+        return (
+            label_names[1] if task_type is TaskType.SINGLE_LABEL and len(label_names) == 2 else None
+        )
+    if task_type is not TaskType.SINGLE_LABEL:
         raise InvalidValue(
             f"A positive label is for {TaskType.SINGLE_LABEL}.", param="task.positive_label"
         )
@@ -225,18 +235,18 @@ def _positive_label(request: TaskRequest, kind: TaskType, label_names: list[str]
         )
     if positive not in label_names:
         raise InvalidValue(
-            f"The labels are {listed(label_names)}; this is none of them.",
+            f"The labels are {format_names(label_names)}; this is none of them.",
             param="task.positive_label",
         )
     return positive
 
 
-def max_seq_length(asked: int | Literal["auto"], max_positions: int) -> int:
+def resolve_max_seq_length(requested: int | Literal["auto"], max_positions: int) -> int:
     """Tokens that a row is cut to. Raises InvalidValue for more than the model has positions for."""
-    if asked == "auto":
-        return min(PAPER_LENGTH, max_positions)
-    if asked > max_positions:
+    if requested == "auto":
+        return min(DEFAULT_SEQ_LENGTH, max_positions)
+    if requested > max_positions:
         raise InvalidValue(
             f"The model reads at most {max_positions} tokens.", param="task.max_seq_length"
         )
-    return asked
+    return requested

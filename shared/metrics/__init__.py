@@ -5,17 +5,23 @@ None, never NaN. scikit-learn and scipy compute the scores and are imported wher
 the names and the constant answers only, stays light.
 """
 
-from shared.metrics.names import CORRELATIONS, MAJORITY_LIMIT, METRICS, default_metric, metric_names
+from shared.metrics.names import (
+    CORRELATION_METRICS,
+    MAJORITY_THRESHOLD,
+    METRICS,
+    choose_default_metric,
+    list_metrics,
+)
 from shared.metrics.scoring import Scoring
-from shared.metrics.single_label import ClassScores, confusion
+from shared.metrics.single_label import ClassScores, build_confusion_matrix
 
 __all__ = [
-    "CORRELATIONS",
-    "MAJORITY_LIMIT",
+    "CORRELATION_METRICS",
+    "MAJORITY_THRESHOLD",
     "METRICS",
     "ClassScores",
     "Scoring",
-    "confusion",
-    "default_metric",
-    "metric_names",
+    "build_confusion_matrix",
+    "choose_default_metric",
+    "list_metrics",
 ]

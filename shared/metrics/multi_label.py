@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from shared.metrics.single_label import ClassScores, f1_of_always, per_class
+from shared.metrics import single_label
+from shared.metrics.single_label import ClassScores, compute_constant_f1
 
 LabelSet = tuple[int, ...]
 
 
-def scores(
+def compute_scores(
     labels: Sequence[LabelSet], predictions: Sequence[LabelSet], num_labels: int
 ) -> dict[str, float | None]:
     """Every metric of multi-label answers by name.
@@ -20,7 +21,10 @@ def scores(
     """
     from sklearn.metrics import accuracy_score, f1_score
 
-    truth, answers = indicators(labels, num_labels), indicators(predictions, num_labels)
+    truth, answers = (
+        build_indicator_matrix(labels, num_labels),
+        build_indicator_matrix(predictions, num_labels),
+    )
     return {
         "accuracy": float(accuracy_score(truth, answers)),
         "f1_macro": float(f1_score(truth, answers, average="macro", zero_division=0.0)),
@@ -28,7 +32,7 @@ def scores(
     }
 
 
-def constant_answer(metric: str, labels: Sequence[LabelSet], num_labels: int) -> float:
+def compute_constant_score(metric: str, labels: Sequence[LabelSet], num_labels: int) -> float:
     """The best value of ``metric`` that answering one and the same set for every row can reach."""
     rows = len(labels)
     counts = sorted(Counter(label for row in labels for label in row).values(), reverse=True)
@@ -38,7 +42,7 @@ def constant_answer(metric: str, labels: Sequence[LabelSet], num_labels: int) ->
         case (
             "f1_macro"
         ):  # each label has an F1 of its own, and always is the best constant answer to each
-            return sum(f1_of_always(count / rows) for count in counts) / num_labels
+            return sum(compute_constant_f1(count / rows) for count in counts) / num_labels
         case "f1_micro":  # of all sets of m labels the m most frequent ones hit most
             hits = accumulate(counts)
             return max(
@@ -48,13 +52,17 @@ def constant_answer(metric: str, labels: Sequence[LabelSet], num_labels: int) ->
     raise ValueError(f"{metric!r} is no metric of label sets")
 
 
-def scores_per_label(
+def compute_class_scores(
     labels: Sequence[LabelSet], predictions: Sequence[LabelSet], names: Sequence[str]
 ) -> list[ClassScores]:
-    return per_class(indicators(labels, len(names)), indicators(predictions, len(names)), names)
+    return single_label.compute_class_scores(
+        build_indicator_matrix(labels, len(names)),
+        build_indicator_matrix(predictions, len(names)),
+        names,
+    )
 
 
-def indicators(rows: Sequence[LabelSet], num_labels: int) -> Any:
+def build_indicator_matrix(rows: Sequence[LabelSet], num_labels: int) -> Any:
     """A sparse matrix of shape (rows, labels), 1 where the row has the label."""
     from scipy.sparse import csr_matrix
 

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 
-ROUNDING = 1e-6
+RELATIVE_TOLERANCE = 1e-6
 """Numbers that differ by less, relative to the largest, are equal: the float32 in which a model answers has 24 bits."""
 
 
-def scores(labels: Sequence[float], predictions: Sequence[float]) -> dict[str, float | None]:
+def compute_scores(
+    labels: Sequence[float], predictions: Sequence[float]
+) -> dict[str, float | None]:
     """Pearson's and Spearman's correlation and R², and beside them the mean absolute and the root mean squared error, in the labels' unit.
 
     A correlation with constant numbers is undefined; so is R² where the labels are constant.
@@ -18,15 +20,19 @@ def scores(labels: Sequence[float], predictions: Sequence[float]) -> dict[str, f
     varies = not is_constant(labels)
     correlates = varies and not is_constant(predictions)
     return {
-        "pearson": _defined(pearsonr(labels, predictions).statistic) if correlates else None,
-        "spearman": _defined(spearmanr(labels, predictions).statistic) if correlates else None,
-        "r2": _defined(r2_score(labels, predictions)) if varies else None,
-        "mae": _defined(mean_absolute_error(labels, predictions)),
-        "rmse": _defined(root_mean_squared_error(labels, predictions)),
+        "pearson": _to_finite_score(pearsonr(labels, predictions).statistic)
+        if correlates
+        else None,
+        "spearman": _to_finite_score(spearmanr(labels, predictions).statistic)
+        if correlates
+        else None,
+        "r2": _to_finite_score(r2_score(labels, predictions)) if varies else None,
+        "mae": _to_finite_score(mean_absolute_error(labels, predictions)),
+        "rmse": _to_finite_score(root_mean_squared_error(labels, predictions)),
     }
 
 
-def constant_answer(metric: str, labels: Sequence[float]) -> float | None:
+def compute_constant_score(metric: str, labels: Sequence[float]) -> float | None:
     """The best value of ``metric`` that one and the same number for every row can reach: R² is 0 with the labels' mean, a correlation
     is undefined."""
     match metric:
@@ -40,8 +46,8 @@ def constant_answer(metric: str, labels: Sequence[float]) -> float | None:
 def is_constant(numbers: Sequence[float]) -> bool:
     """Whether all are equal, but for rounding."""
     low, high = min(numbers), max(numbers)
-    return high - low <= ROUNDING * max(abs(low), abs(high))
+    return high - low <= RELATIVE_TOLERANCE * max(abs(low), abs(high))
 
 
-def _defined(score: float) -> float | None:
+def _to_finite_score(score: float) -> float | None:
     return float(score) if math.isfinite(score) else None

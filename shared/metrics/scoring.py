@@ -7,14 +7,14 @@ from typing import cast
 from shared.domain.task import Label, Task, TaskType
 from shared.metrics import multi_label, regression, single_label
 from shared.metrics.multi_label import LabelSet
-from shared.metrics.names import CORRELATIONS
+from shared.metrics.names import CORRELATION_METRICS
 from shared.metrics.single_label import ClassScores
 
-TOLERANCE = 1e-9  # a score that beats the constant answer by rounding alone does not beat it
-MAX_CONFUSION = (
+SCORE_TOLERANCE = 1e-9  # a score that beats the constant answer by rounding alone does not beat it
+MAX_CONFUSION_LABELS = (
     100  # labels; beyond, a matrix is larger than all the rest of a result and nobody reads it
 )
-MAX_CLASSES = 1000  # labels that are scored one by one
+MAX_SCORED_CLASSES = 1000  # labels that are scored one by one
 
 
 @dataclass(frozen=True)
@@ -24,41 +24,48 @@ class Scoring:
     task: Task
     metric: str
 
-    def scores(
+    def compute_scores(
         self, labels: Sequence[Label], predictions: Sequence[Label]
     ) -> dict[str, float | None]:
         """Every metric of the task by name; None where one is undefined."""
         match self.task.type:
             case TaskType.SINGLE_LABEL:
-                return single_label.scores(
-                    _indices(labels), _indices(predictions), self.num_labels, self.positive
+                return single_label.compute_scores(
+                    _to_class_indices(labels),
+                    _to_class_indices(predictions),
+                    self.num_labels,
+                    self.positive_index,
                 )
             case TaskType.MULTI_LABEL:
-                return multi_label.scores(_sets(labels), _sets(predictions), self.num_labels)
+                return multi_label.compute_scores(
+                    _to_label_sets(labels), _to_label_sets(predictions), self.num_labels
+                )
             case TaskType.REGRESSION:
-                return regression.scores(_numbers(labels), _numbers(predictions))
+                return regression.compute_scores(_to_numbers(labels), _to_numbers(predictions))
 
-    def constant_answer(self, labels: Sequence[Label]) -> float | None:
+    def compute_constant_score(self, labels: Sequence[Label]) -> float | None:
         """The best value of the metric that one and the same answer to every row can reach; None where it is undefined."""
         match self.task.type:
             case TaskType.SINGLE_LABEL:
-                return single_label.constant_answer(
-                    self.metric, _indices(labels), self.num_labels, self.positive
+                return single_label.compute_constant_score(
+                    self.metric, _to_class_indices(labels), self.num_labels, self.positive_index
                 )
             case TaskType.MULTI_LABEL:
-                return multi_label.constant_answer(self.metric, _sets(labels), self.num_labels)
+                return multi_label.compute_constant_score(
+                    self.metric, _to_label_sets(labels), self.num_labels
+                )
             case TaskType.REGRESSION:
-                return regression.constant_answer(self.metric, _numbers(labels))
+                return regression.compute_constant_score(self.metric, _to_numbers(labels))
 
-    def floor(self, labels: Sequence[Label]) -> float | None:
+    def compute_score_floor(self, labels: Sequence[Label]) -> float | None:
         """What a score must exceed to mean anything: the best constant answer's, or of a correlation, which such an answer has none
         of, 0."""
-        return 0.0 if self.metric in CORRELATIONS else self.constant_answer(labels)
+        return 0.0 if self.metric in CORRELATION_METRICS else self.compute_constant_score(labels)
 
-    def answers_alike(self, predictions: Sequence[Label]) -> bool:
+    def has_constant_predictions(self, predictions: Sequence[Label]) -> bool:
         """Whether every row is answered the same."""
         if self.task.type is TaskType.REGRESSION:
-            return regression.is_constant(_numbers(predictions))
+            return regression.is_constant(_to_numbers(predictions))
         return len(set(predictions)) == 1
 
     def is_degenerate(
@@ -66,36 +73,42 @@ class Scoring:
     ) -> bool:
         """Whether the answers know nothing that a constant answer does not: they are all alike, or their score is undefined or no
         better than ``floor`` (Mosbach et al. 2021 call such a run failed)."""
-        if score is None or self.answers_alike(predictions):
+        if score is None or self.has_constant_predictions(predictions):
             return True
-        floor = self.floor(labels)
-        return floor is not None and score <= floor + TOLERANCE
+        floor = self.compute_score_floor(labels)
+        return floor is not None and score <= floor + SCORE_TOLERANCE
 
-    def confusion(
+    def build_confusion_matrix(
         self, labels: Sequence[Label], predictions: Sequence[Label]
     ) -> list[list[int]] | None:
         """Counts of rows, ``[true label][predicted label]``; None but for single labels of at most 100 names."""
-        if self.task.type is not TaskType.SINGLE_LABEL or self.num_labels > MAX_CONFUSION:
+        if self.task.type is not TaskType.SINGLE_LABEL or self.num_labels > MAX_CONFUSION_LABELS:
             return None
-        return single_label.confusion(_indices(labels), _indices(predictions), self.num_labels)
+        return single_label.build_confusion_matrix(
+            _to_class_indices(labels), _to_class_indices(predictions), self.num_labels
+        )
 
-    def per_class(
+    def compute_class_scores(
         self, labels: Sequence[Label], predictions: Sequence[Label]
     ) -> list[ClassScores] | None:
         """Precision, recall, F1 and rows of every label; None for a regression, and for more than 1,000 labels."""
         names = self.task.label_names
-        if self.task.type is TaskType.REGRESSION or len(names) > MAX_CLASSES:
+        if self.task.type is TaskType.REGRESSION or len(names) > MAX_SCORED_CLASSES:
             return None
         if self.task.type is TaskType.MULTI_LABEL:
-            return multi_label.scores_per_label(_sets(labels), _sets(predictions), names)
-        return single_label.per_class(_indices(labels), _indices(predictions), names)
+            return multi_label.compute_class_scores(
+                _to_label_sets(labels), _to_label_sets(predictions), names
+            )
+        return single_label.compute_class_scores(
+            _to_class_indices(labels), _to_class_indices(predictions), names
+        )
 
     @property
     def num_labels(self) -> int:
         return len(self.task.label_names)
 
     @property
-    def positive(self) -> int | None:
+    def positive_index(self) -> int | None:
         """Index of the label that binary F1 is about."""
         positive = self.task.positive_label
         return None if positive is None else self.task.label_names.index(positive)
@@ -104,13 +117,13 @@ class Scoring:
 # A task's labels are all of its own kind; the type checker cannot know.
 
 
-def _indices(labels: Sequence[Label]) -> Sequence[int]:
+def _to_class_indices(labels: Sequence[Label]) -> Sequence[int]:
     return cast(Sequence[int], labels)
 
 
-def _sets(labels: Sequence[Label]) -> Sequence[LabelSet]:
+def _to_label_sets(labels: Sequence[Label]) -> Sequence[LabelSet]:
     return cast(Sequence[LabelSet], labels)
 
 
-def _numbers(labels: Sequence[Label]) -> Sequence[float]:
+def _to_numbers(labels: Sequence[Label]) -> Sequence[float]:
     return cast(Sequence[float], labels)

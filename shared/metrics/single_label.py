@@ -23,8 +23,8 @@ class ClassScores(BaseModel):
     """Rows that have it."""
 
 
-def scores(
-    labels: Sequence[int], predictions: Sequence[int], num_labels: int, positive: int | None
+def compute_scores(
+    labels: Sequence[int], predictions: Sequence[int], num_labels: int, positive_index: int | None
 ) -> dict[str, float | None]:
     """Every metric of single labels by name.
 
@@ -35,26 +35,26 @@ def scores(
 
     found: dict[str, float | None] = {
         "accuracy": float(accuracy_score(labels, predictions)),
-        "balanced_accuracy": _balanced_accuracy(labels, predictions),
+        "balanced_accuracy": _compute_balanced_accuracy(labels, predictions),
         "f1_macro": float(f1_score(labels, predictions, average="macro", zero_division=0.0)),
         "f1_micro": float(f1_score(labels, predictions, average="micro", zero_division=0.0)),
         # constant predictions score 0 by convention; where the labels themselves are constant there is nothing to correlate with
         "mcc": float(matthews_corrcoef(labels, predictions)) if len(set(labels)) > 1 else None,
     }
     if num_labels == 2:
-        if positive is None:
+        if positive_index is None:
             raise ValueError("binary F1 needs the index of the positive label")
-        occurs = positive in labels or positive in predictions  # 0/0 otherwise
+        occurs = positive_index in labels or positive_index in predictions  # 0/0 otherwise
         found["f1"] = (
-            float(f1_score(labels, predictions, pos_label=positive, zero_division=0.0))
+            float(f1_score(labels, predictions, pos_label=positive_index, zero_division=0.0))
             if occurs
             else None
         )
     return found
 
 
-def constant_answer(
-    metric: str, labels: Sequence[int], num_labels: int, positive: int | None
+def compute_constant_score(
+    metric: str, labels: Sequence[int], num_labels: int, positive_index: int | None
 ) -> float | None:
     """The best value of ``metric`` that answering one and the same label for every row can reach; None where it is undefined."""
     counts = Counter(labels)
@@ -65,17 +65,19 @@ def constant_answer(
         case "balanced_accuracy":
             return 1 / len(counts)  # one class has recall 1, the others 0
         case "f1_macro":
-            return f1_of_always(majority) / len(counts)  # the other classes that occur have F1 0
+            return compute_constant_f1(majority) / len(
+                counts
+            )  # the other classes that occur have F1 0
         case "mcc":
             return 0.0 if len(counts) > 1 else None
         case "f1":
-            if positive is None or num_labels != 2:
+            if positive_index is None or num_labels != 2:
                 raise ValueError("binary F1 needs two labels and the index of the positive one")
-            return f1_of_always(counts[positive] / len(labels))
+            return compute_constant_f1(counts[positive_index] / len(labels))
     raise ValueError(f"{metric!r} is no metric of single labels")
 
 
-def confusion(
+def build_confusion_matrix(
     labels: Sequence[int], predictions: Sequence[int], num_labels: int
 ) -> list[list[int]]:
     """Counts of rows, ``[true label][predicted label]``."""
@@ -85,7 +87,7 @@ def confusion(
     return matrix
 
 
-def per_class(labels: Any, predictions: Any, names: Sequence[str]) -> list[ClassScores]:
+def compute_class_scores(labels: Any, predictions: Any, names: Sequence[str]) -> list[ClassScores]:
     """A row a label, in the order of ``names``; labels and predictions as scikit-learn takes them: indices, or indicator matrices."""
     from sklearn.metrics import precision_recall_fscore_support
 
@@ -95,21 +97,21 @@ def per_class(labels: Any, predictions: Any, names: Sequence[str]) -> list[Class
     return [
         ClassScores(
             label=name,
-            precision=_defined(precision),
-            recall=_defined(recall),
-            f1=_defined(f1),
+            precision=_to_finite_score(precision),
+            recall=_to_finite_score(recall),
+            f1=_to_finite_score(f1),
             support=int(support),
         )
         for name, precision, recall, f1, support in zip(names, *columns, strict=True)
     ]
 
 
-def f1_of_always(share: float) -> float:
+def compute_constant_f1(share: float) -> float:
     """F1 of a class that makes up ``share`` of the rows, when every row is answered with it: precision ``share``, recall 1."""
     return 2 * share / (1 + share)
 
 
-def _balanced_accuracy(labels: Sequence[int], predictions: Sequence[int]) -> float:
+def _compute_balanced_accuracy(labels: Sequence[int], predictions: Sequence[int]) -> float:
     """Mean recall over the classes that occur among the labels (``balanced_accuracy_score`` warns about others in the predictions)."""
     hits = Counter(
         label for label, prediction in zip(labels, predictions, strict=True) if label == prediction
@@ -118,5 +120,5 @@ def _balanced_accuracy(labels: Sequence[int], predictions: Sequence[int]) -> flo
     return sum(hits[label] / totals[label] for label in sorted(totals)) / len(totals)
 
 
-def _defined(score: float) -> float | None:
+def _to_finite_score(score: float) -> float | None:
     return None if math.isnan(score) else float(score)

@@ -90,16 +90,16 @@ def test_what_no_stream_begins_with(http: TestClient, job_id: str) -> None:
 def test_events_are_sent_as_they_come_and_a_silent_job_is_said_to_be_alive(
     database: Database, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "LOOK_S", 0.01)
-    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(event_stream, "POLL_INTERVAL_S", 0.01)
+    monkeypatch.setattr(event_stream, "KEEPALIVE_INTERVAL_S", 0.05)
 
     def add(message: str) -> None:
         with database.write() as session:
             Events(session).add(session.get_one(Job, job_id), message)
 
     async def story() -> None:
-        streams = event_stream.EventStreams(1)
-        response = await event_stream.event_stream(database, streams, job_id, "local", None)
+        streams = event_stream.EventStreamLimiter(1)
+        response = await event_stream.open_event_stream(database, streams, job_id, "local", None)
         assert isinstance(response, event_stream.EventStream)
         body = aiter(response.body_iterator)
         assert "Created" in str(await anext(body))
@@ -110,7 +110,7 @@ def test_events_are_sent_as_they_come_and_a_silent_job_is_said_to_be_alive(
             pass
         assert frames(told)[0].data["message"] == "Something new."
         with pytest.raises(TooManyStreams):
-            await event_stream.event_stream(database, streams, job_id, "local", None)
+            await event_stream.open_event_stream(database, streams, job_id, "local", None)
 
     asyncio.run(story())
 
@@ -118,16 +118,16 @@ def test_events_are_sent_as_they_come_and_a_silent_job_is_said_to_be_alive(
 def test_a_number_that_comes_to_light_late_is_not_passed_over(
     database: Database, job_id: str
 ) -> None:
-    reader = event_stream.Unsent(database, job_id, "local", 0)
-    last = reader.news().events[-1].seq
+    reader = event_stream.EventReader(database, job_id, "local", 0)
+    last = reader.read_new_events().events[-1].seq
     plain = {"job_id": job_id, "owner_id": "local", "level": "info", "type": "message"}
     with database.write() as session:
         session.add(Event(seq=last + 1000, message="committed first", **plain))
-    assert [event.message for event in reader.news().events] == ["committed first"]
+    assert [event.message for event in reader.read_new_events().events] == ["committed first"]
     with database.write() as session:
         session.add(Event(seq=last + 900, message="begun earlier", **plain))
-    assert [event.message for event in reader.news().events] == ["begun earlier"]
-    assert reader.news().events == []
+    assert [event.message for event in reader.read_new_events().events] == ["begun earlier"]
+    assert reader.read_new_events().events == []
 
 
 def test_a_client_that_leaves_gives_its_place_back(shared_stack: Stack) -> None:

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from api.dependencies import TABLES_AT_ONCE, Parts
+from api.dependencies import MAX_CONCURRENT_TABLES, AppServices
 from shared.db.files import expired
 from shared.db.session import Database
 from shared.db.tables import File
@@ -124,14 +124,14 @@ def test_a_file_that_cannot_be_read_as_the_task_says(http: TestClient) -> None:
 
 def test_so_many_tables_in_memory_and_no_more(http: TestClient) -> None:
     assert isinstance(http.app, FastAPI)
-    parts: Parts = http.app.state.parts
+    parts: AppServices = http.app.state.services
     with ThreadPoolExecutor(1) as pool:
-        for _ in range(TABLES_AT_ONCE):
-            assert parts.reading.acquire(blocking=False)
+        for _ in range(MAX_CONCURRENT_TABLES):
+            assert parts.table_semaphore.acquire(blocking=False)
         try:
             waiting = pool.submit(upload, http)
             assert not wait([waiting], timeout=0.5).done
             assert http.get(FILES, params={"limit": 1}).status_code == 200
         finally:
-            parts.reading.release(TABLES_AT_ONCE)
+            parts.table_semaphore.release(MAX_CONCURRENT_TABLES)
         assert waiting.result().startswith("file-")

@@ -28,8 +28,8 @@ def database(settings: Settings) -> Iterator[Database]:
 def test_a_claim_and_a_request_do_not_lock_each_other_out(
     http: TestClient, file_id: str, database: Database, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pausing, "CANCEL_WAIT_S", 0.0)  # nobody is there to stop the run
-    monkeypatch.setattr(service, "CANCEL_WAIT_S", 0.0)
+    monkeypatch.setattr(pausing, "CANCEL_TIMEOUT_S", 0.0)  # nobody is there to stop the run
+    monkeypatch.setattr(service, "CANCEL_TIMEOUT_S", 0.0)
     request = {
         "training_file": file_id,
         "model": "tiny-bert",

@@ -26,7 +26,7 @@ def database(settings: Settings) -> Iterator[Database]:
 
 @pytest.fixture
 def job_id(http: TestClient, file_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(pausing, "CANCEL_WAIT_S", 0.0)  # nobody is there to stop a run
+    monkeypatch.setattr(pausing, "CANCEL_TIMEOUT_S", 0.0)  # nobody is there to stop a run
     body = {
         "training_file": file_id,
         "model": "tiny-bert",

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import JSON, Boolean, Column, Text, update
 
 from api.jobs.presenting import job_cache
-from api.jobs.presenting.presenter import as_viewed
+from api.jobs.presenting.presenter import present_job
 from shared.db.fingerprint import UNSEEN_OF_JOB, UNSEEN_OF_RUN, fingerprint
 from shared.db.jobs import Jobs
 from shared.db.metrics import Point
@@ -33,7 +33,7 @@ def database(settings: Settings) -> Iterator[Database]:
 @pytest.fixture
 def job_id(http: TestClient, file_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(
-        job_cache, "time_of_views", lambda: NOW
+        job_cache, "get_presentation_time", lambda: NOW
     )  # or the seconds that remain would tick in mid-test
     request = {
         "training_file": file_id,
@@ -69,9 +69,9 @@ def test_the_answer_is_made_once_a_change(
 
     def counted(*arguments: Any) -> Any:
         made.append(1)
-        return as_viewed(*arguments)
+        return present_job(*arguments)
 
-    monkeypatch.setattr(job_cache, "as_viewed", counted)
+    monkeypatch.setattr(job_cache, "present_job", counted)
     for tag in (None, None, "*", poll(http, job_id).headers["etag"]):
         poll(http, job_id, tag)
     assert len(made) == 1
@@ -159,7 +159,7 @@ def test_so_do_the_seconds_that_remain(
     happening["claim"](http)
     happening["step"](http)
     before = poll(http, job_id).headers["etag"]
-    monkeypatch.setattr(job_cache, "time_of_views", lambda: NOW + 100)
+    monkeypatch.setattr(job_cache, "get_presentation_time", lambda: NOW + 100)
     assert poll(http, job_id, before).status_code == 200
 
 
@@ -211,7 +211,7 @@ def test_the_fingerprint_is_of_every_column_that_is_seen(database: Database, job
 def test_no_other_column_is_seen(database: Database, job_id: str) -> None:
     def answer() -> str:
         with database.read() as session:
-            return as_viewed(session, Jobs(session).get(job_id, "local"), NOW).model_dump_json()
+            return present_job(session, Jobs(session).get(job_id, "local"), NOW).model_dump_json()
 
     before, digest_before = answer(), digest(database, job_id)
     for table, name in UNSEEN:

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.files.tokenization import tokenise
+from api.files.tokenization import tokenize_texts
 from shared.datasets import Examples
 from shared.domain.errors import ModelNotAllowed
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from tests.encoders import ENCODERS
 from tests.make import pair_tsv, review_csv
 from tests.shared.datasets.files import jsonl_bytes
-from worker.training.data.tokenization import encode, load_tokenizer
+from worker.training.data.tokenization import encode_examples, load_tokenizer
 
 TEXTS = [
     "The good film was a joy!",
@@ -40,30 +40,30 @@ def test_the_tokens_are_those_of_the_trainer(
     family: str, pairs: list[str] | None, tmp_path: Path
 ) -> None:
     base = ENCODERS[family](tmp_path / family)
-    examples = Examples(texts=TEXTS, pairs=pairs, labels=[0] * len(TEXTS))
-    trained_on = encode(examples, load_tokenizer(base), 24, lambda: None)
-    seen = tokenise(
+    examples = Examples(texts=TEXTS, second_texts=pairs, labels=[0] * len(TEXTS))
+    trained_on = encode_examples(examples, load_tokenizer(base), 24, lambda: None)
+    seen = tokenize_texts(
         base, [(text, pairs[place] if pairs else None) for place, text in enumerate(TEXTS)], 24
     )
     assert [row.input_ids for row in seen] == [
         row.tolist() for row in trained_on.columns["input_ids"]
     ]
-    assert [row.truncated for row in seen] == trained_on.truncated
-    assert any(row.truncated for row in seen)
-    assert not all(row.truncated for row in seen)
+    assert [row.is_truncated for row in seen] == trained_on.truncated
+    assert any(row.is_truncated for row in seen)
+    assert not all(row.is_truncated for row in seen)
 
 
 @pytest.mark.real_encoder
 def test_the_tokens_of_the_offline_encoder_are_those_of_the_trainer() -> None:
     """Its tokenizer.json asks for padding and truncation to 128 tokens, which is nobody's wish here."""
     base = Catalogue().folder(OFFLINE_ENCODER)
-    examples = Examples(texts=TEXTS, pairs=PAIRS, labels=[0] * len(TEXTS))
-    trained_on = encode(examples, load_tokenizer(base), 30, lambda: None)
-    seen = tokenise(base, list(zip(TEXTS, PAIRS, strict=True)), 30)
+    examples = Examples(texts=TEXTS, second_texts=PAIRS, labels=[0] * len(TEXTS))
+    trained_on = encode_examples(examples, load_tokenizer(base), 30, lambda: None)
+    seen = tokenize_texts(base, list(zip(TEXTS, PAIRS, strict=True)), 30)
     assert [row.input_ids for row in seen] == [
         row.tolist() for row in trained_on.columns["input_ids"]
     ]
-    assert [row.truncated for row in seen] == trained_on.truncated
+    assert [row.is_truncated for row in seen] == trained_on.truncated
 
 
 def test_the_first_rows_of_a_file(http: TestClient, file_id: str) -> None:
@@ -174,5 +174,5 @@ def test_a_tokenizer_that_cannot_be_read(content: str | None, tmp_path: Path) ->
     if content is not None:
         (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(ModelNotAllowed) as refusal:
-        tokenise(tmp_path, [("a", None)], 8)
+        tokenize_texts(tmp_path, [("a", None)], 8)
     assert refusal.value.param == "model"

@@ -7,10 +7,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from api.dependencies import Parts
-from api.jobs.idempotency import Sending
+from api.dependencies import AppServices
+from api.jobs.idempotency import RequestIdentity
 from api.jobs.schemas import JobRequest
-from api.jobs.service import create
+from api.jobs.service import create_job
 from shared.db.session import Database
 from shared.db.tables import Job
 from shared.infra.settings import Settings
@@ -47,15 +47,15 @@ def test_a_first_request_that_its_copy_overtakes_makes_no_job(
     http: TestClient, file_id: str
 ) -> None:
     assert isinstance(http.app, FastAPI)
-    parts: Parts = http.app.state.parts
+    parts: AppServices = http.app.state.services
     request = JobRequest.model_validate(
         {"training_file": file_id, "model": "tiny-bert", "seed": 320}
     )
-    first = Sending(arrived=time.monotonic())
+    first = RequestIdentity(arrived_at=time.monotonic())
     copy = send(http, file_id, 320, 1)
-    assert create(parts, request, first).id == copy == send(http, file_id, 320, 2)
-    second = Sending()  # came after the copy was answered: meant as a second job
-    assert create(parts, request, second).id != copy
+    assert create_job(parts, request, first).id == copy == send(http, file_id, 320, 2)
+    second = RequestIdentity()  # came after the copy was answered: meant as a second job
+    assert create_job(parts, request, second).id != copy
 
 
 @pytest.mark.parametrize("key", ["a b", "k" * 256])

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from api.single_flight import SharedReads
+from api.single_flight import SingleFlight
 
 
 class Source:
@@ -32,7 +32,7 @@ async def until(condition: object) -> None:
 
 def test_who_asks_during_a_read_shares_the_next_and_sees_what_came_before_it() -> None:
     async def story() -> tuple[list[int], int]:
-        source, reads = Source(), SharedReads[int]()
+        source, reads = Source(), SingleFlight[int]()
         first = asyncio.create_task(reads.get("job", source.read))
         await until(lambda: source.reads == 1)
         source.value = 1
@@ -46,7 +46,7 @@ def test_who_asks_during_a_read_shares_the_next_and_sees_what_came_before_it() -
 
 def test_different_keys_do_not_wait_for_each_other() -> None:
     async def story() -> int:
-        source, reads = Source(), SharedReads[int]()
+        source, reads = Source(), SingleFlight[int]()
         tasks = [asyncio.create_task(reads.get(key, source.read)) for key in ("a", "b")]
         await until(lambda: source.reads == 2)
         source.go.release(2)
@@ -60,7 +60,7 @@ def test_a_failed_read_fails_for_all_and_the_next_is_a_new_one() -> None:
         raise LookupError("gone")
 
     async def story() -> int:
-        reads = SharedReads[int]()
+        reads = SingleFlight[int]()
         both = await asyncio.gather(
             *(reads.get("job", fail) for _ in range(2)), return_exceptions=True
         )
@@ -72,7 +72,7 @@ def test_a_failed_read_fails_for_all_and_the_next_is_a_new_one() -> None:
 
 def test_a_caller_that_goes_away_leaves_the_others_their_answer() -> None:
     async def story() -> int:
-        source, reads = Source(), SharedReads[int]()
+        source, reads = Source(), SingleFlight[int]()
         leaving, staying = (asyncio.create_task(reads.get("job", source.read)) for _ in range(2))
         await until(lambda: source.reads == 1)
         leaving.cancel()

@@ -69,13 +69,13 @@ def http(settings: Settings, filled: Filled) -> Iterator[TestClient]:
 
 def test_a_comparison_of_few_jobs_or_many(http: TestClient, filled: Filled) -> None:
     jobs = filled.of(JobState.SUCCEEDED)
-    engine: Engine = http.app.state.parts.database.engine  # type: ignore[attr-defined]
+    engine: Engine = http.app.state.services.database.engine  # type: ignore[attr-defined]
     few, many = (_made(http, engine, jobs[:count]) for count in (2, 5))
     assert few == many
 
 
 def test_one_row_or_many(http: TestClient, filled: Filled) -> None:
-    database: Database = http.app.state.parts.database  # type: ignore[attr-defined]
+    database: Database = http.app.state.services.database  # type: ignore[attr-defined]
     job_id, run_id = filled.long_run
     of_job, of_run = f"{JOBS}/{job_id}", f"{JOBS}/{job_id}/runs/{run_id}"
     paths = [*OF_ALL, *(of_job + rest for rest in OF_A_JOB), *(of_run + rest for rest in OF_A_RUN)]

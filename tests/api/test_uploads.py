@@ -22,7 +22,7 @@ from shared.infra.broker import Bell
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.make import review_csv
-from worker.maintenance.garbage import names_in_use
+from worker.maintenance.garbage import collect_references
 from worker.maintenance.sweeper import Sweeper
 
 UPLOADS = "/v1/uploads"
@@ -218,7 +218,7 @@ def test_an_upload_is_given_up_when_its_time_is_over(
     over = (400, "upload_not_pending", "upload_id")
     assert refusal(complete(http, upload["id"], [part])) == over
     with database.read() as session:
-        assert {f"uploads/{upload['id']}", f"uploads/{living['id']}"} <= names_in_use(
+        assert {f"uploads/{upload['id']}", f"uploads/{living['id']}"} <= collect_references(
             session
         ).prefixes
     bell, storage = Bell(settings.redis_url), Storage(settings.resolved_storage_url)
@@ -229,7 +229,7 @@ def test_an_upload_is_given_up_when_its_time_is_over(
     assert refusal(http.post(f"{UPLOADS}/{upload['id']}/parts", files={"data": b"abc"})) == over
     with database.read() as session:
         assert session.get_one(Upload, upload["id"]).status == "expired"
-        assert f"uploads/{upload['id']}" not in names_in_use(session).prefixes
+        assert f"uploads/{upload['id']}" not in collect_references(session).prefixes
 
 
 @pytest.mark.parametrize(

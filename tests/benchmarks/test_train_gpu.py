@@ -48,7 +48,7 @@ def test_rows_have_the_lengths_of_rte(tmp_path: Path) -> None:
     base, file = make_base_model(size, tmp_path / "base"), write_rows(size, tmp_path / "rows.tsv")
     [spec] = make_specs(base, file, tmp_path, 1, precision="float32", device="cpu")
     splits = load_splits(spec, TextCache(), lambda: None)
-    lengths = splits.train.text.lengths(range(size.rows))
+    lengths = splits.train.text.list_lengths(range(size.rows))
     assert (min(lengths), max(lengths)) == (min(LENGTHS), max(LENGTHS))
     assert sum(lengths) / len(lengths) == pytest.approx(66.6, abs=2)
     blocks = build_network(spec, splits).get_submodule("bert.encoder.layer")

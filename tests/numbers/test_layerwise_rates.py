@@ -9,9 +9,9 @@ from transformers import PreTrainedModel
 from tests.encoders import BLOCKS
 from tests.encoders.names import block_of, is_head, is_pooler
 from tests.worker.training.runs import make_recipe
-from worker.training.model.module_groups import parts_of
+from worker.training.model.module_groups import list_module_groups
 from worker.training.optim.optimizer import Optimizer
-from worker.training.optim.parameter_groups import parameter_groups
+from worker.training.optim.parameter_groups import build_parameter_groups
 
 
 def expected_depth(family: str, name: str) -> int:
@@ -46,7 +46,7 @@ def test_every_parameter_is_in_exactly_one_group(
     family: str, decay: float, fresh: Callable[[], PreTrainedModel]
 ) -> None:
     network = fresh()
-    groups = parameter_groups(network, make_recipe(layerwise_learning_rate_decay=decay))
+    groups = build_parameter_groups(network, make_recipe(layerwise_learning_rate_decay=decay))
     grouped = [id(parameter) for group in groups for parameter in group.parameters]
     assert sorted(grouped) == sorted(id(parameter) for parameter in network.parameters())
     scales = {group.rate_scale for group in groups}
@@ -58,7 +58,7 @@ def test_the_parts_are_told_from_the_bottom_up_and_hold_every_parameter_once(
     family: str, fresh: Callable[[], PreTrainedModel]
 ) -> None:
     network = fresh()
-    parts = parts_of(network)
+    parts = list_module_groups(network)
     held = [name for part in parts for name in part.parameters]
     assert sorted(held) == sorted(name for name, _ in network.named_parameters())
     blocks = [f"block {index}" for index in range(1 if family == "albert" else BLOCKS)]

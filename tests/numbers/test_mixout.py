@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 from tests.encoders import ENCODERS
 from tests.encoders.names import block_of, is_pooler
 from tests.worker.training.runs import Trained, make_recipe, make_spec
-from worker.training.model.initial_weights import starting_weights
+from worker.training.model.initial_weights import copy_initial_weights
 from worker.training.optim.mixout import Mixout, add_mixout, remove_mixout
 from worker.training.seeding import seed_dropout
 
@@ -63,7 +63,7 @@ def test_autograd_gives_the_gradient_of_the_formula() -> None:
 
 
 def with_mixout(network: PreTrainedModel, probability: float = P) -> PreTrainedModel:
-    add_mixout(network, probability, starting_weights(network, make_recipe(mixout=probability)))
+    add_mixout(network, probability, copy_initial_weights(network, make_recipe(mixout=probability)))
     return network
 
 

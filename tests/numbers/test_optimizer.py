@@ -14,8 +14,13 @@ from shared.recipe import Recipe
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import make_recipe, make_task
 from worker.training.model.encoder import load_encoder
-from worker.training.optim.optimizer import Optimizer, bias_ratio, clip_gradient, gradient_norm
-from worker.training.optim.parameter_groups import parameter_groups, spared_of_decay
+from worker.training.optim.optimizer import (
+    Optimizer,
+    bias_ratio,
+    clip_gradient,
+    compute_gradient_norm,
+)
+from worker.training.optim.parameter_groups import build_parameter_groups, find_undecayed_parameters
 
 # SCIENCE's table: by how much BERTAdam's step t is too large
 RATIOS = {
@@ -156,9 +161,9 @@ def test_the_control_is_bertadam_as_written(decay: float, epsilon: float) -> Non
 
 def test_bias_and_normalisation_parameters_take_no_decay() -> None:
     net = network()
-    decayed, spared = parameter_groups(net, make_recipe())
-    assert decayed.decays
-    assert not spared.decays
+    decayed, spared = build_parameter_groups(net, make_recipe())
+    assert decayed.has_weight_decay
+    assert not spared.has_weight_decay
     assert same(decayed.parameters, [net[0].weight, net[3].weight])
     assert same(spared.parameters, [net[0].bias, net[1].weight, net[1].bias, net[3].bias])
 
@@ -171,7 +176,7 @@ def same(found: list[nn.Parameter], expected: list[Any]) -> bool:
 def test_in_every_family_vectors_are_spared_and_matrices_decay(family: str, tmp_path: Path) -> None:
     """Biases and the weights of norms are the vectors; a table of biases is the only matrix that is spared with them."""
     net = load_encoder(ENCODERS[family](tmp_path, blocks=2), make_task(), 0)
-    spared = spared_of_decay(net)
+    spared = find_undecayed_parameters(net)
     for name, parameter in net.named_parameters():
         is_spared = parameter.ndim == 1 or name == "mpnet.encoder.relative_attention_bias.weight"
         assert (parameter in spared) == is_spared, name
@@ -204,7 +209,7 @@ def test_an_optimiser_that_was_saved_goes_on_to_the_last_bit(bias_correction: bo
 def test_frozen_parameters_are_left_out() -> None:
     net = network()
     net[0].weight.requires_grad_(False)
-    decayed, _ = parameter_groups(net, make_recipe())
+    decayed, _ = build_parameter_groups(net, make_recipe())
     assert same(decayed.parameters, [net[3].weight])
 
 
@@ -214,7 +219,7 @@ def test_clipping_is_torchs_and_zero_does_not_clip(max_norm: float) -> None:
     backward = next(gradients(1))
     backward(ours)
     backward(theirs)
-    norm = gradient_norm(ours.parameters())
+    norm = compute_gradient_norm(ours.parameters())
     clip_gradient(ours.parameters(), norm, max_norm)
     reference = torch.nn.utils.clip_grad_norm_(theirs.parameters(), max_norm or math.inf)
     assert norm.item() == reference.item() > 0.05

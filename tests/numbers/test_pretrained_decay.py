@@ -12,11 +12,11 @@ from shared.recipe import Recipe
 from tests.encoders.names import is_head
 from tests.worker.training.runs import make_recipe, make_task
 from worker.training.model.encoder import load_encoder
-from worker.training.model.initial_weights import starting_weights
-from worker.training.model.reinit import reinitialize
+from worker.training.model.initial_weights import copy_initial_weights
+from worker.training.model.reinit import reinitialize_modules
 from worker.training.optim.mixout import Mixout, add_mixout
 from worker.training.optim.optimizer import Optimizer
-from worker.training.optim.parameter_groups import layerwise_scales
+from worker.training.optim.parameter_groups import compute_layerwise_scales
 
 LAMBDA, RATE = 0.25, 1e-3
 
@@ -45,8 +45,8 @@ def test_without_a_gradient_a_step_is_the_written_decay(
         layerwise_learning_rate_decay=0.9,
     )
     network = fresh().double()
-    reinitialize(network, pooler=False, layers=1, init_seed=3)
-    start, before = starting_weights(network, recipe), weights(network)
+    reinitialize_modules(network, pooler=False, layers=1, init_seed=3)
+    start, before = copy_initial_weights(network, recipe), weights(network)
     optimizer = Optimizer(network, recipe, start)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -56,7 +56,7 @@ def test_without_a_gradient_a_step_is_the_written_decay(
             parameter.grad = torch.zeros_like(parameter)
     moved = weights(network)
     optimizer.step(RATE)
-    scales = layerwise_scales(network, 0.9)
+    scales = compute_layerwise_scales(network, 0.9)
     for name, parameter in network.named_parameters():
         toward = torch.zeros_like(before[name]) if is_head(family, name) else before[name]
         share = 0.0 if is_spared(name, parameter) else RATE * scales[parameter] * LAMBDA
@@ -81,7 +81,7 @@ def test_it_comes_before_the_step_and_beside_other_decay(tiny: PreTrainedModel) 
     first, second = (
         {parameter: torch.zeros_like(parameter) for parameter in expected} for _ in range(2)
     )
-    optimizer = Optimizer(tiny, recipe, starting_weights(tiny, recipe))
+    optimizer = Optimizer(tiny, recipe, copy_initial_weights(tiny, recipe))
     for step, rate in enumerate((1e-3, 5e-3, 2e-3), start=1):
         for parameter in tiny.parameters():
             parameter.grad = torch.zeros_like(parameter)
@@ -101,7 +101,7 @@ def test_it_comes_before_the_step_and_beside_other_decay(tiny: PreTrainedModel) 
 
 def kept(network: PreTrainedModel, recipe: Recipe) -> int:
     """Numbers kept of the start."""
-    return sum(tensor.numel() for tensor in starting_weights(network, recipe).values())
+    return sum(tensor.numel() for tensor in copy_initial_weights(network, recipe).values())
 
 
 def test_one_copy_serves_both_methods_and_none_is_kept_without_them(tiny: PreTrainedModel) -> None:
@@ -112,7 +112,7 @@ def test_one_copy_serves_both_methods_and_none_is_kept_without_them(tiny: PreTra
     )
     both = make_recipe(mixout=0.1, pretrained_weight_decay=0.1)
     assert 0 < mixed < decayed == kept(tiny, both) < tiny.num_parameters()
-    start = starting_weights(tiny, both)
+    start = copy_initial_weights(tiny, both)
     add_mixout(tiny, 0.1, start)
     copies = {tensor.data_ptr() for tensor in start.values()}
     of_mixout = [module.start.data_ptr() for module in tiny.modules() if isinstance(module, Mixout)]

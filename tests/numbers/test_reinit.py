@@ -14,7 +14,7 @@ from tests.encoders import BLOCKS, bert_folder
 from tests.encoders.names import POOLER, block_of, is_head, is_pooler
 from tests.worker.training.runs import make_task
 from worker.training.model.encoder import load_encoder
-from worker.training.model.reinit import reinitialize
+from worker.training.model.reinit import reinitialize_modules
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def tensors(folder: Path) -> Callable[..., dict[str, Tensor]]:
         *, pooler: bool = False, layers: int | list[int] = 0, init_seed: int = 5
     ) -> dict[str, Tensor]:
         network = load_encoder(folder, make_task(), init_seed)
-        reinitialize(network, pooler=pooler, layers=layers, init_seed=init_seed)
+        reinitialize_modules(network, pooler=pooler, layers=layers, init_seed=init_seed)
         return {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
 
     return drawn
@@ -89,7 +89,7 @@ def test_the_deviation_is_the_configs(tmp_path: Path) -> None:
         config.replace('"initializer_range": 0.02', '"initializer_range": 0.5')
     )
     network = load_encoder(folder, make_task(), 0)
-    reinitialize(network, pooler=True, layers=1, init_seed=0)
+    reinitialize_modules(network, pooler=True, layers=1, init_seed=0)
     assert network.get_parameter(
         "bert.encoder.layer.2.intermediate.dense.weight"
     ).std().item() == pytest.approx(0.5, rel=0.1)
@@ -137,7 +137,7 @@ def test_the_draw_is_the_init_seeds_and_nothing_elses(
 
 def refuse(network: PreTrainedModel, *, pooler: bool = False, layers: int | list[int] = 0) -> str:
     with pytest.raises(ValueError, match="to be drawn afresh") as caught:
-        reinitialize(network, pooler=pooler, layers=layers, init_seed=0)
+        reinitialize_modules(network, pooler=pooler, layers=layers, init_seed=0)
     return str(caught.value)
 
 

@@ -16,14 +16,14 @@ from tests.worker.training.runs import (
     run_events,
     write_tsv,
 )
-from worker.training.data.batches import shuffled
+from worker.training.data.batches import iterate_shuffled_batches
 from worker.training.data.tokenization import TextCache
-from worker.training.events import Event
+from worker.training.events import RunEvent
 from worker.training.model.encoder import load_encoder
 from worker.training.run import train_run
 
 
-def dumped(events: Iterator[Event]) -> list[dict[str, Any]]:
+def dumped(events: Iterator[RunEvent]) -> list[dict[str, Any]]:
     return [event.model_dump() for event in events]
 
 
@@ -72,11 +72,11 @@ def test_each_seed_changes_what_is_its_own(tmp_path: Path, tiny_bert: Path) -> N
 def test_the_init_seed_leaves_the_order_alone_and_the_data_seed_the_draw(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
-    assert take(shuffled(range(20), 8, data_seed=1), 4) == take(
-        shuffled(range(20), 8, data_seed=1), 4
+    assert take(iterate_shuffled_batches(range(20), 8, data_seed=1), 4) == take(
+        iterate_shuffled_batches(range(20), 8, data_seed=1), 4
     )
-    assert take(shuffled(range(20), 8, data_seed=1), 1) != take(
-        shuffled(range(20), 8, data_seed=2), 1
+    assert take(iterate_shuffled_batches(range(20), 8, data_seed=1), 1) != take(
+        iterate_shuffled_batches(range(20), 8, data_seed=2), 1
     )
     spec, other_order = (
         make_spec(tmp_path, tiny_bert, init_seed=3, data_seed=seed) for seed in (1, 2)
@@ -94,7 +94,7 @@ def take(batches: Iterator[list[int]], count: int) -> list[list[int]]:
 
 def test_an_epoch_has_every_row_once_in_an_order_of_its_own() -> None:
     rows = [3, 5, 8, 13, 21, 34, 55]
-    epochs = take(shuffled(rows, 3, data_seed=0), 6)
+    epochs = take(iterate_shuffled_batches(rows, 3, data_seed=0), 6)
     assert [len(batch) for batch in epochs] == [3, 3, 1, 3, 3, 1]
     first, second = [*chain(*epochs[:3])], [*chain(*epochs[3:])]
     assert sorted(first) == sorted(second) == rows
@@ -103,7 +103,7 @@ def test_an_epoch_has_every_row_once_in_an_order_of_its_own() -> None:
 
 def test_the_order_of_an_epoch_is_stable_over_versions() -> None:
     """Recorded: a change of this order would change every run's weights."""
-    assert take(shuffled(range(10), 10, data_seed=0), 2) == [
+    assert take(iterate_shuffled_batches(range(10), 10, data_seed=0), 2) == [
         [1, 6, 0, 8, 7, 9, 5, 3, 2, 4],
         [0, 2, 6, 8, 7, 3, 9, 1, 5, 4],
     ]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import TrainingArguments, get_linear_schedule_with_warmup
 
-from worker.training.optim.schedule import evaluation_steps, linear_schedule
+from worker.training.optim.schedule import create_linear_schedule, list_evaluation_steps
 
 
 @pytest.mark.parametrize("total", [1, 2, 7, 96, 234, 1600])
@@ -15,9 +15,9 @@ from worker.training.optim.schedule import evaluation_steps, linear_schedule
 def test_rates_are_those_of_transformers_linear_schedule(total: int, warmup_ratio: float) -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2e-5)
     theirs = get_linear_schedule_with_warmup(optimizer, math.ceil(total * warmup_ratio), total)
-    ours = linear_schedule(2e-5, warmup_ratio, total)
+    ours = create_linear_schedule(2e-5, warmup_ratio, total)
     for step in range(1, total + 1):
-        assert ours.rate(step) == pytest.approx(theirs.get_last_lr()[0], rel=1e-12, abs=0)
+        assert ours.compute_rate(step) == pytest.approx(theirs.get_last_lr()[0], rel=1e-12, abs=0)
         optimizer.step()
         theirs.step()
 
@@ -28,14 +28,18 @@ def test_warmup_steps_are_rounded_as_trainer_does(total: int) -> None:
         warmup_steps=0.1
     )  # the whole class needs accelerate, its rounding does not
     theirs = TrainingArguments.get_warmup_steps(arguments, total)  # type: ignore[arg-type]
-    assert linear_schedule(1.0, 0.1, total).warmup_steps == theirs
+    assert create_linear_schedule(1.0, 0.1, total).warmup_steps == theirs
 
 
 def test_the_rate_starts_at_zero_peaks_after_the_warmup_and_ends_just_above_zero() -> None:
-    schedule = linear_schedule(1.0, 0.1, 100)
-    assert schedule.rate(1) == 0.0
-    assert schedule.rate(11) == 1.0 == max(schedule.rate(step) for step in range(1, 101))
-    assert schedule.rate(100) == pytest.approx(1 / 90)
+    schedule = create_linear_schedule(1.0, 0.1, 100)
+    assert schedule.compute_rate(1) == 0.0
+    assert (
+        schedule.compute_rate(11)
+        == 1.0
+        == max(schedule.compute_rate(step) for step in range(1, 101))
+    )
+    assert schedule.compute_rate(100) == pytest.approx(1 / 90)
 
 
 @pytest.mark.parametrize(
@@ -50,4 +54,4 @@ def test_the_rate_starts_at_zero_peaks_after_the_warmup_and_ends_just_above_zero
 def test_evaluation_i_of_k_falls_on_step_ceil_i_t_over_k(
     total: int, points: int, expected: list[int]
 ) -> None:
-    assert evaluation_steps(total, points) == expected
+    assert list_evaluation_steps(total, points) == expected

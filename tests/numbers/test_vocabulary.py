@@ -11,10 +11,14 @@ from transformers import BertConfig, BertForSequenceClassification
 from tests.encoders.saving import common_settings
 from tests.encoders.tokenizers import wordpiece
 from tests.worker.training.runs import make_recipe, text_of
-from worker.training.model.compact_vocabulary import Vocabulary, decay_factors, replayed
-from worker.training.model.initial_weights import starting_weights
-from worker.training.optim.optimizer import Optimizer, gradient_norm
-from worker.training.optim.schedule import linear_schedule
+from worker.training.model.compact_vocabulary import (
+    CompactVocabulary,
+    compute_decay_factors,
+    replay_decay,
+)
+from worker.training.model.initial_weights import copy_initial_weights
+from worker.training.optim.optimizer import Optimizer, compute_gradient_norm
+from worker.training.optim.schedule import create_linear_schedule
 
 
 @pytest.fixture(params=[1, 2])
@@ -37,14 +41,16 @@ def test_norm_and_update_of_the_entries_alone_are_those_of_the_whole_table(
     gradient = torch.zeros(size, width).index_copy_(
         0, used, torch.randn(150, width, generator=draw)
     )
-    vocabulary = Vocabulary.of(_network_of(table), [text_of(used)])
+    vocabulary = CompactVocabulary.from_texts(_network_of(table), [text_of(used)])
     whole, small = nn.Module(), nn.Module()
     whole.table = nn.Parameter(table.weight.detach().clone())
     small.table = nn.Parameter(table.weight.detach()[vocabulary.entries])
     updates = [(module, Optimizer(module, recipe)) for module in (whole, small)]
     for step in range(1, 6):
         whole.table.grad, small.table.grad = gradient / step, gradient[vocabulary.entries] / step
-        assert torch.equal(gradient_norm(whole.parameters()), gradient_norm(small.parameters()))
+        assert torch.equal(
+            compute_gradient_norm(whole.parameters()), compute_gradient_norm(small.parameters())
+        )
         for _, optimizer in updates:
             optimizer.step(1e-3 * step)
     assert torch.equal(whole.table[vocabulary.entries], small.table)
@@ -83,11 +89,11 @@ def test_the_replayed_decay_is_that_of_the_optimiser(changes: dict[str, Any]) ->
     network = BertForSequenceClassification(BertConfig(**settings))
     table = network.bert.embeddings.word_embeddings.weight
     start = table.detach().clone()
-    optimizer = Optimizer(network, recipe, starting_weights(network, recipe))
-    factors = decay_factors(network, recipe, 25)
-    schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
+    optimizer = Optimizer(network, recipe, copy_initial_weights(network, recipe))
+    factors = compute_decay_factors(network, recipe, 25)
+    schedule = create_linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
     for step in range(1, 26):
         table.grad = torch.zeros_like(table)
-        optimizer.step(schedule.rate(step))
+        optimizer.step(schedule.compute_rate(step))
     assert not torch.equal(table, start)
-    assert torch.equal(replayed(start, start, factors), table)
+    assert torch.equal(replay_decay(start, start, factors), table)

@@ -139,4 +139,4 @@ def _known(http: Http, files: list[str], jobs: list[dict[str, Any]]) -> dict[str
 @pytest.fixture(autouse=True)
 def _streams_that_say_something(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream is read to its first frame, which a job that nobody trains would owe for a quarter of a minute."""
-    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.2)
+    monkeypatch.setattr(event_stream, "KEEPALIVE_INTERVAL_S", 0.2)

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from api.openapi.examples import RECORDED
+from api.openapi.examples import EXAMPLES_PATH
 from tests.make import review_csv
 from tests.openapi.conftest import running_redis
 from tests.stack import Stack, running_stack
@@ -204,7 +204,9 @@ def main() -> None:
             moves(recorder, first)
             service(recorder)
     text = json.dumps(recorder.examples, indent=1, ensure_ascii=False, sort_keys=True)
-    RECORDED.write_text(text.replace(socket.gethostname(), "worker-1") + "\n", encoding="utf-8")
+    EXAMPLES_PATH.write_text(
+        text.replace(socket.gethostname(), "worker-1") + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

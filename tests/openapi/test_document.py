@@ -11,10 +11,10 @@ from jsonschema import Draft202012Validator
 
 from api.app import create_app
 from api.errors import MethodNotAllowed, RouteNotFound
-from api.openapi.error_examples import EXAMPLES
-from api.openapi.examples import RECORDED
-from api.openapi.links import WAYS
-from api.openapi.service_metadata import TAGS
+from api.openapi.error_examples import ERROR_EXAMPLES
+from api.openapi.examples import EXAMPLES_PATH
+from api.openapi.links import RESPONSE_LINKS
+from api.openapi.service_metadata import TAG_DESCRIPTIONS
 from shared.datasets.errors import UnreadableFile
 from shared.db.migrate import DatabaseTooNew
 from shared.domain.errors import ServiceError
@@ -65,8 +65,10 @@ def examples_of(content: Node) -> list[tuple[str, Node, Any]]:
 
 def test_every_route_is_an_operation_of_its_own_name() -> None:
     assert len(OPERATIONS) == sum(len(methods) for methods in DOCUMENT["paths"].values()) == 47
-    assert {tag for operation in OPERATIONS.values() for tag in operation["tags"]} == set(TAGS)
-    assert [tag["name"] for tag in DOCUMENT["tags"]] == list(TAGS)
+    assert {tag for operation in OPERATIONS.values() for tag in operation["tags"]} == set(
+        TAG_DESCRIPTIONS
+    )
+    assert [tag["name"] for tag in DOCUMENT["tags"]] == list(TAG_DESCRIPTIONS)
     assert all(tag["description"] for tag in DOCUMENT["tags"])
 
 
@@ -139,10 +141,10 @@ def test_an_operation_lists_its_errors_with_an_example_of_each(name: str) -> Non
 
 def test_every_error_that_there_is_has_an_example_and_is_explained() -> None:
     errors = set(family(ServiceError)) - OF_NO_OPERATION
-    assert set(EXAMPLES) == {
+    assert set(ERROR_EXAMPLES) == {
         error for error in errors if error.__module__.startswith(("shared.", "api."))
     }
-    assert all(error.__doc__ != ServiceError.__doc__ and error.__doc__ for error in EXAMPLES)
+    assert all(error.__doc__ != ServiceError.__doc__ and error.__doc__ for error in ERROR_EXAMPLES)
     listed = {
         code
         for operation in OPERATIONS.values()
@@ -150,7 +152,7 @@ def test_every_error_that_there_is_has_an_example_and_is_explained() -> None:
         if status >= "400"
         for code in resolved(answer)["content"]["application/json"]["examples"]
     }
-    assert listed == {error.code for error in EXAMPLES}
+    assert listed == {error.code for error in ERROR_EXAMPLES}
 
 
 def test_the_framework_s_own_error_is_gone() -> None:
@@ -198,19 +200,21 @@ def test_the_key_is_needed_where_the_service_has_one() -> None:
 
 
 def test_ways_lead_from_operations_to_operations() -> None:
-    for name, ways in WAYS.items():
-        assert set(OPERATIONS[name]["responses"]["200"]["links"]) == {way.to for way in ways}
+    for name, ways in RESPONSE_LINKS.items():
+        assert set(OPERATIONS[name]["responses"]["200"]["links"]) == {
+            way.operation_id for way in ways
+        }
         for way in ways:
-            target = OPERATIONS[way.to]
+            target = OPERATIONS[way.operation_id]
             parameters = {parameter["name"] for parameter in target.get("parameters", ())}
-            assert {way.parameter, *way.also} - {None} <= parameters
+            assert {way.parameter, *way.path_parameters} - {None} <= parameters
             if way.field is not None:
                 [body] = target["requestBody"]["content"].values()
                 assert way.field in resolved(body["schema"])["properties"]
 
 
 def test_no_trace_of_the_machine_that_the_examples_come_from() -> None:
-    text = RECORDED.read_text(encoding="utf-8")
+    text = EXAMPLES_PATH.read_text(encoding="utf-8")
     assert "/tmp" not in text
     assert "/work" not in text
 

@@ -17,8 +17,8 @@ from tests.processes import alive, await_end, until
 PREAMBLE = """
 import asyncio, sys
 from pathlib import Path
-from shared.child_output import ChildOutput
-from shared.processes import Program, Supervisor
+from cli.child_output import ChildOutput
+from cli.processes import Program, Supervisor
 
 SLEEP = "import os, time; print('pid', os.getpid()); time.sleep(600)"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP

@@ -8,7 +8,7 @@ from shared.db.session import Database, Message
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.encoders import bert_folder, roberta_folder
-from worker.context import WorkerParts
+from worker.context import WorkerContext
 from worker.trainer.process import Trainer
 
 
@@ -28,7 +28,7 @@ def rung() -> list[Message]:
 
 
 @pytest.fixture
-def staged(database_url: str, tmp_path: Path, rung: list[Message]) -> Iterator[WorkerParts]:
+def staged(database_url: str, tmp_path: Path, rung: list[Message]) -> Iterator[WorkerContext]:
     """Parts without a trainer, on both databases; what they ring for is in ``rung``."""
     settings = Settings(home=tmp_path, database_url=database_url)
     upgrade(database_url)
@@ -38,5 +38,7 @@ def staged(database_url: str, tmp_path: Path, rung: list[Message]) -> Iterator[W
         return True
 
     database = Database(database_url, ring=ring)
-    yield WorkerParts(settings, database, Storage(settings.resolved_storage_url), Trainer(settings))
+    yield WorkerContext(
+        settings, database, Storage(settings.resolved_storage_url), Trainer(settings)
+    )
     database.dispose()

@@ -15,18 +15,18 @@ from shared.db.tables import Job, Run
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.rows import add_job
-from worker.context import WorkerParts
+from worker.context import WorkerContext
 from worker.runs.assignment import Assignment
 from worker.runs.lease import Heartbeat
-from worker.runs.monitor import Follower
+from worker.runs.monitor import RunMonitor
 from worker.runs.outcomes import Outcome
-from worker.trainer.process import Line, Trainer, TrainerDied
-from worker.trainer.stderr_tail import Words
+from worker.trainer.process import Trainer, TrainerDied, TrainerMessage
+from worker.trainer.stderr_tail import StderrTail
 
 STEPS = 12
 
 
-Said = Line | TrainerDied | Callable[[], object] | None
+Said = TrainerMessage | TrainerDied | Callable[[], object] | None
 
 
 class ScriptedTrainer:
@@ -37,11 +37,11 @@ class ScriptedTrainer:
         self.asked: list[str] = []
         self.waits: list[str] = []
         self.killed = False
-        self.words = Words()
+        self.stderr_tail = StderrTail()
 
-    def begin(self, _wish: Line) -> None: ...
+    def submit_command(self, _wish: TrainerMessage) -> None: ...
 
-    def next_line(self, _timeout: float) -> Line | None:
+    def receive_message(self, _timeout: float) -> TrainerMessage | None:
         assert not self.killed
         line = next(self._script)
         if isinstance(line, TrainerDied):
@@ -51,10 +51,10 @@ class ScriptedTrainer:
             return None
         return line
 
-    def ask_to_stop(self, run_id: str) -> None:
+    def request_stop(self, run_id: str) -> None:
         self.asked.append(run_id)
 
-    def ask_to_wait(self, run_id: str) -> None:
+    def request_pause(self, run_id: str) -> None:
         self.waits.append(run_id)
 
     def kill(self, *_signals: object) -> None:
@@ -75,11 +75,11 @@ class ForgetfulDatabase(Database):
             raise OperationalError("COMMIT", {}, ConnectionError("the answer was lost"))
 
 
-def say(kind: str, *, run_id: str = "ftrun-1", **values: Any) -> Line:
+def say(kind: str, *, run_id: str = "ftrun-1", **values: Any) -> TrainerMessage:
     return {"run_id": run_id, "event": {"type": kind, **values}}
 
 
-def training(run_id: str = "ftrun-1") -> list[Line]:
+def training(run_id: str = "ftrun-1") -> list[TrainerMessage]:
     """Its beginning and its steps."""
     lines = [
         say(
@@ -107,7 +107,7 @@ def training(run_id: str = "ftrun-1") -> list[Line]:
     return lines
 
 
-def finished(run_id: str = "ftrun-1") -> Line:
+def finished(run_id: str = "ftrun-1") -> TrainerMessage:
     evidence = {"distance": {"block 0": 0.01, "head": 0.5}}
     return say("finished", run_id=run_id, best_step=12, test=None, evidence=evidence)
 
@@ -145,11 +145,11 @@ def followed(
     assignments = [Assignment(job, run, Hold(run.id, run.fence), {}) for run in runs]
     made = Settings(home=folder, **settings)
     used = database or Database(url)
-    parts = WorkerParts(made, used, Storage(made.resolved_storage_url), cast(Trainer, trainer))
+    parts = WorkerContext(made, used, Storage(made.resolved_storage_url), cast(Trainer, trainer))
     beat = Heartbeat(
-        used, [assignment.hold for assignment in assignments], interval=60.0, lease=60.0
+        used, [assignment.lease for assignment in assignments], interval=60.0, lease_seconds=60.0
     )
-    for assignment, outcome in Follower(parts, assignments, beat).follow(
+    for assignment, outcome in RunMonitor(parts, assignments, beat).monitor_runs(
         {"run": {}} if len(runs) == 1 else {"stack": []}
     ):
         yield assignment.run.id, outcome

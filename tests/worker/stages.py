@@ -2,24 +2,24 @@
 
 from shared.db.runs import Hold, Runs
 from shared.db.tables import Event, Job, Run
-from worker.context import WorkerParts
+from worker.context import WorkerContext
 
 
-def row(parts: WorkerParts, job_id: str) -> Job:
+def row(parts: WorkerContext, job_id: str) -> Job:
     with parts.database.read() as session:
         return session.get_one(Job, job_id)
 
 
-def rows(parts: WorkerParts, job_id: str, purpose: str = "main") -> list[Run]:
+def rows(parts: WorkerContext, job_id: str, purpose: str = "main") -> list[Run]:
     with parts.database.read() as session:
         return list(Runs(session).of_job(job_id, purpose=purpose))
 
 
-def events(parts: WorkerParts) -> list[str]:
+def events(parts: WorkerContext) -> list[str]:
     with parts.database.read() as session:
         return [event.message for event in session.query(Event).order_by(Event.seq)]
 
 
-def claim(parts: WorkerParts) -> Hold | None:
+def claim(parts: WorkerContext) -> Hold | None:
     with parts.database.write() as session:
         return Runs(session).claim("w", 60.0)

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from api.jobs.planning.baseline_run import baselines_run
+from api.jobs.planning.baseline_run import build_baselines_run
 from shared.db.counts import state_counts
 from shared.db.migrate import upgrade
 from shared.db.runs import FenceLost, Runs
@@ -18,14 +18,14 @@ from shared.infra.storage import Storage
 from shared.report.builder import report_of
 from tests.rows import add_job
 from worker import slot
-from worker.context import WorkerParts
-from worker.jobs.baselines import Scores, in_words, merged, store_scores
+from worker.context import WorkerContext
+from worker.jobs.baselines import BaselineScores, describe_scores, merge_scores, store_scores
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import Scored
-from worker.trainer.process import Line, Trainer
-from worker.trainer.stderr_tail import Words
+from worker.trainer.process import Trainer, TrainerMessage
+from worker.trainer.stderr_tail import StderrTail
 
-SCORES: Scores = {
+SCORES: BaselineScores = {
     "validation": [
         {"name": "tfidf_logistic_regression", "score": 0.71},
         {"name": "linear_probe", "score": 0.68},
@@ -35,8 +35,8 @@ SCORES: Scores = {
         {"name": "linear_probe", "score": None},
     ],
 }
-SCORED: Line = {"event": {"type": "baselines", "scores": SCORES, "rows": 30}}
-OUT_OF_MEMORY: Line = {
+SCORED: TrainerMessage = {"event": {"type": "baselines", "scores": SCORES, "rows": 30}}
+OUT_OF_MEMORY: TrainerMessage = {
     "failed": {"code": "out_of_memory", "message": "The memory does not suffice.", "param": None}
 }
 
@@ -44,13 +44,13 @@ OUT_OF_MEMORY: Line = {
 class ScriptedTrainer:
     """Answers the wish for baselines as told, and every other with a run that finished at once."""
 
-    def __init__(self, baselines: Line) -> None:
+    def __init__(self, baselines: TrainerMessage) -> None:
         self._baselines = baselines
         self.wishes: list[str] = []
-        self._next: Line = {}
-        self.words = Words()
+        self._next: TrainerMessage = {}
+        self.stderr_tail = StderrTail()
 
-    def begin(self, wish: Line) -> None:
+    def submit_command(self, wish: TrainerMessage) -> None:
         [(kind, spec)] = wish.items()
         self.wishes.append(kind)
         if kind == "baselines":
@@ -63,7 +63,7 @@ class ScriptedTrainer:
         (output / "predictions.json").write_text(json.dumps({"rows": []}))
         self._next = {"run_id": spec["run_id"], "event": finished()}
 
-    def next_line(self, _timeout: float) -> Line | None:
+    def receive_message(self, _timeout: float) -> TrainerMessage | None:
         return self._next
 
     def kill(self) -> None: ...
@@ -88,15 +88,17 @@ def finished() -> dict[str, Any]:
 
 
 @pytest.fixture
-def parts(tmp_path: Path, model_dir: Path) -> Iterator[WorkerParts]:
+def parts(tmp_path: Path, model_dir: Path) -> Iterator[WorkerContext]:
     settings = Settings(home=tmp_path, model_dirs=str(model_dir))
     upgrade(settings.resolved_database_url)
     database = Database(settings.resolved_database_url)
-    yield WorkerParts(settings, database, Storage(settings.resolved_storage_url), Trainer(settings))
+    yield WorkerContext(
+        settings, database, Storage(settings.resolved_storage_url), Trainer(settings)
+    )
     database.dispose()
 
 
-def job_with_baselines(parts: WorkerParts) -> Job:
+def job_with_baselines(parts: WorkerContext) -> Job:
     """A job of two seeds on a file that is there, and its baselines' run, which was added last."""
     job = add_job(parts.database, runs=2)
     plain = {
@@ -118,21 +120,23 @@ def job_with_baselines(parts: WorkerParts) -> Job:
         row.dataset = {"rows": {"train": 40, "validation": 10, "test": 0}, "labels": []}
         row.baselines = {"validation": [{"name": "majority", "score": 0.5}]}
         session.add(File(id="f", sha256="f0", **plain))
-        session.add(baselines_run(row))
+        session.add(build_baselines_run(row))
     return job
 
 
-def train(parts: WorkerParts, baselines: Line, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def train(
+    parts: WorkerContext, baselines: TrainerMessage, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
     # the card of the published model is another test's concern
-    monkeypatch.setattr("worker.jobs.publish.model_card", lambda *_: "")
+    monkeypatch.setattr("worker.jobs.publish.render_model_card", lambda *_: "")
     trainer = ScriptedTrainer(baselines)
-    slot.train_queued(
-        WorkerParts(parts.settings, parts.database, parts.storage, cast(Trainer, trainer))
+    slot.train_queued_runs(
+        WorkerContext(parts.settings, parts.database, parts.storage, cast(Trainer, trainer))
     )
     return trainer.wishes
 
 
-def ended(parts: WorkerParts, job: Job) -> tuple[Job, dict[str, Run], list[str]]:
+def ended(parts: WorkerContext, job: Job) -> tuple[Job, dict[str, Run], list[str]]:
     with parts.database.read() as session:
         runs = {
             f"{run.purpose} {run.index}": run
@@ -143,7 +147,7 @@ def ended(parts: WorkerParts, job: Job) -> tuple[Job, dict[str, Run], list[str]]
 
 
 def test_they_are_scored_before_the_seeds_and_told(
-    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = job_with_baselines(parts)
     assert train(parts, SCORED, monkeypatch) == ["baselines", "run", "run"]
@@ -181,7 +185,7 @@ def test_they_are_scored_before_the_seeds_and_told(
 
 
 def test_their_failure_is_a_warning_of_the_job(
-    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = job_with_baselines(parts)
     train(parts, OUT_OF_MEMORY, monkeypatch)
@@ -194,7 +198,7 @@ def test_their_failure_is_a_warning_of_the_job(
 
 
 def test_a_job_fails_with_its_seeds_whatever_its_baselines_reach(
-    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = job_with_baselines(parts)
     with parts.database.write() as session:
@@ -212,7 +216,7 @@ def test_a_job_fails_with_its_seeds_whatever_its_baselines_reach(
     assert len(row.baselines["validation"]) == 3
 
 
-def test_who_lost_the_run_stores_no_scores(parts: WorkerParts) -> None:
+def test_who_lost_the_run_stores_no_scores(parts: WorkerContext) -> None:
     job = job_with_baselines(parts)
     with parts.database.write() as session:
         hold = Runs(session).claim("gone", -1.0)
@@ -230,10 +234,10 @@ def test_who_lost_the_run_stores_no_scores(parts: WorkerParts) -> None:
 
 
 def test_scores_found_again_take_the_place_of_the_earlier() -> None:
-    known: Scores = {
+    known: BaselineScores = {
         "validation": [{"name": "majority", "score": 0.5}, {"name": "linear_probe", "score": 0.1}]
     }
-    assert merged(known, SCORES) == {
+    assert merge_scores(known, SCORES) == {
         "validation": [{"name": "majority", "score": 0.5}, *SCORES["validation"]],
         "test": SCORES["test"],
     }
@@ -241,7 +245,7 @@ def test_scores_found_again_take_the_place_of_the_earlier() -> None:
 
 def test_the_sentence_is_about_the_rows_of_the_report() -> None:
     validation = {"validation": SCORES["validation"]}
-    assert in_words(validation, "mcc", rows=40, of=40) == (
+    assert describe_scores(validation, "mcc", fitted_rows=40, total_rows=40) == (
         "Baselines on the validation rows: TF-IDF with logistic regression reaches mcc 0.710, "
         "a linear probe of the frozen encoder reaches mcc 0.680."
     )

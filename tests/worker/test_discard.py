@@ -13,11 +13,11 @@ from shared.db.tables import Job, Run
 from shared.domain.states import JobState, RunState
 from tests.rows import add_job
 from tests.worker.stages import claim, row, rows
-from worker.context import WorkerParts
+from worker.context import WorkerContext
 from worker.jobs import advance, discard
 
 
-def discarding_job(staged: WorkerParts, keep: int) -> str:
+def discarding_job(staged: WorkerContext, keep: int) -> str:
     made = add_job(staged.database, runs=4)
     with staged.database.write() as session:
         session.get_one(Job, made.id).early_discard = {"start": 4, "keep": keep, "at_fraction": 0.5}
@@ -27,7 +27,7 @@ def discarding_job(staged: WorkerParts, keep: int) -> str:
 
 
 def pause(
-    staged: WorkerParts, hold: Hold, score: float | None, *, degenerate: bool = False
+    staged: WorkerContext, hold: Hold, score: float | None, *, degenerate: bool = False
 ) -> None:
     state = f"runs/{hold.run_id}/{hold.fence}/state-5"
     staged.storage.put_bytes(f"{state}/state.json", b"{}")
@@ -40,7 +40,7 @@ def pause(
         )
 
 
-def paused(staged: WorkerParts, keep: int, *scores: float | None) -> str:
+def paused(staged: WorkerContext, keep: int, *scores: float | None) -> str:
     job_id = discarding_job(staged, keep)
     for score in scores:
         hold = claim(staged)
@@ -49,19 +49,19 @@ def paused(staged: WorkerParts, keep: int, *scores: float | None) -> str:
     return job_id
 
 
-def test_nothing_is_decided_before_every_run_waits(staged: WorkerParts) -> None:
+def test_nothing_is_decided_before_every_run_waits(staged: WorkerContext) -> None:
     job_id = paused(staged, 2, 0.5, 0.7, 0.6)
-    advance.advance(staged, job_id)
+    advance.advance_job(staged, job_id)
     assert [run.status for run in rows(staged, job_id)] == ["paused", "paused", "paused", "queued"]
 
 
 def test_the_best_are_queued_to_go_on_and_the_others_discarded_with_their_states(
-    staged: WorkerParts, rung: list[Message]
+    staged: WorkerContext, rung: list[Message]
 ) -> None:
     job_id = paused(staged, 2, 0.5, 0.7, None, 0.6)
     rung.clear()
     for _ in range(3):
-        advance.advance(staged, job_id)
+        advance.advance_job(staged, job_id)
     runs = rows(staged, job_id)
     assert [run.status for run in runs] == ["discarded", "queued", "discarded", "queued"]
     assert [run.stop_step for run in runs] == [5, None, 5, None]
@@ -79,9 +79,9 @@ def test_the_best_are_queued_to_go_on_and_the_others_discarded_with_their_states
     }
 
 
-def test_a_run_goes_on_from_its_state_however_often_its_worker_dies(staged: WorkerParts) -> None:
+def test_a_run_goes_on_from_its_state_however_often_its_worker_dies(staged: WorkerContext) -> None:
     job_id = paused(staged, 1, 0.9, 0.7, 0.6, 0.5)
-    advance.advance(staged, job_id)
+    advance.advance_job(staged, job_id)
     for attempt in (2, 3):
         hold = claim(staged)
         assert hold is not None
@@ -98,7 +98,7 @@ def test_a_run_goes_on_from_its_state_however_often_its_worker_dies(staged: Work
 
 
 def test_failed_runs_leave_their_places_to_others_and_the_job_ends_when_all_have(
-    staged: WorkerParts,
+    staged: WorkerContext,
 ) -> None:
     job_id = discarding_job(staged, 3)
     for score in (None, 0.4, 0.3, None):
@@ -109,24 +109,24 @@ def test_failed_runs_leave_their_places_to_others_and_the_job_ends_when_all_have
                 Runs(session).end(hold, RunState.FAILED)
         else:
             pause(staged, hold, score)
-    advance.advance(staged, job_id)
+    advance.advance_job(staged, job_id)
     assert [run.status for run in rows(staged, job_id)] == ["failed", "queued", "queued", "failed"]
     while (hold := claim(staged)) is not None:
         with staged.database.write() as session:
             Runs(session).end(hold, RunState.FAILED)
-    advance.advance(staged, job_id)
+    advance.advance_job(staged, job_id)
     assert row(staged, job_id).status == "failed"
     assert not list(staged.storage.list("runs"))
 
 
-def test_a_discard_is_decided_by_the_holder_of_the_fence_alone(staged: WorkerParts) -> None:
+def test_a_discard_is_decided_by_the_holder_of_the_fence_alone(staged: WorkerContext) -> None:
     job_id = paused(staged, 2, 0.5, 0.7, 0.8, 0.6)
     with staged.database.write() as session:
         old = Jobs(session).claim_to_advance(job_id, -1.0)
         assert old is not None
-    advance.advance(staged, job_id)
+    advance.advance_job(staged, job_id)
     with pytest.raises(FenceLost), staged.database.write() as session:
-        discard.decide(session, job_id, old)
+        discard.decide_early_discard(session, job_id, old)
     assert [run.status for run in rows(staged, job_id)] == [
         "discarded",
         "queued",
@@ -135,7 +135,7 @@ def test_a_discard_is_decided_by_the_holder_of_the_fence_alone(staged: WorkerPar
     ]
 
 
-def test_an_extension_in_the_middle_of_the_end_keeps_the_job_open(staged: WorkerParts) -> None:
+def test_an_extension_in_the_middle_of_the_end_keeps_the_job_open(staged: WorkerContext) -> None:
     made = add_job(staged.database, runs=1)
     hold = claim(staged)
     assert hold is not None

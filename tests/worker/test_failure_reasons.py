@@ -5,8 +5,8 @@ import torch
 from pydantic import ValidationError
 
 from shared.domain.errors import InvalidValue
-from worker.trainer.__main__ import reason_of
-from worker.training.errors import Diverged
+from worker.trainer.__main__ import to_reason
+from worker.training.errors import TrainingDiverged
 from worker.training.spec import RunSpec
 
 
@@ -18,7 +18,7 @@ from worker.training.spec import RunSpec
             "invalid_value",
             "no such column",
         ),
-        (Diverged("at step 7", float("nan"), 1.0), "nan_loss", "step 7"),
+        (TrainingDiverged("at step 7", float("nan"), 1.0), "nan_loss", "step 7"),
         (MemoryError(), "out_of_memory", "train_batch_size"),
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory", "train_batch_size"),
         (
@@ -30,7 +30,7 @@ from worker.training.spec import RunSpec
     ],
 )
 def test_every_failure_has_a_code_and_a_sentence(problem: Exception, code: str, said: str) -> None:
-    reason = reason_of(problem)
+    reason = to_reason(problem)
     assert reason["code"] == code
     assert said in reason["message"]
 
@@ -38,10 +38,10 @@ def test_every_failure_has_a_code_and_a_sentence(problem: Exception, code: str, 
 def test_real_exhaustion_of_memory_is_recognised() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
-    assert reason_of(caught.value)["code"] == "out_of_memory"
+    assert to_reason(caught.value)["code"] == "out_of_memory"
 
 
 def test_a_specification_of_another_version_is_named_by_its_fields() -> None:
     with pytest.raises(ValidationError) as caught:
         RunSpec.model_validate({"run_id": "ftrun-1"})
-    assert "base_model" in reason_of(caught.value)["message"]
+    assert "base_model" in to_reason(caught.value)["message"]

@@ -52,8 +52,8 @@ def record(
 def test_every_point_once_even_if_answers_get_lost(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Database]
 ) -> None:
-    monkeypatch.setattr(monitor, "FLUSH_S", 0.0)  # a transaction for every line
-    monkeypatch.setattr("worker.db_retry.PAUSE_S", 0.0)
+    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)  # a transaction for every line
+    monkeypatch.setattr("worker.db_retry.RETRY_INTERVAL_S", 0.0)
     outcome, run, events = record(url, tmp_path, [*training(), finished()], kind(url))
     assert isinstance(outcome, Finished)
     assert (run.step, run.train_loss, run.validation_score, run.best_step, run.device) == (
@@ -121,7 +121,7 @@ def wish(url: str, **flags: bool) -> None:
 def test_a_paused_job_s_run_comes_to_a_step_it_can_go_on_from(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor, "FLUSH_S", 0.0)
+    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
     waits = say("paused", step=5, score=0.5, degenerate=False, trained_tokens=9)
     lines = training()
     script: list[Said] = [
@@ -145,7 +145,7 @@ def test_a_paused_job_s_run_comes_to_a_step_it_can_go_on_from(
 def test_who_cancels_does_not_wait_for_the_pause(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor, "FLUSH_S", 0.0)
+    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
     pause, cancel = (
         (lambda: wish(url, pause_requested=True)),
         (lambda: wish(url, cancel_requested=True)),
@@ -168,7 +168,7 @@ def test_who_cancels_does_not_wait_for_the_pause(
 def test_runs_side_by_side_are_stopped_by_a_pause(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor, "FLUSH_S", 0.0)
+    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
     ids = claimed_runs(url, 2)
     stopped: list[Said] = [{"run_id": run_id, "stopped": True} for run_id in ids]
     trainer = ScriptedTrainer(

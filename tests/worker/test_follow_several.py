@@ -26,7 +26,7 @@ from tests.worker.script import (
 )
 from worker.runs import monitor
 from worker.runs.outcomes import Died, Failed, Finished, Outcome, Stopped, StopReason
-from worker.trainer.process import Line, TrainerDied
+from worker.trainer.process import TrainerDied, TrainerMessage
 
 NAN_LOSS = Reason(code="nan_loss", message="The loss is not a number.", param=None)
 UNFORESEEN = Reason(code="internal_error", message="RuntimeError: device-side assert", param=None)
@@ -42,16 +42,16 @@ def url(tmp_path: Path) -> str:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction and a look at the flags for every line."""
-    monkeypatch.setattr(monitor, "FLUSH_S", 0.0)
-    monkeypatch.setattr("worker.db_retry.PAUSE_S", 0.0)
+    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
+    monkeypatch.setattr("worker.db_retry.RETRY_INTERVAL_S", 0.0)
 
 
-def in_lockstep(run_ids: list[str]) -> list[Line]:
+def in_lockstep(run_ids: list[str]) -> list[TrainerMessage]:
     lines = zip_longest(*map(training, run_ids))
     return list(chain.from_iterable(lines))
 
 
-def last(run_id: str, **line: object) -> Line:
+def last(run_id: str, **line: object) -> TrainerMessage:
     return {"run_id": run_id, **line}
 
 
@@ -110,7 +110,7 @@ def test_every_point_of_every_run_once_even_if_answers_get_lost(
 def test_points_of_all_runs_go_in_one_transaction(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor, "FLUSH_S", 60.0)
+    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 60.0)
     ids = claimed_runs(url, 3)
     database = ForgetfulDatabase(url)
     database.writes = 1  # the answer to the first is not lost
@@ -181,7 +181,7 @@ def test_a_run_that_finishes_although_it_is_to_stop_is_cancelled(url: str, tmp_p
 def test_one_that_does_not_stop_costs_the_trainer_and_nobody_else_anything(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor, "ASK_S", 0.0)
+    monkeypatch.setattr(monitor, "STOP_TIMEOUT_S", 0.0)
     ids = claimed_runs(url, 3)
     script: list[Said] = [
         *in_lockstep(ids)[:9],
@@ -191,16 +191,18 @@ def test_one_that_does_not_stop_costs_the_trainer_and_nobody_else_anything(
     outcomes, trainer = everything(url, tmp_path, script)
     assert trainer.killed
     assert outcomes == {
-        "ftrun-1": Stopped(StopReason.BYSTANDER),
+        "ftrun-1": Stopped(StopReason.TRAINER_KILLED),
         "ftrun-2": Stopped(StopReason.CANCELLED),
-        "ftrun-3": Stopped(StopReason.BYSTANDER),
+        "ftrun-3": Stopped(StopReason.TRAINER_KILLED),
     }
 
 
 def test_a_run_that_was_taken_back_is_stopped_without_haste_and_written_no_more(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor, "ASK_S", 0.0)  # were there any haste, the trainer would be killed
+    monkeypatch.setattr(
+        monitor, "STOP_TIMEOUT_S", 0.0
+    )  # were there any haste, the trainer would be killed
     ids = claimed_runs(url, 2)
     one, other = (training(run_id) for run_id in ids)
     script: list[Said] = [
@@ -213,7 +215,7 @@ def test_a_run_that_was_taken_back_is_stopped_without_haste_and_written_no_more(
         finished("ftrun-2"),
     ]
     outcomes, trainer = everything(url, tmp_path, script)
-    assert outcomes["ftrun-1"] == Stopped(StopReason.LOST)
+    assert outcomes["ftrun-1"] == Stopped(StopReason.LEASE_LOST)
     assert isinstance(outcomes["ftrun-2"], Finished)
     assert (trainer.asked, trainer.killed) == (["ftrun-1"], False)
     assert [run.step for run in rows(url)] == [2, 12]
@@ -222,11 +224,11 @@ def test_a_run_that_was_taken_back_is_stopped_without_haste_and_written_no_more(
 def test_a_run_alone_that_was_taken_back_is_stopped_by_force(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(monitor, "ASK_S", 0.0)
+    monkeypatch.setattr(monitor, "STOP_TIMEOUT_S", 0.0)
     claimed_runs(url, 1)
     script: list[Said] = [changing(url, "ftrun-1", fence=7), *quiet(3)]
     outcomes, trainer = everything(url, tmp_path, script)
-    assert outcomes == {"ftrun-1": Stopped(StopReason.LOST)}
+    assert outcomes == {"ftrun-1": Stopped(StopReason.LEASE_LOST)}
     assert trainer.killed
 
 
@@ -243,8 +245,8 @@ def test_a_death_is_told_of_each_that_was_in_training_at_its_own_step(
     outcomes, _ = everything(url, tmp_path, script)
     assert outcomes == {
         "ftrun-1": Failed(NAN_LOSS),
-        "ftrun-2": Died(1, "It was killed.", company=2),
-        "ftrun-3": Died(1, "It was killed.", company=2),
+        "ftrun-2": Died(1, "It was killed.", stack_size=2),
+        "ftrun-3": Died(1, "It was killed.", stack_size=2),
     }
     assert [run.step for run in rows(url)] == [2, 1, 1]
 
@@ -256,7 +258,7 @@ def test_an_error_nobody_foresaw_is_a_run_s_own_only_when_it_is_alone(
     script: list[Said] = [last(run_id, failed=UNFORESEEN) for run_id in ids]
     outcomes, trainer = everything(url, tmp_path, script)
     assert outcomes == {
-        "ftrun-1": Died(0, UNFORESEEN["message"], company=2),
+        "ftrun-1": Died(0, UNFORESEEN["message"], stack_size=2),
         "ftrun-2": Failed(UNFORESEEN),
     }
     assert trainer.killed  # the next run deserves a new one
@@ -309,5 +311,5 @@ def test_a_trainer_that_says_nothing_of_any_run_is_stuck(
     trainer = ScriptedTrainer(script)
     outcomes = dict(followed(url, tmp_path, trainer, stall_seconds=10.0))
     words = "The trainer process said nothing for 10 seconds and was killed."
-    assert outcomes == {run_id: Died(0, words, company=2) for run_id in ("ftrun-1", "ftrun-2")}
+    assert outcomes == {run_id: Died(0, words, stack_size=2) for run_id in ("ftrun-1", "ftrun-2")}
     assert trainer.killed

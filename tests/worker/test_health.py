@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.maintenance.health import database_problem, missing_programs
+from worker.maintenance.health import find_database_problem, list_missing_programs
 
 
 def process_table(folder: Path, *commands: str) -> Path:
@@ -48,16 +48,16 @@ def process_table(folder: Path, *commands: str) -> Path:
 def test_programs_are_found_by_the_module_they_run(
     tmp_path: Path, commands: list[str], missing: list[str]
 ) -> None:
-    assert missing_programs(process_table(tmp_path, *commands)) == missing
+    assert list_missing_programs(process_table(tmp_path, *commands)) == missing
 
 
 def test_a_process_that_ends_meanwhile_is_passed_over(tmp_path: Path) -> None:
     table = process_table(tmp_path, "python -m worker", "python -m worker.maintenance.sweeper")
     (table / "2" / "cmdline").unlink()
-    assert missing_programs(table) == ["worker.maintenance.sweeper"]
+    assert list_missing_programs(table) == ["worker.maintenance.sweeper"]
 
 
 def test_a_database_that_answers_is_no_problem_and_one_that_does_not_is(tmp_path: Path) -> None:
-    assert database_problem(f"sqlite:///{tmp_path / 'evenkeel.db'}") is None
+    assert find_database_problem(f"sqlite:///{tmp_path / 'evenkeel.db'}") is None
     nobody = "postgresql+psycopg://evenkeel@127.0.0.1:1/evenkeel"
-    assert database_problem(nobody) == "the database does not answer (OperationalError)"
+    assert find_database_problem(nobody) == "the database does not answer (OperationalError)"

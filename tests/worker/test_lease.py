@@ -7,11 +7,11 @@ from shared.db.stack_claim import Companions
 from shared.db.tables import Run
 from tests.processes import until
 from tests.rows import add_job
-from worker.context import WorkerParts
+from worker.context import WorkerContext
 from worker.runs.lease import Heartbeat
 
 
-def held(staged: WorkerParts, runs: int) -> list[Hold]:
+def held(staged: WorkerContext, runs: int) -> list[Hold]:
     add_job(staged.database, runs=runs)
     with staged.database.write() as session:
         first = Runs(session).claim("here:1", 60.0)
@@ -19,38 +19,40 @@ def held(staged: WorkerParts, runs: int) -> list[Hold]:
         return [first, *Companions(session, "here:1", 60.0).claim(first, most=runs, slots=1)]
 
 
-def leases(staged: WorkerParts) -> dict[str, float | None]:
+def leases(staged: WorkerContext) -> dict[str, float | None]:
     with staged.database.read() as session:
         return {run.id: run.lease_until for run in session.query(Run)}
 
 
-def change(staged: WorkerParts, hold: Hold, **values: object) -> None:
+def change(staged: WorkerContext, hold: Hold, **values: object) -> None:
     with staged.database.write() as session:
         session.execute(update(Run).where(Run.id == hold.run_id).values(**values))
 
 
-def test_one_that_is_lost_is_told_and_the_others_are_renewed(staged: WorkerParts) -> None:
+def test_one_that_is_lost_is_told_and_the_others_are_renewed(staged: WorkerContext) -> None:
     first, lost, last = held(staged, 3)
     change(staged, lost, fence=lost.fence + 1, status="queued", lease_until=None)
     before = leases(staged)
-    with Heartbeat(staged.database, [first, lost, last], interval=0.02, lease=600.0) as beat:
+    with Heartbeat(
+        staged.database, [first, lost, last], interval=0.02, lease_seconds=600.0
+    ) as beat:
         until(
             lambda: (leases(staged)[last.run_id] or 0) > (before[last.run_id] or 0) + 500, "no beat"
         )
-        until(lambda: bool(beat.lost), "the loss is not told")
+        until(lambda: bool(beat.lost_run_ids), "the loss is not told")
     after = leases(staged)
-    assert beat.lost == {lost.run_id}
+    assert beat.lost_run_ids == {lost.run_id}
     assert after[lost.run_id] is None
     assert (after[first.run_id] or 0) > (before[first.run_id] or 0) + 500
 
 
-def test_a_released_run_is_left_alone(staged: WorkerParts) -> None:
+def test_a_released_run_is_left_alone(staged: WorkerContext) -> None:
     ended, other = held(staged, 2)
     change(staged, ended, lease_until=5.0)
     change(staged, other, lease_until=5.0)
-    beat = Heartbeat(staged.database, [ended, other], interval=0.02, lease=600.0)
-    beat.release(ended)
+    beat = Heartbeat(staged.database, [ended, other], interval=0.02, lease_seconds=600.0)
+    beat.drop_lease(ended)
     with beat:
         until(lambda: leases(staged)[other.run_id] != 5.0, "no beat")
     assert leases(staged)[ended.run_id] == 5.0
-    assert beat.lost == set()
+    assert beat.lost_run_ids == set()

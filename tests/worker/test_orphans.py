@@ -16,7 +16,7 @@ from shared.domain.states import JOB_OPEN
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.rows import add_job
-from worker.maintenance.garbage import names_in_use, sweep_cache, sweep_storage
+from worker.maintenance.garbage import collect_references, sweep_cache, sweep_storage
 
 
 @pytest.fixture
@@ -89,9 +89,9 @@ def test_blobs_that_no_row_names_go_after_a_day(session: Session, settings: Sett
     storage = Storage(settings.resolved_storage_url)
     for key in NAMED | ORPHANS:
         storage.put_bytes(key, b"x")
-    assert sweep_storage(names_in_use(session), storage) == 0  # all of them are young
+    assert sweep_storage(collect_references(session), storage) == 0  # all of them are young
     assert sweep_storage(
-        names_in_use(session), storage, now=datetime.now(UTC) + timedelta(hours=25)
+        collect_references(session), storage, now=datetime.now(UTC) + timedelta(hours=25)
     ) == len(ORPHANS)
     assert {
         blob.key
@@ -119,6 +119,6 @@ def test_local_copies_and_scratch_folders_go_after_a_day(
         path.mkdir(parents=True)
     for path in (kept[0], *old):
         os.utime(path, (1.0, 1.0))
-    assert sweep_cache(names_in_use(session), settings) == len(old)
+    assert sweep_cache(collect_references(session), settings) == len(old)
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in old)

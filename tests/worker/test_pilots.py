@@ -18,14 +18,14 @@ from shared.domain.states import RunState
 from shared.recipe.pilots import Candidate
 from tests.rows import add_job
 from tests.worker.stages import claim, events, row, rows
-from worker.context import WorkerParts
+from worker.context import WorkerContext
 from worker.jobs import advance, pilots
 
 RULE = {"preset": "stabilized", "reinit_layers": 1, "max_steps": 320}
 RISING, FLAT = (0.1, 0.2, 0.3, 0.4, 0.5), (0.5,) * 5
 
 
-def piloted_job(staged: WorkerParts, *, discard: dict[str, Any] | None = None) -> str:
+def piloted_job(staged: WorkerContext, *, discard: dict[str, Any] | None = None) -> str:
     """Two held runs, and pilots of depths 0 and 1."""
     made = add_job(staged.database, runs=2)
     with staged.database.write() as session:
@@ -47,7 +47,7 @@ def piloted_job(staged: WorkerParts, *, discard: dict[str, Any] | None = None) -
 
 
 def end_pilots(
-    staged: WorkerParts, scores: dict[int, float | None], *, curve: tuple[float, ...] = FLAT
+    staged: WorkerContext, scores: dict[int, float | None], *, curve: tuple[float, ...] = FLAT
 ) -> None:
     """Train what is queued: a score by depth, None for a failure; ``curve`` at fifths of the steps."""
     while (hold := claim(staged)) is not None:
@@ -65,7 +65,7 @@ def end_pilots(
 
 
 def test_held_runs_are_neither_claimed_nor_rung_for_and_the_pilots_come_first(
-    staged: WorkerParts,
+    staged: WorkerContext,
 ) -> None:
     job_id = piloted_job(staged)
     with staged.database.write() as session:
@@ -78,15 +78,15 @@ def test_held_runs_are_neither_claimed_nor_rung_for_and_the_pilots_come_first(
 
 
 def test_the_recipe_is_resolved_once_and_the_runs_released_and_rung_for(
-    staged: WorkerParts, rung: list[Message]
+    staged: WorkerContext, rung: list[Message]
 ) -> None:
     job_id = piloted_job(staged, discard={"start": 2, "keep": 1, "at_fraction": 0.25})
-    advance.advance(staged, job_id)  # pilots are still queued
+    advance.advance_job(staged, job_id)  # pilots are still queued
     assert row(staged, job_id).resolved_recipe is None
     end_pilots(staged, {0: 0.5, 1: 0.6})
     rung.clear()
     for _ in range(3):
-        advance.advance(staged, job_id)
+        advance.advance_job(staged, job_id)
     stored, runs = row(staged, job_id), rows(staged, job_id)
     assert stored.resolved_recipe == RULE
     assert stored.pilots is not None
@@ -102,11 +102,11 @@ def test_the_recipe_is_resolved_once_and_the_runs_released_and_rung_for(
     assert (stored.lease_until, stored.publish_attempts) == (None, 0)
 
 
-def test_longer_pilots_follow_where_the_score_still_rises(staged: WorkerParts) -> None:
+def test_longer_pilots_follow_where_the_score_still_rises(staged: WorkerContext) -> None:
     job_id = piloted_job(staged)
     end_pilots(staged, {0: 0.5, 1: 0.4}, curve=RISING)
     for _ in range(2):
-        advance.advance(staged, job_id)
+        advance.advance_job(staged, job_id)
     added = rows(staged, job_id, "pilot")[4:]
     assert [((run.recipe or {})["reinit_layers"], run.total_steps, run.index) for run in added] == [
         (0, 640, 4),
@@ -117,16 +117,16 @@ def test_longer_pilots_follow_where_the_score_still_rises(staged: WorkerParts) -
     assert stored.pilots is not None
     assert (stored.resolved_recipe, stored.pilots["steps"]) == (None, 4 * 320 + 2 * 640)
     end_pilots(staged, {0: 0.505}, curve=RISING)
-    advance.advance(staged, job_id)
+    advance.advance_job(staged, job_id)
     stored = row(staged, job_id)
     assert stored.resolved_recipe == {**RULE, "reinit_layers": 0}
     assert "0.505 in 640 steps" in stored.recipe_notes["max_steps"]
 
 
-def test_where_all_pilots_fail_the_rules_decide_with_a_warning(staged: WorkerParts) -> None:
+def test_where_all_pilots_fail_the_rules_decide_with_a_warning(staged: WorkerContext) -> None:
     job_id = piloted_job(staged)
     end_pilots(staged, {0: None, 1: None})
-    advance.advance(staged, job_id)
+    advance.advance_job(staged, job_id)
     stored = row(staged, job_id)
     assert stored.resolved_recipe == RULE
     assert [warning["code"] for warning in stored.warnings] == ["pilots_failed"]
@@ -135,21 +135,21 @@ def test_where_all_pilots_fail_the_rules_decide_with_a_warning(staged: WorkerPar
 
 
 def test_a_worker_that_died_deciding_is_followed_by_another_and_can_decide_nothing_more(
-    staged: WorkerParts,
+    staged: WorkerContext,
 ) -> None:
     job_id = piloted_job(staged)
     end_pilots(staged, {0: 0.5, 1: 0.6})
     with staged.database.write() as session:
         old = Jobs(session).claim_to_advance(job_id, -1.0)
         assert old is not None
-    advance.advance(staged, job_id)
+    advance.advance_job(staged, job_id)
     assert row(staged, job_id).resolved_recipe == RULE
     with pytest.raises(FenceLost), staged.database.write() as session:
-        pilots.decide(session, job_id, old)
+        pilots.decide_pilots(session, job_id, old)
     assert len(rows(staged, job_id, "pilot")) == 4
 
 
-def test_cancelling_ends_held_and_paused_runs_without_a_worker(staged: WorkerParts) -> None:
+def test_cancelling_ends_held_and_paused_runs_without_a_worker(staged: WorkerContext) -> None:
     job_id = piloted_job(staged)
     hold = claim(staged)
     assert hold is not None
@@ -158,7 +158,7 @@ def test_cancelling_ends_held_and_paused_runs_without_a_worker(staged: WorkerPar
         RunWishes(session).cancel(job_id)
         assert not Jobs(session).end_cancelled(job_id)  # a pilot trains
         Runs(session).give_back(hold)
-    advance.advance(staged, job_id)
+    advance.advance_job(staged, job_id)
     assert row(staged, job_id).status == "cancelled"
     assert {run.status for run in [*rows(staged, job_id), *rows(staged, job_id, "pilot")]} == {
         "cancelled"

@@ -12,30 +12,32 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.rows import add_job
 from worker import slot
-from worker.context import WorkerParts
+from worker.context import WorkerContext
 from worker.trainer.process import Trainer
 
 
 @pytest.fixture
-def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerParts]:
-    monkeypatch.setattr(slot, "UNPREPARED_PAUSE_S", 0.0)
+def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerContext]:
+    monkeypatch.setattr(slot, "UNPREPARED_DELAY_S", 0.0)
     settings = Settings(home=tmp_path)
     upgrade(settings.resolved_database_url)
     database = Database(settings.resolved_database_url)
-    yield WorkerParts(settings, database, Storage(settings.resolved_storage_url), Trainer(settings))
+    yield WorkerContext(
+        settings, database, Storage(settings.resolved_storage_url), Trainer(settings)
+    )
     database.dispose()
 
 
-def ended(parts: WorkerParts, job: Job) -> tuple[Job, list[Run], list[str]]:
+def ended(parts: WorkerContext, job: Job) -> tuple[Job, list[Run], list[str]]:
     with parts.database.read() as session:
         runs = session.query(Run).where(Run.job_id == job.id).order_by(Run.index).all()
         events = [event.message for event in session.query(Event).order_by(Event.seq)]
         return session.get_one(Job, job.id), runs, events
 
 
-def test_a_base_model_that_is_on_no_machine(parts: WorkerParts) -> None:
+def test_a_base_model_that_is_on_no_machine(parts: WorkerContext) -> None:
     job = add_job(parts.database, runs=2)  # of a model named "m"
-    slot.train_queued(parts)
+    slot.train_queued_runs(parts)
     row, runs, events = ended(parts, job)
     assert [(r.status, r.attempt, (r.error or {})["code"]) for r in runs] == [
         ("failed", 5, "not_prepared")
@@ -50,9 +52,9 @@ def test_a_base_model_that_is_on_no_machine(parts: WorkerParts) -> None:
 
 
 def test_a_file_that_is_gone_is_no_trouble_of_the_machine(
-    parts: WorkerParts, model_dir: Path, monkeypatch: pytest.MonkeyPatch
+    parts: WorkerContext, model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = WorkerParts(
+    here = WorkerContext(
         parts.settings.model_copy(update={"model_dirs": str(model_dir)}),
         parts.database,
         parts.storage,
@@ -69,7 +71,7 @@ def test_a_file_that_is_gone_is_no_trouble_of_the_machine(
             "status": "processed",
         }
         session.add(File(id="f", sha256="0" * 64, **plain))
-    slot.train_queued(here)
+    slot.train_queued_runs(here)
     row, [only], _ = ended(parts, job)
     assert (only.status, only.attempt) == ("failed", 1)
     assert (only.error or {})["code"] == "data_missing"

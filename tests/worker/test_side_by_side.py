@@ -16,10 +16,10 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.rows import add_job
 from worker import slot
-from worker.context import WorkerParts
+from worker.context import WorkerContext
 from worker.runs import disk_space
-from worker.trainer.process import Line, Trainer, TrainerDied
-from worker.trainer.stderr_tail import Words
+from worker.trainer.process import Trainer, TrainerDied, TrainerMessage
+from worker.trainer.stderr_tail import StderrTail
 
 STEPS = 10
 
@@ -32,22 +32,22 @@ class ModelTrainer:
         """Index of a run -> step at which its trainer dies."""
         self.stacks: list[list[int]] = []
         """Indices of the runs of every wish."""
-        self._lines: Iterator[Line] = iter(())
-        self.words = Words()
+        self._lines: Iterator[TrainerMessage] = iter(())
+        self.stderr_tail = StderrTail()
 
-    def begin(self, wish: Line) -> None:
+    def submit_command(self, wish: TrainerMessage) -> None:
         [(kind, told)] = wish.items()
         specs = told if kind == "stack" else [told]
         assert (len(specs) > 1) == (kind == "stack")
         self.stacks.append([spec["init_seed"] for spec in specs])
         self._lines = self._train(specs)
 
-    def next_line(self, _timeout: float) -> Line | None:
+    def receive_message(self, _timeout: float) -> TrainerMessage | None:
         return next(self._lines)
 
     def kill(self, *_signals: object) -> None: ...
 
-    def _train(self, specs: list[Line]) -> Iterator[Line]:
+    def _train(self, specs: list[TrainerMessage]) -> Iterator[TrainerMessage]:
         for step in range(1, STEPS + 1):
             for spec in specs:
                 if self._deadly.get(spec["init_seed"]) == step:
@@ -89,17 +89,21 @@ def finished(score: float) -> dict[str, Any]:
 @pytest.fixture
 def parts(
     tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[WorkerParts]:
-    monkeypatch.setattr("worker.jobs.publish.model_card", lambda *_: "")  # another test's concern
-    monkeypatch.setattr(slot, "UNPREPARED_PAUSE_S", 0.0)
+) -> Iterator[WorkerContext]:
+    monkeypatch.setattr(
+        "worker.jobs.publish.render_model_card", lambda *_: ""
+    )  # another test's concern
+    monkeypatch.setattr(slot, "UNPREPARED_DELAY_S", 0.0)
     settings = Settings(home=tmp_path, model_dirs=str(model_dir), stack=20)
     upgrade(settings.resolved_database_url)
     database = Database(settings.resolved_database_url)
-    yield WorkerParts(settings, database, Storage(settings.resolved_storage_url), Trainer(settings))
+    yield WorkerContext(
+        settings, database, Storage(settings.resolved_storage_url), Trainer(settings)
+    )
     database.dispose()
 
 
-def job_of(parts: WorkerParts, runs: int) -> Job:
+def job_of(parts: WorkerContext, runs: int) -> Job:
     job = add_job(parts.database, runs=runs)
     plain = {
         "owner_id": "local",
@@ -118,14 +122,14 @@ def job_of(parts: WorkerParts, runs: int) -> Job:
     return job
 
 
-def train(parts: WorkerParts, trainer: ModelTrainer) -> list[list[int]]:
-    slot.train_queued(
-        WorkerParts(parts.settings, parts.database, parts.storage, cast(Trainer, trainer))
+def train(parts: WorkerContext, trainer: ModelTrainer) -> list[list[int]]:
+    slot.train_queued_runs(
+        WorkerContext(parts.settings, parts.database, parts.storage, cast(Trainer, trainer))
     )
     return trainer.stacks
 
 
-def ended(parts: WorkerParts, job: Job) -> tuple[str, list[Run], list[str]]:
+def ended(parts: WorkerContext, job: Job) -> tuple[str, list[Run], list[str]]:
     with parts.database.read() as session:
         runs = session.query(Run).where(Run.job_id == job.id).order_by(Run.index).all()
         events = [event.message for event in session.query(Event).order_by(Event.seq)]
@@ -136,12 +140,14 @@ def ended(parts: WorkerParts, job: Job) -> tuple[str, list[Run], list[str]]:
     ("stack", "gpus", "most"),
     [("auto", 0, 1), ("auto", 2, 20), (4, 0, 4), (1, 1, 1), (200, 1, 200)],
 )
-def test_how_many_a_slot_takes(parts: WorkerParts, stack: int | str, gpus: int, most: int) -> None:
+def test_how_many_a_slot_takes(
+    parts: WorkerContext, stack: int | str, gpus: int, most: int
+) -> None:
     settings = parts.settings.model_copy(update={"stack": stack, "gpus": gpus})
-    assert WorkerParts(settings, parts.database, parts.storage, parts.trainer).stack == most
+    assert WorkerContext(settings, parts.database, parts.storage, parts.trainer).stack_size == most
 
 
-def test_each_is_an_ordinary_run_and_leaves_nothing_on_the_machine(parts: WorkerParts) -> None:
+def test_each_is_an_ordinary_run_and_leaves_nothing_on_the_machine(parts: WorkerContext) -> None:
     job = job_of(parts, 5)
     assert train(parts, ModelTrainer()) == [[0, 1, 2, 3, 4]]
     status, runs, events = ended(parts, job)
@@ -159,7 +165,7 @@ def test_each_is_an_ordinary_run_and_leaves_nothing_on_the_machine(parts: Worker
     assert not list((parts.settings.resolved_cache_dir / "runs").iterdir())
 
 
-def test_the_one_whose_trainer_dies_is_found_and_the_others_succeed(parts: WorkerParts) -> None:
+def test_the_one_whose_trainer_dies_is_found_and_the_others_succeed(parts: WorkerContext) -> None:
     job = job_of(parts, 20)
     stacks = train(parts, ModelTrainer(deadly={13: 6}))
     found = [[10], [11], [12], *[[13]] * 3, [14]]
@@ -188,7 +194,7 @@ def test_the_one_whose_trainer_dies_is_found_and_the_others_succeed(parts: Worke
     )
 
 
-def test_several_guilty_ones_at_different_steps_come_to_their_ends(parts: WorkerParts) -> None:
+def test_several_guilty_ones_at_different_steps_come_to_their_ends(parts: WorkerContext) -> None:
     job = job_of(parts, 8)
     train(parts, ModelTrainer(deadly={0: 1, 5: 3, 7: 10}))
     _, runs, _ = ended(parts, job)
@@ -196,9 +202,9 @@ def test_several_guilty_ones_at_different_steps_come_to_their_ends(parts: Worker
     assert [row.death_step for row in runs if row.status == "failed"] == [0, 2, 9]
 
 
-def test_with_one_at_a_time_nothing_is_as_in_a_stack(parts: WorkerParts) -> None:
+def test_with_one_at_a_time_nothing_is_as_in_a_stack(parts: WorkerContext) -> None:
     job = job_of(parts, 3)
-    alone = WorkerParts(
+    alone = WorkerContext(
         parts.settings.model_copy(update={"stack": 1}), parts.database, parts.storage, parts.trainer
     )
     assert train(alone, ModelTrainer(deadly={1: 2})) == [[0], [1], [1], [1], [2]]
@@ -206,7 +212,7 @@ def test_with_one_at_a_time_nothing_is_as_in_a_stack(parts: WorkerParts) -> None
     assert [row.status for row in runs] == ["succeeded", "failed", "succeeded"]
 
 
-def free_disk(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch, copies: float) -> None:
+def free_disk(parts: WorkerContext, monkeypatch: pytest.MonkeyPatch, copies: float) -> None:
     """So many copies of the weights fit on this machine's disk."""
     weights = (Path(parts.settings.model_dirs) / "tiny-bert" / "model.safetensors").stat().st_size
     free = disk_space.SPARE_BYTES + int(copies * weights)
@@ -214,10 +220,10 @@ def free_disk(parts: WorkerParts, monkeypatch: pytest.MonkeyPatch, copies: float
 
 
 def test_no_more_are_begun_than_the_disk_has_room_for(
-    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = WorkerParts(parts.settings, parts.database, Storage("memory:///"), parts.trainer)
-    free_disk(parts, monkeypatch, disk_space.PUBLISHED + 4.5 * disk_space.WEIGHTS)
+    elsewhere = WorkerContext(parts.settings, parts.database, Storage("memory:///"), parts.trainer)
+    free_disk(parts, monkeypatch, disk_space.PUBLISHED_COPIES + 4.5 * disk_space.WEIGHTS_COPIES)
     job = job_of(elsewhere, 9)
     assert train(elsewhere, ModelTrainer()) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
     _, runs, events = ended(parts, job)
@@ -231,23 +237,23 @@ def test_no_more_are_begun_than_the_disk_has_room_for(
 @pytest.mark.parametrize(
     ("runs", "stack", "needed"),
     [
-        (6, 6, disk_space.PUBLISHED + 6 * disk_space.WEIGHTS),
+        (6, 6, disk_space.PUBLISHED_COPIES + 6 * disk_space.WEIGHTS_COPIES),
         (
             3,
             1,
-            disk_space.PUBLISHED + 2 * disk_space.WEIGHTS + disk_space.STATE,
+            disk_space.PUBLISHED_COPIES + 2 * disk_space.WEIGHTS_COPIES + disk_space.STATE_COPIES,
         ),  # what the first of the three may be paused with
     ],
 )
 def test_the_runs_that_follow_are_counted_where_they_stay(
-    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch, runs: int, stack: int, needed: int
+    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch, runs: int, stack: int, needed: int
 ) -> None:
     settings = parts.settings.model_copy(update={"stack": stack})
-    parts = WorkerParts(settings, parts.database, parts.storage, parts.trainer)
+    parts = WorkerContext(settings, parts.database, parts.storage, parts.trainer)
     job = job_of(parts, runs)
     free_disk(parts, monkeypatch, needed - 0.1)
     with monkeypatch.context() as once:
-        once.setattr(slot, "pause", lambda _seconds: free_disk(parts, monkeypatch, needed + 0.1))
+        once.setattr(slot, "sleep_unless_shutting_down", lambda _seconds: free_disk(parts, monkeypatch, needed + 0.1))
         train(parts, ModelTrainer())
     words = [event for event in ended(parts, job)[2] if "MB of free disk" in event]
     assert words[0].startswith("Run 0 (seed 0) starts over: before the first step")
@@ -255,7 +261,7 @@ def test_the_runs_that_follow_are_counted_where_they_stay(
     assert {row.status for row in ended(parts, job)[1]} == {"succeeded"}
 
 
-def test_one_that_cannot_be_prepared_fails_alone(parts: WorkerParts) -> None:
+def test_one_that_cannot_be_prepared_fails_alone(parts: WorkerContext) -> None:
     job = job_of(parts, 4)
     with parts.database.write() as session:
         for row in session.query(Run).where(Run.job_id == job.id):
@@ -268,14 +274,14 @@ def test_one_that_cannot_be_prepared_fails_alone(parts: WorkerParts) -> None:
     assert (runs[2].error or {})["code"] == "data_missing"
 
 
-def test_a_run_that_has_finished_is_ended_while_the_others_train(parts: WorkerParts) -> None:
+def test_a_run_that_has_finished_is_ended_while_the_others_train(parts: WorkerContext) -> None:
     job = job_of(parts, 2)
     seen: list[str] = []
 
     class Waiting(ModelTrainer):
         """The second run takes its last line only when the first has ended in the database."""
 
-        def _train(self, specs: list[Line]) -> Iterator[Line]:
+        def _train(self, specs: list[TrainerMessage]) -> Iterator[TrainerMessage]:
             *before, last = super()._train(specs)
             yield from before
             while not seen:
@@ -288,9 +294,9 @@ def test_a_run_that_has_finished_is_ended_while_the_others_train(parts: WorkerPa
 
 
 def test_what_the_storage_does_not_take_is_trained_again(
-    parts: WorkerParts, monkeypatch: pytest.MonkeyPatch
+    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.runs.finalizer.STORAGE_PAUSES_S", ())
+    monkeypatch.setattr("worker.runs.finalizer.STORAGE_RETRY_DELAYS_S", ())
     job = job_of(parts, 3)
     put: Callable[[str, Path], None] = parts.storage.take_folder
     refused: list[str] = []

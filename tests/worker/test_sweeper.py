@@ -144,7 +144,7 @@ def test_uploads_that_ended_long_ago_are_forgotten(
     sweep(settings, database, CountingBell())  # just started: it clears away once an hour
     with database.read() as session:
         assert session.query(Upload).filter(Upload.status != "expired").count() == 4
-    monkeypatch.setattr("worker.maintenance.sweeper.CLEARING_S", -1.0)
+    monkeypatch.setattr("worker.maintenance.sweeper.CLEANUP_INTERVAL_S", -1.0)
     sweep(settings, database, CountingBell())
     with database.read() as session:
         left = {upload.id for upload in session.query(Upload)}

@@ -20,7 +20,7 @@ from shared.infra.network import is_public
 from shared.infra.settings import Settings
 from tests.rows import add_job
 from tests.servers import free_port
-from worker.context import WorkerParts
+from worker.context import WorkerContext
 from worker.maintenance.webhook_sender import WebhookSender
 
 SECRET = "whsec_c2l4dGVlbiBieXRlcyBvciBtb3Jl"
@@ -73,7 +73,7 @@ def cancelled_job(database: Database, url: str, secret: str = SECRET) -> str:
     return made.id
 
 
-def sender(staged: WorkerParts, *, private: bool = True) -> WebhookSender:
+def sender(staged: WorkerContext, *, private: bool = True) -> WebhookSender:
     settings = Settings(home=staged.settings.home, webhook_private_addresses=private)
     return WebhookSender(settings, staged.database)
 
@@ -90,11 +90,11 @@ def make_due(database: Database) -> None:
 
 @pytest.mark.parametrize("secret", [SECRET, "a plain text of my own"])
 def test_the_official_client_believes_it(
-    staged: WorkerParts, receiver: Receiver, secret: str
+    staged: WorkerContext, receiver: Receiver, secret: str
 ) -> None:
     job_id = cancelled_job(staged.database, receiver.url, secret)
-    assert sender(staged).send_one()
-    assert not sender(staged).send_one()
+    assert sender(staged).send_next_delivery()
+    assert not sender(staged).send_next_delivery()
     [(headers, body)] = receiver.received
     client = OpenAI(api_key="none", webhook_secret=secret)
     event = client.webhooks.unwrap(body, headers)
@@ -115,12 +115,12 @@ def test_the_official_client_believes_it(
 
 
 def test_it_is_tried_again_under_the_same_id_and_given_up_in_the_end(
-    staged: WorkerParts, receiver: Receiver
+    staged: WorkerContext, receiver: Receiver
 ) -> None:
     job_id = cancelled_job(staged.database, receiver.url)
     receiver.statuses = [500, 307, 404, *[503] * len(RETRY_S)]
     for attempt, pause in enumerate(RETRY_S, start=1):
-        assert sender(staged).send_one()
+        assert sender(staged).send_next_delivery()
         row = delivery(staged.database, job_id)
         assert (row.status, row.attempts, row.error) == (
             "pending",
@@ -129,25 +129,25 @@ def test_it_is_tried_again_under_the_same_id_and_given_up_in_the_end(
         )
         assert row.next_attempt_at is not None
         assert row.next_attempt_at - row.created_at >= pause
-        assert not sender(staged).send_one()  # not before its time
+        assert not sender(staged).send_next_delivery()  # not before its time
         make_due(staged.database)
-    assert sender(staged).send_one()
+    assert sender(staged).send_next_delivery()
     row = delivery(staged.database, job_id)
     assert (row.status, row.attempts, row.next_attempt_at) == ("failed", len(RETRY_S) + 1, None)
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
     assert len(receiver.received) == len(RETRY_S) + 1  # and no redirection was followed
 
 
-def test_a_receiver_that_is_gone_is_left_alone(staged: WorkerParts, receiver: Receiver) -> None:
+def test_a_receiver_that_is_gone_is_left_alone(staged: WorkerContext, receiver: Receiver) -> None:
     job_id = cancelled_job(staged.database, receiver.url)
     receiver.statuses = [410]
-    assert sender(staged).send_one()
+    assert sender(staged).send_next_delivery()
     assert delivery(staged.database, job_id).status == "failed"
 
 
-def test_nobody_there_is_an_attempt_that_failed(staged: WorkerParts) -> None:
+def test_nobody_there_is_an_attempt_that_failed(staged: WorkerContext) -> None:
     job_id = cancelled_job(staged.database, f"http://127.0.0.1:{free_port()}/hook")
-    assert sender(staged).send_one()
+    assert sender(staged).send_next_delivery()
     row = delivery(staged.database, job_id)
     assert (row.status, row.response_status) == ("pending", None)
     assert row.error is not None
@@ -155,15 +155,15 @@ def test_nobody_there_is_an_attempt_that_failed(staged: WorkerParts) -> None:
 
 
 def test_a_sender_that_is_killed_leaves_it_to_the_next(
-    staged: WorkerParts, receiver: Receiver
+    staged: WorkerContext, receiver: Receiver
 ) -> None:
     job_id = cancelled_job(staged.database, receiver.url)
     with staged.database.write() as session:
         lost = Deliveries(session).claim(60.0)
     assert lost is not None
-    assert not sender(staged).send_one()
+    assert not sender(staged).send_next_delivery()
     make_due(staged.database)
-    assert sender(staged).send_one()
+    assert sender(staged).send_next_delivery()
     with staged.database.write() as session:
         Deliveries(session).answered(lost, None, "too late")
     assert delivery(staged.database, job_id).status == "delivered"
@@ -171,10 +171,10 @@ def test_a_sender_that_is_killed_leaves_it_to_the_next(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_nothing_is_sent_into_this_network_unless_allowed(
-    staged: WorkerParts, receiver: Receiver, host: str
+    staged: WorkerContext, receiver: Receiver, host: str
 ) -> None:
     job_id = cancelled_job(staged.database, receiver.url.replace("127.0.0.1", host))
-    assert sender(staged, private=False).send_one()
+    assert sender(staged, private=False).send_next_delivery()
     row = delivery(staged.database, job_id)
     assert (row.status, row.attempts, receiver.received) == ("failed", 1, [])
     assert (
@@ -207,16 +207,16 @@ def test_which_addresses_are_public() -> None:
     assert [address for address in public if is_public(address)] == public
 
 
-def test_a_job_without_a_webhook_tells_nobody(staged: WorkerParts) -> None:
+def test_a_job_without_a_webhook_tells_nobody(staged: WorkerContext) -> None:
     made = add_job(staged.database, runs=0)
     with staged.database.write() as session:
         fence = Jobs(session).claim_to_advance(made.id, 60.0)
         assert fence is not None
         Jobs(session).end(made.id, fence, "failed")  # type: ignore[arg-type]
-    assert not sender(staged).send_one()
+    assert not sender(staged).send_next_delivery()
 
 
-def test_the_payload_is_the_official_event(staged: WorkerParts, receiver: Receiver) -> None:
+def test_the_payload_is_the_official_event(staged: WorkerContext, receiver: Receiver) -> None:
     job_id = cancelled_job(staged.database, receiver.url)
     payload = json.loads(delivery(staged.database, job_id).payload)
     assert set(payload) == {"id", "object", "created_at", "type", "data"}

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from worker.trainer.stderr_tail import MOST_BYTES, Words
+from worker.trainer.stderr_tail import MAX_TAIL_BYTES, StderrTail
 
 
 @contextmanager
-def saying(words: Words, code: str) -> Iterator["subprocess.Popen[str]"]:
+def saying(words: StderrTail, code: str) -> Iterator["subprocess.Popen[str]"]:
     """A process that runs ``code`` and says ``done`` on its standard output."""
     command = [
         sys.executable,
@@ -23,42 +23,42 @@ def saying(words: Words, code: str) -> Iterator["subprocess.Popen[str]"]:
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    words.follow(process.stderr)
+    words.follow_stream(process.stderr)
     with process.stdin, process.stdout:
         assert process.stdout.readline() == "done\n"
         yield process
     process.wait()
-    words.text()  # nothing is left to be passed on
+    words.get_text()  # nothing is left to be passed on
 
 
 def test_all_that_was_said_before_is_there(capfd: pytest.CaptureFixture[str]) -> None:
-    words = Words()
+    words = StderrTail()
     with saying(words, "for n in range(200): print('line', n, file=sys.stderr, flush=True)"):
-        said = words.text()  # the last line was written just before "done"
+        said = words.get_text()  # the last line was written just before "done"
     assert said.splitlines() == [f"line {n}" for n in range(200)]
     assert capfd.readouterr().err == said
 
 
 def test_the_end_of_much_from_the_beginning_of_a_line(capfd: pytest.CaptureFixture[str]) -> None:
-    words = Words()
+    words = StderrTail()
     with saying(
         words, "for n in range(40_000): print('line', n, 'é', file=sys.stderr)\nsys.stderr.flush()"
     ):
-        said = words.text()
-    assert MOST_BYTES - 20 < len(said.encode()) <= MOST_BYTES
+        said = words.get_text()
+    assert MAX_TAIL_BYTES - 20 < len(said.encode()) <= MAX_TAIL_BYTES
     lines = said.splitlines()
     assert lines == [f"line {n} é" for n in range(40_000 - len(lines), 40_000)]
     assert capfd.readouterr().err.endswith(said)
 
 
 def test_one_process_after_the_other(capfd: pytest.CaptureFixture[str]) -> None:
-    words = Words()
-    assert words.text() == ""
+    words = StderrTail()
+    assert words.get_text() == ""
     with saying(words, "print('first', file=sys.stderr)"):
-        words.text()
-        words.forget()
+        words.get_text()
+        words.clear()
     with saying(words, "sys.stderr.buffer.write(b'\\xff second'); sys.stderr.flush()") as process:
         process.kill()
         process.wait()
-        assert words.text() == "\ufffd second"
+        assert words.get_text() == "\ufffd second"
     assert "first" in capfd.readouterr().err

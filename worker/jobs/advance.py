@@ -26,10 +26,10 @@ from shared.domain.errors import Reason
 from shared.domain.states import JobState, RunState, fold
 from shared.infra.storage import BlobMissing
 from shared.report.builder import best_run, diagnosis_of, report_of
-from worker.context import WorkerParts
-from worker.db_retry import patiently
+from worker.context import WorkerContext
+from worker.db_retry import write_with_retry
 from worker.jobs import discard, pilots
-from worker.jobs.publish import Published, publish, renew
+from worker.jobs.publish import PublishedArtifacts, publish_artifacts, replace_published
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -37,49 +37,57 @@ MAX_PUBLISH_ATTEMPTS = 3
 PUBLISH_LEASE_FACTOR = 10  # of a run's lease: packing a large model takes longer than a heartbeat
 
 
-def advance(parts: WorkerParts, job_id: str) -> None:
+def advance_job(context: WorkerContext, job_id: str) -> None:
     """Take the job to its next stage, or to its end, if none of its runs moves any more."""
-    lease = PUBLISH_LEASE_FACTOR * parts.settings.lease_seconds
-    fence = patiently(parts.database, lambda session: Jobs(session).claim_to_advance(job_id, lease))
+    lease = PUBLISH_LEASE_FACTOR * context.settings.lease_seconds
+    fence = write_with_retry(
+        context.database, lambda session: Jobs(session).claim_to_advance(job_id, lease)
+    )
     if fence is None:
         return
     try:
-        _move(parts, job_id, fence)
+        _advance_stage(context, job_id, fence)
     except FenceLost:
         log.info("job_taken_over job=%s", job_id)
     except (StorageError, SQLAlchemyError, BlobMissing, OSError, ValueError) as error:
         log.exception("job_not_advanced job=%s", job_id)
         cause = type(error).__name__
-        _alone(parts, job_id, lambda session: _give_up_or_retry(session, job_id, fence, cause))
+        _write_with_locked_runs(
+            context, job_id, lambda session: _retry_or_fail_job(session, job_id, fence, cause)
+        )
 
 
-def _alone(parts: WorkerParts, job_id: str, move: Callable[[Session], T]) -> T:
+def _write_with_locked_runs(context: WorkerContext, job_id: str, work: Callable[[Session], T]) -> T:
     """A transaction that takes the job's runs before the job itself, as all do that take both."""
 
-    def held(session: Session) -> T:
+    def lock_and_work(session: Session) -> T:
         lock_runs(session, job_id)
-        return move(session)
+        return work(session)
 
-    return patiently(parts.database, held)
+    return write_with_retry(context.database, lock_and_work)
 
 
-def _move(parts: WorkerParts, job_id: str, fence: int) -> None:
+def _advance_stage(context: WorkerContext, job_id: str, fence: int) -> None:
     """Raises FenceLost, and whatever publishing raises."""
-    with parts.database.read() as session:
+    with context.database.read() as session:
         job = session.get_one(Job, job_id)
     if job.cancel_requested:
-        _end(parts, job_id, fence)
+        _end_job(context, job_id, fence)
     elif job.resolved_recipe is None:
-        _alone(parts, job_id, lambda session: pilots.decide(session, job_id, fence))
-    elif discard.undecided(job):
-        for run_id in _alone(parts, job_id, lambda session: discard.decide(session, job_id, fence)):
-            parts.storage.delete_prefix(f"runs/{run_id}")
+        _write_with_locked_runs(
+            context, job_id, lambda session: pilots.decide_pilots(session, job_id, fence)
+        )
+    elif discard.needs_discard_decision(job):
+        for run_id in _write_with_locked_runs(
+            context, job_id, lambda session: discard.decide_early_discard(session, job_id, fence)
+        ):
+            context.storage.delete_prefix(f"runs/{run_id}")
     else:
-        _end(parts, job_id, fence)
+        _end_job(context, job_id, fence)
 
 
-def _end(parts: WorkerParts, job_id: str, fence: int) -> None:
-    with parts.database.read() as session:
+def _end_job(context: WorkerContext, job_id: str, fence: int) -> None:
+    with context.database.read() as session:
         job = session.get_one(Job, job_id)
         runs = Runs(session).of_job(job_id, results=True)
         everything = Runs(session).ids_of_job(job_id)
@@ -94,28 +102,30 @@ def _end(parts: WorkerParts, job_id: str, fence: int) -> None:
             job.publish_attempts > MAX_PUBLISH_ATTEMPTS
         ):  # the tries before ended without a word: killed, or out of memory
             raise OSError("publishing did not come to its end")
-        published = publish(parts, job, runs, best, fence)
-    kept = _alone(
-        parts, job_id, lambda session: _record_end(session, job_id, fence, status, runs, published)
+        published = publish_artifacts(context, job, runs, best, fence)
+    kept = _write_with_locked_runs(
+        context,
+        job_id,
+        lambda session: _record_job_end(session, job_id, fence, status, runs, published),
     )
     # only what rows name stays; what is missed here is an orphan, and swept later
     where_it_was_made = {
         model.run_id for model in kept if model.prefix.startswith(f"runs/{model.run_id}/")
     }
     for run_id in set(everything) - where_it_was_made:
-        parts.storage.delete_prefix(f"runs/{run_id}")
+        context.storage.delete_prefix(f"runs/{run_id}")
     for prefix in {model.prefix for model in earlier} - {model.prefix for model in kept}:
-        parts.storage.delete_prefix(prefix)
+        context.storage.delete_prefix(prefix)
     log.info("job_ended job=%s status=%s", job_id, status)
 
 
-def _record_end(
+def _record_job_end(
     session: Session,
     job_id: str,
     fence: int,
     status: JobState,
     runs: Sequence[Run],
-    published: Published | None,
+    published: PublishedArtifacts | None,
 ) -> Sequence[Model]:
     """The job's last move with everything that follows from it, in one transaction; returns the models that it has now.
 
@@ -128,10 +138,10 @@ def _record_end(
     if job.cancel_requested:  # the wish came while the model was being published: nothing is
         status, published = JobState.CANCELLED, None
     tokens = Stages(session).trained_tokens(job_id)
-    error = _failure(runs) if status is JobState.FAILED else None
+    error = _build_failure_reason(runs) if status is JobState.FAILED else None
     jobs.end(job_id, fence, status, trained_tokens=tokens, error=error)
     if published is not None:
-        renew(session, job, published)
+        replace_published(session, job, published)
     kept = Models(session, job.owner_id).of_job(job_id)  # an extended job may have some from before
     of_run = {model.run_id: model for model in kept}
     for run in Runs(session).of_job(job_id):
@@ -145,11 +155,11 @@ def _record_end(
     if status is not JobState.CANCELLED:
         for sentence in diagnosis_of(job, runs):
             events.add(job, sentence, level="warn")
-    events.add(job, _last_words(job, runs, status), level=level)
+    events.add(job, _format_end_message(job, runs, status), level=level)
     return kept
 
 
-def _last_words(job: Job, runs: Sequence[Run], status: JobState) -> str:
+def _format_end_message(job: Job, runs: Sequence[Run], status: JobState) -> str:
     if status is JobState.CANCELLED:
         return JOB_CANCELLED
     if status is JobState.FAILED:
@@ -157,7 +167,7 @@ def _last_words(job: Job, runs: Sequence[Run], status: JobState) -> str:
     return f"The job has succeeded. {report_of(job, runs).verdict.text}"
 
 
-def _failure(runs: Sequence[Run]) -> Reason:
+def _build_failure_reason(runs: Sequence[Run]) -> Reason:
     """Why the job failed: its runs' own reason, if they share one."""
     reasons = [run.error for run in runs if run.status == RunState.FAILED and run.error is not None]
     if not reasons:
@@ -181,7 +191,7 @@ def _failure(runs: Sequence[Run]) -> Reason:
     )
 
 
-def _give_up_or_retry(session: Session, job_id: str, fence: int, cause: str) -> None:
+def _retry_or_fail_job(session: Session, job_id: str, fence: int, cause: str) -> None:
     """The sweeper rings for a job that was let go; after a few tries it ends as failed, its runs and report kept."""
     jobs = Jobs(session)
     job = session.get_one(Job, job_id)

@@ -12,30 +12,33 @@ from shared.report.formatting import baseline, number
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import Scored
 
-Scores = dict[str, list[dict[str, Any]]]
+BaselineScores = dict[str, list[dict[str, Any]]]
 """Split -> list of {name, score}, as ``jobs.baselines`` has it."""
 
 
 def store_scores(session: Session, assignment: Assignment, outcome: Scored) -> None:
     """The run's last move and what it found, in the caller's transaction. Raises FenceLost."""
-    scores: Scores = outcome.result["scores"]
+    scores: BaselineScores = outcome.result["scores"]
     # the job before the run, as a wish to cancel locks them: in the other order the two could wait for each other
     job = session.get_one(Job, assignment.job.id, with_for_update=True, populate_existing=True)
     Runs(session).end(
-        assignment.hold,
+        assignment.lease,
         RunState.SUCCEEDED,
         step=assignment.run.total_steps,
         result=outcome.result,
         deaths=0,
     )
-    job.baselines = merged(job.baselines, scores)
-    message = in_words(
-        scores, job.metric, rows=outcome.result["rows"], of=job.dataset["rows"]["train"]
+    job.baselines = merge_scores(job.baselines, scores)
+    message = describe_scores(
+        scores,
+        job.metric,
+        fitted_rows=outcome.result["rows"],
+        total_rows=job.dataset["rows"]["train"],
     )
     Events(session).add(job, message, run_id=assignment.run.id, data={"baselines": scores})
 
 
-def merged(known: Scores, found: Scores) -> Scores:
+def merge_scores(known: BaselineScores, found: BaselineScores) -> BaselineScores:
     """What was known before, then what was found; a name found again takes the place of the one known."""
     both = dict(known)
     for split, scores in found.items():
@@ -46,11 +49,17 @@ def merged(known: Scores, found: Scores) -> Scores:
     return both
 
 
-def in_words(scores: Scores, metric: str, *, rows: int, of: int) -> str:
+def describe_scores(
+    scores: BaselineScores, metric: str, *, fitted_rows: int, total_rows: int
+) -> str:
     split = "test" if "test" in scores else "validation"
     reached = [
         f"{baseline(entry['name'])} reaches {metric} {number(entry['score'])}"
         for entry in scores[split]
     ]
-    fitted = "" if rows == of else f", fitted on {rows:,} of the {of:,} training rows"
+    fitted = (
+        ""
+        if fitted_rows == total_rows
+        else f", fitted on {fitted_rows:,} of the {total_rows:,} training rows"
+    )
     return f"Baselines on the {split} rows{fitted}: {', '.join(reached)}."

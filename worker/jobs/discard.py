@@ -11,17 +11,17 @@ from shared.domain.early_discard import Waiting, kept, outcome
 from shared.domain.states import RunState
 
 
-def undecided(job: Job) -> bool:
+def needs_discard_decision(job: Job) -> bool:
     return job.early_discard is not None and "kept" not in job.early_discard
 
 
-def decide(session: Session, job_id: str, fence: int) -> list[str]:
+def decide_early_discard(session: Session, job_id: str, fence: int) -> list[str]:
     """Returns the ids of the discarded runs, whose states the caller deletes after the commit. Raises FenceLost."""
     job = session.get_one(Job, job_id, with_for_update=True)
     assert job.early_discard is not None, "nothing is to be decided"
     runs = Runs(session).of_job(job_id, results=True)
     paused = {run.index: run for run in runs if run.status == RunState.PAUSED}
-    waiting = [_waiting(run) for run in paused.values()]
+    waiting = [_build_waiting_run(run) for run in paused.values()]
     chosen = kept(waiting, job.early_discard["keep"])
     steps = [run.stop_step for run in paused.values()]
     plan = {**job.early_discard, "at_step": steps[0] if steps else None, **outcome(waiting, chosen)}
@@ -30,16 +30,16 @@ def decide(session: Session, job_id: str, fence: int) -> list[str]:
     stages = Stages(session)
     stages.resume([paused[index].id for index in chosen])
     stages.discard(gone)
-    Events(session).add(job, _words(plan, len(waiting), len(runs)))
+    Events(session).add(job, _describe_decision(plan, len(waiting), len(runs)))
     return gone
 
 
-def _waiting(run: Run) -> Waiting:
+def _build_waiting_run(run: Run) -> Waiting:
     rung = (run.result or {})["rung"]
     return Waiting(run.index, rung["score"], rung["degenerate"])
 
 
-def _words(plan: dict[str, object], waiting: int, runs: int) -> str:
+def _describe_decision(plan: dict[str, object], waiting: int, runs: int) -> str:
     indices = plan["kept"]
     assert isinstance(indices, list)
     if not waiting:

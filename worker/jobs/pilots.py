@@ -24,31 +24,29 @@ from shared.recipe.pilots import (
 )
 
 
-def decide(session: Session, job_id: str, fence: int) -> None:
+def decide_pilots(session: Session, job_id: str, fence: int) -> None:
     """The next pilots or, with the evidence at hand, the recipe and with it the job's own runs. Raises FenceLost."""
     job = session.get_one(Job, job_id, with_for_update=True)
     runs, main = Runs(session).of_job(job_id, purpose=Purpose.PILOT), Runs(session).of_job(job_id)
     plan = dict(job.pilots or {})
-    tried = standings([_trial(session, job, run) for run in runs])
+    tried = standings([_build_trial(session, job, run) for run in runs])
     plan["candidates"] = [standing.summary() for standing in tried]
     longer = (
         longer_candidate(tried, main_runs=len(main)) if "max_steps" in plan["automatic"] else None
     )
     if longer is None:
-        _resolve(session, job, fence, plan, tried)
+        _resolve_recipe(session, job, fence, plan, tried)
         return
     more = pilot_runs(job, plan["rule"], [longer], first=len(runs), fold=runs[0].fold)
     plan["candidates"].append(Standing(longer, ()).summary())
     plan["steps"] += sum(run.total_steps for run in more)
     Jobs(session).moved_on(job_id, fence, pilots=plan)
     Stages(session).add_runs(more)
-    told = (
-        f"Pilots: {longer.max_steps} steps are tried as well, because {_why_longer(tried, longer)}."
-    )
+    told = f"Pilots: {longer.max_steps} steps are tried as well, because {_explain_longer_pilots(tried, longer)}."
     Events(session).add(job, told)
 
 
-def _trial(session: Session, job: Job, run: Run) -> Trial:
+def _build_trial(session: Session, job: Job, run: Run) -> Trial:
     assert run.recipe is not None, "a pilot has a recipe of its own"
     name = f"valid_{job.metric}"
     return Trial(
@@ -62,7 +60,7 @@ def _trial(session: Session, job: Job, run: Run) -> Trial:
     )
 
 
-def _why_longer(tried: Sequence[Standing], longer: Candidate) -> str:
+def _explain_longer_pilots(tried: Sequence[Standing], longer: Candidate) -> str:
     longest = max(
         (one for one in tried if one.candidate.reinit_layers == longer.reinit_layers),
         key=lambda one: one.candidate.max_steps,
@@ -72,7 +70,7 @@ def _why_longer(tried: Sequence[Standing], longer: Candidate) -> str:
     return f"the validation score was still better for {longest.candidate.max_steps}"
 
 
-def _resolve(
+def _resolve_recipe(
     session: Session, job: Job, fence: int, plan: dict[str, Any], tried: Sequence[Standing]
 ) -> None:
     chosen = best(tried)
@@ -100,10 +98,10 @@ def _resolve(
     Stages(session).release(
         job.id, steps, None if fraction is None else decision_step(fraction, steps)
     )
-    _tell(session, job, reason, chosen)
+    _report_choice(session, job, reason, chosen)
 
 
-def _tell(session: Session, job: Job, reason: str, chosen: Standing | None) -> None:
+def _report_choice(session: Session, job: Job, reason: str, chosen: Standing | None) -> None:
     """Events, and a warning where the pilots found nothing that works."""
     events, sound = Events(session), chosen is not None and chosen.unusable < len(chosen.trials)
     events.add(

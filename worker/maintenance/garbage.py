@@ -17,13 +17,13 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage, file_key, logs_prefix, parts_prefix
 
 log = logging.getLogger(__name__)
-GRACE = timedelta(
+GRACE_PERIOD = timedelta(
     hours=24
 )  # a blob is stored before its row is committed, and a run's before it ends
 
 
 @dataclass(frozen=True)
-class InUse:
+class References:
     """What rows name, at one moment."""
 
     prefixes: frozenset[str]
@@ -31,7 +31,7 @@ class InUse:
     open_runs: frozenset[str]
 
 
-def names_in_use(session: Session) -> InUse:
+def collect_references(session: Session) -> References:
     open_runs = frozenset(session.scalars(select(Run.id).where(Run.status.in_(RUN_OPEN))))
     files = {file_key(sha256) for sha256 in session.scalars(select(File.sha256).distinct())}
     runs = {
@@ -43,7 +43,7 @@ def names_in_use(session: Session) -> InUse:
     pending = session.scalars(select(Upload.id).where(Upload.status == UploadState.PENDING))
     uploads = {parts_prefix(upload_id) for upload_id in pending}
     logs = {logs_prefix(run_id) for run_id in session.scalars(select(Run.id))}
-    return InUse(
+    return References(
         frozenset(
             files | uploads | runs | models | logs | {f"runs/{run_id}" for run_id in open_runs}
         ),
@@ -51,13 +51,13 @@ def names_in_use(session: Session) -> InUse:
     )
 
 
-def sweep_storage(named: InUse, storage: Storage, *, now: datetime | None = None) -> int:
+def sweep_storage(references: References, storage: Storage, *, now: datetime | None = None) -> int:
     """Delete blobs older than a day that no row names; returns how many."""
-    oldest = (now or datetime.now(UTC)) - GRACE
+    oldest = (now or datetime.now(UTC)) - GRACE_PERIOD
     deleted = 0
     for root in ("files", "uploads", "runs", "logs", "models"):
         for blob in list(storage.list(root)):
-            if blob.modified < oldest and not _below(blob.key, named.prefixes):
+            if blob.modified < oldest and not _is_below_prefix(blob.key, references.prefixes):
                 storage.delete(blob.key)
                 deleted += 1
     if deleted:
@@ -65,19 +65,19 @@ def sweep_storage(named: InUse, storage: Storage, *, now: datetime | None = None
     return deleted
 
 
-def sweep_cache(named: InUse, settings: Settings, *, now: float | None = None) -> int:
+def sweep_cache(references: References, settings: Settings, *, now: float | None = None) -> int:
     """Delete this machine's scratch folders of runs that have ended and copies not used for a day; returns how many."""
-    oldest = (now or time.time()) - GRACE.total_seconds()
+    oldest = (now or time.time()) - GRACE_PERIOD.total_seconds()
     cache = settings.resolved_cache_dir
     old = [
         path
-        for path in _children(cache / "runs")
-        if path.name.rpartition("-")[0] not in named.open_runs
+        for path in _list_children(cache / "runs")
+        if path.name.rpartition("-")[0] not in references.open_runs
     ]
     old += [
         path
         for folder in ("files", "models", "uploads", "publish")
-        for path in _children(cache / folder)
+        for path in _list_children(cache / folder)
     ]
     deleted = [path for path in old if path.stat().st_mtime < oldest]
     for path in deleted:
@@ -88,11 +88,11 @@ def sweep_cache(named: InUse, settings: Settings, *, now: float | None = None) -
     return len(deleted)
 
 
-def _below(key: str, prefixes: AbstractSet[str]) -> bool:
+def _is_below_prefix(key: str, prefixes: AbstractSet[str]) -> bool:
     """Whether the key, or a folder that it lies in, is among the prefixes."""
     parts = key.split("/")
     return any("/".join(parts[:depth]) in prefixes for depth in range(1, len(parts) + 1))
 
 
-def _children(folder: Path) -> list[Path]:
+def _list_children(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []

@@ -18,15 +18,17 @@ PROGRAMS = (
 )  # what `evenkeel worker` keeps running, each as `python -m <name>`
 
 
-def missing_programs(processes: Path = Path("/proc")) -> list[str]:
+def list_missing_programs(processes: Path = Path("/proc")) -> list[str]:
     """Those of PROGRAMS that no live process runs; a zombie has no command line any more and does not count."""
     running = {
-        _module(entry / "cmdline") for entry in processes.iterdir() if entry.name.isdecimal()
+        _read_module_name(entry / "cmdline")
+        for entry in processes.iterdir()
+        if entry.name.isdecimal()
     }
     return [name for name in PROGRAMS if name not in running]
 
 
-def database_problem(url: str) -> str | None:
+def find_database_problem(url: str) -> str | None:
     """Why the database does not answer, or None."""
     engine = make_engine(url)
     try:
@@ -39,7 +41,7 @@ def database_problem(url: str) -> str | None:
     return None
 
 
-def _module(command_line: Path) -> str | None:
+def _read_module_name(command_line: Path) -> str | None:
     """The module that a Python process was started to run, or None for whatever else it is."""
     try:
         arguments = command_line.read_bytes().split(b"\0")
@@ -55,8 +57,8 @@ def _module(command_line: Path) -> str | None:
 
 
 def main() -> int:
-    problems = [f"{name} is not running" for name in missing_programs()]
-    database = database_problem(Settings().resolved_database_url)
+    problems = [f"{name} is not running" for name in list_missing_programs()]
+    database = find_database_problem(Settings().resolved_database_url)
     if database is not None:
         problems.append(database)
     sys.stdout.write("; ".join(problems) or "worker and sweeper run, the database answers")

@@ -6,21 +6,21 @@ import socket
 from shared.db.session import Database
 from shared.db.workers import Workers
 from shared.infra.settings import Settings
-from worker.maintenance.health import missing_programs
+from worker.maintenance.health import list_missing_programs
 
-BEAT_S = 10.0
+REGISTRATION_INTERVAL_S = 10.0
 
 
-def tell_presence(settings: Settings, database: Database) -> None:
+def register_worker(settings: Settings, database: Database) -> None:
     """In the name of the worker on this machine, if one runs. Raises SQLAlchemyError."""
-    if "worker" in missing_programs():
+    if "worker" in list_missing_programs():
         return
     host = socket.gethostname()
     with database.write() as session:
-        Workers(session).beat(f"{host}:{os.getpid()}", host, devices_of(settings))
+        Workers(session).beat(f"{host}:{os.getpid()}", host, list_devices(settings))
 
 
-def devices_of(settings: Settings) -> list[str]:
+def list_devices(settings: Settings) -> list[str]:
     """Of the worker's slots, in order."""
     if settings.gpus == 0:
         return ["cpu"] * settings.worker_slots

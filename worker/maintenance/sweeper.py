@@ -27,48 +27,48 @@ from shared.infra import log as logs
 from shared.infra.broker import Bell, BrokerAway
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage, file_key, parts_prefix
-from worker.maintenance.garbage import names_in_use, sweep_cache, sweep_storage
-from worker.maintenance.registration import BEAT_S, tell_presence
+from worker.maintenance.garbage import collect_references, sweep_cache, sweep_storage
+from worker.maintenance.registration import REGISTRATION_INTERVAL_S, register_worker
 from worker.maintenance.webhook_sender import WebhookSender
 
 log = logging.getLogger(__name__)
-CLEARING_S = 3600.0
-SENDERS = 2
-AT_ONCE = 100  # rings a tick; a longer queue has enough messages in it already
+CLEANUP_INTERVAL_S = 3600.0
+SENDER_THREADS = 2
+BATCH_SIZE = 100  # rings a tick; a longer queue has enough messages in it already
 
 
 class Sweeper:
     def __init__(
-        self, settings: Settings, database: Database, bell: Bell, storage: Storage
+        self, settings: Settings, database: Database, queue: Bell, storage: Storage
     ) -> None:
         self._settings = settings
         self._database = database
-        self._bell = bell
+        self._queue = queue
         self._storage = storage
-        self._next_clearing = time.monotonic() + CLEARING_S
-        self._next_beat = time.monotonic()
+        self._next_cleanup = time.monotonic() + CLEANUP_INTERVAL_S
+        self._next_registration = time.monotonic()
 
     def sweep(self) -> None:
         """One look. Raises SQLAlchemyError when the database is away."""
-        self._tell_presence()
-        self._take_back()
-        self._ring_runs()
-        self._ring_jobs()
+        self._register_worker()
+        self._release_expired_leases()
+        self._notify_queued_runs()
+        self._notify_waiting_jobs()
         self._delete_expired()
         self._end_overdue_uploads()
-        self._clear_away()
+        self._collect_garbage()
 
-    def _tell_presence(self) -> None:
-        if time.monotonic() >= self._next_beat:
-            self._next_beat = time.monotonic() + BEAT_S
-            tell_presence(self._settings, self._database)
+    def _register_worker(self) -> None:
+        if time.monotonic() >= self._next_registration:
+            self._next_registration = time.monotonic() + REGISTRATION_INTERVAL_S
+            register_worker(self._settings, self._database)
 
     def _delete_expired(self) -> None:
         with self._database.read() as session:
             if not expired(session, 1):
                 return
         with self._database.write() as session:
-            gone = list(expired(session, AT_ONCE))
+            gone = list(expired(session, BATCH_SIZE))
             for file in gone:
                 session.delete(file)
         for file in gone:
@@ -83,65 +83,67 @@ class Sweeper:
             if not overdue(session, 1):
                 return
         with self._database.write() as session:
-            over = overdue(session, AT_ONCE, to_change=True)
+            over = overdue(session, BATCH_SIZE, to_change=True)
             for upload in over:
                 Uploads(session, upload.owner_id).end(upload, UploadState.EXPIRED)
         for upload in over:
             log.info("upload_expired upload=%s", upload.id)
             self._storage.delete_prefix(parts_prefix(upload.id))
 
-    def _clear_away(self) -> None:
-        if time.monotonic() < self._next_clearing:
+    def _collect_garbage(self) -> None:
+        if time.monotonic() < self._next_cleanup:
             return
-        self._next_clearing = time.monotonic() + CLEARING_S
+        self._next_cleanup = time.monotonic() + CLEANUP_INTERVAL_S
         with self._database.write() as session:
             forgotten = forget_ended(session)
         if forgotten:
             log.info("uploads_forgotten uploads=%s", forgotten)
         with self._database.read() as session:
-            named = names_in_use(session)
+            named = collect_references(session)
         sweep_storage(
             named, self._storage
         )  # a look through a whole store takes longer than a transaction should
         sweep_cache(named, self._settings)
 
-    def _take_back(self) -> None:
+    def _release_expired_leases(self) -> None:
         with self._database.write() as session:
             lost = Runs(session).take_back_expired()
             for entry in lost:
                 job, run = session.get_one(Job, entry.job_id), session.get_one(Run, entry.run_id)
-                Events(session).add(job, _words(run, entry), level="warn", run_id=run.id)
+                Events(session).add(
+                    job, _describe_lost_run(run, entry), level="warn", run_id=run.id
+                )
         for entry in lost:
             log.warning("run_taken_back run=%s state=%s", entry.run_id, entry.state)
 
-    def _ring_runs(self) -> None:
+    def _notify_queued_runs(self) -> None:
         """Ring for queued runs nobody has heard of, but never more often than there are messages missing in the queue."""
         with self._database.read() as session:
-            waiting = Runs(session).waiting(self._settings.requeue_seconds, AT_ONCE)
+            waiting = Runs(session).waiting(self._settings.requeue_seconds, BATCH_SIZE)
         if not waiting:
             return
         try:
-            missing = waiting[: max(0, len(waiting) - self._bell.depth())]
+            missing = waiting[: max(0, len(waiting) - self._queue.depth())]
         except BrokerAway as error:
             log.warning("broker_unreachable error=%s", error)
             return
-        rung = list(takewhile(lambda run_id: self._bell.ring((RUN_WAKE, run_id)), missing))
+        rung = list(takewhile(lambda run_id: self._queue.ring((RUN_WAKE, run_id)), missing))
         if rung:
             with self._database.write() as session:
                 Runs(session).mark_rung(rung)
             log.info("rung_again runs=%s", len(rung))
 
-    def _ring_jobs(self) -> None:
+    def _notify_waiting_jobs(self) -> None:
         with self._database.read() as session:
-            waiting = Jobs(session).to_advance(AT_ONCE)
+            waiting = Jobs(session).to_advance(BATCH_SIZE)
         for job_id in waiting:
-            if not self._bell.ring((JOB_ADVANCE, job_id)):
+            if not self._queue.ring((JOB_ADVANCE, job_id)):
                 return
 
 
-def _words(run: Run, entry: LostRun) -> str:
+def _describe_lost_run(run: Run, lost_run: LostRun) -> str:
     name = run_title(run.purpose, run.index, run.seed)
-    if entry.state == RunState.CANCELLED:
+    if lost_run.state == RunState.CANCELLED:
         return f"{name} was cancelled; its worker {run.worker} had been lost."
     return f"{name} was queued again: its worker {run.worker} did not renew its lease."
 
@@ -160,7 +162,7 @@ def main() -> int:
         Database(settings.resolved_database_url),
         Storage(settings.resolved_storage_url),
     )
-    for number in range(SENDERS):  # a receiver that does not answer holds up nothing else
+    for number in range(SENDER_THREADS):  # a receiver that does not answer holds up nothing else
         threading.Thread(
             target=WebhookSender(settings, database).run,
             args=[stop],

@@ -16,13 +16,13 @@ from shared.infra.settings import Settings
 from shared.infra.webhook_signature import signed_headers
 
 log = logging.getLogger(__name__)
-TIMEOUT_S = 10.0
+REQUEST_TIMEOUT_S = 10.0
 LEASE_S = 60.0
-GONE = 410  # the receiver wants no more of it
-LONGEST_ERROR = 200
+HTTP_GONE = 410  # the receiver wants no more of it
+MAX_ERROR_CHARS = 200
 
 
-class Answer(NamedTuple):
+class DeliveryResult(NamedTuple):
     status: int | None
     error: str | None
     """A sentence, or None for a delivery."""
@@ -30,7 +30,7 @@ class Answer(NamedTuple):
     """Whether another attempt would come to the same."""
 
 
-class NotPublic(Exception):
+class AddressNotPublic(Exception):
     """The host is, or may be, an address of this network."""
 
 
@@ -38,21 +38,21 @@ class WebhookSender:
     """Any number may run: each delivery is one claimer's at a time, and may in doubt be sent twice under the same id."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self._private = settings.webhook_private_addresses
-        self._tick = settings.tick_seconds
+        self._allow_private_addresses = settings.webhook_private_addresses
+        self._tick_seconds = settings.tick_seconds
         self._database = database
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop."""
         while not stop.is_set():
             try:
-                while not stop.is_set() and self.send_one():
+                while not stop.is_set() and self.send_next_delivery():
                     pass
             except SQLAlchemyError as error:  # away for a moment; the next tick looks again
                 log.warning("webhooks_not_sent error=%s", error)
-            stop.wait(self._tick)
+            stop.wait(self._tick_seconds)
 
-    def send_one(self) -> bool:
+    def send_next_delivery(self) -> bool:
         """Send the delivery that has waited longest; False if none is due. Raises SQLAlchemyError."""
         with self._database.read() as session:
             if not Deliveries(session).any_due():
@@ -61,7 +61,7 @@ class WebhookSender:
             due = Deliveries(session).claim(LEASE_S)
         if due is None:
             return False
-        answer = self._sent(due)
+        answer = self._attempt_delivery(due)
         with self._database.write() as session:
             Deliveries(session).answered(due, answer.status, answer.error, final=answer.final)
         log.info(
@@ -69,47 +69,49 @@ class WebhookSender:
         )
         return True
 
-    def _sent(self, due: Due) -> Answer:
+    def _attempt_delivery(self, delivery: Due) -> DeliveryResult:
         try:
-            status = self._post(due)
-        except NotPublic as refusal:
-            return Answer(None, str(refusal), final=True)
+            status = self._post_delivery(delivery)
+        except AddressNotPublic as refusal:
+            return DeliveryResult(None, str(refusal), final=True)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
-            return Answer(None, f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
+            return DeliveryResult(None, f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARS])
         if 200 <= status < 300:
-            return Answer(status, None)
-        return Answer(status, f"The receiver answered {status}.", final=status == GONE)
+            return DeliveryResult(status, None)
+        return DeliveryResult(status, f"The receiver answered {status}.", final=status == HTTP_GONE)
 
-    def _post(self, due: Due) -> int:
+    def _post_delivery(self, delivery: Due) -> int:
         """The answer's status; its body is not read, and a redirection not followed.
 
         The connection is made to the very address that was judged: the name is not looked up again.
         """
-        url, body = httpx.URL(due.url), due.body.encode()
-        headers = signed_headers(due.secret, due.id, int(time.time()), body)
+        url, body = httpx.URL(delivery.url), delivery.body.encode()
+        headers = signed_headers(delivery.secret, delivery.id, int(time.time()), body)
         headers |= {
             "host": url.netloc.decode("ascii"),
             "content-type": "application/json",
             "user-agent": "Evenkeel",
         }
-        to = url.copy_with(host=self._address(url))
+        to = url.copy_with(host=self._resolve_address(url))
         with (
-            httpx.Client(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False) as client,
+            httpx.Client(
+                timeout=REQUEST_TIMEOUT_S, trust_env=False, follow_redirects=False
+            ) as client,
             client.stream(
                 "POST", to, content=body, headers=headers, extensions={"sni_hostname": url.host}
             ) as answer,
         ):
             return answer.status_code
 
-    def _address(self, url: httpx.URL) -> str:
+    def _resolve_address(self, url: httpx.URL) -> str:
         """Raises NotPublic, or OSError for a name that nobody knows."""
         port = url.port or (443 if url.scheme == "https" else 80)
         found = [
             str(entry[4][0])
             for entry in socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
         ]
-        if not self._private and not all(is_public(address) for address in found):
-            raise NotPublic(
+        if not self._allow_private_addresses and not all(is_public(address) for address in found):
+            raise AddressNotPublic(
                 f"{url.host} is not a public address; EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES allows others."
             )
         return found[0]

@@ -13,7 +13,7 @@ from shared.domain.states import Purpose
 from shared.encoders.catalogue import Catalogue
 from shared.infra.model_cache import fetched_folder
 from shared.infra.storage import BlobMissing, file_key
-from worker.context import WorkerParts
+from worker.context import WorkerContext
 
 
 class DataMissing(ServiceError):
@@ -24,44 +24,46 @@ class DataMissing(ServiceError):
 class Assignment:
     job: Job
     run: Run
-    hold: Hold
+    lease: Hold
     files: dict[str, File]
-    base: Model | None = None
+    base_model: Model | None = None
     """The fine-tuned model that the job starts from, if it is one."""
 
     @property
-    def artifacts(self) -> str:
+    def artifacts_prefix(self) -> str:
         """Storage prefix of what this attempt makes; the fence in it keeps a lost worker from overwriting its successor's."""
-        return f"runs/{self.run.id}/{self.hold.fence}"
+        return f"runs/{self.run.id}/{self.lease.fence}"
 
-    def folder(self, parts: WorkerParts) -> Path:
-        return parts.settings.resolved_cache_dir / "runs" / f"{self.run.id}-{self.hold.fence}"
+    def get_output_folder(self, context: WorkerContext) -> Path:
+        return context.settings.resolved_cache_dir / "runs" / f"{self.run.id}-{self.lease.fence}"
 
-    def state_folder(self, parts: WorkerParts) -> Path:
+    def get_state_folder(self, context: WorkerContext) -> Path:
         """What the run goes on from, on this machine; beside the folder, all of which is stored."""
-        folder = self.folder(parts)
+        folder = self.get_output_folder(context)
         return folder.with_name(f"{folder.name}.state")
 
-    def data(self, parts: WorkerParts) -> dict[str, Any]:
+    def prepare_data_fields(self, context: WorkerContext) -> dict[str, Any]:
         """What is the same for every run of the job, all files it names being on this machine.
 
         Raises DataMissing, ModelNotAllowed, or what the storage and the disk raise.
         """
         return {
-            "base_model": str(self._base_model(parts)),
+            "base_model": str(self._find_base_model_folder(context)),
             "task": self.job.task,
             "metric": self.job.metric,
-            "training_file": self._local(parts, self.job.training_file, "training_file"),
-            "validation_file": self._local(parts, self.job.validation_file, "validation_file"),
-            "test_file": self._local(parts, self.job.test_file, "test_file"),
+            "training_file": self._fetch_file(context, self.job.training_file, "training_file"),
+            "validation_file": self._fetch_file(
+                context, self.job.validation_file, "validation_file"
+            ),
+            "test_file": self._fetch_file(context, self.job.test_file, "test_file"),
             "split": self.job.split,
             "threads": self.job.threads,
-            "device": parts.device,
+            "device": context.device,
         }
 
-    def own(self, parts: WorkerParts) -> dict[str, Any]:
+    def prepare_run_fields(self, context: WorkerContext) -> dict[str, Any]:
         """What is this run's alone; makes its empty folder. Raises as ``data`` does."""
-        output = self.folder(parts)
+        output = self.get_output_folder(context)
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir(parents=True)
         return {
@@ -73,45 +75,47 @@ class Assignment:
             "output": str(output),
             "export": self.run.purpose != Purpose.PILOT,
             "stop_step": self.run.stop_step,
-            "state": self._state(parts),
+            "state": self._fetch_resume_state(context),
         }
 
-    def leave_nothing(self, parts: WorkerParts) -> None:
+    def delete_folders(self, context: WorkerContext) -> None:
         """Delete its folders on this machine."""
-        for folder in (self.folder(parts), self.state_folder(parts)):
+        for folder in (self.get_output_folder(context), self.get_state_folder(context)):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _base_model(self, parts: WorkerParts) -> Path:
+    def _find_base_model_folder(self, context: WorkerContext) -> Path:
         if not self.job.model.startswith(FINE_TUNED):
-            return Catalogue(parts.settings.model_folders).folder(self.job.model)
-        if self.base is None:
+            return Catalogue(context.settings.model_folders).folder(self.job.model)
+        if self.base_model is None:
             raise DataMissing(f"The model {self.job.model} was deleted.", param="model")
-        return published_folder(parts, self.base.prefix)
+        return fetch_base_model(context, self.base_model.prefix)
 
-    def _state(self, parts: WorkerParts) -> str | None:
+    def _fetch_resume_state(self, context: WorkerContext) -> str | None:
         if self.run.state is None:
             return None
-        folder = self.state_folder(parts)
+        folder = self.get_state_folder(context)
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            parts.storage.fetch_folder(self.run.state, folder)
+            context.storage.fetch_folder(self.run.state, folder)
         except BlobMissing:
             raise DataMissing(
                 f"What the run goes on from, {self.run.state}, is not in the storage."
             ) from None
         return str(folder)
 
-    def _local(self, parts: WorkerParts, file_id: str | None, param: str) -> dict[str, str] | None:
+    def _fetch_file(
+        self, context: WorkerContext, file_id: str | None, param: str
+    ) -> dict[str, str] | None:
         """None for a file that the job has not."""
         if file_id is None:
             return None
         file = self.files.get(file_id)
         if file is None:
             raise DataMissing(f"File {file_id} was deleted.", param=param)
-        path = parts.settings.resolved_cache_dir / "files" / file.sha256
+        path = context.settings.resolved_cache_dir / "files" / file.sha256
         if not path.exists():
             try:
-                parts.storage.fetch(file_key(file.sha256), path)
+                context.storage.fetch(file_key(file.sha256), path)
             except BlobMissing:
                 raise DataMissing(
                     f"The content of {file_id} is not in the storage.", param=param
@@ -120,10 +124,10 @@ class Assignment:
         return {"path": str(path), "filename": file.filename}
 
 
-def published_folder(parts: WorkerParts, prefix: str) -> Path:
+def fetch_base_model(context: WorkerContext, prefix: str) -> Path:
     """A published model's folder on this machine, fetched when first asked for. Raises DataMissing."""
     try:
-        return fetched_folder(parts.settings, parts.storage, prefix)
+        return fetched_folder(context.settings, context.storage, prefix)
     except BlobMissing:
         raise DataMissing(
             f"The model stored as {prefix} is not in the storage.", param="model"

@@ -10,27 +10,33 @@ from shared.db.runs import Hold, Runs
 from shared.db.stack_claim import Companions
 from shared.db.tables import File, Job, Model
 from shared.domain.naming import FINE_TUNED, run_title, state_step
-from worker.context import WorkerParts
-from worker.db_retry import patiently
+from worker.context import WorkerContext
+from worker.db_retry import write_with_retry
 from worker.runs.assignment import Assignment
 
 log = logging.getLogger(__name__)
 
 
-def claim(parts: WorkerParts, prefer: str | None) -> list[Assignment]:
+def claim_runs(context: WorkerContext, preferred_run_id: str | None) -> list[Assignment]:
     """The preferred run or the oldest, and queued ones that differ from it in their seeds alone; empty when nothing is queued."""
-    assignments = patiently(parts.database, lambda session: _claimed(session, parts, prefer))
+    assignments = write_with_retry(
+        context.database, lambda session: _claim_in_session(session, context, preferred_run_id)
+    )
     for assignment in assignments:
         log.info("run_claimed run=%s attempt=%s", assignment.run.id, assignment.run.attempt)
     return assignments
 
 
-def _claimed(session: Session, parts: WorkerParts, prefer: str | None) -> list[Assignment]:
-    lease, slots = parts.settings.lease_seconds, parts.settings.worker_slots
-    first = Runs(session).claim(parts.name, lease, prefer=prefer)
+def _claim_in_session(
+    session: Session, context: WorkerContext, preferred_run_id: str | None
+) -> list[Assignment]:
+    lease, slots = context.settings.lease_seconds, context.settings.worker_slots
+    first = Runs(session).claim(context.name, lease, prefer=preferred_run_id)
     if first is None:
         return []
-    more = Companions(session, parts.name, lease).claim(first, most=parts.stack, slots=slots)
+    more = Companions(session, context.name, lease).claim(
+        first, most=context.stack_size, slots=slots
+    )
     job = Runs(session).job_started(first.run_id)
     named = [job.training_file, job.validation_file, job.test_file]
     files = session.scalars(
@@ -38,17 +44,17 @@ def _claimed(session: Session, parts: WorkerParts, prefer: str | None) -> list[A
     ).all()
     base = session.get(Model, job.model) if job.model.startswith(FINE_TUNED) else None
     known = {file.id: file for file in files}
-    return [_assignment(session, job, hold, known, base) for hold in (first, *more)]
+    return [_build_assignment(session, job, hold, known, base) for hold in (first, *more)]
 
 
-def _assignment(
-    session: Session, job: Job, hold: Hold, files: dict[str, File], base: Model | None
+def _build_assignment(
+    session: Session, job: Job, lease: Hold, files: dict[str, File], base_model: Model | None
 ) -> Assignment:
-    run = Runs(session).get(job.id, hold.run_id)
+    run = Runs(session).get(job.id, lease.run_id)
     session.refresh(run)
     how = "started" if run.state is None else f"goes on from step {state_step(run.state)}"
     again = "" if run.attempt == 1 else f" (attempt {run.attempt})"
     Events(session).add(
         job, f"{run_title(run.purpose, run.index, run.seed)} {how}{again}.", run_id=run.id
     )
-    return Assignment(job, run, hold, files, base)
+    return Assignment(job, run, lease, files, base_model)

@@ -9,26 +9,34 @@ from obstore.exceptions import BaseError as StorageError
 
 from shared.db.runs import FenceLost
 from shared.infra.storage import log_key
-from worker.context import WorkerParts
-from worker.db_retry import patiently, pause
+from worker.context import WorkerContext
+from worker.db_retry import sleep_unless_shutting_down, write_with_retry
 from worker.runs.assignment import Assignment
 from worker.runs.lease import Heartbeat
-from worker.runs.outcomes import Finished, NotHere, Outcome, Paused, Stopped, StopReason, Unprepared
-from worker.runs.transitions import record_end
+from worker.runs.outcomes import (
+    Finished,
+    MachineUnfit,
+    Outcome,
+    Paused,
+    Stopped,
+    StopReason,
+    Unprepared,
+)
+from worker.runs.transitions import record_outcome
 
 log = logging.getLogger(__name__)
-STORAGE_PAUSES_S = (1.0, 5.0)
+STORAGE_RETRY_DELAYS_S = (1.0, 5.0)
 
 
-class Ends:
+class RunFinalizer:
     """One run after the other, in a thread of its own; the block ends when all of them have."""
 
-    def __init__(self, parts: WorkerParts, beat: Heartbeat) -> None:
-        self._parts = parts
-        self._beat = beat
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ends")
+    def __init__(self, context: WorkerContext, heartbeat: Heartbeat) -> None:
+        self._context = context
+        self._heartbeat = heartbeat
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="ends")
         self._pending: list[Future[None]] = []
-        self.all_kept = True
+        self.is_machine_fit = True
         """False once a run could not be begun, or what it made not stored, on this machine."""
 
     def __enter__(self) -> Self:
@@ -40,68 +48,70 @@ class Ends:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._thread.shutdown()
+        self._executor.shutdown()
         if error is None:
             for end in self._pending:
                 end.result()
 
-    def take(self, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
-        words = self._parts.trainer.words.text()
-        self._pending.append(self._thread.submit(self._conclude, assignment, outcome, words))
+    def submit_outcome(self, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
+        words = self._context.trainer.stderr_tail.get_text()
+        self._pending.append(self._executor.submit(self._finalize_run, assignment, outcome, words))
 
-    def _conclude(self, assignment: Assignment, outcome: Outcome | Unprepared, words: str) -> None:
+    def _finalize_run(
+        self, assignment: Assignment, outcome: Outcome | Unprepared, stderr_text: str
+    ) -> None:
         run_id = assignment.run.id
         try:
-            self._store_words(assignment, words)
-            outcome = self._stored(assignment, outcome)
-            self.all_kept &= not isinstance(outcome, Unprepared)
-            if outcome == Stopped(StopReason.LOST):
+            self._store_log(assignment, stderr_text)
+            outcome = self._store_artifacts(assignment, outcome)
+            self.is_machine_fit &= not isinstance(outcome, Unprepared)
+            if outcome == Stopped(StopReason.LEASE_LOST):
                 raise FenceLost(run_id)
-            patiently(
-                self._parts.database, lambda session: record_end(session, assignment, outcome)
+            write_with_retry(
+                self._context.database, lambda session: record_outcome(session, assignment, outcome)
             )
             log.info("run_ended run=%s outcome=%s", run_id, type(outcome).__name__)
         except FenceLost:
             log.warning("run_lost run=%s: its lease ran out and it was taken back", run_id)
         finally:
-            self._beat.release(assignment.hold)
-            assignment.leave_nothing(self._parts)
+            self._heartbeat.drop_lease(assignment.lease)
+            assignment.delete_folders(self._context)
 
-    def _store_words(self, assignment: Assignment, words: str) -> None:
+    def _store_log(self, assignment: Assignment, stderr_text: str) -> None:
         """Under the attempt's own key, so that a worker thought dead takes nothing from its successor; a run does not fail for it."""
-        if not words:
+        if not stderr_text:
             return
         try:
-            self._parts.storage.put_bytes(
-                log_key(assignment.run.id, assignment.run.attempt), words.encode()
+            self._context.storage.put_bytes(
+                log_key(assignment.run.id, assignment.run.attempt), stderr_text.encode()
             )
         except (StorageError, OSError) as error:
             log.warning("log_not_stored run=%s error=%s", assignment.run.id, error)
 
-    def _stored(
+    def _store_artifacts(
         self, assignment: Assignment, outcome: Outcome | Unprepared
     ) -> Outcome | Unprepared:
         """The outcome, once what the run has made is whole in the storage: before any row names it."""
         if not isinstance(outcome, Finished | Paused):
             return outcome
         try:
-            self._store(assignment)
-        except NotHere as trouble:
+            self._upload_artifacts(assignment)
+        except MachineUnfit as trouble:
             return Unprepared(str(trouble))
         return outcome
 
-    def _store(self, assignment: Assignment) -> None:
+    def _upload_artifacts(self, assignment: Assignment) -> None:
         """Raises NotHere when the storage does not take it after some tries."""
-        for seconds in (*STORAGE_PAUSES_S, None):
+        for seconds in (*STORAGE_RETRY_DELAYS_S, None):
             try:
-                self._parts.storage.take_folder(
-                    assignment.artifacts, assignment.folder(self._parts)
+                self._context.storage.take_folder(
+                    assignment.artifacts_prefix, assignment.get_output_folder(self._context)
                 )
                 return
             except (StorageError, OSError) as error:
                 log.warning("artifacts_not_stored run=%s error=%s", assignment.run.id, error)
                 if seconds is None:
-                    raise NotHere(
+                    raise MachineUnfit(
                         f"The storage did not take the run's weights ({type(error).__name__})."
                     ) from error
-                pause(seconds)
+                sleep_unless_shutting_down(seconds)

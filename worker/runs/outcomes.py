@@ -12,11 +12,11 @@ class StopReason(StrEnum):
     PAUSED = "paused"
     TIME_LIMIT = "time_limit"
     SHUTDOWN = "shutdown"
-    NO_ROOM = "no_room"
+    NO_DISK_SPACE = "no_room"
     """This machine's disk has no room for it beside the others of its stack."""
-    BYSTANDER = "bystander"
+    TRAINER_KILLED = "bystander"
     """Another run of its stack did not stop when asked to, and the trainer was killed."""
-    LOST = "lost"
+    LEASE_LOST = "lost"
     """Its lease ran out and it was taken back: it is another worker's, and nothing more is written of it."""
 
 
@@ -51,8 +51,8 @@ class Stopped:
 @dataclass(frozen=True)
 class Died:
     step: int
-    words: str
-    company: int = 1
+    message: str
+    stack_size: int = 1
     """How many runs were in training when the trainer died, this one included."""
 
 
@@ -63,8 +63,8 @@ Outcome = Finished | Paused | Scored | Failed | Stopped | Died
 class Unprepared:
     """This machine could not begin the run, or could not store what it made."""
 
-    words: str
+    message: str
 
 
-class NotHere(Exception):
+class MachineUnfit(Exception):
     """This machine cannot train or keep the run at present (disk, base model, storage); another, or a later try, may."""

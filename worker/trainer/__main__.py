@@ -37,24 +37,24 @@ import torch
 from pydantic import ValidationError
 
 from shared.domain.errors import Reason, ServiceError
-from worker.trainer.commands import Wish, Wishes
+from worker.trainer.commands import CommandReader, TrainerCommand
 from worker.training.baselines.scoring import score_baselines
 from worker.training.data.tokenization import TextCache
-from worker.training.errors import Stopped
-from worker.training.events import BaselinesScored, Event, Finished, Paused
+from worker.training.errors import StopRequested
+from worker.training.events import BaselinesScored, Finished, Paused, RunEvent
 from worker.training.multi_seed.run import train_runs
-from worker.training.run import environment, train_run
+from worker.training.run import describe_environment, train_run
 from worker.training.spec import DataSpec, RunSpec
 
 log = logging.getLogger("evenkeel.trainer")
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 NICENESS = 10  # on a machine that serves too, whoever polls has his answer first
-ALIVE_S = 10.0  # a long evaluation is not silence
+ALIVE_INTERVAL_S = 10.0  # a long evaluation is not silence
 
 
 def main() -> None:
-    arguments = _arguments()
+    arguments = _parse_arguments()
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO,
@@ -68,102 +68,113 @@ def main() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = (
         "false"  # read at each use; its threads would come on top of the run's own
     )
-    say = _private_output()
-    wishes = Wishes(sys.stdin)
-    wishes.start()
-    say({"ready": environment()})
+    say = _open_private_output()
+    wishes = CommandReader(sys.stdin)
+    wishes.start_reading()
+    say({"ready": describe_environment()})
     cache = TextCache()
-    for wish in wishes.runs():
-        serve(wish, wishes, say, cache)
+    for wish in wishes.iterate_commands():
+        serve_command(wish, wishes, say, cache)
 
 
-Told = Event | BaselinesScored | Stopped | Exception
-Say = Callable[[dict[str, Any]], None]
+RunUpdate = RunEvent | BaselinesScored | StopRequested | Exception
+SendMessage = Callable[[dict[str, Any]], None]
 
 
-class Telling:
+class RunReporter:
     """What is told of the runs of one wish, each until its last line."""
 
-    def __init__(self, run_ids: Iterable[str], wishes: Wishes, say: Say) -> None:
-        self.open = dict.fromkeys(run_ids)
+    def __init__(
+        self, run_ids: Iterable[str], commands: CommandReader, send_message: SendMessage
+    ) -> None:
+        self.open_run_ids = dict.fromkeys(run_ids)
         """Runs whose last line is still to come."""
-        self._waiting = dict.fromkeys(self.open)
-        self._wishes = wishes
-        self._say = say
-        self._said = time.monotonic()
+        self._unstarted_run_ids = dict.fromkeys(self.open_run_ids)
+        self._commands = commands
+        self._send_message = send_message
+        self._last_sent_at = time.monotonic()
 
-    def tell(self, run_id: str, told: Told) -> None:
-        if run_id not in self.open:
+    def report_update(self, run_id: str, update: RunUpdate) -> None:
+        if run_id not in self.open_run_ids:
             return
-        self._waiting.pop(run_id, None)
-        if isinstance(told, Exception | Finished | Paused | BaselinesScored):
-            del self.open[run_id]
-            log.info("%s ends: %s", run_id, type(told).__name__)
-        if isinstance(told, Exception) and not isinstance(told, Stopped):
-            log.error("run %s failed", run_id, exc_info=told)
-        self._say({"run_id": run_id} | _in_words(told))
+        self._unstarted_run_ids.pop(run_id, None)
+        if isinstance(update, Exception | Finished | Paused | BaselinesScored):
+            del self.open_run_ids[run_id]
+            log.info("%s ends: %s", run_id, type(update).__name__)
+        if isinstance(update, Exception) and not isinstance(update, StopRequested):
+            log.error("run %s failed", run_id, exc_info=update)
+        self._send_message({"run_id": run_id} | _to_message(update))
 
-    def stopped(self, run_id: str) -> bool:
+    def is_stopped(self, run_id: str) -> bool:
         """Asked between batches; says now and then that a run is alive, also while no event is to be told."""
         now = time.monotonic()
-        if now - self._said >= ALIVE_S:
-            self._said = now
-            self._say({"run_id": run_id, "alive": True})
-        for waiting in [other for other in self._waiting if self._wishes.stopped(other)]:
-            self.tell(waiting, Stopped(waiting))  # its turn may come in hours
-        return self._wishes.stopped(run_id)
+        if now - self._last_sent_at >= ALIVE_INTERVAL_S:
+            self._last_sent_at = now
+            self._send_message({"run_id": run_id, "alive": True})
+        for waiting in [
+            other for other in self._unstarted_run_ids if self._commands.is_stopped(other)
+        ]:
+            self.report_update(waiting, StopRequested(waiting))  # its turn may come in hours
+        return self._commands.is_stopped(run_id)
 
 
-def serve(wish: Wish, wishes: Wishes, say: Say, cache: TextCache) -> None:
+def serve_command(
+    command: TrainerCommand, commands: CommandReader, send_message: SendMessage, cache: TextCache
+) -> None:
     """Carry runs out and say how each went; every end of them but the process's own is a line."""
-    telling = Telling(wish.run_ids, wishes, say)
-    log.info("%s begins: %s", wish.kind, ", ".join(wish.run_ids))
+    telling = RunReporter(command.run_ids, commands, send_message)
+    log.info("%s begins: %s", command.kind, ", ".join(command.run_ids))
     try:
-        for run_id, told in _carried_out(wish, telling.stopped, wishes.should_wait, cache):
-            telling.tell(run_id, told)
-            if not telling.open:
+        for run_id, told in _execute_command(
+            command, telling.is_stopped, commands.should_pause, cache
+        ):
+            telling.report_update(run_id, told)
+            if not telling.open_run_ids:
                 return
         raise RuntimeError("training came to its end without a word on how")
     except BrokenPipeError:
         raise  # nobody listens any more
     except Exception as problem:  # noqa: BLE001 (process boundary)
-        for run_id in list(telling.open):
-            telling.tell(run_id, problem)
+        for run_id in list(telling.open_run_ids):
+            telling.report_update(run_id, problem)
 
 
-def _in_words(told: Told) -> dict[str, Any]:
-    if isinstance(told, Stopped):
+def _to_message(update: RunUpdate) -> dict[str, Any]:
+    if isinstance(update, StopRequested):
         return {"stopped": True}
-    if isinstance(told, Exception):
-        return {"failed": reason_of(told)}
-    return {"event": told.model_dump(mode="json")}
+    if isinstance(update, Exception):
+        return {"failed": to_reason(update)}
+    return {"event": update.model_dump(mode="json")}
 
 
-def _carried_out(
-    wish: Wish, stopped: Callable[[str], bool], should_wait: Callable[[str], bool], cache: TextCache
-) -> Iterator[tuple[str, Told]]:
+def _execute_command(
+    command: TrainerCommand,
+    is_stopped: Callable[[str], bool],
+    should_pause: Callable[[str], bool],
+    cache: TextCache,
+) -> Iterator[tuple[str, RunUpdate]]:
     """What happens to which run."""
-    if wish.kind == "stack":
-        runs = [RunSpec.model_validate(spec) for spec in wish.specs]
+    if command.kind == "stack":
+        runs = [RunSpec.model_validate(spec) for spec in command.specs]
         # a GPU's memory decides how many fit; to a CPU nobody gives a stack who has not asked for one
         width = None if runs[0].device.startswith("cuda") else len(runs)
-        yield from train_runs(runs, stopped, cache, width=width)
+        yield from train_runs(runs, is_stopped, cache, stack_size=width)
         return
-    [spec], [run_id] = wish.specs, wish.run_ids
-    should_stop = partial(stopped, run_id)
-    if wish.kind == "baselines":
-        events: Iterator[Event | BaselinesScored] = score_baselines(
+    [spec], [run_id] = command.specs, command.run_ids
+    should_stop = partial(is_stopped, run_id)
+    if command.kind == "baselines":
+        events: Iterator[RunEvent | BaselinesScored] = score_baselines(
             DataSpec.model_validate(spec), should_stop, cache
         )
     else:
         events = train_run(
-            RunSpec.model_validate(spec), should_stop, cache, partial(should_wait, run_id)
+            RunSpec.model_validate(spec), should_stop, cache, partial(should_pause, run_id)
         )
     for event in events:
         yield run_id, event
 
 
-def reason_of(problem: Exception) -> Reason:
+def to_reason(problem: Exception) -> Reason:
     """Why a run failed, in the form that is stored with it."""
     if isinstance(problem, ServiceError):
         return problem.as_reason()
@@ -203,19 +214,19 @@ def die_with_parent(parent: int | None) -> None:
         sys.exit("the process that this trainer belongs to has ended")
 
 
-def _private_output() -> Callable[[dict[str, Any]], None]:
+def _open_private_output() -> Callable[[dict[str, Any]], None]:
     """Keep the parent's pipe to ourselves and point standard output at standard error: no library's print can break the protocol."""
     pipe = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
-    def say(line: dict[str, Any]) -> None:
-        pipe.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+    def send_message(message: dict[str, Any]) -> None:
+        pipe.write(json.dumps(message, ensure_ascii=False, allow_nan=False) + "\n")
         pipe.flush()
 
-    return say
+    return send_message
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m worker.trainer", description="Trains runs; see the module's own text."
     )

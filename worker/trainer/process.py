@@ -12,15 +12,15 @@ from typing import IO, Any
 
 from shared.infra.child_process import in_words
 from shared.infra.settings import Settings
-from worker.trainer.stderr_tail import Words
+from worker.trainer.stderr_tail import StderrTail
 
 log = logging.getLogger(__name__)
 
-ASK_S = 0.8  # how long a wish to stop may take; longer than most steps
-WAIT_S = 60.0  # how long a wish to wait may: a step, an evaluation, a state written down
-TERM_S = 0.3
+STOP_TIMEOUT_S = 0.8  # how long a wish to stop may take; longer than most steps
+PAUSE_TIMEOUT_S = 60.0  # how long a wish to wait may: a step, an evaluation, a state written down
+TERMINATE_TIMEOUT_S = 0.3
 _SECRET_PREFIXES = ("EVENKEEL_", "PG", "AWS_", "AZURE_", "GOOGLE_")
-Line = dict[str, Any]
+TrainerMessage = dict[str, Any]
 
 
 class TrainerDied(Exception):
@@ -36,54 +36,54 @@ class Trainer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._process: subprocess.Popen[str] | None = None
-        self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
-        self.words = Words()
+        self._messages: queue.SimpleQueue[TrainerMessage | None] = queue.SimpleQueue()
+        self.stderr_tail = StderrTail()
 
-    def begin(self, wish: Line) -> None:
+    def submit_command(self, command: TrainerMessage) -> None:
         """Hand over ``{"run": …}``, ``{"stack": […]}`` or ``{"baselines": …}``.
 
         Raises TrainerDied if the process ends before it has taken it.
         """
         if self._process is None or self._process.poll() is not None:
-            self._start()
-        self._say(wish)
+            self._start_process()
+        self._write_command(command)
 
-    def next_line(self, timeout: float) -> Line | None:
+    def receive_message(self, timeout: float) -> TrainerMessage | None:
         """What the trainer said next, or None if it said nothing for so long. Raises TrainerDied."""
         try:
-            line = self._lines.get(timeout=timeout)
+            line = self._messages.get(timeout=timeout)
         except queue.Empty:
             return None
         if line is None:
-            raise self._death()
+            raise self._reap_process()
         return line
 
-    def ask_to_stop(self, run_id: str) -> None:
+    def request_stop(self, run_id: str) -> None:
         """Its last line tells that the run has stopped. Raises TrainerDied."""
         if self._process is None:
-            raise self._death()
-        self._say({"stop": run_id})
+            raise self._reap_process()
+        self._write_command({"stop": run_id})
 
-    def ask_to_wait(self, run_id: str) -> None:
+    def request_pause(self, run_id: str) -> None:
         """A run that is trained alone ends as paused, after its next step. Raises TrainerDied."""
         if self._process is None:
-            raise self._death()
-        self._say({"wait": run_id})
+            raise self._reap_process()
+        self._write_command({"wait": run_id})
 
-    def kill(self, first: signal.Signals = signal.SIGKILL) -> None:
+    def kill(self, first_signal: signal.Signals = signal.SIGKILL) -> None:
         """When this returns, nothing trains any more."""
         process, self._process = self._process, None
         if process is None:
             return
-        process.send_signal(first)
+        process.send_signal(first_signal)
         try:
-            process.wait(TERM_S)
+            process.wait(TERMINATE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
         log.info("trainer_stopped pid=%s", process.pid)
 
-    def _start(self) -> None:
+    def _start_process(self) -> None:
         # the last bits of a sum depend on the thread count, so nothing of the environment may decide it: each run sets its own
         threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
@@ -93,37 +93,37 @@ class Trainer:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env=_without_secrets()
+            env=_build_environment()
             | threads
             | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        self.words.follow(self._process.stderr)
-        self._lines = queue.SimpleQueue()
+        self.stderr_tail.follow_stream(self._process.stderr)
+        self._messages = queue.SimpleQueue()
         threading.Thread(
-            target=_read,
-            args=(self._process.stdout, self._lines),
+            target=_read_messages,
+            args=(self._process.stdout, self._messages),
             name="trainer-lines",
             daemon=True,
         ).start()
         log.info("trainer_started pid=%s", self._process.pid)
 
-    def _say(self, line: Line) -> None:
+    def _write_command(self, command: TrainerMessage) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(line) + "\n")
+            self._process.stdin.write(json.dumps(command) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise self._death() from None
+            raise self._reap_process() from None
 
-    def _death(self) -> TrainerDied:
+    def _reap_process(self) -> TrainerDied:
         process, self._process = self._process, None
         if process is None:
             return TrainerDied("The trainer process is gone.")
         try:
-            code = process.wait(TERM_S)
+            code = process.wait(TERMINATE_TIMEOUT_S)
         except (
             subprocess.TimeoutExpired
         ):  # it lives but its lines cannot be read: no use to anybody
@@ -133,17 +133,21 @@ class Trainer:
         return TrainerDied(describe_exit(code))
 
 
-def _without_secrets() -> dict[str, str]:
+def _build_environment() -> dict[str, str]:
     """The environment less what opens the database, the broker, the storage or the API: the trainer needs none of them."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)
     }
 
 
-def is_last(line: Line) -> bool:
+def is_last_message(message: TrainerMessage) -> bool:
     """Whether a line is the trainer's last on its run."""
     last_events = ("finished", "paused", "baselines")
-    return "failed" in line or "stopped" in line or line.get("event", {}).get("type") in last_events
+    return (
+        "failed" in message
+        or "stopped" in message
+        or message.get("event", {}).get("type") in last_events
+    )
 
 
 def describe_exit(code: int) -> str:
@@ -153,12 +157,12 @@ def describe_exit(code: int) -> str:
     return f"The trainer process {in_words(code)}; the worker's log may have its last words."
 
 
-def _read(stream: IO[str], lines: "queue.SimpleQueue[Line | None]") -> None:
+def _read_messages(stream: IO[str], messages: "queue.SimpleQueue[TrainerMessage | None]") -> None:
     """The end of the stream, however it came, is told as None."""
     try:
         for text in stream:
-            lines.put(json.loads(text))
+            messages.put(json.loads(text))
     except ValueError:
         log.exception("trainer_line_unreadable")
     finally:
-        lines.put(None)
+        messages.put(None)

@@ -11,7 +11,7 @@ runs end no better than always answering the most frequent label. Three causes a
    the rate over them.
 
 The methods that these are measured against are switches beside them: layer-wise rates (``parameter_groups.py``), decay toward the start
-(``pretrained_decay.py``) and ``mixout.py``. ``parts.py`` knows where each encoder family keeps its blocks.
+(``pretrained_decay.py``) and ``mixout.py``. ``module_groups.py`` knows where each encoder family keeps its blocks.
 
 ``run.py`` tells a run from top to bottom: seed -> split -> text -> encoder -> re-init -> vocabulary -> mixout -> optimiser -> loop ->
 evaluate -> export. Two seeds are kept apart, as Dodge et al. do: ``init_seed`` draws what is new in the network, ``data_seed`` orders the

@@ -13,56 +13,56 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from worker.training.device import Arriving
-from worker.training.errors import Diverged
+from worker.training.device import AsyncTransfer
+from worker.training.errors import TrainingDiverged
 from worker.training.events import Step
 
-DELAY = 2
+READ_DELAY_STEPS = 2
 """Steps on a GPU between making the numbers of a step and reading them."""
 
 
-class _Sent(NamedTuple):
+class _PendingStep(NamedTuple):
     step: int
     rate: float
-    parts: tuple[str, ...]
-    numbers: Arriving
+    group_names: tuple[str, ...]
+    numbers: AsyncTransfer
     """The loss, the gradient's norm, its norm by part."""
 
 
-class Readings:
+class StepMetricsQueue:
     """The steps that are not told yet, in their order."""
 
     def __init__(self, delay: int) -> None:
         """``delay``: how many of the latest steps are left unread."""
         self._delay = delay
-        self._sent: deque[_Sent] = deque()
+        self._pending: deque[_PendingStep] = deque()
 
-    def send(
-        self, step: int, rate: float, loss: Tensor, norm: Tensor, by_part: Mapping[str, Tensor]
+    def send_metrics(
+        self, step: int, rate: float, loss: Tensor, norm: Tensor, group_norms: Mapping[str, Tensor]
     ) -> None:
-        numbers = torch.stack([loss.detach(), norm, *by_part.values()])
-        self._sent.append(_Sent(step, rate, tuple(by_part), Arriving(numbers)))
+        numbers = torch.stack([loss.detach(), norm, *group_norms.values()])
+        self._pending.append(_PendingStep(step, rate, tuple(group_norms), AsyncTransfer(numbers)))
 
-    def due(self) -> Iterator[Step]:
+    def take_due_steps(self) -> Iterator[Step]:
         """Those that are to be told by now. Raises Diverged at one whose loss or gradient is no finite number."""
-        while len(self._sent) > self._delay:
-            yield _told(self._sent.popleft())
+        while len(self._pending) > self._delay:
+            yield _to_step_event(self._pending.popleft())
 
-    def rest(self) -> Iterator[Step]:
+    def take_remaining_steps(self) -> Iterator[Step]:
         """All, which waits for the device. Raises Diverged likewise."""
-        while self._sent:
-            yield _told(self._sent.popleft())
+        while self._pending:
+            yield _to_step_event(self._pending.popleft())
 
 
-def _told(sent: _Sent) -> Step:
-    train_loss, grad_norm, *by_part = sent.numbers.read().tolist()
+def _to_step_event(pending: _PendingStep) -> Step:
+    train_loss, grad_norm, *by_part = pending.numbers.wait_for_numbers().tolist()
     if not (math.isfinite(train_loss) and math.isfinite(grad_norm)):
-        raise Diverged(f"at step {sent.step}", train_loss, grad_norm)
-    norms = dict(zip(sent.parts, by_part, strict=True))
+        raise TrainingDiverged(f"at step {pending.step}", train_loss, grad_norm)
+    norms = dict(zip(pending.group_names, by_part, strict=True))
     return Step(
-        step=sent.step,
+        step=pending.step,
         train_loss=train_loss,
-        learning_rate=sent.rate,
+        learning_rate=pending.rate,
         grad_norm=grad_norm,
         part_grad_norms=norms,
     )

@@ -13,21 +13,21 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     )
 
 
-class Arriving:
+class AsyncTransfer:
     """Numbers on their way to the host; on a CPU they are there."""
 
     def __init__(self, numbers: Tensor) -> None:
         self._numbers = numbers
-        self._arrived: torch.cuda.Event | None = None
+        self._copy_done: torch.cuda.Event | None = None
         if numbers.is_cuda:
             self._numbers = torch.empty(numbers.shape, pin_memory=True).copy_(
                 numbers, non_blocking=True
             )
-            self._arrived = torch.cuda.Event()
-            self._arrived.record()
+            self._copy_done = torch.cuda.Event()
+            self._copy_done.record()
 
-    def read(self) -> Tensor:
+    def wait_for_numbers(self) -> Tensor:
         """Waits for the device where it is not so far yet."""
-        if self._arrived is not None:
-            self._arrived.synchronize()
+        if self._copy_done is not None:
+            self._copy_done.synchronize()
         return self._numbers

@@ -4,36 +4,43 @@ import math
 
 from shared.domain.run_evidence import Evidence
 from shared.domain.task import TaskType
-from shared.metrics import CORRELATIONS, Scoring
+from shared.metrics import CORRELATION_METRICS, Scoring
 from shared.recipe import Recipe
 from worker.training.data.split import Split
-from worker.training.evaluation import Evaluated
+from worker.training.evaluation import EvaluationResult
 from worker.training.optim.optimizer import bias_ratio
 from worker.training.run_diagnostics import TENTH
 
-MUCH_TRUNCATED = 0.1  # share of the training rows
-FAR = 0.25
+MAX_TRUNCATED_SHARE = 0.1  # share of the training rows
+FAR_DISTANCE = 0.25
 """Of a block's own norm: a run of the real encoder that learns moves its blocks by some hundredths of it, one that collapses by 0.3."""
 
 
-def diagnose(
-    evidence: Evidence, validation: Split, chosen: Evaluated, recipe: Recipe, scoring: Scoring
+def diagnose_run(
+    evidence: Evidence,
+    validation: Split,
+    chosen: EvaluationResult,
+    recipe: Recipe,
+    scoring: Scoring,
 ) -> list[str]:
     """``chosen`` is the validation of the chosen checkpoint."""
     found = [
-        _answers_alike(chosen, scoring),
-        _no_better_than_constant(chosen, scoring.floor(validation.labels()), scoring.metric),
-        _loss_rose(evidence, recipe) or _loss_stayed_at_chance(evidence, recipe, scoring.task.type),
-        _lower_gradient_vanished(evidence),
-        _steps_too_large(evidence, recipe),
-        _far_from_pretraining(evidence, recipe),
-        _much_was_truncated(evidence, scoring.task.max_seq_length),
+        _describe_constant_answers(chosen, scoring),
+        _describe_missing_skill(
+            chosen, scoring.compute_score_floor(validation.list_labels()), scoring.metric
+        ),
+        _describe_rising_loss(evidence, recipe)
+        or _describe_chance_loss(evidence, recipe, scoring.task.type),
+        _describe_vanished_gradient(evidence),
+        _describe_oversized_steps(evidence, recipe),
+        _describe_lost_pretraining(evidence, recipe),
+        _describe_truncation(evidence, scoring.task.max_seq_length),
     ]
     return [sentence for sentence in found if sentence is not None]
 
 
-def _answers_alike(chosen: Evaluated, scoring: Scoring) -> str | None:
-    if not scoring.answers_alike(chosen.predictions):
+def _describe_constant_answers(chosen: EvaluationResult, scoring: Scoring) -> str | None:
+    if not scoring.has_constant_predictions(chosen.predictions):
         return None
     names = scoring.task.label_names
     match chosen.predictions[0]:
@@ -46,18 +53,20 @@ def _answers_alike(chosen: Evaluated, scoring: Scoring) -> str | None:
     return f"It answers {answer} to every one of the {len(chosen.predictions)} validation rows."
 
 
-def _no_better_than_constant(chosen: Evaluated, floor: float | None, metric: str) -> str | None:
+def _describe_missing_skill(
+    chosen: EvaluationResult, floor: float | None, metric: str
+) -> str | None:
     score = chosen.result.score
     if score is None:
         return f"Its {metric} on the validation rows is undefined."
     if floor is None or score > floor:
         return None
-    if metric in CORRELATIONS:
+    if metric in CORRELATION_METRICS:
         return f"Its {metric} on the validation rows is {score:.3f}: its answers do not rise with the labels."
     return f"Its {metric} on the validation rows is {score:.3f}; the best constant answer reaches {floor:.3f}."
 
 
-def _loss_rose(evidence: Evidence, recipe: Recipe) -> str | None:
+def _describe_rising_loss(evidence: Evidence, recipe: Recipe) -> str | None:
     if not evidence.unsteady:
         return None
     return (
@@ -67,11 +76,11 @@ def _loss_rose(evidence: Evidence, recipe: Recipe) -> str | None:
     )
 
 
-def _loss_stayed_at_chance(evidence: Evidence, recipe: Recipe, kind: TaskType) -> str | None:
+def _describe_chance_loss(evidence: Evidence, recipe: Recipe, task_type: TaskType) -> str | None:
     """Chance is the loss of answering the training labels' frequencies, or their mean, and not looking at the text."""
     if evidence.fell:
         return None
-    steps, what = recipe.max_steps, "mean" if kind is TaskType.REGRESSION else "frequencies"
+    steps, what = recipe.max_steps, "mean" if task_type is TaskType.REGRESSION else "frequencies"
     return (
         f"The training loss did not fall below chance: over the last {math.ceil(steps / TENTH)} of {steps} steps it was "
         f"{evidence.closing_loss:.3f} on average, and answering the labels' {what} costs {evidence.chance_loss:.3f}. More steps or a "
@@ -79,7 +88,7 @@ def _loss_stayed_at_chance(evidence: Evidence, recipe: Recipe, kind: TaskType) -
     )
 
 
-def _lower_gradient_vanished(evidence: Evidence) -> str | None:
+def _describe_vanished_gradient(evidence: Evidence) -> str | None:
     """The mark of the failed runs of Mosbach et al. 2021 (section 4)."""
     gone = evidence.vanished
     if gone is None:
@@ -90,7 +99,7 @@ def _lower_gradient_vanished(evidence: Evidence) -> str | None:
     )
 
 
-def _steps_too_large(evidence: Evidence, recipe: Recipe) -> str | None:
+def _describe_oversized_steps(evidence: Evidence, recipe: Recipe) -> str | None:
     if recipe.bias_correction or not (evidence.unsteady or evidence.vanished):
         return None
     excess = [
@@ -104,7 +113,7 @@ def _steps_too_large(evidence: Evidence, recipe: Recipe) -> str | None:
     )
 
 
-def _far_from_pretraining(evidence: Evidence, recipe: Recipe) -> str | None:
+def _describe_lost_pretraining(evidence: Evidence, recipe: Recipe) -> str | None:
     """Said beside another symptom only: who goes far and learns has no complaint."""
     if evidence.fell and not (evidence.unsteady or evidence.vanished):
         return None
@@ -112,7 +121,7 @@ def _far_from_pretraining(evidence: Evidence, recipe: Recipe) -> str | None:
     layers = recipe.reinit_layers
     drawn = range(len(blocks) - layers, len(blocks)) if isinstance(layers, int) else layers
     kept = [distance for index, distance in enumerate(blocks) if index not in drawn]
-    if not kept or min(kept) < FAR:
+    if not kept or min(kept) < FAR_DISTANCE:
         return None
     return (
         f"Every block moved by at least {min(kept):.0%} of its pre-trained weights' norm: little of the pre-training is left. A lower rate "
@@ -120,7 +129,7 @@ def _far_from_pretraining(evidence: Evidence, recipe: Recipe) -> str | None:
     )
 
 
-def _much_was_truncated(evidence: Evidence, max_seq_length: int) -> str | None:
-    if evidence.truncated <= MUCH_TRUNCATED:
+def _describe_truncation(evidence: Evidence, max_seq_length: int) -> str | None:
+    if evidence.truncated <= MAX_TRUNCATED_SHARE:
         return None
     return f"{evidence.truncated:.0%} of the training rows are longer than {max_seq_length} tokens and were cut."

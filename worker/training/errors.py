@@ -3,11 +3,11 @@
 from shared.domain.errors import ServiceError
 
 
-class Stopped(Exception):
+class StopRequested(Exception):
     """The caller asked the run to stop; nothing of it is kept."""
 
 
-class Diverged(ServiceError):
+class TrainingDiverged(ServiceError):
     """Loss or gradient is not a finite number; raised before the step that would have spoilt the weights."""
 
     code = "nan_loss"

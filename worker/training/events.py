@@ -111,4 +111,4 @@ class BaselinesScored(_Event):
     """Training rows that the models were fitted on."""
 
 
-Event = Started | Step | Evaluation | Finished | Paused
+RunEvent = Started | Step | Evaluation | Finished | Paused

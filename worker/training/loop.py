@@ -8,16 +8,16 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
-from worker.training.async_metrics import Readings
+from worker.training.async_metrics import StepMetricsQueue
 from worker.training.data.tokenization import Batch
-from worker.training.evaluation import Evaluated
+from worker.training.evaluation import EvaluationResult
 from worker.training.events import Evaluation, Step
-from worker.training.model.checkpoint import Best
+from worker.training.model.checkpoint import BestCheckpoint
 from worker.training.model.forward import Forward
 from worker.training.model.precision import ComputeWeights
 from worker.training.optim.optimizer import Optimizer, clip_gradient
-from worker.training.optim.schedule import evaluation_steps, linear_schedule
-from worker.training.run_diagnostics import GradientWatch
+from worker.training.optim.schedule import create_linear_schedule, list_evaluation_steps
+from worker.training.run_diagnostics import GradientMonitor
 from worker.training.seeding import seed_dropout
 
 
@@ -30,13 +30,13 @@ def train(
     *,
     data_seed: int,
     objective: Callable[[Tensor, Tensor], Tensor],
-    evaluate: Callable[[], Evaluated],
-    best: Best,
+    evaluate: Callable[[], EvaluationResult],
+    best: BestCheckpoint,
     optimizer: Optimizer,
-    done: int = 0,
+    completed_steps: int = 0,
     stop_step: int | None = None,
-    asked_to_wait: Callable[[], bool] = lambda: False,
-    delay: int = 0,
+    should_pause: Callable[[], bool] = lambda: False,
+    read_delay: int = 0,
 ) -> Iterator[Step | Evaluation]:
     """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up with the chosen weights.
 
@@ -49,42 +49,50 @@ def train(
     numbers that many steps later (``readings.py``) and before every evaluation, and it is the device that leaves the weights alone.
     """
     last = min(stop_step or recipe.max_steps, recipe.max_steps)
-    schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
-    points = set(evaluation_steps(recipe.max_steps, recipe.eval_points))
+    schedule = create_linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
+    points = set(list_evaluation_steps(recipe.max_steps, recipe.eval_points))
     parameters = list(network.parameters())
-    watch, readings = GradientWatch(network, recipe), Readings(delay)
+    watch, readings = GradientMonitor(network, recipe), StepMetricsQueue(read_delay)
     forward.train()
-    for step, batch in enumerate(islice(batches, last - done), start=done + 1):
-        rate = schedule.rate(step)
+    for step, batch in enumerate(
+        islice(batches, last - completed_steps), start=completed_steps + 1
+    ):
+        rate = schedule.compute_rate(step)
         seed_dropout(data_seed, step)
         optimizer.zero_grad()
         loss = objective(forward(batch), batch.labels)
         loss.backward()
-        norm = weights.gradient_norm()
-        readings.send(step, rate, loss, norm, watch.norms(step))
-        told = list(readings.due())  # without delay this very step, before it changes anything
+        norm = weights.transfer_and_measure_gradients()
+        readings.send_metrics(step, rate, loss, norm, watch.compute_norms(step))
+        told = list(
+            readings.take_due_steps()
+        )  # without delay this very step, before it changes anything
         clip_gradient(parameters, norm, recipe.max_grad_norm)
-        optimizer.step(rate, unless=_not_finite(loss, norm) if delay else None, then=weights.cast)
+        optimizer.step(
+            rate,
+            found_inf=_flag_non_finite(loss, norm) if read_delay else None,
+            after_update=weights.refresh_replica,
+        )
         yield from told
-        waits = step == last or asked_to_wait()
+        waits = step == last or should_pause()
         if step in points or waits:
-            yield from readings.rest()
+            yield from readings.take_remaining_steps()
             found = evaluate()
             forward.train()
-            yield evaluation(
-                step, found, is_best=step in points and best.offer(step, found, network)
+            yield build_evaluation_event(
+                step, found, is_best=step in points and best.offer_weights(step, found, network)
             )
         if waits:
             return
 
 
-def _not_finite(loss: Tensor, norm: Tensor) -> Tensor:
+def _flag_non_finite(loss: Tensor, norm: Tensor) -> Tensor:
     """On their device: 1 if one of them is no finite number, else 0."""
     return torch.stack([loss.detach(), norm]).isfinite().all().logical_not().float()
 
 
-def evaluation(step: int, found: Evaluated, *, is_best: bool) -> Evaluation:
-    result = found.result
+def build_evaluation_event(step: int, evaluation: EvaluationResult, *, is_best: bool) -> Evaluation:
+    result = evaluation.result
     return Evaluation(
         step=step,
         valid_loss=result.loss,

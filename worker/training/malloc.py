@@ -7,12 +7,12 @@ clears them page by page: about 45 MB, 11,000 page faults, for the gradient of a
 import ctypes
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-_LARGEST = 2**31 - 1  # bytes; ``mallopt`` takes an int
+_MAX_THRESHOLD = 2**31 - 1  # bytes; ``mallopt`` takes an int
 
 
 def keep_freed_memory() -> bool:
     """Have this process keep what it frees, up to 2 GB at the top of the heap; false where the C library has no such setting."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and bool(
-        mallopt(_M_TRIM_THRESHOLD, _LARGEST) and mallopt(_M_MMAP_THRESHOLD, _LARGEST)
+        mallopt(_M_TRIM_THRESHOLD, _MAX_THRESHOLD) and mallopt(_M_MMAP_THRESHOLD, _MAX_THRESHOLD)
     )

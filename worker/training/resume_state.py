@@ -16,30 +16,34 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from worker.training.evaluation import Evaluated
-from worker.training.model.checkpoint import Best, HasState
+from worker.training.evaluation import EvaluationResult
+from worker.training.model.checkpoint import BestCheckpoint, SupportsStateDict
 from worker.training.model.precision import ComputeWeights
 from worker.training.optim.optimizer import Optimizer
 from worker.training.run_diagnostics import History
 
-_TENSOR = "tensor"
+_TENSOR_KEY = "tensor"
 
 
 def save_state(
-    folder: Path, network: HasState, optimizer: HasState, best: Best, history: History
+    folder: Path,
+    network: SupportsStateDict,
+    optimizer: SupportsStateDict,
+    best: BestCheckpoint,
+    history: History,
 ) -> None:
     """Write the state into a new folder."""
     folder.mkdir()
-    _save(folder / "weights.safetensors", network.state_dict())
+    _save_tensors(folder / "weights.safetensors", network.state_dict())
     if best.weights is not None:
-        _save(folder / "best.safetensors", best.weights)
+        _save_tensors(folder / "best.safetensors", best.weights)
     moments: dict[str, Tensor] = {}
     description = {
         "history": history.model_dump(mode="json"),
         "best": {"step": best.step, "score": best.score},
-        "optimizer": _pack(optimizer.state_dict(), "", moments),
+        "optimizer": _pack_state(optimizer.state_dict(), "", moments),
     }
-    _save(folder / "optimizer.safetensors", moments)
+    _save_tensors(folder / "optimizer.safetensors", moments)
     (folder / "state.json").write_text(json.dumps(description, allow_nan=False), encoding="utf-8")
 
 
@@ -47,31 +51,31 @@ def load_state(
     folder: Path,
     network: PreTrainedModel,
     optimizer: Optimizer,
-    best: Best,
-    compute: ComputeWeights,
-    evaluate: Callable[[], Evaluated],
+    best: BestCheckpoint,
+    compute_weights: ComputeWeights,
+    evaluate: Callable[[], EvaluationResult],
 ) -> History:
     """Put the run's parts, made anew, back to where they were.
 
     ``evaluate`` scores what ``compute`` holds: the answers of the best checkpoint are not kept but given again.
     """
     state = read_state(folder, network.device)
-    network.load_state_dict(state.best_or_last)
-    compute.cast()
-    best.resume(
+    network.load_state_dict(state.chosen_weights)
+    compute_weights.refresh_replica()
+    best.resume_from(
         state.best_step,
         state.best_score,
         evaluate() if state.best_step else None,
         state.best_weights,
     )
     network.load_state_dict(state.weights)
-    compute.cast()
+    compute_weights.refresh_replica()
     optimizer.load_state_dict(state.optimizer)
     return state.history
 
 
 @dataclass(frozen=True)
-class State:
+class ResumeState:
     """What ``save_state`` wrote."""
 
     weights: dict[str, Tensor]
@@ -84,32 +88,32 @@ class State:
     history: History
 
     @property
-    def best_or_last(self) -> dict[str, Tensor]:
+    def chosen_weights(self) -> dict[str, Tensor]:
         """The chosen weights: those of the last step where no copy was kept."""
         return self.weights if self.best_weights is None else self.best_weights
 
 
-def step_of_state(folder: Path) -> int:
+def read_state_step(folder: Path) -> int:
     """After how many steps the state was kept."""
     description = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     return History.model_validate(description["history"]).step
 
 
-def read_state(folder: Path, device: torch.device | str) -> State:
+def read_state(folder: Path, device: torch.device | str) -> ResumeState:
     description = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     kept = folder / "best.safetensors"
-    moments = _load(folder / "optimizer.safetensors", "cpu")
-    return State(
-        weights=_load(folder / "weights.safetensors", device),
-        best_weights=_load(kept, device) if kept.exists() else None,
+    moments = _load_tensors(folder / "optimizer.safetensors", "cpu")
+    return ResumeState(
+        weights=_load_tensors(folder / "weights.safetensors", device),
+        best_weights=_load_tensors(kept, device) if kept.exists() else None,
         best_step=description["best"]["step"],
         best_score=description["best"]["score"],
-        optimizer=_unpack(description["optimizer"], moments),
+        optimizer=_unpack_state(description["optimizer"], moments),
         history=History.model_validate(description["history"]),
     )
 
 
-def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """A copy of each: safetensors takes no two names for the same memory."""
     save_file(
         {
@@ -120,29 +124,31 @@ def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
     )
 
 
-def _load(path: Path, device: torch.device | str) -> dict[str, Tensor]:
+def _load_tensors(path: Path, device: torch.device | str) -> dict[str, Tensor]:
     return load_file(path, device=str(device))
 
 
-def _pack(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+def _pack_state(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     """A nested state as JSON, its tensors put aside by their paths; a mapping becomes pairs, for its keys may be numbers."""
     if isinstance(value, Tensor):
         tensors[path] = value
-        return {_TENSOR: path}
+        return {_TENSOR_KEY: path}
     if isinstance(value, Mapping):
         return {
-            "pairs": [[key, _pack(item, f"{path}/{key}", tensors)] for key, item in value.items()]
+            "pairs": [
+                [key, _pack_state(item, f"{path}/{key}", tensors)] for key, item in value.items()
+            ]
         }
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_pack(item, f"{path}/{place}", tensors) for place, item in enumerate(value)]
+        return [_pack_state(item, f"{path}/{place}", tensors) for place, item in enumerate(value)]
     return value
 
 
-def _unpack(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+def _unpack_state(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     if isinstance(value, list):
-        return [_unpack(item, tensors) for item in value]
+        return [_unpack_state(item, tensors) for item in value]
     if not isinstance(value, dict):
         return value
-    if _TENSOR in value:
-        return tensors[value[_TENSOR]]
-    return {key: _unpack(item, tensors) for key, item in value["pairs"]}
+    if _TENSOR_KEY in value:
+        return tensors[value[_TENSOR_KEY]]
+    return {key: _unpack_state(item, tensors) for key, item in value["pairs"]}

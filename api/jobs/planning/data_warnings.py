@@ -2,30 +2,30 @@
 
 from collections.abc import Iterator
 
-from api.jobs.planning.job_data import Data, numbers_of
+from api.jobs.planning.job_data import JobData, summarize_numeric_labels
 from api.jobs.schemas import JobRequest
-from shared.datasets.profile.checks import FEW_VALIDATION_ROWS
-from shared.datasets.readers.cells import listed
-from shared.datasets.split.leakage import ROWS_NAMED, Leak
+from shared.datasets.profile.checks import MIN_VALIDATION_ROWS
+from shared.datasets.readers.cells import format_names
+from shared.datasets.split.leakage import MAX_ROWS_NAMED, Leak
 from shared.domain.task import TaskType
 
-USUAL_SPREAD = (0.1, 10.0)
+USUAL_LABEL_STD = (0.1, 10.0)
 """Standard deviations of a regression's labels that the recipe's rates are made for: within a factor of ten of 1."""
 
 
-def data_warnings(data: Data, request: JobRequest) -> list[dict[str, str]]:
+def list_data_warnings(data: JobData, request: JobRequest) -> list[dict[str, str]]:
     found = [
-        *_few_validation_rows(data),
-        *_labels_without_rows(data),
-        *_regression(data, request),
-        *(("leakage", _leak(name, found)) for name, found in data.leaks.items()),
+        *_warn_few_validation_rows(data),
+        *_warn_missing_labels(data),
+        *_warn_regression_labels(data, request),
+        *(("leakage", _describe_leak(name, found)) for name, found in data.split_leaks.items()),
     ]
     return [{"code": code, "message": message} for code, message in found]
 
 
-def _few_validation_rows(data: Data) -> Iterator[tuple[str, str]]:
-    rows = len(data.validation)
-    if rows >= FEW_VALIDATION_ROWS:
+def _warn_few_validation_rows(data: JobData) -> Iterator[tuple[str, str]]:
+    rows = len(data.validation_labels)
+    if rows >= MIN_VALIDATION_ROWS:
         return
     if data.task.type is TaskType.REGRESSION:
         effect = "on so few a correlation is coarse."
@@ -34,17 +34,20 @@ def _few_validation_rows(data: Data) -> Iterator[tuple[str, str]]:
     yield "small_validation_set", f"Only {rows} validation rows: {effect}"
 
 
-def _labels_without_rows(data: Data) -> Iterator[tuple[str, str]]:
-    for split, labels in (("validation", data.validation), ("training", data.train)):
+def _warn_missing_labels(data: JobData) -> Iterator[tuple[str, str]]:
+    for split, labels in (("validation", data.validation_labels), ("training", data.train_labels)):
         present = {
             index for label in labels for index in (label if isinstance(label, tuple) else (label,))
         }
         missing = [name for index, name in enumerate(data.task.label_names) if index not in present]
         if missing:
-            yield f"label_not_in_{split}", f"No {split} row has the label {listed(missing, 5)}."
+            yield (
+                f"label_not_in_{split}",
+                f"No {split} row has the label {format_names(missing, 5)}.",
+            )
 
 
-def _regression(data: Data, request: JobRequest) -> Iterator[tuple[str, str]]:
+def _warn_regression_labels(data: JobData, request: JobRequest) -> Iterator[tuple[str, str]]:
     if data.task.type is not TaskType.REGRESSION:
         return
     if request.task.type is None:
@@ -53,7 +56,7 @@ def _regression(data: Data, request: JobRequest) -> Iterator[tuple[str, str]]:
             f"The label column holds numbers that are no class numbers, so this is a regression; if they are classes, set "
             f"task.type to {TaskType.SINGLE_LABEL}.",
         )
-    spread, (least, most) = numbers_of(data.train)["std"], USUAL_SPREAD
+    spread, (least, most) = summarize_numeric_labels(data.train_labels)["std"], USUAL_LABEL_STD
     if not least <= spread <= most:
         yield (
             "label_scale",
@@ -62,11 +65,13 @@ def _regression(data: Data, request: JobRequest) -> Iterator[tuple[str, str]]:
         )
 
 
-def _leak(split: str, found: Leak) -> str:
-    count = len(found.rows)
-    named = ", ".join(map(str, found.rows[:ROWS_NAMED]))
-    more = f" and {count - ROWS_NAMED:,} more" if count > ROWS_NAMED else ""
-    conflict = f", {found.conflicting:,} of them with another label" if found.conflicting else ""
+def _describe_leak(split: str, leak: Leak) -> str:
+    count = len(leak.rows)
+    named = ", ".join(map(str, leak.rows[:MAX_ROWS_NAMED]))
+    more = f" and {count - MAX_ROWS_NAMED:,} more" if count > MAX_ROWS_NAMED else ""
+    conflict = (
+        f", {leak.conflicting_count:,} of them with another label" if leak.conflicting_count else ""
+    )
     rows, have = ("rows", "have") if count > 1 else ("row", "has")
     return (
         f"{count:,} {split} {rows} ({named}{more}) {have} the text of a training row{conflict}: scores on such rows say nothing "

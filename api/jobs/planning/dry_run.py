@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from api.dependencies import Parts
-from api.jobs.planning.job_plan import plan
+from api.dependencies import AppServices
+from api.jobs.planning.job_plan import plan_job
 from api.jobs.schemas import JobRequest, Warning
 from shared.db.tables import Job, Run
 from shared.db.throughput import Speed, measured_speed
@@ -88,49 +88,51 @@ class DryRun(BaseModel):
     """How long it would take."""
 
 
-_TAKEN_OVER = DryRun.model_fields.keys() - {"object", "recipe", "warnings", "runs", "estimate"}
+_COPIED_FIELDS = DryRun.model_fields.keys() - {"object", "recipe", "warnings", "runs", "estimate"}
 
 
-def rehearse(parts: Parts, request: JobRequest) -> DryRun:
+def plan_dry_run(services: AppServices, request: JobRequest) -> DryRun:
     """Raises what creating the job would raise."""
-    job, planned = plan(parts, request)
+    job, planned = plan_job(services, request)
     runs = [run for run in planned if run.purpose != Purpose.BASELINES]
     return DryRun(
-        **{name: getattr(job, name) for name in _TAKEN_OVER},
+        **{name: getattr(job, name) for name in _COPIED_FIELDS},
         recipe=job.request.get("recipe", {}),
         warnings=[Warning(**warning) for warning in job.warnings],
         runs=[
             PlannedRun(**{name: getattr(run, name) for name in PlannedRun.model_fields})
             for run in runs
         ],
-        estimate=_estimate(parts, job, runs),
+        estimate=_estimate_duration(services, job, runs),
     )
 
 
-def _estimate(parts: Parts, job: Job, runs: Sequence[Run]) -> Estimate:
+def _estimate_duration(services: AppServices, job: Job, runs: Sequence[Run]) -> Estimate:
     recipe = job.resolved_recipe or (job.pilots or {})["rule"]
-    with parts.database.read() as session:
-        slots = Workers(session).slots() or parts.settings.worker_slots
+    with services.database.read() as session:
+        slots = Workers(session).slots() or services.settings.worker_slots
         sha256 = job.dataset["training_sha256"]
-        speed = measured_speed(session, parts.owner_id, job.model, recipe["precision"], sha256)
-    steps = {purpose: _steps(job, runs, purpose) for purpose in (Purpose.PILOT, Purpose.MAIN)}
+        speed = measured_speed(session, services.owner_id, job.model, recipe["precision"], sha256)
+    steps = {
+        purpose: _list_run_steps(job, runs, purpose) for purpose in (Purpose.PILOT, Purpose.MAIN)
+    }
     total = sum(sum(of_purpose) for of_purpose in steps.values())
     if speed is None:
         reason = f"No run of {job.model} in {recipe['precision']} has come to its end here, so there is nothing to go by."
         return Estimate(seconds=None, reason=reason, slots=slots, steps=total)
     rows = (
-        sum(_longest_way(of_purpose, slots) for of_purpose in steps.values())
+        sum(_compute_critical_path(of_purpose, slots) for of_purpose in steps.values())
         * recipe["train_batch_size"]
     )
     return Estimate(
         seconds=round(rows * speed.seconds_per_row, 1),
-        reason=_ground(job, speed),
+        reason=_explain_estimate(job, speed),
         slots=slots,
         steps=total,
     )
 
 
-def _steps(job: Job, runs: Sequence[Run], purpose: Purpose) -> list[int]:
+def _list_run_steps(job: Job, runs: Sequence[Run], purpose: Purpose) -> list[int]:
     """Of each run; under an early discard those that are not kept stop part-way, whichever they will be."""
     steps = [run.total_steps for run in runs if run.purpose == purpose]
     if purpose is Purpose.MAIN and job.early_discard is not None:
@@ -139,13 +141,13 @@ def _steps(job: Job, runs: Sequence[Run], purpose: Purpose) -> list[int]:
     return steps
 
 
-def _longest_way(steps: Sequence[int], slots: int) -> float:
+def _compute_critical_path(run_steps: Sequence[int], slots: int) -> float:
     """Steps one after the other when so many runs are trained at a time: no less than the longest run has."""
-    return max([sum(steps) / slots, *steps], default=0.0)
+    return max([sum(run_steps) / slots, *run_steps], default=0.0)
 
 
-def _ground(job: Job, speed: Speed) -> str:
+def _explain_estimate(job: Job, throughput: Speed) -> str:
     return (
-        f"{speed.seconds_per_row:.3g} seconds a row, the median of {speed.runs} earlier runs of {job.model} on this installation; "
+        f"{throughput.seconds_per_row:.3g} seconds a row, the median of {throughput.runs} earlier runs of {job.model} on this installation; "
         "without the wait for other jobs and the scoring of the baselines."
     )

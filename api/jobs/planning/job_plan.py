@@ -2,24 +2,29 @@
 
 from dataclasses import replace
 
-from api.dependencies import Parts
-from api.jobs.openai_mapping import hyperparameters_of, merge, scaled, with_method_settings
-from api.jobs.planning.baseline_run import baselines_run
-from api.jobs.planning.data_warnings import data_warnings
-from api.jobs.planning.job_data import (
-    data_files,
-    dataset_facts,
-    hub_facts,
-    hub_references,
-    majority_baselines,
-    metric_of,
-    read_data,
+from api.dependencies import AppServices
+from api.jobs.openai_mapping import (
+    merge_hyperparameters,
+    merge_method_settings,
+    resolve_hyperparameters,
+    scale_learning_rate,
 )
-from api.jobs.planning.pilot_planning import plan_discard, plan_pilots, searched
-from api.jobs.planning.run_rows import main_runs
+from api.jobs.planning.baseline_run import build_baselines_run
+from api.jobs.planning.data_warnings import list_data_warnings
+from api.jobs.planning.job_data import (
+    build_dataset_facts,
+    build_hub_facts,
+    list_hub_references,
+    load_data_files,
+    read_job_data,
+    resolve_metric,
+    score_majority_baselines,
+)
+from api.jobs.planning.pilot_planning import drop_settled_settings, plan_discard, plan_pilots
+from api.jobs.planning.run_rows import build_main_runs
 from api.jobs.schemas import JobRequest
-from api.jobs.webhook_schemas import refuse_private
-from shared.datasets import Source
+from api.jobs.webhook_schemas import check_public_address
+from shared.datasets import InputFile
 from shared.db.models import Models
 from shared.db.tables import Job, Run
 from shared.domain import ids
@@ -30,24 +35,25 @@ from shared.infra.hardware import auto_precision, threads_of
 from shared.recipe import resolve
 
 
-def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
+def plan_job(services: AppServices, request: JobRequest) -> tuple[Job, list[Run]]:
     """The rows to store. Raises InvalidValue, ModelNotAllowed and FileNotFound with the offending ``param``."""
-    refuse_private(parts.settings, request.webhook)
-    request = with_method_settings(request)
-    recipe_request = merge(request)
-    facts = encoder_facts(parts, request.model)
-    files, references = data_files(parts, request), hub_references(request)
-    data = read_data(parts, request, facts, files)
-    resolution = scaled(
-        resolve(recipe_request, facts, len(data.train), auto_precision(parts.settings)), request
+    check_public_address(services.settings, request.webhook)
+    request = merge_method_settings(request)
+    recipe_request = merge_hyperparameters(request)
+    facts = get_encoder_facts(services, request.model)
+    files, references = load_data_files(services, request), list_hub_references(request)
+    data = read_job_data(services, request, facts, files)
+    resolution = scale_learning_rate(
+        resolve(recipe_request, facts, len(data.train_labels), auto_precision(services.settings)),
+        request,
     )
-    resolution = searched(resolution, facts.num_blocks)
-    metric = metric_of(request, data)
+    resolution = drop_settled_settings(resolution, facts.num_blocks)
+    metric = resolve_metric(request, data)
     job = Job(
         id=ids.job_id(),
-        owner_id=parts.owner_id,
+        owner_id=services.owner_id,
         model=request.model,
-        **{source: files[source].id if source in files else None for source in Source},
+        **{source: files[source].id if source in files else None for source in InputFile},
         seed=request.seed or 0,
         suffix=request.suffix,
         job_metadata=request.metadata,
@@ -65,33 +71,33 @@ def plan(parts: Parts, request: JobRequest) -> tuple[Job, list[Run]]:
         resolved_recipe=None if resolution.automatic else resolution.recipe.model_dump(mode="json"),
         recipe_notes=resolution.notes,
         metric=metric,
-        dataset=dataset_facts(data, files) | hub_facts(references, files),
-        baselines=majority_baselines(data, metric),
-        warnings=[*data_warnings(data, request), *_hyperparameter_warnings(request)],
+        dataset=build_dataset_facts(data, files) | build_hub_facts(references, files),
+        baselines=score_majority_baselines(data, metric),
+        warnings=[*list_data_warnings(data, request), *_list_hyperparameter_warnings(request)],
         webhook=None if request.webhook is None else request.webhook.model_dump(mode="json"),
         status=JobState.QUEUED,
         result_files=[],
     )
-    runs = main_runs(job, request, resolution.recipe.max_steps)
+    runs = build_main_runs(job, request, resolution.recipe.max_steps)
     pilots = plan_pilots(job, resolution, facts.num_blocks, runs[0].fold)
-    job.threads = threads_of(parts.settings, len(pilots) + len(runs))
-    return job, [*pilots, baselines_run(job), *plan_discard(job, request, runs)]
+    job.threads = threads_of(services.settings, len(pilots) + len(runs))
+    return job, [*pilots, build_baselines_run(job), *plan_discard(job, request, runs)]
 
 
-def encoder_facts(parts: Parts, model: str) -> EncoderFacts:
+def get_encoder_facts(services: AppServices, model: str) -> EncoderFacts:
     """Of a base model, or of a fine-tuned one, which is built as the base model that it descends from.
 
     Raises ModelNotAllowed, or ModelInUse while a fine-tuned one may still be replaced.
     """
     if not model.startswith(FINE_TUNED):
-        return parts.catalogue.facts(model)
-    with parts.database.read() as session:
-        Models(session, parts.owner_id).for_job(model)
-    return replace(parts.catalogue.facts(base_name(model)), name=model)
+        return services.catalogue.facts(model)
+    with services.database.read() as session:
+        Models(session, services.owner_id).for_job(model)
+    return replace(services.catalogue.facts(base_name(model)), name=model)
 
 
-def _hyperparameter_warnings(request: JobRequest) -> list[dict[str, str]]:
-    epochs = hyperparameters_of(request).n_epochs
+def _list_hyperparameter_warnings(request: JobRequest) -> list[dict[str, str]]:
+    epochs = resolve_hyperparameters(request).n_epochs
     if epochs == "auto":
         return []
     return [

@@ -18,25 +18,25 @@ from shared.recipe.pilots import (
 )
 
 
-def candidates_of(resolution: Resolution, blocks: int) -> list[Candidate]:
+def list_pilot_candidates(resolution: Resolution, num_blocks: int) -> list[Candidate]:
     """The first round of pilots for a recipe of which something is automatic; ``blocks`` that the encoder can draw afresh."""
     rule = Candidate.of(resolution.recipe.model_dump(mode="json"))
     depths: list[Layers] = [rule.reinit_layers]
     if "reinit_layers" in resolution.automatic:
-        depths = [*depth_candidates(rule.depth, blocks)]
+        depths = [*depth_candidates(rule.depth, num_blocks)]
     return first_round(depths, rule.max_steps)
 
 
-def searched(resolution: Resolution, blocks: int) -> Resolution:
+def drop_settled_settings(resolution: Resolution, num_blocks: int) -> Resolution:
     """The same, automatic only in what there is a choice of."""
-    if len(candidates_of(resolution, blocks)) > 1:
+    if len(list_pilot_candidates(resolution, num_blocks)) > 1:
         return resolution
     return resolution._replace(
         automatic=tuple(name for name in resolution.automatic if name != "reinit_layers")
     )
 
 
-def plan_pilots(job: Job, resolution: Resolution, blocks: int, fold: int | None) -> list[Run]:
+def plan_pilots(job: Job, resolution: Resolution, num_blocks: int, fold: int | None) -> list[Run]:
     """The first pilots, their plan being stored with the job; none where nothing is automatic.
 
     ``fold``: under k-fold they are judged on one part of the file, the first run's.
@@ -44,7 +44,7 @@ def plan_pilots(job: Job, resolution: Resolution, blocks: int, fold: int | None)
     if not resolution.automatic:
         return []
     rule = resolution.recipe.model_dump(mode="json")
-    candidates = candidates_of(resolution, blocks)
+    candidates = list_pilot_candidates(resolution, num_blocks)
     runs = pilot_runs(job, rule, candidates, first=0, fold=fold)
     job.pilots = {
         "automatic": list(resolution.automatic),

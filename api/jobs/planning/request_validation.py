@@ -1,19 +1,19 @@
 """Settings of a request that contradict each other, or the task: refused in words, not resolved in silence."""
 
 from api.jobs.schemas import JobRequest
-from shared.datasets.readers.cells import listed
+from shared.datasets.readers.cells import format_names
 from shared.domain.errors import InvalidValue
 from shared.domain.task import Task, TaskType
 
 
-def refuse_conflicts(request: JobRequest) -> None:
+def check_split_settings(request: JobRequest) -> None:
     """Raises InvalidValue for settings of the split that cannot go together."""
-    for contradiction, param, message in _contradictions(request):
+    for contradiction, param, message in _list_contradictions(request):
         if contradiction:
             raise InvalidValue(message, param=param)
 
 
-def _contradictions(request: JobRequest) -> list[tuple[bool, str, str]]:
+def _list_contradictions(request: JobRequest) -> list[tuple[bool, str, str]]:
     split = request.split
     kfold, validation, test = (
         split.mode == "kfold",
@@ -64,7 +64,7 @@ def _contradictions(request: JobRequest) -> list[tuple[bool, str, str]]:
     ]
 
 
-def refuse_class_weights(request: JobRequest, task: Task) -> None:
+def check_class_weights(request: JobRequest, task: Task) -> None:
     """Raises InvalidValue for weights of labels that there are not."""
     weights = request.recipe.class_weights
     if weights is None or weights == "none":
@@ -73,6 +73,6 @@ def refuse_class_weights(request: JobRequest, task: Task) -> None:
         raise InvalidValue("A regression has no classes to weigh.", param="recipe.class_weights")
     if isinstance(weights, dict) and (unknown := sorted(set(weights) - set(task.label_names))):
         raise InvalidValue(
-            f"There is no label {listed(unknown, 5)}; the labels are {listed(task.label_names)}.",
+            f"There is no label {format_names(unknown, 5)}; the labels are {format_names(task.label_names)}.",
             param="recipe.class_weights",
         )

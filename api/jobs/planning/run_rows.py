@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import product
 
 from api.jobs.schemas import JobRequest
-from shared.datasets import folds_of
+from shared.datasets import list_folds
 from shared.db.tables import Job, Run
 from shared.domain import ids
 from shared.domain.errors import InvalidValue
@@ -13,21 +13,21 @@ from shared.domain.states import Purpose, RunState
 DEFAULT_SEEDS = 5
 MAX_RUNS = 200
 
-Seeds = tuple[int, int]
+SeedPair = tuple[int, int]
 """``init_seed`` and ``data_seed`` of a run."""
 
 
-def main_runs(job: Job, request: JobRequest, total_steps: int) -> list[Run]:
+def build_main_runs(job: Job, request: JobRequest, total_steps: int) -> list[Run]:
     """Held where the job's recipe is not found yet. Raises InvalidValue for more runs, or a larger seed, than there may be."""
-    return runs_from(
+    return build_runs(
         job,
-        crossed(_initial_seeds(request), request.runs.data_seeds),
+        cross_seeds(_list_initial_seeds(request), request.runs.data_seeds),
         total_steps,
-        folds_of(request.split),
+        list_folds(request.split),
     )
 
 
-def _initial_seeds(request: JobRequest) -> list[int]:
+def _list_initial_seeds(request: JobRequest) -> list[int]:
     given = request.runs.init_seeds or request.runs.seeds
     if given is not None:
         return given
@@ -40,27 +40,27 @@ def _initial_seeds(request: JobRequest) -> list[int]:
     return [(request.seed or 0) + i for i in range(count)]
 
 
-def crossed(seeds: Sequence[int], data_seeds: Sequence[int] | None) -> list[Seeds]:
+def cross_seeds(seeds: Sequence[int], data_seeds: Sequence[int] | None) -> list[SeedPair]:
     """Every seed with every data seed of a grid; without a grid each with itself."""
     return (
         [(seed, seed) for seed in seeds] if data_seeds is None else list(product(seeds, data_seeds))
     )
 
 
-def runs_from(
+def build_runs(
     job: Job,
-    seeds: Sequence[Seeds],
+    seed_pairs: Sequence[SeedPair],
     total_steps: int,
     folds: Sequence[int | None],
     *,
-    first: int = 0,
+    first_index: int = 0,
 ) -> list[Run]:
     """Main runs numbered from ``first``, the folds of a seed one after the other."""
-    if max(max(pair) for pair in seeds) >= 2**31:
+    if max(max(pair) for pair in seed_pairs) >= 2**31:
         raise InvalidValue("seed plus the number of runs must stay below 2147483648.", param="seed")
-    if first + len(seeds) * len(folds) > MAX_RUNS:
+    if first_index + len(seed_pairs) * len(folds) > MAX_RUNS:
         raise InvalidValue(
-            f"A job has at most {MAX_RUNS} runs; these are {first + len(seeds) * len(folds)}.",
+            f"A job has at most {MAX_RUNS} runs; these are {first_index + len(seed_pairs) * len(folds)}.",
             param="runs",
         )
     return [
@@ -79,5 +79,7 @@ def runs_from(
             total_steps=total_steps,
             diagnosis=[],
         )
-        for index, ((init_seed, data_seed), fold) in enumerate(product(seeds, folds), start=first)
+        for index, ((init_seed, data_seed), fold) in enumerate(
+            product(seed_pairs, folds), start=first_index
+        )
     ]

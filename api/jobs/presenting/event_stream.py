@@ -18,56 +18,58 @@ from shared.db.tables import Event
 from shared.domain.errors import TooManyStreams
 from shared.domain.states import JOB_ENDED
 
-LOOK_S = 0.5
-HEARTBEAT_S = 15.0  # below what proxies take for a dead connection
-AT_ONCE = 500
-SETTLED_S = 5.0  # after so long, no transaction commits an event with a smaller number any more
+POLL_INTERVAL_S = 0.5
+KEEPALIVE_INTERVAL_S = 15.0  # below what proxies take for a dead connection
+MAX_EVENTS_PER_READ = 500
+COMMIT_GRACE_S = (
+    5.0  # after so long, no transaction commits an event with a smaller number any more
+)
 
 
-class EventStreams:
+class EventStreamLimiter:
     """How many are open in this process; each holds a connection and looks twice a second."""
 
-    def __init__(self, most: int = 100) -> None:
-        self._most = most
-        self._open = 0
+    def __init__(self, max_streams: int = 100) -> None:
+        self._max_streams = max_streams
+        self._open_count = 0
 
-    def take(self) -> None:
+    def acquire_stream(self) -> None:
         """Raises TooManyStreams."""
-        if self._open >= self._most:
+        if self._open_count >= self._max_streams:
             raise TooManyStreams(
-                f"{self._most} event streams are open, as many as are served; poll the events instead."
+                f"{self._max_streams} event streams are open, as many as are served; poll the events instead."
             )
-        self._open += 1
+        self._open_count += 1
 
-    def give_back(self) -> None:
-        self._open -= 1
+    def release_stream(self) -> None:
+        self._open_count -= 1
 
 
 class EventStream(StreamingResponse):
     """Gives its place back however it ends: also when the client is gone before the first byte."""
 
-    def __init__(self, frames: AsyncIterator[str], streams: EventStreams) -> None:
+    def __init__(self, frames: AsyncIterator[str], limiter: EventStreamLimiter) -> None:
         super().__init__(
             frames,
             media_type="text/event-stream",
             headers={"cache-control": "no-cache", "x-accel-buffering": "no"},
         )
-        self._streams = streams
+        self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._streams.give_back()
+            self._limiter.release_stream()
 
 
-class _News(NamedTuple):
+class _EventBatch(NamedTuple):
     events: list[Event]
     status: str
     """Of the job, in the same snapshot."""
 
 
-class Unsent:
+class EventReader:
     """What of a job's events has not been sent yet.
 
     Numbers are given out before transactions commit, so that a smaller one may come to light after a larger: the events of the last
@@ -76,59 +78,67 @@ class Unsent:
 
     def __init__(self, database: Database, job_id: str, owner_id: str, after: int) -> None:
         self._database = database
-        self._job = job_id, owner_id
-        self._settled = after
-        self._sent: dict[int, float] = {}
+        self._job_key = job_id, owner_id
+        self._settled_seq = after
+        self._sent_times: dict[int, float] = {}
         """Number -> time, of those beyond ``_settled``."""
 
-    def news(self) -> _News:
+    def read_new_events(self) -> _EventBatch:
         """By number. Raises JobNotFound."""
         with self._database.read() as session:
-            status = Jobs(session).get(*self._job).status
-            rows = Events(session).after(self._job[0], self._settled, AT_ONCE + len(self._sent))
-        events = [event for event in rows if event.seq not in self._sent]
-        self._sent |= {event.seq: event.created_at for event in events}
-        newest = max(self._sent.values(), default=0.0)
-        old = [seq for seq, at in self._sent.items() if at < newest - SETTLED_S]
-        self._settled = max([self._settled, *old])
-        self._sent = {seq: at for seq, at in self._sent.items() if seq > self._settled}
-        return _News(events, status)
+            status = Jobs(session).get(*self._job_key).status
+            rows = Events(session).after(
+                self._job_key[0], self._settled_seq, MAX_EVENTS_PER_READ + len(self._sent_times)
+            )
+        events = [event for event in rows if event.seq not in self._sent_times]
+        self._sent_times |= {event.seq: event.created_at for event in events}
+        newest = max(self._sent_times.values(), default=0.0)
+        old = [seq for seq, at in self._sent_times.items() if at < newest - COMMIT_GRACE_S]
+        self._settled_seq = max([self._settled_seq, *old])
+        self._sent_times = {
+            seq: at for seq, at in self._sent_times.items() if seq > self._settled_seq
+        }
+        return _EventBatch(events, status)
 
 
-async def event_stream(
-    database: Database, streams: EventStreams, job_id: str, owner_id: str, last_event_id: str | None
+async def open_event_stream(
+    database: Database,
+    limiter: EventStreamLimiter,
+    job_id: str,
+    owner_id: str,
+    last_event_id: str | None,
 ) -> Response:
     """From the event after ``last_event_id`` on, to the job's end; 204, which tells a client not to come again, where that is past.
 
     Raises JobNotFound, TooManyStreams.
     """
     after = 0 if last_event_id is None else event_seq(last_event_id)
-    reader = Unsent(database, job_id, owner_id, after)
-    first = await run_in_threadpool(reader.news)
+    reader = EventReader(database, job_id, owner_id, after)
+    first = await run_in_threadpool(reader.read_new_events)
     if after and first.status in JOB_ENDED and not first.events:
         return Response(status_code=204)
-    streams.take()
-    return EventStream(_frames(reader, first), streams)
+    limiter.acquire_stream()
+    return EventStream(_iterate_frames(reader, first), limiter)
 
 
-async def _frames(reader: Unsent, news: _News) -> AsyncIterator[str]:
+async def _iterate_frames(reader: EventReader, batch: _EventBatch) -> AsyncIterator[str]:
     said = time.monotonic()
     while True:
-        for event in news.events:
-            yield _frame(event)
-        if news.events:
+        for event in batch.events:
+            yield _format_frame(event)
+        if batch.events:
             said = time.monotonic()
-        elif news.status in JOB_ENDED:
-            yield f"event: done\ndata: {json.dumps({'status': news.status})}\n\n"
+        elif batch.status in JOB_ENDED:
+            yield f"event: done\ndata: {json.dumps({'status': batch.status})}\n\n"
             return
         else:
-            if time.monotonic() - said > HEARTBEAT_S:
+            if time.monotonic() - said > KEEPALIVE_INTERVAL_S:
                 said = time.monotonic()
                 yield ": still here\n\n"
-            await asyncio.sleep(LOOK_S)
-        news = await run_in_threadpool(reader.news)
+            await asyncio.sleep(POLL_INTERVAL_S)
+        batch = await run_in_threadpool(reader.read_new_events)
 
 
-def _frame(event: Event) -> str:
-    told = EventObject.of(event)
+def _format_frame(event: Event) -> str:
+    told = EventObject.from_row(event)
     return f"id: {told.id}\nevent: {told.type}\ndata: {told.model_dump_json()}\n\n"

@@ -11,23 +11,23 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from api.jobs.presenting.presenter import as_viewed, time_of_views
+from api.jobs.presenting.presenter import get_presentation_time, present_job
 from api.jobs.schemas import JobObject
-from api.single_flight import SharedReads
+from api.single_flight import SingleFlight
 from shared.db.counts import queued_before
 from shared.db.fingerprint import fingerprint
 from shared.db.jobs import Jobs
 from shared.db.session import Database
 from shared.domain.states import JOB_OPEN, JobState
 
-KEPT = 128  # jobs; about 10 kB each
+MAX_CACHED_JOBS = 128  # jobs; about 10 kB each
 
 
-class Polled(NamedTuple):
+class CachedJob(NamedTuple):
     body: bytes
     etag: str
 
-    def is_known_as(self, if_none_match: str | None) -> bool:
+    def is_not_modified(self, if_none_match: str | None) -> bool:
         """Whether the tags of that header (RFC 9110, 13.1.2) name these bytes; compared weakly, as a proxy may have weakened ours."""
         tags = (
             []
@@ -37,56 +37,58 @@ class Polled(NamedTuple):
         return self.etag in tags or tags == ["*"]
 
 
-class _State(NamedTuple):
+class _CacheKey(NamedTuple):
     """All that the answer is made of."""
 
     fingerprint: str
     queue_position: int | None
-    time: int | None
+    presented_at: int | None
     """Of an open job, whose remaining seconds are told."""
 
 
-class JobPolls:
+class JobCache:
     """Made once a process. ``get`` belongs to its event loop."""
 
     def __init__(self) -> None:
-        self._reads = SharedReads[Polled]()
-        self._kept: OrderedDict[str, tuple[_State, Polled]] = OrderedDict()
+        self._single_flight = SingleFlight[CachedJob]()
+        self._entries: OrderedDict[str, tuple[_CacheKey, CachedJob]] = OrderedDict()
         self._lock = threading.Lock()  # reads of different jobs come from different threads
 
-    async def get(self, database: Database, job_id: str, owner_id: str) -> Polled:
+    async def get_job(self, database: Database, job_id: str, owner_id: str) -> CachedJob:
         """Raises JobNotFound."""
-        return await self._reads.get(
-            f"{owner_id}/{job_id}", lambda: self._read(database, job_id, owner_id)
+        return await self._single_flight.get(
+            f"{owner_id}/{job_id}", lambda: self._read_job(database, job_id, owner_id)
         )
 
-    def _read(self, database: Database, job_id: str, owner_id: str) -> Polled:
+    def _read_job(self, database: Database, job_id: str, owner_id: str) -> CachedJob:
         with database.read() as session:
-            state = _state(session, job_id, owner_id)
+            state = _build_cache_key(session, job_id, owner_id)
             with self._lock:
-                known, answer = self._kept.get(job_id, (None, None))
+                known, answer = self._entries.get(job_id, (None, None))
             if answer is None or state != known:
-                view = as_viewed(
-                    session, Jobs(session).get(job_id, owner_id), state.time or time_of_views()
+                view = present_job(
+                    session,
+                    Jobs(session).get(job_id, owner_id),
+                    state.presented_at or get_presentation_time(),
                 )
-                answer = _polled(view)
+                answer = _serialize_job(view)
         with self._lock:
-            self._kept[job_id] = state, answer
-            self._kept.move_to_end(job_id)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._entries[job_id] = state, answer
+            self._entries.move_to_end(job_id)
+            while len(self._entries) > MAX_CACHED_JOBS:
+                self._entries.popitem(last=False)
         return answer
 
 
-def _state(session: Session, job_id: str, owner_id: str) -> _State:
+def _build_cache_key(session: Session, job_id: str, owner_id: str) -> _CacheKey:
     seen = fingerprint(session, job_id, owner_id)
-    return _State(
+    return _CacheKey(
         seen.digest,
         queued_before(session, job_id) if seen.status == JobState.QUEUED else None,
-        time_of_views() if seen.status in JOB_OPEN else None,
+        get_presentation_time() if seen.status in JOB_OPEN else None,
     )
 
 
-def _polled(view: JobObject) -> Polled:
-    body = view.model_dump_json().encode()
-    return Polled(body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"')
+def _serialize_job(job: JobObject) -> CachedJob:
+    body = job.model_dump_json().encode()
+    return CachedJob(body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"')

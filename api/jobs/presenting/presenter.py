@@ -8,28 +8,28 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from api.jobs.schemas import JobObject, Progress, RunsSummary, Warning
-from api.reports.service import numbers_of
+from api.reports.service import build_stability_summary
 from shared.db.counts import StateCount, queued_before, state_counts
 from shared.db.run_scores import scored_runs
 from shared.db.tables import Job
 from shared.domain.states import JOB_ENDED, RUN_OPEN, JobState, Purpose, RunState
 
 
-def time_of_views() -> int:
+def get_presentation_time() -> int:
     """Unix seconds, whole ones: what is told of an open job changes with the clock once a second at the most."""
     return math.ceil(time.time())
 
 
-def as_viewed(session: Session, job: Job, now: int) -> JobObject:
+def present_job(session: Session, job: Job, now: int) -> JobObject:
     """A job by itself, with its place in the queue and the numbers of its report so far."""
     ahead = queued_before(session, job.id) if job.status == JobState.QUEUED else None
-    stability = numbers_of(job, scored_runs(session, [job.id])[job.id])
-    return job_object(
+    stability = build_stability_summary(job, scored_runs(session, [job.id])[job.id])
+    return build_job_object(
         job, state_counts(session, [job.id]), now, queue_position=ahead, stability=stability
     )
 
 
-def job_object(
+def build_job_object(
     job: Job,
     counts: Sequence[StateCount],
     now: int,
@@ -38,14 +38,14 @@ def job_object(
     stability: dict[str, Any] | None = None,
 ) -> JobObject:
     """``counts`` as ``state_counts`` gives them for this job; ``now`` in unix seconds."""
-    hyperparameters = _hyperparameters(job)
-    progress = _progress(job, counts, now, queue_position)
+    hyperparameters = _build_hyperparameters(job)
+    progress = _build_progress(job, counts, now, queue_position)
     left = progress.seconds_remaining
     return JobObject(
         id=job.id,
         created_at=int(job.created_at),
-        started_at=_seconds(job.started_at),
-        finished_at=_seconds(job.finished_at),
+        started_at=_to_unix_seconds(job.started_at),
+        finished_at=_to_unix_seconds(job.finished_at),
         model=job.model,
         status=job.status,
         training_file=job.training_file,
@@ -75,7 +75,7 @@ def job_object(
         metric=job.metric,
         threads=job.threads,
         dataset=job.dataset,
-        runs_summary=_summary(counts),
+        runs_summary=_summarize_runs(counts),
         progress=progress,
         stability=stability,
         warnings=[Warning(**warning) for warning in job.warnings],
@@ -83,18 +83,18 @@ def job_object(
     )
 
 
-def _seconds(time: float | None) -> int | None:
-    return None if time is None else int(time)
+def _to_unix_seconds(timestamp: float | None) -> int | None:
+    return None if timestamp is None else int(timestamp)
 
 
-def _summary(counts: Sequence[StateCount]) -> RunsSummary:
+def _summarize_runs(counts: Sequence[StateCount]) -> RunsSummary:
     main = [count for count in counts if count.purpose == Purpose.MAIN]
     by_state = {count.state: count.runs for count in main}
     degenerate = sum(count.degenerate for count in main)
     return RunsSummary(total=sum(by_state.values()), degenerate=degenerate, **by_state)
 
 
-def _progress(
+def _build_progress(
     job: Job, counts: Sequence[StateCount], now: int, queue_position: int | None
 ) -> Progress:
     """Over pilots and main runs alike; a run that was stopped has no more steps to go."""
@@ -119,18 +119,18 @@ def _progress(
     )
 
 
-def _hyperparameters(job: Job) -> dict[str, Any]:
+def _build_hyperparameters(job: Job) -> dict[str, Any]:
     """The hosted API's three keys: as asked while pilots find the recipe out, then filled from it; epochs rounded up to the whole number
     that shape wants."""
     recipe = job.resolved_recipe
     if recipe is None:
         return {
-            name: _asked(job, name)
+            name: _get_requested_value(job, name)
             for name in ("n_epochs", "batch_size", "learning_rate_multiplier")
         }
     batch_size, steps = recipe["train_batch_size"], recipe["max_steps"]
     per_epoch = -(-job.dataset["rows"]["train"] // batch_size)
-    multiplier = _asked(job, "learning_rate_multiplier")
+    multiplier = _get_requested_value(job, "learning_rate_multiplier")
     return {
         "n_epochs": max(1, -(-steps // per_epoch)),
         "batch_size": batch_size,
@@ -138,7 +138,7 @@ def _hyperparameters(job: Job) -> dict[str, Any]:
     }
 
 
-def _asked(job: Job, name: str) -> Any:
+def _get_requested_value(job: Job, name: str) -> Any:
     by_method = (job.request.get("method") or {}).get("supervised", {}).get("hyperparameters", {})
     given = [of.get(name, "auto") for of in (by_method, job.request.get("hyperparameters") or {})]
     return next((value for value in given if value != "auto"), "auto")

@@ -7,45 +7,45 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from shared.datasets.columns import (
-    Columns,
+    ColumnIndices,
+    ColumnKind,
     Detected,
-    Kind,
     choose_columns,
-    describe,
-    kind_of,
-    labels_of,
+    describe_columns,
+    detect_column_kind,
+    get_label_cells,
 )
 from shared.datasets.errors import RowProblem
-from shared.datasets.labels import LABEL_CHARS, names_in
+from shared.datasets.labels import MAX_LABEL_CHARS, collect_label_names
 from shared.datasets.profile.checks import (
     Finding,
-    row_problems,
-    table_findings,
-    task_findings,
-    undecided,
+    find_row_problems,
+    find_table_warnings,
+    find_task_warnings,
+    make_columns_warning,
 )
-from shared.datasets.readers.cells import shown
+from shared.datasets.readers.cells import format_name
 from shared.datasets.readers.formats import Compression, Format
-from shared.datasets.readers.rows import PROBLEMS_KEPT
+from shared.datasets.readers.rows import MAX_LISTED_PROBLEMS
 from shared.datasets.readers.table import Table
 from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskRequest, TaskType
 
-LABELS_LISTED = 5_000
-NAME_CHARS = 256
+MAX_LISTED_LABELS = 5_000
+MAX_COLUMN_NAME_CHARS = 256
 """Longest name that a task can refer to."""
 
 
-class _Shape(BaseModel):
+class _FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
 
-class ColumnProfile(_Shape):
+class ColumnProfile(_FrozenModel):
     index: int
     """From 0."""
     name: str | None
     """Null without a header."""
-    kind: Kind
+    kind: ColumnKind
     """What all its values are."""
     empty: int
     """Rows with nothing in this column."""
@@ -53,14 +53,14 @@ class ColumnProfile(_Shape):
     """Different values, the empty one not counted."""
 
 
-class LabelCount(_Shape):
+class LabelCount(_FrozenModel):
     label: str
     """Its name."""
     count: int
     """Rows that have it."""
 
 
-class TextLength(_Shape):
+class TextLength(_FrozenModel):
     """Quantiles of the text's length over the rows, nearest rank; of a pair, both texts together."""
 
     unit: Literal["characters"] = "characters"
@@ -75,7 +75,7 @@ class TextLength(_Shape):
     """The longest."""
 
 
-class Validation(_Shape):
+class Validation(_FrozenModel):
     """The profile of a file; what depends on the columns' roles is null while these are not known."""
 
     valid: bool
@@ -113,22 +113,22 @@ class Validation(_Shape):
     """What is worth knowing, and no reason to refuse a job."""
 
 
-def validate(table: Table, task: TaskRequest | None = None) -> Validation:
+def build_validation(table: Table, task: TaskRequest | None = None) -> Validation:
     """The profile of the table, with columns as ``task`` says or as their names tell.
 
     Where the names do not tell, the fields that depend on them are null and a warning says so; but a task that names a column and
     leaves another open, or names one that does not exist, raises ``InvalidValue``.
     """
     task = task or TaskRequest()
-    columns, question = _choose(task, table)
-    findings = table_findings(table)
+    columns, question = _try_choose_columns(task, table)
+    findings = find_table_warnings(table)
     detected = None
     if question is not None:
-        findings.append(undecided(question))
+        findings.append(make_columns_warning(question))
     if columns is not None:
-        detected = describe(columns, table, task.type)
-        findings += task_findings(table, columns, detected.type)
-    errors = row_problems(
+        detected = describe_columns(columns, table, task.type)
+        findings += find_task_warnings(table, columns, detected.type)
+    errors = find_row_problems(
         table, columns, None if detected is None else detected.type, task.label_names
     )
     errors_total = table.problems_total + len(errors)
@@ -140,21 +140,23 @@ def validate(table: Table, task: TaskRequest | None = None) -> Validation:
         delimiter=table.delimiter,
         header=table.header,
         rows=table.total_rows,
-        columns=[_column(table, index) for index in range(table.width)],
+        columns=[_profile_column(table, index) for index in range(table.width)],
         detected=detected,
-        labels=_labels(table, columns, detected),
-        text_length=_text_length(table, columns),
-        duplicates=_duplicates(table, columns),
-        empty_texts=_empty_texts(table, columns),
-        errors=sorted((*table.problems, *errors[:PROBLEMS_KEPT]), key=lambda problem: problem.row)[
-            :PROBLEMS_KEPT
-        ],
+        labels=_count_labels(table, columns, detected),
+        text_length=_measure_text_length(table, columns),
+        duplicates=_count_duplicates(table, columns),
+        empty_texts=_count_empty_texts(table, columns),
+        errors=sorted(
+            (*table.problems, *errors[:MAX_LISTED_PROBLEMS]), key=lambda problem: problem.row
+        )[:MAX_LISTED_PROBLEMS],
         errors_total=errors_total,
         warnings=findings,
     )
 
 
-def _choose(task: TaskRequest, table: Table) -> tuple[Columns | None, InvalidValue | None]:
+def _try_choose_columns(
+    task: TaskRequest, table: Table
+) -> tuple[ColumnIndices | None, InvalidValue | None]:
     try:
         return choose_columns(task, table), None
     except InvalidValue as question:
@@ -163,53 +165,57 @@ def _choose(task: TaskRequest, table: Table) -> tuple[Columns | None, InvalidVal
         return None, question
 
 
-def summary(validation: Validation) -> str:
+def format_summary(validation: Validation) -> str:
     """One line about the file, for ``File.status_details``."""
-    parts = [_counted(validation.rows, "row")]
+    parts = [_format_count(validation.rows, "row")]
     if validation.detected is not None:
         texts = [validation.detected.text_column, validation.detected.text_pair_column]
-        roles = " + ".join(_called(column) for column in texts if column is not None)
-        parts.append(f"{roles} → {_called(validation.detected.label_column)}")
+        roles = " + ".join(_format_column(column) for column in texts if column is not None)
+        parts.append(f"{roles} → {_format_column(validation.detected.label_column)}")
     else:
         parts.append("columns to be named in the job's task")
     if validation.labels is not None:
-        parts.append(_counted(len(validation.labels), "label"))
+        parts.append(_format_count(len(validation.labels), "label"))
     for count, word in ((validation.errors_total, "error"), (len(validation.warnings), "warning")):
         if count:
-            parts.append(_counted(count, word))
+            parts.append(_format_count(count, word))
     return f"{validation.format.upper()}: {', '.join(parts)}."
 
 
-def _counted(count: int, word: str) -> str:
+def _format_count(count: int, word: str) -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
-def _called(column: str | int) -> str:
-    return f"column {column}" if isinstance(column, int) else shown(column)
+def _format_column(column: str | int) -> str:
+    return f"column {column}" if isinstance(column, int) else format_name(column)
 
 
-def _column(table: Table, index: int) -> ColumnProfile:
-    cells = table.cells(index)
+def _profile_column(table: Table, index: int) -> ColumnProfile:
+    cells = table.get_cells(index)
     empty = cells.count("")
     return ColumnProfile(
         index=index,
-        name=None if table.columns is None else shown(table.columns[index], NAME_CHARS),
-        kind=kind_of(cells),
+        name=None
+        if table.columns is None
+        else format_name(table.columns[index], MAX_COLUMN_NAME_CHARS),
+        kind=detect_column_kind(cells),
         empty=empty,
         distinct=len(set(cells)) - (empty > 0),
     )
 
 
-def _labels(
-    table: Table, columns: Columns | None, detected: Detected | None
+def _count_labels(
+    table: Table, columns: ColumnIndices | None, detected: Detected | None
 ) -> list[LabelCount] | None:
     if columns is None or detected is None or detected.type is TaskType.REGRESSION:
         return None
     names = (
-        name for cell in labels_of(table, columns.label) for name in names_in([cell], detected.type)
+        name
+        for cell in get_label_cells(table, columns.label)
+        for name in collect_label_names([cell], detected.type)
     )
-    counts = Counter(name for name in names if 0 < len(name) <= LABEL_CHARS)
-    if len(counts) > LABELS_LISTED:
+    counts = Counter(name for name in names if 0 < len(name) <= MAX_LABEL_CHARS)
+    if len(counts) > MAX_LISTED_LABELS:
         return None
     return [
         LabelCount(label=label, count=count)
@@ -217,44 +223,51 @@ def _labels(
     ]
 
 
-def _texts(table: Table, columns: Columns) -> list[list[str]]:
-    return [table.cells(column) for column in columns.texts()]
+def _get_text_cells(table: Table, columns: ColumnIndices) -> list[list[str]]:
+    return [table.get_cells(column) for column in columns.list_text_columns()]
 
 
-def _text_length(table: Table, columns: Columns | None) -> TextLength | None:
+def _measure_text_length(table: Table, columns: ColumnIndices | None) -> TextLength | None:
     if columns is None or not table.rows:
         return None
     lengths = sorted(
         map(
             sum,
-            zip(*([len(text) for text in texts] for texts in _texts(table, columns)), strict=True),
+            zip(
+                *([len(text) for text in texts] for texts in _get_text_cells(table, columns)),
+                strict=True,
+            ),
         )
     )
     return TextLength(
-        p50=_quantile(lengths, 50),
-        p95=_quantile(lengths, 95),
-        p99=_quantile(lengths, 99),
+        p50=_compute_quantile(lengths, 50),
+        p95=_compute_quantile(lengths, 95),
+        p99=_compute_quantile(lengths, 99),
         max=lengths[-1],
     )
 
 
-def _quantile(ascending: Sequence[int], percent: int) -> int:
+def _compute_quantile(ascending: Sequence[int], percent: int) -> int:
     """The smallest value that at least so many percent of the values do not exceed."""
     return ascending[-(-len(ascending) * percent // 100) - 1]
 
 
-def _duplicates(table: Table, columns: Columns | None) -> int:
+def _count_duplicates(table: Table, columns: ColumnIndices | None) -> int:
     if columns is None:
         return len(table.rows) - len(set(table.rows))
     return len(table.rows) - len(
-        set(zip(*_texts(table, columns), labels_of(table, columns.label), strict=True))
+        set(
+            zip(
+                *_get_text_cells(table, columns), get_label_cells(table, columns.label), strict=True
+            )
+        )
     )
 
 
-def _empty_texts(table: Table, columns: Columns | None) -> int | None:
+def _count_empty_texts(table: Table, columns: ColumnIndices | None) -> int | None:
     if columns is None:
         return None
     return sum(
         not all(text.strip() for text in texts)
-        for texts in zip(*_texts(table, columns), strict=True)
+        for texts in zip(*_get_text_cells(table, columns), strict=True)
     )

@@ -9,17 +9,17 @@ holds (``tools``, …) is not read either.
 from collections.abc import Sequence
 from typing import Any
 
-from shared.datasets.readers.json_cells import Members, Unfit
+from shared.datasets.readers.json_cells import CellError, Members
 
-MESSAGES, TEXT, LABEL = "messages", "text", "label"
-INSTRUCTIONS = frozenset({"system", "developer"})
+MESSAGES_KEY, TEXT_KEY, LABEL_KEY = "messages", "text", "label"
+INSTRUCTION_ROLES = frozenset({"system", "developer"})
 
 
-def messages_of(members: Members) -> list[Any] | None:
+def get_messages(members: Members) -> list[Any] | None:
     """The messages, if this object is a chat: a list that holds an object, or nothing at all."""
     for key, value in members:
         if (
-            key == MESSAGES
+            key == MESSAGES_KEY
             and type(value) is list
             and (not value or any(isinstance(item, Members) for item in value))
         ):
@@ -27,53 +27,57 @@ def messages_of(members: Members) -> list[Any] | None:
     return None
 
 
-class ChatRows:
+class ChatReader:
     """Reads one file's chats, and counts those of which something is left out."""
 
     def __init__(self) -> None:
-        self.context_left_out = 0
+        self.omitted_context_count = 0
         self._instructions: str | None = None
         """The first row's system prompt."""
 
-    def example(self, messages: Sequence[Any]) -> Members:
-        """Text and label as the members of a plain row. Raises ``Unfit`` for a chat that does not end in a question and its answer."""
-        turns = [_turn(number, message) for number, message in enumerate(messages, start=1)]
+    def parse_example(self, messages: Sequence[Any]) -> Members:
+        """Text and label as the members of a plain row. Raises ``CellError`` for a chat that does not end in a question and its answer."""
+        turns = [_parse_turn(number, message) for number, message in enumerate(messages, start=1)]
         asked = max(
             (place for place, (role, _) in enumerate(turns) if role == "user"), default=None
         )
         if asked is None:
-            raise _unfit(
+            raise _make_cell_error(
                 "chat_without_text", "No message is the user's; the last of them is the text."
             )
         answers = [content for role, content in turns[asked + 1 :] if role == "assistant"]
         if not answers:
-            raise _unfit(
+            raise _make_cell_error(
                 "chat_without_label",
                 "No assistant's message follows the user's last one; it is the label.",
             )
-        example = Members([(TEXT, _text(turns[asked][1])), (LABEL, _text(answers[-1]))])
-        self._count_context(turns[:asked])
+        example = Members(
+            [(TEXT_KEY, _parse_content(turns[asked][1])), (LABEL_KEY, _parse_content(answers[-1]))]
+        )
+        self._count_omitted_context(turns[:asked])
         return example
 
-    def _count_context(self, before: Sequence[tuple[str, object]]) -> None:
-        instructions = repr([content for role, content in before if role in INSTRUCTIONS])
+    def _count_omitted_context(self, earlier_turns: Sequence[tuple[str, object]]) -> None:
+        instructions = repr(
+            [content for role, content in earlier_turns if role in INSTRUCTION_ROLES]
+        )
         if self._instructions is None:
             self._instructions = instructions
         if instructions != self._instructions or any(
-            role not in INSTRUCTIONS for role, _ in before
+            role not in INSTRUCTION_ROLES for role, _ in earlier_turns
         ):
-            self.context_left_out += 1
+            self.omitted_context_count += 1
 
 
-def _turn(number: int, message: object) -> tuple[str, object]:
+def _parse_turn(number: int, message: object) -> tuple[str, object]:
     named = dict(message) if isinstance(message, Members) else {}
     role = named.get("role")
     if not isinstance(role, str):
-        raise _unfit("chat_malformed", f"Message {number} is not an object with a role.")
+        raise _make_cell_error("chat_malformed", f"Message {number} is not an object with a role.")
     return role, named.get("content")
 
 
-def _text(content: object) -> str:
+def _parse_content(content: object) -> str:
     """A message's content: a text, or a list of parts that are all text."""
     if isinstance(content, str):
         return content
@@ -88,11 +92,11 @@ def _text(content: object) -> str:
         if part.get("type") == "text" and isinstance(part.get("text"), str)
     ]
     if not isinstance(content, list) or not texts or len(texts) < len(content):
-        raise _unfit(
+        raise _make_cell_error(
             "chat_not_text", "The content of the text or of the label is something else than text."
         )
     return "".join(texts)
 
 
-def _unfit(code: str, message: str) -> Unfit:
-    return Unfit(MESSAGES, code, message)
+def _make_cell_error(code: str, message: str) -> CellError:
+    return CellError(MESSAGES_KEY, code, message)

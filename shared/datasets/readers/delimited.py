@@ -14,15 +14,15 @@ from shared.datasets.errors import (
     InvalidText,
     NotATable,
 )
-from shared.datasets.readers.header import SAMPLE, has_header
-from shared.datasets.readers.lines import refuse_many_blanks, text_lines
+from shared.datasets.readers.header import MAX_SAMPLE_ROWS, has_header
+from shared.datasets.readers.lines import check_blank_line_count, iterate_lines
 from shared.datasets.readers.rows import Limits, RowCollector
 
-Record = tuple[int, list[str]]
+DelimitedRecord = tuple[int, list[str]]
 """First physical line of the record, and its cells."""
 
 
-class Delimited:
+class DelimitedReader:
     """One pass over a delimited file: ``read`` fills the collector and tells the names, if there are any."""
 
     def __init__(self, path: Path, delimiter: str, limits: Limits) -> None:
@@ -32,9 +32,11 @@ class Delimited:
         self.blank_lines = 0
         self.width = 0
 
-    def read(self, header: Literal["auto"] | bool, rows: RowCollector) -> tuple[str, ...] | None:
-        records = self._records()
-        sample = list(islice(records, SAMPLE + 1))
+    def read_rows(
+        self, header: Literal["auto"] | bool, collector: RowCollector
+    ) -> tuple[str, ...] | None:
+        records = self._iterate_records()
+        sample = list(islice(records, MAX_SAMPLE_ROWS + 1))
         if not sample:
             raise EmptyFile("The file is empty.")
         first = sample[0][1]
@@ -50,46 +52,50 @@ class Delimited:
         if header == "auto":
             header = has_header(first, [cells for _, cells in sample[1:]])
         names = tuple(name.strip() for name in first) if header else None
-        self._collect(
+        self._collect_rows(
             chain(sample[1:] if header else sample, records),
-            rows,
+            collector,
             "header" if header else "first row",
         )
-        if rows.total == 0:
+        if collector.total_rows == 0:
             raise EmptyFile("The file has a header and no rows below it.")
         return names
 
-    def _collect(self, records: Iterator[Record], rows: RowCollector, measure: str) -> None:
+    def _collect_rows(
+        self, records: Iterator[DelimitedRecord], collector: RowCollector, width_source: str
+    ) -> None:
         for line, cells in records:
             if len(cells) == self.width:
-                rows.keep(tuple(cells), line)
+                collector.add_row(tuple(cells), line)
             else:
-                rows.refuse(
+                collector.reject_row(
                     line,
                     None,
                     "wrong_width",
-                    f"The row has {len(cells)} cells, the {measure} has {self.width}.",
+                    f"The row has {len(cells)} cells, the {width_source} has {self.width}.",
                 )
 
-    def _records(self) -> Iterator[Record]:
+    def _iterate_records(self) -> Iterator[DelimitedRecord]:
         """Rows that are not blank, with every cell within the limit."""
         limit = self.limits.max_cell_chars
-        for line, cells in self._tab_records() if self.delimiter == "\t" else self._csv_records():
+        for line, cells in (
+            self._iterate_tab_records() if self.delimiter == "\t" else self._iterate_csv_records()
+        ):
             if not cells:
                 self.blank_lines += 1
-                refuse_many_blanks(self.blank_lines, self.limits)
+                check_blank_line_count(self.blank_lines, self.limits)
                 continue
             if len(max(cells, key=len)) > limit:
                 raise CsvFieldTooLarge(f"Line {line} has a cell of more than {limit:,} characters.")
             yield line, cells
 
-    def _tab_records(self) -> Iterator[Record]:
-        for number, line in enumerate(self._lines(), start=1):
+    def _iterate_tab_records(self) -> Iterator[DelimitedRecord]:
+        for number, line in enumerate(self._iterate_lines(), start=1):
             content = line.removesuffix("\n").removesuffix("\r")
             yield number, content.split("\t") if content else []
 
-    def _csv_records(self) -> Iterator[Record]:
-        reader = csv.reader(self._lines(), delimiter=self.delimiter, strict=True)
+    def _iterate_csv_records(self) -> Iterator[DelimitedRecord]:
+        reader = csv.reader(self._iterate_lines(), delimiter=self.delimiter, strict=True)
         while True:
             line = reader.line_num + 1
             try:
@@ -97,35 +103,37 @@ class Delimited:
             except StopIteration:
                 return
             except csv.Error as error:
-                raise self._csv_problem(error, line, reader.line_num) from None
+                raise self._make_csv_error(error, line, reader.line_num) from None
             yield line, cells
 
-    def _csv_problem(
-        self, error: csv.Error, first: int, last: int
+    def _make_csv_error(
+        self, error: csv.Error, first_line: int, last_line: int
     ) -> CsvMalformed | CsvFieldTooLarge:
         """The csv module's complaint about the record in lines ``first`` to ``last``, in words that say where."""
         reason = str(error)
         if "field limit" in reason:
-            if last == first:
+            if last_line == first_line:
                 return CsvFieldTooLarge(
-                    f"Line {first} has a cell of more than {csv.field_size_limit():,} characters."
+                    f"Line {first_line} has a cell of more than {csv.field_size_limit():,} characters."
                 )
             return CsvMalformed(
-                f"A quote in the row that begins in line {first} is not closed within {csv.field_size_limit():,} characters."
+                f"A quote in the row that begins in line {first_line} is not closed within {csv.field_size_limit():,} characters."
             )
         if "unexpected end" in reason:
-            return CsvMalformed(f"A quote in the row that begins in line {first} is never closed.")
+            return CsvMalformed(
+                f"A quote in the row that begins in line {first_line} is never closed."
+            )
         if "new-line" in reason:
             return CsvMalformed(
-                f"Line {last} has a carriage return outside quotes; end lines with LF or CRLF."
+                f"Line {last_line} has a carriage return outside quotes; end lines with LF or CRLF."
             )
         return CsvMalformed(
-            f"Line {last} has a closing quote that neither {self.delimiter!r} nor the end of the line follows; "
+            f"Line {last_line} has a closing quote that neither {self.delimiter!r} nor the end of the line follows; "
             'write a quote inside a quoted cell as "".'
         )
 
-    def _lines(self) -> Iterator[str]:
-        for number, line in enumerate(text_lines(self.path, self.limits), start=1):
+    def _iterate_lines(self) -> Iterator[str]:
+        for number, line in enumerate(iterate_lines(self.path, self.limits), start=1):
             if "\0" in line:
                 raise InvalidText(f"Line {number} has a NUL character.")
             if "\r" in line and not line.endswith("\n") and number == 1:
@@ -133,10 +141,10 @@ class Delimited:
                     "Lines end with a carriage return alone; end them with LF or CRLF."
                 )
             if len(line) > self.limits.max_line_chars:
-                raise self._line_problem(number, line)
+                raise self._make_line_error(number, line)
             yield line
 
-    def _line_problem(self, number: int, line: str) -> CsvTooManyColumns | CsvFieldTooLarge:
+    def _make_line_error(self, number: int, line: str) -> CsvTooManyColumns | CsvFieldTooLarge:
         if line.count(self.delimiter) > self.limits.max_columns:
             return CsvTooManyColumns(
                 f"Line {number} has more than {self.limits.max_columns:,} columns."

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from shared.datasets.errors import EmptyFile, EncodingNotUtf8
-from shared.datasets.readers.gzip_io import GZIP, is_gzip, opened
+from shared.datasets.readers.gzip_io import GZIP_MAGIC, is_gzip, open_unpacked
 from shared.domain.errors import UnsupportedMediaType
 
 Compression = Literal["gzip"]
@@ -29,19 +29,19 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sniffed:
+class SniffedFormat:
     format: Format
     delimiter: str | None
     """Set for CSV (a comma or a semicolon) and TSV (a tab)."""
     compression: Compression | None = None
 
 
-JSON_NAMES = frozenset({".jsonl", ".ndjson", ".json"})
-TABLE_NAMES = frozenset({".csv", ".tsv", ".tab"})
-ARRAY_OF_OBJECTS = re.compile(r"\[\s*[{\]]")
+JSON_EXTENSIONS = frozenset({".jsonl", ".ndjson", ".json"})
+DELIMITED_EXTENSIONS = frozenset({".csv", ".tsv", ".tab"})
+OBJECT_ARRAY_PATTERN = re.compile(r"\[\s*[{\]]")
 
 
-MAGIC: tuple[tuple[bytes, str], ...] = (
+MAGIC_NUMBERS: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a zip archive (or an .xlsx or .docx document, or a PyTorch checkpoint)"),
     (b"PK\x05\x06", "an empty zip archive"),
     (b"BZh", "bzip2"),
@@ -72,41 +72,41 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
 TEXT_LIKE_MAGIC = frozenset({b"BZh", b"RIFF", b"ORC"})
 """Beginnings that a text may have as well; they count only with a byte that no text has."""
 
-BINARY_PICKLE = re.compile(rb"\x80[\x01-\x05]")
-TEXT_PICKLE = re.compile(rb"\([ldi]?p\d+\n|c[\w.]+\n[\w.]+\n(p\d+\n)?\(")
-MARKUP = re.compile(rb"<(!doctype|html|\?xml|svg)\b", re.IGNORECASE)
+BINARY_PICKLE_PATTERN = re.compile(rb"\x80[\x01-\x05]")
+TEXT_PICKLE_PATTERN = re.compile(rb"\([ldi]?p\d+\n|c[\w.]+\n[\w.]+\n(p\d+\n)?\(")
+MARKUP_PATTERN = re.compile(rb"<(!doctype|html|\?xml|svg)\b", re.IGNORECASE)
 CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1b")) + b"\x7f"
 
 
-def sniff(path: Path, filename: str) -> Sniffed:
+def sniff_format(path: Path, filename: str) -> SniffedFormat:
     """The format of the file's bytes, or of those inside where it is gzip'd.
 
     Raises ``UnsupportedMediaType`` for what is no table format, ``EncodingNotUtf8`` for UTF-16 and UTF-32, ``EmptyFile``.
     """
     compression: Compression | None = "gzip" if is_gzip(path) else None
-    with opened(path) as file:
+    with open_unpacked(path) as file:
         head = file.read(HEAD_BYTES)
-    if compression and head.startswith((b"PAR1", GZIP)):
-        inside = "gzip" if head.startswith(GZIP) else "Parquet, which is compressed in itself"
+    if compression and head.startswith((b"PAR1", GZIP_MAGIC)):
+        inside = "gzip" if head.startswith(GZIP_MAGIC) else "Parquet, which is compressed in itself"
         raise UnsupportedMediaType(
             f"The gzip file holds {inside}; send what is inside.", param="file"
         )
     if head.startswith(b"PAR1"):
-        return Sniffed(Format.PARQUET, None)
-    _refuse_wide_encodings(head)
-    _refuse_other_media(head)
+        return SniffedFormat(Format.PARQUET, None)
+    _check_encoding(head)
+    _check_media_type(head)
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="ignore")
     if not text.strip():
         raise EmptyFile("The file is empty.")
     extension = PurePath(filename.removesuffix(".gz") if compression else filename).suffix.lower()
-    if (json_format := _json(text, extension)) is not None:
-        return Sniffed(json_format, None, compression)
-    delimiter = _delimiter(text, extension, whole=len(head) < HEAD_BYTES)
-    return Sniffed(Format.TSV if delimiter == "\t" else Format.CSV, delimiter, compression)
+    if (json_format := _sniff_json(text, extension)) is not None:
+        return SniffedFormat(json_format, None, compression)
+    delimiter = _sniff_delimiter(text, extension, is_complete=len(head) < HEAD_BYTES)
+    return SniffedFormat(Format.TSV if delimiter == "\t" else Format.CSV, delimiter, compression)
 
 
-def _refuse_other_media(head: bytes) -> None:
-    kind = _other_media(head)
+def _check_media_type(head: bytes) -> None:
+    kind = _identify_other_media(head)
     if kind is not None:
         raise UnsupportedMediaType(
             f"The file looks like {kind}. Send a table as CSV, TSV, JSON Lines or JSON, each plain or gzip'd, or as Parquet.",
@@ -114,14 +114,14 @@ def _refuse_other_media(head: bytes) -> None:
         )
 
 
-def _other_media(head: bytes) -> str | None:
+def _identify_other_media(head: bytes) -> str | None:
     controls = len(head) - len(head.translate(None, CONTROL_BYTES))
-    for magic, kind in MAGIC:
+    for magic, kind in MAGIC_NUMBERS:
         if head.startswith(magic) and (controls or magic not in TEXT_LIKE_MAGIC):
             return kind
-    if BINARY_PICKLE.match(head) or TEXT_PICKLE.match(head):
+    if BINARY_PICKLE_PATTERN.match(head) or TEXT_PICKLE_PATTERN.match(head):
         return "a Python pickle, which is a program"
-    if MARKUP.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()):
+    if MARKUP_PATTERN.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()):
         return "HTML or XML"
     if head[257:262] == b"ustar":
         return "a tar archive"
@@ -141,7 +141,7 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def _refuse_wide_encodings(head: bytes) -> None:
+def _check_encoding(head: bytes) -> None:
     """UTF-16 and UTF-32, by their byte order mark or by a NUL in nearly every second byte."""
     marked = head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff"))
     sample = head[: 4096 - len(head) % 2]
@@ -153,29 +153,29 @@ def _refuse_wide_encodings(head: bytes) -> None:
         raise EncodingNotUtf8("The file looks like UTF-16 or UTF-32; save it as UTF-8.")
 
 
-def _json(text: str, extension: str) -> Format | None:
+def _sniff_json(text: str, extension: str) -> Format | None:
     start = text.lstrip()
-    named = extension in JSON_NAMES
+    named = extension in JSON_EXTENSIONS
     if start.startswith("[") and (
-        named or (extension not in TABLE_NAMES and ARRAY_OF_OBJECTS.match(start))
+        named or (extension not in DELIMITED_EXTENSIONS and OBJECT_ARRAY_PATTERN.match(start))
     ):
         return Format.JSON
     if named or (
         start.startswith("{")
-        and (extension not in TABLE_NAMES or _is_object(start.split("\n", 1)[0]))
+        and (extension not in DELIMITED_EXTENSIONS or _is_json_object(start.split("\n", 1)[0]))
     ):
         return Format.JSONL
     return None
 
 
-def _is_object(line: str) -> bool:
+def _is_json_object(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False
 
 
-def _delimiter(text: str, extension: str, *, whole: bool) -> str:
+def _sniff_delimiter(text: str, extension: str, *, is_complete: bool) -> str:
     """The extension's delimiter if the sample's rows agree under it, else another one under which they do."""
     first_line = text.lstrip("\r\n").split("\n", 1)[0]
     own = {".tsv": "\t", ".tab": "\t", ".csv": ","}.get(extension)
@@ -184,7 +184,7 @@ def _delimiter(text: str, extension: str, *, whole: bool) -> str:
     order = [own] if own else []
     order += [delimiter for delimiter in "\t,;" if delimiter != own]
     for delimiter in order:
-        if _rows_agree(text, delimiter, whole=whole):
+        if _has_equal_widths(text, delimiter, is_complete=is_complete):
             return delimiter
     # Rows differ in width whatever the delimiter: the first line, most often a header, is the best witness.
     present = [delimiter for delimiter in order if delimiter in first_line]
@@ -193,16 +193,16 @@ def _delimiter(text: str, extension: str, *, whole: bool) -> str:
     return max(present, key=first_line.count)
 
 
-def _rows_agree(text: str, delimiter: str, *, whole: bool) -> bool:
+def _has_equal_widths(text: str, delimiter: str, *, is_complete: bool) -> bool:
     """Whether the sample's rows all have the same number of cells, two or more."""
-    records = list(_sample(text, delimiter))
-    if not whole and len(records) <= SAMPLE_RECORDS:
+    records = list(_iterate_sample(text, delimiter))
+    if not is_complete and len(records) <= SAMPLE_RECORDS:
         records = records[:-1]  # the head ends somewhere inside it
     widths = {len(record) for record in records[:SAMPLE_RECORDS] if record}
     return len(widths) == 1 and widths.pop() > 1
 
 
-def _sample(text: str, delimiter: str) -> Iterator[list[str]]:
+def _iterate_sample(text: str, delimiter: str) -> Iterator[list[str]]:
     lines = text.split("\n")
     if delimiter == "\t":
         yield from (line.split("\t") for line in lines[: SAMPLE_RECORDS + 1] if line.rstrip("\r"))

@@ -15,35 +15,36 @@ The rules, the first that applies decides:
 import re
 from collections.abc import Sequence
 
-from shared.datasets.column_names import KNOWN, plain
+from shared.datasets.column_names import KNOWN_NAMES, normalize_name
 from shared.datasets.readers.cells import is_number
 
-SAMPLE = 200
+MAX_SAMPLE_ROWS = 200
 """Rows below the first that are looked at."""
 
-NAME = re.compile(r"[^\W\d][\w.#/-]*( [\w.#/-]+){0,2}")
-NAME_CHARS = 40
+NAME_PATTERN = re.compile(r"[^\W\d][\w.#/-]*( [\w.#/-]+){0,2}")
+MAX_HEADER_NAME_CHARS = 40
 
 
-def has_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+def has_header(first_row: Sequence[str], rows_below: Sequence[Sequence[str]]) -> bool:
     """Judges the first row by the rows below it, of which those of another width are left aside."""
     columns = [
-        [row[i] for row in below[:SAMPLE] if len(row) == len(first)] for i in range(len(first))
+        [row[i] for row in rows_below[:MAX_SAMPLE_ROWS] if len(row) == len(first_row)]
+        for i in range(len(first_row))
     ]
     names = [
         cell
-        for cell, column in zip(first, columns, strict=True)
+        for cell, column in zip(first_row, columns, strict=True)
         if cell.strip() not in {value.strip() for value in column}
     ]
-    if any(plain(cell) in KNOWN for cell in names):
+    if any(normalize_name(cell) in KNOWN_NAMES for cell in names):
         return True
-    if any(is_number(cell.strip()) for cell in first):
+    if any(is_number(cell.strip()) for cell in first_row):
         return False
     if any(_is_numeric(column) for column in columns):
         return True
-    return _all_names(first) and (
-        not below
-        or any(_is_category(name, column) for name, column in zip(first, columns, strict=True))
+    return _has_only_names(first_row) and (
+        not rows_below
+        or any(_is_category(name, column) for name, column in zip(first_row, columns, strict=True))
     )
 
 
@@ -52,9 +53,11 @@ def _is_numeric(column: list[str]) -> bool:
     return bool(filled) and all(is_number(cell) for cell in filled)
 
 
-def _all_names(cells: Sequence[str]) -> bool:
+def _has_only_names(cells: Sequence[str]) -> bool:
     named = [cell.strip() for cell in cells if cell.strip()]
-    alike = all(len(cell) <= NAME_CHARS and NAME.fullmatch(cell) for cell in named)
+    alike = all(
+        len(cell) <= MAX_HEADER_NAME_CHARS and NAME_PATTERN.fullmatch(cell) for cell in named
+    )
     # One cell may be empty: the index column of a data frame written without its name.
     return alike and len(named) >= max(2, len(cells) - 1) and len(set(named)) == len(named)
 

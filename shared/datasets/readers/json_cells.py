@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from shared.datasets.readers.cells import ListCell, float_text, shown
+from shared.datasets.readers.cells import ListCell, format_float, format_name
 
 NOT_FINITE = float("nan")
 
@@ -12,7 +12,7 @@ class Members(list[tuple[str, Any]]):
     """An object as read: every member, repeated keys too."""
 
 
-class Unfit(Exception):
+class CellError(Exception):
     """One value of an object cannot be a cell."""
 
     def __init__(self, column: str, code: str, message: str) -> None:
@@ -22,22 +22,22 @@ class Unfit(Exception):
         self.message = message
 
 
-def _float_text(literal: str) -> str | float:
+def _parse_float(literal: str) -> str | float:
     value = float(literal)
-    return float_text(value) if abs(value) != float("inf") else NOT_FINITE
+    return format_float(value) if abs(value) != float("inf") else NOT_FINITE
 
 
 DECODER = json.JSONDecoder(
     object_pairs_hook=Members,
     parse_int=lambda digits: "0" if digits == "-0" else digits,
-    parse_float=_float_text,
+    parse_float=_parse_float,
     parse_constant=lambda _: NOT_FINITE,
 )
 """Objects become ``Members``; numbers become texts in their one spelling, but for those that are not finite."""
 
 
-def cell_of(key: str, value: object) -> str:
-    """Raises ``Unfit``. ``value`` is what ``DECODER`` makes."""
+def format_cell(key: str, value: object) -> str:
+    """Raises ``CellError``. ``value`` is what ``DECODER`` makes."""
     match value:
         case str():
             return value
@@ -46,35 +46,35 @@ def cell_of(key: str, value: object) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            raise Unfit(
-                shown(key),
+            raise CellError(
+                format_name(key),
                 "invalid_number",
                 "NaN and infinity are no values; leave the key out or set it to null.",
             )
         case list() if not isinstance(value, Members):
-            return ListCell.of(_item(key, item) for item in value)
+            return ListCell.from_values(_format_item(key, item) for item in value)
         case _:
-            raise Unfit(
-                shown(key),
+            raise CellError(
+                format_name(key),
                 "nested_value",
                 "The value is an object; a text, number, boolean, or list of these is read.",
             )
 
 
-def _item(key: str, value: object) -> str:
+def _format_item(key: str, value: object) -> str:
     if value is None or isinstance(value, list):
-        raise Unfit(
-            shown(key),
+        raise CellError(
+            format_name(key),
             "nested_value",
             "The list holds null, a list or an object; texts, numbers and booleans are read.",
         )
-    return cell_of(key, value)
+    return format_cell(key, value)
 
 
-def is_text(value: object) -> bool:
+def is_encodable_text(value: object) -> bool:
     """Whether a text, and every text of a list, can be encoded and has no NUL; escapes can write what no file can hold."""
     if isinstance(value, list):
-        return all(map(is_text, value))
+        return all(map(is_encodable_text, value))
     if not isinstance(value, str):
         return True
     try:

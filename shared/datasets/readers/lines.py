@@ -11,43 +11,43 @@ from pathlib import Path
 from typing import TextIO
 
 from shared.datasets.errors import EncodingNotUtf8, TooManyRows
-from shared.datasets.readers.gzip_io import opened
+from shared.datasets.readers.gzip_io import open_unpacked
 from shared.datasets.readers.rows import Limits
 
-CHUNK = 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 
 
 @contextmanager
-def text_of(path: Path, limits: Limits) -> Iterator[TextIO]:
+def open_text(path: Path, limits: Limits) -> Iterator[TextIO]:
     """The file's text, unpacked if need be. Reading it raises ``EncodingNotUtf8`` with the number of the first line that is not UTF-8."""
     try:
         with (
-            opened(path, limits.max_decompressed_bytes) as file,
+            open_unpacked(path, limits.max_decompressed_bytes) as file,
             io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n") as text,
         ):
             yield text
     except UnicodeDecodeError:
-        raise _undecodable(path, limits) from None
+        raise _make_encoding_error(path, limits) from None
 
 
-def text_lines(path: Path, limits: Limits) -> Iterator[str]:
+def iterate_lines(path: Path, limits: Limits) -> Iterator[str]:
     """The lines with their ends; of one that is longer than is allowed, the first character too many is the last that is read."""
-    with text_of(path, limits) as text:
+    with open_text(path, limits) as text:
         while line := text.readline(limits.max_line_chars + 1):
             yield line
 
 
-def refuse_many_blanks(blank_lines: int, limits: Limits) -> None:
+def check_blank_line_count(blank_lines: int, limits: Limits) -> None:
     """Lines that hold nothing are no rows, but they cost time to read, and gzip packs a thousand of them into a few bytes."""
     if blank_lines > limits.max_rows:
         raise TooManyRows(f"The file has more than {limits.max_rows:,} blank lines.")
 
 
-def _undecodable(path: Path, limits: Limits) -> EncodingNotUtf8:
+def _make_encoding_error(path: Path, limits: Limits) -> EncodingNotUtf8:
     """The text's own decoder does not count lines, so the place is looked for again in the bytes."""
     decoder, lines = codecs.getincrementaldecoder("utf-8")(), 0
-    with opened(path, limits.max_decompressed_bytes) as file:
-        while chunk := file.read(CHUNK):
+    with open_unpacked(path, limits.max_decompressed_bytes) as file:
+        while chunk := file.read(CHUNK_BYTES):
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:

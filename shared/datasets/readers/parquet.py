@@ -28,12 +28,12 @@ from shared.datasets.errors import (
 from shared.datasets.readers.cells import ListCell
 from shared.datasets.readers.rows import Limits, RowCollector
 
-CHILD = Path(__file__).with_name("parquet_child.py")
+CHILD_SCRIPT = Path(__file__).with_name("parquet_child.py")
 
-PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "TZ")
+INHERITED_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "TZ")
 """Environment variables that the child may need; passwords and keys are not among them."""
 
-ERRORS: dict[str, type[UnreadableFile]] = {
+ERRORS_BY_CODE: dict[str, type[UnreadableFile]] = {
     kind.code: kind
     for kind in (
         DecompressedTooLarge,
@@ -47,25 +47,25 @@ ERRORS: dict[str, type[UnreadableFile]] = {
 }
 
 
-def read_parquet(path: Path, limits: Limits, rows: RowCollector) -> tuple[str, ...]:
+def read_parquet(path: Path, limits: Limits, collector: RowCollector) -> tuple[str, ...]:
     """Fills the collector and tells the names."""
-    _refuse_open_end(path)
-    with _child(path, limits) as child:
+    _check_footer(path)
+    with _start_child(path, limits) as child:
         assert child.stdout is not None
         try:
-            names = _receive(child.stdout, rows)
+            names = _receive_rows(child.stdout, collector)
         finally:
             child.kill()  # after a complete answer it has nothing left to do; after an error it must not go on unpacking
     if names is None:
         raise ParquetMalformed(
             "The file could not be unpacked within the limits of memory and time; it may be damaged."
         )
-    if rows.total == 0:
+    if collector.total_rows == 0:
         raise EmptyFile("The file has no rows.")
     return names
 
 
-def _refuse_open_end(path: Path) -> None:
+def _check_footer(path: Path) -> None:
     """What needs no child: the footer at the end is the part of a Parquet file that a broken upload loses first."""
     with path.open("rb") as file:
         file.seek(max(file.seek(0, os.SEEK_END) - 4, 0))
@@ -76,18 +76,18 @@ def _refuse_open_end(path: Path) -> None:
         )
 
 
-def _child(path: Path, limits: Limits) -> subprocess.Popen[bytes]:
+def _start_child(path: Path, limits: Limits) -> subprocess.Popen[bytes]:
     # -P: the folder of the script must not shadow the standard library. -X utf8: names, whatever the locale.
     command = [
         sys.executable,
         "-P",
         "-X",
         "utf8",
-        str(CHILD),
+        str(CHILD_SCRIPT),
         str(path.absolute()),
         json.dumps(asdict(limits)),
     ]
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    environment = {name: os.environ[name] for name in INHERITED_ENVIRONMENT if name in os.environ}
     return subprocess.Popen(
         command,
         env=environment,
@@ -97,30 +97,31 @@ def _child(path: Path, limits: Limits) -> subprocess.Popen[bytes]:
     )
 
 
-def _receive(messages: IO[bytes], rows: RowCollector) -> tuple[str, ...] | None:
+def _receive_rows(messages: IO[bytes], collector: RowCollector) -> tuple[str, ...] | None:
     """The names; None if the child died before it had sent everything."""
     names: tuple[str, ...] = ()
-    for message in _decoded(messages):
+    for message in _iterate_messages(messages):
         match message:
             case {"columns": columns}:
                 names = tuple(columns)
             case {"column": column, "code": code, "problem": problem}:
-                rows.refuse(None, column, code, problem)
+                collector.reject_row(None, column, code, problem)
             case {"error": code, "message": text}:
-                raise ERRORS[code](text)
+                raise ERRORS_BY_CODE[code](text)
             case {"end": _}:
                 return names
             case list():
-                rows.keep(
+                collector.add_row(
                     tuple(
-                        ListCell.of(cell) if isinstance(cell, list) else cell for cell in message
+                        ListCell.from_values(cell) if isinstance(cell, list) else cell
+                        for cell in message
                     ),
                     None,
                 )
     return None
 
 
-def _decoded(messages: IO[bytes]) -> Iterator[Any]:
+def _iterate_messages(messages: IO[bytes]) -> Iterator[Any]:
     for line in messages:
         if line.endswith(b"\n"):  # a child that was killed may leave half a line
             yield json.loads(line)

@@ -13,14 +13,14 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-MEMORY_BYTES = 2 * 1024**3
+MAX_MEMORY_BYTES = 2 * 1024**3
 """Ceiling on address space: pyarrow maps about 0.5 GB, the decompressed budget comes on top."""
-CPU_SECONDS = 120
+MAX_CPU_SECONDS = 120
 BATCH_ROWS = 256
 """Rows unpacked at a time. Repeated values are kept as a dictionary, so a batch costs no more than its distinct values."""
 
 
-class Refused(Exception):
+class ParquetError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
@@ -28,13 +28,13 @@ class Refused(Exception):
 
 
 def main(path: str, limits: dict[str, int]) -> None:
-    _lower_limits()
+    _set_resource_limits()
     try:
         _send_rows(path, limits)
-    except Refused as refused:
-        _send({"error": refused.code, "message": refused.message})
+    except ParquetError as refused:
+        _send_message({"error": refused.code, "message": refused.message})
     except MemoryError:
-        _send(
+        _send_message(
             {
                 "error": "decompressed_too_large",
                 "message": "The file needs more memory to unpack than is allowed.",
@@ -42,7 +42,7 @@ def main(path: str, limits: dict[str, int]) -> None:
         )
 
 
-def _lower_limits() -> None:
+def _set_resource_limits() -> None:
     # Before pyarrow is loaded: one thread and the plain allocator, so that address space is not reserved in advance.
     os.environ.update(ARROW_DEFAULT_MEMORY_POOL="system", OMP_NUM_THREADS="1", ARROW_IO_THREADS="1")
     try:
@@ -50,8 +50,8 @@ def _lower_limits() -> None:
     except ImportError:  # not a Unix
         return
     for kind, most in (
-        (resource.RLIMIT_AS, MEMORY_BYTES),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_AS, MAX_MEMORY_BYTES),
+        (resource.RLIMIT_CPU, MAX_CPU_SECONDS),
         (resource.RLIMIT_CORE, 0),
     ):
         with contextlib.suppress(
@@ -64,32 +64,32 @@ def _send_rows(path: str, limits: dict[str, int]) -> None:
     import pyarrow as pa
 
     try:
-        file = _open(path, limits)
+        file = _open_parquet(path, limits)
         names = file.schema_arrow.names
-        _send({"columns": names})
+        _send_message({"columns": names})
         count = 0
-        for row in _rows(file, limits):
+        for row in _iterate_rows(file, limits):
             count += 1
             if count > limits["max_rows"]:
-                raise Refused(
+                raise ParquetError(
                     "too_many_rows",
                     f"The file has more than {limits['max_rows']:,} rows; draw a sample.",
                 )
-            _send(_checked(row, names, limits))
-        _send({"end": count})
+            _send_message(_build_row_message(row, names, limits))
+        _send_message({"end": count})
     except MemoryError:
         raise
     except UnicodeDecodeError:
-        raise Refused(
+        raise ParquetError(
             "encoding_not_utf8", "A text column holds bytes that are not UTF-8."
         ) from None
     except (pa.ArrowException, OSError, ValueError, OverflowError):
-        raise Refused(
+        raise ParquetError(
             "parquet_malformed", "The file begins like Parquet but cannot be read as Parquet."
         ) from None
 
 
-def _open(path: str, limits: dict[str, int]) -> Any:
+def _open_parquet(path: str, limits: dict[str, int]) -> Any:
     """The file, refused by what its footer says; what the footer hides is caught while unpacking."""
     import pyarrow.parquet as pq
 
@@ -102,51 +102,51 @@ def _open(path: str, limits: dict[str, int]) -> Any:
     file = pq.ParquetFile(path, **options)
     schema = file.schema_arrow
     if len(schema) == 0:
-        raise Refused("parquet_malformed", "The file has no columns.")
+        raise ParquetError("parquet_malformed", "The file has no columns.")
     if len(schema) > limits["max_columns"]:
-        raise Refused(
+        raise ParquetError(
             "too_many_columns",
             f"The file has {len(schema):,} columns; {limits['max_columns']:,} are allowed.",
         )
     for index, field in enumerate(schema):
-        if not _is_flat(field.type) and not _is_list(field.type):
-            raise Refused(
+        if not _is_scalar_type(field.type) and not _is_label_list_type(field.type):
+            raise ParquetError(
                 "parquet_column_not_supported",
-                f"Column {index} holds {_kind(field.type)}; leave it out.",
+                f"Column {index} holds {_describe_type(field.type)}; leave it out.",
             )
     groups = [
         file.metadata.row_group(index).total_byte_size
         for index in range(file.metadata.num_row_groups)
     ]
     if sum(groups) > limits["max_decompressed_bytes"]:
-        raise _too_large(limits)
-    texts = [field.name for field in schema if _is_text(field.type)]
+        raise _make_size_error(limits)
+    texts = [field.name for field in schema if _is_text_type(field.type)]
     return pq.ParquetFile(path, read_dictionary=texts, **options)
 
 
-def _rows(file: Any, limits: dict[str, int]) -> Iterator[tuple[Any, ...]]:
+def _iterate_rows(file: Any, limits: dict[str, int]) -> Iterator[tuple[Any, ...]]:
     spent = 0
     for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
-        columns = [_values(column) for column in batch.columns]
+        columns = [_list_values(column) for column in batch.columns]
         for row in zip(*columns, strict=True):
-            spent += sum(_size(value) for value in row)
+            spent += sum(_measure_value(value) for value in row)
             if spent > limits["max_decompressed_bytes"]:
-                raise _too_large(limits)
+                raise _make_size_error(limits)
             yield row
 
 
-def _size(value: Any) -> int:
+def _measure_value(value: Any) -> int:
     if isinstance(value, list):
-        return sum(1 + _size(item) for item in value)
+        return sum(1 + _measure_value(item) for item in value)
     return len(value) if isinstance(value, str) else 0
 
 
-def _values(column: Any) -> list[Any]:
+def _list_values(column: Any) -> list[Any]:
     """One value a row. Texts come as a dictionary, and equal ones stay one object."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
-        distinct = _values(column.dictionary)
+        distinct = _list_values(column.dictionary)
         return [None if index is None else distinct[index] for index in column.indices.to_pylist()]
     if pa.types.is_floating(column.type):
         # Arrow writes the shortest text that gives the same number in the column's own precision: 3.8, not 3.799999952316284.
@@ -154,8 +154,8 @@ def _values(column: Any) -> list[Any]:
             None if text is None else float(text) for text in column.cast(pa.string()).to_pylist()
         ]
     if (
-        _is_list(column.type)
-        or _is_text(column.type)
+        _is_label_list_type(column.type)
+        or _is_text_type(column.type)
         or pa.types.is_boolean(column.type)
         or pa.types.is_integer(column.type)
     ):
@@ -163,7 +163,7 @@ def _values(column: Any) -> list[Any]:
     return list(column.cast(pa.string()).to_pylist())
 
 
-def _checked(
+def _build_row_message(
     row: tuple[Any, ...], names: list[str], limits: dict[str, int]
 ) -> list[Any] | dict[str, str]:
     """The row's cells, or what is wrong with the first that cannot be one."""
@@ -181,7 +181,7 @@ def _checked(
                 "code": "invalid_number",
                 "problem": "NaN and infinity are no values; use null.",
             }
-        cell = _cell(value)
+        cell = _format_cell(value)
         texts = cell if isinstance(cell, list) else [cell]
         if any("\0" in text for text in texts):
             return {
@@ -190,18 +190,18 @@ def _checked(
                 "problem": "The text has a NUL character.",
             }
         if sum(map(len, texts)) + len(texts) > limits["max_cell_chars"] + 1:
-            raise Refused(
+            raise ParquetError(
                 "field_too_large", f"A value has more than {limits['max_cell_chars']:,} characters."
             )
         cells.append(cell)
     return cells
 
 
-def _cell(value: Any) -> Any:
+def _format_cell(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, list):
-        return [_cell(item) for item in value]
+        return [_format_cell(item) for item in value]
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -211,19 +211,23 @@ def _cell(value: Any) -> Any:
     return str(value)
 
 
-def _is_text(kind: Any) -> bool:
+def _is_text_type(arrow_type: Any) -> bool:
     import pyarrow.types as types
 
-    if types.is_dictionary(kind):
-        return _is_text(kind.value_type)
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+    if types.is_dictionary(arrow_type):
+        return _is_text_type(arrow_type.value_type)
+    return bool(
+        types.is_string(arrow_type)
+        or types.is_large_string(arrow_type)
+        or types.is_string_view(arrow_type)
+    )
 
 
-def _is_flat(kind: Any) -> bool:
+def _is_scalar_type(arrow_type: Any) -> bool:
     import pyarrow.types as types
 
-    if types.is_dictionary(kind):
-        return _is_flat(kind.value_type)
+    if types.is_dictionary(arrow_type):
+        return _is_scalar_type(arrow_type.value_type)
     flat = (
         types.is_boolean,
         types.is_integer,
@@ -233,45 +237,52 @@ def _is_flat(kind: Any) -> bool:
         types.is_timestamp,
         types.is_null,
     )
-    return _is_text(kind) or any(test(kind) for test in flat)
+    return _is_text_type(arrow_type) or any(test(arrow_type) for test in flat)
 
 
-def _is_list(kind: Any) -> bool:
+def _is_label_list_type(arrow_type: Any) -> bool:
     """Lists of what a label may be; lists of fractions are vectors."""
     import pyarrow.types as types
 
-    if not (types.is_list(kind) or types.is_large_list(kind)):
+    if not (types.is_list(arrow_type) or types.is_large_list(arrow_type)):
         return False
-    item = kind.value_type
-    return _is_text(item) or types.is_integer(item) or types.is_boolean(item) or types.is_null(item)
+    item = arrow_type.value_type
+    return (
+        _is_text_type(item)
+        or types.is_integer(item)
+        or types.is_boolean(item)
+        or types.is_null(item)
+    )
 
 
-def _kind(kind: Any) -> str:
+def _describe_type(arrow_type: Any) -> str:
     import pyarrow.types as types
 
-    if types.is_nested(kind):
+    if types.is_nested(arrow_type):
         return "structs, vectors, or lists of other than texts, integers and booleans"
     return (
         "bytes"
-        if types.is_binary(kind) or types.is_large_binary(kind)
+        if types.is_binary(arrow_type) or types.is_large_binary(arrow_type)
         else "values that are neither text nor number"
     )
 
 
-def _too_large(limits: dict[str, int]) -> Refused:
+def _make_size_error(limits: dict[str, int]) -> ParquetError:
     megabytes = limits["max_decompressed_bytes"] // 1024**2
-    return Refused("decompressed_too_large", f"The file unpacks to more than {megabytes:,} MB.")
+    return ParquetError(
+        "decompressed_too_large", f"The file unpacks to more than {megabytes:,} MB."
+    )
 
 
-def _send(message: object) -> None:
+def _send_message(message: object) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
 
 
-def _run() -> NoReturn:
+def _run_child() -> NoReturn:
     main(sys.argv[1], json.loads(sys.argv[2]))
     sys.stdout.flush()
     os._exit(0)  # tearing pyarrow down costs time and may fail under the memory ceiling
 
 
 if __name__ == "__main__":
-    _run()
+    _run_child()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shared.datasets.errors import RowProblem, TooManyCells, TooManyRows
 
-PROBLEMS_KEPT = 100
+MAX_LISTED_PROBLEMS = 100
 """Row problems that are spelled out; all are counted."""
 
 
@@ -34,38 +34,42 @@ class RowCollector:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.rows: list[tuple[str, ...]] = []
-        self.numbers = array("I")
+        self.row_numbers = array("I")
         """Data row number, from 1, of each kept row."""
         self.lines = array("I")
         """First physical line of each kept row; stays empty for formats without lines."""
-        self.total = 0
+        self.total_rows = 0
         """Data rows seen, kept or not."""
         self.problems: list[RowProblem] = []
         self.problems_total = 0
 
-    def keep(self, cells: tuple[str, ...], line: int | None) -> None:
-        self._count()
+    def add_row(self, cells: tuple[str, ...], line: int | None) -> None:
+        self._count_row()
         if (len(self.rows) + 1) * len(cells) > self.limits.max_cells:
             raise TooManyCells(
                 f"The file has more than {self.limits.max_cells:,} cells; leave out the columns that are not needed."
             )
         self.rows.append(cells)
-        self.numbers.append(self.total)
+        self.row_numbers.append(self.total_rows)
         if line is not None:
             self.lines.append(line)
 
-    def refuse(self, line: int | None, column: str | int | None, code: str, message: str) -> None:
+    def reject_row(
+        self, line: int | None, column: str | int | None, code: str, message: str
+    ) -> None:
         """Counts one row that is not kept, with the first thing that is wrong with it."""
-        self._count()
+        self._count_row()
         self.problems_total += 1
-        if len(self.problems) < PROBLEMS_KEPT:
+        if len(self.problems) < MAX_LISTED_PROBLEMS:
             self.problems.append(
-                RowProblem(row=self.total, line=line, column=column, code=code, message=message)
+                RowProblem(
+                    row=self.total_rows, line=line, column=column, code=code, message=message
+                )
             )
 
-    def _count(self) -> None:
-        self.total += 1
-        if self.total > self.limits.max_rows:
+    def _count_row(self) -> None:
+        self.total_rows += 1
+        if self.total_rows > self.limits.max_rows:
             raise TooManyRows(
                 f"The file has more than {self.limits.max_rows:,} rows; split it or draw a sample."
             )

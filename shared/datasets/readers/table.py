@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from shared.datasets.errors import RowProblem
-from shared.datasets.readers.delimited import Delimited
-from shared.datasets.readers.formats import Compression, Format, sniff
-from shared.datasets.readers.json_records import JsonArray, JsonLines
-from shared.datasets.readers.json_table import Objects
+from shared.datasets.readers.delimited import DelimitedReader
+from shared.datasets.readers.formats import Compression, Format, sniff_format
+from shared.datasets.readers.json_records import JsonArrayReader, JsonLinesReader
+from shared.datasets.readers.json_table import JsonTableReader
 from shared.datasets.readers.parquet import read_parquet
 from shared.datasets.readers.rows import DEFAULT_LIMITS, Limits, RowCollector
 
@@ -43,16 +43,16 @@ class Table:
     """Lines without a character, which are no rows."""
     compression: Compression | None = None
     """What the file was unpacked from."""
-    context_left_out: int = 0
+    omitted_context_count: int = 0
     """Chats of which more than a shared system prompt was left out (``chat``)."""
 
-    def cells(self, column: int) -> list[str]:
+    def get_cells(self, column: int) -> list[str]:
         return [row[column] for row in self.rows]
 
-    def line_of(self, position: int) -> int | None:
+    def get_line_number(self, position: int) -> int | None:
         return None if self.lines is None else self.lines[position]
 
-    def reference(self, column: int) -> str | int:
+    def get_column_reference(self, column: int) -> str | int:
         """How this column is called: by its name, or by its index where the name is missing, shared, or too long to be asked for."""
         if self.columns is None:
             return column
@@ -72,7 +72,7 @@ def read_table(
     ``header`` is for CSV and TSV alone; a stored ``Task.header`` reads the file as it was read when the task was resolved.
     Raises ``UnreadableFile`` (422) or ``UnsupportedMediaType`` (415) if the bytes as a whole are no table.
     """
-    sniffed = sniff(path, filename)
+    sniffed = sniff_format(path, filename)
     rows = RowCollector(limits)
     blank_lines = context_left_out = 0
     names: tuple[str, ...] | None
@@ -82,20 +82,20 @@ def read_table(
             width = len(names)
         case Format.JSONL | Format.JSON:
             records = (
-                JsonLines(path, limits)
+                JsonLinesReader(path, limits)
                 if sniffed.format is Format.JSONL
-                else JsonArray(path, limits)
+                else JsonArrayReader(path, limits)
             )
-            objects = Objects(records, limits)
-            names = objects.read(rows)
+            objects = JsonTableReader(records, limits)
+            names = objects.read_rows(rows)
             width, blank_lines, context_left_out = (
                 len(names),
                 records.blank_lines,
-                objects.context_left_out,
+                objects.omitted_context_count,
             )
         case Format.CSV | Format.TSV:
-            delimited = Delimited(path, sniffed.delimiter or ",", limits)
-            names = delimited.read(header, rows)
+            delimited = DelimitedReader(path, sniffed.delimiter or ",", limits)
+            names = delimited.read_rows(header, rows)
             width, blank_lines = delimited.width, delimited.blank_lines
     return Table(
         format=sniffed.format,
@@ -105,12 +105,12 @@ def read_table(
         columns=names,
         width=width,
         rows=rows.rows,
-        row_numbers=rows.numbers,
+        row_numbers=rows.row_numbers,
         lines=None if sniffed.format is Format.PARQUET else rows.lines,
-        total_rows=rows.total,
+        total_rows=rows.total_rows,
         problems=tuple(rows.problems),
         problems_total=rows.problems_total,
         blank_lines=blank_lines,
         compression=sniffed.compression,
-        context_left_out=context_left_out,
+        omitted_context_count=context_left_out,
     )

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
-from shared.datasets.split.stratified_split import rank
+from shared.datasets.split.stratified_split import hash_row
 from shared.domain.errors import InvalidValue
 
-ALL = -1  # beside the strata: every row, so that the parts' totals count as well
+ALL_ROWS = -1  # beside the strata: every row, so that the parts' totals count as well
 
 
-def grouped_parts(
+def split_groups(
     strata: Sequence[int],
     groups: Sequence[str],
     rows: Sequence[int],
@@ -30,36 +30,40 @@ def grouped_parts(
             f"The rows make {len(members)} groups, too few for {len(shares)} parts.",
             param="split.group_by",
         )
-    totals = _count(strata, rows)
+    totals = _count_strata(strata, rows)
     spare = [
         {stratum: float(share * total) for stratum, total in totals.items()} for share in shares
     ]
     parts: list[list[str]] = [[] for _ in shares]
     for group in sorted(
-        members, key=lambda group: (-len(members[group]), rank(seed, members[group][0]))
+        members, key=lambda group: (-len(members[group]), hash_row(seed, members[group][0]))
     ):
-        counts = _count(strata, members[group])
-        place = min(range(len(parts)), key=lambda part: _change(counts, spare[part], totals))
+        counts = _count_strata(strata, members[group])
+        place = min(
+            range(len(parts)), key=lambda part: _compute_cost_change(counts, spare[part], totals)
+        )
         parts[place].append(group)
         for stratum, count in counts.items():
             spare[place][stratum] -= count
-    _leave_none_empty(parts)
+    _fill_empty_parts(parts)
     return [sorted(row for group in part for row in members[group]) for part in parts]
 
 
-def _count(strata: Sequence[int], rows: Sequence[int]) -> dict[int, int]:
+def _count_strata(strata: Sequence[int], rows: Sequence[int]) -> dict[int, int]:
     counts = Counter(strata[row] for row in rows)
-    return {ALL: len(rows), **{stratum: counts[stratum] for stratum in sorted(counts)}}
+    return {ALL_ROWS: len(rows), **{stratum: counts[stratum] for stratum in sorted(counts)}}
 
 
-def _change(counts: dict[int, int], spare: dict[int, float], totals: dict[int, int]) -> float:
+def _compute_cost_change(
+    counts: dict[int, int], spare: dict[int, float], totals: dict[int, int]
+) -> float:
     """By how much a part's sum of squares changes with this group."""
     return sum(
         count * (count - 2 * spare[stratum]) / totals[stratum] for stratum, count in counts.items()
     )
 
 
-def _leave_none_empty(parts: list[list[str]]) -> None:
+def _fill_empty_parts(parts: list[list[str]]) -> None:
     """An empty part gets the smallest group of the part that has most."""
     for part in parts:
         if not part:

@@ -11,27 +11,28 @@ from typing import Any
 from shared.datasets.examples import Examples
 from shared.domain.task import Label
 
-ROWS_NAMED = 5
-BETWEEN = "\x1f"  # keeps "a b" + "c" apart from "a" + "b c"
+MAX_ROWS_NAMED = 5
+PAIR_SEPARATOR = "\x1f"  # keeps "a b" + "c" apart from "a" + "b c"
 
 
-def digests(examples: Examples) -> list[bytes]:
+def hash_texts(examples: Examples) -> list[bytes]:
     """Equal for rows with the same text, or pair of texts."""
-    seconds = examples.pairs if examples.pairs is not None else [""] * len(examples)
+    seconds = examples.second_texts if examples.second_texts is not None else [""] * len(examples)
     return [
         hashlib.blake2b(
-            f"{_plain(first)}{BETWEEN}{_plain(second)}".encode(), digest_size=16
+            f"{_normalize_text(first)}{PAIR_SEPARATOR}{_normalize_text(second)}".encode(),
+            digest_size=16,
         ).digest()
         for first, second in zip(examples.texts, seconds, strict=True)
     ]
 
 
-def _plain(text: str) -> str:
+def _normalize_text(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PartRows:
     """Rows of one part of a split, of a file with these digests and labels."""
 
     digests: Sequence[bytes]
@@ -45,27 +46,28 @@ class Leak:
 
     rows: list[int]
     """Of their file, from 1."""
-    conflicting: int
+    conflicting_count: int
     """Those of them that have a label which none of these training rows has."""
 
     @classmethod
-    def joined(cls, leaks: Iterable["Leak"]) -> "Leak":
+    def merge_leaks(cls, leaks: Iterable["Leak"]) -> "Leak":
         """Of several parts of one file that share no row."""
         found = list(leaks)
         return cls(
-            sorted(row for one in found for row in one.rows), sum(one.conflicting for one in found)
+            sorted(row for one in found for row in one.rows),
+            sum(one.conflicting_count for one in found),
         )
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As a job's ``dataset.leakage`` shows it."""
         return {
             "rows": len(self.rows),
-            "first_rows": self.rows[:ROWS_NAMED],
-            "conflicting_labels": self.conflicting,
+            "first_rows": self.rows[:MAX_ROWS_NAMED],
+            "conflicting_labels": self.conflicting_count,
         }
 
 
-def leak(train: Seen, other: Seen) -> Leak:
+def find_leak(train: PartRows, other: PartRows) -> Leak:
     """What of ``other`` leaks from the training rows."""
     labels_of_text: dict[bytes, set[Label]] = {}
     for row in train.rows:

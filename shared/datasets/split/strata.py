@@ -7,41 +7,41 @@ from typing import cast
 
 from shared.domain.task import Label, TaskType
 
-QUANTILES, ROWS_OF_QUANTILE = 10, 10
-RARE = 10
+MAX_QUANTILES, MIN_QUANTILE_ROWS = 10, 10
+MIN_STRATUM_ROWS = 10
 """Rows below which a set of labels is no stratum of its own: a fifth of them would be one row, as of each of a hundred other sets."""
 
 
-def strata_of(labels: Sequence[Label], kind: TaskType) -> list[int]:
+def assign_strata(labels: Sequence[Label], task_type: TaskType) -> list[int]:
     """A stratum a row, by number. Single labels: the label itself.
 
     Regression: the tenth of the rows that the number falls into by its rank, equal numbers together; fewer, larger bins where a bin
     would have fewer than ten rows. Multi-label: the set of labels; of a set with fewer than ten rows its rarest label.
     """
-    match kind:
+    match task_type:
         case TaskType.SINGLE_LABEL:
             return list(cast(Sequence[int], labels))
         case TaskType.REGRESSION:
-            return _quantiles(cast(Sequence[float], labels))
+            return _assign_quantiles(cast(Sequence[float], labels))
         case TaskType.MULTI_LABEL:
-            return _label_sets(cast(Sequence[tuple[int, ...]], labels))
+            return _assign_label_sets(cast(Sequence[tuple[int, ...]], labels))
 
 
-def _quantiles(numbers: Sequence[float]) -> list[int]:
+def _assign_quantiles(numbers: Sequence[float]) -> list[int]:
     ascending = sorted(numbers)
-    bins = max(1, min(QUANTILES, len(numbers) // ROWS_OF_QUANTILE))
+    bins = max(1, min(MAX_QUANTILES, len(numbers) // MIN_QUANTILE_ROWS))
     return [bisect_left(ascending, number) * bins // len(numbers) for number in numbers]
 
 
-def _label_sets(sets: Sequence[tuple[int, ...]]) -> list[int]:
-    rows_of_set = Counter(sets)
-    rows_of_label = Counter(label for labels in sets for label in labels)
+def _assign_label_sets(label_sets: Sequence[tuple[int, ...]]) -> list[int]:
+    rows_of_set = Counter(label_sets)
+    rows_of_label = Counter(label for labels in label_sets for label in labels)
 
-    def stratum(labels: tuple[int, ...]) -> tuple[int, ...]:
-        if not labels or rows_of_set[labels] >= RARE:
+    def choose_stratum(labels: tuple[int, ...]) -> tuple[int, ...]:
+        if not labels or rows_of_set[labels] >= MIN_STRATUM_ROWS:
             return labels
         return (min(labels, key=lambda label: (rows_of_label[label], label)),)
 
-    chosen = [stratum(labels) for labels in sets]
+    chosen = [choose_stratum(labels) for labels in label_sets]
     number = {labels: index for index, labels in enumerate(sorted(set(chosen)))}
     return [number[labels] for labels in chosen]

@@ -13,12 +13,12 @@ from fractions import Fraction
 from shared.domain.errors import InvalidValue
 from shared.domain.task import SplitRequest
 
-SCHEME = "evenkeel-split-1"
+SPLIT_SCHEME = "evenkeel-split-1"
 """Part of what is hashed; another scheme would take another name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class RowSplit:
     """Row indices from 0, ascending, each row in exactly one of the three."""
 
     train: list[int]
@@ -26,9 +26,9 @@ class Split:
     test: list[int]
 
 
-def stratified_split(
-    labels: Sequence[int], request: SplitRequest, *, validation: bool = True
-) -> Split:
+def split_by_strata(
+    strata: Sequence[int], request: SplitRequest, *, needs_validation: bool = True
+) -> RowSplit:
     """Sets rows apart; with ``validation=False`` (a validation file is given) only for the test. ``labels`` may be any strata.
 
     Each part has ``fraction`` of all rows, rounded half up, shared over the labels in proportion to their rows by largest
@@ -36,56 +36,60 @@ def stratified_split(
     or more has one in test as well; only these minimums can move a part's total. A label's only row is trained on.
     """
     fractions = (
-        exact(request.validation_fraction) if validation else Fraction(0),
-        exact(request.test_fraction),
+        to_exact_fraction(request.validation_fraction) if needs_validation else Fraction(0),
+        to_exact_fraction(request.test_fraction),
     )
     if sum(fractions) >= 1:
         raise InvalidValue(
             "Validation and test together leave no row to train on.", param="split.test_fraction"
         )
     groups: dict[int, list[int]] = {}
-    for row, label in enumerate(labels):
+    for row, label in enumerate(strata):
         groups.setdefault(label, []).append(row)
     order = sorted(groups)
     sizes = [len(groups[label]) for label in order]
     kept = [
         1 + (size >= 3 and fractions[1] > 0) for size in sizes
     ]  # for train, and for test if there is one
-    for_validation = _shares(
+    for_validation = _apportion_rows(
         sizes,
         fractions[0],
-        least=[int(size >= 2) for size in sizes],
-        most=[max(0, size - keep) for size, keep in zip(sizes, kept, strict=True)],
+        minimums=[int(size >= 2) for size in sizes],
+        maximums=[max(0, size - keep) for size, keep in zip(sizes, kept, strict=True)],
     )
     spare = [size - taken - 1 for size, taken in zip(sizes, for_validation, strict=True)]
-    for_test = _shares(sizes, fractions[1], least=[min(1, rows) for rows in spare], most=spare)
-    parts = Split([], [], [])
+    for_test = _apportion_rows(
+        sizes, fractions[1], minimums=[min(1, rows) for rows in spare], maximums=spare
+    )
+    parts = RowSplit([], [], [])
     for label, first, second in zip(order, for_validation, for_test, strict=True):
-        rows = sorted(groups[label], key=lambda row: rank(request.seed, row))
+        rows = sorted(groups[label], key=lambda row: hash_row(request.seed, row))
         parts.validation.extend(rows[:first])
         parts.test.extend(rows[first : first + second])
         parts.train.extend(rows[first + second :])
-    return Split(sorted(parts.train), sorted(parts.validation), sorted(parts.test))
+    return RowSplit(sorted(parts.train), sorted(parts.validation), sorted(parts.test))
 
 
-def dealt(strata: Sequence[int], rows: Sequence[int], parts: int, seed: int) -> list[list[int]]:
+def deal_rows(
+    strata: Sequence[int], rows: Sequence[int], num_parts: int, seed: int
+) -> list[list[int]]:
     """The rows dealt out to so many parts: of each stratum, and in all, two parts differ by one row at the most."""
-    order = sorted(rows, key=lambda row: (strata[row], rank(seed, row)))
-    return [sorted(order[part::parts]) for part in range(parts)]
+    order = sorted(rows, key=lambda row: (strata[row], hash_row(seed, row)))
+    return [sorted(order[part::num_parts]) for part in range(num_parts)]
 
 
-def exact(fraction: float) -> Fraction:
+def to_exact_fraction(fraction: float) -> Fraction:
     """The decimal number that was meant: 0.1 is a tenth here, so that ties are ties."""
     return Fraction(repr(fraction))
 
 
-def rank(seed: int, row: int) -> bytes:
+def hash_row(seed: int, row: int) -> bytes:
     """What rows are ordered by."""
-    return hashlib.sha256(f"{SCHEME}:{seed}:{row}".encode()).digest()
+    return hashlib.sha256(f"{SPLIT_SCHEME}:{seed}:{row}".encode()).digest()
 
 
-def _shares(
-    sizes: list[int], fraction: Fraction, *, least: list[int], most: list[int]
+def _apportion_rows(
+    sizes: list[int], fraction: Fraction, *, minimums: list[int], maximums: list[int]
 ) -> list[int]:
     """How many rows of each label, between ``least`` and ``most``: proportional, with the right total where the bounds allow it."""
     if fraction == 0:
@@ -95,10 +99,10 @@ def _shares(
     unit = fraction.denominator
     shares = [
         min(max(quota // unit, low), high)
-        for quota, low, high in zip(quotas, least, most, strict=True)
+        for quota, low, high in zip(quotas, minimums, maximums, strict=True)
     ]
     missing = int(sum(sizes) * fraction + Fraction(1, 2)) - sum(shares)
-    step, bounds = (1, most) if missing > 0 else (-1, least)
+    step, bounds = (1, maximums) if missing > 0 else (-1, minimums)
     # The label farthest below its quota gains first, or the one farthest above it loses first; a tie goes to the earlier label.
     heap = [
         (step * (share * unit - quota), i)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from api.hub.card import choose, class_names
+from api.hub.card import choose_split_files, parse_class_names
 from api.hub.client import DatasetInfo
-from shared.datasets import Source
+from shared.datasets import InputFile
 from shared.domain.errors import InvalidValue
 
 
@@ -19,14 +19,14 @@ def chosen(
     info: DatasetInfo,
     config: str | None = None,
     split: str | None = None,
-    source: Source = Source.TRAINING,
+    source: InputFile = InputFile.TRAINING,
 ) -> list[str]:
-    return [file.path for file in choose(info, config, split, source).files]
+    return [file.path for file in choose_split_files(info, config, split, source).files]
 
 
 def refusal(info: DatasetInfo, config: str | None = None, split: str | None = None) -> str:
     with pytest.raises(InvalidValue) as refused:
-        choose(info, config, split, Source.TRAINING)
+        choose_split_files(info, config, split, InputFile.TRAINING)
     assert refused.value.param == "training_file"
     return refused.value.message
 
@@ -64,7 +64,7 @@ def test_by_names(paths: list[str], splits: dict[str, list[str]]) -> None:
 
 def test_each_field_has_its_split() -> None:
     info = described("train.csv", "valid.csv", "testing.csv")
-    assert [chosen(info, source=source) for source in Source] == [
+    assert [chosen(info, source=source) for source in InputFile] == [
         ["train.csv"],
         ["valid.csv"],
         ["testing.csv"],
@@ -146,7 +146,8 @@ def test_names_of_classes() -> None:
         "tone": {"-1": "", "0": "bad", "1": "good"},
     }
     assert (
-        class_names(described(card={"dataset_info": {"features": features}}), "default") == expected
+        parse_class_names(described(card={"dataset_info": {"features": features}}), "default")
+        == expected
     )
     several = {
         "dataset_info": [
@@ -154,8 +155,8 @@ def test_names_of_classes() -> None:
             {"config_name": "b", "features": features},
         ]
     }
-    assert class_names(described(card=several), "b") == expected
-    assert class_names(described(card=several), "a") == {}
+    assert parse_class_names(described(card=several), "b") == expected
+    assert parse_class_names(described(card=several), "a") == {}
 
 
 @pytest.mark.parametrize(
@@ -169,4 +170,4 @@ def test_names_of_classes() -> None:
     ],
 )
 def test_features_that_are_none(odd: Any) -> None:
-    assert class_names(described(card={"dataset_info": odd}), "default") == {}
+    assert parse_class_names(described(card={"dataset_info": odd}), "default") == {}

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from api.dependencies import FETCHES_AT_ONCE
+from api.dependencies import MAX_CONCURRENT_DOWNLOADS
 from shared.datasets import Format
 from tests.api.hub.conftest import Service
 from tests.hub import DatasetRepository, PlayedHub
@@ -284,10 +284,11 @@ def test_no_more_are_fetched_at_a_time_than_may_be(
     http: TestClient, hub: PlayedHub, plain: DatasetRepository
 ) -> None:
     hub.gate.clear()
-    with ThreadPoolExecutor(FETCHES_AT_ONCE) as threads:
-        waiting = [threads.submit(create, http) for _ in range(FETCHES_AT_ONCE)]
+    with ThreadPoolExecutor(MAX_CONCURRENT_DOWNLOADS) as threads:
+        waiting = [threads.submit(create, http) for _ in range(MAX_CONCURRENT_DOWNLOADS)]
         wait_for(
-            lambda: len(hub.downloads()) == FETCHES_AT_ONCE, what="as many downloads as may be"
+            lambda: len(hub.downloads()) == MAX_CONCURRENT_DOWNLOADS,
+            what="as many downloads as may be",
         )
         assert refusal(http)[:2] == (429, "service_busy")
         assert http.get("/v1/files").status_code == 200  # everything else goes on

@@ -3,7 +3,7 @@
 import pytest
 
 from api.files.service import MAX_FILENAME
-from api.hub.reference import Reference, filename
+from api.hub.reference import HubReference, build_filename
 from shared.domain.errors import InvalidValue
 
 
@@ -18,7 +18,7 @@ from shared.domain.errors import InvalidValue
     ],
 )
 def test_what_is_named(text: str, parts: tuple[str | None, ...]) -> None:
-    assert Reference.parse(text, param="training_file") == parts
+    assert HubReference.parse(text, param="training_file") == parts
 
 
 @pytest.mark.parametrize(
@@ -47,16 +47,16 @@ def test_what_is_named(text: str, parts: tuple[str | None, ...]) -> None:
 )
 def test_what_is_not(text: str) -> None:
     with pytest.raises(InvalidValue) as refused:
-        Reference.parse(text, param="test_file")
+        HubReference.parse(text, param="test_file")
     assert refused.value.param == "test_file"
     assert "hf://owner/name" in refused.value.message
 
 
 def test_the_longest_name_is_a_file_s() -> None:
-    longest = Reference.parse(
+    longest = HubReference.parse(
         f"hf://{'a' * 45}/{'b' * 50}/{'c' * 64}:{'d' * 32}", param="training_file"
     )
     assert (
-        len(filename(longest.repository, longest.config or "", longest.split or "", "0" * 40))
+        len(build_filename(longest.repository, longest.config or "", longest.split or "", "0" * 40))
         <= MAX_FILENAME
     )

@@ -55,7 +55,7 @@ PEAK_OF_A_READ = """
 import resource, sys
 from pathlib import Path
 from shared.datasets import read_table
-from shared.errors import ServiceError
+from shared.domain.errors import ServiceError
 try:
     read_table(Path(sys.argv[1]), sys.argv[2])
 except ServiceError as refusal:

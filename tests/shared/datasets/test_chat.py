@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.datasets import Table, load_examples, resolve_task, summary, validate
-from shared.datasets.readers.chat import ChatRows
+from shared.datasets import Table, build_validation, format_summary, load_examples, resolve_task
+from shared.datasets.readers.chat import ChatReader
 from shared.datasets.readers.json_cells import Members
 from shared.domain.task import TaskRequest
 from tests.shared.datasets.files import jsonl_bytes, read
@@ -41,12 +41,12 @@ def test_a_file_of_an_old_script_trains_as_it_is(tmp_path: Path) -> None:
         ]
     ]
     read_rows = table(tmp_path, *rows)
-    validation = validate(read_rows)
+    validation = build_validation(read_rows)
     assert validation.valid
     assert validation.detected is not None
     assert (validation.detected.text_column, validation.detected.label_column) == ("text", "label")
     assert "chat_context_left_out" not in [warning.code for warning in validation.warnings]
-    assert summary(validation).startswith("JSONL: 4 rows, text → label, 2 labels")
+    assert format_summary(validation).startswith("JSONL: 4 rows, text → label, 2 labels")
     examples = load_examples(read_rows, resolve_task(TaskRequest(), read_rows, max_positions=512))
     assert (list(examples.texts), list(examples.labels)) == (
         ["Lovely.", "Dull.", "Warm.", "Long."],
@@ -120,7 +120,7 @@ def test_a_chat_that_is_no_example_is_named_by_its_row(
     assert [(p.row, p.line, p.column, p.code) for p in read_rows.problems] == [
         (2, 2, "messages", code)
     ]
-    assert not validate(read_rows).valid
+    assert not build_validation(read_rows).valid
 
 
 def test_an_empty_turn_is_an_empty_text_or_label(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_an_empty_turn_is_an_empty_text_or_label(tmp_path: Path) -> None:
         chat(("user", "a"), ("assistant", "")),
         chat(("user", "a"), ("assistant", "x")),
     ]
-    assert [(e.row, e.code) for e in validate(table(tmp_path, *rows)).errors] == [
+    assert [(e.row, e.code) for e in build_validation(table(tmp_path, *rows)).errors] == [
         (1, "empty_text"),
         (2, "empty_label"),
     ]
@@ -143,7 +143,9 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
         chat(("system", "Be long."), *answer),
         chat(*answer, *answer),
     ]
-    found = {warning.code: warning.count for warning in validate(table(tmp_path, *rows)).warnings}
+    found = {
+        warning.code: warning.count for warning in build_validation(table(tmp_path, *rows)).warnings
+    }
     assert found["chat_context_left_out"] == 2
 
 
@@ -156,7 +158,7 @@ def test_prompts_and_completions_are_texts_and_labels(tmp_path: Path) -> None:
     read_rows = table(
         tmp_path, {"prompt": "a ->", "completion": " x"}, {"prompt": "b ->", "completion": " y"}
     )
-    detected = validate(read_rows).detected
+    detected = build_validation(read_rows).detected
     assert detected is not None
     assert (detected.text_column, detected.label_column) == ("prompt", "completion")
 
@@ -174,4 +176,4 @@ def test_whatever_came_before(before: list[Any], text: str, between: list[Any], 
         Members([("role", role), ("content", content)])
         for role, content in [*before, ("user", text), *between, ("assistant", label)]
     ]
-    assert ChatRows().example(messages) == [("text", text), ("label", label)]
+    assert ChatReader().parse_example(messages) == [("text", text), ("label", label)]

@@ -5,8 +5,13 @@ from typing import Any
 
 import pytest
 
-from shared.datasets import Detected, Table, validate
-from shared.datasets.columns import Columns, choose_columns, kind_of, label_type
+from shared.datasets import Detected, Table, build_validation
+from shared.datasets.columns import (
+    ColumnIndices,
+    choose_columns,
+    detect_column_kind,
+    detect_task_type,
+)
 from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskRequest, TaskType
 from tests.shared.datasets.files import read, tsv_bytes
@@ -15,7 +20,7 @@ CLASSES = TaskType.SINGLE_LABEL
 
 
 def detect(table: Table) -> Detected | None:
-    return validate(table).detected
+    return build_validation(table).detected
 
 
 def headed(folder: Path, names: str, label: str | None = None) -> Any:
@@ -94,21 +99,21 @@ def test_names_that_leave_a_choice(names: str, param: str, candidates: str, tmp_
 @pytest.mark.parametrize(
     ("names", "request_", "expected"),
     [
-        ("review|content|label", {"text_column": "content"}, Columns(1, None, 2)),
-        ("review|content|label", {"text_column": 0, "label_column": 2}, Columns(0, None, 2)),
-        ("foo|bar", {"label_column": "bar"}, Columns(0, None, 1)),
-        ("foo|bar", {"text_column": 1}, Columns(1, None, 0)),
-        ("sentence1|sentence2|label", {"text_column": "sentence2"}, Columns(1, None, 2)),
-        ("sentence1|sentence2|label", {"text_pair_column": "sentence2"}, Columns(0, 1, 2)),
-        ("a|b|label", {"text_column": "b", "text_pair_column": "a"}, Columns(1, 0, 2)),
-        ("text|label|target", {"label_column": "target"}, Columns(0, None, 2)),
-        ("text|label|target", {"label_column": "label"}, Columns(0, None, 1)),
-        ("text|text|label", {"text_column": 1}, Columns(1, None, 2)),
-        ("label|text", {"text_column": "label", "label_column": "text"}, Columns(0, None, 1)),
+        ("review|content|label", {"text_column": "content"}, ColumnIndices(1, None, 2)),
+        ("review|content|label", {"text_column": 0, "label_column": 2}, ColumnIndices(0, None, 2)),
+        ("foo|bar", {"label_column": "bar"}, ColumnIndices(0, None, 1)),
+        ("foo|bar", {"text_column": 1}, ColumnIndices(1, None, 0)),
+        ("sentence1|sentence2|label", {"text_column": "sentence2"}, ColumnIndices(1, None, 2)),
+        ("sentence1|sentence2|label", {"text_pair_column": "sentence2"}, ColumnIndices(0, 1, 2)),
+        ("a|b|label", {"text_column": "b", "text_pair_column": "a"}, ColumnIndices(1, 0, 2)),
+        ("text|label|target", {"label_column": "target"}, ColumnIndices(0, None, 2)),
+        ("text|label|target", {"label_column": "label"}, ColumnIndices(0, None, 1)),
+        ("text|text|label", {"text_column": 1}, ColumnIndices(1, None, 2)),
+        ("label|text", {"text_column": "label", "label_column": "text"}, ColumnIndices(0, None, 1)),
     ],
 )
 def test_what_is_asked_for_comes_first(
-    names: str, request_: dict[str, Any], expected: Columns, tmp_path: Path
+    names: str, request_: dict[str, Any], expected: ColumnIndices, tmp_path: Path
 ) -> None:
     assert choose_columns(TaskRequest(**request_), headed(tmp_path, names)) == expected
 
@@ -162,7 +167,7 @@ class TestWithoutHeader:
 
     def test_indices_answer_it(self, tmp_path: Path) -> None:
         table = read(tmp_path, tsv_bytes(self.ROWS), "cola.tsv")
-        assert choose_columns(TaskRequest(text_column=3, label_column=1), table) == Columns(
+        assert choose_columns(TaskRequest(text_column=3, label_column=1), table) == ColumnIndices(
             3, None, 1
         )
 
@@ -175,7 +180,7 @@ class TestWithoutHeader:
 
     def test_one_of_two_columns_leaves_the_other(self, tmp_path: Path) -> None:
         table = read(tmp_path, tsv_bytes([row[1::2] for row in self.ROWS]), "two.tsv")
-        assert choose_columns(TaskRequest(label_column=0), table) == Columns(1, None, 0)
+        assert choose_columns(TaskRequest(label_column=0), table) == ColumnIndices(1, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +201,7 @@ class TestWithoutHeader:
     ],
 )
 def test_numbers_are_classes_or_quantities(labels: list[str], expected: TaskType) -> None:
-    assert label_type(labels) is expected
+    assert detect_task_type(labels) is expected
 
 
 @pytest.mark.parametrize(
@@ -216,4 +221,4 @@ def test_numbers_are_classes_or_quantities(labels: list[str], expected: TaskType
     ],
 )
 def test_kind_of_column(cells: list[str], kind: str) -> None:
-    assert kind_of(cells) == kind
+    assert detect_column_kind(cells) == kind

@@ -26,7 +26,7 @@ def test_single_texts(tmp_path: Path) -> None:
     task = task_for(tmp_path, csv_bytes(REVIEWS))
     examples = load_examples(read(tmp_path, csv_bytes(REVIEWS), header=task.header), task)
     assert examples.texts == [row[0] for row in REVIEWS[1:]]
-    assert examples.pairs is None
+    assert examples.second_texts is None
     assert examples.labels == [1, 0, 0, 1, 0, 1]
     assert len(examples) == 6
 
@@ -34,7 +34,7 @@ def test_single_texts(tmp_path: Path) -> None:
 def test_pairs_of_texts(tmp_path: Path) -> None:
     task = task_for(tmp_path, tsv_bytes(PAIRS), "dev.tsv")
     examples = load_examples(read(tmp_path, tsv_bytes(PAIRS), "dev.tsv"), task)
-    assert list(zip(examples.texts, examples.pairs or [], examples.labels, strict=True)) == [
+    assert list(zip(examples.texts, examples.second_texts or [], examples.labels, strict=True)) == [
         ('Who said "no"?', "Ann did.", 0),
         ("When?", 'Nobody "knows', 1),
         ("Where?", "Here.", 0),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.datasets import Validation, resolve_task, validate
+from shared.datasets import Validation, build_validation, resolve_task
 from shared.domain.errors import ServiceError
 from shared.domain.task import TaskRequest
 from tests.shared.datasets.files import (
@@ -52,7 +52,7 @@ def read_or_refused(content: bytes, filename: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
             table = read(Path(folder), content, filename)
-            validation = validate(table)
+            validation = build_validation(table)
             assert Validation.model_validate(json.loads(validation.model_dump_json())) == validation
             assert len(table.rows) + table.problems_total == table.total_rows == validation.rows > 0
             assert all(len(row) == table.width for row in table.rows)

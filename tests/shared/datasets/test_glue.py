@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.datasets import load_examples, read_table, resolve_task, validate
+from shared.datasets import build_validation, load_examples, read_table, resolve_task
 from shared.domain.task import TaskRequest, TaskType
 
 FOLDER = os.environ.get("EVENKEEL_GLUE_DIR")
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not FOLDER, reason="EVENKEEL_GLUE_DIR is not set
 def test_classification(name: str, rows: int, task: TaskRequest) -> None:
     table = read_table(Path(FOLDER or "") / name, name)
     assert (len(table.rows), table.problems_total) == (rows, 0)
-    assert validate(table, task).valid
+    assert build_validation(table, task).valid
     assert len(load_examples(table, resolve_task(task, table, max_positions=512))) == rows
 
 

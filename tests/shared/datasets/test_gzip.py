@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.datasets import Limits, Table, validate
-from shared.datasets.readers.gzip_io import opened
+from shared.datasets import Limits, Table, build_validation
+from shared.datasets.readers.gzip_io import open_unpacked
 from shared.datasets.readers.rows import DEFAULT_LIMITS
 from shared.domain.errors import ServiceError
 from tests.shared.datasets.files import (
@@ -44,7 +44,10 @@ def test_it_is_what_is_inside(content: bytes, filename: str, suffix: str, tmp_pa
     plain = read(tmp_path, content, filename)
     assert packed.rows == [tuple(row) for row in REVIEWS[1:]]
     assert packed == replace(plain, compression="gzip")
-    assert (validate(packed).compression, validate(plain).compression) == ("gzip", None)
+    assert (build_validation(packed).compression, build_validation(plain).compression) == (
+        "gzip",
+        None,
+    )
 
 
 def test_members_that_follow_each_other_are_one_file(tmp_path: Path) -> None:
@@ -159,7 +162,7 @@ def test_the_bytes_are_what_was_packed(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "packed"
         path.write_bytes(b"".join(gzip.compress(whole[a:b], 1) for a, b in pairwise(edges)))
-        with opened(path) as unpacked:
+        with open_unpacked(path) as unpacked:
             assert b"".join(iter(lambda: unpacked.read(size), b"")) == whole
 
 

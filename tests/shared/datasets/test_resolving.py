@@ -131,7 +131,9 @@ def test_unfit_labels_and_fields(
 
 def test_one_row_of_a_label_is_enough_when_nothing_is_split_off(tmp_path: Path) -> None:
     table = labelled(tmp_path, "a", "b")
-    assert resolve_task(TaskRequest(), table, max_positions=512, split=False).label_names == [
+    assert resolve_task(
+        TaskRequest(), table, max_positions=512, needs_validation_split=False
+    ).label_names == [
         "a",
         "b",
     ]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.datasets import FileSplit, Source, folds_of, group_column, split_files
-from shared.datasets.split.grouping import grouped_parts
-from shared.datasets.split.strata import strata_of
-from shared.datasets.split.stratified_split import stratified_split
+from shared.datasets import FileSplit, InputFile, get_group_column, list_folds, split_files
+from shared.datasets.split.grouping import split_groups
+from shared.datasets.split.strata import assign_strata
+from shared.datasets.split.stratified_split import split_by_strata
 from shared.domain.errors import InvalidValue
 from shared.domain.task import Label, SplitRequest, TaskType
 
@@ -28,7 +28,7 @@ class File:
 def split(
     labels: list[Any], kind: TaskType = SINGLE, fold: int | None = None, **request: Any
 ) -> FileSplit:
-    return split_files({Source.TRAINING: File(labels)}, kind, SplitRequest(**request), fold)
+    return split_files({InputFile.TRAINING: File(labels)}, kind, SplitRequest(**request), fold)
 
 
 def rows_of(found: FileSplit) -> list[int]:
@@ -55,9 +55,9 @@ def test_every_row_is_in_one_part_whatever_the_task(
 ) -> None:
     kind, labels = data
     request = SplitRequest(test_fraction=test, seed=seed)
-    found = split_files({Source.TRAINING: File(labels)}, kind, request)
+    found = split_files({InputFile.TRAINING: File(labels)}, kind, request)
     assert sorted(rows_of(found)) == list(range(len(labels)))
-    assert found == split_files({Source.TRAINING: File(list(labels))}, kind, request)
+    assert found == split_files({InputFile.TRAINING: File(list(labels))}, kind, request)
 
 
 @settings(deadline=None)
@@ -68,8 +68,8 @@ def test_folds_partition_what_is_not_the_test(
     kind, labels = data
     request = SplitRequest(mode="kfold", k=k, test_fraction=test)
     folds = [
-        split_files({Source.TRAINING: File(labels)}, kind, request, fold)
-        for fold in folds_of(request)
+        split_files({InputFile.TRAINING: File(labels)}, kind, request, fold)
+        for fold in list_folds(request)
     ]
     assert len(folds) == k
     for found in folds:
@@ -112,9 +112,9 @@ def test_groups_are_never_parted(
 ) -> None:
     groups = [f"g{(row * row + seed) % names}" for row in range(len(labels))]
     request = SplitRequest(group_by="who", seed=seed, **request_)
-    for fold in folds_of(request):
+    for fold in list_folds(request):
         try:
-            found = split_files({Source.TRAINING: File(labels, groups)}, SINGLE, request, fold)
+            found = split_files({InputFile.TRAINING: File(labels, groups)}, SINGLE, request, fold)
         except InvalidValue:
             assert len(set(groups)) < 12, "enough of them for any parts"
             return
@@ -131,7 +131,7 @@ def test_groups_are_shared_out_near_to_the_asked_shares() -> None:
         int(row % 100 < 30) for row in range(1000)
     ]  # an author's rows have one label
     request = SplitRequest(group_by=0, test_fraction=0.1)
-    found = split_files({Source.TRAINING: File(labels, groups)}, SINGLE, request)
+    found = split_files({InputFile.TRAINING: File(labels, groups)}, SINGLE, request)
     assert found.test is not None
     assert [len(part.rows) for part in (found.train, found.validation, found.test)] == [
         700,
@@ -140,7 +140,7 @@ def test_groups_are_shared_out_near_to_the_asked_shares() -> None:
     ]
     assert sum(labels[row] == 1 for row in found.validation.rows) == 60
     assert found != split_files(
-        {Source.TRAINING: File(labels, groups)},
+        {InputFile.TRAINING: File(labels, groups)},
         SINGLE,
         SplitRequest(group_by=0, test_fraction=0.1, seed=1),
     )
@@ -148,7 +148,7 @@ def test_groups_are_shared_out_near_to_the_asked_shares() -> None:
 
 def test_too_few_groups_are_refused() -> None:
     with pytest.raises(InvalidValue, match="2 groups, too few for 3") as refusal:
-        grouped_parts([0] * 4, ["a", "a", "b", "b"], range(4), [Fraction(1, 3)] * 3, 0)
+        split_groups([0] * 4, ["a", "a", "b", "b"], range(4), [Fraction(1, 3)] * 3, 0)
     assert refusal.value.param == "split.group_by"
 
 
@@ -156,9 +156,12 @@ def test_too_few_groups_are_refused() -> None:
 def test_the_papers_protocol_halves_the_validation_rows_within_each_label(given_file: bool) -> None:
     train: list[Label] = [int(row >= 60) for row in range(100)]
     dev: list[Label] = [int(row >= 31) for row in range(51)]
-    files = {Source.TRAINING: File(train), **({Source.VALIDATION: File(dev)} if given_file else {})}
+    files = {
+        InputFile.TRAINING: File(train),
+        **({InputFile.VALIDATION: File(dev)} if given_file else {}),
+    }
     found = split_files(files, SINGLE, SplitRequest(halve_validation=True))
-    source = Source.VALIDATION if given_file else Source.TRAINING
+    source = InputFile.VALIDATION if given_file else InputFile.TRAINING
     assert found.test is not None
     assert (found.validation.source, found.test.source) == (source, source)
     labels = dev if given_file else train
@@ -177,9 +180,9 @@ def test_the_papers_protocol_halves_the_validation_rows_within_each_label(given_
 
 def test_given_files_are_whole_parts() -> None:
     files = {
-        Source.TRAINING: File([0, 1] * 10),
-        Source.VALIDATION: File([0, 1]),
-        Source.TEST: File([1, 1, 0]),
+        InputFile.TRAINING: File([0, 1] * 10),
+        InputFile.VALIDATION: File([0, 1]),
+        InputFile.TEST: File([1, 1, 0]),
     }
     found = split_files(files, SINGLE, SplitRequest())
     assert found.test is not None
@@ -188,7 +191,7 @@ def test_given_files_are_whole_parts() -> None:
         [0, 1],
         [0, 1, 2],
     )
-    assert found.test.source is Source.TEST
+    assert found.test.source is InputFile.TEST
 
 
 def test_settings_as_they_were_give_the_split_that_they_gave() -> None:
@@ -196,7 +199,7 @@ def test_settings_as_they_were_give_the_split_that_they_gave() -> None:
     request = SplitRequest(test_fraction=0.1)
     found, before = (
         split(labels, test_fraction=0.1),
-        stratified_split([int(x) for x in labels if isinstance(x, int)], request),
+        split_by_strata([int(x) for x in labels if isinstance(x, int)], request),
     )
     assert found.test is not None
     assert (found.train.rows, found.validation.rows, found.test.rows) == (
@@ -208,19 +211,19 @@ def test_settings_as_they_were_give_the_split_that_they_gave() -> None:
 
 def test_numbers_are_split_by_quantile() -> None:
     labels = [float(row) for row in range(100)]
-    strata = strata_of(labels, NUMBERS)
+    strata = assign_strata(labels, NUMBERS)
     assert strata == [row // 10 for row in range(100)]
     held_out = split(labels, NUMBERS).validation.rows
     assert [sum(row // 10 == tenth for row in held_out) for tenth in range(10)] == [2] * 10
-    assert strata_of([1.0, 1.0, 1.0, 2.0] * 10, NUMBERS) == [0, 0, 0, 3] * 10, (
+    assert assign_strata([1.0, 1.0, 1.0, 2.0] * 10, NUMBERS) == [0, 0, 0, 3] * 10, (
         "equal numbers stay together"
     )
-    assert set(strata_of([float(row) for row in range(15)], NUMBERS)) == {0}
+    assert set(assign_strata([float(row) for row in range(15)], NUMBERS)) == {0}
 
 
 def test_rare_sets_of_labels_go_with_their_rarest_label() -> None:
     common, rare = [(0,)] * 40 + [(0, 1)] * 40 + [()] * 10, [(1, 2), (0, 2), (0, 1, 2), (2,)]
-    strata = strata_of([*common, *rare], MULTI)
+    strata = assign_strata([*common, *rare], MULTI)
     assert len(set(strata[:40])) == len(set(strata[40:80])) == len(set(strata[80:90])) == 1
     assert len(set(strata[90:])) == 1
     assert len(set(strata)) == 4
@@ -230,9 +233,9 @@ def test_rare_sets_of_labels_go_with_their_rarest_label() -> None:
 
 def test_only_files_that_are_parted_need_the_column_of_groups() -> None:
     request = SplitRequest(group_by="who")
-    assert [group_column(request, source) for source in Source] == ["who", None, None]
+    assert [get_group_column(request, source) for source in InputFile] == ["who", None, None]
     halved = SplitRequest(group_by="who", halve_validation=True)
-    assert [group_column(halved, source) for source in Source] == ["who", "who", None]
+    assert [get_group_column(halved, source) for source in InputFile] == ["who", "who", None]
 
 
 def test_more_folds_than_rows_are_refused() -> None:

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from shared.datasets import Validation, summary, validate
+from shared.datasets import Validation, build_validation, format_summary
 from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskRequest
 from tests.shared.datasets.files import REVIEWS, Rows, csv_bytes, jsonl_bytes, read, tsv_bytes
 
 
 def profile(folder: Path, rows: Rows, task: TaskRequest | None = None) -> Validation:
-    return validate(read(folder, csv_bytes(rows)), task)
+    return build_validation(read(folder, csv_bytes(rows)), task)
 
 
 def warnings(validation: Validation) -> dict[str, int]:
@@ -158,7 +158,7 @@ def test_enough_of_everything_warns_of_nothing(tmp_path: Path) -> None:
 
 def test_blank_lines_and_quoted_tsv_are_mentioned(tmp_path: Path) -> None:
     content = tsv_bytes([["text", "label"], ['"a"', "x"], ['"b ""c"""', "y"]]) + b"\n\n"
-    found = warnings(validate(read(tmp_path, content, "x.tsv")))
+    found = warnings(build_validation(read(tmp_path, content, "x.tsv")))
     assert (found["quoted_cells"], found["blank_lines"]) == (2, 2)
 
 
@@ -175,7 +175,7 @@ class TestWithoutHeader:
     )
 
     def test_what_cannot_be_known_is_null(self, tmp_path: Path) -> None:
-        validation = validate(read(tmp_path, self.CONTENT, "cola.tsv"))
+        validation = build_validation(read(tmp_path, self.CONTENT, "cola.tsv"))
         assert validation.header is False
         assert validation.valid
         assert (
@@ -192,27 +192,28 @@ class TestWithoutHeader:
         ]
         assert warnings(validation) == {"columns_not_detected": 1}
         assert (
-            summary(validation) == "TSV: 8 rows, columns to be named in the job's task, 1 warning."
+            format_summary(validation)
+            == "TSV: 8 rows, columns to be named in the job's task, 1 warning."
         )
 
     def test_a_task_tells_it(self, tmp_path: Path) -> None:
-        validation = validate(
+        validation = build_validation(
             read(tmp_path, self.CONTENT, "cola.tsv"), TaskRequest(text_column=3, label_column=1)
         )
         assert validation.detected is not None
         assert (validation.detected.text_column, validation.detected.label_column) == (3, 1)
         assert validation.labels is not None
         assert [(label.label, label.count) for label in validation.labels] == [("0", 4), ("1", 4)]
-        assert summary(validation).startswith("TSV: 8 rows, column 3 → column 1, 2 labels, ")
+        assert format_summary(validation).startswith("TSV: 8 rows, column 3 → column 1, 2 labels, ")
 
     def test_half_a_task_is_asked_back(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidValue) as question:
-            validate(read(tmp_path, self.CONTENT, "cola.tsv"), TaskRequest(text_column=3))
+            build_validation(read(tmp_path, self.CONTENT, "cola.tsv"), TaskRequest(text_column=3))
         assert question.value.param == "task.label_column"
 
     def test_an_empty_task_is_none(self, tmp_path: Path) -> None:
         table = read(tmp_path, self.CONTENT, "cola.tsv")
-        assert validate(table, TaskRequest()) == validate(table)
+        assert build_validation(table, TaskRequest()) == build_validation(table)
 
 
 @pytest.mark.parametrize(("type_", "labels"), [(None, None), ("single_label_classification", 3)])
@@ -249,7 +250,7 @@ def test_no_text_of_the_file_is_repeated(tmp_path: Path) -> None:
 
 
 def test_a_file_of_rows_that_are_all_wrong_is_still_described(tmp_path: Path) -> None:
-    validation = validate(
+    validation = build_validation(
         read(tmp_path, jsonl_bytes([{"text": {"a": 1}}, {"text": {"b": 2}}]), "x.jsonl")
     )
     assert (validation.valid, validation.rows, validation.errors_total, validation.columns) == (
@@ -259,7 +260,7 @@ def test_a_file_of_rows_that_are_all_wrong_is_still_described(tmp_path: Path) ->
         [],
     )
     assert (
-        summary(validation)
+        format_summary(validation)
         == "JSONL: 2 rows, columns to be named in the job's task, 2 errors, 1 warning."
     )
 
@@ -270,6 +271,6 @@ def test_summary_of_a_good_file(tmp_path: Path) -> None:
         *([f"a{row}", f"b{row}", "xy"[row % 2]] for row in range(1000)),
     ]
     assert (
-        summary(profile(tmp_path, rows))
+        format_summary(profile(tmp_path, rows))
         == "CSV: 1,000 rows, sentence1 + sentence2 → label, 2 labels."
     )

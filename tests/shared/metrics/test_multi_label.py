@@ -7,8 +7,13 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from shared.domain.task import TaskType
-from shared.metrics.multi_label import LabelSet, constant_answer, scores, scores_per_label
-from shared.metrics.names import OF_TASK
+from shared.metrics.multi_label import (
+    LabelSet,
+    compute_class_scores,
+    compute_constant_score,
+    compute_scores,
+)
+from shared.metrics.names import METRICS_BY_TASK_TYPE
 
 K = 4
 
@@ -26,18 +31,18 @@ def matrix(rows: list[LabelSet]) -> list[list[int]]:
 def test_scores_are_those_of_scikit_learn(seed: int) -> None:
     labels, predictions = drawn(seed), drawn(seed + 100)
     truth, answers = matrix(labels), matrix(predictions)
-    assert scores(labels, predictions, K) == {
+    assert compute_scores(labels, predictions, K) == {
         "accuracy": pytest.approx(accuracy_score(truth, answers)),
         "f1_macro": pytest.approx(f1_score(truth, answers, average="macro")),
         "f1_micro": pytest.approx(f1_score(truth, answers, average="micro")),
     }
-    assert [row.f1 for row in scores_per_label(labels, predictions, "abcd")] == pytest.approx(
+    assert [row.f1 for row in compute_class_scores(labels, predictions, "abcd")] == pytest.approx(
         list(f1_score(truth, answers, average=None))
     )
 
 
 def test_scores_worked_out_by_hand() -> None:
-    found = scores([(0, 1), (), (2,)], [(0,), (), (2, 3)], K)
+    found = compute_scores([(0, 1), (), (2,)], [(0,), (), (2, 3)], K)
     assert found == {
         "accuracy": pytest.approx(1 / 3),
         "f1_macro": pytest.approx(2 / 4),  # labels 0 and 2 right, 1 missed, 3 made up
@@ -46,16 +51,22 @@ def test_scores_worked_out_by_hand() -> None:
 
 
 def test_no_label_anywhere_is_zero_not_an_error() -> None:
-    assert scores([(), ()], [(), ()], K) == {"accuracy": 1.0, "f1_macro": 0.0, "f1_micro": 0.0}
-    assert constant_answer("f1_micro", [(), ()], K) == 0.0
+    assert compute_scores([(), ()], [(), ()], K) == {
+        "accuracy": 1.0,
+        "f1_macro": 0.0,
+        "f1_micro": 0.0,
+    }
+    assert compute_constant_score("f1_micro", [(), ()], K) == 0.0
 
 
-@pytest.mark.parametrize("metric", OF_TASK[TaskType.MULTI_LABEL])
+@pytest.mark.parametrize("metric", METRICS_BY_TASK_TYPE[TaskType.MULTI_LABEL])
 @pytest.mark.parametrize(("seed", "share"), [(0, 0.2), (1, 0.5), (2, 0.8), (3, 0.05)])
 def test_the_best_constant_set_is_the_best_of_all_sets(
     metric: str, seed: int, share: float
 ) -> None:
     labels = drawn(seed, share=share)
     every_set = chain.from_iterable(combinations(range(K), size) for size in range(K + 1))
-    best = max(scores(labels, [answer] * len(labels), K)[metric] or 0.0 for answer in every_set)
-    assert constant_answer(metric, labels, K) == pytest.approx(best)
+    best = max(
+        compute_scores(labels, [answer] * len(labels), K)[metric] or 0.0 for answer in every_set
+    )
+    assert compute_constant_score(metric, labels, K) == pytest.approx(best)

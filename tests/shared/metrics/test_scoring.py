@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from shared.domain.task import Label, Task, TaskType
-from shared.metrics import METRICS, Scoring, default_metric, metric_names
-from shared.metrics.names import OF_TASK
+from shared.metrics import METRICS, Scoring, choose_default_metric, list_metrics
+from shared.metrics.names import METRICS_BY_TASK_TYPE
 
 
 def task(kind: TaskType, names: list[str] | None = None, positive: str | None = None) -> Task:
@@ -31,11 +31,11 @@ NUMBERS = task(TaskType.REGRESSION)
 
 
 def test_every_metric_is_some_tasks_and_every_tasks_is_a_metric() -> None:
-    assert {name for names in OF_TASK.values() for name in names} == set(METRICS)
-    assert "f1" in metric_names(SINGLE)
-    assert "f1" not in metric_names(task(TaskType.SINGLE_LABEL, ["a", "b", "c"]))
-    assert metric_names(MULTI) == ("accuracy", "f1_macro", "f1_micro")
-    assert metric_names(NUMBERS) == ("pearson", "spearman", "r2")
+    assert {name for names in METRICS_BY_TASK_TYPE.values() for name in names} == set(METRICS)
+    assert "f1" in list_metrics(SINGLE)
+    assert "f1" not in list_metrics(task(TaskType.SINGLE_LABEL, ["a", "b", "c"]))
+    assert list_metrics(MULTI) == ("accuracy", "f1_macro", "f1_micro")
+    assert list_metrics(NUMBERS) == ("pearson", "spearman", "r2")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_every_metric_is_some_tasks_and_every_tasks_is_a_metric() -> None:
     ],
 )
 def test_the_default_metric(kind: TaskType, counts: dict[str, int], metric: str) -> None:
-    assert default_metric(kind, counts) == metric
+    assert choose_default_metric(kind, counts) == metric
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_the_default_metric(kind: TaskType, counts: dict[str, int], metric: str)
 def test_every_metric_of_a_task_is_scored_and_has_a_constant_answer_or_none(
     of: Task, labels: list[Label], answers: list[Label]
 ) -> None:
-    for metric in metric_names(of):
+    for metric in list_metrics(of):
         scoring = Scoring(of, metric)
-        score = scoring.scores(labels, answers)[metric]
+        score = scoring.compute_scores(labels, answers)[metric]
         assert score is not None
-        floor = scoring.floor(labels)
+        floor = scoring.compute_score_floor(labels)
         assert floor is not None
         assert scoring.is_degenerate(labels, answers, score) is (score <= floor)
 
@@ -128,17 +128,20 @@ def test_degenerate(
 
 def test_tables_of_classes_where_there_are_classes() -> None:
     single = Scoring(SINGLE, "accuracy")
-    assert single.confusion([0, 1, 1], [0, 1, 0]) == [[1, 0], [1, 1]]
+    assert single.build_confusion_matrix([0, 1, 1], [0, 1, 0]) == [[1, 0], [1, 1]]
     multi = Scoring(MULTI, "f1_micro")
-    assert multi.confusion([(0,)], [(0,)]) is None
-    rows: Any = multi.per_class([(0,), (0, 1)], [(0,), (0,)])
+    assert multi.build_confusion_matrix([(0,)], [(0,)]) is None
+    rows: Any = multi.compute_class_scores([(0,), (0, 1)], [(0,), (0,)])
     assert [(row.label, row.recall, row.support) for row in rows] == [
         ("a", 1.0, 2),
         ("b", 0.0, 1),
         ("c", None, 0),
     ]
     numbers = Scoring(NUMBERS, "pearson")
-    assert (numbers.confusion([1.0], [1.0]), numbers.per_class([1.0], [1.0])) == (None, None)
+    assert (
+        numbers.build_confusion_matrix([1.0], [1.0]),
+        numbers.compute_class_scores([1.0], [1.0]),
+    ) == (None, None)
 
 
 def test_importing_the_names_loads_no_scikit_learn() -> None:

@@ -8,14 +8,14 @@ import torch
 
 from api.serving.answers import answers_of, scores_of
 from shared.domain.task import TaskType
-from worker.training.evaluation import answers
+from worker.training.evaluation import decode_logits
 
 
 @pytest.mark.parametrize("kind", TaskType)
 def test_scores_and_answers_are_those_of_the_training(kind: TaskType) -> None:
     draw = np.random.default_rng(0)
     logits = draw.normal(0, 4, (50, 1 if kind is TaskType.REGRESSION else 4)).astype(np.float32)
-    predictions, probabilities = answers(torch.from_numpy(logits), kind)
+    predictions, probabilities = decode_logits(torch.from_numpy(logits), kind)
     found = answers_of([logits], kind)
     assert [answer.predicted for answer in found] == list(predictions)
     assert all(answer.disagreement is None for answer in found)

@@ -10,7 +10,7 @@ import torch
 from shared.domain.task import SplitRequest, Task, TaskType
 from shared.recipe import Recipe
 from worker.training.data.tokenization import EncodedText
-from worker.training.events import Evaluation, Event, Finished, Started, Step
+from worker.training.events import Evaluation, Finished, RunEvent, Started, Step
 from worker.training.run import train_run
 from worker.training.spec import DataFile, RunSpec
 
@@ -96,7 +96,7 @@ def make_spec(
     return RunSpec(**(values | changes))
 
 
-def run_events(spec: RunSpec) -> Iterator[Event]:
+def run_events(spec: RunSpec) -> Iterator[RunEvent]:
     return train_run(spec, lambda: False)
 
 

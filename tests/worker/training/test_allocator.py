@@ -8,7 +8,7 @@ import pytest
 
 CODE = """
 import resource
-from worker.training.allocator import keep_freed_memory
+from worker.training.malloc import keep_freed_memory
 
 def faults_of_a_new_block():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

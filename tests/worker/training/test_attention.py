@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from worker.training.packed import attention
-from worker.training.packed.attention import attention_within_rows
-from worker.training.packed.packed_layout import groups_of, lay_out
+from worker.training.packed.attention import compute_row_attention
+from worker.training.packed.packed_layout import build_packed_layout, partition_rows
 
 CPU = torch.device("cpu")
 HEADS, HEAD_DIM, SCALE = 3, 8, 0.3
@@ -28,7 +28,7 @@ LENGTHS: dict[str, list[list[int]]] = {
 
 def states(lengths: Sequence[Sequence[int]], dtype: torch.dtype = torch.float32) -> list[Tensor]:
     """Queries, keys and values as a family hands them over: (S, heads, tokens, head_dim), seen through (S, tokens, heads, head_dim)."""
-    shape = (len(lengths), lay_out(lengths, CPU).width, HEADS, HEAD_DIM)
+    shape = (len(lengths), build_packed_layout(lengths, CPU).width, HEADS, HEAD_DIM)
     draw = torch.Generator().manual_seed(5)
     drawn = (torch.randn(shape, generator=draw) for _ in range(3))
     return [tensor.to(dtype).transpose(1, 2).requires_grad_() for tensor in drawn]
@@ -62,11 +62,14 @@ def by_torch_kernels(
     """The way of a GPU, where all rows are one group."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "worker.training.packed.packed_layout.groups_of", lambda flat: [list(range(len(flat)))]
+            "worker.training.packed.packed_layout.partition_rows",
+            lambda flat: [list(range(len(flat)))],
         )
-        layout = replace(lay_out(lengths, CPU), queries_first=queries_first)
+        layout = replace(build_packed_layout(lengths, CPU), first_queries_only=queries_first)
     flat = [tensor.transpose(1, 2).flatten(0, 1) for tensor in (query, key, value)]
-    return attention._fused(flat, layout, SCALE, 0.0, window).view_as(query.transpose(1, 2))
+    return attention._compute_fused_attention(flat, layout, SCALE, 0.0, window).view_as(
+        query.transpose(1, 2)
+    )
 
 
 @pytest.mark.parametrize("window", [None, 4])
@@ -76,8 +79,8 @@ def test_it_is_each_rows_own_attention(name: str, window: int | None) -> None:
     expected = row_by_row(given, lengths, window)
     weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
     gradients = torch.autograd.grad(expected, given, weights)
-    layout = lay_out(lengths, CPU)
-    ours = attention_within_rows(given[0], given[1], given[2], layout, scale=SCALE, window=window)
+    layout = build_packed_layout(lengths, CPU)
+    ours = compute_row_attention(given[0], given[1], given[2], layout, scale=SCALE, window=window)
     for found in (ours, by_torch_kernels(given[0], given[1], given[2], lengths, window)):
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
         for its, gradient in zip(
@@ -92,13 +95,13 @@ def test_first_tokens_alone_see_what_they_would_see_among_all(
     name: str, window: int | None
 ) -> None:
     lengths, given = LENGTHS[name], states(LENGTHS[name])
-    layout = replace(lay_out(lengths, CPU), queries_first=True)
+    layout = replace(build_packed_layout(lengths, CPU), first_queries_only=True)
     first = torch.zeros(len(lengths) * layout.width, dtype=torch.bool)
     first[layout.first_tokens.flatten()] = True
     expected = row_by_row(given, lengths, window) * first.view(len(lengths), -1, 1, 1)
     weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
     gradients = torch.autograd.grad(expected, given, weights)
-    ours = attention_within_rows(given[0], given[1], given[2], layout, scale=SCALE, window=window)
+    ours = compute_row_attention(given[0], given[1], given[2], layout, scale=SCALE, window=window)
     for found in (
         ours,
         by_torch_kernels(given[0], given[1], given[2], lengths, window, queries_first=True),
@@ -116,10 +119,10 @@ def test_first_tokens_alone_see_what_they_would_see_among_all(
 def test_the_groups_change_nothing(cut: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
     lengths = LENGTHS["uneven"]
     given = states(lengths)
-    monkeypatch.setattr("worker.training.packed.packed_layout.groups_of", lambda _: cut)
-    layout = lay_out(lengths, CPU)
+    monkeypatch.setattr("worker.training.packed.packed_layout.partition_rows", lambda _: cut)
+    layout = build_packed_layout(lengths, CPU)
     assert [group.rows for group in layout.groups] == [len(part) for part in cut]
-    ours = attention_within_rows(given[0], given[1], given[2], layout, scale=SCALE)
+    ours = compute_row_attention(given[0], given[1], given[2], layout, scale=SCALE)
     torch.testing.assert_close(ours, row_by_row(given, lengths, None), atol=1e-5, rtol=0)
 
 
@@ -133,9 +136,9 @@ def test_dropout_drops_weights_at_its_rate_and_keeps_their_mean(dropout: float) 
     for start in (0, length + 5):
         values[0, :, start : start + length] = torch.eye(length)
     torch.manual_seed(0)
-    layout = lay_out(lengths, CPU)
-    plain = attention_within_rows(query, key, values, layout, scale=SCALE)[0, :length]
-    used = attention_within_rows(query, key, values, layout, scale=SCALE, dropout=dropout)[
+    layout = build_packed_layout(lengths, CPU)
+    plain = compute_row_attention(query, key, values, layout, scale=SCALE)[0, :length]
+    used = compute_row_attention(query, key, values, layout, scale=SCALE, dropout=dropout)[
         0, :length
     ]
     dropped = (used == 0).float()
@@ -143,7 +146,7 @@ def test_dropout_drops_weights_at_its_rate_and_keeps_their_mean(dropout: float) 
     assert abs(dropped.mean().item() - dropout) < 4 * deviation
     kept = used > 0
     torch.testing.assert_close(used[kept], plain[kept] / (1 - dropout), rtol=1e-4, atol=0)
-    other_row = attention_within_rows(query, key, values, layout, scale=SCALE, dropout=dropout)[
+    other_row = compute_row_attention(query, key, values, layout, scale=SCALE, dropout=dropout)[
         0, length + 5 :
     ][:length]
     agreement = ((other_row == 0) == (used == 0)).float().mean().item()
@@ -156,11 +159,11 @@ def test_the_gradient_is_that_of_the_weights_that_were_used() -> None:
     """Finite differences under one and the same draw."""
     lengths = [[18, 3, 20]]
     given = [tensor.detach().double().requires_grad_() for tensor in states(lengths)]
-    layout = lay_out(lengths, CPU)
+    layout = build_packed_layout(lengths, CPU)
 
     def under_one_draw(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         torch.manual_seed(4)
-        return attention_within_rows(query, key, value, layout, scale=SCALE, dropout=0.3, window=5)
+        return compute_row_attention(query, key, value, layout, scale=SCALE, dropout=0.3, window=5)
 
     with torch.random.fork_rng():
         direction = [torch.randn_like(tensor) for tensor in given]
@@ -182,9 +185,9 @@ def test_the_gradient_is_that_of_the_weights_that_were_used() -> None:
 def test_bfloat16_is_float32_but_for_its_rounding(name: str) -> None:
     lengths = LENGTHS[name]
     exact, rounded = states(lengths), states(lengths, torch.bfloat16)
-    layout = lay_out(lengths, CPU)
-    expected = attention_within_rows(exact[0], exact[1], exact[2], layout, scale=SCALE)
-    found = attention_within_rows(rounded[0], rounded[1], rounded[2], layout, scale=SCALE)
+    layout = build_packed_layout(lengths, CPU)
+    expected = compute_row_attention(exact[0], exact[1], exact[2], layout, scale=SCALE)
+    found = compute_row_attention(rounded[0], rounded[1], rounded[2], layout, scale=SCALE)
     assert found.dtype is torch.bfloat16
     torch.testing.assert_close(found.float(), expected, atol=0.03, rtol=0.03)
     gradients = zip(
@@ -197,12 +200,12 @@ def test_bfloat16_is_float32_but_for_its_rounding(name: str) -> None:
 
 
 def test_rows_of_like_length_are_one_group_and_long_ones_are_by_themselves() -> None:
-    assert groups_of([9, 8, 12, 11]) == [[1, 0, 3, 2]]
-    assert groups_of([128, 30, 90]) == [[1], [2], [0]]
-    assert groups_of([7]) == [[0]]
+    assert partition_rows([9, 8, 12, 11]) == [[1, 0, 3, 2]]
+    assert partition_rows([128, 30, 90]) == [[1], [2], [0]]
+    assert partition_rows([7]) == [[0]]
 
 
 def test_rows_are_found_by_their_first_tokens() -> None:
-    layout = lay_out([[3, 40, 2], [10, 1, 9]], CPU)
+    layout = build_packed_layout([[3, 40, 2], [10, 1, 9]], CPU)
     assert layout.width == 48
     assert layout.first_tokens.tolist() == [[0, 3, 43], [48, 58, 59]]

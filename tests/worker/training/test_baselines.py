@@ -24,21 +24,21 @@ from tests.worker.training.runs import (
     write_tsv,
 )
 from worker.training.baselines import scoring
-from worker.training.baselines.features import TfIdf, frozen_states
-from worker.training.baselines.linear import fit_linear
+from worker.training.baselines.features import TfIdfFeatures, compute_frozen_states
+from worker.training.baselines.linear import fit_linear_model
 from worker.training.baselines.scoring import (
-    Bench,
-    FrozenStates,
+    BaselineScorer,
+    FrozenStateCache,
+    build_linear_targets,
+    get_texts,
     score_baselines,
-    targets_of,
-    texts_of,
 )
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
-from worker.training.errors import Stopped
+from worker.training.errors import StopRequested
 from worker.training.events import BaselinesScored
 from worker.training.model.encoder import load_encoder
-from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.model.transformers_logging import silence_transformers
 from worker.training.spec import DataSpec
 
 
@@ -65,19 +65,20 @@ def test_word_counts_are_scikit_learns_and_know_no_word_of_the_validation_rows(
 ) -> None:
     spec = data_spec(tmp_path, tiny_bert, rows=80)
     splits = load_splits(spec, TextCache(), go_on)
-    train, validation = texts_of(splits.train).ravel(), texts_of(splits.validation).ravel()
-    labels = targets_of(splits.train, spec.task)
+    train, validation = get_texts(splits.train).ravel(), get_texts(splits.validation).ravel()
+    labels = build_linear_targets(splits.train, spec.task)
 
     def accuracy(targets: Any, answers: Any) -> float:
         return float(accuracy_score(targets, answers))
 
-    chosen = fit_linear(
-        lambda: TfIdf(50_000), train[:, None], labels, spec.task.type, accuracy, go_on
+    chosen = fit_linear_model(
+        lambda: TfIdfFeatures(50_000), train[:, None], labels, spec.task.type, accuracy, go_on
     ).inverse_penalty
     counts = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+").fit(train)
     model = LogisticRegression(C=chosen, max_iter=200).fit(counts.transform(train), labels)
     expected = accuracy(
-        targets_of(splits.validation, spec.task), model.predict(counts.transform(validation))
+        build_linear_targets(splits.validation, spec.task),
+        model.predict(counts.transform(validation)),
     )
     assert by_name(spec)["tfidf_logistic_regression"] == expected
     assert expected > 0.9  # one word of each text tells its label
@@ -90,8 +91,8 @@ def test_the_probe_reads_the_mean_of_the_frozen_encoders_last_states(
     base: Path = request.getfixturevalue(family)
     spec = data_spec(tmp_path, base)
     split = load_splits(spec, TextCache(), go_on).validation
-    found = frozen_states(load_encoder(base, spec.task, 0).base_model, split, go_on)
-    with quiet_transformers():
+    found = compute_frozen_states(load_encoder(base, spec.task, 0).base_model, split, go_on)
+    with silence_transformers():
         encoder, tokenizer = (
             AutoModel.from_pretrained(base).eval(),
             AutoTokenizer.from_pretrained(base),
@@ -172,7 +173,7 @@ def test_of_a_pair_both_texts_and_what_they_share_are_read(tmp_path: Path, tiny_
     assert score is not None
     assert score > 0.9
     matrix = (
-        TfIdf(100)
+        TfIdfFeatures(100)
         .fit(np.array([["a b", "b c"]], dtype=object))
         .transform(np.array([["a b", "b"]], dtype=object))
     )
@@ -182,12 +183,12 @@ def test_of_a_pair_both_texts_and_what_they_share_are_read(tmp_path: Path, tiny_
 
 
 def test_words_of_scripts_without_blanks_and_signs_count() -> None:
-    features = TfIdf(100).fit(np.array([["好电影 !"], ["坏电影 ?"]], dtype=object))
+    features = TfIdfFeatures(100).fit(np.array([["好电影 !"], ["坏电影 ?"]], dtype=object))
     one, other = features.transform(np.array([["好"], ["电影"]], dtype=object)).toarray()
     assert one.any()
     assert other.any()
     assert (
-        TfIdf(100)
+        TfIdfFeatures(100)
         .fit(np.array([["…"], ["♥"]], dtype=object))
         .transform(np.array([["♥"]], dtype=object))
         .sum()
@@ -221,7 +222,7 @@ def test_a_wish_to_stop_is_seen_on_the_way(tmp_path: Path, tiny_bert: Path) -> N
     from_the(10**9)
     assert asked > 40  # each fit, each batch
     for count in (1, 3, asked // 2, asked):
-        with pytest.raises(Stopped):
+        with pytest.raises(StopRequested):
             from_the(count)
         assert asked == count
 
@@ -258,8 +259,8 @@ def test_under_k_fold_a_score_is_the_mean_over_the_folds(tmp_path: Path, tiny_be
     apart = []
     for fold in range(3):
         splits = load_splits(spec.model_copy(update={"fold": fold}), TextCache(), go_on)
-        bench = Bench(splits, Scoring(spec.task, spec.metric), go_on)
-        apart.append(bench.scores(lambda: TfIdf(50_000), texts_of)["validation"])
+        bench = BaselineScorer(splits, Scoring(spec.task, spec.metric), go_on)
+        apart.append(bench.score_model(lambda: TfIdfFeatures(50_000), get_texts)["validation"])
     found = by_name(spec)
     assert len(set(apart)) > 1
     assert found["tfidf_logistic_regression"] == pytest.approx(
@@ -270,7 +271,7 @@ def test_under_k_fold_a_score_is_the_mean_over_the_folds(tmp_path: Path, tiny_be
 def test_each_row_meets_the_encoder_once(tmp_path: Path, tiny_bert: Path) -> None:
     spec = data_spec(tmp_path, tiny_bert, rows=45)
     asked: list[int] = []
-    states = FrozenStates(spec, lambda: asked.append(1))
+    states = FrozenStateCache(spec, lambda: asked.append(1))
     split = load_splits(spec, TextCache(), go_on).train
     first = states(split)
     once = len(asked)

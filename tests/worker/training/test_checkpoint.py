@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from tests.worker.training.runs import make_task
-from worker.training.evaluation import Evaluated
+from worker.training.evaluation import EvaluationResult
 from worker.training.events import SplitResult
-from worker.training.model.checkpoint import Best
+from worker.training.model.checkpoint import BestCheckpoint
 from worker.training.model.encoder import load_encoder
 
 
-def scored(score: float | None) -> Evaluated:
-    return Evaluated(
+def scored(score: float | None) -> EvaluationResult:
+    return EvaluationResult(
         SplitResult(loss=0.5, metrics={}, score=score, confusion=[]),
         [0, 1],
         [[1.0, 0.0], [0.0, 1.0]],
@@ -37,19 +37,19 @@ def test_a_tie_keeps_the_earlier_and_last_keeps_the_last(
     is_best: list[bool],
     tiny_bert: Path,
 ) -> None:
-    network, best = load_encoder(tiny_bert, make_task(), 0), Best(select)
+    network, best = load_encoder(tiny_bert, make_task(), 0), BestCheckpoint(select)
     found = []
     for step, score in enumerate(scores, start=1):
         with torch.no_grad():
             network.get_parameter("classifier.bias").fill_(step)
-        found.append(best.offer(step, scored(score), network))
+        found.append(best.offer_weights(step, scored(score), network))
     assert found == is_best
-    best.restore(network)
+    best.restore_weights(network)
     assert best.step == chosen
-    assert best.evaluated.result.score == scores[chosen - 1]
+    assert best.evaluation.result.score == scores[chosen - 1]
     assert network.get_parameter("classifier.bias").tolist() == [chosen, chosen]
 
 
 def test_without_an_evaluation_there_is_nothing_to_choose() -> None:
     with pytest.raises(RuntimeError, match="no evaluation"):
-        _ = Best("last").evaluated
+        _ = BestCheckpoint("last").evaluation

@@ -13,8 +13,8 @@ from shared.recipe import Recipe
 from tests.worker.training.runs import make_recipe, make_task
 from worker.training.data.split import Split
 from worker.training.data.tokenization import EncodedText
-from worker.training.diagnosis import diagnose
-from worker.training.evaluation import Evaluated
+from worker.training.diagnosis import diagnose_run
+from worker.training.evaluation import EvaluationResult
 from worker.training.events import SplitResult
 
 SOUND: dict[str, Any] = {
@@ -50,14 +50,14 @@ def sentences(
     recipe: Recipe | None = None,
     **evidence: Any,
 ) -> list[str]:
-    examples = Examples(texts=["a"] * len(labels), pairs=None, labels=labels)
+    examples = Examples(texts=["a"] * len(labels), second_texts=None, labels=labels)
     text = EncodedText(
         {"input_ids": [torch.tensor([1])] * len(labels)}, {}, examples, [False] * len(labels)
     )
-    chosen = Evaluated(
+    chosen = EvaluationResult(
         SplitResult(loss=0.1, metrics={}, score=score, confusion=None), predictions, []
     )
-    return diagnose(
+    return diagnose_run(
         Evidence(**(SOUND | evidence)),
         Split(text, range(len(labels))),
         chosen,

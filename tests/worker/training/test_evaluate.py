@@ -11,9 +11,9 @@ from shared.datasets import Examples
 from shared.metrics import Scoring
 from tests.worker.training.runs import make_task, review_rows
 from worker.training.data.split import Split
-from worker.training.data.tokenization import encode, load_tokenizer
-from worker.training.errors import Stopped
-from worker.training.evaluation import evaluate
+from worker.training.data.tokenization import encode_examples, load_tokenizer
+from worker.training.errors import StopRequested
+from worker.training.evaluation import evaluate_split
 from worker.training.model.encoder import load_encoder
 from worker.training.model.forward import Forward
 
@@ -25,28 +25,35 @@ def go_on() -> None:
 def reviews(base: Path, count: int = 50) -> Split:
     rows = review_rows(count)[1:]
     examples = Examples(
-        texts=[row[0] for row in rows], pairs=None, labels=[int(row[1] == "yes") for row in rows]
+        texts=[row[0] for row in rows],
+        second_texts=None,
+        labels=[int(row[1] == "yes") for row in rows],
     )
-    return Split(encode(examples, load_tokenizer(base), 32, go_on), list(range(3, count)))
+    return Split(encode_examples(examples, load_tokenizer(base), 32, go_on), list(range(3, count)))
 
 
 def test_every_row_has_its_own_answer(tiny_bert: Path) -> None:
     network, split = load_encoder(tiny_bert, make_task(), 0), reviews(tiny_bert)
     with torch.no_grad():  # a bias in the middle of the rows' logits, so that their answers differ
         network.get_parameter("classifier.weight").mul_(20)
-        middle = network(**split.text.batch(split.rows).inputs).logits.median(dim=0).values
+        middle = (
+            network(**split.text.build_padded_batch(split.rows).inputs).logits.median(dim=0).values
+        )
         network.get_parameter("classifier.bias").sub_(middle)
-    found = evaluate(Forward(network), split, Scoring(make_task(), "mcc"), go_on)
+    found = evaluate_split(Forward(network), split, Scoring(make_task(), "mcc"), go_on)
     assert not network.training
     logits = torch.cat(
-        [network(**split.text.batch([row]).inputs).logits.detach() for row in split.rows]
+        [
+            network(**split.text.build_padded_batch([row]).inputs).logits.detach()
+            for row in split.rows
+        ]
     )
     assert found.predictions == logits.argmax(1).tolist()
     assert len(set(found.predictions)) == 2
     torch.testing.assert_close(
         torch.tensor(found.probabilities), logits.softmax(1), rtol=1e-4, atol=1e-5
     )
-    expected = functional.cross_entropy(logits, torch.tensor(split.labels())).item()
+    expected = functional.cross_entropy(logits, torch.tensor(split.list_labels())).item()
     assert found.result.loss == pytest.approx(expected, rel=1e-5)
     assert found.result.score == found.result.metrics["mcc"]
     assert found.result.confusion is not None
@@ -58,11 +65,11 @@ def test_evaluation_can_be_stopped_between_batches(tiny_bert: Path) -> None:
 
     def pause() -> None:
         if next(calls):
-            raise Stopped
+            raise StopRequested
 
     forward = Forward(load_encoder(tiny_bert, make_task(), 0))
-    with pytest.raises(Stopped):
-        evaluate(forward, reviews(tiny_bert, 400), Scoring(make_task(), "accuracy"), pause)
+    with pytest.raises(StopRequested):
+        evaluate_split(forward, reviews(tiny_bert, 400), Scoring(make_task(), "accuracy"), pause)
 
 
 @pytest.mark.parametrize(
@@ -93,13 +100,15 @@ def test_matthews_must_be_above_zero_if_it_is_defined_for_a_constant_answer() ->
 
 def test_the_constant_answer_is_that_of_the_metric(tiny_bert: Path) -> None:
     split = reviews(tiny_bert)  # rows 3 to 49 of 50, the first 25 of which are positive
-    assert Scoring(make_task(), "accuracy").constant_answer(split.labels()) == pytest.approx(
-        25 / 47
-    )
-    assert Scoring(make_task(), "mcc").constant_answer(split.labels()) == 0.0
-    assert Scoring(make_task(), "f1").constant_answer(split.labels()) == pytest.approx(
+    assert Scoring(make_task(), "accuracy").compute_constant_score(
+        split.list_labels()
+    ) == pytest.approx(25 / 47)
+    assert Scoring(make_task(), "mcc").compute_constant_score(split.list_labels()) == 0.0
+    assert Scoring(make_task(), "f1").compute_constant_score(split.list_labels()) == pytest.approx(
         2 * 22 / (2 * 22 + 25)
     )
     assert math.isclose(
-        Scoring(make_task(positive_label="no"), "f1").constant_answer(split.labels()) or 0, 50 / 72
+        Scoring(make_task(positive_label="no"), "f1").compute_constant_score(split.list_labels())
+        or 0,
+        50 / 72,
     )

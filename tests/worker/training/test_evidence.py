@@ -16,11 +16,11 @@ from worker.training.events import Evaluation, Step
 from worker.training.model.encoder import load_encoder
 from worker.training.run import build_network
 from worker.training.run_diagnostics import (
-    GradientWatch,
+    GradientMonitor,
     History,
-    distance_from,
-    gather,
-    shares_of_answers,
+    build_evidence,
+    compute_answer_shares,
+    compute_distances,
 )
 from worker.training.spec import RunSpec
 
@@ -51,10 +51,10 @@ def test_the_norms_by_part_at_the_chosen_steps_make_up_the_whole(spec: RunSpec) 
 
 def test_a_part_without_a_gradient_has_no_norm(spec: RunSpec) -> None:
     network = built(spec)
-    watch = GradientWatch(network, spec.recipe)
+    watch = GradientMonitor(network, spec.recipe)
     network.get_parameter("classifier.weight").grad = torch.full((2, 32), 0.5)
-    assert {name: norm.item() for name, norm in watch.norms(1).items()} == {"head": 4.0}
-    assert watch.norms(3) == {}
+    assert {name: norm.item() for name, norm in watch.compute_norms(1).items()} == {"head": 4.0}
+    assert watch.compute_norms(3) == {}
 
 
 def test_distances_are_those_of_the_last_weights_from_the_first_ones(spec: RunSpec) -> None:
@@ -85,18 +85,18 @@ def test_distances_are_those_of_the_last_weights_from_the_first_ones(spec: RunSp
 
 def test_a_network_that_has_not_moved_is_at_no_distance(spec: RunSpec) -> None:
     network = load_encoder(spec.base_model, spec.task, 1)
-    assert set(distance_from(load_encoder(spec.base_model, spec.task, 1), network).values()) == {
-        0.0
-    }
+    assert set(
+        compute_distances(load_encoder(spec.base_model, spec.task, 1), network).values()
+    ) == {0.0}
 
 
 def test_shares_of_answers() -> None:
     task = make_task(label_names=["a", "b", "c"], positive_label=None)
-    assert shares_of_answers([0, 0, 1, 0], task) == {"a": 0.75, "b": 0.25, "c": 0.0}
+    assert compute_answer_shares([0, 0, 1, 0], task) == {"a": 0.75, "b": 0.25, "c": 0.0}
     several = make_task(type=TaskType.MULTI_LABEL, label_names=["a", "b"], positive_label=None)
-    assert shares_of_answers([(0,), (0, 1), (), ()], several) == {"a": 0.5, "b": 0.25}
+    assert compute_answer_shares([(0,), (0, 1), (), ()], several) == {"a": 0.5, "b": 0.25}
     assert (
-        shares_of_answers(
+        compute_answer_shares(
             [0.5], make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None)
         )
         is None
@@ -115,7 +115,7 @@ def history(losses: list[float], lower: dict[int, float]) -> History:
 
 def test_summing_up() -> None:
     losses = [0.7] * 20 + [1.5] * 2 + [0.7] * 14 + [0.1, 0.2, 0.3, 0.4]
-    found = gather(history(losses, {}), make_recipe(max_steps=40), 0.69, {}, None, 0.0)
+    found = build_evidence(history(losses, {}), make_recipe(max_steps=40), 0.69, {}, None, 0.0)
     assert found.opening_loss == pytest.approx(0.7)
     assert found.closing_loss == pytest.approx(0.25)
     assert (found.highest_loss, found.highest_loss_step) == (1.5, 22)
@@ -145,7 +145,9 @@ def test_summing_up() -> None:
 def test_the_lower_gradient_vanishes_only_while_the_loss_is_at_chance(
     losses: list[float], lower: dict[int, float], step: int | None
 ) -> None:
-    gone = gather(history(losses, lower), make_recipe(max_steps=40), 0.69, {}, None, 0.0).vanished
+    gone = build_evidence(
+        history(losses, lower), make_recipe(max_steps=40), 0.69, {}, None, 0.0
+    ).vanished
     assert (gone.step if gone else None) == step
 
 
@@ -160,12 +162,12 @@ def test_a_collapse_is_seen_in_a_real_run(tmp_path: Path, tiny_bert: Path) -> No
 
 def test_a_history_survives_being_written_down() -> None:
     made = History()
-    made.note(
+    made.record_event(
         Step(
             step=1, train_loss=0.7, learning_rate=0.0, grad_norm=1.0, part_grad_norms={"head": 1.0}
         )
     )
-    made.note(Evaluation(step=1, valid_loss=0.6, metrics={}, score=None, is_best=False))
+    made.record_event(Evaluation(step=1, valid_loss=0.6, metrics={}, score=None, is_best=False))
     assert made.step == 1
     assert History.model_validate_json(made.model_dump_json()) == made
     assert made.gradients == {1: {"head": 1.0}}

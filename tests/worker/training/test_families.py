@@ -17,8 +17,8 @@ from tests.encoders import ENCODERS
 from tests.encoders.names import is_head
 from tests.worker.training.runs import Trained, make_spec, make_task, review_rows, write_tsv
 from worker.training.model.encoder import load_encoder
-from worker.training.model.transformers_logging import quiet_transformers
-from worker.training.optim.objective import begin_at_mean
+from worker.training.model.transformers_logging import silence_transformers
+from worker.training.optim.objective import set_bias_to_mean
 
 SWITCHES: dict[str, dict[str, Any]] = {
     **{preset: {"preset": preset} for preset in PRESETS},
@@ -117,7 +117,7 @@ def trained(folder: Path, models: Path, family: str, recipe: Recipe) -> Trained:
 def scored_again(run: Trained) -> tuple[dict[str, float | None], float]:
     """Metrics and loss of the exported folder on the validation rows, by plain transformers."""
     folder = run.spec.output / "model"
-    with quiet_transformers():
+    with silence_transformers():
         network, tokenizer = (
             AutoModelForSequenceClassification.from_pretrained(folder),
             AutoTokenizer.from_pretrained(folder),
@@ -128,7 +128,9 @@ def scored_again(run: Trained) -> tuple[dict[str, float | None], float]:
     inputs = tokenizer(texts, pairs, truncation=True, padding=True, return_tensors="pt")
     logits = network.eval()(**inputs).logits
     loss = functional.cross_entropy(logits, torch.tensor(labels)).item()
-    return Scoring(run.spec.task, run.spec.metric).scores(labels, logits.argmax(1).tolist()), loss
+    return Scoring(run.spec.task, run.spec.metric).compute_scores(
+        labels, logits.argmax(1).tolist()
+    ), loss
 
 
 def check(family: str, switches: set[str], models: Path, folder: Path) -> None:
@@ -187,7 +189,7 @@ def test_a_regression_begins_at_the_mean_of_its_labels(family: str, models: Path
     network = load_encoder(
         models / family, make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), 0
     )
-    begin_at_mean(network, [1.0, 2.0, 6.0])
+    set_bias_to_mean(network, [1.0, 2.0, 6.0])
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             if is_head(family, name) and name.endswith("weight"):

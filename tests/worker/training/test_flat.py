@@ -14,11 +14,11 @@ from transformers import (
 from shared.datasets import Examples
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task
-from worker.training.data.tokenization import EncodedText, encode, load_tokenizer
+from worker.training.data.tokenization import EncodedText, encode_examples, load_tokenizer
 from worker.training.model.encoder import load_encoder
 from worker.training.model.forward import Forward
-from worker.training.packed.packed_layout import TOKENS
-from worker.training.packed.packing import ATTENTION
+from worker.training.packed.packed_layout import TOKEN_MULTIPLE
+from worker.training.packed.packing import ATTENTION_NAME
 
 PADDED = {"deberta", "deberta-v2", "deberta-v3", "mpnet"}
 LONGEST = 48
@@ -41,8 +41,10 @@ def uneven_text(base: Path, *, pairs: bool = False) -> EncodedText:
         for row, count in enumerate(counts)
     ]
     seconds = [" ".join(text.split()[::-2]) for text in texts] if pairs else None
-    examples = Examples(texts=texts, pairs=seconds, labels=[row % 2 for row in range(len(texts))])
-    return encode(examples, load_tokenizer(base), LONGEST, lambda: None)
+    examples = Examples(
+        texts=texts, second_texts=seconds, labels=[row % 2 for row in range(len(texts))]
+    )
+    return encode_examples(examples, load_tokenizer(base), LONGEST, lambda: None)
 
 
 def gradients(network: PreTrainedModel, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -59,9 +61,9 @@ def assert_same_pass(network: PreTrainedModel, text: EncodedText, rows: list[int
     """Logits and gradients of the flat batch and of the padded one."""
     network.eval()
     forward = Forward(network)
-    flat, padded = forward.batch(text, rows), text.batch(rows)
+    flat, padded = forward.build_batch(text, rows), text.build_padded_batch(rows)
     assert flat.layout is not None
-    assert 0 <= flat.inputs["input_ids"].numel() - sum(text.lengths(rows)) < TOKENS
+    assert 0 <= flat.inputs["input_ids"].numel() - sum(text.list_lengths(rows)) < TOKEN_MULTIPLE
     assert torch.equal(flat.labels, padded.labels)
     ours, theirs = forward(flat), network(**padded.inputs).logits
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
@@ -78,7 +80,7 @@ def test_a_flat_batch_gives_the_logits_and_gradients_of_a_padded_one(
     for pairs in (False, True):
         text = uneven_text(models / family, pairs=pairs)
         network = load_encoder(models / family, make_task(), init_seed=1)
-        assert max(text.lengths(range(12))) == LONGEST
+        assert max(text.list_lengths(range(12))) == LONGEST
         assert_same_pass(network, text, [7, 2, 1, 0, 3, 4, 5, 6, 8, 9, 10, 11])
     assert_same_pass(network, text, [1])
     assert_same_pass(network, text, [8])
@@ -89,10 +91,10 @@ def test_a_flat_batch_gives_the_logits_and_gradients_of_a_padded_one(
 def test_a_family_that_cannot_is_padded(family: str, models: Path) -> None:
     forward = Forward(load_encoder(models / family, make_task(), init_seed=1))
     text = uneven_text(models / family)
-    batch = forward.batch(text, [2, 6])
+    batch = forward.build_batch(text, [2, 6])
     assert not forward.padding_free
     assert batch.layout is None
-    assert batch.inputs["input_ids"].shape == (2, max(text.lengths([2, 6])))
+    assert batch.inputs["input_ids"].shape == (2, max(text.list_lengths([2, 6])))
 
 
 def test_a_decoder_is_padded(models: Path) -> None:
@@ -119,8 +121,8 @@ def test_a_padding_token_that_a_text_spells_is_counted_as_the_family_counts_it(
         "a film",
         f"{tokenizer.pad_token} {tokenizer.pad_token} dull",
     ]
-    text = encode(
-        Examples(texts=texts, pairs=None, labels=[0, 1, 1]), tokenizer, LONGEST, lambda: None
+    text = encode_examples(
+        Examples(texts=texts, second_texts=None, labels=[0, 1, 1]), tokenizer, LONGEST, lambda: None
     )
     assert tokenizer.pad_token_id in text.columns["input_ids"][0]
     assert_same_pass(load_encoder(models / family, make_task(), init_seed=1), text, [2, 0, 1])
@@ -134,13 +136,13 @@ def test_a_pass_leaves_nothing_behind(models: Path) -> None:
         len(module._forward_hooks) + len(module._forward_pre_hooks) for module in network.modules()
     )
     forward, rows = Forward(network), [1, 0, 2]
-    padded = network(**text.batch(rows).inputs).logits
-    flat = forward(forward.batch(text, rows))
-    broken = forward.batch(text, rows)
+    padded = network(**text.build_padded_batch(rows).inputs).logits
+    flat = forward(forward.build_batch(text, rows))
+    broken = forward.build_batch(text, rows)
     broken.inputs["input_ids"][0, 0] = 10**6
     with pytest.raises(IndexError):
         forward(broken)
-    assert torch.equal(network(**text.batch(rows).inputs).logits, padded)
+    assert torch.equal(network(**text.build_padded_batch(rows).inputs).logits, padded)
     assert (
         sum(
             len(module._forward_hooks) + len(module._forward_pre_hooks)
@@ -148,10 +150,10 @@ def test_a_pass_leaves_nothing_behind(models: Path) -> None:
         )
         == hooks
     )
-    assert network.config._attn_implementation != ATTENTION
-    assert ATTENTION not in network.config.to_json_string()
+    assert network.config._attn_implementation != ATTENTION_NAME
+    assert ATTENTION_NAME not in network.config.to_json_string()
     copy = Forward(deepcopy(network))
-    assert torch.equal(copy(copy.batch(text, rows)), flat)
+    assert torch.equal(copy(copy.build_batch(text, rows)), flat)
 
 
 @pytest.mark.parametrize("family", ["bert", "distilbert", "modernbert"])
@@ -166,8 +168,8 @@ def test_dropout_of_a_flat_pass_has_the_mean_and_spread_of_a_padded_one(
     forward.train()
     torch.manual_seed(3)
     with torch.no_grad():
-        flat = forward(forward.batch(text, rows)).unflatten(0, (draws, 3))
-        padded = network(**text.batch(rows).inputs).logits.unflatten(0, (draws, 3))
+        flat = forward(forward.build_batch(text, rows)).unflatten(0, (draws, 3))
+        padded = network(**text.build_padded_batch(rows).inputs).logits.unflatten(0, (draws, 3))
     assert flat.std(dim=0).min() > 0
     standard_error = (flat.var(dim=0) / draws + padded.var(dim=0) / draws).sqrt()
     assert ((flat.mean(dim=0) - padded.mean(dim=0)).abs() < 4.5 * standard_error).all()

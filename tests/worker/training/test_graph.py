@@ -16,11 +16,11 @@ from shared.domain.task import Task, TaskType
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import make_task
-from worker.training.data.tokenization import tokenizer_to_export
+from worker.training.data.tokenization import get_export_tokenizer
 from worker.training.model.checkpoint import export_model
 from worker.training.model.encoder import load_encoder
-from worker.training.model.onnx_export import Graphs
-from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.model.onnx_export import GraphExporter
+from worker.training.model.transformers_logging import silence_transformers
 
 TEXTS: list[Text] = [
     "a good film",
@@ -31,20 +31,20 @@ TEXTS: list[Text] = [
 PAIRS: list[Text] = [("a good film", str(text)) for text in TEXTS]
 
 
-def published(base: Path, folder: Path, task: Task, graphs: Graphs, seed: int = 0) -> Path:
+def published(base: Path, folder: Path, task: Task, graphs: GraphExporter, seed: int = 0) -> Path:
     """The base model under a head for the task, exported as a run's."""
     network = load_encoder(base, task, seed)
-    tokenizer = tokenizer_to_export(base)
+    tokenizer = get_export_tokenizer(base)
     folder.mkdir()
     export_model(network, tokenizer, task, folder)
-    assert graphs.write(network, tokenizer, folder)
+    assert graphs.write_graph(network, tokenizer, folder)
     return folder
 
 
 @torch.no_grad()
 def by_torch(folder: Path, texts: list[Text]) -> np.ndarray:
     """The logits that plain transformers gives, one text at a time: without padding."""
-    with quiet_transformers():
+    with silence_transformers():
         network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         tokenizer = AutoTokenizer.from_pretrained(folder)
     rows = []
@@ -60,7 +60,7 @@ def by_torch(folder: Path, texts: list[Text]) -> np.ndarray:
 @pytest.mark.parametrize("family", ENCODERS)
 def test_the_graph_of_every_family_answers_as_torch_does(family: str, tmp_path: Path) -> None:
     base = ENCODERS[family](tmp_path / "base")
-    folder = published(base, tmp_path / "model", make_task(max_seq_length=16), Graphs())
+    folder = published(base, tmp_path / "model", make_task(max_seq_length=16), GraphExporter())
     classifier = Classifier(folder, max_seq_length=16, threads=1)
     for texts in (TEXTS, PAIRS):
         encoded = classifier.encode(texts)
@@ -69,7 +69,7 @@ def test_the_graph_of_every_family_answers_as_torch_does(family: str, tmp_path: 
 
 
 def test_one_trace_serves_networks_of_other_weights(tmp_path: Path) -> None:
-    base, graphs, task = ENCODERS["bert"](tmp_path / "base"), Graphs(), make_task()
+    base, graphs, task = ENCODERS["bert"](tmp_path / "base"), GraphExporter(), make_task()
     first, second = (published(base, tmp_path / str(seed), task, graphs, seed) for seed in (0, 1))
     assert (first / GRAPH_FILE).read_bytes() == (second / GRAPH_FILE).read_bytes()
     for folder in (first, second):
@@ -90,7 +90,7 @@ def test_one_trace_serves_networks_of_other_weights(tmp_path: Path) -> None:
 def test_a_trace_is_not_used_for_another_number_of_outputs(
     changes: dict[str, object], tmp_path: Path
 ) -> None:
-    base, graphs = ENCODERS["bert"](tmp_path / "base"), Graphs()
+    base, graphs = ENCODERS["bert"](tmp_path / "base"), GraphExporter()
     published(base, tmp_path / "before", make_task(), graphs)
     task = make_task(**changes)
     folder = published(base, tmp_path / "model", task, graphs)
@@ -102,7 +102,7 @@ def test_a_trace_is_not_used_for_another_number_of_outputs(
 
 def test_the_graph_has_no_weights_of_its_own(tmp_path: Path) -> None:
     base = ENCODERS["bert"](tmp_path / "base")
-    folder = published(base, tmp_path / "model", make_task(), Graphs())
+    folder = published(base, tmp_path / "model", make_task(), GraphExporter())
     graph = onnx.load(folder / GRAPH_FILE, load_external_data=False).graph
     places = [
         {entry.key: entry.value for entry in tensor.external_data} for tensor in graph.initializer
@@ -118,13 +118,13 @@ def test_the_graph_has_no_weights_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.real_encoder
 def test_the_real_encoder_s_probabilities_are_torch_s(tmp_path: Path) -> None:
     base, task = Catalogue().folder(OFFLINE_ENCODER), make_task(max_seq_length=128)
-    network, tokenizer = load_encoder(base, task, 0), tokenizer_to_export(base)
+    network, tokenizer = load_encoder(base, task, 0), get_export_tokenizer(base)
     with torch.no_grad():
         network.get_parameter("classifier.weight").mul_(
             50
         )  # else all probabilities would be about a half
     export_model(network, tokenizer, task, tmp_path)
-    assert Graphs().write(network, tokenizer, tmp_path)
+    assert GraphExporter().write_graph(network, tokenizer, tmp_path)
     texts: list[Text] = [f"{text} {'and so on ' * count}" for text in TEXTS for count in (0, 3, 40)]
     classifier = Classifier(tmp_path, max_seq_length=128, threads=1)
     found = scores_of(classifier.logits(classifier.encode(texts)), task.type)
@@ -152,10 +152,10 @@ def test_a_network_that_cannot_be_exported_costs_its_run_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     base = ENCODERS["bert"](tmp_path / "base")
-    network, tokenizer = load_encoder(base, make_task(), 0), tokenizer_to_export(base)
+    network, tokenizer = load_encoder(base, make_task(), 0), get_export_tokenizer(base)
     export_model(network, tokenizer, make_task(), tmp_path / "model")
     network.register_forward_pre_hook(_without_an_export)
-    assert not Graphs().write(network, tokenizer, tmp_path / "model")
+    assert not GraphExporter().write_graph(network, tokenizer, tmp_path / "model")
     assert "will not be served" in caplog.text
     assert not (tmp_path / "model" / GRAPH_FILE).exists()
 

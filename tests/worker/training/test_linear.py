@@ -14,14 +14,14 @@ from sklearn.preprocessing import StandardScaler
 from shared.domain.task import TaskType
 from worker.training.baselines import linear
 from worker.training.baselines.linear import (
-    CHOOSING_OUTPUTS,
     FOLDS,
     INVERSE_PENALTIES,
+    MAX_SELECTION_OUTPUTS,
     Array,
     LinearModel,
-    evenly,
-    fit_linear,
-    fold_of,
+    assign_folds,
+    downsample_rows,
+    fit_linear_model,
 )
 
 Score = Callable[[Array, Array], float | None]
@@ -57,11 +57,13 @@ def test_the_penalty_and_the_model_are_scikit_learns(task_type: TaskType, seed: 
     for c in INVERSE_PENALTIES:
         model = Ridge(alpha=1 / c) if regression else LogisticRegression(C=c, max_iter=200)
         pipeline = make_pipeline(StandardScaler(), model)
-        answers = cross_val_predict(pipeline, inputs, targets, cv=PredefinedSplit(fold_of(targets)))
+        answers = cross_val_predict(
+            pipeline, inputs, targets, cv=PredefinedSplit(assign_folds(targets))
+        )
         reached[c] = (score(targets, answers), pipeline)
     best = max(reached, key=lambda c: (reached[c][0], -c))
 
-    found = fit_linear(StandardScaler, inputs, targets, task_type, score, go_on)
+    found = fit_linear_model(StandardScaler, inputs, targets, task_type, score, go_on)
     assert found.inverse_penalty == best
     others, _ = noisy(seed=9)
     expected = reached[best][1].fit(inputs, targets).predict(others)
@@ -85,21 +87,21 @@ def test_several_labels_a_row_are_as_many_logistic_regressions() -> None:
     def f1(targets: Array, answers: Array) -> float:
         return float(f1_score(targets, answers, average="micro"))
 
-    chosen = fit_linear(StandardScaler, inputs, targets, TaskType.MULTI_LABEL, f1, go_on)
+    chosen = fit_linear_model(StandardScaler, inputs, targets, TaskType.MULTI_LABEL, f1, go_on)
     assert f1(targets, chosen.predict(inputs)) > 0.8
 
 
 def test_labels_so_rare_that_a_fold_lacks_them() -> None:
     inputs, numbers = noisy(rows=12)
     rare = np.array([0] * 11 + [1])
-    fitted = fit_linear(StandardScaler, inputs, rare, TaskType.SINGLE_LABEL, mcc, go_on)
+    fitted = fit_linear_model(StandardScaler, inputs, rare, TaskType.SINGLE_LABEL, mcc, go_on)
     assert set(fitted.predict(inputs)) <= {0, 1}
     several = np.stack([rare, np.ones(12, dtype=int)], axis=1)
-    answers = fit_linear(
+    answers = fit_linear_model(
         StandardScaler, inputs, several, TaskType.MULTI_LABEL, lambda *_: None, go_on
     ).predict(inputs)
     assert answers[:, 1].tolist() == [1] * 12
-    two = fit_linear(
+    two = fit_linear_model(
         StandardScaler, inputs[:2], np.array([0, 1]), TaskType.SINGLE_LABEL, mcc, go_on
     )
     assert two.predict(inputs[:2]).tolist() == [0, 1]
@@ -109,30 +111,34 @@ def test_labels_so_rare_that_a_fold_lacks_them() -> None:
 
 def test_an_undefined_score_leaves_the_strongest_penalty() -> None:
     inputs, numbers = noisy()
-    found = fit_linear(StandardScaler, inputs, numbers, TaskType.REGRESSION, lambda *_: None, go_on)
+    found = fit_linear_model(
+        StandardScaler, inputs, numbers, TaskType.REGRESSION, lambda *_: None, go_on
+    )
     assert found.inverse_penalty == INVERSE_PENALTIES[0]
 
 
 def test_folds_and_samples_have_their_share_of_each_label() -> None:
     labels = np.random.default_rng(0).permutation([0] * 60 + [1] * 30 + [2] * 3)
-    folds = fold_of(labels)
+    folds = assign_folds(labels)
     for fold in range(FOLDS):
         assert np.bincount(labels[folds == fold]).tolist() == [20, 10, 1]
-    rows = evenly(labels, 31)
+    rows = downsample_rows(labels, 31)
     assert np.bincount(labels[rows]).tolist() == [20, 10, 1]
     assert rows.tolist() == sorted(set(rows.tolist()))
-    assert evenly(labels, 1000).tolist() == list(range(93))
+    assert downsample_rows(labels, 1000).tolist() == list(range(93))
 
 
 def test_with_very_many_labels_nothing_is_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    inputs, _ = noisy(rows=3 * (CHOOSING_OUTPUTS + 1))
-    targets = np.arange(len(inputs)) % (CHOOSING_OUTPUTS + 1)
+    inputs, _ = noisy(rows=3 * (MAX_SELECTION_OUTPUTS + 1))
+    targets = np.arange(len(inputs)) % (MAX_SELECTION_OUTPUTS + 1)
     fits: list[int] = []
-    fitted = fit_linear(
+    fitted = fit_linear_model(
         StandardScaler, inputs, targets, TaskType.SINGLE_LABEL, mcc, lambda: fits.append(1)
     )
     assert (len(fits), fitted.inverse_penalty) == (1, 1.0)
-    monkeypatch.setattr(linear, "CHOOSING_OUTPUTS", 1000)
+    monkeypatch.setattr(linear, "MAX_SELECTION_OUTPUTS", 1000)
     monkeypatch.setattr(linear, "INVERSE_PENALTIES", (0.1, 1.0))
-    fit_linear(StandardScaler, inputs, targets, TaskType.SINGLE_LABEL, mcc, lambda: fits.append(1))
+    fit_linear_model(
+        StandardScaler, inputs, targets, TaskType.SINGLE_LABEL, mcc, lambda: fits.append(1)
+    )
     assert len(fits) == 1 + 2 * FOLDS + 1

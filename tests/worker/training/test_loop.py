@@ -16,17 +16,17 @@ from shared.recipe import Recipe
 from tests.worker.training.runs import make_recipe, make_spec
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
-from worker.training.errors import Diverged
-from worker.training.evaluation import evaluate
+from worker.training.errors import TrainingDiverged
+from worker.training.evaluation import evaluate_split
 from worker.training.events import Evaluation, Step
 from worker.training.loop import train
-from worker.training.model.checkpoint import Best
+from worker.training.model.checkpoint import BestCheckpoint
 from worker.training.model.encoder import load_encoder
 from worker.training.model.forward import Forward
-from worker.training.model.initial_weights import starting_weights
-from worker.training.model.precision import compute_weights
+from worker.training.model.initial_weights import copy_initial_weights
+from worker.training.model.precision import create_compute_weights
 from worker.training.optim.optimizer import Optimizer
-from worker.training.run import training_batches
+from worker.training.run import iterate_training_batches
 
 
 def go_on() -> None:
@@ -45,20 +45,20 @@ def trained(
     spec = make_spec(folder, base, recipe=recipe)
     splits = load_splits(spec, TextCache(), go_on)
     judge = Scoring(spec.task, spec.metric)
-    weights = compute_weights(network, recipe.precision)
+    weights = create_compute_weights(network, recipe.precision)
     forward = Forward(weights.module)
     return train(
         network,
         weights,
         forward,
-        training_batches(spec, splits, forward, go_on),
+        iterate_training_batches(spec, splits, forward, go_on),
         recipe,
         data_seed=1,
         objective=functional.cross_entropy,
-        evaluate=lambda: evaluate(forward, splits.validation, judge, go_on),
-        best=Best(recipe.select),
-        optimizer=Optimizer(network, recipe, starting_weights(network, recipe)),
-        delay=delay,
+        evaluate=lambda: evaluate_split(forward, splits.validation, judge, go_on),
+        best=BestCheckpoint(recipe.select),
+        optimizer=Optimizer(network, recipe, copy_initial_weights(network, recipe)),
+        read_delay=delay,
     )
 
 
@@ -122,7 +122,7 @@ def test_a_loss_that_is_no_number_ends_the_run_before_the_step(
     with torch.no_grad():
         network.get_parameter("classifier.bias")[0] = torch.nan
     before = weights(network)
-    with pytest.raises(Diverged, match="step 3") as caught:
+    with pytest.raises(TrainingDiverged, match="step 3") as caught:
         next(steps)
     assert caught.value.as_reason()["code"] == "nan_loss"
     after = weights(network)
@@ -137,7 +137,7 @@ def test_an_infinite_gradient_ends_the_run_before_the_step(
     network.get_parameter("classifier.weight").register_hook(lambda gradient: gradient / 0)
     steps = trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20, warmup_ratio=0.0))
     before = weights(network)
-    with pytest.raises(Diverged, match="step 1: the loss is 0"):
+    with pytest.raises(TrainingDiverged, match="step 1: the loss is 0"):
         next(steps)
     after = weights(network)
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -180,7 +180,7 @@ def test_read_later_a_step_that_is_not_finite_still_changes_nothing(
     network.get_parameter("classifier.weight").register_hook(spoil)
     steps = trained(network, tiny_bert, tmp_path, recipe, delay=3)
     told: list[int] = []
-    with pytest.raises(Diverged, match="step 4: the loss is 0"):
+    with pytest.raises(TrainingDiverged, match="step 4: the loss is 0"):
         told.extend(event.step for event in steps)
     assert told == [1, 2, 3]
     assert len(passes) == 7  # the device went on, with the weights of before

@@ -10,11 +10,11 @@ from shared.domain.task import Label, Task, TaskType
 from tests.worker.training.runs import make_task
 from worker.training.optim.objective import (
     ClassWeights,
-    chance_loss,
-    plain_objective,
-    targets,
-    training_objective,
-    weights_of,
+    build_targets,
+    build_training_objective,
+    compute_chance_loss,
+    compute_class_weights,
+    get_plain_objective,
 )
 
 THREE = make_task(label_names=["a", "b", "c"], positive_label=None)
@@ -27,29 +27,29 @@ def logits(outputs: int, rows: int = 4) -> torch.Tensor:
 
 
 def test_targets() -> None:
-    assert targets([2, 0], 3).tolist() == [2, 0]
-    assert targets([2, 0], 3).dtype == torch.int64
-    assert targets([(0, 2), ()], 3).tolist() == [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
-    assert targets([2.5, 1.0], 0).tolist() == [2.5, 1.0]
-    assert targets([2.5, 1.0], 0).dtype == torch.float32
+    assert build_targets([2, 0], 3).tolist() == [2, 0]
+    assert build_targets([2, 0], 3).dtype == torch.int64
+    assert build_targets([(0, 2), ()], 3).tolist() == [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+    assert build_targets([2.5, 1.0], 0).tolist() == [2.5, 1.0]
+    assert build_targets([2.5, 1.0], 0).dtype == torch.float32
 
 
 def test_plain_losses_are_those_of_torch() -> None:
     single, sets, numbers = (
-        targets([0, 2, 1, 0], 3),
-        targets([(0,), (), (1, 2), (0,)], 3),
-        targets([0.5, 1.0, 2.0, 3.0], 0),
+        build_targets([0, 2, 1, 0], 3),
+        build_targets([(0,), (), (1, 2), (0,)], 3),
+        build_targets([0.5, 1.0, 2.0, 3.0], 0),
     )
     assert torch.equal(
-        plain_objective(TaskType.SINGLE_LABEL)(logits(3), single),
+        get_plain_objective(TaskType.SINGLE_LABEL)(logits(3), single),
         nn.CrossEntropyLoss()(logits(3), single),
     )
     assert torch.equal(
-        plain_objective(TaskType.MULTI_LABEL)(logits(3), sets),
+        get_plain_objective(TaskType.MULTI_LABEL)(logits(3), sets),
         nn.BCEWithLogitsLoss()(logits(3), sets),
     )
     assert torch.equal(
-        plain_objective(TaskType.REGRESSION)(logits(1), numbers),
+        get_plain_objective(TaskType.REGRESSION)(logits(1), numbers),
         nn.MSELoss()(logits(1)[:, 0], numbers),
     )
 
@@ -58,24 +58,28 @@ def test_plain_losses_are_those_of_torch() -> None:
 def test_weighted_losses_are_those_of_torch(class_weights: ClassWeights) -> None:
     labels: list[Label] = [0, 2, 1, 0]
     given = [3.0, 1.0, 0.5] if isinstance(class_weights, dict) else [4 / (3 * 2), 4 / 3, 4 / 3]
-    expected = nn.CrossEntropyLoss(weight=torch.tensor(given))(logits(3), targets(labels, 3))
+    expected = nn.CrossEntropyLoss(weight=torch.tensor(given))(logits(3), build_targets(labels, 3))
     assert torch.equal(
-        training_objective(THREE, class_weights, labels)(logits(3), targets(labels, 3)), expected
+        build_training_objective(THREE, class_weights, labels)(logits(3), build_targets(labels, 3)),
+        expected,
     )
 
     sets: list[Label] = [(0,), (), (1, 2), (0,)]
     positives = [3.0, 1.0, 0.5] if isinstance(class_weights, dict) else [1.0, 3.0, 3.0]
-    of_sets = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(positives))(logits(3), targets(sets, 3))
+    of_sets = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(positives))(
+        logits(3), build_targets(sets, 3)
+    )
     assert torch.equal(
-        training_objective(SETS, class_weights, sets)(logits(3), targets(sets, 3)), of_sets
+        build_training_objective(SETS, class_weights, sets)(logits(3), build_targets(sets, 3)),
+        of_sets,
     )
 
 
 def test_balanced_labels_weigh_the_same_in_sum_and_absent_ones_do_no_harm() -> None:
     labels: list[Label] = [0, 0, 0, 0, 0, 0, 1, 1]
-    assert weights_of(THREE, "balanced", labels) == pytest.approx([8 / 18, 8 / 6, 1.0])
-    assert weights_of(SETS, "balanced", [(0, 1), (0,), (0,)]) == [1.0, 2.0, 1.0]
-    assert weights_of(THREE, "none", labels) is None
+    assert compute_class_weights(THREE, "balanced", labels) == pytest.approx([8 / 18, 8 / 6, 1.0])
+    assert compute_class_weights(SETS, "balanced", [(0, 1), (0,), (0,)]) == [1.0, 2.0, 1.0]
+    assert compute_class_weights(THREE, "none", labels) is None
 
 
 SINGLE_ROWS: list[Label] = [0, 0, 0, 1, 1, 2]
@@ -89,22 +93,22 @@ SET_ROWS: list[Label] = [(0,), (0, 1), (), (0,), (2,), (0, 2)]
 def test_chance_is_the_least_loss_of_one_and_the_same_logits(
     task: Task, rows: list[Label], class_weights: ClassWeights
 ) -> None:
-    objective = training_objective(task, class_weights, rows)
+    objective = build_training_objective(task, class_weights, rows)
     constant = torch.zeros(1, 3, requires_grad=True)
     optimizer = torch.optim.LBFGS([constant], max_iter=100)
 
     def closure() -> float:
         optimizer.zero_grad()
-        loss = objective(constant.expand(len(rows), 3), targets(rows, 3))
+        loss = objective(constant.expand(len(rows), 3), build_targets(rows, 3))
         loss.backward()
         return loss.item()
 
     optimizer.step(closure)
-    assert chance_loss(task, rows, weights_of(task, class_weights, rows)) == pytest.approx(
-        closure(), abs=1e-4
-    )
+    assert compute_chance_loss(
+        task, rows, compute_class_weights(task, class_weights, rows)
+    ) == pytest.approx(closure(), abs=1e-4)
 
 
 def test_chance_of_a_regression_is_the_variance() -> None:
-    assert chance_loss(NUMBERS, [1.0, 2.0, 6.0]) == pytest.approx((4 + 1 + 9) / 3)
-    assert chance_loss(THREE, [0, 1, 2]) == pytest.approx(math.log(3))
+    assert compute_chance_loss(NUMBERS, [1.0, 2.0, 6.0]) == pytest.approx((4 + 1 + 9) / 3)
+    assert compute_chance_loss(THREE, [0, 1, 2]) == pytest.approx(math.log(3))

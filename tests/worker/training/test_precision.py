@@ -22,7 +22,7 @@ from tests.worker.training.runs import (
 from tests.worker.training.test_run import LONG_ENOUGH, scored_again
 from worker.training.model.dropout import BitDropout
 from worker.training.model.encoder import load_encoder
-from worker.training.model.precision import BFloat16Weights, Float32Weights, compute_weights
+from worker.training.model.precision import BFloat16Weights, Float32Weights, create_compute_weights
 from worker.training.optim.mixout import add_mixout, mixed_layers
 from worker.training.optim.optimizer import Optimizer
 
@@ -43,12 +43,12 @@ def under_mixout(network: PreTrainedModel) -> PreTrainedModel:
 
 def backward(weights: BFloat16Weights) -> None:
     weights.module(input_ids=IDS).logits.float().square().sum().backward()
-    weights.bring_gradients()
+    weights.transfer_gradients()
 
 
 def test_float32_is_the_network_itself(network: PreTrainedModel) -> None:
-    assert isinstance(compute_weights(network, "float32"), Float32Weights)
-    assert compute_weights(network, "float32").module is network
+    assert isinstance(create_compute_weights(network, "float32"), Float32Weights)
+    assert create_compute_weights(network, "float32").module is network
 
 
 class Casts(TorchDispatchMode):
@@ -91,7 +91,7 @@ def test_weights_are_cast_once_a_step_and_not_once_a_use(network: PreTrainedMode
     assert in_passes.count == 0
     optimizer.step(1e-3)
     with Casts(network) as after_update:
-        weights.cast()
+        weights.refresh_replica()
     assert after_update.count == linear
 
 
@@ -101,7 +101,7 @@ def test_after_an_update_the_passes_are_made_with_the_new_weights(network: PreTr
         optimizer.zero_grad()
         backward(weights)
         optimizer.step(1e-2)
-        weights.cast()
+        weights.refresh_replica()
         for (name, master), copy in zip(
             network.named_parameters(), weights.module.parameters(), strict=True
         ):
@@ -137,7 +137,7 @@ def test_gradients_are_the_networks_in_float32_and_in_the_same_buffers_at_every_
 def test_a_parameter_that_the_pass_did_not_use_has_no_gradient(network: PreTrainedModel) -> None:
     weights = BFloat16Weights(network)
     weights.module.get_submodule("bert")(input_ids=IDS).pooler_output.float().sum().backward()
-    weights.bring_gradients()
+    weights.transfer_gradients()
     assert network.get_parameter("classifier.weight").grad is None
     assert network.get_parameter("bert.pooler.dense.weight").grad is not None
 
@@ -197,9 +197,9 @@ def test_dropout_of_what_passes_are_made_with_draws_bits_and_no_other(
     def layers(of: PreTrainedModel) -> set[type]:
         return {type(module) for module in of.modules() if isinstance(module, nn.Dropout)}
 
-    assert layers(compute_weights(network, "bfloat16").module) == {BitDropout}
+    assert layers(create_compute_weights(network, "bfloat16").module) == {BitDropout}
     assert layers(network) == {nn.Dropout}
-    assert layers(compute_weights(network, "float32").module) == {BitDropout}
+    assert layers(create_compute_weights(network, "float32").module) == {BitDropout}
 
 
 @pytest.mark.parametrize("family", ENCODERS)

@@ -20,9 +20,9 @@ from tests.worker.training.runs import (
     run_events,
     write_tsv,
 )
-from worker.training.errors import Stopped
-from worker.training.events import Evaluation, Event, Finished, SplitResult, Started, Step
-from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.errors import StopRequested
+from worker.training.events import Evaluation, Finished, RunEvent, SplitResult, Started, Step
+from worker.training.model.transformers_logging import silence_transformers
 from worker.training.run import train_run
 from worker.training.spec import RunSpec
 
@@ -33,7 +33,7 @@ def scored_again(
     spec: RunSpec, rows: list[tuple[str, ...]], split: str
 ) -> tuple[dict[str, float | None], float]:
     """Metrics of the exported folder under ``transformers.pipeline``, and how far its probabilities are from the recorded ones."""
-    with quiet_transformers():
+    with silence_transformers():
         classify = pipeline("text-classification", model=str(spec.output / "model"), device="cpu")
     recorded = [answer for answer in predictions(spec)["rows"] if answer["split"] == split]
     names = spec.task.label_names
@@ -56,7 +56,7 @@ def scored_again(
         )
         found.append(answer["predicted"])
     labels = [names.index(answer["label"]) for answer in recorded]
-    return Scoring(spec.task, spec.metric).scores(
+    return Scoring(spec.task, spec.metric).compute_scores(
         labels, [names.index(name) for name in found]
     ), off
 
@@ -195,7 +195,7 @@ def test_a_wish_to_stop_is_seen_before_the_next_batch_and_nothing_is_written(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
     spec = make_spec(tmp_path, tiny_bert)
-    seen: list[Event] = []
+    seen: list[RunEvent] = []
 
     def follow() -> None:
         for event in train_run(
@@ -203,7 +203,7 @@ def test_a_wish_to_stop_is_seen_before_the_next_batch_and_nothing_is_written(
         ):
             seen.append(event)
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StopRequested):
         follow()
     assert [event.step for event in seen if isinstance(event, Step)] == [1, 2, 3, 4, 5]
     assert list(spec.output.iterdir()) == []

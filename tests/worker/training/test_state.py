@@ -7,7 +7,7 @@ import pytest
 
 from shared.recipe import Recipe
 from tests.worker.training.runs import Trained, make_recipe, make_spec, run_events
-from worker.training.events import Evaluation, Event, Paused, Step
+from worker.training.events import Evaluation, Paused, RunEvent, Step
 from worker.training.run import train_run
 
 STOP = 6  # of 12 steps, an evaluation of four; in the middle of the second epoch of 42 rows by 8
@@ -15,7 +15,7 @@ STOP = 6  # of 12 steps, an evaluation of four; in the middle of the second epoc
 
 def paused_and_resumed(
     folder: Path, base: Path, recipe: Recipe, stop: int
-) -> tuple[list[Event], list[Event], Path]:
+) -> tuple[list[RunEvent], list[RunEvent], Path]:
     first = make_spec(folder, base, recipe=recipe, stop_step=stop)
     before = list(run_events(first))
     state = first.output / f"state-{stop}"

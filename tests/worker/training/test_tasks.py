@@ -23,8 +23,8 @@ from tests.worker.training.runs import (
     write_tsv,
 )
 from worker.training.model.encoder import load_encoder
-from worker.training.model.transformers_logging import quiet_transformers
-from worker.training.optim.objective import begin_at_mean
+from worker.training.model.transformers_logging import silence_transformers
+from worker.training.optim.objective import set_bias_to_mean
 from worker.training.spec import RunSpec
 
 MULTI = make_task(type=TaskType.MULTI_LABEL, label_names=["blame", "praise"], positive_label=None)
@@ -68,7 +68,7 @@ def answers(spec: RunSpec, split: str) -> list[dict[str, Any]]:
 
 def outside(spec: RunSpec, texts: list[str]) -> list[dict[str, float]]:
     """What ``transformers.pipeline`` makes of the exported folder: scores by label, of each text."""
-    with quiet_transformers():
+    with silence_transformers():
         classify = pipeline("text-classification", model=str(spec.output / "model"), device="cpu")
     return [
         {entry["label"]: entry["score"] for entry in classify(text, top_k=None, truncation=True)}
@@ -117,7 +117,7 @@ def test_multi_label(family: str, tmp_path: Path, request: pytest.FixtureRequest
         labels: list[Label] = [
             tuple(MULTI.label_names.index(name) for name in row["label"]) for row in recorded
         ]
-        assert Scoring(MULTI, "f1_micro").scores(labels, found) == result.metrics
+        assert Scoring(MULTI, "f1_micro").compute_scores(labels, found) == result.metrics
 
 
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
@@ -149,7 +149,7 @@ def test_regression(family: str, tmp_path: Path, request: pytest.FixtureRequest)
         assert found == pytest.approx([row["predicted"] for row in recorded], abs=1e-5)
         labels: list[Label] = [float(rows[row["row"]][1]) for row in recorded]
         assert labels == [row["label"] for row in recorded]
-        assert Scoring(NUMBERS, "pearson").scores(labels, found) == pytest.approx(
+        assert Scoring(NUMBERS, "pearson").compute_scores(labels, found) == pytest.approx(
             result.metrics, abs=1e-5
         )
 
@@ -167,7 +167,7 @@ def test_a_regression_begins_at_the_mean_of_its_training_labels(
     network.eval()
     drawn = network(**inputs).logits.item()
     labels: list[Label] = [2.0, 3.0, 5.5]
-    begin_at_mean(network, labels)
+    set_bias_to_mean(network, labels)
     changed = [
         name
         for name, tensor in network.state_dict().items()
@@ -196,7 +196,7 @@ def test_the_mean_is_exported_with_the_head(tmp_path: Path, tiny_bert: Path) -> 
     assert bias.item() == pytest.approx(1000 + 20 / 7, abs=2)
     assert run.steps[0].train_loss < 10  # not a million, as from zero
     assert run.finished.degenerate
-    with quiet_transformers():
+    with silence_transformers():
         assert (
             AutoModelForSequenceClassification.from_pretrained(
                 spec.output / "model"

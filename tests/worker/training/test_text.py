@@ -12,8 +12,13 @@ from shared.datasets import Examples
 from shared.domain.errors import InvalidValue
 from tests.encoders.families import xlm_roberta_folder
 from tests.worker.training.runs import make_task, review_rows, write_tsv
-from worker.training.data.batches import by_length, tokens_trained
-from worker.training.data.tokenization import EncodedText, TextCache, encode, load_tokenizer
+from worker.training.data.batches import count_trained_tokens, iterate_batches_by_length
+from worker.training.data.tokenization import (
+    EncodedText,
+    TextCache,
+    encode_examples,
+    load_tokenizer,
+)
 from worker.training.errors import BaseModelUnreadable
 
 TEXTS = ["good film", "a", "the story was long and dull and bad " * 3]
@@ -26,8 +31,10 @@ def go_on() -> None:
 def encoded(
     base: Path, texts: list[str], pairs: list[str] | None = None, max_seq_length: int = 16
 ) -> EncodedText:
-    examples = Examples(texts=texts, pairs=pairs, labels=[index % 2 for index in range(len(texts))])
-    return encode(examples, load_tokenizer(base), max_seq_length, go_on)
+    examples = Examples(
+        texts=texts, second_texts=pairs, labels=[index % 2 for index in range(len(texts))]
+    )
+    return encode_examples(examples, load_tokenizer(base), max_seq_length, go_on)
 
 
 def test_an_encoder_with_one_type_of_token_gets_none(tmp_path: Path, tiny_bert: Path) -> None:
@@ -55,7 +62,7 @@ def test_a_batch_is_what_the_tokenizer_itself_makes_of_it(
         padding="longest",
         return_tensors="pt",
     )
-    batch = text.batch([0, 1, 2])
+    batch = text.build_padded_batch([0, 1, 2])
     assert batch.inputs.keys() == theirs.keys()
     for name, tensor in batch.inputs.items():
         assert torch.equal(tensor, theirs[name]), name
@@ -64,8 +71,8 @@ def test_a_batch_is_what_the_tokenizer_itself_makes_of_it(
 
 def test_a_batch_is_padded_to_its_own_longest_row(tiny_bert: Path) -> None:
     text = encoded(tiny_bert, TEXTS)
-    assert text.batch([0, 1]).inputs["input_ids"].shape == (2, 4)
-    assert text.batch([2]).inputs["input_ids"].shape == (1, 16)
+    assert text.build_padded_batch([0, 1]).inputs["input_ids"].shape == (2, 4)
+    assert text.build_padded_batch([2]).inputs["input_ids"].shape == (1, 16)
 
 
 def test_truncated_rows_are_counted_and_rows_that_just_fit_are_not(tiny_bert: Path) -> None:
@@ -86,24 +93,30 @@ def test_of_a_pair_the_longer_text_is_cut_first(tiny_bert: Path) -> None:
 def test_tokens_are_counted_without_padding(tiny_bert: Path) -> None:
     text = encoded(tiny_bert, ["good", "bad film", "a the film"])
     lengths = [3, 4, 5]
-    assert text.lengths([0, 1, 2]) == lengths
-    assert tokens_trained(text, [0, 1, 2], batch_size=2, data_seed=0, steps=4) == 2 * sum(lengths)
+    assert text.list_lengths([0, 1, 2]) == lengths
+    assert count_trained_tokens(text, [0, 1, 2], batch_size=2, data_seed=0, steps=4) == 2 * sum(
+        lengths
+    )
 
 
 def test_evaluation_batches_hold_rows_of_like_length_and_every_row_once(
     tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.training.data.batches.EVALUATION_BATCH", 60)
+    monkeypatch.setattr("worker.training.data.batches.EVALUATION_BATCH_TOKENS", 60)
     text = encoded(tiny_bert, ["good " * (index % 13) for index in range(70)])
     rows = list(range(5, 70))
-    batches = list(by_length(rows, text))
+    batches = list(iterate_batches_by_length(rows, text))
     assert sorted(row for batch in batches for row in batch) == rows
-    lengths = [length for batch in batches for length in text.lengths(batch)]
+    lengths = [length for batch in batches for length in text.list_lengths(batch)]
     assert lengths == sorted(lengths, reverse=True)
-    assert all(len(batch) * max(text.lengths(batch)) <= 60 for batch in batches)
-    assert all((len(batch) + 1) * max(text.lengths(batch)) > 60 for batch in batches[:-1])
-    monkeypatch.setattr("worker.training.data.batches.EVALUATION_BATCH", 2)
-    assert list(by_length([3, 9, 1], text)) == [[9], [3], [1]]  # each longer than a batch may be
+    assert all(len(batch) * max(text.list_lengths(batch)) <= 60 for batch in batches)
+    assert all((len(batch) + 1) * max(text.list_lengths(batch)) > 60 for batch in batches[:-1])
+    monkeypatch.setattr("worker.training.data.batches.EVALUATION_BATCH_TOKENS", 2)
+    assert list(iterate_batches_by_length([3, 9, 1], text)) == [
+        [9],
+        [3],
+        [1],
+    ]  # each longer than a batch may be
 
 
 def test_the_cache_reads_a_file_once_and_goes_by_content(
@@ -114,7 +127,7 @@ def test_the_cache_reads_a_file_once_and_goes_by_content(
 
     def read(base: Path = tiny_bert, max_seq_length: int = 32) -> EncodedText:
         changed = task.model_copy(update={"max_seq_length": max_seq_length})
-        return cache.encoded(file, changed, base, go_on, param="training_file")
+        return cache.get_encoded_text(file, changed, base, go_on, param="training_file")
 
     first = read()
     assert read() is first
@@ -131,7 +144,7 @@ def test_a_label_that_the_task_does_not_know_is_named(tmp_path: Path, tiny_bert:
         tmp_path / "rows.tsv", [("text", "label"), ("good", "yes"), ("bad", "perhaps")]
     )
     with pytest.raises(InvalidValue, match="perhaps") as caught:
-        TextCache().encoded(file, make_task(), tiny_bert, go_on, param="validation_file")
+        TextCache().get_encoded_text(file, make_task(), tiny_bert, go_on, param="validation_file")
     assert caught.value.param == "validation_file"
 
 

@@ -30,7 +30,7 @@ from tests.worker.training.runs import (
 )
 from worker.training.data.split import Splits, load_splits
 from worker.training.data.tokenization import EncodedText, TextCache
-from worker.training.model.compact_vocabulary import Vocabulary
+from worker.training.model.compact_vocabulary import CompactVocabulary
 from worker.training.model.encoder import load_encoder
 from worker.training.run import train_run
 from worker.training.spec import RunSpec
@@ -87,12 +87,12 @@ def base_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def plainly(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunSpec], Trained]:
     """Trains the whole table."""
 
-    def all_entries(network: PreTrainedModel, _: object) -> Vocabulary:
-        return Vocabulary(torch.arange(network.config.vocab_size), network.config.vocab_size)
+    def all_entries(network: PreTrainedModel, _: object) -> CompactVocabulary:
+        return CompactVocabulary(torch.arange(network.config.vocab_size), network.config.vocab_size)
 
     def train(spec: RunSpec) -> Trained:
         with monkeypatch.context() as patched:
-            patched.setattr(Vocabulary, "of", all_entries)
+            patched.setattr(CompactVocabulary, "from_texts", all_entries)
             return Trained(spec)
 
     return train
@@ -102,10 +102,10 @@ def splits_of(spec: RunSpec) -> Splits:
     return load_splits(spec, TextCache(), lambda: None)
 
 
-def vocabulary_of(spec: RunSpec) -> tuple[PreTrainedModel, Vocabulary, Splits]:
+def vocabulary_of(spec: RunSpec) -> tuple[PreTrainedModel, CompactVocabulary, Splits]:
     splits = splits_of(spec)
     network = load_encoder(spec.base_model, spec.task, spec.init_seed)
-    return network, Vocabulary.of(network, [splits.train.text]), splits
+    return network, CompactVocabulary.from_texts(network, [splits.train.text]), splits
 
 
 @pytest.mark.parametrize(
@@ -192,11 +192,13 @@ def test_renumbered_rows_give_the_same_answers(
 ) -> None:
     """In a padded batch: positions that count from the padding's id, and the padding itself."""
     network, vocabulary, splits = vocabulary_of(make_spec(tmp_path, base_of(family)))
-    before = network.eval()(**splits.train.text.batch(splits.train.rows[:9]).inputs).logits
-    again = vocabulary.renumbered(splits)
+    before = network.eval()(
+        **splits.train.text.build_padded_batch(splits.train.rows[:9]).inputs
+    ).logits
+    again = vocabulary.renumber_splits(splits)
     assert again.train.text is again.validation.text  # one file stays one
-    vocabulary.cut(network)
-    after = network(**again.train.text.batch(again.train.rows[:9]).inputs).logits
+    vocabulary.cut_embeddings(network)
+    after = network(**again.train.text.build_padded_batch(again.train.rows[:9]).inputs).logits
     assert torch.equal(after, before)
     padding = again.train.text.padding["input_ids"]
     assert _words(network).padding_idx == padding
@@ -218,9 +220,9 @@ def test_where_positions_count_from_the_padding_its_id_stays_though_none_before_
     family: str, base_of: Callable[[str], Path]
 ) -> None:
     network = load_encoder(base_of(family), make_task(), 0)
-    vocabulary = Vocabulary.of(network, [text_of(torch.tensor([5, 9]), padding=1)])
+    vocabulary = CompactVocabulary.from_texts(network, [text_of(torch.tensor([5, 9]), padding=1)])
     assert vocabulary.entries.tolist() == [0, 1, 5, 9]
-    vocabulary.cut(network)
+    vocabulary.cut_embeddings(network)
     assert _words(network).padding_idx == 1
 
 
@@ -252,9 +254,9 @@ def test_a_table_that_something_else_uses_is_left_as_it_is(
     network, splits = load_encoder(spec.base_model, spec.task, 0), splits_of(spec)
     change(network)
     table = _words(network).weight
-    vocabulary = Vocabulary.of(network, [splits.train.text])
+    vocabulary = CompactVocabulary.from_texts(network, [splits.train.text])
     assert not vocabulary.is_cut
-    vocabulary.cut(network)
+    vocabulary.cut_embeddings(network)
     assert _words(network).weight is table
-    assert vocabulary.renumbered(splits) is splits
-    assert vocabulary.whole(network, network, spec.recipe, 3) == {}
+    assert vocabulary.renumber_splits(splits) is splits
+    assert vocabulary.build_full_table(network, network, spec.recipe, 3) == {}

@@ -10,14 +10,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor, nn
 
 from worker.training.baselines.linear import Array
-from worker.training.data.batches import by_length
+from worker.training.data.batches import iterate_batches_by_length
 from worker.training.data.split import Split
 
 # a run of letters and digits, one sign of a script that is written without blanks, or one other sign
-WORDS = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|[^\w\s]"
+WORD_PATTERN = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|[^\w\s]"
 
 
-class TfIdf:
+class TfIdfFeatures:
     """TF-IDF of words and pairs of neighbouring words, with 1 + log of the counts, each text scaled to length 1.
 
     Of a pair of texts a and b: the weights of a, of b, |a - b| and a·b, so that a linear model can see what the two share.
@@ -25,7 +25,10 @@ class TfIdf:
 
     def __init__(self, max_features: int) -> None:
         self._vectorizer = TfidfVectorizer(
-            ngram_range=(1, 2), token_pattern=WORDS, sublinear_tf=True, max_features=max_features
+            ngram_range=(1, 2),
+            token_pattern=WORD_PATTERN,
+            sublinear_tf=True,
+            max_features=max_features,
         )
 
     def fit(self, inputs: Array) -> Self:
@@ -43,7 +46,9 @@ class TfIdf:
 
 
 @torch.no_grad()
-def frozen_states(encoder: nn.Module, split: Split, pause: Callable[[], None]) -> Array:
+def compute_frozen_states(
+    encoder: nn.Module, split: Split, check_stop: Callable[[], None]
+) -> Array:
     """The encoder's last hidden states, averaged over a row's tokens, of shape (rows of the split, width), in the order of its rows.
 
     Puts the encoder into evaluation mode. ``pause`` is called before each batch and may raise.
@@ -51,9 +56,9 @@ def frozen_states(encoder: nn.Module, split: Split, pause: Callable[[], None]) -
     encoder.eval()
     device = next(encoder.parameters()).device
     states: dict[int, Tensor] = {}
-    for rows in by_length(split.rows, split.text):
-        pause()
-        inputs = split.text.batch(rows).to(device).inputs
+    for rows in iterate_batches_by_length(split.rows, split.text):
+        check_stop()
+        inputs = split.text.build_padded_batch(rows).to(device).inputs
         hidden = encoder(**inputs).last_hidden_state
         mask = inputs["attention_mask"][..., None].to(hidden.dtype)
         means = (hidden * mask).sum(dim=1) / mask.sum(dim=1)

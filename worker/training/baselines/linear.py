@@ -22,9 +22,9 @@ from shared.domain.task import TaskType
 Array = np.ndarray[Any, Any]
 INVERSE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 FOLDS = 3
-CHOOSING_ROWS = 2_000
+MAX_SELECTION_ROWS = 2_000
 """Most rows on which C is chosen; the model itself is fitted on all."""
-CHOOSING_OUTPUTS = 100
+MAX_SELECTION_OUTPUTS = 100
 """Most labels with which C is chosen: beyond, 18 fits would take minutes, and C is 1."""
 MAX_ITERATIONS = 200
 
@@ -47,7 +47,7 @@ class LinearModel:
         self._model: Any = None
 
     def fit(self, inputs: Array, targets: Array) -> Self:
-        """``inputs`` a row an example. ``targets`` as ``fit_linear`` has them."""
+        """``inputs`` a row an example. ``targets`` as ``fit_linear_model`` has them."""
         matrix = self._features.fit(inputs).transform(inputs)
         with warnings.catch_warnings():
             # a fit that was cut off is a baseline all the same, and a fold may lack a rare label
@@ -55,14 +55,14 @@ class LinearModel:
             warnings.filterwarnings(
                 "ignore", message=r"Label .* is present in all training examples"
             )
-            self._model = self._estimator(targets).fit(matrix, targets)
+            self._model = self._build_estimator(targets).fit(matrix, targets)
         return self
 
     def predict(self, inputs: Array) -> Array:
         """Of the kind and shape of the targets."""
         return np.asarray(self._model.predict(self._features.transform(inputs)))
 
-    def _estimator(self, targets: Array) -> Any:
+    def _build_estimator(self, targets: Array) -> Any:
         logistic = LogisticRegression(C=self.inverse_penalty, max_iter=MAX_ITERATIONS)
         match self._type:
             case TaskType.REGRESSION:
@@ -76,13 +76,13 @@ class LinearModel:
                 return DummyClassifier(strategy="most_frequent") if one_label else logistic
 
 
-def fit_linear(
+def fit_linear_model(
     make_features: Callable[[], Features],
     inputs: Array,
     targets: Array,
     task_type: TaskType,
     score: Callable[[Array, Array], float | None],
-    pause: Callable[[], None],
+    check_stop: Callable[[], None],
 ) -> LinearModel:
     """A model fitted on these rows.
 
@@ -90,28 +90,30 @@ def fit_linear(
     ``score(targets, answers)`` is the task's metric, the larger the better. ``pause`` is called before each fit and may raise.
     """
     chosen = 1.0
-    if len(targets) >= FOLDS and outputs_of(targets, task_type) <= CHOOSING_OUTPUTS:
-        few = evenly(targets, CHOOSING_ROWS)
-        chosen = _choose(make_features, inputs[few], targets[few], task_type, score, pause)
-    pause()
+    if len(targets) >= FOLDS and count_outputs(targets, task_type) <= MAX_SELECTION_OUTPUTS:
+        few = downsample_rows(targets, MAX_SELECTION_ROWS)
+        chosen = _choose_inverse_penalty(
+            make_features, inputs[few], targets[few], task_type, score, check_stop
+        )
+    check_stop()
     return LinearModel(make_features(), task_type, chosen).fit(inputs, targets)
 
 
-def _choose(
+def _choose_inverse_penalty(
     make_features: Callable[[], Features],
     inputs: Array,
     targets: Array,
     task_type: TaskType,
     score: Callable[[Array, Array], float | None],
-    pause: Callable[[], None],
+    check_stop: Callable[[], None],
 ) -> float:
     """The inverse penalty whose out-of-fold answers score best."""
-    folds = fold_of(targets)
+    folds = assign_folds(targets)
     best, best_score = INVERSE_PENALTIES[0], -math.inf
     for inverse_penalty in INVERSE_PENALTIES:
         answers = np.empty_like(targets)
         for fold in range(FOLDS):
-            pause()
+            check_stop()
             model = LinearModel(make_features(), task_type, inverse_penalty)
             answers[folds == fold] = model.fit(
                 inputs[folds != fold], targets[folds != fold]
@@ -122,7 +124,7 @@ def _choose(
     return best
 
 
-def outputs_of(targets: Array, task_type: TaskType) -> int:
+def count_outputs(targets: Array, task_type: TaskType) -> int:
     """How many numbers the model gives a row."""
     match task_type:
         case TaskType.REGRESSION:
@@ -133,24 +135,24 @@ def outputs_of(targets: Array, task_type: TaskType) -> int:
             return len(np.unique(targets))
 
 
-def fold_of(targets: Array) -> Array:
+def assign_folds(targets: Array) -> Array:
     """The fold of each row: rows in order of their targets, dealt out in turn, so that every fold has its share of each label."""
     folds = np.empty(len(targets), dtype=int)
-    folds[_by_target(targets)] = np.arange(len(targets)) % FOLDS
+    folds[_sort_by_target(targets)] = np.arange(len(targets)) % FOLDS
     return folds
 
 
-def evenly(targets: Array, most: int) -> Array:
+def downsample_rows(targets: Array, max_rows: int) -> Array:
     """At most so many rows, in their order in the file, with the targets distributed as over all rows."""
-    order = _by_target(targets)
+    order = _sort_by_target(targets)
     taken = (
         order
-        if len(order) <= most
-        else order[np.linspace(0, len(order) - 1, most).round().astype(int)]
+        if len(order) <= max_rows
+        else order[np.linspace(0, len(order) - 1, max_rows).round().astype(int)]
     )
     return np.sort(taken)
 
 
-def _by_target(targets: Array) -> Array:
+def _sort_by_target(targets: Array) -> Array:
     """Row numbers by target; rows of equal targets stay in order."""
     return np.lexsort(targets.reshape(len(targets), -1).T)

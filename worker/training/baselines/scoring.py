@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from shared.datasets import folds_of
+from shared.datasets import list_folds
 from shared.domain.task import Label, Task, TaskType
 from shared.metrics import Scoring
-from worker.training.baselines.features import TfIdf, frozen_states
-from worker.training.baselines.linear import Array, Features, evenly, fit_linear
+from worker.training.baselines.features import TfIdfFeatures, compute_frozen_states
+from worker.training.baselines.linear import Array, Features, downsample_rows, fit_linear_model
 from worker.training.data.split import Split, Splits, load_splits
 from worker.training.data.tokenization import EncodedText, TextCache
-from worker.training.errors import Stopped
+from worker.training.errors import StopRequested
 from worker.training.events import BaselineScore, BaselinesScored
 from worker.training.model.encoder import load_encoder
-from worker.training.optim.objective import targets
+from worker.training.optim.objective import build_targets
 from worker.training.seeding import make_deterministic
 from worker.training.spec import DataSpec
 
@@ -40,34 +40,38 @@ NO_SEED = 0  # the probe reads the encoder below the head, whatever is drawn for
 
 
 @dataclass(frozen=True)
-class Bench:
+class BaselineScorer:
     """The rows to fit on, the rows to answer, and how answers are judged."""
 
     splits: Splits
-    judge: Scoring
-    pause: Callable[[], None]
+    scoring: Scoring
+    check_stop: Callable[[], None]
 
-    def scores(
-        self, make_features: Callable[[], Features], inputs_of: Callable[[Split], Array]
+    def score_model(
+        self, make_features: Callable[[], Features], get_inputs: Callable[[Split], Array]
     ) -> dict[str, float | None]:
         """Of a linear model of these features of these inputs, by split."""
-        train, task = self.splits.train, self.judge.task
-        model = fit_linear(
+        train, task = self.splits.train, self.scoring.task
+        model = fit_linear_model(
             make_features,
-            inputs_of(train),
-            targets_of(train, task),
+            get_inputs(train),
+            build_linear_targets(train, task),
             task.type,
-            self._score,
-            self.pause,
+            self._score_answers,
+            self.check_stop,
         )
         return {
-            name: self._score(targets_of(split, task), model.predict(inputs_of(split)))
-            for name, split in self.splits.present().items()
+            name: self._score_answers(
+                build_linear_targets(split, task), model.predict(get_inputs(split))
+            )
+            for name, split in self.splits.get_named_splits().items()
             if name != "train"
         }
 
-    def _score(self, targets: Array, answers: Array) -> float | None:
-        return self.judge.scores(_as_labels(targets), _as_labels(answers))[self.judge.metric]
+    def _score_answers(self, targets: Array, answers: Array) -> float | None:
+        return self.scoring.compute_scores(_to_labels(targets), _to_labels(answers))[
+            self.scoring.metric
+        ]
 
 
 def score_baselines(
@@ -80,41 +84,44 @@ def score_baselines(
     ``cache`` keeps tokenised files between runs and changes no result.
     """
 
-    def pause() -> None:
+    def check_stop() -> None:
         if should_stop():
-            raise Stopped(spec.run_id)
+            raise StopRequested(spec.run_id)
 
-    pause()
+    check_stop()
     make_deterministic(spec.threads, spec.device)
-    texts, states = cache or TextCache(), FrozenStates(spec, pause)
+    texts, states = cache or TextCache(), FrozenStateCache(spec, check_stop)
     by_words = (
         "tfidf_ridge" if spec.task.type is TaskType.REGRESSION else "tfidf_logistic_regression"
     )
     outputs = 1 if spec.task.type is TaskType.REGRESSION else len(spec.task.label_names)
     found: dict[str, dict[str, list[float | None]]] = {}
     rows = 0
-    for fold in folds_of(spec.split):
-        splits = load_splits(spec.model_copy(update={"fold": fold}), texts, pause)
-        train = _at_most(
+    for fold in list_folds(spec.split):
+        splits = load_splits(spec.model_copy(update={"fold": fold}), texts, check_stop)
+        train = _downsample_split(
             splits.train, spec.task, max(MIN_ROWS, min(MAX_ROWS, MAX_ANSWERS // outputs))
         )
         rows = max(rows, len(train.rows))
-        bench = Bench(replace(splits, train=train), Scoring(spec.task, spec.metric), pause)
+        bench = BaselineScorer(
+            replace(splits, train=train), Scoring(spec.task, spec.metric), check_stop
+        )
         for name, scores in (
             (
                 by_words,
-                bench.scores(
-                    lambda: TfIdf(min(MAX_FEATURES, MAX_COEFFICIENTS // outputs)), texts_of
+                bench.score_model(
+                    lambda: TfIdfFeatures(min(MAX_FEATURES, MAX_COEFFICIENTS // outputs)), get_texts
                 ),
             ),
-            ("linear_probe", bench.scores(StandardScaler, states)),
+            ("linear_probe", bench.score_model(StandardScaler, states)),
         ):
             for split, score in scores.items():
                 found.setdefault(split, {}).setdefault(name, []).append(score)
     yield BaselinesScored(
         scores={
             split: [
-                BaselineScore(name=name, score=_mean(scores)) for name, scores in by_name.items()
+                BaselineScore(name=name, score=_average_scores(scores))
+                for name, scores in by_name.items()
             ]
             for split, by_name in found.items()
         },
@@ -122,53 +129,65 @@ def score_baselines(
     )
 
 
-def _mean(scores: Sequence[float | None]) -> float | None:
+def _average_scores(scores: Sequence[float | None]) -> float | None:
     """Undefined where one is."""
     defined = [score for score in scores if score is not None]
     return sum(defined) / len(defined) if len(defined) == len(scores) else None
 
 
-def targets_of(split: Split, task: Task) -> Array:
-    """What the linear models learn, as ``fit_linear`` wants it."""
-    labels = split.labels()
+def build_linear_targets(split: Split, task: Task) -> Array:
+    """What the linear models learn, as ``fit_linear_model`` wants it."""
+    labels = split.list_labels()
     if task.type is not TaskType.MULTI_LABEL:
         return np.asarray(labels)
-    return np.asarray(targets(labels, len(task.label_names)).int().numpy())
+    return np.asarray(build_targets(labels, len(task.label_names)).int().numpy())
 
 
-def _as_labels(targets: Array) -> list[Label]:
+def _to_labels(targets: Array) -> list[Label]:
     if targets.ndim == 2:
         return [tuple(row.nonzero()[0].tolist()) for row in targets]
     labels: list[Label] = targets.tolist()
     return labels
 
 
-def texts_of(split: Split) -> Array:
+def get_texts(split: Split) -> Array:
     """Of shape (rows, 1), or (rows, 2) for pairs."""
-    examples = split.examples()
-    columns = [examples.texts] if examples.pairs is None else [examples.texts, examples.pairs]
+    examples = split.select_examples()
+    columns = (
+        [examples.texts]
+        if examples.second_texts is None
+        else [examples.texts, examples.second_texts]
+    )
     return np.array(list(zip(*columns, strict=True)), dtype=object)
 
 
-def _at_most(split: Split, task: Task, most: int) -> Split:
-    return Split(split.text, [split.rows[place] for place in evenly(targets_of(split, task), most)])
+def _downsample_split(split: Split, task: Task, max_rows: int) -> Split:
+    return Split(
+        split.text,
+        [
+            split.rows[place]
+            for place in downsample_rows(build_linear_targets(split, task), max_rows)
+        ],
+    )
 
 
-class FrozenStates:
+class FrozenStateCache:
     """What the probe reads: the encoder's states of a split's rows, each row computed once however many folds have it."""
 
-    def __init__(self, spec: DataSpec, pause: Callable[[], None]) -> None:
+    def __init__(self, spec: DataSpec, check_stop: Callable[[], None]) -> None:
         self._encoder = load_encoder(spec.base_model, spec.task, NO_SEED).base_model
         self._encoder.to(spec.device)
-        self._pause = pause
-        self._known: dict[int, tuple[EncodedText, dict[int, Array]]] = {}
+        self._check_stop = check_stop
+        self._states_by_text: dict[int, tuple[EncodedText, dict[int, Array]]] = {}
         """By the text's id: the text, and row -> states."""
 
     def __call__(self, split: Split) -> Array:
         """Of shape (rows, width)."""
-        _, known = self._known.setdefault(id(split.text), (split.text, {}))
+        _, known = self._states_by_text.setdefault(id(split.text), (split.text, {}))
         missing = [row for row in split.rows if row not in known]
         if missing:
-            states = frozen_states(self._encoder, Split(split.text, missing), self._pause)
+            states = compute_frozen_states(
+                self._encoder, Split(split.text, missing), self._check_stop
+            )
             known.update(zip(missing, states, strict=True))
         return np.stack([known[row] for row in split.rows])

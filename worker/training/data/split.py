@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from shared.datasets import Examples, Source, group_column, split_files
+from shared.datasets import Examples, InputFile, get_group_column, split_files
 from shared.domain.task import Label
 from worker.training.data.tokenization import EncodedText, TextCache
 from worker.training.spec import DataSpec
@@ -16,14 +16,14 @@ class Split:
     rows: Sequence[int]
     """Indices into the file's rows, from 0."""
 
-    def labels(self) -> list[Label]:
+    def list_labels(self) -> list[Label]:
         return [self.text.labels[row] for row in self.rows]
 
-    def examples(self) -> Examples:
+    def select_examples(self) -> Examples:
         """Texts and labels of these rows, in their order: what a baseline needs, which reads no tokens."""
-        return self.text.examples.at(self.rows)
+        return self.text.examples.select_rows(self.rows)
 
-    def truncated(self) -> int:
+    def count_truncated_rows(self) -> int:
         return sum(self.text.truncated[row] for row in self.rows)
 
 
@@ -33,26 +33,26 @@ class Splits:
     validation: Split
     test: Split | None
 
-    def present(self) -> dict[str, Split]:
+    def get_named_splits(self) -> dict[str, Split]:
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
 
 
-def load_splits(spec: DataSpec, cache: TextCache, pause: Callable[[], None]) -> Splits:
+def load_splits(spec: DataSpec, cache: TextCache, check_stop: Callable[[], None]) -> Splits:
     """Read, tokenise and split the run's files. Raises InvalidValue where they do not fit the task."""
     given = {
-        Source.TRAINING: spec.training_file,
-        Source.VALIDATION: spec.validation_file,
-        Source.TEST: spec.test_file,
+        InputFile.TRAINING: spec.training_file,
+        InputFile.VALIDATION: spec.validation_file,
+        InputFile.TEST: spec.test_file,
     }
     texts = {
-        source: cache.encoded(
+        source: cache.get_encoded_text(
             file,
             spec.task,
             spec.base_model,
-            pause,
+            check_stop,
             param=source,
-            group_by=group_column(spec.split, source),
+            group_by=get_group_column(spec.split, source),
         )
         for source, file in given.items()
         if file is not None

@@ -20,15 +20,15 @@ from shared.datasets import Examples, Limits, load_examples, read_table
 from shared.domain.task import Column, Label, Task
 from worker.training.device import to_device
 from worker.training.errors import BaseModelUnreadable
-from worker.training.model.folder_fingerprint import FolderState, state_of
-from worker.training.model.transformers_logging import quiet_transformers
-from worker.training.optim.objective import targets
-from worker.training.packed.packed_layout import Layout
+from worker.training.model.folder_fingerprint import FolderFingerprint, compute_folder_fingerprint
+from worker.training.model.transformers_logging import silence_transformers
+from worker.training.optim.objective import build_targets
+from worker.training.packed.packed_layout import PackedLayout
 from worker.training.spec import DataFile
 
-TOKENISED_AT_ONCE = 1000  # rows; bounds how long a wish to stop goes unseen
+TOKENIZER_CHUNK_ROWS = 1000  # rows; bounds how long a wish to stop goes unseen
 
-AS_ACCEPTED = Limits(
+UNLIMITED_ROWS = Limits(
     max_rows=10**9
 )  # how many rows a file may have was decided when it was uploaded
 
@@ -38,8 +38,8 @@ class Batch:
     inputs: dict[str, Tensor]
     """Keyword arguments of the network's forward pass, each of shape (rows, tokens); without padding, (1, tokens of all rows)."""
     labels: Tensor
-    """As ``objective.targets`` makes them: of shape (rows,), or (rows, labels) for multi-label."""
-    layout: Layout | None = None
+    """As ``objective.build_targets`` makes them: of shape (rows,), or (rows, labels) for multi-label."""
+    layout: PackedLayout | None = None
     """Where the rows lie in a batch without padding; None: it is padded."""
 
     def to(self, device: torch.device) -> "Batch":
@@ -64,10 +64,10 @@ class EncodedText:
     def labels(self) -> Sequence[Label]:
         return self.examples.labels
 
-    def lengths(self, rows: Sequence[int]) -> list[int]:
+    def list_lengths(self, rows: Sequence[int]) -> list[int]:
         return [len(self.columns["input_ids"][row]) for row in rows]
 
-    def batch(self, rows: Sequence[int]) -> Batch:
+    def build_padded_batch(self, rows: Sequence[int]) -> Batch:
         """These rows, padded on the right to the longest of them."""
         padded = {
             name: pad_sequence(
@@ -75,24 +75,27 @@ class EncodedText:
             )
             for name, column in self.columns.items()
         }
-        lengths = torch.tensor(self.lengths(rows))
+        lengths = torch.tensor(self.list_lengths(rows))
         mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long()
-        return Batch({**padded, "attention_mask": mask}, self.targets(rows))
+        return Batch({**padded, "attention_mask": mask}, self.build_targets(rows))
 
-    def targets(self, rows: Sequence[int]) -> Tensor:
-        """The labels of these rows, as ``objective.targets`` makes them."""
-        return targets([self.labels[row] for row in rows], self.examples.num_labels)
+    def build_targets(self, rows: Sequence[int]) -> Tensor:
+        """The labels of these rows, as ``objective.build_targets`` makes them."""
+        return build_targets([self.labels[row] for row in rows], self.examples.num_labels)
 
 
 def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
     """The base model's own tokenizer; never code from its folder, never the network. Raises BaseModelUnreadable."""
     try:
-        with quiet_transformers():
+        with silence_transformers():
             config = AutoConfig.from_pretrained(
                 base_model, local_files_only=True, trust_remote_code=False
             )
             tokenizer = AutoTokenizer.from_pretrained(
-                base_model, local_files_only=True, trust_remote_code=False, **_inputs_of(config)
+                base_model,
+                local_files_only=True,
+                trust_remote_code=False,
+                **_build_tokenizer_options(config),
             )
             vocabulary = config.vocab_size
     except (OSError, ValueError, KeyError, AttributeError) as problem:
@@ -117,19 +120,21 @@ def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
 
 
 @lru_cache(maxsize=1)
-def _for_export(base_model: Path, _state: FolderState) -> PreTrainedTokenizerBase:
+def _load_export_tokenizer(
+    base_model: Path, _fingerprint: FolderFingerprint
+) -> PreTrainedTokenizerBase:
     return load_tokenizer(base_model)
 
 
-def tokenizer_to_export(base_model: Path) -> PreTrainedTokenizerBase:
+def get_export_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
     """The base model's own, read once for the runs of a job; not to be tokenised with, which would leave its mark on what is written.
 
     Raises BaseModelUnreadable.
     """
-    return _for_export(base_model, state_of(base_model))
+    return _load_export_tokenizer(base_model, compute_folder_fingerprint(base_model))
 
 
-def _inputs_of(config: PreTrainedConfig) -> dict[str, list[str]]:
+def _build_tokenizer_options(config: PreTrainedConfig) -> dict[str, list[str]]:
     """What the tokenizer is told to make, where the encoder cannot tell the texts of a pair apart; many tokenizers try to all the same,
     and RoBERTa's single row of types would be read past its end."""
     if getattr(config, "type_vocab_size", 0) >= 2:
@@ -137,21 +142,21 @@ def _inputs_of(config: PreTrainedConfig) -> dict[str, list[str]]:
     return {"model_input_names": ["input_ids", "attention_mask"]}
 
 
-def encode(
+def encode_examples(
     examples: Examples,
     tokenizer: PreTrainedTokenizerBase,
     max_seq_length: int,
-    pause: Callable[[], None],
+    check_stop: Callable[[], None],
 ) -> EncodedText:
     """Tokenise every row; of a pair the longer text is cut first. ``pause`` is called between portions and may raise."""
     columns: dict[str, list[Tensor]] = {}
     truncated: list[bool] = []
-    for start in range(0, len(examples.texts), TOKENISED_AT_ONCE):
-        pause()
-        portion = slice(start, start + TOKENISED_AT_ONCE)
+    for start in range(0, len(examples.texts), TOKENIZER_CHUNK_ROWS):
+        check_stop()
+        portion = slice(start, start + TOKENIZER_CHUNK_ROWS)
         encoded = tokenizer(
             list(examples.texts[portion]),
-            None if examples.pairs is None else list(examples.pairs[portion]),
+            None if examples.second_texts is None else list(examples.second_texts[portion]),
             truncation="longest_first",
             max_length=max_seq_length,
             padding=False,
@@ -169,14 +174,14 @@ class TextCache:
 
     def __init__(self, size: int = 4) -> None:
         self._size = size
-        self._kept: OrderedDict[str, EncodedText] = OrderedDict()
+        self._entries: OrderedDict[str, EncodedText] = OrderedDict()
 
-    def encoded(
+    def get_encoded_text(
         self,
         file: DataFile,
         task: Task,
         base_model: Path,
-        pause: Callable[[], None],
+        check_stop: Callable[[], None],
         *,
         param: str,
         group_by: Column | None = None,
@@ -187,13 +192,13 @@ class TextCache:
         key = "\n".join(
             (digest, file.filename, str(base_model), task.model_dump_json(), repr(group_by))
         )
-        if key not in self._kept:
-            table = read_table(file.path, file.filename, header=task.header, limits=AS_ACCEPTED)
+        if key not in self._entries:
+            table = read_table(file.path, file.filename, header=task.header, limits=UNLIMITED_ROWS)
             examples = load_examples(table, task, group_by=group_by, param=param)
-            self._kept[key] = encode(
-                examples, load_tokenizer(base_model), task.max_seq_length, pause
+            self._entries[key] = encode_examples(
+                examples, load_tokenizer(base_model), task.max_seq_length, check_stop
             )
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._size:
-            self._kept.popitem(last=False)
-        return self._kept[key]
+        self._entries.move_to_end(key)
+        while len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+        return self._entries[key]

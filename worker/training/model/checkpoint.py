@@ -12,17 +12,17 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from shared.domain.task import Label, Task
 from worker.training.data.split import Split
-from worker.training.evaluation import Evaluated
-from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.evaluation import EvaluationResult
+from worker.training.model.transformers_logging import silence_transformers
 
 
-class HasState(Protocol):
+class SupportsStateDict(Protocol):
     """A network, or one seed's share of a stack of them."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
 
-class Best:
+class BestCheckpoint:
     """The best evaluation so far and a copy of the weights it was made with; a tie keeps the earlier.
 
     Under ``select: last`` every evaluation takes the place of the one before, and no copy is needed: the network itself holds the
@@ -30,22 +30,26 @@ class Best:
     """
 
     def __init__(self, select: Literal["best_checkpoint", "last"]) -> None:
-        self._copies = select == "best_checkpoint"
+        self._keeps_copy = select == "best_checkpoint"
         self._score = -math.inf
         self._weights: dict[str, Tensor] | None = None
         self.step = 0
-        self._evaluated: Evaluated | None = None
+        self._evaluation: EvaluationResult | None = None
 
-    def offer(self, step: int, evaluated: Evaluated, network: HasState) -> bool:
+    def offer_weights(
+        self, step: int, evaluation: EvaluationResult, network: SupportsStateDict
+    ) -> bool:
         """Take note of an evaluation of the network as it is; returns whether it is the best so far (an undefined score never is)."""
-        score = evaluated.result.score
+        score = evaluation.result.score
         is_best = score is not None and score > self._score
-        if is_best or self._evaluated is None or not self._copies:
-            if self._copies:  # first, so that nothing is noted where memory does not suffice for it
+        if is_best or self._evaluation is None or not self._keeps_copy:
+            if (
+                self._keeps_copy
+            ):  # first, so that nothing is noted where memory does not suffice for it
                 self._weights = {
                     name: tensor.detach().clone() for name, tensor in network.state_dict().items()
                 }
-            self.step, self._evaluated = step, evaluated
+            self.step, self._evaluation = step, evaluation
         if is_best and score is not None:
             self._score = score
         return is_best
@@ -60,32 +64,32 @@ class Best:
         """The copy of the chosen weights; None where the network itself has them, or nothing was chosen yet."""
         return self._weights
 
-    def resume(
+    def resume_from(
         self,
         step: int,
         score: float | None,
-        evaluated: Evaluated | None,
+        evaluation: EvaluationResult | None,
         weights: dict[str, Tensor] | None,
     ) -> None:
         """Go on from a state that was kept; ``evaluated`` is None where nothing had been chosen yet."""
-        self.step, self._evaluated, self._weights = step, evaluated, weights
+        self.step, self._evaluation, self._weights = step, evaluation, weights
         self._score = -math.inf if score is None else score
 
-    def rescore(self, evaluated: Evaluated) -> None:
+    def replace_evaluation(self, evaluation: EvaluationResult) -> None:
         """What the chosen weights answer in float32, where they were chosen by what they answer in less."""
-        self._evaluated = evaluated
+        self._evaluation = evaluation
 
-    def restore(self, network: PreTrainedModel) -> None:
+    def restore_weights(self, network: PreTrainedModel) -> None:
         """Give the network the chosen weights."""
         if self._weights is not None:
             network.load_state_dict(self._weights)
 
     @property
-    def evaluated(self) -> Evaluated:
+    def evaluation(self) -> EvaluationResult:
         """The evaluation that the chosen weights had when they were the network's."""
-        if self._evaluated is None:
+        if self._evaluation is None:
             raise RuntimeError("no evaluation was made, so there is nothing to choose from")
-        return self._evaluated
+        return self._evaluation
 
 
 def export_model(
@@ -96,7 +100,7 @@ def export_model(
     The tokenizer's limit becomes the task's, so that ``truncation=True`` cuts texts where training did.
     """
     tokenizer.model_max_length = task.max_seq_length
-    with quiet_transformers():
+    with silence_transformers():
         network.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     with (folder / "model.safetensors").open("rb") as weights:
@@ -104,7 +108,7 @@ def export_model(
 
 
 def export_predictions(
-    answers: Mapping[str, tuple[Split, Evaluated]], task: Task, path: Path
+    answers: Mapping[str, tuple[Split, EvaluationResult]], task: Task, path: Path
 ) -> None:
     """Write every answer of the chosen checkpoint, by split.
 
@@ -116,8 +120,8 @@ def export_predictions(
         {
             "split": name,
             "row": row + 1,
-            "label": _named(split.text.labels[row], task.label_names),
-            "predicted": _named(predicted, task.label_names),
+            "label": _format_label(split.text.labels[row], task.label_names),
+            "predicted": _format_label(predicted, task.label_names),
             "probabilities": probabilities,
         }
         for name, (split, evaluated) in answers.items()
@@ -137,7 +141,7 @@ def export_predictions(
     )
 
 
-def _named(label: Label, names: list[str]) -> str | list[str] | float:
+def _format_label(label: Label, names: list[str]) -> str | list[str] | float:
     match label:
         case tuple():
             return [names[index] for index in label]

@@ -29,19 +29,19 @@ from transformers import PreTrainedModel
 from shared.recipe import Recipe
 from worker.training.data.split import Splits
 from worker.training.data.tokenization import EncodedText
-from worker.training.model.module_groups import family_of
+from worker.training.model.module_groups import get_family
 from worker.training.optim.optimizer import adamw_settings
-from worker.training.optim.parameter_groups import parameter_groups
-from worker.training.optim.schedule import linear_schedule
+from worker.training.optim.parameter_groups import build_parameter_groups
+from worker.training.optim.schedule import create_linear_schedule
 
-REGISTER = 16
+REGISTER_FLOATS = 16
 """Float32 numbers of the widest vector register, and of the cache lines in which the fused AdamW shares a tensor among threads."""
-REPLAYED_AT_ONCE = 16_384
+REPLAY_CHUNK_SIZE = 16_384
 """Numbers: 64 KiB, which stay in the cache for all steps, and are too few for torch to share among threads at every one."""
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class CompactVocabulary:
     """Which entries of a network's table of word embeddings are trained."""
 
     entries: Tensor
@@ -50,10 +50,12 @@ class Vocabulary:
     """Entries of the whole table; as many as ``entries`` where it is left as it is."""
 
     @classmethod
-    def of(cls, network: PreTrainedModel, texts: Iterable[EncodedText]) -> "Vocabulary":
+    def from_texts(
+        cls, network: PreTrainedModel, texts: Iterable[EncodedText]
+    ) -> "CompactVocabulary":
         """Of all rows of these texts; of a network whose table cannot be cut, all entries."""
         embedding = network.get_input_embeddings()
-        if not _may_be_cut(embedding, network):
+        if not _can_be_cut(embedding, network):
             return cls(torch.arange(network.config.vocab_size), network.config.vocab_size)
         size = embedding.num_embeddings
         texts = list(texts)
@@ -64,29 +66,31 @@ class Vocabulary:
         if embedding.padding_idx is not None:
             padding.add(embedding.padding_idx)
         occurs[list(padding)] = True
-        if family_of(network).position_offset:
+        if get_family(network).position_offset:
             occurs[: max(padding)] = True
-        return cls(_in_whole_registers(occurs, embedding.embedding_dim).nonzero().flatten(), size)
+        return cls(_fill_registers(occurs, embedding.embedding_dim).nonzero().flatten(), size)
 
     @property
     def is_cut(self) -> bool:
         return len(self.entries) < self.size
 
-    def cut(self, network: PreTrainedModel) -> None:
+    def cut_embeddings(self, network: PreTrainedModel) -> None:
         """Leave the network, on whatever device, these entries alone. Call it before anything refers to its parameters."""
         if self.is_cut:
-            embedding = _table(network)
-            _put(embedding, embedding.weight.detach()[self.entries.to(embedding.weight.device)])
+            embedding = _get_embedding(network)
+            _set_table(
+                embedding, embedding.weight.detach()[self.entries.to(embedding.weight.device)]
+            )
             if embedding.padding_idx is not None:
-                embedding.padding_idx = int(self._places()[embedding.padding_idx])
+                embedding.padding_idx = int(self._build_id_map()[embedding.padding_idx])
 
-    def renumbered(self, splits: Splits) -> Splits:
+    def renumber_splits(self, splits: Splits) -> Splits:
         """The same rows for a network that was cut. What ``splits`` was made of stays as it is, for other runs."""
         if not self.is_cut:
             return splits
-        places = self._places()
-        texts = {id(split.text): split.text for split in splits.present().values()}
-        again = {key: _renumbered(text, places) for key, text in texts.items()}
+        places = self._build_id_map()
+        texts = {id(split.text): split.text for split in splits.get_named_splits().values()}
+        again = {key: _renumber_text(text, places) for key, text in texts.items()}
         train, validation, test = (
             None if split is None else replace(split, text=again[id(split.text)])
             for split in (splits.train, splits.validation, splits.test)
@@ -96,7 +100,7 @@ class Vocabulary:
         return Splits(train, validation, test)
 
     @torch.no_grad()
-    def whole(
+    def build_full_table(
         self, network: PreTrainedModel, start: PreTrainedModel, recipe: Recipe, step: int
     ) -> dict[str, Tensor]:
         """The whole table, of shape (size, width), by its parameter's name; empty where none was cut.
@@ -106,62 +110,62 @@ class Vocabulary:
         """
         if not self.is_cut:
             return {}
-        trained, begun = _table(network).weight, _table(start).weight
+        trained, begun = _get_embedding(network).weight, _get_embedding(start).weight
         entries = self.entries.to(begun.device)
         table = begun.detach().clone()
-        factors = decay_factors(network, recipe, step)
+        factors = compute_decay_factors(network, recipe, step)
         if factors:
             absent = torch.ones(self.size, dtype=torch.bool, device=begun.device)
             absent[entries] = False
-            table[absent] = replayed(table[absent], begun[absent], factors)
+            table[absent] = replay_decay(table[absent], begun[absent], factors)
         table[entries] = trained
         [name] = (name for name, parameter in network.named_parameters() if parameter is trained)
         return {name: table}
 
-    def restore(
+    def restore_full_table(
         self, network: PreTrainedModel, start: PreTrainedModel, recipe: Recipe, step: int
     ) -> None:
         """Give the network its whole table back, as the plain way would have left it after ``step`` steps."""
-        for table in self.whole(network, start, recipe, step).values():
-            embedding = _table(network)
+        for table in self.build_full_table(network, start, recipe, step).values():
+            embedding = _get_embedding(network)
             if embedding.padding_idx is not None:
                 embedding.padding_idx = int(self.entries[embedding.padding_idx])
-            _put(embedding, table)
+            _set_table(embedding, table)
 
-    def _places(self) -> Tensor:
+    def _build_id_map(self) -> Tensor:
         """By a token's id, its id in the run; -1 where it has none."""
         places = torch.full((self.size,), -1)
         places[self.entries] = torch.arange(len(self.entries))
         return places
 
 
-def decay_factors(
+def compute_decay_factors(
     network: PreTrainedModel, recipe: Recipe, steps: int
 ) -> Sequence[tuple[float, float]]:
     """Of each step, what the table's entries are drawn toward their start by and then multiplied by; empty where none is decayed."""
-    table = _table(network).weight
+    table = _get_embedding(network).weight
     [group] = (
         group
-        for group in parameter_groups(network, recipe)
+        for group in build_parameter_groups(network, recipe)
         if any(its is table for its in group.parameters)
     )
-    if not (recipe.weight_decay and group.decays):
+    if not (recipe.weight_decay and group.has_weight_decay):
         return []
-    schedule = linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
+    schedule = create_linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
     factors = []
     for step in range(1, steps + 1):
-        rate = schedule.rate(step)
+        rate = schedule.compute_rate(step)
         settings = adamw_settings(recipe, group, rate, step)
         toward_start = rate * group.rate_scale * recipe.pretrained_weight_decay
         factors.append((toward_start, 1 - settings["lr"] * settings["weight_decay"]))
     return factors
 
 
-def replayed(entries: Tensor, start: Tensor, factors: Sequence[tuple[float, float]]) -> Tensor:
+def replay_decay(entries: Tensor, start: Tensor, factors: Sequence[tuple[float, float]]) -> Tensor:
     """What the steps of pre-trained decay and AdamW make of entries that never have a gradient; all tensors of one shape."""
     blocks = zip(
-        entries.flatten().split(REPLAYED_AT_ONCE),
-        start.flatten().split(REPLAYED_AT_ONCE),
+        entries.flatten().split(REPLAY_CHUNK_SIZE),
+        start.flatten().split(REPLAY_CHUNK_SIZE),
         strict=True,
     )
     decayed = []
@@ -175,13 +179,13 @@ def replayed(entries: Tensor, start: Tensor, factors: Sequence[tuple[float, floa
     return torch.cat(decayed).view_as(entries)
 
 
-def _table(network: PreTrainedModel) -> nn.Embedding:
+def _get_embedding(network: PreTrainedModel) -> nn.Embedding:
     embedding = network.get_input_embeddings()
     assert isinstance(embedding, nn.Embedding), "only such a table was cut"
     return embedding
 
 
-def _may_be_cut(embedding: nn.Module, network: PreTrainedModel) -> TypeGuard[nn.Embedding]:
+def _can_be_cut(embedding: nn.Module, network: PreTrainedModel) -> TypeGuard[nn.Embedding]:
     """Whether it is a plain table that nothing else of the network uses (a tied output layer, a second way to the same module)."""
     if type(embedding) is not nn.Embedding or parametrize.is_parametrized(embedding):
         return False
@@ -196,20 +200,20 @@ def _may_be_cut(embedding: nn.Module, network: PreTrainedModel) -> TypeGuard[nn.
     )
 
 
-def _in_whole_registers(occurs: Tensor, width: int) -> Tensor:
+def _fill_registers(occurs: Tensor, width: int) -> Tensor:
     """Whoever is in a group with one who occurs, and the last group where it is short."""
-    group = REGISTER // math.gcd(width, REGISTER)
+    group = REGISTER_FLOATS // math.gcd(width, REGISTER_FLOATS)
     short = len(occurs) % group
     padded = torch.cat([occurs, torch.ones(group - short, dtype=torch.bool)]) if short else occurs
     return padded.view(-1, group).any(dim=1).repeat_interleave(group)[: len(occurs)]
 
 
-def _put(embedding: nn.Embedding, table: Tensor) -> None:
+def _set_table(embedding: nn.Embedding, table: Tensor) -> None:
     embedding.weight = nn.Parameter(table)
     embedding.num_embeddings = len(table)
 
 
-def _renumbered(text: EncodedText, places: Tensor) -> EncodedText:
+def _renumber_text(text: EncodedText, places: Tensor) -> EncodedText:
     rows = text.columns["input_ids"]
     ids = places[torch.cat(rows)].split([len(row) for row in rows])
     padding = text.padding | {"input_ids": int(places[text.padding["input_ids"]])}

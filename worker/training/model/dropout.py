@@ -17,42 +17,44 @@ LEVELS = 2**16
 
 
 @dataclass(frozen=True)
-class Rate:
+class DropoutRate:
     """A probability of dropping, as 16 bits give it."""
 
-    dropped: int
+    dropped_levels: int
     """Of ``LEVELS``."""
 
     @classmethod
-    def nearest(cls, probability: float) -> Self:
+    def from_probability(cls, probability: float) -> Self:
         """Something is always kept."""
         return cls(min(round(probability * LEVELS), LEVELS - 1))
 
     @property
-    def scale(self) -> float:
+    def keep_scale(self) -> float:
         """Of what is kept."""
-        return LEVELS / (LEVELS - self.dropped)
+        return LEVELS / (LEVELS - self.dropped_levels)
 
-    def draw(self, size: int, dtype: torch.dtype) -> Tensor:
+    def draw_keep_mask(self, size: int, dtype: torch.dtype) -> Tensor:
         """Of shape (size,): 0 with the probability of dropping, else 1. From torch's global generator of the CPU."""
         bits = torch.empty(math.ceil(size / 4), dtype=torch.int64).random_(-(2**63), None)
         levels = bits.view(torch.int16)[:size]
         # into floating point at once: products of unlike types, and comparisons into booleans, take several times as long
-        return torch.ge(levels, self.dropped - LEVELS // 2, out=torch.empty(size, dtype=dtype))
+        return torch.ge(
+            levels, self.dropped_levels - LEVELS // 2, out=torch.empty(size, dtype=dtype)
+        )
 
 
 class BitDropout(nn.Dropout):
     """In the place of an ``nn.Dropout``; float32 and bfloat16."""
 
     def forward(self, input: Tensor) -> Tensor:
-        rate = Rate.nearest(self.p)
-        if not self.training or rate.dropped == 0:
+        rate = DropoutRate.from_probability(self.p)
+        if not self.training or rate.dropped_levels == 0:
             return input
-        result: Tensor = _Dropout.apply(input, rate)  # type: ignore[no-untyped-call]
+        result: Tensor = _BitDropoutFunction.apply(input, rate)  # type: ignore[no-untyped-call]
         return result
 
 
-def cheapen_dropout(network: nn.Module) -> None:
+def install_bit_dropout(network: nn.Module) -> None:
     """Have a network on a CPU draw its dropout this way. In evaluation mode it is as before."""
     for module in list(network.modules()):
         for name, child in module.named_children():
@@ -60,21 +62,21 @@ def cheapen_dropout(network: nn.Module) -> None:
                 setattr(module, name, BitDropout(child.p).train(child.training))
 
 
-class _Dropout(torch.autograd.Function):
+class _BitDropoutFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, input: Tensor, rate: Rate) -> Tensor:
-        kept = rate.draw(input.numel(), input.dtype).view(input.shape)
+    def forward(ctx: Any, input: Tensor, rate: DropoutRate) -> Tensor:
+        kept = rate.draw_keep_mask(input.numel(), input.dtype).view(input.shape)
         ctx.save_for_backward(kept)
-        ctx.scale = rate.scale
-        return _scaled(input, kept, ctx.scale)
+        ctx.scale = rate.keep_scale
+        return _apply_keep_mask(input, kept, ctx.scale)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (kept,) = ctx.saved_tensors
-        return _scaled(gradient, kept, ctx.scale), None
+        return _apply_keep_mask(gradient, kept, ctx.scale), None
 
 
-def _scaled(tensor: Tensor, kept: Tensor, scale: float) -> Tensor:
+def _apply_keep_mask(tensor: Tensor, kept: Tensor, scale: float) -> Tensor:
     """scale · tensor · kept, rounded once."""
     return torch.addcmul(tensor.new_zeros(()), tensor, kept, value=scale)

@@ -15,17 +15,19 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from shared.domain.task import Task, TaskType
 from worker.training.errors import BaseModelUnreadable
-from worker.training.model.folder_fingerprint import FolderState, state_of
-from worker.training.model.module_groups import family_of, is_bias, is_normalisation
-from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.model.folder_fingerprint import FolderFingerprint, compute_folder_fingerprint
+from worker.training.model.module_groups import get_family, is_bias, is_normalisation
+from worker.training.model.transformers_logging import silence_transformers
 from worker.training.seeding import init_stream
 
 
 def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedModel:
     """The base model with a head for the task's outputs, on the CPU, in float32. Raises BaseModelUnreadable."""
-    checkpoint, lacking = _read(base_model, state_of(base_model), task.type, tuple(task.outputs))
+    checkpoint, lacking = _read_checkpoint(
+        base_model, compute_folder_fingerprint(base_model), task.type, tuple(task.outputs)
+    )
     network = copy.deepcopy(checkpoint)
-    family = family_of(network)
+    family = get_family(network)
     drawn = [*family.head, *([family.pooler] if family.pooler else [])]
     odd = [key for key in lacking if not _is_below(key, *drawn)]
     if odd:
@@ -43,12 +45,12 @@ def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedMode
 @lru_cache(
     maxsize=1
 )  # the runs of a job begin with the same weights: a warm trainer reads them once
-def _read(
-    base_model: Path, _state: FolderState, kind: TaskType, outputs: tuple[str, ...]
+def _read_checkpoint(
+    base_model: Path, _fingerprint: FolderFingerprint, task_type: TaskType, outputs: tuple[str, ...]
 ) -> tuple[PreTrainedModel, list[str]]:
     """The checkpoint, to be copied before anything of it changes, and the names of what it lacks."""
     try:
-        with quiet_transformers():
+        with silence_transformers():
             network, report = AutoModelForSequenceClassification.from_pretrained(
                 base_model,
                 local_files_only=True,
@@ -57,7 +59,7 @@ def _read(
                 dtype=torch.float32,
                 id2label=dict(enumerate(outputs)),  # which says how many outputs the head has, too
                 label2id={name: index for index, name in enumerate(outputs)},
-                problem_type=str(kind),
+                problem_type=str(task_type),
                 ignore_mismatched_sizes=True,  # a base that was fine-tuned before has a head of another size
                 output_loading_info=True,
             )

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-FolderState = tuple[tuple[str, int, int], ...]
+FolderFingerprint = tuple[tuple[str, int, int], ...]
 """Name, size in bytes and time of the last change in nanoseconds, of each file."""
 
 
-def state_of(folder: Path) -> FolderState:
+def compute_folder_fingerprint(folder: Path) -> FolderFingerprint:
     """Of the files themselves, where they are links; empty where there is no such folder."""
     if not folder.is_dir():
         return ()

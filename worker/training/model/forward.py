@@ -13,10 +13,14 @@ from transformers import PreTrainedModel
 
 from worker.training.data.tokenization import Batch, EncodedText
 from worker.training.device import to_device
-from worker.training.packed.packing import flat_inputs, is_padding_free, within_rows
+from worker.training.packed.packing import (
+    build_packed_inputs,
+    enable_packed_forward,
+    is_padding_free,
+)
 
 
-class Passes:
+class BaseForward:
     """Of a network, or of a stack of them, in training mode or in evaluation mode."""
 
     def __init__(self, network: PreTrainedModel) -> None:
@@ -36,7 +40,7 @@ class Passes:
         return device
 
 
-class Forward(Passes):
+class Forward(BaseForward):
     """A single network's passes."""
 
     def __init__(self, network: PreTrainedModel) -> None:
@@ -44,18 +48,18 @@ class Forward(Passes):
         self.padding_free = is_padding_free(network)
         """Whether batches go without padding; of a family that cannot, they are padded to their own longest row."""
 
-    def batch(self, text: EncodedText, rows: Sequence[int]) -> Batch:
+    def build_batch(self, text: EncodedText, rows: Sequence[int]) -> Batch:
         """These rows on the network's device, in the form that a pass takes."""
         if not self.padding_free:
-            return text.batch(rows).to(self.device)
-        inputs, layout = flat_inputs(text, [rows], self._network)
-        return Batch(inputs, to_device(text.targets(rows), self.device), layout)
+            return text.build_padded_batch(rows).to(self.device)
+        inputs, layout = build_packed_inputs(text, [rows], self._network)
+        return Batch(inputs, to_device(text.build_targets(rows), self.device), layout)
 
     def __call__(self, batch: Batch) -> Tensor:
         """Logits of shape (rows, outputs), float32."""
         if batch.layout is None:
             return cast(Tensor, self._network(**batch.inputs).logits.float())
-        with within_rows(self._network, batch.layout):
+        with enable_packed_forward(self._network, batch.layout):
             return cast(
                 Tensor, self._network(**batch.inputs, layout=batch.layout).logits[0].float()
             )

@@ -8,22 +8,22 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
-from worker.training.model.module_groups import parts_of
+from worker.training.model.module_groups import list_module_groups
 from worker.training.optim.mixout import mixed_layers
-from worker.training.optim.parameter_groups import spared_of_decay
+from worker.training.optim.parameter_groups import find_undecayed_parameters
 
-StartingWeights = dict[Tensor, Tensor]  # the start of each parameter, by the parameter itself
+InitialWeights = dict[Tensor, Tensor]  # the start of each parameter, by the parameter itself
 
 
-def starting_weights(network: PreTrainedModel, recipe: Recipe) -> StartingWeights:
+def copy_initial_weights(network: PreTrainedModel, recipe: Recipe) -> InitialWeights:
     """Copies, on the network's device, of the parameters that ``recipe`` refers back to; the new head is never among them.
 
     Call it when the network is where it will be trained and before anything has moved it.
     """
     wanted: list[Tensor] = []
     if recipe.pretrained_weight_decay:
-        spared = spared_of_decay(network)
-        encoder = [part for part in parts_of(network) if part.name != "head"]
+        spared = find_undecayed_parameters(network)
+        encoder = [part for part in list_module_groups(network) if part.name != "head"]
         wanted = [
             parameter
             for part in encoder

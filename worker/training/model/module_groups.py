@@ -14,16 +14,16 @@ from worker.training.errors import BaseModelUnreadable
 
 
 @dataclass(frozen=True)
-class Part:
+class ModuleGroup:
     name: str
     """``embeddings``, ``block 0`` (the bottom one), …, ``pooler`` or ``head``."""
-    modules: tuple[str, ...]
+    module_paths: tuple[str, ...]
     """Paths of the modules that make it up."""
     parameters: dict[str, nn.Parameter]
     """By their full names in the network."""
 
 
-def family_of(network: PreTrainedModel) -> Family:
+def get_family(network: PreTrainedModel) -> Family:
     """Raises BaseModelUnreadable for a family that has no row in ``shared.encoders.families``."""
     family = FAMILIES.get(network.config.model_type)
     if family is None:
@@ -34,21 +34,21 @@ def family_of(network: PreTrainedModel) -> Family:
     return family
 
 
-def block_paths(network: PreTrainedModel) -> list[str]:
+def list_block_paths(network: PreTrainedModel) -> list[str]:
     """Paths of the transformer blocks, bottom first; of ALBERT, of its blocks of weights, which several layers use."""
-    family = family_of(network)
+    family = get_family(network)
     blocks = network.get_submodule(family.blocks)
     assert isinstance(blocks, nn.ModuleList), "a family's row names the list of its blocks"
     return [f"{family.blocks}.{index}" for index in range(len(blocks))]
 
 
-def parts_of(network: PreTrainedModel) -> list[Part]:
+def list_module_groups(network: PreTrainedModel) -> list[ModuleGroup]:
     """Embeddings, blocks from the bottom, the pooler where the family has one, the head.
 
     Raises BaseModelUnreadable if a parameter lies in none of them: a family's row must account for all.
     """
-    family = family_of(network)
-    blocks = block_paths(network)
+    family = get_family(network)
+    blocks = list_block_paths(network)
     layout: list[tuple[str, tuple[str, ...]]] = [
         ("embeddings", family.embeddings),
         *((f"block {index}", (path,)) for index, path in enumerate(blocks[:-1])),
@@ -59,17 +59,19 @@ def parts_of(network: PreTrainedModel) -> list[Part]:
     part_of = {path: name for name, paths in layout for path in paths}
     found: dict[str, dict[str, nn.Parameter]] = {name: {} for name, _ in layout}
     for full_name, parameter in network.named_parameters():
-        owner = next((part_of[path] for path in _ancestors(full_name) if path in part_of), None)
+        owner = next(
+            (part_of[path] for path in _list_ancestor_paths(full_name) if path in part_of), None
+        )
         if owner is None:
             raise BaseModelUnreadable(
                 f"{full_name} is in no part of a {family.model_type} that is known here.",
                 param="model",
             )
         found[owner][full_name] = parameter
-    return [Part(name, paths, found[name]) for name, paths in layout]
+    return [ModuleGroup(name, paths, found[name]) for name, paths in layout]
 
 
-def _ancestors(full_name: str) -> list[str]:
+def _list_ancestor_paths(full_name: str) -> list[str]:
     """Paths of the modules above a parameter, the nearest first."""
     names = full_name.split(".")[:-1]
     return [".".join(names[:count]) for count in range(len(names), 0, -1)]

@@ -28,11 +28,11 @@ log = logging.getLogger("evenkeel.trainer")
 
 OPSET = 17  # LayerNormalization is an operator of its own from here on
 IR_VERSION = 8  # of that opset; the exporter's own may be newer than a runtime reads
-ROWS, TOKENS = 2, 5  # of the example that is traced; neither stays in the graph
+EXAMPLE_ROWS, EXAMPLE_TOKENS = 2, 5  # of the example that is traced; neither stays in the graph
 _DTYPES = {"F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
 
 
-class _Bytes(NamedTuple):
+class _TensorLocation(NamedTuple):
     """Where a tensor lies in a safetensors file."""
 
     dtype: int
@@ -41,7 +41,7 @@ class _Bytes(NamedTuple):
     length: int
 
 
-class _Logits(nn.Module):
+class _LogitsWrapper(nn.Module):
     """The network as a function of positional inputs, in the order of ``names``, to its logits alone."""
 
     def __init__(self, network: PreTrainedModel, names: list[str]) -> None:
@@ -54,13 +54,13 @@ class _Logits(nn.Module):
         return logits
 
 
-class Graphs:
+class GraphExporter:
     """Graphs of networks that differ in their weights alone; the last one traced is kept for the next run."""
 
     def __init__(self) -> None:
-        self._known: tuple[str, ModelProto] | None = None
+        self._cached_graph: tuple[str, ModelProto] | None = None
 
-    def write(
+    def write_graph(
         self, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path
     ) -> bool:
         """Write ``model.onnx`` beside the weights in ``folder``; False where torch cannot export the network, which leaves none.
@@ -72,7 +72,7 @@ class Graphs:
         if "token_type_ids" in tokenizer.model_input_names:
             names.append("token_type_ids")
         try:
-            model = self._model(network, names)
+            model = self._get_traced_model(network, names)
         except (
             OnnxExporterError,
             RuntimeError,
@@ -87,11 +87,11 @@ class Graphs:
         graph = ModelProto()
         graph.CopyFrom(model)
         helper.set_model_props(graph, {"pad_token_id": str(tokenizer.pad_token_id)})
-        _point_at_weights(graph, _layout(folder / WEIGHTS_FILE))
+        _link_weights(graph, _read_tensor_locations(folder / WEIGHTS_FILE))
         (folder / GRAPH_FILE).write_bytes(graph.SerializeToString())
         return True
 
-    def _model(self, network: PreTrainedModel, names: list[str]) -> ModelProto:
+    def _get_traced_model(self, network: PreTrainedModel, names: list[str]) -> ModelProto:
         config = network.config.to_diff_dict()
         labels = ("id2label", "label2id", "problem_type", "_name_or_path")
         key = json.dumps(
@@ -103,37 +103,41 @@ class Graphs:
             default=str,
             sort_keys=True,
         )
-        if self._known is None or self._known[0] != key:
-            self._known = (key, _traced(network, names))
-        return self._known[1]
+        if self._cached_graph is None or self._cached_graph[0] != key:
+            self._cached_graph = (key, _trace_network(network, names))
+        return self._cached_graph[1]
 
 
-GRAPHS = Graphs()
+GRAPH_EXPORTER = GraphExporter()
 """This process's."""
 
 
-def _traced(network: PreTrainedModel, names: list[str]) -> ModelProto:
+def _trace_network(network: PreTrainedModel, names: list[str]) -> ModelProto:
     """The graph with every parameter as an input under its name in the network."""
     device = network.device
     example = {
         "input_ids": torch.full(
-            (ROWS, TOKENS), 5, device=device
+            (EXAMPLE_ROWS, EXAMPLE_TOKENS), 5, device=device
         ),  # a word, not padding, in every vocabulary
-        "attention_mask": torch.ones((ROWS, TOKENS), dtype=torch.long, device=device),
-        "token_type_ids": torch.zeros((ROWS, TOKENS), dtype=torch.long, device=device),
+        "attention_mask": torch.ones(
+            (EXAMPLE_ROWS, EXAMPLE_TOKENS), dtype=torch.long, device=device
+        ),
+        "token_type_ids": torch.zeros(
+            (EXAMPLE_ROWS, EXAMPLE_TOKENS), dtype=torch.long, device=device
+        ),
     }
     example["attention_mask"][-1, -1] = 0
     axes = {0: "rows", 1: "tokens"}
     with (
         TemporaryDirectory() as scratch,
-        _as_published(network),
+        _use_published_mode(network),
         warnings.catch_warnings(),
         torch.no_grad(),
     ):
         target = Path(scratch) / GRAPH_FILE
         warnings.simplefilter("ignore")  # the tracer's, on every shape that it sees used
         torch.onnx.export(
-            _Logits(network, names),
+            _LogitsWrapper(network, names),
             tuple(example[name] for name in names),
             target,
             input_names=names,
@@ -149,7 +153,7 @@ def _traced(network: PreTrainedModel, names: list[str]) -> ModelProto:
 
 
 @contextmanager
-def _as_published(network: PreTrainedModel) -> Iterator[None]:
+def _use_published_mode(network: PreTrainedModel) -> Iterator[None]:
     """In evaluation mode, with the attention that transformers gives whoever loads the folder."""
     training, attention = network.training, network.config._attn_implementation
     network.eval()
@@ -161,7 +165,7 @@ def _as_published(network: PreTrainedModel) -> Iterator[None]:
         network.train(training)
 
 
-def _layout(path: Path) -> dict[str, _Bytes]:
+def _read_tensor_locations(path: Path) -> dict[str, _TensorLocation]:
     """Where each tensor of a safetensors file lies; the format is 8 bytes of header length, a header of JSON, and the tensors."""
     with path.open("rb") as file:
         [size] = struct.unpack("<Q", file.read(8))
@@ -169,13 +173,13 @@ def _layout(path: Path) -> dict[str, _Bytes]:
     header.pop("__metadata__", None)
     begin = 8 + size
     return {
-        name: _Bytes(_DTYPES[entry["dtype"]], entry["shape"], begin + start, end - start)
+        name: _TensorLocation(_DTYPES[entry["dtype"]], entry["shape"], begin + start, end - start)
         for name, entry in header.items()
         for start, end in [entry["data_offsets"]]
     }
 
 
-def _point_at_weights(model: ModelProto, layout: Mapping[str, _Bytes]) -> None:
+def _link_weights(model: ModelProto, layout: Mapping[str, _TensorLocation]) -> None:
     """Turn the inputs that are parameters into initialisers that lie in the file of the weights."""
     graph = model.graph
     model.ir_version = IR_VERSION
@@ -185,12 +189,12 @@ def _point_at_weights(model: ModelProto, layout: Mapping[str, _Bytes]) -> None:
         if place is None:
             inputs.append(value)
         else:
-            graph.initializer.append(_initializer(value.name, place))
+            graph.initializer.append(_build_initializer(value.name, place))
     del graph.input[:]
     graph.input.extend(inputs)
 
 
-def _initializer(name: str, place: _Bytes) -> TensorProto:
+def _build_initializer(name: str, place: _TensorLocation) -> TensorProto:
     tensor = TensorProto(name=name, data_type=place.dtype, dims=place.shape)
     tensor.data_location = TensorProto.EXTERNAL
     for key, value in (

@@ -23,9 +23,9 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 
 from shared.recipe import Precision
-from worker.training.model.dropout import cheapen_dropout
-from worker.training.model.module_groups import family_of, is_bias
-from worker.training.optim.optimizer import at_once, batched, gradient_norm
+from worker.training.model.dropout import install_bit_dropout
+from worker.training.model.module_groups import get_family, is_bias
+from worker.training.optim.optimizer import compute_gradient_norm, get_chunk_size, split_into_chunks
 
 
 class ComputeWeights(Protocol):
@@ -35,24 +35,24 @@ class ComputeWeights(Protocol):
     def module(self) -> PreTrainedModel:
         """What takes the inputs of a pass."""
 
-    def bring_gradients(self) -> None:
+    def transfer_gradients(self) -> None:
         """After a backward: its gradients become those of the network's parameters."""
 
-    def gradient_norm(self) -> Tensor:
+    def transfer_and_measure_gradients(self) -> Tensor:
         """The same, and their Euclidean norm, as a tensor: reading it is left to the caller."""
 
-    def cast(self, parameters: Sequence[Tensor] | None = None) -> None:
+    def refresh_replica(self, parameters: Sequence[Tensor] | None = None) -> None:
         """After a change of the network's parameters, or of these alone: passes are made with them from now on."""
 
 
-def compute_weights(network: PreTrainedModel, precision: Precision) -> ComputeWeights:
+def create_compute_weights(network: PreTrainedModel, precision: Precision) -> ComputeWeights:
     """Call it when the network is as training begins: on its device, and under mixout where the recipe has it.
 
     On a CPU the dropout of what passes are made with, the network itself or its replica, is drawn as ``dropout.py`` says from then on.
     """
     weights = BFloat16Weights(network) if precision == "bfloat16" else Float32Weights(network)
     if network.device.type == "cpu":
-        cheapen_dropout(weights.module)
+        install_bit_dropout(weights.module)
     return weights
 
 
@@ -64,19 +64,19 @@ class Float32Weights:
 
         self._parameters = list(network.parameters())
 
-    def bring_gradients(self) -> None: ...
+    def transfer_gradients(self) -> None: ...
 
-    def gradient_norm(self) -> Tensor:
-        return gradient_norm(self._parameters)
+    def transfer_and_measure_gradients(self) -> Tensor:
+        return compute_gradient_norm(self._parameters)
 
-    def cast(self, parameters: Sequence[Tensor] | None = None) -> None: ...
+    def refresh_replica(self, parameters: Sequence[Tensor] | None = None) -> None: ...
 
 
 class BFloat16Weights:
     """A replica, which shares the network's buffers and what stays float32."""
 
     def __init__(self, network: PreTrainedModel) -> None:
-        shared = set(_kept_parameters(network))
+        shared = set(_iterate_float32_parameters(network))
         kept = [*shared, *network.buffers()]
         self.module = deepcopy(network, {id(tensor): tensor for tensor in kept})
         pairs = list(zip(network.parameters(), self.module.parameters(), strict=True))
@@ -86,29 +86,31 @@ class BFloat16Weights:
         self._gradients: dict[Tensor, Tensor] = {
             master: torch.empty_like(master) for master in self._copies
         }
-        self._parts = list(batched([master for master, _ in pairs], at_once(network.device)))
+        self._chunks = list(
+            split_into_chunks([master for master, _ in pairs], get_chunk_size(network.device))
+        )
         for copy in self._copies.values():
             copy.data = copy.data.bfloat16()
         _cast_outputs(self.module)
 
-    def bring_gradients(self) -> None:
+    def transfer_gradients(self) -> None:
         """Into buffers that were made once. A parameter that the pass did not use has no gradient, as in the network itself."""
-        for part in self._parts:
-            self._bring(part)
+        for part in self._chunks:
+            self._transfer_chunk(part)
 
     @torch.no_grad()
-    def gradient_norm(self) -> Tensor:
+    def transfer_and_measure_gradients(self) -> Tensor:
         """A few parameters at a time, so that a CPU has them in its cache still."""
         norms: list[Tensor] = []
-        for part in self._parts:
-            self._bring(part)
+        for part in self._chunks:
+            self._transfer_chunk(part)
             found = [master.grad for master in part if master.grad is not None]
             norms += torch._foreach_norm(found) if found else []
         norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
         return norm
 
     @torch.no_grad()
-    def _bring(self, masters: Sequence[Tensor]) -> None:
+    def _transfer_chunk(self, masters: Sequence[Tensor]) -> None:
         buffers, found = [], []
         for master in masters:
             copy = self._copies.get(master)
@@ -116,29 +118,29 @@ class BFloat16Weights:
                 buffers.append(self._gradients[master])
                 found.append(copy.grad)
                 master.grad, copy.grad = buffers[-1], None
-        _copy(buffers, found)
+        _copy_tensors(buffers, found)
 
     @torch.no_grad()
-    def cast(self, parameters: Sequence[Tensor] | None = None) -> None:
+    def refresh_replica(self, parameters: Sequence[Tensor] | None = None) -> None:
         masters = [master for master in parameters or self._copies if master in self._copies]
-        _copy([self._copies[master] for master in masters], masters)
+        _copy_tensors([self._copies[master] for master in masters], masters)
 
 
-def _copy(into: list[Tensor], of: list[Tensor]) -> None:
-    if into:
-        torch._foreach_copy_(into, of)
+def _copy_tensors(targets: list[Tensor], sources: list[Tensor]) -> None:
+    if targets:
+        torch._foreach_copy_(targets, sources)
 
 
-class Cast(nn.Module):
+class CastToBFloat16(nn.Module):
     """The last parametrisation of a weight that is made in float32 at each use."""
 
     def forward(self, weight: Tensor) -> Tensor:
         return weight.bfloat16()
 
 
-def _looked_up(network: PreTrainedModel) -> Iterator[nn.Module]:
+def _iterate_lookup_modules(network: PreTrainedModel) -> Iterator[nn.Module]:
     """The modules that stay float32 and whose output is cast: embeddings, and tables of biases further up."""
-    yield network.get_submodule(family_of(network).embeddings[0])
+    yield network.get_submodule(get_family(network).embeddings[0])
     yield from (
         module
         for path, module in network.named_modules()
@@ -146,8 +148,8 @@ def _looked_up(network: PreTrainedModel) -> Iterator[nn.Module]:
     )
 
 
-def _kept_parameters(network: PreTrainedModel) -> Iterator[Tensor]:
-    for module in _looked_up(network):
+def _iterate_float32_parameters(network: PreTrainedModel) -> Iterator[Tensor]:
+    for module in _iterate_lookup_modules(network):
         yield from module.parameters()
     for module in network.modules():
         if isinstance(module, nn.LayerNorm) and network.device.type == "cpu":
@@ -157,8 +159,8 @@ def _kept_parameters(network: PreTrainedModel) -> Iterator[Tensor]:
 
 
 def _cast_outputs(replica: PreTrainedModel) -> None:
-    for module in _looked_up(replica):
+    for module in _iterate_lookup_modules(replica):
         module.register_forward_hook(lambda _module, _inputs, output: output.bfloat16())
     for module in list(replica.modules()):
         if parametrize.is_parametrized(module, "weight"):
-            parametrize.register_parametrization(module, "weight", Cast(), unsafe=True)
+            parametrize.register_parametrization(module, "weight", CastToBFloat16(), unsafe=True)

@@ -7,10 +7,10 @@ bit. A block's draw depends on ``init_seed`` and the block alone, so runs that d
 from transformers import PreTrainedModel
 
 from worker.training.model.encoder import draw_module
-from worker.training.model.module_groups import block_paths, family_of
+from worker.training.model.module_groups import get_family, list_block_paths
 
 
-def reinitialize(
+def reinitialize_modules(
     network: PreTrainedModel, *, pooler: bool, layers: int | list[int], init_seed: int
 ) -> list[str]:
     """Draw the top ``layers`` blocks, or those of a list of indices from 0 at the bottom, and the pooler; returns the paths of the
@@ -19,7 +19,7 @@ def reinitialize(
     Of ALBERT, whose layers share their weights, the blocks are its blocks of weights. Raises ValueError if the encoder lacks one of the
     blocks, or has no pooler; ``shared.recipe`` does not resolve to such a recipe.
     """
-    family, blocks = family_of(network), block_paths(network)
+    family, blocks = get_family(network), list_block_paths(network)
     chosen = (
         range(len(blocks) - layers, len(blocks)) if isinstance(layers, int) else sorted(set(layers))
     )

@@ -7,7 +7,7 @@ from transformers.utils import logging
 
 
 @contextmanager
-def quiet_transformers() -> Iterator[None]:
+def silence_transformers() -> Iterator[None]:
     """What is new in the network is known and tested here; transformers' report on it would read like an alarm."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

@@ -7,54 +7,56 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from worker.training.async_metrics import DELAY
-from worker.training.device import Arriving
-from worker.training.multi_seed.seed import Seed
+from worker.training.async_metrics import READ_DELAY_STEPS
+from worker.training.device import AsyncTransfer
+from worker.training.multi_seed.seed import SeedRun
 
 
-class Reading(NamedTuple):
+class StackStepMetrics(NamedTuple):
     step: int
     rate: float
-    seeds: tuple[Seed, ...]
+    seeds: tuple[SeedRun, ...]
     """Those that were in the stack at that step."""
-    parts: tuple[str, ...]
-    numbers: Arriving
+    group_names: tuple[str, ...]
+    numbers: AsyncTransfer
     """Of shape (2 + parts, K): loss, norm of the gradient, norms by part."""
 
-    def by_seed(self) -> Iterator[tuple[Seed, float, float, dict[str, float]]]:
+    def iterate_seeds(self) -> Iterator[tuple[SeedRun, float, float, dict[str, float]]]:
         """Loss, norm and norms by part; waits for the device where it is not so far yet."""
         for seed, (loss, norm, *by_part) in zip(
-            self.seeds, self.numbers.read().T.tolist(), strict=True
+            self.seeds, self.numbers.wait_for_numbers().T.tolist(), strict=True
         ):
-            yield seed, loss, norm, dict(zip(self.parts, by_part, strict=True))
+            yield seed, loss, norm, dict(zip(self.group_names, by_part, strict=True))
 
 
-class Readings:
+class StackMetricsQueue:
     """The steps that are not told yet, in their order."""
 
     def __init__(self, device: torch.device) -> None:
-        self._delay = DELAY if device.type == "cuda" else 0
-        self._sent: deque[Reading] = deque()
+        self._delay = READ_DELAY_STEPS if device.type == "cuda" else 0
+        self._pending: deque[StackStepMetrics] = deque()
 
-    def send(
+    def send_metrics(
         self,
         step: int,
         rate: float,
-        seeds: Sequence[Seed],
+        seeds: Sequence[SeedRun],
         losses: Tensor,
         norms: Tensor,
-        by_part: Mapping[str, Tensor],
+        group_norms: Mapping[str, Tensor],
     ) -> None:
         """``losses``, ``norms`` and those of each part are of shape (K,)."""
-        numbers = torch.stack([losses.detach(), norms, *by_part.values()])
-        self._sent.append(Reading(step, rate, tuple(seeds), tuple(by_part), Arriving(numbers)))
+        numbers = torch.stack([losses.detach(), norms, *group_norms.values()])
+        self._pending.append(
+            StackStepMetrics(step, rate, tuple(seeds), tuple(group_norms), AsyncTransfer(numbers))
+        )
 
-    def due(self) -> Iterator[Reading]:
+    def take_due_steps(self) -> Iterator[StackStepMetrics]:
         """Those that are to be told by now."""
-        while len(self._sent) > self._delay:
-            yield self._sent.popleft()
+        while len(self._pending) > self._delay:
+            yield self._pending.popleft()
 
-    def rest(self) -> Iterator[Reading]:
+    def take_remaining_steps(self) -> Iterator[StackStepMetrics]:
         """All, which waits for the device."""
-        while self._sent:
-            yield self._sent.popleft()
+        while self._pending:
+            yield self._pending.popleft()

@@ -2,15 +2,15 @@
 
 from worker.training.spec import RunSpec
 
-OWN = frozenset({"run_id", "init_seed", "data_seed", "output", "state"})
+PER_RUN_FIELDS = frozenset({"run_id", "init_seed", "data_seed", "output", "state"})
 """What may differ between the runs of a stack: their draws, and where their artefacts are."""
 
 
-def alike(a: RunSpec, b: RunSpec) -> bool:
+def can_stack(a: RunSpec, b: RunSpec) -> bool:
     """Whether the two differ in nothing but their seeds and their folders: the same rows, task, encoder, recipe, device and steps.
 
     A run that goes on from a state is like one that goes on from a state of the same step; ``train_runs`` looks at that itself.
     """
-    return a.model_dump(exclude=set(OWN)) == b.model_dump(exclude=set(OWN)) and (
-        a.state is None
-    ) == (b.state is None)
+    return a.model_dump(exclude=set(PER_RUN_FIELDS)) == b.model_dump(
+        exclude=set(PER_RUN_FIELDS)
+    ) and (a.state is None) == (b.state is None)

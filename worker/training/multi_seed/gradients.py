@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
-from worker.training.run_diagnostics import GradientWatch
+from worker.training.run_diagnostics import GradientMonitor
 
 EPSILON = (
     1e-6  # of torch.nn.utils.clip_grads_with_norm_, so that a stack clips as a single run does
@@ -19,10 +19,10 @@ class StackedGradients:
 
     def __init__(self, network: PreTrainedModel, recipe: Recipe) -> None:
         self._parameters = list(network.parameters())
-        self._watch = GradientWatch(network, recipe)
+        self._monitor = GradientMonitor(network, recipe)
         self._max_norm = recipe.max_grad_norm
 
-    def norms(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+    def compute_norms(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Of shape (K,): over all parameters, and of each part of the network at the steps that are watched."""
         of_parameter = {
             parameter: torch.linalg.vector_norm(parameter.grad.flatten(1), dim=1)
@@ -30,18 +30,18 @@ class StackedGradients:
             if parameter.grad is not None
         }
         by_part = {}
-        if step in self._watch.steps:
+        if step in self._monitor.steps:
             used = {
                 name: [
                     of_parameter[parameter] for parameter in parameters if parameter in of_parameter
                 ]
-                for name, parameters in self._watch.parts.items()
+                for name, parameters in self._monitor.module_groups.items()
             }
-            by_part = {name: _total(norms) for name, norms in used.items() if norms}
-        return _total(list(of_parameter.values())), by_part
+            by_part = {name: _combine_norms(norms) for name, norms in used.items() if norms}
+        return _combine_norms(list(of_parameter.values())), by_part
 
     @torch.no_grad()
-    def clip(self, norm: Tensor) -> None:
+    def clip_gradients(self, norm: Tensor) -> None:
         """Scale each seed's gradient down to the recipe's norm where its own (K,) is larger."""
         if self._max_norm <= 0:
             return
@@ -51,6 +51,6 @@ class StackedGradients:
                 parameter.grad.mul_(scale.view(-1, *[1] * (parameter.grad.dim() - 1)))
 
 
-def _total(norms: Sequence[Tensor]) -> Tensor:
+def _combine_norms(norms: Sequence[Tensor]) -> Tensor:
     total: Tensor = torch.linalg.vector_norm(torch.stack(list(norms)), dim=0)
     return total

@@ -23,10 +23,10 @@ class NotStackable(Exception):
 class StackedLinear(nn.Linear):
     """K Linear layers: ``weight`` (K, outputs, inputs), ``bias`` (K, outputs)."""
 
-    def __init__(self, single: nn.Linear, width: int) -> None:
+    def __init__(self, single: nn.Linear, stack_size: int) -> None:
         nn.Module.__init__(self)  # not Linear's, which would draw weights
         self.in_features, self.out_features = single.in_features, single.out_features
-        _stack_parameters(self, single, width)
+        _stack_parameters(self, single, stack_size)
 
     def forward(self, states: Tensor) -> Tensor:
         """``states`` (K, …, inputs)."""
@@ -43,11 +43,11 @@ class StackedLinear(nn.Linear):
 class StackedEmbedding(nn.Embedding):
     """K tables as one: ``weight`` (K, entries, width), where seed k's ids lie k · entries further on."""
 
-    def __init__(self, single: nn.Embedding, width: int) -> None:
+    def __init__(self, single: nn.Embedding, stack_size: int) -> None:
         nn.Module.__init__(self)
         for name in nn.Embedding.__constants__:
             setattr(self, name, getattr(single, name))
-        _stack_parameters(self, single, width)
+        _stack_parameters(self, single, stack_size)
 
     def forward(self, ids: Tensor) -> Tensor:
         """``ids`` (K, …), or (1, …) for the same in every seed."""
@@ -67,11 +67,11 @@ class StackedEmbedding(nn.Embedding):
 class StackedLayerNorm(nn.LayerNorm):
     """K LayerNorms: ``weight`` and, where there is one, ``bias`` (K, width)."""
 
-    def __init__(self, single: nn.LayerNorm, width: int) -> None:
+    def __init__(self, single: nn.LayerNorm, stack_size: int) -> None:
         nn.Module.__init__(self)
         for name in nn.LayerNorm.__constants__:
             setattr(self, name, getattr(single, name))
-        _stack_parameters(self, single, width)
+        _stack_parameters(self, single, stack_size)
 
     def forward(self, states: Tensor) -> Tensor:
         """``states`` (K, …, width); weights may be of a wider type, which the result is not."""
@@ -81,19 +81,19 @@ class StackedLayerNorm(nn.LayerNorm):
         return (scaled if self.bias is None else scaled + self.bias.view(shape)).to(states.dtype)
 
 
-_STACKED = {
+_STACKED_TYPES = {
     nn.Linear: StackedLinear,
     nn.Embedding: StackedEmbedding,
     nn.LayerNorm: StackedLayerNorm,
 }
 
 
-def _stack_parameters(stacked: nn.Module, single: nn.Module, width: int) -> None:
+def _stack_parameters(stacked: nn.Module, single: nn.Module, stack_size: int) -> None:
     for name, parameter in single._parameters.items():
         room = (
             None
             if parameter is None
-            else nn.Parameter(parameter.new_empty((width, *parameter.shape)))
+            else nn.Parameter(parameter.new_empty((stack_size, *parameter.shape)))
         )
         stacked.register_parameter(name, room)
 
@@ -111,11 +111,11 @@ def check_stackable(network: PreTrainedModel) -> None:
             for name, parameter in module.named_parameters(recurse=False)
             if parameter is not None
         ]
-        if owns and type(module) not in _STACKED:
+        if owns and type(module) not in _STACKED_TYPES:
             raise NotStackable(f"{path} is a {type(module).__name__}")
 
 
-def stack_networks(networks: Iterator[PreTrainedModel], width: int) -> PreTrainedModel:
+def stack_networks(networks: Iterator[PreTrainedModel], stack_size: int) -> PreTrainedModel:
     """``width`` networks as one on the device of the first, which is used up; the others are held one at a time.
 
     Raises NotStackable.
@@ -124,27 +124,27 @@ def stack_networks(networks: Iterator[PreTrainedModel], width: int) -> PreTraine
     check_stackable(stacked)
     first = {name: tensor.detach() for name, tensor in stacked.state_dict().items()}
     for path, module in list(stacked.named_modules()):  # each once, however many layers use it
-        make = _STACKED.get(type(module))
+        make = _STACKED_TYPES.get(type(module))
         if make is not None:
-            _replace(stacked, path, make(module, width).train(module.training))
-    load_seed(stacked, 0, first)
+            _replace_module(stacked, path, make(module, stack_size).train(module.training))
+    load_seed_weights(stacked, 0, first)
     for place, network in enumerate(networks, start=1):
-        load_seed(stacked, place, network.state_dict())
+        load_seed_weights(stacked, place, network.state_dict())
     return stacked
 
 
-def _replace(network: PreTrainedModel, path: str, module: nn.Module) -> None:
+def _replace_module(network: PreTrainedModel, path: str, module: nn.Module) -> None:
     parent, _, name = path.rpartition(".")
     setattr(network.get_submodule(parent), name, module)
 
 
-def seed_weights(stacked: nn.Module, place: int) -> dict[str, Tensor]:
+def get_seed_weights(stacked: nn.Module, place: int) -> dict[str, Tensor]:
     """The state dict of one seed's network: views of the stack's."""
     return {name: tensor[place] for name, tensor in stacked.state_dict().items()}
 
 
 @torch.no_grad()
-def load_seed(stacked: nn.Module, place: int, weights: Mapping[str, Tensor]) -> None:
+def load_seed_weights(stacked: nn.Module, place: int, weights: Mapping[str, Tensor]) -> None:
     """Give one seed the weights of a single network's state dict."""
     own = stacked.state_dict()
     assert own.keys() == weights.keys(), "a stack has the names of the networks that it is made of"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 
-from worker.training.model.module_groups import parts_of
+from worker.training.model.module_groups import list_module_groups
 
 
 class Mixout(nn.Module):
@@ -42,11 +42,13 @@ class Mixout(nn.Module):
 
 def mixed_layers(network: PreTrainedModel) -> list[nn.Linear]:
     """The Linear layers of the blocks and of the pooler, each once, however often a pass uses it."""
-    encoder = [part for part in parts_of(network) if part.name.startswith(("block", "pooler"))]
+    encoder = [
+        part for part in list_module_groups(network) if part.name.startswith(("block", "pooler"))
+    ]
     return [
         module
         for part in encoder
-        for path in part.modules
+        for path in part.module_paths
         for module in network.get_submodule(path).modules()
         if isinstance(module, nn.Linear)
     ]

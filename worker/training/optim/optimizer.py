@@ -25,8 +25,8 @@ import torch
 from torch import Tensor, nn
 
 from shared.recipe import Recipe
-from worker.training.model.initial_weights import StartingWeights
-from worker.training.optim.parameter_groups import ParameterGroup, parameter_groups
+from worker.training.model.initial_weights import InitialWeights
+from worker.training.optim.parameter_groups import ParameterGroup, build_parameter_groups
 from worker.training.optim.pretrained_decay import PretrainedDecay
 
 T = TypeVar("T")
@@ -36,11 +36,11 @@ class Optimizer:
     """One update a call, at the rate given; the only place that knows whether the bias is corrected."""
 
     def __init__(
-        self, network: nn.Module, recipe: Recipe, start: StartingWeights | None = None
+        self, network: nn.Module, recipe: Recipe, start: InitialWeights | None = None
     ) -> None:
-        """``start``: ``starting_weights`` of the network; needed where the recipe has pre-trained weight decay."""
+        """``start``: ``copy_initial_weights`` of the network; needed where the recipe has pre-trained weight decay."""
         self._recipe = recipe
-        self._groups = parameter_groups(network, recipe)
+        self._groups = build_parameter_groups(network, recipe)
         self._parameters = [parameter for group in self._groups for parameter in group.parameters]
         self._moments: tuple[list[Tensor], list[Tensor]] = ([], [])
         """m and v of each parameter, in order; none before the first update."""
@@ -50,7 +50,7 @@ class Optimizer:
                 network, self._groups, recipe.pretrained_weight_decay, start or {}
             )
         self._updates = 0
-        self._taken = torch.zeros((), device=self._parameters[0].device)
+        self._applied_updates = torch.zeros((), device=self._parameters[0].device)
         """The same where the kernel reads it, less those that the device left out."""
 
     def zero_grad(self) -> None:
@@ -62,8 +62,8 @@ class Optimizer:
         self,
         rate: float,
         *,
-        unless: Tensor | None = None,
-        then: Callable[[Sequence[Tensor]], None] | None = None,
+        found_inf: Tensor | None = None,
+        after_update: Callable[[Sequence[Tensor]], None] | None = None,
     ) -> None:
         """Update every parameter that has a gradient; ``rate`` is the schedule's, that of the head.
 
@@ -71,28 +71,28 @@ class Optimizer:
         few parameters at a time when they have changed, while a CPU has them in its cache.
         """
         if not self._moments[0]:
-            self.allocate()
+            self.allocate_moments()
         self._updates += 1
-        self._taken += 1 if unless is None else 1 - unless
+        self._applied_updates += 1 if found_inf is None else 1 - found_inf
         if self._toward_start is not None:
-            self._toward_start.step(rate, unless)
+            self._toward_start.step(rate, found_inf)
         of_all = iter(zip(self._parameters, *self._moments, strict=True))
         for group in self._groups:
             settings = adamw_settings(self._recipe, group, rate, self._updates)
             held = [its for its in islice(of_all, len(group.parameters)) if its[0].grad is not None]
-            for part in batched(held, at_once(self._taken.device)):
+            for part in split_into_chunks(held, get_chunk_size(self._applied_updates.device)):
                 parameters, first, second = map(list, zip(*part, strict=True))
-                self._update(parameters, first, second, settings, unless)
-                if then is not None:
-                    then(parameters)
+                self._update_chunk(parameters, first, second, settings, found_inf)
+                if after_update is not None:
+                    after_update(parameters)
 
-    def _update(
+    def _update_chunk(
         self,
         parameters: list[Tensor],
         first: list[Tensor],
         second: list[Tensor],
         settings: dict[str, float],
-        unless: Tensor | None,
+        found_inf: Tensor | None,
     ) -> None:
         torch._fused_adamw_(
             parameters,
@@ -100,18 +100,18 @@ class Optimizer:
             first,
             second,
             [],
-            [self._taken] * len(parameters),
+            [self._applied_updates] * len(parameters),
             beta1=self._recipe.adam_beta1,
             beta2=self._recipe.adam_beta2,
             amsgrad=False,
             maximize=False,
-            found_inf=unless,
+            found_inf=found_inf,
             lr=settings["lr"],
             eps=settings["eps"],
             weight_decay=settings["weight_decay"],
         )
 
-    def allocate(self) -> None:
+    def allocate_moments(self) -> None:
         """Make the moments now, as the first step would: whether memory suffices for them shows before anything is trained."""
         self._moments = (
             [torch.zeros_like(parameter) for parameter in self._parameters],
@@ -132,11 +132,11 @@ class Optimizer:
         Raises ValueError where the number of parameters is another's.
         """
         self._updates = state["updates"]
-        self._taken.fill_(self._updates)
+        self._applied_updates.fill_(self._updates)
         if not state["exp_avg"]:
             self._moments = ([], [])
             return
-        self.allocate()
+        self.allocate_moments()
         for mine, theirs in zip(
             self._moments, (state["exp_avg"], state["exp_avg_sq"]), strict=True
         ):
@@ -152,7 +152,7 @@ def adamw_settings(
     if not recipe.bias_correction:
         excess = bias_ratio(update, recipe.adam_beta1, recipe.adam_beta2)
         epsilon /= math.sqrt(1 - recipe.adam_beta2**update)
-    decay = recipe.weight_decay if group.decays else 0.0
+    decay = recipe.weight_decay if group.has_weight_decay else 0.0
     return {"lr": rate * group.rate_scale * excess, "eps": epsilon, "weight_decay": decay / excess}
 
 
@@ -161,16 +161,16 @@ def bias_ratio(update: int, beta1: float = 0.9, beta2: float = 0.999) -> float:
     return float((1 - beta1**update) / math.sqrt(1 - beta2**update))
 
 
-def at_once(device: torch.device) -> int:
+def get_chunk_size(device: torch.device) -> int:
     """Of how many parameters one pass is followed by the next: on a CPU their numbers are then in its cache, a GPU wants all at once."""
     return 4 if device.type == "cpu" else sys.maxsize
 
 
-def batched(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def split_into_chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
-def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
+def compute_gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
     """Euclidean norm of the gradient over all of them, as a tensor: reading it is left to the caller."""
     return torch.nn.utils.get_total_norm(
         [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -179,10 +179,10 @@ def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
 
 def clip_gradient(parameters: Iterable[Tensor], norm: Tensor, max_norm: float) -> None:
     """Scale the gradient down to ``max_norm`` where its norm is larger; 0 does not clip."""
-    if max_norm > 0 and not _leaves_it(norm, max_norm):
+    if max_norm > 0 and not _is_within_norm(norm, max_norm):
         torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm)
 
 
-def _leaves_it(norm: Tensor, max_norm: float) -> bool:
+def _is_within_norm(norm: Tensor, max_norm: float) -> bool:
     """Whether torch's factor is 1, which it would multiply all the same: a pass over the gradient. Reading it costs nothing on a CPU."""
     return norm.device.type == "cpu" and bool(max_norm / (norm + 1e-6) >= 1)

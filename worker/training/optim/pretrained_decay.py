@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from worker.training.model.module_groups import parts_of
+from worker.training.model.module_groups import list_module_groups
 from worker.training.optim.parameter_groups import ParameterGroup
 
 
@@ -29,7 +29,7 @@ class PretrainedDecay:
         assert isinstance(network, PreTrainedModel), (
             "only an encoder of a known family has a head to tell apart"
         )
-        head = set(parts_of(network)[-1].parameters.values())
+        head = set(list_module_groups(network)[-1].parameters.values())
         self._strength = strength
         self._groups = [
             (
@@ -37,7 +37,7 @@ class PretrainedDecay:
                 [(parameter, start.get(parameter)) for parameter in group.parameters],
             )
             for group in groups
-            if group.decays
+            if group.has_weight_decay
         ]
         forgotten = [
             parameter
@@ -51,12 +51,12 @@ class PretrainedDecay:
             )
 
     @torch.no_grad()
-    def step(self, rate: float, unless: Tensor | None = None) -> None:
+    def step(self, rate: float, found_inf: Tensor | None = None) -> None:
         """``rate`` is the schedule's at this step; at an ``unless`` of 1 nothing is changed."""
         for scale, pairs in self._groups:
             share: float | Tensor = rate * scale * self._strength
-            if unless is not None:
-                share = share * (1 - unless)
+            if found_inf is not None:
+                share = share * (1 - found_inf)
             for parameter, start in pairs:
                 if start is None:
                     parameter.mul_(1 - share)

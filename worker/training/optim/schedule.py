@@ -15,7 +15,7 @@ class LinearSchedule:
     warmup_steps: int
     total_steps: int
 
-    def rate(self, step: int) -> float:
+    def compute_rate(self, step: int) -> float:
         """Learning rate of update ``step`` (from 1)."""
         done = step - 1
         if done < self.warmup_steps:
@@ -25,11 +25,11 @@ class LinearSchedule:
         )
 
 
-def linear_schedule(peak: float, warmup_ratio: float, total_steps: int) -> LinearSchedule:
+def create_linear_schedule(peak: float, warmup_ratio: float, total_steps: int) -> LinearSchedule:
     """Warm-up steps are the ratio's share of all steps, rounded up as ``Trainer`` does."""
     return LinearSchedule(peak, math.ceil(total_steps * warmup_ratio), total_steps)
 
 
-def evaluation_steps(total_steps: int, points: int) -> list[int]:
+def list_evaluation_steps(total_steps: int, points: int) -> list[int]:
     """Evaluation i of k falls on step ceil(i·T/k), so the last on step T; fewer where there are fewer steps than points."""
     return sorted({-(-index * total_steps // points) for index in range(1, points + 1)})

@@ -15,24 +15,24 @@ from torch import Tensor
 from worker.training.device import to_device
 
 # Sizes are multiples of these. For every size that is new oneDNN compiles its kernels anew, some 4 ms a step, and it keeps 1,024 of them.
-TOKENS = 8  # of a sequence
-SLOTS = 16  # of a row; of fewer keys, torch's softmax takes one at a time (AVX-512), ten times as long in all
+TOKEN_MULTIPLE = 8  # of a sequence
+SLOT_MULTIPLE = 16  # of a row; of fewer keys, torch's softmax takes one at a time (AVX-512), ten times as long in all
 
-MOST_ROWS = 64  # of a group on a CPU; its weights should stay in the cache, and more ways to cut take longer to compare
+MAX_GROUP_ROWS = 64  # of a group on a CPU; its weights should stay in the cache, and more ways to cut take longer to compare
 
 # What attention costs on a CPU, in cells: a cell is a query and a key in all heads (12 heads of 32, forward and backward).
-CALL = 5000
-PADDED_TOKEN = 30
+CALL_COST = 5000
+PADDED_TOKEN_COST = 30
 
 
 @dataclass(frozen=True)
-class Group:
+class RowGroup:
     """Rows whose attention is computed together. They have ``rows * length`` slots: token t of row r is in slot ``r * length + t``."""
 
     rows: int
     length: int
     """At least the tokens of the longest row."""
-    real: Tensor | None = None
+    token_mask: Tensor | None = None
     """Of shape (rows, length), bool: whether a slot has a token of its own. None: every slot has."""
 
     @property
@@ -41,7 +41,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Layout:
+class PackedLayout:
     """The rows of S flat sequences, whose places are numbered through: token t of sequence s is at ``s * width + t``."""
 
     lengths: tuple[tuple[int, ...], ...]
@@ -50,50 +50,52 @@ class Layout:
     """Tokens of a sequence, the padding at its end counted."""
     first_tokens: Tensor
     """Of shape (S, rows), int64: the places of the rows' first tokens."""
-    groups: tuple[Group, ...]
+    groups: tuple[RowGroup, ...]
     """Every row in exactly one. Their slots are numbered through."""
     places: Tensor
     """Of shape (slots,), int64: whose token each slot has; where there is none, some other of the row."""
     slot_of_place: Tensor
     """Of shape (S * width,), int64; of padding, any."""
-    padding: Tensor | None
+    padding_mask: Tensor | None
     """Of shape (S * width,), bool: whether a token belongs to no row. None: every token belongs to one."""
-    queries_first: bool = False
+    first_queries_only: bool = False
     """Whether in attention only the rows' first tokens look at the others, because nothing reads what any other would see."""
-    kept: dict[Hashable, Any] = field(default_factory=dict, compare=False)
+    cache: dict[Hashable, Any] = field(default_factory=dict, compare=False)
     """What is worked out of the above at its first use, and is the same in every block of a network."""
 
 
-def lay_out(lengths: Sequence[Sequence[int]], device: torch.device) -> Layout:
+def build_packed_layout(lengths: Sequence[Sequence[int]], device: torch.device) -> PackedLayout:
     """Rows of these lengths, by sequence; cheapest where the rows of a sequence come sorted by length.
 
     On a CPU rows of like length make a group; elsewhere all rows do, since there a call is dear and padding cheap.
     """
-    width = _multiple(TOKENS, max(map(sum, lengths)))
+    width = _round_up(TOKEN_MULTIPLE, max(map(sum, lengths)))
     starts = [
         index * width + start
         for index, rows in enumerate(lengths)
         for start in list(accumulate(rows, initial=0))[:-1]
     ]
     flat = [length for rows in lengths for length in rows]
-    parts = groups_of(flat) if device.type == "cpu" else [list(range(len(flat)))]
-    slots = [_slots([starts[row] for row in part], [flat[row] for row in part]) for part in parts]
+    parts = partition_rows(flat) if device.type == "cpu" else [list(range(len(flat)))]
+    slots = [
+        _assign_slots([starts[row] for row in part], [flat[row] for row in part]) for part in parts
+    ]
     places = torch.cat([its.flatten() for its, _ in slots])
-    slot_of_place, padding = _way_back(
+    slot_of_place, padding = _map_places_to_slots(
         places, torch.cat([real.flatten() for _, real in slots]), len(lengths) * width
     )
-    return Layout(
+    return PackedLayout(
         lengths=tuple(tuple(rows) for rows in lengths),
         width=width,
         first_tokens=to_device(torch.tensor(starts).view(len(lengths), -1), device),
-        groups=tuple(_group(real, device) for _, real in slots),
+        groups=tuple(_build_group(real, device) for _, real in slots),
         places=to_device(places, device),
         slot_of_place=to_device(slot_of_place, device),
-        padding=to_device(padding, device) if bool(padding.any()) else None,
+        padding_mask=to_device(padding, device) if bool(padding.any()) else None,
     )
 
 
-def groups_of(lengths: Sequence[int]) -> list[list[int]]:
+def partition_rows(lengths: Sequence[int]) -> list[list[int]]:
     """The rows, sorted by length, cut into the groups that cost least in all."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     least, begins = (
@@ -103,8 +105,8 @@ def groups_of(lengths: Sequence[int]) -> list[list[int]]:
     for end in range(1, len(order) + 1):
         length = lengths[order[end - 1]]
         costs = {
-            begin: least[begin] + _cost(end - begin, length)
-            for begin in range(max(0, end - MOST_ROWS), end)
+            begin: least[begin] + _estimate_group_cost(end - begin, length)
+            for begin in range(max(0, end - MAX_GROUP_ROWS), end)
         }
         begins.append(min(costs, key=costs.__getitem__))
         least.append(costs[begins[-1]])
@@ -115,31 +117,33 @@ def groups_of(lengths: Sequence[int]) -> list[list[int]]:
     return groups[::-1]
 
 
-def _cost(rows: int, length: int) -> int:
-    padded = _multiple(SLOTS, length)
-    return CALL + rows * (padded**2 + PADDED_TOKEN * padded)
+def _estimate_group_cost(rows: int, length: int) -> int:
+    padded = _round_up(SLOT_MULTIPLE, length)
+    return CALL_COST + rows * (padded**2 + PADDED_TOKEN_COST * padded)
 
 
-def _multiple(of: int, at_least: int) -> int:
-    return -(-at_least // of) * of
+def _round_up(multiple: int, size: int) -> int:
+    return -(-size // multiple) * multiple
 
 
-def _slots(starts: Sequence[int], lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
+def _assign_slots(starts: Sequence[int], lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Of a group: ``places`` and ``real``, both of shape (rows, length)."""
-    within = torch.arange(_multiple(SLOTS, max(lengths)))
+    within = torch.arange(_round_up(SLOT_MULTIPLE, max(lengths)))
     real = within < torch.tensor(lengths)[:, None]
     return torch.tensor(starts)[:, None] + within * real, real
 
 
-def _group(real: Tensor, device: torch.device) -> Group:
-    rows, length = real.shape
-    return Group(rows, length, None if bool(real.all()) else to_device(real, device))
+def _build_group(token_mask: Tensor, device: torch.device) -> RowGroup:
+    rows, length = token_mask.shape
+    return RowGroup(rows, length, None if bool(token_mask.all()) else to_device(token_mask, device))
 
 
-def _way_back(places: Tensor, real: Tensor, number: int) -> tuple[Tensor, Tensor]:
+def _map_places_to_slots(
+    places: Tensor, token_mask: Tensor, place_count: int
+) -> tuple[Tensor, Tensor]:
     """``slot_of_place`` and ``padding`` of a layout of so many places; ``real`` as in the groups, of shape (slots,)."""
-    slots = real.nonzero().squeeze(1)
+    slots = token_mask.nonzero().squeeze(1)
     taken = places[slots]
-    slot_of_place = torch.zeros(number, dtype=torch.int64).index_copy_(0, taken, slots)
-    padding = torch.ones(number, dtype=torch.bool).index_fill_(0, taken, False)
+    slot_of_place = torch.zeros(place_count, dtype=torch.int64).index_copy_(0, taken, slots)
+    padding = torch.ones(place_count, dtype=torch.bool).index_fill_(0, taken, False)
     return slot_of_place, padding

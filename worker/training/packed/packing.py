@@ -26,27 +26,27 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from worker.training.data.tokenization import EncodedText
 from worker.training.device import to_device
-from worker.training.model.module_groups import block_paths, family_of
-from worker.training.packed.attention import attention_within_rows
-from worker.training.packed.packed_layout import Layout, lay_out
+from worker.training.model.module_groups import get_family, list_block_paths
+from worker.training.packed.attention import compute_row_attention
+from worker.training.packed.packed_layout import PackedLayout, build_packed_layout
 
-ATTENTION = "evenkeel_within_rows"
+ATTENTION_NAME = "evenkeel_within_rows"
 
 
 def is_padding_free(network: PreTrainedModel) -> bool:
     """Whether the network's batches can go without padding."""
-    return family_of(network).padding_free and not getattr(network.config, "is_decoder", False)
+    return get_family(network).padding_free and not getattr(network.config, "is_decoder", False)
 
 
-def flat_inputs(
+def build_packed_inputs(
     text: EncodedText, rows: Sequence[Sequence[int]], network: PreTrainedModel
-) -> tuple[dict[str, Tensor], Layout]:
+) -> tuple[dict[str, Tensor], PackedLayout]:
     """The rows of each of S sequences: keyword arguments of the network's pass, each of shape (S, tokens), on its device, and where
     the rows lie. ``first_tokens`` are in the order of ``rows``, whatever order the rows lie in."""
     # in order of length, so that rows whose attention is computed together are neighbours
-    places = [sorted(range(len(its)), key=text.lengths(its).__getitem__) for its in rows]
+    places = [sorted(range(len(its)), key=text.list_lengths(its).__getitem__) for its in rows]
     sorted_rows = [[its[place] for place in order] for its, order in zip(rows, places, strict=True)]
-    layout = lay_out([text.lengths(its) for its in sorted_rows], network.device)
+    layout = build_packed_layout([text.list_lengths(its) for its in sorted_rows], network.device)
     place_of_row = to_device(torch.tensor(places).argsort(dim=1), network.device)
     layout = replace(layout, first_tokens=layout.first_tokens.gather(1, place_of_row))
     sequences = {
@@ -54,30 +54,32 @@ def flat_inputs(
         for name, column in text.columns.items()
     }
     positions = [
-        positions_of(ids, lengths, network)
+        compute_position_ids(ids, lengths, network)
         for ids, lengths in zip(sequences["input_ids"], layout.lengths, strict=True)
     ]
     inputs = {
-        name: to_device(_stacked(tensors, layout.width, text.padding.get(name, 0)), network.device)
+        name: to_device(
+            _pad_and_stack(tensors, layout.width, text.padding.get(name, 0)), network.device
+        )
         for name, tensors in (sequences | {"position_ids": positions}).items()
     }
     return inputs, layout
 
 
-def _stacked(sequences: Sequence[Tensor], width: int, padding: int) -> Tensor:
+def _pad_and_stack(sequences: Sequence[Tensor], width: int, padding: int) -> Tensor:
     stacked = sequences[0].new_full((len(sequences), width), padding)
     for row, sequence in zip(stacked, sequences, strict=True):
         row[: len(sequence)] = sequence
     return stacked
 
 
-def positions_of(ids: Tensor, lengths: Sequence[int], network: PreTrainedModel) -> Tensor:
+def compute_position_ids(ids: Tensor, lengths: Sequence[int], network: PreTrainedModel) -> Tensor:
     """Of the tokens of a flat sequence, as the family counts them in a row of its own.
 
     Families with unused positions count from ``pad_token_id`` + 1, and leave a padding token out, should a text spell one.
     """
     counted, offset = torch.ones_like(ids), 0
-    if family_of(network).position_offset:
+    if get_family(network).position_offset:
         counted, offset = (
             (ids != network.config.pad_token_id).to(ids),
             network.config.pad_token_id + 1,
@@ -90,12 +92,12 @@ def positions_of(ids: Tensor, lengths: Sequence[int], network: PreTrainedModel) 
 
 
 @contextmanager
-def within_rows(network: PreTrainedModel, layout: Layout) -> Iterator[None]:
-    """Inside, a pass of the network takes ``flat_inputs`` and ``layout=layout``, and its logits have the shape (S, rows, outputs)."""
+def enable_packed_forward(network: PreTrainedModel, layout: PackedLayout) -> Iterator[None]:
+    """Inside, a pass of the network takes ``build_packed_inputs`` and ``layout=layout``, and its logits have the shape (S, rows, outputs)."""
     config = network.config
     implementation = config._attn_implementation
-    config._attn_implementation = ATTENTION
-    handles = _narrow(network, layout)
+    config._attn_implementation = ATTENTION_NAME
+    handles = _register_narrowing_hooks(network, layout)
     try:
         yield
     finally:
@@ -104,14 +106,14 @@ def within_rows(network: PreTrainedModel, layout: Layout) -> Iterator[None]:
         config._attn_implementation = implementation
 
 
-def attention(
+def compute_packed_attention(
     _module: nn.Module,
     query: Tensor,
     key: Tensor,
     value: Tensor,
     _mask: Tensor | None,
     *,
-    layout: Layout,
+    layout: PackedLayout,
     scaling: float,
     dropout: float = 0.0,
     sliding_window: int | None = None,
@@ -121,28 +123,30 @@ def attention(
     window = (
         None if sliding_window is None else sliding_window - 1
     )  # ModernBERT counts the token itself
-    return attention_within_rows(
+    return compute_row_attention(
         query, key, value, layout, scale=scaling, dropout=dropout, window=window
     ), None
 
 
-AttentionInterface.register(ATTENTION, attention)
+AttentionInterface.register(ATTENTION_NAME, compute_packed_attention)
 
 
-def _narrow(network: PreTrainedModel, layout: Layout) -> tuple[RemovableHandle, ...]:
+def _register_narrowing_hooks(
+    network: PreTrainedModel, layout: PackedLayout
+) -> tuple[RemovableHandle, ...]:
     """Have the rows' first tokens go on alone from where the family reads no others."""
-    family = family_of(network)
+    family = get_family(network)
     if family.first_tokens is not None:
-        top = network.get_submodule(block_paths(network)[-1])
+        top = network.get_submodule(list_block_paths(network)[-1])
         return (
-            top.register_forward_pre_hook(_look_from_first_tokens, with_kwargs=True),
+            top.register_forward_pre_hook(_restrict_queries, with_kwargs=True),
             top.get_submodule(family.first_tokens).register_forward_pre_hook(
-                lambda _module, states: tuple(_first_tokens(its, layout) for its in states)
+                lambda _module, states: tuple(_select_first_tokens(its, layout) for its in states)
             ),
         )
-    pool: Callable[[Tensor, Layout], Tensor] = _first_tokens
+    pool: Callable[[Tensor, PackedLayout], Tensor] = _select_first_tokens
     if getattr(network.config, "classifier_pooling", "cls") == "mean":
-        pool = _means
+        pool = _average_rows
 
     def replace_last_states(
         _module: nn.Module, _inputs: Any, output: BaseModelOutput
@@ -154,13 +158,13 @@ def _narrow(network: PreTrainedModel, layout: Layout) -> tuple[RemovableHandle, 
     return (network.get_submodule(encoder).register_forward_hook(replace_last_states),)
 
 
-def _look_from_first_tokens(
+def _restrict_queries(
     _module: nn.Module, inputs: Any, named: dict[str, Any]
 ) -> tuple[Any, dict[str, Any]]:
-    return inputs, named | {"layout": replace(named["layout"], queries_first=True)}
+    return inputs, named | {"layout": replace(named["layout"], first_queries_only=True)}
 
 
-def _first_tokens(states: Tensor, layout: Layout) -> Tensor:
+def _select_first_tokens(states: Tensor, layout: PackedLayout) -> Tensor:
     """From (S, tokens, width) to (S, 1, rows, width)."""
     rows = layout.first_tokens
     return (
@@ -170,7 +174,7 @@ def _first_tokens(states: Tensor, layout: Layout) -> Tensor:
     )
 
 
-def _means(states: Tensor, layout: Layout) -> Tensor:
+def _average_rows(states: Tensor, layout: PackedLayout) -> Tensor:
     """Over a row's tokens, in the form of first tokens, which the family's own mean over a sequence of one leaves as they are."""
     [lengths] = (
         layout.lengths

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.worker.training.runs import make_spec
-from worker.training.events import Evaluation, Event, Finished, Paused, Step
+from worker.training.events import Evaluation, Finished, Paused, RunEvent, Step
 from worker.training.multi_seed.run import train_runs
 from worker.training.spec import RunSpec
 
@@ -29,12 +29,12 @@ class Together:
 
     def __init__(self, specs: Sequence[RunSpec]) -> None:
         self._specs = specs
-        self.told: dict[str, list[Event | Exception]] = {spec.run_id: [] for spec in specs}
+        self.told: dict[str, list[RunEvent | Exception]] = {spec.run_id: [] for spec in specs}
         self.order: list[str] = []
         """Of the runs, by their last items."""
 
     def train(self, *, width: int | None, stopped: Callable[[str], bool] = never) -> Self:
-        for run_id, told in train_runs(self._specs, stopped, width=width):
+        for run_id, told in train_runs(self._specs, stopped, stack_size=width):
             self.told[run_id].append(told)
             if isinstance(told, Finished | Paused | Exception):
                 self.order.append(run_id)
@@ -46,7 +46,7 @@ class Together:
     def evaluations(self, run_id: str) -> list[Evaluation]:
         return [told for told in self.told[run_id] if isinstance(told, Evaluation)]
 
-    def last(self, run_id: str) -> Event | Exception:
+    def last(self, run_id: str) -> RunEvent | Exception:
         return self.told[run_id][-1]
 
     def finished(self, run_id: str) -> Finished:

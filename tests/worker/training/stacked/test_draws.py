@@ -12,37 +12,37 @@ from tests.worker.training.stacked.stacks import Together, make_specs
 from worker.training.data.split import Splits, load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.model.forward import Forward
-from worker.training.multi_seed.seed import Seed
-from worker.training.multi_seed.stack import Stack
+from worker.training.multi_seed.seed import SeedRun
+from worker.training.multi_seed.stack import SeedStack
 from worker.training.optim.mixout import Mixout
-from worker.training.optim.objective import plain_objective
+from worker.training.optim.objective import get_plain_objective
 from worker.training.run import build_network
 from worker.training.spec import RunSpec
 
 SEEDS, PASSES = 4, 60
 
 
-def stack_of_one_start(folder: Path, base: Path) -> tuple[Stack, RunSpec, Splits]:
+def stack_of_one_start(folder: Path, base: Path) -> tuple[SeedStack, RunSpec, Splits]:
     """Several seeds with the same weights and rows, so that dropout alone tells them apart."""
     specs = make_specs(folder, base, SEEDS, recipe=make_recipe(reinit_layers=0))
     same = [spec.model_copy(update={"init_seed": 1, "data_seed": 1}) for spec in specs]
     splits = load_splits(same[0], TextCache(), lambda: None)
-    return Stack([Seed(spec, splits) for spec in same], splits), same[0], splits
+    return SeedStack([SeedRun(spec, splits) for spec in same], splits), same[0], splits
 
 
 @torch.no_grad()
 def test_dropout_is_that_of_a_single_run_in_distribution(tmp_path: Path, tiny_bert: Path) -> None:
     stack, spec, splits = stack_of_one_start(tmp_path, tiny_bert)
     rows = splits.train.rows[:8]
-    objective = plain_objective(spec.task.type)
+    objective = get_plain_objective(spec.task.type)
     single = build_network(spec, splits)
     forward = Forward(single)
     forward.train()
     stack.forward.train()
     torch.manual_seed(0)
-    batch = forward.batch(splits.train.text, rows)
+    batch = forward.build_batch(splits.train.text, rows)
     alone = torch.stack([objective(forward(batch), batch.labels) for _ in range(SEEDS * PASSES)])
-    side_by_side = stack.forward.batch(stack.splits.train.text, [rows] * SEEDS)
+    side_by_side = stack.forward.build_batch(stack.splits.train.text, [rows] * SEEDS)
     losses = torch.stack([
         torch.func.vmap(objective)(stack.forward(side_by_side), side_by_side.labels) for _ in range(PASSES)
     ])  # fmt: skip
@@ -64,7 +64,7 @@ def test_mixout_draws_masks_for_each_seed(tmp_path: Path, tiny_bert: Path) -> No
     specs = make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(mixout=0.5, reinit_layers=0))
     same = [spec.model_copy(update={"init_seed": 1, "data_seed": 1}) for spec in specs]
     splits = load_splits(same[0], TextCache(), lambda: None)
-    stack = Stack([Seed(spec, splits) for spec in same], splits)
+    stack = SeedStack([SeedRun(spec, splits) for spec in same], splits)
     layer = stack.network.get_submodule("bert.pooler.dense")
     assert isinstance(layer, nn.Linear)
     mixed = layer.get_submodule("parametrizations.weight")

@@ -11,14 +11,14 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from shared.domain.task import SplitRequest
 from tests.worker.training.runs import make_recipe
 from tests.worker.training.stacked.stacks import Together, make_specs
-from worker.training.model.transformers_logging import quiet_transformers
+from worker.training.model.transformers_logging import silence_transformers
 from worker.training.spec import RunSpec
 
 
 def answers_outside(spec: RunSpec) -> tuple[list[str], list[list[float]]]:
     """Predicted names and probabilities of every row in ``predictions.json``, by plain transformers."""
     folder = spec.output / "model"
-    with quiet_transformers():
+    with silence_transformers():
         network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
         tokenizer = AutoTokenizer.from_pretrained(folder)
     texts = [

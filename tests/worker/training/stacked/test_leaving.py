@@ -8,10 +8,10 @@ from safetensors.torch import load_file, save_file
 
 from tests.worker.training.runs import make_recipe
 from tests.worker.training.stacked.stacks import Together, make_specs
-from worker.training.errors import Diverged, Stopped
+from worker.training.errors import StopRequested, TrainingDiverged
 from worker.training.events import Evaluation, Finished, Paused, Started, Step
 from worker.training.multi_seed.forward import StackedForward
-from worker.training.multi_seed.stack import Share
+from worker.training.multi_seed.stack import SeedView
 from worker.training.spec import RunSpec
 
 RECIPE = make_recipe(learning_rate=1e-3)  # 12 steps, evaluated after 3, 6, 9 and 12
@@ -56,7 +56,7 @@ def test_a_stopped_seed_leaves_within_a_batch(
 ) -> None:
     specs = make_specs(tmp_path, smooth_bert, 3, recipe=RECIPE)
     together = told_after(specs, "ftrun-2", steps)
-    assert isinstance(together.last("ftrun-2"), Stopped)
+    assert isinstance(together.last("ftrun-2"), StopRequested)
     assert [step.step for step in together.steps("ftrun-2")] == list(range(1, steps + 1))
     assert [found.step for found in together.evaluations("ftrun-2")] == ([3] if steps > 3 else [])
     assert list(specs[1].output.iterdir()) == []
@@ -66,8 +66,8 @@ def test_a_stopped_seed_leaves_within_a_batch(
 def test_all_of_them_may_be_stopped(tmp_path: Path, smooth_bert: Path) -> None:
     specs = make_specs(tmp_path, smooth_bert, 2, recipe=RECIPE)
     together = Together(specs).train(width=2, stopped=lambda _: True)
-    assert [type(told) for told in together.told["ftrun-1"]] == [Stopped]
-    assert isinstance(together.last("ftrun-2"), Stopped)
+    assert [type(told) for told in together.told["ftrun-1"]] == [StopRequested]
+    assert isinstance(together.last("ftrun-2"), StopRequested)
 
 
 def paused(folder: Path, base: Path, *, width: int) -> tuple[Together, list[Path]]:
@@ -117,9 +117,9 @@ def test_a_seed_whose_loss_is_no_number_diverges_alone(
     save_file(weights, spoilt)
     together = resumed(tmp_path, smooth_bert, states, width=3)
     last = together.last("ftrun-2")
-    assert isinstance(last, Diverged)
+    assert isinstance(last, TrainingDiverged)
     assert "at step 7" in last.message
-    assert [type(told) for told in together.told["ftrun-2"]] == [Started, Diverged]
+    assert [type(told) for told in together.told["ftrun-2"]] == [Started, TrainingDiverged]
     for run_id in ("ftrun-1", "ftrun-3"):
         assert together.finished(run_id).validation.loss == pytest.approx(
             apart.finished(run_id).validation.loss, abs=CLOSE
@@ -190,15 +190,15 @@ def test_memory_that_is_short_for_a_checkpoint_loses_no_evaluation(
 ) -> None:
     """When the copy of so many seeds' weights was made, there is no room for the next."""
     offers: list[int] = []
-    plain = Share.state_dict
+    plain = SeedView.state_dict
 
-    def short(share: Share) -> dict[str, torch.Tensor]:
+    def short(share: SeedView) -> dict[str, torch.Tensor]:
         offers.append(len(offers))
         if offers[-1] == offer:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return plain(share)
 
-    monkeypatch.setattr(Share, "state_dict", short)
+    monkeypatch.setattr(SeedView, "state_dict", short)
     together = Together(make_specs(tmp_path, smooth_bert, 3, recipe=RECIPE)).train(width=3)
     assert len(offers) > offer
     assert_unharmed(together, ["ftrun-1", "ftrun-2", "ftrun-3"], apart)

@@ -12,18 +12,23 @@ from tests.worker.training.stacked.stacks import Together, make_specs
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.events import Started
-from worker.training.multi_seed.compatibility import alike
+from worker.training.multi_seed.compatibility import can_stack
 from worker.training.multi_seed.layers import NotStackable
-from worker.training.multi_seed.memory import activation_bytes, longest_rows, need_of_seed, width_in
-from worker.training.multi_seed.seed import Seed
-from worker.training.multi_seed.stack import Stack
+from worker.training.multi_seed.memory import (
+    choose_stack_size,
+    estimate_seed_bytes,
+    list_longest_rows,
+    measure_activation_bytes,
+)
+from worker.training.multi_seed.seed import SeedRun
+from worker.training.multi_seed.stack import SeedStack
 
 GB = 10**9
 
 
 def test_alike_is_all_but_seeds_and_folders(tmp_path: Path, tiny_bert: Path) -> None:
     one, other = make_specs(tmp_path, tiny_bert, 2)
-    assert alike(one, other)
+    assert can_stack(one, other)
     for change in (
         {"recipe": make_recipe(learning_rate=1e-5)},
         {"fold": 1},
@@ -32,7 +37,7 @@ def test_alike_is_all_but_seeds_and_folders(tmp_path: Path, tiny_bert: Path) -> 
         {"state": tmp_path / "state-4"},
         {"export": False},
     ):
-        assert not alike(one, other.model_copy(update=change))
+        assert not can_stack(one, other.model_copy(update=change))
 
 
 def test_on_a_cpu_runs_go_one_after_another_unless_told_otherwise(
@@ -56,35 +61,37 @@ def test_on_a_cpu_runs_go_one_after_another_unless_told_otherwise(
     ],
 )
 def test_turns_are_even(free: int, count: int, width: int) -> None:
-    assert width_in(free, GB, count) == width
+    assert choose_stack_size(free, GB, count) == width
 
 
-def stack_of(folder: Path, base: Path, count: int, **changes: object) -> Stack:
+def stack_of(folder: Path, base: Path, count: int, **changes: object) -> SeedStack:
     specs = make_specs(folder, base, count, recipe=make_recipe(**changes))
     splits = load_splits(specs[0], TextCache(), lambda: None)
-    return Stack([Seed(spec, splits) for spec in specs], splits)
+    return SeedStack([SeedRun(spec, splits) for spec in specs], splits)
 
 
 def test_what_a_seed_needs_is_counted(tmp_path: Path, tiny_bert: Path) -> None:
     one, three = (stack_of(tmp_path, tiny_bert, count) for count in (1, 3))
-    rows = longest_rows(one.splits.train, 8)
-    assert activation_bytes(three, rows) == pytest.approx(3 * activation_bytes(one, rows), rel=0.02)
-    half = activation_bytes(one, rows[:4])
-    assert half < 0.7 * activation_bytes(one, rows)
+    rows = list_longest_rows(one.splits.train, 8)
+    assert measure_activation_bytes(three, rows) == pytest.approx(
+        3 * measure_activation_bytes(one, rows), rel=0.02
+    )
+    half = measure_activation_bytes(one, rows[:4])
+    assert half < 0.7 * measure_activation_bytes(one, rows)
     weights = sum(parameter.nbytes for parameter in one.network.parameters())
     # weights, two moments, gradients, best checkpoint
-    assert need_of_seed(one) == pytest.approx(
-        5 * weights + 1.25 * activation_bytes(one, rows), rel=0.01
+    assert estimate_seed_bytes(one) == pytest.approx(
+        5 * weights + 1.25 * measure_activation_bytes(one, rows), rel=0.01
     )
     last = stack_of(tmp_path, tiny_bert, 1, select="last")
-    assert need_of_seed(one) - need_of_seed(last) == pytest.approx(weights, rel=0.1)
+    assert estimate_seed_bytes(one) - estimate_seed_bytes(last) == pytest.approx(weights, rel=0.1)
 
 
 def test_what_the_recipe_adds_is_counted(tmp_path: Path, tiny_bert: Path) -> None:
-    plain = need_of_seed(stack_of(tmp_path, tiny_bert, 1))
+    plain = estimate_seed_bytes(stack_of(tmp_path, tiny_bert, 1))
     for changes in ({"mixout": 0.1}, {"pretrained_weight_decay": 0.1}):
         stack = stack_of(tmp_path, tiny_bert, 1, **changes)
-        assert need_of_seed(stack) > plain
+        assert estimate_seed_bytes(stack) > plain
 
 
 @pytest.mark.parametrize("family", ["mpnet", "deberta"])
@@ -93,7 +100,7 @@ def test_a_family_that_cannot_be_stacked_is_trained_run_by_run(family: str, tmp_
     specs = make_specs(tmp_path, base, 2, recipe=make_recipe(max_steps=2))
     splits = load_splits(specs[0], TextCache(), lambda: None)
     with pytest.raises(NotStackable):
-        Stack([Seed(spec, splits) for spec in specs], splits)
+        SeedStack([SeedRun(spec, splits) for spec in specs], splits)
     together = Together(specs).train(width=2)
     assert together.order == ["ftrun-1", "ftrun-2"]
     assert all(together.finished(spec.run_id).best_step for spec in specs)
