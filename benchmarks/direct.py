@@ -12,16 +12,16 @@ from typing import Any, Self
 Specs = Sequence[dict[str, Any]]
 
 
-class Direct:
+class DirectRunner:
     """So many processes, each with its share of the runs."""
 
     def __init__(self, processes: int) -> None:
         self.processes = processes
         context = multiprocessing.get_context("spawn")
         pipes = [context.Pipe() for _ in range(processes)]
-        self._ends = [mine for mine, _ in pipes]
+        self._connections = [mine for mine, _ in pipes]
         self._children = [
-            context.Process(target=_serve, args=(theirs,), daemon=True) for _, theirs in pipes
+            context.Process(target=_serve_runs, args=(theirs,), daemon=True) for _, theirs in pipes
         ]
 
     def __enter__(self) -> Self:
@@ -34,7 +34,7 @@ class Direct:
         finally:
             os.environ.clear()
             os.environ.update(environment)
-        for end in self._ends:
+        for end in self._connections:
             end.recv()  # torch is imported
         return self
 
@@ -55,7 +55,7 @@ class Direct:
         """
         began = time.perf_counter()
         waiting, each = list(specs), []
-        free = list(self._ends)
+        free = list(self._connections)
         busy: list[Connection] = []
         while waiting or busy:
             while waiting and free:
@@ -70,7 +70,7 @@ class Direct:
         return time.perf_counter() - began, each
 
 
-def _serve(end: Connection) -> None:
+def _serve_runs(connection: Connection) -> None:
     from worker.trainer.__main__ import NICENESS, die_with_parent
     from worker.training.baselines.scoring import score_baselines
     from worker.training.data.tokenization import TextCache
@@ -81,9 +81,9 @@ def _serve(end: Connection) -> None:
     os.nice(NICENESS)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     cache = TextCache()
-    end.send("ready")
+    connection.send("ready")
     while True:
-        values, steps = end.recv()
+        values, steps = connection.recv()
         began = time.perf_counter()
         if "recipe" in values:
             spec = RunSpec.model_validate(values)
@@ -94,4 +94,4 @@ def _serve(end: Connection) -> None:
             shutil.rmtree(spec.output)
         else:
             list(score_baselines(DataSpec.model_validate(values), lambda: False, cache))
-        end.send(time.perf_counter() - began)
+        connection.send(time.perf_counter() - began)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-VARIABLE = "EVENKEEL_GLUE_DIR"
+FOLDER_VARIABLE = "EVENKEEL_GLUE_DIR"
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ TASKS = {
 }
 
 
-def folder() -> Path:
+def get_glue_folder() -> Path:
     """Raises SystemExit, in words, where the data are not to be had."""
-    named = os.environ.get(VARIABLE)
+    named = os.environ.get(FOLDER_VARIABLE)
     if not named or not Path(named).is_dir():
         raise SystemExit(
-            f"Set {VARIABLE} to a folder with GLUE tasks: <task>/train.tsv and <task>/dev.tsv."
+            f"Set {FOLDER_VARIABLE} to a folder with GLUE tasks: <task>/train.tsv and <task>/dev.tsv."
         )
     return Path(named)
 
 
-def write_cut(source: Path, task: GlueTask, rows: int, target: Path) -> Path:
+def write_subset(source: Path, task: GlueTask, rows: int, target: Path) -> Path:
     """``rows`` lines of the task's training file, chosen and ordered by a hash of the line's place and text; its dev file whole.
 
     Byte for byte the authors' lines: what they left unquoted stays unquoted.
@@ -70,13 +70,13 @@ def write_cut(source: Path, task: GlueTask, rows: int, target: Path) -> Path:
     numbered = [(place, line) for place, line in enumerate(body) if line.strip()]
     if len(numbered) < rows:
         raise SystemExit(f"{task.name} has {len(numbered)} training rows, fewer than {rows}.")
-    chosen = sorted(numbered, key=_rank)[:rows]
+    chosen = sorted(numbered, key=_hash_line)[:rows]
     target.mkdir(parents=True, exist_ok=True)
     cut = target / f"{task.name}-train-{rows}.tsv"
     cut.write_text("\n".join([*head, *(line for _, line in chosen)]) + "\n", encoding="utf-8")
     return cut
 
 
-def _rank(numbered: tuple[int, str]) -> bytes:
-    place, line = numbered
+def _hash_line(numbered_line: tuple[int, str]) -> bytes:
+    place, line = numbered_line
     return hashlib.sha256(f"{place}:{line}".encode()).digest()

@@ -16,18 +16,18 @@ from shared.recipe import Precision, Recipe
 from worker.training.model.transformers_logging import silence_transformers
 from worker.training.spec import DataFile, RunSpec
 
-LENGTHS = (
+ROW_LENGTHS = (
     *(13, 25, 29, 31, 33, 35, 37, 38, 40, 41, 43, 44, 45, 46, 47, 48, 50, 51, 53, 54, 56),
     *(57, 59, 61, 62, 64, 67, 69, 72, 78, 85, 93, 103, 113, 120, 128, 128, 128, 128, 128, 128),
 )
 """Tokens a row of RTE's training file, cut at 128: its 41 quantiles from the shortest to the longest. Their mean is 66."""
-WORDS = 13_572
+USED_WORD_COUNT = 13_572
 """Entries of the vocabulary that RTE's training rows use."""
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 
 
 @dataclass(frozen=True)
-class Size:
+class EncoderSize:
     name: str
     layers: int
     width: int
@@ -35,7 +35,7 @@ class Size:
     vocabulary: int = 30_522
     rows: int = 2_490
 
-    def flops_of_row(self, tokens: int) -> float:
+    def count_row_flops(self, tokens: int) -> float:
         """Forward and backward: 6 a weight of the blocks and a token, and 12 · tokens² · width a layer for attention's two products."""
         weights = self.layers * 12 * self.width**2
         return 6.0 * weights * tokens + 12.0 * self.layers * self.width * tokens**2
@@ -44,18 +44,20 @@ class Size:
 SIZES = {
     size.name: size
     for size in (
-        Size("base", 12, 768, 12),
-        Size("large", 24, 1024, 16),
-        Size("tiny", 2, 32, 2, vocabulary=500, rows=60),
+        EncoderSize("base", 12, 768, 12),
+        EncoderSize("large", 24, 1024, 16),
+        EncoderSize("tiny", 2, 32, 2, vocabulary=500, rows=60),
     )
 }
 
 
-def make_base_model(size: Size, folder: Path) -> Path:
+def make_base_model(size: EncoderSize, folder: Path) -> Path:
     """Weights as BERT's are drawn before its pre-training, and a tokenizer that knows each word as one token."""
     words = {
         word: index
-        for index, word in enumerate([*SPECIAL, *(f"w{i}" for i in range(size.vocabulary - 4))])
+        for index, word in enumerate(
+            [*SPECIAL_TOKENS, *(f"w{i}" for i in range(size.vocabulary - 4))]
+        )
     }
     tokenizer = Tokenizer(WordLevel(words, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = WhitespaceSplit()
@@ -84,14 +86,15 @@ def make_base_model(size: Size, folder: Path) -> Path:
     return folder
 
 
-def write_rows(size: Size, path: Path) -> DataFile:
+def write_rows(size: EncoderSize, path: Path) -> DataFile:
     """Pairs of texts of RTE's lengths, three special tokens counted in, with labels by chance."""
     draw = random.Random(0)
-    used = min(WORDS, size.vocabulary - len(SPECIAL))
+    used = min(USED_WORD_COUNT, size.vocabulary - len(SPECIAL_TOKENS))
     lines = ["premise\thypothesis\tlabel"]
     for row in range(size.rows):
         words = [
-            f"w{draw.randrange(used)}" for _ in range(LENGTHS[row * len(LENGTHS) // size.rows] - 3)
+            f"w{draw.randrange(used)}"
+            for _ in range(ROW_LENGTHS[row * len(ROW_LENGTHS) // size.rows] - 3)
         ]
         lines.append(
             f"{' '.join(words[:-8])}\t{' '.join(words[-8:])}\t{draw.choice(('yes', 'no'))}"

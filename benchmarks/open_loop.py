@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 _HEAD_END = b"\r\n\r\n"
-_PATIENCE_S = 10.0
+_ANSWER_TIMEOUT_S = 10.0
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Sample:
 
     latencies: list[float] = field(default_factory=list)
     """Seconds from the scheduled moment to the whole answer."""
-    late: list[float] = field(default_factory=list)
+    send_delays: list[float] = field(default_factory=list)
     """Seconds by which each request left after its moment: this client's own delay, or a busy connection's."""
     statuses: dict[int, int] = field(default_factory=dict)
     unanswered: int = 0
@@ -33,7 +33,7 @@ class Sample:
             count for status, count in self.statuses.items() if status not in (200, 304)
         )
 
-    def summary(self) -> dict[str, float | int]:
+    def build_summary(self) -> dict[str, float | int]:
         p50, p90, p99, worst = np.quantile(self.latencies, [0.5, 0.9, 0.99, 1.0]) * 1000
         return {
             "requests": len(self.latencies) + self.unanswered,
@@ -42,7 +42,7 @@ class Sample:
             "p90_ms": round(float(p90), 2),
             "p99_ms": round(float(p99), 2),
             "max_ms": round(float(worst), 2),
-            "sent_late_p99_ms": round(float(np.quantile(self.late, 0.99)) * 1000, 2),
+            "sent_late_p99_ms": round(float(np.quantile(self.send_delays, 0.99)) * 1000, 2),
             "not_modified": self.statuses.get(304, 0),
             "errors": self.errors,
         }
@@ -56,8 +56,8 @@ class _Connection(asyncio.Protocol):
         self._sample = sample
         self._conditional = conditional
         self._etag: bytes | None = None
-        self._waiting: deque[float] = deque()
-        self._due: float | None = None
+        self._pending: deque[float] = deque()
+        self._due_at: float | None = None
         self._received = b""
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
@@ -70,24 +70,24 @@ class _Connection(asyncio.Protocol):
         self._transport = None
 
     @property
-    def open(self) -> int:
+    def open_requests(self) -> int:
         """Requests without an answer."""
-        return len(self._waiting) + (self._due is not None)
+        return len(self._pending) + (self._due_at is not None)
 
-    def ask(self, due: float) -> None:
-        self._waiting.append(due)
-        if self._due is None:
-            self._send()
+    def enqueue_request(self, due_at: float) -> None:
+        self._pending.append(due_at)
+        if self._due_at is None:
+            self._send_next()
 
-    def _send(self) -> None:
+    def _send_next(self) -> None:
         if self._transport is None:  # closed by the server: what waits stays unanswered
             return
-        self._due = self._waiting.popleft()
+        self._due_at = self._pending.popleft()
         condition = (
             b"If-None-Match: " + self._etag + b"\r\n" if self._conditional and self._etag else b""
         )
         self._transport.write(self._head + condition + b"\r\n")
-        self._sample.late.append(self._loop.time() - self._due)
+        self._sample.send_delays.append(self._loop.time() - self._due_at)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -95,26 +95,26 @@ class _Connection(asyncio.Protocol):
         if not end:
             return
         status = int(head[9:12])
-        if status != 304 and len(body) < int(_header(head, b"content-length") or 0):
+        if status != 304 and len(body) < int(_find_header(head, b"content-length") or 0):
             return
         self._received = b""
-        self._etag = _header(head, b"etag")
-        self._note(status)
-        if self._waiting:
-            self._send()
+        self._etag = _find_header(head, b"etag")
+        self._record_answer(status)
+        if self._pending:
+            self._send_next()
 
-    def _note(self, status: int) -> None:
-        assert self._due is not None
-        self._sample.latencies.append(self._loop.time() - self._due)
+    def _record_answer(self, status: int) -> None:
+        assert self._due_at is not None
+        self._sample.latencies.append(self._loop.time() - self._due_at)
         self._sample.statuses[status] = self._sample.statuses.get(status, 0) + 1
-        self._due = None
+        self._due_at = None
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
 
 
-def _header(head: bytes, name: bytes) -> bytes | None:
+def _find_header(head: bytes, name: bytes) -> bytes | None:
     for line in head.split(b"\r\n")[1:]:
         key, _, value = line.partition(b":")
         if key.lower() == name:
@@ -122,7 +122,7 @@ def _header(head: bytes, name: bytes) -> bytes | None:
     return None
 
 
-async def measure(
+async def measure_latency(
     port: int, path: str, *, rate: float, seconds: float, connections: int, conditional: bool
 ) -> Sample:
     """GET the path on 127.0.0.1; ``conditional`` sends the last answer's ETag along. Raises OSError where nobody listens."""
@@ -130,30 +130,30 @@ async def measure(
     sample = Sample()
     protocols = [_Connection(path, sample, conditional=conditional) for _ in range(connections)]
     for protocol in protocols:
-        await loop.create_connection(partial(_itself, protocol), "127.0.0.1", port)
+        await loop.create_connection(partial(_return_protocol, protocol), "127.0.0.1", port)
     begin = loop.time() + 0.1
     for number in range(int(rate * seconds)):
         due = begin + number / rate
         wait = due - loop.time()
         if wait > 0:
             await asyncio.sleep(wait)
-        protocols[number % connections].ask(due)
+        protocols[number % connections].enqueue_request(due)
         if wait <= 0 and number % connections == 0:
             await asyncio.sleep(0)  # behind the schedule: answers must be read all the same
-    await _answered(protocols)
+    await _wait_for_answers(protocols)
     sample.seconds = loop.time() - begin
-    sample.unanswered = sum(protocol.open for protocol in protocols)
+    sample.unanswered = sum(protocol.open_requests for protocol in protocols)
     for protocol in protocols:
         protocol.close()
     return sample
 
 
-def _itself(protocol: _Connection) -> _Connection:
+def _return_protocol(protocol: _Connection) -> _Connection:
     return protocol
 
 
-async def _answered(protocols: list[_Connection]) -> None:
+async def _wait_for_answers(protocols: list[_Connection]) -> None:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + _PATIENCE_S
-    while any(protocol.open for protocol in protocols) and loop.time() < deadline:
+    deadline = loop.time() + _ANSWER_TIMEOUT_S
+    while any(protocol.open_requests for protocol in protocols) and loop.time() < deadline:
         await asyncio.sleep(0.01)

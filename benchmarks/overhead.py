@@ -21,11 +21,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from benchmarks.direct import Direct
-from benchmarks.glue import TASKS, folder, write_cut
+from benchmarks.direct import DirectRunner
+from benchmarks.glue import TASKS, get_glue_folder, write_subset
 from benchmarks.results import Result, Table
-from benchmarks.speed_page import record
-from benchmarks.trainer_commands import data_spec, run_spec
+from benchmarks.speed_page import record_result
+from benchmarks.trainer_commands import build_data_spec, build_run_spec
 from cli.client import Client
 from cli.demo import running_stack
 from shared.db.session import Database
@@ -34,7 +34,7 @@ from shared.domain.states import JOB_ENDED, JobState, Purpose
 from shared.infra.settings import cpu_cores
 
 TASK = TASKS["CoLA"]
-GOAL, FIRST_METRIC_GOAL_S = 1.05, 2.0
+RATIO_GOAL, FIRST_METRIC_GOAL_S = 1.05, 2.0
 POLL_S = 0.05
 DEFAULTS = (20, 40, 400, 3)
 """Seeds, steps, rows, rounds."""
@@ -63,66 +63,72 @@ class Round:
 
 
 def main() -> None:
-    given = _arguments()
+    given = _parse_arguments()
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
     )  # so that the stack is stopped in order
     slots = cpu_cores()
     with tempfile.TemporaryDirectory(prefix="evenkeel-overhead-") as temporary:
         home = Path(temporary)
-        data = write_cut(folder(), TASK, given.rows, home / "data")
+        data = write_subset(get_glue_folder(), TASK, given.rows, home / "data")
         (home / "service").mkdir()
-        with running_stack(home / "service") as url, Client(url) as client, Direct(slots) as direct:
+        with (
+            running_stack(home / "service") as url,
+            Client(url) as client,
+            DirectRunner(slots) as direct,
+        ):
             database = Database(f"sqlite:///{home / 'service' / 'evenkeel.db'}")
             file = client.upload(data).id
-            _job(client, database, file, seeds=slots, steps=2)  # trainers start, files are read
+            _run_job(client, database, file, seeds=slots, steps=2)  # trainers start, files are read
             rounds = [
-                _round(client, database, direct, file, data, given, home)
+                _measure_round(client, database, direct, file, data, given, home)
                 for _ in range(given.rounds)
             ]
             first = [
                 seen
                 for _ in range(given.rounds)
-                for seen in _first_metrics(client, database, file, slots)
+                for seen in _measure_first_metrics(client, database, file, slots)
             ]
             database.dispose()
-    record(_result(rounds, first, given, slots))
+    record_result(_build_result(rounds, first, given, slots))
 
 
-def _round(
+def _measure_round(
     client: Client,
     database: Database,
-    direct: Direct,
+    direct: DirectRunner,
     file: str,
     data: Path,
-    given: argparse.Namespace,
+    args: argparse.Namespace,
     home: Path,
 ) -> Round:
-    job, runs = _job(client, database, file, seeds=given.seeds, steps=given.steps)
+    job, runs = _run_job(client, database, file, seeds=args.seeds, steps=args.steps)
     main_runs = [run for run in runs if run.purpose == Purpose.MAIN]
-    specs = [run_spec(job, run.seed, data, home / "direct" / run.id) for run in main_runs]
-    baselines = data_spec(job, "ftrun-baselines", data)
+    specs = [build_run_spec(job, run.seed, data, home / "direct" / run.id) for run in main_runs]
+    baselines = build_data_spec(job, "ftrun-baselines", data)
     direct.run([baselines, *specs[: direct.processes]], steps=2)  # as warm as the service
     seconds, each = direct.run([baselines, *specs])
-    started, finished = min(map(_started, runs)), max(map(_finished, runs))
+    started, finished = min(map(_get_start_time, runs)), max(map(_get_finish_time, runs))
     return Round(
         job=(job.finished_at or 0) - started,
         baselines=sum(
-            _finished(run) - _started(run) for run in runs if run.purpose == Purpose.BASELINES
+            _get_finish_time(run) - _get_start_time(run)
+            for run in runs
+            if run.purpose == Purpose.BASELINES
         ),
         publishing=(job.finished_at or 0) - finished,
-        between=statistics.median(_gaps(runs)),
-        run=statistics.median(_finished(run) - _started(run) for run in main_runs),
+        between=statistics.median(_iterate_gaps(runs)),
+        run=statistics.median(_get_finish_time(run) - _get_start_time(run) for run in main_runs),
         direct=seconds,
         direct_run=statistics.median(each),
     )
 
 
-def _job(
+def _run_job(
     client: Client, database: Database, file: str, *, seeds: int, steps: int
 ) -> tuple[Job, Sequence[Run]]:
     """A job to its end, with its rows, whose times are exact; what it kept on the disk is left to the temporary home."""
-    job_id = _create(client, file, seeds=seeds, steps=steps)
+    job_id = _create_job(client, file, seeds=seeds, steps=steps)
     while True:
         with database.read() as session:
             job = session.get_one(Job, job_id)
@@ -137,7 +143,7 @@ def _job(
     return job, runs
 
 
-def _create(client: Client, file: str, *, seeds: int, steps: int) -> str:
+def _create_job(client: Client, file: str, *, seeds: int, steps: int) -> str:
     recipe = {"preset": "debiased", "max_steps": steps, "eval_points": 2}
     body: dict[str, Any] = {
         "training_file": file,
@@ -149,25 +155,29 @@ def _create(client: Client, file: str, *, seeds: int, steps: int) -> str:
     return client.create_job(body).id
 
 
-def _started(run: Run) -> float:
+def _get_start_time(run: Run) -> float:
     assert run.started_at is not None
     return run.started_at
 
 
-def _finished(run: Run) -> float:
+def _get_finish_time(run: Run) -> float:
     assert run.finished_at is not None
     return run.finished_at
 
 
-def _gaps(runs: Sequence[Run]) -> Iterator[float]:
-    by_slot = sorted(runs, key=lambda run: (run.worker or "", _started(run)))
+def _iterate_gaps(runs: Sequence[Run]) -> Iterator[float]:
+    by_slot = sorted(runs, key=lambda run: (run.worker or "", _get_start_time(run)))
     for _, mine in groupby(by_slot, key=lambda run: run.worker):
-        yield from (_started(after) - _finished(before) for before, after in pairwise(mine))
+        yield from (
+            _get_start_time(after) - _get_finish_time(before) for before, after in pairwise(mine)
+        )
 
 
-def _first_metrics(client: Client, database: Database, file: str, slots: int) -> Iterator[float]:
+def _measure_first_metrics(
+    client: Client, database: Database, file: str, slots: int
+) -> Iterator[float]:
     """Seconds from a run's claim by a warm worker until its first training loss is answered by the API."""
-    job_id = _create(client, file, seeds=slots, steps=20)
+    job_id = _create_job(client, file, seeds=slots, steps=20)
     seen: dict[str, float] = {}
     runs = client.runs(job_id)
     while len(seen) < len(runs):
@@ -179,11 +189,11 @@ def _first_metrics(client: Client, database: Database, file: str, slots: int) ->
         time.sleep(0.5)
     with database.read() as session:
         for run_id, moment in seen.items():
-            yield moment - _started(session.get_one(Run, run_id))
+            yield moment - _get_start_time(session.get_one(Run, run_id))
 
 
-def _result(
-    rounds: Sequence[Round], first: Sequence[float], given: argparse.Namespace, slots: int
+def _build_result(
+    rounds: Sequence[Round], first_metrics: Sequence[float], args: argparse.Namespace, slots: int
 ) -> Result:
     ratios = [one.ratio for one in rounds]
     rows = [
@@ -191,17 +201,19 @@ def _result(
          f"{one.run:.2f} / {one.direct_run:.2f}", f"{one.between * 1000:.0f}", f"{one.ratio:.3f}"]
         for number, one in enumerate(rounds, start=1)
     ]  # fmt: skip
-    ratio, slowest = statistics.median(ratios), max(first)
-    options = " --quick" if given.quick else ""
-    if not given.quick and (given.seeds, given.steps, given.rows, given.rounds) != DEFAULTS:
-        options = f" --seeds {given.seeds} --steps {given.steps} --rows {given.rows} --rounds {given.rounds}"
+    ratio, slowest = statistics.median(ratios), max(first_metrics)
+    options = " --quick" if args.quick else ""
+    if not args.quick and (args.seeds, args.steps, args.rows, args.rounds) != DEFAULTS:
+        options = (
+            f" --seeds {args.seeds} --steps {args.steps} --rows {args.rows} --rounds {args.rounds}"
+        )
     return Result(
         name="overhead",
         title="What the service adds to training",
         command=f"EVENKEEL_GLUE_DIR=… python -m benchmarks.overhead{options}",
         text=[
-            f"{given.seeds} runs of {given.steps} steps (batch 16, two evaluations, export of the weights), all-MiniLM-L6-v2 on CoLA "
-            f"cut to {given.rows} rows, {slots} at a time with a thread each: as a job of the whole service, and as plain calls of "
+            f"{args.seeds} runs of {args.steps} steps (batch 16, two evaluations, export of the weights), all-MiniLM-L6-v2 on CoLA "
+            f"cut to {args.rows} rows, {slots} at a time with a thread each: as a job of the whole service, and as plain calls of "
             f"`train_run` in {slots} warm processes. The job counts from its first claim to its end with the model "
             "published. Both sides score the baselines, in one slot while the other trains.",
         ],
@@ -223,20 +235,20 @@ def _result(
         figures={
             "ratio": ratio,
             "ratios": ratios,
-            "first_metric_s": list(first),
+            "first_metric_s": list(first_metrics),
             "rounds": [vars(one) for one in rounds],
             "slots": slots,
         },
         notes=[
-            f"Median ratio {ratio:.3f}; goal ≤ {GOAL}: {'met' if ratio <= GOAL else 'not met'}.",
+            f"Median ratio {ratio:.3f}; goal ≤ {RATIO_GOAL}: {'met' if ratio <= RATIO_GOAL else 'not met'}.",
             f"First metric of a queued run, from its claim by a warm worker until the API answers it: median "
-            f"{statistics.median(first):.2f} s, slowest of {len(first)} {slowest:.2f} s; goal ≤ {FIRST_METRIC_GOAL_S:g} s: "
+            f"{statistics.median(first_metrics):.2f} s, slowest of {len(first_metrics)} {slowest:.2f} s; goal ≤ {FIRST_METRIC_GOAL_S:g} s: "
             f"{'met' if slowest <= FIRST_METRIC_GOAL_S else 'not met'}.",
         ],
     )
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

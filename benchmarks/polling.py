@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.open_loop import Sample, measure
+from benchmarks.open_loop import Sample, measure_latency
 from benchmarks.results import Result, Table
-from benchmarks.speed_page import record
-from benchmarks.trainer_commands import run_spec
+from benchmarks.speed_page import record_result
+from benchmarks.trainer_commands import build_run_spec
 from cli.client import Client
 from cli.demo_dataset import write_dataset
 from cli.up import answers_health, listen
@@ -34,53 +34,53 @@ from shared.infra.child_process import die_with_parent, python_module, python_pa
 from shared.infra.settings import cpu_cores
 
 RATE, CONNECTIONS, RUNS, STEPS = 800, 50, 20, 300
-ENDED, TRAINING = 12, 2
+ENDED_RUNS, TRAINING_RUNS = 12, 2
 FLUSH_S, LEASE_S = 0.5, 3600.0
 GOAL_MS = 50
-DATA = "docstrings.csv"
+DATA_FILENAME = "docstrings.csv"
 
 
 def main() -> None:
-    given = _arguments()
+    given = _parse_arguments()
     with tempfile.TemporaryDirectory(prefix="evenkeel-polling-") as folder, ExitStack() as running:
         home = Path(folder)
         url = given.database_url or f"sqlite:///{home / 'evenkeel.db'}"
         upgrade(url)
-        port = running.enter_context(running_api(home, url))
+        port = running.enter_context(run_api(home, url))
         database = Database(url)
         running.callback(database.dispose)
-        job_id = _job(f"http://127.0.0.1:{port}", home)
-        running.enter_context(_training_elsewhere(database, job_id))
+        job_id = _create_job(f"http://127.0.0.1:{port}", home)
+        running.enter_context(_simulate_training(database, job_id))
         path = f"/v1/fine_tuning/jobs/{job_id}"
-        sides = {"trainer elsewhere": _both(port, path, given)}
+        sides = {"trainer elsewhere": _measure_both(port, path, given)}
         if not given.no_trainer:
             with database.read() as session:
                 job = session.get_one(Job, job_id)
-            with _trainers(home, job, cpu_cores()):
-                sides["beside niced trainers"] = _both(port, path, given)
-    result = _result(sides, given, database.engine.dialect.name)
+            with _run_trainers(home, job, cpu_cores()):
+                sides["beside niced trainers"] = _measure_both(port, path, given)
+    result = _build_result(sides, given, database.engine.dialect.name)
     if given.dry:
         json.dump(result.figures, sys.stdout, indent=1)
     else:
-        record(result)
+        record_result(result)
 
 
-def _both(port: int, path: str, given: argparse.Namespace) -> dict[str, Sample]:
+def _measure_both(port: int, path: str, args: argparse.Namespace) -> dict[str, Sample]:
     """Without and with ``If-None-Match``, in turn and after a warm-up."""
 
-    def ask(seconds: float, *, conditional: bool) -> Sample:
-        options = {"rate": given.rate, "connections": CONNECTIONS, "conditional": conditional}
-        return asyncio.run(measure(port, path, seconds=seconds, **options))
+    def measure_polling(seconds: float, *, conditional: bool) -> Sample:
+        options = {"rate": args.rate, "connections": CONNECTIONS, "conditional": conditional}
+        return asyncio.run(measure_latency(port, path, seconds=seconds, **options))
 
-    ask(1.0, conditional=False)
+    measure_polling(1.0, conditional=False)
     return {
-        "200": ask(given.seconds, conditional=False),
-        "ETag": ask(given.seconds, conditional=True),
+        "200": measure_polling(args.seconds, conditional=False),
+        "ETag": measure_polling(args.seconds, conditional=True),
     }
 
 
 @contextmanager
-def running_api(home: Path, database_url: str) -> Iterator[int]:
+def run_api(home: Path, database_url: str) -> Iterator[int]:
     """The API alone, as ``evenkeel up`` starts it: one process; yields its port. No bell is there to ring."""
     settings = {
         "HOME": home,
@@ -111,10 +111,10 @@ def running_api(home: Path, database_url: str) -> Iterator[int]:
             api.wait()
 
 
-def _job(url: str, home: Path) -> str:
-    write_dataset(home / DATA, 560)
+def _create_job(url: str, home: Path) -> str:
+    write_dataset(home / DATA_FILENAME, 560)
     with Client(url) as client:
-        file = client.upload(home / DATA)
+        file = client.upload(home / DATA_FILENAME)
         recipe = {"max_steps": STEPS, "reinit_layers": 1}
         return client.create_job(
             {"training_file": file.id, "runs": {"num_seeds": RUNS}, "recipe": recipe}
@@ -122,17 +122,19 @@ def _job(url: str, home: Path) -> str:
 
 
 @contextmanager
-def _training_elsewhere(database: Database, job_id: str) -> Iterator[None]:
+def _simulate_training(database: Database, job_id: str) -> Iterator[None]:
     """Some runs have ended; those in training record steps while the block runs."""
     with database.write() as session:
         runs = Runs(session)
         runs.job_started(runs.ids_of_job(job_id)[0])
         training = []
-        for run in runs.of_job(job_id)[: ENDED + TRAINING]:
+        for run in runs.of_job(job_id)[: ENDED_RUNS + TRAINING_RUNS]:
             hold = runs.claim("elsewhere", LEASE_S, prefer=run.id)
             assert hold is not None
-            runs.record(hold, LEASE_S, _points(1, STEPS // 2), step=STEPS // 2, train_loss=0.5)
-            if run.index < ENDED:
+            runs.record(
+                hold, LEASE_S, _build_points(1, STEPS // 2), step=STEPS // 2, train_loss=0.5
+            )
+            if run.index < ENDED_RUNS:
                 runs.end(
                     hold,
                     RunState.SUCCEEDED,
@@ -144,17 +146,17 @@ def _training_elsewhere(database: Database, job_id: str) -> Iterator[None]:
                 training.append(hold)
     stop = threading.Event()
 
-    def advance() -> None:
+    def record_steps() -> None:
         step = STEPS // 2
         while not stop.wait(FLUSH_S):
             step += 1
             for hold in training:
                 with database.write() as session:
                     Runs(session).record(
-                        hold, LEASE_S, _points(step, step), step=step, train_loss=1 / step
+                        hold, LEASE_S, _build_points(step, step), step=step, train_loss=1 / step
                     )
 
-    thread = threading.Thread(target=advance, name="elsewhere")
+    thread = threading.Thread(target=record_steps, name="elsewhere")
     thread.start()
     try:
         yield
@@ -163,19 +165,21 @@ def _training_elsewhere(database: Database, job_id: str) -> Iterator[None]:
         thread.join()
 
 
-def _points(first: int, last: int) -> list[Point]:
+def _build_points(first: int, last: int) -> list[Point]:
     names = ("train_loss", "learning_rate", "grad_norm")
     return [Point(name, step, 1 / step) for step in range(first, last + 1) for name in names]
 
 
 @contextmanager
-def _trainers(home: Path, job: Job, count: int) -> Iterator[None]:
+def _run_trainers(home: Path, job: Job, count: int) -> Iterator[None]:
     """Trainer processes at work on the job's data while the block runs, a thread each, as nice as they make themselves."""
     environment = os.environ | python_path() | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     trainers = []
     try:
         for seed in range(count):
-            spec = run_spec(job, seed, home / DATA, home / f"run-{seed}", max_steps=1_000_000)
+            spec = build_run_spec(
+                job, seed, home / DATA_FILENAME, home / f"run-{seed}", max_steps=1_000_000
+            )
             process = subprocess.Popen(
                 python_module("worker.trainer"),
                 stdin=subprocess.PIPE,
@@ -200,11 +204,11 @@ def _trainers(home: Path, job: Job, count: int) -> Iterator[None]:
             process.wait()
 
 
-def _result(
-    sides: dict[str, dict[str, Sample]], given: argparse.Namespace, database: str
+def _build_result(
+    sides: dict[str, dict[str, Sample]], args: argparse.Namespace, database: str
 ) -> Result:
     figures = {
-        side: {kind: sample.summary() for kind, sample in samples.items()}
+        side: {kind: sample.build_summary() for kind, sample in samples.items()}
         for side, samples in sides.items()
     }
     rows = [
@@ -220,9 +224,9 @@ def _result(
         title="Polling a job",
         command="python -m benchmarks.polling",
         text=[
-            f"{given.rate} GET requests of one job a second over {CONNECTIONS} keep-alive connections on loopback for "
-            f"{given.seconds:g} s a row; client, one API process ({database}) and, in the rows beside them, one niced trainer a "
-            f"core share {cpu_cores()} cores. The job has {RUNS} runs, {TRAINING} of which record steps twice a second. "
+            f"{args.rate} GET requests of one job a second over {CONNECTIONS} keep-alive connections on loopback for "
+            f"{args.seconds:g} s a row; client, one API process ({database}) and, in the rows beside them, one niced trainer a "
+            f"core share {cpu_cores()} cores. The job has {RUNS} runs, {TRAINING_RUNS} of which record steps twice a second. "
             "Latency counts from the moment a request was due, whether or not its connection was free to send it.",
         ],
         tables=[
@@ -242,14 +246,14 @@ def _result(
             ),
         ],
         figures=figures
-        | {"rate": given.rate, "seconds": given.seconds, "database": database, "goal_met": met},
+        | {"rate": args.rate, "seconds": args.seconds, "database": database, "goal_met": met},
         notes=[
             f"Goal, with the trainer elsewhere: p99 ≤ {GOAL_MS} ms and no error: {'met' if met else 'not met'}."
         ],
     )
 
 
-def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+def _parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -262,7 +266,7 @@ def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--no-trainer", action="store_true", help="leave the rows beside trainers out"
     )
     parser.add_argument("--dry", action="store_true", help="print the figures and write no result")
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

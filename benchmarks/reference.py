@@ -30,7 +30,7 @@ from worker.training.data.split import Split
 Row = dict[str, Any]
 
 
-class Rows(Dataset[Row]):
+class TokenizedRows(Dataset[Row]):
     """Rows of a split, by their numbers in its file, as ids that were made beforehand."""
 
     def __init__(self, split: Split) -> None:
@@ -48,27 +48,32 @@ class Rows(Dataset[Row]):
         return self._rows[row]
 
 
-class Clock(TrainerCallback):
+class StepTimer(TrainerCallback):
     """Seconds of each step: from the end of the one before, so that making its batch counts."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
-        self._last = 0.0
+        self._last_end = 0.0
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
-        self._last = time.perf_counter()
+        self._last_end = time.perf_counter()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
         now = time.perf_counter()
-        self.seconds.append(now - self._last)
-        self._last = now
+        self.seconds.append(now - self._last_end)
+        self._last_end = now
 
 
-class _GivenBatches(Trainer):
+class _FixedBatchTrainer(Trainer):
     """Trains the batches it is given, in their order, and notes each loss where it is asked to."""
 
     def __init__(
-        self, rows: Rows, batches: Sequence[Sequence[int]], *, keep_losses: bool, **arguments: Any
+        self,
+        rows: TokenizedRows,
+        batches: Sequence[Sequence[int]],
+        *,
+        keep_losses: bool,
+        **arguments: Any,
     ) -> None:
         super().__init__(train_dataset=rows, **arguments)
         self._rows, self._batches, self._keep_losses = rows, batches, keep_losses
@@ -90,7 +95,7 @@ class _GivenBatches(Trainer):
         return loss
 
 
-class Reference:
+class TrainerReference:
     """A network in a Trainer's hands; each call goes on from the weights of the one before, with a new optimiser."""
 
     def __init__(
@@ -108,7 +113,7 @@ class Reference:
             raise SystemExit(
                 "Trainer needs accelerate: pip install --constraint constraints.txt '.[benchmarks]'"
             )
-        self._network, self._rows, self._recipe = network, Rows(train), recipe
+        self._network, self._rows, self._recipe = network, TokenizedRows(train), recipe
         self._collator = DataCollatorWithPadding(tokenizer)
         self._folder, self._cpu = folder, cpu
 
@@ -116,22 +121,22 @@ class Reference:
         self, batches: Sequence[Sequence[int]], *, keep_losses: bool = False
     ) -> tuple[list[float], list[float]]:
         """One step a batch, with warm-up and decay of the rate over these. Seconds of each step; losses, where they are kept."""
-        clock = Clock()
-        trainer = _GivenBatches(
+        clock = StepTimer()
+        trainer = _FixedBatchTrainer(
             self._rows,
             batches,
             keep_losses=keep_losses,
             model=self._network,
-            args=self._arguments(len(batches)),
+            args=self._build_arguments(len(batches)),
             data_collator=self._collator,
             callbacks=[clock],
         )
         trainer.remove_callback(PrinterCallback)
-        with nondeterministic():
+        with allow_nondeterminism():
             trainer.train()
         return clock.seconds, [loss.item() for loss in trainer.losses]
 
-    def _arguments(self, steps: int) -> TrainingArguments:
+    def _build_arguments(self, steps: int) -> TrainingArguments:
         recipe = self._recipe
         return TrainingArguments(
             output_dir=str(self._folder),
@@ -156,7 +161,7 @@ class Reference:
 
 
 @contextmanager
-def nondeterministic() -> Iterator[None]:
+def allow_nondeterminism() -> Iterator[None]:
     """As torch is out of the box: our own training asks for deterministic kernels, and the yardstick should not have to pay for that."""
     were = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(False)

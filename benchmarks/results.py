@@ -1,6 +1,6 @@
 """What the benchmarks of speed have in common: the machine in words, and a section of tables.
 
-A benchmark makes a ``Result`` and hands it to ``speed_page.record``.
+A benchmark makes a ``Result`` and hands it to ``speed_page.record_result``.
 """
 
 import os
@@ -15,8 +15,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Printed
 
-RESULTS = Path(__file__).parents[1] / "docs" / "results"
-INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
+RESULTS_FOLDER = Path(__file__).parents[1] / "docs" / "results"
+KNOWN_INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
 """Flags of /proc/cpuinfo on which the speed of float32 and bfloat16 rests."""
 
 
@@ -32,7 +32,7 @@ class Result:
     """One benchmark's outcome: a section of the page."""
 
     name: str
-    """Of its file; ``speed_page.ORDER`` has its place."""
+    """Of its file; ``speed_page.SECTION_ORDER`` has its place."""
     title: str
     command: str
     """By which it is measured again, from the repository's root."""
@@ -43,34 +43,34 @@ class Result:
     """What the tables were made of, for programs."""
     notes: Sequence[str] = ()
     """Paragraphs after the tables."""
-    machine: dict[str, str] = field(default_factory=lambda: machine())
+    machine: dict[str, str] = field(default_factory=lambda: describe_machine())
 
 
-def machine() -> dict[str, str]:
+def describe_machine() -> dict[str, str]:
     """What a figure depends on: processor, its instructions, GPU if there is one, versions."""
     found = {
         "cores": str(os.cpu_count()),
-        "processor": _processor(),
-        "instructions": " ".join(instructions()) or "none of " + " ".join(INSTRUCTIONS),
+        "processor": _get_processor_name(),
+        "instructions": " ".join(list_instructions()) or "none of " + " ".join(KNOWN_INSTRUCTIONS),
         "python": platform.python_version(),
         "torch": version("torch"),
         "transformers": version("transformers"),
     }
-    gpu = _gpu()
+    gpu = _get_gpu_name()
     return found | ({"gpu": gpu} if gpu else {})
 
 
-def instructions() -> list[str]:
+def list_instructions() -> list[str]:
     """Those of ``INSTRUCTION_ROLES`` that this processor has; empty where the system does not tell."""
-    flags = set(_cpuinfo("flags").split())
-    return [flag for flag in INSTRUCTIONS if flag in flags]
+    flags = set(_read_cpuinfo("flags").split())
+    return [flag for flag in KNOWN_INSTRUCTIONS if flag in flags]
 
 
-def _processor() -> str:
-    return _cpuinfo("model name") or platform.machine()
+def _get_processor_name() -> str:
+    return _read_cpuinfo("model name") or platform.machine()
 
 
-def _cpuinfo(name: str) -> str:
+def _read_cpuinfo(name: str) -> str:
     try:
         found = re.search(
             rf"^{name}\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE
@@ -80,16 +80,17 @@ def _cpuinfo(name: str) -> str:
     return found[1].strip() if found else ""
 
 
-def _gpu() -> str:
+def _get_gpu_name() -> str:
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
 
 
-def show(result: Result) -> None:
+def print_result(result: Result) -> None:
     console = Console()
     console.print(
-        f"[bold]{result.title}[/bold]  {told(result.machine)}\n{result.command}", highlight=False
+        f"[bold]{result.title}[/bold]  {format_machine(result.machine)}\n{result.command}",
+        highlight=False,
     )
     for table in result.tables:
         printed = Printed(*table.columns, title=table.title or None)
@@ -100,5 +101,5 @@ def show(result: Result) -> None:
         console.print(note, highlight=False)
 
 
-def told(machine: dict[str, str]) -> str:
+def format_machine(machine: dict[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in machine.items())

@@ -12,23 +12,25 @@ from pathlib import Path
 
 import psycopg
 
-NOBODY = 65534  # PostgreSQL refuses to run as root
+NOBODY_UID = 65534  # PostgreSQL refuses to run as root
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def wait_for(condition: object, seconds: float = 30.0, what: str = "the condition") -> None:
+def wait_until(
+    condition: object, seconds: float = 30.0, description: str = "the condition"
+) -> None:
     """Poll a callable until it returns something true."""
     assert callable(condition)
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} did not come true in {seconds} s")
+            raise TimeoutError(f"{description} did not come true in {seconds} s")
         time.sleep(0.05)
 
 
@@ -49,16 +51,16 @@ class PostgresServer:
         self._data = folder / "data"
         self._folder = folder
         self._settings = settings
-        self._user = NOBODY if os.geteuid() == 0 else None
-        self.port = free_port()
+        self._user = NOBODY_UID if os.geteuid() == 0 else None
+        self.port = find_free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
-    def init(self) -> None:
+    def init_cluster(self) -> None:
         if self._user is not None:
             for path in (self._folder, self._folder.parent, self._folder.parent.parent):
                 path.chmod(0o755)
             self._data.mkdir()
-            os.chown(self._data, NOBODY, NOBODY)
+            os.chown(self._data, NOBODY_UID, NOBODY_UID)
         command: list[str | Path] = [
             self._bin / "initdb",
             "-D",
@@ -79,15 +81,15 @@ class PostgresServer:
         )
 
     def start(self) -> None:
-        self._launch()
+        self._launch_process()
         try:
-            wait_for(self._answers, 120, what="postgres")
+            wait_until(self._is_ready, 120, description="postgres")
         except TimeoutError as error:
             raise TimeoutError(
                 f"{error}\n{(self._folder / 'postgres.log').read_text()[-2000:]}"
             ) from None
 
-    def _launch(self) -> None:
+    def _launch_process(self) -> None:
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -104,13 +106,13 @@ class PostgresServer:
                 command, stdout=log, stderr=log, user=self._user, env={"LC_ALL": "C", "TZ": "UTC"}
             )
 
-    def url(self, database: str) -> str:
+    def build_url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
 
-    def create(self, database: str) -> str:
-        with psycopg.connect(self._admin(), autocommit=True) as connection:
+    def create_database(self, database: str) -> str:
+        with psycopg.connect(self._build_admin_url(), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{database}"'.encode())
-        return self.url(database)
+        return self.build_url(database)
 
     def kill(self) -> None:
         """With no time to put anything in order: the next start recovers from its log."""
@@ -119,23 +121,23 @@ class PostgresServer:
             self.process.wait()
             (self._data / "postmaster.pid").unlink(missing_ok=True)
 
-    def _admin(self) -> str:
+    def _build_admin_url(self) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
-            self._launch()  # it does not start while backends of a killed one still hold its memory
+            self._launch_process()  # it does not start while backends of a killed one still hold its memory
         try:
-            psycopg.connect(self._admin(), connect_timeout=2).close()
+            psycopg.connect(self._build_admin_url(), connect_timeout=2).close()
         except psycopg.OperationalError:
             return False
         return True
 
 
 @contextmanager
-def postgres_server(folder: Path, **settings: str) -> Iterator[PostgresServer]:
+def run_postgres_server(folder: Path, **settings: str) -> Iterator[PostgresServer]:
     server = PostgresServer(folder, **settings)
-    server.init()
+    server.init_cluster()
     server.start()
     try:
         yield server

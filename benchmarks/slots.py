@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.direct import Direct
-from benchmarks.glue import TASKS, folder, write_cut
+from benchmarks.direct import DirectRunner
+from benchmarks.glue import TASKS, get_glue_folder, write_subset
 from benchmarks.results import Result, Table
-from benchmarks.speed_page import record
-from benchmarks.trainer_commands import run_spec
+from benchmarks.speed_page import record_result
+from benchmarks.trainer_commands import build_run_spec
 from shared.db.tables import Job
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.infra.settings import cpu_cores
-from shared.recipe import Recipe, RecipeRequest, resolve
+from shared.recipe import Recipe, RecipeRequest, resolve_recipe
 
 ROWS = 200
 LABELS = {"CoLA": ["0", "1"], "RTE": ["entailment", "not_entailment"]}
@@ -39,32 +39,37 @@ CASES = (Case(OFFLINE_ENCODER, "CoLA"), Case(OFFLINE_ENCODER, "RTE"), Case("tiny
 
 
 def main() -> None:
-    given = _arguments()
+    given = _parse_arguments()
     cores = cpu_cores()
     sides = [threads for threads in range(1, cores + 1) if cores % threads == 0]
     with tempfile.TemporaryDirectory(prefix="evenkeel-slots-") as temporary, ExitStack() as running:
         home = Path(temporary)
-        bases = {OFFLINE_ENCODER: Catalogue().folder(OFFLINE_ENCODER), "tiny": _tiny(home / "tiny")}
-        trainers = {threads: running.enter_context(Direct(cores // threads)) for threads in sides}
+        bases = {
+            OFFLINE_ENCODER: Catalogue().folder(OFFLINE_ENCODER),
+            "tiny": _create_tiny_encoder(home / "tiny"),
+        }
+        trainers = {
+            threads: running.enter_context(DirectRunner(cores // threads)) for threads in sides
+        }
         seconds: dict[Case, dict[int, list[float]]] = {
             case: {threads: [] for threads in sides} for case in CASES
         }
         for number in range(given.rounds + 1):
             for case in CASES:
-                data = write_cut(folder(), TASKS[case.task], ROWS, home / "data")
+                data = write_subset(get_glue_folder(), TASKS[case.task], ROWS, home / "data")
                 for threads in sides:
                     output = home / f"{number}-{case.encoder}-{case.task}-{threads}"
                     specs = [
-                        _spec(case, bases, seed, threads, data, output, given.steps)
+                        _build_spec(case, bases, seed, threads, data, output, given.steps)
                         for seed in range(cores)
                     ]
                     taken, _ = trainers[threads].run(specs)
                     if number > 0:  # the first round is the warm-up
                         seconds[case][threads].append(taken)
-    record(_result(seconds, cores, given))
+    record_result(_build_result(seconds, cores, given))
 
 
-def _spec(
+def _build_spec(
     case: Case,
     bases: dict[str, Path],
     seed: int,
@@ -87,20 +92,20 @@ def _spec(
         metric="accuracy",
         split={},
         threads=threads,
-        resolved_recipe=_recipe(steps).model_dump(mode="json"),
+        resolved_recipe=_resolve_recipe(steps).model_dump(mode="json"),
     )
-    spec = run_spec(job, seed, data, output / str(seed))
+    spec = build_run_spec(job, seed, data, output / str(seed))
     return spec | {"base_model": str(bases[case.encoder]), "export": False}
 
 
-def _recipe(steps: int) -> Recipe:
+def _resolve_recipe(steps: int) -> Recipe:
     asked = RecipeRequest.model_validate(
         {"preset": "debiased", "max_steps": steps, "eval_points": 1}
     )
-    return resolve(asked, Catalogue().facts(OFFLINE_ENCODER), ROWS).recipe
+    return resolve_recipe(asked, Catalogue().facts(OFFLINE_ENCODER), ROWS).recipe
 
 
-def _tiny(base: Path) -> Path:
+def _create_tiny_encoder(target: Path) -> Path:
     """Two blocks of width 128, drawn at random: what a step costs does not depend on its weights."""
     import torch
     from transformers import AutoTokenizer, BertConfig, BertModel
@@ -116,13 +121,13 @@ def _tiny(base: Path) -> Path:
         num_attention_heads=2,
         intermediate_size=512,
     )
-    BertModel(config).save_pretrained(base)
-    tokenizer.save_pretrained(base)
-    return base
+    BertModel(config).save_pretrained(target)
+    tokenizer.save_pretrained(target)
+    return target
 
 
-def _result(
-    seconds: dict[Case, dict[int, list[float]]], cores: int, given: argparse.Namespace
+def _build_result(
+    seconds: dict[Case, dict[int, list[float]]], cores: int, args: argparse.Namespace
 ) -> Result:
     rows = []
     for case, sides in seconds.items():
@@ -143,8 +148,8 @@ def _result(
         title="Trainers and threads",
         command="EVENKEEL_GLUE_DIR=… python -m benchmarks.slots",
         text=[
-            f"{cores} runs of {given.steps} steps (batch 16, one evaluation, no export) on texts cut to {ROWS} rows, in trainers "
-            f"x threads; medians of {given.rounds} rounds in turn. The last column is the speed against trainers of one thread: "
+            f"{cores} runs of {args.steps} steps (batch 16, one evaluation, no export) on texts cut to {ROWS} rows, in trainers "
+            f"x threads; medians of {args.rounds} rounds in turn. The last column is the speed against trainers of one thread: "
             "below 1, more threads lose.",
         ],
         tables=[Table(["encoder", "texts", "trainers x threads", "seconds", "speed"], rows)],
@@ -159,13 +164,13 @@ def _result(
     )
 
 
-def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+def _parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5, help="of all sides (default 5)")
     parser.add_argument("--steps", type=int, default=20, help="of each run (default 20)")
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

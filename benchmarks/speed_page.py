@@ -6,10 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import RESULTS, Result, show, told
+from benchmarks.results import RESULTS_FOLDER, Result, format_machine, print_result
 
-FOLDER = "speed"
-ORDER = ("train_cpu", "train_gpu", "slots", "overhead", "polling", "queries", "classifications")
+RESULTS_SUBFOLDER = "speed"
+SECTION_ORDER = (
+    "train_cpu",
+    "train_gpu",
+    "slots",
+    "overhead",
+    "polling",
+    "queries",
+    "classifications",
+)
 """Names of the results, in the order of the page; others follow by name."""
 INTRODUCTION = """# Speed
 
@@ -19,10 +27,10 @@ from those files and says what was measured, whatever it was.
 """
 
 
-def record(result: Result, results: Path = RESULTS) -> Path:
+def record_result(result: Result, results: Path = RESULTS_FOLDER) -> Path:
     """Print the tables, write the benchmark's file and the page anew; returns the file's path."""
-    show(result)
-    path = results / FOLDER / f"{result.name}.json"
+    print_result(result)
+    path = results / RESULTS_SUBFOLDER / f"{result.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
         json.dumps(asdict(result), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -31,41 +39,44 @@ def record(result: Result, results: Path = RESULTS) -> Path:
     return path
 
 
-def write_page(results: Path = RESULTS) -> Path:
+def write_page(results: Path = RESULTS_FOLDER) -> Path:
     """Write the page next to the folder ``speed`` that holds the benchmarks' results; returns its path."""
     found = [
-        json.loads(path.read_text(encoding="utf-8")) for path in (results / FOLDER).glob("*.json")
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in (results / RESULTS_SUBFOLDER).glob("*.json")
     ]
     if not found:
-        raise SystemExit(f"There are no results in {results / FOLDER} to write a page of.")
-    page = results / f"{FOLDER}.md"
-    sections = ["\n".join(_section(result)) for result in sorted(found, key=_place)]
+        raise SystemExit(
+            f"There are no results in {results / RESULTS_SUBFOLDER} to write a page of."
+        )
+    page = results / f"{RESULTS_SUBFOLDER}.md"
+    sections = ["\n".join(_iterate_section(result)) for result in sorted(found, key=_get_sort_key)]
     page.write_text("\n".join([INTRODUCTION, *sections]), encoding="utf-8")
     return page
 
 
-def _place(result: dict[str, Any]) -> tuple[int, str]:
+def _get_sort_key(result: dict[str, Any]) -> tuple[int, str]:
     name = result["name"]
-    return (ORDER.index(name) if name in ORDER else len(ORDER)), name
+    return (SECTION_ORDER.index(name) if name in SECTION_ORDER else len(SECTION_ORDER)), name
 
 
-def _section(result: dict[str, Any]) -> Iterator[str]:
+def _iterate_section(result: dict[str, Any]) -> Iterator[str]:
     yield f"## {result['title']}\n"
-    yield f"`{result['command']}` ({told(result['machine'])}).\n"
+    yield f"`{result['command']}` ({format_machine(result['machine'])}).\n"
     for paragraph in result["text"]:
         yield f"{paragraph}\n"
     for table in result["tables"]:
         if table["title"]:
             yield f"{table['title']}:\n"
-        yield _row(table["columns"])
-        yield _row(["---"] * len(table["columns"]))
-        yield from map(_row, table["rows"])
+        yield _format_row(table["columns"])
+        yield _format_row(["---"] * len(table["columns"]))
+        yield from map(_format_row, table["rows"])
         yield ""
     for note in result["notes"]:
         yield f"{note}\n"
 
 
-def _row(cells: list[str]) -> str:
+def _format_row(cells: list[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

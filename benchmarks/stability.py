@@ -17,8 +17,8 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.glue import TASKS, GlueTask, folder, write_cut
-from benchmarks.results import RESULTS, machine
+from benchmarks.glue import TASKS, GlueTask, get_glue_folder, write_subset
+from benchmarks.results import RESULTS_FOLDER, describe_machine
 from benchmarks.stability_page import RECIPES, write_page
 from cli.api_models import Job
 from cli.client import Client
@@ -28,18 +28,18 @@ from cli.tables import job_view
 from shared.domain.states import JobState
 from shared.encoders.catalogue import OFFLINE_ENCODER
 from shared.report import StabilityReport
-from shared.report.figures import scores_figure
+from shared.report.figures import build_scores_figure
 
 
 @dataclass(frozen=True)
-class Plan:
+class StabilityPlan:
     task: GlueTask
     rows: int
     seeds: int
     recipes: tuple[str, ...]
     model: str
 
-    def mark(self, recipe: str) -> dict[str, str]:
+    def build_metadata(self, recipe: str) -> dict[str, str]:
         """The metadata by which a job of this measurement is found again, whatever number of seeds it has by now."""
         return {
             "benchmark": "stability",
@@ -51,34 +51,34 @@ class Plan:
 
 
 def main() -> None:
-    plan, home = _arguments()
+    plan, home = _parse_arguments()
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
     )  # so that the stack is stopped in order
     console = Console()
     data = (
-        write_cut(folder(), plan.task, plan.rows, home / "data"),
-        folder() / plan.task.name / "dev.tsv",
+        write_subset(get_glue_folder(), plan.task, plan.rows, home / "data"),
+        get_glue_folder() / plan.task.name / "dev.tsv",
     )
     with running_stack(home) as url, Client(url) as client:
-        jobs = follow(client, _jobs(client, plan, data), console)
+        jobs = follow(client, _start_jobs(client, plan, data), console)
         for job in jobs:
             if job.status is not JobState.SUCCEEDED:
                 console.print(job_view(job))
                 raise SystemExit(f"Job {job.id} is {job.status}; the table needs every recipe.")
-        _write(client, plan, jobs)
-    write_page(RESULTS)
-    console.print(f"Wrote {RESULTS / 'stability.md'}")
+        _write_results(client, plan, jobs)
+    write_page(RESULTS_FOLDER)
+    console.print(f"Wrote {RESULTS_FOLDER / 'stability.md'}")
 
 
-def _jobs(client: Client, plan: Plan, data: tuple[Path, Path]) -> list[Followed]:
+def _start_jobs(client: Client, plan: StabilityPlan, data: tuple[Path, Path]) -> list[Followed]:
     """The jobs of this measurement: those in the home, with more seeds where there are too few; new ones for the rest."""
     files: list[str] = []
     followed = []
     for recipe in plan.recipes:
         known = [
             job
-            for job in client.jobs(10, metadata=plan.mark(recipe))
+            for job in client.jobs(10, metadata=plan.build_metadata(recipe))
             if job.status is not JobState.CANCELLED
         ]
         if known:
@@ -88,12 +88,12 @@ def _jobs(client: Client, plan: Plan, data: tuple[Path, Path]) -> list[Followed]
                 job = client.extend(job.id, missing)
         else:
             files = files or [client.upload(path).id for path in data]
-            job = client.create_job(_body(plan, recipe, files))
+            job = client.create_job(_build_request(plan, recipe, files))
         followed.append(Followed(job, f"{recipe:>12}"))
     return followed
 
 
-def _body(plan: Plan, recipe: str, files: Sequence[str]) -> dict[str, Any]:
+def _build_request(plan: StabilityPlan, recipe: str, files: Sequence[str]) -> dict[str, Any]:
     training, validation = files
     return {
         "training_file": training,
@@ -104,31 +104,34 @@ def _body(plan: Plan, recipe: str, files: Sequence[str]) -> dict[str, Any]:
         "recipe": {"preset": recipe},
         "runs": {"num_seeds": plan.seeds},
         "evaluation": {"metric": plan.task.metric},
-        "metadata": plan.mark(recipe),
+        "metadata": plan.build_metadata(recipe),
     }
 
 
-def _write(client: Client, plan: Plan, jobs: Sequence[Job]) -> None:
+def _write_results(client: Client, plan: StabilityPlan, jobs: Sequence[Job]) -> None:
     reports = [
         (recipe, client.stability(job.id)) for recipe, job in zip(plan.recipes, jobs, strict=True)
     ]
     comparison = client.compare([job.id for job in jobs])
-    into = RESULTS / "stability"
+    into = RESULTS_FOLDER / "stability"
     into.mkdir(parents=True, exist_ok=True)
-    (into / f"{plan.task.name}.png").write_bytes(scores_figure(reports).png())
+    (into / f"{plan.task.name}.png").write_bytes(build_scores_figure(reports).to_png())
     result = {
         "task": plan.task.name,
         "rows": plan.rows,
         "model": plan.model,
         "command": f"EVENKEEL_GLUE_DIR=… python -m benchmarks.stability --home DIR --task {plan.task.name} --seeds {plan.seeds}",
-        "machine": machine(),
+        "machine": describe_machine(),
         "recipes": [
-            _recipe(recipe, job, report)
+            _describe_recipe(recipe, job, report)
             for (recipe, report), job in zip(reports, jobs, strict=True)
         ],
         "pairs": [
             pair.model_dump(mode="json")
-            | {"a": _name(pair.a, jobs, plan), "b": _name(pair.b, jobs, plan)}
+            | {
+                "a": _find_recipe_name(pair.a, jobs, plan),
+                "b": _find_recipe_name(pair.b, jobs, plan),
+            }
             for pair in comparison.pairs
         ],
     }
@@ -136,7 +139,7 @@ def _write(client: Client, plan: Plan, jobs: Sequence[Job]) -> None:
     (into / f"{plan.task.name}.json").write_text(text, encoding="utf-8")
 
 
-def _recipe(name: str, job: Job, report: StabilityReport) -> dict[str, Any]:
+def _describe_recipe(name: str, job: Job, report: StabilityReport) -> dict[str, Any]:
     return {
         "name": name,
         "resolved": job.resolved_recipe,
@@ -148,11 +151,11 @@ def _recipe(name: str, job: Job, report: StabilityReport) -> dict[str, Any]:
     }
 
 
-def _name(job_id: str, jobs: Sequence[Job], plan: Plan) -> str:
+def _find_recipe_name(job_id: str, jobs: Sequence[Job], plan: StabilityPlan) -> str:
     return next(recipe for recipe, job in zip(plan.recipes, jobs, strict=True) if job.id == job_id)
 
 
-def _arguments() -> tuple[Plan, Path]:
+def _parse_arguments() -> tuple[StabilityPlan, Path]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -163,7 +166,9 @@ def _arguments() -> tuple[Plan, Path]:
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=RECIPES)
     parser.add_argument("--model", default=OFFLINE_ENCODER)
     given = parser.parse_args()
-    plan = Plan(TASKS[given.task], given.rows, given.seeds, tuple(given.recipes), given.model)
+    plan = StabilityPlan(
+        TASKS[given.task], given.rows, given.seeds, tuple(given.recipes), given.model
+    )
     return plan, given.home
 
 

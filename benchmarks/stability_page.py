@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shared.report.formatting import number
+from shared.report.formatting import format_number
 
 RECIPES = ("conventional", "debiased", "reinit", "longer", "stabilized")
 CONTROL = RECIPES[0]
@@ -29,25 +29,25 @@ def write_page(results: Path) -> None:
     if not tasks:
         raise SystemExit(f"There are no results in {results / 'stability'} to write a page of.")
     introduction = INTRODUCTION.format(rows=f"{tasks[0]['rows']:,}", model=tasks[0]["model"])
-    sections = [introduction, *("\n".join(_section(task)) + "\n" for task in tasks)]
+    sections = [introduction, *("\n".join(_iterate_section(task)) + "\n" for task in tasks)]
     (results / "stability.md").write_text("\n".join(sections), encoding="utf-8")
 
 
-def _section(task: dict[str, Any]) -> Iterator[str]:
+def _iterate_section(task: dict[str, Any]) -> Iterator[str]:
     first = task["recipes"][0]["report"]
     machine = ", ".join(f"{name} {value}" for name, value in task["machine"].items())
     yield f"## {task['task']}\n"
     yield f"{first['metric']} on {first['evaluation_rows']} test rows. `{task['command']}` ({machine}).\n"
     yield f"![Every seed's score](stability/{task['task']}.png)\n"
-    yield from _scores(task)
-    yield from _baselines(first)
-    yield from _verdicts(task)
-    yield from _against_control(task)
-    yield from _did_not_help(task)
-    yield from _pilots(task)
+    yield from _iterate_scores(task)
+    yield from _iterate_baselines(first)
+    yield from _iterate_verdicts(task)
+    yield from _iterate_control_pairs(task)
+    yield from _iterate_effects(task)
+    yield from _iterate_pilots(task)
 
 
-def _scores(task: dict[str, Any]) -> Iterator[str]:
+def _iterate_scores(task: dict[str, Any]) -> Iterator[str]:
     yield "| recipe | precision | rate | steps | new blocks | seeds | mean ± std | min | median | max | degenerate |"
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for recipe in task["recipes"]:
@@ -59,8 +59,8 @@ def _scores(task: dict[str, Any]) -> Iterator[str]:
             resolved["max_steps"],
             resolved["reinit_layers"],
             report["n"],
-            f"{number(report['mean'])} ± {number(report['std'])}",
-            *(number(report[name]) for name in ("min", "median", "max")),
+            f"{format_number(report['mean'])} ± {format_number(report['std'])}",
+            *(format_number(report[name]) for name in ("min", "median", "max")),
             f"{report['degenerate']} of {report['n']}",
         ]
         yield f"| {' | '.join(map(str, cells))} |"
@@ -72,20 +72,20 @@ def _scores(task: dict[str, Any]) -> Iterator[str]:
         yield f"Not measured yet on this task: {', '.join(f'`{name}`' for name in missing)}.\n"
 
 
-def _baselines(report: dict[str, Any]) -> Iterator[str]:
+def _iterate_baselines(report: dict[str, Any]) -> Iterator[str]:
     told = ", ".join(
-        f"{baseline['name']} {number(baseline['score'])}" for baseline in report["baselines"]
+        f"{baseline['name']} {format_number(baseline['score'])}" for baseline in report["baselines"]
     )
     yield f"Without fine-tuning, on the same rows: {told}.\n"
 
 
-def _verdicts(task: dict[str, Any]) -> Iterator[str]:
+def _iterate_verdicts(task: dict[str, Any]) -> Iterator[str]:
     for recipe in task["recipes"]:
         yield f"- **{recipe['name']}** ({recipe['report']['verdict']['code']}): {recipe['report']['verdict']['text']}"
     yield ""
 
 
-def _against_control(task: dict[str, Any]) -> Iterator[str]:
+def _iterate_control_pairs(task: dict[str, Any]) -> Iterator[str]:
     pairs = [pair for pair in task["pairs"] if pair["a"] == CONTROL]
     if not pairs:
         return
@@ -97,27 +97,27 @@ def _against_control(task: dict[str, Any]) -> Iterator[str]:
         interval = (
             "–"
             if pair["ci95"] is None
-            else f"{number(pair['ci95'][0])} to {number(pair['ci95'][1])}"
+            else f"{format_number(pair['ci95'][0])} to {format_number(pair['ci95'][1])}"
         )
         cells = [
             pair["b"],
-            number(pair["difference"]),
+            format_number(pair["difference"]),
             interval,
-            *(_p(tests[name]) for name in ("welch", "permutation")),
+            *(_format_p_value(tests[name]) for name in ("welch", "permutation")),
             pair["verdict"]["code"],
         ]
         yield f"| {' | '.join(cells)} |"
     yield ""
 
 
-def _p(test: dict[str, Any]) -> str:
+def _format_p_value(test: dict[str, Any]) -> str:
     p = test["p_holm"] if test["p_holm"] is not None else test["p"]
     if p is None:
         return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _did_not_help(task: dict[str, Any]) -> Iterator[str]:
+def _iterate_effects(task: dict[str, Any]) -> Iterator[str]:
     """Every recipe that was not shown to be better than another which has less of it."""
     codes = {(pair["a"], pair["b"]): pair["verdict"]["code"] for pair in task["pairs"]}
     asked = (
@@ -144,7 +144,7 @@ def _did_not_help(task: dict[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _pilots(task: dict[str, Any]) -> Iterator[str]:
+def _iterate_pilots(task: dict[str, Any]) -> Iterator[str]:
     for recipe in task["recipes"]:
         if recipe["pilots"]:
             yield f"Pilots of `{recipe['name']}`: {recipe['pilots']['reason']}\n"

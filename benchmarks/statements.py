@@ -14,18 +14,18 @@ class Statement(NamedTuple):
 
 
 @contextmanager
-def statements_of(engine: Engine) -> Iterator[list[Statement]]:
+def record_statements(engine: Engine) -> Iterator[list[Statement]]:
     """Yields a list that they are added to as they are sent; the beginning and the end of a transaction are none of them."""
     made: list[Statement] = []
 
-    def note(
+    def add_statement(
         _connection: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, _many: bool
     ) -> None:
         if not sql.startswith("BEGIN"):  # of SQLite; other drivers begin by themselves
             made.append(Statement(sql, parameters))
 
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", add_statement)
     try:
         yield made
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        event.remove(engine, "before_cursor_execute", add_statement)

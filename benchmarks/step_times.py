@@ -13,8 +13,8 @@ from pathlib import Path
 
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.glue import GlueTask, folder
-from benchmarks.reference import Reference
+from benchmarks.glue import GlueTask, get_glue_folder
+from benchmarks.reference import TrainerReference
 from shared.domain.task import SplitRequest, Task
 from shared.recipe import Precision, Recipe
 from worker.training.data.batches import iterate_shuffled_batches
@@ -27,7 +27,7 @@ from worker.training.spec import DataFile, RunSpec
 
 
 @dataclass(frozen=True)
-class Plan:
+class StepTimePlan:
     precisions: tuple[Precision, ...]
     batch_size: int
     threads: int
@@ -39,7 +39,7 @@ class Plan:
     equal_steps: int
     base_model: Path
 
-    def recipe(self, precision: Precision, max_steps: int) -> Recipe:
+    def build_recipe(self, precision: Precision, max_steps: int) -> Recipe:
         """Plain fine-tuning with the bias correction, all of which Trainer can do too; its one evaluation is at the last step."""
         return Recipe(
             preset="debiased",
@@ -56,26 +56,26 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Bench:
+class TaskBench:
     """A task's rows, for both sides."""
 
-    plan: Plan
+    plan: StepTimePlan
     task: GlueTask
-    resolved: Task
+    resolved_task: Task
     scratch: Path
     cache: TextCache
 
-    def spec(self, precision: Precision, max_steps: int, base_model: Path) -> RunSpec:
-        source = folder() / self.task.name
+    def build_spec(self, precision: Precision, max_steps: int, base_model: Path) -> RunSpec:
+        source = get_glue_folder() / self.task.name
         return RunSpec(
             run_id="benchmark",
             base_model=base_model,
-            task=self.resolved,
+            task=self.resolved_task,
             metric=self.task.metric,
             training_file=DataFile(path=source / "train.tsv", filename="train.tsv"),
             validation_file=DataFile(path=source / "dev.tsv", filename="dev.tsv"),
             split=SplitRequest(),
-            recipe=self.plan.recipe(precision, max_steps),
+            recipe=self.plan.build_recipe(precision, max_steps),
             init_seed=0,
             data_seed=0,
             threads=self.plan.threads,
@@ -84,26 +84,26 @@ class Bench:
             export=False,
         )
 
-    def splits(self, spec: RunSpec) -> Splits:
+    def load_task_splits(self, spec: RunSpec) -> Splits:
         return load_splits(spec, self.cache, lambda: None)
 
-    def batches(self, spec: RunSpec) -> Iterator[list[int]]:
+    def iterate_batches(self, spec: RunSpec) -> Iterator[list[int]]:
         return iterate_shuffled_batches(
-            self.splits(spec).train.rows, self.plan.batch_size, spec.data_seed
+            self.load_task_splits(spec).train.rows, self.plan.batch_size, spec.data_seed
         )
 
-    def lengths(self) -> list[int]:
+    def count_row_tokens(self) -> list[int]:
         """Tokens of each training row."""
-        train = self.splits(self.spec("float32", 1, self.plan.base_model)).train
+        train = self.load_task_splits(self.build_spec("float32", 1, self.plan.base_model)).train
         return train.text.list_lengths(train.rows)
 
-    def ours(self, spec: RunSpec) -> "Ours":
-        return Ours(train_run(spec, lambda: False, self.cache))
+    def create_own_run(self, spec: RunSpec) -> "OwnRun":
+        return OwnRun(train_run(spec, lambda: False, self.cache))
 
-    def reference(self, spec: RunSpec) -> Reference:
-        splits = self.splits(spec)
+    def create_reference(self, spec: RunSpec) -> TrainerReference:
+        splits = self.load_task_splits(spec)
         make_deterministic(spec.threads, spec.device)
-        return Reference(
+        return TrainerReference(
             build_network(spec, splits),
             load_tokenizer(spec.base_model),
             splits.train,
@@ -112,7 +112,7 @@ class Bench:
         )
 
 
-class Ours:
+class OwnRun:
     """A run under way."""
 
     def __init__(self, events: Iterator[RunEvent]) -> None:
@@ -135,16 +135,16 @@ Times = dict[str, dict[str, list[list[float]]]]
 """Milliseconds of the counted steps by side (``trainer``, ``evenkeel``), precision and round."""
 
 
-def measured(bench: Bench) -> Times:
+def measure_times(bench: TaskBench) -> Times:
     plan = bench.plan
     a_round = plan.warm_up + plan.steps
     specs = [
-        bench.spec(precision, plan.rounds * a_round + 1, plan.base_model)
+        bench.build_spec(precision, plan.rounds * a_round + 1, plan.base_model)
         for precision in plan.precisions
     ]
-    batches = bench.batches(specs[0])
-    ours = {spec.recipe.precision: bench.ours(spec) for spec in specs}
-    references = {spec.recipe.precision: bench.reference(spec) for spec in specs}
+    batches = bench.iterate_batches(specs[0])
+    ours = {spec.recipe.precision: bench.create_own_run(spec) for spec in specs}
+    references = {spec.recipe.precision: bench.create_reference(spec) for spec in specs}
     times: Times = {
         side: {precision: [] for precision in plan.precisions} for side in ("trainer", "evenkeel")
     }
@@ -166,20 +166,20 @@ def measured(bench: Bench) -> Times:
     return times
 
 
-def largest_difference_of_losses(bench: Bench) -> float:
+def find_largest_loss_difference(bench: TaskBench) -> float:
     """Of a step's loss on the two sides, over ``equal_steps`` steps in float32 without dropout, from the same weights."""
-    spec = bench.spec(
+    spec = bench.build_spec(
         "float32",
         bench.plan.equal_steps,
-        without_dropout(bench.plan.base_model, bench.scratch / "base"),
+        copy_without_dropout(bench.plan.base_model, bench.scratch / "base"),
     )
-    rows = list(islice(bench.batches(spec), bench.plan.equal_steps))
-    _, theirs = bench.reference(spec).train(rows, keep_losses=True)
-    _, losses = bench.ours(spec).train(len(rows))
+    rows = list(islice(bench.iterate_batches(spec), bench.plan.equal_steps))
+    _, theirs = bench.create_reference(spec).train(rows, keep_losses=True)
+    _, losses = bench.create_own_run(spec).train(len(rows))
     return max(abs(their - our) for their, our in zip(theirs, losses, strict=True))
 
 
-def without_dropout(base_model: Path, copy: Path) -> Path:
+def copy_without_dropout(base_model: Path, copy: Path) -> Path:
     """The same files, but for the probabilities in its config."""
     copy.mkdir(exist_ok=True)
     for file in base_model.iterdir():
@@ -196,10 +196,12 @@ def without_dropout(base_model: Path, copy: Path) -> Path:
     return copy
 
 
-def profiled(bench: Bench, precision: Precision) -> str:
+def profile_steps(bench: TaskBench, precision: Precision) -> str:
     """Torch's operators in our steps, by the time spent in themselves."""
     plan = bench.plan
-    ours = bench.ours(bench.spec(precision, plan.warm_up + plan.steps + 1, plan.base_model))
+    ours = bench.create_own_run(
+        bench.build_spec(precision, plan.warm_up + plan.steps + 1, plan.base_model)
+    )
     ours.train(plan.warm_up)
     with profile(activities=[ProfilerActivity.CPU]) as found:
         ours.train(plan.steps)

@@ -16,16 +16,16 @@ from typing import Any
 
 import torch
 
-from benchmarks.glue import TASKS, VARIABLE, GlueTask, folder
-from benchmarks.results import Result, Table, show
-from benchmarks.speed_page import record
+from benchmarks.glue import FOLDER_VARIABLE, TASKS, GlueTask, get_glue_folder
+from benchmarks.results import Result, Table, print_result
+from benchmarks.speed_page import record_result
 from benchmarks.step_times import (
-    Bench,
-    Plan,
+    StepTimePlan,
+    TaskBench,
     Times,
-    largest_difference_of_losses,
-    measured,
-    profiled,
+    find_largest_loss_difference,
+    measure_times,
+    profile_steps,
 )
 from shared.datasets import read_table, resolve_task
 from shared.domain.task import TaskRequest
@@ -35,9 +35,9 @@ from worker.training.data.tokenization import UNLIMITED_ROWS, TextCache
 from worker.training.model.transformers_logging import silence_transformers
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
-ALLOWED = 1e-4
+LOSS_TOLERANCE = 1e-4
 """Largest difference of a step's loss in float32 that is equal."""
-WANTED = {
+GOAL_RATIOS = {
     ("RTE", "float32", "float32"): 1.9,
     ("RTE", "bfloat16", "float32"): 3.5,
     ("RTE", "bfloat16", "bfloat16"): 1.8,
@@ -48,9 +48,9 @@ WANTED = {
 
 
 def main() -> None:
-    given = _arguments()
+    given = _parse_arguments()
     torch.set_num_threads(given.threads)
-    plan = Plan(
+    plan = StepTimePlan(
         precisions=tuple(given.precisions),
         batch_size=given.batch_size,
         threads=given.threads,
@@ -61,55 +61,55 @@ def main() -> None:
         base_model=Catalogue().folder(OFFLINE_ENCODER),
     )
     with tempfile.TemporaryDirectory() as scratch, silence_transformers():
-        benches = [_bench(plan, TASKS[name], Path(scratch)) for name in given.tasks]
+        benches = [_create_bench(plan, TASKS[name], Path(scratch)) for name in given.tasks]
         if given.profile:
             for bench in benches:
                 for precision in plan.precisions:
-                    print(profiled(bench, precision))  # noqa: T201
+                    print(profile_steps(bench, precision))  # noqa: T201
             return
-        result = _result(plan, [_figures(bench) for bench in benches])
+        result = _build_result(plan, [_measure_task(bench) for bench in benches])
     if given.no_record:
-        show(result)
+        print_result(result)
     else:
-        record(result)
+        record_result(result)
 
 
-def _bench(plan: Plan, task: GlueTask, scratch: Path) -> Bench:
-    file = folder() / task.name / "train.tsv"
+def _create_bench(plan: StepTimePlan, task: GlueTask, scratch: Path) -> TaskBench:
+    file = get_glue_folder() / task.name / "train.tsv"
     table = read_table(file, file.name, header=task.header, limits=UNLIMITED_ROWS)
     facts = Catalogue().facts(OFFLINE_ENCODER)
     asked = TaskRequest(**task.task)
     resolved = resolve_task(
         asked, table, max_positions=facts.max_position_embeddings, needs_validation_split=False
     )
-    return Bench(plan, task, resolved, scratch, TextCache())
+    return TaskBench(plan, task, resolved, scratch, TextCache())
 
 
-def _figures(bench: Bench) -> dict[str, Any]:
+def _measure_task(bench: TaskBench) -> dict[str, Any]:
     """What was measured of one task, for programs."""
-    times = measured(bench)
+    times = measure_times(bench)
     return {
         "task": bench.task.name,
-        "tokens_a_row": fmean(bench.lengths()),
+        "tokens_a_row": fmean(bench.count_row_tokens()),
         "milliseconds": {
             side: {precision: median(chain(*rounds)) for precision, rounds in by_precision.items()}
             for side, by_precision in times.items()
         },
         "ratios": [
-            _ratio(bench.task.name, times, our, their)
+            _compute_ratio(bench.task.name, times, our, their)
             for our in bench.plan.precisions
             for their in bench.plan.precisions
             if (our, their) != ("float32", "bfloat16")
         ],
         "times": times,
         "equal_steps": bench.plan.equal_steps,
-        "largest_difference_of_losses": largest_difference_of_losses(bench)
+        "largest_difference_of_losses": find_largest_loss_difference(bench)
         if bench.plan.equal_steps
         else None,
     }
 
 
-def _ratio(task: str, times: Times, our: Precision, their: Precision) -> dict[str, Any]:
+def _compute_ratio(task: str, times: Times, our: Precision, their: Precision) -> dict[str, Any]:
     """Trainer's median over ours; that of all counted steps, and those of the single rounds."""
     ours, theirs = times["evenkeel"][our], times["trainer"][their]
     rounds = [
@@ -122,13 +122,13 @@ def _ratio(task: str, times: Times, our: Precision, their: Precision) -> dict[st
         "ratio": median(chain(*theirs)) / median(chain(*ours)),
         "smallest_of_a_round": min(rounds),
         "largest_of_a_round": max(rounds),
-        "wanted": WANTED.get((task, our, their)),
+        "wanted": GOAL_RATIOS.get((task, our, their)),
     }
 
 
-def _result(plan: Plan, tasks: Sequence[dict[str, Any]]) -> Result:
+def _build_result(plan: StepTimePlan, tasks: Sequence[dict[str, Any]]) -> Result:
     command = (
-        f"{VARIABLE}=… python -m benchmarks.train_cpu --tasks {' '.join(task['task'] for task in tasks)} "
+        f"{FOLDER_VARIABLE}=… python -m benchmarks.train_cpu --tasks {' '.join(task['task'] for task in tasks)} "
         f"--precisions {' '.join(plan.precisions)} --batch-size {plan.batch_size} --threads {plan.threads} "
         f"--rounds {plan.rounds} --steps {plan.steps} --warm-up {plan.warm_up} --equal-steps {plan.equal_steps}"
     )
@@ -138,19 +138,19 @@ def _result(plan: Plan, tasks: Sequence[dict[str, Any]]) -> Result:
         f"between. The same rows in the same order; {plan.rounds} rounds in turn of {plan.steps} counted steps a side, from the end of one "
         "step to the end of the next.",
     )
-    notes = [note for task in tasks for note in _notes(task)]
+    notes = [note for task in tasks for note in _iterate_notes(task)]
     return Result(
         "train_cpu",
         "Training on a CPU",
         command,
         text,
-        [_table(tasks)],
+        [_build_table(tasks)],
         {"tasks": list(tasks)},
         notes,
     )
 
 
-def _table(tasks: Sequence[dict[str, Any]]) -> Table:
+def _build_table(tasks: Sequence[dict[str, Any]]) -> Table:
     columns = (
         "task",
         "ours",
@@ -161,10 +161,10 @@ def _table(tasks: Sequence[dict[str, Any]]) -> Table:
         "of single rounds",
         "wanted",
     )
-    return Table(columns, [row for task in tasks for row in _rows(task)])
+    return Table(columns, [row for task in tasks for row in _iterate_rows(task)])
 
 
-def _rows(task: dict[str, Any]) -> Iterator[Sequence[str]]:
+def _iterate_rows(task: dict[str, Any]) -> Iterator[Sequence[str]]:
     milliseconds = task["milliseconds"]
     for ratio in task["ratios"]:
         yield (
@@ -179,17 +179,17 @@ def _rows(task: dict[str, Any]) -> Iterator[Sequence[str]]:
         )
 
 
-def _notes(task: dict[str, Any]) -> Iterator[str]:
+def _iterate_notes(task: dict[str, Any]) -> Iterator[str]:
     difference = task["largest_difference_of_losses"]
     if difference is not None:
-        verdict = "equal" if difference <= ALLOWED else "NOT equal"
+        verdict = "equal" if difference <= LOSS_TOLERANCE else "NOT equal"
         yield (
             f"{task['task']}: over {task['equal_steps']} steps in float32 without dropout the losses differ by at most {difference:.1e} "
-            f"({verdict} within {ALLOWED:g}); a row has {task['tokens_a_row']:.1f} tokens on average."
+            f"({verdict} within {LOSS_TOLERANCE:g}); a row has {task['tokens_a_row']:.1f} tokens on average."
         )
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

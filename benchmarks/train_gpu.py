@@ -19,46 +19,46 @@ from typing import Any
 import torch
 
 from benchmarks.gpu_contestants import (
-    Measured,
-    Window,
-    matrix_rate,
-    one_of_many,
-    ours,
-    trainer,
-    trainers_at_once,
+    SideMeasurement,
+    StepWindow,
+    measure_concurrent_trainers,
+    measure_matrix_rate,
+    measure_stack,
+    measure_trainer,
+    run_child_trainer,
 )
-from benchmarks.gpu_workload import SIZES, Size, make_base_model, make_specs, write_rows
-from benchmarks.results import Result, Table, show
-from benchmarks.speed_page import record
+from benchmarks.gpu_workload import SIZES, EncoderSize, make_base_model, make_specs, write_rows
+from benchmarks.results import Result, Table, print_result
+from benchmarks.speed_page import record_result
 from worker.training.model.transformers_logging import silence_transformers
 from worker.training.spec import RunSpec
 
-SEEDS = 20
+JOB_SEED_COUNT = 20
 """Of the job whose cost is told."""
-WANTED_RATIO, WANTED_SHARE = 8.0, 0.35
+GOAL_RATIO, GOAL_SHARE = 8.0, 0.35
 """For a base-size model: how many times Trainer's speed, and what share of the measured matrix rate."""
 
 
-def main(given: Sequence[str] | None = None) -> None:
-    options = _arguments(given)
-    window = Window(options.warm_up, options.steps)
+def main(argv: Sequence[str] | None = None) -> None:
+    options = _parse_arguments(argv)
+    window = StepWindow(options.warm_up, options.steps)
     with silence_transformers():
         if options.one_of_many:
-            one_of_many(
+            run_child_trainer(
                 RunSpec.model_validate_json(options.one_of_many.read_text(encoding="utf-8")), window
             )
             return
-        rate = matrix_rate(options.device, 256 if options.device == "cpu" else 8192)
-        figures = [_figures(SIZES[name], options, window, rate) for name in options.sizes]
-    result = _result(figures, rate, options)
+        rate = measure_matrix_rate(options.device, 256 if options.device == "cpu" else 8192)
+        figures = [_measure_size(SIZES[name], options, window, rate) for name in options.sizes]
+    result = _build_result(figures, rate, options)
     if options.no_record:
-        show(result)
+        print_result(result)
     else:
-        record(result)
+        record_result(result)
 
 
-def _figures(
-    size: Size, options: argparse.Namespace, window: Window, rate: float
+def _measure_size(
+    size: EncoderSize, options: argparse.Namespace, window: StepWindow, rate: float
 ) -> dict[str, Any]:
     """What was measured of one size, for programs; a side that memory does not suffice for is left out."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -69,39 +69,47 @@ def _figures(
         specs = make_specs(
             base, file, output, max(options.seeds), precision="bfloat16", device=options.device
         )
-        sides = list(_sides(specs, size, options, window, folder))
+        sides = list(_measure_sides(specs, size, options, window, folder))
     trainers = next((side for side in sides if side.side == "Trainer"), None)
     found = [
         asdict(side)
         | {
-            "seed_steps": side.seed_steps,
-            "times_trainer": None if trainers is None else side.seed_steps / trainers.seed_steps,
-            "share_of_matrix_rate": side.share_of(rate),
-            "step_of_20_seeds": SEEDS / side.seed_steps,
+            "seed_steps": side.seed_steps_per_second,
+            "times_trainer": None
+            if trainers is None
+            else side.seed_steps_per_second / trainers.seed_steps_per_second,
+            "share_of_matrix_rate": side.compute_rate_share(rate),
+            "step_of_20_seeds": JOB_SEED_COUNT / side.seed_steps_per_second,
         }
         for side in sides
     ]
     return {"size": size.name, "sides": found}
 
 
-def _sides(
-    specs: Sequence[RunSpec], size: Size, options: argparse.Namespace, window: Window, scratch: Path
-) -> Iterator[Measured]:
+def _measure_sides(
+    specs: Sequence[RunSpec],
+    size: EncoderSize,
+    options: argparse.Namespace,
+    window: StepWindow,
+    scratch: Path,
+) -> Iterator[SideMeasurement]:
     if options.trainer:
-        yield trainer(specs[0], size, window)
+        yield measure_trainer(specs[0], size, window)
     for processes in options.processes if options.trainer else ():
-        yield trainers_at_once(specs[0], size, window, processes, scratch)
+        yield measure_concurrent_trainers(specs[0], size, window, processes, scratch)
     for compiled in (False, True) if options.compile else (False,):
         for count in options.seeds:
             if compiled and count == 1:
                 continue  # a run by itself is trained by the loop of single runs
             try:
-                yield ours(specs[:count], size, window, compiled=compiled)
+                yield measure_stack(specs[:count], size, window, compiled=compiled)
             except torch.OutOfMemoryError:
                 print(f"{size.name}: no memory for {count} seeds")  # noqa: T201
 
 
-def _result(figures: Sequence[dict[str, Any]], rate: float, options: argparse.Namespace) -> Result:
+def _build_result(
+    figures: Sequence[dict[str, Any]], rate: float, options: argparse.Namespace
+) -> Result:
     return Result(
         name="train_gpu",
         title="Many seeds on one GPU",
@@ -111,9 +119,9 @@ def _result(figures: Sequence[dict[str, Any]], rate: float, options: argparse.Na
             f"{options.steps} steps after {options.warm_up}. Trainer pads each batch to its longest row, has the fused AdamW and "
             "trains seeds one after the other; a stack trains them side by side. The share is of the floating-point operations of "
             f"real tokens over the rate of a bfloat16 matrix product measured in the same run, {rate / 1e12:.1f} TFLOP/s. "
-            f"Wanted for the base size: {WANTED_RATIO:g} times Trainer, {WANTED_SHARE:.0%} of the matrix rate."
+            f"Wanted for the base size: {GOAL_RATIO:g} times Trainer, {GOAL_SHARE:.0%} of the matrix rate."
         ],
-        tables=[_table(found) for found in figures],
+        tables=[_build_table(found) for found in figures],
         figures={
             "matrix_rate": rate,
             "warm_up": options.warm_up,
@@ -123,7 +131,7 @@ def _result(figures: Sequence[dict[str, Any]], rate: float, options: argparse.Na
     )
 
 
-def _table(found: dict[str, Any]) -> Table:
+def _build_table(figures: dict[str, Any]) -> Table:
     columns = (
         "side",
         "ms a step",
@@ -141,12 +149,12 @@ def _table(found: dict[str, Any]) -> Table:
             f"{side['share_of_matrix_rate']:.1%}",
             f"{side['peak_bytes'] / 1e9:.1f}" if side["peak_bytes"] else "not seen",
         )
-        for side in found["sides"]
+        for side in figures["sides"]
     ]
-    return Table(columns, rows, title=f"BERT {found['size']}")
+    return Table(columns, rows, title=f"BERT {figures['size']}")
 
 
-def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
+def _parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.train_gpu", description="Seeds side by side on one GPU."
     )
@@ -169,7 +177,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
         "--no-record", action="store_true", help="print the table and write nothing"
     )
     parser.add_argument("--one-of-many", type=Path, help=argparse.SUPPRESS)
-    return parser.parse_args(given)
+    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

@@ -7,19 +7,21 @@ from shared.db.tables import Job
 from shared.encoders.catalogue import Catalogue
 
 
-def run_spec(job: Job, seed: int, data: Path, output: Path, **recipe: Any) -> dict[str, Any]:
+def build_run_spec(
+    job: Job, seed: int, data: Path, output: Path, **recipe_changes: Any
+) -> dict[str, Any]:
     """A ``RunSpec`` as JSON for one seed of a job without validation and test files; ``recipe`` changes the job's own."""
     output.mkdir(parents=True)
     own = {
-        "recipe": {**(job.resolved_recipe or {}), **recipe},
+        "recipe": {**(job.resolved_recipe or {}), **recipe_changes},
         "init_seed": seed,
         "data_seed": seed,
         "output": str(output),
     }
-    return data_spec(job, f"ftrun-{seed}", data) | own
+    return build_data_spec(job, f"ftrun-{seed}", data) | own
 
 
-def data_spec(job: Job, run_id: str, data: Path) -> dict[str, Any]:
+def build_data_spec(job: Job, run_id: str, data: Path) -> dict[str, Any]:
     """A ``DataSpec`` as JSON: what the job's baselines are scored from."""
     return {
         "run_id": run_id,

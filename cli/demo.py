@@ -32,7 +32,7 @@ from cli.up import refuse_missing_packages
 from shared.domain.states import JobState
 from shared.infra.child_process import die_with_parent, in_words, python_module, python_path
 from shared.report import StabilityReport
-from shared.report.comparison import Comparison, Contender, compare
+from shared.report.comparison import Comparison, ComparisonInput, build_comparison
 
 # Both recipes as they come, but for the length and the re-init depth of `stabilized`, which pilots would find out: given, so
 # that two cores need about half of the ten minutes a demo may take. Scores are told on rows that chose nothing, and enough of them that
@@ -132,8 +132,8 @@ def _compare_recipes(client: Client, home: Path, console: Console) -> int:
             console.print(job_view(job))
             return JOB_DID_NOT_SUCCEED
     reports = [(job.preset, client.stability(job.id)) for job in jobs]
-    control, treated = (Contender(report, preset) for preset, report in reports)
-    comparison = compare((control, treated))
+    control, treated = (ComparisonInput(report, preset) for preset, report in reports)
+    comparison = build_comparison((control, treated))
     console.print(f"\nTrained in {duration(time.monotonic() - began)}.\n")
     _print_outcome(console, reports, comparison)
     _write_files(client, jobs, reports, comparison)
@@ -173,10 +173,10 @@ def _write_files(
     reports: Sequence[tuple[str, StabilityReport]],
     comparison: Comparison,
 ) -> None:
-    from shared.report.page import render_png, render_report
+    from shared.report.page import render_report, render_summary_png
 
     sections = [
         section(client, job, report) for job, (_, report) in zip(jobs, reports, strict=True)
     ]
     HTML.write_text(render_report(sections, comparison), encoding="utf-8")
-    PNG.write_bytes(render_png(reports))
+    PNG.write_bytes(render_summary_png(reports))

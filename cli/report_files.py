@@ -38,9 +38,9 @@ def write_report(
     if csv is not None:
         write_csv(csv, report)
     if png is not None:
-        from shared.report.page import render_png
+        from shared.report.page import render_summary_png
 
-        png.write_bytes(render_png([(job.preset, report)]))
+        png.write_bytes(render_summary_png([(job.preset, report)]))
     if html is not None:
         from shared.report.page import render_report
 

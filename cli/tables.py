@@ -12,7 +12,7 @@ from rich.table import Table
 from cli.api_models import Job
 from shared.domain.states import RunState
 from shared.report import ReportedRun, StabilityReport
-from shared.report.formatting import baseline_title, seeds_of
+from shared.report.formatting import format_baseline_title, format_seeds
 
 PLAIN_WIDTH: Final = (
     200  # columns where the output is no terminal, so that sentences stay on one line
@@ -165,14 +165,14 @@ def _distribution_table(reports: Sequence[tuple[str, StabilityReport]]) -> Table
         ),
     }
     for name in dict.fromkeys(one.name for _, report in reports for one in report.baselines):
-        rows[escape(baseline_title(name))] = partial(_baseline, name)
+        rows[escape(format_baseline_title(name))] = partial(_baseline, name)
     for title, cell in rows.items():
         table.add_row(title, *(cell(report) for _, report in reports))
     return table
 
 
 def _seeds(run: ReportedRun) -> str:
-    return seeds_of(run.init_seed, run.data_seed, run.fold)
+    return format_seeds(run.init_seed, run.data_seed, run.fold)
 
 
 def _baseline(name: str, report: StabilityReport) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.encoders import bert_folder, roberta_folder
-from tests.servers import PostgresServer, RedisServer, postgres_server, redis_server
+from tests.servers import PostgresServer, RedisServer, redis_server, run_postgres_server
 from tests.stack import Stack, running_stack
 
 _numbers = count()
@@ -26,7 +26,7 @@ def own_postgres() -> Iterator[PostgresServer]:
     """Without fsync: what is written outlives the server's process, if not the machine, and that is all that is killed here."""
     with (
         tempfile.TemporaryDirectory(prefix="evenkeel-pg-") as folder,
-        postgres_server(Path(folder), fsync="off") as server,
+        run_postgres_server(Path(folder), fsync="off") as server,
     ):
         yield server
 
@@ -60,7 +60,7 @@ def new_database(request: pytest.FixtureRequest, kind: str, folder: Path) -> str
     if kind == "sqlite":
         return f"sqlite:///{folder / 'test.db'}"
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.create(f"test_{next(_numbers)}")
+    return server.create_database(f"test_{next(_numbers)}")
 
 
 @pytest.fixture

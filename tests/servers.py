@@ -8,16 +8,16 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from benchmarks.servers import PostgresServer, free_port, postgres_server, wait_for
+from benchmarks.servers import PostgresServer, find_free_port, run_postgres_server, wait_until
 from cli.embedded_redis import find_server
 
 __all__ = [
     "PostgresServer",
     "RedisServer",
-    "free_port",
-    "postgres_server",
+    "find_free_port",
     "redis_server",
-    "wait_for",
+    "run_postgres_server",
+    "wait_until",
 ]
 
 
@@ -47,7 +47,7 @@ class RedisServer:
             self.process = subprocess.Popen(
                 [*command, "--appendonly", "yes", "--save", ""], stdout=log, stderr=log
             )
-        wait_for(self._answers, what="redis")
+        wait_until(self._answers, description="redis")
 
     def _answers(self) -> bool:
         try:

@@ -15,7 +15,7 @@ import psutil
 
 from shared.db.migrate import upgrade
 from shared.domain.states import JOB_ENDED
-from tests.servers import RedisServer, free_port, wait_for
+from tests.servers import RedisServer, find_free_port, wait_until
 
 EVENT_STREAMS = 3
 FAST = {  # the service's patience, shortened so that a test sees a lease run out
@@ -36,7 +36,7 @@ class Stack:
         self.home = home
         self.database_url = database_url
         self.redis = redis
-        self.port = free_port()
+        self.port = find_free_port()
         self.environment = {
             **os.environ,
             **FAST,
@@ -60,7 +60,7 @@ class Stack:
                     command, env=self.environment, stdout=log, stderr=log
                 )
         if "api" in (parts or ("api",)):
-            wait_for(self._answers, what="the API")
+            wait_until(self._answers, description="the API")
 
     def kill(self, part: str) -> None:
         """kill -9; the kernel takes the part's own children with it."""
@@ -154,7 +154,7 @@ class Stack:
             ]
             return bool(found)
 
-        wait_for(seen, seconds, f"step {step}")
+        wait_until(seen, seconds, f"step {step}")
         return found[0]
 
     def logs(self) -> str:

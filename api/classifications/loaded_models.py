@@ -58,14 +58,16 @@ class ModelServer:
         self, members: Sequence[Model], task: Task, texts: Sequence[Text]
     ) -> ClassifiedTexts:
         """Of models of one job together, whose tokenizer is the same. Raises ModelNotServed."""
-        from api.serving.answers import answers_of
+        from api.serving.answers import build_answers
 
-        encoded = self._get_classifier(members[0], task).encode(texts)
+        encoded = self._get_classifier(members[0], task).encode_texts(texts)
         logits = [
-            self._get_classifier(member, task).logits(encoded, self._compute_lock)
+            self._get_classifier(member, task).compute_logits(encoded, self._compute_lock)
             for member in members
         ]
-        return ClassifiedTexts(answers_of(logits, task.type), encoded.truncated, encoded.tokens)
+        return ClassifiedTexts(
+            build_answers(logits, task.type), encoded.truncated, encoded.token_count
+        )
 
     def evict_model(self, prefix: str) -> None:
         """The model stored there was deleted: let go of its memory and of its copy on this machine."""

@@ -12,8 +12,8 @@ from shared.db.tables import Comparison, Job
 from shared.domain import ids
 from shared.domain.errors import JobsNotComparable
 from shared.domain.states import RunState
-from shared.report.builder import report_of
-from shared.report.comparison import Contender, compare
+from shared.report.builder import build_report
+from shared.report.comparison import ComparisonInput, build_comparison
 
 TASK_IDENTITY_FIELDS = ("type", "label_column", "label_names", "positive_label")
 """Of a task: what decides what the right answers are. Which texts are read, and how much of them, is a recipe's choice."""
@@ -27,12 +27,12 @@ def create_comparison(services: AppServices, request: ComparisonRequest) -> Comp
         runs = scored_runs(session, request.job_ids, results=request.metric is not None)
     names = _list_names(jobs)
     contenders = [
-        Contender(
+        ComparisonInput(
             _build_report(job, runs[job.id], request.metric), preset, title, _get_precision(job)
         )
         for job, (preset, title) in zip(jobs, names, strict=True)
     ]
-    found = compare(contenders, request.alpha)
+    found = build_comparison(contenders, request.alpha)
     row = Comparison(
         id=ids.comparison_id(), owner_id=services.owner_id, result=found.model_dump(mode="json")
     )
@@ -74,8 +74,8 @@ def _get_row_identity(job: Job) -> tuple[dict[str, Any], ...]:
 
 def _build_report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> Any:
     if metric is None or metric == job.metric:
-        return report_of(job, runs)
-    report = report_of(job, runs, metric=metric)
+        return build_report(job, runs)
+    report = build_report(job, runs, metric=metric)
     recorded = any(
         metric in result["metrics"]
         for run in runs

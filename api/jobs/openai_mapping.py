@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from api.jobs.openai_schemas import Hyperparameters
 from api.jobs.schemas import JobRequest
 from shared.domain.errors import InvalidValue
-from shared.recipe import Recipe, RecipeRequest, Resolution
+from shared.recipe import Recipe, RecipeRequest, RecipeResolution
 
 
 def merge_hyperparameters(request: JobRequest) -> RecipeRequest:
@@ -86,7 +86,7 @@ def _get_method_settings(request: JobRequest, names: Collection[str]) -> dict[st
     return {name: getattr(given, name) for name in given.model_fields_set.intersection(names)}
 
 
-def scale_learning_rate(resolution: Resolution, request: JobRequest) -> Resolution:
+def scale_learning_rate(resolution: RecipeResolution, request: JobRequest) -> RecipeResolution:
     factor = resolve_hyperparameters(request).learning_rate_multiplier
     if factor == "auto":
         return resolution

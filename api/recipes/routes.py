@@ -12,7 +12,7 @@ from api.pagination import Identified, Listing, build_listing
 from shared.domain.errors import ModelInUse, ModelNotAllowed, RecipeNotFound
 from shared.encoders.catalogue import OFFLINE_ENCODER
 from shared.infra.hardware import auto_precision
-from shared.recipe import DESCRIPTIONS, PRESETS, Recipe, RecipeRequest, resolve
+from shared.recipe import PRESET_DESCRIPTIONS, PRESETS, Recipe, RecipeRequest, resolve_recipe
 from shared.recipe.fields import Preset
 
 router = APIRouter(prefix="/v1/fine_tuning/recipes", tags=["recipes"])
@@ -87,12 +87,12 @@ def _build_recipe_object(
     services: AppServices, name: Preset, model: str, train_rows: int
 ) -> RecipeObject:
     facts = get_encoder_facts(services, model)
-    found = resolve(
+    found = resolve_recipe(
         RecipeRequest(preset=name), facts, train_rows, auto_precision(services.settings)
     )
     return RecipeObject(
         id=name,
-        description=DESCRIPTIONS[name],
+        description=PRESET_DESCRIPTIONS[name],
         settings=PRESETS[name],
         model=model,
         train_rows=train_rows,

@@ -10,7 +10,7 @@ from shared.db.metrics import Metrics
 from shared.db.runs import Runs
 from shared.domain.errors import FileNotFound, ServiceBusy, ServiceUnavailable
 from shared.infra.child_process import python_path
-from shared.report.builder import full_report
+from shared.report.builder import build_full_report
 from shared.report.figures import SeedCurve
 from shared.report.page import JobSection
 
@@ -24,12 +24,12 @@ def render_report_page(services: AppServices, job_id: str) -> str:
     if not services.report_semaphore.acquire(blocking=False):
         raise ServiceBusy("As many reports are being drawn as may be at a time.")
     try:
-        from api.reports.page_process import rendered
+        from api.reports.page_process import render_report_in_child
 
         environment = {
             name: os.environ[name] for name in _FORWARDED_VARIABLES if name in os.environ
         }
-        return rendered([section], environment | python_path())
+        return render_report_in_child([section], environment | python_path())
     except subprocess.SubprocessError:
         raise ServiceUnavailable("The report's figures could not be drawn.") from None
     finally:
@@ -40,7 +40,7 @@ def _build_section(services: AppServices, job_id: str) -> JobSection:
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         runs = Runs(session).of_job(job_id, results=True)
-        report = full_report(session, job, runs)
+        report = build_full_report(session, job, runs)
         begun = [run for run in runs if run.step > 0]
         ids, metrics = [run.id for run in begun], Metrics(session)
         losses, scores = (

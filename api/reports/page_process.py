@@ -12,25 +12,25 @@ from pydantic import TypeAdapter
 from shared.infra.child_process import python_module
 from shared.report.page import JobSection, render_report
 
-SECONDS = 60
-_SECTIONS = TypeAdapter(list[JobSection])
+RENDER_TIMEOUT_S = 60
+_SECTIONS_ADAPTER = TypeAdapter(list[JobSection])
 
 
-def rendered(sections: Sequence[JobSection], environment: dict[str, str]) -> str:
+def render_report_in_child(sections: Sequence[JobSection], environment: dict[str, str]) -> str:
     """``render_report`` of the sections, in a child. Raises subprocess.SubprocessError where it does not come to its end."""
     done = subprocess.run(
         python_module("api.reports.page_process"),
-        input=_SECTIONS.dump_json(list(sections)),
+        input=_SECTIONS_ADAPTER.dump_json(list(sections)),
         stdout=subprocess.PIPE,
         env=environment,
         check=True,
-        timeout=SECONDS,
+        timeout=RENDER_TIMEOUT_S,
     )
     return done.stdout.decode()
 
 
 def main() -> None:
-    page = render_report(_SECTIONS.validate_json(sys.stdin.buffer.read()))
+    page = render_report(_SECTIONS_ADAPTER.validate_json(sys.stdin.buffer.read()))
     sys.stdout.buffer.write(page.encode())
 
 

@@ -13,7 +13,7 @@ from shared.db.jobs import Jobs
 from shared.db.runs import Runs
 from shared.domain.errors import JobNotFound, ServiceBusy, ServiceUnavailable
 from shared.report import StabilityReport
-from shared.report.builder import full_report, report_of
+from shared.report.builder import build_full_report, build_report
 from shared.report.schemas import ReportedRun
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["reports"])
@@ -28,7 +28,7 @@ def stability(services: ServicesDep, job_id: str) -> StabilityReport:
     """How far the model can be trusted: mean, spread, degenerate runs, every seed's score. Provisional while runs go on."""
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
-        return full_report(session, job, Runs(session).of_job(job_id, results=True))
+        return build_full_report(session, job, Runs(session).of_job(job_id, results=True))
 
 
 @router.get(
@@ -42,7 +42,7 @@ def stability_csv(services: ServicesDep, job_id: str) -> Response:
     """The report's runs as a table; a cell is empty where a number is undefined."""
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
-        report = report_of(job, Runs(session).of_job(job_id))
+        report = build_report(job, Runs(session).of_job(job_id))
     text = io.StringIO()
     table = csv.DictWriter(text, list(ReportedRun.model_fields))
     table.writeheader()

@@ -5,7 +5,7 @@ from typing import Any
 
 from shared.db.run_scores import ScoredRun
 from shared.db.tables import Job
-from shared.report.builder import report_of
+from shared.report.builder import build_report
 
 REPORT_DETAIL_FIELDS = {
     "object", "job_id", "runs", "confusion_matrix",
@@ -15,4 +15,4 @@ REPORT_DETAIL_FIELDS = {
 
 def build_stability_summary(job: Job, runs: Sequence[ScoredRun]) -> dict[str, Any]:
     """The report without its runs and further statistics, as it rides on a job: cheap, for a list has many."""
-    return report_of(job, runs).model_dump(mode="json", exclude=REPORT_DETAIL_FIELDS)
+    return build_report(job, runs).model_dump(mode="json", exclude=REPORT_DETAIL_FIELDS)

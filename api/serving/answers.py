@@ -11,7 +11,7 @@ from api.serving.classifier import Logits
 from shared.domain.task import Label, TaskType
 
 Scores = npt.NDArray[np.float64]
-PRESENT = 0.5  # probability above which a multi-label answer holds the label
+LABEL_THRESHOLD = 0.5  # probability above which a multi-label answer holds the label
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Answer:
     disagreement: Disagreement | None
 
 
-def scores_of(logits: Logits, kind: TaskType) -> Scores:
+def convert_logits(logits: Logits, kind: TaskType) -> Scores:
     """Of shape (rows, outputs): softmax, sigmoid, or as they are."""
     values = logits.astype(np.float64)
     match kind:
@@ -50,32 +50,34 @@ def scores_of(logits: Logits, kind: TaskType) -> Scores:
             return values
 
 
-def answers_of(members: Sequence[Logits], kind: TaskType) -> list[Answer]:
+def build_answers(members: Sequence[Logits], kind: TaskType) -> list[Answer]:
     """An answer a row; of several members their mean score, with how far they disagree."""
-    scores = np.stack([scores_of(logits, kind) for logits in members])  # (members, rows, outputs)
+    scores = np.stack(
+        [convert_logits(logits, kind) for logits in members]
+    )  # (members, rows, outputs)
     means = scores.mean(axis=0)
     return [
         Answer(
-            predicted=predicted(means[row], kind),
+            predicted=predict_label(means[row], kind),
             scores=means[row].tolist(),
-            disagreement=disagreement(scores[:, row], kind) if len(members) > 1 else None,
+            disagreement=measure_disagreement(scores[:, row], kind) if len(members) > 1 else None,
         )
         for row in range(means.shape[0])
     ]
 
 
-def predicted(scores: Scores, kind: TaskType) -> Label:
+def predict_label(scores: Scores, kind: TaskType) -> Label:
     """Of one row's scores; of equal ones the first label, as torch's argmax has it."""
     match kind:
         case TaskType.SINGLE_LABEL:
             return int(scores.argmax())
         case TaskType.MULTI_LABEL:
-            return tuple(int(label) for label in np.flatnonzero(scores > PRESENT))
+            return tuple(int(label) for label in np.flatnonzero(scores > LABEL_THRESHOLD))
         case TaskType.REGRESSION:
             return float(scores[0])
 
 
-def disagreement(scores: Scores, kind: TaskType) -> Disagreement:
+def measure_disagreement(scores: Scores, kind: TaskType) -> Disagreement:
     """Of at least two members on one row; ``scores`` has the shape (members, outputs)."""
     members, outputs = scores.shape
     spread = scores.std(axis=0, ddof=1)
@@ -84,16 +86,18 @@ def disagreement(scores: Scores, kind: TaskType) -> Disagreement:
             votes = np.bincount(scores.argmax(axis=1), minlength=outputs) / members
             answer = int(scores.mean(axis=0).argmax())
             return Disagreement(
-                _entropy(votes) / math.log(min(members, outputs)), float(spread[answer])
+                _compute_entropy(votes) / math.log(min(members, outputs)), float(spread[answer])
             )
         case TaskType.MULTI_LABEL:
-            yes = (scores > PRESENT).mean(axis=0)
-            entropies = [_entropy(np.array([share, 1 - share])) / math.log(2) for share in yes]
+            yes = (scores > LABEL_THRESHOLD).mean(axis=0)
+            entropies = [
+                _compute_entropy(np.array([share, 1 - share])) / math.log(2) for share in yes
+            ]
             return Disagreement(math.fsum(entropies) / outputs, float(spread.mean()))
         case TaskType.REGRESSION:
             return Disagreement(None, float(spread[0]))
 
 
-def _entropy(shares: Scores) -> float:
+def _compute_entropy(shares: Scores) -> float:
     """-Σ s · log s, in nats."""
     return math.fsum(-share * math.log(share) for share in shares.tolist() if share > 0)

@@ -18,19 +18,19 @@ T = TypeVar("T", bound=Sized)
 class Cache(Generic[T]):
     """The least recently used goes first. The newest stays, however large; whoever uses one that went keeps it until he is done."""
 
-    def __init__(self, most: int, most_bytes: int) -> None:
-        self._most, self._most_bytes = most, most_bytes
-        self._kept: OrderedDict[str, Future[T]] = OrderedDict()
+    def __init__(self, max_entries: int, max_bytes: int) -> None:
+        self._max_entries, self._max_bytes = max_entries, max_bytes
+        self._entries: OrderedDict[str, Future[T]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: str, load: Callable[[], T]) -> T:
         """Raises what ``load`` raises, to everybody who waited for it; the next to ask tries again."""
         with self._lock:
-            kept = self._kept.get(key)
+            kept = self._entries.get(key)
             if kept is not None:
-                self._kept.move_to_end(key)
+                self._entries.move_to_end(key)
             else:
-                loading = self._kept[key] = Future[T]()
+                loading = self._entries[key] = Future[T]()
         if kept is not None:
             return kept.result()
         try:
@@ -39,25 +39,25 @@ class Cache(Generic[T]):
             self.forget(key, loading)
             loading.set_exception(error)
             raise
-        self._make_room()
+        self._evict_excess()
         return loading.result()
 
-    def forget(self, key: str, kept: Future[T] | None = None) -> None:
+    def forget(self, key: str, entry: Future[T] | None = None) -> None:
         """Let go of it; where ``kept`` is given, only if that is still what is kept."""
         with self._lock:
-            if kept is None or self._kept.get(key) is kept:
-                self._kept.pop(key, None)
+            if entry is None or self._entries.get(key) is entry:
+                self._entries.pop(key, None)
 
-    def _make_room(self) -> None:
+    def _evict_excess(self) -> None:
         with self._lock:
             sizes = {
-                key: kept.result().bytes for key, kept in self._kept.items() if _is_loaded(kept)
+                key: kept.result().bytes for key, kept in self._entries.items() if _is_loaded(kept)
             }
             for key in list(sizes)[:-1]:
-                if len(sizes) <= self._most and sum(sizes.values()) <= self._most_bytes:
+                if len(sizes) <= self._max_entries and sum(sizes.values()) <= self._max_bytes:
                     return
-                del sizes[key], self._kept[key]
+                del sizes[key], self._entries[key]
 
 
-def _is_loaded(kept: "Future[T]") -> bool:
-    return kept.done() and kept.exception() is None
+def _is_loaded(entry: "Future[T]") -> bool:
+    return entry.done() and entry.exception() is None

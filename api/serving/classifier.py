@@ -26,12 +26,19 @@ Logits = npt.NDArray[np.float32]
 Text = str | tuple[str, str]
 """A text, or the texts of a pair."""
 
-TOKENS_AT_ONCE = 1024  # rows × tokens of a pass; no answer depends on it but for rounding
-_UNUSABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
+MAX_TOKENS_PER_PASS = 1024  # rows × tokens of a pass; no answer depends on it but for rounding
+_UNUSABLE_GRAPH_ERRORS = (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NotImplemented,
+    RuntimeException,
+)
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedTexts:
     """Texts as token ids, in their order."""
 
     rows: list[Encoding]
@@ -39,7 +46,7 @@ class Encoded:
     """Whether the text had more than ``max_seq_length`` tokens."""
 
     @property
-    def tokens(self) -> int:
+    def token_count(self) -> int:
         return sum(len(row) for row in self.rows)
 
 
@@ -57,43 +64,45 @@ class Classifier:
             )
         try:
             self._session = onnxruntime.InferenceSession(
-                graph, _options(threads), providers=["CPUExecutionProvider"]
+                graph, _create_session_options(threads), providers=["CPUExecutionProvider"]
             )
-        except _UNUSABLE as error:
+        except _UNUSABLE_GRAPH_ERRORS as error:
             raise ModelNotServed(
                 f"ONNX Runtime does not take this model ({type(error).__name__}).", param="model"
             ) from error
         self._inputs = [value.name for value in self._session.get_inputs()]
-        self._padding = int(self._session.get_modelmeta().custom_metadata_map["pad_token_id"])
+        self._pad_token_id = int(self._session.get_modelmeta().custom_metadata_map["pad_token_id"])
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_seq_length, strategy="longest_first")
         self.bytes = graph.stat().st_size + (folder / WEIGHTS_FILE).stat().st_size
         """About what it takes in memory."""
 
-    def encode(self, texts: Sequence[Text]) -> Encoded:
+    def encode_texts(self, texts: Sequence[Text]) -> EncodedTexts:
         """Tokenise as training did; of a pair the longer text is cut first."""
         rows = self._tokenizer.encode_batch(list(texts))
-        return Encoded(rows, [bool(row.overflowing) for row in rows])
+        return EncodedTexts(rows, [bool(row.overflowing) for row in rows])
 
-    def logits(self, encoded: Encoded, turn: AbstractContextManager[Any] | None = None) -> Logits:
+    def compute_logits(
+        self, encoded: EncodedTexts, pass_lock: AbstractContextManager[Any] | None = None
+    ) -> Logits:
         """Of shape (rows, outputs), in the order of the rows; ``turn`` is held during each pass, and let go between them."""
         answered: list[int] = []
         passes: list[Logits] = []
-        for rows in by_length([len(row) for row in encoded.rows]):
-            feed = self._feed([encoded.rows[row] for row in rows])
-            with turn or nullcontext():
+        for rows in iterate_length_batches([len(row) for row in encoded.rows]):
+            feed = self._build_feed([encoded.rows[row] for row in rows])
+            with pass_lock or nullcontext():
                 [logits] = self._session.run(["logits"], feed)
             passes.append(logits)
             answered.extend(rows)
         found: Logits = np.concatenate(passes)[np.argsort(answered)]
         return found
 
-    def _feed(self, rows: Sequence[Encoding]) -> dict[str, npt.NDArray[np.int64]]:
+    def _build_feed(self, rows: Sequence[Encoding]) -> dict[str, npt.NDArray[np.int64]]:
         """The inputs of a pass, of shape (rows, tokens), padded on the right to the longest row."""
         shape = len(rows), max(len(row) for row in rows)
         feed = {name: np.zeros(shape, np.int64) for name in self._inputs}
-        feed["input_ids"][:] = self._padding
+        feed["input_ids"][:] = self._pad_token_id
         for index, row in enumerate(rows):
             columns = {
                 "input_ids": row.ids,
@@ -105,11 +114,13 @@ class Classifier:
         return feed
 
 
-def by_length(lengths: Sequence[int], most: int = TOKENS_AT_ONCE) -> Iterator[list[int]]:
+def iterate_length_batches(
+    lengths: Sequence[int], max_tokens: int = MAX_TOKENS_PER_PASS
+) -> Iterator[list[int]]:
     """Rows of like length together, so that hardly any padding is computed, as many as have ``most`` tokens with it; a longer row alone."""
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > most:
+        if batch and (len(batch) + 1) * lengths[batch[0]] > max_tokens:
             yield batch
             batch = []
         batch.append(row)
@@ -117,7 +128,7 @@ def by_length(lengths: Sequence[int], most: int = TOKENS_AT_ONCE) -> Iterator[li
         yield batch
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
+def _create_session_options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -7,7 +7,7 @@
    row is kept with its number.
 3. ``validation.build_validation`` describes the table as ``GET /v1/files/{id}/validation`` shows it; ``findings`` holds its warnings.
 4. ``columns`` and ``resolving.resolve_task`` turn the task as asked into the task as trained, or say what to change (400).
-5. ``examples.load_examples`` gives texts and labels, ``splits.split_files`` sets rows apart for validation and test: by ``strata``,
+5. ``examples.load_examples`` gives texts and labels, ``job_splits.split_files`` sets rows apart for validation and test: by ``strata``,
    whole groups where asked (``grouping``). ``leakage`` finds texts that are on both sides.
 """
 

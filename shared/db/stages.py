@@ -34,7 +34,7 @@ def pilot_runs(
             init_seed=FIRST_PILOT_SEED + seed,
             data_seed=FIRST_PILOT_SEED + seed,
             fold=fold,
-            recipe={**rule, **candidate.settings()},
+            recipe={**rule, **candidate.to_settings()},
             status=RunState.QUEUED,
             total_steps=candidate.max_steps,
             diagnosis=[],

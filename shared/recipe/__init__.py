@@ -6,18 +6,23 @@ conventional settings.
 """
 
 from shared.recipe.fields import Precision
-from shared.recipe.presets import DESCRIPTIONS, PRESETS
-from shared.recipe.resolution import AutoPrecision, Resolution, long_enough, resolve
+from shared.recipe.presets import PRESET_DESCRIPTIONS, PRESETS
+from shared.recipe.resolution import (
+    AutoPrecision,
+    RecipeResolution,
+    compute_auto_steps,
+    resolve_recipe,
+)
 from shared.recipe.value import Recipe, RecipeRequest
 
 __all__ = [
-    "DESCRIPTIONS",
     "PRESETS",
+    "PRESET_DESCRIPTIONS",
     "AutoPrecision",
     "Precision",
     "Recipe",
     "RecipeRequest",
-    "Resolution",
-    "long_enough",
-    "resolve",
+    "RecipeResolution",
+    "compute_auto_steps",
+    "resolve_recipe",
 ]

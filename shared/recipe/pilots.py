@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-Layers = int | tuple[int, ...]
+LayerSelection = int | tuple[int, ...]
 """``reinit_layers`` of a recipe, hashable."""
 
 PILOT_SEEDS = 2
@@ -26,15 +26,15 @@ FIRST_PILOT_SEED = 2**31
 """Pilot i of a candidate has this seed plus i. A caller's seeds are below it, so no run of a report repeats a pilot."""
 SCORE_MARGIN = 0.01
 """Validation scores closer than this are as good as equal: about what two seeds on a few hundred rows can tell apart."""
-LONGEST = 3200
+MAX_PILOT_STEPS = 3200
 """Steps: the longest that the paper tries."""
-COST = 1.0
+MAX_COST_SHARE = 1.0
 """All pilots together may take at most this share of the main runs' steps at the length that is tried next …"""
-COST_RUNS = 5
+MIN_COST_RUNS = 5
 """… where a job of fewer runs counts as one of so many. The first round is always made."""
-RISE_FROM = 0.6
+RISE_START_SHARE = 0.6
 """Share of the steps from which on a rise of the validation score counts as still improving."""
-LATE = 0.8
+LATE_SHARE = 0.8
 """… if the best evaluation comes after this share of the steps."""
 
 
@@ -42,18 +42,18 @@ LATE = 0.8
 class Candidate:
     """One setting of what is automatic."""
 
-    reinit_layers: Layers
+    reinit_layers: LayerSelection
     max_steps: int
 
     @classmethod
-    def of(cls, recipe: Mapping[str, Any]) -> "Candidate":
+    def from_recipe(cls, recipe: Mapping[str, Any]) -> "Candidate":
         """The part of a recipe that pilots are about."""
         layers = recipe["reinit_layers"]
         return cls(
             tuple(layers) if isinstance(layers, list | tuple) else layers, recipe["max_steps"]
         )
 
-    def settings(self) -> dict[str, Any]:
+    def to_settings(self) -> dict[str, Any]:
         """As in a recipe."""
         layers = (
             self.reinit_layers if isinstance(self.reinit_layers, int) else list(self.reinit_layers)
@@ -82,25 +82,25 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Standing:
+class CandidateResult:
     """A candidate's trials summed up."""
 
     candidate: Candidate
     trials: tuple[Trial, ...]
 
     @property
-    def unlearnt(self) -> int:
+    def unlearned_count(self) -> int:
         """Trials that came to their end and know no more than a constant answer."""
         return sum(
             not trial.failed and (trial.degenerate or trial.score is None) for trial in self.trials
         )
 
     @property
-    def unusable(self) -> int:
-        return self.unlearnt + sum(trial.failed for trial in self.trials)
+    def unusable_count(self) -> int:
+        return self.unlearned_count + sum(trial.failed for trial in self.trials)
 
     @property
-    def failed(self) -> bool:
+    def has_failed(self) -> bool:
         return all(trial.failed for trial in self.trials)
 
     @property
@@ -108,10 +108,10 @@ class Standing:
         scores = [trial.score for trial in self.trials if trial.score is not None]
         return fmean(scores) if scores else None
 
-    def summary(self) -> dict[str, Any]:
+    def to_summary(self) -> dict[str, Any]:
         """As stored with the job."""
         return {
-            **self.candidate.settings(),
+            **self.candidate.to_settings(),
             "scores": [trial.score for trial in self.trials],
             "degenerate": sum(trial.degenerate for trial in self.trials),
             "failed": sum(trial.failed for trial in self.trials),
@@ -119,53 +119,62 @@ class Standing:
         }
 
 
-def depth_candidates(rule: int, blocks: int) -> list[int]:
+def list_depth_candidates(rule_depth: int, blocks: int) -> list[int]:
     """No block, the rule's depth (a sixth of the blocks) and twice that: 0, 4 and 8 of BERT-large's 24, around the paper's 1 to 6.
 
     Where a family's layers share their weights the rule may be 0, and nothing else is tried.
     """
-    return sorted({0, min(rule, blocks), min(2 * rule, blocks)})
+    return sorted({0, min(rule_depth, blocks), min(2 * rule_depth, blocks)})
 
 
-def first_round(depths: Sequence[Layers], max_steps: int) -> list[Candidate]:
+def build_first_round(depths: Sequence[LayerSelection], max_steps: int) -> list[Candidate]:
     return [Candidate(depth, max_steps) for depth in depths]
 
 
-def standings(trials: Sequence[Trial]) -> list[Standing]:
+def summarize_trials(trials: Sequence[Trial]) -> list[CandidateResult]:
     """A candidate each, the shorter first, of equal length the shallower."""
     candidates = {trial.candidate for trial in trials}
     ordered = sorted(candidates, key=lambda candidate: (candidate.max_steps, candidate.depth))
     return [
-        Standing(one, tuple(trial for trial in trials if trial.candidate == one)) for one in ordered
+        CandidateResult(one, tuple(trial for trial in trials if trial.candidate == one))
+        for one in ordered
     ]
 
 
-def best(tried: Sequence[Standing]) -> Standing | None:
+def select_best_candidate(tried: Sequence[CandidateResult]) -> CandidateResult | None:
     """Fewest trials that learnt nothing, then the highest mean; within the margin of it, the shortest, then the shallowest.
 
     None where every trial failed.
     """
-    usable = [standing for standing in tried if not standing.failed and standing.mean is not None]
+    usable = [
+        standing for standing in tried if not standing.has_failed and standing.mean is not None
+    ]
     if not usable:
         return None
-    fewest = min(standing.unusable for standing in usable)
-    sound = [(standing, standing.mean or 0.0) for standing in usable if standing.unusable == fewest]
+    fewest = min(standing.unusable_count for standing in usable)
+    sound = [
+        (standing, standing.mean or 0.0) for standing in usable if standing.unusable_count == fewest
+    ]
     top = max(mean for _, mean in sound)
     return next(standing for standing, mean in sound if mean >= top - SCORE_MARGIN)
 
 
-def longer_candidate(tried: Sequence[Standing], *, main_runs: int) -> Candidate | None:
+def propose_longer_candidate(
+    tried: Sequence[CandidateResult], *, main_runs: int
+) -> Candidate | None:
     """What to try next where the length is automatic: the best depth at twice the length; None where the evidence suffices."""
     first = min(standing.candidate.max_steps for standing in tried)
-    chosen = best([standing for standing in tried if standing.candidate.max_steps == first])
+    chosen = select_best_candidate(
+        [standing for standing in tried if standing.candidate.max_steps == first]
+    )
     if chosen is None:  # all failed: more steps are no cure for a loss that is not a number
         return None
     ladder = [one for one in tried if one.candidate.reinit_layers == chosen.candidate.reinit_layers]
     longest = ladder[-1]
-    if longest.failed or not (longest.unlearnt or _worth_more(ladder)):
+    if longest.has_failed or not (longest.unlearned_count or _is_longer_worthwhile(ladder)):
         return None
     wanted = Candidate(
-        chosen.candidate.reinit_layers, min(2 * longest.candidate.max_steps, LONGEST)
+        chosen.candidate.reinit_layers, min(2 * longest.candidate.max_steps, MAX_PILOT_STEPS)
     )
     if wanted.max_steps <= longest.candidate.max_steps:
         return None
@@ -173,19 +182,23 @@ def longer_candidate(tried: Sequence[Standing], *, main_runs: int) -> Candidate 
         sum(len(one.trials) * one.candidate.max_steps for one in tried)
         + PILOT_SEEDS * wanted.max_steps
     )
-    return wanted if cost <= COST * max(main_runs, COST_RUNS) * wanted.max_steps else None
+    return (
+        wanted
+        if cost <= MAX_COST_SHARE * max(main_runs, MIN_COST_RUNS) * wanted.max_steps
+        else None
+    )
 
 
-def _worth_more(ladder: Sequence[Standing]) -> bool:
+def _is_longer_worthwhile(ladder: Sequence[CandidateResult]) -> bool:
     """``ladder`` is one depth, the shortest first: the longest must have beaten the one before, or still be improving."""
     if len(ladder) == 1:
-        return still_improving(
+        return is_still_improving(
             [trial.curve for trial in ladder[0].trials], ladder[0].candidate.max_steps
         )
-    return best(ladder[-2:]) is ladder[-1]
+    return select_best_candidate(ladder[-2:]) is ladder[-1]
 
 
-def still_improving(curves: Sequence[Sequence[tuple[int, float]]], max_steps: int) -> bool:
+def is_still_improving(curves: Sequence[Sequence[tuple[int, float]]], max_steps: int) -> bool:
     """Whether the score, averaged over the trials, is best near the end and well above what it was at 60 % of the steps."""
     by_step: dict[int, list[float]] = {}
     for curve in curves:
@@ -196,25 +209,25 @@ def still_improving(curves: Sequence[Sequence[tuple[int, float]]], max_steps: in
         for step, scores in sorted(by_step.items())
         if len(scores) == len(curves)
     ]
-    before = [score for step, score in mean if step <= RISE_FROM * max_steps]
+    before = [score for step, score in mean if step <= RISE_START_SHARE * max_steps]
     if not before or len(mean) < 2:
         return False
     best_step = max(mean, key=lambda point: point[1])[0]
     return (
-        best_step > LATE * max_steps
+        best_step > LATE_SHARE * max_steps
         and fmean(score for _, score in mean[-2:]) - before[-1] > SCORE_MARGIN
     )
 
 
-def explain(
-    tried: Sequence[Standing], chosen: Standing, metric: str, automatic: Sequence[str]
+def explain_choice(
+    tried: Sequence[CandidateResult], chosen: CandidateResult, metric: str, automatic: Sequence[str]
 ) -> dict[str, str]:
     """Why the chosen candidate: a sentence with the numbers for each automatic setting."""
     notes, depth, steps = {}, chosen.candidate.depth, chosen.candidate.max_steps
     if "reinit_layers" in automatic:
         first = min(one.candidate.max_steps for one in tried)
         told = ", ".join(
-            f"{_reached(one)} with {one.candidate.depth}"
+            f"{_format_mean_score(one)} with {one.candidate.depth}"
             for one in tried
             if one.candidate.max_steps == first
         )
@@ -226,12 +239,14 @@ def explain(
         ladder = [
             one for one in tried if one.candidate.reinit_layers == chosen.candidate.reinit_layers
         ]
-        notes["max_steps"] = f"{steps}: {_length_reason(ladder, metric)}"
+        notes["max_steps"] = f"{steps}: {_explain_length(ladder, metric)}"
     return notes
 
 
-def _length_reason(ladder: Sequence[Standing], metric: str) -> str:
-    told = ", ".join(f"{_reached(one)} in {one.candidate.max_steps} steps" for one in ladder)
+def _explain_length(ladder: Sequence[CandidateResult], metric: str) -> str:
+    told = ", ".join(
+        f"{_format_mean_score(one)} in {one.candidate.max_steps} steps" for one in ladder
+    )
     if len(ladder) == 1:
         return f"pilots from {PILOT_SEEDS} seeds reached a mean validation {metric} of {told}, and longer ones were not called for."
     return (
@@ -240,7 +255,7 @@ def _length_reason(ladder: Sequence[Standing], metric: str) -> str:
     )
 
 
-def _reached(standing: Standing) -> str:
+def _format_mean_score(standing: CandidateResult) -> str:
     mean = "no score" if standing.mean is None else f"{standing.mean:.3f}"
-    bad = standing.unusable
+    bad = standing.unusable_count
     return mean if not bad else f"{mean} ({bad} of {len(standing.trials)} learnt nothing)"

@@ -46,7 +46,7 @@ PRESETS: dict[Preset, dict[str, Any]] = {
     "pretrained_weight_decay": {**_DEBIASED, "pretrained_weight_decay": 1e-3},
 }
 
-DESCRIPTIONS: dict[Preset, str] = {
+PRESET_DESCRIPTIONS: dict[Preset, str] = {
     "stabilized": "Bias correction, enough steps, and the pooler and the top blocks drawn afresh; pilots find depth and length out.",
     "conventional": "The control: fine-tuning as in 2019, three epochs without Adam's bias correction.",
     "debiased": "The control with bias correction alone.",

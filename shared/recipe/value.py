@@ -61,7 +61,7 @@ class RecipeRequest(BaseModel):
     precision: Precision | Auto | None = None
 
     @model_validator(mode="after")
-    def _one_length(self) -> Self:
+    def _require_one_length(self) -> Self:
         if self.num_train_epochs is not None and self.max_steps is not None:
             raise ValueError("give num_train_epochs or max_steps, not both")
         return self

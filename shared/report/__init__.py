@@ -1,6 +1,6 @@
 """The report over a job's seeds: the primary result. Pure, so it can be made at any time while runs go on."""
 
-from shared.report.assembly import stability_report
+from shared.report.assembly import build_stability_report
 from shared.report.schemas import (
     Baseline,
     Caution,
@@ -28,5 +28,5 @@ __all__ = [
     "Split",
     "StabilityReport",
     "Verdict",
-    "stability_report",
+    "build_stability_report",
 ]

@@ -4,10 +4,15 @@ from collections import Counter
 from typing import Any
 
 from shared.domain.states import RUN_OPEN, RunState
-from shared.report.best_of_n import best_of_n
-from shared.report.classes import per_class
-from shared.report.curves import discard_effect, learning_curve
-from shared.report.distribution import binomial_standard_error, describe, forecast, wilson_interval
+from shared.report.best_of_n import compute_best_of_n
+from shared.report.classes import summarize_classes
+from shared.report.curves import build_learning_curve, measure_discard_effect
+from shared.report.distribution import (
+    binomial_standard_error,
+    describe_distribution,
+    forecast_interval_widths,
+    wilson_interval,
+)
 from shared.report.schemas import (
     DegenerateRate,
     JobResults,
@@ -15,23 +20,23 @@ from shared.report.schemas import (
     RunResult,
     StabilityReport,
 )
-from shared.report.variance import Cell, variance_split
-from shared.report.verdict import Findings, verdict
-from shared.report.warnings import cautions
+from shared.report.variance import Cell, split_variance
+from shared.report.verdict import ReportFindings, decide_report_verdict
+from shared.report.warnings import build_warnings
 
-SHARES_OF_ROWS = frozenset({"accuracy"})
+ROW_SHARE_METRICS = frozenset({"accuracy"})
 """Metrics that are a share of the rows, so that the binomial standard error is theirs."""
 MAX_SCORE = 1e100
 """Of either sign; beyond it a score (an R² of diverged weights, say) is an overflow and counts as undefined."""
 
 
-def stability_report(results: JobResults) -> StabilityReport:
+def build_stability_report(results: JobResults) -> StabilityReport:
     """The report as of now: provisional while runs are open, over the succeeded ones."""
-    findings = _findings(results)
+    findings = _collect_findings(results)
     rate = findings.degenerate / findings.n if findings.n else None
     return StabilityReport(
         job_id=results.job_id,
-        provisional=findings.open > 0,
+        provisional=findings.open_runs > 0,
         metric=results.metric,
         split=results.split,
         planned=results.planned,
@@ -49,29 +54,29 @@ def stability_report(results: JobResults) -> StabilityReport:
         baselines=list(results.baselines),
         evaluation_rows=results.evaluation_rows,
         score_standard_error=findings.standard_error,
-        verdict=verdict(findings),
-        warnings=cautions(findings),
+        verdict=decide_report_verdict(findings),
+        warnings=build_warnings(findings),
         confusion_matrix=results.confusion_matrix,
         early_discard=findings.discard_effect,
         diagnosis=list(results.diagnosis),
         pilots=None if results.pilots is None else dict(results.pilots),
-        **(_details(results, findings) if results.detailed else {}),
-        runs=[_reported(run) for run in results.runs],
+        **(_build_details(results, findings) if results.detailed else {}),
+        runs=[_build_reported_run(run) for run in results.runs],
     )
 
 
-def _findings(results: JobResults) -> Findings:
+def _collect_findings(results: JobResults) -> ReportFindings:
     states = Counter(RunState(run.status) for run in results.runs)
-    scored = _scored(results)
-    distribution = describe([score for _, score in scored])
+    scored = _list_scored_runs(results)
+    distribution = describe_distribution([score for _, score in scored])
     effect = None
     if results.detailed and results.early_discard is not None:
-        effect = discard_effect(results.runs, results.early_discard)
-    return Findings(
+        effect = measure_discard_effect(results.runs, results.early_discard)
+    return ReportFindings(
         results=results,
-        open=sum(states[state] for state in RUN_OPEN),
+        open_runs=sum(states[state] for state in RUN_OPEN),
         n=states[RunState.SUCCEEDED],
-        scored=len(scored),
+        scored_runs=len(scored),
         degenerate=sum(
             bool(run.degenerate) for run in results.runs if run.status == RunState.SUCCEEDED
         ),
@@ -79,39 +84,45 @@ def _findings(results: JobResults) -> Findings:
         cancelled=states[RunState.CANCELLED],
         discarded=states[RunState.DISCARDED],
         distribution=distribution,
-        standard_error=_standard_error(results, distribution.mean),
+        standard_error=_compute_standard_error(results, distribution.mean),
         discard_effect=effect,
     )
 
 
-def _scored(results: JobResults) -> list[tuple[RunResult, float]]:
+def _list_scored_runs(results: JobResults) -> list[tuple[RunResult, float]]:
     """The succeeded runs with a defined score."""
     succeeded = (run for run in results.runs if run.status == RunState.SUCCEEDED)
-    return [(run, score) for run in succeeded if (score := _defined(run.score)) is not None]
+    return [
+        (run, score) for run in succeeded if (score := _to_defined_score(run.score)) is not None
+    ]
 
 
-def _details(results: JobResults, findings: Findings) -> dict[str, Any]:
+def _build_details(results: JobResults, findings: ReportFindings) -> dict[str, Any]:
     """The further statistics by their fields."""
-    scored, spread = _scored(results), findings.distribution.std
+    scored, spread = _list_scored_runs(results), findings.distribution.std
     succeeded = [run for run in results.runs if run.status == RunState.SUCCEEDED]
     return {
-        "best_of_n": best_of_n([(_defined(run.validation_score), score) for run, score in scored]),
-        "variance": variance_split(
+        "best_of_n": compute_best_of_n(
+            [(_to_defined_score(run.validation_score), score) for run, score in scored]
+        ),
+        "variance": split_variance(
             [Cell(run.init_seed, run.data_seed, run.fold, score) for run, score in scored]
         ),
-        "learning_curve": learning_curve(results.metric, [run.curve for run in results.runs]),
-        "more_seeds": forecast(spread, findings.scored) if spread else None,
-        "per_class": per_class([run.classes for run in succeeded if run.classes is not None]),
+        "learning_curve": build_learning_curve(results.metric, [run.curve for run in results.runs]),
+        "more_seeds": forecast_interval_widths(spread, findings.scored_runs) if spread else None,
+        "per_class": summarize_classes(
+            [run.classes for run in succeeded if run.classes is not None]
+        ),
     }
 
 
-def _standard_error(results: JobResults, mean: float | None) -> float | None:
-    if mean is None or results.evaluation_rows is None or results.metric not in SHARES_OF_ROWS:
+def _compute_standard_error(results: JobResults, mean: float | None) -> float | None:
+    if mean is None or results.evaluation_rows is None or results.metric not in ROW_SHARE_METRICS:
         return None
     return binomial_standard_error(mean, results.evaluation_rows)
 
 
-def _reported(run: RunResult) -> ReportedRun:
+def _build_reported_run(run: RunResult) -> ReportedRun:
     return ReportedRun(
         run_id=run.run_id,
         seed=run.seed,
@@ -119,12 +130,12 @@ def _reported(run: RunResult) -> ReportedRun:
         data_seed=run.data_seed,
         status=RunState(run.status),
         degenerate=run.degenerate,
-        score=_defined(run.score),
-        validation_score=_defined(run.validation_score),
-        test_score=_defined(run.test_score),
+        score=_to_defined_score(run.score),
+        validation_score=_to_defined_score(run.validation_score),
+        test_score=_to_defined_score(run.test_score),
         fold=run.fold,
     )
 
 
-def _defined(score: float | None) -> float | None:
+def _to_defined_score(score: float | None) -> float | None:
     return score if score is not None and abs(score) <= MAX_SCORE else None  # false for NaN as well

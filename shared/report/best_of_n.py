@@ -9,7 +9,7 @@ Draw = tuple[float | None, float]
 """A run's validation score, by which it would be chosen, and its score on the report's split."""
 
 
-def best_of_n(draws: Sequence[Draw]) -> BestOfN | None:
+def compute_best_of_n(draws: Sequence[Draw]) -> BestOfN | None:
     """E[score of the run chosen from n], n = 1 … N, drawn from the N runs with replacement; None without a run.
 
     Dodge et al. 2019 ("Show Your Work", equation 7): with scores in ascending order, the largest of n draws has rank i with
@@ -19,9 +19,9 @@ def best_of_n(draws: Sequence[Draw]) -> BestOfN | None:
     if not draws:
         return None
     runs = len(draws)
-    ranked = sorted(draws, key=_chosen_by)
+    ranked = sorted(draws, key=_get_selection_key)
     groups: list[tuple[int, int, float]] = []  # ranks below, ranks up to, mean score
-    for _, tied in groupby(ranked, key=_chosen_by):
+    for _, tied in groupby(ranked, key=_get_selection_key):
         scores = [score for _, score in tied]
         below = groups[-1][1] if groups else 0
         groups.append((below, below + len(scores), sum(scores) / len(scores)))
@@ -37,6 +37,6 @@ def best_of_n(draws: Sequence[Draw]) -> BestOfN | None:
     return BestOfN(runs=runs, curve=curve)
 
 
-def _chosen_by(draw: Draw) -> tuple[bool, float]:
+def _get_selection_key(draw: Draw) -> tuple[bool, float]:
     validation = draw[0]
     return validation is not None, validation if validation is not None else 0.0

@@ -20,9 +20,9 @@ from shared.report import (
     JobResults,
     RunResult,
     StabilityReport,
-    stability_report,
+    build_stability_report,
 )
-from shared.report.classes import from_confusion
+from shared.report.classes import score_classes_from_confusion
 from shared.report.diagnosis import JobFacts, RunFacts, diagnose_job
 from shared.report.schemas import Curve, Split
 
@@ -30,14 +30,14 @@ AnyRun = Run | ScoredRun
 Scored = TypeVar("Scored", bound=AnyRun)
 
 
-def full_report(session: Session, job: Job, runs: Sequence[Run]) -> StabilityReport:
+def build_full_report(session: Session, job: Job, runs: Sequence[Run]) -> StabilityReport:
     """The report with its learning curves, confusion matrix and all; ``runs`` are the job's main runs, with their results."""
-    return report_of(
+    return build_report(
         job, runs, curves=Metrics(session).of_runs([run.id for run in runs], f"valid_{job.metric}")
     )
 
 
-def report_of(
+def build_report(
     job: Job,
     runs: Sequence[AnyRun],
     *,
@@ -50,15 +50,18 @@ def report_of(
     either, the runs must be loaded with their results.
     """
     split: Split = "test" if job.dataset["rows"]["test"] else "validation"
-    best = best_run(runs)
+    best = find_best_run(runs)
     own = metric is None or metric == job.metric
-    results = [_result(run, split) if own else _result(run, split, metric) for run in runs]
+    results = [
+        _build_run_result(run, split) if own else _build_run_result(run, split, metric)
+        for run in runs
+    ]
     if curves is not None:
         results = [
-            _with_details(result, run, job, curves)
+            _add_details(result, run, job, curves)
             for result, run in zip(results, runs, strict=True)
         ]
-    return stability_report(
+    return build_stability_report(
         JobResults(
             job_id=job.id,
             metric=metric or job.metric,
@@ -72,17 +75,17 @@ def report_of(
             best_run_id=None if best is None else best.id,
             fine_tuned_model=job.fine_tuned_model,
             evaluation_rows=job.dataset["rows"][split],
-            confusion_matrix=None if curves is None else _confusion(job, best, split),
+            confusion_matrix=None if curves is None else _build_confusion_matrix(job, best, split),
             regression=job.task.get("type") == TaskType.REGRESSION,
             pilots=job.pilots,
             early_discard=job.early_discard,
-            diagnosis=() if curves is None else tuple(diagnosis_of(job, runs)),
+            diagnosis=() if curves is None else tuple(build_diagnosis(job, runs)),
             detailed=curves is not None,
         )
     )
 
 
-def diagnosis_of(job: Job, runs: Sequence[AnyRun]) -> list[str]:
+def build_diagnosis(job: Job, runs: Sequence[AnyRun]) -> list[str]:
     """What looks wrong over the job's main runs, which must be loaded with their results.
 
     Nothing while pilots find the recipe out, nor of a recipe that another version has stored.
@@ -97,12 +100,12 @@ def diagnosis_of(job: Job, runs: Sequence[AnyRun]) -> list[str]:
         train_rows=job.dataset["rows"]["train"],
         labels={entry["label"]: entry["count"] for entry in job.dataset.get("labels", [])},
         max_seq_length=job.task["max_seq_length"],
-        runs=tuple(_facts(run) for run in runs),
+        runs=tuple(_build_run_facts(run) for run in runs),
     )
     return diagnose_job(facts)
 
 
-def _facts(run: AnyRun) -> RunFacts:
+def _build_run_facts(run: AnyRun) -> RunFacts:
     evidence = (run.result or {}).get("evidence")
     return RunFacts(
         status=run.status,
@@ -113,18 +116,18 @@ def _facts(run: AnyRun) -> RunFacts:
     )
 
 
-def best_run(runs: Sequence[Scored]) -> Scored | None:
+def find_best_run(runs: Sequence[Scored]) -> Scored | None:
     """The succeeded run with the best validation score; of equal ones the earlier; an undefined score comes last."""
     ended = [run for run in runs if run.status == RunState.SUCCEEDED]
 
-    def rank(run: AnyRun) -> tuple[bool, float, int]:
+    def rank_run(run: AnyRun) -> tuple[bool, float, int]:
         score = run.validation_score
         return score is not None, score if score is not None else 0.0, -run.index
 
-    return max(ended, key=rank, default=None)
+    return max(ended, key=rank_run, default=None)
 
 
-def _result(run: AnyRun, split: Split, metric: str | None = None) -> RunResult:
+def _build_run_result(run: AnyRun, split: Split, metric: str | None = None) -> RunResult:
     """``metric``: another than the job's own."""
     succeeded = (
         run.status == RunState.SUCCEEDED
@@ -132,7 +135,8 @@ def _result(run: AnyRun, split: Split, metric: str | None = None) -> RunResult:
     validation, test = run.validation_score, run.test_score
     if metric is not None:
         validation, test = (
-            _recorded(run, where, metric) if succeeded else None for where in ("validation", "test")
+            _get_recorded_score(run, where, metric) if succeeded else None
+            for where in ("validation", "test")
         )
     return RunResult(
         run_id=run.id,
@@ -148,34 +152,36 @@ def _result(run: AnyRun, split: Split, metric: str | None = None) -> RunResult:
     )
 
 
-def _recorded(run: AnyRun, split: str, metric: str) -> float | None:
+def _get_recorded_score(run: AnyRun, split: str, metric: str) -> float | None:
     result = (run.result or {}).get(split)
     score: float | None = result["metrics"].get(metric) if result else None
     return score
 
 
-def _with_details(
+def _add_details(
     result: RunResult, run: AnyRun, job: Job, curves: Mapping[str, Curve]
 ) -> RunResult:
     split: Split = "test" if job.dataset["rows"]["test"] else "validation"
     of_split = (run.result or {}).get(split) if run.status == RunState.SUCCEEDED else None
     return replace(
-        result, curve=curves.get(run.id, ()), classes=_classes(job, of_split) if of_split else None
+        result,
+        curve=curves.get(run.id, ()),
+        classes=_get_class_rows(job, of_split) if of_split else None,
     )
 
 
-def _classes(job: Job, result: dict[str, Any]) -> Sequence[Mapping[str, Any]] | None:
+def _get_class_rows(job: Job, result: dict[str, Any]) -> Sequence[Mapping[str, Any]] | None:
     if result.get("per_class") is not None:
         listed: Sequence[Mapping[str, Any]] = result["per_class"]
         return listed
     return (
         None
         if result["confusion"] is None
-        else from_confusion(job.task["label_names"], result["confusion"])
+        else score_classes_from_confusion(job.task["label_names"], result["confusion"])
     )
 
 
-def _confusion(job: Job, best: AnyRun | None, split: Split) -> ConfusionMatrix | None:
+def _build_confusion_matrix(job: Job, best: AnyRun | None, split: Split) -> ConfusionMatrix | None:
     if best is None or best.result is None:
         return None
     result: dict[str, Any] | None = best.result.get(split)

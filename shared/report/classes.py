@@ -4,28 +4,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.report.details import ClassScores, ClassStatistic
-from shared.report.distribution import mean, std
+from shared.report.distribution import compute_mean, compute_std
 
-SCORES = ("precision", "recall", "f1")
-Rows = Sequence[Mapping[str, Any]]
+CLASS_METRICS = ("precision", "recall", "f1")
+ClassRows = Sequence[Mapping[str, Any]]
 """A run's labels with ``label, precision, recall, f1, support``; a score may be None."""
 
 
-def per_class(runs: Sequence[Rows]) -> list[ClassScores] | None:
+def summarize_classes(runs: Sequence[ClassRows]) -> list[ClassScores] | None:
     """Mean and standard deviation over runs that list the same labels in the same order; None without a run."""
     if not runs:
         return None
     return [
         ClassScores(
             label=str(of_label[0]["label"]),
-            support=mean([float(row["support"]) for row in of_label]),
-            **{name: _statistic([row[name] for row in of_label]) for name in SCORES},
+            support=compute_mean([float(row["support"]) for row in of_label]),
+            **{
+                name: _build_class_statistic([row[name] for row in of_label])
+                for name in CLASS_METRICS
+            },
         )
         for of_label in zip(*runs, strict=True)
     ]
 
 
-def from_confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+def score_classes_from_confusion(
+    labels: Sequence[str], matrix: Sequence[Sequence[int]]
+) -> list[dict[str, Any]]:
     """The same of one run's confusion matrix (rows: true label), for runs whose results have no more than that.
 
     A label that never occurs has no recall, one that is never predicted no precision; F1 is 2·hits over the sum of both counts.
@@ -49,6 +54,8 @@ def from_confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> li
     return found
 
 
-def _statistic(values: Sequence[float | None]) -> ClassStatistic:
+def _build_class_statistic(values: Sequence[float | None]) -> ClassStatistic:
     defined = sorted(value for value in values if value is not None)
-    return ClassStatistic(mean=mean(defined) if defined else None, std=std(defined), n=len(defined))
+    return ClassStatistic(
+        mean=compute_mean(defined) if defined else None, std=compute_std(defined), n=len(defined)
+    )

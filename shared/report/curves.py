@@ -7,11 +7,11 @@ from typing import Any
 
 from shared.domain.states import RunState
 from shared.report.details import DiscardEffect, FanPoint, LearningCurve
-from shared.report.distribution import quartiles
+from shared.report.distribution import compute_quartiles
 from shared.report.schemas import Curve, RunResult
 
 
-def learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve | None:
+def build_learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve | None:
     """Minimum, quartiles and maximum at every step at which a run was evaluated; None where none was."""
     at_step: dict[int, list[float]] = defaultdict(list)
     for curve in curves:
@@ -20,7 +20,7 @@ def learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve | None
     points = []
     for step, values in sorted(at_step.items()):
         values.sort()
-        q1, median, q3 = quartiles(values)
+        q1, median, q3 = compute_quartiles(values)
         points.append(
             FanPoint(
                 step=step, n=len(values), min=values[0], q1=q1, median=median, q3=q3, max=values[-1]
@@ -29,7 +29,9 @@ def learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve | None
     return LearningCurve(metric=metric, points=points) if points else None
 
 
-def discard_effect(runs: Sequence[RunResult], decision: Mapping[str, Any]) -> DiscardEffect | None:
+def measure_discard_effect(
+    runs: Sequence[RunResult], decision: Mapping[str, Any]
+) -> DiscardEffect | None:
     """``decision`` has ``start``, the number of runs that began it, and once it is made ``at_step``; None before runs were discarded.
 
     A run was kept or not by its score at the step.
@@ -39,7 +41,10 @@ def discard_effect(runs: Sequence[RunResult], decision: Mapping[str, Any]) -> Di
     if step is None or not discarded:
         return None
     kept = [run for run in started if run.status not in {RunState.DISCARDED, RunState.CANCELLED}]
-    mean_started, mean_kept = _mean_at(step, [*kept, *discarded]), _mean_at(step, kept)
+    mean_started, mean_kept = (
+        _compute_mean_at_step(step, [*kept, *discarded]),
+        _compute_mean_at_step(step, kept),
+    )
     return DiscardEffect(
         started=len(started),
         discarded=len(discarded),
@@ -51,6 +56,6 @@ def discard_effect(runs: Sequence[RunResult], decision: Mapping[str, Any]) -> Di
     )
 
 
-def _mean_at(step: int, runs: Sequence[RunResult]) -> float | None:
+def _compute_mean_at_step(step: int, runs: Sequence[RunResult]) -> float | None:
     scores = [value for run in runs for at, value in run.curve if at == step]
     return statistics.fmean(scores) if scores else None

@@ -2,17 +2,17 @@
 
 from typing import Literal
 
-from shared.report.base import Shape
+from shared.report.base import FrozenModel
 
 
-class BestOf(Shape):
+class BestOf(FrozenModel):
     n: int
     """Seeds trained, of which the best by validation is kept."""
     expected: float
     """Expected score of that best one, on the report's split."""
 
 
-class BestOfN(Shape):
+class BestOfN(FrozenModel):
     """What n seeds would give if the best by validation is kept (Dodge et al. 2019), for n from 1 to the seeds there are.
 
     The draw is from the seeds there are, with replacement. A run is chosen by its validation score and told by its score on the
@@ -25,7 +25,7 @@ class BestOfN(Shape):
     """For n from 1 on."""
 
 
-class VarianceComponent(Shape):
+class VarianceComponent(FrozenModel):
     factor: Literal["init_seed", "data_seed", "seed", "fold", "residual"]
     """What varies."""
     levels: int | None
@@ -38,7 +38,7 @@ class VarianceComponent(Shape):
     """Of the sum of all components."""
 
 
-class VarianceSplit(Shape):
+class VarianceSplit(FrozenModel):
     """How much of the spread each random factor makes: a random-effects analysis of variance without replication.
 
     ``residual`` holds the interaction of the factors, which one run a cell cannot tell from anything else.
@@ -52,7 +52,7 @@ class VarianceSplit(Shape):
     """Why ``components`` is null."""
 
 
-class FanPoint(Shape):
+class FanPoint(FrozenModel):
     step: int
     n: int
     """Runs with a value at this step: fewer where runs were stopped, failed or are not there yet."""
@@ -63,7 +63,7 @@ class FanPoint(Shape):
     max: float
 
 
-class LearningCurve(Shape):
+class LearningCurve(FrozenModel):
     """The validation score over the seeds at each evaluation, whatever became of the runs later."""
 
     metric: str
@@ -72,7 +72,7 @@ class LearningCurve(Shape):
     """One an evaluation."""
 
 
-class DiscardEffect(Shape):
+class DiscardEffect(FrozenModel):
     """What keeping the best part-way does to the mean, measured where the choice was made."""
 
     started: int
@@ -91,14 +91,14 @@ class DiscardEffect(Shape):
     """``mean_kept - mean_started``: how much the choice alone lifts the mean at that step."""
 
 
-class ForecastWidth(Shape):
+class ForecastWidth(FrozenModel):
     n: int
     """Seeds in all."""
     half_width: float
     """Of Student's t interval of the mean with n seeds, if their standard deviation is what it is now."""
 
 
-class ClassStatistic(Shape):
+class ClassStatistic(FrozenModel):
     mean: float | None
     """Over these runs; null without one."""
     std: float | None
@@ -107,7 +107,7 @@ class ClassStatistic(Shape):
     """Runs in which it is defined."""
 
 
-class ClassScores(Shape):
+class ClassScores(FrozenModel):
     """How well one label is found, over the succeeded seeds, on the report's split."""
 
     label: str

@@ -10,18 +10,23 @@ from statistics import fmean, median
 
 from shared.domain.run_evidence import Evidence
 from shared.domain.states import RunState
-from shared.recipe import Recipe, long_enough
-from shared.report.formatting import number, of, percent, sentence
+from shared.recipe import Recipe, compute_auto_steps
+from shared.report.formatting import (
+    capitalize_first,
+    format_fraction,
+    format_number,
+    format_percent,
+)
 
-DIVERGED = "nan_loss"
-COOLER, HOTTER = 4, 10
+DIVERGED_ERROR_CODE = "nan_loss"
+RATE_CUT_FACTOR, MAX_RATE_RAISE_FACTOR = 4, 10
 """By how much to lower a rate that runs collapsed at, and by how much at most to raise one that moved nothing."""
-HARDLY_MOVED = 0.002
-LEARNING_MOVES = 0.01
+STALLED_DISTANCE = 0.002
+LEARNING_DISTANCE = 0.01
 """Of a block's own norm: how far it is from where it began after a run that learns, and when it has hardly moved."""
-IMBALANCED = 0.6  # share of the most frequent label
-MUCH_TRUNCATED = 0.1  # share of the training rows
-MOST = 0.5  # share of the runs from which on a finding is the job's
+IMBALANCE_SHARE = 0.6  # share of the most frequent label
+TRUNCATION_SHARE = 0.1  # share of the training rows
+MAJORITY_SHARE = 0.5  # share of the runs from which on a finding is the job's
 
 
 @dataclass(frozen=True)
@@ -47,21 +52,21 @@ class JobFacts:
 
 
 @dataclass(frozen=True)
-class _Group:
+class _RunGroup:
     """Runs that show the same, out of those that ended by themselves."""
 
     job: JobFacts
     evidence: tuple[Evidence, ...]
     size: int
-    whole: int
+    total: int
 
     @property
-    def who(self) -> str:
-        return sentence(of(self.size, self.whole, "run"))
+    def subject(self) -> str:
+        return capitalize_first(format_fraction(self.size, self.total, "run"))
 
-    def mean(self, name: str) -> str:
+    def format_mean(self, name: str) -> str:
         """Of one of the evidence's numbers."""
-        return number(fmean(getattr(evidence, name) for evidence in self.evidence))
+        return format_number(fmean(getattr(evidence, name) for evidence in self.evidence))
 
 
 def diagnose_job(job: JobFacts) -> list[str]:
@@ -73,8 +78,8 @@ def diagnose_job(job: JobFacts) -> list[str]:
     degenerate = [run for run in finished if run.degenerate]
     sound = [run for run in finished if not run.degenerate]
 
-    def group(runs: list[RunFacts]) -> _Group:
-        return _Group(
+    def build_group(runs: list[RunFacts]) -> _RunGroup:
+        return _RunGroup(
             job,
             tuple(run.evidence for run in runs if run.evidence is not None),
             len(runs),
@@ -82,34 +87,40 @@ def diagnose_job(job: JobFacts) -> list[str]:
         )
 
     return [
-        *_diverged(group([run for run in ended if run.error_code == DIVERGED])),
-        *_degenerate(group(degenerate)),
-        *_imbalance(group(degenerate)),
+        *_diagnose_divergence(
+            build_group([run for run in ended if run.error_code == DIVERGED_ERROR_CODE])
+        ),
+        *_diagnose_degenerate_runs(build_group(degenerate)),
+        *_diagnose_imbalance(build_group(degenerate)),
         # where most learnt nothing, the cause of that is what to say; another's advice beside it would only confuse
         *(
             []
-            if len(degenerate) > MOST * len(finished)
-            else _unsteady(group([run for run in sound if _is_unsteady(run)]))
+            if len(degenerate) > MAJORITY_SHARE * len(finished)
+            else _diagnose_instability(build_group([run for run in sound if _is_unsteady(run)]))
         ),
-        *_overfitted(
-            group([run for run in sound if run.evidence is not None and run.evidence.overfitted]),
+        *_diagnose_overfitting(
+            build_group(
+                [run for run in sound if run.evidence is not None and run.evidence.overfitted]
+            ),
             sound,
         ),
-        *_still_improving(group([run for run in sound if _improving(run, job.recipe)]), sound),
-        *_truncated(group(finished)),
+        *_diagnose_short_training(
+            build_group([run for run in sound if _is_still_improving(run, job.recipe)]), sound
+        ),
+        *_diagnose_truncation(build_group(finished)),
     ]
 
 
-def _diverged(group: _Group) -> Iterator[str]:
+def _diagnose_divergence(group: _RunGroup) -> Iterator[str]:
     if group.size:
         yield (
-            f"{group.who} diverged: loss or gradient became NaN or infinite, and the run was stopped before that step. "
-            f"{_cooler(group.job.recipe)}"
+            f"{group.subject} diverged: loss or gradient became NaN or infinite, and the run was stopped before that step. "
+            f"{_advise_lower_rate(group.job.recipe)}"
         )
 
 
-def _cooler(recipe: Recipe) -> str:
-    rate = f"learning_rate {recipe.learning_rate / COOLER:.1g}"
+def _advise_lower_rate(recipe: Recipe) -> str:
+    rate = f"learning_rate {recipe.learning_rate / RATE_CUT_FACTOR:.1g}"
     if recipe.bias_correction:
         return f"The rate {recipe.learning_rate:g} is too high: try {rate}."
     return (
@@ -118,7 +129,7 @@ def _cooler(recipe: Recipe) -> str:
     )
 
 
-def _degenerate(group: _Group) -> Iterator[str]:
+def _diagnose_degenerate_runs(group: _RunGroup) -> Iterator[str]:
     """The cause that most of the degenerate runs share."""
     if not group.evidence:
         return
@@ -126,16 +137,16 @@ def _degenerate(group: _Group) -> Iterator[str]:
     flat = [
         evidence for evidence in group.evidence if evidence not in collapsed and not evidence.fell
     ]
-    yield f"{group.who} {_what(group)}; " + (
-        _collapse(group, collapsed)
-        if len(collapsed) > MOST * len(group.evidence)
-        else _flat(group)
-        if len(flat) + len(collapsed) > MOST * len(group.evidence)
-        else _fell(group)
+    yield f"{group.subject} {_describe_answers(group)}; " + (
+        _describe_collapse(group, collapsed)
+        if len(collapsed) > MAJORITY_SHARE * len(group.evidence)
+        else _describe_flat_loss(group)
+        if len(flat) + len(collapsed) > MAJORITY_SHARE * len(group.evidence)
+        else _describe_falling_loss(group)
     )
 
 
-def _what(group: _Group) -> str:
+def _describe_answers(group: _RunGroup) -> str:
     answers = {evidence.one_answer for evidence in group.evidence}
     verb, are = ("answers", "is") if group.size == 1 else ("answer", "are")
     if None in answers:
@@ -145,28 +156,31 @@ def _what(group: _Group) -> str:
     return f"{verb} one label only"
 
 
-def _collapse(group: _Group, collapsed: list[Evidence]) -> str:
+def _describe_collapse(group: _RunGroup, collapsed: list[Evidence]) -> str:
     gone = [evidence.vanished for evidence in collapsed if evidence.vanished]
     seen = (
         f"the gradient of the lower blocks vanished (to {min(it.norm / it.first for it in gone):.1g} of what it was, by step "
         f"{round(median(it.step for it in gone))}) with the loss still at chance"
         if gone
         else f"the training loss rose (to {max(evidence.highest_loss for evidence in collapsed):.3f}; chance is "
-        f"{group.mean('chance_loss')})"
+        f"{group.format_mean('chance_loss')})"
     )
-    return f"{seen}. {_cooler(group.job.recipe)}"
+    return f"{seen}. {_advise_lower_rate(group.job.recipe)}"
 
 
-def _flat(group: _Group) -> str:
+def _describe_flat_loss(group: _RunGroup) -> str:
     """Too short, too slow, or both."""
     recipe, long = (
         group.job.recipe,
-        long_enough(group.job.train_rows, group.job.recipe.train_batch_size),
+        compute_auto_steps(group.job.train_rows, group.job.recipe.train_batch_size),
     )
-    stayed = f"the training loss stayed at {group.mean('closing_loss')} (chance is {group.mean('chance_loss')})"
-    moved = median(_moved(evidence) for evidence in group.evidence)
-    if moved < HARDLY_MOVED:
-        faster = min(recipe.learning_rate * min(HOTTER, LEARNING_MOVES / max(moved, 1e-9)), 1e-2)
+    stayed = f"the training loss stayed at {group.format_mean('closing_loss')} (chance is {group.format_mean('chance_loss')})"
+    moved = median(_measure_least_movement(evidence) for evidence in group.evidence)
+    if moved < STALLED_DISTANCE:
+        faster = min(
+            recipe.learning_rate * min(MAX_RATE_RAISE_FACTOR, LEARNING_DISTANCE / max(moved, 1e-9)),
+            1e-2,
+        )
         return (
             f"{stayed} and the blocks moved by {100 * moved:.2g} % of their norm: the rate {recipe.learning_rate:g} is too low. "
             f"Try learning_rate {faster:.1g}."
@@ -176,7 +190,7 @@ def _flat(group: _Group) -> str:
     return f"{stayed} over {recipe.max_steps} steps. Try max_steps {2 * recipe.max_steps}, or learning_rate {2 * recipe.learning_rate:.1g}."
 
 
-def _moved(evidence: Evidence) -> float:
+def _measure_least_movement(evidence: Evidence) -> float:
     """How far the block is that moved least: one that was drawn afresh moves far."""
     return min(
         (distance for part, distance in evidence.distance.items() if part.startswith("block")),
@@ -184,44 +198,44 @@ def _moved(evidence: Evidence) -> float:
     )
 
 
-def _fell(group: _Group) -> str:
+def _describe_falling_loss(group: _RunGroup) -> str:
     return (
-        f"the training loss fell all the same, to {group.mean('closing_loss')} (chance is {group.mean('chance_loss')}): what was learned "
+        f"the training loss fell all the same, to {group.format_mean('closing_loss')} (chance is {group.format_mean('chance_loss')}): what was learned "
         "does not carry over to the validation rows. More, or more varied, training rows may help."
     )
 
 
-def _imbalance(group: _Group) -> Iterator[str]:
+def _diagnose_imbalance(group: _RunGroup) -> Iterator[str]:
     labels, recipe = group.job.labels, group.job.recipe
     if not group.evidence or not labels or recipe.class_weights != "none":
         return
     name = max(labels, key=labels.__getitem__)
     share = labels[name] / sum(labels.values())
-    if share <= IMBALANCED or any(evidence.one_answer != name for evidence in group.evidence):
+    if share <= IMBALANCE_SHARE or any(evidence.one_answer != name for evidence in group.evidence):
         return
     blind = (
         ", and metric mcc, which a constant answer cannot please"
         if group.job.metric == "accuracy"
         else ""
     )
-    yield f"{name!r}, which they answer, has {percent(share)} of the training rows: try class_weights balanced{blind}."
+    yield f"{name!r}, which they answer, has {format_percent(share)} of the training rows: try class_weights balanced{blind}."
 
 
 def _is_unsteady(run: RunFacts) -> bool:
     return run.evidence is not None and run.evidence.unsteady
 
 
-def _unsteady(group: _Group) -> Iterator[str]:
+def _diagnose_instability(group: _RunGroup) -> Iterator[str]:
     if group.evidence:
         highest = max(group.evidence, key=lambda evidence: evidence.highest_loss)
         yield (
-            f"{group.who} lost on the way what had been learned: the training loss rose to {number(highest.highest_loss)} around step "
-            f"{highest.highest_loss_step} (chance is {number(highest.chance_loss)}). {_cooler(group.job.recipe)}"
+            f"{group.subject} lost on the way what had been learned: the training loss rose to {format_number(highest.highest_loss)} around step "
+            f"{highest.highest_loss_step} (chance is {format_number(highest.chance_loss)}). {_advise_lower_rate(group.job.recipe)}"
         )
 
 
-def _overfitted(group: _Group, sound: list[RunFacts]) -> Iterator[str]:
-    if not group.evidence or group.size <= MOST * len(sound):
+def _diagnose_overfitting(group: _RunGroup, sound: list[RunFacts]) -> Iterator[str]:
+    if not group.evidence or group.size <= MAJORITY_SHARE * len(sound):
         return
     recipe = group.job.recipe
     lowest = round(median(evidence.lowest_validation_step for evidence in group.evidence))
@@ -230,12 +244,12 @@ def _overfitted(group: _Group, sound: list[RunFacts]) -> Iterator[str]:
         used = round(median(run.best_step or recipe.max_steps for run in sound))
         remedy = f"The scores are those of the best checkpoints, at the median from step {used} of {recipe.max_steps}."
     yield (
-        f"{group.who} learned the training rows by heart: the training loss fell to {group.mean('closing_loss')} while the validation loss "
-        f"rose from {group.mean('lowest_validation_loss')} (about step {lowest}) to {group.mean('final_validation_loss')}. {remedy}"
+        f"{group.subject} learned the training rows by heart: the training loss fell to {group.format_mean('closing_loss')} while the validation loss "
+        f"rose from {group.format_mean('lowest_validation_loss')} (about step {lowest}) to {group.format_mean('final_validation_loss')}. {remedy}"
     )
 
 
-def _improving(run: RunFacts, recipe: Recipe) -> bool:
+def _is_still_improving(run: RunFacts, recipe: Recipe) -> bool:
     last = recipe.max_steps
     return (
         run.evidence is not None
@@ -244,17 +258,17 @@ def _improving(run: RunFacts, recipe: Recipe) -> bool:
     )
 
 
-def _still_improving(group: _Group, sound: list[RunFacts]) -> Iterator[str]:
+def _diagnose_short_training(group: _RunGroup, sound: list[RunFacts]) -> Iterator[str]:
     steps = group.job.recipe.max_steps
-    if group.size and group.size > MOST * len(sound):
+    if group.size and group.size > MAJORITY_SHARE * len(sound):
         yield (
-            f"{group.who} scored best, with the lowest validation loss, at the very last of {steps} steps: more may do better. Try "
-            f"max_steps {max(2 * steps, long_enough(group.job.train_rows, group.job.recipe.train_batch_size))}."
+            f"{group.subject} scored best, with the lowest validation loss, at the very last of {steps} steps: more may do better. Try "
+            f"max_steps {max(2 * steps, compute_auto_steps(group.job.train_rows, group.job.recipe.train_batch_size))}."
         )
 
 
-def _truncated(group: _Group) -> Iterator[str]:
+def _diagnose_truncation(group: _RunGroup) -> Iterator[str]:
     share = max((evidence.truncated for evidence in group.evidence), default=0.0)
-    if share > MUCH_TRUNCATED:
+    if share > TRUNCATION_SHARE:
         limit = group.job.max_seq_length
-        yield f"{percent(share)} of the training rows are longer than {limit} tokens and were cut: try a larger task.max_seq_length."
+        yield f"{format_percent(share)} of the training rows are longer than {limit} tokens and were cut: try a larger task.max_seq_length."

@@ -35,17 +35,17 @@ class Distribution:
     bootstrap_ci95: Interval | None
 
 
-def describe(scores: Sequence[float]) -> Distribution:
+def describe_distribution(scores: Sequence[float]) -> Distribution:
     """Describe finite scores; the order does not matter."""
-    return _described(tuple(sorted(scores))) if scores else Distribution(*([None] * 9))
+    return _describe_sorted(tuple(sorted(scores))) if scores else Distribution(*([None] * 9))
 
 
 @lru_cache(maxsize=2048)  # a report is asked for far more often than its scores change
-def _described(values: tuple[float, ...]) -> Distribution:
-    q1, median, q3 = quartiles(values)
+def _describe_sorted(values: tuple[float, ...]) -> Distribution:
+    q1, median, q3 = compute_quartiles(values)
     return Distribution(
-        mean=mean(values),
-        std=std(values),
+        mean=compute_mean(values),
+        std=compute_std(values),
         min=values[0],
         q1=q1,
         median=median,
@@ -56,21 +56,21 @@ def _described(values: tuple[float, ...]) -> Distribution:
     )
 
 
-def mean(values: Sequence[float]) -> float:
-    return _within(statistics.fmean(values), values)
+def compute_mean(values: Sequence[float]) -> float:
+    return _clamp_to_range(statistics.fmean(values), values)
 
 
-def _within(number: float, values: Sequence[float]) -> float:
+def _clamp_to_range(number: float, values: Sequence[float]) -> float:
     """A mean, which lies between the extremes, kept there after rounding."""
     return min(max(number, min(values)), max(values))
 
 
-def std(values: Sequence[float]) -> float | None:
+def compute_std(values: Sequence[float]) -> float | None:
     """Sample standard deviation (ddof 1); undefined for fewer than two values."""
     return statistics.stdev(values) if len(values) > 1 else None
 
 
-def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+def compute_quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     """Linear interpolation between order statistics (Hyndman & Fan's type 7, numpy's default)."""
     if len(values) == 1:
         return values[0], values[0], values[0]
@@ -80,17 +80,17 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
     """Student's t interval of the mean."""
-    spread = std(values)
+    spread = compute_std(values)
     if spread is None:
         return None
     from scipy.special import stdtrit
 
     half = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * spread / len(values) ** 0.5
-    centre = mean(values)
+    centre = compute_mean(values)
     return centre - half, centre + half
 
 
-def forecast(spread: float, n: int) -> list[ForecastWidth]:
+def forecast_interval_widths(spread: float, n: int) -> list[ForecastWidth]:
     """Half the width of Student's t interval of the mean at some larger numbers of seeds, for the same standard deviation."""
     from scipy.special import stdtrit
 
@@ -109,13 +109,13 @@ def bootstrap_interval(values: tuple[float, ...]) -> Interval | None:
         return None
     import numpy as np
 
-    means = np.asarray(values)[_drawn(len(values))].mean(axis=1)
+    means = np.asarray(values)[_draw_resamples(len(values))].mean(axis=1)
     low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return _within(float(low), values), _within(float(high), values)
+    return _clamp_to_range(float(low), values), _clamp_to_range(float(high), values)
 
 
 @lru_cache(maxsize=8)  # jobs have one of a few numbers of seeds; of twenty it is 1.6 MB
-def _drawn(n: int) -> Any:
+def _draw_resamples(n: int) -> Any:
     """The places of the scores in each resample, ``[resample, score]``: the same for all jobs with so many."""
     import numpy as np
 

@@ -15,15 +15,21 @@ from shared.report.figures import (
     LIGHT,
     Figure,
     SeedCurve,
-    best_of_n_figure,
-    confusion_figure,
-    fan_figure,
-    loss_curves_figure,
-    scores_figure,
-    step_size_figure,
+    build_best_of_n_figure,
+    build_confusion_figure,
+    build_fan_figure,
+    build_loss_curves_figure,
+    build_scores_figure,
+    build_step_size_figure,
 )
 from shared.report.figures.confusion import MAX_LABELS
-from shared.report.formatting import baseline_title, interval, number, percent, seeds_of
+from shared.report.formatting import (
+    format_baseline_title,
+    format_interval,
+    format_number,
+    format_percent,
+    format_seeds,
+)
 from shared.report.schemas import ReportedRun, StabilityReport
 from shared.report.verdict import MIN_SEEDS, STABLE_STD
 
@@ -33,7 +39,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_CLASSES = 30
 """Labels in the table of a job; of more, the weakest."""
-TONES = {
+VERDICT_TONES = {
     "good": frozenset({"stable", "b_better", "a_better"}),
     "bad": frozenset(
         {"all_degenerate", "some_degenerate", "unstable", "not_better_than_baseline", "no_result"}
@@ -56,7 +62,7 @@ class JobSection:
 
 
 @dataclass(frozen=True)
-class _Setting:
+class _SettingRow:
     name: str
     values: list[str]
     differs: bool
@@ -76,7 +82,7 @@ def render_report(
         raise ValueError("a report needs at least one job")
     titles = {job.report.job_id: job.title for job in jobs}
     return (
-        _environment()
+        _create_environment()
         .get_template("report.html.j2")
         .render(
             heading=heading,
@@ -84,22 +90,24 @@ def render_report(
             pairs=comparison.pairs if comparison else [],
             alpha=comparison.alpha if comparison else None,
             titles=titles,
-            facts=_side_by_side([job.facts for job in jobs]),
-            settings=_side_by_side([job.recipe for job in jobs]),
-            seeds=_seeds(jobs),
+            facts=_build_setting_rows([job.facts for job in jobs]),
+            settings=_build_setting_rows([job.recipe for job in jobs]),
+            seeds=_build_seed_rows(jobs),
             baselines=list(
                 dict.fromkeys(base.name for job in jobs for base in job.report.baselines)
             ),
             classes=[
-                (job.title, _weakest(job.report.per_class)) for job in jobs if job.report.per_class
+                (job.title, _select_weakest_classes(job.report.per_class))
+                for job in jobs
+                if job.report.per_class
             ],
             max_classes=MAX_CLASSES,
             pilots=[
-                (job.title, job.report.pilots, _columns(job.report.pilots))
+                (job.title, job.report.pilots, _list_pilot_columns(job.report.pilots))
                 for job in jobs
                 if job.report.pilots
             ],
-            figures=_figures(jobs),
+            figures=_build_figures(jobs),
             light=LIGHT,
             dark=DARK,
             stable_std=STABLE_STD,
@@ -108,12 +116,12 @@ def render_report(
     )
 
 
-def render_png(reports: Sequence[tuple[str, StabilityReport]]) -> bytes:
+def render_summary_png(reports: Sequence[tuple[str, StabilityReport]]) -> bytes:
     """The summary picture: every seed's score of every job, at twice the size for sharp print."""
-    return scores_figure(reports).png(scale=2.0)
+    return build_scores_figure(reports).to_png(scale=2.0)
 
 
-def _environment() -> "Environment":
+def _create_environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -124,58 +132,58 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=_number,
-        interval=_interval,
-        percent=percent,
-        tone=_tone,
-        words=_words,
-        shown=_shown,
-        baseline=baseline_title,
-        seeds_of=lambda run: seeds_of(run.init_seed, run.data_seed, run.fold),
+        number=_format_number_cell,
+        interval=_format_interval_cell,
+        percent=format_percent,
+        tone=_get_verdict_tone,
+        words=_format_code,
+        shown=_format_value,
+        baseline=format_baseline_title,
+        seeds_of=lambda run: format_seeds(run.init_seed, run.data_seed, run.fold),
         test_name=TEST_NAMES.__getitem__,
     )
     return environment
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else number(value)
+def _format_number_cell(value: float | None) -> str:
+    return "–" if value is None else format_number(value)
 
 
-def _interval(bounds: tuple[float, float] | None) -> str:
-    return "–" if bounds is None else interval(bounds)
+def _format_interval_cell(bounds: tuple[float, float] | None) -> str:
+    return "–" if bounds is None else format_interval(bounds)
 
 
-def _words(code: str) -> str:
+def _format_code(code: str) -> str:
     return code.replace("_", " ")
 
 
-def _tone(code: str) -> str:
-    return next((tone for tone, codes in TONES.items() if code in codes), "neutral")
+def _get_verdict_tone(code: str) -> str:
+    return next((tone for tone, codes in VERDICT_TONES.items() if code in codes), "neutral")
 
 
-def _side_by_side(columns: Sequence[Mapping[str, object]]) -> list[_Setting]:
+def _build_setting_rows(columns: Sequence[Mapping[str, object]]) -> list[_SettingRow]:
     """One row a name that any column has, in order of first appearance."""
     names = dict.fromkeys(name for column in columns for name in column)
-    rows = ([_shown(column.get(name)) for column in columns] for name in names)
+    rows = ([_format_value(column.get(name)) for column in columns] for name in names)
     return [
-        _Setting(name, values, len(set(values)) > 1)
+        _SettingRow(name, values, len(set(values)) > 1)
         for name, values in zip(names, rows, strict=True)
     ]
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_shown(one)}" for name, one in value.items())
+        return ", ".join(f"{name} {_format_value(one)}" for name, one in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(_shown, value)) or "–"
+        return ", ".join(map(_format_value, value)) or "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _weakest(classes: list[ClassScores]) -> list[ClassScores]:
+def _select_weakest_classes(classes: list[ClassScores]) -> list[ClassScores]:
     """All labels in their order, or of too many those with the lowest F1."""
     if len(classes) <= MAX_CLASSES:
         return classes
@@ -184,19 +192,19 @@ def _weakest(classes: list[ClassScores]) -> list[ClassScores]:
     ]
 
 
-def _columns(pilots: Mapping[str, Any]) -> list[str]:
+def _list_pilot_columns(pilots: Mapping[str, Any]) -> list[str]:
     """What the candidates of the pilots differ in and reached, in order of first appearance."""
     return list(
         dict.fromkeys(name for candidate in pilots.get("candidates", []) for name in candidate)
     )
 
 
-def _seeds(jobs: Sequence[JobSection]) -> list[tuple[ReportedRun | None, ...]]:
+def _build_seed_rows(jobs: Sequence[JobSection]) -> list[tuple[ReportedRun | None, ...]]:
     """Rows of runs by index, a column a job."""
     return list(zip_longest(*(job.report.runs for job in jobs)))
 
 
-def _figures(jobs: Sequence[JobSection]) -> dict[str, list[dict[str, Any]]]:
+def _build_figures(jobs: Sequence[JobSection]) -> dict[str, list[dict[str, Any]]]:
     """The page's figures by section; a section without data has none."""
     metric = jobs[0].report.metric
     curves = [curve for job in jobs for curve in job.curves]
@@ -208,28 +216,33 @@ def _figures(jobs: Sequence[JobSection]) -> dict[str, list[dict[str, Any]]]:
         and isinstance(steps := job.recipe.get("max_steps"), int)
     }
     return {
-        "scores": [_inline(scores_figure(reports, CSS_VARIABLES))],
+        "scores": [_inline_figure(build_scores_figure(reports, CSS_VARIABLES))],
         "best_of_n": (
-            [_inline(best_of_n_figure(reports, CSS_VARIABLES))]
+            [_inline_figure(build_best_of_n_figure(reports, CSS_VARIABLES))]
             if any(
                 report.best_of_n is not None and report.best_of_n.runs > 1 for _, report in reports
             )
             else []
         ),
         "fan": (
-            [_inline(fan_figure(reports, CSS_VARIABLES))]
+            [_inline_figure(build_fan_figure(reports, CSS_VARIABLES))]
             if any(report.learning_curve is not None for _, report in reports)
             else []
         ),
-        "curves": [_inline(loss_curves_figure(curves, metric, CSS_VARIABLES))] if curves else [],
+        "curves": [_inline_figure(build_loss_curves_figure(curves, metric, CSS_VARIABLES))]
+        if curves
+        else [],
         "step_size": [
-            _inline(step_size_figure(steps, palette=CSS_VARIABLES)) for steps in sorted(uncorrected)
+            _inline_figure(build_step_size_figure(steps, palette=CSS_VARIABLES))
+            for steps in sorted(uncorrected)
         ],
-        "confusion": [_inline(figure) for job in jobs for figure in _confusion(job)],
+        "confusion": [
+            _inline_figure(figure) for job in jobs for figure in _build_confusion_figures(job)
+        ],
     }
 
 
-def _confusion(job: JobSection) -> list[Figure]:
+def _build_confusion_figures(job: JobSection) -> list[Figure]:
     confusion = job.report.confusion_matrix
     if confusion is None or not 0 < len(confusion.labels) <= MAX_LABELS:
         return []
@@ -237,12 +250,14 @@ def _confusion(job: JobSection) -> list[Figure]:
         (f", seed {run.seed}" for run in job.report.runs if run.run_id == confusion.run_id), ""
     )
     return [
-        confusion_figure(confusion, f"{job.title}{seed}, {job.report.split} rows", CSS_VARIABLES)
+        build_confusion_figure(
+            confusion, f"{job.title}{seed}, {job.report.split} rows", CSS_VARIABLES
+        )
     ]
 
 
-def _inline(figure: Figure) -> dict[str, Any]:
+def _inline_figure(figure: Figure) -> dict[str, Any]:
     """An SVG for the page, taken as markup: its texts were escaped by the renderer."""
     from markupsafe import Markup
 
-    return {"svg": Markup(figure.svg())}
+    return {"svg": Markup(figure.to_svg())}

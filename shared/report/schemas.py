@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from shared.domain.states import RunState
-from shared.report.base import Interval, Shape
+from shared.report.base import FrozenModel, Interval
 from shared.report.details import (
     BestOfN,
     ClassScores,
@@ -40,7 +40,7 @@ class RunResult:
     """Of a succeeded run: {label, precision, recall, f1, support} of each label on the report's split."""
 
 
-class Baseline(Shape):
+class Baseline(FrozenModel):
     """What is reached without fine-tuning in the report's metric, on the report's split."""
 
     name: str
@@ -50,7 +50,7 @@ class Baseline(Shape):
     """Null where it could not be computed."""
 
 
-class ConfusionMatrix(Shape):
+class ConfusionMatrix(FrozenModel):
     """How often each label was taken for which, in the best run, on the report's split."""
 
     labels: list[str]
@@ -88,28 +88,28 @@ class JobResults:
     """Whether to work the further statistics out too, from runs that have their curves and classes."""
 
 
-class DegenerateRate(Shape):
+class DegenerateRate(FrozenModel):
     value: float | None
     """Share of the succeeded runs that are degenerate."""
     ci95: Interval | None
     """Wilson's score interval (1927): holds for small numbers and at 0 and 1, where the usual one has no width."""
 
 
-class Verdict(Shape):
+class Verdict(FrozenModel):
     code: str
     """For programs."""
     text: str
     """For people."""
 
 
-class Caution(Shape):
+class Caution(FrozenModel):
     """One of ``warnings``: something to know before the numbers are relied on, or why a number is null."""
 
     code: str
     message: str
 
 
-class ReportedRun(Shape):
+class ReportedRun(FrozenModel):
     run_id: str
     seed: int
     init_seed: int
@@ -124,7 +124,7 @@ class ReportedRun(Shape):
     """Which part of the training file it was validated on, from 0, under k-fold."""
 
 
-class StabilityReport(Shape):
+class StabilityReport(FrozenModel):
     """The distribution of one metric over a job's seeds."""
 
     object: Literal["fine_tuning.stability"] = "fine_tuning.stability"

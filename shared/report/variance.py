@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from shared.report.details import VarianceComponent, VarianceSplit
-from shared.report.distribution import mean
+from shared.report.distribution import compute_mean
 
 Factor = Literal["init_seed", "data_seed", "seed", "fold"]
-ROUNDING = (
+ROUNDING_TOLERANCE = (
     1e-12  # of the largest deviation: a mean square below its square is one of rounding errors
 )
 
@@ -22,18 +22,18 @@ class Cell(NamedTuple):
     score: float
 
 
-def variance_split(cells: Sequence[Cell]) -> VarianceSplit:
+def split_variance(cells: Sequence[Cell]) -> VarianceSplit:
     """Random-effects analysis of variance of a complete grid with one run a cell, main effects and residual.
 
     With two factors of a and b levels: MS_A, MS_B on a - 1 and b - 1 degrees of freedom, MS_E on (a - 1)(b - 1);
     σ²_A = (MS_A - MS_E)/b, σ²_B = (MS_B - MS_E)/a, σ²_E = MS_E (Searle, Casella & McCulloch 1992, 4.2); further factors alike,
     each over the number of runs a level. Negative estimates count as 0.
     """
-    factors = _factors(cells)
-    reason = _why_not(cells, factors)
+    factors = _collect_varying_factors(cells)
+    reason = _find_split_obstacle(cells, factors)
     if reason is not None:
         return VarianceSplit(runs=len(cells), components=None, reason=reason)
-    variances = _components(cells, factors)
+    variances = _estimate_components(cells, factors)
     total = sum(variances.values())
     if total == 0:  # scores so close that their squared differences are nothing to a float
         return VarianceSplit(runs=len(cells), components=None, reason=NO_VARIANCE)
@@ -53,7 +53,7 @@ def variance_split(cells: Sequence[Cell]) -> VarianceSplit:
     )
 
 
-def _factors(cells: Sequence[Cell]) -> dict[Factor, list[int]]:
+def _collect_varying_factors(cells: Sequence[Cell]) -> dict[Factor, list[int]]:
     """The factors that vary, with each run's level. Seeds that are always alike are one factor."""
     alike = all(cell.init_seed == cell.data_seed for cell in cells)
     levels: dict[Factor, list[int]] = (
@@ -68,7 +68,9 @@ def _factors(cells: Sequence[Cell]) -> dict[Factor, list[int]]:
     return {name: values for name, values in levels.items() if len(set(values)) > 1}
 
 
-def _why_not(cells: Sequence[Cell], factors: Mapping[Factor, Sequence[int]]) -> str | None:
+def _find_split_obstacle(
+    cells: Sequence[Cell], factors: Mapping[Factor, Sequence[int]]
+) -> str | None:
     if len(factors) < 2:
         return (
             "init_seed and data_seed change together (or one of them not at all), so their effects cannot be told apart: "
@@ -83,11 +85,11 @@ def _why_not(cells: Sequence[Cell], factors: Mapping[Factor, Sequence[int]]) -> 
     return None
 
 
-def _components(
+def _estimate_components(
     cells: Sequence[Cell], factors: Mapping[Factor, Sequence[int]]
 ) -> dict[Literal[Factor, "residual"], float]:
     scores = [cell.score for cell in cells]
-    grand = mean(scores)
+    grand = compute_mean(scores)
     left = sum((score - grand) ** 2 for score in scores)
     freedom = len(scores) - 1
     squares: dict[Factor, tuple[float, int, float]] = {}  # mean square, levels, runs a level
@@ -97,11 +99,11 @@ def _components(
             for level in sorted(set(levels))
         ]
         runs = len(by_level[0])
-        of_factor = runs * sum((mean(group) - grand) ** 2 for group in by_level)
+        of_factor = runs * sum((compute_mean(group) - grand) ** 2 for group in by_level)
         squares[name] = of_factor / (len(by_level) - 1), len(by_level), runs
         left -= of_factor
         freedom -= len(by_level) - 1
-    rounding = (ROUNDING * max(abs(score - grand) for score in scores)) ** 2
+    rounding = (ROUNDING_TOLERANCE * max(abs(score - grand) for score in scores)) ** 2
     error = max(left / freedom, 0.0)
     residual = error if error > rounding else 0.0
     found: dict[Literal[Factor, "residual"], float] = {

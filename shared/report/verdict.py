@@ -22,7 +22,15 @@ from dataclasses import dataclass
 
 from shared.report.details import DiscardEffect
 from shared.report.distribution import Distribution, std_interval, wilson_interval
-from shared.report.formatting import baseline, count, interval, number, of, percent, sentence
+from shared.report.formatting import (
+    capitalize_first,
+    format_baseline,
+    format_count,
+    format_fraction,
+    format_interval,
+    format_number,
+    format_percent,
+)
 from shared.report.schemas import JobResults, Verdict
 
 STABLE_STD = 0.02
@@ -35,13 +43,13 @@ estimate; with five it is 2.9."""
 
 
 @dataclass(frozen=True)
-class Findings:
+class ReportFindings:
     """What was counted and computed, for the sentences."""
 
     results: JobResults
-    open: int
+    open_runs: int
     n: int
-    scored: int
+    scored_runs: int
     """Succeeded runs with a defined score."""
     degenerate: int
     failed: int
@@ -58,34 +66,32 @@ class Findings:
         return sorted(known, key=lambda one: -one[0])
 
 
-def verdict(findings: Findings) -> Verdict:
+def decide_report_verdict(findings: ReportFindings) -> Verdict:
     """The first rule that applies (module docstring)."""
     for rule in (
-        _provisional,
-        _degenerate,
-        _no_result,
-        _not_better_than_baseline,
-        _not_enough_seeds,
+        _judge_open_runs,
+        _judge_degenerate_runs,
+        _judge_missing_scores,
+        _judge_baselines,
+        _judge_seed_count,
     ):
         if (found := rule(findings)) is not None:
             return found
-    return _spread(findings)
+    return _judge_spread(findings)
 
 
-def _provisional(findings: Findings) -> Verdict | None:
-    if not findings.open:
+def _judge_open_runs(findings: ReportFindings) -> Verdict | None:
+    if not findings.open_runs:
         return None
-    text = (
-        f"{count(findings.open, 'run')} of {findings.results.planned} still to end; no verdict yet."
-    )
+    text = f"{format_count(findings.open_runs, 'run')} of {findings.results.planned} still to end; no verdict yet."
     if findings.distribution.mean is not None:
-        text += f" So far: {_scores(findings)}."
+        text += f" So far: {_format_scores(findings)}."
     if findings.degenerate:
-        text += f" {sentence(of(findings.degenerate, findings.n, 'finished run'))} degenerate."
+        text += f" {capitalize_first(format_fraction(findings.degenerate, findings.n, 'finished run'))} degenerate."
     return Verdict(code="provisional", text=text)
 
 
-def _degenerate(findings: Findings) -> Verdict | None:
+def _judge_degenerate_runs(findings: ReportFindings) -> Verdict | None:
     if not findings.degenerate:
         return None
     metric = findings.results.metric
@@ -95,7 +101,7 @@ def _degenerate(findings: Findings) -> Verdict | None:
         else f"one answer for every row, or {metric} no better than the best constant answer's"
     )
     meaning = (
-        f"{sentence(of(findings.degenerate, findings.n, 'run'))} {'is' if findings.degenerate == 1 else 'are'} "
+        f"{capitalize_first(format_fraction(findings.degenerate, findings.n, 'run'))} {'is' if findings.degenerate == 1 else 'are'} "
         f"degenerate: on the validation rows {sign}."
     )
     rate = wilson_interval(findings.degenerate, findings.n)
@@ -104,21 +110,21 @@ def _degenerate(findings: Findings) -> Verdict | None:
         return Verdict(
             code="all_degenerate",
             text=f"{meaning} Nothing was learned, and scores that agree for that reason (std "
-            f"{number(findings.distribution.std)}) are no stability. Train longer or at a higher rate.",
+            f"{format_number(findings.distribution.std)}) are no stability. Train longer or at a higher rate.",
         )
     return Verdict(
         code="some_degenerate",
-        text=f"{meaning} Their share among all seeds may be {percent(rate[0])} to {percent(rate[1])} (95 %). "
-        f"Over all seeds: {_scores(findings)}. A single run of this recipe cannot be relied on.{_missing(findings)}"
-        + _against_baseline(findings),
+        text=f"{meaning} Their share among all seeds may be {format_percent(rate[0])} to {format_percent(rate[1])} (95 %). "
+        f"Over all seeds: {_format_scores(findings)}. A single run of this recipe cannot be relied on.{_format_missing_runs(findings)}"
+        + _format_baseline_comparison(findings),
     )
 
 
-def _no_result(findings: Findings) -> Verdict | None:
-    if findings.scored:
+def _judge_missing_scores(findings: ReportFindings) -> Verdict | None:
+    if findings.scored_runs:
         return None
     if findings.n:
-        text = f"No score: {findings.results.metric} is undefined for {of(findings.n, findings.n, 'finished run')}."
+        text = f"No score: {findings.results.metric} is undefined for {format_fraction(findings.n, findings.n, 'finished run')}."
         return Verdict(code="no_result", text=text)
     ended = {
         "failed": findings.failed,
@@ -131,46 +137,50 @@ def _no_result(findings: Findings) -> Verdict | None:
     )
 
 
-def _not_better_than_baseline(findings: Findings) -> Verdict | None:
+def _judge_baselines(findings: ReportFindings) -> Verdict | None:
     mean = findings.distribution.mean
     ahead = [
         (score, name) for score, name in findings.baselines if mean is not None and mean <= score
     ]
     if not ahead:
         return None
-    better = " and ".join(f"{baseline(name)} ({number(score)})" for score, name in ahead)
+    better = " and ".join(
+        f"{format_baseline(name)} ({format_number(score)})" for score, name in ahead
+    )
     if any(name == "majority" for _, name in ahead):
         meaning = "the model has learned nothing of use"
     else:
         meaning = "fine-tuning does not pay here, at least not with this recipe"
     return Verdict(
         code="not_better_than_baseline",
-        text=f"No better than {better} on the same rows: {_scores(findings)}; {meaning}.{_missing(findings)}",
+        text=f"No better than {better} on the same rows: {_format_scores(findings)}; {meaning}.{_format_missing_runs(findings)}",
     )
 
 
-def _not_enough_seeds(findings: Findings) -> Verdict | None:
-    if findings.scored >= MIN_SEEDS:
+def _judge_seed_count(findings: ReportFindings) -> Verdict | None:
+    if findings.scored_runs >= MIN_SEEDS:
         return None
     return Verdict(
         code="not_enough_seeds",
-        text=f"{sentence(_scores(findings))}. {count(findings.scored, 'seed')} cannot show whether this is stable; "
-        f"it takes at least {MIN_SEEDS}.{_missing(findings)}{_against_baseline(findings)}",
+        text=f"{capitalize_first(_format_scores(findings))}. {format_count(findings.scored_runs, 'seed')} cannot show whether this is stable; "
+        f"it takes at least {MIN_SEEDS}.{_format_missing_runs(findings)}{_format_baseline_comparison(findings)}",
     )
 
 
-def _spread(findings: Findings) -> Verdict:
+def _judge_spread(findings: ReportFindings) -> Verdict:
     """What at least ``MIN_SEEDS`` scores without a degenerate one show, and how well so many pin the spread down."""
     std, rate = findings.distribution.std, wilson_interval(0, findings.n)
     assert std is not None, "fewer than two scores were ruled out before"
     assert rate is not None, "so was no run at all"
-    low, high = std_interval(std, findings.scored)
-    known = f"{findings.scored} seeds place the std between {number(low)} and {number(high)} (95 %, for normal scores)"
-    baseline = _against_baseline(findings)
-    limit = f"{number(STABLE_STD)}, the limit for stable"
+    low, high = std_interval(std, findings.scored_runs)
+    known = f"{findings.scored_runs} seeds place the std between {format_number(low)} and {format_number(high)} (95 %, for normal scores)"
+    baseline = _format_baseline_comparison(findings)
+    limit = f"{format_number(STABLE_STD)}, the limit for stable"
     if std > STABLE_STD:
         code = "unstable"
-        text = f"The seed decides much: {_scores(findings)}; the std is above {limit}. {known}."
+        text = (
+            f"The seed decides much: {_format_scores(findings)}; the std is above {limit}. {known}."
+        )
     else:
         code = (
             "not_better_than_baseline"
@@ -180,40 +190,44 @@ def _spread(findings: Findings) -> Verdict:
             else "stable"
         )
         text = (
-            f"The seeds agree: {_scores(findings)}; the std is within {limit}. {known}, and do not exclude that up to "
-            f"{percent(rate[1])} of all seeds are degenerate."
+            f"The seeds agree: {_format_scores(findings)}; the std is within {limit}. {known}, and do not exclude that up to "
+            f"{format_percent(rate[1])} of all seeds are degenerate."
         )
-    return Verdict(code=code, text=text + _missing(findings) + baseline)
+    return Verdict(code=code, text=text + _format_missing_runs(findings) + baseline)
 
 
-def _scores(findings: Findings) -> str:
+def _format_scores(findings: ReportFindings) -> str:
     """For instance ``accuracy 0.812 ± 0.014 (mean ± std, 5 seeds, 0.790 to 0.825)``."""
     scores, metric = findings.distribution, findings.results.metric
     if scores.std is None or scores.min is None or scores.max is None:
-        return f"{metric} {number(scores.mean)} ({'one seed' if findings.scored else 'no seed with a score'})"
-    spread = f"{count(findings.scored, 'seed')}, {interval((scores.min, scores.max))}"
-    return f"{metric} {number(scores.mean)} ± {number(scores.std)} (mean ± std, {spread})"
+        return f"{metric} {format_number(scores.mean)} ({'one seed' if findings.scored_runs else 'no seed with a score'})"
+    spread = (
+        f"{format_count(findings.scored_runs, 'seed')}, {format_interval((scores.min, scores.max))}"
+    )
+    return f"{metric} {format_number(scores.mean)} ± {format_number(scores.std)} (mean ± std, {spread})"
 
 
-def _missing(findings: Findings) -> str:
+def _format_missing_runs(findings: ReportFindings) -> str:
     said = ""
     if findings.failed:
         verb = "is" if findings.failed == 1 else "are"
-        said += f" {count(findings.failed, 'run')} failed and {verb} missing from these numbers."
+        said += (
+            f" {format_count(findings.failed, 'run')} failed and {verb} missing from these numbers."
+        )
     if findings.discarded:
         were = "was" if findings.discarded == 1 else "were"
-        said += f" {count(findings.discarded, 'run')} {were} discarded part-way: these are the survivors' numbers."
+        said += f" {format_count(findings.discarded, 'run')} {were} discarded part-way: these are the survivors' numbers."
     return said
 
 
-def _against_baseline(findings: Findings) -> str:
+def _format_baseline_comparison(findings: ReportFindings) -> str:
     """Said only where the seeds leave it open: a mean that is clearly above needs no sentence."""
     mean, bounds = findings.distribution.mean, findings.distribution.ci95
     if mean is None or not findings.baselines:
         return ""
     score, name = findings.baselines[0]
     if mean <= score:
-        return f" The mean is not above {baseline(name)} ({number(score)})."
+        return f" The mean is not above {format_baseline(name)} ({format_number(score)})."
     if bounds is None or bounds[0] > score:
         return ""
-    return f" It is not shown to be better than {baseline(name)} ({number(score)}): the mean's 95 % interval is {interval(bounds)}."
+    return f" It is not shown to be better than {format_baseline(name)} ({format_number(score)}): the mean's 95 % interval is {format_interval(bounds)}."

@@ -16,7 +16,7 @@ from shared.db.tables import Event, Job
 from shared.domain.errors import TooManyStreams
 from shared.infra.settings import Settings
 from tests.make import review_csv
-from tests.servers import wait_for
+from tests.servers import wait_until
 from tests.stack import EVENT_STREAMS, Stack
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -143,7 +143,7 @@ def test_a_client_that_leaves_gives_its_place_back(shared_stack: Stack) -> None:
             return answer.status_code == 200 and "Created" in next(answer.iter_text())
 
     for _ in range(2 * EVENT_STREAMS):
-        wait_for(served, 5.0, "a place among the streams")
+        wait_until(served, 5.0, "a place among the streams")
     with httpx.stream("GET", path, params={"stream": "true"}, timeout=30) as answer:
         text = ""
         for part in answer.iter_text():

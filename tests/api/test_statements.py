@@ -9,8 +9,8 @@ from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api.app import create_app
-from benchmarks.seed_database import Filled, Size, fill
-from benchmarks.statements import statements_of
+from benchmarks.fill_database import DatabaseContents, DatabaseSize, fill_database
+from benchmarks.statements import record_statements
 from shared.db.session import Database
 from shared.db.tables import (
     Checkpoint,
@@ -57,24 +57,24 @@ def settings(
 
 
 @pytest.fixture(scope="module")
-def filled(settings: Settings) -> Filled:
-    return fill(settings, Size(jobs=16, runs=5, long_steps=40), model="tiny-bert")
+def filled(settings: Settings) -> DatabaseContents:
+    return fill_database(settings, DatabaseSize(jobs=16, runs=5, long_steps=40), model="tiny-bert")
 
 
 @pytest.fixture(scope="module")
-def http(settings: Settings, filled: Filled) -> Iterator[TestClient]:
+def http(settings: Settings, filled: DatabaseContents) -> Iterator[TestClient]:
     with TestClient(create_app(settings)) as client:
         yield client
 
 
-def test_a_comparison_of_few_jobs_or_many(http: TestClient, filled: Filled) -> None:
-    jobs = filled.of(JobState.SUCCEEDED)
+def test_a_comparison_of_few_jobs_or_many(http: TestClient, filled: DatabaseContents) -> None:
+    jobs = filled.list_job_ids(JobState.SUCCEEDED)
     engine: Engine = http.app.state.services.database.engine  # type: ignore[attr-defined]
     few, many = (_made(http, engine, jobs[:count]) for count in (2, 5))
     assert few == many
 
 
-def test_one_row_or_many(http: TestClient, filled: Filled) -> None:
+def test_one_row_or_many(http: TestClient, filled: DatabaseContents) -> None:
     database: Database = http.app.state.services.database  # type: ignore[attr-defined]
     job_id, run_id = filled.long_run
     of_job, of_run = f"{JOBS}/{job_id}", f"{JOBS}/{job_id}/runs/{run_id}"
@@ -97,7 +97,7 @@ def test_one_row_or_many(http: TestClient, filled: Filled) -> None:
 
 def _asked(http: TestClient, engine: Engine, path: str) -> tuple[int, int]:
     """Statements and the length of the answer."""
-    with statements_of(engine) as made:
+    with record_statements(engine) as made:
         answer = http.get(path)
     assert answer.status_code == 200, answer.text
     return len(made), len(answer.content)
@@ -105,12 +105,12 @@ def _asked(http: TestClient, engine: Engine, path: str) -> tuple[int, int]:
 
 def _made(http: TestClient, engine: Engine, job_ids: list[str]) -> int:
     """Statements of a comparison."""
-    with statements_of(engine) as made:
+    with record_statements(engine) as made:
         http.post(COMPARISONS, json={"job_ids": job_ids}).raise_for_status()
     return len(made)
 
 
-def _add_more(session: Session, filled: Filled, job_id: str) -> None:
+def _add_more(session: Session, filled: DatabaseContents, job_id: str) -> None:
     """Of what there is one of."""
     own = {"owner_id": "local", "job_id": job_id}
     checkpoint, notice = (

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from benchmarks.open_loop import Sample, measure
+from benchmarks.open_loop import Sample, measure_latency
 
 RATE, SECONDS = 100, 0.5
 Answer = Callable[[bytes], Awaitable[bytes]]
@@ -35,7 +35,7 @@ async def server(answer: Answer) -> AsyncIterator[int]:
 def asked(answer: Answer, *, conditional: bool = False) -> Sample:
     async def story() -> Sample:
         async with server(answer) as port:
-            return await measure(
+            return await measure_latency(
                 port, "/", rate=RATE, seconds=SECONDS, connections=2, conditional=conditional
             )
 

@@ -17,4 +17,4 @@ def test_one_command_fills_and_measures(capsys: pytest.CaptureFixture[str]) -> N
     each = {"train_loss", "learning_rate", "grad_norm"}
     assert rows["metrics"] > 300 * len(each)
     assert all(told["median_ms"] > 0 and told["statements"] > 0 for told in requests.values())
-    assert requests["20 jobs"]["goal_ms"] == queries.PAGE_MS
+    assert requests["20 jobs"]["goal_ms"] == queries.PAGE_GOAL_MS

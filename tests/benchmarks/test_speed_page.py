@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.results import Result, Table
-from benchmarks.speed_page import record, write_page
+from benchmarks.speed_page import record_result, write_page
 
 
 def result(name: str, milliseconds: str = "1.5") -> Result:
@@ -26,8 +26,8 @@ def test_sections_come_in_the_order_of_the_page_and_a_new_measurement_takes_the_
     tmp_path: Path,
 ) -> None:
     for name in ("polling", "another", "train_cpu"):
-        record(result(name), tmp_path)
-    path = record(result("polling", "0.7"), tmp_path)
+        record_result(result(name), tmp_path)
+    path = record_result(result("polling", "0.7"), tmp_path)
     written = json.loads(path.read_text(encoding="utf-8"))
     assert written["figures"] == {"ms": [1.5]}
     assert written["machine"]["torch"]

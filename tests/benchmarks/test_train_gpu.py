@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import train_gpu
-from benchmarks.gpu_workload import LENGTHS, SIZES, make_base_model, make_specs, write_rows
+from benchmarks.gpu_workload import ROW_LENGTHS, SIZES, make_base_model, make_specs, write_rows
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.run import build_network
@@ -17,7 +17,7 @@ def test_one_command_measures_each_side(
 ) -> None:
     written: list[str] = []
     monkeypatch.setattr(
-        train_gpu, "show", lambda result: written.append(json.dumps(result.figures))
+        train_gpu, "print_result", lambda result: written.append(json.dumps(result.figures))
     )
     small = [
         "--device",
@@ -49,9 +49,9 @@ def test_rows_have_the_lengths_of_rte(tmp_path: Path) -> None:
     [spec] = make_specs(base, file, tmp_path, 1, precision="float32", device="cpu")
     splits = load_splits(spec, TextCache(), lambda: None)
     lengths = splits.train.text.list_lengths(range(size.rows))
-    assert (min(lengths), max(lengths)) == (min(LENGTHS), max(LENGTHS))
+    assert (min(lengths), max(lengths)) == (min(ROW_LENGTHS), max(ROW_LENGTHS))
     assert sum(lengths) / len(lengths) == pytest.approx(66.6, abs=2)
     blocks = build_network(spec, splits).get_submodule("bert.encoder.layer")
     weights = sum(parameter.numel() for parameter in blocks.parameters() if parameter.dim() == 2)
-    of_a_token = size.flops_of_row(10) - 12.0 * size.layers * size.width * 10**2
+    of_a_token = size.count_row_flops(10) - 12.0 * size.layers * size.width * 10**2
     assert of_a_token == 10 * 6 * weights

@@ -10,7 +10,7 @@ from cli.client import Client
 from cli.compare import compare as compare_jobs
 from cli.compare import comparison_view
 from cli.errors import CliError
-from shared.report.comparison import Contender, compare
+from shared.report.comparison import ComparisonInput, build_comparison
 from tests.shared.reports import make_report
 
 LOW, HIGH = [0.60, 0.61, 0.59, 0.62, 0.60, 0.61], [0.70, 0.71, 0.69, 0.72, 0.70, 0.71]
@@ -18,10 +18,10 @@ LOW, HIGH = [0.60, 0.61, 0.59, 0.62, 0.60, 0.61], [0.70, 0.71, 0.69, 0.72, 0.70,
 
 def shown(*scores: list[float]) -> str:
     contenders = [
-        Contender(make_report(one, job_id=f"ftjob-{i}"), f"[recipe] {i}")
+        ComparisonInput(make_report(one, job_id=f"ftjob-{i}"), f"[recipe] {i}")
         for i, one in enumerate(scores)
     ]
-    answer = Comparison(id="ftcmp-1", **compare(contenders).model_dump())
+    answer = Comparison(id="ftcmp-1", **build_comparison(contenders).model_dump())
     console = Console(width=240, highlight=False)
     with console.capture() as capture:
         console.print(comparison_view(answer))

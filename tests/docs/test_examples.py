@@ -16,7 +16,7 @@ from tests.docs.reader import Reader
 from tests.docs.shell import shell
 from tests.encoders import bert_folder
 from tests.make import review_csv
-from tests.servers import free_port, redis_server
+from tests.servers import find_free_port, redis_server
 from tests.stack import Stack, running_stack
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +61,6 @@ def test_the_examples_of_a_page(page: str, service: Stack, tools: Path, tmp_path
     path = os.pathsep.join([str(tools), os.environ["PATH"]])
     settings = environment(PATH=path, EVENKEEL_URL=str(service.http.base_url))
     with shell(tmp_path, settings) as opened:
-        reader = Reader(tmp_path, opened, {"8000": service.port, "9000": free_port()})
+        reader = Reader(tmp_path, opened, {"8000": service.port, "9000": find_free_port()})
         for block in EXAMPLES[page]:
             reader.follow(block)

@@ -3,7 +3,7 @@
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
 from shared.infra.broker import Bell, BrokerAway
 from tests.faults.conftest import SQLITE_IN_FULL_COUNTS, Undisturbed
-from tests.servers import RedisServer, wait_for
+from tests.servers import RedisServer, wait_until
 
 
 @SQLITE_IN_FULL_COUNTS
@@ -52,5 +52,5 @@ def test_messages_about_nothing_are_dropped(
         except BrokerAway:
             return False
 
-    wait_for(taken, what="the queue to be emptied")
+    wait_until(taken, description="the queue to be emptied")
     undisturbed.expect_the_same_of(undisturbed.start())

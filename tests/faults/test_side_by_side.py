@@ -12,7 +12,7 @@ from shared.db.tables import Run
 from tests.conftest import new_database
 from tests.faults.conftest import REQUEST
 from tests.make import review_csv
-from tests.servers import RedisServer, wait_for
+from tests.servers import RedisServer, wait_until
 from tests.stack import Stack, running_stack
 
 STEPS = 300
@@ -64,9 +64,9 @@ def test_the_trainer_and_the_worker_are_killed(stack: Stack) -> None:
     job_id = start(stack, SEVERAL)
     stack.kill("worker")
     stack.start("worker")
-    wait_for(
+    wait_until(
         lambda: said(stack, job_id).count("did not renew its lease") == 4,
-        what="all to be taken back",
+        description="all to be taken back",
     )
     stack.wait_for_step(job_id, 20)
     for trainer in stack.trainers():
@@ -84,7 +84,9 @@ def test_one_run_is_cancelled_and_then_the_worker_is_asked_to_go(stack: Stack) -
             update(Run).where(Run.job_id == job_id, Run.index == 2).values(cancel_requested=True)
         )
     database.dispose()
-    wait_for(lambda: stack.runs(job_id)[2]["status"] == "cancelled", 10, "the run to be cancelled")
+    wait_until(
+        lambda: stack.runs(job_id)[2]["status"] == "cancelled", 10, "the run to be cancelled"
+    )
     assert [run["status"] for run in stack.runs(job_id)] == [
         "running",
         "running",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.faults.conftest import Undisturbed
-from tests.servers import wait_for
+from tests.servers import wait_until
 from tests.stack import Stack
 
 STAGED: dict[str, Any] = {
@@ -59,7 +59,7 @@ def test_the_worker_at_every_stage(undisturbed: Undisturbed) -> None:
         ("main", ("discarded",)),
     )
     for purpose, states in moments:
-        wait_for(
+        wait_until(
             lambda purpose=purpose, states=states: reached(purpose, *states),
             120,
             f"{purpose} {states}",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.make import review_csv
-from tests.servers import wait_for
+from tests.servers import wait_until
 from tests.stack import Stack
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -26,7 +26,9 @@ def test_a_paused_run_goes_on_where_it_stopped(shared_stack: Stack) -> None:
     paused = shared_stack.create(file_id, **request)
     shared_stack.wait_for_step(paused["id"], 5)
     shared_stack.http.post(f"{JOBS}/{paused['id']}/pause")
-    wait_for(lambda: shared_stack.runs(paused["id"])[0]["status"] == "paused", what="the pause")
+    wait_until(
+        lambda: shared_stack.runs(paused["id"])[0]["status"] == "paused", description="the pause"
+    )
     [run] = shared_stack.runs(paused["id"])
     assert 5 <= run["step"] < STEPS
     assert shared_stack.job(paused["id"])["status"] == "paused"

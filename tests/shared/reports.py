@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from shared.report import Baseline, JobResults, RunResult, StabilityReport, stability_report
+from shared.report import Baseline, JobResults, RunResult, StabilityReport, build_stability_report
 
 
 def make_results(
@@ -45,4 +45,4 @@ def make_results(
 
 
 def make_report(scores: Sequence[float | None], **settings: object) -> StabilityReport:
-    return stability_report(make_results(scores, **settings))  # type: ignore[arg-type]
+    return build_stability_report(make_results(scores, **settings))  # type: ignore[arg-type]

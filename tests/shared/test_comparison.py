@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain.errors import JobsNotComparable
-from shared.report.comparison import Comparison, Contender, HypothesisTest, compare
+from shared.report.comparison import Comparison, ComparisonInput, HypothesisTest, build_comparison
 from shared.report.comparison.inference import welch_test
 from shared.report.comparison.permutation import (
-    MAX_EXACT,
-    SAMPLED,
+    MAX_EXACT_REGROUPINGS,
+    SAMPLED_REGROUPINGS,
+    compute_seeds_needed,
+    compute_smallest_p,
     permutation_test,
-    seeds_for,
-    smallest_p,
 )
 from tests.shared.reports import make_report
 
@@ -24,10 +24,10 @@ samples = st.lists(finite, max_size=6)
 
 
 def compared(a: list[float], b: list[float], alpha: float = 0.05, **only_a: object) -> Comparison:
-    return compare(
+    return build_comparison(
         [
-            Contender(make_report(a, job_id="ftjob-a", **only_a), preset="conventional"),
-            Contender(make_report(b, job_id="ftjob-b"), preset="stabilized"),
+            ComparisonInput(make_report(a, job_id="ftjob-a", **only_a), preset="conventional"),
+            ComparisonInput(make_report(b, job_id="ftjob-b"), preset="stabilized"),
         ],
         alpha,
     )
@@ -89,8 +89,8 @@ class TestNumbers:
         )
 
     def test_ten_against_ten_seeds_are_still_exact(self) -> None:
-        assert math.comb(20, 10) <= MAX_EXACT
-        assert smallest_p(10, 10) == pytest.approx(2 / 184_756)
+        assert math.comb(20, 10) <= MAX_EXACT_REGROUPINGS
+        assert compute_smallest_p(10, 10) == pytest.approx(2 / 184_756)
 
     def test_many_seeds_are_sampled_with_a_fixed_seed(self) -> None:
         a, b = (
@@ -100,7 +100,7 @@ class TestNumbers:
         first = permutation_test(a, b)
         permutation_test.cache_clear()
         assert first == permutation_test(a, b)
-        assert first.min_p == pytest.approx(2 / (SAMPLED + 1))
+        assert first.min_p == pytest.approx(2 / (SAMPLED_REGROUPINGS + 1))
 
 
 class TestVerdict:
@@ -132,7 +132,7 @@ class TestVerdict:
 
     @pytest.mark.parametrize(("alpha", "seeds"), [(0.2, 3), (0.05, 4), (0.01, 5), (0.001, 7)])
     def test_seeds_needed(self, alpha: float, seeds: int) -> None:
-        assert seeds_for(alpha) == seeds
+        assert compute_seeds_needed(alpha) == seeds
         assert 2 / math.comb(2 * seeds, seeds) <= alpha < 2 / math.comb(2 * seeds - 2, seeds - 1)
 
     def test_one_test_alone_does_not_show_it(self) -> None:
@@ -140,8 +140,8 @@ class TestVerdict:
         assert compared(TestNumbers.A, TestNumbers.B).pairs[0].verdict.code == "no_difference_shown"
 
     def test_all_degenerate_on_both_sides(self) -> None:
-        a = Contender(make_report([0.4] * 5, degenerate=range(5)), preset="conventional")
-        assert compare([a, a]).pairs[0].verdict.code == "all_degenerate"
+        a = ComparisonInput(make_report([0.4] * 5, degenerate=range(5)), preset="conventional")
+        assert build_comparison([a, a]).pairs[0].verdict.code == "all_degenerate"
 
     def test_one_side_all_degenerate_is_compared_and_said(self) -> None:
         verdict = compared([0.4] * 5, self.HIGH, degenerate=range(5)).pairs[0].verdict
@@ -184,13 +184,15 @@ class TestVerdict:
         # a correlation of constant predictions is undefined: conventional has ten runs and not one score
         a = make_report([None] * 10, degenerate=range(10), metric="pearson", job_id="ftjob-a")
         b = make_report([0.8 + 0.01 * i for i in range(10)], metric="pearson", job_id="ftjob-b")
-        pair = compare([Contender(a, "conventional"), Contender(b, "stabilized")]).pairs[0]
+        pair = build_comparison(
+            [ComparisonInput(a, "conventional"), ComparisonInput(b, "stabilized")]
+        ).pairs[0]
         assert (pair.verdict.code, pair.difference) == ("b_better", None)
         assert "10 of 10 runs of conventional and 0 of 10 of stabilized" in pair.verdict.text
 
     def test_fewer_than_two_jobs_are_no_comparison(self) -> None:
         with pytest.raises(ValueError, match="two jobs"):
-            compare([Contender(make_report([0.5]), "a")])
+            build_comparison([ComparisonInput(make_report([0.5]), "a")])
 
     def test_jobs_scored_differently_are_refused(self) -> None:
         with pytest.raises(JobsNotComparable, match="metric 'mcc'"):
@@ -288,10 +290,10 @@ def test_jobs_of_different_arithmetic_are_compared_with_a_warning() -> None:
 
     def warned(*precisions: str) -> list[str]:
         jobs = [
-            Contender(its, "debiased", precision=p)
+            ComparisonInput(its, "debiased", precision=p)
             for its, p in zip(reports, precisions, strict=True)
         ]
-        return [f"{warning.code}: {warning.message}" for warning in compare(jobs).warnings]
+        return [f"{warning.code}: {warning.message}" for warning in build_comparison(jobs).warnings]
 
     assert warned("bfloat16", "bfloat16") == warned("float32", "float32") == []
     [warning] = warned("float32", "bfloat16")

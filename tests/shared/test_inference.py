@@ -8,15 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.report.comparison.inference import brown_forsythe_test, fisher_test, holm, welch_test
+from shared.report.comparison.inference import (
+    adjust_with_holm,
+    brown_forsythe_test,
+    fisher_test,
+    welch_test,
+)
 from shared.report.comparison.permutation import (
-    MAX_EXACT,
+    MAX_EXACT_REGROUPINGS,
     MIN_PAIRS,
-    SAMPLED,
+    SAMPLED_REGROUPINGS,
+    compute_seeds_needed,
+    compute_smallest_p,
     paired_permutation_test,
     permutation_test,
-    seeds_for,
-    smallest_p,
 )
 
 VECTORS = [
@@ -130,12 +135,16 @@ class TestByHand:
 
     def test_holm(self) -> None:
         # 0.01·4, 0.02·3, 0.03·2 = 0.06, 0.04·1 raised to 0.06
-        assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
-        assert holm([0.5, 0.9]) == [1.0, 1.0]
-        assert holm([]) == []
+        assert adjust_with_holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+        assert adjust_with_holm([0.5, 0.9]) == [1.0, 1.0]
+        assert adjust_with_holm([]) == []
 
     def test_holm_counts_an_undefined_p(self) -> None:
-        assert holm([0.01, None, 0.02]) == [pytest.approx(0.03), None, pytest.approx(0.04)]
+        assert adjust_with_holm([0.01, None, 0.02]) == [
+            pytest.approx(0.03),
+            None,
+            pytest.approx(0.04),
+        ]
 
     def test_paired_signs(self) -> None:
         # all six differences above 0: one of 64 signings is as high, two-sided 2/64
@@ -171,15 +180,15 @@ class TestManySeeds:
             / math.comb(24, 12)
         )
         assert permutation_test(self.A, self.B).p == pytest.approx(
-            exact, abs=4 * math.sqrt(exact / SAMPLED)
+            exact, abs=4 * math.sqrt(exact / SAMPLED_REGROUPINGS)
         )
 
     def test_pairs_beyond_exact(self) -> None:
         chance = random.Random(0)
         differences = [chance.gauss(0.004, 0.01) for _ in range(25)]
         test = paired_permutation_test(differences)
-        assert MAX_EXACT < 2**25
-        assert test.min_p == 2 / (SAMPLED + 1)
+        assert MAX_EXACT_REGROUPINGS < 2**25
+        assert test.min_p == 2 / (SAMPLED_REGROUPINGS + 1)
         # the normal approximation: mean over the root of the mean square, √25
         z = sum(differences) / math.sqrt(sum(d * d for d in differences))
         assert test.p == pytest.approx(math.erfc(abs(z) / math.sqrt(2)), abs=0.02)
@@ -191,11 +200,15 @@ class TestNeed:
         [(0.05, 1, 4), (0.05, 3, 5), (0.05, 10, 6), (0.05, 45, 7), (0.001, 45, 10)],
     )
     def test_least_seeds(self, alpha: float, pairs: int, seeds: int) -> None:
-        assert seeds_for(alpha, pairs) == seeds
-        assert pairs * smallest_p(seeds, seeds) <= alpha < pairs * smallest_p(seeds - 1, seeds - 1)
+        assert compute_seeds_needed(alpha, pairs) == seeds
+        assert (
+            pairs * compute_smallest_p(seeds, seeds)
+            <= alpha
+            < pairs * compute_smallest_p(seeds - 1, seeds - 1)
+        )
 
     def test_an_alpha_out_of_reach_has_no_number(self) -> None:
-        assert seeds_for(1e-9) is None
+        assert compute_seeds_needed(1e-9) is None
 
 
 @settings(deadline=None, max_examples=150)

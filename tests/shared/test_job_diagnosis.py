@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.domain.run_evidence import Evidence, Vanished
-from shared.recipe import Recipe, long_enough
+from shared.recipe import Recipe, compute_auto_steps
 from shared.report.diagnosis import JobFacts, RunFacts, diagnose_job
 
 SOUND: dict[str, Any] = {
@@ -74,7 +74,7 @@ def test_too_few_steps_and_how_many_there_should_be() -> None:
         "5 of 6 runs answer 'good' to every validation row; the training loss stayed at 0.610 (chance is 0.611): 96 steps were too few. "
         "Try max_steps 320."
     ]
-    assert long_enough(1000, 32) == 320
+    assert compute_auto_steps(1000, 32) == 320
     [alone] = said(short)
     assert alone.startswith("The only run answers 'good' to every validation row")
     [either] = said(

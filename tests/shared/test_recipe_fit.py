@@ -6,7 +6,14 @@ import pytest
 
 from shared.domain.errors import InvalidValue
 from shared.encoders.catalogue import EncoderFacts
-from shared.recipe import PRESETS, AutoPrecision, Recipe, RecipeRequest, Resolution, resolve
+from shared.recipe import (
+    PRESETS,
+    AutoPrecision,
+    Recipe,
+    RecipeRequest,
+    RecipeResolution,
+    resolve_recipe,
+)
 from shared.recipe.fields import Preset
 
 BERT = EncoderFacts(
@@ -33,8 +40,8 @@ FOUR_BLOCKS = EncoderFacts(
 )
 
 
-def resolved(facts: EncoderFacts, **asked: Any) -> Resolution:
-    return resolve(RecipeRequest(**asked), facts, train_rows=1000)
+def resolved(facts: EncoderFacts, **asked: Any) -> RecipeResolution:
+    return resolve_recipe(RecipeRequest(**asked), facts, train_rows=1000)
 
 
 def refusal(facts: EncoderFacts, **asked: Any) -> InvalidValue:
@@ -128,11 +135,13 @@ def test_precision_is_the_machines_unless_it_is_given(
     preset: Preset, asked: dict[str, Any]
 ) -> None:
     machine = AutoPrecision("bfloat16", "the processor multiplies it natively (amx_bf16)")
-    recipe, notes, automatic = resolve(RecipeRequest(preset=preset, **asked), BERT, 1000, machine)
+    recipe, notes, automatic = resolve_recipe(
+        RecipeRequest(preset=preset, **asked), BERT, 1000, machine
+    )
     assert recipe.precision == "bfloat16"
     assert notes["precision"] == "bfloat16: the processor multiplies it natively (amx_bf16)."
     assert "precision" not in automatic  # no pilots: it is no matter of scores
-    recipe, notes, _ = resolve(
+    recipe, notes, _ = resolve_recipe(
         RecipeRequest(preset=preset, precision="float32"), BERT, 1000, machine
     )
     assert recipe.precision == "float32"

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.report import StabilityReport, stability_report
-from shared.report.best_of_n import best_of_n
-from shared.report.classes import from_confusion, per_class
-from shared.report.variance import Cell, variance_split
+from shared.report import StabilityReport, build_stability_report
+from shared.report.best_of_n import compute_best_of_n
+from shared.report.classes import score_classes_from_confusion, summarize_classes
+from shared.report.variance import Cell, split_variance
 from tests.shared.reports import make_results
 
 finite = st.floats(min_value=-1, max_value=1)
@@ -31,14 +31,14 @@ def detailed(
         replace(run, curve=curve)
         for run, curve in zip(results.runs, curves or [()] * len(scores), strict=True)
     ]
-    return stability_report(replace(results, runs=tuple(runs), detailed=True))
+    return build_stability_report(replace(results, runs=tuple(runs), detailed=True))
 
 
 class TestBestOfN:
     def test_by_hand(self) -> None:
         # of 1, 2, 4: two draws have a largest of 1 with probability 1/9, 2 with 3/9, 4 with 5/9: 27/9 = 3
         # three: 1/27, 7/27, 19/27: 91/27
-        found = best_of_n([(score, score) for score in (2.0, 4.0, 1.0)])
+        found = compute_best_of_n([(score, score) for score in (2.0, 4.0, 1.0)])
         assert found is not None
         assert [point.n for point in found.curve] == [1, 2, 3]
         assert [point.expected for point in found.curve] == pytest.approx([7 / 3, 3.0, 91 / 27])
@@ -52,7 +52,7 @@ class TestBestOfN:
                 score for v, score in drawn if (-2.0 if v is None else v) == best
             )
 
-        found = best_of_n(draws)
+        found = compute_best_of_n(draws)
         assert found is not None
         for point in found.curve:
             every = product(draws, repeat=point.n)
@@ -60,7 +60,7 @@ class TestBestOfN:
             assert point.expected == pytest.approx(statistics.fmean(map(told, every)), abs=1e-9)
 
     def test_chosen_by_validation_and_told_on_test(self) -> None:
-        found = best_of_n([(0.9, 0.70), (0.8, 0.75)])
+        found = compute_best_of_n([(0.9, 0.70), (0.8, 0.75)])
         assert found is not None
         assert [point.expected for point in found.curve] == pytest.approx(
             [0.725, 0.75 * 0.70 + 0.25 * 0.75]
@@ -77,7 +77,7 @@ class TestVariance:
     def test_by_hand(self) -> None:
         # rows 1 2 / 5 8: grand 4; init means 1.5, 6.5: SS 2·(2.5² + 2.5²) = 25; data means 3, 5: SS 2·2 = 4
         # total 9 + 4 + 1 + 16 = 30, residual 1; on one degree each: σ²_init (25 - 1)/2 = 12, σ²_data 1.5, σ² 1
-        found = variance_split(
+        found = split_variance(
             [Cell(0, 7, None, 1), Cell(0, 8, None, 2), Cell(1, 7, None, 5), Cell(1, 8, None, 8)]
         )
         assert found.components is not None
@@ -99,13 +99,13 @@ class TestVariance:
             for i, a in enumerate(of_init)
             for j, b in enumerate(of_data)
         ]
-        found = variance_split(cells).components
+        found = split_variance(cells).components
         assert found is not None
         assert [part.std for part in found] == pytest.approx([3, 1, 2], rel=0.2)
 
     def test_folds_are_a_factor_beside_the_seeds(self) -> None:
         cells = [Cell(seed, seed, fold, 10 * fold + seed) for seed in range(3) for fold in range(4)]
-        found = variance_split(cells).components
+        found = split_variance(cells).components
         assert found is not None
         # purely additive: mean squares 4·1 and 3·(500/3), nothing left; over 4 and 3 runs a level
         assert {part.factor: part.variance for part in found} == pytest.approx(
@@ -114,7 +114,7 @@ class TestVariance:
 
     def test_a_negative_estimate_counts_as_nothing(self) -> None:
         # means of rows and columns all equal: everything is residual
-        found = variance_split(
+        found = split_variance(
             [Cell(0, 0, None, 1), Cell(0, 1, None, 2), Cell(1, 0, None, 2), Cell(1, 1, None, 1)]
         )
         assert found.components is not None
@@ -138,7 +138,7 @@ class TestVariance:
         ],
     )
     def test_undefined_has_a_reason(self, cells: list[Cell], why: str) -> None:
-        found = variance_split(cells)
+        found = split_variance(cells)
         assert found.components is None
         assert why in (found.reason or "")
 
@@ -213,7 +213,7 @@ class TestEarlyDiscard:
 class TestLabels:
     def test_from_a_confusion_matrix(self) -> None:
         # "no": 30 hits of 40 rows, 35 answers: recall 0.75, precision 30/35, F1 60/75
-        no, yes = from_confusion(["no", "yes"], [[30, 10], [5, 35]])
+        no, yes = score_classes_from_confusion(["no", "yes"], [[30, 10], [5, 35]])
         assert (no["support"], no["recall"]) == (40, 0.75)
         assert (no["precision"], no["f1"]) == pytest.approx((30 / 35, 60 / 75))
         assert yes["precision"] == pytest.approx(35 / 45)
@@ -231,16 +231,16 @@ class TestLabels:
         expected = precision_recall_fscore_support(
             [true for true, _ in rows], [said for _, said in rows]
         )
-        found = from_confusion(["a", "b", "c"], matrix)
+        found = score_classes_from_confusion(["a", "b", "c"], matrix)
         for name, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):
             assert [row[name] for row in found] == pytest.approx(list(values))
 
     def test_mean_and_spread_over_seeds_skip_what_is_undefined(self) -> None:
-        first = from_confusion(
+        first = score_classes_from_confusion(
             ["no", "yes"], [[4, 0], [4, 0]]
         )  # "yes" is never answered: no precision
-        second = from_confusion(["no", "yes"], [[3, 1], [1, 3]])
-        found = per_class([first, second])
+        second = score_classes_from_confusion(["no", "yes"], [[3, 1], [1, 3]])
+        found = summarize_classes([first, second])
         assert found is not None
         assert (found[1].precision.mean, found[1].precision.std, found[1].precision.n) == (
             0.75,
@@ -249,10 +249,10 @@ class TestLabels:
         )
         assert (found[1].recall.mean, found[1].recall.n) == (0.375, 2)
         assert found[1].recall.std == pytest.approx(0.75 / 2**0.5)
-        assert per_class([]) is None
+        assert summarize_classes([]) is None
 
     def test_a_label_without_rows(self) -> None:
-        (absent, _) = from_confusion(["never", "always"], [[0, 0], [0, 3]])
+        (absent, _) = score_classes_from_confusion(["never", "always"], [[0, 0], [0, 3]])
         assert (absent["precision"], absent["recall"], absent["f1"]) == (None, None, None)
 
 

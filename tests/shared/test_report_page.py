@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from shared.report import Baseline, ConfusionMatrix, stability_report
-from shared.report.comparison import Contender, compare
+from shared.report import Baseline, ConfusionMatrix, build_stability_report
+from shared.report.comparison import ComparisonInput, build_comparison
 from shared.report.figures import SeedCurve
-from shared.report.page import JobSection, render_png, render_report
+from shared.report.page import JobSection, render_report, render_summary_png
 from tests.shared.reports import make_report, make_results
 
 HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}"
@@ -89,7 +89,9 @@ def two_jobs() -> str:
         confusion_matrix=confusion,
         fine_tuned_model="ft:m",
     )
-    comparison = compare([Contender(a.report, "conventional"), Contender(b.report, "stabilized")])
+    comparison = build_comparison(
+        [ComparisonInput(a.report, "conventional"), ComparisonInput(b.report, "stabilized")]
+    )
     return render_report([a, b], comparison, heading="Docstrings")
 
 
@@ -183,7 +185,7 @@ def test_everything_a_full_report_holds_is_on_the_page() -> None:
         early_discard={"start": 5, "at_step": 20},
         baselines=(*results.baselines, Baseline(name="linear_probe", score=0.75)),
     )
-    page = Page(render_report([JobSection("full", stability_report(full), {})]))
+    page = Page(render_report([JobSection("full", build_stability_report(full), {})]))
     assert page.row("linear probe of the frozen encoder") == ["0.750"]
     assert page.row("init seed")[0] == "2"
     assert page.row(HOSTILE) == ["40", "0.900 ± 0.000", "–", "0.800 ± 0.000"]
@@ -215,8 +217,8 @@ def test_hostile_names_are_text() -> None:
         facts={HOSTILE: HOSTILE},
         curves=(SeedCurve(HOSTILE, 0, False, [(1, 1.0)], [(1, 0.5)]),),
     )
-    contender = Contender(job.report, HOSTILE)
-    html = render_report([job, job], compare([contender, contender]), heading=HOSTILE)
+    contender = ComparisonInput(job.report, HOSTILE)
+    html = render_report([job, job], build_comparison([contender, contender]), heading=HOSTILE)
     assert "<script" not in html
     assert "<img" not in html
     assert not {"script", "img"} & {tag for tag, _ in Page(html).elements}
@@ -253,4 +255,4 @@ def test_no_job_is_refused() -> None:
 
 
 def test_summary_picture_is_a_png() -> None:
-    assert render_png([("a", make_report([*STABLE]))]).startswith(b"\x89PNG\r\n")
+    assert render_summary_png([("a", make_report([*STABLE]))]).startswith(b"\x89PNG\r\n")

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pytest
 
-from shared.report import Baseline, stability_report
+from shared.report import Baseline, build_stability_report
 from tests.shared.reports import make_report, make_results
 
 
@@ -13,7 +13,7 @@ class TestBaselines:
     def verdict(self, scores: list[float | None], **baselines: float | None) -> tuple[str, str]:
         results = make_results(scores, majority=0.4)
         more = tuple(Baseline(name=name, score=score) for name, score in baselines.items())
-        found = stability_report(replace(results, baselines=results.baselines + more)).verdict
+        found = build_stability_report(replace(results, baselines=results.baselines + more)).verdict
         return found.code, found.text
 
     SCORES: ClassVar[list[float | None]] = [0.80, 0.81, 0.79, 0.82, 0.80]
@@ -45,7 +45,7 @@ class TestBaselines:
 
     def test_degenerate_seeds_stay_the_headline(self) -> None:
         results = make_results([0.4, 0.8, 0.8, 0.8, 0.8], degenerate=[0])
-        found = stability_report(
+        found = build_stability_report(
             replace(results, baselines=(Baseline(name="linear_probe", score=0.9),))
         ).verdict
         assert found.code == "some_degenerate"
@@ -68,6 +68,6 @@ def test_a_regressions_degenerate_seeds_are_said_in_its_own_words() -> None:
 def test_folds_are_no_independent_measurements() -> None:
     results = make_results([0.8, 0.81, 0.79, 0.8])
     runs = tuple(replace(run, fold=index % 2) for index, run in enumerate(results.runs))
-    report = stability_report(replace(results, runs=runs))
+    report = build_stability_report(replace(results, runs=runs))
     assert "dependent_folds" in {warning.code for warning in report.warnings}
     assert [run.fold for run in report.runs] == [0, 1, 0, 1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.report.comparison import Comparison, Contender, compare
+from shared.report.comparison import Comparison, ComparisonInput, build_comparison
 from tests.shared.reports import make_report
 
 
@@ -13,8 +13,8 @@ class TestSeveral:
 
     def several(self, *scores: list[float]) -> Comparison:
         reports = [make_report(one, job_id=f"ftjob-{index}") for index, one in enumerate(scores)]
-        return compare(
-            [Contender(report, f"recipe {index}") for index, report in enumerate(reports)]
+        return build_comparison(
+            [ComparisonInput(report, f"recipe {index}") for index, report in enumerate(reports)]
         )
 
     def test_every_pair_in_order(self) -> None:

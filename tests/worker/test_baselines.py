@@ -15,7 +15,7 @@ from shared.db.session import Database
 from shared.db.tables import Event, File, Job, Run
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
-from shared.report.builder import report_of
+from shared.report.builder import build_report
 from tests.rows import add_job
 from worker import slot
 from worker.context import WorkerContext
@@ -170,7 +170,7 @@ def test_they_are_scored_before_the_seeds_and_told(
         "a linear probe of the frozen encoder reaches accuracy undefined.",
     ]
     with parts.database.read() as session:
-        report = report_of(row, Runs(session).of_job(job.id))
+        report = build_report(row, Runs(session).of_job(job.id))
         counts = {
             count.purpose: (count.runs, count.steps_total)
             for count in state_counts(session, [job.id])

@@ -253,7 +253,11 @@ def test_the_runs_that_follow_are_counted_where_they_stay(
     job = job_of(parts, runs)
     free_disk(parts, monkeypatch, needed - 0.1)
     with monkeypatch.context() as once:
-        once.setattr(slot, "sleep_unless_shutting_down", lambda _seconds: free_disk(parts, monkeypatch, needed + 0.1))
+        once.setattr(
+            slot,
+            "sleep_unless_shutting_down",
+            lambda _seconds: free_disk(parts, monkeypatch, needed + 0.1),
+        )
         train(parts, ModelTrainer())
     words = [event for event in ended(parts, job)[2] if "MB of free disk" in event]
     assert words[0].startswith("Run 0 (seed 0) starts over: before the first step")

@@ -19,7 +19,7 @@ from shared.db.tables import Job, WebhookDelivery
 from shared.infra.network import is_public
 from shared.infra.settings import Settings
 from tests.rows import add_job
-from tests.servers import free_port
+from tests.servers import find_free_port
 from worker.context import WorkerContext
 from worker.maintenance.webhook_sender import WebhookSender
 
@@ -146,7 +146,7 @@ def test_a_receiver_that_is_gone_is_left_alone(staged: WorkerContext, receiver: 
 
 
 def test_nobody_there_is_an_attempt_that_failed(staged: WorkerContext) -> None:
-    job_id = cancelled_job(staged.database, f"http://127.0.0.1:{free_port()}/hook")
+    job_id = cancelled_job(staged.database, f"http://127.0.0.1:{find_free_port()}/hook")
     assert sender(staged).send_next_delivery()
     row = delivery(staged.database, job_id)
     assert (row.status, row.response_status) == ("pending", None)

@@ -25,7 +25,7 @@ from shared.db.tables import Job, Model, Run
 from shared.domain.errors import Reason
 from shared.domain.states import JobState, RunState, fold
 from shared.infra.storage import BlobMissing
-from shared.report.builder import best_run, diagnosis_of, report_of
+from shared.report.builder import build_diagnosis, build_report, find_best_run
 from worker.context import WorkerContext
 from worker.db_retry import write_with_retry
 from worker.jobs import discard, pilots
@@ -93,7 +93,7 @@ def _end_job(context: WorkerContext, job_id: str, fence: int) -> None:
         everything = Runs(session).ids_of_job(job_id)
         earlier = Models(session, job.owner_id).of_job(job_id)
     status = fold([run.status for run in runs], cancelled=job.cancel_requested)
-    best = best_run(
+    best = find_best_run(
         [run for run in runs if run.artifacts is not None]
     )  # a published model may have been deleted since
     published = None
@@ -153,7 +153,7 @@ def _record_job_end(
     session.refresh(job)
     level = {JobState.SUCCEEDED: "info", JobState.CANCELLED: "warn"}.get(status, "error")
     if status is not JobState.CANCELLED:
-        for sentence in diagnosis_of(job, runs):
+        for sentence in build_diagnosis(job, runs):
             events.add(job, sentence, level="warn")
     events.add(job, _format_end_message(job, runs, status), level=level)
     return kept
@@ -164,7 +164,7 @@ def _format_end_message(job: Job, runs: Sequence[Run], status: JobState) -> str:
         return JOB_CANCELLED
     if status is JobState.FAILED:
         return "The job failed: none of its runs succeeded."
-    return f"The job has succeeded. {report_of(job, runs).verdict.text}"
+    return f"The job has succeeded. {build_report(job, runs).verdict.text}"
 
 
 def _build_failure_reason(runs: Sequence[Run]) -> Reason:

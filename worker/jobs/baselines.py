@@ -8,7 +8,7 @@ from shared.db.events import Events
 from shared.db.runs import Runs
 from shared.db.tables import Job
 from shared.domain.states import RunState
-from shared.report.formatting import baseline, number
+from shared.report.formatting import format_baseline, format_number
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import Scored
 
@@ -54,7 +54,7 @@ def describe_scores(
 ) -> str:
     split = "test" if "test" in scores else "validation"
     reached = [
-        f"{baseline(entry['name'])} reaches {metric} {number(entry['score'])}"
+        f"{format_baseline(entry['name'])} reaches {metric} {format_number(entry['score'])}"
         for entry in scores[split]
     ]
     fitted = (

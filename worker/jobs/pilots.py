@@ -15,12 +15,12 @@ from shared.domain.early_discard import decision_step
 from shared.domain.states import Purpose, RunState
 from shared.recipe.pilots import (
     Candidate,
-    Standing,
+    CandidateResult,
     Trial,
-    best,
-    explain,
-    longer_candidate,
-    standings,
+    explain_choice,
+    propose_longer_candidate,
+    select_best_candidate,
+    summarize_trials,
 )
 
 
@@ -29,16 +29,18 @@ def decide_pilots(session: Session, job_id: str, fence: int) -> None:
     job = session.get_one(Job, job_id, with_for_update=True)
     runs, main = Runs(session).of_job(job_id, purpose=Purpose.PILOT), Runs(session).of_job(job_id)
     plan = dict(job.pilots or {})
-    tried = standings([_build_trial(session, job, run) for run in runs])
-    plan["candidates"] = [standing.summary() for standing in tried]
+    tried = summarize_trials([_build_trial(session, job, run) for run in runs])
+    plan["candidates"] = [standing.to_summary() for standing in tried]
     longer = (
-        longer_candidate(tried, main_runs=len(main)) if "max_steps" in plan["automatic"] else None
+        propose_longer_candidate(tried, main_runs=len(main))
+        if "max_steps" in plan["automatic"]
+        else None
     )
     if longer is None:
         _resolve_recipe(session, job, fence, plan, tried)
         return
     more = pilot_runs(job, plan["rule"], [longer], first=len(runs), fold=runs[0].fold)
-    plan["candidates"].append(Standing(longer, ()).summary())
+    plan["candidates"].append(CandidateResult(longer, ()).to_summary())
     plan["steps"] += sum(run.total_steps for run in more)
     Jobs(session).moved_on(job_id, fence, pilots=plan)
     Stages(session).add_runs(more)
@@ -50,7 +52,7 @@ def _build_trial(session: Session, job: Job, run: Run) -> Trial:
     assert run.recipe is not None, "a pilot has a recipe of its own"
     name = f"valid_{job.metric}"
     return Trial(
-        Candidate.of(run.recipe),
+        Candidate.from_recipe(run.recipe),
         score=run.validation_score,
         failed=run.status != RunState.SUCCEEDED,
         degenerate=bool(run.degenerate),
@@ -60,20 +62,20 @@ def _build_trial(session: Session, job: Job, run: Run) -> Trial:
     )
 
 
-def _explain_longer_pilots(tried: Sequence[Standing], longer: Candidate) -> str:
+def _explain_longer_pilots(tried: Sequence[CandidateResult], longer: Candidate) -> str:
     longest = max(
         (one for one in tried if one.candidate.reinit_layers == longer.reinit_layers),
         key=lambda one: one.candidate.max_steps,
     )
-    if longest.unlearnt:
-        return f"{longest.unlearnt} of {len(longest.trials)} learnt nothing in {longest.candidate.max_steps}"
+    if longest.unlearned_count:
+        return f"{longest.unlearned_count} of {len(longest.trials)} learnt nothing in {longest.candidate.max_steps}"
     return f"the validation score was still better for {longest.candidate.max_steps}"
 
 
 def _resolve_recipe(
-    session: Session, job: Job, fence: int, plan: dict[str, Any], tried: Sequence[Standing]
+    session: Session, job: Job, fence: int, plan: dict[str, Any], tried: Sequence[CandidateResult]
 ) -> None:
-    chosen = best(tried)
+    chosen = select_best_candidate(tried)
     if chosen is None:
         settings: dict[str, Any] = {}
         reason = f"All {sum(len(one.trials) for one in tried)} pilots failed; the recipe has the values of the rules."
@@ -81,11 +83,11 @@ def _resolve_recipe(
             name: f"{job.recipe_notes[name]} (All pilots failed.)" for name in plan["automatic"]
         }
     else:
-        settings = chosen.candidate.settings()
-        notes = explain(tried, chosen, job.metric, plan["automatic"])
+        settings = chosen.candidate.to_settings()
+        notes = explain_choice(tried, chosen, job.metric, plan["automatic"])
         reason = " ".join(f"{name} {note}" for name, note in notes.items())
     recipe = {**plan["rule"], **settings}
-    plan |= {"chosen": Candidate.of(recipe).settings(), "reason": reason}
+    plan |= {"chosen": Candidate.from_recipe(recipe).to_settings(), "reason": reason}
     Jobs(session).moved_on(
         job.id,
         fence,
@@ -101,9 +103,12 @@ def _resolve_recipe(
     _report_choice(session, job, reason, chosen)
 
 
-def _report_choice(session: Session, job: Job, reason: str, chosen: Standing | None) -> None:
+def _report_choice(session: Session, job: Job, reason: str, chosen: CandidateResult | None) -> None:
     """Events, and a warning where the pilots found nothing that works."""
-    events, sound = Events(session), chosen is not None and chosen.unusable < len(chosen.trials)
+    events, sound = (
+        Events(session),
+        chosen is not None and chosen.unusable_count < len(chosen.trials),
+    )
     events.add(
         job,
         f"Pilots have found the recipe: {reason}" if chosen is not None else reason,

@@ -27,8 +27,8 @@ from shared.domain.states import RunState
 from shared.domain.task import TaskType
 from shared.infra.storage import BlobMissing, file_key
 from shared.report import StabilityReport
-from shared.report.builder import full_report
-from shared.report.formatting import baseline_title
+from shared.report.builder import build_full_report
+from shared.report.formatting import format_baseline_title
 from worker.context import WorkerContext
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,9 @@ def _build_artifacts(
     model = folder / "model"
     context.storage.fetch_folder(_get_model_prefix(best), model)
     with context.database.read() as session:
-        report = full_report(session, job, runs).model_copy(update={"fine_tuned_model": identifier})
+        report = build_full_report(session, job, runs).model_copy(
+            update={"fine_tuned_model": identifier}
+        )
     (model / "README.md").write_text(
         render_model_card(identifier, job, report, best), encoding="utf-8"
     )
@@ -153,7 +155,7 @@ def render_model_card(identifier: str, job: Job, report: StabilityReport, best: 
         keep_trailing_newline=True,
     )
     environment.filters["score"] = lambda value: "–" if value is None else f"{value:.4f}"
-    environment.filters["baseline"] = baseline_title
+    environment.filters["baseline"] = format_baseline_title
     environment.filters["cell"] = lambda text: (
         str(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
     )

@@ -32,7 +32,7 @@ from shared.domain.naming import FINE_TUNED, base_name
 from shared.domain.states import JobState
 from shared.encoders.catalogue import EncoderFacts
 from shared.infra.hardware import auto_precision, threads_of
-from shared.recipe import resolve
+from shared.recipe import resolve_recipe
 
 
 def plan_job(services: AppServices, request: JobRequest) -> tuple[Job, list[Run]]:
@@ -44,7 +44,9 @@ def plan_job(services: AppServices, request: JobRequest) -> tuple[Job, list[Run]
     files, references = load_data_files(services, request), list_hub_references(request)
     data = read_job_data(services, request, facts, files)
     resolution = scale_learning_rate(
-        resolve(recipe_request, facts, len(data.train_labels), auto_precision(services.settings)),
+        resolve_recipe(
+            recipe_request, facts, len(data.train_labels), auto_precision(services.settings)
+        ),
         request,
     )
     resolution = drop_settled_settings(resolution, facts.num_blocks)

@@ -7,27 +7,27 @@ from shared.db.stages import pilot_runs
 from shared.db.tables import Job, Run
 from shared.domain.early_discard import decision_step
 from shared.domain.errors import InvalidValue
-from shared.recipe import Resolution
+from shared.recipe import RecipeResolution
 from shared.recipe.pilots import (
     FIRST_PILOT_SEED,
     PILOT_SEEDS,
     Candidate,
-    Layers,
-    depth_candidates,
-    first_round,
+    LayerSelection,
+    build_first_round,
+    list_depth_candidates,
 )
 
 
-def list_pilot_candidates(resolution: Resolution, num_blocks: int) -> list[Candidate]:
+def list_pilot_candidates(resolution: RecipeResolution, num_blocks: int) -> list[Candidate]:
     """The first round of pilots for a recipe of which something is automatic; ``blocks`` that the encoder can draw afresh."""
-    rule = Candidate.of(resolution.recipe.model_dump(mode="json"))
-    depths: list[Layers] = [rule.reinit_layers]
+    rule = Candidate.from_recipe(resolution.recipe.model_dump(mode="json"))
+    depths: list[LayerSelection] = [rule.reinit_layers]
     if "reinit_layers" in resolution.automatic:
-        depths = [*depth_candidates(rule.depth, num_blocks)]
-    return first_round(depths, rule.max_steps)
+        depths = [*list_depth_candidates(rule.depth, num_blocks)]
+    return build_first_round(depths, rule.max_steps)
 
 
-def drop_settled_settings(resolution: Resolution, num_blocks: int) -> Resolution:
+def drop_settled_settings(resolution: RecipeResolution, num_blocks: int) -> RecipeResolution:
     """The same, automatic only in what there is a choice of."""
     if len(list_pilot_candidates(resolution, num_blocks)) > 1:
         return resolution
@@ -36,7 +36,9 @@ def drop_settled_settings(resolution: Resolution, num_blocks: int) -> Resolution
     )
 
 
-def plan_pilots(job: Job, resolution: Resolution, num_blocks: int, fold: int | None) -> list[Run]:
+def plan_pilots(
+    job: Job, resolution: RecipeResolution, num_blocks: int, fold: int | None
+) -> list[Run]:
     """The first pilots, their plan being stored with the job; none where nothing is automatic.
 
     ``fold``: under k-fold they are judged on one part of the file, the first run's.
@@ -50,7 +52,7 @@ def plan_pilots(job: Job, resolution: Resolution, num_blocks: int, fold: int | N
         "automatic": list(resolution.automatic),
         "rule": rule,
         "candidates": [
-            {**one.settings(), "scores": [], "degenerate": 0, "failed": 0, "mean": None}
+            {**one.to_settings(), "scores": [], "degenerate": 0, "failed": 0, "mean": None}
             for one in candidates
         ],
         "chosen": None,

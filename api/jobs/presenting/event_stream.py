@@ -81,7 +81,7 @@ class EventReader:
         self._job_key = job_id, owner_id
         self._settled_seq = after
         self._sent_times: dict[int, float] = {}
-        """Number -> time, of those beyond ``_settled``."""
+        """Number -> time, of those beyond ``count``."""
 
     def read_new_events(self) -> _EventBatch:
         """By number. Raises JobNotFound."""

@@ -1,11 +1,11 @@
 """Whether one job is better than another, as far as their seeds can tell. Pure, as the report is."""
 
-from shared.report.comparison.compare import compare
+from shared.report.comparison.compare import build_comparison
 from shared.report.comparison.schemas import (
     ComparedJob,
     Comparison,
+    ComparisonInput,
     ComparisonVerdict,
-    Contender,
     EffectSize,
     HypothesisTest,
     Pair,
@@ -14,10 +14,10 @@ from shared.report.comparison.schemas import (
 __all__ = [
     "ComparedJob",
     "Comparison",
+    "ComparisonInput",
     "ComparisonVerdict",
-    "Contender",
     "EffectSize",
     "HypothesisTest",
     "Pair",
-    "compare",
+    "build_comparison",
 ]

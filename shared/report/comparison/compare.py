@@ -8,55 +8,57 @@ from itertools import combinations
 
 from shared.domain.errors import JobsNotComparable
 from shared.report.comparison.inference import (
+    adjust_with_holm,
     brown_forsythe_test,
+    compute_effect_size,
     difference_of_means,
-    effect_size,
     fisher_test,
-    holm,
     welch_interval,
     welch_test,
 )
 from shared.report.comparison.permutation import (
+    compute_smallest_p,
     paired_permutation_test,
     permutation_test,
-    smallest_p,
 )
 from shared.report.comparison.schemas import (
     ComparedJob,
     Comparison,
-    Contender,
+    ComparisonInput,
     HypothesisTest,
     Pair,
 )
-from shared.report.comparison.verdict import Findings, verdict
+from shared.report.comparison.verdict import PairFindings, decide_pair_verdict
 from shared.report.schemas import Caution
 
 
-def compare(jobs: Sequence[Contender], alpha: float = 0.05) -> Comparison:
+def build_comparison(jobs: Sequence[ComparisonInput], alpha: float = 0.05) -> Comparison:
     """Compare every two of at least two jobs over their succeeded seeds, each with the jobs before it.
 
     Raises JobsNotComparable when they were scored by different metrics or on different splits; that the rows are the
     same is for the caller to see to.
     """
-    _refuse_unlike(jobs)
+    _require_comparable(jobs)
     pairs = list(combinations(jobs, 2))
-    tests = _adjusted([_tests(a, b) for a, b in pairs])
-    attainable = holm([smallest_p(len(a.scores), len(b.scores)) for a, b in pairs])
+    tests = _adjust_tests([_run_tests(a, b) for a, b in pairs])
+    attainable = adjust_with_holm(
+        [compute_smallest_p(len(a.scores), len(b.scores)) for a, b in pairs]
+    )
     return Comparison(
         metric=jobs[0].report.metric,
         split=jobs[0].report.split,
         alpha=alpha,
         provisional=any(job.report.provisional for job in jobs),
-        warnings=list(_other_arithmetic(jobs)),
-        jobs=[_compared(job) for job in jobs],
+        warnings=list(_warn_different_precision(jobs)),
+        jobs=[_build_compared_job(job) for job in jobs],
         pairs=[
-            _pair(Findings(a, b, tuple(made), alpha, len(pairs), least))
+            _build_pair(PairFindings(a, b, tuple(made), alpha, len(pairs), least))
             for (a, b), made, least in zip(pairs, tests, attainable, strict=True)
         ],
     )
 
 
-def _refuse_unlike(jobs: Sequence[Contender]) -> None:
+def _require_comparable(jobs: Sequence[ComparisonInput]) -> None:
     if len(jobs) < 2:
         raise ValueError("it takes two jobs to compare")
     first = jobs[0].report
@@ -71,7 +73,7 @@ def _refuse_unlike(jobs: Sequence[Contender]) -> None:
                 )
 
 
-def _other_arithmetic(jobs: Sequence[Contender]) -> Iterator[Caution]:
+def _warn_different_precision(jobs: Sequence[ComparisonInput]) -> Iterator[Caution]:
     if len({job.precision for job in jobs}) > 1:
         said = ", ".join(f"{job.name} in {job.precision}" for job in jobs)
         yield Caution(
@@ -81,7 +83,7 @@ def _other_arithmetic(jobs: Sequence[Contender]) -> Iterator[Caution]:
         )
 
 
-def _compared(job: Contender) -> ComparedJob:
+def _build_compared_job(job: ComparisonInput) -> ComparedJob:
     report = job.report
     return ComparedJob(
         job_id=report.job_id,
@@ -94,40 +96,40 @@ def _compared(job: Contender) -> ComparedJob:
     )
 
 
-def _tests(a: Contender, b: Contender) -> list[HypothesisTest]:
-    of_a, of_b = a.by_seed, b.by_seed
+def _run_tests(a: ComparisonInput, b: ComparisonInput) -> list[HypothesisTest]:
+    of_a, of_b = a.scores_by_seed, b.scores_by_seed
     matching = sorted(of_a.keys() & of_b.keys(), key=str)
     return [
         welch_test(a.scores, b.scores),
         permutation_test(a.scores, b.scores),
         paired_permutation_test([of_b[key] - of_a[key] for key in matching]),
         brown_forsythe_test(a.scores, b.scores),
-        fisher_test(a.bad, a.ended, b.bad, b.ended),
+        fisher_test(a.unsuccessful_count, a.ended_count, b.unsuccessful_count, b.ended_count),
     ]
 
 
-def _adjusted(pairs: list[list[HypothesisTest]]) -> list[list[HypothesisTest]]:
+def _adjust_tests(pairs: list[list[HypothesisTest]]) -> list[list[HypothesisTest]]:
     """The same tests with Holm's adjusted p, where there is more than one pair."""
     if len(pairs) == 1:
         return pairs
     families = [
         [
             test.model_copy(update={"p_holm": p})
-            for test, p in zip(family, holm([t.p for t in family]), strict=True)
+            for test, p in zip(family, adjust_with_holm([t.p for t in family]), strict=True)
         ]
         for family in zip(*pairs, strict=True)
     ]
     return [list(tests) for tests in zip(*families, strict=True)]
 
 
-def _pair(findings: Findings) -> Pair:
+def _build_pair(findings: PairFindings) -> Pair:
     a, b = findings.a.scores, findings.b.scores
     return Pair(
         a=findings.a.report.job_id,
         b=findings.b.report.job_id,
         difference=difference_of_means(a, b),
         ci95=welch_interval(a, b),
-        effect_size=effect_size(a, b),
+        effect_size=compute_effect_size(a, b),
         tests=list(findings.tests),
-        verdict=verdict(findings),
+        verdict=decide_pair_verdict(findings),
     )

@@ -14,20 +14,22 @@ from shared.report.comparison.permutation import Scores
 from shared.report.comparison.schemas import EffectSize, HypothesisTest
 from shared.report.distribution import CONFIDENCE
 
-ROUNDING = 1e-12  # of the largest deviation: a variance below its square is one of rounding errors
+ROUNDING_TOLERANCE = (
+    1e-12  # of the largest deviation: a variance below its square is one of rounding errors
+)
 
 
-class _Welch(NamedTuple):
+class _WelchStatistics(NamedTuple):
     difference: float
     standard_error: float
-    freedom: float
+    degrees_of_freedom: float
 
 
 def difference_of_means(a: Sequence[float], b: Sequence[float]) -> float | None:
     return statistics.fmean(b) - statistics.fmean(a) if a and b else None
 
 
-def _welch(a: Scores, b: Scores) -> _Welch | str:
+def _compute_welch(a: Scores, b: Scores) -> _WelchStatistics | str:
     """Welch's standard error and the Welch-Satterthwaite degrees of freedom, or the reason why there are none."""
     if min(len(a), len(b)) < 2:
         return "a job with fewer than two scores has no variance"
@@ -38,28 +40,30 @@ def _welch(a: Scores, b: Scores) -> _Welch | str:
         share_a + share_b
     )  # in this form small variances do not underflow when squared
     freedom = 1 / (part**2 / (len(a) - 1) + (1 - part) ** 2 / (len(b) - 1))
-    return _Welch(statistics.fmean(b) - statistics.fmean(a), math.sqrt(share_a + share_b), freedom)
+    return _WelchStatistics(
+        statistics.fmean(b) - statistics.fmean(a), math.sqrt(share_a + share_b), freedom
+    )
 
 
 def welch_test(a: Scores, b: Scores) -> HypothesisTest:
     """Welch's t test (1947): difference of means without assuming equal variances, scores taken as roughly normal."""
-    sizes, found = (len(a), len(b)), _welch(a, b)
+    sizes, found = (len(a), len(b)), _compute_welch(a, b)
     if isinstance(found, str):
         return HypothesisTest(name="welch", n=sizes, statistic=None, p=None, reason=found)
     from scipy.special import stdtr
 
     statistic = found.difference / found.standard_error
-    p = min(1.0, 2 * float(stdtr(found.freedom, -abs(statistic))))
+    p = min(1.0, 2 * float(stdtr(found.degrees_of_freedom, -abs(statistic))))
     return HypothesisTest(name="welch", n=sizes, statistic=statistic, p=p)
 
 
 def welch_interval(a: Scores, b: Scores) -> Interval | None:
-    found = _welch(a, b)
+    found = _compute_welch(a, b)
     if isinstance(found, str):
         return None
     from scipy.special import stdtrit
 
-    half = float(stdtrit(found.freedom, (1 + CONFIDENCE) / 2)) * found.standard_error
+    half = float(stdtrit(found.degrees_of_freedom, (1 + CONFIDENCE) / 2)) * found.standard_error
     return found.difference - half, found.difference + half
 
 
@@ -68,7 +72,7 @@ def brown_forsythe_test(a: Scores, b: Scores) -> HypothesisTest:
 
     ``statistic`` is F with 1 and n_a + n_b - 2 degrees of freedom.
     """
-    sizes, found = (len(a), len(b)), _sums_of_squares(a, b)
+    sizes, found = (len(a), len(b)), _compute_sums_of_squares(a, b)
     if isinstance(found, str):
         return HypothesisTest(name="brown_forsythe", n=sizes, statistic=None, p=None, reason=found)
     from scipy.special import fdtrc
@@ -81,35 +85,37 @@ def brown_forsythe_test(a: Scores, b: Scores) -> HypothesisTest:
     )
 
 
-def _sums_of_squares(a: Scores, b: Scores) -> tuple[float, float] | str:
+def _compute_sums_of_squares(a: Scores, b: Scores) -> tuple[float, float] | str:
     """Between and within the jobs, of the scores' distances from their job's median; or the reason why F is undefined."""
     if min(len(a), len(b)) < 3:
         return "it takes three scores of each job: with two, both lie equally far from their median"
     distances = [[abs(score - statistics.median(job)) for score in job] for job in (a, b)]
     of_a, of_b = map(statistics.fmean, distances)
     within = sum((d - of_a) ** 2 for d in distances[0]) + sum((d - of_b) ** 2 for d in distances[1])
-    if within <= (ROUNDING * max(map(max, distances))) ** 2 * (len(a) + len(b)):
+    if within <= (ROUNDING_TOLERANCE * max(map(max, distances))) ** 2 * (len(a) + len(b)):
         return "within each job all scores lie equally far from the median, so that F is undefined"
     return (of_b - of_a) ** 2 * len(a) * len(b) / (len(a) + len(b)), within
 
 
-def fisher_test(bad_a: int, n_a: int, bad_b: int, n_b: int) -> HypothesisTest:
+def fisher_test(failures_a: int, n_a: int, failures_b: int, n_b: int) -> HypothesisTest:
     """Fisher's exact test (1922) of equal failure rates, two-sided as the tables no more probable than the one seen.
 
     ``statistic`` is the odds ratio, of b's odds of failing over a's; null where it is not finite. ``n`` counts runs, not scores.
     """
-    sizes, bad = (n_a, n_b), bad_a + bad_b
+    sizes, bad = (n_a, n_b), failures_a + failures_b
     if min(sizes) == 0:
         reason = "a job without an ended run has no failure rate"
         return HypothesisTest(name="fisher", n=sizes, statistic=None, p=None, reason=reason)
-    seen = _tables(bad_a, n_a, bad, n_b)
+    seen = _count_tables(failures_a, n_a, bad, n_b)
     # counts of tables are whole numbers of any length, so that equal probabilities compare as equal
-    no_more = sum(ways for x in range(bad + 1) if 0 < (ways := _tables(x, n_a, bad, n_b)) <= seen)
-    against = bad_a * (n_b - bad_b)
+    no_more = sum(
+        ways for x in range(bad + 1) if 0 < (ways := _count_tables(x, n_a, bad, n_b)) <= seen
+    )
+    against = failures_a * (n_b - failures_b)
     return HypothesisTest(
         name="fisher",
         n=sizes,
-        statistic=bad_b * (n_a - bad_a) / against if against else None,
+        statistic=failures_b * (n_a - failures_a) / against if against else None,
         p=no_more / math.comb(n_a + n_b, bad),
         min_p=min(
             1.0, (2 if n_a == n_b else 1) / math.comb(n_a + n_b, n_a)
@@ -117,12 +123,12 @@ def fisher_test(bad_a: int, n_a: int, bad_b: int, n_b: int) -> HypothesisTest:
     )
 
 
-def _tables(bad_a: int, n_a: int, bad: int, n_b: int) -> int:
+def _count_tables(failures_a: int, n_a: int, failures: int, n_b: int) -> int:
     """In how many ways ``bad_a`` of ``bad`` failures fall on a."""
-    return math.comb(n_a, bad_a) * math.comb(n_b, bad - bad_a)
+    return math.comb(n_a, failures_a) * math.comb(n_b, failures - failures_a)
 
 
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
+def adjust_with_holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Holm's adjusted p (1979): at most alpha in all of a family's wrong rejections, whatever depends on what.
 
     An undefined p stays undefined and counts in the family's size: that it cannot be rejected is no reason to be more generous
@@ -137,7 +143,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def effect_size(a: Scores, b: Scores) -> EffectSize:
+def compute_effect_size(a: Scores, b: Scores) -> EffectSize:
     return EffectSize(cohens_d=_cohens_d(a, b), cliffs_delta=_cliffs_delta(a, b))
 
 

@@ -1,5 +1,5 @@
 """Permutation tests of a difference of means, unpaired and paired: no distribution is assumed, only that seeds are exchangeable
-between equal recipes (Fisher 1935; Pitman 1937). Exact up to ``MAX_EXACT`` regroupings, else by random ones with a fixed seed.
+between equal recipes (Fisher 1935; Pitman 1937). Exact up to ``MAX_EXACT_REGROUPINGS`` regroupings, else by random ones with a fixed seed.
 
 Two-sided p is twice the smaller tail, as ``scipy.stats.permutation_test`` has it. Written out here because a comparison of ten
 jobs has 45 pairs: the regroupings of one pair of sizes are made once and serve them all.
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MAX_EXACT = 200_000
+MAX_EXACT_REGROUPINGS = 200_000
 """Regroupings up to which every one is tried: 10 against 10 seeds have 184,756."""
-SAMPLED = 99_999
+SAMPLED_REGROUPINGS = 99_999
 """Random regroupings beyond that; the observed one is counted in, so that p is never 0 (Phipson & Smyth 2010)."""
 MIN_PAIRS = 6
 """Matching seeds from which the paired test is made: 2/2^6 = 0.031 is the first smallest p below 0.05."""
 RANDOM_SEED = 0
-ROUNDING = (
+ROUNDING_TOLERANCE = (
     1e-11  # of the largest score: two regroupings whose sums differ by less are the same to us
 )
-BATCH = 20_000  # regroupings multiplied at once: 64 MB for 400 seeds
+REGROUPING_BATCH = 20_000  # regroupings multiplied at once: 64 MB for 400 seeds
 
 Scores = tuple[float, ...]
 
@@ -40,13 +40,15 @@ def permutation_test(a: Scores, b: Scores) -> HypothesisTest:
     if min(sizes) < 2:
         reason = "it takes two scores of each job to permute"
         return HypothesisTest(name="permutation", n=sizes, statistic=None, p=None, reason=reason)
-    pooled = _centred([*a, *b])
+    pooled = _center_scores([*a, *b])
     return HypothesisTest(
         name="permutation",
         n=sizes,
         statistic=statistics.fmean(b) - statistics.fmean(a),
-        p=_two_sided(_groupings(*sizes), pooled, float(pooled[len(a) :].sum()), _exact(*sizes)),
-        min_p=smallest_p(*sizes),
+        p=_compute_two_sided_p(
+            _build_groupings(*sizes), pooled, float(pooled[len(a) :].sum()), _is_exact(*sizes)
+        ),
+        min_p=compute_smallest_p(*sizes),
     )
 
 
@@ -62,40 +64,47 @@ def paired_permutation_test(differences: Sequence[float]) -> HypothesisTest:
     import numpy as np
 
     # flipping a sign moves the sum by twice that difference, so the sum of the flipped ones tells the order
-    p = _two_sided(_sign_flips(pairs), np.asarray(differences), 0.0, exact=2**pairs <= MAX_EXACT)
+    p = _compute_two_sided_p(
+        _build_sign_flips(pairs),
+        np.asarray(differences),
+        0.0,
+        exact=2**pairs <= MAX_EXACT_REGROUPINGS,
+    )
     return HypothesisTest(
         name="paired_permutation",
         n=sizes,
         statistic=statistics.fmean(differences),
         p=p,
-        min_p=2 / (2**pairs if 2**pairs <= MAX_EXACT else SAMPLED + 1),
+        min_p=2 / (2**pairs if 2**pairs <= MAX_EXACT_REGROUPINGS else SAMPLED_REGROUPINGS + 1),
     )
 
 
-def smallest_p(size_a: int, size_b: int) -> float:
+def compute_smallest_p(size_a: int, size_b: int) -> float:
     """The unpaired test's p when every score of one job is above every score of the other."""
     regroupings = math.comb(size_a + size_b, size_a)
-    return min(1.0, 2 / (regroupings if regroupings <= MAX_EXACT else SAMPLED + 1))
+    return min(
+        1.0, 2 / (regroupings if regroupings <= MAX_EXACT_REGROUPINGS else SAMPLED_REGROUPINGS + 1)
+    )
 
 
-def seeds_for(alpha: float, pairs: int = 1) -> int | None:
+def compute_seeds_needed(alpha: float, pair_count: int = 1) -> int | None:
     """Fewest seeds a job, alike for all, with which the unpaired test can reach ``alpha`` after Holm over so many pairs.
 
-    None where not even ``MAX_EXACT`` regroupings suffice.
+    None where not even ``MAX_EXACT_REGROUPINGS`` regroupings suffice.
     """
     seeds = 2
-    while math.comb(2 * seeds, seeds) <= MAX_EXACT:
-        if pairs * smallest_p(seeds, seeds) <= alpha:
+    while math.comb(2 * seeds, seeds) <= MAX_EXACT_REGROUPINGS:
+        if pair_count * compute_smallest_p(seeds, seeds) <= alpha:
             return seeds
         seeds += 1
     return None
 
 
-def _exact(size_a: int, size_b: int) -> bool:
-    return math.comb(size_a + size_b, size_a) <= MAX_EXACT
+def _is_exact(size_a: int, size_b: int) -> bool:
+    return math.comb(size_a + size_b, size_a) <= MAX_EXACT_REGROUPINGS
 
 
-def _centred(scores: Sequence[float]) -> "NDArray[np.float64]":
+def _center_scores(scores: Sequence[float]) -> "NDArray[np.float64]":
     import numpy as np
 
     values = np.asarray(scores)
@@ -103,14 +112,14 @@ def _centred(scores: Sequence[float]) -> "NDArray[np.float64]":
     return centred
 
 
-def _two_sided(
+def _compute_two_sided_p(
     members: "NDArray[np.bool_]", values: "NDArray[np.float64]", observed: float, exact: bool
 ) -> float:
     """``members``: a row a regrouping, true for each value that is in the sum; ``observed``: that sum as it was."""
-    tolerance = ROUNDING * float(abs(values).max())
+    tolerance = ROUNDING_TOLERANCE * float(abs(values).max())
     below = above = 0
-    for start in range(0, len(members), BATCH):
-        sums = members[start : start + BATCH].astype(float) @ values
+    for start in range(0, len(members), REGROUPING_BATCH):
+        sums = members[start : start + REGROUPING_BATCH].astype(float) @ values
         below += int((sums <= observed + tolerance).sum())
         above += int((sums >= observed - tolerance).sum())
     tail = min(below, above)
@@ -119,14 +128,16 @@ def _two_sided(
 
 
 @lru_cache(maxsize=2)  # up to 40 MB each
-def _groupings(size_a: int, size_b: int) -> "NDArray[np.bool_]":
+def _build_groupings(size_a: int, size_b: int) -> "NDArray[np.bool_]":
     """Rows that say which of the pooled scores are taken for b's: all ways, or random ones."""
     import numpy as np
 
     total = size_a + size_b
-    if not _exact(size_a, size_b):
+    if not _is_exact(size_a, size_b):
         as_it_is = np.arange(total) >= size_a
-        return np.random.default_rng(RANDOM_SEED).permuted(np.tile(as_it_is, (SAMPLED, 1)), axis=1)
+        return np.random.default_rng(RANDOM_SEED).permuted(
+            np.tile(as_it_is, (SAMPLED_REGROUPINGS, 1)), axis=1
+        )
     ways = math.comb(total, size_b)
     chosen = np.fromiter(
         chain.from_iterable(combinations(range(total), size_b)), dtype=np.int16, count=ways * size_b
@@ -137,10 +148,10 @@ def _groupings(size_a: int, size_b: int) -> "NDArray[np.bool_]":
 
 
 @lru_cache(maxsize=2)
-def _sign_flips(pairs: int) -> "NDArray[np.bool_]":
+def _build_sign_flips(pairs: int) -> "NDArray[np.bool_]":
     import numpy as np
 
-    if 2**pairs > MAX_EXACT:
-        return np.random.default_rng(RANDOM_SEED).random((SAMPLED, pairs)) < 0.5
+    if 2**pairs > MAX_EXACT_REGROUPINGS:
+        return np.random.default_rng(RANDOM_SEED).random((SAMPLED_REGROUPINGS, pairs)) < 0.5
     flips: NDArray[np.bool_] = (np.arange(2**pairs)[:, None] >> np.arange(pairs)) & 1 == 1
     return flips

@@ -7,14 +7,14 @@ from typing import Literal
 from pydantic import Field
 
 from shared.domain.states import RunState
-from shared.report.base import Interval, Shape
+from shared.report.base import FrozenModel, Interval
 from shared.report.schemas import Caution, Split, StabilityReport
 
 SeedKey = tuple[int, int, int | None]
 
 
 @dataclass(frozen=True)
-class Contender:
+class ComparisonInput:
     """A job to compare: its report, and the names sentences call it by."""
 
     report: StabilityReport
@@ -31,34 +31,34 @@ class Contender:
     @property
     def scores(self) -> tuple[float, ...]:
         """Defined scores of the succeeded runs, ascending."""
-        return tuple(sorted(score for _, score in self._scored()))
+        return tuple(sorted(score for _, score in self._iterate_scores()))
 
     @property
-    def by_seed(self) -> dict[SeedKey, float]:
+    def scores_by_seed(self) -> dict[SeedKey, float]:
         """The same by what a run shares with its like in another job: both seeds and the fold."""
-        return dict(self._scored())
+        return dict(self._iterate_scores())
 
-    def _scored(self) -> Iterator[tuple[SeedKey, float]]:
+    def _iterate_scores(self) -> Iterator[tuple[SeedKey, float]]:
         for run in self.report.runs:
             if run.status == RunState.SUCCEEDED and run.score is not None:
                 yield (run.init_seed, run.data_seed, run.fold), run.score
 
     @property
-    def ended(self) -> int:
+    def ended_count(self) -> int:
         """Runs that came to an end of their own, well or not: discarded and cancelled ones did not."""
         return self.report.n + self.report.failed
 
     @property
-    def bad(self) -> int:
+    def unsuccessful_count(self) -> int:
         """Runs that are no use: degenerate or failed."""
         return self.report.degenerate + self.report.failed
 
     @property
-    def all_degenerate(self) -> bool:
+    def is_all_degenerate(self) -> bool:
         return 0 < self.report.n == self.report.degenerate
 
 
-class ComparedJob(Shape):
+class ComparedJob(FrozenModel):
     job_id: str
     preset: str
     """Of its recipe."""
@@ -70,14 +70,14 @@ class ComparedJob(Shape):
     failed: int
 
 
-class EffectSize(Shape):
+class EffectSize(FrozenModel):
     cohens_d: float | None
     """(mean b - mean a) over the pooled standard deviation; null where that is 0 or undefined."""
     cliffs_delta: float | None
     """Share of pairs of seeds in which b is higher, less the share in which a is: -1 to 1, 0 for no difference."""
 
 
-class HypothesisTest(Shape):
+class HypothesisTest(FrozenModel):
     name: Literal["welch", "permutation", "paired_permutation", "brown_forsythe", "fisher"]
     """Of the test."""
     alternative: Literal["two-sided"] = "two-sided"
@@ -96,7 +96,7 @@ class HypothesisTest(Shape):
     """Why ``p`` is null."""
 
 
-class ComparisonVerdict(Shape):
+class ComparisonVerdict(FrozenModel):
     code: Literal[
         "b_better", "a_better", "no_difference_shown", "not_enough_seeds", "all_degenerate"
     ]
@@ -108,7 +108,7 @@ class ComparisonVerdict(Shape):
     ``not_enough_seeds``."""
 
 
-class Pair(Shape):
+class Pair(FrozenModel):
     a: str
     """The job named earlier."""
     b: str
@@ -125,7 +125,7 @@ class Pair(Shape):
     """What the seeds can carry."""
 
 
-class Comparison(Shape):
+class Comparison(FrozenModel):
     object: Literal["fine_tuning.comparison"] = "fine_tuning.comparison"
     metric: str
     """What the scores are."""

@@ -1,12 +1,12 @@
 """The report's pictures: one Vega-Lite specification a figure, to be drawn on a page or rendered to SVG and PNG."""
 
-from shared.report.figures.best_of_n import best_of_n_figure
-from shared.report.figures.confusion import confusion_figure
-from shared.report.figures.curves import SeedCurve, loss_curves_figure
-from shared.report.figures.fan import fan_figure
+from shared.report.figures.best_of_n import build_best_of_n_figure
+from shared.report.figures.confusion import build_confusion_figure
+from shared.report.figures.curves import SeedCurve, build_loss_curves_figure
+from shared.report.figures.fan import build_fan_figure
 from shared.report.figures.figure import CSS_VARIABLES, DARK, LIGHT, Figure, Palette
-from shared.report.figures.scores import scores_figure
-from shared.report.figures.step_size import step_size_figure
+from shared.report.figures.scores import build_scores_figure
+from shared.report.figures.step_size import build_step_size_figure
 
 __all__ = [
     "CSS_VARIABLES",
@@ -15,10 +15,10 @@ __all__ = [
     "Figure",
     "Palette",
     "SeedCurve",
-    "best_of_n_figure",
-    "confusion_figure",
-    "fan_figure",
-    "loss_curves_figure",
-    "scores_figure",
-    "step_size_figure",
+    "build_best_of_n_figure",
+    "build_confusion_figure",
+    "build_fan_figure",
+    "build_loss_curves_figure",
+    "build_scores_figure",
+    "build_step_size_figure",
 ]

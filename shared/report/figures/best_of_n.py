@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 
-from shared.report.figures.figure import LIGHT, Figure, Palette, finish
+from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.schemas import StabilityReport
 
-DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])  # jobs differ by their dashes, not by colour alone
+LINE_DASHES = (
+    [1, 0],
+    [6, 3],
+    [2, 2],
+    [8, 3, 2, 3],
+)  # jobs differ by their dashes, not by colour alone
 
 
-def best_of_n_figure(
+def build_best_of_n_figure(
     reports: Sequence[tuple[str, StabilityReport]], palette: Palette = LIGHT
 ) -> Figure:
     """Expected score of the best of n seeds, n from 1 to the seeds there are, a line a job.
@@ -52,7 +57,9 @@ def best_of_n_figure(
         "job:O", scale=alt.Scale(domain=jobs, range=[colours[i % 4] for i in jobs]), legend=legend
     )
     dash = alt.StrokeDash(
-        "job:O", scale=alt.Scale(domain=jobs, range=[DASHES[i % 4] for i in jobs]), legend=legend
+        "job:O",
+        scale=alt.Scale(domain=jobs, range=[LINE_DASHES[i % 4] for i in jobs]),
+        legend=legend,
     )
     base = alt.Chart(alt.InlineData(values=values)).encode(x=x, y=y, color=colour)
     told = (
@@ -71,4 +78,4 @@ def best_of_n_figure(
             subtitle=f"Drawn from the seeds there are (Dodge et al. 2019); what is told is {told}.",
         ),
     )
-    return finish(chart, palette)
+    return finish_figure(chart, palette)

@@ -2,15 +2,17 @@
 
 from typing import Any
 
-from shared.report.figures.figure import LIGHT, Figure, Palette, finish
+from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.schemas import ConfusionMatrix
 
-CELL = 62  # pixels
+CELL_PX = 62  # pixels
 MAX_LABELS = 20
 """With more labels the counts are no longer legible; the matrix itself is in the report either way."""
 
 
-def confusion_figure(confusion: ConfusionMatrix, subtitle: str, palette: Palette = LIGHT) -> Figure:
+def build_confusion_figure(
+    confusion: ConfusionMatrix, subtitle: str, palette: Palette = LIGHT
+) -> Figure:
     """Counts by true (row) and predicted (column) label, shaded by their share of the row: the diagonal is the recall.
 
     Raises ValueError with more than ``MAX_LABELS`` labels or none.
@@ -21,9 +23,9 @@ def confusion_figure(confusion: ConfusionMatrix, subtitle: str, palette: Palette
         raise ValueError(
             f"a confusion matrix is drawn for 1 to {MAX_LABELS} labels, not {len(confusion.labels)}"
         )
-    cells = _cells(confusion)
-    names = [_short(label) for label in confusion.labels]
-    label_expression = _pick(names)
+    cells = _build_cells(confusion)
+    names = [_shorten_label(label) for label in confusion.labels]
+    label_expression = _build_label_expression(names)
     axis: dict[str, Any] = {
         "labelExpr": label_expression,
         "domain": False,
@@ -34,7 +36,7 @@ def confusion_figure(confusion: ConfusionMatrix, subtitle: str, palette: Palette
         x=alt.X(
             "predicted:O",
             title="predicted",
-            axis=alt.Axis(orient="top", labelAngle=_angle(names), **axis),
+            axis=alt.Axis(orient="top", labelAngle=_choose_label_angle(names), **axis),
         ),
         y=alt.Y("true:O", title="true", axis=alt.Axis(**axis)),
     )
@@ -46,7 +48,7 @@ def confusion_figure(confusion: ConfusionMatrix, subtitle: str, palette: Palette
         color=alt.condition("datum.share > 0.55", alt.value(palette.paper), alt.value(palette.ink)),
     )
     rows = sum(map(sum, confusion.matrix))
-    side = CELL * len(names)
+    side = CELL_PX * len(names)
     chart = alt.layer(shades, counts).properties(
         width=side,
         height=side,
@@ -54,10 +56,10 @@ def confusion_figure(confusion: ConfusionMatrix, subtitle: str, palette: Palette
             f"Confusion matrix of the best run (n = {rows} rows)", subtitle=subtitle
         ),
     )
-    return finish(chart, palette)
+    return finish_figure(chart, palette)
 
 
-def _cells(confusion: ConfusionMatrix) -> list[dict[str, Any]]:
+def _build_cells(confusion: ConfusionMatrix) -> list[dict[str, Any]]:
     return [
         {
             "true": true,
@@ -70,17 +72,17 @@ def _cells(confusion: ConfusionMatrix) -> list[dict[str, Any]]:
     ]
 
 
-def _pick(names: list[str]) -> str:
+def _build_label_expression(names: list[str]) -> str:
     """A Vega expression for the name at an axis value; JSON keeps quotes in names from ending the expression."""
     import json
 
     return f"{json.dumps(names)}[datum.value]"
 
 
-def _short(label: str) -> str:
+def _shorten_label(label: str) -> str:
     return label if len(label) <= 24 else f"{label[:23]}…"
 
 
-def _angle(names: list[str]) -> int:
+def _choose_label_angle(names: list[str]) -> int:
     """Slanted as soon as a name is wider than its column."""
-    return -40 if max(map(len, names)) * 7 > CELL else 0
+    return -40 if max(map(len, names)) * 7 > CELL_PX else 0

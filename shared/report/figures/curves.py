@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.report.figures.figure import LIGHT, Figure, Palette, finish
+from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 
 if TYPE_CHECKING:
     import altair
@@ -27,7 +27,7 @@ class SeedCurve:
     """Step of the chosen checkpoint, marked on the lines."""
 
 
-def loss_curves_figure(
+def build_loss_curves_figure(
     curves: Sequence[SeedCurve], metric: str, palette: Palette = LIGHT
 ) -> Figure:
     """Validation loss (above) and metric (below) by step: a column a job, a line a seed."""
@@ -37,7 +37,7 @@ def loss_curves_figure(
         raise ValueError("a figure of learning curves needs at least one curve")
     jobs = list(dict.fromkeys(curve.job for curve in curves))
     rows = [
-        _row(curves, jobs, measure, title, palette, with_header=first)
+        _build_panel_row(curves, jobs, measure, title, palette, with_header=first)
         for measure, title, first in (
             ("valid_loss", "validation loss (nats)", True),
             ("valid_score", f"validation {metric}", False),
@@ -50,10 +50,10 @@ def loss_curves_figure(
             subtitle="One line a seed; the dot is its chosen checkpoint. Dashed: degenerate seeds.",
         )
     )
-    return finish(chart, palette)
+    return finish_figure(chart, palette)
 
 
-def _row(
+def _build_panel_row(
     curves: Sequence[SeedCurve],
     jobs: list[str],
     measure: str,
@@ -101,7 +101,7 @@ def _row(
     values = [
         {"line": line, **value}  # not the seed: runs of a grid or of folds share theirs
         for line, curve in enumerate(curves)
-        for value in _values(curve, jobs.index(curve.job), measure)
+        for value in _build_curve_values(curve, jobs.index(curve.job), measure)
     ]
     row: alt.FacetChart = (
         alt.layer(lines, dots.transform_filter("datum.chosen"), data=alt.InlineData(values=values))
@@ -116,7 +116,7 @@ def _row(
     return row
 
 
-def _values(curve: SeedCurve, job: int, measure: str) -> list[dict[str, Any]]:
+def _build_curve_values(curve: SeedCurve, job: int, measure: str) -> list[dict[str, Any]]:
     points: Points = getattr(curve, measure)
     return [
         {

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from shared.report.figures.figure import LIGHT, Figure, Palette, finish
+from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.schemas import StabilityReport
 
 WIDTH, HEIGHT = 620, 200  # pixels of the row of panels
 
 
-def fan_figure(reports: Sequence[tuple[str, StabilityReport]], palette: Palette = LIGHT) -> Figure:
+def build_fan_figure(
+    reports: Sequence[tuple[str, StabilityReport]], palette: Palette = LIGHT
+) -> Figure:
     """The validation score by step, a panel a job: the median, within the quartiles, within the extremes.
 
     Raises ValueError where no report has a learning curve.
@@ -48,7 +50,7 @@ def fan_figure(reports: Sequence[tuple[str, StabilityReport]], palette: Palette 
         ),
         data=alt.InlineData(values=values),
     )
-    titles = [f"{title} ({_sizes(curve.points)})" for title, _, curve in shown]
+    titles = [f"{title} ({_format_run_counts(curve.points)})" for title, _, curve in shown]
     header = alt.Header(
         title=None, labelExpr=f"{json.dumps(titles)}[datum.value]", labelAnchor="start"
     )
@@ -63,10 +65,10 @@ def fan_figure(reports: Sequence[tuple[str, StabilityReport]], palette: Palette 
             )
         )
     )
-    return finish(chart, palette)
+    return finish_figure(chart, palette)
 
 
-def _sizes(points: Sequence[Any]) -> str:
+def _format_run_counts(points: Sequence[Any]) -> str:
     """How many runs the fan is of: fewer at the end where some were stopped."""
     sizes = [point.n for point in points]
     return (

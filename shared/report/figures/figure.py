@@ -37,19 +37,19 @@ class Figure:
     spec: dict[str, Any]
     """Vega-Lite, complete in itself: no data is fetched."""
 
-    def svg(self) -> str:
+    def to_svg(self) -> str:
         import vl_convert
 
         return str(vl_convert.vegalite_to_svg(self.spec))
 
-    def png(self, scale: float = 2.0) -> bytes:
+    def to_png(self, scale: float = 2.0) -> bytes:
         """Rendered at ``scale`` times the size; a palette of CSS variables cannot be."""
         import vl_convert
 
         return bytes(vl_convert.vegalite_to_png(self.spec, scale=scale))
 
 
-def finish(chart: "altair.TopLevelMixin", palette: Palette) -> Figure:
+def finish_figure(chart: "altair.TopLevelMixin", palette: Palette) -> Figure:
     """Apply the house style: quiet axes, left-aligned titles, no frame."""
     styled = (
         chart.configure(

@@ -5,27 +5,27 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.domain.states import RunState
-from shared.report.figures.figure import LIGHT, Figure, Palette, finish
-from shared.report.formatting import baseline_title, count, number
+from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
+from shared.report.formatting import format_baseline_title, format_count, format_number
 from shared.report.schemas import StabilityReport
 
 if TYPE_CHECKING:
     import altair
 
-STRIP = 96  # pixels a job
+STRIP_PX = 96  # pixels a job
 # heights within a strip, in strips from its middle, downwards
-POINTS_AT, POINTS_REACH = -0.1, 0.2
-MEAN_AT = 0.26
+POINTS_OFFSET, POINTS_SPREAD = -0.1, 0.2
+MEAN_OFFSET = 0.26
 MIN_SPAN = 0.1  # of the axis, in the metric
-FLOOR = {"mcc": -1.0, "pearson": -1.0, "spearman": -1.0} | dict.fromkeys(
+METRIC_FLOORS = {"mcc": -1.0, "pearson": -1.0, "spearman": -1.0} | dict.fromkeys(
     ("accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro"), 0.0
 )
 """Lowest value of each metric that has one."""
-CONSTANT = "majority"
-KINDS = ("learned", "degenerate")
+CONSTANT_BASELINE = "majority"
+POINT_KINDS = ("learned", "degenerate")
 
 
-def scores_figure(
+def build_scores_figure(
     reports: Sequence[tuple[str, StabilityReport]], palette: Palette = LIGHT
 ) -> Figure:
     """Strips of all seeds' scores side by side, with mean, 95 % interval of the mean and baselines.
@@ -36,39 +36,41 @@ def scores_figure(
 
     if not reports:
         raise ValueError("a figure of scores needs at least one report")
-    points = [point for row, (_, report) in enumerate(reports) for point in _points(row, report)]
-    means = [mean for row, (_, report) in enumerate(reports) for mean in _means(row, report)]
+    points = [
+        point for row, (_, report) in enumerate(reports) for point in _build_points(row, report)
+    ]
+    means = [mean for row, (_, report) in enumerate(reports) for mean in _build_means(row, report)]
     y = alt.Y(
         "y:Q",
         title=None,
         scale=alt.Scale(domain=[len(reports) - 0.5, -0.5], nice=False, zero=False),
-        axis=_strip_axis(reports),
+        axis=_build_strip_axis(reports),
     )
     x = alt.X(
         "score:Q",
-        title=_axis_title(reports),
-        scale=alt.Scale(domain=_domain(reports), nice=True),
+        title=_format_axis_title(reports),
+        scale=alt.Scale(domain=_compute_axis_domain(reports), nice=True),
         axis=alt.Axis(tickCount=7),
     )
     layers = [
-        *_baseline_layers(reports, x, y, palette),
+        *_build_baseline_layers(reports, x, y, palette),
         alt.Chart(alt.InlineData(values=means))
         .mark_rule(strokeWidth=2, color=palette.ink)
         .encode(x=alt.X("low:Q"), x2="high:Q", y=y),
         alt.Chart(alt.InlineData(values=means))
         .mark_tick(thickness=3, size=16, color=palette.ink)
         .encode(x=x, y=y),
-        _point_layer(points, x, y, palette),
+        _build_point_layer(points, x, y, palette),
     ]
     chart = alt.layer(*layers).properties(
         width=620,
-        height=STRIP * len(reports),
-        title=alt.TitleParams(_title(reports), subtitle=_subtitle(reports)),
+        height=STRIP_PX * len(reports),
+        title=alt.TitleParams(_format_title(reports), subtitle=_format_subtitle(reports)),
     )
-    return finish(chart, palette)
+    return finish_figure(chart, palette)
 
 
-def _domain(reports: Sequence[tuple[str, StabilityReport]]) -> list[float]:
+def _compute_axis_domain(reports: Sequence[tuple[str, StabilityReport]]) -> list[float]:
     """All that is drawn, with some air; and wide enough for equal scores not to fill it."""
     values = [
         value
@@ -76,7 +78,7 @@ def _domain(reports: Sequence[tuple[str, StabilityReport]]) -> list[float]:
         for value in (
             report.min,
             report.max,
-            *(_possible(report) if report.ci95 else ()),
+            *(_clip_mean_interval(report) if report.ci95 else ()),
             *(base.score for base in report.baselines),
         )
         if value is not None
@@ -88,25 +90,25 @@ def _domain(reports: Sequence[tuple[str, StabilityReport]]) -> list[float]:
     return [low - air, high + air]
 
 
-def _points(row: int, report: StabilityReport) -> list[dict[str, Any]]:
+def _build_points(row: int, report: StabilityReport) -> list[dict[str, Any]]:
     """Points a job, moved apart up and down where scores are close, in a way that depends on the scores alone."""
     runs = [
         run for run in report.runs if run.status == RunState.SUCCEEDED and run.score is not None
     ]
     runs.sort(key=lambda run: (run.score, run.seed))
-    heights = _heights(len(runs))
+    heights = _spread_heights(len(runs))
     return [
         {
-            "y": row + POINTS_AT + POINTS_REACH * height,
+            "y": row + POINTS_OFFSET + POINTS_SPREAD * height,
             "score": run.score,
             "seed": run.seed,
-            "kind": KINDS[bool(run.degenerate)],
+            "kind": POINT_KINDS[bool(run.degenerate)],
         }
         for run, height in zip(runs, heights, strict=True)
     ]
 
 
-def _heights(amount: int) -> list[float]:
+def _spread_heights(amount: int) -> list[float]:
     """Even heights from -1 to 1, neighbours in score far apart (multiples of the golden ratio, by rank)."""
     golden = (math.sqrt(5) - 1) / 2
     order = sorted(range(amount), key=lambda index: index * golden % 1)
@@ -115,26 +117,26 @@ def _heights(amount: int) -> list[float]:
     ]
 
 
-def _means(row: int, report: StabilityReport) -> list[dict[str, Any]]:
+def _build_means(row: int, report: StabilityReport) -> list[dict[str, Any]]:
     if report.mean is None:
         return []
-    low, high = _possible(report)
-    return [{"y": row + MEAN_AT, "score": report.mean, "low": low, "high": high}]
+    low, high = _clip_mean_interval(report)
+    return [{"y": row + MEAN_OFFSET, "score": report.mean, "low": low, "high": high}]
 
 
-def _possible(report: StabilityReport) -> tuple[float, float]:
+def _clip_mean_interval(report: StabilityReport) -> tuple[float, float]:
     """The part of the mean's interval that the metric can take: Student's t knows no bounds."""
-    floor = FLOOR.get(report.metric, -math.inf)
+    floor = METRIC_FLOORS.get(report.metric, -math.inf)
     low, high = report.ci95 or (report.mean or 0.0, report.mean or 0.0)
     return max(low, floor), min(high, 1.0)  # no metric here goes above 1
 
 
-def _point_layer(
+def _build_point_layer(
     points: list[dict[str, Any]], x: "altair.X", y: "altair.Y", palette: Palette
 ) -> "altair.Chart":
     import altair as alt
 
-    seen = [kind for kind in KINDS if any(point["kind"] == kind for point in points)]
+    seen = [kind for kind in POINT_KINDS if any(point["kind"] == kind for point in points)]
     look = {"learned": (palette.good, "circle"), "degenerate": (palette.bad, "triangle-down")}
     legend = alt.Legend(title=None) if "degenerate" in seen else None
     layer: alt.Chart = (
@@ -163,7 +165,7 @@ def _point_layer(
     return layer
 
 
-def _baseline_layers(
+def _build_baseline_layers(
     reports: Sequence[tuple[str, StabilityReport]], x: "altair.X", y: "altair.Y", palette: Palette
 ) -> list["altair.Chart"]:
     """The constant answer and the best other baseline: one rule where all jobs share it (the same rows), else one a strip."""
@@ -172,7 +174,7 @@ def _baseline_layers(
     scores = [
         (row, name, score)
         for row, (_, report) in enumerate(reports)
-        for name, score in _drawn_baselines(report).items()
+        for name, score in _select_baselines(report).items()
     ]
     if not scores:
         return []
@@ -183,7 +185,11 @@ def _baseline_layers(
         alt.Chart(
             alt.InlineData(
                 values=[
-                    {"score": score, "y": -0.5, "text": f"{baseline_title(name)} {number(score)}"}
+                    {
+                        "score": score,
+                        "y": -0.5,
+                        "text": f"{format_baseline_title(name)} {format_number(score)}",
+                    }
                 ]
             )
         )
@@ -199,20 +205,20 @@ def _baseline_layers(
     return [rule.encode(x=x, y=y, y2="end:Q"), *labels]
 
 
-def _drawn_baselines(report: StabilityReport) -> dict[str, float]:
+def _select_baselines(report: StabilityReport) -> dict[str, float]:
     known = {one.name: one.score for one in report.baselines if one.score is not None}
-    others = {name: score for name, score in known.items() if name != CONSTANT}
+    others = {name: score for name, score in known.items() if name != CONSTANT_BASELINE}
     best = max(others, key=lambda name: others[name], default=None)
-    return {name: score for name, score in known.items() if name in (CONSTANT, best)}
+    return {name: score for name, score in known.items() if name in (CONSTANT_BASELINE, best)}
 
 
-def _strip_axis(reports: Sequence[tuple[str, StabilityReport]]) -> "altair.Axis":
+def _build_strip_axis(reports: Sequence[tuple[str, StabilityReport]]) -> "altair.Axis":
     """Each strip's label: the job's title, its mean and standard deviation, how many seeds."""
     import json
 
     import altair as alt
 
-    labels = [[title, *_numbers(report)] for title, report in reports]
+    labels = [[title, *_format_statistics(report)] for title, report in reports]
     return alt.Axis(
         values=list(range(len(reports))),
         labelExpr=f"{json.dumps(labels)}[datum.value]",
@@ -225,31 +231,31 @@ def _strip_axis(reports: Sequence[tuple[str, StabilityReport]]) -> "altair.Axis"
     )
 
 
-def _numbers(report: StabilityReport) -> list[str]:
-    spread = "" if report.std is None else f" ± {number(report.std)}"
-    mean = "no score" if report.mean is None else f"{number(report.mean)}{spread}"
+def _format_statistics(report: StabilityReport) -> list[str]:
+    spread = "" if report.std is None else f" ± {format_number(report.std)}"
+    mean = "no score" if report.mean is None else f"{format_number(report.mean)}{spread}"
     bad = f", {report.degenerate} degenerate" if report.degenerate else ""
     failed = f", {report.failed} failed" if report.failed else ""
-    return [mean, f"{count(report.n, 'seed')}{bad}{failed}"]
+    return [mean, f"{format_count(report.n, 'seed')}{bad}{failed}"]
 
 
-def _axis_title(reports: Sequence[tuple[str, StabilityReport]]) -> str:
+def _format_axis_title(reports: Sequence[tuple[str, StabilityReport]]) -> str:
     report = reports[0][1]
     rows = "" if report.evaluation_rows is None else f"{report.evaluation_rows} "
     return f"{report.metric} on the {rows}{report.split} rows"
 
 
-def _title(reports: Sequence[tuple[str, StabilityReport]]) -> str:
+def _format_title(reports: Sequence[tuple[str, StabilityReport]]) -> str:
     report = reports[0][1]
-    return f"{report.metric[:1].upper()}{report.metric[1:]} of every seed (n = {_sizes(reports)})"
+    return f"{report.metric[:1].upper()}{report.metric[1:]} of every seed (n = {_format_seed_counts(reports)})"
 
 
-def _sizes(reports: Sequence[tuple[str, StabilityReport]]) -> str:
+def _format_seed_counts(reports: Sequence[tuple[str, StabilityReport]]) -> str:
     sizes = [str(report.n) for _, report in reports]
     return sizes[0] if len(set(sizes)) == 1 else " and ".join([", ".join(sizes[:-1]), sizes[-1]])
 
 
-def _subtitle(reports: Sequence[tuple[str, StabilityReport]]) -> str:
+def _format_subtitle(reports: Sequence[tuple[str, StabilityReport]]) -> str:
     text = "Each mark is one seed. Below them: the mean and its 95 % interval (Student's t)."
     return (
         f"{text} Provisional: runs are still open."

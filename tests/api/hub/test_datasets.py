@@ -12,7 +12,7 @@ from shared.datasets import Format
 from tests.api.hub.conftest import Service
 from tests.hub import DatasetRepository, PlayedHub
 from tests.make import csv_bytes, review_csv, reviews
-from tests.servers import wait_for
+from tests.servers import wait_until
 from tests.shared.datasets.files import jsonl_bytes, parquet_bytes
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -286,9 +286,9 @@ def test_no_more_are_fetched_at_a_time_than_may_be(
     hub.gate.clear()
     with ThreadPoolExecutor(MAX_CONCURRENT_DOWNLOADS) as threads:
         waiting = [threads.submit(create, http) for _ in range(MAX_CONCURRENT_DOWNLOADS)]
-        wait_for(
+        wait_until(
             lambda: len(hub.downloads()) == MAX_CONCURRENT_DOWNLOADS,
-            what="as many downloads as may be",
+            description="as many downloads as may be",
         )
         assert refusal(http)[:2] == (429, "service_busy")
         assert http.get("/v1/files").status_code == 200  # everything else goes on

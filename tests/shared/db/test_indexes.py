@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from benchmarks.statements import statements_of
+from benchmarks.statements import record_statements
 from shared.db import files, fingerprint, queue, throughput, uploads, usage
 from shared.db.comparisons import Comparisons
 from shared.db.counts import queued_before, state_counts
@@ -95,7 +95,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 def plans(database: Database, query: Query) -> list[str]:
     """Of every statement that it makes but for plain insertions, as if the tables were too large to be read through."""
-    with statements_of(database.engine) as made, database.write() as session:
+    with record_statements(database.engine) as made, database.write() as session:
         query(session)
     found = []
     with database.engine.connect() as connection:

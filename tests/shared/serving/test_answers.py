@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from api.serving.answers import answers_of, scores_of
+from api.serving.answers import build_answers, convert_logits
 from shared.domain.task import TaskType
 from worker.training.evaluation import decode_logits
 
@@ -16,7 +16,7 @@ def test_scores_and_answers_are_those_of_the_training(kind: TaskType) -> None:
     draw = np.random.default_rng(0)
     logits = draw.normal(0, 4, (50, 1 if kind is TaskType.REGRESSION else 4)).astype(np.float32)
     predictions, probabilities = decode_logits(torch.from_numpy(logits), kind)
-    found = answers_of([logits], kind)
+    found = build_answers([logits], kind)
     assert [answer.predicted for answer in found] == list(predictions)
     assert all(answer.disagreement is None for answer in found)
     if kind is not TaskType.REGRESSION:
@@ -25,7 +25,7 @@ def test_scores_and_answers_are_those_of_the_training(kind: TaskType) -> None:
 
 @pytest.mark.parametrize("kind", [TaskType.SINGLE_LABEL, TaskType.MULTI_LABEL])
 def test_extreme_logits_are_still_probabilities(kind: TaskType) -> None:
-    scores = scores_of(np.array([[1e30, -1e30], [-1e4, 1e4]], np.float32), kind)
+    scores = convert_logits(np.array([[1e30, -1e30], [-1e4, 1e4]], np.float32), kind)
     np.testing.assert_array_equal(scores, [[1, 0], [0, 1]])
 
 
@@ -35,7 +35,7 @@ def logits_of(*probabilities: tuple[float, ...]) -> list[np.ndarray]:
 
 
 def test_members_that_agree_have_a_vote_entropy_of_zero() -> None:
-    [answer] = answers_of(logits_of((0.9, 0.1), (0.7, 0.3)), TaskType.SINGLE_LABEL)
+    [answer] = build_answers(logits_of((0.9, 0.1), (0.7, 0.3)), TaskType.SINGLE_LABEL)
     assert answer.scores == pytest.approx([0.8, 0.2])
     assert answer.disagreement is not None
     assert answer.disagreement.vote_entropy == 0
@@ -43,11 +43,11 @@ def test_members_that_agree_have_a_vote_entropy_of_zero() -> None:
 
 
 def test_votes_spread_as_far_as_they_can_have_an_entropy_of_one() -> None:
-    [answer] = answers_of(logits_of((0.9, 0.1), (0.2, 0.8)), TaskType.SINGLE_LABEL)
+    [answer] = build_answers(logits_of((0.9, 0.1), (0.2, 0.8)), TaskType.SINGLE_LABEL)
     assert answer.disagreement is not None
     assert answer.disagreement.vote_entropy == pytest.approx(1)
     four = logits_of((0.7, 0.2, 0.1), (0.7, 0.2, 0.1), (0.1, 0.8, 0.1), (0.6, 0.3, 0.1))
-    [answer] = answers_of(four, TaskType.SINGLE_LABEL)
+    [answer] = build_answers(four, TaskType.SINGLE_LABEL)
     assert answer.predicted == 0
     assert answer.disagreement is not None
     entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25)) / math.log(3)
@@ -58,14 +58,14 @@ def test_votes_spread_as_far_as_they_can_have_an_entropy_of_one() -> None:
 def test_of_several_labels_the_entropy_is_the_mean_over_the_labels() -> None:
     yes, no = 2.0, -2.0
     members = [np.array([[yes, yes]], np.float32), np.array([[yes, no]], np.float32)]
-    [answer] = answers_of(members, TaskType.MULTI_LABEL)
+    [answer] = build_answers(members, TaskType.MULTI_LABEL)
     assert answer.predicted == (0,)  # one half is not above one half
     assert answer.disagreement is not None
     assert answer.disagreement.vote_entropy == pytest.approx(0.5)
 
 
 def test_numbers_have_a_spread_and_no_votes() -> None:
-    [answer] = answers_of(
+    [answer] = build_answers(
         [np.array([[1.0]], np.float32), np.array([[2.0]], np.float32)], TaskType.REGRESSION
     )
     assert (answer.predicted, answer.scores) == (1.5, [1.5])

@@ -12,7 +12,7 @@ from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskType
 from shared.encoders.catalogue import Catalogue
 from shared.metrics import Scoring
-from shared.recipe import PRESETS, Recipe, RecipeRequest, resolve
+from shared.recipe import PRESETS, Recipe, RecipeRequest, resolve_recipe
 from tests.encoders import ENCODERS
 from tests.encoders.names import is_head
 from tests.worker.training.runs import Trained, make_spec, make_task, review_rows, write_tsv
@@ -94,7 +94,7 @@ def resolved(models: Path, family: str, switch: dict[str, Any]) -> Recipe:
         "train_batch_size": 8,
         "eval_points": 1,
     }
-    return resolve(
+    return resolve_recipe(
         RecipeRequest(**(asked | switch)), Catalogue([models]).facts(family), train_rows=30
     ).recipe
 
@@ -175,7 +175,7 @@ def test_every_preset_fits_every_family_and_says_what_it_left_out(
 ) -> None:
     facts = Catalogue([models]).facts(family)
     for preset, values in PRESETS.items():
-        recipe, notes, _ = resolve(RecipeRequest(preset=preset), facts, train_rows=1000)
+        recipe, notes, _ = resolve_recipe(RecipeRequest(preset=preset), facts, train_rows=1000)
         assert recipe.reinit_pooler == (values["reinit_pooler"] and family in WITH_POOLER)
         assert ("no pre-trained pooler" in notes.get("reinit_pooler", "")) == (
             recipe.reinit_pooler != values["reinit_pooler"]

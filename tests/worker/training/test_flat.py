@@ -34,7 +34,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def uneven_text(base: Path, *, pairs: bool = False) -> EncodedText:
-    """Rows of 2 to ``LONGEST`` tokens, some of them alike; the longest are cut."""
+    """Rows of 2 to ``MAX_PILOT_STEPS`` tokens, some of them alike; the longest are cut."""
     counts = [3, 60, 0, 17, 1, 1, 22, 40, 0, 9, 33, 2]
     texts = [
         " ".join(WORDS[(row + place) % len(WORDS)] for place in range(count))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from api.serving.answers import scores_of
+from api.serving.answers import convert_logits
 from api.serving.classifier import Classifier, Text
 from shared.domain.errors import ModelNotServed
 from shared.domain.naming import GRAPH_FILE, WEIGHTS_FILE
@@ -63,9 +63,11 @@ def test_the_graph_of_every_family_answers_as_torch_does(family: str, tmp_path: 
     folder = published(base, tmp_path / "model", make_task(max_seq_length=16), GraphExporter())
     classifier = Classifier(folder, max_seq_length=16, threads=1)
     for texts in (TEXTS, PAIRS):
-        encoded = classifier.encode(texts)
+        encoded = classifier.encode_texts(texts)
         assert encoded.truncated[-1]
-        np.testing.assert_allclose(classifier.logits(encoded), by_torch(folder, texts), atol=1e-5)
+        np.testing.assert_allclose(
+            classifier.compute_logits(encoded), by_torch(folder, texts), atol=1e-5
+        )
 
 
 def test_one_trace_serves_networks_of_other_weights(tmp_path: Path) -> None:
@@ -75,7 +77,9 @@ def test_one_trace_serves_networks_of_other_weights(tmp_path: Path) -> None:
     for folder in (first, second):
         classifier = Classifier(folder, max_seq_length=32, threads=1)
         np.testing.assert_allclose(
-            classifier.logits(classifier.encode(TEXTS)), by_torch(folder, TEXTS), atol=1e-5
+            classifier.compute_logits(classifier.encode_texts(TEXTS)),
+            by_torch(folder, TEXTS),
+            atol=1e-5,
         )
 
 
@@ -95,7 +99,7 @@ def test_a_trace_is_not_used_for_another_number_of_outputs(
     task = make_task(**changes)
     folder = published(base, tmp_path / "model", task, graphs)
     classifier = Classifier(folder, max_seq_length=32, threads=1)
-    logits = classifier.logits(classifier.encode(TEXTS))
+    logits = classifier.compute_logits(classifier.encode_texts(TEXTS))
     assert logits.shape == (len(TEXTS), task.num_outputs)
     np.testing.assert_allclose(logits, by_torch(folder, TEXTS), atol=1e-5)
 
@@ -127,8 +131,8 @@ def test_the_real_encoder_s_probabilities_are_torch_s(tmp_path: Path) -> None:
     assert GraphExporter().write_graph(network, tokenizer, tmp_path)
     texts: list[Text] = [f"{text} {'and so on ' * count}" for text in TEXTS for count in (0, 3, 40)]
     classifier = Classifier(tmp_path, max_seq_length=128, threads=1)
-    found = scores_of(classifier.logits(classifier.encode(texts)), task.type)
-    expected = scores_of(by_torch(tmp_path, texts), task.type)
+    found = convert_logits(classifier.compute_logits(classifier.encode_texts(texts)), task.type)
+    expected = convert_logits(by_torch(tmp_path, texts), task.type)
     assert np.ptp(expected[:, 0]) > 0.02
     np.testing.assert_allclose(found, expected, atol=1e-4)
 

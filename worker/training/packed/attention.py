@@ -149,15 +149,18 @@ class _RowAttention(torch.autograd.Function):
         weights, keeps = saved[: len(saved) // 2], saved[len(saved) // 2 :]
         upstream = ctx.of_queries.gather_heads(gradient)
         if (
-            ctx.of_queries.empty is not None
+            ctx.of_queries.empty_slots is not None
         ):  # what a slot took from another token must not count twice
-            upstream.masked_fill_(ctx.of_queries.empty, 0.0)
+            upstream.masked_fill_(ctx.of_queries.empty_slots, 0.0)
         sides = (ctx.of_queries, ctx.slots, ctx.slots)
         found = tuple(
             side.new(its) for side, its in zip(sides, (queries, keys, values), strict=True)
         )
         given = zip(
-            *(side.iterate_groups(its) for side, its in zip(sides, (queries, keys, values), strict=True)),
+            *(
+                side.iterate_groups(its)
+                for side, its in zip(sides, (queries, keys, values), strict=True)
+            ),
             strict=True,
         )
         wanted = zip(
@@ -167,7 +170,9 @@ class _RowAttention(torch.autograd.Function):
             grad_queries,
             grad_keys,
             grad_values,
-        ) in zip(weights, keeps, ctx.of_queries.iterate_groups(upstream), given, wanted, strict=True):
+        ) in zip(
+            weights, keeps, ctx.of_queries.iterate_groups(upstream), given, wanted, strict=True
+        ):
             used = weight if keep is None else weight * keep
             grad_used = _multiply_scaled(up, its_values.transpose(1, 2), ctx.keep_scale)
             grad_scores = _backpropagate_softmax(

@@ -22,13 +22,13 @@ Row = dict[str, Any]
 Rows = dict[type[Base], list[Row]]
 
 EVALUATIONS = 8
-OUTCOMES = 60
+OUTCOME_COUNT = 60
 """Different results that the runs are given."""
 DAY_S = 86_400.0
 TEAMS = ("search", "support", "films", "legal")
 STUDY_JOBS = 5
 """Jobs that carry the same ``study`` in their metadata."""
-SHARES: dict[JobState, dict[RunState, float]] = {
+RUN_STATE_SHARES: dict[JobState, dict[RunState, float]] = {
     JobState.SUCCEEDED: {RunState.FAILED: 0.05, RunState.SUCCEEDED: 0.95},
     JobState.FAILED: {RunState.FAILED: 1.0},
     JobState.CANCELLED: {RunState.SUCCEEDED: 0.4, RunState.CANCELLED: 0.6},
@@ -37,7 +37,7 @@ SHARES: dict[JobState, dict[RunState, float]] = {
     JobState.QUEUED: {RunState.QUEUED: 1.0},
 }
 """What the runs of a job are in."""
-NEWEST = (JobState.PAUSED, *[JobState.RUNNING] * 3, *[JobState.QUEUED] * 3)
+NEWEST_JOB_STATES = (JobState.PAUSED, *[JobState.RUNNING] * 3, *[JobState.QUEUED] * 3)
 FAILURE = {
     "code": "out_of_memory",
     "message": "The trainer process ran out of memory.",
@@ -61,63 +61,63 @@ class Outcome(NamedTuple):
     metrics: dict[str, float | None]
 
 
-class Maker:
+class RowFactory:
     """Rows of ``count`` jobs of so many runs each; what was made so far can be read from ``jobs`` and ``runs``."""
 
     def __init__(self, template: Template, count: int, runs: int) -> None:
         self._template, self._count, self._runs = template, count, runs
-        self._chance = random.Random(0)
-        self._outcomes = outcomes(template.job, self._chance)
+        self._rng = random.Random(0)
+        self._outcomes = create_outcomes(template.job, self._rng)
         self._now = time.time()
         self.jobs: list[tuple[str, JobState]] = []
         """Ids and states, oldest first."""
         self.runs: list[tuple[str, str, RunState]] = []
         """Ids of the job and the run, and the run's state."""
 
-    def rows(self, places: range) -> Rows:
+    def build_rows(self, positions: range) -> Rows:
         """Of the jobs at these places, 0 the oldest; by table, in an order in which they can be inserted."""
         found: Rows = {
             table: [] for table in (Job, Run, Event, Checkpoint, File, Model, WebhookDelivery)
         }
-        for place in places:
+        for place in positions:
             self._add_job(found, place)
         return found
 
-    def _add_job(self, found: Rows, place: int) -> None:
-        state = self._state(place)
-        job_id, created = ids.job_id(), self._now - 90 * DAY_S * (1 - place / self._count)
+    def _add_job(self, rows: Rows, position: int) -> None:
+        state = self._choose_job_state(position)
+        job_id, created = ids.job_id(), self._now - 90 * DAY_S * (1 - position / self._count)
         self.jobs.append((job_id, state))
         job = self._template.job | {
             "id": job_id,
             "status": state,
             "created_at": created,
-            "job_metadata": _metadata(place),
+            "job_metadata": _build_metadata(position),
         }
-        found[Job].append(job)
-        _tell(
-            found,
+        rows[Job].append(job)
+        _add_event(
+            rows,
             job,
             None,
-            f"Created: {self._runs} runs of {_steps(job)} steps with the recipe stabilized.",
+            f"Created: {self._runs} runs of {_get_max_steps(job)} steps with the recipe stabilized.",
         )
         runs = [
-            self._add_run(found, job, index, run_state)
-            for index, run_state in enumerate(self._states(state))
+            self._add_run(rows, job, index, run_state)
+            for index, run_state in enumerate(self._list_run_states(state))
         ]
         if state != JobState.QUEUED:
             job["started_at"] = created + 60
         if state in JOB_ENDED:
-            self._end(found, job, runs)
+            self._finish_job(rows, job, runs)
 
-    def _state(self, place: int) -> JobState:
+    def _choose_job_state(self, position: int) -> JobState:
         """The newest are open; of the others most have succeeded."""
-        behind = self._count - place
-        if behind <= len(NEWEST):
-            return NEWEST[-behind]
-        return {7: JobState.CANCELLED, 19: JobState.FAILED}.get(place % 25, JobState.SUCCEEDED)
+        behind = self._count - position
+        if behind <= len(NEWEST_JOB_STATES):
+            return NEWEST_JOB_STATES[-behind]
+        return {7: JobState.CANCELLED, 19: JobState.FAILED}.get(position % 25, JobState.SUCCEEDED)
 
-    def _states(self, state: JobState) -> list[RunState]:
-        shares = SHARES[state]
+    def _list_run_states(self, state: JobState) -> list[RunState]:
+        shares = RUN_STATE_SHARES[state]
         last = next(reversed(shares))
         states = [
             run_state
@@ -126,7 +126,7 @@ class Maker:
         ]
         return [*states, *[last] * self._runs][: self._runs]
 
-    def _add_run(self, found: Rows, job: Row, index: int, state: RunState) -> Row:
+    def _add_run(self, rows: Rows, job: Row, index: int, state: RunState) -> Row:
         begun = job["created_at"] + 60 + 30 * index
         given = {
             "id": ids.run_id(),
@@ -137,11 +137,11 @@ class Maker:
         }
         seeds = dict.fromkeys(("seed", "init_seed", "data_seed"), index)
         run = self._template.run | given | seeds
-        found[Run].append(run)
+        rows[Run].append(run)
         self.runs.append((job["id"], run["id"], state))
         if state == RunState.QUEUED:
             return run
-        steps = _steps(job)
+        steps = _get_max_steps(job)
         run |= {
             "started_at": begun,
             "attempt": 1,
@@ -154,35 +154,35 @@ class Maker:
             "step": steps if state == RunState.SUCCEEDED else steps // 2,
             "environment": {"torch": "2", "threads": "1"},
         }
-        _tell(found, job, run, f"{run_title('main', index, index)} started.")
-        outcome = self._chance.choice(self._outcomes)
+        _add_event(rows, job, run, f"{run_title('main', index, index)} started.")
+        outcome = self._rng.choice(self._outcomes)
         for step in range(steps // EVALUATIONS, run["step"] + 1, steps // EVALUATIONS):
-            _tell_evaluation(found, job, run, step, outcome)
+            _add_evaluation_event(rows, job, run, step, outcome)
         run |= (
-            _ended(run, outcome)
+            _build_end_columns(run, outcome)
             if state in (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
             else {}
         )
         if state == RunState.RUNNING:
             run["lease_until"] = self._now + DAY_S
         if state == RunState.SUCCEEDED:
-            _tell(
-                found,
+            _add_event(
+                rows,
                 job,
                 run,
                 f"{run_title('main', index, index)} finished: validation {outcome.score:.4f}.",
             )
         return run
 
-    def _end(self, found: Rows, job: Row, runs: Sequence[Row]) -> None:
+    def _finish_job(self, rows: Rows, job: Row, runs: Sequence[Row]) -> None:
         succeeded = [run for run in runs if run["status"] == RunState.SUCCEEDED]
         job |= {
             "finished_at": job["created_at"] + 60 + 30 * len(runs),
             "trained_tokens": 40_000 * len(succeeded),
         }
         if job["status"] == JobState.SUCCEEDED:
-            self._publish(
-                found, job, max(succeeded, key=lambda run: float(run["validation_score"]))
+            self._publish_model(
+                rows, job, max(succeeded, key=lambda run: float(run["validation_score"]))
             )
         elif job["status"] == JobState.FAILED:
             job["error"] = FAILURE
@@ -191,34 +191,38 @@ class Maker:
             if job["status"] == JobState.CANCELLED
             else f"The job has {job['status']}."
         )
-        _tell(found, job, None, words)
+        _add_event(rows, job, None, words)
 
-    def _publish(self, found: Rows, job: Row, best: Row) -> None:
+    def _publish_model(self, rows: Rows, job: Row, best_run: Row) -> None:
         name = model_id(job["model"], job["owner_id"], None, job["id"])
         files = [
-            _result_file(job, self._template.file, filename)
+            _build_result_file(job, self._template.file, filename)
             for filename in ("metrics.csv", "model.zip")
         ]
-        found[File] += [
+        rows[File] += [
             *files,
             self._template.file | {"id": ids.file_id(), "created_at": job["created_at"]},
         ]
         job |= {"fine_tuned_model": name, "result_files": [file["id"] for file in files]}
-        best |= {"fine_tuned_model": name, "artifacts": f"models/{job['id']}"}
+        best_run |= {"fine_tuned_model": name, "artifacts": f"models/{job['id']}"}
         own = {"owner_id": job["owner_id"], "job_id": job["id"], "created_at": job["finished_at"]}
-        of_run = own | {"run_id": best["id"]}
+        of_run = own | {"run_id": best_run["id"]}
         base = {
             "base_model": job["model"],
-            "prefix": best["artifacts"],
+            "prefix": best_run["artifacts"],
             "labels": job["task"]["label_names"],
         }
-        found[Model].append(of_run | base | {"id": name})
-        metrics = {"step": best["best_step"], "valid_loss": best["result"]["validation"]["loss"]}
-        metrics |= {
-            f"valid_{key}": value for key, value in best["result"]["validation"]["metrics"].items()
+        rows[Model].append(of_run | base | {"id": name})
+        metrics = {
+            "step": best_run["best_step"],
+            "valid_loss": best_run["result"]["validation"]["loss"],
         }
-        found[Checkpoint].append(
-            of_run | {"id": ids.checkpoint_id(), "step": best["best_step"], "metrics": metrics}
+        metrics |= {
+            f"valid_{key}": value
+            for key, value in best_run["result"]["validation"]["metrics"].items()
+        }
+        rows[Checkpoint].append(
+            of_run | {"id": ids.checkpoint_id(), "step": best_run["best_step"], "metrics": metrics}
         )
         notice = {
             "type": "fine_tuning.job.succeeded",
@@ -226,21 +230,21 @@ class Maker:
             "status": "delivered",
             "attempts": 1,
         }
-        found[WebhookDelivery].append(
+        rows[WebhookDelivery].append(
             own | notice | {"id": ids.event_id(), "delivered_at": job["finished_at"]}
         )
 
 
-def outcomes(job: Row, chance: random.Random) -> list[Outcome]:
+def create_outcomes(job: Row, rng: random.Random) -> list[Outcome]:
     """What runs of the job could have reached, from knowing nothing to being nearly right."""
     task = Task.model_validate(job["task"])
     scoring = Scoring(task, job["metric"])
     answers = range(len(task.label_names))
-    labels = [chance.choice(answers) for _ in range(job["dataset"]["rows"]["validation"])]
+    labels = [rng.choice(answers) for _ in range(job["dataset"]["rows"]["validation"])]
     found = []
-    for place in range(OUTCOMES):
-        right = 0.0 if place % 20 == 0 else 0.6 + 0.3 * place / OUTCOMES
-        predictions = [label if chance.random() < right else 0 for label in labels]
+    for place in range(OUTCOME_COUNT):
+        right = 0.0 if place % 20 == 0 else 0.6 + 0.3 * place / OUTCOME_COUNT
+        predictions = [label if rng.random() < right else 0 for label in labels]
         metrics = scoring.compute_scores(labels, predictions)
         score = metrics[job["metric"]] or 0.0
         confusion, classes = (
@@ -257,7 +261,7 @@ def outcomes(job: Row, chance: random.Random) -> list[Outcome]:
         result = {
             "validation": split.model_dump(mode="json"),
             "test": None,
-            "evidence": _evidence(job, score, counts),
+            "evidence": _build_evidence(job, score, counts),
         }
         found.append(
             Outcome(result, score, scoring.is_degenerate(labels, predictions, score), metrics)
@@ -265,19 +269,19 @@ def outcomes(job: Row, chance: random.Random) -> list[Outcome]:
     return found
 
 
-def _evidence(job: Row, score: float, answers: dict[str, float]) -> Row:
-    steps, loss = _steps(job), 1.4 - score
+def _build_evidence(job: Row, score: float, answer_shares: dict[str, float]) -> Row:
+    steps, loss = _get_max_steps(job), 1.4 - score
     distance = dict.fromkeys(
         ("embeddings", *(f"layer.{block}" for block in range(6)), "pooler", "head"), 0.01
     )
     return Evidence(
         chance_loss=1.33, opening_loss=1.35, closing_loss=loss, highest_loss=1.35, highest_loss_step=5,
         lowest_validation_loss=loss, lowest_validation_step=steps, final_validation_loss=loss, vanished=None,
-        distance=distance, answers=answers, truncated=0.0,
+        distance=distance, answers=answer_shares, truncated=0.0,
     ).model_dump(mode="json")  # fmt: skip
 
 
-def _ended(run: Row, outcome: Outcome) -> Row:
+def _build_end_columns(run: Row, outcome: Outcome) -> Row:
     ended: Row = {"finished_at": run["started_at"] + 25}
     if run["status"] == RunState.FAILED:
         return ended | {"error": FAILURE}
@@ -295,7 +299,7 @@ def _ended(run: Row, outcome: Outcome) -> Row:
     )
 
 
-def _result_file(job: Row, file: Row, filename: str) -> Row:
+def _build_result_file(job: Row, file: Row, filename: str) -> Row:
     own = {
         "id": ids.file_id(),
         "filename": filename,
@@ -305,18 +309,18 @@ def _result_file(job: Row, file: Row, filename: str) -> Row:
     return file | own | {"created_at": job["finished_at"]}
 
 
-def _metadata(place: int) -> dict[str, str] | None:
-    if place % 10 == 9:
+def _build_metadata(position: int) -> dict[str, str] | None:
+    if position % 10 == 9:
         return None
-    return {"team": TEAMS[place % len(TEAMS)], "study": f"study-{place // STUDY_JOBS}"}
+    return {"team": TEAMS[position % len(TEAMS)], "study": f"study-{position // STUDY_JOBS}"}
 
 
-def _steps(job: Row) -> int:
+def _get_max_steps(job: Row) -> int:
     steps: int = job["resolved_recipe"]["max_steps"]
     return steps
 
 
-def _tell_evaluation(found: Rows, job: Row, run: Row, step: int, outcome: Outcome) -> None:
+def _add_evaluation_event(rows: Rows, job: Row, run: Row, step: int, outcome: Outcome) -> None:
     metrics = {f"valid_{name}": value for name, value in outcome.metrics.items()}
     data = {
         "step": step,
@@ -326,20 +330,22 @@ def _tell_evaluation(found: Rows, job: Row, run: Row, step: int, outcome: Outcom
         "run_id": run["id"],
         "seed": run["seed"],
     }
-    _tell(
-        found,
+    _add_event(
+        rows,
         job,
         run,
-        f"Step {step}/{_steps(job)}, seed {run['seed']}: validation loss=0.4000",
+        f"Step {step}/{_get_max_steps(job)}, seed {run['seed']}: validation loss=0.4000",
         data,
     )
 
 
-def _tell(found: Rows, job: Row, run: Row | None, message: str, data: Row | None = None) -> None:
+def _add_event(
+    rows: Rows, job: Row, run: Row | None, message: str, data: Row | None = None
+) -> None:
     own = {
         "job_id": job["id"],
         "owner_id": job["owner_id"],
         "run_id": None if run is None else run["id"],
     }
     kind = {"type": "message" if data is None else "metrics", "level": "info", "data": data}
-    found[Event].append(own | kind | {"message": message, "created_at": job["created_at"]})
+    rows[Event].append(own | kind | {"message": message, "created_at": job["created_at"]})

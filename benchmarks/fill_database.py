@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase
 
 from api.app import create_app
-from benchmarks.seed_database_rows import EVALUATIONS, Maker, Row, Template
+from benchmarks.database_rows import EVALUATIONS, Row, RowFactory, Template
 from cli.demo_dataset import write_dataset
 from shared.db.migrate import upgrade
 from shared.db.runs import Runs
@@ -36,16 +36,16 @@ from shared.encoders.catalogue import OFFLINE_ENCODER
 from shared.infra.settings import Settings
 
 STEPS = 68
-EACH_STEP = ("train_loss", "learning_rate", "grad_norm")
-EACH_EVALUATION = (
+STEP_SERIES = ("train_loss", "learning_rate", "grad_norm")
+EVALUATION_SERIES = (
     "valid_loss", "valid_accuracy", "valid_balanced_accuracy", "valid_f1_macro", "valid_f1_micro", "valid_mcc",
 )  # fmt: skip
-BATCH = 50
+JOBS_PER_TRANSACTION = 50
 """Jobs a transaction."""
 
 
 @dataclass(frozen=True)
-class Size:
+class DatabaseSize:
     jobs: int = 1000
     runs: int = 20
     """Of a job."""
@@ -54,7 +54,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Filled:
+class DatabaseContents:
     """What there is to ask for."""
 
     jobs: list[tuple[str, JobState]]
@@ -66,19 +66,21 @@ class Filled:
     rows: dict[str, int]
     """By table."""
 
-    def of(self, state: JobState) -> list[str]:
+    def list_job_ids(self, state: JobState) -> list[str]:
         """Ids of the jobs in that state."""
         return [job_id for job_id, job_state in self.jobs if job_state == state]
 
 
-def fill(settings: Settings, size: Size, model: str = OFFLINE_ENCODER) -> Filled:
+def fill_database(
+    settings: Settings, size: DatabaseSize, model: str = OFFLINE_ENCODER
+) -> DatabaseContents:
     """Make the tables in an empty database and fill them with jobs from this base model."""
     upgrade(settings.resolved_database_url)
-    made = Maker(_template(settings, size.runs, model), size.jobs, size.runs)
+    made = RowFactory(_create_template(settings, size.runs, model), size.jobs, size.runs)
     database = Database(settings.resolved_database_url)
     try:
-        for start in range(0, size.jobs, BATCH):
-            rows = made.rows(range(start, min(size.jobs, start + BATCH)))
+        for start in range(0, size.jobs, JOBS_PER_TRANSACTION):
+            rows = made.build_rows(range(start, min(size.jobs, start + JOBS_PER_TRANSACTION)))
             with database.write() as session:
                 for table, new in rows.items():
                     if new:
@@ -86,12 +88,14 @@ def fill(settings: Settings, size: Size, model: str = OFFLINE_ENCODER) -> Filled
                 Workers(session).beat("bench:1", "bench", ["cpu"])
         long_run = next((job, run) for job, run, state in made.runs if state == RunState.SUCCEEDED)
         _add_series(database.engine, long_run[1], size.long_steps)
-        return Filled(made.jobs, made.runs, long_run, _settled(database.engine))
+        return DatabaseContents(
+            made.jobs, made.runs, long_run, _count_rows_by_table(database.engine)
+        )
     finally:
         database.dispose()
 
 
-def _template(settings: Settings, runs: int, model: str) -> Template:
+def _create_template(settings: Settings, runs: int, model: str) -> Template:
     """The rows of a job that the API has made; the job itself is taken back."""
     data = settings.home / "docstrings.csv"
     write_dataset(data, 560)
@@ -109,48 +113,49 @@ def _template(settings: Settings, runs: int, model: str) -> Template:
     with database.write() as session:
         job, file = session.get_one(Job, job_id), session.get_one(File, file_id)
         run = Runs(session).of_job(job_id, results=True)[0]
-        rows = Template(_row(job), _row(run), _row(file))
+        rows = Template(_read_row(job), _read_row(run), _read_row(file))
         session.execute(delete(Job).where(Job.id == job_id))
     database.dispose()
     return rows
 
 
-def _row(of: DeclarativeBase) -> Row:
+def _read_row(instance: DeclarativeBase) -> Row:
     return {
-        attribute.key: getattr(of, attribute.key) for attribute in type(of).__mapper__.column_attrs
+        attribute.key: getattr(instance, attribute.key)
+        for attribute in type(instance).__mapper__.column_attrs
     }
 
 
 def _add_series(engine: Engine, long_run: str, long_steps: int) -> None:
     """Points of every step that a run has taken and of its evaluations, and the rest of the long run's."""
-    run, steps = Run.__table__, _numbers(STEPS)
+    run, steps = Run.__table__, _build_number_range(STEPS)
     apart = STEPS // EVALUATIONS
     taken = select(run.c.id, steps.c.number).join(steps, steps.c.number <= run.c.step)
-    far = _numbers(STEPS + long_steps)
+    far = _build_number_range(STEPS + long_steps)
     beyond = select(literal(long_run).label("id"), far.c.number).where(far.c.number > STEPS)
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))
         for rows, names in (
-            (taken, EACH_STEP),
-            (taken.where(steps.c.number % apart == 0), EACH_EVALUATION),
-            (beyond, EACH_STEP),
+            (taken, STEP_SERIES),
+            (taken.where(steps.c.number % apart == 0), EVALUATION_SERIES),
+            (beyond, STEP_SERIES),
         ):
             connection.execute(
                 insert(Metric).from_select(
-                    ["run_id", "name", "step", "value"], _points(rows, names)
+                    ["run_id", "name", "step", "value"], _select_points(rows, names)
                 )
             )
         connection.execute(update(Run).where(Run.id == long_run).values(step=STEPS + long_steps))
 
 
-def _numbers(last: int) -> CTE:
+def _build_number_range(last: int) -> CTE:
     """1 to ``last``, as the column ``number``."""
     first = select(literal(1).label("number")).cte("numbers", recursive=True)
     return first.union_all(select(first.c.number + 1).where(first.c.number < last))
 
 
-def _points(rows: Select[str, int], names: Sequence[str]) -> Select[str, str, int, float]:
+def _select_points(rows: Select[str, int], names: Sequence[str]) -> Select[str, str, int, float]:
     """A point of each series for each (id, number), by run and step as they come from a worker."""
     at = rows.subquery()
     named = union_all(*(select(literal(name).label("name")) for name in names)).subquery()
@@ -159,7 +164,7 @@ def _points(rows: Select[str, int], names: Sequence[str]) -> Select[str, str, in
     return query.order_by(at.c.id, at.c.number, named.c.name)
 
 
-def _settled(engine: Engine) -> dict[str, int]:
+def _count_rows_by_table(engine: Engine) -> dict[str, int]:
     """Rows by table, once the database knows its tables as it does after a while."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(
