@@ -89,11 +89,11 @@ def _publish_models(url: str, home: Path, database_url: str) -> str:
     """The id of a job's model, kept beside the models of its other seeds as a worker would leave them."""
     write_dataset(home / "data.csv", 60)
     with Client(url) as client:
-        file = client.upload(home / "data.csv")
+        file = client.upload_file(home / "data.csv")
         job_id = client.create_job(
             {"training_file": file.id, "runs": {"num_seeds": ENSEMBLE_SIZE}}
         ).id
-        runs = [run.id for run in client.runs(job_id)]
+        runs = [run.id for run in client.list_runs(job_id)]
     database, storage = Database(database_url), Storage(Settings(home=home).resolved_storage_url)
     with database.read() as session:
         task = Task.model_validate(session.get_one(Job, job_id).task)

@@ -27,7 +27,7 @@ from benchmarks.results import Result, Table
 from benchmarks.speed_page import record_result
 from benchmarks.trainer_commands import build_data_spec, build_run_spec
 from cli.client import Client
-from cli.demo import running_stack
+from cli.demo import run_child_service
 from shared.db.session import Database
 from shared.db.tables import Job, Run
 from shared.domain.states import JOB_ENDED, JobState, Purpose
@@ -73,12 +73,12 @@ def main() -> None:
         data = write_subset(get_glue_folder(), TASK, given.rows, home / "data")
         (home / "service").mkdir()
         with (
-            running_stack(home / "service") as url,
+            run_child_service(home / "service") as url,
             Client(url) as client,
             DirectRunner(slots) as direct,
         ):
             database = Database(f"sqlite:///{home / 'service' / 'evenkeel.db'}")
-            file = client.upload(data).id
+            file = client.upload_file(data).id
             _run_job(client, database, file, seeds=slots, steps=2)  # trainers start, files are read
             rounds = [
                 _measure_round(client, database, direct, file, data, given, home)
@@ -179,13 +179,13 @@ def _measure_first_metrics(
     """Seconds from a run's claim by a warm worker until its first training loss is answered by the API."""
     job_id = _create_job(client, file, seeds=slots, steps=20)
     seen: dict[str, float] = {}
-    runs = client.runs(job_id)
+    runs = client.list_runs(job_id)
     while len(seen) < len(runs):
         for run in runs:
-            if run.id not in seen and client.metrics(job_id, run.id, "train_loss"):
+            if run.id not in seen and client.list_run_metrics(job_id, run.id, "train_loss"):
                 seen[run.id] = time.time()
         time.sleep(POLL_S)
-    while client.job(job_id).status not in JOB_ENDED:
+    while client.get_job(job_id).status not in JOB_ENDED:
         time.sleep(0.5)
     with database.read() as session:
         for run_id, moment in seen.items():

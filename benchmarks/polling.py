@@ -23,7 +23,7 @@ from benchmarks.speed_page import record_result
 from benchmarks.trainer_commands import build_run_spec
 from cli.client import Client
 from cli.demo_dataset import write_dataset
-from cli.up import answers_health, listen
+from cli.up import is_healthy, open_listener
 from shared.db.metrics import Point
 from shared.db.migrate import upgrade
 from shared.db.runs import Runs
@@ -91,7 +91,7 @@ def run_api(home: Path, database_url: str) -> Iterator[int]:
     environment = (
         plain | python_path() | {f"EVENKEEL_{name}": str(value) for name, value in settings.items()}
     )
-    with listen("127.0.0.1", 0) as listener, (home / "api.log").open("wb") as log:
+    with open_listener("127.0.0.1", 0) as listener, (home / "api.log").open("wb") as log:
         api = subprocess.Popen(
             python_module("api", "--fd", str(listener.fileno())),
             pass_fds=[listener.fileno()],
@@ -102,7 +102,7 @@ def run_api(home: Path, database_url: str) -> Iterator[int]:
         )
         port = int(listener.getsockname()[1])
         try:
-            while not asyncio.run(answers_health("127.0.0.1", port)):
+            while not asyncio.run(is_healthy("127.0.0.1", port)):
                 if api.poll() is not None:
                     raise SystemExit((home / "api.log").read_text(encoding="utf-8"))
             yield port
@@ -114,7 +114,7 @@ def run_api(home: Path, database_url: str) -> Iterator[int]:
 def _create_job(url: str, home: Path) -> str:
     write_dataset(home / DATA_FILENAME, 560)
     with Client(url) as client:
-        file = client.upload(home / DATA_FILENAME)
+        file = client.upload_file(home / DATA_FILENAME)
         recipe = {"max_steps": STEPS, "reinit_layers": 1}
         return client.create_job(
             {"training_file": file.id, "runs": {"num_seeds": RUNS}, "recipe": recipe}

@@ -22,9 +22,9 @@ from benchmarks.results import RESULTS_FOLDER, describe_machine
 from benchmarks.stability_page import RECIPES, write_page
 from cli.api_models import Job
 from cli.client import Client
-from cli.demo import running_stack
-from cli.follow import Followed, follow
-from cli.tables import job_view
+from cli.demo import run_child_service
+from cli.follow import FollowedJob, follow_jobs
+from cli.tables import format_job
 from shared.domain.states import JobState
 from shared.encoders.catalogue import OFFLINE_ENCODER
 from shared.report import StabilityReport
@@ -60,36 +60,36 @@ def main() -> None:
         write_subset(get_glue_folder(), plan.task, plan.rows, home / "data"),
         get_glue_folder() / plan.task.name / "dev.tsv",
     )
-    with running_stack(home) as url, Client(url) as client:
-        jobs = follow(client, _start_jobs(client, plan, data), console)
+    with run_child_service(home) as url, Client(url) as client:
+        jobs = follow_jobs(client, _start_jobs(client, plan, data), console)
         for job in jobs:
             if job.status is not JobState.SUCCEEDED:
-                console.print(job_view(job))
+                console.print(format_job(job))
                 raise SystemExit(f"Job {job.id} is {job.status}; the table needs every recipe.")
         _write_results(client, plan, jobs)
     write_page(RESULTS_FOLDER)
     console.print(f"Wrote {RESULTS_FOLDER / 'stability.md'}")
 
 
-def _start_jobs(client: Client, plan: StabilityPlan, data: tuple[Path, Path]) -> list[Followed]:
+def _start_jobs(client: Client, plan: StabilityPlan, data: tuple[Path, Path]) -> list[FollowedJob]:
     """The jobs of this measurement: those in the home, with more seeds where there are too few; new ones for the rest."""
     files: list[str] = []
     followed = []
     for recipe in plan.recipes:
         known = [
             job
-            for job in client.jobs(10, metadata=plan.build_metadata(recipe))
+            for job in client.list_jobs(10, metadata=plan.build_metadata(recipe))
             if job.status is not JobState.CANCELLED
         ]
         if known:
             job = known[0]
             missing = plan.seeds - job.runs_summary.total
             if missing > 0:
-                job = client.extend(job.id, missing)
+                job = client.extend_job(job.id, missing)
         else:
-            files = files or [client.upload(path).id for path in data]
+            files = files or [client.upload_file(path).id for path in data]
             job = client.create_job(_build_request(plan, recipe, files))
-        followed.append(Followed(job, f"{recipe:>12}"))
+        followed.append(FollowedJob(job, f"{recipe:>12}"))
     return followed
 
 
@@ -110,9 +110,10 @@ def _build_request(plan: StabilityPlan, recipe: str, files: Sequence[str]) -> di
 
 def _write_results(client: Client, plan: StabilityPlan, jobs: Sequence[Job]) -> None:
     reports = [
-        (recipe, client.stability(job.id)) for recipe, job in zip(plan.recipes, jobs, strict=True)
+        (recipe, client.get_stability_report(job.id))
+        for recipe, job in zip(plan.recipes, jobs, strict=True)
     ]
-    comparison = client.compare([job.id for job in jobs])
+    comparison = client.compare_jobs([job.id for job in jobs])
     into = RESULTS_FOLDER / "stability"
     into.mkdir(parents=True, exist_ok=True)
     (into / f"{plan.task.name}.png").write_bytes(build_scores_figure(reports).to_png())

@@ -10,14 +10,14 @@ from rich.table import Table
 from cli.api_models import Comparison, Job
 from cli.client import Client
 from cli.errors import JOB_DID_NOT_SUCCEED, CliError
-from cli.report_files import section
-from cli.tables import interval, make_console, number
+from cli.report_files import build_section
+from cli.tables import format_interval, format_number, make_console
 from shared.domain.states import JobState
 from shared.report.comparison import ComparedJob, Pair
 from shared.report.comparison.verdict import TEST_NAMES
 
 
-def compare(
+def compare_jobs(
     client: Client,
     job_ids: Sequence[str],
     *,
@@ -29,12 +29,12 @@ def compare(
     """Compare over HTTP, print, and write the jobs' reports side by side where a page is asked for; returns the exit code."""
     if html is not None and metric is not None:
         raise CliError("The page shows the jobs' own metric: give --html or --metric, not both.")
-    comparison = client.compare(job_ids, metric, alpha)
-    jobs = [client.job(job_id) for job_id in job_ids]
+    comparison = client.compare_jobs(job_ids, metric, alpha)
+    jobs = [client.get_job(job_id) for job_id in job_ids]
     if as_json:
         Console().print_json(comparison.model_dump_json())
     else:
-        make_console().print(comparison_view(comparison))
+        make_console().print(format_comparison(comparison))
     if html is not None:
         _write_page(client, jobs, comparison, html)
         make_console(stderr=as_json).print(f"Wrote {html}", markup=False, soft_wrap=True)
@@ -42,15 +42,15 @@ def compare(
     return JOB_DID_NOT_SUCCEED if any(job.status in bad_end for job in jobs) else 0
 
 
-def comparison_view(comparison: Comparison) -> RenderableType:
+def format_comparison(comparison: Comparison) -> RenderableType:
     """The jobs by letters, then each pair with its tests and its verdict."""
     letters = {job.job_id: chr(ord("A") + index) for index, job in enumerate(comparison.jobs)}
-    parts: list[RenderableType] = [_jobs_table(comparison.jobs, letters, comparison.metric)]
+    parts: list[RenderableType] = [_build_jobs_table(comparison.jobs, letters, comparison.metric)]
     for pair in comparison.pairs:
         parts += [
             "",
             f"[bold]{letters[pair.b]} against {letters[pair.a]}[/bold]",
-            _pair_table(pair),
+            _build_pair_table(pair),
         ]
         parts.append(escape(pair.verdict.text))
     parts += [escape(f"Warning: {warning.message}") for warning in comparison.warnings]
@@ -63,12 +63,12 @@ def comparison_view(comparison: Comparison) -> RenderableType:
     return Group(*parts)
 
 
-def _jobs_table(jobs: Sequence[ComparedJob], letters: dict[str, str], metric: str) -> Table:
+def _build_jobs_table(jobs: Sequence[ComparedJob], letters: dict[str, str], metric: str) -> Table:
     table = Table(
         "", "job", "preset", "seeds", f"{metric}, mean ± std", "degenerate", "failed", box=None
     )
     for job in jobs:
-        scores = f"{number(job.mean)} ± {number(job.std)}"
+        scores = f"{format_number(job.mean)} ± {format_number(job.std)}"
         table.add_row(
             letters[job.job_id],
             job.job_id,
@@ -81,28 +81,33 @@ def _jobs_table(jobs: Sequence[ComparedJob], letters: dict[str, str], metric: st
     return table
 
 
-def _pair_table(pair: Pair) -> Table:
+def _build_pair_table(pair: Pair) -> Table:
     adjusted = any(test.p_holm is not None for test in pair.tests)
     table = Table("", "value", "p", *(["p (Holm)"] if adjusted else []), "smallest p", "", box=None)
     blank = [""] * (3 + adjusted)
     table.add_row(
-        "difference of means", f"{number(pair.difference)} ({interval(pair.ci95)})", *blank
+        "difference of means",
+        f"{format_number(pair.difference)} ({format_interval(pair.ci95)})",
+        *blank,
     )
     effect = pair.effect_size
     table.add_row(
         "Cohen's d, Cliff's delta",
-        f"{number(effect.cohens_d)}, {number(effect.cliffs_delta)}",
+        f"{format_number(effect.cohens_d)}, {format_number(effect.cliffs_delta)}",
         *blank,
     )
     for test in pair.tests:
         ps = [test.p, *([test.p_holm] if adjusted else []), test.min_p]
         table.add_row(
-            TEST_NAMES[test.name], number(test.statistic), *map(_p, ps), test.reason or ""
+            TEST_NAMES[test.name],
+            format_number(test.statistic),
+            *map(_format_p_value, ps),
+            test.reason or "",
         )
     return table
 
 
-def _p(p: float | None) -> str:
+def _format_p_value(p: float | None) -> str:
     return "-" if p is None else f"{p:.2g}" if p < 0.001 else f"{p:.4f}"
 
 
@@ -115,7 +120,7 @@ def _write_page(client: Client, jobs: Sequence[Job], comparison: Comparison, pat
         for job in jobs
     ]
     sections = [
-        section(client, job, client.stability(job.id), title)
+        build_section(client, job, client.get_stability_report(job.id), title)
         for job, title in zip(jobs, titles, strict=True)
     ]
     path.write_text(render_report(sections, comparison, heading="Comparison"), encoding="utf-8")

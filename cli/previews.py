@@ -9,70 +9,70 @@ from rich.table import Table
 from cli.api_models import DryRun, File, Preview, Recipe
 from cli.client import Client
 from cli.errors import CliError
-from cli.tables import counted, duration, make_console, recipe_line
+from cli.tables import format_count, format_duration, format_recipe_summary, make_console
 from shared.domain.states import Purpose
 
 
-def dry_run_view(planned: DryRun) -> RenderableType:
+def format_dry_run(dry_run: DryRun) -> RenderableType:
     """How the request was understood, what it comes to, and how long that takes."""
     rows = ", ".join(
-        f"{amount} {split}" for split, amount in planned.dataset.get("rows", {}).items() if amount
+        f"{amount} {split}" for split, amount in dry_run.dataset.get("rows", {}).items() if amount
     )
-    task = planned.task
+    task = dry_run.task
     columns = " and ".join(
         str(task[name])
         for name in ("text_column", "text_pair_column")
         if task.get(name) is not None
     )
     lines = [
-        f"{task['type']}: {columns} → {task['label_column']}, scored by {planned.metric}; rows: {rows}"
+        f"{task['type']}: {columns} → {task['label_column']}, scored by {dry_run.metric}; rows: {rows}"
     ]
-    if planned.resolved_recipe is not None:
-        lines.append(recipe_line(planned.model, planned.resolved_recipe))
-    pilots = [run for run in planned.runs if run.purpose == Purpose.PILOT]
-    if planned.pilots is not None:
-        searched = " and ".join(planned.pilots["automatic"])
+    if dry_run.resolved_recipe is not None:
+        lines.append(format_recipe_summary(dry_run.model, dry_run.resolved_recipe))
+    pilots = [run for run in dry_run.runs if run.purpose == Purpose.PILOT]
+    if dry_run.pilots is not None:
+        searched = " and ".join(dry_run.pilots["automatic"])
         lines.append(
-            f"{planned.model}: {counted(len(pilots), 'pilot')} of {pilots[0].total_steps} steps find out {searched}"
+            f"{dry_run.model}: {format_count(len(pilots), 'pilot')} of {pilots[0].total_steps} steps find out {searched}"
         )
-    lines += [f"  {setting}: {note}" for setting, note in planned.recipe_notes.items()]
-    estimate = planned.estimate
-    main = len(planned.runs) - len(pilots)
+    lines += [f"  {setting}: {note}" for setting, note in dry_run.recipe_notes.items()]
+    estimate = dry_run.estimate
+    main = len(dry_run.runs) - len(pilots)
     took = (
         "how long cannot be said"
         if estimate.seconds is None
-        else f"about {duration(estimate.seconds)}"
+        else f"about {format_duration(estimate.seconds)}"
     )
     lines.append(
-        f"{counted(main, 'run')}, {estimate.steps} steps in all, {estimate.slots} at a time: {took}. {estimate.reason}"
+        f"{format_count(main, 'run')}, {estimate.steps} steps in all, {estimate.slots} at a time: {took}. {estimate.reason}"
     )
-    lines += [f"Warning: {warning.message}" for warning in planned.warnings]
+    lines += [f"Warning: {warning.message}" for warning in dry_run.warnings]
     return Group(*map(escape, lines))
 
 
-def preview(client: Client, path: Path, model: str, rows: int) -> None:
+def show_preview(client: Client, path: Path, model: str, rows: int) -> None:
     """Print what a file holds, what is wrong with it, and how its first rows are read; it does not stay with the service."""
-    file = client.upload(path)
+    file = client.upload_file(path)
     try:
-        make_console().print(_file_view(file))
-        make_console().print(_preview_view(client.preview(file.id, model=model, n=rows)))
+        make_console().print(_format_file(file))
+        make_console().print(_format_preview(client.preview_file(file.id, model=model, n=rows)))
     finally:
         client.delete_file(file.id)
 
 
-def recipes(client: Client, name: str | None, model: str, train_rows: int) -> None:
+def show_recipes(client: Client, name: str | None, model: str, train_rows: int) -> None:
     """Print all presets, a line each, or one with every value and why."""
-    found = client.recipes(model, train_rows)
+    found = client.list_recipes(model, train_rows)
     if name is None:
-        make_console().print(_recipes_table(found))
+        make_console().print(_build_recipes_table(found))
         return
     known = {recipe.id: recipe for recipe in found}
     if name not in known:
         raise CliError(f"No recipe is named {name!r}; there are {', '.join(known)}.")
-    make_console().print(_recipe_view(known[name]))
+    make_console().print(_format_recipe_settings(known[name]))
 
 
-def _file_view(file: File) -> RenderableType:
+def _format_file(file: File) -> RenderableType:
     lines = [file.status_details or file.filename]
     if file.profile is not None:
         lines += [f"Row {problem.row}: {problem.message}" for problem in file.profile.errors]
@@ -82,19 +82,19 @@ def _file_view(file: File) -> RenderableType:
     return Group(*map(escape, lines), "")
 
 
-def _preview_view(shown: Preview) -> RenderableType:
+def _format_preview(preview: Preview) -> RenderableType:
     table = Table("row", "label", "tokens", "as the model reads it", box=None)
-    for row in shown.data:
+    for row in preview.data:
         label = row.label if isinstance(row.label, str) else ", ".join(row.label)
         length = f"{row.num_tokens}{' (cut)' if row.truncated else ''}"
         table.add_row(str(row.row), escape(label), length, escape(" ".join(row.tokens)))
-    said = f"{shown.truncated} of these {len(shown.data)} rows are cut to {shown.max_seq_length} tokens"
+    said = f"{preview.truncated} of these {len(preview.data)} rows are cut to {preview.max_seq_length} tokens"
     return Group(table, said)
 
 
-def _recipes_table(found: list[Recipe]) -> Table:
+def _build_recipes_table(recipes: list[Recipe]) -> Table:
     table = Table("recipe", "steps", "rate", "found by pilots", "", box=None)
-    for recipe in found:
+    for recipe in recipes:
         values = recipe.resolved_recipe
         searched = ", ".join(recipe.automatic) or "-"
         table.add_row(
@@ -107,7 +107,7 @@ def _recipes_table(found: list[Recipe]) -> Table:
     return table
 
 
-def _recipe_view(recipe: Recipe) -> RenderableType:
+def _format_recipe_settings(recipe: Recipe) -> RenderableType:
     table = Table("setting", "value", "", box=None)
     for name, value in recipe.resolved_recipe.items():
         searched = "pilots find it out, beginning here" if name in recipe.automatic else ""

@@ -6,14 +6,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from cli.api_models import Queue
-from cli.tables import counted, duration
+from cli.tables import format_count, format_duration
 
 
-def queue_view(queue: Queue, now: float | None = None) -> RenderableType:
+def format_queue(queue: Queue, now: float | None = None) -> RenderableType:
     """``now``: unix seconds, by which a worker's last beat was so long ago."""
     at = time.time() if now is None else now
     parts: list[RenderableType] = [
-        f"{counted(len(queue.running), 'run')} in training, {queue.depth} waiting, {queue.paused} paused"
+        f"{format_count(len(queue.running), 'run')} in training, {queue.depth} waiting, {queue.paused} paused"
     ]
     if queue.running:
         runs = Table("job", "run", "step", "worker", "device", box=None)
@@ -29,7 +29,7 @@ def queue_view(queue: Queue, now: float | None = None) -> RenderableType:
     if queue.workers:
         workers = Table("worker", "slots in use", "devices", "last heard of", box=None)
         for worker in queue.workers:
-            ago = f"{duration(max(0.0, at - worker.last_beat))} ago"
+            ago = f"{format_duration(max(0.0, at - worker.last_beat))} ago"
             workers.add_row(
                 worker.name, f"{worker.busy}/{worker.slots}", ", ".join(worker.devices), ago
             )

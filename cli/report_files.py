@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cli.api_models import Job, Run
 from cli.client import Client
-from cli.tables import duration, make_console, report_view
+from cli.tables import format_duration, format_report, make_console
 from shared.report import StabilityReport
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def write_report(
 ) -> None:
     """Print the report if no file is asked for; else write each that is."""
     console = make_console()
-    job = client.job(job_id)
-    report = client.stability(job_id)
+    job = client.get_job(job_id)
+    report = client.get_stability_report(job_id)
     if html is png is csv is None:
-        console.print(report_view(report))
+        console.print(format_report(report))
         return
     if csv is not None:
         write_csv(csv, report)
@@ -44,7 +44,7 @@ def write_report(
     if html is not None:
         from shared.report.page import render_report
 
-        html.write_text(render_report([section(client, job, report)]), encoding="utf-8")
+        html.write_text(render_report([build_section(client, job, report)]), encoding="utf-8")
     for path in filter(None, (html, png, csv)):
         console.print(f"Wrote {path}", markup=False, soft_wrap=True)
 
@@ -57,41 +57,45 @@ def write_csv(path: Path, report: StabilityReport) -> None:
         table.writerows(run.model_dump(mode="json") for run in report.runs)
 
 
-def section(
+def build_section(
     client: Client, job: Job, report: StabilityReport, title: str | None = None
 ) -> "JobSection":
     """A job as the page shows it, called by its recipe's preset unless another title is given."""
     from shared.report.page import JobSection
 
-    runs = client.runs(job.id)
+    runs = client.list_runs(job.id)
     name = title or job.preset
     return JobSection(
         title=name,
         report=report,
         recipe=job.resolved_recipe or {},
-        facts=_facts(client, job, runs),
-        curves=tuple(_curve(client, job, run, name) for run in runs if run.step > 0),
+        facts=_collect_facts(client, job, runs),
+        curves=tuple(_build_curve(client, job, run, name) for run in runs if run.step > 0),
     )
 
 
-def _facts(client: Client, job: Job, runs: list[Run]) -> dict[str, str]:
+def _collect_facts(client: Client, job: Job, runs: list[Run]) -> dict[str, str]:
     rows = job.dataset.get("rows", {})
     devices = sorted({run.device for run in runs if run.device})
     return {
         "job": job.id,
         "base model": job.model,
-        "training file": client.file(job.training_file).filename,
+        "training file": client.get_file(job.training_file).filename,
         "rows": ", ".join(f"{amount} {split}" for split, amount in rows.items() if amount),
         "device": ", ".join(devices) or "-",
-        "time": "-" if job.finished_at is None else duration(job.finished_at - job.created_at),
+        "time": "-"
+        if job.finished_at is None
+        else format_duration(job.finished_at - job.created_at),
     }
 
 
-def _curve(client: Client, job: Job, run: Run, title: str) -> "SeedCurve":
+def _build_curve(client: Client, job: Job, run: Run, title: str) -> "SeedCurve":
     from shared.report.figures import SeedCurve
 
     score = f"valid_{job.metric}"
-    series = {one.name: one.points for one in client.metrics(job.id, run.id, "valid_loss", score)}
+    series = {
+        one.name: one.points for one in client.list_run_metrics(job.id, run.id, "valid_loss", score)
+    }
     return SeedCurve(
         job=title,
         seed=run.seed,

@@ -28,19 +28,19 @@ def make_console(*, stderr: bool = False) -> Console:
     )
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def counted(amount: int, thing: str) -> str:
-    return f"{amount} {thing}" if amount == 1 else f"{amount} {thing}s"
+def format_count(amount: int, noun: str) -> str:
+    return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
 
 
-def interval(bounds: tuple[float, float] | None) -> str:
+def format_interval(bounds: tuple[float, float] | None) -> str:
     return "-" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
 
 
-def jobs_table(jobs: Sequence[Job]) -> Table:
+def build_jobs_table(jobs: Sequence[Job]) -> Table:
     table = Table(
         "job",
         "created (UTC)",
@@ -68,17 +68,17 @@ def jobs_table(jobs: Sequence[Job]) -> Table:
     return table
 
 
-def job_view(job: Job) -> RenderableType:
+def format_job(job: Job) -> RenderableType:
     """A job's state and settings, as far as its report does not say them."""
     state = f"{job.id}: {job.status.value}, {job.progress.percent:.0f}% of {job.progress.steps_total} steps"
     if job.finished_at is not None:
-        state += f", after {duration(job.finished_at - job.created_at)}"
+        state += f", after {format_duration(job.finished_at - job.created_at)}"
     elif job.progress.seconds_remaining:
-        state += f", about {duration(job.progress.seconds_remaining)} left"
+        state += f", about {format_duration(job.progress.seconds_remaining)} left"
     lines = [state]
     recipe = job.resolved_recipe
     if recipe is not None:
-        lines.append(recipe_line(job.model, recipe))
+        lines.append(format_recipe_summary(job.model, recipe))
     if job.pilots is not None:
         searched = " and ".join(job.pilots["automatic"])
         lines.append(
@@ -90,9 +90,14 @@ def job_view(job: Job) -> RenderableType:
     return Group(*map(escape, lines))
 
 
-def report_view(report: StabilityReport) -> RenderableType:
+def format_report(report: StabilityReport) -> RenderableType:
     """Every seed, then the distribution, the verdict, what looks wrong, and the warnings."""
-    parts: list[RenderableType] = [_runs_table(report), "", _distribution_table([("", report)]), ""]
+    parts: list[RenderableType] = [
+        _build_runs_table(report),
+        "",
+        _build_distribution_table([("", report)]),
+        "",
+    ]
     parts.append(escape(report.verdict.text))
     parts += [escape(f"Diagnosis: {sentence}") for sentence in report.diagnosis]
     parts += [escape(f"Warning: {warning.message}") for warning in report.warnings]
@@ -101,21 +106,23 @@ def report_view(report: StabilityReport) -> RenderableType:
     return Group(*parts)
 
 
-def side_by_side(reports: Sequence[tuple[str, StabilityReport]]) -> RenderableType:
+def format_reports_side_by_side(reports: Sequence[tuple[str, StabilityReport]]) -> RenderableType:
     """Several jobs' seeds and distributions in columns."""
-    by_seed = [{_seeds(run): run for run in report.runs} for _, report in reports]
+    by_seed = [{_format_run_seeds(run): run for run in report.runs} for _, report in reports]
     seeds = dict.fromkeys(seed for runs in by_seed for seed in runs)
     table = Table("seed", *(f"{name}: {report.metric}" for name, report in reports), box=None)
     for seed in seeds:
         cells = [
-            _score(run.score, run.status, run.degenerate) if (run := runs.get(seed)) else "-"
+            _format_run_score(run.score, run.status, run.degenerate)
+            if (run := runs.get(seed))
+            else "-"
             for runs in by_seed
         ]
         table.add_row(seed, *cells)
-    return Group(table, "", _distribution_table(reports))
+    return Group(table, "", _build_distribution_table(reports))
 
 
-def recipe_line(model: str, recipe: dict[str, Any]) -> str:
+def format_recipe_summary(model: str, recipe: dict[str, Any]) -> str:
     """What of a resolved recipe decides most."""
     return (
         f"{model}, recipe {recipe.get('preset', 'stabilized')}: {recipe['max_steps']} steps a run, batches of "
@@ -124,7 +131,7 @@ def recipe_line(model: str, recipe: dict[str, Any]) -> str:
     )
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -132,7 +139,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _runs_table(report: StabilityReport) -> Table:
+def _build_runs_table(report: StabilityReport) -> Table:
     table = Table("seed", "state", f"{report.metric} ({report.split})", "validation", "", box=None)
     for run in report.runs:
         notes = ["degenerate"] if run.degenerate else []
@@ -140,46 +147,46 @@ def _runs_table(report: StabilityReport) -> Table:
             ["published"] if run.run_id == report.best_run_id and report.fine_tuned_model else []
         )
         table.add_row(
-            _seeds(run),
+            _format_run_seeds(run),
             run.status.value,
-            number(run.score),
-            number(run.validation_score),
+            format_number(run.score),
+            format_number(run.validation_score),
             ", ".join(notes),
         )
     return table
 
 
-def _distribution_table(reports: Sequence[tuple[str, StabilityReport]]) -> Table:
+def _build_distribution_table(reports: Sequence[tuple[str, StabilityReport]]) -> Table:
     table = Table("", *(name for name, _ in reports), box=None, show_header=len(reports) > 1)
     rows: dict[str, Callable[[StabilityReport], str]] = {
         "runs": lambda r: (
             f"{r.n} of {r.planned} succeeded" + (" (so far)" if r.provisional else "")
         ),
-        "mean ± std": lambda r: f"{number(r.mean)} ± {number(r.std)}",
-        "95% interval of the mean": lambda r: interval(r.ci95),
+        "mean ± std": lambda r: f"{format_number(r.mean)} ± {format_number(r.std)}",
+        "95% interval of the mean": lambda r: format_interval(r.ci95),
         "min, quartiles, max": lambda r: " ".join(
-            map(number, (r.min, r.q1, r.median, r.q3, r.max))
+            map(format_number, (r.min, r.q1, r.median, r.q3, r.max))
         ),
         "degenerate, failed": lambda r: (
             f"{r.degenerate}, {r.failed}" + (f", {r.discarded} discarded" if r.discarded else "")
         ),
     }
     for name in dict.fromkeys(one.name for _, report in reports for one in report.baselines):
-        rows[escape(format_baseline_title(name))] = partial(_baseline, name)
+        rows[escape(format_baseline_title(name))] = partial(_format_baseline_score, name)
     for title, cell in rows.items():
         table.add_row(title, *(cell(report) for _, report in reports))
     return table
 
 
-def _seeds(run: ReportedRun) -> str:
+def _format_run_seeds(run: ReportedRun) -> str:
     return format_seeds(run.init_seed, run.data_seed, run.fold)
 
 
-def _baseline(name: str, report: StabilityReport) -> str:
-    return number(next((one.score for one in report.baselines if one.name == name), None))
+def _format_baseline_score(name: str, report: StabilityReport) -> str:
+    return format_number(next((one.score for one in report.baselines if one.name == name), None))
 
 
-def _score(score: float | None, status: RunState, degenerate: bool | None) -> str:
+def _format_run_score(score: float | None, status: RunState, degenerate: bool | None) -> str:
     if status is not RunState.SUCCEEDED:
         return status.value
-    return f"{number(score)} degenerate" if degenerate else number(score)
+    return f"{format_number(score)} degenerate" if degenerate else format_number(score)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal
 
 from cli.child_output import ChildOutput
-from cli.data_dir import Home, open_home
-from cli.embedded_redis import EmbeddedRedis, embedded_redis
+from cli.data_dir import DataDir, open_data_dir
+from cli.embedded_redis import EmbeddedRedis, prepare_embedded_redis
 from cli.errors import CliError
 from cli.processes import Program, Supervisor
 from cli.settings import read_settings
@@ -24,14 +24,14 @@ from shared.infra.child_process import python_module, python_path
 from shared.infra.settings import Settings, refuse_open_door
 
 WORKER_PACKAGES = ("torch", "transformers", "safetensors")
-BACKLOG = 2048  # connections that wait while the API starts
-_ANSWER_SECONDS = 2.0
+LISTEN_BACKLOG = 2048  # connections that wait while the API starts
+_HEALTH_TIMEOUT_S = 2.0
 # the embedded stack brings its own; an installation that has them elsewhere starts the parts alone
-_OWN_PARTS = ("EVENKEEL_DATABASE_URL", "EVENKEEL_REDIS_URL", "EVENKEEL_STORAGE_URL")
+_EMBEDDED_VARIABLES = ("EVENKEEL_DATABASE_URL", "EVENKEEL_REDIS_URL", "EVENKEEL_STORAGE_URL")
 
 
 @dataclass(frozen=True)
-class Stack:
+class ServiceOptions:
     """What ``evenkeel up`` was asked for."""
 
     home: Path
@@ -43,51 +43,61 @@ class Stack:
     """CPU threads of each; ``auto``: resolved for each job."""
 
 
-def up(stack: Stack) -> int:
+def run_service(options: ServiceOptions) -> int:
     """Serve until told to stop; returns the exit code. Raises CliError for whatever keeps it from starting."""
-    refuse_missing_packages()
-    refusal = refuse_open_door(read_settings(host=stack.host))
+    require_worker_packages()
+    refusal = refuse_open_door(read_settings(host=options.host))
     if refusal is not None:
         raise CliError(refusal)
     os.umask(0o077)  # data and logs are their owner's alone
     with (
-        open_home(stack.home) as home,
-        listen(stack.host, stack.port) as listener,
-        embedded_redis(home.redis) as redis,
+        open_data_dir(options.home) as home,
+        open_listener(options.host, options.port) as listener,
+        prepare_embedded_redis(home.redis_folder) as redis,
     ):
-        settings = embedded_settings(stack, home, redis)
+        settings = build_service_settings(options, home, redis)
         prepare_database(settings.resolved_database_url)
-        programs = [redis.program(), *service_programs(listener, child_environment(settings))]
-        return asyncio.run(_serve(stack, home, url_of(listener), programs))
+        programs = [
+            redis.build_program(),
+            *build_service_programs(listener, build_child_environment(settings)),
+        ]
+        return asyncio.run(_run_programs(options, home, get_listener_url(listener), programs))
 
 
-async def _serve(stack: Stack, home: Home, url: str, programs: Sequence[Program]) -> int:
+async def _run_programs(
+    options: ServiceOptions, home: DataDir, url: str, programs: Sequence[Program]
+) -> int:
     output = ChildOutput(
-        [program.name for program in programs], stream=sys.stdout, logs=home.logs, quiet=["redis"]
+        [program.name for program in programs],
+        stream=sys.stdout,
+        logs=home.logs_folder,
+        quiet=["redis"],
     )
 
-    def announce() -> None:
-        home.announce(url)
-        for line in _welcome(url, stack, home):
+    def announce_url() -> None:
+        home.write_url(url)
+        for line in _format_welcome(url, options, home):
             output.say(line)
 
     try:
-        for name in _OWN_PARTS:
+        for name in _EMBEDDED_VARIABLES:
             if os.environ.get(name):
                 output.say(
                     f"{name} is set, but `evenkeel up` keeps its state in {home.folder}; it is not used."
                 )
-        return await Supervisor(programs, output, when_ready=announce).run()
+        return await Supervisor(programs, output, when_ready=announce_url).run()
     finally:
         output.close()
 
 
-def service_programs(listener: socket.socket, environment: Mapping[str, str]) -> list[Program]:
+def build_service_programs(
+    listener: socket.socket, environment: Mapping[str, str]
+) -> list[Program]:
     """The three parts that are our own code; the API first, so that there is an answer while the worker loads."""
     host, port = listener.getsockname()[:2]
 
-    async def api_answers() -> bool:
-        return await answers_health(host, port)
+    async def is_api_ready() -> bool:
+        return await is_healthy(host, port)
 
     return [
         Program(
@@ -95,13 +105,13 @@ def service_programs(listener: socket.socket, environment: Mapping[str, str]) ->
             command=python_module("api", "--fd", str(listener.fileno())),
             env=environment,
             pass_fds=(listener.fileno(),),
-            ready=api_answers,
+            ready=is_api_ready,
         ),
-        *worker_programs(environment),
+        *build_worker_programs(environment),
     ]
 
 
-def worker_programs(environment: Mapping[str, str]) -> list[Program]:
+def build_worker_programs(environment: Mapping[str, str]) -> list[Program]:
     """The training side: who trains, and who sees to it that nothing is forgotten."""
     return [
         Program(name="worker", command=python_module("worker"), env=environment),
@@ -111,7 +121,9 @@ def worker_programs(environment: Mapping[str, str]) -> list[Program]:
     ]
 
 
-def embedded_settings(stack: Stack, home: Home, redis: EmbeddedRedis) -> Settings:
+def build_service_settings(
+    options: ServiceOptions, home: DataDir, redis: EmbeddedRedis
+) -> Settings:
     """The environment's settings, but for what the embedded stack brings itself."""
     return read_settings(
         home=home.folder,
@@ -119,13 +131,13 @@ def embedded_settings(stack: Stack, home: Home, redis: EmbeddedRedis) -> Setting
         storage_url="",
         cache_dir=None,
         redis_url=redis.url,
-        host=stack.host,
-        worker_slots=stack.slots,
-        threads=stack.threads,
+        host=options.host,
+        worker_slots=options.slots,
+        threads=options.threads,
     )
 
 
-def child_environment(settings: Settings) -> dict[str, str]:
+def build_child_environment(settings: Settings) -> dict[str, str]:
     return {
         **python_path(),
         "EVENKEEL_HOME": str(settings.home),
@@ -150,13 +162,13 @@ def prepare_database(url: str) -> None:
     release_all_leases(url)
 
 
-def listen(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int) -> socket.socket:
     """The listening socket; port 0 takes a free one. Raises CliError with the cure."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        return socket.create_server(address[:2], family=family, backlog=LISTEN_BACKLOG)
     except socket.gaierror as error:
         raise CliError(
             f"{host!r} is no address of this machine ({error.strerror}); try --host 127.0.0.1."
@@ -168,16 +180,16 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def url_of(listener: socket.socket) -> str:
+def get_listener_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     reached_at = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{reached_at}]:{port}" if ":" in reached_at else f"http://{reached_at}:{port}"
 
 
-async def answers_health(host: str, port: int) -> bool:
+async def is_healthy(host: str, port: int) -> bool:
     """True once GET /health answers 200."""
     try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
+        async with asyncio.timeout(_HEALTH_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(host, port)
             try:
                 writer.write(
@@ -190,7 +202,7 @@ async def answers_health(host: str, port: int) -> bool:
         return False
 
 
-def refuse_missing_packages() -> None:
+def require_worker_packages() -> None:
     missing = [name for name in WORKER_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise CliError(
@@ -198,10 +210,10 @@ def refuse_missing_packages() -> None:
         )
 
 
-def _welcome(url: str, stack: Stack, home: Home) -> list[str]:
+def _format_welcome(url: str, options: ServiceOptions, home: DataDir) -> list[str]:
     option = "" if url == "http://127.0.0.1:8000" else f" --url {url}"
     return [
-        f"Evenkeel is ready at {url} ({stack.slots} training slot{'s' if stack.slots > 1 else ''}; interface: {url}/docs)",
+        f"Evenkeel is ready at {url} ({options.slots} training slot{'s' if options.slots > 1 else ''}; interface: {url}/docs)",
         f"train with: evenkeel train FILE{option}",
         f"state and logs are in {home.folder}; Ctrl-C stops everything, and the next `evenkeel up` goes on from there",
     ]

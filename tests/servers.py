@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from benchmarks.servers import PostgresServer, find_free_port, run_postgres_server, wait_until
-from cli.embedded_redis import find_server
+from cli.embedded_redis import find_redis_server
 
 __all__ = [
     "PostgresServer",
@@ -35,7 +35,7 @@ class RedisServer:
 
     def start(self) -> None:
         command = [
-            str(find_server()),
+            str(find_redis_server()),
             "--port",
             "0",
             "--unixsocket",

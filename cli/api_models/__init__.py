@@ -1,6 +1,6 @@
 """What the command line reads of the service's answers."""
 
-from cli.api_models.base import Caution
+from cli.api_models.base import ApiWarning
 from cli.api_models.files import File, Preview, PreviewRow, Profile, RowProblem
 from cli.api_models.jobs import (
     Comparison,
@@ -28,11 +28,11 @@ from cli.api_models.models import (
     RecipeList,
     Target,
 )
-from cli.api_models.queue import Queue, TrainingRun, WorkerView
+from cli.api_models.queue import Queue, QueueWorker, TrainingRun
 
 __all__ = [
+    "ApiWarning",
     "Batch",
-    "Caution",
     "Classification",
     "Comparison",
     "Disagreement",
@@ -51,6 +51,7 @@ __all__ = [
     "Profile",
     "Progress",
     "Queue",
+    "QueueWorker",
     "Recipe",
     "RecipeList",
     "RowProblem",
@@ -61,5 +62,4 @@ __all__ = [
     "Series",
     "Target",
     "TrainingRun",
-    "WorkerView",
 ]

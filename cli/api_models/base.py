@@ -3,12 +3,12 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class Read(BaseModel):
+class ApiModel(BaseModel):
     """Fields that it does not know are let pass, so that versions may differ."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Caution(Read):
+class ApiWarning(ApiModel):
     code: str
     message: str

@@ -1,25 +1,25 @@
 """What the service says of uploaded files."""
 
-from cli.api_models.base import Caution, Read
+from cli.api_models.base import ApiModel, ApiWarning
 
 
-class RowProblem(Read):
+class RowProblem(ApiModel):
     """Why a row cannot be used."""
 
     row: int
     message: str
 
 
-class Profile(Read):
+class Profile(ApiModel):
     """What a file holds, as far as it is shown."""
 
     rows: int
     errors: list[RowProblem]
     errors_total: int
-    warnings: list[Caution]
+    warnings: list[ApiWarning]
 
 
-class File(Read):
+class File(ApiModel):
     id: str
     filename: str
     bytes: int
@@ -27,7 +27,7 @@ class File(Read):
     profile: Profile | None = None
 
 
-class PreviewRow(Read):
+class PreviewRow(ApiModel):
     row: int
     tokens: list[str]
     num_tokens: int
@@ -35,7 +35,7 @@ class PreviewRow(Read):
     label: str | list[str]
 
 
-class Preview(Read):
+class Preview(ApiModel):
     model: str
     max_seq_length: int
     truncated: int

@@ -4,19 +4,19 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from cli.api_models.base import Caution, Read
+from cli.api_models.base import ApiModel, ApiWarning
 from shared.domain.states import JOB_ENDED, JobState, RunState
 from shared.report.comparison import Comparison as _Comparison
 
 
-class Problem(Read):
+class Problem(ApiModel):
     """Why a job or a run failed."""
 
     code: str
     message: str
 
 
-class Progress(Read):
+class Progress(ApiModel):
     percent: float
     steps_done: int
     steps_total: int
@@ -24,7 +24,7 @@ class Progress(Read):
     queue_position: int | None
 
 
-class RunsSummary(Read):
+class RunsSummary(ApiModel):
     total: int
     queued: int
     running: int
@@ -36,7 +36,7 @@ class RunsSummary(Read):
     degenerate: int
 
 
-class Job(Read):
+class Job(ApiModel):
     id: str
     created_at: int
     finished_at: int | None
@@ -56,7 +56,7 @@ class Job(Read):
     pilots: dict[str, Any] | None = None
     runs_summary: RunsSummary
     progress: Progress
-    warnings: list[Caution]
+    warnings: list[ApiWarning]
 
     @property
     def preset(self) -> str:
@@ -64,15 +64,15 @@ class Job(Read):
         return str(recipe.get("preset", "stabilized"))
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self.status in JOB_ENDED
 
 
-class JobList(Read):
+class JobList(ApiModel):
     data: list[Job]
 
 
-class Run(Read):
+class Run(ApiModel):
     id: str
     index: int
     seed: int
@@ -90,28 +90,28 @@ class Run(Read):
     device: str | None = None
 
 
-class RunList(Read):
+class RunList(ApiModel):
     data: list[Run]
 
 
-class Series(Read):
+class Series(ApiModel):
     name: str
     points: list[tuple[int, float]]
     """(step, value), by step."""
 
 
-class RunMetrics(Read):
+class RunMetrics(ApiModel):
     series: list[Series]
 
 
-class Event(Read):
+class Event(ApiModel):
     id: str
     created_at: int
     level: str
     message: str
 
 
-class EventList(Read):
+class EventList(ApiModel):
     data: list[Event]
 
 
@@ -121,20 +121,20 @@ class Comparison(_Comparison):
     id: str
 
 
-class Estimate(Read):
+class Estimate(ApiModel):
     seconds: float | None
     reason: str
     slots: int
     steps: int
 
 
-class PlannedRun(Read):
+class PlannedRun(ApiModel):
     purpose: str
     seed: int
     total_steps: int
 
 
-class DryRun(Read):
+class DryRun(ApiModel):
     """A job that was not made."""
 
     model: str
@@ -145,6 +145,6 @@ class DryRun(Read):
     pilots: dict[str, Any] | None
     metric: str
     dataset: dict[str, Any]
-    warnings: list[Caution]
+    warnings: list[ApiWarning]
     runs: list[PlannedRun]
     estimate: Estimate

@@ -2,21 +2,21 @@
 
 from typing import Any
 
-from cli.api_models.base import Read
+from cli.api_models.base import ApiModel
 
 
-class Model(Read):
+class Model(ApiModel):
     id: str
     job_id: str | None = None
     """None for a base model."""
 
 
-class Disagreement(Read):
+class Disagreement(ApiModel):
     vote_entropy: float | None
     score_std: float
 
 
-class Target(Read):
+class Target(ApiModel):
     """What was said of one input."""
 
     scores: dict[str, float]
@@ -25,14 +25,14 @@ class Target(Read):
     disagreement: Disagreement | None
 
 
-class Classification(Read):
+class Classification(ApiModel):
     model: str
     members: list[str]
     results: list[dict[str, Target]]
     """One an input, under the name of the predicted column."""
 
 
-class Batch(Read):
+class Batch(ApiModel):
     """A file that was classified."""
 
     members: list[str]
@@ -41,7 +41,7 @@ class Batch(Read):
     truncated: int
 
 
-class Recipe(Read):
+class Recipe(ApiModel):
     id: str
     description: str
     resolved_recipe: dict[str, Any]
@@ -49,5 +49,5 @@ class Recipe(Read):
     automatic: list[str]
 
 
-class RecipeList(Read):
+class RecipeList(ApiModel):
     data: list[Recipe]

@@ -1,9 +1,9 @@
 """What the service says of its workers."""
 
-from cli.api_models.base import Read
+from cli.api_models.base import ApiModel
 
 
-class TrainingRun(Read):
+class TrainingRun(ApiModel):
     run_id: str
     job_id: str
     worker: str | None
@@ -12,7 +12,7 @@ class TrainingRun(Read):
     total_steps: int
 
 
-class WorkerView(Read):
+class QueueWorker(ApiModel):
     name: str
     slots: int
     busy: int
@@ -20,8 +20,8 @@ class WorkerView(Read):
     last_beat: int
 
 
-class Queue(Read):
+class Queue(ApiModel):
     depth: int
     paused: int
     running: list[TrainingRun]
-    workers: list[WorkerView]
+    workers: list[QueueWorker]

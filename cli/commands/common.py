@@ -8,11 +8,11 @@ import typer
 if TYPE_CHECKING:
     from cli.client import Client
 
-SERVICE: Final = "The service"
-JOBS: Final = "Jobs"
-MODELS: Final = "Models and data"
+SERVICE_PANEL: Final = "The service"
+JOBS_PANEL: Final = "Jobs"
+MODELS_PANEL: Final = "Models and data"
 
-LOCAL: Final = "http://127.0.0.1:8000"
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
 Url = Annotated[
     str, typer.Option("--url", envvar="EVENKEEL_URL", help="Where the service answers.")
 ]
@@ -22,12 +22,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the service's answer
 Detach = Annotated[bool, typer.Option("--detach", help="Do not wait for the job.")]
 
 
-def command_group() -> typer.Typer:
+def create_command_group() -> typer.Typer:
     """Commands that are merged into the program's own."""
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def client_of(url: str) -> "Client":
+def create_client(url: str) -> "Client":
     from cli.client import Client
 
     return Client(url, os.environ.get("EVENKEEL_API_KEY"))

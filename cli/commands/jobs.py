@@ -5,40 +5,48 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.common import JOBS, LOCAL, AsJson, JobId, Url, client_of, command_group
+from cli.commands.common import (
+    DEFAULT_URL,
+    JOBS_PANEL,
+    AsJson,
+    JobId,
+    Url,
+    create_client,
+    create_command_group,
+)
 
-app = command_group()
+app = create_command_group()
 
 
-@app.command(rich_help_panel=JOBS)
+@app.command(rich_help_panel=JOBS_PANEL)
 def jobs(
     limit: Annotated[int, typer.Option(min=1, max=100, help="Most jobs to list.")] = 20,
-    url: Url = LOCAL,
+    url: Url = DEFAULT_URL,
 ) -> None:
     """List the jobs, newest first."""
-    from cli.tables import jobs_table, make_console
+    from cli.tables import build_jobs_table, make_console
 
-    with client_of(url) as client:
-        make_console().print(jobs_table(client.jobs(limit)))
+    with create_client(url) as client:
+        make_console().print(build_jobs_table(client.list_jobs(limit)))
 
 
-@app.command(rich_help_panel=JOBS)
+@app.command(rich_help_panel=JOBS_PANEL)
 def show(
     job: JobId,
     follow: Annotated[
         bool, typer.Option("--follow", help="Show its runs until it has ended.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print job and report as JSON.")] = False,
-    url: Url = LOCAL,
+    url: Url = DEFAULT_URL,
 ) -> None:
     """Show a job and its report."""
-    from cli.train import show as show_job
+    from cli.train import show_job as show_job
 
-    with client_of(url) as client:
-        raise typer.Exit(show_job(client, job, follow_it=follow, as_json=as_json))
+    with create_client(url) as client:
+        raise typer.Exit(show_job(client, job, should_follow=follow, as_json=as_json))
 
 
-@app.command(rich_help_panel=JOBS)
+@app.command(rich_help_panel=JOBS_PANEL)
 def report(
     job: JobId,
     html: Annotated[
@@ -48,16 +56,16 @@ def report(
     csv: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Write every seed's scores.")
     ] = None,
-    url: Url = LOCAL,
+    url: Url = DEFAULT_URL,
 ) -> None:
     """Print a job's stability report, or write it to files."""
     from cli.report_files import write_report
 
-    with client_of(url) as client:
+    with create_client(url) as client:
         write_report(client, job, html=html, png=png, csv=csv)
 
 
-@app.command(rich_help_panel=JOBS)
+@app.command(rich_help_panel=JOBS_PANEL)
 def compare(
     jobs: Annotated[
         list[str], typer.Argument(metavar="JOB JOB [JOB…]", help="2 to 10 jobs on the same rows.")
@@ -69,18 +77,18 @@ def compare(
         typer.Option(dir_okay=False, help="Write their reports side by side as a page."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
-    url: Url = LOCAL,
+    url: Url = DEFAULT_URL,
 ) -> None:
     """Compare jobs: which is better, as far as their seeds can tell."""
-    from cli.compare import compare as compare_jobs
+    from cli.compare import compare_jobs as compare_jobs
 
-    with client_of(url) as client:
+    with create_client(url) as client:
         raise typer.Exit(
             compare_jobs(client, jobs, metric=metric, alpha=alpha, html=html, as_json=as_json)
         )
 
 
-@app.command(rich_help_panel=JOBS)
+@app.command(rich_help_panel=JOBS_PANEL)
 def events(
     job: JobId,
     follow: Annotated[
@@ -89,24 +97,24 @@ def events(
     limit: Annotated[
         int, typer.Option("-n", "--limit", min=1, max=1000, help="Most of the past ones.")
     ] = 20,
-    url: Url = LOCAL,
+    url: Url = DEFAULT_URL,
 ) -> None:
     """Print what has happened to a job, oldest first."""
     from cli.events import show_events
 
-    with client_of(url) as client:
+    with create_client(url) as client:
         raise typer.Exit(show_events(client, job, limit, follow=follow))
 
 
-@app.command(rich_help_panel=JOBS)
-def queue(as_json: AsJson = False, url: Url = LOCAL) -> None:
+@app.command(rich_help_panel=JOBS_PANEL)
+def queue(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
     """Show what waits, what trains, and which workers there are."""
-    from cli.queue import queue_view
+    from cli.queue import format_queue
     from cli.tables import make_console
 
-    with client_of(url) as client:
-        found = client.queue()
+    with create_client(url) as client:
+        found = client.get_queue()
     if as_json:
         make_console().print_json(found.model_dump_json())
     else:
-        make_console().print(queue_view(found))
+        make_console().print(format_queue(found))

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.common import SERVICE, command_group
+from cli.commands.common import SERVICE_PANEL, create_command_group
 
-app = command_group()
+app = create_command_group()
 database_app = typer.Typer(help="The database.", no_args_is_help=True)
 
 
-@app.command(rich_help_panel=SERVICE)
+@app.command(rich_help_panel=SERVICE_PANEL)
 def up(
     home: Annotated[
         Path,
@@ -47,11 +47,11 @@ def up(
 ) -> None:
     """Start everything on this machine: API, worker, queue and database; Ctrl-C stops it."""
     from cli.settings import read_settings
-    from cli.up import Stack
-    from cli.up import up as start
+    from cli.up import ServiceOptions
+    from cli.up import run_service as start
 
     settings = read_settings()
-    stack = Stack(
+    stack = ServiceOptions(
         home=home,
         host=host,
         port=port,
@@ -61,18 +61,18 @@ def up(
     raise typer.Exit(start(stack))
 
 
-@app.command(rich_help_panel=SERVICE)
+@app.command(rich_help_panel=SERVICE_PANEL)
 def api(
     host: Annotated[str | None, typer.Option(help="Address to serve; else EVENKEEL_HOST.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Else EVENKEEL_PORT.")] = None,
 ) -> None:
     """Start the API alone, configured by EVENKEEL_*."""
-    from cli.launch import become_api
+    from cli.launch import exec_api
 
-    become_api(host, port)
+    exec_api(host, port)
 
 
-@app.command(rich_help_panel=SERVICE)
+@app.command(rich_help_panel=SERVICE_PANEL)
 def worker() -> None:
     """Start a worker and its sweeper, configured by EVENKEEL_*."""
     from cli.launch import run_worker
@@ -80,7 +80,7 @@ def worker() -> None:
     raise typer.Exit(run_worker())
 
 
-@app.command(rich_help_panel=SERVICE)
+@app.command(rich_help_panel=SERVICE_PANEL)
 def demo(
     keep_home: Annotated[
         Path | None,
@@ -90,7 +90,7 @@ def demo(
     ] = None,
 ) -> None:
     """See it work: a stack of its own, a real data set, two recipes over five seeds, the comparison."""
-    from cli.demo import demo as run_demo
+    from cli.demo import run_demo as run_demo
 
     raise typer.Exit(run_demo(keep_home))
 

@@ -5,12 +5,19 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.common import JOBS, LOCAL, Detach, Url, client_of, command_group
+from cli.commands.common import (
+    DEFAULT_URL,
+    JOBS_PANEL,
+    Detach,
+    Url,
+    create_client,
+    create_command_group,
+)
 
-app = command_group()
+app = create_command_group()
 
 
-@app.command(rich_help_panel=JOBS)
+@app.command(rich_help_panel=JOBS_PANEL)
 def train(
     file: Annotated[
         Path,
@@ -83,7 +90,7 @@ def train(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print job and report as JSON.")] = False,
     detach: Detach = False,
-    url: Url = LOCAL,
+    url: Url = DEFAULT_URL,
 ) -> None:
     """Upload FILE, train a model on it over several seeds, and print how far it can be trusted."""
     from cli import train as command
@@ -111,9 +118,9 @@ def train(
         test_fraction=test_fraction,
         metric=metric,
     )
-    files = command.Files(file, validation_file, test_file)
-    with client_of(url) as client:
+    files = command.JobFiles(file, validation_file, test_file)
+    with create_client(url) as client:
         if dry_run:
-            command.rehearse(client, files, options, as_json=as_json)
+            command.show_dry_run(client, files, options, as_json=as_json)
             return
         raise typer.Exit(command.train(client, files, options, as_json=as_json, detach=detach))

@@ -117,7 +117,7 @@ def error(message: str, param: str | None = None) -> dict[str, Any]:
 
 def test_the_key_and_fields_of_later_versions(server: Server, client: Client) -> None:
     server.answers = [(200, {}, JOB)]
-    assert client.job("ftjob-1").preset == "stabilized"
+    assert client.get_job("ftjob-1").preset == "stabilized"
     asked, headers, _ = server.asked[0]
     assert (asked, headers["authorization"]) == (
         "GET /v1/fine_tuning/jobs/ftjob-1",
@@ -132,7 +132,7 @@ def test_an_error_is_the_services_own_sentence_with_the_parameter(
     with pytest.raises(
         CliError, match=r"^Only 6 blocks\. \(param: recipe\.reinit_layers\)$"
     ) as caught:
-        client.job("ftjob-1")
+        client.get_job("ftjob-1")
     assert caught.value.exit_code == BAD_INPUT
 
 
@@ -141,7 +141,7 @@ def test_a_parameter_that_the_sentence_names_is_not_said_twice(
 ) -> None:
     server.answers = [(400, {}, error("recipe.max_steps is too large.", "recipe.max_steps"))]
     with pytest.raises(CliError, match=r"^recipe\.max_steps is too large\.$"):
-        client.job("ftjob-1")
+        client.get_job("ftjob-1")
 
 
 @pytest.mark.parametrize(
@@ -152,14 +152,14 @@ def test_something_else_that_answers_is_said_to_be_something_else(
 ) -> None:
     server.answers = [answer]
     with pytest.raises(CliError, match="is not an Evenkeel of this version"):
-        client.job("ftjob-1")
+        client.get_job("ftjob-1")
 
 
 def test_nobody_there_is_said_with_the_cure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with Client(url) as client, pytest.raises(CliError) as caught:
-        client.jobs(20)
+        client.list_jobs(20)
     assert str(caught.value) == f"No Evenkeel answers at {url}. Start one with: evenkeel up"
 
 
@@ -207,8 +207,8 @@ def test_patience_waits_for_a_service_that_is_being_started(server: Server) -> N
         later[0].answers = [(200, {}, JOB)]
 
     threading.Thread(target=start).start()
-    with Client(f"http://127.0.0.1:{port}", patience=60) as client:
-        assert client.job("ftjob-1").id == "ftjob-1"
+    with Client(f"http://127.0.0.1:{port}", retry_timeout_s=60) as client:
+        assert client.get_job("ftjob-1").id == "ftjob-1"
     later[0].shutdown()
     later[0].server_close()
 
@@ -219,7 +219,7 @@ def test_an_upload_streams_the_file_under_its_name(
     server.answers = [(200, {}, FILE)]
     path = tmp_path / "rows.csv"
     path.write_bytes(b"text,label\n" + b"x" * 3_000_000)
-    assert client.upload(path).id == "file-1"
+    assert client.upload_file(path).id == "file-1"
     asked, headers, body = server.asked[0]
     assert asked == "POST /v1/files"
     assert headers["content-type"].startswith("multipart/form-data")
@@ -235,14 +235,14 @@ def test_content_comes_as_it_is_and_its_refusal_as_a_sentence(
         (200, {"content-type": "application/octet-stream"}, b"\0\1" * 1000),
         (404, {}, error("Gone.")),
     ]
-    with client.content("file-1") as chunks:
+    with client.stream_file_content("file-1") as chunks:
         assert b"".join(chunks) == b"\0\1" * 1000
-    with pytest.raises(CliError, match="Gone"), client.content("file-1"):
+    with pytest.raises(CliError, match="Gone"), client.stream_file_content("file-1"):
         pass
 
 
 def test_ids_are_quoted(server: Server, client: Client) -> None:
     server.answers = [(404, {}, error("No such job."))]
     with pytest.raises(CliError, match="No such job"):
-        client.job("../files?x=1")
+        client.get_job("../files?x=1")
     assert server.asked[0][0] == "GET /v1/fine_tuning/jobs/..%2Ffiles%3Fx%3D1"

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.__main__ import app
-from cli.classify import model_of
+from cli.classify import resolve_model_id
 from cli.client import Client
 from cli.errors import BAD_INPUT, JOB_DID_NOT_SUCCEED, CliError
 from tests.cli.test_client import FILE, Server
@@ -134,7 +134,7 @@ def test_nothing_to_classify_and_a_job_without_a_model(server: Server) -> None:
         Client(server.url) as client,
         pytest.raises(CliError, match="has no model: it is queued") as refused,
     ):
-        model_of(client, "ftjob-1")
+        resolve_model_id(client, "ftjob-1")
     assert refused.value.exit_code == BAD_INPUT
 
 

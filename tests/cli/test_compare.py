@@ -7,8 +7,8 @@ from rich.console import Console
 
 from cli.api_models import Comparison
 from cli.client import Client
-from cli.compare import compare as compare_jobs
-from cli.compare import comparison_view
+from cli.compare import compare_jobs as compare_jobs
+from cli.compare import format_comparison
 from cli.errors import CliError
 from shared.report.comparison import ComparisonInput, build_comparison
 from tests.shared.reports import make_report
@@ -24,7 +24,7 @@ def shown(*scores: list[float]) -> str:
     answer = Comparison(id="ftcmp-1", **build_comparison(contenders).model_dump())
     console = Console(width=240, highlight=False)
     with console.capture() as capture:
-        console.print(comparison_view(answer))
+        console.print(format_comparison(answer))
     return capture.get()
 
 

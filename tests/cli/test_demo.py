@@ -29,9 +29,9 @@ def test_a_small_one_goes_all_the_way(
         TrainOptions(preset=preset, seeds=2, max_steps="2", batch_size=4, reinit_layers="1")
         for preset in ("conventional", "stabilized")
     ]
-    monkeypatch.setattr(demo, "RECIPES", small)
-    monkeypatch.setattr(demo, "ROWS", 60)
-    assert demo.demo(None) == 0
+    monkeypatch.setattr(demo, "RECIPE_OPTIONS", small)
+    monkeypatch.setattr(demo, "ROW_COUNT", 60)
+    assert demo.run_demo(None) == 0
     said = capsys.readouterr().out
     for expected in (
         "conventional seed 0: succeeded",

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from cli.demo_dataset import (
-    AREAS,
+    LABEL_SHARES,
     MAX_WORDS,
     MIN_WORDS,
-    SHARES,
-    _first_sentence,
-    _of_area,
-    _sources,
+    MODULES_BY_LABEL,
+    _extract_first_sentence,
+    _iterate_area_sentences,
+    _list_sources,
     write_dataset,
 )
 
@@ -37,7 +37,7 @@ def read(path: Path) -> list[tuple[str, str]]:
 def test_as_many_rows_as_asked_moderately_skewed(rows: list[tuple[str, str]]) -> None:
     counts = Counter(label for _, label in rows)
     assert counts == {"network": 144, "text": 112, "files": 80, "concurrency": 64}
-    assert sum(SHARES.values()) == pytest.approx(1)
+    assert sum(LABEL_SHARES.values()) == pytest.approx(1)
 
 
 def test_short_plain_and_without_duplicates(rows: list[tuple[str, str]]) -> None:
@@ -71,14 +71,16 @@ def test_more_rows_than_there_are_is_said(tmp_path: Path) -> None:
     assert not (tmp_path / "rows.csv").exists()
 
 
-@pytest.mark.parametrize("module", [module for modules in AREAS.values() for module in modules])
+@pytest.mark.parametrize(
+    "module", [module for modules in MODULES_BY_LABEL.values() for module in modules]
+)
 def test_every_module_is_there(module: str) -> None:
-    assert _sources(module)
+    assert _list_sources(module)
 
 
 @pytest.mark.parametrize("module", ["zipfile", "socket", "asyncio"])
 def test_sentences_do_not_name_their_module(module: str) -> None:
-    sentences = list(_of_area((module,)))
+    sentences = list(_iterate_area_sentences((module,)))
     assert len(sentences) > 5
     assert not [
         sentence for sentence in sentences if re.search(rf"\b{module}\b", sentence, re.IGNORECASE)
@@ -97,4 +99,4 @@ def test_sentences_do_not_name_their_module(module: str) -> None:
     ],
 )
 def test_first_sentence(docstring: str, sentence: str | None) -> None:
-    assert _first_sentence(docstring) == sentence
+    assert _extract_first_sentence(docstring) == sentence

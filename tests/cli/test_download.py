@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.download import unpack
+from cli.download import unpack_archive
 from cli.errors import CliError
 
 
@@ -17,7 +17,7 @@ def archive(folder: Path, *entries: tuple[str | zipfile.ZipInfo, bytes]) -> Path
 
 
 def test_files_and_folders_are_unpacked(tmp_path: Path) -> None:
-    unpack(
+    unpack_archive(
         archive(tmp_path, ("config.json", b"{}"), ("deep/", b""), ("deep/a.bin", b"\0\1")),
         tmp_path / "model",
     )
@@ -28,7 +28,7 @@ def test_files_and_folders_are_unpacked(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil", "..\\evil"])
 def test_an_entry_outside_the_folder_refuses_the_whole_archive(tmp_path: Path, name: str) -> None:
     with pytest.raises(CliError, match="holds an entry that is refused"):
-        unpack(archive(tmp_path, ("config.json", b"{}"), (name, b"")), tmp_path / "model")
+        unpack_archive(archive(tmp_path, ("config.json", b"{}"), (name, b"")), tmp_path / "model")
     assert {file.name for file in tmp_path.rglob("*")} == {"model.zip"}
 
 
@@ -36,11 +36,11 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("link")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with pytest.raises(CliError, match="holds an entry that is refused"):
-        unpack(archive(tmp_path, (link, b"/etc/passwd")), tmp_path / "model")
+        unpack_archive(archive(tmp_path, (link, b"/etc/passwd")), tmp_path / "model")
 
 
 def test_a_damaged_archive_is_said(tmp_path: Path) -> None:
     path = archive(tmp_path, ("config.json", b"{}" * 1000))
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(CliError, match="damaged"):
-        unpack(path, tmp_path / "model")
+        unpack_archive(path, tmp_path / "model")

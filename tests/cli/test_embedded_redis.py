@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from cli import embedded_redis
-from cli.embedded_redis import EmbeddedRedis, find_server
+from cli.embedded_redis import EmbeddedRedis, find_redis_server
 from cli.errors import CliError
 from tests.processes import until
 
@@ -25,11 +25,11 @@ def data(tmp_path: Path) -> Path:
 @contextmanager
 def running(server: EmbeddedRedis) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        server.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        server.build_command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
         until(
-            lambda: asyncio.run(server.answers()) or process.poll() is not None,
+            lambda: asyncio.run(server.is_ready()) or process.poll() is not None,
             "Redis neither answers nor ends",
         )
         assert process.poll() is None, process.communicate()[0]
@@ -41,13 +41,13 @@ def running(server: EmbeddedRedis) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def client(server: EmbeddedRedis) -> Iterator["Redis"]:
-    with Redis(unix_socket_path=str(server.socket)) as connection:
+    with Redis(unix_socket_path=str(server.socket_path)) as connection:
         yield connection
 
 
 def test_what_was_queued_survives_a_kill(data: Path) -> None:
-    with embedded_redis.embedded_redis(data) as server:
-        assert not asyncio.run(server.answers())
+    with embedded_redis.prepare_embedded_redis(data) as server:
+        assert not asyncio.run(server.is_ready())
         with running(server), client(server) as redis:
             redis.rpush("queue", "one")
             until(lambda: redis.info("persistence")["aof_buffer_length"] == 0, "never written")
@@ -56,7 +56,11 @@ def test_what_was_queued_survives_a_kill(data: Path) -> None:
 
 
 def test_settings_are_those_of_a_queue(data: Path) -> None:
-    with embedded_redis.embedded_redis(data) as server, running(server), client(server) as redis:
+    with (
+        embedded_redis.prepare_embedded_redis(data) as server,
+        running(server),
+        client(server) as redis,
+    ):
         wanted = {
             "appendonly": "yes",
             "appendfsync": "everysec",
@@ -65,10 +69,10 @@ def test_settings_are_those_of_a_queue(data: Path) -> None:
             "port": "0",
         }
         assert {name: redis.config_get(name)[name] for name in wanted} == wanted
-        assert server.socket.stat().st_mode & 0o777 == 0o700
-        assert server.socket.parent.stat().st_mode & 0o777 == 0o700
-        assert server.url == f"redis+socket://{server.socket}"
-    assert not server.socket.parent.exists()
+        assert server.socket_path.stat().st_mode & 0o777 == 0o700
+        assert server.socket_path.parent.stat().st_mode & 0o777 == 0o700
+        assert server.url == f"redis+socket://{server.socket_path}"
+    assert not server.socket_path.parent.exists()
 
 
 def append_only_file(data: Path) -> Path:
@@ -79,7 +83,7 @@ def append_only_file(data: Path) -> Path:
 
 
 def test_a_file_cut_off_in_mid_record_is_loaded_up_to_there(data: Path) -> None:
-    with embedded_redis.embedded_redis(data) as server:
+    with embedded_redis.prepare_embedded_redis(data) as server:
         with running(server) as process, client(server) as redis:
             redis.rpush("queue", "one")
             redis.rpush("queue", "two")
@@ -92,13 +96,15 @@ def test_a_file_cut_off_in_mid_record_is_loaded_up_to_there(data: Path) -> None:
 
 
 def test_a_file_that_cannot_be_loaded_is_set_aside_and_kept(data: Path) -> None:
-    with embedded_redis.embedded_redis(data) as server:
+    with embedded_redis.prepare_embedded_redis(data) as server:
         with running(server) as process, client(server) as redis:
             redis.rpush("queue", "one")
             process.terminate()
             process.wait()
         append_only_file(data).write_bytes(b"\0" * 4096)
-        assert subprocess.run(server.command(), capture_output=True, check=False).returncode != 0
+        assert (
+            subprocess.run(server.build_command(), capture_output=True, check=False).returncode != 0
+        )
         server.set_data_aside()
         with running(server), client(server) as redis:
             assert redis.lrange("queue", 0, -1) == []
@@ -111,7 +117,11 @@ def test_a_long_temporary_folder_does_not_make_the_socket_path_too_long(
     folder = tmp_path / ("x" * 120)
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
-    with embedded_redis.embedded_redis(data) as server, running(server), client(server) as redis:
+    with (
+        embedded_redis.prepare_embedded_redis(data) as server,
+        running(server),
+        client(server) as redis,
+    ):
         assert redis.ping()
 
 
@@ -123,7 +133,7 @@ def test_the_socket_folder_of_a_killed_owner_is_removed(data: Path, tmp_path: Pa
     (foreign / "somebody's").touch()
     for folder in (left, foreign):
         data.with_name("redis.socket").write_text(str(folder))
-        with embedded_redis.embedded_redis(data):
+        with embedded_redis.prepare_embedded_redis(data):
             pass
     assert not left.exists()
     assert (foreign / "somebody's").exists()
@@ -134,11 +144,11 @@ def test_a_server_on_path_is_preferred(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "redis-server").write_text("#!/bin/sh\n")
     (tmp_path / "redis-server").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_server() == tmp_path / "redis-server"
+    assert find_redis_server() == tmp_path / "redis-server"
 
 
 def test_no_server_at_all_is_said_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(CliError, match="install Redis so that `redis-server` is on PATH"):
-        find_server()
+        find_redis_server()

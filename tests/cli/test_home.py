@@ -6,55 +6,55 @@ from pathlib import Path
 
 import pytest
 
-from cli.data_dir import open_home
+from cli.data_dir import open_data_dir
 from cli.errors import BAD_INPUT, CliError
 from shared.infra.child_process import python_path
 
 
 def test_it_is_made_for_its_owner_only(tmp_path: Path) -> None:
-    with open_home(tmp_path / "deep" / "home") as home:
+    with open_data_dir(tmp_path / "deep" / "home") as home:
         assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700
         assert {part.name for part in home.folder.iterdir()} == {"lock", "logs", "redis"}
-        assert home.lock.read_text() == f"{os.getpid()}\n"
+        assert home.lock_file.read_text() == f"{os.getpid()}\n"
 
 
 def test_a_second_owner_is_told_who_has_it_and_what_to_do(tmp_path: Path) -> None:
     sentence = rf"process {os.getpid()}\); stop that one, or .* --home DIR"
     with (
-        open_home(tmp_path),
+        open_data_dir(tmp_path),
         pytest.raises(CliError, match=sentence) as caught,
-        open_home(tmp_path),
+        open_data_dir(tmp_path),
     ):
         pass
     assert caught.value.exit_code == BAD_INPUT
 
 
 def test_it_is_free_again_afterwards_and_after_a_killed_owner(tmp_path: Path) -> None:
-    with open_home(tmp_path):
+    with open_data_dir(tmp_path):
         pass
-    dies = "import os, pathlib, sys; from cli.data_dir import open_home\nwith open_home(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    dies = "import os, pathlib, sys; from cli.data_dir import open_data_dir\nwith open_data_dir(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     killed = subprocess.run(
         [sys.executable, "-c", dies, str(tmp_path)],
         env={**os.environ, **python_path()},
         check=False,
     )
     assert killed.returncode == -9
-    with open_home(tmp_path) as home:
-        assert home.lock.read_text() == f"{os.getpid()}\n"
+    with open_data_dir(tmp_path) as home:
+        assert home.lock_file.read_text() == f"{os.getpid()}\n"
 
 
 def test_the_url_of_an_owner_that_has_gone_is_removed(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("http://127.0.0.1:1\n")
-    with open_home(tmp_path) as home:
-        assert not home.url.exists()
-        home.url.write_text("http://127.0.0.1:2\n")
-    assert not home.url.exists()
+    with open_data_dir(tmp_path) as home:
+        assert not home.url_file.exists()
+        home.url_file.write_text("http://127.0.0.1:2\n")
+    assert not home.url_file.exists()
 
 
 def test_a_file_in_its_place_is_refused_with_the_cure(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     with (
         pytest.raises(CliError, match=r"cannot be used .* choose another with --home DIR"),
-        open_home(tmp_path / "home"),
+        open_data_dir(tmp_path / "home"),
     ):
         pass

@@ -1,12 +1,12 @@
 import pytest
 
 from api.jobs.schemas import JobRequest
-from cli.job_request import TrainOptions, job_body
+from cli.job_request import TrainOptions, build_job_request
 from shared.encoders.catalogue import OFFLINE_ENCODER
 
 
 def test_what_is_not_asked_for_is_left_to_the_service() -> None:
-    assert job_body(TrainOptions(), "file-1") == {
+    assert build_job_request(TrainOptions(), "file-1") == {
         "training_file": "file-1",
         "model": OFFLINE_ENCODER,
     }
@@ -32,7 +32,7 @@ def test_everything_at_once_is_a_request_the_service_understands() -> None:
         test_fraction=0.1,
         metric="f1_macro",
     )
-    body = job_body(options, "file-1", "file-2", "file-3")
+    body = build_job_request(options, "file-1", "file-2", "file-3")
     assert body == {
         "training_file": "file-1",
         "validation_file": "file-2",
@@ -61,7 +61,7 @@ def test_everything_at_once_is_a_request_the_service_understands() -> None:
 
 
 def test_folds_ask_for_kfold() -> None:
-    assert job_body(TrainOptions(folds=4), "file-1")["split"] == {"mode": "kfold", "k": 4}
+    assert build_job_request(TrainOptions(folds=4), "file-1")["split"] == {"mode": "kfold", "k": 4}
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,10 @@ def test_folds_ask_for_kfold() -> None:
     [("3", 3), ("2.5", 2.5), ("auto", "auto"), ("nan", "nan"), ("1e999", "1e999")],
 )
 def test_numbers_and_words(text: str, value: object) -> None:
-    assert job_body(TrainOptions(epochs=text), "file-1")["recipe"] == {"num_train_epochs": value}
+    assert build_job_request(TrainOptions(epochs=text), "file-1")["recipe"] == {
+        "num_train_epochs": value
+    }
 
 
 def test_a_column_named_like_a_number_that_is_no_index_stays_a_name() -> None:
-    assert job_body(TrainOptions(text_column="1.5"), "f")["task"] == {"text_column": "1.5"}
+    assert build_job_request(TrainOptions(text_column="1.5"), "f")["task"] == {"text_column": "1.5"}

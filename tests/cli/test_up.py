@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli import up
-from cli.data_dir import open_home
+from cli.data_dir import open_data_dir
 from cli.errors import BAD_INPUT, CliError
 from tests.cli.stack import evenkeel
 
@@ -15,14 +15,14 @@ from tests.cli.stack import evenkeel
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_port_0_takes_a_free_one(host: str) -> None:
     try:
-        listener = up.listen(host, 0)
+        listener = up.open_listener(host, 0)
     except CliError:
         if host != "::1":
             raise
         pytest.skip("this machine has no IPv6")
     with listener, socket.create_connection(listener.getsockname()[:2], timeout=5):
-        assert up.url_of(listener).startswith("http://")
-        assert up.url_of(listener).endswith(f":{listener.getsockname()[1]}")
+        assert up.get_listener_url(listener).startswith("http://")
+        assert up.get_listener_url(listener).endswith(f":{listener.getsockname()[1]}")
 
 
 def test_a_port_in_use(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_port_in_use(tmp_path: Path) -> None:
 
 
 def test_a_home_in_use(tmp_path: Path) -> None:
-    with open_home(tmp_path):
+    with open_data_dir(tmp_path):
         done = evenkeel("up", "--home", str(tmp_path), "--port", "0")
     assert done.returncode == BAD_INPUT
     assert done.stderr.startswith(f"Error: {tmp_path} is in use by another `evenkeel up` (process ")
@@ -59,7 +59,7 @@ def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         CliError, match=r"\(no_such_package, nor_this\): pip install 'evenkeel\[worker\]'"
     ) as caught:
-        up.refuse_missing_packages()
+        up.require_worker_packages()
     assert caught.value.exit_code == BAD_INPUT
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console
 
 from cli.api_models import Job, Run
-from cli.follow import Followed, _Lines
-from cli.tables import job_view
+from cli.follow import FollowedJob, _PlainLines
+from cli.tables import format_job
 from tests.cli.test_client import JOB
 
 PILOTS: dict[str, Any] = {"automatic": ["reinit_layers", "max_steps"], "reason": None}
@@ -15,7 +15,7 @@ PILOTS: dict[str, Any] = {"automatic": ["reinit_layers", "max_steps"], "reason":
 
 def shown(**changes: Any) -> str:
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(job_view(Job.model_validate({**JOB, **changes})))
+    console.print(format_job(Job.model_validate({**JOB, **changes})))
     return console.export_text()
 
 
@@ -42,9 +42,9 @@ def test_a_pilot_s_line_says_so() -> None:
         "id": "r", "index": 3, "seed": 2**31 + 1, "status": "running", "degenerate": None, "attempt": 1, "step": 5,
         "total_steps": 10, "validation_score": None, "score": None, "error": None,
     }  # fmt: skip
-    job = Followed(Job.model_validate(JOB))
-    _Lines(said.append).show(job, Run.model_validate({**run, "purpose": "pilot"}))
-    _Lines(said.append).show(
+    job = FollowedJob(Job.model_validate(JOB))
+    _PlainLines(said.append).show_run(job, Run.model_validate({**run, "purpose": "pilot"}))
+    _PlainLines(said.append).show_run(
         job, Run.model_validate({**run, "index": 0, "seed": 7, "status": "discarded"})
     )
     assert said == ["pilot 3: running, step 5/10", "seed 7: discarded, step 5/10"]
