@@ -1,4 +1,6 @@
-"""The database's own clock, in unix seconds: the only one that lease rules compare with, so that machines' clocks do not matter."""
+"""The database's clock in unix seconds. Lease rules compare with it alone, so the clocks of
+other machines do not matter.
+"""
 
 from typing import Any
 
