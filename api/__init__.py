@@ -1,1 +1,3 @@
-"""The HTTP side: routes, schemas and the services behind them. No torch, no training; every query is in ``shared.db``."""
+"""The HTTP side: routes, schemas and the services behind them. No torch, no training; every
+query is in ``shared.db``.
+"""

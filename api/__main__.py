@@ -1,4 +1,6 @@
-"""``python -m api``: the API process, on its own address or on a listening socket handed down by ``evenkeel up``."""
+"""``python -m api``: the API process, on its own address or on a listening socket handed down
+by ``evenkeel up``.
+"""
 
 import argparse
 import os

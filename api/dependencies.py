@@ -1,4 +1,6 @@
-"""The parts a request works with, made once a process and handed to the routes as annotated dependencies."""
+"""The parts a request works with, made once a process and handed to the routes as annotated
+dependencies.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -36,7 +38,9 @@ class AppServices:
     table_semaphore: BoundedSemaphore = field(
         default_factory=lambda: BoundedSemaphore(MAX_CONCURRENT_TABLES)
     )
-    """Held while a table is in memory: one may be large, and a process has forty threads for requests."""
+    """Held while a table is in memory: one may be large, and a process has forty threads for
+    requests.
+    """
 
     download_semaphore: BoundedSemaphore = field(
         default_factory=lambda: BoundedSemaphore(MAX_CONCURRENT_DOWNLOADS)

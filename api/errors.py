@@ -1,4 +1,6 @@
-"""Every error in one shape, ``{"error": {message, type, param, code}}``; what a caller sent is never echoed back."""
+"""Every error in one shape, ``{"error": {message, type, param, code}}``; what a caller sent is
+never echoed back.
+"""
 
 import json
 import logging
@@ -18,7 +20,9 @@ from shared.domain.errors import InvalidRequest, ServiceError, ServiceUnavailabl
 log = logging.getLogger(__name__)
 
 ERROR_CODES_KEY = "x-errors"
-"""Where a response of an operation keeps the codes of its errors until the document is completed."""
+"""Where a response of an operation keeps the codes of its errors until the document is
+completed.
+"""
 
 
 class ErrorDetail(BaseModel):
@@ -64,7 +68,9 @@ class InternalError(ServiceError):
 
 
 def document_errors(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """An operation's own errors, for its ``responses``; ``api.openapi`` adds those of every operation, and describes all of them."""
+    """An operation's own errors, for its ``responses``; ``api.openapi`` adds those of every
+    operation, and describes all of them.
+    """
     found: dict[int | str, dict[str, Any]] = {}
     everywhere: list[type[ServiceError]] = [InvalidRequest]
     for error in [*everywhere, *errors]:
@@ -98,7 +104,9 @@ def _handle_validation_error(_request: Request, error: Exception) -> JSONRespons
 
 
 def describe_validation_errors(errors: Sequence[Any]) -> InvalidRequest:
-    """The first problem in words, with its dotted path as ``param`` (pydantic's messages quote no input)."""
+    """The first problem in words, with its dotted path as ``param`` (pydantic's messages quote
+    no input).
+    """
     by_path: dict[str, list[Any]] = {}
     for error in errors:
         head, *rest = error["loc"][1:] or ("",)
@@ -121,7 +129,9 @@ def describe_validation_errors(errors: Sequence[Any]) -> InvalidRequest:
 
 
 def _is_union_branch(part: object) -> bool:
-    """pydantic names the branch of a union it tried (``constrained-int``, ``literal['auto']``): not a part of the path."""
+    """pydantic names the branch of a union it tried (``constrained-int``, ``literal['auto']``):
+    not a part of the path.
+    """
     return isinstance(part, str) and (any(c in part for c in "[(") or part in _UNION_BRANCHES)
 
 

@@ -1,4 +1,6 @@
-"""ASGI middleware in front of the routes: request id, key, size and strict JSON, each before the body is parsed."""
+"""ASGI middleware in front of the routes: request id, key, size and strict JSON, each before
+the body is parsed.
+"""
 
 import json
 import random
@@ -56,7 +58,9 @@ class RequestIdMiddleware:
 
 
 class RequestGuard:
-    """Refuses what must not reach a parser: no key, too many bytes, text that no database stores, JSON that is not JSON."""
+    """Refuses what must not reach a parser: no key, too many bytes, text that no database
+    stores, JSON that is not JSON.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -138,12 +142,15 @@ class RequestGuard:
 
 
 def _check_origin(headers: Headers) -> None:
-    """Without a key, being on this machine is what gives access; a page that somebody's browser shows must not borrow it."""
+    """Without a key, being on this machine is what gives access; a page that somebody's browser
+    shows must not borrow it.
+    """
     origin = headers.get("origin")
     # scheme://host[:port], compared as text: what is no such thing is no origin of ours
     if origin is not None and origin.partition("://")[2] != headers.get("host"):
         raise CrossSiteRequest(
-            "Pages of other sites may not use this service; set EVENKEEL_API_KEY and send it instead."
+            "Pages of other sites may not use this service; set EVENKEEL_API_KEY and send "
+            "it instead."
         )
 
 
@@ -174,7 +181,9 @@ class _LimitedBody:
 
 
 def check_json(content: bytes) -> None:
-    """Raise InvalidRequest for what Python's parser would let through: NaN, duplicate keys, NUL and lone surrogates."""
+    """Raise InvalidRequest for what Python's parser would let through: NaN, duplicate keys, NUL
+    and lone surrogates.
+    """
     if not content:
         return
     try:

@@ -1,7 +1,8 @@
-"""Many callers, one read: what is asked for again while it is being read is read once more, for all who asked meanwhile.
+"""Many callers, one read: what is asked for again while it is being read is read once more, for
+all who asked meanwhile.
 
-So the work for a thing that many poll is bounded by how long one read takes, not by how many ask; and every caller gets what was true
-after it asked, as if it had read alone.
+So the work for a thing that many poll is bounded by how long one read takes, not by how many
+ask; and every caller gets what was true after it asked, as if it had read alone.
 """
 
 import asyncio
@@ -14,14 +15,17 @@ Value = TypeVar("Value")
 
 
 class SingleFlight(Generic[Value]):
-    """Belongs to one event loop; the reads themselves run in its threads, at most one a key at a time."""
+    """Belongs to one event loop; the reads themselves run in its threads, at most one a key at
+    a time.
+    """
 
     def __init__(self) -> None:
         self._running: dict[str, asyncio.Task[Value]] = {}
         self._pending: dict[str, asyncio.Task[Value]] = {}
 
     async def get(self, key: str, read: Callable[[], Value]) -> Value:
-        """What ``read`` returns or raises, called after this call and perhaps shared with others that came as early.
+        """What ``read`` returns or raises, called after this call and perhaps shared with
+        others that came as early.
 
         The callers of one key must mean the same by ``read``.
         """

@@ -1,4 +1,6 @@
-"""What a request says and no route reads is refused by name: a misspelt parameter dropped in silence looks like one obeyed."""
+"""What a request says and no route reads is refused by name: a misspelt parameter dropped in
+silence looks like one obeyed.
+"""
 
 import re
 from collections import Counter
@@ -16,7 +18,10 @@ METADATA_PARAMETER = {
     "name": "metadata",
     "in": "query",
     "required": False,
-    "description": "Only what carries each of these, as `metadata[key]=value`; `metadata=null` for what carries nothing.",
+    "description": (
+        "Only what carries each of these, as `metadata[key]=value`; `metadata=null` "
+        "for what carries nothing."
+    ),
     "style": "deepObject",
     "explode": True,
     "schema": {
@@ -26,11 +31,15 @@ METADATA_PARAMETER = {
         "maxProperties": 16,
     },
 }
-"""What ``read_metadata_filter`` reads, for the OpenAPI document: the framework cannot tell it from a function's signature."""
+"""What ``read_metadata_filter`` reads, for the OpenAPI document: the framework cannot tell it
+from a function's signature.
+"""
 
 
 async def read_metadata_filter(request: Request) -> dict[str, str] | None:
-    """The ``metadata[key]=value`` of a list, None for ``metadata=null``; a route that depends on it takes such parameters."""
+    """The ``metadata[key]=value`` of a list, None for ``metadata=null``; a route that depends
+    on it takes such parameters.
+    """
     if "metadata" in request.query_params:
         return None
     pairs = (
@@ -67,7 +76,9 @@ def _check_metadata_parameter(request: Request) -> None:
 
 
 async def check_form_fields(request: Request) -> None:
-    """Raises InvalidRequest for a form field that the request's route does not declare, and for one that comes twice."""
+    """Raises InvalidRequest for a form field that the request's route does not declare, and for
+    one that comes twice.
+    """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     known = {

@@ -1,4 +1,6 @@
-"""A whole file classified: its rows read by the columns that the model was trained on, the answers written to a result file."""
+"""A whole file classified: its rows read by the columns that the model was trained on, the
+answers written to a result file.
+"""
 
 import csv
 import hashlib
@@ -44,7 +46,9 @@ class WrittenRows:
 
 
 def classify_file(services: AppServices, request: BatchRequest) -> BatchObject:
-    """Raises FileNotFound, InvalidValue for a file that does not fit the model's task, and as ``service.classify_inputs`` does."""
+    """Raises FileNotFound, InvalidValue for a file that does not fit the model's task, and as
+    ``service.classify_inputs`` does.
+    """
     started = time.time()
     who = find_answering_models(services, request.model, ensemble=request.ensemble)
     with services.database.read() as session:
@@ -77,7 +81,10 @@ def _read_texts(table: Table, task: Task, request: BatchRequest) -> "list[Text]"
     check_readable_rows(table, "input_file")
     if table.total_rows > MAX_ROWS:
         raise InvalidValue(
-            f"{table.total_rows:,} rows are more than one request classifies ({MAX_ROWS:,}); split the file.",
+            (
+                f"{table.total_rows:,} rows are more than one request classifies "
+                f"({MAX_ROWS:,}); split the file."
+            ),
             param="input_file",
         )
     first = _read_column(table, request.text_column or task.text_column, "text_column")
@@ -102,7 +109,10 @@ def _read_column(table: Table, column: Column, param: str) -> Sequence[str]:
     ]
     if unfit:
         raise InvalidValue(
-            f"{format_row_numbers(table, unfit)} no text in this column; fill it in or leave the row out.",
+            (
+                f"{format_row_numbers(table, unfit)} no text in this column; fill it in or "
+                "leave the row out."
+            ),
             param=param,
         )
     return cells
@@ -111,7 +121,9 @@ def _read_column(table: Table, column: Column, param: str) -> Sequence[str]:
 def _write_results(
     services: AppServices, models: AnsweringModels, texts: "Sequence[Text]", path: Path
 ) -> WrittenRows:
-    """A row an input row, as predictions.csv of a job has them. Raises InvalidValue for more than can be answered in time."""
+    """A row an input row, as predictions.csv of a job has them. Raises InvalidValue for more
+    than can be answered in time.
+    """
     truncated = tokens = 0
     started = time.monotonic()
     with path.open("w", encoding="utf-8", newline="") as target:
@@ -134,12 +146,16 @@ def _write_results(
 
 
 def check_throughput(rows_done: int, rows_total: int, seconds: float) -> None:
-    """Raises InvalidValue, with what would be possible, where at this pace the caller would not wait for the end."""
+    """Raises InvalidValue, with what would be possible, where at this pace the caller would not
+    wait for the end.
+    """
     if seconds * rows_total > CLIENT_TIMEOUT_S * rows_done:
         raise InvalidValue(
-            f"This model classifies {rows_done / seconds:.1f} of these rows a second at present, and a request has "
+            f"This model classifies {rows_done / seconds:.1f} of these rows a second at "
+            "present, and a request has "
             f"{CLIENT_TIMEOUT_S / 60:.0f} minutes; "
-            f"split the file into parts of up to {int(CLIENT_TIMEOUT_S * rows_done / seconds):,} rows.",
+            "split the file into parts of up to "
+            f"{int(CLIENT_TIMEOUT_S * rows_done / seconds):,} rows.",
             param="input_file",
         )
 

@@ -47,7 +47,8 @@ class ModelServer:
         """Raises ServiceBusy where as many are admitted as may be."""
         if not self._admission.acquire(blocking=False):
             raise ServiceBusy(
-                f"{MAX_CONCURRENT_REQUESTS} requests are being classified already; try again in a moment."
+                f"{MAX_CONCURRENT_REQUESTS} requests are being classified already; try "
+                "again in a moment."
             )
         try:
             yield
@@ -70,7 +71,9 @@ class ModelServer:
         )
 
     def evict_model(self, prefix: str) -> None:
-        """The model stored there was deleted: let go of its memory and of its copy on this machine."""
+        """The model stored there was deleted: let go of its memory and of its copy on this
+        machine.
+        """
         self._classifiers.forget(prefix)
         shutil.rmtree(local_folder(self._settings, prefix), ignore_errors=True)
 

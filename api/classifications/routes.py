@@ -33,7 +33,8 @@ router = APIRouter(prefix="/v1/classifications", tags=["classifications"])
 def create_classification(
     services: ServicesDep, request: ClassificationRequest
 ) -> ClassificationObject:
-    """Classify texts, or pairs of them, with a fine-tuned model, or with all seeds that its job has kept.
+    """Classify texts, or pairs of them, with a fine-tuned model, or with all seeds that its job
+    has kept.
 
     Nothing of the texts is stored.
     """
@@ -47,5 +48,7 @@ def create_classification(
     ),
 )
 def create_classification_batch(services: ServicesDep, request: BatchRequest) -> BatchObject:
-    """Classify every row of an uploaded file; the answer comes when all are, and names the result file."""
+    """Classify every row of an uploaded file; the answer comes when all are, and names the
+    result file.
+    """
     return batches.classify_file(services, request)

@@ -1,4 +1,6 @@
-"""Classifications on the wire: the shape of Mistral's endpoint, with the answer, truncation and disagreement beside the scores."""
+"""Classifications on the wire: the shape of Mistral's endpoint, with the answer, truncation and
+disagreement beside the scores.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -23,7 +25,9 @@ class TextPair(BaseModel):
 
 
 def _get_input_form(value: Any) -> str | None:
-    """Which of the forms it is meant to be, so that a complaint is about that one alone; in brackets, as no part of the path."""
+    """Which of the forms it is meant to be, so that a complaint is about that one alone; in
+    brackets, as no part of the path.
+    """
     if isinstance(value, str):
         return "(text)"
     if isinstance(value, list):
@@ -60,8 +64,10 @@ class ClassificationRequest(BaseModel):
     ]
     """A text, a pair of texts, or up to a thousand of them."""
     ensemble: bool = False
-    """Whether all models that the model's job has kept (``artifacts.keep: "all_runs"``) answer together: their mean score, with how far
-    they disagree. Runs that are degenerate are left out, unless all are."""
+    """Whether all models that the model's job has kept (``artifacts.keep: "all_runs"``) answer
+    together: their mean score, with how far they disagree. Runs that are degenerate are left
+    out, unless all are.
+    """
     return_all_scores: bool = True
     """Whether the score of every label is told, or of the predicted ones alone."""
 
@@ -76,11 +82,17 @@ class BatchRequest(BaseModel):
     input_file: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     """An uploaded file of any format that jobs take, up to 20,000 rows; it needs no labels."""
     text_column: Column | None = None
-    """Name or index of the column with the (first) text; default: as in the file that the model was trained on."""
+    """Name or index of the column with the (first) text; default: as in the file that the model
+    was trained on.
+    """
     text_pair_column: Column | None = None
-    """Name or index of the second text's column, for a model that was trained on pairs; default as above."""
+    """Name or index of the second text's column, for a model that was trained on pairs; default
+    as above.
+    """
     header: Header | None = None
-    """Whether the first line of a CSV or TSV file names the columns; default: as in the file that the model was trained on."""
+    """Whether the first line of a CSV or TSV file names the columns; default: as in the file
+    that the model was trained on.
+    """
     ensemble: bool = False
     """As of a classification."""
 
@@ -99,7 +111,9 @@ class RequestCounts(BaseModel):
 
 
 class BatchObject(BaseModel):
-    """A file that was classified. The official client's batches have the same names for what is the same."""
+    """A file that was classified. The official client's batches have the same names for what is
+    the same.
+    """
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -117,8 +131,10 @@ class BatchObject(BaseModel):
     input_file_id: str
     """The file that was classified."""
     output_file_id: str
-    """CSV with purpose ``fine-tune-results``: ``row`` (from 1), ``predicted`` (several labels joined by ``|``), ``p(<label>)`` of every
-    label, of an ensemble ``vote_entropy`` and ``score_std``, and ``truncated`` (0 or 1)."""
+    """CSV with purpose ``fine-tune-results``: ``row`` (from 1), ``predicted`` (several labels
+    joined by ``|``), ``p(<label>)`` of every label, of an ensemble ``vote_entropy`` and
+    ``score_std``, and ``truncated`` (0 or 1).
+    """
     request_counts: RequestCounts
     """How many rows."""
     truncated: int
@@ -133,7 +149,9 @@ class DisagreementObject(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     vote_entropy: float | None
-    """Entropy of the members' votes: 0 where all agree, 1 where they are as far apart as they can be; null for a regression."""
+    """Entropy of the members' votes: 0 where all agree, 1 where they are as far apart as they
+    can be; null for a regression.
+    """
     score_std: float
     """Standard deviation over the members of the answer's score."""
 
@@ -144,11 +162,15 @@ class ClassificationTarget(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     scores: dict[str, float]
-    """Label -> probability, in the order of the model's outputs; of a regression, ``score`` -> its number."""
+    """Label -> probability, in the order of the model's outputs; of a regression, ``score`` ->
+    its number.
+    """
     predicted: str | list[str] | float
     """The label; for a multi-label model those above one half; for a regression the number."""
     truncated: bool
-    """Whether the input had more tokens than the model was trained with, so that its end was not read."""
+    """Whether the input had more tokens than the model was trained with, so that its end was
+    not read.
+    """
     disagreement: DisagreementObject | None
     """Null without ``ensemble``."""
 
@@ -180,7 +202,9 @@ class ClassificationObject(BaseModel):
     labels: list[str]
     """In the order of the model's outputs; empty for a regression."""
     results: list[dict[str, ClassificationTarget]]
-    """One an input, in their order, each under the name of the column that the model learned to predict (``label`` where it had none)."""
+    """One an input, in their order, each under the name of the column that the model learned to
+    predict (``label`` where it had none).
+    """
     truncated: int
     """How many inputs were."""
     usage: ClassificationUsage

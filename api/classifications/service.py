@@ -1,4 +1,6 @@
-"""Asking published models: the rows, the inputs against the task, the models from the cache, the answers."""
+"""Asking published models: the rows, the inputs against the task, the models from the cache,
+the answers.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class AnsweringModels:
 
 
 def classify_inputs(services: AppServices, request: ClassificationRequest) -> ClassificationObject:
-    """Raises ModelNotFound, NoEnsemble, ModelNotServed, ServiceBusy, and InvalidValue for inputs that the model's task does not have."""
+    """Raises ModelNotFound, NoEnsemble, ModelNotServed, ServiceBusy, and InvalidValue for
+    inputs that the model's task does not have.
+    """
     who = find_answering_models(services, request.model, ensemble=request.ensemble)
     inputs = request.input if isinstance(request.input, list) else [request.input]
     texts = _collect_texts(inputs, who.task, is_list=isinstance(request.input, list))
@@ -88,7 +92,10 @@ def find_answering_models(
         why = (
             'create jobs with artifacts.keep "all_runs" for one.'
             if len(kept) < 2
-            else f"the other {len(kept) - 1} that it has kept are of degenerate runs, which do not vote."
+            else (
+                f"the other {len(kept) - 1} that it has kept are of degenerate runs, "
+                "which do not vote."
+            )
         )
         raise NoEnsemble(
             f"Job {model.job_id} has one model that can answer, and an ensemble takes two; {why}",

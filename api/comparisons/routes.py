@@ -1,4 +1,6 @@
-"""/v1/fine_tuning/comparisons: whether one job is better than another, as far as their seeds can tell."""
+"""/v1/fine_tuning/comparisons: whether one job is better than another, as far as their seeds
+can tell.
+"""
 
 from typing import Annotated
 
@@ -18,8 +20,10 @@ router = APIRouter(prefix="/v1/fine_tuning/comparisons", tags=["comparisons"])
 
 @router.post("", responses=document_errors(JobNotFound, JobsNotComparable))
 def create_comparison(services: ServicesDep, request: ComparisonRequest) -> ComparisonObject:
-    """Compare jobs on the same rows, as their runs stand now: tests, effect sizes, and a verdict that refuses what the seeds
-    cannot carry. `provisional` where a job still has open runs."""
+    """Compare jobs on the same rows, as their runs stand now: tests, effect sizes, and a
+    verdict that refuses what the seeds cannot carry. `provisional` where a job still has
+    open runs.
+    """
     return service.create_comparison(services, request)
 
 

@@ -32,9 +32,13 @@ class ComparisonRequest(BaseModel):
     ]
     """The jobs, each named once."""
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
-    """The score to compare by; default: the one that the jobs report. Another is taken of the same checkpoints."""
+    """The score to compare by; default: the one that the jobs report. Another is taken of the
+    same checkpoints.
+    """
     alpha: Annotated[float, Field(ge=0.001, le=0.5)] = 0.05
-    """Highest p that counts as shown; after Holm's adjustment where there are more than two jobs."""
+    """Highest p that counts as shown; after Holm's adjustment where there are more than two
+    jobs.
+    """
 
 
 class ComparisonObject(Identified, Comparison):

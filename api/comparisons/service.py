@@ -1,4 +1,6 @@
-"""Making a comparison: the jobs' reports, a check that they were scored on the same rows, the verdict, the row."""
+"""Making a comparison: the jobs' reports, a check that they were scored on the same rows, the
+verdict, the row.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +18,9 @@ from shared.report.builder import build_report
 from shared.report.comparison import ComparisonInput, build_comparison
 
 TASK_IDENTITY_FIELDS = ("type", "label_column", "label_names", "positive_label")
-"""Of a task: what decides what the right answers are. Which texts are read, and how much of them, is a recipe's choice."""
+"""Of a task: what decides what the right answers are. Which texts are read, and how much of
+them, is a recipe's choice.
+"""
 
 
 def create_comparison(services: AppServices, request: ComparisonRequest) -> ComparisonObject:
@@ -53,13 +57,18 @@ def _check_same_rows(jobs: Sequence[Job]) -> None:
         ):
             if of_first != of_other:
                 raise JobsNotComparable(
-                    f"{first.id} and {job.id} do not have the same {what}; only jobs scored on the same rows can be compared.",
+                    (
+                        f"{first.id} and {job.id} do not have the same {what}; only jobs "
+                        "scored on the same rows can be compared."
+                    ),
                     param="job_ids",
                 )
 
 
 def _get_row_identity(job: Job) -> tuple[dict[str, Any], ...]:
-    """What decides which rows a job is scored on and what their answers are; switches that are off count as not given."""
+    """What decides which rows a job is scored on and what their answers are; switches that are
+    off count as not given.
+    """
     digests = {
         name: value
         for name, value in job.dataset.items()

@@ -46,7 +46,8 @@ def cancel_job(services: ServicesDep, job_id: str) -> JobObject:
 
 @router.post("/{job_id}/pause", responses=document_errors(JobNotFound, JobAlreadyEnded))
 def pause_job(services: ServicesDep, job_id: str) -> JobObject:
-    """Have the job wait: none of its runs is begun, and those in training are stopped and wait too, until it is resumed.
+    """Have the job wait: none of its runs is begun, and those in training are stopped and wait
+    too, until it is resumed.
 
     A job that is paused already is answered as it is.
     """
@@ -73,7 +74,8 @@ def resume_job(services: ServicesDep, job_id: str) -> JobObject:
 def extend_job(
     services: ServicesDep, job_id: str, request: ExtendRequest, identity: RequestIdentityDep
 ) -> JobObject:
-    """Add runs from further seeds to a job, open or ended, without redoing any; at its end the best of all is published.
+    """Add runs from further seeds to a job, open or ended, without redoing any; at its end the
+    best of all is published.
 
     A re-sent request adds them once, as for creations.
     """
@@ -98,9 +100,11 @@ def clone_job(
     identity: RequestIdentityDep,
     changes: CloneRequest | None = None,
 ) -> JobObject | DryRun:
-    """Create a new job from the request of this one; a field given in the body takes the place of that job's.
+    """Create a new job from the request of this one; a field given in the body takes the place
+    of that job's.
 
-    What was automatic is found out anew. A re-sent request makes no second copy, as for creations.
+    What was automatic is found out anew. A re-sent request makes no second copy, as for
+    creations.
     """
     request = build_clone_request(services, job_id, changes or CloneRequest())
     if request.dry_run:
@@ -111,6 +115,8 @@ def clone_job(
 
 @router.delete("/{job_id}", responses=document_errors(JobNotFound, JobNotEnded, ModelInUse))
 def delete_job(services: ServicesDep, job_id: str) -> JobDeleted:
-    """Delete an ended job with its runs, series, events, published model and result files. The files it was trained on stay."""
+    """Delete an ended job with its runs, series, events, published model and result files. The
+    files it was trained on stay.
+    """
     deletion.delete_job(services, job_id)
     return JobDeleted(id=job_id)

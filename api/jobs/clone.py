@@ -45,7 +45,9 @@ def build_clone_request(services: AppServices, job_id: str, changes: CloneReques
 
 
 def rebuild_request(job: Job) -> dict[str, Any]:
-    """As JSON; what was left to the defaults is left to them again, and a data set of the hub is the file that it was."""
+    """As JSON; what was left to the defaults is left to them again, and a data set of the hub
+    is the file that it was.
+    """
     plain = {name: getattr(job, name) for name in _ROW_FIELDS} | {"metadata": job.job_metadata}
     return job.request | {name: value for name, value in plain.items() if value is not None}
 

@@ -20,7 +20,10 @@ def delete_job(services: AppServices, job_id: str) -> None:
         job = lock_job(session, Jobs(session).get(job_id, services.owner_id).id)
         if job.status in JOB_OPEN:
             raise JobNotEnded(
-                f"Job {job_id} is {job.status}; cancel it, or wait for its end, before it is deleted.",
+                (
+                    f"Job {job_id} is {job.status}; cancel it, or wait for its end, before it "
+                    "is deleted."
+                ),
                 param="fine_tuning_job_id",
             )
         models = Models(session, services.owner_id)

@@ -62,7 +62,9 @@ class CheckpointObject(Identified):
 
 
 class DeliveryObject(Identified):
-    """One notice to the job's webhook. Its id is the event's `id`, and the `webhook-id` of every attempt."""
+    """One notice to the job's webhook. Its id is the event's `id`, and the `webhook-id` of
+    every attempt.
+    """
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 

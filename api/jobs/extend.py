@@ -1,4 +1,6 @@
-"""Further seeds for a job that is there already: its recipe, its splits and its ended runs stay as they are."""
+"""Further seeds for a job that is there already: its recipe, its splits and its ended runs stay
+as they are.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -32,10 +34,11 @@ def extend_with_seeds(
 ) -> JobObject:
     """Add the runs in one transaction that also opens the job again.
 
-    Sent again, with its key or within a quarter of an hour by a client that sends none, it adds nothing more.
-    A grid grows by seeds of the initialisation, each with all its data seeds; a k-fold job by seeds, each with all its folds.
-    Raises JobNotFound; JobNotExtendable for a job that was cancelled or discards runs early; InvalidValue for a seed that the job has,
-    and where its files are gone; ModelInUse while another job starts from its model.
+    Sent again, with its key or within a quarter of an hour by a client that sends none, it adds
+    nothing more. A grid grows by seeds of the initialisation, each with all its data seeds; a
+    k-fold job by seeds, each with all its folds. Raises JobNotFound; JobNotExtendable for a job
+    that was cancelled or discards runs early; InvalidValue for a seed that the job has, and
+    where its files are gone; ModelInUse while another job starts from its model.
     """
     digest = hashlib.sha256(f"extend {job_id} {request.model_dump_json()}".encode()).hexdigest()
     known = find_existing_job(services, identity, digest) if identity.key is not None else None
@@ -86,14 +89,19 @@ def lock_job(session: Session, job_id: str) -> Job:
 
 
 def require_extendable_job(services: AppServices, session: Session, job: Job) -> None:
-    """Raises JobNotExtendable, InvalidValue, ModelNotAllowed or ModelInUse for a job that nothing can be trained for any more."""
+    """Raises JobNotExtendable, InvalidValue, ModelNotAllowed or ModelInUse for a job that
+    nothing can be trained for any more.
+    """
     if job.status == JobState.CANCELLED or job.cancel_requested:
         raise JobNotExtendable(
             f"Job {job.id} was cancelled; create a new one.", param="fine_tuning_job_id"
         )
     if job.early_discard is not None:
         raise JobNotExtendable(
-            f"Job {job.id} keeps the best of the runs it started with; one that did not compete cannot join them.",
+            (
+                f"Job {job.id} keeps the best of the runs it started with; one that did not "
+                "compete cannot join them."
+            ),
             param="fine_tuning_job_id",
         )
     for file_id in (job.training_file, job.validation_file, job.test_file):
@@ -102,7 +110,10 @@ def require_extendable_job(services: AppServices, session: Session, job: Job) ->
                 Files(session, services.owner_id).get(file_id, for_job=True)
             except FileNotFound:
                 raise InvalidValue(
-                    f"File {file_id} of job {job.id} was deleted, so no run can be added; upload it again for a new job.",
+                    (
+                        f"File {file_id} of job {job.id} was deleted, so no run can be added; "
+                        "upload it again for a new job."
+                    ),
                     param="fine_tuning_job_id",
                 ) from None
     models = Models(session, services.owner_id)

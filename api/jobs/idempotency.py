@@ -25,7 +25,10 @@ IdempotencyKey = Annotated[
     ]
     | None,
     Header(
-        description="A key of the caller's own choosing: the same request with the same key is carried out once."
+        description=(
+            "A key of the caller's own choosing: the same request with the same key "
+            "is carried out once."
+        )
     ),
 ]
 RetryCount = Annotated[
@@ -54,7 +57,8 @@ class RequestIdentity:
 async def _read_request_identity(
     idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0
 ) -> RequestIdentity:
-    # not a plain function: it would wait for a thread, and with it the note of when the request came
+    # not a plain function: it would wait for a thread, and with it the note of when the request
+    # came
     return RequestIdentity(idempotency_key, retry_count)
 
 

@@ -12,7 +12,9 @@ from shared.recipe import Recipe, RecipeRequest, RecipeResolution
 
 
 def merge_hyperparameters(request: JobRequest) -> RecipeRequest:
-    """The hosted API's hyperparameters as recipe settings. Raises InvalidValue where the two say different things."""
+    """The hosted API's hyperparameters as recipe settings. Raises InvalidValue where the two
+    say different things.
+    """
     given = resolve_hyperparameters(request)
     recipe = request.recipe.model_dump(exclude_none=True)
     for name, theirs, value in (
@@ -35,7 +37,9 @@ def merge_hyperparameters(request: JobRequest) -> RecipeRequest:
 
 
 def merge_method_settings(request: JobRequest) -> JobRequest:
-    """The same request, the recipe's settings that ``method`` gives among those of ``recipe``. Raises InvalidValue where they disagree."""
+    """The same request, the recipe's settings that ``method`` gives among those of ``recipe``.
+    Raises InvalidValue where they disagree.
+    """
     given = _get_method_settings(request, RecipeRequest.model_fields)
     if not given:
         return request
@@ -50,14 +54,19 @@ def merge_method_settings(request: JobRequest) -> JobRequest:
         merged = RecipeRequest.model_validate(recipe | given)
     except ValidationError:
         raise InvalidValue(
-            "method.supervised.hyperparameters and recipe give num_train_epochs and max_steps; give one of the two.",
+            (
+                "method.supervised.hyperparameters and recipe give num_train_epochs and "
+                "max_steps; give one of the two."
+            ),
             param="recipe",
         ) from None
     return request.model_copy(update={"recipe": merged})
 
 
 def resolve_hyperparameters(request: JobRequest) -> Hyperparameters:
-    """The hosted API's three from both places where they may be given. Raises InvalidValue where these disagree."""
+    """The hosted API's three from both places where they may be given. Raises InvalidValue
+    where these disagree.
+    """
     names = Hyperparameters.model_fields
     by_method = {
         name: value
@@ -95,11 +104,16 @@ def scale_learning_rate(resolution: RecipeResolution, request: JobRequest) -> Re
         recipe = Recipe.model_validate({**resolution.recipe.model_dump(), "learning_rate": rate})
     except ValidationError:
         raise InvalidValue(
-            f"learning_rate_multiplier {factor:g} gives the rate {rate:g}, which is not above 0 and at most 0.01.",
+            (
+                f"learning_rate_multiplier {factor:g} gives the rate {rate:g}, which is not "
+                "above 0 and at most 0.01."
+            ),
             param="hyperparameters.learning_rate_multiplier",
         ) from None
     notes = {
         **resolution.notes,
-        "learning_rate": f"{rate:g}: {resolution.recipe.learning_rate:g} times the multiplier {factor:g}.",
+        "learning_rate": (
+            f"{rate:g}: {resolution.recipe.learning_rate:g} times the multiplier {factor:g}."
+        ),
     }
     return resolution._replace(recipe=recipe, notes=notes)

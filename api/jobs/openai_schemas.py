@@ -1,4 +1,6 @@
-"""Hyperparameters as the hosted API takes them, on the wire: three of its own, and under ``method`` every setting of a recipe as well."""
+"""Hyperparameters as the hosted API takes them, on the wire: three of its own, and under
+``method`` every setting of a recipe as well.
+"""
 
 from typing import Annotated, Literal
 

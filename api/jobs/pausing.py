@@ -1,4 +1,6 @@
-"""Pausing a job and going on with it. Either can be sent again: what is so already is answered as it is."""
+"""Pausing a job and going on with it. Either can be sent again: what is so already is answered
+as it is.
+"""
 
 import time
 from collections.abc import Callable
@@ -15,7 +17,9 @@ from shared.domain.states import JOB_ENDED, JobState
 
 
 def pause_job(services: AppServices, job_id: str) -> JobObject:
-    """Nothing of the job is begun any more, and what trains is stopped; a moment is waited for that."""
+    """Nothing of the job is begun any more, and what trains is stopped; a moment is waited for
+    that.
+    """
     with services.database.write() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         lock_runs(session, job_id)

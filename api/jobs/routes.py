@@ -57,10 +57,12 @@ def create_job(
         bool, Query(description="Say what the job would be, and store no job.")
     ] = False,
 ) -> JobObject | DryRun:
-    """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job.
+    """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent
+    creation makes no second job.
 
-    With `dry_run`, here or in the body, no job is stored: the answer says how the request was understood, which runs it comes to and
-    about how long they would take. A data set of the hub (`hf://…`) is fetched for it, too, and stays as a file.
+    With `dry_run`, here or in the body, no job is stored: the answer says how the request was
+    understood, which runs it comes to and about how long they would take. A data set of the hub
+    (`hf://…`) is fetched for it, too, and stays as a file.
     """
     if dry_run or request.dry_run:
         return plan_dry_run(services, request)
@@ -73,7 +75,9 @@ def list_jobs(
     page: Annotated[Page, Depends(create_page_dependency(20, 100))],
     metadata: Annotated[dict[str, str] | None, Depends(read_metadata_filter)],
 ) -> Listing[JobObject]:
-    """The jobs, newest first; `metadata[key]=value` keeps those that carry it, `metadata=null` those without any."""
+    """The jobs, newest first; `metadata[key]=value` keeps those that carry it, `metadata=null`
+    those without any.
+    """
     jobs, more = service.list_jobs(services, page, metadata)
     return build_listing(jobs, more)
 
@@ -93,7 +97,8 @@ async def retrieve_job(
 ) -> Response:
     """The job with its progress and the numbers of its report so far.
 
-    Cheap to poll: send the last answer's `ETag` as `If-None-Match`, and as long as nothing has changed the answer is an empty 304.
+    Cheap to poll: send the last answer's `ETag` as `If-None-Match`, and as long as nothing has
+    changed the answer is an empty 304.
     """
     job = await services.job_cache.get_job(services.database, job_id, services.owner_id)
     headers = {"etag": job.etag, "cache-control": "private, no-cache"}
@@ -131,8 +136,9 @@ async def list_events(
 ) -> Any:
     """What happened, newest first.
 
-    With `stream=true` the same as server-sent events from the oldest on: `event` is the event's type, `data` its object, and when the
-    job has ended a last `event: done` comes. A client that sends the last id it saw as `Last-Event-ID` misses nothing.
+    With `stream=true` the same as server-sent events from the oldest on: `event` is the event's
+    type, `data` its object, and when the job has ended a last `event: done` comes. A client
+    that sends the last id it saw as `Last-Event-ID` misses nothing.
     """
     if stream:
         if page.after is not None:
@@ -158,7 +164,9 @@ def list_checkpoints(
     job_id: str,
     page: Annotated[Page, Depends(create_page_dependency(10, 1000))],
 ) -> Listing[CheckpointObject]:
-    """The checkpoints that are kept: each run's best until the job ends, then the published run's."""
+    """The checkpoints that are kept: each run's best until the job ends, then the published
+    run's.
+    """
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         checkpoints, more = Checkpoints(session).page(job_id, page)

@@ -1,4 +1,6 @@
-"""Which runs a job has, on the wire: seeds, a grid of them, an early discard among them, and further ones."""
+"""Which runs a job has, on the wire: seeds, a grid of them, an early discard among them, and
+further ones.
+"""
 
 from typing import Annotated, Self
 
@@ -20,14 +22,19 @@ class RunsRequest(BaseModel):
     model_config = _STRICT
 
     num_seeds: Annotated[int, Field(ge=1, le=200)] | None = None
-    """Runs of the job, 5 unless said otherwise; run i has the seed ``seed + i`` for initialisation and data order alike."""
+    """Runs of the job, 5 unless said otherwise; run i has the seed ``seed + i`` for
+    initialisation and data order alike.
+    """
     seeds: SeedList | None = None
     """The seeds one by one, instead of a number of them."""
     init_seeds: SeedList | None = None
-    """A grid, so that the variance can be split: every seed of the initialisation with every one of ``data_seeds``. A run's ``seed`` is
-    then its ``init_seed``."""
+    """A grid, so that the variance can be split: every seed of the initialisation with every
+    one of ``data_seeds``. A run's ``seed`` is then its ``init_seed``.
+    """
     data_seeds: SeedList | None = None
-    """The grid's seeds of the data order and the dropout; with ``init_seeds``, or with ``seeds`` or ``num_seeds`` in their place."""
+    """The grid's seeds of the data order and the dropout; with ``init_seeds``, or with
+    ``seeds`` or ``num_seeds`` in their place.
+    """
 
     @model_validator(mode="after")
     def _check_seed_settings(self) -> Self:
@@ -66,7 +73,9 @@ class ExtendRequest(BaseModel):
 
 
 class EarlyDiscardRequest(BaseModel):
-    """Start many seeds, stop the less promising part-way, continue the best by validation score (Dodge et al. 2020)."""
+    """Start many seeds, stop the less promising part-way, continue the best by validation score
+    (Dodge et al. 2020).
+    """
 
     model_config = _STRICT
 

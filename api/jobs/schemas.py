@@ -1,4 +1,6 @@
-"""Jobs on the wire: the official client's shape, with ``task``, ``split``, ``recipe``, ``runs``, ``evaluation`` as extension objects."""
+"""Jobs on the wire: the official client's shape, with ``task``, ``split``, ``recipe``,
+``runs``, ``evaluation`` as extension objects.
+"""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -41,7 +43,8 @@ _SUFFIX_PATTERN = "[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}"
 def _check_suffix(suffix: str) -> str:
     if re.fullmatch(_SUFFIX_PATTERN, suffix) is None:
         raise ValueError(
-            "1 to 64 letters (a to z), digits, blanks, dots, hyphens and underscores, with a letter or digit first"
+            "1 to 64 letters (a to z), digits, blanks, dots, hyphens and underscores, with "
+            "a letter or digit first"
         )
     return suffix
 
@@ -55,8 +58,9 @@ class EvaluationRequest(BaseModel):
     model_config = _STRICT
 
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
-    """The score; default: accuracy, or mcc when the largest class has more than 60 % of the training rows; f1_micro for multi-label;
-    pearson for regression."""
+    """The score; default: accuracy, or mcc when the largest class has more than 60 % of the
+    training rows; f1_micro for multi-label; pearson for regression.
+    """
 
 
 class ArtifactsRequest(BaseModel):
@@ -65,15 +69,21 @@ class ArtifactsRequest(BaseModel):
     model_config = _STRICT
 
     keep: Literal["best_run", "all_runs", "none"] = "best_run"
-    """``all_runs`` keeps the model of every run that succeeded, under an id of its own, so that they can answer as an ensemble; each takes
-    as much of the storage as the best one. ``none`` keeps the report and the metrics alone: no model is published, as for an experiment."""
+    """``all_runs`` keeps the model of every run that succeeded, under an id of its own, so that
+    they can answer as an ensemble; each takes as much of the storage as the best one.
+    ``none`` keeps the report and the metrics alone: no model is published, as for an
+    experiment.
+    """
 
 
 FileId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256),
     Field(
-        description="The id of a file; or `hf://owner/name[/config][@revision][:split]`, where the service may fetch from the hub."
+        description=(
+            "The id of a file; or `hf://owner/name[/config][@revision][:split]`, "
+            "where the service may fetch from the hub."
+        )
     ),
 ]
 
@@ -84,9 +94,13 @@ class JobSettings(BaseModel):
     model_config = _STRICT
 
     validation_file: FileId | None = None
-    """Rows to choose the checkpoint by; without it they are split off the training file, stratified by label."""
+    """Rows to choose the checkpoint by; without it they are split off the training file,
+    stratified by label.
+    """
     test_file: FileId | None = None
-    """Rows that choose nothing, scored once with each run's chosen checkpoint: the score of the report."""
+    """Rows that choose nothing, scored once with each run's chosen checkpoint: the score of the
+    report.
+    """
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] = OFFLINE_ENCODER
     """A base model of `GET /v1/models`, or a fine-tuned one to start from."""
     seed: Seed | None = None
@@ -130,7 +144,9 @@ class JobRequest(JobSettings):
 
 
 class CloneRequest(JobSettings):
-    """What the new job has otherwise than the one it is made from; each field given replaces that one's as a whole."""
+    """What the new job has otherwise than the one it is made from; each field given replaces
+    that one's as a whole.
+    """
 
     training_file: FileId | None = None
     """Another file to learn from."""
@@ -184,7 +200,9 @@ class Warning(BaseModel):
 
 
 StoredJson = dict[str, Any]
-"""As the row has it: what another version has stored is shown, even if a request could not ask for it today."""
+"""As the row has it: what another version has stored is shown, even if a request could not ask
+for it today.
+"""
 
 
 class JobObject(Identified):
@@ -239,9 +257,13 @@ class JobObject(Identified):
     resolved_recipe: Recipe | StoredJson | None
     """Null only while pilots find an automatic value out."""
     pilots: dict[str, Any] | None
-    """What of the recipe pilots find out: candidates with their validation scores, the choice, and the reason; null without pilots."""
+    """What of the recipe pilots find out: candidates with their validation scores, the choice,
+    and the reason; null without pilots.
+    """
     early_discard: dict[str, Any] | None
-    """``start``, ``keep``, ``at_fraction`` and, once it is decided, ``at_step``, the ``kept`` runs and both means at that step."""
+    """``start``, ``keep``, ``at_fraction`` and, once it is decided, ``at_step``, the ``kept``
+    runs and both means at that step.
+    """
     recipe_notes: dict[str, str]
     """Why each automatic value is what it is."""
     runs: dict[str, Any]

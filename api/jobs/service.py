@@ -30,7 +30,8 @@ from shared.domain.errors import IdempotencyKeyReused, JobAlreadyEnded
 from shared.domain.naming import FINE_TUNED
 from shared.domain.states import JOB_ENDED, Purpose
 
-CANCEL_TIMEOUT_S = 2.5  # a running training is stopped within two seconds; then the answer can already say "cancelled"
+# a running training is stopped within two seconds; then the answer can already say "cancelled"
+CANCEL_TIMEOUT_S = 2.5
 POLL_INTERVAL_S = 0.1
 RESEND_WINDOW_S = 15 * 60
 
@@ -42,10 +43,11 @@ def create_job(
     *,
     digest: str | None = None,
 ) -> JobObject:
-    """Store the job and its runs in one transaction, then ring; a re-sent creation answers with the job already made.
+    """Store the job and its runs in one transaction, then ring; a re-sent creation answers with
+    the job already made.
 
-    It is known by its key, or, re-sent by a client that sends none, by its body for a quarter of an hour; ``digest`` stands for
-    the body where the request was made from another.
+    It is known by its key, or, re-sent by a client that sends none, by its body for a quarter
+    of an hour; ``digest`` stands for the body where the request was made from another.
     """
     digest = digest or compute_request_digest(request)
     known = find_existing_job(services, identity, digest)
@@ -70,8 +72,10 @@ def create_job(
 def _find_concurrent_job(
     session: Session, owner_id: str, identity: RequestIdentity, digest: str
 ) -> str | None:
-    """The job that another sending of the same request has made while this one was understood; until the transaction ends there is no
-    third. A client that gave up waiting sends again while the first request is still here, and either may be done before the other."""
+    """The job that another sending of the same request has made while this one was understood;
+    until the transaction ends there is no third. A client that gave up waiting sends again
+    while the first request is still here, and either may be done before the other.
+    """
     if identity.key is not None:
         return None  # the row of the key decides
     hold_digest(session, digest)
@@ -118,8 +122,10 @@ def _describe_creation(job: Job, runs: Sequence[Run]) -> str:
     if job.resolved_recipe is None:
         trials = [run for run in runs if run.purpose == Purpose.PILOT]
         return (
-            f"Created: {main} runs with the recipe {job.request.get('recipe', {}).get('preset', 'stabilized')}; before them "
-            f"{len(trials)} pilots of {trials[0].total_steps} steps find out {' and '.join((job.pilots or {})['automatic'])}."
+            f"Created: {main} runs with the recipe "
+            f"{job.request.get('recipe', {}).get('preset', 'stabilized')}; before them "
+            f"{len(trials)} pilots of {trials[0].total_steps} steps find out "
+            f"{' and '.join((job.pilots or {})['automatic'])}."
         )
     recipe = job.resolved_recipe
     return (
@@ -175,7 +181,9 @@ def list_jobs(
 
 
 def cancel_job(services: AppServices, job_id: str) -> JobObject:
-    """Wish for the end and wait a moment for it; the state says ``cancelled`` only once nothing trains any more."""
+    """Wish for the end and wait a moment for it; the state says ``cancelled`` only once nothing
+    trains any more.
+    """
     with services.database.write() as session:
         jobs, events = Jobs(session), Events(session)
         job = jobs.get(job_id, services.owner_id)

@@ -41,7 +41,9 @@ def _check_secret(secret: str) -> str:
 
 
 class WebhookRequest(BaseModel):
-    """A POST is sent there when the job has succeeded, failed or been cancelled, signed as https://www.standardwebhooks.com says."""
+    """A POST is sent there when the job has succeeded, failed or been cancelled, signed as
+    https://www.standardwebhooks.com says.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -70,12 +72,17 @@ class WebhookRequest(BaseModel):
 
 
 def check_public_address(settings: Settings, webhook: WebhookRequest | None) -> None:
-    """Raises InvalidValue for an address that is seen to be none of the public network; names are looked up when it is sent."""
+    """Raises InvalidValue for an address that is seen to be none of the public network; names
+    are looked up when it is sent.
+    """
     if webhook is None or settings.webhook_private_addresses:
         return
     host = urlsplit(webhook.url).hostname or ""
     if host == "localhost" or (is_literal(host) and not is_public(host)):
         raise InvalidValue(
-            f"{host} is not a public address; EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES=true allows others.",
+            (
+                f"{host} is not a public address; EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES=true "
+                "allows others."
+            ),
             param="webhook.url",
         )

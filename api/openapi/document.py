@@ -1,4 +1,6 @@
-"""The OpenAPI document: what the routes and their models say, completed by what no single route can say of itself."""
+"""The OpenAPI document: what the routes and their models say, completed by what no single route
+can say of itself.
+"""
 
 from typing import Any
 
@@ -17,7 +19,9 @@ JsonNode = dict[str, Any]
 
 
 def get_operation_id(route: APIRoute) -> str:
-    """The operation's id: the name of the function that carries it out, which clients made from the document call it by."""
+    """The operation's id: the name of the function that carries it out, which clients made from
+    the document call it by.
+    """
     return route.name
 
 

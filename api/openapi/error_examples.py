@@ -1,4 +1,6 @@
-"""One instance of every error that an operation answers, as a caller meets it: the examples of the OpenAPI document."""
+"""One instance of every error that an operation answers, as a caller meets it: the examples of
+the OpenAPI document.
+"""
 
 from api.errors import InternalError
 from shared.datasets import errors as unreadable
@@ -64,14 +66,16 @@ _REQUEST_ERRORS: tuple[ServiceError, ...] = (
     ServiceBusy("8 requests are being classified already; try again in a moment."),
     TooManyStreams("100 event streams are open, as many as are served; poll the events instead."),
     InternalError(
-        "Something went wrong on our side; the log has it under request req_5f0c1d9ab2e34c7786f0a1b2."
+        "Something went wrong on our side; the log has it under request "
+        "req_5f0c1d9ab2e34c7786f0a1b2."
     ),
     ServiceUnavailable("The database does not answer at the moment; try again."),
 )
 _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
     FileNotFound(f"No file has the id '{_FILE_ID}'.", param="file_id"),
     FileInUse(
-        f"File {_FILE_ID} cannot be deleted while job {_JOB_ID} needs it; cancel the job or wait for its end."
+        f"File {_FILE_ID} cannot be deleted while job {_JOB_ID} needs it; cancel the job "
+        "or wait for its end."
     ),
     UploadNotFound(f"No upload has the id '{_UPLOAD_ID}'.", param="upload_id"),
     UploadNotPending(
@@ -87,7 +91,10 @@ _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
     ),
     JobNotExtendable(f"Job {_JOB_ID} was cancelled; create a new one.", param="fine_tuning_job_id"),
     JobsNotComparable(
-        f"{_JOB_ID} and {_OTHER_JOB_ID} do not have the same validation rows; only jobs scored on the same rows can be compared.",
+        (
+            f"{_JOB_ID} and {_OTHER_JOB_ID} do not have the same validation rows; only jobs "
+            "scored on the same rows can be compared."
+        ),
         param="job_ids",
     ),
     RunNotFound(f"Job {_JOB_ID} has no run '{_RUN_ID}'.", param="run_id"),
@@ -112,12 +119,14 @@ _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
     ),
     ModelNotServed(f"The weights of {_MODEL_ID} are not in the storage.", param="model"),
     NoEnsemble(
-        f'Job {_JOB_ID} has one model that can answer, and an ensemble takes two; create jobs with artifacts.keep "all_runs" for one.'
+        f"Job {_JOB_ID} has one model that can answer, and an ensemble takes two; create "
+        'jobs with artifacts.keep "all_runs" for one.'
     ),
 )
 _HUB_ERRORS: tuple[ServiceError, ...] = (
     HubNotAllowed(
-        "This service does not fetch data sets from the hub (EVENKEEL_HUB_DATASETS): upload the file, e.g. the split as Parquet, and "
+        "This service does not fetch data sets from the hub (EVENKEEL_HUB_DATASETS): "
+        "upload the file, e.g. the split as Parquet, and "
         "give its id.",
         param="training_file",
     ),
@@ -133,7 +142,8 @@ _HUB_ERRORS: tuple[ServiceError, ...] = (
 _UNREADABLE_FILE_ERRORS: tuple[ServiceError, ...] = (
     unreadable.EmptyFile("The file is empty."),
     unreadable.NotATable(
-        "No comma, semicolon or tab separates columns in the first line; a text and its label need two."
+        "No comma, semicolon or tab separates columns in the first line; a text and its "
+        "label need two."
     ),
     unreadable.EncodingNotUtf8("Line 17 is not UTF-8 (byte 0xE9); save the file as UTF-8."),
     unreadable.InvalidText("Line 17 has a NUL character."),

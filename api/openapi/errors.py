@@ -1,4 +1,6 @@
-"""Every error answer of every operation: its own, which the route names, and those that anything in front of the routes may give."""
+"""Every error answer of every operation: its own, which the route names, and those that
+anything in front of the routes may give.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -52,7 +54,9 @@ _SHARED_ERRORS = {
 
 
 def describe_error_responses(document: JsonNode) -> None:
-    """Give each operation the whole list of its error answers, each code with what it means and an example."""
+    """Give each operation the whole list of its error answers, each code with what it means and
+    an example.
+    """
     shared = document["components"].setdefault("responses", {})
     for error in _SHARED_ERRORS.values():
         shared[error.__name__] = _build_response([error])

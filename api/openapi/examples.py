@@ -1,4 +1,6 @@
-"""Examples of what an operation takes and answers, recorded from a service at work (``python -m tests.openapi.record``)."""
+"""Examples of what an operation takes and answers, recorded from a service at work (``python -m
+tests.openapi.record``).
+"""
 
 import json
 from pathlib import Path
@@ -9,7 +11,9 @@ EXAMPLES_PATH = Path(__file__).with_name("examples.json")
 
 
 def add_examples(document: JsonNode) -> None:
-    """Put the recorded examples of each operation beside the schemas of its body and of its success."""
+    """Put the recorded examples of each operation beside the schemas of its body and of its
+    success.
+    """
     recorded: JsonNode = json.loads(EXAMPLES_PATH.read_text(encoding="utf-8"))
     for methods in document["paths"].values():
         for operation in methods.values():
@@ -20,7 +24,9 @@ def add_examples(document: JsonNode) -> None:
 
 
 def _add_example(content: JsonNode, name: str, value: Any) -> None:
-    """Beside the media type that such a value has: a text is none of JSON, where there is another."""
+    """Beside the media type that such a value has: a text is none of JSON, where there is
+    another.
+    """
     kinds = [
         kind for kind in content if (kind == "application/json") != isinstance(value, str)
     ] or list(content)

@@ -1,4 +1,6 @@
-"""What a field or parameter of a name means wherever it occurs; a model's own words go before these."""
+"""What a field or parameter of a name means wherever it occurs; a model's own words go before
+these.
+"""
 
 _OBJECT_FIELDS = {
     "id": "Its id; what comes before the first hyphen, underscore or colon says what it is.",
@@ -32,14 +34,21 @@ _MESSAGE_FIELDS = {
 }
 _RUN_FIELDS = {
     "index": "Its place among the job's runs, from 0.",
-    "seed": "The number that names the run; unless there is a grid, that of initialisation and data order alike.",
+    "seed": (
+        "The number that names the run; unless there is a grid, that of "
+        "initialisation and data order alike."
+    ),
     "init_seed": "Seed of the weights that are drawn afresh.",
     "data_seed": "Seed of the order of the rows and of the dropout.",
-    "fold": "Which part of the training file it is validated on, from 0, under k-fold; null otherwise.",
+    "fold": (
+        "Which part of the training file it is validated on, from 0, under k-fold; null otherwise."
+    ),
     "step": "Optimiser step, from 1.",
     "total_steps": "Optimiser steps it is to take.",
     "score": "The result of a succeeded run, on the report's split; null otherwise.",
-    "validation_score": "On the validation rows, at the chosen checkpoint; null until there is one.",
+    "validation_score": (
+        "On the validation rows, at the chosen checkpoint; null until there is one."
+    ),
     "test_score": "On the test rows, at the chosen checkpoint; null without them.",
 }
 _STATISTIC_FIELDS = {

@@ -1,4 +1,6 @@
-"""Every field and parameter says what it is: in its model's words, in those of the object that it holds, or in the common ones."""
+"""Every field and parameter says what it is: in its model's words, in those of the object that
+it holds, or in the common ones.
+"""
 
 from typing import Any
 
@@ -8,7 +10,9 @@ JsonNode = dict[str, Any]
 
 
 def describe_fields(document: JsonNode) -> None:
-    """Give a description to every property of every schema, and to every parameter, that has none of its own."""
+    """Give a description to every property of every schema, and to every parameter, that has
+    none of its own.
+    """
     schemas: JsonNode = document["components"]["schemas"]
     for schema in schemas.values():
         for name, field in schema.get("properties", {}).items():
@@ -38,7 +42,9 @@ def _describe_success(operation: JsonNode, schemas: JsonNode) -> None:
 
 
 def _find_value_description(field: JsonNode, schemas: JsonNode) -> str | None:
-    """What its one kind of value says of itself, where a value can also be null, ``auto`` or the like."""
+    """What its one kind of value says of itself, where a value can also be null, ``auto`` or
+    the like.
+    """
     said = [
         words
         for branch in field.get("anyOf", [field])

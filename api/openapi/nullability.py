@@ -1,4 +1,6 @@
-"""What a document made from Python's types says amiss of requests: there is no null in an address, a header or a form."""
+"""What a document made from Python's types says amiss of requests: there is no null in an
+address, a header or a form.
+"""
 
 from typing import Any
 
@@ -6,7 +8,9 @@ JsonNode = dict[str, Any]
 
 
 def remove_null_schemas(document: JsonNode) -> None:
-    """Take null out of every parameter and form field: what has no value is not sent. And a form has the fields named, no others."""
+    """Take null out of every parameter and form field: what has no value is not sent. And a
+    form has the fields named, no others.
+    """
     for methods in document["paths"].values():
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):

@@ -1,4 +1,6 @@
-"""What holds for the service as a whole: its key, its groups of operations, and the headers of every answer."""
+"""What holds for the service as a whole: its key, its groups of operations, and the headers of
+every answer.
+"""
 
 from typing import Any
 
@@ -7,9 +9,15 @@ from shared.infra.settings import Settings
 JsonNode = dict[str, Any]
 
 TAG_DESCRIPTIONS = {
-    "files": "Data sets: uploaded, read at once, and reported on row by row. Result files of jobs are files too.",
+    "files": (
+        "Data sets: uploaded, read at once, and reported on row by row. Result files "
+        "of jobs are files too."
+    ),
     "uploads": "A large file in parts.",
-    "fine-tuning": "Jobs: one request, several seeds, one report. Created, followed, paused, resumed, extended, copied.",
+    "fine-tuning": (
+        "Jobs: one request, several seeds, one report. Created, followed, paused, "
+        "resumed, extended, copied."
+    ),
     "runs": "The trainings that a job is made of, one a seed, with their series of metrics.",
     "reports": "The distribution of a job's scores over its seeds: its primary result.",
     "comparisons": "Whether one job is better than another, as far as their seeds can tell.",
@@ -32,7 +40,10 @@ its shapes, and what is new comes as further fields and further operations.
 - **Sending again** is safe: with an `Idempotency-Key` a creation is carried out once.
 """
 _REQUEST_ID_HEADER = {
-    "description": "Names the request in the service's log; the caller's own `x-request-id`, if it sent a plain word.",
+    "description": (
+        "Names the request in the service's log; the caller's own `x-request-id`, if "
+        "it sent a plain word."
+    ),
     "required": True,
     "schema": {"type": "string"},
 }
@@ -44,7 +55,10 @@ _ETAG_HEADER = {
 _API_KEY_SCHEME = {
     "type": "http",
     "scheme": "bearer",
-    "description": "The service's key, where it has one; without one it serves its own machine alone, and takes any.",
+    "description": (
+        "The service's key, where it has one; without one it serves its own machine "
+        "alone, and takes any."
+    ),
 }
 
 
@@ -73,7 +87,9 @@ def describe_service(document: JsonNode, settings: Settings) -> None:
 
 
 def _capitalize_summary(operation: JsonNode) -> None:
-    """A title that the framework made of the operation's name is a heading in capitals; a sentence begins with one."""
+    """A title that the framework made of the operation's name is a heading in capitals; a
+    sentence begins with one.
+    """
     words = operation["operationId"].replace("_", " ")
     if operation["summary"] == words.title():
         operation["summary"] = words.capitalize()

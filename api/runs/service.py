@@ -39,7 +39,8 @@ def cancel_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
 
 
 def retry_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
-    """Queue a failed or cancelled run again, and open its job for it; one that is open is answered as it is.
+    """Queue a failed or cancelled run again, and open its job for it; one that is open is
+    answered as it is.
 
     Raises RunNotRetryable, and what extending the job would raise.
     """

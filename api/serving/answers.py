@@ -1,4 +1,6 @@
-"""From logits to answers: of one model, or of the seeds of a job together, with how far they disagree."""
+"""From logits to answers: of one model, or of the seeds of a job together, with how far they
+disagree.
+"""
 
 import math
 from collections.abc import Sequence
@@ -19,18 +21,23 @@ class Disagreement:
     """How far the members of an ensemble are apart on one text: 0 where all say the same."""
 
     vote_entropy: float | None
-    """Entropy of the members' votes, from 0 to 1: -Σ v/k · log(v/k) / log min(k, labels) over the labels with v of k votes (Engelson and
-    Dagan 1996). Multi-label: of yes and no, averaged over the labels. None for a regression, whose members do not vote."""
+    """Entropy of the members' votes, from 0 to 1: -Σ v/k · log(v/k) / log min(k, labels) over
+    the labels with v of k votes (Engelson and Dagan 1996). Multi-label: of yes and no,
+    averaged over the labels. None for a regression, whose members do not vote.
+    """
     score_std: float
-    """Standard deviation (ddof 1) over the members of the score of the answer: of its probability; multi-label: averaged over the labels;
-    of a regression's number."""
+    """Standard deviation (ddof 1) over the members of the score of the answer: of its
+    probability; multi-label: averaged over the labels; of a regression's number.
+    """
 
 
 @dataclass(frozen=True)
 class Answer:
     predicted: Label
     scores: list[float]
-    """Probabilities in the order of the labels, over the labels (single) or each its own (multi-label); of a regression, the number."""
+    """Probabilities in the order of the labels, over the labels (single) or each its own
+    (multi-label); of a regression, the number.
+    """
     disagreement: Disagreement | None
 
 

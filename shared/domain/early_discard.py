@@ -1,6 +1,8 @@
-"""Early discard: start many seeds, stop the less promising part-way, continue the best (Dodge et al. 2020, section 5).
+"""Early discard: start many seeds, stop the less promising part-way, continue the best (Dodge
+et al. 2020, section 5).
 
-The runs train with the schedule of their full length, so those that go on end as if they had never waited.
+The runs train with the schedule of their full length, so those that go on end as if they had
+never waited.
 """
 
 import math
@@ -25,7 +27,9 @@ def decision_step(at_fraction: float, max_steps: int) -> int:
 
 
 def kept(waiting: Sequence[Waiting], keep: int) -> list[int]:
-    """Indices of the ``keep`` best by score, ascending; of equal ones the lower index, a degenerate or undefined score last."""
+    """Indices of the ``keep`` best by score, ascending; of equal ones the lower index, a
+    degenerate or undefined score last.
+    """
 
     def rank(run: Waiting) -> tuple[bool, float, int]:
         sound = run.score is not None and not run.degenerate

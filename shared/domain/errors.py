@@ -1,6 +1,7 @@
 """One error family: a status for HTTP, a stable code for programs, a sentence for people.
 
-A failed run stores its reason in the same form (``as_reason``), so what a person reads in a run and in an HTTP answer looks alike.
+A failed run stores its reason in the same form (``as_reason``), so what a person reads in a run
+and in an HTTP answer looks alike.
 """
 
 import re
@@ -27,8 +28,8 @@ class ErrorBody(TypedDict):
 class ServiceError(Exception):
     """Base of every error that a caller is told about.
 
-    ``status`` is the HTTP status, ``code`` the class name in snake case (or what the class says it is), ``param`` the dotted path of
-    the offending input.
+    ``status`` is the HTTP status, ``code`` the class name in snake case (or what the class says
+    it is), ``param`` the dotted path of the offending input.
     """
 
     status: ClassVar[int] = 500
@@ -71,7 +72,9 @@ class ServiceError(Exception):
 
 
 class InvalidRequest(ServiceError):
-    """The request is not understood: JSON, query, path, header, an unknown field, a value out of range."""
+    """The request is not understood: JSON, query, path, header, an unknown field, a value out
+    of range.
+    """
 
     status = 400
 
@@ -223,7 +226,9 @@ class ModelNotAllowed(ServiceError):
 
 
 class HubNotAllowed(ServiceError):
-    """The operator has not allowed data sets to be fetched from the hub, or not from where it sends on to."""
+    """The operator has not allowed data sets to be fetched from the hub, or not from where it
+    sends on to.
+    """
 
     status = 400
 

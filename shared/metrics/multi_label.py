@@ -42,9 +42,7 @@ def compute_constant_score(metric: str, labels: Sequence[LabelSet], num_labels: 
     match metric:
         case "accuracy":
             return max(Counter(labels).values()) / rows
-        case (
-            "f1_macro"
-        ):  # each label has its own F1, and always predicting it is the best constant
+        case "f1_macro":  # each label has its own F1, and always predicting it is the best constant
             return sum(compute_constant_f1(count / rows) for count in counts) / num_labels
         case "f1_micro":  # of all sets of m labels, the m most frequent ones hit most
             hits = accumulate(counts)

@@ -1,4 +1,6 @@
-"""What a switch of the recipe cannot mean for an encoder's family: refused where it was asked for, left out where a preset brought it."""
+"""What a switch of the recipe cannot mean for an encoder's family: refused where it was asked
+for, left out where a preset brought it.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,8 +20,9 @@ def describe_shared_weights(facts: EncoderFacts) -> str:
 def fit_to_encoder(
     values: dict[str, Any], requested: Mapping[str, Any], facts: EncoderFacts, notes: dict[str, str]
 ) -> None:
-    """Adapt ``values``, a recipe's settings with ``reinit_layers`` resolved, to an encoder; say in ``notes`` what was changed, or what a
-    setting means where it is not what one would expect.
+    """Adapt ``values``, a recipe's settings with ``reinit_layers`` resolved, to an encoder; say
+    in ``notes`` what was changed, or what a setting means where it is not what one would
+    expect.
 
     Raises InvalidValue, naming the setting, where one of those ``asked`` for cannot be meant.
     """
@@ -34,10 +37,15 @@ def fit_to_encoder(
 def _fit_pooler(
     values: dict[str, Any], requested: Mapping[str, Any], facts: EncoderFacts, notes: dict[str, str]
 ) -> None:
-    """A family without a pre-trained pooler has nothing to draw afresh there: its whole head is new in every run."""
+    """A family without a pre-trained pooler has nothing to draw afresh there: its whole head is
+    new in every run.
+    """
     if facts.has_pooler or not values["reinit_pooler"]:
         return
-    why = f"{facts.name} ({facts.family}) has no pre-trained pooler: all between its top block and the labels is new in every run"
+    why = (
+        f"{facts.name} ({facts.family}) has no pre-trained pooler: all between its "
+        "top block and the labels is new in every run"
+    )
     if "reinit_pooler" in requested:
         raise InvalidValue(
             f"recipe.reinit_pooler is true, but {why}. Leave it out, or give false.",
@@ -65,11 +73,13 @@ def _explain_shared_weights(
 ) -> None:
     if values["reinit_layers"] not in (0, "auto") and "reinit_layers" not in notes:
         notes["reinit_layers"] = (
-            f"{values['reinit_layers']}: counted in blocks of weights; {describe_shared_weights(facts)}, and every "
+            f"{values['reinit_layers']}: counted in blocks of weights; "
+            f"{describe_shared_weights(facts)}, and every "
             "layer that uses a block is drawn afresh with it."
         )
     ratio = values.get("layerwise_learning_rate_decay", 1.0)
     if ratio != 1.0:
         notes["layerwise_learning_rate_decay"] = (
-            f"{ratio:g}: once for each block of weights, and once more for the embeddings; {describe_shared_weights(facts)}."
+            f"{ratio:g}: once for each block of weights, and once more for the embeddings; "
+            f"{describe_shared_weights(facts)}."
         )

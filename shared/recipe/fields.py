@@ -1,6 +1,8 @@
-"""The settings of a recipe: type, bounds, unit and source of each. The descriptions are the OpenAPI text.
+"""The settings of a recipe: type, bounds, unit and source of each. The descriptions are the
+OpenAPI text.
 
-Sections are those of Zhang, Wu, Katiyar, Weinberger, Artzi, *Revisiting Few-sample BERT Fine-tuning*, ICLR 2021.
+Sections are those of Zhang, Wu, Katiyar, Weinberger, Artzi, *Revisiting Few-sample BERT
+Fine-tuning*, ICLR 2021.
 """
 
 from typing import Annotated, Literal
@@ -30,8 +32,10 @@ LearningRate = Annotated[
 BiasCorrection = Annotated[
     bool,
     Field(
-        description="true: AdamW as published (torch.optim.AdamW). false: BERTAdam, which leaves Adam's bias correction out and so "
-        "takes steps up to 6.6 times too large in the first few hundred (section 4 of the paper); kept as the control."
+        description="true: AdamW as published (torch.optim.AdamW). false: BERTAdam, which "
+        "leaves Adam's bias correction out and so "
+        "takes steps up to 6.6 times too large in the first few hundred (section 4 of the "
+        "paper); kept as the control."
     ),
 ]
 Beta = Annotated[
@@ -87,7 +91,9 @@ BatchSize = Annotated[
 ReinitPooler = Annotated[
     bool,
     Field(
-        description="Draw the pooler afresh instead of taking the pre-trained one (section 5 of the paper)."
+        description=(
+            "Draw the pooler afresh instead of taking the pre-trained one (section 5 of the paper)."
+        )
     ),
 ]
 ReinitDepth = Annotated[int, Field(ge=0, le=96)]
@@ -95,7 +101,8 @@ BlockIndex = Annotated[int, Field(ge=0, lt=96)]
 ReinitLayers = Annotated[
     ReinitDepth | Annotated[list[BlockIndex], Field(min_length=1, max_length=96)],
     Field(
-        description="Draw the top so many transformer blocks afresh (section 5 of the paper); or the blocks of a list, counted from 0 "
+        description="Draw the top so many transformer blocks afresh (section 5 of the "
+        "paper); or the blocks of a list, counted from 0 "
         "at the bottom."
     ),
 ]
@@ -104,8 +111,10 @@ LayerwiseDecay = Annotated[
     Field(
         gt=0,
         le=1,
-        description="ξ of layer-wise learning-rate decay (Howard & Ruder 2018): head and pooler train at the full rate, the top block at "
-        "ξ times it, the next at ξ², …, the embeddings at ξ to the number of blocks plus one; 1 for one rate everywhere.",
+        description="ξ of layer-wise learning-rate decay (Howard & Ruder 2018): head and "
+        "pooler train at the full rate, the top block at "
+        "ξ times it, the next at ξ², …, the embeddings at ξ to the number of blocks plus "
+        "one; 1 for one rate everywhere.",
     ),
 ]
 PretrainedWeightDecay = Annotated[
@@ -113,7 +122,8 @@ PretrainedWeightDecay = Annotated[
     Field(
         ge=0,
         le=1,
-        description="λ of the decay toward the weights that training began with instead of toward zero (Lee et al. 2020); the new head "
+        description="λ of the decay toward the weights that training began with instead of "
+        "toward zero (Lee et al. 2020); the new head "
         "decays to zero. 0 for none.",
     ),
 ]
@@ -122,7 +132,8 @@ Mixout = Annotated[
     Field(
         ge=0,
         lt=1,
-        description="p of mixout (Lee et al. 2020): each weight of the encoder's Linear layers is its pre-trained value with this "
+        description="p of mixout (Lee et al. 2020): each weight of the encoder's Linear "
+        "layers is its pre-trained value with this "
         "probability at each step; all dropout is off then. 0 for none.",
     ),
 ]
@@ -136,7 +147,8 @@ GivenWeights = Annotated[
 ClassWeights = Annotated[
     Literal["none", "balanced"] | GivenWeights,
     Field(
-        description="Weight of each label's rows in the loss: none, balanced (inversely proportional to its rows), or a weight a label "
+        description="Weight of each label's rows in the loss: none, balanced (inversely "
+        "proportional to its rows), or a weight a label "
         "name; labels left out weigh 1."
     ),
 ]
@@ -151,13 +163,18 @@ EvalPoints = Annotated[
 Select = Annotated[
     Literal["best_checkpoint", "last"],
     Field(
-        description="Keep the weights of the best evaluation (a tie keeps the earlier), or those of the last step."
+        description=(
+            "Keep the weights of the best evaluation (a tie keeps the earlier), or "
+            "those of the last step."
+        )
     ),
 ]
 Precision = Annotated[
     Literal["float32", "bfloat16"],
     Field(
-        description="Arithmetic of the training's passes. bfloat16: forward and backward in bfloat16, with weights, optimiser and the "
-        "scores of the chosen checkpoint in float32; several times faster on processors that multiply it natively, and on GPUs."
+        description="Arithmetic of the training's passes. bfloat16: forward and backward in "
+        "bfloat16, with weights, optimiser and the "
+        "scores of the chosen checkpoint in float32; several times faster on processors "
+        "that multiply it natively, and on GPUs."
     ),
 ]

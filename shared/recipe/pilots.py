@@ -1,13 +1,16 @@
-"""Pilots: a few trial runs that find an automatic re-init depth, or an automatic length, out before a job's own runs begin.
+"""Pilots: a few trial runs that find an automatic re-init depth, or an automatic length, out
+before a job's own runs begin.
 
-This is the policy, as functions of numbers. In the manner of Zhang et al. 2021, section 6 (steps 200, 400, … 3200, chosen by validation),
-at a bounded cost:
+This is the policy, as functions of numbers. In the manner of Zhang et al. 2021, section 6
+(steps 200, 400, … 3200, chosen by validation), at a bounded cost:
 
-1. Depths 0, d and 2d, d a sixth of the blocks, each from two seeds at the length of the rule (``shared.recipe``); with a given depth,
-   that one alone.
-2. Where the length is automatic and the best depth is still improving at its end, or answers a constant, twice the length; again
-   while the longer is better, and the cost stays within bounds.
-3. The best mean validation score wins; what is as good is decided for the shallower and the shorter.
+1. Depths 0, d and 2d, d a sixth of the blocks, each from two seeds at the length of the rule
+   (``shared.recipe``); with a given depth, that one alone.
+2. Where the length is automatic and the best depth is still improving at its end, or answers a
+   constant, twice the length; again while the longer is better, and the cost stays within
+   bounds.
+3. The best mean validation score wins; what is as good is decided for the shallower and the
+   shorter.
 
 Pilots see the validation rows alone, never the test rows.
 """
@@ -23,13 +26,19 @@ LayerSelection = int | tuple[int, ...]
 PILOT_SEEDS = 2
 """Runs a candidate: one could be the unlucky seed that pilots are meant to see through."""
 FIRST_PILOT_SEED = 2**31
-"""Pilot i of a candidate has this seed plus i. A caller's seeds are below it, so no run of a report repeats a pilot."""
+"""Pilot i of a candidate has this seed plus i. A caller's seeds are below it, so no run of a
+report repeats a pilot.
+"""
 SCORE_MARGIN = 0.01
-"""Validation scores closer than this are as good as equal: about what two seeds on a few hundred rows can tell apart."""
+"""Validation scores closer than this are as good as equal: about what two seeds on a few
+hundred rows can tell apart.
+"""
 MAX_PILOT_STEPS = 3200
 """Steps: the longest that the paper tries."""
 MAX_COST_SHARE = 1.0
-"""All pilots together may take at most this share of the main runs' steps at the length that is tried next …"""
+"""All pilots together may take at most this share of the main runs' steps at the length that is
+tried next …
+"""
 MIN_COST_RUNS = 5
 """… where a job of fewer runs counts as one of so many. The first round is always made."""
 RISE_START_SHARE = 0.6
@@ -120,7 +129,8 @@ class CandidateResult:
 
 
 def list_depth_candidates(rule_depth: int, blocks: int) -> list[int]:
-    """No block, the rule's depth (a sixth of the blocks) and twice that: 0, 4 and 8 of BERT-large's 24, around the paper's 1 to 6.
+    """No block, the rule's depth (a sixth of the blocks) and twice that: 0, 4 and 8 of
+    BERT-large's 24, around the paper's 1 to 6.
 
     Where a family's layers share their weights the rule may be 0, and nothing else is tried.
     """
@@ -142,7 +152,8 @@ def summarize_trials(trials: Sequence[Trial]) -> list[CandidateResult]:
 
 
 def select_best_candidate(tried: Sequence[CandidateResult]) -> CandidateResult | None:
-    """Fewest trials that learnt nothing, then the highest mean; within the margin of it, the shortest, then the shallowest.
+    """Fewest trials that learnt nothing, then the highest mean; within the margin of it, the
+    shortest, then the shallowest.
 
     None where every trial failed.
     """
@@ -162,7 +173,9 @@ def select_best_candidate(tried: Sequence[CandidateResult]) -> CandidateResult |
 def propose_longer_candidate(
     tried: Sequence[CandidateResult], *, main_runs: int
 ) -> Candidate | None:
-    """What to try next where the length is automatic: the best depth at twice the length; None where the evidence suffices."""
+    """What to try next where the length is automatic: the best depth at twice the length; None
+    where the evidence suffices.
+    """
     first = min(standing.candidate.max_steps for standing in tried)
     chosen = select_best_candidate(
         [standing for standing in tried if standing.candidate.max_steps == first]
@@ -190,7 +203,9 @@ def propose_longer_candidate(
 
 
 def _is_longer_worthwhile(ladder: Sequence[CandidateResult]) -> bool:
-    """``ladder`` is one depth, the shortest first: the longest must have beaten the one before, or still be improving."""
+    """``ladder`` is one depth, the shortest first: the longest must have beaten the one before,
+    or still be improving.
+    """
     if len(ladder) == 1:
         return is_still_improving(
             [trial.curve for trial in ladder[0].trials], ladder[0].candidate.max_steps
@@ -199,7 +214,9 @@ def _is_longer_worthwhile(ladder: Sequence[CandidateResult]) -> bool:
 
 
 def is_still_improving(curves: Sequence[Sequence[tuple[int, float]]], max_steps: int) -> bool:
-    """Whether the score, averaged over the trials, is best near the end and well above what it was at 60 % of the steps."""
+    """Whether the score, averaged over the trials, is best near the end and well above what it
+    was at 60 % of the steps.
+    """
     by_step: dict[int, list[float]] = {}
     for curve in curves:
         for step, score in curve:
@@ -232,7 +249,8 @@ def explain_choice(
             if one.candidate.max_steps == first
         )
         notes["reinit_layers"] = (
-            f"{depth}: pilots of {first} steps from {PILOT_SEEDS} seeds reached a mean validation {metric} of {told} of the top blocks "
+            f"{depth}: pilots of {first} steps from {PILOT_SEEDS} seeds reached a mean "
+            f"validation {metric} of {told} of the top blocks "
             f"new; within {SCORE_MARGIN:g} the shallower is taken."
         )
     if "max_steps" in automatic:
@@ -248,9 +266,13 @@ def _explain_length(ladder: Sequence[CandidateResult], metric: str) -> str:
         f"{_format_mean_score(one)} in {one.candidate.max_steps} steps" for one in ladder
     )
     if len(ladder) == 1:
-        return f"pilots from {PILOT_SEEDS} seeds reached a mean validation {metric} of {told}, and longer ones were not called for."
+        return (
+            f"pilots from {PILOT_SEEDS} seeds reached a mean validation {metric} of "
+            f"{told}, and longer ones were not called for."
+        )
     return (
-        f"pilots from {PILOT_SEEDS} seeds reached a mean validation {metric} of {told}; a longer run is taken where it is better by more "
+        f"pilots from {PILOT_SEEDS} seeds reached a mean validation {metric} of {told}; a "
+        "longer run is taken where it is better by more "
         f"than {SCORE_MARGIN:g}."
     )
 

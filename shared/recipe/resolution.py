@@ -1,4 +1,6 @@
-"""From the recipe as asked for to the recipe with a value for everything, by stated rules, each explained in a sentence."""
+"""From the recipe as asked for to the recipe with a value for everything, by stated rules, each
+explained in a sentence.
+"""
 
 import math
 from typing import Any, NamedTuple
@@ -30,8 +32,9 @@ class RecipeResolution(NamedTuple):
     notes: dict[str, str]
     """Why each automatic value is what it is, a sentence a field."""
     automatic: tuple[str, ...] = ()
-    """``reinit_layers`` and ``max_steps`` where they were left to the service: the recipe has the rule's value, pilots may find a
-    better one."""
+    """``reinit_layers`` and ``max_steps`` where they were left to the service: the recipe has
+    the rule's value, pilots may find a better one.
+    """
 
 
 def resolve_recipe(
@@ -40,10 +43,11 @@ def resolve_recipe(
     train_rows: int,
     auto_precision: AutoPrecision = UNKNOWN_PROCESSOR,
 ) -> RecipeResolution:
-    """Give every setting a value for this encoder, this number of training rows, and the machines that will train.
+    """Give every setting a value for this encoder, this number of training rows, and the
+    machines that will train.
 
-    Raises InvalidValue when a setting that was asked for does not fit the encoder (``fit``), or when the length in epochs comes to more
-    steps than a run may have.
+    Raises InvalidValue when a setting that was asked for does not fit the encoder (``fit``), or
+    when the length in epochs comes to more steps than a run may have.
     """
     asked = request.model_dump(exclude_none=True)
     values = {**PRESETS[request.preset], **asked}
@@ -75,10 +79,13 @@ def resolve_recipe(
 
 
 def _resolve_learning_rate(facts: EncoderFacts) -> tuple[float, str]:
-    """The paper's rate for BERT-large, scaled inversely with the width, as Adam's best rate does (Yang et al. 2021, table 3)."""
+    """The paper's rate for BERT-large, scaled inversely with the width, as Adam's best rate
+    does (Yang et al. 2021, table 3).
+    """
     rate = float(f"{PAPER_RATE * PAPER_WIDTH / facts.hidden_size:.2g}")
     return rate, (
-        f"{rate:g}: the paper's {PAPER_RATE:g} for BERT-large (width {PAPER_WIDTH}), scaled inversely with the width "
+        f"{rate:g}: the paper's {PAPER_RATE:g} for BERT-large (width {PAPER_WIDTH}), "
+        "scaled inversely with the width "
         f"{facts.hidden_size} of {facts.name}; the same under every preset."
     )
 
@@ -89,7 +96,8 @@ def _resolve_reinit_layers(facts: EncoderFacts) -> tuple[int, str]:
     if facts.shared_blocks is not None:
         whole = depth * facts.num_blocks // facts.num_hidden_layers
         return whole, (
-            f"{whole}: a sixth of the layers, in whole blocks of weights; {describe_shared_weights(facts)}, so that a top layer cannot be drawn "
+            f"{whole}: a sixth of the layers, in whole blocks of weights; "
+            f"{describe_shared_weights(facts)}, so that a top layer cannot be drawn "
             "afresh without the others of its block."
         )
     return depth, f"{depth}: a sixth of the {facts.num_hidden_layers} blocks of {facts.name}."
@@ -98,7 +106,9 @@ def _resolve_reinit_layers(facts: EncoderFacts) -> tuple[int, str]:
 def _resolve_length(
     values: dict[str, Any], train_rows: int, notes: dict[str, str]
 ) -> dict[str, Any]:
-    """Steps from whichever of the two lengths is given; ``Trainer`` rounds epochs to steps the same way (upwards)."""
+    """Steps from whichever of the two lengths is given; ``Trainer`` rounds epochs to steps the
+    same way (upwards).
+    """
     per_epoch = math.ceil(
         train_rows / values.get("train_batch_size", Recipe.model_fields["train_batch_size"].default)
     )
@@ -112,8 +122,10 @@ def _resolve_length(
         return {"num_train_epochs": None, "max_steps": steps}
     wanted = _check_step_limit(_compute_long_steps(per_epoch))
     notes["max_steps"] = (
-        f"{wanted}: {LONG_EPOCHS} epochs of {per_epoch} steps, but at least {LONG_MIN_STEPS} steps (small sets need steps, not "
-        f"epochs) and at most the larger of {LONG_MAX_STEPS} steps and {CONVENTIONAL_EPOCHS} epochs."
+        f"{wanted}: {LONG_EPOCHS} epochs of {per_epoch} steps, but at least "
+        f"{LONG_MIN_STEPS} steps (small sets need steps, not "
+        f"epochs) and at most the larger of {LONG_MAX_STEPS} steps and "
+        f"{CONVENTIONAL_EPOCHS} epochs."
     )
     return {"num_train_epochs": None, "max_steps": wanted}
 

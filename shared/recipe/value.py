@@ -68,7 +68,9 @@ class RecipeRequest(BaseModel):
 
 
 class Recipe(BaseModel):
-    """A recipe with a value for everything: with the data, the model and a run's seeds it determines the weights."""
+    """A recipe with a value for everything: with the data, the model and a run's seeds it
+    determines the weights.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True

@@ -1,4 +1,6 @@
-"""A dry run says what the job would be, refuses what the job would refuse, and leaves nothing behind."""
+"""A dry run says what the job would be, refuses what the job would refuse, and leaves nothing
+behind.
+"""
 
 from typing import Any
 

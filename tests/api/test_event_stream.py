@@ -1,4 +1,6 @@
-"""Events as they come, over HTTP: all of them, in order, from wherever a client left off, to the job's end."""
+"""Events as they come, over HTTP: all of them, in order, from wherever a client left off, to
+the job's end.
+"""
 
 import asyncio
 import json

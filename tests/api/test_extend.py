@@ -1,4 +1,6 @@
-"""Extending over HTTP: which seeds are added, and what is refused. No worker is there, so every job is open or cancelled."""
+"""Extending over HTTP: which seeds are added, and what is refused. No worker is there, so every
+job is open or cancelled.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""What is asked of a job while a worker is in the middle of claiming a run of it: the two wait for each other in one order."""
+"""What is asked of a job while a worker is in the middle of claiming a run of it: the two wait
+for each other in one order.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +16,9 @@ from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
 LONG_ENOUGH_S = 0.5
-"""For a request to come to where it waits for the claim; where it comes later there is nothing to see, and the test passes."""
+"""For a request to come to where it waits for the claim; where it comes later there is nothing
+to see, and the test passes.
+"""
 
 
 @pytest.fixture

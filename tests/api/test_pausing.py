@@ -1,4 +1,6 @@
-"""Pausing and resuming over HTTP, and on rows that a worker would move. No worker is there: claims are made by hand."""
+"""Pausing and resuming over HTTP, and on rows that a worker would move. No worker is there:
+claims are made by hand.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,6 @@
-"""Polling a job: the ETag changes when, and only when, a byte of the answer does, and what has not changed is not made again."""
+"""Polling a job: the ETag changes when, and only when, a byte of the answer does, and what has
+not changed is not made again.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,4 +1,6 @@
-"""Copies of one creation that come at the same moment, as from a client that gave up waiting, make one job: over real sockets."""
+"""Copies of one creation that come at the same moment, as from a client that gave up waiting,
+make one job: over real sockets.
+"""
 
 import http.client
 import json
@@ -15,7 +17,9 @@ from tests.servers import RedisServer
 from tests.stack import Stack
 
 AT_ONCE = 12
-"""Creations, with three copies each: together nearly as many requests as the process has threads."""
+"""Creations, with three copies each: together nearly as many requests as the process has
+threads.
+"""
 
 
 @pytest.fixture

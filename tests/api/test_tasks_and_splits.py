@@ -1,4 +1,6 @@
-"""Kinds of task and ways to split, asked for over HTTP: what is resolved, counted, warned of, and refused."""
+"""Kinds of task and ways to split, asked for over HTTP: what is resolved, counted, warned of,
+and refused.
+"""
 
 import json
 from typing import Any

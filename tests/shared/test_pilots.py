@@ -1,4 +1,6 @@
-"""The policy of the pilots: what is tried, when longer ones are called for, which candidate wins, and why."""
+"""The policy of the pilots: what is tried, when longer ones are called for, which candidate
+wins, and why.
+"""
 
 from itertools import pairwise
 
@@ -32,7 +34,9 @@ def trials(
     degenerate: int = 0,
     curve: object = FLAT,
 ) -> list[Trial]:
-    """A candidate's; the first ``degenerate`` of them learnt nothing, a score of None is a failure."""
+    """A candidate's; the first ``degenerate`` of them learnt nothing, a score of None is a
+    failure.
+    """
     points = tuple((step * steps // 320, score) for step, score in curve)  # type: ignore[attr-defined]
     return [
         Trial(
@@ -174,10 +178,12 @@ def test_the_reasons_carry_the_numbers() -> None:
     assert found is not None
     notes = explain_choice(tried, found, "mcc", ("reinit_layers", "max_steps"))
     assert notes["reinit_layers"].startswith(
-        "0: pilots of 320 steps from 2 seeds reached a mean validation mcc of 0.400 with 0, 0.400 (1 of 2 learnt nothing) with 1"
+        "0: pilots of 320 steps from 2 seeds reached a mean validation mcc of 0.400 with "
+        "0, 0.400 (1 of 2 learnt nothing) with 1"
     )
     assert notes["max_steps"].startswith(
-        "640: pilots from 2 seeds reached a mean validation mcc of 0.400 in 320 steps, 0.620 in 640 steps"
+        "640: pilots from 2 seeds reached a mean validation mcc of 0.400 in 320 steps, "
+        "0.620 in 640 steps"
     )
     assert set(explain_choice(tried, found, "mcc", ("max_steps",))) == {"max_steps"}
     assert found.to_summary() == {

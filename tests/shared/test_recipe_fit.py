@@ -1,4 +1,6 @@
-"""What a recipe becomes on an encoder: explicit wishes that it cannot have are refused, what a preset brings is adapted and said."""
+"""What a recipe becomes on an encoder: explicit wishes that it cannot have are refused, what a
+preset brings is adapted and said.
+"""
 
 from typing import Any
 

@@ -1,6 +1,8 @@
-"""The rung of an early discard, and extensions, as their rows bring them about; by workers that may be killed anywhere.
+"""The rung of an early discard, and extensions, as their rows bring them about; by workers that
+may be killed anywhere.
 
-Nothing trains here: a run is claimed and paused with the numbers that a test gives it. Both databases.
+Nothing trains here: a run is claimed and paused with the numbers that a test gives it. Both
+databases.
 """
 
 import pytest

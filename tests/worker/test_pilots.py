@@ -1,6 +1,8 @@
-"""Pilots as their rows bring them about: held runs, further pilots, the release; by workers that may be killed anywhere.
+"""Pilots as their rows bring them about: held runs, further pilots, the release; by workers
+that may be killed anywhere.
 
-Nothing trains here: a run is claimed and ended with the numbers that a test gives it. Both databases.
+Nothing trains here: a run is claimed and ended with the numbers that a test gives it. Both
+databases.
 """
 
 from typing import Any
@@ -49,7 +51,9 @@ def piloted_job(staged: WorkerContext, *, discard: dict[str, Any] | None = None)
 def end_pilots(
     staged: WorkerContext, scores: dict[int, float | None], *, curve: tuple[float, ...] = FLAT
 ) -> None:
-    """Train what is queued: a score by depth, None for a failure; ``curve`` at fifths of the steps."""
+    """Train what is queued: a score by depth, None for a failure; ``curve`` at fifths of the
+    steps.
+    """
     while (hold := claim(staged)) is not None:
         with staged.database.write() as session:
             run = session.get_one(Run, hold.run_id)

@@ -1,4 +1,6 @@
-"""The rung of an early discard, once every run waits or has ended: the best go on, the others are discarded."""
+"""The rung of an early discard, once every run waits or has ended: the best go on, the others
+are discarded.
+"""
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +18,9 @@ def needs_discard_decision(job: Job) -> bool:
 
 
 def decide_early_discard(session: Session, job_id: str, fence: int) -> list[str]:
-    """Returns the ids of the discarded runs, whose states the caller deletes after the commit. Raises FenceLost."""
+    """Returns the ids of the discarded runs, whose states the caller deletes after the commit.
+    Raises FenceLost.
+    """
     job = session.get_one(Job, job_id, with_for_update=True)
     assert job.early_discard is not None, "nothing is to be decided"
     runs = Runs(session).of_job(job_id, results=True)
@@ -46,6 +50,7 @@ def _describe_decision(plan: dict[str, object], waiting: int, runs: int) -> str:
         return f"Early discard: none of the {runs} runs came to the step of the decision."
     names = ", ".join(str(index) for index in indices)
     return (
-        f"Early discard at step {plan['at_step']}: of {waiting} runs the best {len(indices)} by validation score go on (run {names}); "
+        f"Early discard at step {plan['at_step']}: of {waiting} runs the best "
+        f"{len(indices)} by validation score go on (run {names}); "
         f"{waiting - len(indices)} are discarded."
     )

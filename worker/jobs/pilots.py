@@ -1,4 +1,6 @@
-"""The stage of the pilots, once they have ended: more of them, or the job's recipe. The policy is in ``shared.recipe.pilots``."""
+"""The stage of the pilots, once they have ended: more of them, or the job's recipe. The policy
+is in ``shared.recipe.pilots``.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +27,9 @@ from shared.recipe.pilots import (
 
 
 def decide_pilots(session: Session, job_id: str, fence: int) -> None:
-    """The next pilots or, with the evidence at hand, the recipe and with it the job's own runs. Raises FenceLost."""
+    """The next pilots or, with the evidence at hand, the recipe and with it the job's own runs.
+    Raises FenceLost.
+    """
     job = session.get_one(Job, job_id, with_for_update=True)
     runs, main = Runs(session).of_job(job_id, purpose=Purpose.PILOT), Runs(session).of_job(job_id)
     plan = dict(job.pilots or {})
@@ -44,7 +48,10 @@ def decide_pilots(session: Session, job_id: str, fence: int) -> None:
     plan["steps"] += sum(run.total_steps for run in more)
     Jobs(session).moved_on(job_id, fence, pilots=plan)
     Stages(session).add_runs(more)
-    told = f"Pilots: {longer.max_steps} steps are tried as well, because {_explain_longer_pilots(tried, longer)}."
+    told = (
+        f"Pilots: {longer.max_steps} steps are tried as well, because "
+        f"{_explain_longer_pilots(tried, longer)}."
+    )
     Events(session).add(job, told)
 
 
@@ -68,7 +75,10 @@ def _explain_longer_pilots(tried: Sequence[CandidateResult], longer: Candidate) 
         key=lambda one: one.candidate.max_steps,
     )
     if longest.unlearned_count:
-        return f"{longest.unlearned_count} of {len(longest.trials)} learnt nothing in {longest.candidate.max_steps}"
+        return (
+            f"{longest.unlearned_count} of {len(longest.trials)} learnt nothing in "
+            f"{longest.candidate.max_steps}"
+        )
     return f"the validation score was still better for {longest.candidate.max_steps}"
 
 
@@ -78,7 +88,10 @@ def _resolve_recipe(
     chosen = select_best_candidate(tried)
     if chosen is None:
         settings: dict[str, Any] = {}
-        reason = f"All {sum(len(one.trials) for one in tried)} pilots failed; the recipe has the values of the rules."
+        reason = (
+            f"All {sum(len(one.trials) for one in tried)} pilots failed; the recipe "
+            "has the values of the rules."
+        )
         notes = {
             name: f"{job.recipe_notes[name]} (All pilots failed.)" for name in plan["automatic"]
         }

@@ -1,4 +1,6 @@
-"""The run that scores a job's baselines, beside the seeds: queued, claimed, cancelled and retried as they are."""
+"""The run that scores a job's baselines, beside the seeds: queued, claimed, cancelled and
+retried as they are.
+"""
 
 from shared.db.tables import Job, Run
 from shared.domain import ids

@@ -10,7 +10,9 @@ from shared.datasets.split.leakage import MAX_ROWS_NAMED, Leak
 from shared.domain.task import TaskType
 
 USUAL_LABEL_STD = (0.1, 10.0)
-"""Standard deviations of a regression's labels that the recipe's rates are made for: within a factor of ten of 1."""
+"""Standard deviations of a regression's labels that the recipe's rates are made for: within a
+factor of ten of 1.
+"""
 
 
 def list_data_warnings(data: JobData, request: JobRequest) -> list[dict[str, str]]:
@@ -53,14 +55,16 @@ def _warn_regression_labels(data: JobData, request: JobRequest) -> Iterator[tupl
     if request.task.type is None:
         yield (
             "task_type_inferred",
-            f"The label column holds numbers that are no class numbers, so this is a regression; if they are classes, set "
+            "The label column holds numbers that are no class numbers, so this is a "
+            "regression; if they are classes, set "
             f"task.type to {TaskType.SINGLE_LABEL}.",
         )
     spread, (least, most) = summarize_numeric_labels(data.train_labels)["std"], USUAL_LABEL_STD
     if not least <= spread <= most:
         yield (
             "label_scale",
-            f"The labels' standard deviation is {spread:.3g}, and training rates are made for numbers that spread about 1: "
+            f"The labels' standard deviation is {spread:.3g}, and training rates are made "
+            "for numbers that spread about 1: "
             "rescaled labels may be learnt better.",
         )
 
@@ -74,6 +78,7 @@ def _describe_leak(split: str, leak: Leak) -> str:
     )
     rows, have = ("rows", "have") if count > 1 else ("row", "has")
     return (
-        f"{count:,} {split} {rows} ({named}{more}) {have} the text of a training row{conflict}: scores on such rows say nothing "
+        f"{count:,} {split} {rows} ({named}{more}) {have} the text of a training "
+        f"row{conflict}: scores on such rows say nothing "
         "about new texts. Leave the copies out, or keep them together (split.group_by)."
     )

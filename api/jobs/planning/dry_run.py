@@ -1,4 +1,6 @@
-"""What a job would be, without making it: everything is read, resolved and planned as for a real one, and nothing is stored."""
+"""What a job would be, without making it: everything is read, resolved and planned as for a
+real one, and nothing is stored.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -35,7 +37,9 @@ class Estimate(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     seconds: float | None
-    """Of training, from the moment the first run is claimed; null where nothing like it was trained here before."""
+    """Of training, from the moment the first run is claimed; null where nothing like it was
+    trained here before.
+    """
     reason: str
     """What the seconds rest on, or why there are none."""
     slots: int
@@ -118,7 +122,10 @@ def _estimate_duration(services: AppServices, job: Job, runs: Sequence[Run]) -> 
     }
     total = sum(sum(of_purpose) for of_purpose in steps.values())
     if speed is None:
-        reason = f"No run of {job.model} in {recipe['precision']} has come to its end here, so there is nothing to go by."
+        reason = (
+            f"No run of {job.model} in {recipe['precision']} has come to its end "
+            "here, so there is nothing to go by."
+        )
         return Estimate(seconds=None, reason=reason, slots=slots, steps=total)
     rows = (
         sum(_compute_critical_path(of_purpose, slots) for of_purpose in steps.values())
@@ -133,7 +140,9 @@ def _estimate_duration(services: AppServices, job: Job, runs: Sequence[Run]) -> 
 
 
 def _list_run_steps(job: Job, runs: Sequence[Run], purpose: Purpose) -> list[int]:
-    """Of each run; under an early discard those that are not kept stop part-way, whichever they will be."""
+    """Of each run; under an early discard those that are not kept stop part-way, whichever they
+    will be.
+    """
     steps = [run.total_steps for run in runs if run.purpose == purpose]
     if purpose is Purpose.MAIN and job.early_discard is not None:
         kept, fraction = job.early_discard["keep"], job.early_discard["at_fraction"]
@@ -142,12 +151,15 @@ def _list_run_steps(job: Job, runs: Sequence[Run], purpose: Purpose) -> list[int
 
 
 def _compute_critical_path(run_steps: Sequence[int], slots: int) -> float:
-    """Steps one after the other when so many runs are trained at a time: no less than the longest run has."""
+    """Steps one after the other when so many runs are trained at a time: no less than the
+    longest run has.
+    """
     return max([sum(run_steps) / slots, *run_steps], default=0.0)
 
 
 def _explain_estimate(job: Job, throughput: Speed) -> str:
     return (
-        f"{throughput.seconds_per_row:.3g} seconds a row, the median of {throughput.runs} earlier runs of {job.model} on this installation; "
+        f"{throughput.seconds_per_row:.3g} seconds a row, the median of {throughput.runs} "
+        f"earlier runs of {job.model} on this installation; "
         "without the wait for other jobs and the scoring of the baselines."
     )

@@ -1,4 +1,6 @@
-"""A job's files, read under its task and split as its worker will split them: counts and facts for the job's row."""
+"""A job's files, read under its task and split as its worker will split them: counts and facts
+for the job's row.
+"""
 
 import math
 from collections import Counter
@@ -45,7 +47,9 @@ class FileRows(NamedTuple):
 
 @dataclass(frozen=True)
 class JobData:
-    """The rows of a job and how each fold parts them; the worker makes the same splits from the same rule."""
+    """The rows of a job and how each fold parts them; the worker makes the same splits from the
+    same rule.
+    """
 
     task: Task
     split: SplitRequest
@@ -71,7 +75,9 @@ class JobData:
 
     @cached_property
     def split_leaks(self) -> dict[str, Leak]:
-        """What of the validation and of the test rows has a text that is trained on too, in whichever fold; nothing for a split without."""
+        """What of the validation and of the test rows has a text that is trained on too, in
+        whichever fold; nothing for a split without.
+        """
         first = self.folds[0]
         trained = first.train
         if len(self.folds) > 1:
@@ -101,7 +107,8 @@ class JobData:
 def load_data_files(services: AppServices, request: JobRequest) -> dict[InputFile, File]:
     """The rows of the files that the request names, those of the hub fetched.
 
-    Raises FileNotFound, InvalidValue for a file that is a result, and what ``api.hub.service.stored`` raises.
+    Raises FileNotFound, InvalidValue for a file that is a result, and what
+    ``api.hub.service.stored`` raises.
     """
     named: dict[InputFile, str | None] = {source: getattr(request, source) for source in InputFile}
     return {
@@ -124,7 +131,9 @@ def _load_data_file(services: AppServices, file_id: str, param: InputFile) -> Fi
 
 
 def list_hub_references(request: JobRequest) -> dict[str, str]:
-    """The files that were named as data sets of the hub, as they were: the job's row has the ids of what they stood for."""
+    """The files that were named as data sets of the hub, as they were: the job's row has the
+    ids of what they stood for.
+    """
     named = {str(source): getattr(request, source) or "" for source in InputFile}
     return {source: name for source, name in named.items() if name.startswith(HUB_PREFIX)}
 
@@ -132,7 +141,9 @@ def list_hub_references(request: JobRequest) -> dict[str, str]:
 def build_hub_facts(
     references: Mapping[str, str], files: Mapping[InputFile, File]
 ) -> dict[str, Any]:
-    """``hub``, where there are any: what was asked for, and the name of the file, which tells the commit."""
+    """``hub``, where there are any: what was asked for, and the name of the file, which tells
+    the commit.
+    """
     found = {
         name: {"asked": asked, "filename": files[InputFile(name)].filename}
         for name, asked in references.items()
@@ -194,7 +205,9 @@ def resolve_metric(request: JobRequest, data: JobData) -> str:
 
 
 def build_dataset_facts(data: JobData, files: Mapping[InputFile, File]) -> dict[str, Any]:
-    """``rows``, ``labels`` or ``numbers`` and the digests of the files; of a k-fold split the rows of its first fold, and ``folds``."""
+    """``rows``, ``labels`` or ``numbers`` and the digests of the files; of a k-fold split the
+    rows of its first fold, and ``folds``.
+    """
     facts: dict[str, Any] = {
         "rows": {
             "train": len(data.train_labels),
@@ -240,7 +253,9 @@ def summarize_numeric_labels(labels: Sequence[Label]) -> dict[str, float]:
 
 
 def score_majority_baselines(data: JobData, metric: str) -> dict[str, Any]:
-    """What one and the same answer to every row reaches, by split; under k-fold the mean over the folds."""
+    """What one and the same answer to every row reaches, by split; under k-fold the mean over
+    the folds.
+    """
     scoring = Scoring(data.task, metric)
     name = "mean" if data.task.type is TaskType.REGRESSION else "majority"
     parts: dict[str, list[SplitPart | None]] = {

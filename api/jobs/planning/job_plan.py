@@ -1,4 +1,6 @@
-"""From a request to a job's row: the file read, the task and the recipe resolved, the split counted. Stores nothing."""
+"""From a request to a job's row: the file read, the task and the recipe resolved, the split
+counted. Stores nothing.
+"""
 
 from dataclasses import replace
 
@@ -36,7 +38,9 @@ from shared.recipe import resolve_recipe
 
 
 def plan_job(services: AppServices, request: JobRequest) -> tuple[Job, list[Run]]:
-    """The rows to store. Raises InvalidValue, ModelNotAllowed and FileNotFound with the offending ``param``."""
+    """The rows to store. Raises InvalidValue, ModelNotAllowed and FileNotFound with the
+    offending ``param``.
+    """
     check_public_address(services.settings, request.webhook)
     request = merge_method_settings(request)
     recipe_request = merge_hyperparameters(request)
@@ -87,7 +91,8 @@ def plan_job(services: AppServices, request: JobRequest) -> tuple[Job, list[Run]
 
 
 def get_encoder_facts(services: AppServices, model: str) -> EncoderFacts:
-    """Of a base model, or of a fine-tuned one, which is built as the base model that it descends from.
+    """Of a base model, or of a fine-tuned one, which is built as the base model that it
+    descends from.
 
     Raises ModelNotAllowed, or ModelInUse while a fine-tuned one may still be replaced.
     """

@@ -19,7 +19,9 @@ from shared.recipe.pilots import (
 
 
 def list_pilot_candidates(resolution: RecipeResolution, num_blocks: int) -> list[Candidate]:
-    """The first round of pilots for a recipe of which something is automatic; ``blocks`` that the encoder can draw afresh."""
+    """The first round of pilots for a recipe of which something is automatic; ``blocks`` that
+    the encoder can draw afresh.
+    """
     rule = Candidate.from_recipe(resolution.recipe.model_dump(mode="json"))
     depths: list[LayerSelection] = [rule.reinit_layers]
     if "reinit_layers" in resolution.automatic:
@@ -70,7 +72,10 @@ def plan_discard(job: Job, request: JobRequest, runs: Sequence[Run]) -> Sequence
         return runs
     if any(run.fold is not None for run in runs):
         raise InvalidValue(
-            "Scores on different parts of the file cannot be ranked: early_discard and a k-fold split exclude each other.",
+            (
+                "Scores on different parts of the file cannot be ranked: early_discard and a "
+                "k-fold split exclude each other."
+            ),
             param="early_discard",
         )
     job.early_discard = asked.model_dump(mode="json", include={"start", "keep", "at_fraction"})

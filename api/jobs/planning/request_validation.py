@@ -1,4 +1,6 @@
-"""Settings of a request that contradict each other, or the task: refused in words, not resolved in silence."""
+"""Settings of a request that contradict each other, or the task: refused in words, not resolved
+in silence.
+"""
 
 from api.jobs.schemas import JobRequest
 from shared.datasets.readers.cells import format_names
@@ -52,7 +54,10 @@ def _list_contradictions(request: JobRequest) -> list[tuple[bool, str, str]]:
         (
             split.halve_validation and (test or split.test_fraction > 0),
             "split.halve_validation",
-            "The other half of the validation rows is the test; test_file or test_fraction would be another.",
+            (
+                "The other half of the validation rows is the test; test_file or test_fraction "
+                "would be another."
+            ),
         ),
         (
             split.group_by is not None
@@ -73,6 +78,9 @@ def check_class_weights(request: JobRequest, task: Task) -> None:
         raise InvalidValue("A regression has no classes to weigh.", param="recipe.class_weights")
     if isinstance(weights, dict) and (unknown := sorted(set(weights) - set(task.label_names))):
         raise InvalidValue(
-            f"There is no label {format_names(unknown, 5)}; the labels are {format_names(task.label_names)}.",
+            (
+                f"There is no label {format_names(unknown, 5)}; the labels are "
+                f"{format_names(task.label_names)}."
+            ),
             param="recipe.class_weights",
         )

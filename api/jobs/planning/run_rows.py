@@ -1,4 +1,6 @@
-"""The runs of a new job: one a seed, or one a pair of seeds of a grid; under k-fold one of these a fold."""
+"""The runs of a new job: one a seed, or one a pair of seeds of a grid; under k-fold one of
+these a fold.
+"""
 
 from collections.abc import Sequence
 from itertools import product
@@ -18,7 +20,9 @@ SeedPair = tuple[int, int]
 
 
 def build_main_runs(job: Job, request: JobRequest, total_steps: int) -> list[Run]:
-    """Held where the job's recipe is not found yet. Raises InvalidValue for more runs, or a larger seed, than there may be."""
+    """Held where the job's recipe is not found yet. Raises InvalidValue for more runs, or a
+    larger seed, than there may be.
+    """
     return build_runs(
         job,
         cross_seeds(_list_initial_seeds(request), request.runs.data_seeds),
@@ -60,7 +64,10 @@ def build_runs(
         raise InvalidValue("seed plus the number of runs must stay below 2147483648.", param="seed")
     if first_index + len(seed_pairs) * len(folds) > MAX_RUNS:
         raise InvalidValue(
-            f"A job has at most {MAX_RUNS} runs; these are {first_index + len(seed_pairs) * len(folds)}.",
+            (
+                f"A job has at most {MAX_RUNS} runs; these are "
+                f"{first_index + len(seed_pairs) * len(folds)}."
+            ),
             param="runs",
         )
     return [

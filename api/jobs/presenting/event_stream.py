@@ -1,4 +1,6 @@
-"""A job's events as they come: server-sent events, begun anew after the last one that a client has seen."""
+"""A job's events as they come: server-sent events, begun anew after the last one that a client
+has seen.
+"""
 
 import asyncio
 import json
@@ -37,7 +39,8 @@ class EventStreamLimiter:
         """Raises TooManyStreams."""
         if self._open_count >= self._max_streams:
             raise TooManyStreams(
-                f"{self._max_streams} event streams are open, as many as are served; poll the events instead."
+                f"{self._max_streams} event streams are open, as many as are served; poll "
+                "the events instead."
             )
         self._open_count += 1
 
@@ -72,8 +75,8 @@ class _EventBatch(NamedTuple):
 class EventReader:
     """What of a job's events has not been sent yet.
 
-    Numbers are given out before transactions commit, so that a smaller one may come to light after a larger: the events of the last
-    seconds are looked at again.
+    Numbers are given out before transactions commit, so that a smaller one may come to light
+    after a larger: the events of the last seconds are looked at again.
     """
 
     def __init__(self, database: Database, job_id: str, owner_id: str, after: int) -> None:
@@ -108,7 +111,8 @@ async def open_event_stream(
     owner_id: str,
     last_event_id: str | None,
 ) -> Response:
-    """From the event after ``last_event_id`` on, to the job's end; 204, which tells a client not to come again, where that is past.
+    """From the event after ``last_event_id`` on, to the job's end; 204, which tells a client
+    not to come again, where that is past.
 
     Raises JobNotFound, TooManyStreams.
     """

@@ -1,7 +1,9 @@
-"""A job as it is polled: its object's bytes and their ETag, made anew only when its rows have changed.
+"""A job as it is polled: its object's bytes and their ETag, made anew only when its rows have
+changed.
 
-A poll costs a fingerprint of the rows; the report, the counts and the JSON are made once a change. The ETag is of the bytes themselves,
-so it changes when, and only when, a byte does: whichever process answers, and after an upgrade too.
+A poll costs a fingerprint of the rows; the report, the counts and the JSON are made once a
+change. The ETag is of the bytes themselves, so it changes when, and only when, a byte does:
+whichever process answers, and after an upgrade too.
 """
 
 import hashlib
@@ -28,7 +30,9 @@ class CachedJob(NamedTuple):
     etag: str
 
     def is_not_modified(self, if_none_match: str | None) -> bool:
-        """Whether the tags of that header (RFC 9110, 13.1.2) name these bytes; compared weakly, as a proxy may have weakened ours."""
+        """Whether the tags of that header (RFC 9110, 13.1.2) name these bytes; compared weakly,
+        as a proxy may have weakened ours.
+        """
         tags = (
             []
             if if_none_match is None

@@ -16,7 +16,9 @@ from shared.domain.states import JOB_ENDED, RUN_OPEN, JobState, Purpose, RunStat
 
 
 def get_presentation_time() -> int:
-    """Unix seconds, whole ones: what is told of an open job changes with the clock once a second at the most."""
+    """Unix seconds, whole ones: what is told of an open job changes with the clock once a
+    second at the most.
+    """
     return math.ceil(time.time())
 
 
@@ -120,8 +122,9 @@ def _build_progress(
 
 
 def _build_hyperparameters(job: Job) -> dict[str, Any]:
-    """The hosted API's three keys: as asked while pilots find the recipe out, then filled from it; epochs rounded up to the whole number
-    that shape wants."""
+    """The hosted API's three keys: as asked while pilots find the recipe out, then filled from
+    it; epochs rounded up to the whole number that shape wants.
+    """
     recipe = job.resolved_recipe
     if recipe is None:
         return {

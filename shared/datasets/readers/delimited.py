@@ -47,17 +47,13 @@ class DelimitedReader:
         self.width = len(first)
         if self.width < 2:
             raise NotATable(
-                
-                    "No comma, semicolon or tab separates columns in the first line; a text "
-                    "and its label need two."
-                
+                "No comma, semicolon or tab separates columns in the first line; a text "
+                "and its label need two."
             )
         if self.width > self.limits.max_columns:
             raise CsvTooManyColumns(
-                
-                    f"The first line has {self.width:,} columns; {self.limits.max_columns:,} "
-                    "are allowed."
-                
+                f"The first line has {self.width:,} columns; {self.limits.max_columns:,} "
+                "are allowed."
             )
         if header == "auto":
             header = has_header(first, [cells for _, cells in sample[1:]])
@@ -124,16 +120,12 @@ class DelimitedReader:
         if "field limit" in reason:
             if last_line == first_line:
                 return CsvFieldTooLarge(
-                    
-                        f"Line {first_line} has a cell of more than {csv.field_size_limit():,} "
-                        "characters."
-                    
+                    f"Line {first_line} has a cell of more than {csv.field_size_limit():,} "
+                    "characters."
                 )
             return CsvMalformed(
-                
-                    f"A quote in the row that begins in line {first_line} is not closed within "
-                    f"{csv.field_size_limit():,} characters."
-                
+                f"A quote in the row that begins in line {first_line} is not closed within "
+                f"{csv.field_size_limit():,} characters."
             )
         if "unexpected end" in reason:
             return CsvMalformed(

@@ -61,10 +61,8 @@ class JsonTableReader:
             self._column_indices.setdefault(key, len(self._column_indices))
         if len(self._column_indices) > self._limits.max_columns:
             raise TooManyColumns(
-                
-                    f"{record.location} brings the number of different keys above "
-                    f"{self._limits.max_columns:,}."
-                
+                f"{record.location} brings the number of different keys above "
+                f"{self._limits.max_columns:,}."
             )
         cells = [""] * len(self._column_indices)
         for key, cell in values.items():

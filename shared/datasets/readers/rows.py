@@ -49,10 +49,8 @@ class RowCollector:
         self._count_row()
         if (len(self.rows) + 1) * len(cells) > self.limits.max_cells:
             raise TooManyCells(
-                
-                    f"The file has more than {self.limits.max_cells:,} cells; leave out the "
-                    "columns that are not needed."
-                
+                f"The file has more than {self.limits.max_cells:,} cells; leave out the "
+                "columns that are not needed."
             )
         self.rows.append(cells)
         self.row_numbers.append(self.total_rows)
