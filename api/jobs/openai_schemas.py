@@ -14,9 +14,7 @@ AutoValue = Literal["auto"]
 NEpochs = Annotated[int, Field(ge=1, le=50)] | AutoValue
 HostedBatchSize = Annotated[int, Field(ge=1, le=256)] | AutoValue
 Multiplier = (
-    Annotated[
-        float, Field(ge=1e-4, le=100, description="Factor of the resolved learning rate.")
-    ]
+    Annotated[float, Field(ge=1e-4, le=100, description="Factor of the resolved learning rate.")]
     | AutoValue
 )
 

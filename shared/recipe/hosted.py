@@ -66,5 +66,7 @@ def scale_learning_rate(recipe: Recipe, multiplier: float, notes: dict[str, str]
             "which must be above 0 and at most 0.01.",
             param="hyperparameters.learning_rate_multiplier",
         ) from None
-    notes["learning_rate"] = f"{rate:g}: {recipe.learning_rate:g} times the multiplier {multiplier:g}."
+    notes["learning_rate"] = (
+        f"{rate:g}: {recipe.learning_rate:g} times the multiplier {multiplier:g}."
+    )
     return scaled

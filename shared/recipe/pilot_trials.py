@@ -83,9 +83,7 @@ def summarize_trials(trials: Sequence[Trial]) -> list[CandidateResult]:
     candidates = {trial.candidate for trial in trials}
     ordered = sorted(candidates, key=lambda candidate: (candidate.max_steps, candidate.depth))
     return [
-        CandidateResult(
-            candidate, tuple(trial for trial in trials if trial.candidate == candidate)
-        )
+        CandidateResult(candidate, tuple(trial for trial in trials if trial.candidate == candidate))
         for candidate in ordered
     ]
 
@@ -132,14 +130,10 @@ def propose_longer_candidate(
     return longer if spent + PILOT_SEEDS * longer.max_steps <= limit else None
 
 
-def list_lengths(
-    results: Sequence[CandidateResult], candidate: Candidate
-) -> list[CandidateResult]:
+def list_lengths(results: Sequence[CandidateResult], candidate: Candidate) -> list[CandidateResult]:
     """Return the results with the candidate's depth, the shortest first."""
     return [
-        result
-        for result in results
-        if result.candidate.reinit_layers == candidate.reinit_layers
+        result for result in results if result.candidate.reinit_layers == candidate.reinit_layers
     ]
 
 
