@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import ConfigDict
 
+from api.jobs.schemas import StoredJson
 from api.pagination import Identified
 from shared.db.events import event_id
 from shared.db.tables import Checkpoint, Event, WebhookDelivery
@@ -27,7 +28,7 @@ class EventObject(Identified):
     """Human-readable description."""
     type: Literal["message", "metrics"]
     """`metrics` for the numbers of an evaluation, `message` for everything else."""
-    data: dict[str, object]
+    data: StoredJson
     """For `metrics`: step, losses, scores and seed."""
     run_id: str | None
     """Id of the run that the event is about; null if it is about the job."""
@@ -62,7 +63,7 @@ class CheckpointObject(Identified):
     """Id of the job."""
     step_number: int
     """Optimiser step after which the weights were kept."""
-    metrics: dict[str, object]
+    metrics: StoredJson
     """Losses and scores at that step."""
     run_id: str
     """Id of the run that the weights belong to."""

@@ -63,6 +63,7 @@ class Warning(BaseModel):
     """Human-readable explanation."""
 
 
+StoredList = list[object]
 StoredJson = dict[str, object]
 """JSON as stored with the job: settings of another version are shown, even if a request could not
 give them today."""
@@ -114,7 +115,7 @@ class JobObject(Identified):
     """The same hyperparameters in the hosted API's current form."""
     metadata: dict[str, str] | None
     """The requested key-value pairs; null without any."""
-    integrations: list[object]
+    integrations: StoredList
     """Always empty."""
     suffix: str | None
     """The requested part of the fine-tuned model's id; null without one."""
