@@ -125,7 +125,7 @@ class JobRequest(JobSettings):
 
 
 class CloneRequest(JobSettings):
-    """Changes to the cloned job's request; each given field replaces the original one as a whole."""
+    """Changes to the cloned job's request; each given field replaces the original one entirely."""
 
     training_file: FileId | None = None
     """File with the training rows, instead of the original one. A file id, or `hf://…`."""

@@ -147,7 +147,7 @@ def _is_longer_worthwhile(lengths: Sequence[CandidateResult]) -> bool:
 
 
 def is_still_improving(curves: Sequence[Sequence[tuple[int, float]]], max_steps: int) -> bool:
-    """Return whether the mean score peaks near the end, well above its value at 60 % of the steps."""
+    """Return whether the mean score peaks near the end, well above that at 60 % of the steps."""
     by_step: dict[int, list[float]] = {}
     for curve in curves:
         for step, score in curve:

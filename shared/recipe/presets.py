@@ -45,8 +45,8 @@ PRESETS: dict[Preset, dict[str, object]] = {
 }
 
 PRESET_DESCRIPTIONS: dict[Preset, str] = {
-    "stabilized": "Bias correction, enough steps, and a re-initialised pooler and top blocks; pilots "
-    "search the depth and the length.",
+    "stabilized": "Bias correction, enough steps, and a re-initialised pooler and top blocks; "
+    "pilots search the depth and the length.",
     "conventional": "The control: fine-tuning as in 2019, three epochs without Adam's bias "
     "correction.",
     "debiased": "The control with bias correction.",

@@ -3,6 +3,7 @@
 The policy is in ``shared.recipe``.
 """
 
+from collections.abc import Sequence
 from typing import cast
 
 from sqlalchemy.orm import Session
@@ -52,7 +53,7 @@ def _build_trial(session: Session, job: Job, run: Run) -> Trial:
 
 
 def _start_longer_pilots(
-    session: Session, job: Job, fence: int, pilots: list[Run], decision: LongerPilots
+    session: Session, job: Job, fence: int, pilots: Sequence[Run], decision: LongerPilots
 ) -> None:
     longer = pilot_runs(
         job,

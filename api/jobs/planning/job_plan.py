@@ -50,9 +50,7 @@ def plan_job(services: AppServices, request: JobRequest) -> tuple[Job, list[Run]
     require_public_address(services.settings, request.webhook)
     request = merge_method_settings(request)
     hosted = read_hosted_hyperparameters(request)
-    merge_hosted_hyperparameters(
-        request.recipe, hosted
-    )  # refuses a conflict before any file is read
+    merge_hosted_hyperparameters(request.recipe, hosted)  # raises before any file is read
     facts = get_encoder_facts(services, request.model)
     files = load_data_files(services, request)
     data = read_job_data(services, request, facts, files)
