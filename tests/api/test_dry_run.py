@@ -76,7 +76,7 @@ def test_the_estimate_rests_on_what_has_been_measured(
     unknown = http.post(JOBS, params={"dry_run": "1"}, json=asked).json()["estimate"]
     assert (unknown["seconds"], unknown["steps"]) == (None, 200)
     assert unknown["reason"].startswith(
-        "No run of tiny-roberta in float32 has come to its end here"
+        "No run of tiny-roberta in float32 has ended here yet"
     )
 
     job = http.post(JOBS, json=asked).json()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.jobs import pausing, service
+from api.jobs import waiting
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.infra.settings import Settings
@@ -28,8 +28,7 @@ def database(settings: Settings) -> Iterator[Database]:
 def test_a_claim_and_a_request_do_not_lock_each_other_out(
     http: TestClient, file_id: str, database: Database, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pausing, "CANCEL_TIMEOUT_S", 0.0)  # nobody is there to stop the run
-    monkeypatch.setattr(service, "CANCEL_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(waiting, "CANCEL_TIMEOUT_S", 0.0)  # no worker stops the run
     request = {
         "training_file": file_id,
         "model": "tiny-bert",

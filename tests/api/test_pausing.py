@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.jobs import pausing
+from api.jobs import waiting
 from shared.db.jobs import Jobs
 from shared.db.runs import Hold, Runs, Wish
 from shared.db.session import Database
@@ -26,7 +26,7 @@ def database(settings: Settings) -> Iterator[Database]:
 
 @pytest.fixture
 def job_id(http: TestClient, file_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(pausing, "CANCEL_TIMEOUT_S", 0.0)  # nobody is there to stop a run
+    monkeypatch.setattr(waiting, "CANCEL_TIMEOUT_S", 0.0)  # no worker stops a run
     body = {
         "training_file": file_id,
         "model": "tiny-bert",
@@ -77,7 +77,7 @@ def test_a_paused_job_is_left_alone_and_goes_on(
     assert move(http, job_id, "resume").json()["status"] == "queued"
     assert claim(database, job_id) is not None
     messages = [event["message"] for event in http.get(f"{JOBS}/{job_id}/events").json()["data"]]
-    assert messages[:2] == ["The job goes on.", "The job was paused."]
+    assert messages[:2] == ["The job was resumed.", "The job was paused."]
 
 
 def test_a_run_in_training_is_told_and_waits_once_it_is_given_back(

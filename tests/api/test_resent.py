@@ -8,9 +8,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from api.dependencies import AppServices
+from api.jobs.creation import create_job
 from api.jobs.idempotency import RequestIdentity
-from api.jobs.schemas import JobRequest
-from api.jobs.service import create_job
+from api.jobs.request_schemas import JobRequest
 from shared.db.session import Database
 from shared.db.tables import Job
 from shared.infra.settings import Settings

@@ -4,20 +4,22 @@ from itertools import pairwise
 
 import pytest
 
-from shared.recipe.pilots import (
+from shared.recipe.pilot_decision import explain_choice
+from shared.recipe.pilot_trials import (
     MAX_COST_SHARE,
     MAX_PILOT_STEPS,
     MIN_COST_RUNS,
-    Candidate,
-    LayerSelection,
     Trial,
-    build_first_round,
-    explain_choice,
     is_still_improving,
-    list_depth_candidates,
     propose_longer_candidate,
     select_best_candidate,
     summarize_trials,
+)
+from shared.recipe.pilots import (
+    Candidate,
+    LayerSelection,
+    build_first_round,
+    list_depth_candidates,
 )
 
 FLAT = ((64, 0.5), (128, 0.5), (192, 0.5), (256, 0.5), (320, 0.5))

@@ -102,8 +102,8 @@ def test_automatic_depth_never_draws_more_layers_than_it_means(
 
 
 def test_shared_layers_leave_no_depths_for_pilots_to_try() -> None:
-    assert resolved(ALBERT).automatic == ("max_steps",)
-    assert resolved(BERT).automatic == ("reinit_layers", "max_steps")
+    assert resolved(ALBERT).automatic == ["max_steps"]
+    assert resolved(BERT).automatic == ["reinit_layers", "max_steps"]
 
 
 def test_what_a_method_means_on_shared_layers_is_said() -> None:
@@ -135,12 +135,12 @@ def test_precision_is_the_machines_unless_it_is_given(
     preset: Preset, asked: dict[str, Any]
 ) -> None:
     machine = AutoPrecision("bfloat16", "the processor multiplies it natively (amx_bf16)")
-    recipe, notes, automatic = resolve_recipe(
+    resolution = resolve_recipe(
         RecipeRequest(preset=preset, **asked), BERT, 1000, machine
     )
-    assert recipe.precision == "bfloat16"
-    assert notes["precision"] == "bfloat16: the processor multiplies it natively (amx_bf16)."
-    assert "precision" not in automatic  # no pilots: it is no matter of scores
+    assert resolution.recipe.precision == "bfloat16"
+    assert resolution.notes["precision"] == "bfloat16: the processor multiplies it natively (amx_bf16)."
+    assert "precision" not in resolution.automatic  # pilots search by scores alone
     recipe, notes, _ = resolve_recipe(
         RecipeRequest(preset=preset, precision="float32"), BERT, 1000, machine
     )
