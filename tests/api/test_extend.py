@@ -88,9 +88,16 @@ def test_runs_added_during_pilots_are_held_too(http: TestClient, file_id: str) -
 
 @pytest.mark.parametrize(
     ("request_", "param"),
-    [({}, None), ({"num_seeds": 1, "seeds": [1]}, None), ({"num_seeds": 0}, "num_seeds"), ({"seeds": [9]}, "seeds"),
-     ({"seeds": [1, 1]}, None), ({"num_seeds": 199}, "runs"), ({"colour": 1}, "colour")],
-)  # fmt: skip
+    [
+        ({}, None),
+        ({"num_seeds": 1, "seeds": [1]}, None),
+        ({"num_seeds": 0}, "num_seeds"),
+        ({"seeds": [9]}, "seeds"),
+        ({"seeds": [1, 1]}, None),
+        ({"num_seeds": 199}, "runs"),
+        ({"colour": 1}, "colour"),
+    ],
+)
 def test_an_invalid_extension_is_refused_and_adds_nothing(
     http: TestClient, file_id: str, request_: dict[str, Any], param: str | None
 ) -> None:

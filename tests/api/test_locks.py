@@ -14,7 +14,7 @@ from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
 BLOCK_TIMEOUT_S = 0.5
-"""Time for the request to reach the lock; if it takes longer, the test passes without a conflict."""
+"""Time for the request to reach the lock; a slower request makes the test pass untested."""
 
 
 @pytest.fixture

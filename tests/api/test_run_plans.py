@@ -8,22 +8,28 @@ from fastapi.testclient import TestClient
 from tests.api.test_jobs import GIVEN, JOBS, create
 
 
+def list_settings(candidate: dict[str, Any]) -> tuple[int | list[int], int]:
+    return candidate["reinit_layers"], candidate["max_steps"]
+
+
 def test_pilots_come_first_if_a_setting_is_automatic(http: TestClient, file_id: str) -> None:
     job = create(http, file_id, runs={"num_seeds": 3}).json()
     assert job["resolved_recipe"] is None
     assert set(job["recipe_notes"]) == {"learning_rate", "reinit_layers", "max_steps", "precision"}
     plan = job["pilots"]
     # 10 epochs of one step are below the minimum length; the rule depth is at least one block
-    assert [(one["reinit_layers"], one["max_steps"]) for one in plan["candidates"]] == [
+    assert [list_settings(candidate) for candidate in plan["candidates"]] == [
         (0, 320),
         (1, 320),
         (2, 320),
     ]
     assert (plan["chosen"], plan["reason"], plan["steps"]) == (None, None, 6 * 320)
     runs = http.get(f"{JOBS}/{job['id']}/runs", params={"purpose": "pilot"}).json()["data"]
-    assert [(run["index"], run["seed"] - 2**31, run["recipe"]["reinit_layers"]) for run in runs] == [
-        (0, 0, 0), (1, 1, 0), (2, 0, 1), (3, 1, 1), (4, 0, 2), (5, 1, 2)
-    ]  # fmt: skip
+    indices, seeds, depths = zip(
+        *((run["index"], run["seed"] - 2**31, run["recipe"]["reinit_layers"]) for run in runs),
+        strict=True,
+    )
+    assert (indices, seeds, depths) == (tuple(range(6)), (0, 1) * 3, (0, 0, 1, 1, 2, 2))
     assert job["runs_summary"]["total"] == 3
     assert job["progress"]["steps_total"] == (6 + 3) * 320
     report = http.get(f"{JOBS}/{job['id']}/stability").json()
