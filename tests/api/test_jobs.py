@@ -38,8 +38,8 @@ def test_the_recipe_is_resolved_and_stored_with_its_reasons(http: TestClient, fi
     runs = http.get(f"{JOBS}/{job['id']}/runs").json()
     assert [run["seed"] for run in runs["data"]] == [5, 6, 7, 8, 9]
     assert (runs["first_id"], runs["has_more"]) == (runs["data"][0]["id"], False)
-    one = http.get(f"{JOBS}/{job['id']}/runs/{runs['first_id']}").json()
-    assert one == runs["data"][0] | {"evidence": None}
+    first_run = http.get(f"{JOBS}/{job['id']}/runs/{runs['first_id']}").json()
+    assert first_run == runs["data"][0] | {"evidence": None}
 
 
 def test_a_requested_precision_is_used_or_refused(http: TestClient, file_id: str) -> None:

@@ -52,9 +52,7 @@ def test_only_automatic_settings_are_searched(
     http: TestClient, file_id: str, recipe: dict[str, Any], candidates: list[Any]
 ) -> None:
     job = create(http, file_id, recipe=recipe).json()
-    assert [
-        (one["reinit_layers"], one["max_steps"]) for one in job["pilots"]["candidates"]
-    ] == candidates
+    assert [list_settings(candidate) for candidate in job["pilots"]["candidates"]] == candidates
     http.post(f"{JOBS}/{job['id']}/cancel")
 
 

@@ -34,6 +34,8 @@ def test_degenerate_and_undefined_scores_rank_last() -> None:
 def test_the_outcome_has_the_mean_of_all_and_of_kept_runs() -> None:
     runs = make_waiting(0.2, 0.4, None, 0.6)
     assert outcome(runs, [1, 3]) == {
-        "kept": [1, 3], "mean_at_rung_all": pytest.approx(0.4), "mean_at_rung_kept": pytest.approx(0.5)
-    }  # fmt: skip
+        "kept": [1, 3],
+        "mean_at_rung_all": pytest.approx(0.4),
+        "mean_at_rung_kept": pytest.approx(0.5),
+    }
     assert outcome([], []) == {"kept": [], "mean_at_rung_all": None, "mean_at_rung_kept": None}

@@ -49,7 +49,7 @@ def add_piloted_job(staged: WorkerContext, *, discard: dict[str, Any] | None = N
 def end_pilots(
     staged: WorkerContext, scores: dict[int, float | None], *, curve: tuple[float, ...] = FLAT
 ) -> None:
-    """End queued pilots with a score by depth (None: failed) and ``curve`` at fifths of the steps."""
+    """End queued pilots with a score by depth (None: failed) and ``curve`` as evaluations."""
     while (lease := claim(staged)) is not None:
         with staged.database.write() as session:
             run = session.get_one(Run, lease.run_id)
