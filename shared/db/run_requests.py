@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.db.clock import db_now
 from shared.db.jobs import RUN_WAKE
 from shared.db.session import ring_after_commit
-from shared.db.tables import Run
+from shared.db.tables import Job, Run
 from shared.domain.states import RUN_OPEN, RunState
 
 _RUNNING = Run.status == RunState.RUNNING
@@ -98,6 +98,13 @@ def lock_runs(session: Session, job_id: str) -> None:
     session.execute(
         select(Run.id).where(Run.job_id == job_id).order_by(Run.index).with_for_update()
     ).all()
+
+
+def lock_job(session: Session, job_id: str) -> Job:
+    """Lock a job's runs and then the job until the transaction ends; return its current row."""
+    lock_runs(session, job_id)
+    query = select(Job).where(Job.id == job_id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
 def in_training(session: Session, job_id: str, run_id: str | None = None) -> bool:

@@ -45,16 +45,16 @@ UNWRITTEN = (
     "give num_seeds or init_seeds, not both",
     "give num_seeds or seeds, not both",
     "give seeds or init_seeds, not both",
-    "init_seeds make a grid with data_seeds",
+    "init_seeds need data_seeds to form a grid",
     "keep must be smaller than start",
     "early_discard.start is the number of runs",
-    "A stream is begun anew by the header Last-Event-ID, not by after",
+    "after does not apply to a stream",
     # of one field, and of no JSON Schema
     # 6.0 is one to JSON Schema, and to nobody who writes a request
     "Input should be a valid integer",
     "names a job twice",  # the document says so; the known jobs that are put in here do not heed it
     "an http or https address of visible ASCII characters",
-    "an address without user and password",
+    "leave user and password out of the address",
     "must be base64",
     "a key of at least 16 bytes",
     "printable characters",
