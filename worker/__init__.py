@@ -1,3 +1,4 @@
-"""The training side: Celery children supervise, a trainer process of their own holds torch,
-``worker.training`` is the recipe.
+"""The training side: Celery children claim runs and supervise a trainer process.
+
+Only the trainer imports torch; ``worker.training`` implements the recipe.
 """

@@ -1,5 +1,6 @@
-"""``python -m worker``: the Celery worker. The sweeper beside it is a process of its own
-(``evenkeel worker`` starts both).
+"""``python -m worker``: the Celery worker.
+
+The sweeper is a separate process; ``evenkeel worker`` starts both.
 """
 
 import warnings
@@ -17,13 +18,13 @@ def main() -> None:
     log.configure(settings.log_level)
     app = make_worker(settings)
     tasks.register_tasks(app)
-    # a worker as root is told off because pickled messages could run anything; only JSON is
-    # accepted here
+    # Celery warns a worker that runs as root, because pickled messages can run any code; this
+    # worker accepts JSON only
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    # gossip, mingle and the heartbeat talk to other workers over the broker; nothing here needs
-    # that
-    silent = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    app.worker_main(["--quiet", "worker", *silent, "--loglevel", settings.log_level])
+    # gossip, mingle and Celery's heartbeat talk to other workers over the broker; nothing here
+    # uses them
+    quiet_options = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    app.worker_main(["--quiet", "worker", *quiet_options, "--loglevel", settings.log_level])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,4 @@
-"""The Celery application of the worker, and the flag by which its children learn that it is
-going.
-"""
+"""The worker's Celery application, and the flag that tells its children to shut down."""
 
 import logging
 from multiprocessing import RawValue
@@ -13,8 +11,8 @@ from shared.infra.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Shared memory made before the fork: the parent's signal handler sets it, the children's
-# supervisors poll it. A lock-free value, because a handler may run at any moment.
+# Shared memory, allocated before the fork: the parent's signal handler sets it and the children
+# poll it. It has no lock, because a signal handler may run at any moment.
 _shutting_down = RawValue("b", 0)
 
 
@@ -24,9 +22,7 @@ def _on_shutdown(**_: object) -> None:
 
 
 def is_shutting_down() -> bool:
-    """Whether the worker was asked to go: running trainings are stopped and their runs queued
-    again.
-    """
+    """Return whether the worker was asked to exit; its runs are then stopped and requeued."""
     return bool(_shutting_down.value)
 
 
@@ -34,8 +30,8 @@ def make_worker(settings: Settings) -> Celery:
     app = make_celery(settings.redis_url)
     app.conf.update(
         worker_concurrency=settings.worker_slots,
-        # a child that hangs or dies costs its own run only; neither parent nor child knows
-        # torch
+        # with prefork, a child that hangs or dies affects only its own runs; neither the parent
+        # nor a child imports torch
         worker_pool="prefork",
         worker_proc_alive_timeout=30,
     )

@@ -1,4 +1,4 @@
-"""What a worker's child works with."""
+"""The settings and connections that one worker child (slot) works with."""
 
 import os
 import socket
@@ -9,7 +9,8 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from worker.trainer.process import Trainer
 
-# the small batches of so many seeds fill a large card; what its memory takes, the trainer sees
+# small batches of this many seeds fill a large GPU; the trainer trains fewer at a time when
+# memory is short
 GPU_STACK_SIZE = 20
 
 
@@ -20,25 +21,23 @@ class WorkerContext:
     storage: Storage
     trainer: Trainer
     slot: int = 0
-    """Which of the worker's children this is, from 0; on a machine with GPUs it decides which
-    one is used.
-    """
+    """Index of this child in the worker's pool, from 0; it selects the GPU."""
 
     @property
     def name(self) -> str:
-        """This child, as it is shown in a run's ``worker``."""
+        """This child's name, shown in a run's ``worker`` field."""
         return f"{socket.gethostname()}:{os.getpid()}"
 
     @property
     def device(self) -> str:
-        """The device of this slot's trainer."""
+        """Device that this slot's trainer uses: ``cpu`` or ``cuda:<n>``."""
         if self.settings.gpus == 0:
             return "cpu"
         return f"cuda:{self.slot % self.settings.gpus}"
 
     @property
     def stack_size(self) -> int:
-        """Up to how many runs of one job this slot trains side by side."""
+        """Maximum number of runs of one job that this slot trains together."""
         if self.settings.stack == "auto":
             return 1 if self.device == "cpu" else GPU_STACK_SIZE
         return self.settings.stack

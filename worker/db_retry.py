@@ -1,6 +1,4 @@
-"""Waiting: for a database that is away for a moment (a restart, a lock), as what a run has made
-must not be lost; before a next try.
-"""
+"""Retries while the database is unavailable, so that a restart or a lock loses no run's results."""
 
 import logging
 import time
@@ -18,13 +16,16 @@ Result = TypeVar("Result")
 RETRY_TIMEOUT_S = 600.0
 RETRY_INTERVAL_S = 1.0
 UNAVAILABLE_ERRORS = (OperationalError, InterfaceError)
-"""How a database that is restarting, frozen or locked shows; whether the last commit came
-through is then not known.
+"""Raised while the database restarts, hangs or is locked; it is then unknown whether the last
+commit took effect.
 """
 
 
 def retry_while_unavailable(work: Callable[[], Result]) -> Result:
-    """``work``, tried again while the database does not answer; it must be safe to do twice."""
+    """Call ``work`` until the database answers; ``work`` must be safe to repeat.
+
+    Raises the last error of UNAVAILABLE_ERRORS after RETRY_TIMEOUT_S.
+    """
     deadline = time.monotonic() + RETRY_TIMEOUT_S
     while True:
         try:
@@ -37,8 +38,9 @@ def retry_while_unavailable(work: Callable[[], Result]) -> Result:
 
 
 def write_with_retry(database: Database, work: Callable[[Session], Result]) -> Result:
-    """``work`` in one write transaction, tried again while the database does not answer; its
-    guards make that safe.
+    """Call ``work`` in one write transaction, and retry while the database is unavailable.
+
+    ``work`` must be safe to repeat: its updates are guarded by a fence or a state.
     """
 
     def run_transaction() -> Result:
@@ -49,7 +51,7 @@ def write_with_retry(database: Database, work: Callable[[Session], Result]) -> R
 
 
 def sleep_unless_shutting_down(seconds: float) -> None:
-    """No longer than the worker stays."""
+    """Sleep; return early when the worker shuts down."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and not is_shutting_down():
         time.sleep(0.2)

@@ -1,6 +1,4 @@
-"""A slot's life: claim runs of one job, have them trained side by side, record how each ended;
-one run is the usual number.
-"""
+"""The main loop of a slot: claim runs of one job, train them together, record each outcome."""
 
 from collections.abc import Iterator, Sequence
 
@@ -22,8 +20,9 @@ MAX_OTHER_JOBS = 5
 
 
 def train_queued_runs(context: WorkerContext, *, preferred_run_id: str | None = None) -> None:
-    """Train the preferred run, then whatever is queued, oldest first, until nothing is or the
-    worker is asked to go.
+    """Train the preferred run, then queued runs, oldest first.
+
+    Returns when the queue is empty or the worker shuts down.
     """
     while not is_shutting_down():
         assignments = claim_runs(context, preferred_run_id)
@@ -31,51 +30,56 @@ def train_queued_runs(context: WorkerContext, *, preferred_run_id: str | None = 
             return
         preferred_run_id = None
         try:
-            sound = _train_runs(context, assignments)
+            is_machine_fit = _train_runs(context, assignments)
         except BaseException:
-            context.trainer.kill()  # it must not go on with runs that nobody follows
+            context.trainer.kill()  # nothing monitors its runs any more
             raise
         finally:
             for assignment in assignments:
                 assignment.delete_folders(context)
-        if not sound:
-            # else a machine with a full disk would claim every run there is, one after the other
+        if not is_machine_fit:
+            # without this delay a machine with a full disk would claim every queued run in turn
             sleep_unless_shutting_down(UNPREPARED_DELAY_S)
         _advance_jobs(context, assignments[0].job.id)
 
 
 def _advance_jobs(context: WorkerContext, job_id: str) -> None:
-    """Advance these runs' job if they were the last to move, and those whose message waits
-    behind children as busy as this one.
+    """Advance this job and others that are waiting to advance.
+
+    The messages of the others may be queued behind slots that are busy training.
     """
     advance.advance_job(context, job_id)
     with context.database.read() as session:
-        others = Jobs(session).to_advance(MAX_OTHER_JOBS)
-    for other in others:
-        advance.advance_job(context, other)
+        other_job_ids = Jobs(session).to_advance(MAX_OTHER_JOBS)
+    for other_job_id in other_job_ids:
+        advance.advance_job(context, other_job_id)
 
 
 def _train_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> bool:
-    """From claim to end; False where this machine could not begin a run, or keep what it made."""
-    settings, holds = context.settings, [assignment.lease for assignment in assignments]
+    """Prepare, train and finalize claimed runs.
+
+    Return False if this machine could not start a run or store its artifacts.
+    """
+    settings = context.settings
     context.trainer.stderr_tail.clear()
-    beat = Heartbeat(
+    heartbeat = Heartbeat(
         context.database,
-        holds,
+        [assignment.lease for assignment in assignments],
         interval=settings.heartbeat_seconds,
         lease_seconds=settings.lease_seconds,
     )
-    with beat, RunFinalizer(context, beat) as ends:
-        for assignment, outcome in _iterate_outcomes(context, assignments, beat):
-            ends.submit_outcome(assignment, outcome)
-    return ends.is_machine_fit
+    with heartbeat, RunFinalizer(context, heartbeat) as finalizer:
+        for assignment, outcome in _iterate_outcomes(context, assignments, heartbeat):
+            finalizer.submit_outcome(assignment, outcome)
+    return finalizer.is_machine_fit
 
 
 def _iterate_outcomes(
     context: WorkerContext, assignments: Sequence[Assignment], heartbeat: Heartbeat
 ) -> Iterator[tuple[Assignment, Outcome | Unprepared]]:
-    """As each comes."""
-    made = prepare_runs(context, assignments)
-    yield from made.outcomes
-    if made.ready:
-        yield from RunMonitor(context, made.ready, heartbeat).monitor_runs(made.command)
+    """Yield each run with its outcome as soon as it ends."""
+    preparation = prepare_runs(context, assignments)
+    yield from preparation.outcomes
+    if preparation.ready:
+        monitor = RunMonitor(context, preparation.ready, heartbeat)
+        yield from monitor.monitor_runs(preparation.command)

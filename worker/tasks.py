@@ -1,6 +1,4 @@
-"""The two messages, by their stable names. A message only rings: what is to be done is read
-from the database.
-"""
+"""The two Celery tasks. Their messages only wake a worker: the work is read from the database."""
 
 from functools import cache
 
@@ -20,14 +18,16 @@ from worker.trainer.process import Trainer
 
 @cache
 def _get_context() -> WorkerContext:
-    """Made in each child after the fork: connections and the trainer must not be shared between
+    """Build the context of this child process.
+
+    This happens after the fork, because connections and the trainer must not be shared between
     processes.
     """
     settings = Settings()
     database = Database(settings.resolved_database_url, ring=Bell(settings.redis_url).ring)
-    slot = getattr(current_process(), "index", 0)  # billiard numbers the children of a pool from 0
+    index = getattr(current_process(), "index", 0)  # billiard numbers a pool's children from 0
     return WorkerContext(
-        settings, database, Storage(settings.resolved_storage_url), Trainer(settings), slot
+        settings, database, Storage(settings.resolved_storage_url), Trainer(settings), index
     )
 
 

@@ -1,11 +1,11 @@
-"""Claiming: the runs that a slot trains next, as many of one job as it may train side by side."""
+"""Claiming the runs that a slot trains next: one, or a stack of seeds of one job."""
 
 import logging
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.db.events import Events
+from shared.db.files import files_of_job
 from shared.db.runs import Hold, Runs
 from shared.db.stack_claim import Companions
 from shared.db.tables import File, Job, Model
@@ -18,8 +18,9 @@ log = logging.getLogger(__name__)
 
 
 def claim_runs(context: WorkerContext, preferred_run_id: str | None) -> list[Assignment]:
-    """The preferred run or the oldest, and queued ones that differ from it in their seeds
-    alone; empty when nothing is queued.
+    """Claim the preferred run, or else the oldest queued one, and runs to train with it.
+
+    Those runs differ from the first in their seeds only. Empty when nothing is queued.
     """
     assignments = write_with_retry(
         context.database, lambda session: _claim_in_session(session, context, preferred_run_id)
@@ -32,21 +33,17 @@ def claim_runs(context: WorkerContext, preferred_run_id: str | None) -> list[Ass
 def _claim_in_session(
     session: Session, context: WorkerContext, preferred_run_id: str | None
 ) -> list[Assignment]:
-    lease, slots = context.settings.lease_seconds, context.settings.worker_slots
-    first = Runs(session).claim(context.name, lease, prefer=preferred_run_id)
+    lease_seconds, slots = context.settings.lease_seconds, context.settings.worker_slots
+    first = Runs(session).claim(context.name, lease_seconds, prefer=preferred_run_id)
     if first is None:
         return []
-    more = Companions(session, context.name, lease).claim(
+    others = Companions(session, context.name, lease_seconds).claim(
         first, most=context.stack_size, slots=slots
     )
     job = Runs(session).job_started(first.run_id)
-    named = [job.training_file, job.validation_file, job.test_file]
-    files = session.scalars(
-        select(File).where(File.id.in_([name for name in named if name is not None]))
-    ).all()
+    files = {file.id: file for file in files_of_job(session, job)}
     base = session.get(Model, job.model) if job.model.startswith(FINE_TUNED) else None
-    known = {file.id: file for file in files}
-    return [_build_assignment(session, job, hold, known, base) for hold in (first, *more)]
+    return [_build_assignment(session, job, lease, files, base) for lease in (first, *others)]
 
 
 def _build_assignment(
@@ -54,9 +51,8 @@ def _build_assignment(
 ) -> Assignment:
     run = Runs(session).get(job.id, lease.run_id)
     session.refresh(run)
-    how = "started" if run.state is None else f"goes on from step {state_step(run.state)}"
-    again = "" if run.attempt == 1 else f" (attempt {run.attempt})"
-    Events(session).add(
-        job, f"{run_title(run.purpose, run.index, run.seed)} {how}{again}.", run_id=run.id
-    )
+    title = run_title(run.purpose, run.index, run.seed)
+    action = "started" if run.state is None else f"continues from step {state_step(run.state)}"
+    attempt = "" if run.attempt == 1 else f" (attempt {run.attempt})"
+    Events(session).add(job, f"{title} {action}{attempt}.", run_id=run.id)
     return Assignment(job, run, lease, files, base_model)
