@@ -74,13 +74,14 @@ class DirectRunner:
 
 
 def _serve_runs(connection: Connection) -> None:
-    from worker.trainer.__main__ import NICENESS, die_with_parent
+    from shared.infra.child_process import exit_unless_child_of
+    from worker.trainer.__main__ import NICENESS
     from worker.training.baselines.scoring import score_baselines
     from worker.training.data.tokenization import TextCache
     from worker.training.run import train_run
     from worker.training.spec import DataSpec, RunSpec
 
-    die_with_parent(None)
+    exit_unless_child_of(None)
     os.nice(NICENESS)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     cache = TextCache()

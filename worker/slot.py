@@ -80,6 +80,6 @@ def _iterate_outcomes(
     """Yield each run with its outcome as soon as it ends."""
     preparation = prepare_runs(context, assignments)
     yield from preparation.outcomes
-    if preparation.ready:
+    if preparation.command is not None:
         monitor = RunMonitor(context, preparation.ready, heartbeat)
         yield from monitor.monitor_runs(preparation.command)

@@ -15,6 +15,14 @@ _SHOWN_AS = {"user_data": ("user_data", "evals")}
 """Purposes that a list for this purpose includes besides exact matches."""
 
 
+def files_of_job(session: Session, job: Job) -> Sequence[File]:
+    """Return the job's uploaded files that still exist, of any owner and state."""
+    file_ids = [job.training_file, job.validation_file, job.test_file]
+    return session.scalars(
+        select(File).where(File.id.in_([file_id for file_id in file_ids if file_id is not None]))
+    ).all()
+
+
 class Files:
     def __init__(self, session: Session, owner_id: str) -> None:
         self._session = session

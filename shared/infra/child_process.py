@@ -17,17 +17,35 @@ def die_with_parent() -> Callable[[], None]:
     (Linux).
     """
     parent = os.getpid()
-    libc = (
-        ctypes.CDLL(None) if sys.platform == "linux" else None
-    )  # loaded before the fork: only calls may follow it
+    libc = _load_libc()  # loaded before the fork: only calls may follow it
 
     def before_exec() -> None:
-        if libc is not None:
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _request_death_signal(libc)
         if os.getppid() != parent:  # the parent died before prctl took effect
             os._exit(1)
 
     return before_exec
+
+
+def exit_unless_child_of(parent: int | None) -> None:
+    """Have the kernel kill this process when its parent ends (Linux).
+
+    Raises SystemExit if ``parent`` is given and is not the parent any more; OSError if the kernel
+    refuses.
+    """
+    if _request_death_signal(_load_libc()) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if parent is not None and os.getppid() != parent:  # it died before prctl took effect
+        sys.exit("the parent of this process has ended")
+
+
+def _load_libc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def _request_death_signal(libc: ctypes.CDLL | None) -> int:
+    """Ask for SIGKILL at the parent's death; return 0, or another number if that failed."""
+    return 0 if libc is None else int(libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
 def in_words(code: int) -> str:

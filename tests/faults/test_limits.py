@@ -43,4 +43,4 @@ def test_a_time_limit_and_a_trainer_that_hangs(limited: Stack) -> None:
         event["message"]
         for event in limited.get(f"/v1/fine_tuning/jobs/{hanging['id']}/events")["data"]
     ]
-    assert any("said nothing for 12 seconds" in message for message in messages)
+    assert any("sent nothing for 12 seconds" in message for message in messages)

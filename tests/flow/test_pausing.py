@@ -48,4 +48,4 @@ def test_a_paused_run_goes_on_where_it_stopped(shared_stack: Stack) -> None:
         event["message"]
         for event in shared_stack.get(f"{JOBS}/{paused['id']}/events", limit=100)["data"]
     ]
-    assert f"Run 0 (seed 0) goes on from step {run['step']} (attempt 2)." in messages
+    assert f"Run 0 (seed 0) continues from step {run['step']} (attempt 2)." in messages

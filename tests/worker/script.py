@@ -1,7 +1,6 @@
-"""A trainer that says what a test has written down, and what is around one that is followed;
-the database is real.
-"""
+"""A scripted trainer, valid messages for it, and a monitor that follows it on a real database."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,53 +21,62 @@ from worker.runs.assignment import Assignment
 from worker.runs.lease import Heartbeat
 from worker.runs.monitor import RunMonitor
 from worker.runs.outcomes import Outcome
-from worker.trainer.process import Trainer, TrainerDied, TrainerMessage
+from worker.trainer.process import Trainer, TrainerDied
+from worker.trainer.protocol import (
+    RunCommand,
+    SpecPayload,
+    StackCommand,
+    TrainerMessage,
+    WorkCommand,
+    parse_message,
+)
 from worker.trainer.stderr_tail import StderrTail
 
 STEPS = 12
 
 
-Said = TrainerMessage | TrainerDied | Callable[[], object] | None
+Line = dict[str, Any]
+"""A message of the trainer before it is parsed."""
+ScriptEntry = Line | TrainerDied | Callable[[], object] | None
 
 
 class ScriptedTrainer:
-    """Says the given lines, one a call; None is silence, an exception is its death, and what
-    can be called is done meanwhile.
+    """Trainer that plays one entry of its script a call.
+
+    A line is a message, None is silence, an exception is its death; a function is called.
     """
 
-    def __init__(self, script: Iterable[Said]) -> None:
+    def __init__(self, script: Iterable[ScriptEntry]) -> None:
         self._script = iter(script)
-        self.asked: list[str] = []
-        self.waits: list[str] = []
+        self.stop_requests: list[str] = []
+        self.pause_requests: list[str] = []
         self.killed = False
         self.stderr_tail = StderrTail()
 
-    def submit_command(self, _wish: TrainerMessage) -> None: ...
+    def submit_command(self, _command: WorkCommand) -> None: ...
 
     def receive_message(self, _timeout: float) -> TrainerMessage | None:
         assert not self.killed
-        line = next(self._script)
-        if isinstance(line, TrainerDied):
-            raise line
-        if callable(line):
-            line()
+        entry = next(self._script)
+        if isinstance(entry, TrainerDied):
+            raise entry
+        if callable(entry):
+            entry()
             return None
-        return line
+        return None if entry is None else to_message(entry)
 
     def request_stop(self, run_id: str) -> None:
-        self.asked.append(run_id)
+        self.stop_requests.append(run_id)
 
     def request_pause(self, run_id: str) -> None:
-        self.waits.append(run_id)
+        self.pause_requests.append(run_id)
 
     def kill(self, *_signals: object) -> None:
         self.killed = True
 
 
 class ForgetfulDatabase(Database):
-    """Every other transaction fails after its commit came through: the answer was lost on the
-    way.
-    """
+    """Database in which every other transaction fails after its commit: the answer was lost."""
 
     writes = 0
 
@@ -81,12 +89,17 @@ class ForgetfulDatabase(Database):
             raise OperationalError("COMMIT", {}, ConnectionError("the answer was lost"))
 
 
-def say(kind: str, *, run_id: str = "ftrun-1", **values: Any) -> TrainerMessage:
+def to_message(line: Line) -> TrainerMessage:
+    """Parse a line as the worker parses what comes from the pipe."""
+    return parse_message(json.dumps(line))
+
+
+def say(kind: str, *, run_id: str = "ftrun-1", **values: Any) -> Line:
     return {"run_id": run_id, "event": {"type": kind, **values}}
 
 
-def training(run_id: str = "ftrun-1") -> list[TrainerMessage]:
-    """Its beginning and its steps."""
+def training(run_id: str = "ftrun-1") -> list[Line]:
+    """Return the lines of a run's start and steps."""
     lines = [
         say(
             "started",
@@ -95,6 +108,7 @@ def training(run_id: str = "ftrun-1") -> list[TrainerMessage]:
             environment={"device": "cpu"},
             truncated={"train": 2},
             rows={"train": 9, "validation": 3},
+            majority_score={"validation": 0.5},
         )
     ]
     for step in range(1, STEPS + 1):
@@ -113,13 +127,43 @@ def training(run_id: str = "ftrun-1") -> list[TrainerMessage]:
     return lines
 
 
-def finished(run_id: str = "ftrun-1") -> TrainerMessage:
-    evidence = {"distance": {"block 0": 0.01, "head": 0.5}}
-    return say("finished", run_id=run_id, best_step=12, test=None, evidence=evidence)
+def finished(run_id: str = "ftrun-1") -> Line:
+    return {"run_id": run_id, "event": finished_event(best_step=12)}
+
+
+def finished_event(score: float = 0.9, best_step: int = 4) -> dict[str, Any]:
+    """Return a ``finished`` event with everything that the protocol asks for."""
+    validation = {
+        "loss": 0.5,
+        "metrics": {"accuracy": score},
+        "score": score,
+        "confusion": [[1, 0], [0, 1]],
+    }
+    losses = ("chance", "opening", "closing", "highest", "lowest_validation", "final_validation")
+    evidence = {
+        **{f"{name}_loss": 0.5 for name in losses},
+        "highest_loss_step": 1,
+        "lowest_validation_step": 4,
+        "vanished": None,
+        "distance": {"block 0": 0.01, "head": 0.5},
+        "answers": {"a": 0.5, "b": 0.5},
+        "truncated": 0.0,
+    }
+    return {
+        "type": "finished",
+        "best_step": best_step,
+        "validation": validation,
+        "test": None,
+        "degenerate": False,
+        "trained_tokens": 7,
+        "weights_sha256": "w",
+        "evidence": evidence,
+        "diagnosis": [],
+    }
 
 
 def claimed_runs(url: str, runs: int) -> list[str]:
-    """Ids ``ftrun-1``, ``ftrun-2``, … of runs of one job, all held by one worker."""
+    """Claim runs of one job for one worker; return their ids ``ftrun-1``, ``ftrun-2``, …"""
     database = Database(url)
     job = add_job(database, runs=runs)
     ids = [f"ftrun-{index}" for index in range(1, runs + 1)]
@@ -142,7 +186,7 @@ def followed(
     database: Database | None = None,
     **settings: Any,
 ) -> Iterator[tuple[str, Outcome]]:
-    """Run ids and outcomes, as they come."""
+    """Monitor the claimed runs; yield run ids and outcomes as they come."""
     plain = Database(url)
     with plain.read() as session:
         runs = session.query(Run).order_by(Run.index).all()
@@ -155,9 +199,9 @@ def followed(
     beat = Heartbeat(
         used, [assignment.lease for assignment in assignments], interval=60.0, lease_seconds=60.0
     )
-    for assignment, outcome in RunMonitor(parts, assignments, beat).monitor_runs(
-        {"run": {}} if len(runs) == 1 else {"stack": []}
-    ):
+    specs = [SpecPayload(run_id=run.id) for run in runs]
+    command = RunCommand(run=specs[0]) if len(runs) == 1 else StackCommand(stack=specs)
+    for assignment, outcome in RunMonitor(parts, assignments, beat).monitor_runs(command):
         yield assignment.run.id, outcome
     if database is None:
         used.dispose()

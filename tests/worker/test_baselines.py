@@ -5,7 +5,7 @@ and never the job's undoing.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -19,13 +19,16 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from shared.report.builder import build_report
 from tests.rows import add_job
+from tests.worker.script import Line, finished_event, to_message
 from worker import slot
 from worker.context import WorkerContext
 from worker.jobs.baselines import BaselineScores, describe_scores, merge_scores, store_scores
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import Scored
-from worker.trainer.process import Trainer, TrainerMessage
+from worker.trainer.process import Trainer
+from worker.trainer.protocol import TrainerMessage, WorkCommand
 from worker.trainer.stderr_tail import StderrTail
+from worker.training.events import BaselinesScored
 
 SCORES: BaselineScores = {
     "validation": [
@@ -37,24 +40,24 @@ SCORES: BaselineScores = {
         {"name": "linear_probe", "score": None},
     ],
 }
-SCORED: TrainerMessage = {"event": {"type": "baselines", "scores": SCORES, "rows": 30}}
-OUT_OF_MEMORY: TrainerMessage = {
+SCORED: Line = {"event": {"type": "baselines", "scores": SCORES, "rows": 30}}
+OUT_OF_MEMORY: Line = {
     "failed": {"code": "out_of_memory", "message": "The memory does not suffice.", "param": None}
 }
 
 
 class ScriptedTrainer:
-    """Answers the wish for baselines as told, and every other with a run that finished at once."""
+    """Trainer that answers a baselines command as given, and finishes every run at once."""
 
-    def __init__(self, baselines: TrainerMessage) -> None:
+    def __init__(self, baselines: Line) -> None:
         self._baselines = baselines
-        self.wishes: list[str] = []
-        self._next: TrainerMessage = {}
+        self.commands: list[str] = []
+        self._next: Line = {}
         self.stderr_tail = StderrTail()
 
-    def submit_command(self, wish: TrainerMessage) -> None:
-        [(kind, spec)] = wish.items()
-        self.wishes.append(kind)
+    def submit_command(self, command: WorkCommand) -> None:
+        [(kind, spec)] = command.model_dump().items()
+        self.commands.append(kind)
         if kind == "baselines":
             assert "recipe" not in spec
             self._next = {"run_id": spec["run_id"], **self._baselines}
@@ -63,30 +66,12 @@ class ScriptedTrainer:
         (output / "model").mkdir()
         (output / "model" / "config.json").write_text("{}")
         (output / "predictions.json").write_text(json.dumps({"rows": []}))
-        self._next = {"run_id": spec["run_id"], "event": finished()}
+        self._next = {"run_id": spec["run_id"], "event": finished_event()}
 
     def receive_message(self, _timeout: float) -> TrainerMessage | None:
-        return self._next
+        return to_message(self._next)
 
     def kill(self) -> None: ...
-
-
-def finished() -> dict[str, Any]:
-    result = {
-        "loss": 0.5,
-        "metrics": {"accuracy": 0.9},
-        "score": 0.9,
-        "confusion": [[1, 0], [0, 1]],
-    }
-    end = {
-        "best_step": 4,
-        "evidence": {"distance": {}},
-        "degenerate": False,
-        "trained_tokens": 7,
-        "weights_sha256": "w",
-        "diagnosis": [],
-    }
-    return {"type": "finished", "validation": result, "test": None, **end}
 
 
 @pytest.fixture
@@ -126,16 +111,14 @@ def job_with_baselines(parts: WorkerContext) -> Job:
     return job
 
 
-def train(
-    parts: WorkerContext, baselines: TrainerMessage, monkeypatch: pytest.MonkeyPatch
-) -> list[str]:
+def train(parts: WorkerContext, baselines: Line, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     # the card of the published model is another test's concern
     monkeypatch.setattr("worker.jobs.publish.render_model_card", lambda *_: "")
     trainer = ScriptedTrainer(baselines)
     slot.train_queued_runs(
         WorkerContext(parts.settings, parts.database, parts.storage, cast(Trainer, trainer))
     )
-    return trainer.wishes
+    return trainer.commands
 
 
 def ended(parts: WorkerContext, job: Job) -> tuple[Job, dict[str, Run], list[str]]:
@@ -231,7 +214,7 @@ def test_who_lost_the_run_stores_no_scores(parts: WorkerContext) -> None:
             session.get_one(Job, job.id), session.get_one(Run, hold.run_id), hold, {}
         )
     with pytest.raises(FenceLost), parts.database.write() as session:
-        store_scores(session, assignment, Scored(SCORED["event"]))
+        store_scores(session, assignment, Scored(BaselinesScored.model_validate(SCORED["event"])))
     row, _, _ = ended(parts, job)
     assert row.baselines == {"validation": [{"name": "majority", "score": 0.5}]}
 

@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from shared.domain.errors import InvalidValue
-from worker.trainer.__main__ import to_reason
+from worker.trainer.reporting import to_reason
 from worker.training.errors import TrainingDiverged
 from worker.training.spec import RunSpec
 

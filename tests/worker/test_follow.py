@@ -14,8 +14,8 @@ from shared.db.tables import Event, Run
 from tests.worker.script import (
     STEPS,
     ForgetfulDatabase,
-    Said,
     ScriptedTrainer,
+    ScriptEntry,
     claimed_runs,
     finished,
     followed,
@@ -35,7 +35,7 @@ def url(tmp_path: Path) -> str:
 
 
 def record(
-    url: str, folder: Path, script: list[Said], database: Database
+    url: str, folder: Path, script: list[ScriptEntry], database: Database
 ) -> tuple[Outcome, Run, int]:
     """Follow a scripted training of one run; the outcome, the run's row, the number of metrics
     events.
@@ -95,7 +95,7 @@ def test_every_point_once_even_if_answers_get_lost(
 def test_a_death_is_told_with_the_step_reached_and_nothing_is_lost(
     url: str, tmp_path: Path
 ) -> None:
-    script: list[Said] = [*training()[:7], None, TrainerDied("It was killed.")]
+    script: list[ScriptEntry] = [*training()[:7], None, TrainerDied("It was killed.")]
     outcome, run, _ = record(url, tmp_path, script, Database(url))
     assert outcome == Died(5, "It was killed.")
     assert run.step == 5
@@ -128,7 +128,7 @@ def test_a_paused_job_s_run_comes_to_a_step_it_can_go_on_from(
     monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
     waits = say("paused", step=5, score=0.5, degenerate=False, trained_tokens=9)
     lines = training()
-    script: list[Said] = [
+    script: list[ScriptEntry] = [
         *lines[:4],
         lambda: wish(url, pause_requested=True),
         None,
@@ -138,8 +138,9 @@ def test_a_paused_job_s_run_comes_to_a_step_it_can_go_on_from(
     [run_id] = claimed_runs(url, 1)
     trainer = ScriptedTrainer(script)
     [(_, outcome)] = followed(url, tmp_path, trainer)
-    assert outcome == Paused(waits["event"])
-    assert (trainer.waits, trainer.asked) == ([run_id], [])
+    assert isinstance(outcome, Paused)
+    assert outcome.result.model_dump() == waits["event"]
+    assert (trainer.pause_requests, trainer.stop_requests) == ([run_id], [])
     database = Database(url)
     with database.read() as session:
         assert session.get_one(Run, run_id).step == 5  # what it did on its way counts
@@ -154,7 +155,7 @@ def test_who_cancels_does_not_wait_for_the_pause(
         (lambda: wish(url, pause_requested=True)),
         (lambda: wish(url, cancel_requested=True)),
     )
-    script: list[Said] = [
+    script: list[ScriptEntry] = [
         *training()[:4],
         pause,
         None,
@@ -166,7 +167,7 @@ def test_who_cancels_does_not_wait_for_the_pause(
     trainer = ScriptedTrainer(script)
     [(_, outcome)] = followed(url, tmp_path, trainer)
     assert outcome == Stopped(StopReason.CANCELLED)
-    assert (trainer.waits, trainer.asked) == ([run_id], [run_id])
+    assert (trainer.pause_requests, trainer.stop_requests) == ([run_id], [run_id])
 
 
 def test_runs_side_by_side_are_stopped_by_a_pause(
@@ -174,11 +175,11 @@ def test_runs_side_by_side_are_stopped_by_a_pause(
 ) -> None:
     monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
     ids = claimed_runs(url, 2)
-    stopped: list[Said] = [{"run_id": run_id, "stopped": True} for run_id in ids]
+    stopped: list[ScriptEntry] = [{"run_id": run_id, "stopped": True} for run_id in ids]
     trainer = ScriptedTrainer(
         [*training(ids[0])[:3], lambda: wish(url, pause_requested=True), None, *stopped]
     )
     assert [outcome for _, outcome in followed(url, tmp_path, trainer)] == [
         Stopped(StopReason.PAUSED)
     ] * 2
-    assert (trainer.waits, sorted(trainer.asked)) == ([], ids)
+    assert (trainer.pause_requests, sorted(trainer.stop_requests)) == ([], ids)

@@ -18,8 +18,9 @@ from shared.domain.errors import Reason
 from tests.worker.script import (
     STEPS,
     ForgetfulDatabase,
-    Said,
+    Line,
     ScriptedTrainer,
+    ScriptEntry,
     claimed_runs,
     finished,
     followed,
@@ -28,7 +29,7 @@ from tests.worker.script import (
 )
 from worker.runs import monitor
 from worker.runs.outcomes import Died, Failed, Finished, Outcome, Stopped, StopReason
-from worker.trainer.process import TrainerDied, TrainerMessage
+from worker.trainer.process import TrainerDied
 
 NAN_LOSS = Reason(code="nan_loss", message="The loss is not a number.", param=None)
 UNFORESEEN = Reason(code="internal_error", message="RuntimeError: device-side assert", param=None)
@@ -48,12 +49,12 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.db_retry.RETRY_INTERVAL_S", 0.0)
 
 
-def in_lockstep(run_ids: list[str]) -> list[TrainerMessage]:
+def in_lockstep(run_ids: list[str]) -> list[Line]:
     lines = zip_longest(*map(training, run_ids))
     return list(chain.from_iterable(lines))
 
 
-def last(run_id: str, **line: object) -> TrainerMessage:
+def last(run_id: str, **line: object) -> Line:
     return {"run_id": run_id, **line}
 
 
@@ -78,13 +79,13 @@ def changing(url: str, run_id: str, **values: object) -> Callable[[], None]:
 
 
 def everything(
-    url: str, folder: Path, script: list[Said]
+    url: str, folder: Path, script: list[ScriptEntry]
 ) -> tuple[dict[str, Outcome], ScriptedTrainer]:
     trainer = ScriptedTrainer(script)
     return dict(followed(url, folder, trainer)), trainer
 
 
-def quiet(times: int) -> list[Said]:
+def quiet(times: int) -> list[ScriptEntry]:
     return [None] * times
 
 
@@ -153,7 +154,7 @@ def test_cancelling_one_leaves_the_others_alone(url: str, tmp_path: Path) -> Non
         grad_norm=1.0,
         part_grad_norms={},
     )
-    script: list[Said] = [
+    script: list[ScriptEntry] = [
         *steps[:9],
         changing(url, "ftrun-2", cancel_requested=True),
         late,
@@ -164,7 +165,7 @@ def test_cancelling_one_leaves_the_others_alone(url: str, tmp_path: Path) -> Non
     outcomes, trainer = everything(url, tmp_path, script)
     assert outcomes["ftrun-2"] == Stopped(StopReason.CANCELLED)
     assert [type(outcomes[run_id]) for run_id in ("ftrun-1", "ftrun-3")] == [Finished] * 2
-    assert (trainer.asked, trainer.killed) == (["ftrun-2"], False)
+    assert (trainer.stop_requests, trainer.killed) == (["ftrun-2"], False)
     assert [run.step for run in rows(url)] == [
         12,
         2,
@@ -174,7 +175,10 @@ def test_cancelling_one_leaves_the_others_alone(url: str, tmp_path: Path) -> Non
 
 def test_a_run_that_finishes_although_it_is_to_stop_is_cancelled(url: str, tmp_path: Path) -> None:
     ids = claimed_runs(url, 2)
-    script: list[Said] = [changing(url, "ftrun-1", cancel_requested=True), *map(finished, ids)]
+    script: list[ScriptEntry] = [
+        changing(url, "ftrun-1", cancel_requested=True),
+        *map(finished, ids),
+    ]
     outcomes, _ = everything(url, tmp_path, script)
     assert outcomes["ftrun-1"] == Stopped(StopReason.CANCELLED)
     assert isinstance(outcomes["ftrun-2"], Finished)
@@ -185,7 +189,7 @@ def test_one_that_does_not_stop_costs_the_trainer_and_nobody_else_anything(
 ) -> None:
     monkeypatch.setattr(monitor, "STOP_TIMEOUT_S", 0.0)
     ids = claimed_runs(url, 3)
-    script: list[Said] = [
+    script: list[ScriptEntry] = [
         *in_lockstep(ids)[:9],
         changing(url, "ftrun-2", cancel_requested=True),
         *quiet(3),
@@ -207,7 +211,7 @@ def test_a_run_that_was_taken_back_is_stopped_without_haste_and_written_no_more(
     )  # were there any haste, the trainer would be killed
     ids = claimed_runs(url, 2)
     one, other = (training(run_id) for run_id in ids)
-    script: list[Said] = [
+    script: list[ScriptEntry] = [
         *one[:3],
         *other[:3],
         changing(url, "ftrun-1", fence=7, status="queued", lease_until=None),
@@ -219,7 +223,7 @@ def test_a_run_that_was_taken_back_is_stopped_without_haste_and_written_no_more(
     outcomes, trainer = everything(url, tmp_path, script)
     assert outcomes["ftrun-1"] == Stopped(StopReason.LEASE_LOST)
     assert isinstance(outcomes["ftrun-2"], Finished)
-    assert (trainer.asked, trainer.killed) == (["ftrun-1"], False)
+    assert (trainer.stop_requests, trainer.killed) == (["ftrun-1"], False)
     assert [run.step for run in rows(url)] == [2, 12]
 
 
@@ -228,7 +232,7 @@ def test_a_run_alone_that_was_taken_back_is_stopped_by_force(
 ) -> None:
     monkeypatch.setattr(monitor, "STOP_TIMEOUT_S", 0.0)
     claimed_runs(url, 1)
-    script: list[Said] = [changing(url, "ftrun-1", fence=7), *quiet(3)]
+    script: list[ScriptEntry] = [changing(url, "ftrun-1", fence=7), *quiet(3)]
     outcomes, trainer = everything(url, tmp_path, script)
     assert outcomes == {"ftrun-1": Stopped(StopReason.LEASE_LOST)}
     assert trainer.killed
@@ -239,7 +243,7 @@ def test_a_death_is_told_of_each_that_was_in_training_at_its_own_step(
 ) -> None:
     ids = claimed_runs(url, 3)
     lines = in_lockstep(ids)
-    script: list[Said] = [
+    script: list[ScriptEntry] = [
         *lines[:7],
         last("ftrun-1", failed=NAN_LOSS),
         TrainerDied("It was killed."),
@@ -257,7 +261,7 @@ def test_an_error_nobody_foresaw_is_a_run_s_own_only_when_it_is_alone(
     url: str, tmp_path: Path
 ) -> None:
     ids = claimed_runs(url, 2)
-    script: list[Said] = [last(run_id, failed=UNFORESEEN) for run_id in ids]
+    script: list[ScriptEntry] = [last(run_id, failed=UNFORESEEN) for run_id in ids]
     outcomes, trainer = everything(url, tmp_path, script)
     assert outcomes == {
         "ftrun-1": Died(0, UNFORESEEN["message"], stack_size=2),
@@ -272,14 +276,14 @@ def test_a_worker_that_goes_has_all_of_them_stopped(
     ids = claimed_runs(url, 3)
     going = [False]
     monkeypatch.setattr(monitor, "is_shutting_down", lambda: going[0])
-    script: list[Said] = [
+    script: list[ScriptEntry] = [
         *in_lockstep(ids)[:9],
         lambda: going.__setitem__(0, True),
         *(last(run_id, stopped=True) for run_id in ids),
     ]
     outcomes, trainer = everything(url, tmp_path, script)
     assert outcomes == dict.fromkeys(ids, Stopped(StopReason.SHUTDOWN))
-    assert trainer.asked == ids
+    assert trainer.stop_requests == ids
 
 
 def test_several_runs_have_the_time_of_several(
@@ -288,7 +292,7 @@ def test_several_runs_have_the_time_of_several(
     clock = [0.0]
     monkeypatch.setattr(monitor, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     ids = claimed_runs(url, 2)
-    script: list[Said] = [
+    script: list[ScriptEntry] = [
         lambda: clock.__setitem__(0, 150.0),  # more than one run may take, less than two may
         last("ftrun-1", failed=NAN_LOSS),
         lambda: clock.__setitem__(0, 201.0),
@@ -304,7 +308,7 @@ def test_a_trainer_that_says_nothing_of_any_run_is_stuck(
     clock = [0.0]
     monkeypatch.setattr(monitor, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     claimed_runs(url, 2)
-    script: list[Said] = [
+    script: list[ScriptEntry] = [
         lambda: clock.__setitem__(0, 9.0),
         last("ftrun-2", alive=True),
         lambda: clock.__setitem__(0, 18.0),
@@ -312,6 +316,6 @@ def test_a_trainer_that_says_nothing_of_any_run_is_stuck(
     ]
     trainer = ScriptedTrainer(script)
     outcomes = dict(followed(url, tmp_path, trainer, stall_seconds=10.0))
-    words = "The trainer process said nothing for 10 seconds and was killed."
-    assert outcomes == {run_id: Died(0, words, stack_size=2) for run_id in ("ftrun-1", "ftrun-2")}
+    message = "The trainer process sent nothing for 10 seconds and was killed."
+    assert outcomes == {run_id: Died(0, message, stack_size=2) for run_id in ("ftrun-1", "ftrun-2")}
     assert trainer.killed

@@ -17,10 +17,12 @@ from shared.db.tables import Event, File, Job, Run
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.rows import add_job
+from tests.worker.script import Line, finished_event, to_message
 from worker import slot
 from worker.context import WorkerContext
 from worker.runs import disk_space
-from worker.trainer.process import Trainer, TrainerDied, TrainerMessage
+from worker.trainer.process import Trainer, TrainerDied
+from worker.trainer.protocol import TrainerMessage, WorkCommand
 from worker.trainer.stderr_tail import StderrTail
 
 STEPS = 10
@@ -36,22 +38,22 @@ class ModelTrainer:
         """Index of a run -> step at which its trainer dies."""
         self.stacks: list[list[int]] = []
         """Indices of the runs of every wish."""
-        self._lines: Iterator[TrainerMessage] = iter(())
+        self._lines: Iterator[Line] = iter(())
         self.stderr_tail = StderrTail()
 
-    def submit_command(self, wish: TrainerMessage) -> None:
-        [(kind, told)] = wish.items()
-        specs = told if kind == "stack" else [told]
+    def submit_command(self, command: WorkCommand) -> None:
+        [(kind, payload)] = command.model_dump().items()
+        specs = payload if kind == "stack" else [payload]
         assert (len(specs) > 1) == (kind == "stack")
         self.stacks.append([spec["init_seed"] for spec in specs])
         self._lines = self._train(specs)
 
     def receive_message(self, _timeout: float) -> TrainerMessage | None:
-        return next(self._lines)
+        return to_message(next(self._lines))
 
     def kill(self, *_signals: object) -> None: ...
 
-    def _train(self, specs: list[TrainerMessage]) -> Iterator[TrainerMessage]:
+    def _train(self, specs: list[dict[str, Any]]) -> Iterator[Line]:
         for step in range(1, STEPS + 1):
             for spec in specs:
                 if self._deadly.get(spec["init_seed"]) == step:
@@ -69,25 +71,7 @@ class ModelTrainer:
             (output / "predictions.json").write_text('{"rows": []}')
             (output / "model").mkdir()
             (output / "model" / "config.json").write_text("{}")
-            yield {"run_id": spec["run_id"], "event": finished(score=spec["init_seed"] / 100)}
-
-
-def finished(score: float) -> dict[str, Any]:
-    result = {
-        "loss": 0.5,
-        "metrics": {"accuracy": score},
-        "score": score,
-        "confusion": [[1, 0], [0, 1]],
-    }
-    end = {"best_step": 4, "evidence": {"distance": {}}, "degenerate": False, "trained_tokens": 7}
-    return {
-        "type": "finished",
-        "validation": result,
-        "test": None,
-        **end,
-        "weights_sha256": "w",
-        "diagnosis": [],
-    }
+            yield {"run_id": spec["run_id"], "event": finished_event(spec["init_seed"] / 100)}
 
 
 @pytest.fixture
@@ -190,11 +174,12 @@ def test_the_one_whose_trainer_dies_is_found_and_the_others_succeed(parts: Worke
     )
     assert {(row.status, row.deaths) for row in runs} == {("succeeded", 0)}
     assert (
-        "Run 3 (seed 3) starts over, beside 4 others at the most: at step 5, as one of 20, "
+        "Run 3 (seed 3) starts over with at most 4 other runs: at step 5, in a stack of 20, "
         "it ended by itself."
     ) in events
     assert (
-        "Run 12 (seed 12) starts over, alone: at step 5, as one of 5, it ended by itself." in events
+        "Run 12 (seed 12) starts over alone: at step 5, in a stack of 5, it ended by itself."
+        in events
     )
 
 
@@ -233,7 +218,8 @@ def test_no_more_are_begun_than_the_disk_has_room_for(
     _, runs, events = ended(parts, job)
     assert {(row.status, row.deaths) for row in runs} == {("succeeded", 0)}
     words = (
-        "Run 8 (seed 8) was queued again: its worker has no room on its disk for so many at a time."
+        "Run 8 (seed 8) was queued again: the disk of its worker is too full to train so "
+        "many runs together."
     )
     assert events.count(words) == 2
 
@@ -263,9 +249,9 @@ def test_the_runs_that_follow_are_counted_where_they_stay(
             lambda _seconds: free_disk(parts, monkeypatch, needed + 0.1),
         )
         train(parts, ModelTrainer())
-    words = [event for event in ended(parts, job)[2] if "MB of free disk" in event]
-    assert words[0].startswith("Run 0 (seed 0) starts over: before the first step")
-    assert len(words) == min(runs, stack)  # once the disk has been cleared, all goes well
+    messages = [event for event in ended(parts, job)[2] if "MB of free disk" in event]
+    assert messages[0].startswith("Run 0 (seed 0) starts over: before the first step")
+    assert len(messages) == min(runs, stack)  # once the disk has been cleared, all goes well
     assert {row.status for row in ended(parts, job)[1]} == {"succeeded"}
 
 
@@ -289,7 +275,7 @@ def test_a_run_that_has_finished_is_ended_while_the_others_train(parts: WorkerCo
     class Waiting(ModelTrainer):
         """The second run takes its last line only when the first has ended in the database."""
 
-        def _train(self, specs: list[TrainerMessage]) -> Iterator[TrainerMessage]:
+        def _train(self, specs: list[dict[str, Any]]) -> Iterator[Line]:
             *before, last = super()._train(specs)
             yield from before
             while not seen:

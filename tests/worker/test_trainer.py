@@ -228,7 +228,7 @@ def test_the_end_of_its_input_stops_a_run_and_ends_it_and_bad_lines_are_logged(
     rest, log = trainer.end()
     assert json.loads(rest.splitlines()[-1]) == {"run_id": "ftrun-b", "stopped": True}
     assert trainer.process.returncode == 0
-    assert log.count("no wish of the protocol") == 6
+    assert log.count("command_invalid") == 6
     assert "run ftrun-a failed" in log
     assert "Traceback" in log
 

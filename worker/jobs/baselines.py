@@ -1,8 +1,6 @@
-"""A job's baselines once the trainer has scored them: beside the majority answer on the job's
-row, and in words.
-"""
+"""Storage of a job's baseline scores, on the job's row and as an event."""
 
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
@@ -14,51 +12,60 @@ from shared.report.formatting import format_baseline, format_number
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import Scored
 
-BaselineScores = dict[str, list[dict[str, Any]]]
-"""Split -> list of {name, score}, as ``jobs.baselines`` has it."""
+
+class BaselineEntry(TypedDict):
+    """Score of one baseline, as stored in the column ``jobs.baselines``."""
+
+    name: str
+    score: float | None
+
+
+BaselineScores = dict[str, list[BaselineEntry]]
+"""The baselines' scores by split."""
 
 
 def store_scores(session: Session, assignment: Assignment, outcome: Scored) -> None:
-    """The run's last move and what it found, in the caller's transaction. Raises FenceLost."""
-    scores: BaselineScores = outcome.result["scores"]
-    # the job before the run, as a wish to cancel locks them: in the other order the two could
-    # wait for each other
+    """End the run and store its scores in the caller's transaction. Raises FenceLost."""
+    scores: BaselineScores = {
+        split: [BaselineEntry(name=entry.name, score=entry.score) for entry in entries]
+        for split, entries in outcome.result.scores.items()
+    }
+    # locks the job before the run, as a cancellation does: in the other order the two could
+    # deadlock
     job = session.get_one(Job, assignment.job.id, with_for_update=True, populate_existing=True)
     Runs(session).end(
         assignment.lease,
         RunState.SUCCEEDED,
         step=assignment.run.total_steps,
-        result=outcome.result,
+        result=outcome.result.model_dump(mode="json"),
         deaths=0,
     )
     job.baselines = merge_scores(job.baselines, scores)
     message = describe_scores(
         scores,
         job.metric,
-        fitted_rows=outcome.result["rows"],
+        fitted_rows=outcome.result.rows,
         total_rows=job.dataset["rows"]["train"],
     )
     Events(session).add(job, message, run_id=assignment.run.id, data={"baselines": scores})
 
 
-def merge_scores(known: BaselineScores, found: BaselineScores) -> BaselineScores:
-    """What was known before, then what was found; a name found again takes the place of the one
-    known.
-    """
-    both = dict(known)
-    for split, scores in found.items():
-        names = {score["name"] for score in scores}
-        both[split] = [
-            score for score in known.get(split, []) if score["name"] not in names
-        ] + scores
-    return both
+def merge_scores(stored: BaselineScores, added: BaselineScores) -> BaselineScores:
+    """Return the stored scores and the added ones; an added score replaces one of its name."""
+    merged = dict(stored)
+    for split, entries in added.items():
+        names = {entry["name"] for entry in entries}
+        kept = [entry for entry in stored.get(split, []) if entry["name"] not in names]
+        merged[split] = kept + entries
+    return merged
 
 
 def describe_scores(
     scores: BaselineScores, metric: str, *, fitted_rows: int, total_rows: int
 ) -> str:
+    """Return a sentence with the scores on the test rows, or else on the validation rows."""
     split = "test" if "test" in scores else "validation"
-    reached = [
+    sentences = [
         f"{format_baseline(entry['name'])} reaches {metric} {format_number(entry['score'])}"
         for entry in scores[split]
     ]
@@ -67,4 +74,4 @@ def describe_scores(
         if fitted_rows == total_rows
         else f", fitted on {fitted_rows:,} of the {total_rows:,} training rows"
     )
-    return f"Baselines on the {split} rows{fitted}: {', '.join(reached)}."
+    return f"Baselines on the {split} rows{fitted}: {', '.join(sentences)}."

@@ -1,6 +1,4 @@
-"""A claimed run made ready to train: its rows read, its files on local disk, an empty folder
-for what it makes.
-"""
+"""A claimed run with its job and files, and what the trainer needs of them on local disk."""
 
 import shutil
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ from worker.context import WorkerContext
 
 
 class DataMissing(ServiceError):
-    """The job's file is not in the database or the storage any more."""
+    """A file, model or resume state of the job was deleted from the database or the storage."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +27,14 @@ class Assignment:
     lease: Hold
     files: dict[str, File]
     base_model: Model | None = None
-    """The fine-tuned model that the job starts from, if it is one."""
+    """The fine-tuned model that the job starts from; None if it starts from a base model."""
 
     @property
     def artifacts_prefix(self) -> str:
-        """Storage prefix of what this attempt makes; the fence in it keeps a lost worker from
-        overwriting its successor's.
+        """Storage prefix of this attempt's artifacts.
+
+        It contains the fence, so that a worker that lost its lease cannot overwrite the artifacts
+        of the next attempt.
         """
         return f"runs/{self.run.id}/{self.lease.fence}"
 
@@ -42,14 +42,17 @@ class Assignment:
         return context.settings.resolved_cache_dir / "runs" / f"{self.run.id}-{self.lease.fence}"
 
     def get_state_folder(self, context: WorkerContext) -> Path:
-        """What the run goes on from, on this machine; beside the folder, all of which is stored."""
+        """Return the local folder of the resume state.
+
+        It lies beside the output folder, because everything in the output folder is uploaded.
+        """
         folder = self.get_output_folder(context)
         return folder.with_name(f"{folder.name}.state")
 
     def prepare_data_fields(self, context: WorkerContext) -> dict[str, Any]:
-        """What is the same for every run of the job, all files it names being on this machine.
+        """Fetch the job's files and return the fields that all of its runs share.
 
-        Raises DataMissing, ModelNotAllowed, or what the storage and the disk raise.
+        Raises DataMissing, ModelNotAllowed, storage errors or OSError.
         """
         return {
             "base_model": str(self._find_base_model_folder(context)),
@@ -66,7 +69,10 @@ class Assignment:
         }
 
     def prepare_run_fields(self, context: WorkerContext) -> dict[str, Any]:
-        """What is this run's alone; makes its empty folder. Raises as ``data`` does."""
+        """Create the empty output folder and return the fields that belong to this run only.
+
+        Raises DataMissing, storage errors or OSError.
+        """
         output = self.get_output_folder(context)
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir(parents=True)
@@ -83,7 +89,7 @@ class Assignment:
         }
 
     def delete_folders(self, context: WorkerContext) -> None:
-        """Delete its folders on this machine."""
+        """Delete the run's folders on this machine."""
         for folder in (self.get_output_folder(context), self.get_state_folder(context)):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -103,14 +109,14 @@ class Assignment:
             context.storage.fetch_folder(self.run.state, folder)
         except BlobMissing:
             raise DataMissing(
-                f"What the run goes on from, {self.run.state}, is not in the storage."
+                f"The run's resume state {self.run.state} is not in the storage."
             ) from None
         return str(folder)
 
     def _fetch_file(
         self, context: WorkerContext, file_id: str | None, param: str
     ) -> dict[str, str] | None:
-        """None for a file that the job has not."""
+        """Return the file's local path and name, or None if the job has no such file."""
         if file_id is None:
             return None
         file = self.files.get(file_id)
@@ -124,13 +130,14 @@ class Assignment:
                 raise DataMissing(
                     f"The content of {file_id} is not in the storage.", param=param
                 ) from None
-        path.touch()  # in use: not to be cleared away as an old copy
+        path.touch()  # keeps the garbage collection from deleting the copy as unused
         return {"path": str(path), "filename": file.filename}
 
 
 def fetch_base_model(context: WorkerContext, prefix: str) -> Path:
-    """A published model's folder on this machine, fetched when first asked for. Raises
-    DataMissing.
+    """Return the local folder of a published model, and fetch it on the first call.
+
+    Raises DataMissing.
     """
     try:
         return fetched_folder(context.settings, context.storage, prefix)

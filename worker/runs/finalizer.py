@@ -1,6 +1,4 @@
-"""Ending runs beside those that are still in training: uploads and last transactions hold
-nobody up.
-"""
+"""Finalises ended runs on a background thread, so that uploads do not delay other runs."""
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,15 +29,18 @@ STORAGE_RETRY_DELAYS_S = (1.0, 5.0)
 
 
 class RunFinalizer:
-    """One run after the other, in a thread of its own; the block ends when all of them have."""
+    """Queue of ended runs; leaving the ``with`` block waits until all of them are finalised.
+
+    The runs are finalised one after the other.
+    """
 
     def __init__(self, context: WorkerContext, heartbeat: Heartbeat) -> None:
         self._context = context
         self._heartbeat = heartbeat
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="ends")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="finalizer")
         self._pending: list[Future[None]] = []
         self.is_machine_fit = True
-        """False once a run could not be begun, or what it made not stored, on this machine."""
+        """False once this machine could not start a run or store its artifacts."""
 
     def __enter__(self) -> Self:
         return self
@@ -52,12 +53,15 @@ class RunFinalizer:
     ) -> None:
         self._executor.shutdown()
         if error is None:
-            for end in self._pending:
-                end.result()
+            for pending in self._pending:
+                pending.result()
 
     def submit_outcome(self, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
-        words = self._context.trainer.stderr_tail.get_text()
-        self._pending.append(self._executor.submit(self._finalize_run, assignment, outcome, words))
+        """Queue the run to be finalised, with what the trainer has logged until now."""
+        stderr_text = self._context.trainer.stderr_tail.get_text()
+        self._pending.append(
+            self._executor.submit(self._finalize_run, assignment, outcome, stderr_text)
+        )
 
     def _finalize_run(
         self, assignment: Assignment, outcome: Outcome | Unprepared, stderr_text: str
@@ -74,14 +78,16 @@ class RunFinalizer:
             )
             log.info("run_ended run=%s outcome=%s", run_id, type(outcome).__name__)
         except FenceLost:
-            log.warning("run_lost run=%s: its lease ran out and it was taken back", run_id)
+            log.warning("run_lost run=%s reason=lease_expired", run_id)
         finally:
             self._heartbeat.drop_lease(assignment.lease)
             assignment.delete_folders(self._context)
 
     def _store_log(self, assignment: Assignment, stderr_text: str) -> None:
-        """Under the attempt's own key, so that a worker thought dead takes nothing from its
-        successor; a run does not fail for it.
+        """Store the trainer's log; a failure to store it does not fail the run.
+
+        The key contains the attempt, so that a worker that lost its lease does not overwrite the
+        log of the next attempt.
         """
         if not stderr_text:
             return
@@ -95,20 +101,21 @@ class RunFinalizer:
     def _store_artifacts(
         self, assignment: Assignment, outcome: Outcome | Unprepared
     ) -> Outcome | Unprepared:
-        """The outcome, once what the run has made is whole in the storage: before any row names
-        it.
+        """Upload the artifacts before any row refers to them, and return the outcome.
+
+        The outcome becomes Unprepared if the storage does not accept them.
         """
         if not isinstance(outcome, Finished | Paused):
             return outcome
         try:
             self._upload_artifacts(assignment)
-        except MachineUnfit as trouble:
-            return Unprepared(str(trouble))
+        except MachineUnfit as error:
+            return Unprepared(str(error))
         return outcome
 
     def _upload_artifacts(self, assignment: Assignment) -> None:
-        """Raises NotHere when the storage does not take it after some tries."""
-        for seconds in (*STORAGE_RETRY_DELAYS_S, None):
+        """Upload the output folder. Raises MachineUnfit when all attempts fail."""
+        for retry_delay in (*STORAGE_RETRY_DELAYS_S, None):
             try:
                 self._context.storage.take_folder(
                     assignment.artifacts_prefix, assignment.get_output_folder(self._context)
@@ -116,8 +123,8 @@ class RunFinalizer:
                 return
             except (StorageError, OSError) as error:
                 log.warning("artifacts_not_stored run=%s error=%s", assignment.run.id, error)
-                if seconds is None:
+                if retry_delay is None:
                     raise MachineUnfit(
-                        f"The storage did not take the run's weights ({type(error).__name__})."
+                        f"The run's weights could not be stored ({type(error).__name__})."
                     ) from error
-                sleep_unless_shutting_down(seconds)
+                sleep_unless_shutting_down(retry_delay)

@@ -1,5 +1,6 @@
-"""Keeping claimed runs ours: a heartbeat of its own thread, so that a slow upload or a busy
-trainer never loses a lease.
+"""The heartbeat that renews the leases of claimed runs.
+
+It has its own thread, so that a slow upload or a busy trainer never loses a lease.
 """
 
 import logging
@@ -17,8 +18,9 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Renews the leases every ``interval`` seconds while the block runs; ``lost`` has the ids
-    of runs that somebody else has by now.
+    """Context manager that renews the leases every ``interval`` seconds.
+
+    ``lost_run_ids`` collects the runs whose lease expired and was taken back.
     """
 
     def __init__(
@@ -47,31 +49,32 @@ class Heartbeat:
         self._thread.join(timeout=5)
 
     def drop_lease(self, lease: Hold) -> None:
-        """The run has ended or was given back: there is no lease any more."""
+        """Stop renewing the lease of a run that has ended or was requeued."""
         with self._lock:
             self._leases = [other for other in self._leases if other != lease]
 
     def _run_heartbeat(self) -> None:
         while not self._stop.wait(self._interval):
             with self._lock:
-                holds = self._leases
+                leases = self._leases
             try:
-                gone = self._extend_leases(holds)
+                lost_leases = self._extend_leases(leases)
             except SQLAlchemyError as error:
-                # the database is away: the next beat tries again, the lease has room for several
-                log.warning("heartbeat_failed runs=%s error=%s", len(holds), error)
+                # the database is unavailable: the next heartbeat tries again, and the lease is
+                # longer than several intervals
+                log.warning("heartbeat_failed runs=%s error=%s", len(leases), error)
                 continue
-            for hold in gone:
-                self.lost_run_ids.add(hold.run_id)
-                self.drop_lease(hold)
+            for lease in lost_leases:
+                self.lost_run_ids.add(lease.run_id)
+                self.drop_lease(lease)
 
     def _extend_leases(self, leases: Sequence[Hold]) -> list[Hold]:
-        """One transaction; returns the holds that are none any more."""
-        gone = []
+        """Renew all leases in one transaction; return those that have been lost."""
+        lost_leases = []
         with self._database.write() as session:
-            for hold in leases:
+            for lease in leases:
                 try:
-                    Runs(session).record(hold, self._lease_seconds)
+                    Runs(session).record(lease, self._lease_seconds)
                 except FenceLost:
-                    gone.append(hold)
-        return gone
+                    lost_leases.append(lease)
+        return lost_leases

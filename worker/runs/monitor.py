@@ -1,5 +1,6 @@
-"""Following the runs that a trainer was given, one or several side by side: its lines become
-rows, flags and limits become stops.
+"""Monitoring of the runs that the trainer works on, one or a stack.
+
+The trainer's messages become rows; flags, limits and lost leases become requests to stop.
 """
 
 import logging
@@ -23,13 +24,18 @@ from worker.trainer.process import (
     PAUSE_TIMEOUT_S,
     STOP_TIMEOUT_S,
     TrainerDied,
+)
+from worker.trainer.protocol import (
+    RunCommand,
     TrainerMessage,
+    TrainerReady,
+    WorkCommand,
     is_last_message,
 )
 
 log = logging.getLogger(__name__)
 
-FLUSH_INTERVAL_S = 0.5  # how often points are stored and the flags are read
+FLUSH_INTERVAL_S = 0.5  # between transactions that store points and read the flags
 NO_FLAGS = Wish(cancel=False, pause=False)
 _SHARED_FAILURE_CODES = frozenset({"internal_error", "out_of_memory"})
 
@@ -37,24 +43,26 @@ RunEnd = tuple[Assignment, Outcome]
 
 
 class _StopRequest(NamedTuple):
-    """A run that the trainer was asked to stop."""
+    """Request to the trainer to stop or pause a run."""
 
     reason: StopReason
     deadline: float
-    """Monotonic seconds, after which it is stopped by force."""
+    """Monotonic seconds after which the trainer is killed."""
     graceful: bool = False
-    """Whether it was asked to come to a step it can go on from: all it says until then counts."""
+    """True for a pause: the messages of the run are recorded until it ends."""
 
 
 class RunMonitor:
+    """Receiver of the trainer's messages about the runs of one command."""
+
     def __init__(
         self, context: WorkerContext, assignments: Sequence[Assignment], heartbeat: Heartbeat
     ) -> None:
         self._context = context
         self._heartbeat = heartbeat
         self._recorders = {assignment.run.id: RunRecorder(assignment) for assignment in assignments}
-        """Of the runs whose last line is still to come, in the order in which every transaction
-        takes them.
+        """Recorders of the runs that have not ended, in the order in which transactions lock
+        them.
         """
         self._time_limit = context.settings.time_limit_seconds * len(assignments)
         self._stop_requests: dict[str, _StopRequest] = {}
@@ -63,115 +71,109 @@ class RunMonitor:
         self._needs_new_trainer = False
         self._is_single_run = False
 
-    def monitor_runs(self, command: TrainerMessage) -> Iterator[RunEnd]:
-        """Have a wish carried out, and tell how each of its runs ended as it ends; after that,
-        the trainer is idle or gone.
+    def monitor_runs(self, command: WorkCommand) -> Iterator[RunEnd]:
+        """Submit the command and yield each run's outcome as soon as it ends.
 
-        What was said of a run is stored before its end is told.
+        What the trainer has reported of a run is stored before its outcome is yielded. At the end
+        the trainer is idle or dead.
         """
-        self._is_single_run = "run" in command
+        self._is_single_run = isinstance(command, RunCommand)
         try:
             self._context.trainer.submit_command(command)
             yield from self._listen_to_trainer()
-        except TrainerDied as death:
-            yield from self._end_all_as_died(str(death))
+        except TrainerDied as error:
+            yield from self._end_all_as_died(str(error))
         if self._needs_new_trainer:
-            # after an error nobody foresaw (a CUDA assertion, say) the next run deserves a new
-            # one
+            # an unexpected error (a CUDA assertion, for example) may have left a broken process
             self._context.trainer.kill()
 
     def _listen_to_trainer(self) -> Iterator[RunEnd]:
         """Raises TrainerDied."""
-        trainer, stall = self._context.trainer, self._context.settings.stall_seconds
-        begun = flushed = heard = time.monotonic()
+        trainer, stall_timeout = self._context.trainer, self._context.settings.stall_seconds
+        started_at = flushed_at = received_at = time.monotonic()
         while self._recorders:
-            line = trainer.receive_message(FLUSH_INTERVAL_S / 2)
+            message = trainer.receive_message(FLUSH_INTERVAL_S / 2)
             now = time.monotonic()
-            if line is not None:
-                heard = now
-                yield from self._handle_message(line)
-            if now - heard > stall:
+            if message is not None:
+                received_at = now
+                yield from self._handle_message(message)
+            if now - received_at > stall_timeout:
                 trainer.kill()
                 raise TrainerDied(
-                    f"The trainer process said nothing for {stall:.0f} seconds and was killed."
+                    f"The trainer process sent nothing for {stall_timeout:.0f} seconds and was "
+                    "killed."
                 )
-            if now - flushed >= FLUSH_INTERVAL_S:
-                flushed = now
-                self._request_stops(self._flush_records(), now - begun)
+            if now - flushed_at >= FLUSH_INTERVAL_S:
+                flushed_at = now
+                self._request_stops(self._flush_records(), now - started_at)
             if self._is_overdue(now):
                 trainer.kill(signal.SIGTERM)
                 yield from self._end_all_runs(
                     {run_id: Stopped(StopReason.TRAINER_KILLED) for run_id in self._recorders}
                 )
 
-    # lines
+    # messages
 
     def _handle_message(self, message: TrainerMessage) -> Iterator[RunEnd]:
-        """Note what a line says, and tell the run's end if it is its last."""
-        run_id = str(message.get("run_id"))
-        record = self._recorders.get(run_id)
-        if record is None:  # the greeting, or the tail of a run that was followed before
-            return
-        stopping = self._stop_requests.get(run_id)
-        if (
-            stopping is not None and not stopping.graceful
-        ):  # what it says on the way to its stop is too late
+        """Record a message, and yield the run's outcome if it is its last."""
+        if isinstance(message, TrainerReady) or message.run_id not in self._recorders:
+            return  # a run that has ended may still have messages in the pipe
+        run_id, recorder = message.run_id, self._recorders[message.run_id]
+        request = self._stop_requests.get(run_id)
+        if request is not None and not request.graceful:  # nothing more of it is recorded
             if is_last_message(message):
-                yield from self._end_runs({run_id: Stopped(stopping.reason)})
+                yield from self._end_runs({run_id: Stopped(request.reason)})
             return
-        outcome = record.record_message(message)
+        outcome = recorder.record_message(message)
         if isinstance(outcome, Failed):
-            outcome = self._attribute_failure(outcome, record)
+            outcome = self._attribute_failure(outcome, recorder)
         if outcome is not None:
             yield from self._end_runs({run_id: outcome})
 
     def _attribute_failure(self, failure: Failed, recorder: RunRecorder) -> Outcome:
-        """A failure that another run of the stack may have caused is nobody's until it happens
-        to a run alone.
+        """Return Died instead of a failure that another run of the stack may have caused.
+
+        Such a failure counts as the run's own only when the run is trained alone.
         """
-        code, company = failure.reason["code"], len(self._recorders)
+        code, stack_size = failure.reason["code"], len(self._recorders)
         self._needs_new_trainer |= code == "internal_error"
-        if company > 1 and code in _SHARED_FAILURE_CODES:
-            return Died(recorder.step, failure.reason["message"], company)
+        if stack_size > 1 and code in _SHARED_FAILURE_CODES:
+            return Died(recorder.step, failure.reason["message"], stack_size)
         return failure
 
-    # ends
+    # outcomes
 
     def _end_all_as_died(self, message: str) -> Iterator[RunEnd]:
-        company = len(self._recorders)
+        stack_size = len(self._recorders)
         yield from self._end_all_runs(
             {
-                run_id: Died(record.step, message, company)
-                for run_id, record in self._recorders.items()
+                run_id: Died(recorder.step, message, stack_size)
+                for run_id, recorder in self._recorders.items()
             }
         )
 
     def _end_all_runs(self, outcomes: dict[str, Outcome]) -> Iterator[RunEnd]:
-        """The trainer is gone; a run that was to be stopped has been."""
+        """End all runs after the trainer has died; runs that should stop count as stopped."""
         stopped = {
-            run_id: Stopped(stopping.reason) for run_id, stopping in self._stop_requests.items()
+            run_id: Stopped(request.reason) for run_id, request in self._stop_requests.items()
         }
         yield from self._end_runs(outcomes | stopped)
 
     def _end_runs(self, outcomes: dict[str, Outcome]) -> Iterator[RunEnd]:
-        retry_while_unavailable(
-            self._store_records
-        )  # whatever comes next, the runs' points come first
+        retry_while_unavailable(self._store_records)  # the points before the outcome
         for run_id, outcome in outcomes.items():
-            record = self._recorders.pop(run_id)
+            recorder = self._recorders.pop(run_id)
             self._stop_requests.pop(run_id, None)
-            yield (
-                record.assignment,
-                Stopped(StopReason.LEASE_LOST) if run_id in self._lost_run_ids else outcome,
-            )
+            is_lost = run_id in self._lost_run_ids
+            yield recorder.assignment, Stopped(StopReason.LEASE_LOST) if is_lost else outcome
 
     # stops
 
     def _request_stops(self, flags: dict[str, Wish], seconds: float) -> None:
         """Raises TrainerDied."""
         for run_id in self._recorders:
-            before = self._stop_requests.get(run_id)
-            if before is not None and not before.graceful:
+            earlier_request = self._stop_requests.get(run_id)
+            if earlier_request is not None and not earlier_request.graceful:
                 continue
             reason = self._get_stop_reason(run_id, flags.get(run_id, NO_FLAGS), seconds)
             if reason is StopReason.PAUSED and self._is_single_run:
@@ -202,22 +204,25 @@ class RunMonitor:
         return StopReason.TIME_LIMIT if seconds > self._time_limit else None
 
     def _is_overdue(self, now: float) -> bool:
-        """A run that was taken back is no reason to kill the trainer of others: whatever it
-        says, nothing of it is written.
+        """Return whether a run has not stopped in time.
+
+        A lost run does not count while other runs are in training: nothing more is written for it,
+        so it is no reason to kill their trainer.
         """
-        patient = len(self._stop_requests) < len(self._recorders)
+        others_train = len(self._stop_requests) < len(self._recorders)
         deadlines = [
-            s.deadline
-            for s in self._stop_requests.values()
-            if not (patient and s.reason is StopReason.LEASE_LOST)
+            request.deadline
+            for request in self._stop_requests.values()
+            if not (others_train and request.reason is StopReason.LEASE_LOST)
         ]
         return now > min(deadlines, default=math.inf)
 
     # storing
 
     def _flush_records(self) -> dict[str, Wish]:
-        """Store what is unwritten and read the flags; kept for the next time if the database is
-        away.
+        """Store pending values and return the runs' flags.
+
+        If the database is unavailable, the values stay pending and no flags are returned.
         """
         try:
             return self._store_records()
@@ -226,40 +231,38 @@ class RunMonitor:
             return {}
 
     def _store_records(self) -> dict[str, Wish]:
-        """One transaction for all runs; returns what is wanted of each.
+        """Store the pending values of all runs in one transaction and return the runs' flags.
 
-        Raises an error of ``UNAVAILABLE_ERRORS``; then it is in doubt whether the commit came
-        through.
+        Raises an error of ``UNAVAILABLE_ERRORS``; whether the commit took effect is then unknown.
         """
-        unwritten = [record for record in self._recorders.values() if not record.is_stored]
-        if not unwritten:
+        pending = [recorder for recorder in self._recorders.values() if not recorder.is_stored]
+        if not pending:
             with self._context.database.read() as session:
                 return self._read_flags(session)
-        doubtful, self._is_commit_uncertain = self._is_commit_uncertain, True
+        was_uncertain, self._is_commit_uncertain = self._is_commit_uncertain, True
         with self._context.database.write() as session:
-            if doubtful:
-                for record in unwritten:
-                    record.drop_stored_points(session)
-            for record in unwritten:  # before the runs, as a wish to cancel locks the job first
-                record.write_warnings(session)
-            for record in unwritten:
-                self._write_record(session, record)
-            wishes = self._read_flags(session)
-        for record in unwritten:
-            record.mark_stored()
+            if was_uncertain:
+                for recorder in pending:
+                    recorder.drop_stored_points(session)
+            for recorder in pending:  # locks the job before the runs, as a cancellation does
+                recorder.write_warnings(session)
+            for recorder in pending:
+                self._write_record(session, recorder)
+            flags = self._read_flags(session)
+        for recorder in pending:
+            recorder.mark_stored()
         self._is_commit_uncertain = False
-        return wishes
+        return flags
 
     def _write_record(self, session: Session, recorder: RunRecorder) -> None:
         try:
             recorder.write_pending(session, self._context.settings.lease_seconds)
-        except FenceLost as lost:
-            log.warning("run_lost run=%s: its lease ran out and it was taken back", lost)
+        except FenceLost as error:
+            log.warning("run_lost run=%s reason=lease_expired", error)
             self._lost_run_ids.add(recorder.assignment.run.id)
 
     def _read_flags(self, session: Session) -> dict[str, Wish]:
-        wishes = Runs(session).wishes(
-            [record.assignment.lease for record in self._recorders.values()]
-        )
-        self._lost_run_ids |= self._recorders.keys() - wishes.keys()
-        return wishes
+        leases = [recorder.assignment.lease for recorder in self._recorders.values()]
+        flags = Runs(session).wishes(leases)
+        self._lost_run_ids |= self._recorders.keys() - flags.keys()
+        return flags

@@ -1,10 +1,10 @@
-"""How following a run can end, as the trainer or its supervisor tells it."""
+"""The ways in which an attempt at a run can end."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from shared.domain.errors import Reason
+from worker.training import events
 
 
 class StopReason(StrEnum):
@@ -13,31 +13,26 @@ class StopReason(StrEnum):
     TIME_LIMIT = "time_limit"
     SHUTDOWN = "shutdown"
     NO_DISK_SPACE = "no_room"
-    """This machine's disk has no room for it beside the others of its stack."""
+    """This machine's disk is too full to train the run with the others of its stack."""
     TRAINER_KILLED = "bystander"
-    """Another run of its stack did not stop when asked to, and the trainer was killed."""
+    """The trainer was killed because another run of the stack did not stop in time."""
     LEASE_LOST = "lost"
-    """Its lease ran out and it was taken back: it is another worker's, and nothing more is
-    written of it.
-    """
+    """The lease expired and the run was taken back; nothing more may be written for it."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    result: dict[str, Any]
-    """The trainer's ``finished`` event."""
+    result: events.Finished
 
 
 @dataclass(frozen=True)
 class Paused:
-    result: dict[str, Any]
-    """The trainer's ``paused`` event."""
+    result: events.Paused
 
 
 @dataclass(frozen=True)
 class Scored:
-    result: dict[str, Any]
-    """The trainer's ``baselines`` event."""
+    result: events.BaselinesScored
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,7 @@ class Died:
     step: int
     message: str
     stack_size: int = 1
-    """How many runs were in training when the trainer died, this one included."""
+    """Number of runs in training when the trainer died, including this one."""
 
 
 Outcome = Finished | Paused | Scored | Failed | Stopped | Died
@@ -63,12 +58,13 @@ Outcome = Finished | Paused | Scored | Failed | Stopped | Died
 
 @dataclass(frozen=True)
 class Unprepared:
-    """This machine could not begin the run, or could not store what it made."""
+    """This machine could not start the run, or could not store its artifacts."""
 
     message: str
 
 
 class MachineUnfit(Exception):
-    """This machine cannot train or keep the run at present (disk, base model, storage);
-    another, or a later try, may.
+    """Raised when this machine cannot train or store a run at present (disk, model, storage).
+
+    Another machine, or a later attempt, may succeed.
     """

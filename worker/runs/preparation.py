@@ -1,10 +1,9 @@
-"""Claimed runs made ready to train on this machine, and what the trainer is to be told of them."""
+"""Preparation of claimed runs on this machine, up to the command for the trainer."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from obstore.exceptions import BaseError as StorageError
 
@@ -14,21 +13,32 @@ from worker.context import WorkerContext
 from worker.runs.assignment import Assignment
 from worker.runs.disk_space import count_fitting_runs
 from worker.runs.outcomes import Failed, MachineUnfit, Outcome, Stopped, StopReason, Unprepared
+from worker.trainer.protocol import (
+    BaselinesCommand,
+    RunCommand,
+    SpecPayload,
+    StackCommand,
+    WorkCommand,
+)
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Preparation:
-    command: dict[str, Any] = field(default_factory=dict)
+    """The command for the runs that are ready, and the outcomes of those that are not."""
+
+    command: WorkCommand | None = None
+    """None if no run is ready."""
     ready: list[Assignment] = field(default_factory=list)
-    """The runs that the wish is about."""
+    """The runs of the command, in its order."""
     outcomes: list[tuple[Assignment, Outcome | Unprepared]] = field(default_factory=list)
 
 
 def prepare_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> Preparation:
-    """Runs that are alike; as many as there is room for are made ready to be trained side by
-    side.
+    """Prepare as many of the runs as fit on the disk, to be trained together.
+
+    The runs differ in their seeds only.
     """
     try:
         return _build_preparation(context, assignments)
@@ -36,37 +46,44 @@ def prepare_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> P
         return Preparation(
             outcomes=[(assignment, Failed(error.as_reason())) for assignment in assignments]
         )
-    except MachineUnfit as trouble:
+    except MachineUnfit as error:
         return Preparation(
-            outcomes=[(assignment, Unprepared(str(trouble))) for assignment in assignments]
+            outcomes=[(assignment, Unprepared(str(error))) for assignment in assignments]
         )
 
 
 def _build_preparation(context: WorkerContext, assignments: Sequence[Assignment]) -> Preparation:
-    """Raises NotHere, or ServiceError for good."""
+    """Prepare the runs.
+
+    Raises MachineUnfit if another machine or a later attempt may succeed, otherwise ServiceError.
+    """
     first = assignments[0]
     try:
         data = first.prepare_data_fields(context)
         if first.run.purpose == Purpose.BASELINES:
-            return Preparation({"baselines": {"run_id": first.run.id, **data}}, [first])
-        fit = count_fitting_runs(context, assignments, Path(data["base_model"]))
-        made = Preparation(
+            spec = SpecPayload(run_id=first.run.id, **data)
+            return Preparation(BaselinesCommand(baselines=spec), [first])
+        fitting = count_fitting_runs(context, assignments, Path(data["base_model"]))
+        preparation = Preparation(
             outcomes=[
-                (assignment, Stopped(StopReason.NO_DISK_SPACE)) for assignment in assignments[fit:]
+                (assignment, Stopped(StopReason.NO_DISK_SPACE))
+                for assignment in assignments[fitting:]
             ]
         )
         specs = []
-        for assignment in assignments[:fit]:
+        for assignment in assignments[:fitting]:
             try:
-                specs.append(data | assignment.prepare_run_fields(context))
-                made.ready.append(assignment)
+                specs.append(SpecPayload(**data, **assignment.prepare_run_fields(context)))
+                preparation.ready.append(assignment)
             except ServiceError as error:
-                made.outcomes.append((assignment, Failed(error.as_reason())))
+                preparation.outcomes.append((assignment, Failed(error.as_reason())))
     except ModelNotAllowed as error:
         raise MachineUnfit(error.message) from error
     except (StorageError, OSError) as error:
         raise MachineUnfit(
             f"Preparing the run failed ({type(error).__name__}); the worker's log has the details."
         ) from error
-    made.command = {"run": specs[0]} if len(specs) == 1 else {"stack": specs}
-    return made
+    if specs:
+        is_single = len(specs) == 1
+        preparation.command = RunCommand(run=specs[0]) if is_single else StackCommand(stack=specs)
+    return preparation

@@ -1,9 +1,7 @@
-"""What the trainer says of one run, until it is stored: lines become points, latest values and
-events.
-"""
+"""The recorder of one run: turns the trainer's events into points, row values and job events."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -14,96 +12,102 @@ from shared.db.runs import Runs
 from shared.domain.states import Purpose
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import Failed, Finished, Outcome, Paused, Scored
-from worker.trainer.process import TrainerMessage
+from worker.trainer.protocol import RunEvented, RunFailed, RunMessage
+from worker.training import events
+
+
+class _PendingEvaluation(NamedTuple):
+    event: events.Evaluation
+    train_loss: float | None
+    """Training loss of the last step before the evaluation."""
 
 
 @dataclass
 class _PendingWrites:
-    """What the trainer has said since the last transaction."""
+    """Values reported by the trainer since the last transaction."""
 
     points: list[Point] = field(default_factory=list)
     latest: dict[str, Any] = field(default_factory=dict)
-    evaluations: list[TrainerMessage] = field(default_factory=list)
+    evaluations: list[_PendingEvaluation] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
 class RunRecorder:
+    """Values of one run that are waiting to be stored."""
+
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
         self.step = assignment.run.step
-        """The last that was heard of; of a run that goes on, at first the step of its state."""
+        """Last step reported; at first the step of the resume state, or 0."""
         self._pending = _PendingWrites()
         self._last_loss: float | None = None
 
-    def record_message(self, message: TrainerMessage) -> Outcome | None:
-        """Note what a line says; the outcome if it is the run's last."""
-        if "failed" in message:
-            return Failed(message["failed"])
-        event = message.get("event", {})
-        match event.get("type"):
-            case "started":
-                self._on_started(event)
-            case "step":
-                self._on_step(event)
-            case "evaluation":
-                self._on_evaluation(event)
-            case "finished":
-                self._on_finished(event)
+    def record_message(self, message: RunMessage) -> Outcome | None:
+        """Record a message; return the outcome if it is the run's last."""
+        if isinstance(message, RunFailed):
+            return Failed(message.failed)
+        return self._record_event(message.event) if isinstance(message, RunEvented) else None
+
+    def _record_event(self, event: events.RunEvent | events.BaselinesScored) -> Outcome | None:
+        match event:
+            case events.Started():
+                self._record_start(event)
+            case events.Step():
+                self._record_step(event)
+            case events.Evaluation():
+                self._record_evaluation(event)
+            case events.Finished():
+                self._record_finish(event)
                 return Finished(event)
-            case "paused":
+            case events.Paused():
                 return Paused(event)
-            case "baselines":
+            case events.BaselinesScored():
                 return Scored(event)
         return None
 
-    def _on_started(self, event: TrainerMessage) -> None:
-        environment = event["environment"]
+    def _record_start(self, event: events.Started) -> None:
         self._pending.latest |= {
-            "total_steps": event["total_steps"],
-            "environment": environment,
-            "device": environment.get("device"),
+            "total_steps": event.total_steps,
+            "environment": event.environment,
+            "device": event.environment.get("device"),
         }
         limit = self.assignment.job.task["max_seq_length"]
         self._pending.warnings = [
             (
-                f"{cut} of {event['rows'][split]} {split} texts are longer than {limit} tokens "
-                "and were cut."
+                f"{truncated} of {event.rows[split]} {split} texts are longer than {limit} "
+                "tokens and were truncated."
             )
-            for split, cut in event["truncated"].items()
-            if cut
+            for split, truncated in event.truncated.items()
+            if truncated
         ]
 
-    def _on_step(self, event: TrainerMessage) -> None:
-        self.step = event["step"]
-        self._last_loss = event["train_loss"]
+    def _record_step(self, event: events.Step) -> None:
+        self.step = event.step
+        self._last_loss = event.train_loss
         self._pending.points += [
-            Point(name, self.step, event[name])
-            for name in ("train_loss", "learning_rate", "grad_norm")
+            Point("train_loss", self.step, event.train_loss),
+            Point("learning_rate", self.step, event.learning_rate),
+            Point("grad_norm", self.step, event.grad_norm),
         ]
-        self._add_group_points("grad_norm", self.step, event["part_grad_norms"])
+        self._add_group_points("grad_norm", self.step, event.part_grad_norms)
         self._pending.latest |= {"step": self.step, "train_loss": self._last_loss}
 
-    def _on_evaluation(self, event: TrainerMessage) -> None:
-        self._add_score_points("valid", event["step"], event["valid_loss"], event["metrics"])
-        self._pending.evaluations.append({**event, "train_loss": self._last_loss})
-        if event["is_best"]:
-            self._pending.latest |= {
-                "validation_score": event["score"],
-                "best_step": event["step"],
-            }
+    def _record_evaluation(self, event: events.Evaluation) -> None:
+        self._add_score_points("valid", event.step, event.valid_loss, event.metrics)
+        self._pending.evaluations.append(_PendingEvaluation(event, self._last_loss))
+        if event.is_best:
+            self._pending.latest |= {"validation_score": event.score, "best_step": event.step}
 
-    def _on_finished(self, event: TrainerMessage) -> None:
-        self._add_group_points("distance", self.step, event["evidence"]["distance"])
-        if event["test"] is not None:
-            self._add_score_points(
-                "test", event["best_step"], event["test"]["loss"], event["test"]["metrics"]
-            )
+    def _record_finish(self, event: events.Finished) -> None:
+        self._add_group_points("distance", self.step, event.evidence.distance)
+        if event.test is not None:
+            self._add_score_points("test", event.best_step, event.test.loss, event.test.metrics)
 
     def _add_group_points(self, name: str, step: int, value_by_group: dict[str, float]) -> None:
-        """A series a part of the network: ``grad_norm_block_0``, ``distance_head``, …"""
+        """Add a point to each module group's series: ``grad_norm_block_0``, ``distance_head``…"""
         points = [
-            Point(f"{name}_{part.replace(' ', '_')}", step, value)
-            for part, value in value_by_group.items()
+            Point(f"{name}_{group.replace(' ', '_')}", step, value)
+            for group, value in value_by_group.items()
         ]
         self._pending.points += points
 
@@ -125,60 +129,59 @@ class RunRecorder:
         return not self._pending.latest and not self._pending.points
 
     def mark_stored(self) -> None:
-        """The transaction came through."""
+        """Forget the pending values after their transaction was committed."""
         self._pending = _PendingWrites()
 
     def drop_stored_points(self, session: Session) -> None:
-        """Of a transaction whose answer was lost."""
+        """Drop pending points that a commit without an answer has stored after all."""
         points = self._pending.points
-        first = min((point.step for point in points), default=0)
+        first_step = min((point.step for point in points), default=0)
         run_id = self.assignment.run.id
         stored = {
-            (name, step) for name, step, _ in Metrics(session).of_run(run_id, step_from=first)
+            (name, step) for name, step, _ in Metrics(session).of_run(run_id, step_from=first_step)
         }
         self._pending.points = [point for point in points if (point.name, point.step) not in stored]
-        evaluations = self._pending.evaluations
         self._pending.evaluations = [
-            e for e in evaluations if ("valid_loss", e["step"]) not in stored
+            evaluation
+            for evaluation in self._pending.evaluations
+            if ("valid_loss", evaluation.event.step) not in stored
         ]
 
     def write_warnings(self, session: Session) -> None:
-        """What is the same for every run of the job is said once."""
+        """Write the warnings to the job, once for all of its runs."""
         assignment = self.assignment
         for warning in self._pending.warnings:
             if Jobs(session).warn(assignment.job.id, "truncated_texts", warning):
                 Events(session).add(assignment.job, warning, level="warn", run_id=assignment.run.id)
 
     def write_pending(self, session: Session, lease_seconds: float) -> None:
-        """Raises FenceLost."""
+        """Write the pending values and renew the lease. Raises FenceLost."""
         assignment = self.assignment
         Runs(session).record(
             assignment.lease, lease_seconds, self._pending.points, **self._pending.latest
         )
-        pilot = (
-            f"Pilot {assignment.run.index}, step "
-            if assignment.run.purpose == Purpose.PILOT
-            else "Step "
-        )
         for evaluation in self._pending.evaluations:
-            data = {
-                "step": evaluation["step"],
-                "train_loss": evaluation["train_loss"],
-                "valid_loss": evaluation["valid_loss"],
-                **{f"valid_{name}": value for name, value in evaluation["metrics"].items()},
-                "run_id": assignment.run.id,
-                "seed": assignment.run.seed,
-            }
-            message = (
-                f"{pilot}{evaluation['step']}/{assignment.run.total_steps}, seed "
-                f"{assignment.run.seed}: "
-                f"training loss={_format_score(evaluation['train_loss'])}, validation "
-                f"loss={_format_score(evaluation['valid_loss'])}, "
-                f"{assignment.job.metric}={_format_score(evaluation['score'])}"
-            )
-            Events(session).add(
-                assignment.job, message, run_id=assignment.run.id, type="metrics", data=data
-            )
+            self._add_metrics_event(session, evaluation)
+
+    def _add_metrics_event(self, session: Session, evaluation: _PendingEvaluation) -> None:
+        job, run = self.assignment.job, self.assignment.run
+        event, train_loss = evaluation
+        data = {
+            "step": event.step,
+            "train_loss": train_loss,
+            "valid_loss": event.valid_loss,
+            **{f"valid_{name}": value for name, value in event.metrics.items()},
+            "run_id": run.id,
+            "seed": run.seed,
+        }
+        step = f"Pilot {run.index}, step" if run.purpose == Purpose.PILOT else "Step"
+        message = (
+            f"{step} {event.step}/{run.total_steps}, seed {run.seed}: "
+            f"training loss={_format_score(train_loss)}, "
+            f"validation loss={_format_score(event.valid_loss)}, "
+            f"{job.metric}={_format_score(event.score)}"
+        )
+        Events(session).add(job, message, run_id=run.id, type="metrics", data=data)
 
 
 def _format_score(value: float | None) -> str:

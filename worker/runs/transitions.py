@@ -1,6 +1,4 @@
-"""A run's last move: what it has made goes to the storage, then one transaction says how it
-ended, or that it starts over.
-"""
+"""The transaction that records how an attempt at a run ended: finished, failed or requeued."""
 
 from sqlalchemy.orm import Session
 
@@ -26,151 +24,148 @@ from worker.runs.outcomes import (
     StopReason,
     Unprepared,
 )
-from worker.trainer.process import TrainerMessage
+from worker.training import events
 
-MAX_TRAINER_DEATHS = (
-    3  # of the trainer of this run alone, at the same step: then the run itself is the cause
-)
-MAX_PREPARATION_FAILURES = 5  # tries by machines that could not even begin
+# trainer deaths at the same step, with this run alone in training, after which the run fails
+MAX_TRAINER_DEATHS = 3
+# attempts by machines that could not start the run, after which it fails
+MAX_PREPARATION_FAILURES = 5
 BEFORE_FIRST_STEP = -1
 _REQUEUE_REASONS = {
     StopReason.SHUTDOWN: "its worker is shutting down",
-    StopReason.NO_DISK_SPACE: "its worker has no room on its disk for so many at a time",
-    StopReason.TRAINER_KILLED: (
-        "its trainer was killed, because another run did not stop when it was told to"
-    ),
+    StopReason.NO_DISK_SPACE: "the disk of its worker is too full to train so many runs together",
+    StopReason.TRAINER_KILLED: ("its trainer was killed, because another run did not stop in time"),
 }
 
 
 def record_outcome(session: Session, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
-    """The run's last move, in one transaction with its event. Raises FenceLost."""
+    """Record the outcome and its event in the caller's transaction. Raises FenceLost."""
     match outcome:
         case Finished():
             _finish_run(session, assignment, outcome)
-        case Paused(result) if result["step"] != assignment.run.stop_step:
+        case Paused(result) if result.step != assignment.run.stop_step:
             _suspend_run(session, assignment, result)
         case Paused():
             _pause_at_rung(session, assignment, outcome)
         case Scored():
             store_scores(session, assignment, outcome)
-        case Failed(reason):
-            _fail_run(session, assignment, reason)
-        case Stopped(why):
-            _stop_run(session, assignment, why)
-        case Died(step, words, company) if company > 1:
-            _requeue_in_smaller_stack(session, assignment, step, words, company)
-        case Died(step, words):
-            _requeue_or_fail(session, assignment, step, words, "trainer_died", MAX_TRAINER_DEATHS)
-        case Unprepared(words):
+        case Failed(error):
+            _fail_run(session, assignment, error)
+        case Stopped(reason):
+            _stop_run(session, assignment, reason)
+        case Died(step, cause, stack_size) if stack_size > 1:
+            _requeue_in_smaller_stack(session, assignment, step, cause, stack_size)
+        case Died(step, cause):
+            _requeue_or_fail(session, assignment, step, cause, "trainer_died", MAX_TRAINER_DEATHS)
+        case Unprepared(cause):
             _requeue_or_fail(
                 session,
                 assignment,
                 BEFORE_FIRST_STEP,
-                words,
+                cause,
                 "not_prepared",
                 MAX_PREPARATION_FAILURES,
             )
 
 
 def _stop_run(session: Session, assignment: Assignment, reason: StopReason) -> None:
-    runs, run, hold = Runs(session), assignment.run, assignment.lease
+    runs, run, lease = Runs(session), assignment.run, assignment.lease
     if reason is StopReason.TIME_LIMIT:
-        message = "The run took longer than the service allows a run."
+        message = "The run exceeded the service's time limit for a run."
         _fail_run(session, assignment, Reason(code="time_limit", message=message, param=None))
         return
     if reason is StopReason.CANCELLED:
-        runs.end(hold, RunState.CANCELLED)
-        words = "was cancelled"
+        runs.end(lease, RunState.CANCELLED)
+        ending = "was cancelled"
     elif reason is StopReason.PAUSED:
-        runs.give_back(hold)
-        words = "was stopped, because its job was paused"
+        runs.give_back(lease)
+        ending = "was stopped, because its job was paused"
     else:
-        runs.give_back(hold)
-        words = f"was queued again: {_REQUEUE_REASONS[reason]}"
+        runs.give_back(lease)
+        ending = f"was queued again: {_REQUEUE_REASONS[reason]}"
     Events(session).add(
-        assignment.job, f"{_format_title(run)} {words}.", level="warn", run_id=run.id
+        assignment.job, f"{_format_title(run)} {ending}.", level="warn", run_id=run.id
     )
 
 
 def _finish_run(session: Session, assignment: Assignment, outcome: Finished) -> None:
     run, result = assignment.run, outcome.result
-    validation, test = result["validation"], result["test"]
+    validation, test = result.validation, result.test
     Runs(session).end(
         assignment.lease,
         RunState.SUCCEEDED,
         step=run.total_steps,
-        validation_score=validation["score"],
-        test_score=None if test is None else test["score"],
-        degenerate=result["degenerate"],
-        best_step=result["best_step"],
-        trained_tokens=result["trained_tokens"],
-        weights_sha256=result["weights_sha256"],
-        result={"validation": validation, "test": test, "evidence": result["evidence"]},
-        diagnosis=result["diagnosis"],
+        validation_score=validation.score,
+        test_score=None if test is None else test.score,
+        degenerate=result.degenerate,
+        best_step=result.best_step,
+        trained_tokens=result.trained_tokens,
+        weights_sha256=result.weights_sha256,
+        result=result.model_dump(mode="json", include={"validation", "test", "evidence"}),
+        diagnosis=result.diagnosis,
         artifacts=None if run.purpose == Purpose.PILOT else assignment.artifacts_prefix,
         deaths=0,
         death_step=None,
     )
     if run.purpose != Purpose.PILOT:
         Checkpoints(session).add(_build_checkpoint(run, result))
-    score = "undefined" if validation["score"] is None else f"{validation['score']:.4f}"
-    note = ", degenerate: no better than a constant answer" if result["degenerate"] else ""
+    note = ", degenerate: no better than a constant answer" if result.degenerate else ""
     Events(session).add(
         assignment.job,
         (
-            f"{_format_title(run)} finished: validation {assignment.job.metric} {score} at "
-            f"step {result['best_step']}{note}."
+            f"{_format_title(run)} finished: validation {assignment.job.metric} "
+            f"{_format_score(validation.score)} at step {result.best_step}{note}."
         ),
-        level="warn" if result["degenerate"] else "info",
+        level="warn" if result.degenerate else "info",
         run_id=run.id,
     )
 
 
-def _build_checkpoint(run: Run, result: TrainerMessage) -> Checkpoint:
-    validation = result["validation"]
-    metrics = {"step": result["best_step"], "valid_loss": validation["loss"]}
-    metrics |= {f"valid_{name}": value for name, value in validation["metrics"].items()}
+def _build_checkpoint(run: Run, result: events.Finished) -> Checkpoint:
+    validation = result.validation
+    metrics: dict[str, float | None] = {"step": result.best_step, "valid_loss": validation.loss}
+    metrics |= {f"valid_{name}": value for name, value in validation.metrics.items()}
     return Checkpoint(
         id=checkpoint_id(),
         job_id=run.job_id,
         run_id=run.id,
         owner_id=run.owner_id,
-        step=result["best_step"],
+        step=result.best_step,
         metrics=metrics,
     )
 
 
 def _pause_at_rung(session: Session, assignment: Assignment, outcome: Paused) -> None:
-    """It waits for the decision of the early discard, with what that is made by."""
+    """Pause the run at its rung, with the score that the early discard decides by."""
     run, result = assignment.run, outcome.result
     Runs(session).pause(
         assignment.lease,
-        f"{assignment.artifacts_prefix}/{state_name(result['step'])}",
-        step=result["step"],
-        trained_tokens=result["trained_tokens"],
-        result={"rung": {name: result[name] for name in ("step", "score", "degenerate")}},
+        f"{assignment.artifacts_prefix}/{state_name(result.step)}",
+        step=result.step,
+        trained_tokens=result.trained_tokens,
+        result={"rung": result.model_dump(include={"step", "score", "degenerate"})},
         deaths=0,
         death_step=None,
         stack_limit=None,
     )
-    score = "undefined" if result["score"] is None else f"{result['score']:.4f}"
     message = (
-        f"{_format_title(run)} waits at step {result['step']}: validation "
-        f"{assignment.job.metric} {score}."
+        f"{_format_title(run)} waits at step {result.step}: validation "
+        f"{assignment.job.metric} {_format_score(result.score)}."
     )
     Events(session).add(assignment.job, message, run_id=run.id)
 
 
-def _suspend_run(session: Session, assignment: Assignment, result: TrainerMessage) -> None:
-    """Its job was paused: it goes on from here when that is resumed, or at once if it has been
-    meanwhile.
+def _suspend_run(session: Session, assignment: Assignment, result: events.Paused) -> None:
+    """Give the run back with its resume state, because its job was paused.
+
+    The run continues from this step when the job is resumed, or at once if it was resumed already.
     """
-    step = result["step"]
+    step = result.step
     state = f"{assignment.artifacts_prefix}/{state_name(step)}"
-    tokens = result["trained_tokens"]
-    sound = {"deaths": 0, "death_step": None, "stack_limit": None}
+    tokens = result.trained_tokens
+    no_deaths = {"deaths": 0, "death_step": None, "stack_limit": None}
     Runs(session).give_back(
-        assignment.lease, state=state, step=step, trained_tokens=tokens, **sound
+        assignment.lease, state=state, step=step, trained_tokens=tokens, **no_deaths
     )
     message = f"{_format_title(assignment.run)} waits at step {step}, because its job was paused."
     Events(session).add(assignment.job, message, level="warn", run_id=assignment.run.id)
@@ -181,11 +176,10 @@ def _fail_run(
 ) -> None:
     run = assignment.run
     message = f"{_format_title(run)} failed: {reason['message']}"
-    if run.purpose != Purpose.PILOT:  # a pilot that fails is evidence, and told with the choice
+    if run.purpose != Purpose.PILOT:  # a failed pilot is reported with the choice of the recipe
         code = "baselines_failed" if run.purpose == Purpose.BASELINES else "run_failed"
-        Jobs(session).warn(
-            run.job_id, code, message
-        )  # the job before the run, as a wish to cancel locks them
+        # locks the job before the run, in the same order as a cancellation
+        Jobs(session).warn(run.job_id, code, message)
     Runs(session).end(assignment.lease, RunState.FAILED, error=reason, **values)
     Events(session).add(assignment.job, message, level="error", run_id=run.id)
 
@@ -197,18 +191,17 @@ def _format_title(run: Run) -> str:
 def _requeue_in_smaller_stack(
     session: Session, assignment: Assignment, step: int, cause: str, stack_size: int
 ) -> None:
-    """The trainer of several runs died, and any of them may be the cause: it counts for none,
-    but they go on in smaller company.
+    """Requeue a run of a stack whose trainer died, to be trained in a stack a quarter as large.
 
-    Quarters find the one among n after about log4(n) deaths; alone, its deaths count.
+    Any of the runs may be the cause, so the death does not count against this one. Quarters
+    isolate the cause among n runs after about log4(n) deaths; deaths of a run alone count.
     """
     run, limit = assignment.run, max(1, stack_size // 4)
     Runs(session).give_back(assignment.lease, stack_limit=limit)
-    how = (
-        "alone" if limit == 1 else f"beside {limit - 1} other{'s' if limit > 2 else ''} at the most"
-    )
+    others = "1 other run" if limit == 2 else f"{limit - 1} other runs"
+    next_stack = "alone" if limit == 1 else f"with at most {others}"
     message = (
-        f"{_format_title(run)} starts over, {how}: {_format_step(step)}, as one of "
+        f"{_format_title(run)} starts over {next_stack}: {_format_step(step)}, in a stack of "
         f"{stack_size}, {cause[0].lower()}{cause[1:]}"
     )
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)
@@ -217,21 +210,26 @@ def _requeue_in_smaller_stack(
 def _requeue_or_fail(
     session: Session, assignment: Assignment, step: int, cause: str, code: str, limit: int
 ) -> None:
-    """Queue the run again, unless the same has happened at the same step too often: then the
-    run, not the machine, is the cause.
+    """Requeue the run, or fail it if this has happened ``limit`` times at the same step.
+
+    By then the run, not the machine, is taken to be the cause.
     """
     run = assignment.run
-    times = run.deaths + 1 if run.death_step == step else 1
-    where = _format_step(step)
-    if times >= limit:
+    count = run.deaths + 1 if run.death_step == step else 1
+    when = _format_step(step)
+    if count >= limit:
         reason = Reason(
-            code=code, message=f"{cause} That happened {times} times {where}.", param=None
+            code=code, message=f"{cause} This happened {count} times {when}.", param=None
         )
-        _fail_run(session, assignment, reason, deaths=times, death_step=step)
+        _fail_run(session, assignment, reason, deaths=count, death_step=step)
         return
-    Runs(session).give_back(assignment.lease, deaths=times, death_step=step)
-    message = f"{_format_title(run)} starts over: {where}, {cause[0].lower()}{cause[1:]}"
+    Runs(session).give_back(assignment.lease, deaths=count, death_step=step)
+    message = f"{_format_title(run)} starts over: {when}, {cause[0].lower()}{cause[1:]}"
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)
+
+
+def _format_score(score: float | None) -> str:
+    return "undefined" if score is None else f"{score:.4f}"
 
 
 def _format_step(step: int) -> str:

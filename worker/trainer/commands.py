@@ -1,50 +1,51 @@
-"""What a trainer's parent asks it for, as its standard input says it (``worker.trainer`` has
-the protocol).
-"""
+"""The trainer's reader of commands, on a thread so that a stop is seen during training."""
 
-import json
 import logging
 import queue
 import threading
-from collections.abc import Iterator
-from typing import IO, Any, Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from worker.trainer.protocol import (
+    BaselinesCommand,
+    PauseCommand,
+    RunCommand,
+    SpecPayload,
+    StopCommand,
+    WorkCommand,
+    parse_command,
+)
 
 log = logging.getLogger("evenkeel.trainer")
 
 
-class TrainerCommand(NamedTuple):
-    """Runs to carry out."""
-
-    kind: Literal["run", "stack", "baselines"]
-    specs: list[dict[str, Any]]
-    """One, but for a stack."""
-
-    @property
-    def run_ids(self) -> list[str]:
-        return [str(spec["run_id"]) for spec in self.specs]
+def list_specs(command: WorkCommand) -> Sequence[SpecPayload]:
+    """Return the specs of the command's runs; only a stack has more than one."""
+    match command:
+        case RunCommand():
+            return [command.run]
+        case BaselinesCommand():
+            return [command.baselines]
+    return command.stack
 
 
 class CommandReader:
-    """What the parent asks for, read line by line in a thread of its own, so that a wish to
-    stop is seen in mid-training.
-    """
+    """Queue of the runs to carry out, and the runs that should stop or pause."""
 
     def __init__(self, lines: IO[str]) -> None:
         self._lines = lines
-        self._commands: queue.SimpleQueue[TrainerCommand | None] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[WorkCommand | None] = queue.SimpleQueue()
         self._stop_requested: set[str] = set()
         self._pause_requested: set[str] = set()
         self._input_ended = threading.Event()
 
     def start_reading(self) -> None:
-        threading.Thread(target=self._read_lines, name="wishes", daemon=True).start()
+        threading.Thread(target=self._read_lines, name="commands", daemon=True).start()
 
-    def iterate_commands(self) -> Iterator[TrainerCommand]:
-        """What to carry out, one after the other, as it was written; waits for the next; ends
-        with the input.
-        """
-        while (wish := self._commands.get()) is not None:
-            yield wish
+    def iterate_commands(self) -> Iterator[WorkCommand]:
+        """Yield the commands in order; wait for the next one until the input ends."""
+        while (command := self._commands.get()) is not None:
+            yield command
 
     def is_stopped(self, run_id: str) -> bool:
         return self._input_ended.is_set() or run_id in self._stop_requested
@@ -55,22 +56,20 @@ class CommandReader:
     def _read_lines(self) -> None:
         for line in self._lines:
             try:
-                self._handle_command(json.loads(line))
-            except (ValueError, KeyError, TypeError, AttributeError):
-                log.exception("a line on standard input is no wish of the protocol")
+                self._handle_line(line)
+            except ValueError:
+                log.exception("command_invalid")
         self._input_ended.set()
         self._commands.put(None)
 
-    def _handle_command(self, command: dict[str, Any]) -> None:
-        if "stop" in command:
-            self._stop_requested.add(command["stop"])
-            return
-        if "wait" in command:
-            self._pause_requested.add(command["wait"])
-            return
-        kind: Literal["run", "stack", "baselines"]
-        kind = "stack" if "stack" in command else "run" if "run" in command else "baselines"
-        made = TrainerCommand(kind, command[kind] if kind == "stack" else [command[kind]])
-        for meant in (self._stop_requested, self._pause_requested):  # an earlier attempt at it
-            meant.difference_update(made.run_ids)
-        self._commands.put(made)
+    def _handle_line(self, line: str) -> None:
+        command = parse_command(line)
+        if isinstance(command, StopCommand):
+            self._stop_requested.add(command.stop)
+        elif isinstance(command, PauseCommand):
+            self._pause_requested.add(command.wait)
+        else:
+            run_ids = [spec.run_id for spec in list_specs(command)]
+            for requested in (self._stop_requested, self._pause_requested):
+                requested.difference_update(run_ids)  # they were for an earlier attempt
+            self._commands.put(command)

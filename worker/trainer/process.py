@@ -1,6 +1,4 @@
-"""The trainer process of one worker child, seen from outside: start, talk, stop, and its end in
-words.
-"""
+"""The trainer process of one worker child, seen from the child: start, commands, stop, death."""
 
 import json
 import logging
@@ -10,31 +8,37 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import IO, Any
+from typing import IO
 
 from shared.infra.child_process import in_words
 from shared.infra.settings import Settings
+from worker.trainer.protocol import (
+    PauseCommand,
+    StopCommand,
+    TrainerCommand,
+    TrainerMessage,
+    WorkCommand,
+    parse_message,
+)
 from worker.trainer.stderr_tail import StderrTail
 
 log = logging.getLogger(__name__)
 
-STOP_TIMEOUT_S = 0.8  # how long a wish to stop may take; longer than most steps
-PAUSE_TIMEOUT_S = 60.0  # how long a wish to wait may: a step, an evaluation, a state written down
+STOP_TIMEOUT_S = 0.8  # for a run to stop after the request; longer than most steps
+PAUSE_TIMEOUT_S = 60.0  # for a step, an evaluation and writing the resume state
 TERMINATE_TIMEOUT_S = 0.3
 _SECRET_PREFIXES = ("EVENKEEL_", "PG", "AWS_", "AZURE_", "GOOGLE_")
-TrainerMessage = dict[str, Any]
 
 
 class TrainerDied(Exception):
-    """The trainer process ended by itself or was killed; the message says how, for people."""
+    """Raised when the trainer process has ended or was killed; the message says how."""
 
 
 class Trainer:
-    """Started when first needed and kept warm between runs; a dead one is replaced by the next
-    ``begin``.
+    """Trainer process that starts with the first command and is kept between runs.
 
-    It has the kernel kill it when this process dies, so no trainer ever outlives its
-    supervisor.
+    The next ``submit_command`` replaces a dead process. The kernel kills the trainer when this
+    process dies, so it never outlives its parent.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -43,41 +47,39 @@ class Trainer:
         self._messages: queue.SimpleQueue[TrainerMessage | None] = queue.SimpleQueue()
         self.stderr_tail = StderrTail()
 
-    def submit_command(self, command: TrainerMessage) -> None:
-        """Hand over ``{"run": …}``, ``{"stack": […]}`` or ``{"baselines": …}``.
-
-        Raises TrainerDied if the process ends before it has taken it.
-        """
+    def submit_command(self, command: WorkCommand) -> None:
+        """Have runs carried out. Raises TrainerDied if the process ends before it reads them."""
         if self._process is None or self._process.poll() is not None:
             self._start_process()
         self._write_command(command)
 
     def receive_message(self, timeout: float) -> TrainerMessage | None:
-        """What the trainer said next, or None if it said nothing for so long. Raises
-        TrainerDied.
+        """Return the trainer's next message, or None after ``timeout`` seconds.
+
+        Raises TrainerDied.
         """
         try:
-            line = self._messages.get(timeout=timeout)
+            message = self._messages.get(timeout=timeout)
         except queue.Empty:
             return None
-        if line is None:
+        if message is None:
             raise self._reap_process()
-        return line
+        return message
 
     def request_stop(self, run_id: str) -> None:
-        """Its last line tells that the run has stopped. Raises TrainerDied."""
+        """Ask for the run to stop; its last message confirms it. Raises TrainerDied."""
         if self._process is None:
             raise self._reap_process()
-        self._write_command({"stop": run_id})
+        self._write_command(StopCommand(stop=run_id))
 
     def request_pause(self, run_id: str) -> None:
-        """A run that is trained alone ends as paused, after its next step. Raises TrainerDied."""
+        """Ask a run that is trained alone to pause after its next step. Raises TrainerDied."""
         if self._process is None:
             raise self._reap_process()
-        self._write_command({"wait": run_id})
+        self._write_command(PauseCommand(wait=run_id))
 
     def kill(self, first_signal: signal.Signals = signal.SIGKILL) -> None:
-        """When this returns, nothing trains any more."""
+        """End the process with ``first_signal``, then SIGKILL, and wait until it has ended."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -90,7 +92,7 @@ class Trainer:
         log.info("trainer_stopped pid=%s", process.pid)
 
     def _start_process(self) -> None:
-        # the last bits of a sum depend on the thread count, so nothing of the environment may
+        # the last bits of a sum depend on the number of threads, so the environment must not
         # decide it: each run sets its own
         threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
@@ -111,16 +113,16 @@ class Trainer:
         threading.Thread(
             target=_read_messages,
             args=(self._process.stdout, self._messages),
-            name="trainer-lines",
+            name="trainer-messages",
             daemon=True,
         ).start()
         log.info("trainer_started pid=%s", self._process.pid)
 
-    def _write_command(self, command: TrainerMessage) -> None:
+    def _write_command(self, command: TrainerCommand) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(command) + "\n")
+            self._process.stdin.write(json.dumps(command.model_dump()) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._reap_process() from None
@@ -128,53 +130,42 @@ class Trainer:
     def _reap_process(self) -> TrainerDied:
         process, self._process = self._process, None
         if process is None:
-            return TrainerDied("The trainer process is gone.")
+            return TrainerDied("The trainer process is not running.")
         try:
             code = process.wait(TERMINATE_TIMEOUT_S)
-        except (
-            subprocess.TimeoutExpired
-        ):  # it lives but its lines cannot be read: no use to anybody
+        except subprocess.TimeoutExpired:  # it is alive, but its output could not be parsed
             process.kill()
             process.wait()
-            return TrainerDied("The trainer process said what is not understood and was killed.")
+            return TrainerDied("The trainer process sent an invalid message and was killed.")
         return TrainerDied(describe_exit(code))
 
 
 def _build_environment() -> dict[str, str]:
-    """The environment less what opens the database, the broker, the storage or the API: the
-    trainer needs none of them.
+    """Return the environment without the credentials that the trainer does not need.
+
+    They belong to the database, the broker, the storage and the API.
     """
     return {
         name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)
     }
 
 
-def is_last_message(message: TrainerMessage) -> bool:
-    """Whether a line is the trainer's last on its run."""
-    last_events = ("finished", "paused", "baselines")
-    return (
-        "failed" in message
-        or "stopped" in message
-        or message.get("event", {}).get("type") in last_events
-    )
-
-
 def describe_exit(code: int) -> str:
-    """A process's end in words."""
+    """Describe how the trainer process ended, for a run's error message."""
     if code == -signal.SIGKILL:
         return (
-            "The trainer process was killed (signal 9); if nobody did that by hand, "
-            "the machine ran out of memory."
+            "The trainer process was killed (signal 9), probably because the machine ran out of "
+            "memory."
         )
-    return f"The trainer process {in_words(code)}; the worker's log may have its last words."
+    return f"The trainer process {in_words(code)}; see the worker's log for its last output."
 
 
 def _read_messages(stream: IO[str], messages: "queue.SimpleQueue[TrainerMessage | None]") -> None:
-    """The end of the stream, however it came, is told as None."""
+    """Parse messages into the queue, and put None when the stream ends or cannot be parsed."""
     try:
-        for text in stream:
-            messages.put(json.loads(text))
-    except ValueError:
+        for line in stream:
+            messages.put(parse_message(line))
+    except ValueError:  # a message that cannot be parsed
         log.exception("trainer_line_unreadable")
     finally:
         messages.put(None)

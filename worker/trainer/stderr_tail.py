@@ -1,6 +1,4 @@
-"""What a trainer says on its standard error: passed on to our own, and the end of it kept for
-the runs that it is about.
-"""
+"""The trainer's standard error: forwarded to the worker's, with its end kept for the runs' logs."""
 
 import os
 import select
@@ -16,64 +14,65 @@ _STDERR_FD = 2
 
 
 class StderrTail:
-    """Of one trainer after the other; whoever reads it must not, and cannot, hold the trainer
-    up.
+    """Last part of a trainer's standard error, across restarts of the trainer.
+
+    Neither the forwarding nor a reader of the tail can block the trainer.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._tail = bytearray()
         self._stream: IO[str] | None = None
-        """What is read at present; None once it has come to its end."""
+        """The stream being read; None after its end."""
 
     def follow_stream(self, stream: IO[str]) -> None:
-        """Until its end, in a thread of its own."""
+        """Read the stream until its end, on a new thread."""
         self._stream = stream
         threading.Thread(
-            target=self._copy_stream, args=(stream,), name="trainer-words", daemon=True
+            target=self._copy_stream, args=(stream,), name="trainer-stderr", daemon=True
         ).start()
 
     def clear(self) -> None:
-        """What comes from now on is about other runs."""
+        """Forget the text so far, because the next runs start."""
         with self._lock:
             self._tail.clear()
 
     def get_text(self) -> str:
-        """The last 64 kB, from the beginning of a line on; with all that the trainer had
-        written when this was asked for.
+        """Return the last 64 kB, from the start of a line.
+
+        It includes everything that the trainer had written before the call.
         """
         deadline = time.monotonic() + _SETTLE_TIMEOUT_S
         while self._is_behind() and time.monotonic() < deadline:
             time.sleep(0.005)
         with self._lock:
-            kept = bytes(self._tail)
-        whole = kept if len(kept) < MAX_TAIL_BYTES else kept.partition(b"\n")[2]
-        return whole.decode("utf-8", "replace")
+            tail = bytes(self._tail)
+        whole_lines = tail if len(tail) < MAX_TAIL_BYTES else tail.partition(b"\n")[2]
+        return whole_lines.decode("utf-8", "replace")
 
     def _is_behind(self) -> bool:
-        with self._lock:  # it is not closed meanwhile
+        with self._lock:  # keeps the stream from being closed in between
             return self._stream is not None and _is_readable(self._stream, timeout_ms=0)
 
     def _copy_stream(self, stream: IO[str]) -> None:
-        # the descriptor itself: Celery puts a logger in the place of sys.stderr
-        with stream, open(_STDERR_FD, "wb", closefd=False) as ours:
-            while piece := self._read_chunk(stream):
-                with suppress(
-                    OSError, ValueError
-                ):  # ours is closed: the trainer must not wait for a reader
-                    ours.write(piece)
-                    ours.flush()
+        # the descriptor itself, because Celery replaces sys.stderr by a logger
+        with stream, open(_STDERR_FD, "wb", closefd=False) as own_stderr:
+            while chunk := self._read_chunk(stream):
+                # if our own stderr is closed, keep reading: the trainer must not block
+                with suppress(OSError, ValueError):
+                    own_stderr.write(chunk)
+                    own_stderr.flush()
 
     def _read_chunk(self, stream: IO[str]) -> bytes:
-        """Empty at the end."""
+        """Return the next bytes; empty at the end of the stream."""
         _is_readable(stream, timeout_ms=None)
         with self._lock:
-            piece = os.read(stream.fileno(), _CHUNK_BYTES)
-            self._tail += piece
+            chunk = os.read(stream.fileno(), _CHUNK_BYTES)
+            self._tail += chunk
             del self._tail[:-MAX_TAIL_BYTES]
-            if not piece and self._stream is stream:
+            if not chunk and self._stream is stream:
                 self._stream = None
-        return piece
+        return chunk
 
 
 def _is_readable(stream: IO[str], *, timeout_ms: int | None) -> bool:
