@@ -23,6 +23,11 @@ def files_of_job(session: Session, job: Job) -> Sequence[File]:
     ).all()
 
 
+def delete_files(session: Session, file_ids: Sequence[str]) -> None:
+    """Delete the rows of these files; missing ones are ignored."""
+    session.execute(delete(File).where(File.id.in_(file_ids)))
+
+
 class Files:
     def __init__(self, session: Session, owner_id: str) -> None:
         self._session = session

@@ -11,6 +11,11 @@ from shared.domain.errors import ModelInUse, ModelNotAllowed, ModelNotFound
 from shared.domain.states import JOB_OPEN
 
 
+def delete_other_models(session: Session, job_id: str, kept_ids: Sequence[str]) -> None:
+    """Delete the rows of the job's models except these."""
+    session.execute(delete(Model).where(Model.job_id == job_id, Model.id.not_in(kept_ids)))
+
+
 class Models:
     def __init__(self, session: Session, owner_id: str) -> None:
         self._session = session

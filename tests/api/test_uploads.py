@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
+from shared.db.references import collect_references
 from shared.db.session import Database
 from shared.db.tables import Upload
 from shared.db.uploads import MOST_STORED
@@ -24,7 +25,6 @@ from shared.infra.broker import Bell
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.make import review_csv
-from worker.maintenance.garbage import collect_references
 from worker.maintenance.sweeper import Sweeper
 
 UPLOADS = "/v1/uploads"

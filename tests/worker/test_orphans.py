@@ -10,13 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shared.db.migrate import upgrade
+from shared.db.references import collect_references
 from shared.db.session import Database
 from shared.db.tables import File, Job, Model, Run, Upload
 from shared.domain.states import JOB_OPEN
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.rows import add_job
-from worker.maintenance.garbage import collect_references, sweep_cache, sweep_storage
+from worker.maintenance.garbage import sweep_cache, sweep_storage
 
 
 @pytest.fixture

@@ -180,8 +180,8 @@ def test_nothing_is_sent_into_this_network_unless_allowed(
     row = delivery(staged.database, job_id)
     assert (row.status, row.attempts, receiver.received) == ("failed", 1, [])
     assert (
-        row.error
-        == f"{host} is not a public address; EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES allows others."
+        row.error == f"{host} is not a public address; set EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES to "
+        "allow private ones."
     )
 
 

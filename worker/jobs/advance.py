@@ -1,11 +1,11 @@
-"""THE STORY of a job once runs of it are on their way. Any run moves -> wait. None does ->
+"""The stages of a job after its first runs have started. While a run is open, the job waits; then
 
-    recipe not found -> more pilots, or the recipe and with it the job's own runs (``worker.jobs.pilots``)
-    runs wait for the early discard -> the best go on (``worker.jobs.discard``)
-    all ended -> choose -> publish -> end
+    no recipe yet            -> more pilots, or the recipe and the job's runs (``worker.jobs.pilots``)
+    runs paused at a rung    -> the best ones continue (``worker.jobs.discard``)
+    all runs ended           -> choose the best run -> publish -> end the job
 
-May be rung any number of times by anybody: what is to be done is read from the rows, and one
-worker at a time may do it.
+The message may arrive any number of times: the next stage is read from the rows, and a lease lets
+one worker at a time advance the job.
 """
 
 import logging
@@ -35,11 +35,11 @@ from worker.jobs.publish import PublishedArtifacts, publish_artifacts, replace_p
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 MAX_PUBLISH_ATTEMPTS = 3
-PUBLISH_LEASE_FACTOR = 10  # of a run's lease: packing a large model takes longer than a heartbeat
+PUBLISH_LEASE_FACTOR = 10  # times a run's lease, because publishing has no heartbeat
 
 
 def advance_job(context: WorkerContext, job_id: str) -> None:
-    """Take the job to its next stage, or to its end, if none of its runs moves any more."""
+    """Take the job to its next stage, or end it, unless a run is still open."""
     lease = PUBLISH_LEASE_FACTOR * context.settings.lease_seconds
     fence = write_with_retry(
         context.database, lambda session: Jobs(session).claim_to_advance(job_id, lease)
@@ -59,7 +59,10 @@ def advance_job(context: WorkerContext, job_id: str) -> None:
 
 
 def _write_with_locked_runs(context: WorkerContext, job_id: str, work: Callable[[Session], T]) -> T:
-    """A transaction that takes the job's runs before the job itself, as all do that take both."""
+    """Call ``work`` in a transaction that has locked the job's runs.
+
+    Every transaction that locks both locks the runs before the job; the other order can deadlock.
+    """
 
     def lock_and_work(session: Session) -> T:
         lock_runs(session, job_id)
@@ -69,7 +72,7 @@ def _write_with_locked_runs(context: WorkerContext, job_id: str, work: Callable[
 
 
 def _advance_stage(context: WorkerContext, job_id: str, fence: int) -> None:
-    """Raises FenceLost, and whatever publishing raises."""
+    """Do the next stage. Raises FenceLost, BlobMissing, OSError, ValueError, storage errors."""
     with context.database.read() as session:
         job = session.get_one(Job, job_id)
     if job.cancel_requested:
@@ -91,33 +94,41 @@ def _end_job(context: WorkerContext, job_id: str, fence: int) -> None:
     with context.database.read() as session:
         job = session.get_one(Job, job_id)
         runs = Runs(session).of_job(job_id, results=True)
-        everything = Runs(session).ids_of_job(job_id)
-        earlier = Models(session, job.owner_id).of_job(job_id)
+        all_run_ids = Runs(session).ids_of_job(job_id)
+        earlier_models = Models(session, job.owner_id).of_job(job_id)
     status = fold([run.status for run in runs], cancelled=job.cancel_requested)
-    best = find_best_run(
-        [run for run in runs if run.artifacts is not None]
-    )  # a published model may have been deleted since
+    # a run has no artifacts if its published model has been deleted
+    best = find_best_run([run for run in runs if run.artifacts is not None])
     published = None
     if status is JobState.SUCCEEDED and best is not None:
-        if (
-            job.publish_attempts > MAX_PUBLISH_ATTEMPTS
-        ):  # the tries before ended without a word: killed, or out of memory
-            raise OSError("publishing did not come to its end")
+        if job.publish_attempts > MAX_PUBLISH_ATTEMPTS:
+            # the earlier attempts left no error: their processes were killed
+            raise OSError("publishing was interrupted too often")
         published = publish_artifacts(context, job, runs, best, fence)
-    kept = _write_with_locked_runs(
+    kept_models = _write_with_locked_runs(
         context,
         job_id,
         lambda session: _record_job_end(session, job_id, fence, status, runs, published),
     )
-    # only what rows name stays; what is missed here is an orphan, and swept later
-    where_it_was_made = {
-        model.run_id for model in kept if model.prefix.startswith(f"runs/{model.run_id}/")
-    }
-    for run_id in set(everything) - where_it_was_made:
-        context.storage.delete_prefix(f"runs/{run_id}")
-    for prefix in {model.prefix for model in earlier} - {model.prefix for model in kept}:
-        context.storage.delete_prefix(prefix)
+    _delete_unused_artifacts(context, all_run_ids, earlier_models, kept_models)
     log.info("job_ended job=%s status=%s", job_id, status)
+
+
+def _delete_unused_artifacts(
+    context: WorkerContext,
+    run_ids: Sequence[str],
+    earlier_models: Sequence[Model],
+    kept_models: Sequence[Model],
+) -> None:
+    """Delete artifacts that no row refers to; the garbage collection deletes any missed here."""
+    runs_with_model = {
+        model.run_id for model in kept_models if model.prefix.startswith(f"runs/{model.run_id}/")
+    }
+    for run_id in set(run_ids) - runs_with_model:
+        context.storage.delete_prefix(f"runs/{run_id}")
+    kept_prefixes = {model.prefix for model in kept_models}
+    for prefix in {model.prefix for model in earlier_models} - kept_prefixes:
+        context.storage.delete_prefix(prefix)
 
 
 def _record_job_end(
@@ -128,29 +139,28 @@ def _record_job_end(
     runs: Sequence[Run],
     published: PublishedArtifacts | None,
 ) -> Sequence[Model]:
-    """The job's last move with everything that follows from it, in one transaction; returns the
-    models that it has now.
+    """End the job and update its models, runs, checkpoints and events in one transaction.
 
-    Raises FenceLost.
+    Return the models that the job keeps. Raises FenceLost.
     """
     jobs, events = Jobs(session), Events(session)
-    job = session.get_one(
-        Job, job_id, with_for_update=True
-    )  # no wish to cancel may come between here and the end
-    if job.cancel_requested:  # the wish came while the model was being published: nothing is
+    # locked, so that no cancellation can come between here and the end
+    job = session.get_one(Job, job_id, with_for_update=True)
+    if job.cancel_requested:  # cancelled while the model was being published: publish nothing
         status, published = JobState.CANCELLED, None
     tokens = Stages(session).trained_tokens(job_id)
     error = _build_failure_reason(runs) if status is JobState.FAILED else None
     jobs.end(job_id, fence, status, trained_tokens=tokens, error=error)
     if published is not None:
         replace_published(session, job, published)
-    kept = Models(session, job.owner_id).of_job(job_id)  # an extended job may have some from before
-    of_run = {model.run_id: model for model in kept}
+    # an extended job may have models of its earlier publication
+    kept_models = Models(session, job.owner_id).of_job(job_id)
+    model_by_run = {model.run_id: model for model in kept_models}
     for run in Runs(session).of_job(job_id):
-        model = of_run.get(run.id)
+        model = model_by_run.get(run.id)
         run.artifacts = None if model is None else model.prefix
         run.fine_tuned_model = None if model is None else model.id
-    Checkpoints(session).keep_only(job_id, of_run)
+    Checkpoints(session).keep_only(job_id, model_by_run)
     session.flush()
     session.refresh(job)
     level = {JobState.SUCCEEDED: "info", JobState.CANCELLED: "warn"}.get(status, "error")
@@ -158,7 +168,7 @@ def _record_job_end(
         for sentence in build_diagnosis(job, runs):
             events.add(job, sentence, level="warn")
     events.add(job, _format_end_message(job, runs, status), level=level)
-    return kept
+    return kept_models
 
 
 def _format_end_message(job: Job, runs: Sequence[Run], status: JobState) -> str:
@@ -170,12 +180,12 @@ def _format_end_message(job: Job, runs: Sequence[Run], status: JobState) -> str:
 
 
 def _build_failure_reason(runs: Sequence[Run]) -> Reason:
-    """Why the job failed: its runs' own reason, if they share one."""
+    """Return why the job failed: the reason of its runs, if they share one."""
     reasons = [run.error for run in runs if run.status == RunState.FAILED and run.error is not None]
     if not reasons:
         return Reason(
             code="all_runs_cancelled",
-            message="Each of the runs was cancelled by itself.",
+            message="All runs were cancelled individually.",
             param=None,
         )
     codes = {reason["code"] for reason in reasons}
@@ -194,15 +204,16 @@ def _build_failure_reason(runs: Sequence[Run]) -> Reason:
 
 
 def _retry_or_fail_job(session: Session, job_id: str, fence: int, cause: str) -> None:
-    """The sweeper rings for a job that was let go; after a few tries it ends as failed, its
-    runs and report kept.
+    """Release the job for another attempt, or fail it after MAX_PUBLISH_ATTEMPTS.
+
+    The sweeper sends the message for the next attempt. A failed job keeps its runs and report.
     """
     jobs = Jobs(session)
     job = session.get_one(Job, job_id)
     if job.publish_attempts < MAX_PUBLISH_ATTEMPTS:
         jobs.let_go(job_id, fence)
         return
-    message = f"The job could not be taken to its end ({cause}); the worker's log has the details."
+    message = f"The job could not be completed ({cause}); the worker's log has the details."
     reason = Reason(code="publish_failed", message=message, param=None)
     try:
         jobs.end(job_id, fence, JobState.FAILED, error=reason)

@@ -1,8 +1,7 @@
-"""``python -m worker.maintenance.health``: whether the worker of this container can do its
-work; exit code 0, or 1 and why not.
+"""``python -m worker.maintenance.health``: the health check of a worker container.
 
-For a container's health check: it looks at the process table and asks the database, and imports
-neither Celery nor torch.
+Exits with code 0, or with 1 and the reasons. It reads the process table and queries the database;
+it imports neither Celery nor torch, so that it stays fast.
 """
 
 import sys
@@ -14,15 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.db.session import make_engine
 from shared.infra.settings import Settings
 
-PROGRAMS = (
-    "worker",
-    "worker.maintenance.sweeper",
-)  # what `evenkeel worker` keeps running, each as `python -m <name>`
+# the processes of `evenkeel worker`, each started as `python -m <name>`
+PROGRAMS = ("worker", "worker.maintenance.sweeper")
 
 
 def list_missing_programs(processes: Path = Path("/proc")) -> list[str]:
-    """Those of PROGRAMS that no live process runs; a zombie has no command line any more and
-    does not count.
+    """Return those of PROGRAMS that no process runs.
+
+    Zombies do not count, because they have no command line.
     """
     running = {
         _read_module_name(entry / "cmdline")
@@ -33,7 +31,7 @@ def list_missing_programs(processes: Path = Path("/proc")) -> list[str]:
 
 
 def find_database_problem(url: str) -> str | None:
-    """Why the database does not answer, or None."""
+    """Return why the database cannot be reached, or None."""
     engine = make_engine(url)
     try:
         with engine.connect() as connection:
@@ -46,14 +44,10 @@ def find_database_problem(url: str) -> str | None:
 
 
 def _read_module_name(command_line: Path) -> str | None:
-    """The module that a Python process was started to run, or None for whatever else it is."""
+    """Return the module that ``python -m`` runs in this process, or None for other processes."""
     try:
         arguments = command_line.read_bytes().split(b"\0")
-    except (
-        FileNotFoundError,
-        ProcessLookupError,
-        PermissionError,
-    ):  # it ended meanwhile, or is not ours to read
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # ended, or another user's
         return None
     if b"-m" not in arguments[:-1]:
         return None

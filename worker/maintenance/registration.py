@@ -1,4 +1,4 @@
-"""A worker machine tells that it is there, and what it has."""
+"""Registration of this machine's worker and its devices in the database."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ REGISTRATION_INTERVAL_S = 10.0
 
 
 def register_worker(settings: Settings, database: Database) -> None:
-    """In the name of the worker on this machine, if one runs. Raises SQLAlchemyError."""
+    """Renew the registration of this machine's worker if it runs. Raises SQLAlchemyError."""
     if "worker" in list_missing_programs():
         return
     host = socket.gethostname()
@@ -21,7 +21,7 @@ def register_worker(settings: Settings, database: Database) -> None:
 
 
 def list_devices(settings: Settings) -> list[str]:
-    """Of the worker's slots, in order."""
+    """Return the device of each of the worker's slots."""
     if settings.gpus == 0:
         return ["cpu"] * settings.worker_slots
     return [f"cuda:{slot % settings.gpus}" for slot in range(settings.worker_slots)]

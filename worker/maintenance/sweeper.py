@@ -1,8 +1,7 @@
-"""``python -m worker.maintenance.sweeper``: takes back what lost workers hold, rings again for
-what should go on, and sends webhooks.
+"""``python -m worker.maintenance.sweeper``: requeues lost runs, repeats notifications, cleans up.
 
-Any number of copies may run, on any machine, and any of them may be killed at any moment: each
-act is a guarded update.
+It also sends webhooks. Any number of sweepers may run on any machine and may be killed at any
+moment: every change is a guarded update.
 """
 
 import logging
@@ -19,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.db.events import Events
 from shared.db.files import digest_is_used, expired, hold_digest
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
+from shared.db.references import collect_references
 from shared.db.runs import LostRun, Runs
 from shared.db.session import Database
 from shared.db.tables import Job, Run
@@ -29,17 +29,19 @@ from shared.infra import log as logs
 from shared.infra.broker import Bell, BrokerAway
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage, file_key, parts_prefix
-from worker.maintenance.garbage import collect_references, sweep_cache, sweep_storage
+from worker.maintenance.garbage import sweep_cache, sweep_storage
 from worker.maintenance.registration import REGISTRATION_INTERVAL_S, register_worker
 from worker.maintenance.webhook_sender import WebhookSender
 
 log = logging.getLogger(__name__)
 CLEANUP_INTERVAL_S = 3600.0
 SENDER_THREADS = 2
-BATCH_SIZE = 100  # rings a tick; a longer queue has enough messages in it already
+BATCH_SIZE = 100  # notifications per tick; a longer queue already has enough messages
 
 
 class Sweeper:
+    """Periodic maintenance; ``sweep`` is called once per tick."""
+
     def __init__(
         self, settings: Settings, database: Database, queue: Bell, storage: Storage
     ) -> None:
@@ -51,7 +53,7 @@ class Sweeper:
         self._next_registration = time.monotonic()
 
     def sweep(self) -> None:
-        """One look. Raises SQLAlchemyError when the database is away."""
+        """Do one round. Raises SQLAlchemyError, storage errors or OSError; the next round retries."""
         self._register_worker()
         self._release_expired_leases()
         self._notify_queued_runs()
@@ -70,10 +72,10 @@ class Sweeper:
             if not expired(session, 1):
                 return
         with self._database.write() as session:
-            gone = list(expired(session, BATCH_SIZE))
-            for file in gone:
+            files = list(expired(session, BATCH_SIZE))
+            for file in files:
                 session.delete(file)
-        for file in gone:
+        for file in files:
             log.info("file_expired file=%s", file.id)
             with self._database.write() as session:
                 hold_digest(session, file.sha256)
@@ -85,10 +87,10 @@ class Sweeper:
             if not overdue(session, 1):
                 return
         with self._database.write() as session:
-            over = overdue(session, BATCH_SIZE, to_change=True)
-            for upload in over:
+            uploads = overdue(session, BATCH_SIZE, to_change=True)
+            for upload in uploads:
                 Uploads(session, upload.owner_id).end(upload, UploadState.EXPIRED)
-        for upload in over:
+        for upload in uploads:
             log.info("upload_expired upload=%s", upload.id)
             self._storage.delete_prefix(parts_prefix(upload.id))
 
@@ -101,27 +103,24 @@ class Sweeper:
         if forgotten:
             log.info("uploads_forgotten uploads=%s", forgotten)
         with self._database.read() as session:
-            named = collect_references(session)
-        sweep_storage(
-            named, self._storage
-        )  # a look through a whole store takes longer than a transaction should
-        sweep_cache(named, self._settings)
+            references = collect_references(session)
+        # outside the transaction, because listing a whole storage takes long
+        sweep_storage(references, self._storage)
+        sweep_cache(references, self._settings)
 
     def _release_expired_leases(self) -> None:
         with self._database.write() as session:
-            lost = Runs(session).take_back_expired()
-            for entry in lost:
-                job, run = session.get_one(Job, entry.job_id), session.get_one(Run, entry.run_id)
-                Events(session).add(
-                    job, _describe_lost_run(run, entry), level="warn", run_id=run.id
-                )
-        for entry in lost:
-            log.warning("run_taken_back run=%s state=%s", entry.run_id, entry.state)
+            lost_runs = Runs(session).take_back_expired()
+            for lost_run in lost_runs:
+                job = session.get_one(Job, lost_run.job_id)
+                run = session.get_one(Run, lost_run.run_id)
+                message = _describe_lost_run(run, lost_run)
+                Events(session).add(job, message, level="warn", run_id=run.id)
+        for lost_run in lost_runs:
+            log.warning("run_taken_back run=%s state=%s", lost_run.run_id, lost_run.state)
 
     def _notify_queued_runs(self) -> None:
-        """Ring for queued runs nobody has heard of, but never more often than there are
-        messages missing in the queue.
-        """
+        """Send messages for queued runs that have none, up to the number missing in the queue."""
         with self._database.read() as session:
             waiting = Runs(session).waiting(self._settings.requeue_seconds, BATCH_SIZE)
         if not waiting:
@@ -131,11 +130,11 @@ class Sweeper:
         except BrokerAway as error:
             log.warning("broker_unreachable error=%s", error)
             return
-        rung = list(takewhile(lambda run_id: self._queue.ring((RUN_WAKE, run_id)), missing))
-        if rung:
+        notified = list(takewhile(lambda run_id: self._queue.ring((RUN_WAKE, run_id)), missing))
+        if notified:
             with self._database.write() as session:
-                Runs(session).mark_rung(rung)
-            log.info("rung_again runs=%s", len(rung))
+                Runs(session).mark_rung(notified)
+            log.info("runs_notified_again runs=%s", len(notified))
 
     def _notify_waiting_jobs(self) -> None:
         with self._database.read() as session:
@@ -146,10 +145,10 @@ class Sweeper:
 
 
 def _describe_lost_run(run: Run, lost_run: LostRun) -> str:
-    name = run_title(run.purpose, run.index, run.seed)
+    title = run_title(run.purpose, run.index, run.seed)
     if lost_run.state == RunState.CANCELLED:
-        return f"{name} was cancelled; its worker {run.worker} had been lost."
-    return f"{name} was queued again: its worker {run.worker} did not renew its lease."
+        return f"{title} was cancelled; its worker {run.worker} did not renew its lease."
+    return f"{title} was queued again: its worker {run.worker} did not renew its lease."
 
 
 def main() -> int:
@@ -166,7 +165,7 @@ def main() -> int:
         Database(settings.resolved_database_url),
         Storage(settings.resolved_storage_url),
     )
-    for number in range(SENDER_THREADS):  # a receiver that does not answer holds up nothing else
+    for number in range(SENDER_THREADS):  # threads, so that a slow receiver delays nothing else
         threading.Thread(
             target=WebhookSender(settings, database).run,
             args=[stop],
@@ -177,11 +176,7 @@ def main() -> int:
     while not stop.is_set():
         try:
             sweeper.sweep()
-        except (
-            SQLAlchemyError,
-            StorageError,
-            OSError,
-        ) as error:  # a part is away for a moment; the next tick looks again
+        except (SQLAlchemyError, StorageError, OSError) as error:  # the next tick tries again
             log.warning("sweep_failed error=%s", error)
         stop.wait(settings.tick_seconds)
     return 0

@@ -1,6 +1,4 @@
-"""Sending what is due to the addresses that jobs name: signed, to public addresses alone, tried
-again for a day.
-"""
+"""Delivery of webhooks: signed, to public addresses only, retried for a day."""
 
 import logging
 import socket
@@ -20,25 +18,28 @@ from shared.infra.webhook_signature import signed_headers
 log = logging.getLogger(__name__)
 REQUEST_TIMEOUT_S = 10.0
 LEASE_S = 60.0
-HTTP_GONE = 410  # the receiver wants no more of it
+HTTP_GONE = 410  # the receiver asks for no more attempts
 MAX_ERROR_CHARS = 200
 
 
 class DeliveryResult(NamedTuple):
+    """Result of one attempt."""
+
     status: int | None
     error: str | None
-    """A sentence, or None for a delivery."""
+    """Why the attempt failed, or None if it was successful."""
     final: bool = False
-    """Whether another attempt would come to the same."""
+    """True if another attempt would have the same result."""
 
 
 class AddressNotPublic(Exception):
-    """The host is, or may be, an address of this network."""
+    """Raised when a host resolves to an address that is not public."""
 
 
 class WebhookSender:
-    """Any number may run: each delivery is one claimer's at a time, and may in doubt be sent
-    twice under the same id.
+    """Sender of due deliveries; any number may run at a time.
+
+    Each delivery is claimed under a lease. After a crash it may be sent twice, with the same id.
     """
 
     def __init__(self, settings: Settings, database: Database) -> None:
@@ -47,39 +48,40 @@ class WebhookSender:
         self._database = database
 
     def run(self, stop: threading.Event) -> None:
-        """Until told to stop."""
+        """Send due deliveries until ``stop`` is set."""
         while not stop.is_set():
             try:
                 while not stop.is_set() and self.send_next_delivery():
                     pass
-            except SQLAlchemyError as error:  # away for a moment; the next tick looks again
+            except SQLAlchemyError as error:  # the next tick tries again
                 log.warning("webhooks_not_sent error=%s", error)
             stop.wait(self._tick_seconds)
 
     def send_next_delivery(self) -> bool:
-        """Send the delivery that has waited longest; False if none is due. Raises
-        SQLAlchemyError.
-        """
+        """Send the oldest due delivery; return False if none is due. Raises SQLAlchemyError."""
         with self._database.read() as session:
             if not Deliveries(session).any_due():
                 return False
         with self._database.write() as session:
-            due = Deliveries(session).claim(LEASE_S)
-        if due is None:
+            delivery = Deliveries(session).claim(LEASE_S)
+        if delivery is None:
             return False
-        answer = self._attempt_delivery(due)
+        result = self._attempt_delivery(delivery)
         with self._database.write() as session:
-            Deliveries(session).answered(due, answer.status, answer.error, final=answer.final)
+            Deliveries(session).answered(delivery, result.status, result.error, final=result.final)
         log.info(
-            "webhook_sent delivery=%s attempt=%s status=%s", due.id, due.attempt, answer.status
+            "webhook_sent delivery=%s attempt=%s status=%s",
+            delivery.id,
+            delivery.attempt,
+            result.status,
         )
         return True
 
     def _attempt_delivery(self, delivery: Due) -> DeliveryResult:
         try:
             status = self._post_delivery(delivery)
-        except AddressNotPublic as refusal:
-            return DeliveryResult(None, str(refusal), final=True)
+        except AddressNotPublic as error:
+            return DeliveryResult(None, str(error), final=True)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             return DeliveryResult(None, f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARS])
         if 200 <= status < 300:
@@ -87,9 +89,10 @@ class WebhookSender:
         return DeliveryResult(status, f"The receiver answered {status}.", final=status == HTTP_GONE)
 
     def _post_delivery(self, delivery: Due) -> int:
-        """The answer's status; its body is not read, and a redirection not followed.
+        """Send the request and return the response's status.
 
-        The connection is made to the very address that was judged: the name is not looked up again.
+        The response's body is not read and redirects are not followed. The connection goes to the
+        address that was checked, without a second lookup of the name that could differ.
         """
         url, body = httpx.URL(delivery.url), delivery.body.encode()
         headers = signed_headers(delivery.secret, delivery.id, int(time.time()), body)
@@ -98,27 +101,29 @@ class WebhookSender:
             "content-type": "application/json",
             "user-agent": "Evenkeel",
         }
-        to = url.copy_with(host=self._resolve_address(url))
+        target = url.copy_with(host=self._resolve_address(url))
         with (
             httpx.Client(
                 timeout=REQUEST_TIMEOUT_S, trust_env=False, follow_redirects=False
             ) as client,
             client.stream(
-                "POST", to, content=body, headers=headers, extensions={"sni_hostname": url.host}
-            ) as answer,
+                "POST", target, content=body, headers=headers, extensions={"sni_hostname": url.host}
+            ) as response,
         ):
-            return answer.status_code
+            return response.status_code
 
     def _resolve_address(self, url: httpx.URL) -> str:
-        """Raises NotPublic, or OSError for a name that nobody knows."""
+        """Return an address of the host. Raises AddressNotPublic, or OSError for unknown names."""
         port = url.port or (443 if url.scheme == "https" else 80)
-        found = [
+        addresses = [
             str(entry[4][0])
             for entry in socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
         ]
-        if not self._allow_private_addresses and not all(is_public(address) for address in found):
+        if not self._allow_private_addresses and not all(
+            is_public(address) for address in addresses
+        ):
             raise AddressNotPublic(
-                f"{url.host} is not a public address; EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES "
-                "allows others."
+                f"{url.host} is not a public address; set EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES to "
+                "allow private ones."
             )
-        return found[0]
+        return addresses[0]

@@ -1,0 +1,129 @@
+"""The result files of a job: metrics.csv, predictions.csv and model.zip."""
+
+import csv
+import json
+import logging
+import shutil
+import zipfile
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.datasets.labels import LABEL_SEPARATOR
+from shared.db.metrics import Metrics
+from shared.db.tables import Job, Run
+from shared.domain.states import RunState
+from shared.infra.storage import BlobMissing
+from worker.context import WorkerContext
+
+log = logging.getLogger(__name__)
+
+_OPENAI_COLUMNS = ("train_loss", "train_accuracy", "valid_loss", "valid_mean_token_accuracy")
+"""Columns that scripts for the hosted API expect. The accuracy on training batches is not
+measured, so its column is empty; a label counts as the one token of the answer.
+"""
+_ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # constant, so that equal content gives equal bytes
+_COPY_CHUNK_BYTES = 1024 * 1024
+
+
+def write_metrics(context: WorkerContext, runs: Sequence[Run], path: Path) -> Path:
+    """Write metrics.csv: a row for each run and step, a column for each series.
+
+    A cell is empty if the series has no point at the step. Only one run is in memory at a time.
+    """
+    with context.database.read() as session, path.open("w", encoding="utf-8", newline="") as target:
+        metrics = Metrics(session)
+        recorded = metrics.names([run.id for run in runs])
+        leading = [*_OPENAI_COLUMNS, "learning_rate", "grad_norm"]
+        names = leading + sorted(recorded - set(leading))
+        writer = csv.writer(target)
+        writer.writerow(["step", *names, *_build_identity_cells(runs)])
+        for run in runs:
+            identity = _build_identity_cells(runs, run)
+            for step, values in _read_values_by_step(metrics, run):
+                writer.writerow([step, *(values.get(name, "") for name in names), *identity])
+    return path
+
+
+def _read_values_by_step(metrics: Metrics, run: Run) -> list[tuple[int, dict[str, float]]]:
+    values: dict[int, dict[str, float]] = defaultdict(dict)
+    for point in metrics.of_run(run.id):
+        values[point.step][point.name] = point.value
+        if point.name == "valid_accuracy":
+            values[point.step]["valid_mean_token_accuracy"] = point.value
+    return sorted(values.items())
+
+
+def write_predictions(context: WorkerContext, job: Job, runs: Sequence[Run], path: Path) -> Path:
+    """Write predictions.csv: a row for each succeeded run and evaluated text.
+
+    The predictions are those of the run's checkpoint. Several labels of a text are joined as in a
+    training file.
+    """
+    columns = ["split", "row", "label", "predicted"]
+    with path.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(
+            [
+                *_build_identity_cells(runs),
+                *columns,
+                *(f"p({name})" for name in job.task["label_names"]),
+            ]
+        )
+        for run in runs:
+            content = _load_predictions(context, run) if run.status == RunState.SUCCEEDED else None
+            for row in json.loads(content)["rows"] if content is not None else []:
+                cells = [
+                    LABEL_SEPARATOR.join(cell) if isinstance(cell := row[name], list) else cell
+                    for name in columns
+                ]
+                writer.writerow([*_build_identity_cells(runs, run), *cells, *row["probabilities"]])
+    return path
+
+
+def _load_predictions(context: WorkerContext, run: Run) -> bytes | None:
+    """Return the run's predictions.json, or None if an older version did not keep it.
+
+    A copy is stored apart from the run's artifacts, because an extended job publishes again.
+    """
+    key = f"predictions/{run.id}.json"
+    if run.artifacts is not None and run.fine_tuned_model is None:
+        content = b"".join(context.storage.stream(f"{run.artifacts}/predictions.json"))
+        context.storage.put_bytes(key, content)
+        return content
+    try:
+        return b"".join(context.storage.stream(key))
+    except BlobMissing:
+        log.warning("predictions_missing run=%s", run.id)
+        return None
+
+
+def _build_identity_cells(runs: Sequence[Run], run: Run | None = None) -> list[str | int | None]:
+    """Return the names of the columns that identify a run, or the run's cells in them.
+
+    A k-fold job has a column for the fold as well.
+    """
+    columns = (
+        ["id", "seed", "fold"] if any(run.fold is not None for run in runs) else ["id", "seed"]
+    )
+    if run is None:
+        return ["run_id", *columns[1:]]
+    return [getattr(run, column) for column in columns]
+
+
+def write_zip(folder: Path, path: Path) -> Path:
+    """Write the folder to a zip archive without compression.
+
+    Weights do not compress, and deflating them takes longer than training a small job.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), _ZIP_TIMESTAMP)
+                entry.external_attr = 0o644 << 16
+                with (
+                    file.open("rb") as source,
+                    archive.open(entry, "w", force_zip64=True) as target,
+                ):
+                    shutil.copyfileobj(source, target, _COPY_CHUNK_BYTES)
+    return path
