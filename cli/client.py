@@ -35,9 +35,9 @@ from cli.api_models import (
 )
 from cli.transport import ResponseModel, Transport
 from shared.report import StabilityReport
+from shared.timings import CLIENT_TIMEOUT_S
 
 _CHUNK_BYTES: Final = 1 << 20
-_BATCH_TIMEOUT_S: Final = 600.0
 _JOBS_PATH: Final = "/v1/fine_tuning/jobs"
 
 
@@ -158,7 +158,7 @@ class Client(Transport):
         return self._parse_response(
             Batch,
             self._send_request(
-                "POST", "/v1/classifications/batches", json=body, timeout=_BATCH_TIMEOUT_S
+                "POST", "/v1/classifications/batches", json=body, timeout=CLIENT_TIMEOUT_S
             ),
         )
 

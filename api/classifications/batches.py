@@ -26,6 +26,7 @@ from shared.domain import ids
 from shared.domain.errors import InvalidValue
 from shared.domain.task import Column, Task, TaskType
 from shared.infra.storage import file_key
+from shared.timings import CLASSIFICATION_LIMIT_S
 
 if TYPE_CHECKING:  # numpy and onnxruntime are loaded by whoever first asks a model
     from api.serving.answers import Answer
@@ -34,7 +35,6 @@ if TYPE_CHECKING:  # numpy and onnxruntime are loaded by whoever first asks a mo
 RESULTS_PURPOSE = "fine-tune-results"
 MAX_ROWS = 20_000  # the request is answered when all are: two minutes at 170 texts a second
 ROWS_PER_CHUNK = 1000
-CLIENT_TIMEOUT_S = 540.0  # the official client's is ten minutes
 ResultCell = str | int | float | None
 
 
@@ -149,13 +149,13 @@ def check_throughput(rows_done: int, rows_total: int, seconds: float) -> None:
     """Raises InvalidValue, with what would be possible, where at this pace the caller would not
     wait for the end.
     """
-    if seconds * rows_total > CLIENT_TIMEOUT_S * rows_done:
+    if seconds * rows_total > CLASSIFICATION_LIMIT_S * rows_done:
         raise InvalidValue(
             f"This model classifies {rows_done / seconds:.1f} of these rows a second at "
             "present, and a request has "
-            f"{CLIENT_TIMEOUT_S / 60:.0f} minutes; "
+            f"{CLASSIFICATION_LIMIT_S / 60:.0f} minutes; "
             "split the file into parts of up to "
-            f"{int(CLIENT_TIMEOUT_S * rows_done / seconds):,} rows.",
+            f"{int(CLASSIFICATION_LIMIT_S * rows_done / seconds):,} rows.",
             param="input_file",
         )
 

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-CANCEL_TIMEOUT_S = 2.5  # above the 2 s within which a worker stops a run that is asked to
+from shared.timings import CANCEL_TIMEOUT_S
+
 POLL_INTERVAL_S = 0.1
 
 

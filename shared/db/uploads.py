@@ -9,8 +9,8 @@ from shared.db.clock import db_now
 from shared.db.tables import Upload, UploadPart
 from shared.domain.errors import InvalidValue, UploadNotFound, UploadNotPending
 from shared.domain.states import UploadState
+from shared.timings import UPLOAD_LIFETIME_S
 
-LIFETIME_S = 3600
 KEPT_S = 7 * 86_400
 """How long an ended upload is kept to answer late or repeated requests."""
 MOST_PARTS = 1000
@@ -31,7 +31,7 @@ class Uploads:
         self._session.execute(
             update(Upload)
             .where(Upload.id == upload.id)
-            .values(expires_at=Upload.created_at + LIFETIME_S)
+            .values(expires_at=Upload.created_at + UPLOAD_LIFETIME_S)
         )
         self._session.refresh(upload)
 

@@ -7,9 +7,8 @@ from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
 from shared.db.tables import Worker
+from shared.timings import WORKER_TIMEOUT_S
 
-SILENT_S = 60.0
-"""A worker that has been silent for this long is considered gone."""
 FORGOTTEN_S = 24 * 3600.0
 
 
@@ -31,10 +30,12 @@ class Workers:
 
     def heard_of(self) -> Sequence[Worker]:
         """List the workers heard of in the last minute, by name."""
-        lately = select(Worker).where(Worker.last_beat > db_now() - SILENT_S)
+        lately = select(Worker).where(Worker.last_beat > db_now() - WORKER_TIMEOUT_S)
         return self._session.scalars(lately.order_by(Worker.name)).all()
 
     def slots(self) -> int:
         """Sum over all workers heard of in the last minute."""
-        lately = select(func.sum(Worker.slots)).where(Worker.last_beat > db_now() - SILENT_S)
+        lately = select(func.sum(Worker.slots)).where(
+            Worker.last_beat > db_now() - WORKER_TIMEOUT_S
+        )
         return int(self._session.scalar(lately) or 0)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from api.classifications.batches import CLIENT_TIMEOUT_S, check_throughput
+from api.classifications.batches import check_throughput
 from api.classifications.loaded_models import MAX_CONCURRENT_REQUESTS, ModelServer
 from shared.domain.errors import InvalidValue, ServiceBusy
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
+from shared.timings import CLASSIFICATION_LIMIT_S
 
 
 def test_more_requests_than_are_let_in_are_told_to_come_again(tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_more_requests_than_are_let_in_are_told_to_come_again(tmp_path: Path) ->
 
 
 def test_a_file_that_the_caller_would_not_wait_for_is_refused_early_with_what_is_possible() -> None:
-    check_throughput(1000, 20_000, CLIENT_TIMEOUT_S / 20)
+    check_throughput(1000, 20_000, CLASSIFICATION_LIMIT_S / 20)
     with pytest.raises(
         InvalidValue, match=r"10\.0 of these rows a second .* up to 5,400 rows"
     ) as refused:

@@ -10,14 +10,14 @@ from pathlib import Path
 from shared.db.references import References
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
+from shared.timings import GARBAGE_GRACE_S
 
 log = logging.getLogger(__name__)
-GRACE_PERIOD = timedelta(hours=24)  # a blob is stored before the row that refers to it
 
 
 def sweep_storage(references: References, storage: Storage, *, now: datetime | None = None) -> int:
     """Delete blobs older than a day that no row refers to; return their number."""
-    oldest = (now or datetime.now(UTC)) - GRACE_PERIOD
+    oldest = (now or datetime.now(UTC)) - timedelta(seconds=GARBAGE_GRACE_S)
     deleted = 0
     for root in ("files", "uploads", "runs", "logs", "models"):
         for blob in list(storage.list(root)):
@@ -34,7 +34,7 @@ def sweep_cache(references: References, settings: Settings, *, now: float | None
 
     Return the number of deleted paths.
     """
-    oldest = (now or time.time()) - GRACE_PERIOD.total_seconds()
+    oldest = (now or time.time()) - GARBAGE_GRACE_S
     cache = settings.resolved_cache_dir
     candidates = [
         path

@@ -8,8 +8,6 @@ from shared.db.workers import Workers
 from shared.infra.settings import Settings
 from worker.maintenance.health import list_missing_programs
 
-REGISTRATION_INTERVAL_S = 10.0
-
 
 def register_worker(settings: Settings, database: Database) -> None:
     """Renew the registration of this machine's worker if it runs. Raises SQLAlchemyError."""

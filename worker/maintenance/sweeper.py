@@ -29,8 +29,9 @@ from shared.infra import log as logs
 from shared.infra.broker import Bell, BrokerAway
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage, file_key, parts_prefix
+from shared.timings import REGISTRATION_INTERVAL_S
 from worker.maintenance.garbage import sweep_cache, sweep_storage
-from worker.maintenance.registration import REGISTRATION_INTERVAL_S, register_worker
+from worker.maintenance.registration import register_worker
 from worker.maintenance.webhook_sender import WebhookSender
 
 log = logging.getLogger(__name__)

@@ -14,10 +14,9 @@ from shared.db.session import Database
 from shared.infra.network import is_public
 from shared.infra.settings import Settings
 from shared.infra.webhook_signature import signed_headers
+from shared.timings import WEBHOOK_LEASE_S, WEBHOOK_TIMEOUT_S
 
 log = logging.getLogger(__name__)
-REQUEST_TIMEOUT_S = 10.0
-LEASE_S = 60.0
 HTTP_GONE = 410  # the receiver asks for no more attempts
 MAX_ERROR_CHARS = 200
 
@@ -63,7 +62,7 @@ class WebhookSender:
             if not Deliveries(session).any_due():
                 return False
         with self._database.write() as session:
-            delivery = Deliveries(session).claim(LEASE_S)
+            delivery = Deliveries(session).claim(WEBHOOK_LEASE_S)
         if delivery is None:
             return False
         result = self._attempt_delivery(delivery)
@@ -104,7 +103,7 @@ class WebhookSender:
         target = url.copy_with(host=self._resolve_address(url))
         with (
             httpx.Client(
-                timeout=REQUEST_TIMEOUT_S, trust_env=False, follow_redirects=False
+                timeout=WEBHOOK_TIMEOUT_S, trust_env=False, follow_redirects=False
             ) as client,
             client.stream(
                 "POST", target, content=body, headers=headers, extensions={"sni_hostname": url.host}

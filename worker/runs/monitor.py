@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from shared.db.runs import FenceLost, Runs, Wish
+from shared.timings import FLUSH_INTERVAL_S, PAUSE_TIMEOUT_S, STOP_TIMEOUT_S
 from worker.app import is_shutting_down
 from worker.context import WorkerContext
 from worker.db_retry import UNAVAILABLE_ERRORS, retry_while_unavailable
@@ -20,11 +21,7 @@ from worker.runs.assignment import Assignment
 from worker.runs.lease import Heartbeat
 from worker.runs.outcomes import Died, Failed, Outcome, Stopped, StopReason
 from worker.runs.recorder import RunRecorder
-from worker.trainer.process import (
-    PAUSE_TIMEOUT_S,
-    STOP_TIMEOUT_S,
-    TrainerDied,
-)
+from worker.trainer.process import TrainerDied
 from worker.trainer.protocol import (
     RunCommand,
     TrainerMessage,
@@ -35,7 +32,6 @@ from worker.trainer.protocol import (
 
 log = logging.getLogger(__name__)
 
-FLUSH_INTERVAL_S = 0.5  # between transactions that store points and read the flags
 NO_FLAGS = Wish(cancel=False, pause=False)
 _SHARED_FAILURE_CODES = frozenset({"internal_error", "out_of_memory"})
 

@@ -12,6 +12,7 @@ from typing import IO
 
 from shared.infra.child_process import in_words
 from shared.infra.settings import Settings
+from shared.timings import TERMINATE_TIMEOUT_S
 from worker.trainer.protocol import (
     PauseCommand,
     StopCommand,
@@ -24,9 +25,6 @@ from worker.trainer.stderr_tail import StderrTail
 
 log = logging.getLogger(__name__)
 
-STOP_TIMEOUT_S = 0.8  # for a run to stop after the request; longer than most steps
-PAUSE_TIMEOUT_S = 60.0  # for a step, an evaluation and writing the resume state
-TERMINATE_TIMEOUT_S = 0.3
 _SECRET_PREFIXES = ("EVENKEEL_", "PG", "AWS_", "AZURE_", "GOOGLE_")
 
 

@@ -8,6 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from shared.domain.errors import Reason, ServiceError
+from shared.timings import ALIVE_INTERVAL_S
 from worker.trainer.commands import CommandReader
 from worker.trainer.protocol import (
     RunAlive,
@@ -21,8 +22,6 @@ from worker.training.errors import StopRequested
 from worker.training.events import BaselinesScored, Finished, Paused, RunEvent
 
 log = logging.getLogger("evenkeel.trainer")
-
-ALIVE_INTERVAL_S = 10.0  # keeps a long evaluation from being taken for a stall
 
 RunUpdate = RunEvent | BaselinesScored | StopRequested | Exception
 SendMessage = Callable[[TrainerReady | RunMessage], None]

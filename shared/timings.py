@@ -1,0 +1,47 @@
+"""Timings of one part of the service that another part depends on.
+
+Settings (``EVENKEEL_*``) have their own module. A timing that only its own module depends on stays
+there. ``tests/shared/test_timings.py`` checks the relations.
+"""
+
+from typing import Final
+
+# A run is stopped
+FLUSH_INTERVAL_S: Final = 0.5
+"""Between the worker's transactions that store a run's points and read its flags."""
+STOP_TIMEOUT_S: Final = 0.8
+"""For a run to stop after the worker's request; longer than most steps. Then the trainer is
+killed.
+"""
+TERMINATE_TIMEOUT_S: Final = 0.3
+"""For the trainer to end after SIGTERM; then it gets SIGKILL."""
+CANCEL_TIMEOUT_S: Final = 2.5
+"""For which the API waits for a worker to stop a cancelled run before it answers."""
+PAUSE_TIMEOUT_S: Final = 60.0
+"""For a run's next step, evaluation and resume state, after the worker's request to pause."""
+
+# A process is taken to be alive
+ALIVE_INTERVAL_S: Final = 10.0
+"""Between a trainer's signs of life; shorter than the default ``EVENKEEL_STALL_SECONDS``."""
+REGISTRATION_INTERVAL_S: Final = 10.0
+"""Between the renewals of a worker's registration."""
+WORKER_TIMEOUT_S: Final = 60.0
+"""After which a worker that has not renewed its registration counts as gone."""
+
+# A webhook is sent
+WEBHOOK_TIMEOUT_S: Final = 10.0
+"""Of each network operation of an attempt: connecting, sending, waiting for the response."""
+WEBHOOK_LEASE_S: Final = 60.0
+"""For which a sender has claimed a delivery."""
+
+# Files are uploaded
+UPLOAD_LIFETIME_S: Final = 3600
+"""After which an upload that was not completed expires."""
+GARBAGE_GRACE_S: Final = 24 * 3600
+"""Age from which a blob without a row is deleted; a blob is stored before its row."""
+
+# Texts are classified
+CLASSIFICATION_LIMIT_S: Final = 540.0
+"""Estimated duration above which a batch is refused."""
+CLIENT_TIMEOUT_S: Final = 600.0
+"""For which the command line and the official client wait for a batch."""

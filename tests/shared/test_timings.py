@@ -1,0 +1,36 @@
+"""The relations between the timings of different parts of the service."""
+
+from shared import timings
+from shared.infra.settings import Settings
+
+
+def test_a_cancelled_run_is_stopped_while_the_request_waits() -> None:
+    slowest = timings.FLUSH_INTERVAL_S + timings.STOP_TIMEOUT_S + timings.TERMINATE_TIMEOUT_S
+    polling = timings.FLUSH_INTERVAL_S / 2  # the worker looks at the deadline between messages
+    assert slowest + polling < timings.CANCEL_TIMEOUT_S
+
+
+def test_a_pause_is_given_more_time_than_a_stop() -> None:
+    assert timings.PAUSE_TIMEOUT_S > timings.STOP_TIMEOUT_S
+
+
+def test_signs_of_life_come_several_times_before_a_process_counts_as_gone() -> None:
+    settings = Settings()
+    assert settings.stall_seconds >= 3 * timings.ALIVE_INTERVAL_S
+    assert 3 * timings.REGISTRATION_INTERVAL_S <= timings.WORKER_TIMEOUT_S
+    assert 3 * settings.heartbeat_seconds <= settings.lease_seconds
+    # the sweeper, which renews the registration, may be delayed by a tick
+    assert timings.REGISTRATION_INTERVAL_S + settings.tick_seconds < timings.WORKER_TIMEOUT_S
+
+
+def test_a_delivery_stays_claimed_for_the_whole_attempt() -> None:
+    operations = 4  # resolve or take a connection, connect, send, receive
+    assert operations * timings.WEBHOOK_TIMEOUT_S < timings.WEBHOOK_LEASE_S
+
+
+def test_an_upload_expires_before_its_parts_count_as_garbage() -> None:
+    assert timings.UPLOAD_LIFETIME_S < timings.GARBAGE_GRACE_S
+
+
+def test_a_batch_that_the_client_would_not_wait_for_is_refused() -> None:
+    assert timings.CLASSIFICATION_LIMIT_S < timings.CLIENT_TIMEOUT_S
