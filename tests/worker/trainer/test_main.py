@@ -16,7 +16,7 @@ import torch
 from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task
 from worker.training.spec import RunSpec
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ENDLESS = make_recipe(max_steps=1_000_000, eval_points=1000)
 
 
