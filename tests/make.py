@@ -1,4 +1,4 @@
-"""Plain builders of data sets."""
+"""Builders of small data sets."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ FILLER = ("the", "film", "was", "a", "and", "to", "watch", "story", "told", "wit
 
 
 def reviews(rows: int = 80, *, seed: int = 0, share_good: float = 0.5) -> list[tuple[str, str]]:
-    """Learnable: a text's words give its label away."""
+    """Return reviews whose words determine their label."""
     chance = random.Random(seed)
     made = []
     for index in range(rows):
@@ -33,8 +33,9 @@ def review_csv(rows: int = 80, *, seed: int = 0, share_good: float = 0.5) -> byt
 
 
 def pair_tsv(rows: int = 80, *, share_same: float = 0.7, seed: int = 0) -> bytes:
-    """Sentence pairs as GLUE writes them: unquoted, stray quotes, a byte order mark, skewed
-    labels, no newline at the end.
+    """Return sentence pairs in the format of GLUE.
+
+    The file is unquoted, with stray quotes, a byte order mark, skewed labels and no final newline.
     """
     chance = random.Random(seed)
     lines = ["index\tquestion1\tquestion2\tis_duplicate"]

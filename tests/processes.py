@@ -1,4 +1,4 @@
-"""Looking at processes from outside, and waiting for what they do."""
+"""Helpers to inspect processes and to wait for conditions."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from pathlib import Path
 def until(
     condition: Callable[[], bool], complaint: Callable[[], str] | str, *, seconds: float = 60
 ) -> None:
-    """Wait for a condition; the limit is only there to end a broken test."""
+    """Wait for a condition; the timeout only ends a broken test."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, complaint if isinstance(complaint, str) else complaint()
@@ -16,9 +16,7 @@ def until(
 
 
 def alive(pid: int) -> bool:
-    """There is such a process, and it is more than an entry that waits for its parent (a
-    zombie).
-    """
+    """Return whether the process exists and is not a zombie."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -41,13 +39,13 @@ def children(pid: int) -> list[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """Children, their children, and so on, that are there now."""
+    """Return the children of a process, their children, and so on."""
     below = children(pid)
     return below + [deeper for child in below for deeper in descendants(child)]
 
 
 def command_line(pid: int) -> str:
-    """Words separated by blanks; empty for a process that has gone."""
+    """Return the arguments separated by blanks; empty for an ended process."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
     except (FileNotFoundError, ProcessLookupError):

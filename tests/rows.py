@@ -1,4 +1,4 @@
-"""Rows of jobs and runs for tests of the database, as little as the tables allow."""
+"""Minimal rows of jobs and runs for database tests."""
 
 from shared.db.jobs import Jobs
 from shared.db.session import Database

@@ -1,6 +1,4 @@
-"""A whole service for a test: real API, real Celery worker, real sweeper, as processes of their
-own, on a database of choice.
-"""
+"""A complete service for a test: API, Celery worker and sweeper as real processes."""
 
 import os
 import signal
@@ -20,14 +18,14 @@ from shared.domain.states import JOB_ENDED
 from tests.servers import RedisServer, find_free_port, wait_until
 
 EVENT_STREAMS = 3
-FAST = {  # the service's patience, shortened so that a test sees a lease run out
+FAST = {  # shorter timeouts, so that a lease expires within a test
     "EVENKEEL_HEARTBEAT_SECONDS": "0.5",
     "EVENKEEL_LEASE_SECONDS": "3",
     "EVENKEEL_REQUEUE_SECONDS": "3",
     "EVENKEEL_TICK_SECONDS": "0.5",
     "EVENKEEL_EVENT_STREAMS": str(EVENT_STREAMS),
-    "EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES": "1",  # the tests' receivers are on this machine
-    "EVENKEEL_THREADS": "1",  # the tiny encoders gain nothing from more
+    "EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES": "1",  # the tests' webhook receivers run on this machine
+    "EVENKEEL_THREADS": "1",  # more threads do not speed up the tiny encoders
 }
 
 
@@ -65,7 +63,7 @@ class Stack:
             wait_until(self._answers, description="the API")
 
     def kill(self, part: str) -> None:
-        """kill -9; the kernel takes the part's own children with it."""
+        """Send kill -9; the kernel kills the process's children with it."""
         process = self.processes.pop(part)
         process.kill()
         process.wait()
@@ -76,7 +74,7 @@ class Stack:
         return process.wait(timeout=15)
 
     def trainers(self) -> list[psutil.Process]:
-        """The trainer processes below the worker."""
+        """Return the trainer processes of the worker."""
         worker = self.processes.get("worker")
         if worker is None:
             return []
@@ -84,7 +82,7 @@ class Stack:
         return [process for process in below if "worker.trainer" in _command(process)]
 
     def children(self) -> list[psutil.Process]:
-        """The supervising children of the Celery worker."""
+        """Return the child processes of the Celery worker."""
         below = psutil.Process(self.processes["worker"].pid).children()
         return [process for process in below if "worker.trainer" not in _command(process)]
 
@@ -99,7 +97,7 @@ class Stack:
         except httpx.TransportError:
             return False
 
-    # what a user does
+    # requests of a user
 
     def upload(self, content: bytes, filename: str = "data.csv") -> dict[str, Any]:
         answer = self.http.post(
@@ -134,7 +132,7 @@ class Stack:
         return {series["name"]: series["points"] for series in answer["series"]}
 
     def wait(self, job_id: str, seconds: float = 120.0) -> dict[str, Any]:
-        """Poll until the job has ended; on a timeout, fail with the logs' ends."""
+        """Poll until the job has ended; on a timeout, fail with the ends of the logs."""
         deadline = time.monotonic() + seconds
         while (job := self.job(job_id))["status"] not in JOB_ENDED:
             if time.monotonic() > deadline:
@@ -145,7 +143,7 @@ class Stack:
         return job
 
     def wait_for_step(self, job_id: str, step: int, seconds: float = 60.0) -> dict[str, Any]:
-        """The first run that is training and has recorded so many steps."""
+        """Wait for a running run that has recorded this step, and return it."""
         found: list[dict[str, Any]] = []
 
         def seen() -> bool:

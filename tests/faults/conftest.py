@@ -1,6 +1,4 @@
-"""One service for each kind of database for all fault tests, and what an undisturbed job gives
-there.
-"""
+"""One service per kind of database for all fault tests, and its results without any fault."""
 
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +22,7 @@ REQUEST: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """The service, and the series of every run of a job that nothing happened to."""
+    """A service, and the metrics of every run of a job that was not disturbed."""
 
     stack: Stack
     file_id: str
@@ -32,11 +30,11 @@ class Undisturbed:
     weights: list[str]
 
     def start(self) -> str:
-        """The same job once more."""
+        """Start the same job again."""
         return str(self.stack.create(self.file_id, **REQUEST)["id"])
 
     def expect_the_same_of(self, job_id: str) -> None:
-        """The job succeeds, with every point once and every value as if nothing had happened."""
+        """Assert that the job succeeds with the same points, each stored once."""
         job = self.stack.wait(job_id)
         assert job["status"] == "succeeded", self.stack.logs()
         runs = self.stack.runs(job_id)
@@ -45,7 +43,7 @@ class Undisturbed:
         assert job["stability"]["n"] == len(runs)
 
 
-# for what hardly depends on which database it is
+# for tests that hardly depend on the kind of database
 SQLITE_IN_FULL_COUNTS = pytest.mark.parametrize(
     "kind",
     [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"],
@@ -61,9 +59,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """Of these tests alone: killed, it comes back without going over all that other tests have
-    written.
-    """
+    """A PostgreSQL for these tests only, so that recovery after a kill is quick."""
     with own_postgres() as server:
         yield server
 

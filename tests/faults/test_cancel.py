@@ -1,4 +1,4 @@
-"""Cancelling, and runs that cannot succeed."""
+"""Cancellation, and runs that cannot succeed."""
 
 import time
 
@@ -46,7 +46,7 @@ def test_cancelling_without_a_worker(undisturbed: Undisturbed) -> None:
 
 
 @SQLITE_IN_FULL_COUNTS
-def test_a_run_whose_trainer_always_dies_ends_as_failed_and_others_go_on(
+def test_a_run_whose_trainer_always_dies_fails_and_others_continue(
     undisturbed: Undisturbed,
 ) -> None:
     stack = undisturbed.stack
@@ -54,7 +54,7 @@ def test_a_run_whose_trainer_always_dies_ends_as_failed_and_others_go_on(
     deadline = time.monotonic() + 120
     while stack.job(poison)["status"] not in JOB_ENDED and time.monotonic() < deadline:
         for trainer in stack.trainers():
-            trainer.kill()  # before it has imported torch, so at step 0 each time
+            trainer.kill()  # before it has imported torch, so always at step 0
         time.sleep(0.2)
     job = stack.job(poison)
     assert job["status"] == "failed", stack.logs()

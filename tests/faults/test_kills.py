@@ -1,4 +1,4 @@
-"""kill -9 of every part in mid-run: the job still ends as if nothing had happened."""
+"""kill -9 of each process during a run: the results stay the same."""
 
 import pytest
 
@@ -24,14 +24,14 @@ def test_the_trainer(undisturbed: Undisturbed, step: int) -> None:
     assert max(run["attempt"] for run in undisturbed.stack.runs(job_id)) == 2
 
 
-def test_a_supervising_child(undisturbed: Undisturbed) -> None:
+def test_a_worker_child(undisturbed: Undisturbed) -> None:
     job_id = undisturbed.start()
     undisturbed.stack.wait_for_step(job_id, 10)
     trainers = undisturbed.stack.trainers()
     for child in undisturbed.stack.children():
         child.kill()
     for trainer in trainers:
-        trainer.wait(timeout=10)  # the kernel takes a trainer with its supervisor
+        trainer.wait(timeout=10)  # the kernel kills the trainer with its parent
     undisturbed.expect_the_same_of(job_id)
     assert "did not renew its lease" in events(undisturbed.stack, job_id)
 
@@ -45,7 +45,7 @@ def test_the_whole_worker(undisturbed: Undisturbed) -> None:
 
 
 @SQLITE_IN_FULL_COUNTS
-def test_a_worker_that_is_asked_to_go_gives_its_runs_back_at_once(undisturbed: Undisturbed) -> None:
+def test_a_worker_that_shuts_down_requeues_its_runs_at_once(undisturbed: Undisturbed) -> None:
     job_id = undisturbed.start()
     undisturbed.stack.wait_for_step(job_id, 20)
     undisturbed.stack.terminate("worker")

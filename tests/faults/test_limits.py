@@ -1,4 +1,4 @@
-"""Trainings that take too long or say nothing any more."""
+"""Time limit and stall detection for running trainings."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ def limited(
         yield stack
 
 
-def test_a_time_limit_and_a_trainer_that_hangs(limited: Stack) -> None:
+def test_the_time_limit_and_a_hanging_trainer(limited: Stack) -> None:
     file = limited.upload(review_csv(60))
     request = {"model": "tiny-bert", "runs": {"num_seeds": 1}}
     endless = limited.create(

@@ -1,4 +1,4 @@
-"""Messages doubled, lost, and foreign: the database decides what is trained."""
+"""Duplicate, lost and unknown messages: only the database decides what is trained."""
 
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
 from shared.infra.broker import Bell, BrokerAway
@@ -7,7 +7,9 @@ from tests.servers import RedisServer, wait_until
 
 
 @SQLITE_IN_FULL_COUNTS
-def test_doubled_messages_change_nothing(undisturbed: Undisturbed, own_redis: RedisServer) -> None:
+def test_duplicate_messages_change_nothing(
+    undisturbed: Undisturbed, own_redis: RedisServer
+) -> None:
     job_id = undisturbed.start()
     bell = Bell(own_redis.url)
     for run in undisturbed.stack.runs(job_id):
@@ -20,14 +22,14 @@ def test_doubled_messages_change_nothing(undisturbed: Undisturbed, own_redis: Re
 
 
 @SQLITE_IN_FULL_COUNTS
-def test_lost_messages_are_rung_again(undisturbed: Undisturbed, own_redis: RedisServer) -> None:
+def test_lost_messages_are_sent_again(undisturbed: Undisturbed, own_redis: RedisServer) -> None:
     job_id = undisturbed.start()
     own_redis.client().flushall()
     undisturbed.expect_the_same_of(job_id)
 
 
 @SQLITE_IN_FULL_COUNTS
-def test_a_job_is_accepted_while_redis_is_away_and_starts_when_it_is_back(
+def test_a_job_is_accepted_without_redis_and_starts_when_redis_is_back(
     undisturbed: Undisturbed, own_redis: RedisServer
 ) -> None:
     own_redis.kill()
@@ -38,7 +40,7 @@ def test_a_job_is_accepted_while_redis_is_away_and_starts_when_it_is_back(
 
 
 @SQLITE_IN_FULL_COUNTS
-def test_messages_about_nothing_are_dropped(
+def test_messages_about_unknown_rows_are_dropped(
     undisturbed: Undisturbed, own_redis: RedisServer
 ) -> None:
     bell = Bell(own_redis.url)

@@ -1,6 +1,4 @@
-"""Faults while a slot trains four runs at once: none is lost or recorded twice, and each has
-its own end.
-"""
+"""Faults while a slot trains a stack of four runs: each run ends once, with its own outcome."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +33,7 @@ def stack(
 
 
 def start(stack: Stack, request: dict[str, object]) -> str:
-    """A job that is being trained; its baselines, which come first, are scored."""
+    """Start a job and wait until its runs are in training, after its baselines."""
     file = stack.upload(review_csv(80))
     job_id = str(stack.create(file["id"], **request)["id"])
     stack.wait_for_step(job_id, 20)
@@ -49,7 +47,7 @@ def said(stack: Stack, job_id: str) -> str:
 
 
 def expect_all_succeed(stack: Stack, job_id: str) -> list[dict[str, Any]]:
-    """With every point once; returns the runs."""
+    """Assert that all runs succeed with each point stored once; return the runs."""
     job = stack.wait(job_id, 180)
     assert job["status"] == "succeeded", stack.logs()
     runs = stack.runs(job_id)
@@ -78,7 +76,7 @@ def test_the_trainer_and_the_worker_are_killed(stack: Stack) -> None:
     assert said(stack, job_id).count("starts over") == attempts.count(3)
 
 
-def test_one_run_is_cancelled_and_then_the_worker_is_asked_to_go(stack: Stack) -> None:
+def test_one_run_is_cancelled_and_then_the_worker_shuts_down(stack: Stack) -> None:
     job_id = start(stack, ENDLESS)
     database = Database(stack.database_url)
     with database.write() as session:
@@ -95,7 +93,7 @@ def test_one_run_is_cancelled_and_then_the_worker_is_asked_to_go(stack: Stack) -
         "cancelled",
         "running",
     ]
-    assert {run["attempt"] for run in stack.runs(job_id)} == {1}  # nobody had to start over for it
+    assert {run["attempt"] for run in stack.runs(job_id)} == {1}  # no run had to start over
 
     stack.terminate("worker")
     assert [run["status"] for run in stack.runs(job_id)] == [

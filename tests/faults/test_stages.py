@@ -1,6 +1,4 @@
-"""kill -9 while pilots run, while runs wait for the discard, and while they go on: the job ends
-as if nothing had happened.
-"""
+"""kill -9 in every stage of a job with pilots and early discard: the results stay the same."""
 
 from typing import Any
 
@@ -23,7 +21,7 @@ def runs(stack: Stack, job_id: str, purpose: str) -> list[dict[str, Any]]:
 
 
 def everything(stack: Stack, job_id: str) -> list[Any]:
-    """What the job has decided, and every run's weights and series."""
+    """Return the job's decisions, and every run's weights and metrics."""
     found = [
         (
             run["status"],
@@ -52,7 +50,7 @@ def test_the_worker_at_every_stage(undisturbed: Undisturbed) -> None:
             run["status"] in states and run["step"] > 0 for run in runs(stack, job_id, purpose)
         )
 
-    # or later: on a quiet machine a stage may be over before anybody has looked
+    # or later: on an idle machine a stage may end before the test polls
     moments = (
         ("pilot", ("running", "succeeded")),
         ("pilot", ("succeeded",)),

@@ -1,4 +1,4 @@
-"""Fine-tuned models asked over HTTP, from a real job to answers that are torch's."""
+"""Classification over HTTP with the models of a real job, compared with plain torch."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ def refusal(stack: Stack, **request: Any) -> tuple[int, str, str | None]:
 def by_torch(
     stack: Stack, job: dict[str, Any], folder: Path, *texts: list[str]
 ) -> list[list[float]]:
-    """Probabilities of the archive's model, by plain transformers."""
+    """Return the published model's probabilities, computed by plain transformers."""
     with zipfile.ZipFile(io.BytesIO(result_files(stack, job)["model.zip"])) as archive:
         archive.extractall(folder)
     network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
@@ -50,7 +50,7 @@ def by_torch(
 
 @pytest.fixture(scope="module")
 def job(shared_stack: Stack) -> dict[str, Any]:
-    """Three seeds, all kept."""
+    """A job of three seeds that keeps all of its models."""
     file = shared_stack.upload(review_csv(60))
     created = shared_stack.create(
         file["id"],
@@ -215,7 +215,7 @@ def test_pairs_and_one_model_that_is_no_ensemble(shared_stack: Stack, tmp_path: 
 
 def test_a_file_in_and_a_file_out(shared_stack: Stack, job: dict[str, Any]) -> None:
     name = job["fine_tuned_model"]
-    texts = [TEXTS[index % 3] for index in range(1003)]  # of more than one portion
+    texts = [TEXTS[index % 3] for index in range(1003)]  # more than one chunk
     file = shared_stack.upload(
         csv_bytes([(text, "x") for text in texts], ("text", "comment")), "new.csv"
     )
@@ -285,7 +285,7 @@ def test_seeds_that_are_added_join_the_ensemble(shared_stack: Stack, job: dict[s
     for (
         run_id,
         earlier,
-    ) in before.items():  # whatever its id is now, a run's weights are where they were
+    ) in before.items():  # a new model id does not move a run's weights
         assert (
             shared_stack.classify(model=names[run_id], input=TEXTS)["results"] == earlier["results"]
         )
@@ -301,7 +301,7 @@ def test_seeds_that_are_added_join_the_ensemble(shared_stack: Stack, job: dict[s
 
 
 def test_a_deleted_model_answers_no_more(shared_stack: Stack, job: dict[str, Any]) -> None:
-    """The last test of the job: the others' models stay."""
+    """Must be the last test of the job: it deletes a model and checks that the others stay."""
     names = [run["fine_tuned_model"] for run in shared_stack.runs(job["id"])]
     [gone, *_] = [name for name in names if name != job["fine_tuned_model"]]
     shared_stack.classify(model=gone, input="a")

@@ -1,6 +1,4 @@
-"""A job that is paused in mid-training and goes on, with a real worker: the same numbers as one
-that never stopped.
-"""
+"""A job that is paused during training and resumed has the numbers of an uninterrupted one."""
 
 from typing import Any
 

@@ -1,6 +1,4 @@
-"""Seeds that a slot trains side by side, on a real stack: to everybody else they are ordinary
-runs, with the numbers of single ones.
-"""
+"""Stacks of seeds in a real service: their runs have the numbers of single runs."""
 
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +18,7 @@ RECIPE = {"max_steps": STEPS, "learning_rate": 0.002, "train_batch_size": 16, "r
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One slot that trains up to four runs at once, and a base model without dropout."""
+    """A service with one slot that trains up to four runs together, and a model without dropout."""
     folder = tmp_path_factory.mktemp("side-by-side")
     bert_folder(folder / "models" / "tiny-bert", dropout=0.0)
     with (
@@ -81,7 +79,7 @@ def test_eight_seeds_four_at_a_time_are_those_of_single_runs(stack: Stack) -> No
         )
         assert [step for step, _ in mine["train_loss"]] == list(range(1, STEPS + 1))
         assert losses == pytest.approx(expected, abs=1e-3)
-        assert run["score"] == pytest.approx(single["score"], abs=1 / 16)  # of 16 rows, one
+        assert run["score"] == pytest.approx(single["score"], abs=1 / 16)  # one of 16 rows
     assert job["stability"]["n"] == single_job["stability"]["n"] == 8
     stack.kill("worker")
     stack.environment["EVENKEEL_STACK"] = "4"

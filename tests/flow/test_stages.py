@@ -1,6 +1,4 @@
-"""Jobs with stages, on a real stack: pilots before the runs, a decision part-way, more seeds
-afterwards, a model as a start.
-"""
+"""Jobs with stages in a real service: pilots, early discard, added seeds, fine-tuned start."""
 
 import csv
 import io
@@ -120,7 +118,7 @@ def test_a_fine_tuned_model_is_a_start_for_other_labels(
     assert (model["base_model"], model["labels"]) == (piloted["fine_tuned_model"], sorted(names))
     plain = shared_stack.create(other, model="tiny-bert", recipe=QUICK, runs={"num_seeds": 1})
     shared_stack.wait(plain["id"])
-    # same rows, same seeds, same fresh head: only where the encoder began differs
+    # same rows, seeds and new head: only the encoder's initial weights differ
     assert (
         shared_stack.runs(plain["id"])[0]["weights_sha256"]
         != shared_stack.runs(job["id"])[0]["weights_sha256"]

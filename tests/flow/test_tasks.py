@@ -1,6 +1,4 @@
-"""Multi-label, regression and k-fold through the whole service: what is published scores,
-outside, what the report says.
-"""
+"""Multi-label, regression and k-fold jobs: the published model reproduces the report."""
 
 import csv
 import io
@@ -26,7 +24,7 @@ QUICK = {
 
 
 def tagged_csv(rows: int) -> bytes:
-    """Rows tagged with what they hold: praise, blame, both or neither."""
+    """Return rows labelled with what they contain: praise, blame, both or neither."""
     draw = random.Random(3)
     made = []
     for index in range(rows):
@@ -40,7 +38,7 @@ def tagged_csv(rows: int) -> bytes:
 
 
 def rated_csv(rows: int, seed: int = 0) -> bytes:
-    """Rows rated by how many of five words are good."""
+    """Return rows labelled with their number of good words out of five."""
     draw = random.Random(seed)
     made = []
     for index in range(rows):
@@ -51,7 +49,7 @@ def rated_csv(rows: int, seed: int = 0) -> bytes:
 
 
 def published(stack: Stack, job: dict[str, Any], folder: Path) -> list[dict[str, str]]:
-    """The model in ``folder``; the rows of predictions.csv."""
+    """Download the model to ``folder``; return the rows of predictions.csv."""
     files = {}
     for file_id in job["result_files"]:
         name = stack.get(f"/v1/files/{file_id}")["filename"]

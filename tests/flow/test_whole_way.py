@@ -1,4 +1,4 @@
-"""The whole story over HTTP, with a real worker: upload, job, runs, report, model."""
+"""The whole way of a job over HTTP: upload, job, runs, report, model."""
 
 import csv
 import io
@@ -92,9 +92,7 @@ def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
 def the_model_scored_outside_gives_the_recorded_score(
     stack: Stack, job: dict[str, object], best: dict[str, object], folder: Path
 ) -> None:
-    """The archive, loaded by plain transformers, answers as predictions.csv says and scores
-    what the run's row says.
-    """
+    """Assert that plain transformers reproduce predictions.csv and the run's score."""
     from transformers import pipeline
 
     files = result_files(stack, job)

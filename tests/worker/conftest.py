@@ -29,7 +29,7 @@ def rung() -> list[Message]:
 
 @pytest.fixture
 def staged(database_url: str, tmp_path: Path, rung: list[Message]) -> Iterator[WorkerContext]:
-    """Parts without a trainer, on both databases; what they ring for is in ``rung``."""
+    """Context without a trainer, on both databases; ``rung`` collects its notifications."""
     settings = Settings(home=tmp_path, database_url=database_url)
     upgrade(database_url)
 

@@ -1,4 +1,4 @@
-"""Reading and claiming what the tests of a job's stages are about."""
+"""Helpers to read and claim the rows of a job's stages."""
 
 from shared.db.runs import Hold, Runs
 from shared.db.tables import Event, Job, Run

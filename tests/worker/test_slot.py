@@ -1,6 +1,4 @@
-"""A slot that trains several runs of a job: from the claim to their ends. The trainer is a
-model of one; all else is real.
-"""
+"""A slot that trains a stack, from claim to outcome; only the trainer is simulated."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -29,9 +27,7 @@ STEPS = 10
 
 
 class ModelTrainer:
-    """Trains whatever it is given in lockstep, all of it at once; at ``deadly`` steps a run's
-    process dies.
-    """
+    """Trainer that trains all runs in lockstep, and dies at the ``deadly`` steps."""
 
     def __init__(self, deadly: dict[int, int] | None = None) -> None:
         self._deadly = deadly or {}
@@ -80,7 +76,7 @@ def parts(
 ) -> Iterator[WorkerContext]:
     monkeypatch.setattr(
         "worker.jobs.publish.render_model_card", lambda *_: ""
-    )  # another test's concern
+    )  # needs more fields than these rows have
     monkeypatch.setattr(slot, "UNPREPARED_DELAY_S", 0.0)
     settings = Settings(home=tmp_path, model_dirs=str(model_dir), stack=20)
     upgrade(settings.resolved_database_url)
@@ -128,14 +124,14 @@ def ended(parts: WorkerContext, job: Job) -> tuple[str, list[Run], list[str]]:
     ("stack", "gpus", "most"),
     [("auto", 0, 1), ("auto", 2, 20), (4, 0, 4), (1, 1, 1), (200, 1, 200)],
 )
-def test_how_many_a_slot_takes(
+def test_a_slot_claims_stacks_up_to_its_limit(
     parts: WorkerContext, stack: int | str, gpus: int, most: int
 ) -> None:
     settings = parts.settings.model_copy(update={"stack": stack, "gpus": gpus})
     assert WorkerContext(settings, parts.database, parts.storage, parts.trainer).stack_size == most
 
 
-def test_each_is_an_ordinary_run_and_leaves_nothing_on_the_machine(parts: WorkerContext) -> None:
+def test_runs_of_a_stack_succeed_and_leave_no_local_files(parts: WorkerContext) -> None:
     job = job_of(parts, 5)
     assert train(parts, ModelTrainer()) == [[0, 1, 2, 3, 4]]
     status, runs, events = ended(parts, job)
@@ -153,7 +149,7 @@ def test_each_is_an_ordinary_run_and_leaves_nothing_on_the_machine(parts: Worker
     assert not list((parts.settings.resolved_cache_dir / "runs").iterdir())
 
 
-def test_the_one_whose_trainer_dies_is_found_and_the_others_succeed(parts: WorkerContext) -> None:
+def test_smaller_stacks_isolate_the_run_that_kills_the_trainer(parts: WorkerContext) -> None:
     job = job_of(parts, 20)
     stacks = train(parts, ModelTrainer(deadly={13: 6}))
     found = [[10], [11], [12], *[[13]] * 3, [14]]
@@ -183,7 +179,9 @@ def test_the_one_whose_trainer_dies_is_found_and_the_others_succeed(parts: Worke
     )
 
 
-def test_several_guilty_ones_at_different_steps_come_to_their_ends(parts: WorkerContext) -> None:
+def test_several_runs_that_kill_the_trainer_at_different_steps_all_end(
+    parts: WorkerContext,
+) -> None:
     job = job_of(parts, 8)
     train(parts, ModelTrainer(deadly={0: 1, 5: 3, 7: 10}))
     _, runs, _ = ended(parts, job)
@@ -191,7 +189,7 @@ def test_several_guilty_ones_at_different_steps_come_to_their_ends(parts: Worker
     assert [row.death_step for row in runs if row.status == "failed"] == [0, 2, 9]
 
 
-def test_with_one_at_a_time_nothing_is_as_in_a_stack(parts: WorkerContext) -> None:
+def test_a_single_run_that_kills_the_trainer_is_retried_alone(parts: WorkerContext) -> None:
     job = job_of(parts, 3)
     alone = WorkerContext(
         parts.settings.model_copy(update={"stack": 1}), parts.database, parts.storage, parts.trainer
@@ -202,13 +200,13 @@ def test_with_one_at_a_time_nothing_is_as_in_a_stack(parts: WorkerContext) -> No
 
 
 def free_disk(parts: WorkerContext, monkeypatch: pytest.MonkeyPatch, copies: float) -> None:
-    """So many copies of the weights fit on this machine's disk."""
+    """Simulate a disk with free space for this many copies of the weights."""
     weights = (Path(parts.settings.model_dirs) / "tiny-bert" / "model.safetensors").stat().st_size
     free = disk_space.SPARE_BYTES + int(copies * weights)
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free))
 
 
-def test_no_more_are_begun_than_the_disk_has_room_for(
+def test_the_disk_limits_the_number_of_runs_started(
     parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = WorkerContext(parts.settings, parts.database, Storage("memory:///"), parts.trainer)
@@ -232,10 +230,10 @@ def test_no_more_are_begun_than_the_disk_has_room_for(
             3,
             1,
             disk_space.PUBLISHED_COPIES + 2 * disk_space.WEIGHTS_COPIES + disk_space.STATE_COPIES,
-        ),  # what the first of the three may be paused with
+        ),  # the resume state of the first of the three
     ],
 )
-def test_the_runs_that_follow_are_counted_where_they_stay(
+def test_artifacts_of_later_runs_count_if_they_stay_on_this_disk(
     parts: WorkerContext, monkeypatch: pytest.MonkeyPatch, runs: int, stack: int, needed: int
 ) -> None:
     settings = parts.settings.model_copy(update={"stack": stack})
@@ -251,11 +249,11 @@ def test_the_runs_that_follow_are_counted_where_they_stay(
         train(parts, ModelTrainer())
     messages = [event for event in ended(parts, job)[2] if "MB of free disk" in event]
     assert messages[0].startswith("Run 0 (seed 0) starts over: before the first step")
-    assert len(messages) == min(runs, stack)  # once the disk has been cleared, all goes well
+    assert len(messages) == min(runs, stack)  # with enough disk space all runs succeed
     assert {row.status for row in ended(parts, job)[1]} == {"succeeded"}
 
 
-def test_one_that_cannot_be_prepared_fails_alone(parts: WorkerContext) -> None:
+def test_a_run_that_cannot_be_prepared_fails_alone(parts: WorkerContext) -> None:
     job = job_of(parts, 4)
     with parts.database.write() as session:
         for row in session.query(Run).where(Run.job_id == job.id):
@@ -268,12 +266,12 @@ def test_one_that_cannot_be_prepared_fails_alone(parts: WorkerContext) -> None:
     assert (runs[2].error or {})["code"] == "data_missing"
 
 
-def test_a_run_that_has_finished_is_ended_while_the_others_train(parts: WorkerContext) -> None:
+def test_a_finished_run_is_recorded_while_the_others_train(parts: WorkerContext) -> None:
     job = job_of(parts, 2)
     seen: list[str] = []
 
     class Waiting(ModelTrainer):
-        """The second run takes its last line only when the first has ended in the database."""
+        """Trainer that sends its last message only after the first run has succeeded."""
 
         def _train(self, specs: list[dict[str, Any]]) -> Iterator[Line]:
             *before, last = super()._train(specs)
@@ -287,7 +285,7 @@ def test_a_run_that_has_finished_is_ended_while_the_others_train(parts: WorkerCo
     assert [row.status for row in ended(parts, job)[1]] == ["succeeded"] * 2
 
 
-def test_what_the_storage_does_not_take_is_trained_again(
+def test_a_run_whose_artifacts_cannot_be_stored_is_trained_again(
     parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.runs.finalizer.STORAGE_RETRY_DELAYS_S", ())

@@ -1,8 +1,8 @@
 """The stages of a job after its first runs have started. While a run is open, the job waits; then
 
-    no recipe yet            -> more pilots, or the recipe and the job's runs (``worker.jobs.pilots``)
-    runs paused at a rung    -> the best ones continue (``worker.jobs.discard``)
-    all runs ended           -> choose the best run -> publish -> end the job
+    no recipe yet         -> more pilots, or a recipe and the job's runs (``worker.jobs.pilots``)
+    runs paused at a rung -> the best ones continue (``worker.jobs.discard``)
+    all runs ended        -> choose the best run -> publish -> end the job
 
 The message may arrive any number of times: the next stage is read from the rows, and a lease lets
 one worker at a time advance the job.

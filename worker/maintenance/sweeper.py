@@ -54,7 +54,7 @@ class Sweeper:
         self._next_registration = time.monotonic()
 
     def sweep(self) -> None:
-        """Do one round. Raises SQLAlchemyError, storage errors or OSError; the next round retries."""
+        """Do one round. Raises SQLAlchemyError, storage errors or OSError."""
         self._register_worker()
         self._release_expired_leases()
         self._notify_queued_runs()

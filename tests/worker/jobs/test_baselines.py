@@ -1,5 +1,6 @@
-"""A job's baselines from claim to report: scored before the seeds, beside the majority answer,
-and never the job's undoing.
+"""A job's baselines: scored before the seeds, stored with the majority baseline, reported.
+
+A failure of the baselines never fails the job.
 """
 
 import json
@@ -40,7 +41,7 @@ SCORES: BaselineScores = {
         {"name": "linear_probe", "score": None},
     ],
 }
-SCORED: Line = {"event": {"type": "baselines", "scores": SCORES, "rows": 30}}
+SCORES_LINE: Line = {"event": {"type": "baselines", "scores": SCORES, "rows": 30}}
 OUT_OF_MEMORY: Line = {
     "failed": {"code": "out_of_memory", "message": "The memory does not suffice.", "param": None}
 }
@@ -86,7 +87,7 @@ def parts(tmp_path: Path, model_dir: Path) -> Iterator[WorkerContext]:
 
 
 def job_with_baselines(parts: WorkerContext) -> Job:
-    """A job of two seeds on a file that is there, and its baselines' run, which was added last."""
+    """Add a job of two seeds whose file exists, and then its baselines run."""
     job = add_job(parts.database, runs=2)
     plain = {
         "owner_id": "local",
@@ -112,7 +113,7 @@ def job_with_baselines(parts: WorkerContext) -> Job:
 
 
 def train(parts: WorkerContext, baselines: Line, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    # the card of the published model is another test's concern
+    # the model card needs more fields than these rows have
     monkeypatch.setattr("worker.jobs.publish.render_model_card", lambda *_: "")
     trainer = ScriptedTrainer(baselines)
     slot.train_queued_runs(
@@ -131,11 +132,11 @@ def ended(parts: WorkerContext, job: Job) -> tuple[Job, dict[str, Run], list[str
         return session.get_one(Job, job.id), runs, events
 
 
-def test_they_are_scored_before_the_seeds_and_told(
+def test_baselines_are_scored_before_the_seeds_and_reported(
     parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = job_with_baselines(parts)
-    assert train(parts, SCORED, monkeypatch) == ["baselines", "run", "run"]
+    assert train(parts, SCORES_LINE, monkeypatch) == ["baselines", "run", "run"]
     row, runs, events = ended(parts, job)
     assert row.status == "succeeded"
     assert row.baselines == {
@@ -170,7 +171,7 @@ def test_they_are_scored_before_the_seeds_and_told(
     ]
 
 
-def test_their_failure_is_a_warning_of_the_job(
+def test_failed_baselines_are_a_warning_of_the_job(
     parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = job_with_baselines(parts)
@@ -183,7 +184,7 @@ def test_their_failure_is_a_warning_of_the_job(
     assert said in events
 
 
-def test_a_job_fails_with_its_seeds_whatever_its_baselines_reach(
+def test_a_job_whose_seeds_fail_fails_despite_its_baselines(
     parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = job_with_baselines(parts)
@@ -193,7 +194,7 @@ def test_a_job_fails_with_its_seeds_whatever_its_baselines_reach(
                 "failed",
                 {"code": "nan_loss", "message": "It diverged.", "param": None},
             )
-    assert train(parts, SCORED, monkeypatch) == ["baselines"]
+    assert train(parts, SCORES_LINE, monkeypatch) == ["baselines"]
     row, _, _ = ended(parts, job)
     assert (row.status, row.error) == (
         "failed",
@@ -202,7 +203,7 @@ def test_a_job_fails_with_its_seeds_whatever_its_baselines_reach(
     assert len(row.baselines["validation"]) == 3
 
 
-def test_who_lost_the_run_stores_no_scores(parts: WorkerContext) -> None:
+def test_a_worker_that_lost_the_run_stores_no_scores(parts: WorkerContext) -> None:
     job = job_with_baselines(parts)
     with parts.database.write() as session:
         hold = Runs(session).claim("gone", -1.0)
@@ -214,12 +215,14 @@ def test_who_lost_the_run_stores_no_scores(parts: WorkerContext) -> None:
             session.get_one(Job, job.id), session.get_one(Run, hold.run_id), hold, {}
         )
     with pytest.raises(FenceLost), parts.database.write() as session:
-        store_scores(session, assignment, Scored(BaselinesScored.model_validate(SCORED["event"])))
+        store_scores(
+            session, assignment, Scored(BaselinesScored.model_validate(SCORES_LINE["event"]))
+        )
     row, _, _ = ended(parts, job)
     assert row.baselines == {"validation": [{"name": "majority", "score": 0.5}]}
 
 
-def test_scores_found_again_take_the_place_of_the_earlier() -> None:
+def test_new_scores_replace_earlier_ones() -> None:
     known: BaselineScores = {
         "validation": [{"name": "majority", "score": 0.5}, {"name": "linear_probe", "score": 0.1}]
     }

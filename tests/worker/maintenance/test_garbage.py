@@ -1,4 +1,4 @@
-"""What nothing names goes after a day; what is named, or young, or in use stays."""
+"""Garbage collection deletes what is unreferenced for a day and keeps everything else."""
 
 import os
 from collections.abc import Iterator
@@ -86,11 +86,11 @@ ORPHANS = {
 }
 
 
-def test_blobs_that_no_row_names_go_after_a_day(session: Session, settings: Settings) -> None:
+def test_unreferenced_blobs_are_deleted_after_a_day(session: Session, settings: Settings) -> None:
     storage = Storage(settings.resolved_storage_url)
     for key in NAMED | ORPHANS:
         storage.put_bytes(key, b"x")
-    assert sweep_storage(collect_references(session), storage) == 0  # all of them are young
+    assert sweep_storage(collect_references(session), storage) == 0  # all are younger than a day
     assert sweep_storage(
         collect_references(session), storage, now=datetime.now(UTC) + timedelta(hours=25)
     ) == len(ORPHANS)
@@ -101,7 +101,7 @@ def test_blobs_that_no_row_names_go_after_a_day(session: Session, settings: Sett
     } == NAMED
 
 
-def test_local_copies_and_scratch_folders_go_after_a_day(
+def test_local_copies_and_scratch_folders_are_deleted_after_a_day(
     session: Session, settings: Settings
 ) -> None:
     cache = settings.resolved_cache_dir

@@ -1,4 +1,4 @@
-"""The health check of a worker's container: what it sees of processes, and of the database."""
+"""The health check of a worker container, on simulated processes and a real database."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from worker.maintenance.health import find_database_problem, list_missing_progra
 
 
 def process_table(folder: Path, *commands: str) -> Path:
-    """A /proc of processes with these command lines."""
+    """Build a /proc folder of processes with these command lines."""
     (folder / "self").mkdir()
     (folder / "meminfo").write_text("MemTotal: 1 kB\n")
     for pid, command in enumerate(commands, start=1):
@@ -51,13 +51,13 @@ def test_programs_are_found_by_the_module_they_run(
     assert list_missing_programs(process_table(tmp_path, *commands)) == missing
 
 
-def test_a_process_that_ends_meanwhile_is_passed_over(tmp_path: Path) -> None:
+def test_a_process_that_ends_during_the_check_is_ignored(tmp_path: Path) -> None:
     table = process_table(tmp_path, "python -m worker", "python -m worker.maintenance.sweeper")
     (table / "2" / "cmdline").unlink()
     assert list_missing_programs(table) == ["worker.maintenance.sweeper"]
 
 
-def test_a_database_that_answers_is_no_problem_and_one_that_does_not_is(tmp_path: Path) -> None:
+def test_an_unreachable_database_is_reported(tmp_path: Path) -> None:
     assert find_database_problem(f"sqlite:///{tmp_path / 'evenkeel.db'}") is None
     nobody = "postgresql+psycopg://evenkeel@127.0.0.1:1/evenkeel"
     assert find_database_problem(nobody) == "the database does not answer (OperationalError)"

@@ -1,6 +1,4 @@
-"""One look of the sweeper: what it takes back, rings for and deletes. The bell is counted,
-everything else is real.
-"""
+"""One round of the sweeper; the job queue is simulated, the database and the storage are real."""
 
 import time
 from collections.abc import Iterator
@@ -57,27 +55,33 @@ def sweep(settings: Settings, database: Database, bell: CountingBell) -> list[Me
     return bell.rung
 
 
-def test_queued_runs_are_rung_for_once_a_while(settings: Settings, database: Database) -> None:
+def test_queued_runs_are_notified_again_after_an_interval(
+    settings: Settings, database: Database
+) -> None:
     job = add_job(database, runs=3)
     with database.read() as session:
         expected = [("run.wake", run.id) for run in Runs(session).of_job(job.id)]
     assert sweep(settings, database, CountingBell()) == expected
-    assert sweep(settings, database, CountingBell()) == []  # they have been rung for just now
+    assert sweep(settings, database, CountingBell()) == []  # their messages were just sent
 
 
-def test_no_more_is_rung_than_the_queue_lacks(settings: Settings, database: Database) -> None:
+def test_only_messages_missing_in_the_queue_are_sent(
+    settings: Settings, database: Database
+) -> None:
     add_job(database, runs=3)
     assert len(sweep(settings, database, CountingBell(depth=2))) == 1
     assert sweep(settings, database, CountingBell(depth=50)) == []
 
 
-def test_a_broker_that_is_away_changes_nothing(settings: Settings, database: Database) -> None:
+def test_an_unreachable_broker_changes_nothing(settings: Settings, database: Database) -> None:
     add_job(database, runs=3)
     assert sweep(settings, database, CountingBell(depth=None)) == []
     assert len(sweep(settings, database, CountingBell())) == 3
 
 
-def test_a_lost_worker_s_run_is_queued_and_rung_for(settings: Settings, database: Database) -> None:
+def test_the_run_of_a_lost_worker_is_requeued_and_notified(
+    settings: Settings, database: Database
+) -> None:
     job = add_job(database, runs=1)
     with database.write() as session:
         hold = Runs(session).claim("gone", -1.0)
@@ -89,7 +93,7 @@ def test_a_lost_worker_s_run_is_queued_and_rung_for(settings: Settings, database
         assert session.get_one(Job, job.id).status == "queued"
 
 
-def test_a_job_that_nobody_ended_is_rung_for(settings: Settings, database: Database) -> None:
+def test_a_job_that_waits_to_advance_is_notified(settings: Settings, database: Database) -> None:
     job = add_job(database, runs=1)
     with database.write() as session:
         for run in session.query(Run).where(Run.job_id == job.id):
@@ -97,7 +101,7 @@ def test_a_job_that_nobody_ended_is_rung_for(settings: Settings, database: Datab
     assert sweep(settings, database, CountingBell()) == [("job.advance", job.id)]
 
 
-def test_expired_files_go_with_their_bytes_unless_a_job_needs_them(
+def test_expired_files_are_deleted_unless_a_job_needs_them(
     settings: Settings, database: Database
 ) -> None:
     storage = Storage(settings.resolved_storage_url)
@@ -131,7 +135,7 @@ def test_expired_files_go_with_their_bytes_unless_a_job_needs_them(
     }
 
 
-def test_uploads_that_ended_long_ago_are_forgotten(
+def test_uploads_that_ended_long_ago_are_deleted(
     settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = {"owner_id": "local", "filename": "a", "purpose": "fine-tune", "bytes": 1}
@@ -143,7 +147,7 @@ def test_uploads_that_ended_long_ago_are_forgotten(
                 session.add(
                     Upload(id=f"{age}-{state}", status=state, expires_at=time_over, **plain)
                 )
-    sweep(settings, database, CountingBell())  # just started: it clears away once an hour
+    sweep(settings, database, CountingBell())  # just started: garbage is collected once an hour
     with database.read() as session:
         assert session.query(Upload).filter(Upload.status != "expired").count() == 4
     monkeypatch.setattr("worker.maintenance.sweeper.CLEANUP_INTERVAL_S", -1.0)

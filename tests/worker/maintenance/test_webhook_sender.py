@@ -1,6 +1,4 @@
-"""Notices of a job's end: signed so that the official client believes them, tried again,
-logged; never sent into this network.
-"""
+"""Delivery of webhooks: signature, retries, recorded attempts, no private addresses."""
 
 import json
 import threading
@@ -29,7 +27,7 @@ SECRET = "whsec_c2l4dGVlbiBieXRlcyBvciBtb3Jl"
 
 
 class Receiver:
-    """Somebody's server, with the statuses that it is to answer with."""
+    """HTTP server that answers with the given statuses."""
 
     def __init__(self) -> None:
         self.received: list[tuple[dict[str, str], bytes]] = []
@@ -91,7 +89,7 @@ def make_due(database: Database) -> None:
 
 
 @pytest.mark.parametrize("secret", [SECRET, "a plain text of my own"])
-def test_the_official_client_believes_it(
+def test_the_official_client_accepts_the_signature(
     staged: WorkerContext, receiver: Receiver, secret: str
 ) -> None:
     job_id = cancelled_job(staged.database, receiver.url, secret)
@@ -116,7 +114,7 @@ def test_the_official_client_believes_it(
     client.close()
 
 
-def test_it_is_tried_again_under_the_same_id_and_given_up_in_the_end(
+def test_attempts_repeat_with_the_same_id_until_the_last(
     staged: WorkerContext, receiver: Receiver
 ) -> None:
     job_id = cancelled_job(staged.database, receiver.url)
@@ -131,23 +129,23 @@ def test_it_is_tried_again_under_the_same_id_and_given_up_in_the_end(
         )
         assert row.next_attempt_at is not None
         assert row.next_attempt_at - row.created_at >= pause
-        assert not sender(staged).send_next_delivery()  # not before its time
+        assert not sender(staged).send_next_delivery()  # not before it is due
         make_due(staged.database)
     assert sender(staged).send_next_delivery()
     row = delivery(staged.database, job_id)
     assert (row.status, row.attempts, row.next_attempt_at) == ("failed", len(RETRY_S) + 1, None)
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
-    assert len(receiver.received) == len(RETRY_S) + 1  # and no redirection was followed
+    assert len(receiver.received) == len(RETRY_S) + 1  # the redirect was not followed
 
 
-def test_a_receiver_that_is_gone_is_left_alone(staged: WorkerContext, receiver: Receiver) -> None:
+def test_no_attempt_follows_status_410(staged: WorkerContext, receiver: Receiver) -> None:
     job_id = cancelled_job(staged.database, receiver.url)
     receiver.statuses = [410]
     assert sender(staged).send_next_delivery()
     assert delivery(staged.database, job_id).status == "failed"
 
 
-def test_nobody_there_is_an_attempt_that_failed(staged: WorkerContext) -> None:
+def test_a_refused_connection_is_a_failed_attempt(staged: WorkerContext) -> None:
     job_id = cancelled_job(staged.database, f"http://127.0.0.1:{find_free_port()}/hook")
     assert sender(staged).send_next_delivery()
     row = delivery(staged.database, job_id)
@@ -156,7 +154,7 @@ def test_nobody_there_is_an_attempt_that_failed(staged: WorkerContext) -> None:
     assert row.error.startswith("ConnectError")
 
 
-def test_a_sender_that_is_killed_leaves_it_to_the_next(
+def test_another_sender_takes_over_after_the_lease(
     staged: WorkerContext, receiver: Receiver
 ) -> None:
     job_id = cancelled_job(staged.database, receiver.url)
@@ -172,7 +170,7 @@ def test_a_sender_that_is_killed_leaves_it_to_the_next(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_nothing_is_sent_into_this_network_unless_allowed(
+def test_private_addresses_are_refused_unless_allowed(
     staged: WorkerContext, receiver: Receiver, host: str
 ) -> None:
     job_id = cancelled_job(staged.database, receiver.url.replace("127.0.0.1", host))
@@ -209,7 +207,7 @@ def test_which_addresses_are_public() -> None:
     assert [address for address in public if is_public(address)] == public
 
 
-def test_a_job_without_a_webhook_tells_nobody(staged: WorkerContext) -> None:
+def test_a_job_without_a_webhook_sends_nothing(staged: WorkerContext) -> None:
     made = add_job(staged.database, runs=0)
     with staged.database.write() as session:
         fence = Jobs(session).claim_to_advance(made.id, 60.0)

@@ -1,4 +1,4 @@
-"""The heartbeat of runs that one slot holds: each lease by itself, until its run is released."""
+"""The heartbeat renews each lease of a slot until the run is released."""
 
 from sqlalchemy import update
 
@@ -29,7 +29,7 @@ def change(staged: WorkerContext, hold: Hold, **values: object) -> None:
         session.execute(update(Run).where(Run.id == hold.run_id).values(**values))
 
 
-def test_one_that_is_lost_is_told_and_the_others_are_renewed(staged: WorkerContext) -> None:
+def test_a_lost_lease_is_reported_and_the_others_are_renewed(staged: WorkerContext) -> None:
     first, lost, last = held(staged, 3)
     change(staged, lost, fence=lost.fence + 1, status="queued", lease_until=None)
     before = leases(staged)
@@ -46,7 +46,7 @@ def test_one_that_is_lost_is_told_and_the_others_are_renewed(staged: WorkerConte
     assert (after[first.run_id] or 0) > (before[first.run_id] or 0) + 500
 
 
-def test_a_released_run_is_left_alone(staged: WorkerContext) -> None:
+def test_a_released_run_is_not_renewed(staged: WorkerContext) -> None:
     ended, other = held(staged, 2)
     change(staged, ended, lease_until=5.0)
     change(staged, other, lease_until=5.0)

@@ -1,6 +1,4 @@
-"""What a trainer says is recorded once, whatever the database's answers do; a scripted trainer
-speaks, the database is real.
-"""
+"""Recording of a single run from a scripted trainer, on a database that may lose answers."""
 
 from pathlib import Path
 
@@ -37,9 +35,7 @@ def url(tmp_path: Path) -> str:
 def record(
     url: str, folder: Path, script: list[ScriptEntry], database: Database
 ) -> tuple[Outcome, Run, int]:
-    """Follow a scripted training of one run; the outcome, the run's row, the number of metrics
-    events.
-    """
+    """Monitor a scripted run; return its outcome, its row and its number of metrics events."""
     [run_id] = claimed_runs(url, 1)
     [(ended, outcome)] = followed(url, folder, ScriptedTrainer(script), database)
     assert ended == run_id
@@ -53,10 +49,10 @@ def record(
 
 
 @pytest.mark.parametrize("kind", [Database, ForgetfulDatabase])
-def test_every_point_once_even_if_answers_get_lost(
+def test_each_point_is_stored_once_even_if_commits_lose_their_answer(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Database]
 ) -> None:
-    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)  # a transaction for every line
+    monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)  # a transaction for every message
     monkeypatch.setattr("worker.db_retry.RETRY_INTERVAL_S", 0.0)
     outcome, run, events = record(url, tmp_path, [*training(), finished()], kind(url))
     assert isinstance(outcome, Finished)
@@ -75,7 +71,9 @@ def test_every_point_once_even_if_answers_get_lost(
         range(1, STEPS + 1)
     )
     assert [point.step for point in points if point.name == "valid_loss"] == [4, 8, 12]
-    assert not [point for point in points if point.name == "valid_mcc"]  # undefined is no point
+    assert not [
+        point for point in points if point.name == "valid_mcc"
+    ]  # an undefined value is not stored
     by_part = {
         (point.name, point.step): point.value
         for point in points
@@ -92,18 +90,16 @@ def test_every_point_once_even_if_answers_get_lost(
     assert events == 3
 
 
-def test_a_death_is_told_with_the_step_reached_and_nothing_is_lost(
-    url: str, tmp_path: Path
-) -> None:
+def test_a_death_of_the_trainer_keeps_the_step_and_the_points(url: str, tmp_path: Path) -> None:
     script: list[ScriptEntry] = [*training()[:7], None, TrainerDied("It was killed.")]
     outcome, run, _ = record(url, tmp_path, script, Database(url))
     assert outcome == Died(5, "It was killed.")
     assert run.step == 5
 
 
-def test_a_failure_is_told_in_the_trainers_words(url: str, tmp_path: Path) -> None:
+def test_a_failure_keeps_the_trainers_reason(url: str, tmp_path: Path) -> None:
     reason = {"code": "nan_loss", "message": "The loss is not a number.", "param": None}
-    foreign = {"run_id": "ftrun-0", "stopped": True}  # the tail of a run before
+    foreign = {"run_id": "ftrun-0", "stopped": True}  # a message of an earlier run
     outcome, run, _ = record(
         url,
         tmp_path,
@@ -115,14 +111,14 @@ def test_a_failure_is_told_in_the_trainers_words(url: str, tmp_path: Path) -> No
     assert run.step == 2
 
 
-def wish(url: str, **flags: bool) -> None:
+def set_flags(url: str, **flags: bool) -> None:
     database = Database(url)
     with database.write() as session:
         session.execute(update(Run).values(**flags))
     database.dispose()
 
 
-def test_a_paused_job_s_run_comes_to_a_step_it_can_go_on_from(
+def test_a_run_of_a_paused_job_stops_with_a_resume_state(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
@@ -130,7 +126,7 @@ def test_a_paused_job_s_run_comes_to_a_step_it_can_go_on_from(
     lines = training()
     script: list[ScriptEntry] = [
         *lines[:4],
-        lambda: wish(url, pause_requested=True),
+        lambda: set_flags(url, pause_requested=True),
         None,
         *lines[4:7],
         waits,
@@ -143,17 +139,17 @@ def test_a_paused_job_s_run_comes_to_a_step_it_can_go_on_from(
     assert (trainer.pause_requests, trainer.stop_requests) == ([run_id], [])
     database = Database(url)
     with database.read() as session:
-        assert session.get_one(Run, run_id).step == 5  # what it did on its way counts
+        assert session.get_one(Run, run_id).step == 5  # steps before the pause are recorded
     database.dispose()
 
 
-def test_who_cancels_does_not_wait_for_the_pause(
+def test_a_cancellation_does_not_wait_for_the_pause(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
     pause, cancel = (
-        (lambda: wish(url, pause_requested=True)),
-        (lambda: wish(url, cancel_requested=True)),
+        (lambda: set_flags(url, pause_requested=True)),
+        (lambda: set_flags(url, cancel_requested=True)),
     )
     script: list[ScriptEntry] = [
         *training()[:4],
@@ -170,14 +166,14 @@ def test_who_cancels_does_not_wait_for_the_pause(
     assert (trainer.pause_requests, trainer.stop_requests) == ([run_id], [run_id])
 
 
-def test_runs_side_by_side_are_stopped_by_a_pause(
+def test_a_pause_stops_the_runs_of_a_stack(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
     ids = claimed_runs(url, 2)
     stopped: list[ScriptEntry] = [{"run_id": run_id, "stopped": True} for run_id in ids]
     trainer = ScriptedTrainer(
-        [*training(ids[0])[:3], lambda: wish(url, pause_requested=True), None, *stopped]
+        [*training(ids[0])[:3], lambda: set_flags(url, pause_requested=True), None, *stopped]
     )
     assert [outcome for _, outcome in followed(url, tmp_path, trainer)] == [
         Stopped(StopReason.PAUSED)

@@ -1,6 +1,4 @@
-"""Runs side by side in one trainer: each is recorded, stopped and ended by itself; a scripted
-trainer speaks, the database is real.
-"""
+"""Monitoring of a stack: each run is recorded, stopped and ended separately."""
 
 from collections.abc import Callable
 from itertools import chain, zip_longest
@@ -43,8 +41,8 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A transaction and a look at the flags for every line."""
+def flush_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flush and read the flags after every message."""
     monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
     monkeypatch.setattr("worker.db_retry.RETRY_INTERVAL_S", 0.0)
 
@@ -54,7 +52,7 @@ def in_lockstep(run_ids: list[str]) -> list[Line]:
     return list(chain.from_iterable(lines))
 
 
-def last(run_id: str, **line: object) -> Line:
+def make_line(run_id: str, **line: object) -> Line:
     return {"run_id": run_id, **line}
 
 
@@ -66,8 +64,8 @@ def rows(url: str) -> list[Run]:
     return found
 
 
-def changing(url: str, run_id: str, **values: object) -> Callable[[], None]:
-    """What somebody else does to the run's row meanwhile."""
+def make_row_change(url: str, run_id: str, **values: object) -> Callable[[], None]:
+    """Return a function that changes the run's row, as another process would."""
 
     def change() -> None:
         database = Database(url)
@@ -78,19 +76,19 @@ def changing(url: str, run_id: str, **values: object) -> Callable[[], None]:
     return change
 
 
-def everything(
+def monitor_script(
     url: str, folder: Path, script: list[ScriptEntry]
 ) -> tuple[dict[str, Outcome], ScriptedTrainer]:
     trainer = ScriptedTrainer(script)
     return dict(followed(url, folder, trainer)), trainer
 
 
-def quiet(times: int) -> list[ScriptEntry]:
+def silence(times: int) -> list[ScriptEntry]:
     return [None] * times
 
 
 @pytest.mark.parametrize("kind", [Database, ForgetfulDatabase])
-def test_every_point_of_every_run_once_even_if_answers_get_lost(
+def test_each_point_of_each_run_is_stored_once_even_if_commits_lose_their_answer(
     url: str, tmp_path: Path, kind: type[Database]
 ) -> None:
     ids = claimed_runs(url, 3)
@@ -110,14 +108,14 @@ def test_every_point_of_every_run_once_even_if_answers_get_lost(
         assert [point.step for point in points if point.name == "valid_loss"] == [4, 8, 12]
 
 
-def test_points_of_all_runs_go_in_one_transaction(
+def test_points_of_all_runs_are_stored_in_one_transaction(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 60.0)
     ids = claimed_runs(url, 3)
     database = ForgetfulDatabase(url)
     database.writes = 1  # the answer to the first is not lost
-    script = [*in_lockstep(ids), last("ftrun-1", failed=NAN_LOSS), *map(finished, ids[1:])]
+    script = [*in_lockstep(ids), make_line("ftrun-1", failed=NAN_LOSS), *map(finished, ids[1:])]
     for run_id, outcome in followed(url, tmp_path, ScriptedTrainer(script), database):
         if run_id == "ftrun-1":
             assert isinstance(outcome, Failed)
@@ -126,13 +124,13 @@ def test_points_of_all_runs_go_in_one_transaction(
     database.dispose()
 
 
-def test_a_run_s_end_is_told_while_others_go_on(url: str, tmp_path: Path) -> None:
+def test_an_outcome_is_yielded_while_other_runs_train(url: str, tmp_path: Path) -> None:
     ids = claimed_runs(url, 2)
     ends = followed(
         url,
         tmp_path,
         ScriptedTrainer(
-            [last("ftrun-2", failed=NAN_LOSS), *training("ftrun-1"), finished("ftrun-1")]
+            [make_line("ftrun-2", failed=NAN_LOSS), *training("ftrun-1"), finished("ftrun-1")]
         ),
     )
     assert next(ends) == ("ftrun-2", Failed(NAN_LOSS))
@@ -142,7 +140,7 @@ def test_a_run_s_end_is_told_while_others_go_on(url: str, tmp_path: Path) -> Non
     assert rows(url)[0].step == STEPS
 
 
-def test_cancelling_one_leaves_the_others_alone(url: str, tmp_path: Path) -> None:
+def test_cancelling_one_run_does_not_affect_the_others(url: str, tmp_path: Path) -> None:
     ids = claimed_runs(url, 3)
     steps = in_lockstep(ids)
     late = say(
@@ -156,13 +154,13 @@ def test_cancelling_one_leaves_the_others_alone(url: str, tmp_path: Path) -> Non
     )
     script: list[ScriptEntry] = [
         *steps[:9],
-        changing(url, "ftrun-2", cancel_requested=True),
+        make_row_change(url, "ftrun-2", cancel_requested=True),
         late,
-        last("ftrun-2", stopped=True),
+        make_line("ftrun-2", stopped=True),
         *(line for line in steps[9:] if line["run_id"] != "ftrun-2"),
         *(finished(run_id) for run_id in ids if run_id != "ftrun-2"),
     ]
-    outcomes, trainer = everything(url, tmp_path, script)
+    outcomes, trainer = monitor_script(url, tmp_path, script)
     assert outcomes["ftrun-2"] == Stopped(StopReason.CANCELLED)
     assert [type(outcomes[run_id]) for run_id in ("ftrun-1", "ftrun-3")] == [Finished] * 2
     assert (trainer.stop_requests, trainer.killed) == (["ftrun-2"], False)
@@ -170,31 +168,33 @@ def test_cancelling_one_leaves_the_others_alone(url: str, tmp_path: Path) -> Non
         12,
         2,
         12,
-    ]  # what it says after it was told to stop is not stored
+    ]  # nothing is stored after the request to stop
 
 
-def test_a_run_that_finishes_although_it_is_to_stop_is_cancelled(url: str, tmp_path: Path) -> None:
+def test_a_run_that_finishes_after_the_request_to_stop_is_cancelled(
+    url: str, tmp_path: Path
+) -> None:
     ids = claimed_runs(url, 2)
     script: list[ScriptEntry] = [
-        changing(url, "ftrun-1", cancel_requested=True),
+        make_row_change(url, "ftrun-1", cancel_requested=True),
         *map(finished, ids),
     ]
-    outcomes, _ = everything(url, tmp_path, script)
+    outcomes, _ = monitor_script(url, tmp_path, script)
     assert outcomes["ftrun-1"] == Stopped(StopReason.CANCELLED)
     assert isinstance(outcomes["ftrun-2"], Finished)
 
 
-def test_one_that_does_not_stop_costs_the_trainer_and_nobody_else_anything(
+def test_the_trainer_of_a_run_that_does_not_stop_is_killed(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(monitor, "STOP_TIMEOUT_S", 0.0)
     ids = claimed_runs(url, 3)
     script: list[ScriptEntry] = [
         *in_lockstep(ids)[:9],
-        changing(url, "ftrun-2", cancel_requested=True),
-        *quiet(3),
+        make_row_change(url, "ftrun-2", cancel_requested=True),
+        *silence(3),
     ]
-    outcomes, trainer = everything(url, tmp_path, script)
+    outcomes, trainer = monitor_script(url, tmp_path, script)
     assert trainer.killed
     assert outcomes == {
         "ftrun-1": Stopped(StopReason.TRAINER_KILLED),
@@ -203,52 +203,50 @@ def test_one_that_does_not_stop_costs_the_trainer_and_nobody_else_anything(
     }
 
 
-def test_a_run_that_was_taken_back_is_stopped_without_haste_and_written_no_more(
+def test_a_lost_run_is_stopped_without_deadline_and_not_recorded(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         monitor, "STOP_TIMEOUT_S", 0.0
-    )  # were there any haste, the trainer would be killed
+    )  # the trainer would be killed if the deadline counted
     ids = claimed_runs(url, 2)
     one, other = (training(run_id) for run_id in ids)
     script: list[ScriptEntry] = [
         *one[:3],
         *other[:3],
-        changing(url, "ftrun-1", fence=7, status="queued", lease_until=None),
+        make_row_change(url, "ftrun-1", fence=7, status="queued", lease_until=None),
         *one[3:6],
         *other[3:],
-        last("ftrun-1", stopped=True),
+        make_line("ftrun-1", stopped=True),
         finished("ftrun-2"),
     ]
-    outcomes, trainer = everything(url, tmp_path, script)
+    outcomes, trainer = monitor_script(url, tmp_path, script)
     assert outcomes["ftrun-1"] == Stopped(StopReason.LEASE_LOST)
     assert isinstance(outcomes["ftrun-2"], Finished)
     assert (trainer.stop_requests, trainer.killed) == (["ftrun-1"], False)
     assert [run.step for run in rows(url)] == [2, 12]
 
 
-def test_a_run_alone_that_was_taken_back_is_stopped_by_force(
+def test_the_trainer_of_a_single_lost_run_is_killed(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(monitor, "STOP_TIMEOUT_S", 0.0)
     claimed_runs(url, 1)
-    script: list[ScriptEntry] = [changing(url, "ftrun-1", fence=7), *quiet(3)]
-    outcomes, trainer = everything(url, tmp_path, script)
+    script: list[ScriptEntry] = [make_row_change(url, "ftrun-1", fence=7), *silence(3)]
+    outcomes, trainer = monitor_script(url, tmp_path, script)
     assert outcomes == {"ftrun-1": Stopped(StopReason.LEASE_LOST)}
     assert trainer.killed
 
 
-def test_a_death_is_told_of_each_that_was_in_training_at_its_own_step(
-    url: str, tmp_path: Path
-) -> None:
+def test_a_death_of_the_trainer_is_the_outcome_of_each_open_run(url: str, tmp_path: Path) -> None:
     ids = claimed_runs(url, 3)
     lines = in_lockstep(ids)
     script: list[ScriptEntry] = [
         *lines[:7],
-        last("ftrun-1", failed=NAN_LOSS),
+        make_line("ftrun-1", failed=NAN_LOSS),
         TrainerDied("It was killed."),
     ]
-    outcomes, _ = everything(url, tmp_path, script)
+    outcomes, _ = monitor_script(url, tmp_path, script)
     assert outcomes == {
         "ftrun-1": Failed(NAN_LOSS),
         "ftrun-2": Died(1, "It was killed.", stack_size=2),
@@ -257,20 +255,18 @@ def test_a_death_is_told_of_each_that_was_in_training_at_its_own_step(
     assert [run.step for run in rows(url)] == [2, 1, 1]
 
 
-def test_an_error_nobody_foresaw_is_a_run_s_own_only_when_it_is_alone(
-    url: str, tmp_path: Path
-) -> None:
+def test_an_unexpected_error_counts_only_for_a_run_alone(url: str, tmp_path: Path) -> None:
     ids = claimed_runs(url, 2)
-    script: list[ScriptEntry] = [last(run_id, failed=UNFORESEEN) for run_id in ids]
-    outcomes, trainer = everything(url, tmp_path, script)
+    script: list[ScriptEntry] = [make_line(run_id, failed=UNFORESEEN) for run_id in ids]
+    outcomes, trainer = monitor_script(url, tmp_path, script)
     assert outcomes == {
         "ftrun-1": Died(0, UNFORESEEN["message"], stack_size=2),
         "ftrun-2": Failed(UNFORESEEN),
     }
-    assert trainer.killed  # the next run deserves a new one
+    assert trainer.killed  # the next run gets a new trainer
 
 
-def test_a_worker_that_goes_has_all_of_them_stopped(
+def test_a_shutdown_stops_all_runs(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = claimed_runs(url, 3)
@@ -279,30 +275,30 @@ def test_a_worker_that_goes_has_all_of_them_stopped(
     script: list[ScriptEntry] = [
         *in_lockstep(ids)[:9],
         lambda: going.__setitem__(0, True),
-        *(last(run_id, stopped=True) for run_id in ids),
+        *(make_line(run_id, stopped=True) for run_id in ids),
     ]
-    outcomes, trainer = everything(url, tmp_path, script)
+    outcomes, trainer = monitor_script(url, tmp_path, script)
     assert outcomes == dict.fromkeys(ids, Stopped(StopReason.SHUTDOWN))
     assert trainer.stop_requests == ids
 
 
-def test_several_runs_have_the_time_of_several(
+def test_the_time_limit_of_a_stack_is_the_sum_of_its_runs(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
     monkeypatch.setattr(monitor, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     ids = claimed_runs(url, 2)
     script: list[ScriptEntry] = [
-        lambda: clock.__setitem__(0, 150.0),  # more than one run may take, less than two may
-        last("ftrun-1", failed=NAN_LOSS),
+        lambda: clock.__setitem__(0, 150.0),  # above the limit of one run, below that of two
+        make_line("ftrun-1", failed=NAN_LOSS),
         lambda: clock.__setitem__(0, 201.0),
-        last("ftrun-2", stopped=True),
+        make_line("ftrun-2", stopped=True),
     ]
     outcomes = dict(followed(url, tmp_path, ScriptedTrainer(script), time_limit_seconds=100.0))
     assert outcomes == {ids[0]: Failed(NAN_LOSS), ids[1]: Stopped(StopReason.TIME_LIMIT)}
 
 
-def test_a_trainer_that_says_nothing_of_any_run_is_stuck(
+def test_a_silent_trainer_is_killed(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
@@ -310,7 +306,7 @@ def test_a_trainer_that_says_nothing_of_any_run_is_stuck(
     claimed_runs(url, 2)
     script: list[ScriptEntry] = [
         lambda: clock.__setitem__(0, 9.0),
-        last("ftrun-2", alive=True),
+        make_line("ftrun-2", alive=True),
         lambda: clock.__setitem__(0, 18.0),
         lambda: clock.__setitem__(0, 20.0),
     ]

@@ -1,6 +1,4 @@
-"""Runs that a machine cannot begin: given back first, failed in words when that does not help;
-their job ends with them.
-"""
+"""Runs that a machine cannot start are requeued, and fail after repeated attempts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +35,7 @@ def ended(parts: WorkerContext, job: Job) -> tuple[Job, list[Run], list[str]]:
         return session.get_one(Job, job.id), runs, events
 
 
-def test_a_base_model_that_is_on_no_machine(parts: WorkerContext) -> None:
+def test_a_missing_base_model_fails_the_runs_after_five_attempts(parts: WorkerContext) -> None:
     job = add_job(parts.database, runs=2)  # of a model named "m"
     slot.train_queued_runs(parts)
     row, runs, events = ended(parts, job)
@@ -53,7 +51,7 @@ def test_a_base_model_that_is_on_no_machine(parts: WorkerContext) -> None:
     assert events[-1] == "The job failed: none of its runs succeeded."
 
 
-def test_a_file_that_is_gone_is_no_trouble_of_the_machine(
+def test_a_missing_file_fails_the_run_at_once(
     parts: WorkerContext, model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = WorkerContext(

@@ -1,4 +1,4 @@
-"""The trainer process by its protocol: real processes, real pipes."""
+"""The trainer as a real process behind real pipes."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ENDLESS = make_recipe(max_steps=1_000_000, eval_points=1000)
 
 
 class Trainer:
-    """The parent's end of the pipe."""
+    """The parent's end of the pipes."""
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
@@ -58,7 +58,7 @@ class Trainer:
         return lines
 
     def end(self) -> tuple[str, str]:
-        """Close its input; what else it said on both pipes."""
+        """Close the input; return the rest of both outputs."""
         return self.process.communicate(timeout=60)
 
 
@@ -76,7 +76,7 @@ def event_type(line: dict[str, Any]) -> str | None:
 
 @pytest.fixture(scope="module")
 def warm() -> Iterator[Trainer]:
-    """One process for all the tests that leave it alive: that it can be one is what it is for."""
+    """One trainer process for all tests that leave it alive."""
     started = Trainer()
     assert started.line()["ready"]["torch"] == torch.__version__
     yield started
@@ -90,7 +90,7 @@ def trainer(warm: Trainer) -> Trainer:
     return warm
 
 
-def test_runs_are_told_event_by_event_and_equal_those_of_this_process(
+def test_events_of_a_run_equal_those_of_training_in_this_process(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
     here = Trained(make_spec(tmp_path, tiny_bert))
@@ -104,7 +104,7 @@ def test_runs_are_told_event_by_event_and_equal_those_of_this_process(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_whatever_a_library_prints_goes_to_the_log(trainer: Trainer) -> None:
+def test_prints_of_libraries_go_to_standard_error(trainer: Trainer) -> None:
     descriptors = Path(f"/proc/{trainer.process.pid}/fd")
     assert (descriptors / "1").readlink() == (descriptors / "2").readlink()
     assert trainer.process.stdout is not None
@@ -112,7 +112,7 @@ def test_whatever_a_library_prints_goes_to_the_log(trainer: Trainer) -> None:
     assert [fd.readlink() for fd in descriptors.iterdir()].count(protocol) == 1
 
 
-def test_a_run_is_stopped_in_mid_training_and_the_process_stays_for_the_next(
+def test_a_run_is_stopped_during_training_and_the_process_stays(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
     trainer.run(make_spec(tmp_path, tiny_bert, run_id="ftrun-a", recipe=ENDLESS))
@@ -123,7 +123,7 @@ def test_a_run_is_stopped_in_mid_training_and_the_process_stays_for_the_next(
     assert trainer.until(is_last)[-1]["event"]["type"] == "finished"
 
 
-def test_a_stopped_run_may_be_asked_for_again(
+def test_a_stopped_run_can_be_started_again(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
     trainer.wish(stop="ftrun-1")
@@ -131,7 +131,7 @@ def test_a_stopped_run_may_be_asked_for_again(
     assert trainer.until(is_last)[-1]["event"]["type"] == "finished"
 
 
-def test_a_run_that_waits_can_be_stopped_before_it_begins(
+def test_a_waiting_run_can_be_stopped_before_it_starts(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
     trainer.run(make_spec(tmp_path, tiny_bert, run_id="ftrun-a", recipe=ENDLESS))
@@ -143,7 +143,7 @@ def test_a_run_that_waits_can_be_stopped_before_it_begins(
     assert trainer.until(is_last) == [{"run_id": "ftrun-b", "stopped": True}]
 
 
-def test_runs_of_a_stack_are_told_each_by_itself_and_stopped_each_by_itself(
+def test_runs_of_a_stack_are_reported_and_stopped_separately(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
     specs = [
@@ -161,7 +161,7 @@ def test_runs_of_a_stack_are_told_each_by_itself_and_stopped_each_by_itself(
     trainer.until(is_step)
     trainer.wish(stop="ftrun-1")
     assert trainer.until(is_last)[-1] == {"run_id": "ftrun-1", "stopped": True}
-    trainer.until(is_step)  # the others go on
+    trainer.until(is_step)  # the others continue
     trainer.wish(stop="ftrun-2")
     trainer.wish(stop="ftrun-0")
     last = [trainer.until(is_last)[-1] for _ in range(2)]
@@ -181,7 +181,7 @@ def test_runs_of_a_stack_are_told_each_by_itself_and_stopped_each_by_itself(
         )
 
 
-def test_what_is_wrong_with_a_whole_stack_is_told_of_each_of_its_runs(
+def test_an_error_of_a_whole_stack_is_reported_for_each_run(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
     spec = make_spec(tmp_path, tiny_bert).model_dump(mode="json")
@@ -193,7 +193,7 @@ def test_what_is_wrong_with_a_whole_stack_is_told_of_each_of_its_runs(
     ]
 
 
-def test_failures_are_told_in_words_and_do_not_end_the_process(
+def test_failures_have_a_reason_and_do_not_end_the_process(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
     sound = make_spec(tmp_path, tiny_bert)
@@ -215,7 +215,7 @@ def test_failures_are_told_in_words_and_do_not_end_the_process(
     assert trainer.until(is_last)[-1]["event"]["type"] == "finished"
 
 
-def test_the_end_of_its_input_stops_a_run_and_ends_it_and_bad_lines_are_logged(
+def test_the_end_of_the_input_stops_the_run_and_invalid_lines_are_logged(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
     trainer = Trainer()
@@ -233,7 +233,7 @@ def test_the_end_of_its_input_stops_a_run_and_ends_it_and_bad_lines_are_logged(
     assert "Traceback" in log
 
 
-def test_it_does_not_start_for_a_parent_that_is_gone() -> None:
+def test_it_does_not_start_without_its_parent() -> None:
     trainer = Trainer("--parent", "1" if os.getpid() != 1 else "2")
     out, log = trainer.end()
     assert out == ""
@@ -242,17 +242,18 @@ def test_it_does_not_start_for_a_parent_that_is_gone() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
-def test_it_dies_with_its_parent_even_in_the_middle_of_a_step(
-    tmp_path: Path, tiny_bert: Path
-) -> None:
+def test_it_dies_with_its_parent_even_during_a_step(tmp_path: Path, tiny_bert: Path) -> None:
     spec = make_spec(tmp_path, tiny_bert, recipe=ENDLESS)
-    # the parent keeps the trainer's input open in a second process, so that its end cannot be
-    # what ends the trainer
+    # a second process keeps the trainer's input open, so that the end of the input cannot end
+    # the trainer
     parent = f"""
 import os, subprocess, sys
 reader, writer = os.pipe()
-trainer = subprocess.Popen([sys.executable, "-m", "worker.trainer", "--parent", str(os.getpid())], stdin=reader)
-keeper = subprocess.Popen(["sleep", "60"], pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+command = [sys.executable, "-m", "worker.trainer", "--parent", str(os.getpid())]
+trainer = subprocess.Popen(command, stdin=reader)
+keeper = subprocess.Popen(
+    ["sleep", "60"], pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+)
 os.write(writer, {json.dumps({"run": spec.model_dump(mode="json")}) + chr(10)!r}.encode())
 print(trainer.pid, keeper.pid, flush=True)
 trainer.wait()
@@ -274,7 +275,7 @@ trainer.wait()
 
 
 def ended(pid: int) -> bool:
-    """Wait for a process that is not our child to go."""
+    """Wait for the end of a process that is not this process's child."""
     for _ in range(200):
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]

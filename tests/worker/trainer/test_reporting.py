@@ -1,4 +1,4 @@
-"""What a trainer says of a run that failed: a code and a sentence for the person who started it."""
+"""The reason that is stored with a failed run: a code and a sentence."""
 
 import pytest
 import torch
@@ -35,13 +35,13 @@ def test_every_failure_has_a_code_and_a_sentence(problem: Exception, code: str, 
     assert said in reason["message"]
 
 
-def test_real_exhaustion_of_memory_is_recognised() -> None:
+def test_a_real_allocation_failure_is_out_of_memory() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
     assert to_reason(caught.value)["code"] == "out_of_memory"
 
 
-def test_a_specification_of_another_version_is_named_by_its_fields() -> None:
+def test_a_spec_of_another_version_is_reported_with_its_fields() -> None:
     with pytest.raises(ValidationError) as caught:
         RunSpec.model_validate({"run_id": "ftrun-1"})
     assert "base_model" in to_reason(caught.value)["message"]

@@ -1,6 +1,4 @@
-"""What a process says on its standard error is passed on, and its end is kept: with real
-processes and pipes.
-"""
+"""Forwarding and tail of standard error, with real processes and pipes."""
 
 import subprocess
 import sys
@@ -13,8 +11,8 @@ from worker.trainer.stderr_tail import MAX_TAIL_BYTES, StderrTail
 
 
 @contextmanager
-def saying(words: StderrTail, code: str) -> Iterator["subprocess.Popen[str]"]:
-    """A process that runs ``code`` and says ``done`` on its standard output."""
+def start_process(words: StderrTail, code: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start a process that runs ``code`` and then prints ``done``."""
     command = [
         sys.executable,
         "-c",
@@ -30,20 +28,20 @@ def saying(words: StderrTail, code: str) -> Iterator["subprocess.Popen[str]"]:
         assert process.stdout.readline() == "done\n"
         yield process
     process.wait()
-    words.get_text()  # nothing is left to be passed on
+    words.get_text()  # everything has been forwarded
 
 
-def test_all_that_was_said_before_is_there(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_tail_has_everything_written_before_the_call(capfd: pytest.CaptureFixture[str]) -> None:
     words = StderrTail()
-    with saying(words, "for n in range(200): print('line', n, file=sys.stderr, flush=True)"):
+    with start_process(words, "for n in range(200): print('line', n, file=sys.stderr, flush=True)"):
         said = words.get_text()  # the last line was written just before "done"
     assert said.splitlines() == [f"line {n}" for n in range(200)]
     assert capfd.readouterr().err == said
 
 
-def test_the_end_of_much_from_the_beginning_of_a_line(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_long_output_is_cut_at_the_start_of_a_line(capfd: pytest.CaptureFixture[str]) -> None:
     words = StderrTail()
-    with saying(
+    with start_process(
         words, "for n in range(40_000): print('line', n, 'é', file=sys.stderr)\nsys.stderr.flush()"
     ):
         said = words.get_text()
@@ -53,13 +51,15 @@ def test_the_end_of_much_from_the_beginning_of_a_line(capfd: pytest.CaptureFixtu
     assert capfd.readouterr().err.endswith(said)
 
 
-def test_one_process_after_the_other(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_tail_continues_with_the_next_process(capfd: pytest.CaptureFixture[str]) -> None:
     words = StderrTail()
     assert words.get_text() == ""
-    with saying(words, "print('first', file=sys.stderr)"):
+    with start_process(words, "print('first', file=sys.stderr)"):
         words.get_text()
         words.clear()
-    with saying(words, "sys.stderr.buffer.write(b'\\xff second'); sys.stderr.flush()") as process:
+    with start_process(
+        words, "sys.stderr.buffer.write(b'\\xff second'); sys.stderr.flush()"
+    ) as process:
         process.kill()
         process.wait()
         assert words.get_text() == "\ufffd second"
