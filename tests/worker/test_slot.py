@@ -1,73 +1,22 @@
 """A slot that trains a stack, from claim to outcome; only the trainer is simulated."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from shared.db.metrics import Metrics
 from shared.db.migrate import upgrade
 from shared.db.session import Database
-from shared.db.tables import Event, File, Job, Run
+from shared.db.tables import Run
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
-from tests.rows import add_job
-from tests.worker.script import Line, finished_event, to_message
+from tests.worker.model_trainer import STEPS, ModelTrainer, ended, job_of, train
+from tests.worker.script import Line
 from worker import slot
 from worker.context import WorkerContext
-from worker.runs import disk_space
-from worker.trainer.process import Trainer, TrainerDied
-from worker.trainer.protocol import TrainerMessage, WorkCommand
-from worker.trainer.stderr_tail import StderrTail
-
-STEPS = 10
-
-
-class ModelTrainer:
-    """Trainer that trains all runs in lockstep, and dies at the ``deadly`` steps."""
-
-    def __init__(self, deadly: dict[int, int] | None = None) -> None:
-        self._deadly = deadly or {}
-        """Index of a run -> step at which its trainer dies."""
-        self.stacks: list[list[int]] = []
-        """Indices of the runs of every wish."""
-        self._lines: Iterator[Line] = iter(())
-        self.stderr_tail = StderrTail()
-
-    def submit_command(self, command: WorkCommand) -> None:
-        [(kind, payload)] = command.model_dump().items()
-        specs = payload if kind == "stack" else [payload]
-        assert (len(specs) > 1) == (kind == "stack")
-        self.stacks.append([spec["init_seed"] for spec in specs])
-        self._lines = self._train(specs)
-
-    def receive_message(self, _timeout: float) -> TrainerMessage | None:
-        return to_message(next(self._lines))
-
-    def kill(self, *_signals: object) -> None: ...
-
-    def _train(self, specs: list[dict[str, Any]]) -> Iterator[Line]:
-        for step in range(1, STEPS + 1):
-            for spec in specs:
-                if self._deadly.get(spec["init_seed"]) == step:
-                    raise TrainerDied("It ended by itself.")
-            for spec in specs:
-                values = {
-                    "train_loss": 0.5,
-                    "learning_rate": 0.1,
-                    "grad_norm": 1.0,
-                    "part_grad_norms": {},
-                }
-                yield {"run_id": spec["run_id"], "event": {"type": "step", "step": step, **values}}
-        for spec in specs:
-            output = Path(spec["output"])
-            (output / "predictions.json").write_text('{"rows": []}')
-            (output / "model").mkdir()
-            (output / "model" / "config.json").write_text("{}")
-            yield {"run_id": spec["run_id"], "event": finished_event(spec["init_seed"] / 100)}
+from worker.trainer.process import Trainer
 
 
 @pytest.fixture
@@ -85,39 +34,6 @@ def parts(
         settings, database, Storage(settings.resolved_storage_url), Trainer(settings)
     )
     database.dispose()
-
-
-def job_of(parts: WorkerContext, runs: int) -> Job:
-    job = add_job(parts.database, runs=runs)
-    plain = {
-        "owner_id": "local",
-        "filename": "f.csv",
-        "purpose": "fine-tune",
-        "bytes": 1,
-        "status": "processed",
-    }
-    parts.storage.put_bytes("files/f0", b"x")
-    with parts.database.write() as session:
-        row = session.get_one(Job, job.id)
-        row.model, row.resolved_recipe = "tiny-bert", {"preset": "stabilized", "max_steps": STEPS}
-        row.task = {"label_names": ["a", "b"], "text_pair_column": None}
-        row.dataset = {"rows": {"train": 40, "validation": 10, "test": 0}, "labels": []}
-        session.add(File(id="f", sha256="f0", **plain))
-    return job
-
-
-def train(parts: WorkerContext, trainer: ModelTrainer) -> list[list[int]]:
-    slot.train_queued_runs(
-        WorkerContext(parts.settings, parts.database, parts.storage, cast(Trainer, trainer))
-    )
-    return trainer.stacks
-
-
-def ended(parts: WorkerContext, job: Job) -> tuple[str, list[Run], list[str]]:
-    with parts.database.read() as session:
-        runs = session.query(Run).where(Run.job_id == job.id).order_by(Run.index).all()
-        events = [event.message for event in session.query(Event).order_by(Event.seq)]
-        return session.get_one(Job, job.id).status, runs, events
 
 
 @pytest.mark.parametrize(
@@ -197,60 +113,6 @@ def test_a_single_run_that_kills_the_trainer_is_retried_alone(parts: WorkerConte
     assert train(alone, ModelTrainer(deadly={1: 2})) == [[0], [1], [1], [1], [2]]
     _, runs, _ = ended(parts, job)
     assert [row.status for row in runs] == ["succeeded", "failed", "succeeded"]
-
-
-def free_disk(parts: WorkerContext, monkeypatch: pytest.MonkeyPatch, copies: float) -> None:
-    """Simulate a disk with free space for this many copies of the weights."""
-    weights = (Path(parts.settings.model_dirs) / "tiny-bert" / "model.safetensors").stat().st_size
-    free = disk_space.SPARE_BYTES + int(copies * weights)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free))
-
-
-def test_the_disk_limits_the_number_of_runs_started(
-    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    elsewhere = WorkerContext(parts.settings, parts.database, Storage("memory:///"), parts.trainer)
-    free_disk(parts, monkeypatch, disk_space.PUBLISHED_COPIES + 4.5 * disk_space.WEIGHTS_COPIES)
-    job = job_of(elsewhere, 9)
-    assert train(elsewhere, ModelTrainer()) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
-    _, runs, events = ended(parts, job)
-    assert {(row.status, row.deaths) for row in runs} == {("succeeded", 0)}
-    words = (
-        "Run 8 (seed 8) was queued again: the disk of its worker is too full to train so "
-        "many runs together."
-    )
-    assert events.count(words) == 2
-
-
-@pytest.mark.parametrize(
-    ("runs", "stack", "needed"),
-    [
-        (6, 6, disk_space.PUBLISHED_COPIES + 6 * disk_space.WEIGHTS_COPIES),
-        (
-            3,
-            1,
-            disk_space.PUBLISHED_COPIES + 2 * disk_space.WEIGHTS_COPIES + disk_space.STATE_COPIES,
-        ),  # the resume state of the first of the three
-    ],
-)
-def test_artifacts_of_later_runs_count_if_they_stay_on_this_disk(
-    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch, runs: int, stack: int, needed: int
-) -> None:
-    settings = parts.settings.model_copy(update={"stack": stack})
-    parts = WorkerContext(settings, parts.database, parts.storage, parts.trainer)
-    job = job_of(parts, runs)
-    free_disk(parts, monkeypatch, needed - 0.1)
-    with monkeypatch.context() as once:
-        once.setattr(
-            slot,
-            "sleep_unless_shutting_down",
-            lambda _seconds: free_disk(parts, monkeypatch, needed + 0.1),
-        )
-        train(parts, ModelTrainer())
-    messages = [event for event in ended(parts, job)[2] if "MB of free disk" in event]
-    assert messages[0].startswith("Run 0 (seed 0) starts over: before the first step")
-    assert len(messages) == min(runs, stack)  # with enough disk space all runs succeed
-    assert {row.status for row in ended(parts, job)[1]} == {"succeeded"}
 
 
 def test_a_run_that_cannot_be_prepared_fails_alone(parts: WorkerContext) -> None:

@@ -1,77 +1,14 @@
 """The trainer as a real process behind real pipes."""
 
-import json
-import os
-import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
+from tests.worker.trainer.trainer_process import ENDLESS, Trainer, event_type, is_last, is_step
 from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task
-from worker.training.spec import RunSpec
-
-ROOT = Path(__file__).parents[3]
-ENDLESS = make_recipe(max_steps=1_000_000, eval_points=1000)
-
-
-class Trainer:
-    """The parent's end of the pipes."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "worker.trainer",
-                *(arguments or ("--parent", str(os.getpid()))),
-            ],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def wish(self, **line: Any) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(line) + "\n")
-        self.process.stdin.flush()
-
-    def run(self, spec: RunSpec) -> None:
-        self.wish(run=spec.model_dump(mode="json"))
-
-    def line(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        said: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return said
-
-    def until(self, wanted: Callable[[dict[str, Any]], Any]) -> list[dict[str, Any]]:
-        lines = [self.line()]
-        while not wanted(lines[-1]):
-            lines.append(self.line())
-        return lines
-
-    def end(self) -> tuple[str, str]:
-        """Close the input; return the rest of both outputs."""
-        return self.process.communicate(timeout=60)
-
-
-def is_last(line: dict[str, Any]) -> bool:
-    return "failed" in line or "stopped" in line or event_type(line) == "finished"
-
-
-def is_step(line: dict[str, Any]) -> bool:
-    return event_type(line) == "step"
-
-
-def event_type(line: dict[str, Any]) -> str | None:
-    return line["event"]["type"] if "event" in line else None
 
 
 @pytest.fixture(scope="module")
@@ -213,75 +150,3 @@ def test_failures_have_a_reason_and_do_not_end_the_process(
     assert "base_model" in failed["failed"]["message"]
     trainer.run(sound)
     assert trainer.until(is_last)[-1]["event"]["type"] == "finished"
-
-
-def test_the_end_of_the_input_stops_the_run_and_invalid_lines_are_logged(
-    tmp_path: Path, tiny_bert: Path
-) -> None:
-    trainer = Trainer()
-    assert trainer.process.stdin is not None
-    for line in ("{", "[]", "7", '{"run": {}}', '{"run": 3}', "{}"):
-        trainer.process.stdin.write(line + "\n")
-    trainer.run(make_spec(tmp_path, tmp_path, run_id="ftrun-a"))
-    trainer.run(make_spec(tmp_path, tiny_bert, run_id="ftrun-b", recipe=ENDLESS))
-    trainer.until(is_step)
-    rest, log = trainer.end()
-    assert json.loads(rest.splitlines()[-1]) == {"run_id": "ftrun-b", "stopped": True}
-    assert trainer.process.returncode == 0
-    assert log.count("command_invalid") == 6
-    assert "run ftrun-a failed" in log
-    assert "Traceback" in log
-
-
-def test_it_does_not_start_without_its_parent() -> None:
-    trainer = Trainer("--parent", "1" if os.getpid() != 1 else "2")
-    out, log = trainer.end()
-    assert out == ""
-    assert "has ended" in log
-    assert trainer.process.returncode == 1
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
-def test_it_dies_with_its_parent_even_during_a_step(tmp_path: Path, tiny_bert: Path) -> None:
-    spec = make_spec(tmp_path, tiny_bert, recipe=ENDLESS)
-    # a second process keeps the trainer's input open, so that the end of the input cannot end
-    # the trainer
-    parent = f"""
-import os, subprocess, sys
-reader, writer = os.pipe()
-command = [sys.executable, "-m", "worker.trainer", "--parent", str(os.getpid())]
-trainer = subprocess.Popen(command, stdin=reader)
-keeper = subprocess.Popen(
-    ["sleep", "60"], pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-)
-os.write(writer, {json.dumps({"run": spec.model_dump(mode="json")}) + chr(10)!r}.encode())
-print(trainer.pid, keeper.pid, flush=True)
-trainer.wait()
-"""
-    process = subprocess.Popen(
-        [sys.executable, "-c", parent], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    trainer, keeper = map(int, process.stdout.readline().split())
-    try:
-        while '"step"' not in process.stdout.readline():
-            pass
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert ended(trainer)
-    finally:
-        os.kill(keeper, signal.SIGKILL)
-        process.stdout.close()
-
-
-def ended(pid: int) -> bool:
-    """Wait for the end of a process that is not this process's child."""
-    for _ in range(200):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
