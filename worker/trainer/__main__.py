@@ -63,7 +63,8 @@ def serve_command(
     """Carry out the runs of a command and report each of them up to its last message."""
     run_ids = [spec.run_id for spec in list_specs(command)]
     reporter = RunReporter(run_ids, commands, send_message)
-    log.info("%s begins: %s", type(command).__name__, ", ".join(run_ids))
+    [kind] = type(command).model_fields  # run, stack or baselines
+    log.info("%s begins: %s", kind, ", ".join(run_ids))
     try:
         for run_id, update in _execute_command(
             command, reporter.is_stopped, commands.should_pause, cache
