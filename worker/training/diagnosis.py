@@ -8,7 +8,7 @@ from shared.metrics import CORRELATION_METRICS, Scoring
 from shared.recipe import Recipe
 from worker.training.data.split import Split
 from worker.training.evaluation import EvaluationResult
-from worker.training.optim.optimizer import bias_ratio
+from worker.training.optim.optimizer import compute_bias_ratio
 from worker.training.run_diagnostics import TENTH
 
 MAX_TRUNCATED_SHARE = 0.1  # share of the training rows
@@ -103,7 +103,7 @@ def _describe_oversized_steps(evidence: Evidence, recipe: Recipe) -> str | None:
     if recipe.bias_correction or not (evidence.unsteady or evidence.vanished):
         return None
     excess = [
-        bias_ratio(step, recipe.adam_beta1, recipe.adam_beta2)
+        compute_bias_ratio(step, recipe.adam_beta1, recipe.adam_beta2)
         for step in range(1, recipe.max_steps + 1)
     ]
     largest = max(excess)

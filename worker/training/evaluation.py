@@ -14,7 +14,8 @@ from worker.training.data.split import Split
 from worker.training.errors import TrainingDiverged
 from worker.training.events import SplitResult
 from worker.training.model.forward import Forward
-from worker.training.optim.objective import build_targets, get_plain_objective
+from worker.training.data.targets import build_targets
+from worker.training.optim.objective import get_plain_objective
 
 LABEL_THRESHOLD = 0.5  # probability above which a multi-label answer holds the label
 

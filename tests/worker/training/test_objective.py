@@ -8,9 +8,9 @@ from torch import nn
 
 from shared.domain.task import Label, Task, TaskType
 from tests.worker.training.runs import make_task
+from worker.training.data.targets import build_targets
 from worker.training.optim.objective import (
     ClassWeights,
-    build_targets,
     build_training_objective,
     compute_chance_loss,
     compute_class_weights,

@@ -23,7 +23,7 @@ from tests.worker.training.test_run import LONG_ENOUGH, scored_again
 from worker.training.model.dropout import BitDropout
 from worker.training.model.encoder import load_encoder
 from worker.training.model.precision import BFloat16Weights, Float32Weights, create_compute_weights
-from worker.training.optim.mixout import add_mixout, mixed_layers
+from worker.training.optim.mixout import add_mixout, list_mixed_layers
 from worker.training.optim.optimizer import Optimizer
 
 ORIGINAL = "parametrizations.weight.original"
@@ -36,7 +36,7 @@ def network(tiny_bert: Path) -> PreTrainedModel:
 
 
 def under_mixout(network: PreTrainedModel) -> PreTrainedModel:
-    start = {layer.weight: layer.weight.detach() + 0.01 for layer in mixed_layers(network)}
+    start = {layer.weight: layer.weight.detach() + 0.01 for layer in list_mixed_layers(network)}
     add_mixout(network, 0.3, start)
     return network
 
@@ -177,7 +177,7 @@ def test_mixout_mixes_in_float32(network: PreTrainedModel) -> None:
     """The difference of nearly equal weights would be mostly rounding in bfloat16."""
     under_mixout(network)
     weights = BFloat16Weights(network)
-    for exact, cast in zip(mixed_layers(network), mixed_layers(weights.module), strict=True):
+    for exact, cast in zip(list_mixed_layers(network), list_mixed_layers(weights.module), strict=True):
         torch.manual_seed(3)
         mixed = exact.train().weight
         torch.manual_seed(3)
@@ -185,7 +185,7 @@ def test_mixout_mixes_in_float32(network: PreTrainedModel) -> None:
         assert cast.get_parameter(ORIGINAL) is exact.get_parameter(ORIGINAL)
     weights.module.train()
     backward(weights)
-    for layer in mixed_layers(network):
+    for layer in list_mixed_layers(network):
         gradient = layer.get_parameter(ORIGINAL).grad
         assert gradient is not None
         assert gradient.any()

@@ -24,7 +24,7 @@ from worker.training.data.tokenization import EncodedText, TextCache
 from worker.training.errors import StopRequested
 from worker.training.events import BaselineScore, BaselinesScored
 from worker.training.model.encoder import load_encoder
-from worker.training.optim.objective import build_targets
+from worker.training.data.targets import build_targets
 from worker.training.seeding import make_deterministic
 from worker.training.spec import DataSpec
 

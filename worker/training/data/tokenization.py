@@ -22,7 +22,7 @@ from worker.training.device import to_device
 from worker.training.errors import BaseModelUnreadable
 from worker.training.model.folder_fingerprint import FolderFingerprint, compute_folder_fingerprint
 from worker.training.model.transformers_logging import silence_transformers
-from worker.training.optim.objective import build_targets
+from worker.training.data.targets import build_targets
 from worker.training.packed.packed_layout import PackedLayout
 from worker.training.spec import DataFile
 
