@@ -14,7 +14,7 @@ from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.events import Evaluation, Step
 from worker.training.model.encoder import load_encoder
-from worker.training.run import build_network
+from worker.training.network_setup import build_network
 from worker.training.run_diagnostics import (
     GradientMonitor,
     History,

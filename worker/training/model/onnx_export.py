@@ -96,7 +96,7 @@ class GraphExporter:
             NotImplementedError,
         ) as error:
             log.warning(
-                "ONNX export failed, the model cannot be served: network=%s error=%s",
+                "onnx_export_failed network=%s error=%s",
                 type(network).__name__,
                 error,
             )

@@ -14,9 +14,9 @@ from worker.training.data.tokenization import TextCache
 from worker.training.model.forward import Forward
 from worker.training.multi_seed.seed import SeedRun
 from worker.training.multi_seed.stack import SeedStack
+from worker.training.network_setup import build_network
 from worker.training.optim.mixout import Mixout
 from worker.training.optim.objective import get_plain_objective
-from worker.training.run import build_network
 from worker.training.spec import RunSpec
 
 SEEDS, PASSES = 4, 60
