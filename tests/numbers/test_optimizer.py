@@ -16,8 +16,8 @@ from tests.worker.training.runs import make_recipe, make_task
 from worker.training.model.encoder import load_encoder
 from worker.training.optim.optimizer import (
     Optimizer,
-    compute_bias_ratio,
     clip_gradient,
+    compute_bias_ratio,
     compute_gradient_norm,
 )
 from worker.training.optim.parameter_groups import build_parameter_groups, find_undecayed_parameters

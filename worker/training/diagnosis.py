@@ -152,6 +152,6 @@ def _describe_truncation(evidence: Evidence, max_seq_length: int) -> str | None:
     if evidence.truncated <= MAX_TRUNCATED_SHARE:
         return None
     return (
-        f"{evidence.truncated:.0%} of the training rows are longer than {max_seq_length} tokens and "
-        "were truncated."
+        f"{evidence.truncated:.0%} of the training rows are longer than {max_seq_length} tokens "
+        "and were truncated."
     )

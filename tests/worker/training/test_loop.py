@@ -13,13 +13,13 @@ from transformers import PreTrainedModel
 
 from shared.metrics import Scoring
 from shared.recipe import Recipe
-from tests.worker.training.runs import make_recipe, make_spec
+from tests.worker.training.runs import make_recipe, make_spec, never_stop
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.errors import TrainingDiverged
 from worker.training.evaluation import evaluate_split
 from worker.training.events import Evaluation, Step
-from worker.training.loop import train
+from worker.training.loop import TrainingPlan, TrainingSetup, train
 from worker.training.model.checkpoint import BestCheckpoint
 from worker.training.model.encoder import load_encoder
 from worker.training.model.forward import Forward
@@ -29,43 +29,42 @@ from worker.training.optim.optimizer import Optimizer
 from worker.training.run import iterate_training_batches
 
 
-def go_on() -> None:
-    """Nobody wants to stop."""
-
-
 @pytest.fixture
 def network(tiny_bert: Path, tmp_path: Path) -> PreTrainedModel:
     spec = make_spec(tmp_path / "any", tiny_bert)
     return load_encoder(spec.base_model, spec.task, spec.init_seed)
 
 
-def trained(
-    network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe, delay: int = 0
+def train_network(
+    network: PreTrainedModel, base_model: Path, folder: Path, recipe: Recipe, read_delay: int = 0
 ) -> Iterator[Step | Evaluation]:
-    spec = make_spec(folder, base, recipe=recipe)
-    splits = load_splits(spec, TextCache(), go_on)
-    judge = Scoring(spec.task, spec.metric)
-    weights = create_compute_weights(network, recipe.precision)
-    forward = Forward(weights.module)
-    return train(
-        network,
-        weights,
-        forward,
-        iterate_training_batches(spec, splits, forward, go_on),
-        recipe,
-        data_seed=1,
+    spec = make_spec(folder, base_model, recipe=recipe)
+    splits = load_splits(spec, TextCache(), never_stop)
+    scoring = Scoring(spec.task, spec.metric)
+    compute_weights = create_compute_weights(network, recipe.precision)
+    forward = Forward(compute_weights.module)
+    setup = TrainingSetup(
+        network=network,
+        compute_weights=compute_weights,
+        forward=forward,
         objective=functional.cross_entropy,
-        evaluate=lambda: evaluate_split(forward, splits.validation, judge, go_on),
-        best=BestCheckpoint(recipe.select),
         optimizer=Optimizer(network, recipe, copy_initial_weights(network, recipe)),
-        read_delay=delay,
+        best=BestCheckpoint(recipe.select),
+    )
+    return train(
+        setup,
+        TrainingPlan(recipe, data_seed=1, read_delay=read_delay),
+        iterate_training_batches(spec, splits, forward, never_stop),
+        lambda: evaluate_split(forward, splits.validation, scoring, never_stop),
     )
 
 
 def test_every_step_is_told_and_the_last_evaluation_is_at_the_end(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    events = list(trained(network, tiny_bert, tmp_path, make_recipe(max_steps=10, eval_points=3)))
+    events = list(
+        train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=10, eval_points=3))
+    )
     told = [(type(event), event.step) for event in events]
     expected: list[tuple[type[Step | Evaluation], int]] = []
     for step in range(1, 11):
@@ -83,7 +82,7 @@ def test_the_network_is_in_training_mode_at_every_step(
     head.register_forward_hook(
         lambda module, *_: modes.append(module.training) if torch.is_grad_enabled() else None
     )
-    list(trained(network, tiny_bert, tmp_path, make_recipe(max_steps=6, eval_points=3)))
+    list(train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=6, eval_points=3)))
     assert modes == [True] * 6
 
 
@@ -91,7 +90,7 @@ def test_the_first_step_of_a_warmup_moves_nothing_and_the_second_does(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     before = network.get_parameter("classifier.weight").detach().clone()
-    steps = trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20))
+    steps = train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=20))
     first = next(steps)
     assert isinstance(first, Step)
     assert first.learning_rate == 0.0
@@ -103,7 +102,7 @@ def test_the_first_step_of_a_warmup_moves_nothing_and_the_second_does(
 def test_clipping_bounds_the_gradient_but_the_norm_is_told_as_it_was(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    step = next(trained(network, tiny_bert, tmp_path, make_recipe(max_grad_norm=0.01)))
+    step = next(train_network(network, tiny_bert, tmp_path, make_recipe(max_grad_norm=0.01)))
     assert isinstance(step, Step)
     assert step.grad_norm > 0.01
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
@@ -117,7 +116,7 @@ def weights(network: PreTrainedModel) -> dict[str, torch.Tensor]:
 def test_a_loss_that_is_no_number_ends_the_run_before_the_step(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    steps = trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20))
+    steps = train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=20))
     list(islice(steps, 2))
     with torch.no_grad():
         network.get_parameter("classifier.bias")[0] = torch.nan
@@ -135,7 +134,7 @@ def test_an_infinite_gradient_ends_the_run_before_the_step(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     network.get_parameter("classifier.weight").register_hook(lambda gradient: gradient / 0)
-    steps = trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20, warmup_ratio=0.0))
+    steps = train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=20, warmup_ratio=0.0))
     before = weights(network)
     with pytest.raises(TrainingDiverged, match="step 1: the loss is 0"):
         next(steps)
@@ -149,8 +148,8 @@ def test_numbers_that_are_read_later_are_the_same_in_the_same_order(
 ) -> None:
     """50: more than there are steps between two evaluations, before which everything is told."""
     recipe = make_recipe(max_steps=10, eval_points=3)
-    at_once = list(trained(deepcopy(network), tiny_bert, tmp_path, recipe))
-    assert list(trained(network, tiny_bert, tmp_path, recipe, delay=delay)) == at_once
+    at_once = list(train_network(deepcopy(network), tiny_bert, tmp_path, recipe))
+    assert list(train_network(network, tiny_bert, tmp_path, recipe, read_delay=delay)) == at_once
 
 
 def test_a_step_is_told_when_as_many_have_followed_as_the_delay_says(
@@ -159,7 +158,10 @@ def test_a_step_is_told_when_as_many_have_followed_as_the_delay_says(
     made: list[int] = []
     network.get_submodule("classifier").register_forward_hook(lambda *_: made.append(1))
     for event in islice(
-        trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20, eval_points=1), delay=2), 5
+        train_network(
+            network, tiny_bert, tmp_path, make_recipe(max_steps=20, eval_points=1), read_delay=2
+        ),
+        5,
     ):
         assert len(made) == event.step + 2
 
@@ -178,7 +180,7 @@ def test_read_later_a_step_that_is_not_finite_still_changes_nothing(
         return gradient / 0 if len(passes) == 4 else gradient
 
     network.get_parameter("classifier.weight").register_hook(spoil)
-    steps = trained(network, tiny_bert, tmp_path, recipe, delay=3)
+    steps = train_network(network, tiny_bert, tmp_path, recipe, read_delay=3)
     told: list[int] = []
     with pytest.raises(TrainingDiverged, match="step 4: the loss is 0"):
         told.extend(event.step for event in steps)

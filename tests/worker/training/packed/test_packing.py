@@ -13,7 +13,7 @@ from transformers import (
 
 from shared.datasets import Examples
 from tests.encoders import ENCODERS
-from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task
+from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task, never_stop
 from worker.training.data.tokenization import EncodedText, encode_examples, load_tokenizer
 from worker.training.model.encoder import load_encoder
 from worker.training.model.forward import Forward
@@ -44,7 +44,7 @@ def uneven_text(base: Path, *, pairs: bool = False) -> EncodedText:
     examples = Examples(
         texts=texts, second_texts=seconds, labels=[row % 2 for row in range(len(texts))]
     )
-    return encode_examples(examples, load_tokenizer(base), LONGEST, lambda: None)
+    return encode_examples(examples, load_tokenizer(base), LONGEST, never_stop)
 
 
 def gradients(network: PreTrainedModel, logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -122,7 +122,7 @@ def test_a_padding_token_that_a_text_spells_is_counted_as_the_family_counts_it(
         f"{tokenizer.pad_token} {tokenizer.pad_token} dull",
     ]
     text = encode_examples(
-        Examples(texts=texts, second_texts=None, labels=[0, 1, 1]), tokenizer, LONGEST, lambda: None
+        Examples(texts=texts, second_texts=None, labels=[0, 1, 1]), tokenizer, LONGEST, never_stop
     )
     assert tokenizer.pad_token_id in text.columns["input_ids"][0]
     assert_same_pass(load_encoder(models / family, make_task(), init_seed=1), text, [2, 0, 1])

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
-from tests.worker.training.runs import make_recipe
-from tests.worker.training.stacked.stacks import Together, make_specs
+from tests.worker.training.multi_seed.stacks import Together, make_specs
+from tests.worker.training.runs import make_recipe, never_stop
 from worker.training.data.split import Splits, load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.model.forward import Forward
@@ -26,7 +26,7 @@ def stack_of_one_start(folder: Path, base: Path) -> tuple[SeedStack, RunSpec, Sp
     """Several seeds with the same weights and rows, so that dropout alone tells them apart."""
     specs = make_specs(folder, base, SEEDS, recipe=make_recipe(reinit_layers=0))
     same = [spec.model_copy(update={"init_seed": 1, "data_seed": 1}) for spec in specs]
-    splits = load_splits(same[0], TextCache(), lambda: None)
+    splits = load_splits(same[0], TextCache(), never_stop)
     return SeedStack([SeedRun(spec, splits) for spec in same], splits), same[0], splits
 
 
@@ -63,7 +63,7 @@ def correlation(one: Tensor, other: Tensor) -> float:
 def test_mixout_draws_masks_for_each_seed(tmp_path: Path, tiny_bert: Path) -> None:
     specs = make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(mixout=0.5, reinit_layers=0))
     same = [spec.model_copy(update={"init_seed": 1, "data_seed": 1}) for spec in specs]
-    splits = load_splits(same[0], TextCache(), lambda: None)
+    splits = load_splits(same[0], TextCache(), never_stop)
     stack = SeedStack([SeedRun(spec, splits) for spec in same], splits)
     layer = stack.network.get_submodule("bert.pooler.dense")
     assert isinstance(layer, nn.Linear)

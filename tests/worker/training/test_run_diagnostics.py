@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from shared.domain.task import TaskType
-from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task
+from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task, never_stop
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.events import Evaluation, Step
@@ -27,17 +27,13 @@ from worker.training.spec import RunSpec
 BERT_PARTS = ["embeddings", "block 0", "block 1", "block 2", "pooler", "head"]
 
 
-def go_on() -> None:
-    """Nobody wants to stop."""
-
-
 @pytest.fixture
 def spec(tmp_path: Path, tiny_bert: Path) -> RunSpec:
     return make_spec(tmp_path, tiny_bert, recipe=make_recipe(max_steps=20, eval_points=2))
 
 
 def built(spec: RunSpec) -> PreTrainedModel:
-    return build_network(spec, load_splits(spec, TextCache(), go_on))
+    return build_network(spec, load_splits(spec, TextCache(), never_stop))
 
 
 def test_the_norms_by_part_at_the_chosen_steps_make_up_the_whole(spec: RunSpec) -> None:

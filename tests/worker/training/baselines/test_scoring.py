@@ -20,6 +20,7 @@ from tests.worker.training.runs import (
     GOOD,
     make_spec,
     make_task,
+    never_stop,
     review_rows,
     write_tsv,
 )
@@ -42,10 +43,6 @@ from worker.training.model.transformers_logging import silence_transformers
 from worker.training.spec import DataSpec
 
 
-def go_on() -> None:
-    """Nobody wants to stop."""
-
-
 def scored(spec: DataSpec) -> BaselinesScored:
     [event] = score_baselines(spec, lambda: False)
     return event
@@ -64,7 +61,7 @@ def test_word_counts_are_scikit_learns_and_know_no_word_of_the_validation_rows(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
     spec = data_spec(tmp_path, tiny_bert, rows=80)
-    splits = load_splits(spec, TextCache(), go_on)
+    splits = load_splits(spec, TextCache(), never_stop)
     train, validation = get_texts(splits.train).ravel(), get_texts(splits.validation).ravel()
     labels = build_linear_targets(splits.train, spec.task)
 
@@ -72,7 +69,7 @@ def test_word_counts_are_scikit_learns_and_know_no_word_of_the_validation_rows(
         return float(accuracy_score(targets, answers))
 
     chosen = fit_linear_model(
-        lambda: TfIdfFeatures(50_000), train[:, None], labels, spec.task.type, accuracy, go_on
+        lambda: TfIdfFeatures(50_000), train[:, None], labels, spec.task.type, accuracy, never_stop
     ).inverse_penalty
     counts = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+").fit(train)
     model = LogisticRegression(C=chosen, max_iter=200).fit(counts.transform(train), labels)
@@ -90,8 +87,8 @@ def test_the_probe_reads_the_mean_of_the_frozen_encoders_last_states(
 ) -> None:
     base: Path = request.getfixturevalue(family)
     spec = data_spec(tmp_path, base)
-    split = load_splits(spec, TextCache(), go_on).validation
-    found = compute_frozen_states(load_encoder(base, spec.task, 0).base_model, split, go_on)
+    split = load_splits(spec, TextCache(), never_stop).validation
+    found = compute_frozen_states(load_encoder(base, spec.task, 0).base_model, split, never_stop)
     with silence_transformers():
         encoder, tokenizer = (
             AutoModel.from_pretrained(base).eval(),
@@ -258,8 +255,8 @@ def test_under_k_fold_a_score_is_the_mean_over_the_folds(tmp_path: Path, tiny_be
     spec = data_spec(tmp_path, tiny_bert, rows=45, split=SplitRequest(mode="kfold", k=3))
     apart = []
     for fold in range(3):
-        splits = load_splits(spec.model_copy(update={"fold": fold}), TextCache(), go_on)
-        bench = BaselineScorer(splits, Scoring(spec.task, spec.metric), go_on)
+        splits = load_splits(spec.model_copy(update={"fold": fold}), TextCache(), never_stop)
+        bench = BaselineScorer(splits, Scoring(spec.task, spec.metric), never_stop)
         apart.append(bench.score_model(lambda: TfIdfFeatures(50_000), get_texts)["validation"])
     found = by_name(spec)
     assert len(set(apart)) > 1
@@ -272,7 +269,7 @@ def test_each_row_meets_the_encoder_once(tmp_path: Path, tiny_bert: Path) -> Non
     spec = data_spec(tmp_path, tiny_bert, rows=45)
     asked: list[int] = []
     states = FrozenStateCache(spec, lambda: asked.append(1))
-    split = load_splits(spec, TextCache(), go_on).train
+    split = load_splits(spec, TextCache(), never_stop).train
     first = states(split)
     once = len(asked)
     np.testing.assert_array_equal(states(split), first)

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from shared.datasets import Examples
 from shared.domain.errors import InvalidValue
 from tests.encoders.families import xlm_roberta_folder
-from tests.worker.training.runs import make_task, review_rows, write_tsv
+from tests.worker.training.runs import make_task, never_stop, review_rows, write_tsv
 from worker.training.data.batches import count_trained_tokens, iterate_batches_by_length
 from worker.training.data.tokenization import (
     EncodedText,
@@ -24,17 +24,13 @@ from worker.training.errors import BaseModelUnreadable
 TEXTS = ["good film", "a", "the story was long and dull and bad " * 3]
 
 
-def go_on() -> None:
-    """Nobody wants to stop."""
-
-
 def encoded(
     base: Path, texts: list[str], pairs: list[str] | None = None, max_seq_length: int = 16
 ) -> EncodedText:
     examples = Examples(
         texts=texts, second_texts=pairs, labels=[index % 2 for index in range(len(texts))]
     )
-    return encode_examples(examples, load_tokenizer(base), max_seq_length, go_on)
+    return encode_examples(examples, load_tokenizer(base), max_seq_length, never_stop)
 
 
 def test_an_encoder_with_one_type_of_token_gets_none(tmp_path: Path, tiny_bert: Path) -> None:
@@ -127,7 +123,7 @@ def test_the_cache_reads_a_file_once_and_goes_by_content(
 
     def read(base: Path = tiny_bert, max_seq_length: int = 32) -> EncodedText:
         changed = task.model_copy(update={"max_seq_length": max_seq_length})
-        return cache.get_encoded_text(file, changed, base, go_on, param="training_file")
+        return cache.get_encoded_text(file, changed, base, never_stop, param="training_file")
 
     first = read()
     assert read() is first
@@ -144,7 +140,9 @@ def test_a_label_that_the_task_does_not_know_is_named(tmp_path: Path, tiny_bert:
         tmp_path / "rows.tsv", [("text", "label"), ("good", "yes"), ("bad", "perhaps")]
     )
     with pytest.raises(InvalidValue, match="perhaps") as caught:
-        TextCache().get_encoded_text(file, make_task(), tiny_bert, go_on, param="validation_file")
+        TextCache().get_encoded_text(
+            file, make_task(), tiny_bert, never_stop, param="validation_file"
+        )
     assert caught.value.param == "validation_file"
 
 

@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from shared.domain.task import TaskType
+from tests.worker.training.runs import never_stop
 from worker.training.baselines import linear
 from worker.training.baselines.linear import (
     FOLDS,
@@ -25,10 +26,6 @@ from worker.training.baselines.linear import (
 )
 
 Score = Callable[[Array, Array], float | None]
-
-
-def go_on() -> None:
-    """Nobody wants to stop."""
 
 
 def noisy(rows: int = 90, width: int = 20, seed: int = 0) -> tuple[Array, Array]:
@@ -63,7 +60,7 @@ def test_the_penalty_and_the_model_are_scikit_learns(task_type: TaskType, seed: 
         reached[c] = (score(targets, answers), pipeline)
     best = max(reached, key=lambda c: (reached[c][0], -c))
 
-    found = fit_linear_model(StandardScaler, inputs, targets, task_type, score, go_on)
+    found = fit_linear_model(StandardScaler, inputs, targets, task_type, score, never_stop)
     assert found.inverse_penalty == best
     others, _ = noisy(seed=9)
     expected = reached[best][1].fit(inputs, targets).predict(others)
@@ -87,22 +84,22 @@ def test_several_labels_a_row_are_as_many_logistic_regressions() -> None:
     def f1(targets: Array, answers: Array) -> float:
         return float(f1_score(targets, answers, average="micro"))
 
-    chosen = fit_linear_model(StandardScaler, inputs, targets, TaskType.MULTI_LABEL, f1, go_on)
+    chosen = fit_linear_model(StandardScaler, inputs, targets, TaskType.MULTI_LABEL, f1, never_stop)
     assert f1(targets, chosen.predict(inputs)) > 0.8
 
 
 def test_labels_so_rare_that_a_fold_lacks_them() -> None:
     inputs, numbers = noisy(rows=12)
     rare = np.array([0] * 11 + [1])
-    fitted = fit_linear_model(StandardScaler, inputs, rare, TaskType.SINGLE_LABEL, mcc, go_on)
+    fitted = fit_linear_model(StandardScaler, inputs, rare, TaskType.SINGLE_LABEL, mcc, never_stop)
     assert set(fitted.predict(inputs)) <= {0, 1}
     several = np.stack([rare, np.ones(12, dtype=int)], axis=1)
     answers = fit_linear_model(
-        StandardScaler, inputs, several, TaskType.MULTI_LABEL, lambda *_: None, go_on
+        StandardScaler, inputs, several, TaskType.MULTI_LABEL, lambda *_: None, never_stop
     ).predict(inputs)
     assert answers[:, 1].tolist() == [1] * 12
     two = fit_linear_model(
-        StandardScaler, inputs[:2], np.array([0, 1]), TaskType.SINGLE_LABEL, mcc, go_on
+        StandardScaler, inputs[:2], np.array([0, 1]), TaskType.SINGLE_LABEL, mcc, never_stop
     )
     assert two.predict(inputs[:2]).tolist() == [0, 1]
     assert two.inverse_penalty == 1.0
@@ -112,7 +109,7 @@ def test_labels_so_rare_that_a_fold_lacks_them() -> None:
 def test_an_undefined_score_leaves_the_strongest_penalty() -> None:
     inputs, numbers = noisy()
     found = fit_linear_model(
-        StandardScaler, inputs, numbers, TaskType.REGRESSION, lambda *_: None, go_on
+        StandardScaler, inputs, numbers, TaskType.REGRESSION, lambda *_: None, never_stop
     )
     assert found.inverse_penalty == INVERSE_PENALTIES[0]
 

@@ -25,6 +25,7 @@ from tests.worker.training.runs import (
     make_recipe,
     make_spec,
     make_task,
+    never_stop,
     run_events,
     text_of,
 )
@@ -99,7 +100,7 @@ def plainly(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunSpec], Trained]:
 
 
 def splits_of(spec: RunSpec) -> Splits:
-    return load_splits(spec, TextCache(), lambda: None)
+    return load_splits(spec, TextCache(), never_stop)
 
 
 def vocabulary_of(spec: RunSpec) -> tuple[PreTrainedModel, CompactVocabulary, Splits]:
@@ -173,7 +174,7 @@ def test_what_the_cache_keeps_stays_as_it_was_encoded(
     )
 
     def kept() -> EncodedText:
-        return load_splits(spec, cache, lambda: None).train.text
+        return load_splits(spec, cache, never_stop).train.text
 
     before = kept()
     ids, padding = [row.clone() for row in before.columns["input_ids"]], dict(before.padding)

@@ -9,17 +9,13 @@ from torch.nn import functional
 
 from shared.datasets import Examples
 from shared.metrics import Scoring
-from tests.worker.training.runs import make_task, review_rows
+from tests.worker.training.runs import make_task, never_stop, review_rows
 from worker.training.data.split import Split
 from worker.training.data.tokenization import encode_examples, load_tokenizer
 from worker.training.errors import StopRequested
 from worker.training.evaluation import evaluate_split
 from worker.training.model.encoder import load_encoder
 from worker.training.model.forward import Forward
-
-
-def go_on() -> None:
-    """Nobody wants to stop."""
 
 
 def reviews(base: Path, count: int = 50) -> Split:
@@ -29,7 +25,9 @@ def reviews(base: Path, count: int = 50) -> Split:
         second_texts=None,
         labels=[int(row[1] == "yes") for row in rows],
     )
-    return Split(encode_examples(examples, load_tokenizer(base), 32, go_on), list(range(3, count)))
+    return Split(
+        encode_examples(examples, load_tokenizer(base), 32, never_stop), list(range(3, count))
+    )
 
 
 def test_every_row_has_its_own_answer(tiny_bert: Path) -> None:
@@ -40,7 +38,7 @@ def test_every_row_has_its_own_answer(tiny_bert: Path) -> None:
             network(**split.text.build_padded_batch(split.rows).inputs).logits.median(dim=0).values
         )
         network.get_parameter("classifier.bias").sub_(middle)
-    found = evaluate_split(Forward(network), split, Scoring(make_task(), "mcc"), go_on)
+    found = evaluate_split(Forward(network), split, Scoring(make_task(), "mcc"), never_stop)
     assert not network.training
     logits = torch.cat(
         [

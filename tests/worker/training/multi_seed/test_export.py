@@ -9,8 +9,8 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from shared.domain.task import SplitRequest
+from tests.worker.training.multi_seed.stacks import Together, make_specs
 from tests.worker.training.runs import make_recipe
-from tests.worker.training.stacked.stacks import Together, make_specs
 from worker.training.model.transformers_logging import silence_transformers
 from worker.training.spec import RunSpec
 

@@ -7,8 +7,8 @@ import torch
 
 from shared.domain.errors import InvalidValue
 from tests.encoders import ENCODERS
-from tests.worker.training.runs import make_recipe, review_rows, write_tsv
-from tests.worker.training.stacked.stacks import Together, make_specs
+from tests.worker.training.multi_seed.stacks import Together, make_specs
+from tests.worker.training.runs import make_recipe, never_stop, review_rows, write_tsv
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.events import Started
@@ -66,7 +66,7 @@ def test_turns_are_even(free: int, count: int, width: int) -> None:
 
 def stack_of(folder: Path, base: Path, count: int, **changes: object) -> SeedStack:
     specs = make_specs(folder, base, count, recipe=make_recipe(**changes))
-    splits = load_splits(specs[0], TextCache(), lambda: None)
+    splits = load_splits(specs[0], TextCache(), never_stop)
     return SeedStack([SeedRun(spec, splits) for spec in specs], splits)
 
 
@@ -98,7 +98,7 @@ def test_what_the_recipe_adds_is_counted(tmp_path: Path, tiny_bert: Path) -> Non
 def test_a_family_that_cannot_be_stacked_is_trained_run_by_run(family: str, tmp_path: Path) -> None:
     base = ENCODERS[family](tmp_path / family)
     specs = make_specs(tmp_path, base, 2, recipe=make_recipe(max_steps=2))
-    splits = load_splits(specs[0], TextCache(), lambda: None)
+    splits = load_splits(specs[0], TextCache(), never_stop)
     with pytest.raises(NotStackable):
         SeedStack([SeedRun(spec, splits) for spec in specs], splits)
     together = Together(specs).train(width=2)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.worker.training.multi_seed.stacks import Together, make_specs
 from tests.worker.training.runs import make_recipe
-from tests.worker.training.stacked.stacks import Together, make_specs
 from worker.training.errors import StopRequested, TrainingDiverged
 from worker.training.events import Evaluation, Finished, Paused, Started, Step
 from worker.training.multi_seed.forward import StackedForward

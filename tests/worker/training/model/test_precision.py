@@ -177,7 +177,9 @@ def test_mixout_mixes_in_float32(network: PreTrainedModel) -> None:
     """The difference of nearly equal weights would be mostly rounding in bfloat16."""
     under_mixout(network)
     weights = BFloat16Weights(network)
-    for exact, cast in zip(list_mixed_layers(network), list_mixed_layers(weights.module), strict=True):
+    for exact, cast in zip(
+        list_mixed_layers(network), list_mixed_layers(weights.module), strict=True
+    ):
         torch.manual_seed(3)
         mixed = exact.train().weight
         torch.manual_seed(3)

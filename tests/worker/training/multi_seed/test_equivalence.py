@@ -12,8 +12,8 @@ from torch import Tensor
 from shared.domain.task import SplitRequest, TaskType
 from shared.encoders.families import FAMILIES
 from tests.encoders import ENCODERS
+from tests.worker.training.multi_seed.stacks import Together, make_specs
 from tests.worker.training.runs import make_recipe, make_task, review_rows, write_tsv
-from tests.worker.training.stacked.stacks import Together, make_specs
 from worker.training.spec import RunSpec
 
 CLOSE = 1e-4
