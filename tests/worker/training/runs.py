@@ -122,6 +122,6 @@ class Trained:
         return [step.train_loss for step in self.steps]
 
 
-def text_of(ids: torch.Tensor, padding: int = 0) -> EncodedText:
+def build_text(ids: torch.Tensor, padding: int = 0) -> EncodedText:
     """One row of these ids, without the text they are of."""
     return EncodedText({"input_ids": [ids]}, {"input_ids": padding}, None, [False])  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 
 from shared.datasets import Examples
 from shared.domain.errors import InvalidValue
-from tests.encoders.families import xlm_roberta_folder
+from tests.encoders.families import build_xlm_roberta_folder
 from tests.worker.training.runs import make_task, never_stop, review_rows, write_tsv
 from worker.training.data.batches import count_trained_tokens, iterate_batches_by_length
 from worker.training.data.tokenization import (
@@ -35,7 +35,7 @@ def encoded(
 
 def test_an_encoder_with_one_type_of_token_gets_none(tmp_path: Path, tiny_bert: Path) -> None:
     """Its tokenizer tells the texts of a pair apart all the same, by a type that the encoder has no row for."""
-    base = xlm_roberta_folder(tmp_path)
+    base = build_xlm_roberta_folder(tmp_path)
     assert "token_type_ids" in AutoTokenizer.from_pretrained(base)("good", "film")
     assert set(encoded(base, TEXTS, TEXTS).columns) == {"input_ids"}
     assert set(encoded(tiny_bert, TEXTS, TEXTS).columns) == {"input_ids", "token_type_ids"}

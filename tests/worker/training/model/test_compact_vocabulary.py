@@ -18,16 +18,16 @@ from transformers import (
 
 from tests.encoders import ENCODERS
 from tests.encoders.families import WITH_UNUSED_POSITIONS
-from tests.encoders.saving import common_settings, save
-from tests.encoders.tokenizers import unigram, wordpiece
+from tests.encoders.saving import build_common_settings, save_encoder
+from tests.encoders.tokenizers import build_unigram_tokenizer, build_wordpiece_tokenizer
 from tests.worker.training.runs import (
     Trained,
+    build_text,
     make_recipe,
     make_spec,
     make_task,
     never_stop,
     run_events,
-    text_of,
 )
 from worker.training.data.split import Splits, load_splits
 from worker.training.data.tokenization import EncodedText, TextCache
@@ -55,16 +55,19 @@ RECIPES: list[dict[str, Any]] = [
 
 def large_vocabulary(folder: Path) -> Path:
     """An XLM-R whose table is nearly all of it, as the real one's is most of it."""
-    settings = common_settings(unigram(), blocks=2, dropout=0.1) | WITH_UNUSED_POSITIONS
+    settings = (
+        build_common_settings(build_unigram_tokenizer(), blocks=2, dropout=0.1)
+        | WITH_UNUSED_POSITIONS
+    )
     config = XLMRobertaConfig(**settings | {"vocab_size": 20_011, "type_vocab_size": 1})
-    return save(lambda: XLMRobertaForMaskedLM(config), unigram(), folder, 0)
+    return save_encoder(lambda: XLMRobertaForMaskedLM(config), build_unigram_tokenizer(), folder, 0)
 
 
 def odd_width(folder: Path) -> Path:
     """A BERT of width 18 with an odd number of entries: neither a row nor the table fills whole vector registers."""
-    settings = common_settings(wordpiece(), blocks=2, dropout=0.1)
+    settings = build_common_settings(build_wordpiece_tokenizer(), blocks=2, dropout=0.1)
     config = BertConfig(**settings | {"vocab_size": 213, "hidden_size": 18})
-    return save(lambda: BertModel(config), wordpiece(), folder, 0)
+    return save_encoder(lambda: BertModel(config), build_wordpiece_tokenizer(), folder, 0)
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +224,9 @@ def test_where_positions_count_from_the_padding_its_id_stays_though_none_before_
     family: str, base_of: Callable[[str], Path]
 ) -> None:
     network = load_encoder(base_of(family), make_task(), 0)
-    vocabulary = CompactVocabulary.from_texts(network, [text_of(torch.tensor([5, 9]), padding=1)])
+    vocabulary = CompactVocabulary.from_texts(
+        network, [build_text(torch.tensor([5, 9]), padding=1)]
+    )
     assert vocabulary.entries.tolist() == [0, 1, 5, 9]
     vocabulary.cut_embeddings(network)
     assert _words(network).padding_idx == 1

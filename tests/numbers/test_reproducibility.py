@@ -1,4 +1,4 @@
-"""A run is a function of its row: the same row gives the same numbers and weights, to the last bit, whatever else the process did."""
+"""A run is a function of its spec: the same spec gives the same weights, to the last bit."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -23,14 +23,14 @@ from worker.training.model.encoder import load_encoder
 from worker.training.run import train_run
 
 
-def dumped(events: Iterator[RunEvent]) -> list[dict[str, Any]]:
+def dump_events(events: Iterator[RunEvent]) -> list[dict[str, Any]]:
     return [event.model_dump() for event in events]
 
 
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
-def test_the_same_row_twice(family: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_the_same_spec_twice(family: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     base = request.getfixturevalue(family)
-    assert dumped(run_events(make_spec(tmp_path, base))) == dumped(
+    assert dump_events(run_events(make_spec(tmp_path, base))) == dump_events(
         run_events(make_spec(tmp_path, base))
     )
 
@@ -38,29 +38,29 @@ def test_the_same_row_twice(family: str, tmp_path: Path, request: pytest.Fixture
 def test_another_run_between_and_a_shared_cache_change_nothing(
     tmp_path: Path, tiny_bert: Path, tiny_roberta: Path
 ) -> None:
-    alone = dumped(run_events(make_spec(tmp_path, tiny_bert)))
+    alone = dump_events(run_events(make_spec(tmp_path, tiny_bert)))
     cache = TextCache()
     other = make_spec(
         tmp_path / "other", tiny_roberta, rows=40, init_seed=9, recipe=make_recipe(max_steps=3)
     )
     for _ in train_run(other, lambda: False, cache):
-        torch.randn(3)  # and somebody draws from the global generator
+        torch.randn(3)  # draws from the global generator
     for _ in train_run(make_spec(tmp_path, tiny_bert, data_seed=7), lambda: False, cache):
         pass
-    assert dumped(train_run(make_spec(tmp_path, tiny_bert), lambda: False, cache)) == alone
+    assert dump_events(train_run(make_spec(tmp_path, tiny_bert), lambda: False, cache)) == alone
 
 
-def test_two_runs_in_turn_do_not_touch_each_other(tmp_path: Path, tiny_bert: Path) -> None:
-    """Even interleaved step by step, as no worker does: dropout is seeded anew at every step."""
+def test_interleaved_runs_do_not_affect_each_other(tmp_path: Path, tiny_bert: Path) -> None:
+    """Dropout is seeded anew at every step, so runs may even alternate step by step."""
     specs = [make_spec(tmp_path, tiny_bert, init_seed=seed, data_seed=seed) for seed in (1, 2)]
-    alone = [dumped(run_events(spec)) for spec in specs]
+    alone = [dump_events(run_events(spec)) for spec in specs]
     again = [make_spec(tmp_path, tiny_bert, init_seed=seed, data_seed=seed) for seed in (1, 2)]
     pairs = list(zip(run_events(again[0]), run_events(again[1]), strict=True))
     assert [event.model_dump() for event, _ in pairs] == alone[0]
     assert [event.model_dump() for _, event in pairs] == alone[1]
 
 
-def test_each_seed_changes_what_is_its_own(tmp_path: Path, tiny_bert: Path) -> None:
+def test_each_seed_changes_the_result(tmp_path: Path, tiny_bert: Path) -> None:
     runs = {
         seeds: Trained(make_spec(tmp_path, tiny_bert, init_seed=seeds[0], data_seed=seeds[1]))
         for seeds in [(1, 1), (1, 2), (2, 1), (2, 2)]
@@ -69,13 +69,13 @@ def test_each_seed_changes_what_is_its_own(tmp_path: Path, tiny_bert: Path) -> N
     assert len({tuple(run.losses) for run in runs.values()}) == 4
 
 
-def test_the_init_seed_leaves_the_order_alone_and_the_data_seed_the_draw(
+def test_the_data_seed_changes_the_order_and_not_the_initial_weights(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
-    assert take(iterate_shuffled_batches(range(20), 8, data_seed=1), 4) == take(
+    assert take_batches(iterate_shuffled_batches(range(20), 8, data_seed=1), 4) == take_batches(
         iterate_shuffled_batches(range(20), 8, data_seed=1), 4
     )
-    assert take(iterate_shuffled_batches(range(20), 8, data_seed=1), 1) != take(
+    assert take_batches(iterate_shuffled_batches(range(20), 8, data_seed=1), 1) != take_batches(
         iterate_shuffled_batches(range(20), 8, data_seed=2), 1
     )
     spec, other_order = (
@@ -88,13 +88,13 @@ def test_the_init_seed_leaves_the_order_alone_and_the_data_seed_the_draw(
         assert torch.equal(our, their), name
 
 
-def take(batches: Iterator[list[int]], count: int) -> list[list[int]]:
+def take_batches(batches: Iterator[list[int]], count: int) -> list[list[int]]:
     return [next(batches) for _ in range(count)]
 
 
-def test_an_epoch_has_every_row_once_in_an_order_of_its_own() -> None:
+def test_every_epoch_has_every_row_once_in_a_new_order() -> None:
     rows = [3, 5, 8, 13, 21, 34, 55]
-    epochs = take(iterate_shuffled_batches(rows, 3, data_seed=0), 6)
+    epochs = take_batches(iterate_shuffled_batches(rows, 3, data_seed=0), 6)
     assert [len(batch) for batch in epochs] == [3, 3, 1, 3, 3, 1]
     first, second = [*chain(*epochs[:3])], [*chain(*epochs[3:])]
     assert sorted(first) == sorted(second) == rows
@@ -102,14 +102,14 @@ def test_an_epoch_has_every_row_once_in_an_order_of_its_own() -> None:
 
 
 def test_the_order_of_an_epoch_is_stable_over_versions() -> None:
-    """Recorded: a change of this order would change every run's weights."""
-    assert take(iterate_shuffled_batches(range(10), 10, data_seed=0), 2) == [
+    """Changing this recorded order would change every run's weights."""
+    assert take_batches(iterate_shuffled_batches(range(10), 10, data_seed=0), 2) == [
         [1, 6, 0, 8, 7, 9, 5, 3, 2, 4],
         [0, 2, 6, 8, 7, 3, 9, 1, 5, 4],
     ]
 
 
-def test_the_name_of_the_file_and_its_place_do_not_matter(tmp_path: Path, tiny_bert: Path) -> None:
+def test_the_name_and_folder_of_the_file_do_not_matter(tmp_path: Path, tiny_bert: Path) -> None:
     here = Trained(make_spec(tmp_path, tiny_bert))
     (tmp_path / "elsewhere").mkdir()
     copy = write_tsv(tmp_path / "elsewhere" / "named-otherwise.tsv", review_rows(60))

@@ -1,4 +1,4 @@
-"""Training the entries that occur alone: what the bitwise promise of ``worker/training/model/compact_vocabulary.py`` asks of torch's kernels."""
+"""Training only the entries that occur rounds like training the full table, on torch's kernels."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertForSequenceClassification
 
-from tests.encoders.saving import common_settings
-from tests.encoders.tokenizers import wordpiece
-from tests.worker.training.runs import make_recipe, text_of
+from tests.encoders.saving import build_common_settings
+from tests.encoders.tokenizers import build_wordpiece_tokenizer
+from tests.worker.training.runs import build_text, make_recipe
 from worker.training.model.compact_vocabulary import (
     CompactVocabulary,
     compute_decay_factors,
@@ -33,7 +33,7 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 def test_norm_and_update_of_the_entries_alone_are_those_of_the_whole_table(
     width: int, threads: int
 ) -> None:
-    """For widths that fill vector registers and others: what the bitwise promise asks of torch's kernels."""
+    """The bitwise promise depends on this property of torch's kernels, for all widths."""
     draw = torch.Generator().manual_seed(width)
     size, recipe = 997, make_recipe(weight_decay=0.1, max_steps=20)
     table = nn.Embedding(size, width)
@@ -41,7 +41,7 @@ def test_norm_and_update_of_the_entries_alone_are_those_of_the_whole_table(
     gradient = torch.zeros(size, width).index_copy_(
         0, used, torch.randn(150, width, generator=draw)
     )
-    vocabulary = CompactVocabulary.from_texts(_network_of(table), [text_of(used)])
+    vocabulary = CompactVocabulary.from_texts(_wrap_table(table), [build_text(used)])
     whole, small = nn.Module(), nn.Module()
     whole.table = nn.Parameter(table.weight.detach().clone())
     small.table = nn.Parameter(table.weight.detach()[vocabulary.entries])
@@ -57,7 +57,7 @@ def test_norm_and_update_of_the_entries_alone_are_those_of_the_whole_table(
 
 
 class _Network(nn.Module):
-    """Just enough of a network to have a table of words."""
+    """A module with word embeddings and a config, enough for ``CompactVocabulary``."""
 
     def __init__(self, table: nn.Embedding) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class _Network(nn.Module):
         return self.table
 
 
-def _network_of(table: nn.Embedding) -> Any:
+def _wrap_table(table: nn.Embedding) -> Any:
     return _Network(table)
 
 
@@ -83,9 +83,8 @@ def _network_of(table: nn.Embedding) -> Any:
 )
 def test_the_replayed_decay_is_that_of_the_optimiser(changes: dict[str, Any]) -> None:
     recipe = make_recipe(max_steps=40, **changes)
-    settings = common_settings(wordpiece(), blocks=2, dropout=0.1) | {
-        "vocab_size": 1201
-    }  # three blocks of the replay
+    settings = build_common_settings(build_wordpiece_tokenizer(), blocks=2, dropout=0.1)
+    settings |= {"vocab_size": 1201}  # three chunks of the replay
     network = BertForSequenceClassification(BertConfig(**settings))
     table = network.bert.embeddings.word_embeddings.weight
     start = table.detach().clone()
