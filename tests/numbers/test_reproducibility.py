@@ -12,8 +12,8 @@ from tests.worker.training.runs import (
     Trained,
     make_recipe,
     make_spec,
-    review_rows,
-    run_events,
+    make_review_rows,
+    iterate_events,
     write_tsv,
 )
 from worker.training.data.batches import iterate_shuffled_batches
@@ -30,15 +30,15 @@ def dump_events(events: Iterator[RunEvent]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
 def test_the_same_spec_twice(family: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     base = request.getfixturevalue(family)
-    assert dump_events(run_events(make_spec(tmp_path, base))) == dump_events(
-        run_events(make_spec(tmp_path, base))
+    assert dump_events(iterate_events(make_spec(tmp_path, base))) == dump_events(
+        iterate_events(make_spec(tmp_path, base))
     )
 
 
 def test_another_run_between_and_a_shared_cache_change_nothing(
     tmp_path: Path, tiny_bert: Path, tiny_roberta: Path
 ) -> None:
-    alone = dump_events(run_events(make_spec(tmp_path, tiny_bert)))
+    alone = dump_events(iterate_events(make_spec(tmp_path, tiny_bert)))
     cache = TextCache()
     other = make_spec(
         tmp_path / "other", tiny_roberta, rows=40, init_seed=9, recipe=make_recipe(max_steps=3)
@@ -53,9 +53,9 @@ def test_another_run_between_and_a_shared_cache_change_nothing(
 def test_interleaved_runs_do_not_affect_each_other(tmp_path: Path, tiny_bert: Path) -> None:
     """Dropout is seeded anew at every step, so runs may even alternate step by step."""
     specs = [make_spec(tmp_path, tiny_bert, init_seed=seed, data_seed=seed) for seed in (1, 2)]
-    alone = [dump_events(run_events(spec)) for spec in specs]
+    alone = [dump_events(iterate_events(spec)) for spec in specs]
     again = [make_spec(tmp_path, tiny_bert, init_seed=seed, data_seed=seed) for seed in (1, 2)]
-    pairs = list(zip(run_events(again[0]), run_events(again[1]), strict=True))
+    pairs = list(zip(iterate_events(again[0]), iterate_events(again[1]), strict=True))
     assert [event.model_dump() for event, _ in pairs] == alone[0]
     assert [event.model_dump() for _, event in pairs] == alone[1]
 
@@ -112,5 +112,5 @@ def test_the_order_of_an_epoch_is_stable_over_versions() -> None:
 def test_the_name_and_folder_of_the_file_do_not_matter(tmp_path: Path, tiny_bert: Path) -> None:
     here = Trained(make_spec(tmp_path, tiny_bert))
     (tmp_path / "elsewhere").mkdir()
-    copy = write_tsv(tmp_path / "elsewhere" / "named-otherwise.tsv", review_rows(60))
+    copy = write_tsv(tmp_path / "elsewhere" / "named-otherwise.tsv", make_review_rows(60))
     assert Trained(make_spec(tmp_path, tiny_bert, training_file=copy)).finished == here.finished

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from shared.datasets import Examples
 from shared.metrics import Scoring
-from tests.worker.training.runs import make_task, never_stop, review_rows
+from tests.worker.training.runs import make_review_rows, make_task, never_stop
 from worker.training.data.split import Split
 from worker.training.data.tokenization import encode_examples, load_tokenizer
 from worker.training.errors import StopRequested
@@ -19,7 +19,7 @@ from worker.training.model.forward import Forward
 
 
 def reviews(base: Path, count: int = 50) -> Split:
-    rows = review_rows(count)[1:]
+    rows = make_review_rows(count)[1:]
     examples = Examples(
         texts=[row[0] for row in rows],
         second_texts=None,

@@ -15,7 +15,7 @@ from shared.metrics import Scoring
 from shared.recipe import PRESETS, Recipe, RecipeRequest, resolve_recipe
 from tests.encoders import ENCODERS
 from tests.encoders.names import is_head
-from tests.worker.training.runs import Trained, make_spec, make_task, review_rows, write_tsv
+from tests.worker.training.runs import Trained, make_review_rows, make_spec, make_task, write_tsv
 from worker.training.model.encoder import load_encoder
 from worker.training.model.transformers_logging import silence_transformers
 from worker.training.optim.objective import set_bias_to_mean
@@ -100,8 +100,10 @@ def resolved(models: Path, family: str, switch: dict[str, Any]) -> Recipe:
 
 
 def trained(folder: Path, models: Path, family: str, recipe: Recipe) -> Trained:
-    pairs = write_tsv(folder / "train.tsv", review_rows(30, pairs=True))
-    held_out = write_tsv(folder / "dev.tsv", review_rows(9, pairs=True, seed=3, positive_share=0.4))
+    pairs = write_tsv(folder / "train.tsv", make_review_rows(30, pairs=True))
+    held_out = write_tsv(
+        folder / "dev.tsv", make_review_rows(9, pairs=True, seed=3, positive_share=0.4)
+    )
     spec = make_spec(
         folder,
         models / family,
@@ -122,7 +124,7 @@ def scored_again(run: Trained) -> tuple[dict[str, float | None], float]:
             AutoModelForSequenceClassification.from_pretrained(folder),
             AutoTokenizer.from_pretrained(folder),
         )
-    rows = review_rows(9, pairs=True, seed=3, positive_share=0.4)[1:]
+    rows = make_review_rows(9, pairs=True, seed=3, positive_share=0.4)[1:]
     texts, pairs, names = (list(column) for column in zip(*rows, strict=True))
     labels = [network.config.label2id[name] for name in names]
     inputs = tokenizer(texts, pairs, truncation=True, padding=True, return_tensors="pt")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.recipe import Recipe
-from tests.worker.training.runs import Trained, make_recipe, make_spec, run_events
+from tests.worker.training.runs import Trained, iterate_events, make_recipe, make_spec
 from worker.training.events import Evaluation, Paused, RunEvent, Step
 from worker.training.run import train_run
 
@@ -17,10 +17,10 @@ def paused_and_resumed(
     folder: Path, base: Path, recipe: Recipe, stop: int
 ) -> tuple[list[RunEvent], list[RunEvent], Path]:
     first = make_spec(folder, base, recipe=recipe, stop_step=stop)
-    before = list(run_events(first))
+    before = list(iterate_events(first))
     state = first.output / f"state-{stop}"
     second = make_spec(folder, base, recipe=recipe, state=state)
-    return before, list(run_events(second)), state
+    return before, list(iterate_events(second)), state
 
 
 RECIPES: list[dict[str, Any]] = [
@@ -79,7 +79,9 @@ def test_a_run_that_is_asked_to_wait_does_so_after_its_step(
     assert isinstance(pause, Paused)
     assert pause.step == 5
     rest = list(
-        run_events(make_spec(tmp_path, tiny_bert, recipe=recipe, state=first.output / "state-5"))
+        iterate_events(
+            make_spec(tmp_path, tiny_bert, recipe=recipe, state=first.output / "state-5")
+        )
     )
     assert [event.step for event in rest if isinstance(event, Step)] == list(range(6, 13))
     assert rest[-1] == whole.finished

@@ -13,11 +13,11 @@ from shared.domain.task import SplitRequest
 from shared.metrics import Scoring
 from tests.worker.training.runs import (
     Trained,
+    iterate_events,
     make_recipe,
+    make_review_rows,
     make_spec,
     make_task,
-    review_rows,
-    run_events,
     write_tsv,
 )
 from worker.training.errors import StopRequested
@@ -73,7 +73,7 @@ def predictions(spec: RunSpec) -> dict[str, Any]:
 def test_plain_transformers_gets_the_recorded_scores_from_the_exported_folder(
     family: str, pairs: bool, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    rows = review_rows(70, pairs=pairs)
+    rows = make_review_rows(70, pairs=pairs)
     columns = (
         {"text_column": "text", "text_pair_column": "other"} if pairs else {"text_column": "text"}
     )
@@ -160,7 +160,7 @@ def test_the_artefacts(tmp_path: Path, tiny_bert: Path) -> None:
 def test_a_validation_file_is_used_whole_and_its_rows_are_counted_as_its_own(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
-    validation = write_tsv(tmp_path / "dev.tsv", review_rows(20, seed=5))
+    validation = write_tsv(tmp_path / "dev.tsv", make_review_rows(20, seed=5))
     spec = make_spec(
         tmp_path,
         tiny_bert,
@@ -214,5 +214,5 @@ def test_data_that_do_not_fit_the_task_are_refused_before_anything_is_trained(
 ) -> None:
     spec = make_spec(tmp_path, tiny_bert, task=make_task(text_column="sentence"))
     with pytest.raises(InvalidValue, match="no such column") as caught:
-        next(run_events(spec))
+        next(iterate_events(spec))
     assert caught.value.param == "training_file"

@@ -18,10 +18,10 @@ from tests.worker.training.runs import (
     BAD,
     FILLER,
     GOOD,
+    make_review_rows,
     make_spec,
     make_task,
     never_stop,
-    review_rows,
     write_tsv,
 )
 from worker.training.baselines import scoring
@@ -107,7 +107,7 @@ def test_other_validation_labels_change_the_scores_and_not_the_models(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
     """With two labels, answers that stay as they were are right exactly where they were wrong before."""
-    rows = review_rows(40, seed=5)
+    rows = make_review_rows(40, seed=5)
     turned = [rows[0], *((text, {"yes": "no", "no": "yes"}[label]) for text, label in rows[1:])]
     files = [
         write_tsv(tmp_path / f"{name}.tsv", table)
@@ -225,7 +225,7 @@ def test_a_wish_to_stop_is_seen_on_the_way(tmp_path: Path, tiny_bert: Path) -> N
 
 
 def test_several_labels_a_row_and_numbers(tmp_path: Path, tiny_bert: Path) -> None:
-    rows = review_rows(120)
+    rows = make_review_rows(120)
     both = [
         rows[0],
         *((text, f"{label}{'|long' if len(text) > 30 else ''}") for text, label in rows[1:]),

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from shared.datasets import Examples
 from shared.domain.errors import InvalidValue
 from tests.encoders.families import build_xlm_roberta_folder
-from tests.worker.training.runs import make_task, never_stop, review_rows, write_tsv
+from tests.worker.training.runs import make_review_rows, make_task, never_stop, write_tsv
 from worker.training.data.batches import count_trained_tokens, iterate_batches_by_length
 from worker.training.data.tokenization import (
     EncodedText,
@@ -119,7 +119,7 @@ def test_the_cache_reads_a_file_once_and_goes_by_content(
     tmp_path: Path, tiny_bert: Path, tiny_roberta: Path
 ) -> None:
     cache, task = TextCache(size=3), make_task()
-    file = write_tsv(tmp_path / "rows.tsv", review_rows(20))
+    file = write_tsv(tmp_path / "rows.tsv", make_review_rows(20))
 
     def read(base: Path = tiny_bert, max_seq_length: int = 32) -> EncodedText:
         changed = task.model_copy(update={"max_seq_length": max_seq_length})
@@ -129,9 +129,9 @@ def test_the_cache_reads_a_file_once_and_goes_by_content(
     assert read() is first
     assert read(base=tiny_roberta) is not first
     assert read(max_seq_length=8) is not first
-    write_tsv(file.path, review_rows(30))
+    write_tsv(file.path, make_review_rows(30))
     assert len(read().labels) == 30
-    write_tsv(file.path, review_rows(20))
+    write_tsv(file.path, make_review_rows(20))
     assert read() is not first  # four were asked for since, three are kept
 
 

@@ -23,11 +23,11 @@ from tests.encoders.tokenizers import build_unigram_tokenizer, build_wordpiece_t
 from tests.worker.training.runs import (
     Trained,
     build_text,
+    iterate_events,
     make_recipe,
     make_spec,
     make_task,
     never_stop,
-    run_events,
 )
 from worker.training.data.split import Splits, load_splits
 from worker.training.data.tokenization import EncodedText, TextCache
@@ -155,7 +155,7 @@ def test_a_state_has_the_table_of_the_run_and_the_published_folder_the_whole_one
 ) -> None:
     name = "roberta.embeddings.word_embeddings.weight"
     paused = make_spec(tmp_path, base_of("large"), recipe=make_recipe(), stop_step=6)
-    list(run_events(paused))
+    list(iterate_events(paused))
     state = paused.output / "state-6"
     for file in ("weights", "best"):
         assert len(load_file(state / f"{file}.safetensors")[name]) < 100

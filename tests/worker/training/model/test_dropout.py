@@ -1,4 +1,4 @@
-"""Dropout from random bits has the statistics of torch's, and the gradient of what it let through."""
+"""Dropout from random bits has the statistics and the gradient of torch's."""
 
 import pytest
 import torch
@@ -6,10 +6,11 @@ from torch import Tensor
 
 from worker.training.model.dropout import LEVELS, BitDropout
 
-SHAPE = (500, 801)  # of an odd number of elements, so that the last draw is used in part
+SHAPE = (500, 801)
+"""Not a multiple of four elements, so that the last draw is partly used."""
 
 
-def dropped_out(
+def drop_ones(
     p: float, seed: int = 0, dtype: torch.dtype = torch.bfloat16
 ) -> tuple[Tensor, Tensor]:
     torch.manual_seed(seed)
@@ -20,7 +21,7 @@ def dropped_out(
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.93])
 def test_the_rate_and_the_scale(p: float, dtype: torch.dtype) -> None:
-    _, result = dropped_out(p, dtype=dtype)
+    _, result = drop_ones(p, dtype=dtype)
     assert result.dtype == dtype
     zeros = (result == 0).double().mean().item()
     assert zeros == pytest.approx(p, abs=5 * (p * (1 - p) / result.numel()) ** 0.5 + 1 / LEVELS)
@@ -28,8 +29,8 @@ def test_the_rate_and_the_scale(p: float, dtype: torch.dtype) -> None:
     assert set(result.unique().tolist()) == {0.0, torch.tensor(1 / (1 - rate)).to(dtype).item()}
 
 
-def test_what_is_kept_is_rounded_once() -> None:
-    """The scale itself is not: 1 / 0.9 in bfloat16 is off by 0.16 %, the same way for every element."""
+def test_kept_elements_are_rounded_once() -> None:
+    """The scale is not rounded: 1 / 0.9 in bfloat16 would be off by 0.16 % for every element."""
     torch.manual_seed(0)
     values = torch.rand(SHAPE).bfloat16() + 1
     result = BitDropout(0.1)(values)
@@ -41,28 +42,28 @@ def test_what_is_kept_is_rounded_once() -> None:
 def test_neighbours_are_dropped_independently() -> None:
     """Four elements share a draw of 64 bits."""
     p = 0.3
-    _, result = dropped_out(p)
+    _, result = drop_ones(p)
     zeros = (result.flatten()[: SHAPE[0] * SHAPE[1] // 4 * 4] == 0).double().view(-1, 4)
-    spread = 5 * (p * (1 - p) / len(zeros)) ** 0.5
-    assert zeros.mean(0).tolist() == pytest.approx([p] * 4, abs=spread)
-    together = (zeros.T @ zeros / len(zeros)).fill_diagonal_(p * p)
-    assert together.flatten().tolist() == pytest.approx([p * p] * 16, abs=spread)
+    tolerance = 5 * (p * (1 - p) / len(zeros)) ** 0.5
+    assert zeros.mean(0).tolist() == pytest.approx([p] * 4, abs=tolerance)
+    joint = (zeros.T @ zeros / len(zeros)).fill_diagonal_(p * p)
+    assert joint.flatten().tolist() == pytest.approx([p * p] * 16, abs=tolerance)
 
 
-def test_the_gradient_is_that_of_what_was_let_through() -> None:
-    ones, result = dropped_out(0.4)
+def test_only_kept_elements_get_a_gradient() -> None:
+    ones, result = drop_ones(0.4)
     result.backward(torch.full(SHAPE, 3.0, dtype=torch.bfloat16))
     assert ones.grad is not None
     assert torch.equal(ones.grad != 0, result != 0)
     assert ones.grad.max().item() == pytest.approx(3 / 0.6, rel=2**-8)
 
 
-def test_the_draw_is_the_seeds() -> None:
-    assert torch.equal(dropped_out(0.1, seed=1)[1], dropped_out(0.1, seed=1)[1])
-    assert not torch.equal(dropped_out(0.1, seed=1)[1], dropped_out(0.1, seed=2)[1])
+def test_the_mask_depends_on_the_seed() -> None:
+    assert torch.equal(drop_ones(0.1, seed=1)[1], drop_ones(0.1, seed=1)[1])
+    assert not torch.equal(drop_ones(0.1, seed=1)[1], drop_ones(0.1, seed=2)[1])
 
 
-def test_nothing_is_dropped_where_nothing_is_to_be() -> None:
+def test_rate_zero_and_evaluation_mode_drop_nothing() -> None:
     ones = torch.ones(SHAPE, dtype=torch.bfloat16)
     assert torch.equal(BitDropout(0.0)(ones), ones)
     assert torch.equal(BitDropout(0.5).eval()(ones), ones)

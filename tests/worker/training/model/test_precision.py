@@ -1,4 +1,4 @@
-"""bfloat16 in the passes, float32 in all that is kept: what is cast when, what is never cast, and that it learns what float32 learns."""
+"""bfloat16 passes with float32 masters: what is cast when, and what is never cast."""
 
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from tests.encoders import ENCODERS
 from tests.worker.training.runs import (
     Trained,
     make_recipe,
+    make_review_rows,
     make_spec,
     make_task,
-    review_rows,
     write_tsv,
 )
-from tests.worker.training.test_run import LONG_ENOUGH, scored_again
+from tests.worker.training.test_run import LONG_ENOUGH, score_exported_model
 from worker.training.model.dropout import BitDropout
 from worker.training.model.encoder import load_encoder
 from worker.training.model.precision import BFloat16Weights, Float32Weights, create_compute_weights
@@ -35,13 +35,13 @@ def network(tiny_bert: Path) -> PreTrainedModel:
     return load_encoder(tiny_bert, make_task(), 0)
 
 
-def under_mixout(network: PreTrainedModel) -> PreTrainedModel:
+def enable_mixout(network: PreTrainedModel) -> PreTrainedModel:
     start = {layer.weight: layer.weight.detach() + 0.01 for layer in list_mixed_layers(network)}
     add_mixout(network, 0.3, start)
     return network
 
 
-def backward(weights: BFloat16Weights) -> None:
+def run_backward(weights: BFloat16Weights) -> None:
     weights.module(input_ids=IDS).logits.float().square().sum().backward()
     weights.transfer_gradients()
 
@@ -51,8 +51,8 @@ def test_float32_is_the_network_itself(network: PreTrainedModel) -> None:
     assert create_compute_weights(network, "float32").module is network
 
 
-class Casts(TorchDispatchMode):
-    """Counts the weights, tensors of two dimensions that are parameters, that are made bfloat16 from float32."""
+class CastCounter(TorchDispatchMode):
+    """Counter of weight matrices that are cast from float32 to bfloat16."""
 
     def __init__(self, network: PreTrainedModel) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -81,25 +81,25 @@ class Casts(TorchDispatchMode):
         return result
 
 
-def test_weights_are_cast_once_a_step_and_not_once_a_use(network: PreTrainedModel) -> None:
+def test_weights_are_cast_once_per_step(network: PreTrainedModel) -> None:
     weights = BFloat16Weights(network)
     linear = sum(isinstance(module, nn.Linear) for module in network.modules())
     optimizer = Optimizer(network, make_recipe())
-    with Casts(network) as in_passes:
-        for _ in range(2):  # two batches, two uses of every weight
-            backward(weights)
+    with CastCounter(network) as in_passes:
+        for _ in range(2):  # two batches use every weight twice
+            run_backward(weights)
     assert in_passes.count == 0
     optimizer.step(1e-3)
-    with Casts(network) as after_update:
+    with CastCounter(network) as after_update:
         weights.refresh_replica()
     assert after_update.count == linear
 
 
-def test_after_an_update_the_passes_are_made_with_the_new_weights(network: PreTrainedModel) -> None:
+def test_passes_use_the_updated_weights(network: PreTrainedModel) -> None:
     weights, optimizer = BFloat16Weights(network), Optimizer(network, make_recipe())
     for _ in range(3):
         optimizer.zero_grad()
-        backward(weights)
+        run_backward(weights)
         optimizer.step(1e-2)
         weights.refresh_replica()
         for (name, master), copy in zip(
@@ -109,32 +109,32 @@ def test_after_an_update_the_passes_are_made_with_the_new_weights(network: PreTr
             assert torch.equal(copy.float(), master.to(copy.dtype).float()), name
 
 
-def test_gradients_are_the_networks_in_float32_and_in_the_same_buffers_at_every_step(
+def test_gradients_are_float32_and_in_the_same_buffers_at_every_step(
     network: PreTrainedModel,
 ) -> None:
     weights, optimizer = BFloat16Weights(network), Optimizer(network, make_recipe())
-    places: list[dict[str, int]] = []
+    addresses: list[dict[str, int]] = []
     for _ in range(2):
         optimizer.zero_grad()
-        backward(weights)
+        run_backward(weights)
         gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
         assert {gradient.dtype for gradient in gradients.values() if gradient is not None} == {
             torch.float32
         }
         matrices = {
-            name: its
-            for name, its in gradients.items()
-            if its is not None and name.endswith("dense.weight")
+            name: gradient
+            for name, gradient in gradients.items()
+            if gradient is not None and name.endswith("dense.weight")
         }
-        assert all(its.any() for its in matrices.values())
-        places.append({name: its.data_ptr() for name, its in matrices.items()})
-    assert places[0] == places[1]
-    own = [copy for copy in weights.module.parameters() if copy.dtype == torch.bfloat16]
-    assert own
-    assert all(copy.grad is None for copy in own)
+        assert all(gradient.any() for gradient in matrices.values())
+        addresses.append({name: gradient.data_ptr() for name, gradient in matrices.items()})
+    assert addresses[0] == addresses[1]
+    copies = [copy for copy in weights.module.parameters() if copy.dtype == torch.bfloat16]
+    assert copies
+    assert all(copy.grad is None for copy in copies)
 
 
-def test_a_parameter_that_the_pass_did_not_use_has_no_gradient(network: PreTrainedModel) -> None:
+def test_an_unused_parameter_has_no_gradient(network: PreTrainedModel) -> None:
     weights = BFloat16Weights(network)
     weights.module.get_submodule("bert")(input_ids=IDS).pooler_output.float().sum().backward()
     weights.transfer_gradients()
@@ -142,23 +142,23 @@ def test_a_parameter_that_the_pass_did_not_use_has_no_gradient(network: PreTrain
     assert network.get_parameter("bert.pooler.dense.weight").grad is not None
 
 
-def test_gradients_are_close_to_float32s(network: PreTrainedModel) -> None:
+def test_gradients_are_close_to_those_of_float32(network: PreTrainedModel) -> None:
     network.eval()
     network(input_ids=IDS).logits.square().sum().backward()
     expected = {
         name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None
     }
     network.zero_grad()
-    backward(BFloat16Weights(network))
+    run_backward(BFloat16Weights(network))
     whole = torch.stack([gradient.norm() for gradient in expected.values()]).norm()
     for name, gradient in expected.items():
         found = network.get_parameter(name).grad
         assert found is not None
-        # some are small differences of large terms: a key's bias has no gradient but for rounding, softmax does not see it
+        # some gradients are rounding only: softmax does not depend on the key's bias
         assert (found - gradient).norm() < 0.05 * gradient.norm() + 0.002 * whole, name
 
 
-def test_embeddings_and_norms_are_not_copied(network: PreTrainedModel) -> None:
+def test_embeddings_and_norms_are_shared(network: PreTrainedModel) -> None:
     replica = BFloat16Weights(network).module
     for path, module in replica.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
@@ -174,8 +174,8 @@ def test_states_between_the_blocks_are_bfloat16(network: PreTrainedModel) -> Non
 
 
 def test_mixout_mixes_in_float32(network: PreTrainedModel) -> None:
-    """The difference of nearly equal weights would be mostly rounding in bfloat16."""
-    under_mixout(network)
+    """In bfloat16 the difference of nearly equal weights would be mostly rounding."""
+    enable_mixout(network)
     weights = BFloat16Weights(network)
     for exact, cast in zip(
         list_mixed_layers(network), list_mixed_layers(weights.module), strict=True
@@ -186,27 +186,27 @@ def test_mixout_mixes_in_float32(network: PreTrainedModel) -> None:
         assert torch.equal(cast.train().weight, mixed.bfloat16())
         assert cast.get_parameter(ORIGINAL) is exact.get_parameter(ORIGINAL)
     weights.module.train()
-    backward(weights)
+    run_backward(weights)
     for layer in list_mixed_layers(network):
         gradient = layer.get_parameter(ORIGINAL).grad
         assert gradient is not None
         assert gradient.any()
 
 
-def test_dropout_of_what_passes_are_made_with_draws_bits_and_no_other(
+def test_only_the_dropout_of_passes_draws_bits(
     network: PreTrainedModel,
 ) -> None:
-    def layers(of: PreTrainedModel) -> set[type]:
-        return {type(module) for module in of.modules() if isinstance(module, nn.Dropout)}
+    def list_dropout_types(model: PreTrainedModel) -> set[type]:
+        return {type(module) for module in model.modules() if isinstance(module, nn.Dropout)}
 
-    assert layers(create_compute_weights(network, "bfloat16").module) == {BitDropout}
-    assert layers(network) == {nn.Dropout}
-    assert layers(create_compute_weights(network, "float32").module) == {BitDropout}
+    assert list_dropout_types(create_compute_weights(network, "bfloat16").module) == {BitDropout}
+    assert list_dropout_types(network) == {nn.Dropout}
+    assert list_dropout_types(create_compute_weights(network, "float32").module) == {BitDropout}
 
 
 @pytest.mark.parametrize("family", ENCODERS)
-def test_curves_agree_with_float32s(family: str, tmp_path: Path) -> None:
-    """Without dropout, whose draws differ. Stated tolerance: 0.005 of a loss of about 0.69 over six steps at a high rate."""
+def test_curves_agree_with_those_of_float32(family: str, tmp_path: Path) -> None:
+    """Dropout is off because its draws differ; losses of about 0.69 may differ by 0.005."""
     base = ENCODERS[family](tmp_path / "base", dropout=0.0)
     recipe = make_recipe(learning_rate=1e-3, max_steps=6, eval_points=1)
     exact = Trained(make_spec(tmp_path, base, recipe=recipe))
@@ -221,7 +221,7 @@ def test_curves_agree_with_float32s(family: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes", [{}, {"mixout": 0.2}, {"bias_correction": False, "pretrained_weight_decay": 0.1}]
 )
-def test_the_same_row_twice(changes: dict[str, Any], tmp_path: Path, tiny_bert: Path) -> None:
+def test_the_same_spec_twice(changes: dict[str, Any], tmp_path: Path, tiny_bert: Path) -> None:
     recipe = make_recipe(precision="bfloat16", **changes)
     first, second = (Trained(make_spec(tmp_path, tiny_bert, recipe=recipe)) for _ in range(2))
     assert [event.model_dump() for event in first.events] == [
@@ -232,7 +232,7 @@ def test_the_same_row_twice(changes: dict[str, Any], tmp_path: Path, tiny_bert: 
 def test_plain_transformers_gets_the_recorded_scores_in_float32(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
-    rows = review_rows(70)
+    rows = make_review_rows(70)
     spec = make_spec(
         tmp_path,
         tiny_bert,
@@ -243,6 +243,6 @@ def test_plain_transformers_gets_the_recorded_scores_in_float32(
     run = Trained(spec)
     for split, result in (("validation", run.finished.validation), ("test", run.finished.test)):
         assert result is not None
-        metrics, off = scored_again(spec, rows, split)
-        assert off < 1e-5  # bfloat16's own answers are a hundred times as far off
+        metrics, deviation = score_exported_model(spec, rows, split)
+        assert deviation < 1e-5  # predictions in bfloat16 deviate a hundred times as much
         assert result.metrics == metrics

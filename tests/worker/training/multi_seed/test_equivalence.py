@@ -13,7 +13,7 @@ from shared.domain.task import SplitRequest, TaskType
 from shared.encoders.families import FAMILIES
 from tests.encoders import ENCODERS
 from tests.worker.training.multi_seed.stacks import Together, make_specs
-from tests.worker.training.runs import make_recipe, make_task, review_rows, write_tsv
+from tests.worker.training.runs import make_recipe, make_review_rows, make_task, write_tsv
 from worker.training.spec import RunSpec
 
 CLOSE = 1e-4
@@ -109,7 +109,7 @@ def test_every_kind_of_task(kind: TaskType, tmp_path: Path, smooth_bert: Path) -
         if kind is TaskType.REGRESSION
         else {"yes": "yes|long", "no": "no"}
     )
-    header, *rows = review_rows(40)
+    header, *rows = make_review_rows(40)
     file = write_tsv(
         tmp_path / "other.tsv", [header, *((text, told[label]) for text, label in rows)]
     )

@@ -8,7 +8,7 @@ import torch
 from shared.domain.errors import InvalidValue
 from tests.encoders import ENCODERS
 from tests.worker.training.multi_seed.stacks import Together, make_specs
-from tests.worker.training.runs import make_recipe, never_stop, review_rows, write_tsv
+from tests.worker.training.runs import make_recipe, make_review_rows, never_stop, write_tsv
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.events import Started
@@ -115,7 +115,7 @@ def test_more_runs_than_go_side_by_side_take_turns(tmp_path: Path, tiny_bert: Pa
 
 def test_data_that_do_not_fit_are_each_runs_failure(tmp_path: Path, tiny_bert: Path) -> None:
     specs = make_specs(tmp_path, tiny_bert, 2)
-    header, *rows = review_rows(20)
+    header, *rows = make_review_rows(20)
     wrong = write_tsv(tmp_path / "wrong.tsv", [header, *((text, "maybe") for text, _ in rows)])
     together = Together([spec.model_copy(update={"training_file": wrong}) for spec in specs]).train(
         width=2
