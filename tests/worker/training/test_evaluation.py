@@ -1,6 +1,5 @@
-"""Evaluation: the numbers are those of the rows in their order; what counts as degenerate."""
+"""Evaluation scores every row in its place; degenerate results are recognised."""
 
-import math
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from worker.training.model.encoder import load_encoder
 from worker.training.model.forward import Forward
 
 
-def reviews(base: Path, count: int = 50) -> Split:
+def encode_reviews(base: Path, count: int = 50) -> Split:
     rows = make_review_rows(count)[1:]
     examples = Examples(
         texts=[row[0] for row in rows],
@@ -30,9 +29,9 @@ def reviews(base: Path, count: int = 50) -> Split:
     )
 
 
-def test_every_row_has_its_own_answer(tiny_bert: Path) -> None:
-    network, split = load_encoder(tiny_bert, make_task(), 0), reviews(tiny_bert)
-    with torch.no_grad():  # a bias in the middle of the rows' logits, so that their answers differ
+def test_every_row_has_its_own_prediction(tiny_bert: Path) -> None:
+    network, split = load_encoder(tiny_bert, make_task(), 0), encode_reviews(tiny_bert)
+    with torch.no_grad():  # a bias at the median of the logits, so that predictions differ
         network.get_parameter("classifier.weight").mul_(20)
         middle = (
             network(**split.text.build_padded_batch(split.rows).inputs).logits.median(dim=0).values
@@ -61,52 +60,51 @@ def test_every_row_has_its_own_answer(tiny_bert: Path) -> None:
 def test_evaluation_can_be_stopped_between_batches(tiny_bert: Path) -> None:
     calls = iter([False, True])
 
-    def pause() -> None:
+    def check_stop() -> None:
         if next(calls):
             raise StopRequested
 
     forward = Forward(load_encoder(tiny_bert, make_task(), 0))
     with pytest.raises(StopRequested):
-        evaluate_split(forward, reviews(tiny_bert, 400), Scoring(make_task(), "accuracy"), pause)
+        evaluate_split(
+            forward, encode_reviews(tiny_bert, 400), Scoring(make_task(), "accuracy"), check_stop
+        )
 
 
 @pytest.mark.parametrize(
     ("labels", "predictions", "score", "degenerate"),
     [
-        ([0, 1, 0, 1], [1, 1, 1, 1], 0.9, True),  # one label only, whatever the score
-        ([0, 1, 0, 1], [1, 0, 1, 1], 0.5, True),  # no better than the constant answer
+        ([0, 1, 0, 1], [1, 1, 1, 1], 0.9, True),  # constant predictions, whatever the score
+        ([0, 1, 0, 1], [1, 0, 1, 1], 0.5, True),  # no better than the constant prediction
         ([0, 1, 0, 1], [1, 0, 1, 1], 0.4, True),
-        ([0, 1, 0, 1], [1, 0, 1, 1], 0.5 + 1e-12, True),  # better by rounding
+        ([0, 1, 0, 1], [1, 0, 1, 1], 0.5 + 1e-12, True),  # better only by rounding
         ([0, 1, 0, 1], [1, 0, 1, 1], 0.51, False),
-        ([0, 1, 1, 1], [1, 0, 1, 1], 0.7, True),  # the constant answer reaches 0.75
+        ([0, 1, 1, 1], [1, 0, 1, 1], 0.7, True),  # the constant prediction reaches 0.75
         ([0, 1, 0, 1], [1, 0, 1, 1], None, True),
     ],
 )
-def test_what_is_degenerate(
+def test_degenerate_results(
     labels: list[int], predictions: list[int], score: float | None, degenerate: bool
 ) -> None:
     assert Scoring(make_task(), "accuracy").is_degenerate(labels, predictions, score) is degenerate
 
 
-def test_matthews_must_be_above_zero_if_it_is_defined_for_a_constant_answer() -> None:
+def test_matthews_correlation_must_be_positive() -> None:
     scoring = Scoring(make_task(), "mcc")
     assert scoring.is_degenerate([0, 1, 0, 1], [1, 0, 1, 1], -0.1)
-    assert not scoring.is_degenerate(
-        [1, 1], [1, 0], 0.1
-    )  # no floor: among constant labels Matthews is undefined
+    # with constant labels the Matthews correlation is undefined, so there is no floor
+    assert not scoring.is_degenerate([1, 1], [1, 0], 0.1)
 
 
-def test_the_constant_answer_is_that_of_the_metric(tiny_bert: Path) -> None:
-    split = reviews(tiny_bert)  # rows 3 to 49 of 50, the first 25 of which are positive
-    assert Scoring(make_task(), "accuracy").compute_constant_score(
-        split.list_labels()
-    ) == pytest.approx(25 / 47)
-    assert Scoring(make_task(), "mcc").compute_constant_score(split.list_labels()) == 0.0
-    assert Scoring(make_task(), "f1").compute_constant_score(split.list_labels()) == pytest.approx(
-        2 * 22 / (2 * 22 + 25)
-    )
-    assert math.isclose(
-        Scoring(make_task(positive_label="no"), "f1").compute_constant_score(split.list_labels())
-        or 0,
-        50 / 72,
-    )
+def test_the_best_constant_prediction_depends_on_the_metric(tiny_bert: Path) -> None:
+    # rows 3 to 49 of 50, of which the first 25 are positive
+    labels = encode_reviews(tiny_bert).list_labels()
+
+    def score_constant(metric: str, positive_label: str = "yes") -> float | None:
+        task = make_task(positive_label=positive_label)
+        return Scoring(task, metric).compute_constant_score(labels)
+
+    assert score_constant("accuracy") == pytest.approx(25 / 47)
+    assert score_constant("mcc") == 0.0
+    assert score_constant("f1") == pytest.approx(2 * 22 / (2 * 22 + 25))
+    assert score_constant("f1", positive_label="no") == pytest.approx(50 / 72)

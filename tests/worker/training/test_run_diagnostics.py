@@ -1,4 +1,4 @@
-"""What is watched of a run: the norms are the gradients' own, the distances the weights' own, and watching changes nothing."""
+"""Diagnostics measure the actual gradients and weights, and do not change the run."""
 
 import math
 from pathlib import Path
@@ -24,7 +24,7 @@ from worker.training.run_diagnostics import (
 )
 from worker.training.spec import RunSpec
 
-BERT_PARTS = ["embeddings", "block 0", "block 1", "block 2", "pooler", "head"]
+BERT_GROUPS = ["embeddings", "block 0", "block 1", "block 2", "pooler", "head"]
 
 
 @pytest.fixture
@@ -32,28 +32,28 @@ def spec(tmp_path: Path, tiny_bert: Path) -> RunSpec:
     return make_spec(tmp_path, tiny_bert, recipe=make_recipe(max_steps=20, eval_points=2))
 
 
-def built(spec: RunSpec) -> PreTrainedModel:
+def load_initial_network(spec: RunSpec) -> PreTrainedModel:
     return build_network(spec, load_splits(spec, TextCache(), never_stop))
 
 
-def test_the_norms_by_part_at_the_chosen_steps_make_up_the_whole(spec: RunSpec) -> None:
+def test_norms_by_module_group_add_up_to_the_whole_norm(spec: RunSpec) -> None:
     run = Trained(spec)
-    watched = {step.step: step for step in run.steps if step.part_grad_norms}
-    assert list(watched) == [1, 2, 10, 20]  # the warm-up ends with step 2
-    for step in watched.values():
-        assert list(step.part_grad_norms) == BERT_PARTS
+    monitored = {step.step: step for step in run.steps if step.part_grad_norms}
+    assert list(monitored) == [1, 2, 10, 20]  # the warm-up ends with step 2
+    for step in monitored.values():
+        assert list(step.part_grad_norms) == BERT_GROUPS
         assert math.hypot(*step.part_grad_norms.values()) == pytest.approx(step.grad_norm, rel=1e-5)
 
 
-def test_a_part_without_a_gradient_has_no_norm(spec: RunSpec) -> None:
-    network = built(spec)
-    watch = GradientMonitor(network, spec.recipe)
+def test_a_group_without_a_gradient_has_no_norm(spec: RunSpec) -> None:
+    network = load_initial_network(spec)
+    monitor = GradientMonitor(network, spec.recipe)
     network.get_parameter("classifier.weight").grad = torch.full((2, 32), 0.5)
-    assert {name: norm.item() for name, norm in watch.compute_norms(1).items()} == {"head": 4.0}
-    assert watch.compute_norms(3) == {}
+    assert {name: norm.item() for name, norm in monitor.compute_norms(1).items()} == {"head": 4.0}
+    assert monitor.compute_norms(3) == {}
 
 
-def test_distances_are_those_of_the_last_weights_from_the_first_ones(spec: RunSpec) -> None:
+def test_distances_are_from_the_initial_to_the_last_weights(spec: RunSpec) -> None:
     chosen_early = Trained(
         spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"eval_points": 12})})
     )
@@ -62,10 +62,10 @@ def test_distances_are_those_of_the_last_weights_from_the_first_ones(spec: RunSp
     run = Trained(spec)
     assert chosen_early.finished.best_step < run.finished.best_step
     assert run.finished.evidence.distance == chosen_early.finished.evidence.distance
-    start = dict(built(spec).named_parameters())
+    start = dict(load_initial_network(spec).named_parameters())
     end = load_file(spec.output / "model" / "model.safetensors")
-    assert list(run.finished.evidence.distance) == BERT_PARTS
-    for part, prefix in (
+    assert list(run.finished.evidence.distance) == BERT_GROUPS
+    for group, prefix in (
         ("block 0", "bert.encoder.layer.0."),
         ("head", "classifier."),
         ("embeddings", "bert.embeddings."),
@@ -75,47 +75,41 @@ def test_distances_are_those_of_the_last_weights_from_the_first_ones(spec: RunSp
         )
         moved = math.hypot(*((b - a).norm().item() for a, b in zip(before, after, strict=True)))
         expected = moved / math.hypot(*(tensor.norm().item() for tensor in before))
-        assert run.finished.evidence.distance[part] == pytest.approx(expected, rel=1e-5)
+        assert run.finished.evidence.distance[group] == pytest.approx(expected, rel=1e-5)
         assert expected > 0
 
 
-def test_a_network_that_has_not_moved_is_at_no_distance(spec: RunSpec) -> None:
-    network = load_encoder(spec.base_model, spec.task, 1)
-    assert set(
-        compute_distances(load_encoder(spec.base_model, spec.task, 1), network).values()
-    ) == {0.0}
+def test_an_unchanged_network_has_distance_zero(spec: RunSpec) -> None:
+    start, network = (load_encoder(spec.base_model, spec.task, 1) for _ in range(2))
+    assert set(compute_distances(start, network).values()) == {0.0}
 
 
-def test_shares_of_answers() -> None:
+def test_shares_of_predicted_labels() -> None:
     task = make_task(label_names=["a", "b", "c"], positive_label=None)
     assert compute_answer_shares([0, 0, 1, 0], task) == {"a": 0.75, "b": 0.25, "c": 0.0}
-    several = make_task(type=TaskType.MULTI_LABEL, label_names=["a", "b"], positive_label=None)
-    assert compute_answer_shares([(0,), (0, 1), (), ()], several) == {"a": 0.5, "b": 0.25}
-    assert (
-        compute_answer_shares(
-            [0.5], make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None)
-        )
-        is None
-    )
+    multi_label = make_task(type=TaskType.MULTI_LABEL, label_names=["a", "b"], positive_label=None)
+    assert compute_answer_shares([(0,), (0, 1), (), ()], multi_label) == {"a": 0.5, "b": 0.25}
+    regression = make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None)
+    assert compute_answer_shares([0.5], regression) is None
 
 
-def history(losses: list[float], lower: dict[int, float]) -> History:
+def make_history(losses: list[float], lower_norms: dict[int, float]) -> History:
     norms = {
         step: {"block 0": norm, "block 1": norm, "block 2": 1.0, "block 3": 1.0}
-        for step, norm in lower.items()
+        for step, norm in lower_norms.items()
     }
     return History(
         losses=losses, gradients=norms, validation_losses={10: 0.5, 15: 0.3, 20: 0.4, 40: 0.9}
     )
 
 
-def test_summing_up() -> None:
+def test_a_finished_run_is_summarised() -> None:
     losses = [0.7] * 20 + [1.5] * 2 + [0.7] * 14 + [0.1, 0.2, 0.3, 0.4]
-    found = build_evidence(history(losses, {}), make_recipe(max_steps=40), 0.69, {}, None, 0.0)
+    found = build_evidence(make_history(losses, {}), make_recipe(max_steps=40), 0.69, {}, None, 0.0)
     assert found.opening_loss == pytest.approx(0.7)
     assert found.closing_loss == pytest.approx(0.25)
     assert (found.highest_loss, found.highest_loss_step) == (1.5, 22)
-    # at step 15 the run waited, and one that does not wait is not judged there
+    # the evaluation at step 15 was due to a pause and does not count
     assert (
         found.lowest_validation_loss,
         found.lowest_validation_step,
@@ -126,28 +120,25 @@ def test_summing_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("losses", "lower", "step"),
+    ("losses", "lower_norms", "step"),
     [
         ([0.7] * 40, {1: 0.1, 2: 0.09, 4: 1e-4, 40: 1e-6}, 4),
         ([0.7] * 40, {1: 0.1, 2: 0.09, 4: 0.002, 40: 0.05}, None),
-        (
-            [0.7] * 10 + [0.01] * 30,
-            {1: 0.1, 2: 0.09, 40: 1e-4},
-            None,
-        ),  # the loss is gone as well: nothing left to learn
+        # the loss is small as well, so nothing is left to learn
+        ([0.7] * 10 + [0.01] * 30, {1: 0.1, 2: 0.09, 40: 1e-4}, None),
         ([0.7] * 40, {2: 1e-6}, None),
     ],
 )
 def test_the_lower_gradient_vanishes_only_while_the_loss_is_at_chance(
-    losses: list[float], lower: dict[int, float], step: int | None
+    losses: list[float], lower_norms: dict[int, float], step: int | None
 ) -> None:
-    gone = build_evidence(
-        history(losses, lower), make_recipe(max_steps=40), 0.69, {}, None, 0.0
+    vanished = build_evidence(
+        make_history(losses, lower_norms), make_recipe(max_steps=40), 0.69, {}, None, 0.0
     ).vanished
-    assert (gone.step if gone else None) == step
+    assert (vanished.step if vanished else None) == step
 
 
-def test_a_collapse_is_seen_in_a_real_run(tmp_path: Path, tiny_bert: Path) -> None:
+def test_a_collapsed_run_is_diagnosed(tmp_path: Path, tiny_bert: Path) -> None:
     recipe = make_recipe(
         learning_rate=1e-2, bias_correction=False, max_steps=40, max_grad_norm=0.0, reinit_layers=0
     )
@@ -156,14 +147,14 @@ def test_a_collapse_is_seen_in_a_real_run(tmp_path: Path, tiny_bert: Path) -> No
     assert any("bias correction" in sentence for sentence in run.finished.diagnosis)
 
 
-def test_a_history_survives_being_written_down() -> None:
-    made = History()
-    made.record_event(
+def test_a_history_survives_serialisation() -> None:
+    history = History()
+    history.record_event(
         Step(
             step=1, train_loss=0.7, learning_rate=0.0, grad_norm=1.0, part_grad_norms={"head": 1.0}
         )
     )
-    made.record_event(Evaluation(step=1, valid_loss=0.6, metrics={}, score=None, is_best=False))
-    assert made.step == 1
-    assert History.model_validate_json(made.model_dump_json()) == made
-    assert made.gradients == {1: {"head": 1.0}}
+    history.record_event(Evaluation(step=1, valid_loss=0.6, metrics={}, score=None, is_best=False))
+    assert history.step == 1
+    assert History.model_validate_json(history.model_dump_json()) == history
+    assert history.gradients == {1: {"head": 1.0}}

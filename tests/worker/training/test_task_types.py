@@ -1,4 +1,4 @@
-"""Every kind of task from its rows to a folder that plain transformers scores as recorded."""
+"""Every task type from its rows to a folder that plain transformers scores as recorded."""
 
 import json
 import random
@@ -27,28 +27,30 @@ from worker.training.model.transformers_logging import silence_transformers
 from worker.training.optim.objective import set_bias_to_mean
 from worker.training.spec import RunSpec
 
-MULTI = make_task(type=TaskType.MULTI_LABEL, label_names=["blame", "praise"], positive_label=None)
-NUMBERS = make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None)
+MULTI_LABEL = make_task(
+    type=TaskType.MULTI_LABEL, label_names=["blame", "praise"], positive_label=None
+)
+REGRESSION = make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None)
 SPLIT = SplitRequest(validation_fraction=0.3, test_fraction=0.2)
 LONG_ENOUGH = make_recipe(max_steps=60, learning_rate=3e-3)
 
 
-def tagged_rows(count: int) -> list[tuple[str, ...]]:
-    """Rows labelled with what they hold: praise, blame, both or neither."""
+def make_tagged_rows(count: int) -> list[tuple[str, ...]]:
+    """Return rows labelled with praise, blame, both or neither, depending on their words."""
     draw = random.Random(1)
     rows: list[tuple[str, ...]] = [("text", "label")]
     for index in range(count):
-        held = [name for name, has in (("praise", index % 2), ("blame", index // 2 % 2)) if has]
+        names = [name for name, has in (("praise", index % 2), ("blame", index // 2 % 2)) if has]
         words = draw.choices(FILLER, k=1) + [
-            draw.choice(GOOD if name == "praise" else BAD) for name in held
+            draw.choice(GOOD if name == "praise" else BAD) for name in names
         ]
         draw.shuffle(words)
-        rows.append((" ".join(words), "|".join(held)))
+        rows.append((" ".join(words), "|".join(names)))
     return rows
 
 
-def rated_rows(count: int) -> list[tuple[str, ...]]:
-    """Rows rated by how many of their words are good, from 2 to 4.5."""
+def make_rated_rows(count: int) -> list[tuple[str, ...]]:
+    """Return rows rated from 2 to 4.5 by the number of good words."""
     draw = random.Random(2)
     rows: list[tuple[str, ...]] = [("text", "label")]
     for index in range(count):
@@ -61,13 +63,13 @@ def rated_rows(count: int) -> list[tuple[str, ...]]:
     return rows
 
 
-def answers(spec: RunSpec, split: str) -> list[dict[str, Any]]:
+def read_predictions(spec: RunSpec, split: str) -> list[dict[str, Any]]:
     written = json.loads((spec.output / "predictions.json").read_text(encoding="utf-8"))
     return [row for row in written["rows"] if row["split"] == split]
 
 
-def outside(spec: RunSpec, texts: list[str]) -> list[dict[str, float]]:
-    """What ``transformers.pipeline`` makes of the exported folder: scores by label, of each text."""
+def classify_with_transformers(spec: RunSpec, texts: list[str]) -> list[dict[str, float]]:
+    """Return each text's scores by label, from ``transformers.pipeline`` on the exported folder."""
     with silence_transformers():
         classify = pipeline("text-classification", model=str(spec.output / "model"), device="cpu")
     return [
@@ -78,12 +80,12 @@ def outside(spec: RunSpec, texts: list[str]) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
 def test_multi_label(family: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    rows = tagged_rows(80)
+    rows = make_tagged_rows(80)
     file = write_tsv(tmp_path / "tags.tsv", rows)
     spec = make_spec(
         tmp_path,
         request.getfixturevalue(family),
-        task=MULTI,
+        task=MULTI_LABEL,
         metric="f1_micro",
         training_file=file,
         split=SPLIT,
@@ -100,34 +102,36 @@ def test_multi_label(family: str, tmp_path: Path, request: pytest.FixtureRequest
         {"0": "blame", "1": "praise"},
     )
     for split, result in (("validation", run.finished.validation), ("test", run.finished.test)):
-        recorded = answers(spec, split)
+        recorded = read_predictions(spec, split)
         found: list[Label] = []
         for row, scores in zip(
-            recorded, outside(spec, [rows[row["row"]][0] for row in recorded]), strict=True
+            recorded,
+            classify_with_transformers(spec, [rows[row["row"]][0] for row in recorded]),
+            strict=True,
         ):
             assert sorted(rows[row["row"]][1].split("|")) == (row["label"] or [""])
-            assert [scores[name] for name in MULTI.label_names] == pytest.approx(
+            assert [scores[name] for name in MULTI_LABEL.label_names] == pytest.approx(
                 row["probabilities"], abs=1e-5
             )
             answer = tuple(
-                index for index, name in enumerate(MULTI.label_names) if scores[name] > 0.5
+                index for index, name in enumerate(MULTI_LABEL.label_names) if scores[name] > 0.5
             )
-            assert [MULTI.label_names[index] for index in answer] == row["predicted"]
+            assert [MULTI_LABEL.label_names[index] for index in answer] == row["predicted"]
             found.append(answer)
         labels: list[Label] = [
-            tuple(MULTI.label_names.index(name) for name in row["label"]) for row in recorded
+            tuple(MULTI_LABEL.label_names.index(name) for name in row["label"]) for row in recorded
         ]
-        assert Scoring(MULTI, "f1_micro").compute_scores(labels, found) == result.metrics
+        assert Scoring(MULTI_LABEL, "f1_micro").compute_scores(labels, found) == result.metrics
 
 
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
 def test_regression(family: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    rows = rated_rows(80)
+    rows = make_rated_rows(80)
     file = write_tsv(tmp_path / "ratings.tsv", rows)
     spec = make_spec(
         tmp_path,
         request.getfixturevalue(family),
-        task=NUMBERS,
+        task=REGRESSION,
         metric="pearson",
         training_file=file,
         split=SPLIT,
@@ -142,23 +146,26 @@ def test_regression(family: str, tmp_path: Path, request: pytest.FixtureRequest)
     config = json.loads((spec.output / "model" / "config.json").read_text())
     assert (config["problem_type"], config["id2label"]) == ("regression", {"0": "score"})
     for split, result in (("validation", run.finished.validation), ("test", run.finished.test)):
-        recorded = answers(spec, split)
+        recorded = read_predictions(spec, split)
         found: list[Label] = [
-            scores["score"] for scores in outside(spec, [rows[row["row"]][0] for row in recorded])
+            scores["score"]
+            for scores in classify_with_transformers(
+                spec, [rows[row["row"]][0] for row in recorded]
+            )
         ]
         assert found == pytest.approx([row["predicted"] for row in recorded], abs=1e-5)
         labels: list[Label] = [float(rows[row["row"]][1]) for row in recorded]
         assert labels == [row["label"] for row in recorded]
-        assert Scoring(NUMBERS, "pearson").compute_scores(labels, found) == pytest.approx(
+        assert Scoring(REGRESSION, "pearson").compute_scores(labels, found) == pytest.approx(
             result.metrics, abs=1e-5
         )
 
 
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
-def test_a_regression_begins_at_the_mean_of_its_training_labels(
+def test_a_regression_starts_at_the_mean_of_its_training_labels(
     family: str, request: pytest.FixtureRequest
 ) -> None:
-    network = load_encoder(request.getfixturevalue(family), NUMBERS, 0)
+    network = load_encoder(request.getfixturevalue(family), REGRESSION, 0)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     inputs = {
         "input_ids": torch.tensor([[7, 8, 9]]),
@@ -186,7 +193,7 @@ def test_the_mean_is_exported_with_the_head(tmp_path: Path, tiny_bert: Path) -> 
     spec = make_spec(
         tmp_path,
         tiny_bert,
-        task=NUMBERS,
+        task=REGRESSION,
         metric="r2",
         training_file=write_tsv(tmp_path / "far.tsv", rows),
         recipe=make_recipe(max_steps=2, learning_rate=1e-6),
@@ -194,12 +201,8 @@ def test_the_mean_is_exported_with_the_head(tmp_path: Path, tiny_bert: Path) -> 
     run = Trained(spec)
     bias = load_file(spec.output / "model" / "model.safetensors")["classifier.bias"]
     assert bias.item() == pytest.approx(1000 + 20 / 7, abs=2)
-    assert run.steps[0].train_loss < 10  # not a million, as from zero
+    assert run.steps[0].train_loss < 10  # a start at zero would have a loss of a million
     assert run.finished.degenerate
     with silence_transformers():
-        assert (
-            AutoModelForSequenceClassification.from_pretrained(
-                spec.output / "model"
-            ).config.num_labels
-            == 1
-        )
+        exported = AutoModelForSequenceClassification.from_pretrained(spec.output / "model")
+    assert exported.config.num_labels == 1

@@ -1,4 +1,4 @@
-"""Rows to token ids: truncation is counted, padding is the batch's own, a file is read once."""
+"""Tokenisation truncates, pads and caches as documented."""
 
 import json
 import shutil
@@ -12,7 +12,6 @@ from shared.datasets import Examples
 from shared.domain.errors import InvalidValue
 from tests.encoders.families import build_xlm_roberta_folder
 from tests.worker.training.runs import make_review_rows, make_task, never_stop, write_tsv
-from worker.training.data.batches import count_trained_tokens, iterate_batches_by_length
 from worker.training.data.tokenization import (
     EncodedText,
     TextCache,
@@ -24,7 +23,7 @@ from worker.training.errors import BaseModelUnreadable
 TEXTS = ["good film", "a", "the story was long and dull and bad " * 3]
 
 
-def encoded(
+def encode_texts(
     base: Path, texts: list[str], pairs: list[str] | None = None, max_seq_length: int = 16
 ) -> EncodedText:
     examples = Examples(
@@ -33,24 +32,24 @@ def encoded(
     return encode_examples(examples, load_tokenizer(base), max_seq_length, never_stop)
 
 
-def test_an_encoder_with_one_type_of_token_gets_none(tmp_path: Path, tiny_bert: Path) -> None:
-    """Its tokenizer tells the texts of a pair apart all the same, by a type that the encoder has no row for."""
+def test_an_encoder_with_one_token_type_gets_no_types(tmp_path: Path, tiny_bert: Path) -> None:
+    """Its tokenizer returns a type for the second text that the encoder has no embedding for."""
     base = build_xlm_roberta_folder(tmp_path)
     assert "token_type_ids" in AutoTokenizer.from_pretrained(base)("good", "film")
-    assert set(encoded(base, TEXTS, TEXTS).columns) == {"input_ids"}
-    assert set(encoded(tiny_bert, TEXTS, TEXTS).columns) == {"input_ids", "token_type_ids"}
+    assert set(encode_texts(base, TEXTS, TEXTS).columns) == {"input_ids"}
+    assert set(encode_texts(tiny_bert, TEXTS, TEXTS).columns) == {"input_ids", "token_type_ids"}
     load_tokenizer(base).save_pretrained(tmp_path / "saved")
     assert "token_type_ids" not in AutoTokenizer.from_pretrained(tmp_path / "saved")("good", "film")
 
 
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
 @pytest.mark.parametrize("pairs", [None, ["no", "a film to watch " * 8, "end"]])
-def test_a_batch_is_what_the_tokenizer_itself_makes_of_it(
+def test_a_padded_batch_equals_the_tokenizers_own(
     family: str, pairs: list[str] | None, request: pytest.FixtureRequest
 ) -> None:
     base = request.getfixturevalue(family)
-    text = encoded(base, TEXTS, pairs)
-    theirs = AutoTokenizer.from_pretrained(base)(
+    text = encode_texts(base, TEXTS, pairs)
+    expected = AutoTokenizer.from_pretrained(base)(
         TEXTS,
         pairs,
         truncation="longest_first",
@@ -59,63 +58,34 @@ def test_a_batch_is_what_the_tokenizer_itself_makes_of_it(
         return_tensors="pt",
     )
     batch = text.build_padded_batch([0, 1, 2])
-    assert batch.inputs.keys() == theirs.keys()
+    assert batch.inputs.keys() == expected.keys()
     for name, tensor in batch.inputs.items():
-        assert torch.equal(tensor, theirs[name]), name
+        assert torch.equal(tensor, expected[name]), name
     assert batch.labels.tolist() == [0, 1, 0]
 
 
 def test_a_batch_is_padded_to_its_own_longest_row(tiny_bert: Path) -> None:
-    text = encoded(tiny_bert, TEXTS)
+    text = encode_texts(tiny_bert, TEXTS)
     assert text.build_padded_batch([0, 1]).inputs["input_ids"].shape == (2, 4)
     assert text.build_padded_batch([2]).inputs["input_ids"].shape == (1, 16)
 
 
-def test_truncated_rows_are_counted_and_rows_that_just_fit_are_not(tiny_bert: Path) -> None:
+def test_only_rows_that_do_not_fit_are_truncated(tiny_bert: Path) -> None:
     fits, over = "good " * 14, "good " * 15
-    assert encoded(tiny_bert, [fits, over, "bad"]).truncated == [False, True, False]
-    assert encoded(tiny_bert, ["good", "good"], ["bad " * 12, "bad " * 13]).truncated == [
+    assert encode_texts(tiny_bert, [fits, over, "bad"]).truncated == [False, True, False]
+    assert encode_texts(tiny_bert, ["good", "good"], ["bad " * 12, "bad " * 13]).truncated == [
         False,
         True,
     ]
 
 
-def test_of_a_pair_the_longer_text_is_cut_first(tiny_bert: Path) -> None:
-    [row] = encoded(tiny_bert, ["good film"], ["bad " * 40]).columns["input_ids"]
+def test_the_longer_text_of_a_pair_is_truncated_first(tiny_bert: Path) -> None:
+    [row] = encode_texts(tiny_bert, ["good film"], ["bad " * 40]).columns["input_ids"]
     tokens = load_tokenizer(tiny_bert).convert_ids_to_tokens(row.tolist())
     assert tokens == ["[CLS]", "good", "film", "[SEP]", *["bad"] * 11, "[SEP]"]
 
 
-def test_tokens_are_counted_without_padding(tiny_bert: Path) -> None:
-    text = encoded(tiny_bert, ["good", "bad film", "a the film"])
-    lengths = [3, 4, 5]
-    assert text.list_lengths([0, 1, 2]) == lengths
-    assert count_trained_tokens(text, [0, 1, 2], batch_size=2, data_seed=0, steps=4) == 2 * sum(
-        lengths
-    )
-
-
-def test_evaluation_batches_hold_rows_of_like_length_and_every_row_once(
-    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("worker.training.data.batches.EVALUATION_BATCH_TOKENS", 60)
-    text = encoded(tiny_bert, ["good " * (index % 13) for index in range(70)])
-    rows = list(range(5, 70))
-    batches = list(iterate_batches_by_length(rows, text))
-    assert sorted(row for batch in batches for row in batch) == rows
-    lengths = [length for batch in batches for length in text.list_lengths(batch)]
-    assert lengths == sorted(lengths, reverse=True)
-    assert all(len(batch) * max(text.list_lengths(batch)) <= 60 for batch in batches)
-    assert all((len(batch) + 1) * max(text.list_lengths(batch)) > 60 for batch in batches[:-1])
-    monkeypatch.setattr("worker.training.data.batches.EVALUATION_BATCH_TOKENS", 2)
-    assert list(iterate_batches_by_length([3, 9, 1], text)) == [
-        [9],
-        [3],
-        [1],
-    ]  # each longer than a batch may be
-
-
-def test_the_cache_reads_a_file_once_and_goes_by_content(
+def test_the_cache_reads_each_content_once(
     tmp_path: Path, tiny_bert: Path, tiny_roberta: Path
 ) -> None:
     cache, task = TextCache(size=3), make_task()
@@ -132,10 +102,10 @@ def test_the_cache_reads_a_file_once_and_goes_by_content(
     write_tsv(file.path, make_review_rows(30))
     assert len(read().labels) == 30
     write_tsv(file.path, make_review_rows(20))
-    assert read() is not first  # four were asked for since, three are kept
+    assert read() is not first  # evicted: the cache has three entries
 
 
-def test_a_label_that_the_task_does_not_know_is_named(tmp_path: Path, tiny_bert: Path) -> None:
+def test_an_unknown_label_is_named(tmp_path: Path, tiny_bert: Path) -> None:
     file = write_tsv(
         tmp_path / "rows.tsv", [("text", "label"), ("good", "yes"), ("bad", "perhaps")]
     )
@@ -147,16 +117,16 @@ def test_a_label_that_the_task_does_not_know_is_named(tmp_path: Path, tiny_bert:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         ("no tokenizer", "no tokenizer"),
         ("no json", "cannot be read"),
         ("no padding", "no fast tokenizer with a padding token"),
-        ("smaller weights", "knows 92 tokens, its weights 90"),
+        ("smaller weights", "has 92 tokens, but its weights only 90"),
     ],
 )
-def test_tokenizers_that_cannot_serve_are_refused_in_words(
-    damage: str, said: str, tiny_bert: Path, tmp_path: Path
+def test_unsuitable_tokenizers_are_rejected(
+    damage: str, message: str, tiny_bert: Path, tmp_path: Path
 ) -> None:
     base = Path(shutil.copytree(tiny_bert, tmp_path / "copy"))
     match damage:
@@ -171,5 +141,5 @@ def test_tokenizers_that_cannot_serve_are_refused_in_words(
         case "smaller weights":
             config = json.loads((base / "config.json").read_text())
             (base / "config.json").write_text(json.dumps(config | {"vocab_size": 90}))
-    with pytest.raises(BaseModelUnreadable, match=said):
+    with pytest.raises(BaseModelUnreadable, match=message):
         load_tokenizer(base)

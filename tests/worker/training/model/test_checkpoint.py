@@ -1,4 +1,4 @@
-"""Which evaluation wins, and what is kept of it."""
+"""Choice of the best checkpoint, and the weights that are kept for it."""
 
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from worker.training.model.checkpoint import BestCheckpoint
 from worker.training.model.encoder import load_encoder
 
 
-def scored(score: float | None) -> EvaluationResult:
+def make_evaluation(score: float | None) -> EvaluationResult:
     return EvaluationResult(
         SplitResult(loss=0.5, metrics={}, score=score, confusion=[]),
         [0, 1],
@@ -30,7 +30,7 @@ def scored(score: float | None) -> EvaluationResult:
         ("last", [0.5, 0.7, 0.6], 3, [True, True, False]),
     ],
 )
-def test_a_tie_keeps_the_earlier_and_last_keeps_the_last(
+def test_the_earlier_wins_a_tie_and_select_last_takes_the_last(
     select: Literal["best_checkpoint", "last"],
     scores: list[float | None],
     chosen: int,
@@ -38,18 +38,18 @@ def test_a_tie_keeps_the_earlier_and_last_keeps_the_last(
     tiny_bert: Path,
 ) -> None:
     network, best = load_encoder(tiny_bert, make_task(), 0), BestCheckpoint(select)
-    found = []
+    results = []
     for step, score in enumerate(scores, start=1):
         with torch.no_grad():
             network.get_parameter("classifier.bias").fill_(step)
-        found.append(best.offer_weights(step, scored(score), network))
-    assert found == is_best
+        results.append(best.offer_weights(step, make_evaluation(score), network))
+    assert results == is_best
     best.restore_weights(network)
     assert best.step == chosen
     assert best.evaluation.result.score == scores[chosen - 1]
     assert network.get_parameter("classifier.bias").tolist() == [chosen, chosen]
 
 
-def test_without_an_evaluation_there_is_nothing_to_choose() -> None:
+def test_without_an_evaluation_no_checkpoint_exists() -> None:
     with pytest.raises(RuntimeError, match="no evaluation"):
         _ = BestCheckpoint("last").evaluation

@@ -1,4 +1,4 @@
-"""A run that trains only the word embeddings of its files' tokens ends, bit for bit, as one that trains the whole table."""
+"""A run with a compact vocabulary ends, bit for bit, like one that trains the full table."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -53,8 +53,8 @@ RECIPES: list[dict[str, Any]] = [
 ]
 
 
-def large_vocabulary(folder: Path) -> Path:
-    """An XLM-R whose table is nearly all of it, as the real one's is most of it."""
+def build_large_vocabulary_folder(folder: Path) -> Path:
+    """Build an XLM-R whose parameters are mostly word embeddings."""
     settings = (
         build_common_settings(build_unigram_tokenizer(), blocks=2, dropout=0.1)
         | WITH_UNUSED_POSITIONS
@@ -63,18 +63,21 @@ def large_vocabulary(folder: Path) -> Path:
     return save_encoder(lambda: XLMRobertaForMaskedLM(config), build_unigram_tokenizer(), folder, 0)
 
 
-def odd_width(folder: Path) -> Path:
-    """A BERT of width 18 with an odd number of entries: neither a row nor the table fills whole vector registers."""
+def build_odd_width_folder(folder: Path) -> Path:
+    """Build a BERT of width 18 with an odd vocabulary.
+
+    Neither a row nor the table fills whole vector registers.
+    """
     settings = build_common_settings(build_wordpiece_tokenizer(), blocks=2, dropout=0.1)
     config = BertConfig(**settings | {"vocab_size": 213, "hidden_size": 18})
     return save_encoder(lambda: BertModel(config), build_wordpiece_tokenizer(), folder, 0)
 
 
 @pytest.fixture(scope="module")
-def base_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def get_base_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     builders: dict[str, Callable[[Path], Path]] = {
-        "large": large_vocabulary,
-        "odd": odd_width,
+        "large": build_large_vocabulary_folder,
+        "odd": build_odd_width_folder,
         **ENCODERS,
     }
     made: dict[str, Path] = {}
@@ -88,8 +91,8 @@ def base_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def plainly(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunSpec], Trained]:
-    """Trains the whole table."""
+def train_full_table(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunSpec], Trained]:
+    """Trains a run without a compact vocabulary."""
 
     def all_entries(network: PreTrainedModel, _: object) -> CompactVocabulary:
         return CompactVocabulary(torch.arange(network.config.vocab_size), network.config.vocab_size)
@@ -102,12 +105,12 @@ def plainly(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunSpec], Trained]:
     return train
 
 
-def splits_of(spec: RunSpec) -> Splits:
+def load_spec_splits(spec: RunSpec) -> Splits:
     return load_splits(spec, TextCache(), never_stop)
 
 
-def vocabulary_of(spec: RunSpec) -> tuple[PreTrainedModel, CompactVocabulary, Splits]:
-    splits = splits_of(spec)
+def build_vocabulary(spec: RunSpec) -> tuple[PreTrainedModel, CompactVocabulary, Splits]:
+    splits = load_spec_splits(spec)
     network = load_encoder(spec.base_model, spec.task, spec.init_seed)
     return network, CompactVocabulary.from_texts(network, [splits.train.text]), splits
 
@@ -121,98 +124,103 @@ def vocabulary_of(spec: RunSpec) -> tuple[PreTrainedModel, CompactVocabulary, Sp
     ],
     ids=str,
 )
-def test_every_number_and_the_exported_weights_are_those_of_the_plain_way(
+def test_every_number_and_the_exported_weights_equal_full_training(
     base: str,
     changes: dict[str, Any],
     tmp_path: Path,
-    base_of: Callable[[str], Path],
-    plainly: Callable[[RunSpec], Trained],
+    get_base_model: Callable[[str], Path],
+    train_full_table: Callable[[RunSpec], Trained],
 ) -> None:
-    """Losses, gradient norms of the whole and its parts, scores, distances from the start, and the digest of the weights."""
+    """Compare losses, gradient norms, scores, distances and the digest of the weights."""
     recipe = make_recipe(max_steps=8, **changes)
-    spec = make_spec(tmp_path, base_of(base), recipe=recipe)
-    assert vocabulary_of(spec)[1].is_cut
-    plain = plainly(make_spec(tmp_path, base_of(base), recipe=recipe))
-    assert Trained(spec).events == plain.events
+    spec = make_spec(tmp_path, get_base_model(base), recipe=recipe)
+    assert build_vocabulary(spec)[1].is_cut
+    full = train_full_table(make_spec(tmp_path, get_base_model(base), recipe=recipe))
+    assert Trained(spec).events == full.events
 
 
 def test_the_checkpoint_of_an_earlier_step_has_the_decay_of_that_step(
-    tmp_path: Path, base_of: Callable[[str], Path], plainly: Callable[[RunSpec], Trained]
+    tmp_path: Path,
+    get_base_model: Callable[[str], Path],
+    train_full_table: Callable[[RunSpec], Trained],
 ) -> None:
-    base, recipe = (
-        base_of("bert"),
-        make_recipe(weight_decay=0.5, learning_rate=1e-9, warmup_ratio=0.0, eval_points=4),
+    base = get_base_model("bert")
+    recipe = make_recipe(weight_decay=0.5, learning_rate=1e-9, warmup_ratio=0.0, eval_points=4)
+    full, compact = (
+        train(make_spec(tmp_path, base, recipe=recipe)) for train in (train_full_table, Trained)
     )
-    plain, ours = (train(make_spec(tmp_path, base, recipe=recipe)) for train in (plainly, Trained))
-    assert (
-        ours.finished.best_step == 3
-    )  # of 12 steps: nothing is learnt, and the first of equal scores is kept
-    assert ours.finished == plain.finished
+    # nothing is learned in 12 steps, and the first of equal scores is kept
+    assert compact.finished.best_step == 3
+    assert compact.finished == full.finished
 
 
-def test_a_state_has_the_table_of_the_run_and_the_published_folder_the_whole_one(
-    tmp_path: Path, base_of: Callable[[str], Path]
+def test_resume_states_have_the_cut_table_and_exports_the_full_one(
+    tmp_path: Path, get_base_model: Callable[[str], Path]
 ) -> None:
     name = "roberta.embeddings.word_embeddings.weight"
-    paused = make_spec(tmp_path, base_of("large"), recipe=make_recipe(), stop_step=6)
+    paused = make_spec(tmp_path, get_base_model("large"), recipe=make_recipe(), stop_step=6)
     list(iterate_events(paused))
     state = paused.output / "state-6"
     for file in ("weights", "best"):
         assert len(load_file(state / f"{file}.safetensors")[name]) < 100
-    resumed = Trained(make_spec(tmp_path, base_of("large"), recipe=make_recipe(), state=state))
-    published = load_file(resumed.spec.output / "model" / "model.safetensors")[name]
-    begun = load_file(base_of("large") / "model.safetensors")[name]
-    assert published.shape == begun.shape == (20_011, 32)
-    moved = (published != begun).any(dim=1)
-    assert 0 < moved.sum() < 100
-    assert not moved[100:].any()  # the tokenizer's own tokens come first, and no others occur
-
-
-def test_what_the_cache_keeps_stays_as_it_was_encoded(
-    tmp_path: Path, base_of: Callable[[str], Path]
-) -> None:
-    cache, spec = (
-        TextCache(),
-        make_spec(tmp_path, base_of("roberta"), recipe=make_recipe(max_steps=2)),
+    resumed = Trained(
+        make_spec(tmp_path, get_base_model("large"), recipe=make_recipe(), state=state)
     )
+    exported = load_file(resumed.spec.output / "model" / "model.safetensors")[name]
+    initial = load_file(get_base_model("large") / "model.safetensors")[name]
+    assert exported.shape == initial.shape == (20_011, 32)
+    moved = (exported != initial).any(dim=1)
+    assert 0 < moved.sum() < 100
+    assert not moved[100:].any()  # only the tokenizer's tokens occur, and they come first
 
-    def kept() -> EncodedText:
+
+def test_training_does_not_change_the_cached_text(
+    tmp_path: Path, get_base_model: Callable[[str], Path]
+) -> None:
+    cache = TextCache()
+    spec = make_spec(tmp_path, get_base_model("roberta"), recipe=make_recipe(max_steps=2))
+
+    def load_cached_text() -> EncodedText:
         return load_splits(spec, cache, never_stop).train.text
 
-    before = kept()
+    before = load_cached_text()
     ids, padding = [row.clone() for row in before.columns["input_ids"]], dict(before.padding)
     list(train_run(spec, lambda: False, cache))
-    assert kept() is before
+    assert load_cached_text() is before
     assert before.padding == padding
     assert all(
-        torch.equal(row, its) for row, its in zip(before.columns["input_ids"], ids, strict=True)
+        torch.equal(row, copy) for row, copy in zip(before.columns["input_ids"], ids, strict=True)
     )
 
 
 @pytest.mark.parametrize("family", ["roberta", "xlm-roberta", "mpnet", "modernbert", "bert"])
 @torch.no_grad()
-def test_renumbered_rows_give_the_same_answers(
-    family: str, tmp_path: Path, base_of: Callable[[str], Path]
+def test_renumbered_rows_have_the_same_logits(
+    family: str, tmp_path: Path, get_base_model: Callable[[str], Path]
 ) -> None:
-    """In a padded batch: positions that count from the padding's id, and the padding itself."""
-    network, vocabulary, splits = vocabulary_of(make_spec(tmp_path, base_of(family)))
+    """The batch is padded, which covers the padding and positions that depend on its id."""
+    network, vocabulary, splits = build_vocabulary(make_spec(tmp_path, get_base_model(family)))
     before = network.eval()(
         **splits.train.text.build_padded_batch(splits.train.rows[:9]).inputs
     ).logits
-    again = vocabulary.renumber_splits(splits)
-    assert again.train.text is again.validation.text  # one file stays one
+    renumbered = vocabulary.renumber_splits(splits)
+    assert (
+        renumbered.train.text is renumbered.validation.text
+    )  # splits of one file still share its text
     vocabulary.cut_embeddings(network)
-    after = network(**again.train.text.build_padded_batch(again.train.rows[:9]).inputs).logits
+    after = network(
+        **renumbered.train.text.build_padded_batch(renumbered.train.rows[:9]).inputs
+    ).logits
     assert torch.equal(after, before)
-    padding = again.train.text.padding["input_ids"]
-    assert _words(network).padding_idx == padding
+    padding = renumbered.train.text.padding["input_ids"]
+    assert _get_word_embeddings(network).padding_idx == padding
     assert vocabulary.entries[padding] == splits.train.text.padding["input_ids"]
 
 
-def test_entries_are_those_that_occur_and_the_padding(
-    tmp_path: Path, base_of: Callable[[str], Path]
+def test_entries_are_the_tokens_that_occur_and_the_padding(
+    tmp_path: Path, get_base_model: Callable[[str], Path]
 ) -> None:
-    _, vocabulary, splits = vocabulary_of(make_spec(tmp_path, base_of("modernbert")))
+    _, vocabulary, splits = build_vocabulary(make_spec(tmp_path, get_base_model("modernbert")))
     text = splits.train.text
     assert set(vocabulary.entries.tolist()) == {
         *torch.cat(text.columns["input_ids"]).tolist(), text.padding["input_ids"]
@@ -220,49 +228,49 @@ def test_entries_are_those_that_occur_and_the_padding(
 
 
 @pytest.mark.parametrize("family", ["roberta", "xlm-roberta", "mpnet"])
-def test_where_positions_count_from_the_padding_its_id_stays_though_none_before_it_occurs(
-    family: str, base_of: Callable[[str], Path]
+def test_families_that_count_positions_from_the_padding_keep_its_id(
+    family: str, get_base_model: Callable[[str], Path]
 ) -> None:
-    network = load_encoder(base_of(family), make_task(), 0)
+    network = load_encoder(get_base_model(family), make_task(), 0)
     vocabulary = CompactVocabulary.from_texts(
         network, [build_text(torch.tensor([5, 9]), padding=1)]
     )
     assert vocabulary.entries.tolist() == [0, 1, 5, 9]
     vocabulary.cut_embeddings(network)
-    assert _words(network).padding_idx == 1
+    assert _get_word_embeddings(network).padding_idx == 1
 
 
-def _words(network: PreTrainedModel) -> nn.Embedding:
+def _get_word_embeddings(network: PreTrainedModel) -> nn.Embedding:
     embedding = network.get_input_embeddings()
     assert isinstance(embedding, nn.Embedding)
     return embedding
 
 
-def tied(network: PreTrainedModel) -> None:
+def tie_output(network: PreTrainedModel) -> None:
     output = nn.Linear(32, network.config.vocab_size, bias=False)
-    output.weight = _words(network).weight
+    output.weight = _get_word_embeddings(network).weight
     network.get_submodule("classifier").add_module("output", output)
 
 
-def twice(network: PreTrainedModel) -> None:
-    network.get_submodule("classifier").add_module("words", _words(network))
+def register_twice(network: PreTrainedModel) -> None:
+    network.get_submodule("classifier").add_module("words", _get_word_embeddings(network))
 
 
-def renormed(network: PreTrainedModel) -> None:
-    _words(network).max_norm = 1.0
+def set_max_norm(network: PreTrainedModel) -> None:
+    _get_word_embeddings(network).max_norm = 1.0
 
 
-@pytest.mark.parametrize("change", [tied, twice, renormed])
-def test_a_table_that_something_else_uses_is_left_as_it_is(
-    change: Callable[[PreTrainedModel], None], tmp_path: Path, base_of: Callable[[str], Path]
+@pytest.mark.parametrize("change", [tie_output, register_twice, set_max_norm])
+def test_a_table_with_other_uses_is_not_cut(
+    change: Callable[[PreTrainedModel], None], tmp_path: Path, get_base_model: Callable[[str], Path]
 ) -> None:
-    spec = make_spec(tmp_path, base_of("bert"))
-    network, splits = load_encoder(spec.base_model, spec.task, 0), splits_of(spec)
+    spec = make_spec(tmp_path, get_base_model("bert"))
+    network, splits = load_encoder(spec.base_model, spec.task, 0), load_spec_splits(spec)
     change(network)
-    table = _words(network).weight
+    table = _get_word_embeddings(network).weight
     vocabulary = CompactVocabulary.from_texts(network, [splits.train.text])
     assert not vocabulary.is_cut
     vocabulary.cut_embeddings(network)
-    assert _words(network).weight is table
+    assert _get_word_embeddings(network).weight is table
     assert vocabulary.renumber_splits(splits) is splits
     assert vocabulary.build_full_table(network, network, spec.recipe, 3) == {}

@@ -1,4 +1,4 @@
-"""The second run of a warm trainer: nothing is read again, and nothing of the first is left in it."""
+"""A warm trainer reads a base model once, and a run leaves no trace in the next one."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from worker.training.errors import BaseModelUnreadable
 from worker.training.model.encoder import load_encoder
 
 
-def artefacts(run: Trained) -> dict[str, bytes]:
+def read_artefacts(run: Trained) -> dict[str, bytes]:
     folder = run.spec.output
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -21,36 +21,34 @@ def artefacts(run: Trained) -> dict[str, bytes]:
     }
 
 
-def test_a_run_after_another_writes_the_same_bytes_as_alone(tmp_path: Path) -> None:
+def test_a_run_after_another_writes_the_same_bytes(tmp_path: Path) -> None:
     base = bert_folder(tmp_path / "base")
     alone = Trained(make_spec(tmp_path, base, init_seed=2, data_seed=2))
     Trained(make_spec(tmp_path, base, init_seed=3, data_seed=3))
     again = Trained(make_spec(tmp_path, base, init_seed=2, data_seed=2))
     assert alone.losses == again.losses
-    assert artefacts(alone) == artefacts(again)
+    assert read_artefacts(alone) == read_artefacts(again)
 
 
-def test_the_weights_are_read_once_for_the_runs_of_a_job(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    base, read = bert_folder(tmp_path / "base"), []
+def test_the_weights_are_read_once_per_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base, calls = bert_folder(tmp_path / "base"), []
     original = AutoModelForSequenceClassification.from_pretrained
 
-    def counted(*arguments: Any, **options: Any) -> Any:
-        read.append(arguments)
+    def count_and_load(*arguments: Any, **options: Any) -> Any:
+        calls.append(arguments)
         return original(*arguments, **options)
 
-    monkeypatch.setattr(AutoModelForSequenceClassification, "from_pretrained", counted)
+    monkeypatch.setattr(AutoModelForSequenceClassification, "from_pretrained", count_and_load)
     networks = [load_encoder(base, make_task(), seed) for seed in (1, 2, 1)]
-    assert len(read) == 1
+    assert len(calls) == 1
     heads = [network.get_parameter("classifier.weight") for network in networks]
     assert heads[0].equal(heads[2])
     assert not heads[0].equal(heads[1])
     load_encoder(base, make_task(label_names=["a", "b", "c"], positive_label=None), 1)
-    assert len(read) == 2
+    assert len(calls) == 2
 
 
-def test_a_network_does_not_see_what_was_done_to_another(tmp_path: Path) -> None:
+def test_changing_a_network_does_not_change_another(tmp_path: Path) -> None:
     base = bert_folder(tmp_path / "base")
     first = load_encoder(base, make_task(), 1)
     before = {name: tensor.clone() for name, tensor in first.state_dict().items()}
@@ -62,7 +60,7 @@ def test_a_network_does_not_see_what_was_done_to_another(tmp_path: Path) -> None
     assert second.config.problem_type == "single_label_classification"
 
 
-def test_a_base_model_that_was_replaced_is_read_again(tmp_path: Path) -> None:
+def test_a_replaced_base_model_is_read_again(tmp_path: Path) -> None:
     base = bert_folder(tmp_path / "base")
     load_encoder(base, make_task(), 1)
     (base / "model.safetensors").write_bytes(b"no weights")

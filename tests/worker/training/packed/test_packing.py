@@ -76,7 +76,7 @@ def assert_same_pass(network: PreTrainedModel, text: EncodedText, rows: list[int
 
 
 @pytest.mark.parametrize("family", sorted(ENCODERS.keys() - PADDED))
-def test_a_packed_batch_gives_the_logits_and_gradients_of_a_padded_one(
+def test_packed_and_padded_batches_have_equal_logits_and_gradients(
     family: str, models: Path
 ) -> None:
     for pairs in (False, True):
