@@ -10,10 +10,10 @@ import torch
 
 from tests.worker.training.runs import (
     Trained,
-    make_recipe,
-    make_spec,
-    make_review_rows,
     iterate_events,
+    make_recipe,
+    make_review_rows,
+    make_spec,
     write_tsv,
 )
 from worker.training.data.batches import iterate_shuffled_batches

@@ -1,4 +1,4 @@
-"""The loop: what it yields and when, and that it never takes a step that is not finite."""
+"""The training loop: order of its events, clipping, and steps that are not finite."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -59,19 +59,19 @@ def train_network(
     )
 
 
-def test_every_step_is_told_and_the_last_evaluation_is_at_the_end(
+def test_every_step_is_reported_and_the_last_evaluation_is_at_the_end(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     events = list(
         train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=10, eval_points=3))
     )
-    told = [(type(event), event.step) for event in events]
+    reported = [(type(event), event.step) for event in events]
     expected: list[tuple[type[Step | Evaluation], int]] = []
     for step in range(1, 11):
         expected.append((Step, step))
         if step in (4, 7, 10):
             expected.append((Evaluation, step))
-    assert told == expected
+    assert reported == expected
 
 
 def test_the_network_is_in_training_mode_at_every_step(
@@ -86,7 +86,7 @@ def test_the_network_is_in_training_mode_at_every_step(
     assert modes == [True] * 6
 
 
-def test_the_first_step_of_a_warmup_moves_nothing_and_the_second_does(
+def test_the_first_warmup_step_changes_nothing_and_the_second_does(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     before = network.get_parameter("classifier.weight").detach().clone()
@@ -99,7 +99,7 @@ def test_the_first_step_of_a_warmup_moves_nothing_and_the_second_does(
     assert not torch.equal(network.get_parameter("classifier.weight"), before)
 
 
-def test_clipping_bounds_the_gradient_but_the_norm_is_told_as_it_was(
+def test_the_reported_norm_is_that_before_clipping(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     step = next(train_network(network, tiny_bert, tmp_path, make_recipe(max_grad_norm=0.01)))
@@ -109,82 +109,82 @@ def test_clipping_bounds_the_gradient_but_the_norm_is_told_as_it_was(
     assert torch.nn.utils.get_total_norm(gradients).item() == pytest.approx(0.01, rel=1e-3)
 
 
-def weights(network: PreTrainedModel) -> dict[str, torch.Tensor]:
+def copy_weights(network: PreTrainedModel) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
 
 
-def test_a_loss_that_is_no_number_ends_the_run_before_the_step(
+def test_a_nan_loss_ends_the_run_before_the_update(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     steps = train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=20))
     list(islice(steps, 2))
     with torch.no_grad():
         network.get_parameter("classifier.bias")[0] = torch.nan
-    before = weights(network)
+    before = copy_weights(network)
     with pytest.raises(TrainingDiverged, match="step 3") as caught:
         next(steps)
     assert caught.value.as_reason()["code"] == "nan_loss"
-    after = weights(network)
+    after = copy_weights(network)
     assert all(
         torch.equal(before[name], after[name]) for name in before if name != "classifier.bias"
     )
 
 
-def test_an_infinite_gradient_ends_the_run_before_the_step(
+def test_an_infinite_gradient_ends_the_run_before_the_update(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     network.get_parameter("classifier.weight").register_hook(lambda gradient: gradient / 0)
     steps = train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=20, warmup_ratio=0.0))
-    before = weights(network)
+    before = copy_weights(network)
     with pytest.raises(TrainingDiverged, match="step 1: the loss is 0"):
         next(steps)
-    after = weights(network)
+    after = copy_weights(network)
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.parametrize("delay", [1, 3, 50])
-def test_numbers_that_are_read_later_are_the_same_in_the_same_order(
+def test_delayed_metrics_are_the_same_in_the_same_order(
     delay: int, network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    """50: more than there are steps between two evaluations, before which everything is told."""
+    """A delay of 50 exceeds the steps between evaluations, before which all steps are reported."""
     recipe = make_recipe(max_steps=10, eval_points=3)
     at_once = list(train_network(deepcopy(network), tiny_bert, tmp_path, recipe))
     assert list(train_network(network, tiny_bert, tmp_path, recipe, read_delay=delay)) == at_once
 
 
-def test_a_step_is_told_when_as_many_have_followed_as_the_delay_says(
+def test_a_step_is_reported_after_the_delay(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    made: list[int] = []
-    network.get_submodule("classifier").register_forward_hook(lambda *_: made.append(1))
+    passes: list[int] = []
+    network.get_submodule("classifier").register_forward_hook(lambda *_: passes.append(1))
     for event in islice(
         train_network(
             network, tiny_bert, tmp_path, make_recipe(max_steps=20, eval_points=1), read_delay=2
         ),
         5,
     ):
-        assert len(made) == event.step + 2
+        assert len(passes) == event.step + 2
 
 
 @pytest.mark.parametrize(
     "changes", [{}, {"bias_correction": False}, {"pretrained_weight_decay": 0.1}], ids=str
 )
-def test_read_later_a_step_that_is_not_finite_still_changes_nothing(
+def test_with_a_delay_a_step_that_is_not_finite_changes_nothing(
     changes: dict[str, Any], network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     recipe = make_recipe(max_steps=12, eval_points=1, warmup_ratio=0.0, **changes)
     passes: list[dict[str, torch.Tensor]] = []
 
-    def spoil(gradient: torch.Tensor) -> torch.Tensor:
-        passes.append(weights(network))
+    def corrupt_gradient(gradient: torch.Tensor) -> torch.Tensor:
+        passes.append(copy_weights(network))
         return gradient / 0 if len(passes) == 4 else gradient
 
-    network.get_parameter("classifier.weight").register_hook(spoil)
+    network.get_parameter("classifier.weight").register_hook(corrupt_gradient)
     steps = train_network(network, tiny_bert, tmp_path, recipe, read_delay=3)
-    told: list[int] = []
+    reported: list[int] = []
     with pytest.raises(TrainingDiverged, match="step 4: the loss is 0"):
-        told.extend(event.step for event in steps)
-    assert told == [1, 2, 3]
-    assert len(passes) == 7  # the device went on, with the weights of before
+        reported.extend(event.step for event in steps)
+    assert reported == [1, 2, 3]
+    assert len(passes) == 7  # the device continued with unchanged weights
     assert all(torch.equal(passes[3][name], passes[4][name]) for name in passes[3])
     assert not all(torch.equal(passes[2][name], passes[3][name]) for name in passes[3])

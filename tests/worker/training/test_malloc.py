@@ -1,4 +1,4 @@
-"""Freed memory is kept by the process; in a child, since the setting is the process's."""
+"""Freed memory stays in the process. Checked in a child, because the setting is per process."""
 
 import platform
 import subprocess
@@ -10,22 +10,22 @@ CODE = """
 import resource
 from worker.training.malloc import keep_freed_memory
 
-def faults_of_a_new_block():
+def count_page_faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     bytearray(64 << 20)[::4096].count(1)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-faults_of_a_new_block()
-before = faults_of_a_new_block()
+count_page_faults()
+before = count_page_faults()
 kept = keep_freed_memory()
-faults_of_a_new_block()
-print(kept, before, faults_of_a_new_block())
+count_page_faults()
+print(kept, before, count_page_faults())
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
-def test_a_block_that_was_freed_is_not_fetched_from_the_system_again() -> None:
-    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
-    kept, before, after = done.stdout.split()
+def test_a_freed_block_is_reused_without_page_faults() -> None:
+    child = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    kept, before, after = child.stdout.split()
     assert kept == "True"
     assert int(after) < int(before) / 10  # page faults

@@ -1,3 +1,5 @@
+"""Fixtures of the tests of stacks."""
+
 from pathlib import Path
 
 import pytest
@@ -7,5 +9,5 @@ from tests.encoders import bert_folder
 
 @pytest.fixture(scope="session")
 def smooth_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Without dropout, so that two ways of training it can be compared number by number."""
+    """A BERT without dropout, so that two ways of training can be compared number by number."""
     return bert_folder(tmp_path_factory.mktemp("smooth-bert"), dropout=0.0)

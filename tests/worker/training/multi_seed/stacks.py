@@ -1,4 +1,4 @@
-"""Runs of one job, trained side by side or each by itself."""
+"""Runs of one job, trained side by side or one by one."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from worker.training.spec import RunSpec
 
 
 def make_specs(folder: Path, base_model: Path, count: int, **changes: Any) -> list[RunSpec]:
-    """Alike but for their seeds, which are 1, 2, …"""
+    """Return specs that differ only in their seeds 1, 2, … and folders."""
     return [
         make_spec(
             folder, base_model, run_id=f"ftrun-{seed}", init_seed=seed, data_seed=seed, **changes
@@ -20,36 +20,39 @@ def make_specs(folder: Path, base_model: Path, count: int, **changes: Any) -> li
     ]
 
 
-def never(_: str) -> bool:
+def is_never_stopped(_: str) -> bool:
     return False
 
 
-class Together:
-    """All that ``train_runs`` tells of each run, by its id."""
+class TrainedRuns:
+    """The items that ``train_runs`` yields, by run id."""
 
     def __init__(self, specs: Sequence[RunSpec]) -> None:
         self._specs = specs
-        self.told: dict[str, list[RunEvent | Exception]] = {spec.run_id: [] for spec in specs}
+        self.items: dict[str, list[RunEvent | Exception]] = {spec.run_id: [] for spec in specs}
         self.order: list[str] = []
-        """Of the runs, by their last items."""
+        """The run ids in the order of their last items."""
 
-    def train(self, *, width: int | None, stopped: Callable[[str], bool] = never) -> Self:
-        for run_id, told in train_runs(self._specs, stopped, stack_size=width):
-            self.told[run_id].append(told)
-            if isinstance(told, Finished | Paused | Exception):
+    def train(
+        self, *, stack_size: int | None, is_stopped: Callable[[str], bool] = is_never_stopped
+    ) -> Self:
+        """Train all runs and record what happens."""
+        for run_id, item in train_runs(self._specs, is_stopped, stack_size=stack_size):
+            self.items[run_id].append(item)
+            if isinstance(item, Finished | Paused | Exception):
                 self.order.append(run_id)
         return self
 
-    def steps(self, run_id: str) -> list[Step]:
-        return [told for told in self.told[run_id] if isinstance(told, Step)]
+    def list_steps(self, run_id: str) -> list[Step]:
+        return [item for item in self.items[run_id] if isinstance(item, Step)]
 
-    def evaluations(self, run_id: str) -> list[Evaluation]:
-        return [told for told in self.told[run_id] if isinstance(told, Evaluation)]
+    def list_evaluations(self, run_id: str) -> list[Evaluation]:
+        return [item for item in self.items[run_id] if isinstance(item, Evaluation)]
 
-    def last(self, run_id: str) -> RunEvent | Exception:
-        return self.told[run_id][-1]
+    def get_last_item(self, run_id: str) -> RunEvent | Exception:
+        return self.items[run_id][-1]
 
-    def finished(self, run_id: str) -> Finished:
-        last = self.last(run_id)
+    def get_finished(self, run_id: str) -> Finished:
+        last = self.get_last_item(run_id)
         assert isinstance(last, Finished), last
         return last

@@ -1,4 +1,4 @@
-"""Seeds that are trained side by side come to what they come to by themselves, up to rounding."""
+"""Seeds trained side by side get the same results as alone, up to rounding."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -12,60 +12,74 @@ from torch import Tensor
 from shared.domain.task import SplitRequest, TaskType
 from shared.encoders.families import FAMILIES
 from tests.encoders import ENCODERS
-from tests.worker.training.multi_seed.stacks import Together, make_specs
+from tests.worker.training.multi_seed.stacks import TrainedRuns, make_specs
 from tests.worker.training.runs import make_recipe, make_review_rows, make_task, write_tsv
 from worker.training.spec import RunSpec
 
-CLOSE = 1e-4
+TOLERANCE = 1e-4
 STEPS = 50
 
 
-def weights_of(spec: RunSpec) -> dict[str, Tensor]:
+def load_exported_weights(spec: RunSpec) -> dict[str, Tensor]:
     return load_file(spec.output / "model" / "model.safetensors")
 
 
-def assert_alike(
-    folder: Path, base: Path, *, count: int = 3, close: float = CLOSE, **changes: Any
+def assert_equivalent(
+    folder: Path, base: Path, *, count: int = 3, tolerance: float = TOLERANCE, **changes: Any
 ) -> None:
-    """Losses, norms, scores, evidence and the exported weights of each run."""
+    """Compare losses, norms, scores, evidence and exported weights of each run."""
     single, stacked = (make_specs(folder, base, count, **changes) for _ in range(2))
-    apart, together = Together(single).train(width=1), Together(stacked).train(width=count)
+    apart, together = (
+        TrainedRuns(single).train(stack_size=1),
+        TrainedRuns(stacked).train(stack_size=count),
+    )
     for one, other in zip(single, stacked, strict=True):
         name = one.run_id
-        kinds = [[type(told) for told in side.told[name]] for side in (apart, together)]
-        assert kinds[0] == kinds[1]
-        for mine, expected in zip(together.steps(name), apart.steps(name), strict=True):
-            assert (mine.step, mine.learning_rate) == (expected.step, expected.learning_rate)
-            assert mine.train_loss == pytest.approx(expected.train_loss, abs=close)
-            assert mine.grad_norm == pytest.approx(expected.grad_norm, rel=close, abs=close)
-            assert mine.part_grad_norms == pytest.approx(
-                expected.part_grad_norms, rel=close, abs=close
+        types = [[type(item) for item in side.items[name]] for side in (apart, together)]
+        assert types[0] == types[1]
+        for step, expected in zip(together.list_steps(name), apart.list_steps(name), strict=True):
+            assert (step.step, step.learning_rate) == (expected.step, expected.learning_rate)
+            assert step.train_loss == pytest.approx(expected.train_loss, abs=tolerance)
+            assert step.grad_norm == pytest.approx(expected.grad_norm, rel=tolerance, abs=tolerance)
+            assert step.part_grad_norms == pytest.approx(
+                expected.part_grad_norms, rel=tolerance, abs=tolerance
             )
-        for ours, theirs in zip(together.evaluations(name), apart.evaluations(name), strict=True):
-            assert ours.valid_loss == pytest.approx(theirs.valid_loss, abs=close)
-            assert ours.score == pytest.approx(theirs.score, abs=close)
-        evidence, its = together.finished(name).evidence, apart.finished(name).evidence
-        assert evidence.distance == pytest.approx(its.distance, rel=10 * close, abs=close)
-        assert together.finished(name).trained_tokens == apart.finished(name).trained_tokens
-        trained, alone = weights_of(other), weights_of(one)
+        for ours, theirs in zip(
+            together.list_evaluations(name), apart.list_evaluations(name), strict=True
+        ):
+            assert ours.valid_loss == pytest.approx(theirs.valid_loss, abs=tolerance)
+            assert ours.score == pytest.approx(theirs.score, abs=tolerance)
+        evidence, expected_evidence = (
+            together.get_finished(name).evidence,
+            apart.get_finished(name).evidence,
+        )
+        assert evidence.distance == pytest.approx(
+            expected_evidence.distance, rel=10 * tolerance, abs=tolerance
+        )
+        assert together.get_finished(name).trained_tokens == apart.get_finished(name).trained_tokens
+        trained, alone = load_exported_weights(other), load_exported_weights(one)
         assert trained.keys() == alone.keys()
-        assert max(float((trained[key] - alone[key]).abs().max()) for key in alone) < close
+        assert max(float((trained[key] - alone[key]).abs().max()) for key in alone) < tolerance
 
 
-FLAT = sorted(family for family in ENCODERS if family in FAMILIES and FAMILIES[family].padding_free)
+PACKED_FAMILIES = sorted(
+    family for family in ENCODERS if family in FAMILIES and FAMILIES[family].padding_free
+)
 
 
 @pytest.mark.parametrize(
     ("family", "steps"),
     [
         ("bert", STEPS),
-        *((family, 6) for family in FLAT if family != "bert"),
-        *(pytest.param(family, STEPS, marks=pytest.mark.long) for family in FLAT),
+        *((family, 6) for family in PACKED_FAMILIES if family != "bert"),
+        *(pytest.param(family, STEPS, marks=pytest.mark.long) for family in PACKED_FAMILIES),
     ],
 )
 def test_losses_norms_and_weights_of_every_family(family: str, steps: int, tmp_path: Path) -> None:
     base = ENCODERS[family](tmp_path / family, dropout=0.0)
-    assert_alike(tmp_path, base, count=2, recipe=make_recipe(max_steps=steps, learning_rate=1e-3))
+    assert_equivalent(
+        tmp_path, base, count=2, recipe=make_recipe(max_steps=steps, learning_rate=1e-3)
+    )
 
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -81,7 +95,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "pretrained_weight_decay": 0.2,
         "max_grad_norm": 0.5,
     },
-    "the pooler drawn afresh, balanced classes": {
+    "a re-initialised pooler, balanced classes": {
         "reinit_pooler": True,
         "class_weights": "balanced",
     },
@@ -93,7 +107,7 @@ def test_every_switch_of_the_recipe(
     changes: dict[str, Any], tmp_path: Path, smooth_bert: Path
 ) -> None:
     recipe = make_recipe(**{"max_steps": 8, "learning_rate": 1e-3} | changes)
-    assert_alike(
+    assert_equivalent(
         tmp_path,
         smooth_bert,
         count=2,
@@ -102,33 +116,33 @@ def test_every_switch_of_the_recipe(
     )
 
 
-@pytest.mark.parametrize("kind", [TaskType.MULTI_LABEL, TaskType.REGRESSION])
-def test_every_kind_of_task(kind: TaskType, tmp_path: Path, smooth_bert: Path) -> None:
-    told = (
+@pytest.mark.parametrize("task_type", [TaskType.MULTI_LABEL, TaskType.REGRESSION])
+def test_every_task_type(task_type: TaskType, tmp_path: Path, smooth_bert: Path) -> None:
+    label_of = (
         {"yes": "1.5", "no": "-2"}
-        if kind is TaskType.REGRESSION
+        if task_type is TaskType.REGRESSION
         else {"yes": "yes|long", "no": "no"}
     )
     header, *rows = make_review_rows(40)
     file = write_tsv(
-        tmp_path / "other.tsv", [header, *((text, told[label]) for text, label in rows)]
+        tmp_path / "other.tsv", [header, *((text, label_of[label]) for text, label in rows)]
     )
-    names = [] if kind is TaskType.REGRESSION else ["long", "no", "yes"]
-    task = make_task(type=kind, label_names=names, positive_label=None)
-    metric = "pearson" if kind is TaskType.REGRESSION else "f1_micro"
+    names = [] if task_type is TaskType.REGRESSION else ["long", "no", "yes"]
+    task = make_task(type=task_type, label_names=names, positive_label=None)
+    metric = "pearson" if task_type is TaskType.REGRESSION else "f1_micro"
     recipe = make_recipe(max_steps=8, learning_rate=1e-3)
-    assert_alike(
+    assert_equivalent(
         tmp_path, smooth_bert, count=2, recipe=recipe, task=task, training_file=file, metric=metric
     )
 
 
-def test_bfloat16_differs_by_its_rounding(tmp_path: Path, smooth_bert: Path) -> None:
+def test_bfloat16_differs_by_rounding(tmp_path: Path, smooth_bert: Path) -> None:
     recipe = make_recipe(max_steps=8, learning_rate=1e-3, precision="bfloat16")
-    assert_alike(tmp_path, smooth_bert, count=2, close=0.05, recipe=recipe)
+    assert_equivalent(tmp_path, smooth_bert, count=2, tolerance=0.05, recipe=recipe)
 
 
 def test_seeds_differ_from_each_other(tmp_path: Path, smooth_bert: Path) -> None:
     specs = make_specs(tmp_path, smooth_bert, 3)
-    Together(specs).train(width=3)
-    heads = [weights_of(spec)["classifier.weight"] for spec in specs]
+    TrainedRuns(specs).train(stack_size=3)
+    heads = [load_exported_weights(spec)["classifier.weight"] for spec in specs]
     assert not any(torch.allclose(one, other) for one, other in pairwise(heads))

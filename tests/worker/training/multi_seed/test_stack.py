@@ -1,4 +1,4 @@
-"""What is random is each seed's own: dropout in distribution, the head, the order of the rows."""
+"""Randomness of a stack: dropout, mixout, and repeatability."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import ParametrizationList
 
-from tests.worker.training.multi_seed.stacks import Together, make_specs
+from tests.worker.training.multi_seed.stacks import TrainedRuns, make_specs
 from tests.worker.training.runs import make_recipe, never_stop
 from worker.training.data.split import Splits, load_splits
 from worker.training.data.tokenization import TextCache
@@ -22,8 +22,8 @@ from worker.training.spec import RunSpec
 SEEDS, PASSES = 4, 60
 
 
-def stack_of_one_start(folder: Path, base: Path) -> tuple[SeedStack, RunSpec, Splits]:
-    """Several seeds with the same weights and rows, so that dropout alone tells them apart."""
+def build_stack_of_equal_seeds(folder: Path, base: Path) -> tuple[SeedStack, RunSpec, Splits]:
+    """Build a stack of seeds with the same weights and rows, so that only dropout differs."""
     specs = make_specs(folder, base, SEEDS, recipe=make_recipe(reinit_layers=0))
     same = [spec.model_copy(update={"init_seed": 1, "data_seed": 1}) for spec in specs]
     splits = load_splits(same[0], TextCache(), never_stop)
@@ -31,8 +31,8 @@ def stack_of_one_start(folder: Path, base: Path) -> tuple[SeedStack, RunSpec, Sp
 
 
 @torch.no_grad()
-def test_dropout_is_that_of_a_single_run_in_distribution(tmp_path: Path, tiny_bert: Path) -> None:
-    stack, spec, splits = stack_of_one_start(tmp_path, tiny_bert)
+def test_dropout_has_the_distribution_of_a_single_run(tmp_path: Path, tiny_bert: Path) -> None:
+    stack, spec, splits = build_stack_of_equal_seeds(tmp_path, tiny_bert)
     rows = splits.train.rows[:8]
     objective = get_plain_objective(spec.task.type)
     single = build_network(spec, splits)
@@ -43,19 +43,19 @@ def test_dropout_is_that_of_a_single_run_in_distribution(tmp_path: Path, tiny_be
     batch = forward.build_batch(splits.train.text, rows)
     alone = torch.stack([objective(forward(batch), batch.labels) for _ in range(SEEDS * PASSES)])
     side_by_side = stack.forward.build_batch(stack.splits.train.text, [rows] * SEEDS)
-    losses = torch.stack([
-        torch.func.vmap(objective)(stack.forward(side_by_side), side_by_side.labels) for _ in range(PASSES)
-    ])  # fmt: skip
-    error = (
-        alone.var() / alone.numel()
-    ).sqrt()  # of a mean; that of the difference of two is √2 times as large
+    compute_losses = torch.func.vmap(objective)
+    losses = torch.stack(
+        [compute_losses(stack.forward(side_by_side), side_by_side.labels) for _ in range(PASSES)]
+    )
+    # standard error of a mean; that of the difference of two means is √2 times as large
+    error = (alone.var() / alone.numel()).sqrt()
     assert abs(losses.mean() - alone.mean()) < 5 * error
     assert losses.std().item() == pytest.approx(alone.std().item(), rel=0.25)
     for seed in range(1, SEEDS):
-        assert abs(correlation(losses[:, 0], losses[:, seed])) < 0.5
+        assert abs(compute_correlation(losses[:, 0], losses[:, seed])) < 0.5
 
 
-def correlation(one: Tensor, other: Tensor) -> float:
+def compute_correlation(one: Tensor, other: Tensor) -> float:
     return float(torch.corrcoef(torch.stack([one, other]))[0, 1])
 
 
@@ -73,24 +73,26 @@ def test_mixout_draws_masks_for_each_seed(tmp_path: Path, tiny_bert: Path) -> No
     assert isinstance(mixout, Mixout)
     mixed.original.add_(1.0)
     stack.network.train()
-    weight = layer.weight  # W0 where it is mixed out, W0 + 2 elsewhere
+    weight = layer.weight  # W0 where it is mixed, W0 + 2 elsewhere
     trained = (weight - mixout.start) > 1.0
     assert trained.float().mean(dim=(1, 2)).tolist() == pytest.approx([0.5, 0.5], abs=0.1)
     assert not torch.equal(trained[0], trained[1])
 
 
-def test_the_same_stack_twice_is_the_same(tmp_path: Path, tiny_bert: Path) -> None:
+def test_the_same_stack_twice_has_the_same_events(tmp_path: Path, tiny_bert: Path) -> None:
     first, second = (
-        Together(make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(max_steps=4))).train(width=2)
+        TrainedRuns(make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(max_steps=4))).train(
+            stack_size=2
+        )
         for _ in range(2)
     )
-    assert first.told == second.told
+    assert first.items == second.items
 
 
 def test_runs_under_mixout_train_side_by_side(tmp_path: Path, tiny_bert: Path) -> None:
-    together = Together(make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(mixout=0.3))).train(
-        width=2
-    )
-    for run_id in together.told:
-        evidence = together.finished(run_id).evidence
+    together = TrainedRuns(
+        make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(mixout=0.3))
+    ).train(stack_size=2)
+    for run_id in together.items:
+        evidence = together.get_finished(run_id).evidence
         assert evidence.closing_loss < evidence.opening_loss
