@@ -7,7 +7,6 @@ recipe, and its diff must show the new file.
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from shared.encoders.families import FAMILIES
 from tests.encoders import ENCODERS
@@ -16,7 +15,7 @@ from tests.worker.training.runs import Trained, make_recipe, make_spec
 RECORDED = Path(__file__).parent / "recorded" / "curves.json"
 STEPS = 10
 SEEDS = {"bert": (0, 1)}
-RECIPES: dict[str, dict[str, Any]] = {
+RECIPES: dict[str, dict[str, object]] = {
     "stabilized": {"bias_correction": True, "reinit_layers": 1},
     "conventional": {"bias_correction": False, "reinit_layers": 0},
     # the methods that the paper compares with, all at once

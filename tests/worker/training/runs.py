@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -43,9 +42,9 @@ def write_tsv(path: Path, rows: Sequence[tuple[str, ...]]) -> DataFile:
     return DataFile(path=path, filename=path.name)
 
 
-def make_recipe(**changes: Any) -> Recipe:
+def make_recipe(**changes: object) -> Recipe:
     """Return a short stabilised recipe whose learning rate suits a tiny random encoder."""
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "preset": "stabilized",
         "learning_rate": 5e-3,
         "bias_correction": True,
@@ -56,12 +55,12 @@ def make_recipe(**changes: Any) -> Recipe:
         "reinit_layers": 1,
         "eval_points": 4,
     }
-    return Recipe(**(values | changes))
+    return Recipe.model_validate(values | changes)
 
 
-def make_task(**changes: Any) -> Task:
+def make_task(**changes: object) -> Task:
     """Return the task of the reviews, with changes."""
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "type": TaskType.SINGLE_LABEL,
         "text_column": "text",
         "text_pair_column": None,
@@ -71,16 +70,21 @@ def make_task(**changes: Any) -> Task:
         "positive_label": "yes",
         "max_seq_length": 32,
     }
-    return Task(**(values | changes))
+    return Task.model_validate(values | changes)
 
 
 def make_spec(
-    folder: Path, base_model: Path, *, rows: int = 60, recipe: Recipe | None = None, **changes: Any
+    folder: Path,
+    base_model: Path,
+    *,
+    rows: int = 60,
+    recipe: Recipe | None = None,
+    **changes: object,
 ) -> RunSpec:
     """Return the spec of a run on ``rows`` reviews in ``folder``, with a new output folder."""
     output = folder / f"output-{sum(1 for _ in folder.glob('output-*'))}"
     output.mkdir(parents=True)
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "run_id": "ftrun-1",
         "base_model": base_model,
         "task": make_task(),
@@ -95,7 +99,7 @@ def make_spec(
         "device": "cpu",
         "output": output,
     }
-    return RunSpec(**(values | changes))
+    return RunSpec.model_validate(values | changes)
 
 
 def never_stop() -> None:

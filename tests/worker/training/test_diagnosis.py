@@ -1,7 +1,5 @@
 """Each sentence of the diagnosis appears if and only if it is true, with its evidence."""
 
-from typing import Any
-
 import pytest
 import torch
 
@@ -17,7 +15,7 @@ from worker.training.diagnosis import diagnose_run
 from worker.training.evaluation import EvaluationResult
 from worker.training.events import SplitResult
 
-HEALTHY: dict[str, Any] = {
+HEALTHY: dict[str, object] = {
     "chance_loss": 0.693,
     "opening_loss": 0.7,
     "closing_loss": 0.1,
@@ -48,7 +46,7 @@ def diagnose(
     score: float | None = 1.0,
     scoring: Scoring | None = None,
     recipe: Recipe | None = None,
-    **evidence: Any,
+    **evidence: object,
 ) -> list[str]:
     examples = Examples(texts=["a"] * len(labels), second_texts=None, labels=labels)
     text = EncodedText(
@@ -58,7 +56,7 @@ def diagnose(
         SplitResult(loss=0.1, metrics={}, score=score, confusion=None), predictions, []
     )
     return diagnose_run(
-        Evidence(**(HEALTHY | evidence)),
+        Evidence.model_validate(HEALTHY | evidence),
         Split(text, range(len(labels))),
         chosen,
         recipe or make_recipe(max_steps=40),

@@ -1,7 +1,6 @@
 """Every family with every switch of the recipe trains to a plain folder or is rejected."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -20,7 +19,7 @@ from worker.training.model.encoder import load_encoder
 from worker.training.model.transformers_logging import silence_transformers
 from worker.training.optim.objective import set_bias_to_mean
 
-SWITCHES: dict[str, dict[str, Any]] = {
+SWITCHES: dict[str, dict[str, object]] = {
     **{preset: {"preset": preset} for preset in PRESETS},
     "weight decay": {"weight_decay": 0.1},
     "clipping": {"max_grad_norm": 0.01},
@@ -84,9 +83,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def resolve_short_recipe(models: Path, family: str, switch: dict[str, Any]) -> Recipe:
+def resolve_short_recipe(models: Path, family: str, switch: dict[str, object]) -> Recipe:
     """Resolve a recipe like that of a job, but with two steps."""
-    request: dict[str, Any] = {
+    request: dict[str, object] = {
         "preset": "debiased",
         "learning_rate": 2e-3,
         "max_steps": 2,
@@ -94,7 +93,9 @@ def resolve_short_recipe(models: Path, family: str, switch: dict[str, Any]) -> R
         "eval_points": 1,
     }
     return resolve_recipe(
-        RecipeRequest(**(request | switch)), Catalogue([models]).facts(family), train_rows=30
+        RecipeRequest.model_validate(request | switch),
+        Catalogue([models]).facts(family),
+        train_rows=30,
     ).recipe
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -170,7 +169,7 @@ def test_a_step_is_reported_after_the_delay(
     "changes", [{}, {"bias_correction": False}, {"pretrained_weight_decay": 0.1}], ids=str
 )
 def test_with_a_delay_a_step_that_is_not_finite_changes_nothing(
-    changes: dict[str, Any], network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
+    changes: dict[str, object], network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     recipe = make_recipe(max_steps=12, eval_points=1, warmup_ratio=0.0, **changes)
     passes: list[dict[str, torch.Tensor]] = []

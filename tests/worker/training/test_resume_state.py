@@ -1,7 +1,6 @@
 """A run that pauses and resumes ends bit for bit like one that never paused."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,7 @@ def pause_and_resume(
     return before, list(iterate_events(second)), state
 
 
-RECIPES: list[dict[str, Any]] = [
+RECIPES: list[dict[str, object]] = [
     {},
     {"bias_correction": False, "weight_decay": 0.01},
     {"select": "last"},
@@ -40,7 +39,7 @@ RECIPES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("changes", RECIPES, ids=str)
 @pytest.mark.parametrize("family", ["tiny_bert", "tiny_roberta"])
 def test_a_resumed_run_is_the_same_to_the_last_bit(
-    changes: dict[str, Any], family: str, tmp_path: Path, request: pytest.FixtureRequest
+    changes: dict[str, object], family: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     base, recipe = request.getfixturevalue(family), make_recipe(**changes)
     whole = Trained(make_spec(tmp_path, base, recipe=recipe))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -24,14 +23,14 @@ from worker.training.model.compact_vocabulary import CompactVocabulary
 from worker.training.run import train_run
 from worker.training.spec import RunSpec
 
-ALL_AT_ONCE: dict[str, Any] = {
+ALL_AT_ONCE: dict[str, object] = {
     "weight_decay": 0.1,
     "pretrained_weight_decay": 0.1,
     "bias_correction": False,
     "layerwise_learning_rate_decay": 0.8,
     "mixout": 0.2,
 }
-RECIPES: list[dict[str, Any]] = [
+RECIPES: list[dict[str, object]] = [
     {},
     {"weight_decay": 0.1},
     {"weight_decay": 0.1, "select": "last"},
@@ -67,7 +66,7 @@ def train_full_table(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunSpec], Tra
 )
 def test_every_number_and_the_exported_weights_equal_full_training(
     base: str,
-    changes: dict[str, Any],
+    changes: dict[str, object],
     tmp_path: Path,
     get_base_model: Callable[[str], Path],
     train_full_table: Callable[[RunSpec], Trained],

@@ -221,7 +221,7 @@ def test_curves_agree_with_those_of_float32(family: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "changes", [{}, {"mixout": 0.2}, {"bias_correction": False, "pretrained_weight_decay": 0.1}]
 )
-def test_the_same_spec_twice(changes: dict[str, Any], tmp_path: Path, tiny_bert: Path) -> None:
+def test_the_same_spec_twice(changes: dict[str, object], tmp_path: Path, tiny_bert: Path) -> None:
     recipe = make_recipe(precision="bfloat16", **changes)
     first, second = (Trained(make_spec(tmp_path, tiny_bert, recipe=recipe)) for _ in range(2))
     assert [event.model_dump() for event in first.events] == [

@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -25,19 +24,21 @@ def load_exported_weights(spec: RunSpec) -> dict[str, Tensor]:
 
 
 def assert_equivalent(
-    folder: Path, base: Path, *, count: int = 3, tolerance: float = TOLERANCE, **changes: Any
+    folder: Path, base: Path, *, count: int = 3, tolerance: float = TOLERANCE, **changes: object
 ) -> None:
     """Compare losses, norms, scores, evidence and exported weights of each run."""
     single, stacked = (make_specs(folder, base, count, **changes) for _ in range(2))
-    apart, together = (
+    single_runs, stacked_runs = (
         TrainedRuns(single).train(stack_size=1),
         TrainedRuns(stacked).train(stack_size=count),
     )
     for one, other in zip(single, stacked, strict=True):
         name = one.run_id
-        types = [[type(item) for item in side.items[name]] for side in (apart, together)]
+        types = [[type(item) for item in side.items[name]] for side in (single_runs, stacked_runs)]
         assert types[0] == types[1]
-        for step, expected in zip(together.list_steps(name), apart.list_steps(name), strict=True):
+        for step, expected in zip(
+            stacked_runs.list_steps(name), single_runs.list_steps(name), strict=True
+        ):
             assert (step.step, step.learning_rate) == (expected.step, expected.learning_rate)
             assert step.train_loss == pytest.approx(expected.train_loss, abs=tolerance)
             assert step.grad_norm == pytest.approx(expected.grad_norm, rel=tolerance, abs=tolerance)
@@ -45,18 +46,21 @@ def assert_equivalent(
                 expected.part_grad_norms, rel=tolerance, abs=tolerance
             )
         for ours, theirs in zip(
-            together.list_evaluations(name), apart.list_evaluations(name), strict=True
+            stacked_runs.list_evaluations(name), single_runs.list_evaluations(name), strict=True
         ):
             assert ours.valid_loss == pytest.approx(theirs.valid_loss, abs=tolerance)
             assert ours.score == pytest.approx(theirs.score, abs=tolerance)
         evidence, expected_evidence = (
-            together.get_finished(name).evidence,
-            apart.get_finished(name).evidence,
+            stacked_runs.get_finished(name).evidence,
+            single_runs.get_finished(name).evidence,
         )
         assert evidence.distance == pytest.approx(
             expected_evidence.distance, rel=10 * tolerance, abs=tolerance
         )
-        assert together.get_finished(name).trained_tokens == apart.get_finished(name).trained_tokens
+        assert (
+            stacked_runs.get_finished(name).trained_tokens
+            == single_runs.get_finished(name).trained_tokens
+        )
         trained, alone = load_exported_weights(other), load_exported_weights(one)
         assert trained.keys() == alone.keys()
         assert max(float((trained[key] - alone[key]).abs().max()) for key in alone) < tolerance
@@ -82,7 +86,7 @@ def test_losses_norms_and_weights_of_every_family(family: str, steps: int, tmp_p
     )
 
 
-RECIPES: dict[str, dict[str, Any]] = {
+RECIPES: dict[str, dict[str, object]] = {
     "without bias correction, weight decay, the last weights, no clipping": {
         "bias_correction": False,
         "weight_decay": 0.1,
@@ -104,7 +108,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("changes", RECIPES.values(), ids=RECIPES.keys())
 def test_every_switch_of_the_recipe(
-    changes: dict[str, Any], tmp_path: Path, smooth_bert: Path
+    changes: dict[str, object], tmp_path: Path, smooth_bert: Path
 ) -> None:
     recipe = make_recipe(**{"max_steps": 8, "learning_rate": 1e-3} | changes)
     assert_equivalent(

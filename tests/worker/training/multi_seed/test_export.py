@@ -47,13 +47,13 @@ def read_predictions(spec: RunSpec) -> list[dict[str, Any]]:
     "changes", [{"mixout": 0.2, "weight_decay": 0.1}, {"precision": "bfloat16"}], ids=str
 )
 def test_plain_transformers_gives_the_recorded_predictions(
-    changes: dict[str, Any], tmp_path: Path, tiny_bert: Path
+    changes: dict[str, object], tmp_path: Path, tiny_bert: Path
 ) -> None:
     split = SplitRequest(validation_fraction=0.3, test_fraction=0.2)
     specs = make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(**changes), split=split)
-    together = TrainedRuns(specs).train(stack_size=2)
+    stacked_runs = TrainedRuns(specs).train(stack_size=2)
     for spec in specs:
-        finished, rows = together.get_finished(spec.run_id), read_predictions(spec)
+        finished, rows = stacked_runs.get_finished(spec.run_id), read_predictions(spec)
         names, probabilities = predict_with_transformers(spec)
         assert [row["predicted"] for row in rows] == names
         for row, expected in zip(rows, probabilities, strict=True):
@@ -68,6 +68,6 @@ def test_plain_transformers_gives_the_recorded_predictions(
 
 def test_a_pilot_leaves_nothing(tmp_path: Path, tiny_bert: Path) -> None:
     specs = make_specs(tmp_path, tiny_bert, 2, export=False)
-    together = TrainedRuns(specs).train(stack_size=2)
-    assert all(together.get_finished(spec.run_id).weights_sha256 is None for spec in specs)
+    stacked_runs = TrainedRuns(specs).train(stack_size=2)
+    assert all(stacked_runs.get_finished(spec.run_id).weights_sha256 is None for spec in specs)
     assert [list(spec.output.iterdir()) for spec in specs] == [[], []]

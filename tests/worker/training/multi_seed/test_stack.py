@@ -90,9 +90,9 @@ def test_the_same_stack_twice_has_the_same_events(tmp_path: Path, tiny_bert: Pat
 
 
 def test_runs_under_mixout_train_side_by_side(tmp_path: Path, tiny_bert: Path) -> None:
-    together = TrainedRuns(
+    stacked_runs = TrainedRuns(
         make_specs(tmp_path, tiny_bert, 2, recipe=make_recipe(mixout=0.3))
     ).train(stack_size=2)
-    for run_id in together.items:
-        evidence = together.get_finished(run_id).evidence
+    for run_id in stacked_runs.items:
+        evidence = stacked_runs.get_finished(run_id).evidence
         assert evidence.closing_loss < evidence.opening_loss
