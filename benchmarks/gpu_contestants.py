@@ -19,7 +19,7 @@ from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache, load_tokenizer
 from worker.training.events import Step
 from worker.training.multi_seed.run import train_runs
-from worker.training.run import build_network
+from worker.training.network_setup import build_network
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
 

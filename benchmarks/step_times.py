@@ -23,7 +23,8 @@ from worker.training.data.batches import iterate_shuffled_batches
 from worker.training.data.split import Splits, load_splits
 from worker.training.data.tokenization import TextCache, load_tokenizer
 from worker.training.events import RunEvent, Step
-from worker.training.run import build_network, train_run
+from worker.training.network_setup import build_network
+from worker.training.run import train_run
 from worker.training.seeding import make_deterministic
 from worker.training.spec import DataFile, RunSpec
 

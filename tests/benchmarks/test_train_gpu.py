@@ -9,7 +9,7 @@ from benchmarks import train_gpu
 from benchmarks.gpu_workload import ROW_LENGTHS, SIZES, make_base_model, make_specs, write_rows
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
-from worker.training.run import build_network
+from worker.training.network_setup import build_network
 
 
 def test_one_command_measures_each_side(

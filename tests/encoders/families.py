@@ -1,5 +1,6 @@
-"""A builder for every family, as checkpoints of it are published: the class that was
-pre-trained, with that class's own head.
+"""A builder for every encoder family, as its checkpoints are published.
+
+Each builder uses the class that was pre-trained, with that class's own head.
 """
 
 from pathlib import Path
@@ -33,62 +34,71 @@ from tests.encoders.saving import (
     HEADS,
     WIDTH,
     Builder,
-    common_settings,
-    save,
-    special_tokens,
+    build_common_settings,
+    list_special_token_ids,
+    save_encoder,
 )
-from tests.encoders.tokenizers import byte_level_bpe, unigram, wordpiece
+from tests.encoders.tokenizers import (
+    build_byte_level_tokenizer,
+    build_unigram_tokenizer,
+    build_wordpiece_tokenizer,
+)
 
-WITH_UNUSED_POSITIONS = {
-    "max_position_embeddings": 66
-}  # two of them are never used: positions count from padding_idx + 1
+WITH_UNUSED_POSITIONS = {"max_position_embeddings": 66}
+"""Settings of families that count positions from padding_idx + 1: two positions stay unused."""
 
 
 def bert_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
-    """With a pooler and a WordPiece tokenizer."""
-    tokenizer = wordpiece()
-    config = BertConfig(**common_settings(tokenizer, blocks, dropout))
-    return save(lambda: BertModel(config), tokenizer, folder, seed)
+    """Build a BERT with a pooler and a WordPiece tokenizer."""
+    tokenizer = build_wordpiece_tokenizer()
+    config = BertConfig(**build_common_settings(tokenizer, blocks, dropout))
+    return save_encoder(lambda: BertModel(config), tokenizer, folder, seed)
 
 
 def roberta_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """No token types and no pooler under its classification head; a byte-level BPE tokenizer."""
-    tokenizer = byte_level_bpe()
-    settings = common_settings(tokenizer, blocks, dropout) | WITH_UNUSED_POSITIONS
+    """Build a RoBERTa, without token types and pooler, with a byte-level BPE tokenizer."""
+    tokenizer = build_byte_level_tokenizer()
+    settings = build_common_settings(tokenizer, blocks, dropout) | WITH_UNUSED_POSITIONS
     config = RobertaConfig(**settings, type_vocab_size=1)
-    return save(lambda: RobertaModel(config, add_pooling_layer=False), tokenizer, folder, seed)
+    return save_encoder(
+        lambda: RobertaModel(config, add_pooling_layer=False), tokenizer, folder, seed
+    )
 
 
-def xlm_roberta_folder(
+def build_xlm_roberta_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """RoBERTa's network; a SentencePiece-like tokenizer that tells the texts of a pair apart,
-    which the network cannot.
+    """Build an XLM-R: RoBERTa's network with a SentencePiece-like tokenizer.
+
+    The tokenizer returns token types, which the network does not have.
     """
-    tokenizer = unigram()
-    settings = common_settings(tokenizer, blocks, dropout) | WITH_UNUSED_POSITIONS
+    tokenizer = build_unigram_tokenizer()
+    settings = build_common_settings(tokenizer, blocks, dropout) | WITH_UNUSED_POSITIONS
     config = XLMRobertaConfig(**settings, type_vocab_size=1)
-    return save(lambda: XLMRobertaForMaskedLM(config), tokenizer, folder, seed)
+    return save_encoder(lambda: XLMRobertaForMaskedLM(config), tokenizer, folder, seed)
 
 
-def electra_folder(
+def build_electra_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """Narrow embeddings and their projection; the discriminator of the pre-training."""
-    tokenizer = wordpiece()
-    config = ElectraConfig(**common_settings(tokenizer, blocks, dropout), embedding_size=WIDTH // 2)
-    return save(lambda: ElectraForPreTraining(config), tokenizer, folder, seed)
+    """Build an ELECTRA discriminator, with narrow embeddings and their projection."""
+    tokenizer = build_wordpiece_tokenizer()
+    config = ElectraConfig(
+        **build_common_settings(tokenizer, blocks, dropout), embedding_size=WIDTH // 2
+    )
+    return save_encoder(lambda: ElectraForPreTraining(config), tokenizer, folder, seed)
 
 
-def distilbert_folder(
+def build_distilbert_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """Names of its own in the config; BERT's tokenizer, with token types, which the network
-    does not take.
+    """Build a DistilBERT, with its own config names and BERT's tokenizer.
+
+    The tokenizer returns token types, which the network does not take.
     """
-    tokenizer = wordpiece()
+    tokenizer = build_wordpiece_tokenizer()
     config = DistilBertConfig(
         vocab_size=len(tokenizer),
         dim=WIDTH,
@@ -101,63 +111,65 @@ def distilbert_folder(
         seq_classif_dropout=dropout,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return save(lambda: DistilBertForMaskedLM(config), tokenizer, folder, seed)
+    return save_encoder(lambda: DistilBertForMaskedLM(config), tokenizer, folder, seed)
 
 
-def albert_folder(
+def build_albert_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """One block of weights for all layers, narrow embeddings, a pooler."""
-    tokenizer = unigram()
-    settings = common_settings(tokenizer, blocks, dropout) | {"classifier_dropout_prob": dropout}
+    """Build an ALBERT, with one block for all layers, narrow embeddings and a pooler."""
+    tokenizer = build_unigram_tokenizer()
+    settings = build_common_settings(tokenizer, blocks, dropout) | {
+        "classifier_dropout_prob": dropout
+    }
     config = AlbertConfig(**settings, embedding_size=WIDTH // 2)
-    return save(lambda: AlbertModel(config), tokenizer, folder, seed)
+    return save_encoder(lambda: AlbertModel(config), tokenizer, folder, seed)
 
 
-def deberta_folder(
+def build_deberta_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """Relative positions only, a norm class of its own, biases outside of any Linear."""
-    tokenizer = byte_level_bpe()
-    settings = common_settings(tokenizer, blocks, dropout) | RELATIVE
+    """Build a DeBERTa, with relative positions, its own norm class and biases outside Linears."""
+    tokenizer = build_byte_level_tokenizer()
+    settings = build_common_settings(tokenizer, blocks, dropout) | RELATIVE
     config = DebertaConfig(**settings)
-    return save(lambda: DebertaForMaskedLM(config), tokenizer, folder, seed)
+    return save_encoder(lambda: DebertaForMaskedLM(config), tokenizer, folder, seed)
 
 
-def deberta_v2_folder(
+def build_deberta_v2_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """As v2 was published: a convolution beside the first block, projections of their own for
-    positions.
-    """
-    tokenizer = unigram()
-    beside = {"share_att_key": False, "conv_kernel_size": 3, "conv_act": "gelu"}
-    settings = common_settings(tokenizer, blocks, dropout) | RELATIVE | BUCKETS | beside
+    """Build a DeBERTa v2, with a convolution and separate projections for positions."""
+    tokenizer = build_unigram_tokenizer()
+    extra = {"share_att_key": False, "conv_kernel_size": 3, "conv_act": "gelu"}
+    settings = build_common_settings(tokenizer, blocks, dropout) | RELATIVE | BUCKETS | extra
     config = DebertaV2Config(**settings)
-    return save(lambda: DebertaV2ForMaskedLM(config), tokenizer, folder, seed)
+    return save_encoder(lambda: DebertaV2ForMaskedLM(config), tokenizer, folder, seed)
 
 
-def deberta_v3_folder(
+def build_deberta_v3_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """As v3 was published: the class of v2 without its convolution, words and positions
-    projected by the same weights.
-    """
-    tokenizer = unigram()
+    """Build a DeBERTa v3: v2 without the convolution, with shared projections."""
+    tokenizer = build_unigram_tokenizer()
     settings = (
-        common_settings(tokenizer, blocks, dropout) | RELATIVE | BUCKETS | {"share_att_key": True}
+        build_common_settings(tokenizer, blocks, dropout)
+        | RELATIVE
+        | BUCKETS
+        | {"share_att_key": True}
     )
     config = DebertaV2Config(**settings)
-    return save(lambda: DebertaV2ForMaskedLM(config), tokenizer, folder, seed)
+    return save_encoder(lambda: DebertaV2ForMaskedLM(config), tokenizer, folder, seed)
 
 
-def modernbert_folder(
+def build_modernbert_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """Rotary positions, norms without bias, local attention in most layers, a last norm, the
-    prediction head of its pre-training.
+    """Build a ModernBERT, with its pre-training head.
+
+    It has rotary positions, norms without bias, local attention in most layers and a final norm.
     """
-    tokenizer = byte_level_bpe()
+    tokenizer = build_byte_level_tokenizer()
     config = ModernBertConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
@@ -170,19 +182,19 @@ def modernbert_folder(
         attention_dropout=dropout,
         mlp_dropout=dropout,
         classifier_dropout=dropout,
-        **special_tokens(tokenizer),
+        **list_special_token_ids(tokenizer),
     )
-    return save(lambda: ModernBertForMaskedLM(config), tokenizer, folder, seed)
+    return save_encoder(lambda: ModernBertForMaskedLM(config), tokenizer, folder, seed)
 
 
-def mpnet_folder(
+def build_mpnet_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """Absolute positions from padding_idx + 1, and one table of relative ones for all blocks."""
-    tokenizer = unigram()
-    settings = common_settings(tokenizer, blocks, dropout) | WITH_UNUSED_POSITIONS
+    """Build an MPNet, with absolute positions and one table of relative ones for all blocks."""
+    tokenizer = build_unigram_tokenizer()
+    settings = build_common_settings(tokenizer, blocks, dropout) | WITH_UNUSED_POSITIONS
     config = MPNetConfig(**settings)
-    return save(lambda: MPNetForMaskedLM(config), tokenizer, folder, seed)
+    return save_encoder(lambda: MPNetForMaskedLM(config), tokenizer, folder, seed)
 
 
 RELATIVE: dict[str, Any] = {
@@ -196,13 +208,13 @@ BUCKETS: dict[str, Any] = {"position_buckets": 8, "norm_rel_ebd": "layer_norm"}
 ENCODERS: dict[str, Builder] = {
     "bert": bert_folder,
     "roberta": roberta_folder,
-    "xlm-roberta": xlm_roberta_folder,
-    "electra": electra_folder,
-    "distilbert": distilbert_folder,
-    "albert": albert_folder,
-    "deberta": deberta_folder,
-    "deberta-v2": deberta_v2_folder,
-    "deberta-v3": deberta_v3_folder,
-    "modernbert": modernbert_folder,
-    "mpnet": mpnet_folder,
+    "xlm-roberta": build_xlm_roberta_folder,
+    "electra": build_electra_folder,
+    "distilbert": build_distilbert_folder,
+    "albert": build_albert_folder,
+    "deberta": build_deberta_folder,
+    "deberta-v2": build_deberta_v2_folder,
+    "deberta-v3": build_deberta_v3_folder,
+    "modernbert": build_modernbert_folder,
+    "mpnet": build_mpnet_folder,
 }

@@ -1,5 +1,6 @@
-"""The names that transformers gives to the parts of a network, written out once more: the
-product's table of them is what is tested.
+"""Patterns of the parameter names in each family's blocks, pooler and head.
+
+They repeat the product's table of families on purpose, because that table is under test.
 """
 
 import re
@@ -14,17 +15,20 @@ HEAD = {"deberta": r"^(pooler|classifier)\.", "distilbert": r"^(pre_classifier|c
 
 
 def is_head(family: str, name: str) -> bool:
-    return re.search(HEAD.get(_kind(family), r"^classifier\."), name) is not None
+    """Return whether the parameter belongs to the classification head."""
+    return re.search(HEAD.get(_get_pattern_key(family), r"^classifier\."), name) is not None
 
 
 def is_pooler(family: str, name: str) -> bool:
+    """Return whether the parameter belongs to the pooler."""
     return family in POOLER and re.search(POOLER[family], name) is not None
 
 
-def block_of(family: str, name: str) -> int | None:
+def get_block(family: str, name: str) -> int | None:
+    """Return the index of the parameter's block, from 0 at the bottom."""
     found = re.search(BLOCK.get(family, r"\.encoder\.layer\.(\d+)\."), name)
     return int(found[1]) if found else None
 
 
-def _kind(family: str) -> str:
+def _get_pattern_key(family: str) -> str:
     return "deberta" if family.startswith("deberta") else family

@@ -1,4 +1,4 @@
-"""From a class and its config to a folder: random weights, the same for the same seed."""
+"""Base model folders from a class and its config, with random weights that depend on a seed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,17 +12,17 @@ WIDTH, BLOCKS, HEADS = 32, 3, 2
 
 
 class Builder(Protocol):
-    """Makes a base model in a new folder."""
+    """Function that builds a base model in a new folder."""
 
     def __call__(
         self, folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
     ) -> Path: ...
 
 
-def common_settings(
+def build_common_settings(
     tokenizer: PreTrainedTokenizerFast, blocks: int, dropout: float
 ) -> dict[str, Any]:
-    """What most of the families' configs call by the same names."""
+    """Return the settings whose names most families share."""
     return {
         "vocab_size": len(tokenizer),
         "hidden_size": WIDTH,
@@ -32,25 +32,27 @@ def common_settings(
         "max_position_embeddings": 64,
         "hidden_dropout_prob": dropout,
         "attention_probs_dropout_prob": dropout,
-        **special_tokens(tokenizer),
+        **list_special_token_ids(tokenizer),
     }
 
 
-def special_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+def list_special_token_ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
+    """Return the ids of the special tokens under their config names."""
     return {
         f"{name}_token_id": getattr(tokenizer, f"{name}_token_id")
         for name in ("pad", "bos", "eos", "cls", "sep")
     }
 
 
-def save(
+def save_encoder(
     build: Callable[[], PreTrainedModel],
     tokenizer: PreTrainedTokenizerFast,
     folder: Path,
     seed: int,
 ) -> Path:
-    """Random weights away from where initialisation would put them, so that a tensor that was
-    drawn afresh shows.
+    """Save a network whose random weights differ from the initial distribution.
+
+    So a test can tell which tensors were drawn anew.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -1,5 +1,6 @@
-"""Tokenizers of the three kinds that the families use, over a few dozen words, made without
-training: training breaks ties at random.
+"""Tokenizers of the three kinds that the families use, over a few dozen words.
+
+They are built without training, which breaks ties at random.
 """
 
 import string
@@ -13,17 +14,19 @@ CORPUS = (
     "why would anyone watch this again it is long and it is not good",
     "what a lovely story told with care and with a warm heart",
 )
-LIMIT = 64  # tokens; what the tiny encoders have positions for
+LIMIT = 64
+"""Tokens that the tiny encoders have positions for."""
 
 
-def words() -> list[str]:
+def list_words() -> list[str]:
+    """Return the distinct words of the corpus, without single letters."""
     return sorted({word for sentence in CORPUS for word in sentence.split() if len(word) > 1})
 
 
-def wordpiece() -> PreTrainedTokenizerFast:
-    """BERT's kind: whole words of the corpus, and single letters for all others."""
+def build_wordpiece_tokenizer() -> PreTrainedTokenizerFast:
+    """Build a tokenizer like BERT's: the words of the corpus, and letters for all others."""
     letters = [prefix + letter for letter in string.ascii_lowercase for prefix in ("", "##")]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *words()]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *list_words()]
     tokenizer = Tokenizer(
         models.WordPiece(
             {piece: index for index, piece in enumerate(vocabulary)}, unk_token="[UNK]"
@@ -47,8 +50,8 @@ def wordpiece() -> PreTrainedTokenizerFast:
     )
 
 
-def byte_level_bpe() -> PreTrainedTokenizerFast:
-    """RoBERTa's kind: single bytes and four merges."""
+def build_byte_level_tokenizer() -> PreTrainedTokenizerFast:
+    """Build a tokenizer like RoBERTa's: single bytes and four merges."""
     merges = [("t", "h"), ("th", "e"), ("i", "n"), ("o", "o")]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = [
@@ -83,11 +86,12 @@ def byte_level_bpe() -> PreTrainedTokenizerFast:
     )
 
 
-def unigram() -> PreTrainedTokenizerFast:
-    """SentencePiece's kind (XLM-R, ALBERT, DeBERTa v2): pieces that carry the blank before
-    them, by their log-probability.
+def build_unigram_tokenizer() -> PreTrainedTokenizerFast:
+    """Build a SentencePiece-like tokenizer (XLM-R, ALBERT, DeBERTa v2).
+
+    Its pieces include the space before them and have log-probabilities.
     """
-    pieces = [*("▁" + word for word in words()), "▁", *string.ascii_lowercase, *string.digits]
+    pieces = [*("▁" + word for word in list_words()), "▁", *string.ascii_lowercase, *string.digits]
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     vocabulary = [
         *((name, 0.0) for name in special),

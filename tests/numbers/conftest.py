@@ -1,3 +1,5 @@
+"""Fixtures of the numerical tests: tiny encoders, and one encoder per family."""
+
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,11 +28,11 @@ def family(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def folder(family: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base model of the family with high dropout, so that dropout that is left on shows."""
+    """A base model of the family with high dropout, so that dropout left on is noticed."""
     return ENCODERS[family](tmp_path_factory.mktemp(family), dropout=0.5)
 
 
 @pytest.fixture
-def fresh(folder: Path) -> Callable[[], PreTrainedModel]:
-    """The base model of the family under a new head, as often as it is asked for."""
+def load_network(folder: Path) -> Callable[[], PreTrainedModel]:
+    """Loads the family's base model under a new head."""
     return lambda: load_encoder(folder, make_task(), 0)

@@ -1,14 +1,12 @@
-"""The loss curves that ``test_recorded_curves.py`` holds every change against; ``python -m
-tests.numbers.record`` writes them anew.
+"""Recorder of the loss curves that ``test_recorded_curves.py`` compares with.
 
-A change that shifts a curve is a change of the recipe: it must say so in its diff, by the new
-file.
+``python -m tests.numbers.record`` records them anew. A change that shifts a curve changes the
+recipe, and its diff must show the new file.
 """
 
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from shared.encoders.families import FAMILIES
 from tests.encoders import ENCODERS
@@ -17,10 +15,10 @@ from tests.worker.training.runs import Trained, make_recipe, make_spec
 RECORDED = Path(__file__).parent / "recorded" / "curves.json"
 STEPS = 10
 SEEDS = {"bert": (0, 1)}
-RECIPES: dict[str, dict[str, Any]] = {
+RECIPES: dict[str, dict[str, object]] = {
     "stabilized": {"bias_correction": True, "reinit_layers": 1},
     "conventional": {"bias_correction": False, "reinit_layers": 0},
-    # the methods that the paper measures against, all at once
+    # the methods that the paper compares with, all at once
     "methods": {
         "reinit_layers": 0,
         "layerwise_learning_rate_decay": 0.7,
@@ -37,8 +35,8 @@ NAMES = [
 ]
 
 
-def curve(name: str, folder: Path) -> dict[str, list[float]]:
-    """Training losses, gradient norms and validation losses of one of ``NAMES``."""
+def train_curve(name: str, folder: Path) -> dict[str, list[float]]:
+    """Train one of ``NAMES`` and return its losses, gradient norms and validation losses."""
     encoder, recipe, _, seed = name.split()
     family = "deberta-v2" if encoder == "deberta-v3" else encoder
     settings = RECIPES[recipe] | {
@@ -60,8 +58,9 @@ def curve(name: str, folder: Path) -> dict[str, list[float]]:
 
 
 def main() -> None:
+    """Record all curves."""
     with tempfile.TemporaryDirectory() as folder:
-        curves = {name: curve(name, Path(folder) / name) for name in NAMES}
+        curves = {name: train_curve(name, Path(folder) / name) for name in NAMES}
     RECORDED.parent.mkdir(exist_ok=True)
     RECORDED.write_text(json.dumps(curves, indent=1) + "\n", encoding="utf-8")
 

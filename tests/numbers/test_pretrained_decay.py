@@ -1,6 +1,4 @@
-"""Pre-trained weight decay: the encoder toward what it began with, the head toward zero, biases
-and norms not at all.
-"""
+"""Pre-trained weight decay of encoder and head, and its absence on biases and norms."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,29 +26,27 @@ def tiny(tiny_bert: Path) -> PreTrainedModel:
     return load_encoder(tiny_bert, make_task(), 0).double()
 
 
-def weights(network: PreTrainedModel) -> dict[str, Tensor]:
+def copy_parameters(network: PreTrainedModel) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
 
 
-def is_spared(name: str, tensor: Tensor) -> bool:
+def is_undecayed(name: str, tensor: Tensor) -> bool:
     return tensor.ndim == 1 or "relative_attention_bias" in name
 
 
 @pytest.mark.parametrize("bias_correction", [True, False])
-def test_without_a_gradient_a_step_is_the_written_decay(
-    family: str, bias_correction: bool, fresh: Callable[[], PreTrainedModel]
+def test_without_a_gradient_a_step_is_the_published_decay(
+    family: str, bias_correction: bool, load_network: Callable[[], PreTrainedModel]
 ) -> None:
-    """α λ (θ - θ0) at the group's rate α, which leaving the bias correction out does not
-    enlarge.
-    """
+    """The decay is α λ (θ - θ0) at the group's rate α, with and without bias correction."""
     recipe = make_recipe(
         pretrained_weight_decay=LAMBDA,
         bias_correction=bias_correction,
         layerwise_learning_rate_decay=0.9,
     )
-    network = fresh().double()
+    network = load_network().double()
     reinitialize_modules(network, pooler=False, layers=1, init_seed=3)
-    start, before = copy_initial_weights(network, recipe), weights(network)
+    start, before = copy_initial_weights(network, recipe), copy_parameters(network)
     optimizer = Optimizer(network, recipe, start)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -58,25 +54,23 @@ def test_without_a_gradient_a_step_is_the_written_decay(
                 torch.linspace(-1, 1, parameter.numel(), dtype=torch.float64).view_as(parameter)
             )
             parameter.grad = torch.zeros_like(parameter)
-    moved = weights(network)
+    moved = copy_parameters(network)
     optimizer.step(RATE)
     scales = compute_layerwise_scales(network, 0.9)
     for name, parameter in network.named_parameters():
         toward = torch.zeros_like(before[name]) if is_head(family, name) else before[name]
-        share = 0.0 if is_spared(name, parameter) else RATE * scales[parameter] * LAMBDA
+        share = 0.0 if is_undecayed(name, parameter) else RATE * scales[parameter] * LAMBDA
         expected = moved[name] - share * (moved[name] - toward)
         torch.testing.assert_close(parameter.detach(), expected, rtol=1e-12, atol=1e-14, msg=name)
     assert set(start) == {
         parameter
         for name, parameter in network.named_parameters()
-        if not is_spared(name, parameter) and not is_head(family, name)
+        if not is_undecayed(name, parameter) and not is_head(family, name)
     }
 
 
-def test_it_comes_before_the_step_and_beside_other_decay(tiny: PreTrainedModel) -> None:
-    """Three steps on given gradients against the definition, written out for one weight of the
-    encoder and one of the head.
-    """
+def test_it_comes_before_the_step_and_combines_with_weight_decay(tiny: PreTrainedModel) -> None:
+    """Compare three steps with the definition, for one encoder weight and one head weight."""
     recipe = make_recipe(pretrained_weight_decay=LAMBDA, weight_decay=0.1, adam_epsilon=1e-8)
     encoder, head = (
         tiny.get_parameter("bert.encoder.layer.0.output.dense.weight"),
@@ -105,30 +99,31 @@ def test_it_comes_before_the_step_and_beside_other_decay(tiny: PreTrainedModel) 
         torch.testing.assert_close(parameter.detach(), value, rtol=1e-10, atol=1e-13)
 
 
-def kept(network: PreTrainedModel, recipe: Recipe) -> int:
-    """Numbers kept of the start."""
+def count_copied(network: PreTrainedModel, recipe: Recipe) -> int:
+    """Return how many initial weights are copied."""
     return sum(tensor.numel() for tensor in copy_initial_weights(network, recipe).values())
 
 
 def test_one_copy_serves_both_methods_and_none_is_kept_without_them(tiny: PreTrainedModel) -> None:
-    assert kept(tiny, make_recipe()) == 0
+    assert count_copied(tiny, make_recipe()) == 0
     mixed, decayed = (
-        kept(tiny, make_recipe(mixout=0.1)),
-        kept(tiny, make_recipe(pretrained_weight_decay=0.1)),
+        count_copied(tiny, make_recipe(mixout=0.1)),
+        count_copied(tiny, make_recipe(pretrained_weight_decay=0.1)),
     )
     both = make_recipe(mixout=0.1, pretrained_weight_decay=0.1)
-    assert 0 < mixed < decayed == kept(tiny, both) < tiny.num_parameters()
+    assert 0 < mixed < decayed == count_copied(tiny, both) < tiny.num_parameters()
     start = copy_initial_weights(tiny, both)
     add_mixout(tiny, 0.1, start)
     copies = {tensor.data_ptr() for tensor in start.values()}
-    of_mixout = [module.start.data_ptr() for module in tiny.modules() if isinstance(module, Mixout)]
-    assert (
-        len(of_mixout) == 3 * 6 + 1
-    )  # query, key, value, output, and two of the feed-forward; the pooler's
-    assert set(of_mixout) < copies
-    Optimizer(tiny, both, start)  # finds every weight it needs though mixout renamed some
+    mixout_copies = [
+        module.start.data_ptr() for module in tiny.modules() if isinstance(module, Mixout)
+    ]
+    # query, key, value, output and two feed-forward layers per block, and the pooler
+    assert len(mixout_copies) == 3 * 6 + 1
+    assert set(mixout_copies) < copies
+    Optimizer(tiny, both, start)  # must find all initial weights although mixout renamed some
 
 
-def test_a_start_that_was_forgotten_is_an_error(tiny: PreTrainedModel) -> None:
-    with pytest.raises(ValueError, match="without the weights they began with"):
+def test_missing_initial_weights_are_an_error(tiny: PreTrainedModel) -> None:
+    with pytest.raises(ValueError, match="have no initial weights to decay toward"):
         Optimizer(tiny, make_recipe(pretrained_weight_decay=0.1))

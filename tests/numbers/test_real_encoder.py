@@ -1,4 +1,4 @@
-"""The real pre-trained encoder through the whole run, a few steps long."""
+"""The real pre-trained encoder in a complete run of a few steps."""
 
 from pathlib import Path
 
@@ -27,21 +27,20 @@ def test_a_few_steps_on_the_real_encoder(precision: str, tmp_path: Path) -> None
     assert len(run.steps) == 12
     assert [evaluation.step for evaluation in run.evaluations] == [6, 12]
     assert run.losses[-1] < 0.6 < run.losses[0]
-    assert (
-        run.evaluations[-1].metrics["accuracy"] or 0.0
-    ) > 0.7  # one word of each row tells its label
+    # one word of each row decides its label
+    assert (run.evaluations[-1].metrics["accuracy"] or 0.0) > 0.7
     assert not run.finished.degenerate
 
     original = load_file(base / "model.safetensors")
     trained = load_file(run.spec.output / "model" / "model.safetensors")
 
-    def moved(name: str) -> float:
-        """Distance from the checkpoint, as a share of the tensor's own norm there."""
+    def measure_distance(name: str) -> float:
+        """Return the distance from the checkpoint relative to the tensor's norm there."""
         return float((trained[f"bert.{name}"] - original[name]).norm() / original[name].norm())
 
-    assert (
-        moved("encoder.layer.4.attention.self.query.weight") > 0.5
-    )  # the lower of the two blocks drawn afresh
-    assert 0 < moved("encoder.layer.3.attention.self.query.weight") < 0.1
-    unused = trained["bert.embeddings.word_embeddings.weight"][29000]  # its token occurs in no row
+    # block 4 is the lower of the two re-initialised blocks
+    assert measure_distance("encoder.layer.4.attention.self.query.weight") > 0.5
+    assert 0 < measure_distance("encoder.layer.3.attention.self.query.weight") < 0.1
+    # token 29000 occurs in no row
+    unused = trained["bert.embeddings.word_embeddings.weight"][29000]
     assert torch.equal(unused, original["embeddings.word_embeddings.weight"][29000])

@@ -1,4 +1,4 @@
-"""Remedy 3's rate and its evaluation points."""
+"""The learning-rate schedule equals that of transformers; evaluation steps are evenly spaced."""
 
 import math
 from types import SimpleNamespace
@@ -14,21 +14,22 @@ from worker.training.optim.schedule import create_linear_schedule, list_evaluati
 @pytest.mark.parametrize("warmup_ratio", [0.0, 0.06, 0.1, 0.333, 1.0])
 def test_rates_are_those_of_transformers_linear_schedule(total: int, warmup_ratio: float) -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2e-5)
-    theirs = get_linear_schedule_with_warmup(optimizer, math.ceil(total * warmup_ratio), total)
-    ours = create_linear_schedule(2e-5, warmup_ratio, total)
+    expected = get_linear_schedule_with_warmup(optimizer, math.ceil(total * warmup_ratio), total)
+    schedule = create_linear_schedule(2e-5, warmup_ratio, total)
     for step in range(1, total + 1):
-        assert ours.compute_rate(step) == pytest.approx(theirs.get_last_lr()[0], rel=1e-12, abs=0)
+        assert schedule.compute_rate(step) == pytest.approx(
+            expected.get_last_lr()[0], rel=1e-12, abs=0
+        )
         optimizer.step()
-        theirs.step()
+        expected.step()
 
 
 @pytest.mark.parametrize("total", [10, 30, 95, 96, 101, 234])
 def test_warmup_steps_are_rounded_as_trainer_does(total: int) -> None:
-    arguments = SimpleNamespace(
-        warmup_steps=0.1
-    )  # the whole class needs accelerate, its rounding does not
-    theirs = TrainingArguments.get_warmup_steps(arguments, total)  # type: ignore[arg-type]
-    assert create_linear_schedule(1.0, 0.1, total).warmup_steps == theirs
+    # the real class needs accelerate, its rounding does not
+    arguments = SimpleNamespace(warmup_steps=0.1)
+    expected = TrainingArguments.get_warmup_steps(arguments, total)  # type: ignore[arg-type]
+    assert create_linear_schedule(1.0, 0.1, total).warmup_steps == expected
 
 
 def test_the_rate_starts_at_zero_peaks_after_the_warmup_and_ends_just_above_zero() -> None:

@@ -1,22 +1,21 @@
-"""Handing tensors to a device, and numbers back, without waiting for it."""
+"""Transfer of tensors to a device, and of numbers back to the host, without waiting."""
 
 import torch
 from torch import Tensor
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """From the host. A GPU fetches it when its work has come so far, which takes memory that is
-    never paged out; the host goes on.
+    """Move a tensor from the host to the device.
+
+    A GPU copies it from pinned memory when it gets to it; the host does not wait.
     """
-    return (
-        tensor.pin_memory().to(device, non_blocking=True)
-        if device.type == "cuda"
-        else tensor.to(device)
-    )
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 class AsyncTransfer:
-    """Numbers on their way to the host; on a CPU they are there."""
+    """Numbers on their way from a device to the host."""
 
     def __init__(self, numbers: Tensor) -> None:
         self._numbers = numbers
@@ -29,7 +28,7 @@ class AsyncTransfer:
             self._copy_done.record()
 
     def wait_for_numbers(self) -> Tensor:
-        """Waits for the device where it is not so far yet."""
+        """Return the numbers, waiting for the device if it has not computed them yet."""
         if self._copy_done is not None:
             self._copy_done.synchronize()
         return self._numbers

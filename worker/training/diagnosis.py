@@ -1,6 +1,4 @@
-"""What looks wrong with a run that ended, in sentences that carry their evidence; empty when
-nothing does.
-"""
+"""Diagnosis of a finished run: sentences, with their evidence, about what looks wrong."""
 
 import math
 
@@ -10,13 +8,16 @@ from shared.metrics import CORRELATION_METRICS, Scoring
 from shared.recipe import Recipe
 from worker.training.data.split import Split
 from worker.training.evaluation import EvaluationResult
-from worker.training.optim.optimizer import bias_ratio
+from worker.training.optim.optimizer import compute_bias_ratio
 from worker.training.run_diagnostics import TENTH
 
-MAX_TRUNCATED_SHARE = 0.1  # share of the training rows
+MAX_TRUNCATED_SHARE = 0.1
+"""Share of the training rows above which truncation is reported."""
 FAR_DISTANCE = 0.25
-"""Of a block's own norm: a run of the real encoder that learns moves its blocks by some
-hundredths of it, one that collapses by 0.3.
+"""Distance from the start, relative to a block's norm, that counts as far.
+
+With the real encoder, a run that learns moves its blocks by a few hundredths, one that collapses by
+0.3.
 """
 
 
@@ -27,8 +28,8 @@ def diagnose_run(
     recipe: Recipe,
     scoring: Scoring,
 ) -> list[str]:
-    """``chosen`` is the validation of the chosen checkpoint."""
-    found = [
+    """Return the sentences that apply; ``chosen`` evaluates the chosen checkpoint."""
+    sentences = [
         _describe_constant_answers(chosen, scoring),
         _describe_missing_skill(
             chosen, scoring.compute_score_floor(validation.list_labels()), scoring.metric
@@ -40,7 +41,7 @@ def diagnose_run(
         _describe_lost_pretraining(evidence, recipe),
         _describe_truncation(evidence, scoring.task.max_seq_length),
     ]
-    return [sentence for sentence in found if sentence is not None]
+    return [sentence for sentence in sentences if sentence is not None]
 
 
 def _describe_constant_answers(chosen: EvaluationResult, scoring: Scoring) -> str | None:
@@ -49,12 +50,12 @@ def _describe_constant_answers(chosen: EvaluationResult, scoring: Scoring) -> st
     names = scoring.task.label_names
     match chosen.predictions[0]:
         case float() as number:
-            answer = f"{number:.4g}"
+            prediction = f"{number:.4g}"
         case tuple() as labels:
-            answer = " and ".join(repr(names[label]) for label in labels) or "no label"
+            prediction = " and ".join(repr(names[label]) for label in labels) or "no label"
         case label:
-            answer = repr(names[label])
-    return f"It answers {answer} to every one of the {len(chosen.predictions)} validation rows."
+            prediction = repr(names[label])
+    return f"It predicts {prediction} for all {len(chosen.predictions)} validation rows."
 
 
 def _describe_missing_skill(
@@ -67,12 +68,12 @@ def _describe_missing_skill(
         return None
     if metric in CORRELATION_METRICS:
         return (
-            f"Its {metric} on the validation rows is {score:.3f}: its answers do not "
-            "rise with the labels."
+            f"Its {metric} on the validation rows is {score:.3f}: its predictions do not rise with "
+            "the labels."
         )
     return (
-        f"Its {metric} on the validation rows is {score:.3f}; the best constant "
-        f"answer reaches {floor:.3f}."
+        f"Its {metric} on the validation rows is {score:.3f}; the best constant prediction reaches "
+        f"{floor:.3f}."
     )
 
 
@@ -80,73 +81,70 @@ def _describe_rising_loss(evidence: Evidence, recipe: Recipe) -> str | None:
     if not evidence.unsteady:
         return None
     return (
-        f"The training loss rose: it was {evidence.opening_loss:.3f} over the first tenth "
-        f"of the steps, {evidence.highest_loss:.3f} around "
-        f"step {evidence.highest_loss_step} and {evidence.closing_loss:.3f} over the last "
-        "tenth; an answer that does not look at the text "
-        f"costs {evidence.chance_loss:.3f}. The rate {recipe.learning_rate:g} is too high "
-        "for this run."
+        f"The training loss rose: it was {evidence.opening_loss:.3f} over the first tenth of the "
+        f"steps, {evidence.highest_loss:.3f} around step {evidence.highest_loss_step} and "
+        f"{evidence.closing_loss:.3f} over the last tenth; the best constant prediction has a loss "
+        f"of {evidence.chance_loss:.3f}. "
+        f"The learning rate {recipe.learning_rate:g} is too high for this run."
     )
 
 
 def _describe_chance_loss(evidence: Evidence, recipe: Recipe, task_type: TaskType) -> str | None:
-    """Chance is the loss of answering the training labels' frequencies, or their mean, and not
-    looking at the text.
-    """
+    """Report a loss that never fell below that of the best constant prediction."""
     if evidence.fell:
         return None
-    steps, what = recipe.max_steps, "mean" if task_type is TaskType.REGRESSION else "frequencies"
+    steps = recipe.max_steps
+    constant = "mean" if task_type is TaskType.REGRESSION else "frequencies"
     return (
-        "The training loss did not fall below chance: over the last "
-        f"{math.ceil(steps / TENTH)} of {steps} steps it was "
-        f"{evidence.closing_loss:.3f} on average, and answering the labels' {what} costs "
-        f"{evidence.chance_loss:.3f}. More steps or a "
-        "higher rate may help."
+        "The training loss did not fall below chance: it averaged "
+        f"{evidence.closing_loss:.3f} over the last {math.ceil(steps / TENTH)} of {steps} steps, "
+        f"and predicting the labels' {constant} has a loss of {evidence.chance_loss:.3f}. "
+        "More steps or a higher learning rate may help."
     )
 
 
 def _describe_vanished_gradient(evidence: Evidence) -> str | None:
-    """The mark of the failed runs of Mosbach et al. 2021 (section 4)."""
-    gone = evidence.vanished
-    if gone is None:
+    """Report the symptom of the failed runs of Mosbach et al. 2021 (section 4)."""
+    vanished = evidence.vanished
+    if vanished is None:
         return None
     return (
-        f"The gradient of the lower blocks vanished: its norm was {gone.first:.1e} at step "
-        f"1 and {gone.norm:.1e} at step {gone.step}, with "
-        "the loss still at chance, so that only the top went on learning. A lower rate or "
-        "a longer warm-up may help."
+        f"The gradient of the lower blocks vanished: its norm was {vanished.first:.1e} at step 1 "
+        f"and {vanished.norm:.1e} at step {vanished.step}, with the loss still at chance, so only "
+        "the top kept learning. A lower learning rate or a longer warm-up may help."
     )
 
 
 def _describe_oversized_steps(evidence: Evidence, recipe: Recipe) -> str | None:
     if recipe.bias_correction or not (evidence.unsteady or evidence.vanished):
         return None
-    excess = [
-        bias_ratio(step, recipe.adam_beta1, recipe.adam_beta2)
+    ratios = [
+        compute_bias_ratio(step, recipe.adam_beta1, recipe.adam_beta2)
         for step in range(1, recipe.max_steps + 1)
     ]
-    largest = max(excess)
+    largest = max(ratios)
     return (
-        f"Without Adam's bias correction its steps were up to {largest:.1f} times the rate "
-        f"(at step {excess.index(largest) + 1}), at the "
-        f"last still {excess[-1]:.1f} times. Set recipe.bias_correction to true."
+        f"Without Adam's bias correction its steps were up to {largest:.1f} times too large (at "
+        f"step {ratios.index(largest) + 1}), and still {ratios[-1]:.1f} times at the last step. "
+        "Set recipe.bias_correction to true."
     )
 
 
 def _describe_lost_pretraining(evidence: Evidence, recipe: Recipe) -> str | None:
-    """Said beside another symptom only: who goes far and learns has no complaint."""
+    """Report a large distance from pre-training, but only beside another symptom."""
     if evidence.fell and not (evidence.unsteady or evidence.vanished):
         return None
-    blocks = [distance for part, distance in evidence.distance.items() if part.startswith("block")]
+    blocks = [
+        distance for group, distance in evidence.distance.items() if group.startswith("block")
+    ]
     layers = recipe.reinit_layers
-    drawn = range(len(blocks) - layers, len(blocks)) if isinstance(layers, int) else layers
-    kept = [distance for index, distance in enumerate(blocks) if index not in drawn]
+    redrawn = range(len(blocks) - layers, len(blocks)) if isinstance(layers, int) else layers
+    kept = [distance for index, distance in enumerate(blocks) if index not in redrawn]
     if not kept or min(kept) < FAR_DISTANCE:
         return None
     return (
-        f"Every block moved by at least {min(kept):.0%} of its pre-trained weights' norm: "
-        "little of the pre-training is left. A lower rate "
-        "may help."
+        f"Every block moved by at least {min(kept):.0%} of its pre-trained weights' norm: little "
+        "of the pre-training is left. A lower learning rate may help."
     )
 
 
@@ -154,6 +152,6 @@ def _describe_truncation(evidence: Evidence, max_seq_length: int) -> str | None:
     if evidence.truncated <= MAX_TRUNCATED_SHARE:
         return None
     return (
-        f"{evidence.truncated:.0%} of the training rows are longer than "
-        f"{max_seq_length} tokens and were cut."
+        f"{evidence.truncated:.0%} of the training rows are longer than {max_seq_length} tokens "
+        "and were truncated."
     )

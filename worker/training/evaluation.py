@@ -1,4 +1,4 @@
-"""Loss, answers and scores of the network as it is, on the rows of one split."""
+"""Loss, predictions and scores of a network on the rows of one split."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,46 +11,47 @@ from shared.domain.task import Label, TaskType
 from shared.metrics import Scoring
 from worker.training.data.batches import iterate_batches_by_length
 from worker.training.data.split import Split
+from worker.training.data.targets import build_targets
 from worker.training.errors import TrainingDiverged
 from worker.training.events import SplitResult
 from worker.training.model.forward import Forward
-from worker.training.optim.objective import build_targets, get_plain_objective
+from worker.training.optim.objective import get_plain_objective
 
-LABEL_THRESHOLD = 0.5  # probability above which a multi-label answer holds the label
+LABEL_THRESHOLD = 0.5
+"""Probability above which a multi-label prediction includes a label."""
 
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """Per row, in the order of the split's rows, what the network answers, and the numbers that
-    sum it up.
-    """
+    """Predictions in the order of the split's rows, and the scores over all of them."""
 
     result: SplitResult
     predictions: Sequence[Label]
     probabilities: Sequence[list[float]]
-    """One a label, in the order of the names: over the labels (single) or each its own
-    (multi-label); empty for a regression.
+    """Per row, one probability per label, in the order of the names; empty for regression.
+
+    They sum to 1 for single-label tasks and are independent for multi-label tasks.
     """
 
 
 def evaluate_split(
     forward: Forward, split: Split, scoring: Scoring, check_stop: Callable[[], None]
 ) -> EvaluationResult:
-    """Puts the network into evaluation mode. ``pause`` is called before each batch and may
-    raise.
+    """Evaluate the network, leaving it in evaluation mode.
+
+    ``check_stop`` is called before each batch and may raise.
     """
     return score_logits(predict_logits(forward, split, check_stop), split, scoring)
 
 
 def score_logits(logits: Tensor, split: Split, scoring: Scoring) -> EvaluationResult:
-    """``logits`` of ``predict_logits``. Raises Diverged where they are no numbers."""
+    """Score the logits of ``predict_logits``. Raise TrainingDiverged if they are not finite."""
     labels = split.list_labels()
     loss = get_plain_objective(scoring.task.type)(
         logits.double(), build_targets(labels, scoring.num_labels)
     ).item()
-    if not math.isfinite(
-        loss
-    ):  # the last steps' weights are no numbers any more, though each step's loss still was
+    # the update after the last finite training loss can make the weights non-finite
+    if not math.isfinite(loss):
         raise TrainingDiverged("at an evaluation", loss)
     predictions, probabilities = decode_logits(logits, scoring.task.type)
     metrics = scoring.compute_scores(labels, predictions)
@@ -65,8 +66,9 @@ def score_logits(logits: Tensor, split: Split, scoring: Scoring) -> EvaluationRe
 
 
 def decode_logits(logits: Tensor, task_type: TaskType) -> tuple[Sequence[Label], list[list[float]]]:
-    """Predictions and probabilities of logits of shape (rows, outputs), as ``transformers``'
-    pipeline makes them of the same.
+    """Return the predictions and probabilities of logits of shape (rows, outputs).
+
+    They equal those of transformers' text classification pipeline.
     """
     match task_type:
         case TaskType.SINGLE_LABEL:
@@ -84,13 +86,13 @@ def decode_logits(logits: Tensor, task_type: TaskType) -> tuple[Sequence[Label],
 
 @torch.no_grad()
 def predict_logits(forward: Forward, split: Split, check_stop: Callable[[], None]) -> Tensor:
-    """On the CPU, of shape (rows of the split, outputs), in the order of the split's rows."""
+    """Return logits on the CPU, of shape (rows of the split, outputs), in the split's order."""
     forward.eval()
-    answered: list[int] = []
+    predicted_rows: list[int] = []
     logits: list[Tensor] = []
     for rows in iterate_batches_by_length(split.rows, split.text):
         check_stop()
         logits.append(forward(forward.build_batch(split.text, rows)))
-        answered.extend(rows)
-    place = {row: index for index, row in enumerate(answered)}
-    return torch.cat(logits)[[place[row] for row in split.rows]].cpu()
+        predicted_rows.extend(rows)
+    index_of_row = {row: index for index, row in enumerate(predicted_rows)}
+    return torch.cat(logits)[[index_of_row[row] for row in split.rows]].cpu()

@@ -1,5 +1,6 @@
-"""What a run yields, in order: Started, then Step and Evaluation events, then Finished or
-Paused. Plain data; the caller records them.
+"""Events of a run: Started, then Step and Evaluation events, then Finished or Paused.
+
+They are plain data; the caller records them.
 """
 
 from typing import Literal
@@ -15,19 +16,20 @@ class _Event(BaseModel):
 
 
 class Started(_Event):
+    """The rows are read and the network is ready to train."""
+
     type: Literal["started"] = "started"
     total_steps: int
     rows: dict[str, int]
-    """Rows of each split: ``train``, ``validation`` and, where there is one, ``test``."""
+    """Rows of each split: ``train``, ``validation`` and, if there is one, ``test``."""
     truncated: dict[str, int]
-    """Rows of each split that are longer than ``max_seq_length`` tokens and were cut."""
+    """Rows of each split that were truncated to ``max_seq_length`` tokens."""
     majority_score: dict[str, float | None]
-    """The metric of the best constant answer on ``validation`` and ``test``: what a degenerate
-    run reaches.
-    """
+    """Score of the best constant prediction on ``validation`` and ``test``."""
     environment: dict[str, str]
-    """torch, transformers, threads, device, instruction set: what the bitwise promise depends
-    on.
+    """Versions of torch and transformers, threads, device and instruction set.
+
+    Bitwise equal results require the same environment.
     """
 
 
@@ -37,21 +39,17 @@ class Step(_Event):
     type: Literal["step"] = "step"
     step: int
     train_loss: float
-    """The objective on the step's batch before its update: cross entropy in nats, or a
-    regression's mean squared error.
-    """
+    """Objective on the batch before the update: cross entropy in nats, or mean squared error."""
     learning_rate: float
-    """Rate used by this step (0 at the first step of a linear warm-up)."""
+    """Rate of this step (0 at the first step of a linear warm-up)."""
     grad_norm: float
-    """Norm of the gradient over all parameters before clipping."""
+    """Gradient norm over all parameters, before clipping."""
     part_grad_norms: dict[str, float] = {}
-    """The same of each part of the network, from ``embeddings`` to ``head``, at the steps that
-    are watched (``evidence.py``).
-    """
+    """Gradient norm of each module group, from ``embeddings`` to ``head``, at monitored steps."""
 
 
 class Evaluation(_Event):
-    """Validation at one of the evenly spaced points."""
+    """Evaluation on the validation rows, at one of the evenly spaced evaluation steps."""
 
     type: Literal["evaluation"] = "evaluation"
     step: int
@@ -69,15 +67,16 @@ class SplitResult(_Event):
     metrics: dict[str, float | None]
     score: float | None
     confusion: list[list[int]] | None
-    """Rows: true label, columns: predicted label, both in the order of ``label_names``; null
-    for more than 100 labels, and where a row has not one label.
+    """True labels by predicted labels, both in the order of ``label_names``.
+
+    Null for more than 100 labels, and unless the task is single-label.
     """
     per_class: list[ClassScores] | None = None
-    """A label each, in the same order; null for a regression and for more than 1,000 labels."""
+    """One entry per label, in the same order; null for regression and for over 1,000 labels."""
 
 
 class Finished(_Event):
-    """The run came to its end; its artefacts lie in the spec's output folder."""
+    """The run is complete; its artefacts are in the spec's output folder."""
 
     type: Literal["finished"] = "finished"
     best_step: int
@@ -85,17 +84,17 @@ class Finished(_Event):
     test: SplitResult | None
     degenerate: bool
     trained_tokens: int
-    """Real (not padding) tokens that went through training steps."""
+    """Tokens, without padding, processed in training steps."""
     weights_sha256: str | None
-    """Of ``model/model.safetensors``; null where nothing was exported."""
+    """Digest of ``model/model.safetensors``; null if nothing was exported."""
     evidence: Evidence
-    """What the diagnosis rests on."""
+    """Measurements that the diagnosis is based on."""
     diagnosis: list[str]
-    """Sentences with their evidence on what looks wrong with the run; empty when nothing does."""
+    """Sentences about what looks wrong with the run, with their evidence; empty if nothing does."""
 
 
 class Paused(_Event):
-    """The run waits at its ``stop_step``; its state lies in the spec's output folder."""
+    """The run paused; its resume state is in the spec's output folder."""
 
     type: Literal["paused"] = "paused"
     step: int
@@ -103,25 +102,25 @@ class Paused(_Event):
     """Validation score at this step."""
     degenerate: bool
     trained_tokens: int
-    """Real tokens that went through training steps so far."""
+    """Tokens, without padding, processed in training steps so far."""
 
 
 class BaselineScore(_Event):
+    """Score of one baseline on one split."""
+
     name: str
     """``tfidf_logistic_regression``, ``tfidf_ridge`` or ``linear_probe``."""
     score: float | None
 
 
 class BaselinesScored(_Event):
-    """The one event of scoring a job's baselines."""
+    """The only event of scoring a job's baselines."""
 
     type: Literal["baselines"] = "baselines"
     scores: dict[str, list[BaselineScore]]
-    """By split, ``validation`` and ``test``: the job's metric on the rows that its runs are
-    scored on.
-    """
+    """The job's metric by split, on the same ``validation`` and ``test`` rows as its runs."""
     rows: int
-    """Training rows that the models were fitted on."""
+    """Number of training rows that the models were fitted on."""
 
 
 RunEvent = Started | Step | Evaluation | Finished | Paused

@@ -1,8 +1,7 @@
-"""The training loop, told once and in order: rate, forward, backward, check, clip, update, say
-what happened.
-"""
+"""The training loop: rate, forward, backward, check, clip, update, report."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 import torch
@@ -17,87 +16,125 @@ from worker.training.events import Evaluation, Step
 from worker.training.model.checkpoint import BestCheckpoint
 from worker.training.model.forward import Forward
 from worker.training.model.precision import ComputeWeights
+from worker.training.optim.objective import Objective
 from worker.training.optim.optimizer import Optimizer, clip_gradient
 from worker.training.optim.schedule import create_linear_schedule, list_evaluation_steps
 from worker.training.run_diagnostics import GradientMonitor
 from worker.training.seeding import seed_dropout
 
 
+@dataclass(frozen=True)
+class TrainingSetup:
+    """A network and everything that its training steps read or change."""
+
+    network: PreTrainedModel
+    compute_weights: ComputeWeights
+    forward: Forward
+    objective: Objective
+    optimizer: Optimizer
+    best: BestCheckpoint
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Which steps to train, and at which of them to stop or read metrics."""
+
+    recipe: Recipe
+    data_seed: int
+    completed_steps: int = 0
+    """Steps made before a pause; the batches start after them."""
+    stop_step: int | None = None
+    """Step to evaluate and pause after."""
+    read_delay: int = 0
+    """Steps between computing a step's metrics and reading them on the host."""
+
+    @property
+    def last_step(self) -> int:
+        """The step after which the loop returns."""
+        return min(self.stop_step or self.recipe.max_steps, self.recipe.max_steps)
+
+
 def train(
-    network: PreTrainedModel,
-    weights: ComputeWeights,
-    forward: Forward,
+    setup: TrainingSetup,
+    plan: TrainingPlan,
     batches: Iterator[Batch],
-    recipe: Recipe,
-    *,
-    data_seed: int,
-    objective: Callable[[Tensor, Tensor], Tensor],
     evaluate: Callable[[], EvaluationResult],
-    best: BestCheckpoint,
-    optimizer: Optimizer,
-    completed_steps: int = 0,
-    stop_step: int | None = None,
     should_pause: Callable[[], bool] = lambda: False,
-    read_delay: int = 0,
 ) -> Iterator[Step | Evaluation]:
-    """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up
-    with the chosen weights.
+    """Train to the plan's last step, evaluating at the recipe's points.
 
-    After ``stop_step``, and after a step at which ``asked_to_wait``, there is an evaluation,
-    and no further step; between two of the recipe's points it judges the run and chooses
-    nothing, as a run that never stops has none there. A run that goes on brings the steps
-    ``done``, and ``batches`` begin after these.
+    Afterwards ``setup.best`` has the chosen weights. ``batches`` is endless; to stop the run,
+    raise from it. When ``should_pause`` is true after a step, the loop evaluates and returns, as
+    after ``stop_step``. An evaluation between the recipe's points only reports a score and never
+    chooses a checkpoint, so a run that paused ends like one that did not.
 
-    ``objective`` makes the loss, a scalar, of a batch's logits and labels (``objective.py``).
-    ``batches`` has no end; whoever wants to stop raises from it. Raises Diverged, and no step
-    that is not finite changes the weights; with a ``delay``, the host reads a step's numbers
-    that many steps later (``readings.py``) and before every evaluation, and it is the device
-    that leaves the weights alone.
+    Raise TrainingDiverged if a loss or gradient is not finite; such a step changes no weights.
+    With a ``read_delay`` the host notices that later, at the latest before the next evaluation,
+    and the update is skipped on the device.
     """
-    last = min(stop_step or recipe.max_steps, recipe.max_steps)
-    schedule = create_linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
-    points = set(list_evaluation_steps(recipe.max_steps, recipe.eval_points))
-    parameters = list(network.parameters())
-    watch, readings = GradientMonitor(network, recipe), StepMetricsQueue(read_delay)
+    recipe, forward = plan.recipe, setup.forward
+    evaluation_steps = set(list_evaluation_steps(recipe.max_steps, recipe.eval_points))
+    trainer = _StepTrainer(setup, plan)
     forward.train()
     for step, batch in enumerate(
-        islice(batches, last - completed_steps), start=completed_steps + 1
+        islice(batches, plan.last_step - plan.completed_steps), start=plan.completed_steps + 1
     ):
-        rate = schedule.compute_rate(step)
-        seed_dropout(data_seed, step)
-        optimizer.zero_grad()
-        loss = objective(forward(batch), batch.labels)
-        loss.backward()
-        norm = weights.transfer_and_measure_gradients()
-        readings.send_metrics(step, rate, loss, norm, watch.compute_norms(step))
-        told = list(
-            readings.take_due_steps()
-        )  # without delay this very step, before it changes anything
-        clip_gradient(parameters, norm, recipe.max_grad_norm)
-        optimizer.step(
-            rate,
-            found_inf=_flag_non_finite(loss, norm) if read_delay else None,
-            after_update=weights.refresh_replica,
-        )
-        yield from told
-        waits = step == last or should_pause()
-        if step in points or waits:
-            yield from readings.take_remaining_steps()
-            found = evaluate()
+        yield from trainer.train_step(step, batch)
+        pauses = step == plan.last_step or should_pause()
+        if step in evaluation_steps or pauses:
+            yield from trainer.metrics.take_remaining_steps()
+            evaluation = evaluate()
             forward.train()
-            yield build_evaluation_event(
-                step, found, is_best=step in points and best.offer_weights(step, found, network)
+            is_best = step in evaluation_steps and setup.best.offer_weights(
+                step, evaluation, setup.network
             )
-        if waits:
+            yield build_evaluation_event(step, evaluation, is_best=is_best)
+        if pauses:
             return
 
 
+class _StepTrainer:
+    """Single training steps and the queue of their metrics."""
+
+    def __init__(self, setup: TrainingSetup, plan: TrainingPlan) -> None:
+        recipe = plan.recipe
+        self._setup, self._plan = setup, plan
+        self._schedule = create_linear_schedule(
+            recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps
+        )
+        self._parameters = list(setup.network.parameters())
+        self._gradient_monitor = GradientMonitor(setup.network, recipe)
+        self.metrics = StepMetricsQueue(plan.read_delay)
+
+    def train_step(self, step: int, batch: Batch) -> list[Step]:
+        """Make one step and return the steps that are due to be reported."""
+        setup, recipe = self._setup, self._plan.recipe
+        rate = self._schedule.compute_rate(step)
+        seed_dropout(self._plan.data_seed, step)
+        setup.optimizer.zero_grad()
+        loss = setup.objective(setup.forward(batch), batch.labels)
+        loss.backward()
+        norm = setup.compute_weights.transfer_and_measure_gradients()
+        group_norms = self._gradient_monitor.compute_norms(step)
+        self.metrics.send_metrics(step, rate, loss, norm, group_norms)
+        # read before the update: without delay this is the step itself, which may have diverged
+        due_steps = list(self.metrics.take_due_steps())
+        clip_gradient(self._parameters, norm, recipe.max_grad_norm)
+        setup.optimizer.step(
+            rate,
+            found_inf=_flag_non_finite(loss, norm) if self._plan.read_delay else None,
+            after_update=setup.compute_weights.refresh_replica,
+        )
+        return due_steps
+
+
 def _flag_non_finite(loss: Tensor, norm: Tensor) -> Tensor:
-    """On their device: 1 if one of them is no finite number, else 0."""
+    """Return 1 on the device if the loss or the norm is not finite, else 0."""
     return torch.stack([loss.detach(), norm]).isfinite().all().logical_not().float()
 
 
 def build_evaluation_event(step: int, evaluation: EvaluationResult, *, is_best: bool) -> Evaluation:
+    """Build the event of an evaluation after ``step``."""
     result = evaluation.result
     return Evaluation(
         step=step,

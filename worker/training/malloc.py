@@ -1,19 +1,20 @@
-"""How the C library keeps the memory that a step frees and the next one wants again.
+"""Setting of the C library that keeps freed memory in the process for the next step.
 
-glibc hands blocks of more than 32 MB, and the top of its heap, back to the system when they are
-freed, and at the next step the system clears them page by page: about 45 MB, 11,000 page
-faults, for the gradient of a table of 30,522 embeddings alone.
+glibc returns freed blocks of more than 32 MB, and the top of its heap, to the system. At the next
+step the system clears them page by page: about 45 MB, 11,000 page faults, for the gradient of a
+table of 30,522 embeddings alone.
 """
 
 import ctypes
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from malloc.h
 _MAX_THRESHOLD = 2**31 - 1  # bytes; ``mallopt`` takes an int
 
 
 def keep_freed_memory() -> bool:
-    """Have this process keep what it frees, up to 2 GB at the top of the heap; false where the
-    C library has no such setting.
+    """Keep freed memory in the process, up to 2 GB at the top of the heap.
+
+    Return False if the C library has no such setting.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and bool(

@@ -1,80 +1,33 @@
-"""What a run can go on from, as files: weights, optimiser, best checkpoint so far, and what its
-diagnosis will want to know.
+"""Resume state of a paused run, on disk: weights, optimiser, best checkpoint so far, and metrics.
 
-The order of the rows and the dropout are functions of the seeds and the step (``seeding``), so
-nothing of a generator is kept. On a CPU a run that goes on ends bit for bit as one that never
-stopped. Tensors are kept as safetensors and everything else as JSON, so that reading a state
-can run no code.
+The order of the rows and the dropout are functions of the seeds and the step (``seeding``), so no
+generator state is saved. On a CPU a resumed run ends bit for bit like one that never paused.
+Tensors are saved as safetensors and everything else as JSON, so that reading a state cannot run
+code.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import torch
+from pydantic import BaseModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from worker.training.evaluation import EvaluationResult
+from worker.training.loop import TrainingSetup
 from worker.training.model.checkpoint import BestCheckpoint, SupportsStateDict
-from worker.training.model.precision import ComputeWeights
-from worker.training.optim.optimizer import Optimizer
+from worker.training.optim.optimizer import OptimizerState
 from worker.training.run_diagnostics import History
 
-_TENSOR_KEY = "tensor"
 
+class SupportsOptimizerState(Protocol):
+    """An optimiser, or one seed's view of a stack's optimiser."""
 
-def save_state(
-    folder: Path,
-    network: SupportsStateDict,
-    optimizer: SupportsStateDict,
-    best: BestCheckpoint,
-    history: History,
-) -> None:
-    """Write the state into a new folder."""
-    folder.mkdir()
-    _save_tensors(folder / "weights.safetensors", network.state_dict())
-    if best.weights is not None:
-        _save_tensors(folder / "best.safetensors", best.weights)
-    moments: dict[str, Tensor] = {}
-    description = {
-        "history": history.model_dump(mode="json"),
-        "best": {"step": best.step, "score": best.score},
-        "optimizer": _pack_state(optimizer.state_dict(), "", moments),
-    }
-    _save_tensors(folder / "optimizer.safetensors", moments)
-    (folder / "state.json").write_text(json.dumps(description, allow_nan=False), encoding="utf-8")
-
-
-def load_state(
-    folder: Path,
-    network: PreTrainedModel,
-    optimizer: Optimizer,
-    best: BestCheckpoint,
-    compute_weights: ComputeWeights,
-    evaluate: Callable[[], EvaluationResult],
-) -> History:
-    """Put the run's parts, made anew, back to where they were.
-
-    ``evaluate`` scores what ``compute`` holds: the answers of the best checkpoint are not kept
-    but given again.
-    """
-    state = read_state(folder, network.device)
-    network.load_state_dict(state.chosen_weights)
-    compute_weights.refresh_replica()
-    best.resume_from(
-        state.best_step,
-        state.best_score,
-        evaluate() if state.best_step else None,
-        state.best_weights,
-    )
-    network.load_state_dict(state.weights)
-    compute_weights.refresh_replica()
-    optimizer.load_state_dict(state.optimizer)
-    return state.history
+    def state_dict(self) -> OptimizerState: ...
 
 
 @dataclass(frozen=True)
@@ -84,40 +37,119 @@ class ResumeState:
     weights: dict[str, Tensor]
     best_weights: dict[str, Tensor] | None
     best_step: int
-    """0 where nothing had been chosen yet."""
+    """0 if nothing was chosen yet."""
     best_score: float | None
-    optimizer: dict[str, Any]
-    """Of ``Optimizer.state_dict``, its tensors on the CPU."""
+    optimizer: OptimizerState
+    """With its tensors on the CPU."""
     history: History
 
     @property
     def chosen_weights(self) -> dict[str, Tensor]:
-        """The chosen weights: those of the last step where no copy was kept."""
+        """The chosen weights; those of the last step if no copy was kept."""
         return self.weights if self.best_weights is None else self.best_weights
 
 
+class _BestDescription(BaseModel):
+    """The chosen checkpoint."""
+
+    step: int
+    score: float | None
+
+
+class _TensorReference(BaseModel):
+    """Name of a tensor in ``optimizer.safetensors``."""
+
+    tensor: str
+
+
+class _OptimizerDescription(BaseModel):
+    """The optimiser's state as pairs of names and values, its tensors replaced by references."""
+
+    pairs: tuple[
+        tuple[str, int],
+        tuple[str, list[_TensorReference]],
+        tuple[str, list[_TensorReference]],
+    ]
+
+
+class _StateDescription(BaseModel):
+    """Content of ``state.json``."""
+
+    history: History
+    best: _BestDescription
+    optimizer: _OptimizerDescription
+
+
+def save_state(
+    folder: Path,
+    network: SupportsStateDict,
+    optimizer: SupportsOptimizerState,
+    best: BestCheckpoint,
+    history: History,
+) -> None:
+    """Write the state into a new folder."""
+    folder.mkdir()
+    _save_tensors(folder / "weights.safetensors", network.state_dict())
+    if best.weights is not None:
+        _save_tensors(folder / "best.safetensors", best.weights)
+    moments: dict[str, Tensor] = {}
+    description = _StateDescription(
+        history=history,
+        best=_BestDescription(step=best.step, score=best.score),
+        optimizer=_describe_optimizer(optimizer.state_dict(), moments),
+    )
+    _save_tensors(folder / "optimizer.safetensors", moments)
+    content = json.dumps(description.model_dump(mode="json"), allow_nan=False)
+    (folder / "state.json").write_text(content, encoding="utf-8")
+
+
+def load_state(
+    folder: Path, setup: TrainingSetup, evaluate: Callable[[], EvaluationResult]
+) -> History:
+    """Load the state into a newly built setup and return its history.
+
+    ``evaluate`` scores the current weights: the predictions of the best checkpoint are not saved
+    but computed again.
+    """
+    network, compute_weights = setup.network, setup.compute_weights
+    state = read_state(folder, network.device)
+    network.load_state_dict(state.chosen_weights)
+    compute_weights.refresh_replica()
+    evaluation = evaluate() if state.best_step else None
+    setup.best.resume_from(state.best_step, state.best_score, evaluation, state.best_weights)
+    network.load_state_dict(state.weights)
+    compute_weights.refresh_replica()
+    setup.optimizer.load_state_dict(state.optimizer)
+    return state.history
+
+
 def read_state_step(folder: Path) -> int:
-    """After how many steps the state was kept."""
-    description = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    return History.model_validate(description["history"]).step
+    """Return the number of steps after which the state was saved."""
+    return _read_description(folder).history.step
 
 
 def read_state(folder: Path, device: torch.device | str) -> ResumeState:
-    description = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    kept = folder / "best.safetensors"
+    """Read a state that ``save_state`` wrote, its weights onto the device."""
+    description = _read_description(folder)
+    best_file = folder / "best.safetensors"
     moments = _load_tensors(folder / "optimizer.safetensors", "cpu")
     return ResumeState(
         weights=_load_tensors(folder / "weights.safetensors", device),
-        best_weights=_load_tensors(kept, device) if kept.exists() else None,
-        best_step=description["best"]["step"],
-        best_score=description["best"]["score"],
-        optimizer=_unpack_state(description["optimizer"], moments),
-        history=History.model_validate(description["history"]),
+        best_weights=_load_tensors(best_file, device) if best_file.exists() else None,
+        best_step=description.best.step,
+        best_score=description.best.score,
+        optimizer=_restore_optimizer(description.optimizer, moments),
+        history=description.history,
     )
 
 
+def _read_description(folder: Path) -> _StateDescription:
+    content = (folder / "state.json").read_text(encoding="utf-8")
+    return _StateDescription.model_validate(json.loads(content))
+
+
 def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """A copy of each: safetensors takes no two names for the same memory."""
+    """Save a copy of each tensor: safetensors rejects two names for the same memory."""
     save_file(
         {
             name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -131,29 +163,32 @@ def _load_tensors(path: Path, device: torch.device | str) -> dict[str, Tensor]:
     return load_file(path, device=str(device))
 
 
-def _pack_state(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    """A nested state as JSON, its tensors put aside by their paths; a mapping becomes pairs,
-    for its keys may be numbers.
-    """
-    if isinstance(value, Tensor):
-        tensors[path] = value
-        return {_TENSOR_KEY: path}
-    if isinstance(value, Mapping):
-        return {
-            "pairs": [
-                [key, _pack_state(item, f"{path}/{key}", tensors)] for key, item in value.items()
-            ]
-        }
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_pack_state(item, f"{path}/{place}", tensors) for place, item in enumerate(value)]
-    return value
+def _describe_optimizer(state: OptimizerState, tensors: dict[str, Tensor]) -> _OptimizerDescription:
+    """Describe the state, adding its tensors to ``tensors`` by their paths in it."""
+
+    def reference_tensors(name: str, moments: list[Tensor]) -> tuple[str, list[_TensorReference]]:
+        references = []
+        for index, moment in enumerate(moments):
+            path = f"/{name}/{index}"
+            tensors[path] = moment
+            references.append(_TensorReference(tensor=path))
+        return name, references
+
+    return _OptimizerDescription(
+        pairs=(
+            ("updates", state["updates"]),
+            reference_tensors("exp_avg", state["exp_avg"]),
+            reference_tensors("exp_avg_sq", state["exp_avg_sq"]),
+        )
+    )
 
 
-def _unpack_state(value: Any, tensors: Mapping[str, Tensor]) -> Any:
-    if isinstance(value, list):
-        return [_unpack_state(item, tensors) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if _TENSOR_KEY in value:
-        return tensors[value[_TENSOR_KEY]]
-    return {key: _unpack_state(item, tensors) for key, item in value["pairs"]}
+def _restore_optimizer(
+    description: _OptimizerDescription, tensors: Mapping[str, Tensor]
+) -> OptimizerState:
+    (_, updates), (_, first_moments), (_, second_moments) = description.pairs
+    return OptimizerState(
+        updates=updates,
+        exp_avg=[tensors[reference.tensor] for reference in first_moments],
+        exp_avg_sq=[tensors[reference.tensor] for reference in second_moments],
+    )

@@ -1,10 +1,10 @@
-"""What is watched of a run for its diagnosis, at next to no cost.
+"""Measurements of a run for its diagnosis, at next to no cost.
 
-Gradient norms by part are one more pass over the gradients at a dozen of a run's steps. The
-distance from the start needs no copy of the starting weights: the same row gives the same
-weights, so at the end they are built once more, compared, and dropped; a run that goes on in
-another process loses nothing. It is that of the last step: a run that never learnt anything
-keeps its first checkpoint, and how far that is from the start says nothing about the rate.
+Gradient norms by module group are one more pass over the gradients, at about a dozen steps of a
+run. The distance from the start needs no copy of the initial weights: they are a function of the
+spec, so they are built again at the end, compared, and dropped, even if the run was resumed in
+another process. The distance is that of the last step: a run that never learns keeps its first
+checkpoint, whose distance from the start says nothing about the learning rate.
 """
 
 import math
@@ -24,28 +24,29 @@ from worker.training.optim.objective import count_labels
 from worker.training.optim.schedule import list_evaluation_steps
 
 VANISHED_SHARE = 0.01
-"""Share of its norm at step 1 below which a gradient counts as gone (in failed runs of Mosbach
-et al. it falls by orders of magnitude).
+"""Share of its norm at step 1 below which a gradient counts as vanished.
+
+In the failed runs of Mosbach et al. it falls by orders of magnitude.
 """
-LOSS_WINDOW_STEPS = 5  # steps over which a loss is averaged
+LOSS_WINDOW_STEPS = 5
+"""Steps over which the loss is averaged to compare it with chance."""
 TENTH, TWENTIETH = 10, 20
 
 
 class GradientMonitor:
-    """Norms of the gradient by part of the network at steps 1 and 2, at the end of the warm-up,
-    and at the evaluations.
-    """
+    """Gradient norms by module group at steps 1 and 2, the end of the warm-up and evaluations."""
 
     def __init__(self, network: PreTrainedModel, recipe: Recipe) -> None:
         evaluations = list_evaluation_steps(recipe.max_steps, recipe.eval_points)
         self.steps = frozenset({1, 2, recipe.warmup_steps, *evaluations})
         self.module_groups = {
-            part.name: list(part.parameters.values()) for part in list_module_groups(network)
+            group.name: list(group.parameters.values()) for group in list_module_groups(network)
         }
 
     def compute_norms(self, step: int) -> dict[str, Tensor]:
-        """By the part's name, of the gradients as they are; empty at a step that is not
-        watched. Parts without a gradient are left out. Reading them is left to the caller.
+        """Return the norms of the current gradients by group name; empty at other steps.
+
+        Groups without a gradient are omitted. The norms stay on their device.
         """
         if step not in self.steps:
             return {}
@@ -61,21 +62,22 @@ class GradientMonitor:
 
 
 class History(BaseModel):
-    """A run's way so far: to be kept with the state of a run that goes on later."""
+    """The metrics of a run so far; part of its resume state."""
 
     losses: list[float] = []
-    """Of every training step."""
+    """Loss of every training step."""
     gradients: dict[int, dict[str, float]] = {}
-    """Step -> norms by part."""
+    """Gradient norms by module group, by monitored step."""
     validation_losses: dict[int, float] = {}
-    """Step -> loss."""
+    """Validation loss by step."""
 
     @property
     def step(self) -> int:
-        """How far the run has come."""
+        """Number of completed steps."""
         return len(self.losses)
 
     def record_event(self, event: Step | Evaluation) -> None:
+        """Append the numbers of an event."""
         if isinstance(event, Evaluation):
             self.validation_losses[event.step] = event.valid_loss
             return
@@ -92,11 +94,15 @@ def build_evidence(
     answer_shares: dict[str, float] | None,
     truncated_share: float,
 ) -> Evidence:
-    """Sum a finished run up. ``answers`` as ``compute_answer_shares`` counts them,
-    ``truncated`` the share of the training rows.
+    """Summarise a finished run.
+
+    ``answer_shares`` come from ``compute_answer_shares``; ``truncated_share`` is that of the
+    training rows.
     """
-    losses, points = history.losses, list_evaluation_steps(recipe.max_steps, recipe.eval_points)
-    validation = {step: loss for step, loss in history.validation_losses.items() if step in points}
+    losses = history.losses
+    steps = list_evaluation_steps(recipe.max_steps, recipe.eval_points)
+    # without the extra evaluations at pauses
+    validation = {step: loss for step, loss in history.validation_losses.items() if step in steps}
     tenth = max(1, math.ceil(len(losses) / TENTH))
     highest, highest_step = _find_highest_loss(losses, recipe.warmup_steps)
     lowest_step = min(validation, key=validation.__getitem__)
@@ -121,8 +127,9 @@ def _compute_mean(numbers: Sequence[float]) -> float:
 
 
 def _find_highest_loss(losses: Sequence[float], warmup_steps: int) -> tuple[float, int]:
-    """Highest mean over a window of a twentieth of the steps after the warm-up, and the
-    window's last step.
+    """Return the highest mean loss over a window after the warm-up, and the window's last step.
+
+    The window is a twentieth of the steps.
     """
     width = max(1, math.ceil(len(losses) / TWENTIETH))
     ends = range(min(warmup_steps + width, len(losses)), len(losses) + 1)
@@ -130,20 +137,18 @@ def _find_highest_loss(losses: Sequence[float], warmup_steps: int) -> tuple[floa
 
 
 def _find_vanished_gradient(history: History, chance_loss: float) -> Vanished | None:
-    """The first watched step at which the lower half of the blocks has all but no gradient
-    while the loss is still at chance.
+    """Return the first monitored step at which the gradient of the lower blocks vanished.
 
-    That the gradient is small once the loss is, is how training ends well.
+    The lower blocks are the lower half. The loss must still be at chance: a small gradient with a
+    small loss is how training ends well.
     """
     lower = {step: _compute_lower_norm(norms) for step, norms in history.gradients.items()}
     first = lower.get(1)
     if not first:
         return None
     for step in sorted(lower):
-        at_chance = (
-            _compute_mean(history.losses[max(0, step - LOSS_WINDOW_STEPS) : step])
-            > (1 - FLAT) * chance_loss
-        )
+        recent_loss = _compute_mean(history.losses[max(0, step - LOSS_WINDOW_STEPS) : step])
+        at_chance = recent_loss > (1 - FLAT) * chance_loss
         if lower[step] < VANISHED_SHARE * first and at_chance:
             return Vanished(step=step, norm=lower[step], first=first)
     return None
@@ -160,28 +165,26 @@ def compute_distances(
     network: PreTrainedModel,
     full_parameters: Mapping[str, Tensor] | None = None,
 ) -> dict[str, float]:
-    """‖θ - θ0‖ / ‖θ0‖ by part; ``start`` is the same network before its training. A part that
-    began at 0 is left out.
+    """Return ‖θ - θ0‖ / ‖θ0‖ by module group; ``start`` is the network before training.
 
-    ``whole`` has the parameters that ``network`` has but a part of, by name.
+    Groups that start at 0 are omitted. ``full_parameters`` replaces parameters of ``network`` by
+    name, such as a table that was cut.
     """
-    found = {}
+    distances = {}
     for before, after in zip(list_module_groups(start), list_module_groups(network), strict=True):
         trained = {**after.parameters, **(full_parameters or {})}
         pairs = [(theta0, trained[name]) for name, theta0 in before.parameters.items()]
         norm = math.hypot(*(theta0.norm().item() for theta0, _ in pairs))
         if norm > 0:
-            found[before.name] = (
+            distances[before.name] = (
                 math.hypot(*((theta - theta0).norm().item() for theta0, theta in pairs)) / norm
             )
-    return found
+    return distances
 
 
 def compute_answer_shares(predictions: Sequence[Label], task: Task) -> dict[str, float] | None:
-    """By label name, the share of rows answered with it, or with it among others; None for a
-    regression.
-    """
+    """Return the share of rows predicted to have each label, by name; None for regression."""
     if task.type is TaskType.REGRESSION:
         return None
-    count = count_labels(predictions)
-    return {name: count[index] / len(predictions) for index, name in enumerate(task.label_names)}
+    counts = count_labels(predictions)
+    return {name: counts[index] / len(predictions) for index, name in enumerate(task.label_names)}

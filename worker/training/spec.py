@@ -1,4 +1,4 @@
-"""What one run is, for the training package: nothing else decides its weights."""
+"""Specifications of a run and of its data: the only inputs that decide its weights."""
 
 from pathlib import Path
 
@@ -9,8 +9,9 @@ from shared.recipe import Recipe
 
 
 class DataFile(BaseModel):
-    """A local copy of an uploaded file; ``filename`` is the name it was uploaded under (its
-    extension helps to tell the format).
+    """Local copy of an uploaded file.
+
+    ``filename`` is the uploaded name; its extension helps to detect the format.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -20,9 +21,7 @@ class DataFile(BaseModel):
 
 
 class DataSpec(BaseModel):
-    """Which rows, under which task, for which encoder, scored how: the same for every run of a
-    job. Alone it is what the job's baselines are scored from.
-    """
+    """Rows, task, encoder and metric: the same for every run of a job, and for its baselines."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -31,15 +30,15 @@ class DataSpec(BaseModel):
     """Folder with config.json, model.safetensors and the tokenizer."""
     task: Task
     metric: str
-    """The score's name (``shared.metrics``), by which the checkpoint is chosen."""
+    """Name of the metric (``shared.metrics``) that chooses the checkpoint."""
     training_file: DataFile
     validation_file: DataFile | None
-    """None: the validation rows are split off the training file."""
+    """None if the validation rows are split off the training file."""
     test_file: DataFile | None = None
-    """None: test rows, if any, are those that ``split`` sets apart."""
+    """None if there are no test rows, or ``split`` takes them from the training file."""
     split: SplitRequest
     fold: int | None = None
-    """Which part of a k-fold split is validated on, from 0; None for a holdout."""
+    """Fold of a k-fold split to validate on, from 0; None for a holdout."""
     threads: int
     device: str
     """``cpu`` or ``cuda:<n>``."""
@@ -54,16 +53,12 @@ class RunSpec(DataSpec):
     data_seed: int
     """Orders the rows and draws the dropout."""
     output: Path
-    """An existing, empty folder for the run's artefacts: ``model/`` (a transformers folder) and
-    ``predictions.json``.
-    """
+    """Existing, empty folder for the artefacts ``model/`` (for transformers) and
+    ``predictions.json``."""
     export: bool = True
-    """False for a pilot: it is judged on the validation rows alone, and its weights are not
-    kept.
-    """
+    """False for a pilot: it is scored on the validation rows only, and its weights are dropped."""
     stop_step: int | None = None
-    """Evaluate after this step and pause there: the state to go on from is left in ``output``,
-    below ``state-<step>``.
-    """
+    """Step to evaluate and pause after; the resume state is written to ``state-<step>`` in
+    ``output``."""
     state: Path | None = None
-    """Such a folder, to go on from."""
+    """Folder of the resume state to continue from."""

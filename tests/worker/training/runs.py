@@ -1,9 +1,8 @@
-"""Data and run specs small enough to train in well under a second."""
+"""Data and specs of runs that train in well under a second."""
 
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -19,10 +18,10 @@ BAD = ("bad", "dull", "no", "not", "long", "why")
 FILLER = ("film", "story", "watch", "heart", "start", "end", "the", "a")
 
 
-def review_rows(
+def make_review_rows(
     count: int, *, seed: int = 0, positive_share: float = 0.5, pairs: bool = False
 ) -> list[tuple[str, ...]]:
-    """Header and rows whose label can be told from one word of the (second) text."""
+    """Return a header and rows whose label depends on one word of the (second) text."""
     draw = random.Random(seed)
     rows: list[tuple[str, ...]] = [("text", "other", "label") if pairs else ("text", "label")]
     for index in range(count):
@@ -38,13 +37,14 @@ def review_rows(
 
 
 def write_tsv(path: Path, rows: Sequence[tuple[str, ...]]) -> DataFile:
+    """Write the rows, header first, to a file."""
     path.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
     return DataFile(path=path, filename=path.name)
 
 
-def make_recipe(**changes: Any) -> Recipe:
-    """The stabilised recipe, short, at a rate that a tiny random encoder learns at."""
-    values: dict[str, Any] = {
+def make_recipe(**changes: object) -> Recipe:
+    """Return a short stabilised recipe whose learning rate suits a tiny random encoder."""
+    values: dict[str, object] = {
         "preset": "stabilized",
         "learning_rate": 5e-3,
         "bias_correction": True,
@@ -55,11 +55,12 @@ def make_recipe(**changes: Any) -> Recipe:
         "reinit_layers": 1,
         "eval_points": 4,
     }
-    return Recipe(**(values | changes))
+    return Recipe.model_validate(values | changes)
 
 
-def make_task(**changes: Any) -> Task:
-    values: dict[str, Any] = {
+def make_task(**changes: object) -> Task:
+    """Return the task of the reviews, with changes."""
+    values: dict[str, object] = {
         "type": TaskType.SINGLE_LABEL,
         "text_column": "text",
         "text_pair_column": None,
@@ -69,22 +70,27 @@ def make_task(**changes: Any) -> Task:
         "positive_label": "yes",
         "max_seq_length": 32,
     }
-    return Task(**(values | changes))
+    return Task.model_validate(values | changes)
 
 
 def make_spec(
-    folder: Path, base_model: Path, *, rows: int = 60, recipe: Recipe | None = None, **changes: Any
+    folder: Path,
+    base_model: Path,
+    *,
+    rows: int = 60,
+    recipe: Recipe | None = None,
+    **changes: object,
 ) -> RunSpec:
-    """A run on ``rows`` reviews in ``folder``; its artefacts go to a new folder below."""
+    """Return the spec of a run on ``rows`` reviews in ``folder``, with a new output folder."""
     output = folder / f"output-{sum(1 for _ in folder.glob('output-*'))}"
     output.mkdir(parents=True)
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "run_id": "ftrun-1",
         "base_model": base_model,
         "task": make_task(),
         "recipe": recipe or make_recipe(),
         "metric": "accuracy",
-        "training_file": write_tsv(folder / "reviews.tsv", review_rows(rows)),
+        "training_file": write_tsv(folder / "reviews.tsv", make_review_rows(rows)),
         "validation_file": None,
         "split": SplitRequest(validation_fraction=0.3),
         "init_seed": 1,
@@ -93,19 +99,24 @@ def make_spec(
         "device": "cpu",
         "output": output,
     }
-    return RunSpec(**(values | changes))
+    return RunSpec.model_validate(values | changes)
 
 
-def run_events(spec: RunSpec) -> Iterator[RunEvent]:
+def never_stop() -> None:
+    """Do nothing, as a ``check_stop`` of a run that nobody stops."""
+
+
+def iterate_events(spec: RunSpec) -> Iterator[RunEvent]:
+    """Train a run that nobody stops and iterate over its events."""
     return train_run(spec, lambda: False)
 
 
 class Trained:
-    """All events of a run, sorted by kind."""
+    """A trained run with its events, sorted by type."""
 
     def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
-        self.events = list(run_events(spec))
+        self.events = list(iterate_events(spec))
         self.steps = [event for event in self.events if isinstance(event, Step)]
         self.evaluations = [event for event in self.events if isinstance(event, Evaluation)]
         first, last = self.events[0], self.events[-1]
@@ -115,9 +126,10 @@ class Trained:
 
     @property
     def losses(self) -> list[float]:
+        """The training loss of every step."""
         return [step.train_loss for step in self.steps]
 
 
-def text_of(ids: torch.Tensor, padding: int = 0) -> EncodedText:
-    """One row of these ids, without the text they are of."""
+def build_text(ids: torch.Tensor, padding: int = 0) -> EncodedText:
+    """Return an encoded text of one row with these ids."""
     return EncodedText({"input_ids": [ids]}, {"input_ids": padding}, None, [False])  # type: ignore[arg-type]

@@ -1,9 +1,6 @@
-"""Every family under every switch of the recipe: it trains and its folder is a plain one, or
-the job is refused with a sentence.
-"""
+"""Every family with every switch of the recipe trains to a plain folder or is rejected."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,12 +14,12 @@ from shared.metrics import Scoring
 from shared.recipe import PRESETS, Recipe, RecipeRequest, resolve_recipe
 from tests.encoders import ENCODERS
 from tests.encoders.names import is_head
-from tests.worker.training.runs import Trained, make_spec, make_task, review_rows, write_tsv
+from tests.worker.training.runs import Trained, make_review_rows, make_spec, make_task, write_tsv
 from worker.training.model.encoder import load_encoder
 from worker.training.model.transformers_logging import silence_transformers
 from worker.training.optim.objective import set_bias_to_mean
 
-SWITCHES: dict[str, dict[str, Any]] = {
+SWITCHES: dict[str, dict[str, object]] = {
     **{preset: {"preset": preset} for preset in PRESETS},
     "weight decay": {"weight_decay": 0.1},
     "clipping": {"max_grad_norm": 0.01},
@@ -36,7 +33,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "the only block": {"reinit_layers": 1},
     "a list of blocks": {"reinit_layers": [0]},
     "a block too many": {"reinit_layers": 4},
-    "a block that is not there": {"reinit_layers": [0, 3]},
+    "a missing block": {"reinit_layers": [0, 3]},
     "all at once": {
         "bias_correction": False,
         "reinit_layers": 1,
@@ -47,33 +44,31 @@ SWITCHES: dict[str, dict[str, Any]] = {
         "select": "last",
     },
 }
-LEAVE_THE_WEIGHTS = {
+SAME_WEIGHTS = {"debiased", "longer", "last"}
+"""Switches without effect on a run whose two steps are given and whose last one is chosen."""
+FAMILY_SWITCHES = {
     "debiased",
-    "longer",
-    "last",
-}  # of two steps, whose number is given, chosen at the last
-# the others are numbers of the optimiser or of the loop, which no family knows of
-REACH_INTO_THE_FAMILY = {
-    *(
-        "debiased",
-        "conventional",
-        "stabilized",
-        "llrd",
-        "mixout",
-        "pretrained_weight_decay",
-        "pooler",
-        "two blocks",
-    ),
-    *("a list of blocks", "a block too many", "a block that is not there", "all at once"),
+    "conventional",
+    "stabilized",
+    "llrd",
+    "mixout",
+    "pretrained_weight_decay",
+    "pooler",
+    "two blocks",
+    "a list of blocks",
+    "a block too many",
+    "a missing block",
+    "all at once",
 }
+"""Switches that depend on the family; the others are numbers of the optimiser or the loop."""
 WITH_POOLER = {"bert", "albert", "modernbert"}
 
 
-def refused(family: str, switch: str) -> str | None:
-    """The setting that a refusal must name; None where the family must train."""
+def get_rejected_setting(family: str, switch: str) -> str | None:
+    """Return the setting that a rejection must name, or None if the family must train."""
     if switch == "pooler" and family not in WITH_POOLER:
         return "reinit_pooler"
-    if switch in ("a block too many", "a block that is not there") or (
+    if switch in ("a block too many", "a missing block") or (
         switch == "two blocks" and family == "albert"
     ):
         return "reinit_layers"
@@ -88,9 +83,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def resolved(models: Path, family: str, switch: dict[str, Any]) -> Recipe:
-    """As a job's recipe is resolved, but short."""
-    asked: dict[str, Any] = {
+def resolve_short_recipe(models: Path, family: str, switch: dict[str, object]) -> Recipe:
+    """Resolve a recipe like that of a job, but with two steps."""
+    request: dict[str, object] = {
         "preset": "debiased",
         "learning_rate": 2e-3,
         "max_steps": 2,
@@ -98,13 +93,17 @@ def resolved(models: Path, family: str, switch: dict[str, Any]) -> Recipe:
         "eval_points": 1,
     }
     return resolve_recipe(
-        RecipeRequest(**(asked | switch)), Catalogue([models]).facts(family), train_rows=30
+        RecipeRequest.model_validate(request | switch),
+        Catalogue([models]).facts(family),
+        train_rows=30,
     ).recipe
 
 
-def trained(folder: Path, models: Path, family: str, recipe: Recipe) -> Trained:
-    pairs = write_tsv(folder / "train.tsv", review_rows(30, pairs=True))
-    held_out = write_tsv(folder / "dev.tsv", review_rows(9, pairs=True, seed=3, positive_share=0.4))
+def train_pairs(folder: Path, models: Path, family: str, recipe: Recipe) -> Trained:
+    pairs = write_tsv(folder / "train.tsv", make_review_rows(30, pairs=True))
+    held_out = write_tsv(
+        folder / "dev.tsv", make_review_rows(9, pairs=True, seed=3, positive_share=0.4)
+    )
     spec = make_spec(
         folder,
         models / family,
@@ -117,15 +116,15 @@ def trained(folder: Path, models: Path, family: str, recipe: Recipe) -> Trained:
 
 
 @torch.no_grad()
-def scored_again(run: Trained) -> tuple[dict[str, float | None], float]:
-    """Metrics and loss of the exported folder on the validation rows, by plain transformers."""
+def score_exported_model(run: Trained) -> tuple[dict[str, float | None], float]:
+    """Return metrics and loss of the exported folder, computed with plain transformers."""
     folder = run.spec.output / "model"
     with silence_transformers():
         network, tokenizer = (
             AutoModelForSequenceClassification.from_pretrained(folder),
             AutoTokenizer.from_pretrained(folder),
         )
-    rows = review_rows(9, pairs=True, seed=3, positive_share=0.4)[1:]
+    rows = make_review_rows(9, pairs=True, seed=3, positive_share=0.4)[1:]
     texts, pairs, names = (list(column) for column in zip(*rows, strict=True))
     labels = [network.config.label2id[name] for name in names]
     inputs = tokenizer(texts, pairs, truncation=True, padding=True, return_tensors="pt")
@@ -136,46 +135,42 @@ def scored_again(run: Trained) -> tuple[dict[str, float | None], float]:
     ), loss
 
 
-def check(family: str, switches: set[str], models: Path, folder: Path) -> None:
+def check_switches(family: str, switches: set[str], models: Path, folder: Path) -> None:
     weights: dict[str, str | None] = {}
     for switch in sorted(switches):
-        setting = refused(family, switch)
+        setting = get_rejected_setting(family, switch)
         if setting is not None:
             with pytest.raises(
                 InvalidValue, match=rf"^recipe\.{setting} is .*{family}.*\.$"
             ) as caught:
-                resolved(models, family, SWITCHES[switch])
+                resolve_short_recipe(models, family, SWITCHES[switch])
             assert caught.value.param == f"recipe.{setting}"
             continue
-        run = trained(folder, models, family, resolved(models, family, SWITCHES[switch]))
+        run = train_pairs(
+            folder, models, family, resolve_short_recipe(models, family, SWITCHES[switch])
+        )
         assert len(run.steps) == 2, switch
-        metrics, loss = scored_again(run)
+        metrics, loss = score_exported_model(run)
         assert metrics == run.finished.validation.metrics, switch
         assert loss == pytest.approx(run.finished.validation.loss, abs=1e-5), switch
         weights[switch] = run.finished.weights_sha256
     same = {switch for switch, sha256 in weights.items() if sha256 == weights["debiased"]}
-    assert same == LEAVE_THE_WEIGHTS & switches  # every other switch does something
+    assert same == SAME_WEIGHTS & switches  # every other switch has an effect
 
 
 @pytest.mark.parametrize("family", ENCODERS)
-def test_a_switch_trains_or_is_refused_with_a_sentence(
-    family: str, models: Path, tmp_path: Path
-) -> None:
-    check(family, set(SWITCHES) if family == "bert" else REACH_INTO_THE_FAMILY, models, tmp_path)
+def test_a_family_switch_trains_or_is_rejected(family: str, models: Path, tmp_path: Path) -> None:
+    check_switches(family, set(SWITCHES) if family == "bert" else FAMILY_SWITCHES, models, tmp_path)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("family", [family for family in ENCODERS if family != "bert"])
-def test_every_switch_trains_or_is_refused_with_a_sentence(
-    family: str, models: Path, tmp_path: Path
-) -> None:
-    check(family, set(SWITCHES), models, tmp_path)
+def test_every_switch_trains_or_is_rejected(family: str, models: Path, tmp_path: Path) -> None:
+    check_switches(family, set(SWITCHES), models, tmp_path)
 
 
 @pytest.mark.parametrize("family", ENCODERS)
-def test_every_preset_fits_every_family_and_says_what_it_left_out(
-    family: str, models: Path
-) -> None:
+def test_every_preset_fits_every_family_and_notes_what_it_omits(family: str, models: Path) -> None:
     facts = Catalogue([models]).facts(family)
     for preset, values in PRESETS.items():
         recipe, notes, _ = resolve_recipe(RecipeRequest(preset=preset), facts, train_rows=1000)
@@ -187,10 +182,8 @@ def test_every_preset_fits_every_family_and_says_what_it_left_out(
 
 
 @pytest.mark.parametrize("family", ENCODERS)
-def test_a_regression_begins_at_the_mean_of_its_labels(family: str, models: Path) -> None:
-    """On an encoder without a word to say: with all weights of the head at zero, every answer
-    is the mean.
-    """
+def test_a_regression_starts_at_the_mean_of_its_labels(family: str, models: Path) -> None:
+    """With all weights of the head at zero, every prediction is the mean."""
     network = load_encoder(
         models / family, make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), 0
     )
@@ -199,5 +192,5 @@ def test_a_regression_begins_at_the_mean_of_its_labels(family: str, models: Path
         for name, parameter in network.named_parameters():
             if is_head(family, name) and name.endswith("weight"):
                 parameter.zero_()
-        answers = network.eval()(input_ids=torch.tensor([[5, 6, 7], [8, 9, 10]])).logits
-    assert answers.tolist() == [[3.0], [3.0]]
+        predictions = network.eval()(input_ids=torch.tensor([[5, 6, 7], [8, 9, 10]])).logits
+    assert predictions.tolist() == [[3.0], [3.0]]

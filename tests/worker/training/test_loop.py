@@ -1,10 +1,9 @@
-"""The loop: what it yields and when, and that it never takes a step that is not finite."""
+"""The training loop: order of its events, clipping, and steps that are not finite."""
 
 from collections.abc import Iterator
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,13 +12,13 @@ from transformers import PreTrainedModel
 
 from shared.metrics import Scoring
 from shared.recipe import Recipe
-from tests.worker.training.runs import make_recipe, make_spec
+from tests.worker.training.runs import make_recipe, make_spec, never_stop
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.errors import TrainingDiverged
 from worker.training.evaluation import evaluate_split
 from worker.training.events import Evaluation, Step
-from worker.training.loop import train
+from worker.training.loop import TrainingPlan, TrainingSetup, train
 from worker.training.model.checkpoint import BestCheckpoint
 from worker.training.model.encoder import load_encoder
 from worker.training.model.forward import Forward
@@ -29,50 +28,49 @@ from worker.training.optim.optimizer import Optimizer
 from worker.training.run import iterate_training_batches
 
 
-def go_on() -> None:
-    """Nobody wants to stop."""
-
-
 @pytest.fixture
 def network(tiny_bert: Path, tmp_path: Path) -> PreTrainedModel:
     spec = make_spec(tmp_path / "any", tiny_bert)
     return load_encoder(spec.base_model, spec.task, spec.init_seed)
 
 
-def trained(
-    network: PreTrainedModel, base: Path, folder: Path, recipe: Recipe, delay: int = 0
+def train_network(
+    network: PreTrainedModel, base_model: Path, folder: Path, recipe: Recipe, read_delay: int = 0
 ) -> Iterator[Step | Evaluation]:
-    spec = make_spec(folder, base, recipe=recipe)
-    splits = load_splits(spec, TextCache(), go_on)
-    judge = Scoring(spec.task, spec.metric)
-    weights = create_compute_weights(network, recipe.precision)
-    forward = Forward(weights.module)
-    return train(
-        network,
-        weights,
-        forward,
-        iterate_training_batches(spec, splits, forward, go_on),
-        recipe,
-        data_seed=1,
+    spec = make_spec(folder, base_model, recipe=recipe)
+    splits = load_splits(spec, TextCache(), never_stop)
+    scoring = Scoring(spec.task, spec.metric)
+    compute_weights = create_compute_weights(network, recipe.precision)
+    forward = Forward(compute_weights.module)
+    setup = TrainingSetup(
+        network=network,
+        compute_weights=compute_weights,
+        forward=forward,
         objective=functional.cross_entropy,
-        evaluate=lambda: evaluate_split(forward, splits.validation, judge, go_on),
-        best=BestCheckpoint(recipe.select),
         optimizer=Optimizer(network, recipe, copy_initial_weights(network, recipe)),
-        read_delay=delay,
+        best=BestCheckpoint(recipe.select),
+    )
+    return train(
+        setup,
+        TrainingPlan(recipe, data_seed=1, read_delay=read_delay),
+        iterate_training_batches(spec, splits, forward, never_stop),
+        lambda: evaluate_split(forward, splits.validation, scoring, never_stop),
     )
 
 
-def test_every_step_is_told_and_the_last_evaluation_is_at_the_end(
+def test_every_step_is_reported_and_the_last_evaluation_is_at_the_end(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    events = list(trained(network, tiny_bert, tmp_path, make_recipe(max_steps=10, eval_points=3)))
-    told = [(type(event), event.step) for event in events]
+    events = list(
+        train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=10, eval_points=3))
+    )
+    reported = [(type(event), event.step) for event in events]
     expected: list[tuple[type[Step | Evaluation], int]] = []
     for step in range(1, 11):
         expected.append((Step, step))
         if step in (4, 7, 10):
             expected.append((Evaluation, step))
-    assert told == expected
+    assert reported == expected
 
 
 def test_the_network_is_in_training_mode_at_every_step(
@@ -83,15 +81,15 @@ def test_the_network_is_in_training_mode_at_every_step(
     head.register_forward_hook(
         lambda module, *_: modes.append(module.training) if torch.is_grad_enabled() else None
     )
-    list(trained(network, tiny_bert, tmp_path, make_recipe(max_steps=6, eval_points=3)))
+    list(train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=6, eval_points=3)))
     assert modes == [True] * 6
 
 
-def test_the_first_step_of_a_warmup_moves_nothing_and_the_second_does(
+def test_the_first_warmup_step_changes_nothing_and_the_second_does(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     before = network.get_parameter("classifier.weight").detach().clone()
-    steps = trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20))
+    steps = train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=20))
     first = next(steps)
     assert isinstance(first, Step)
     assert first.learning_rate == 0.0
@@ -100,89 +98,92 @@ def test_the_first_step_of_a_warmup_moves_nothing_and_the_second_does(
     assert not torch.equal(network.get_parameter("classifier.weight"), before)
 
 
-def test_clipping_bounds_the_gradient_but_the_norm_is_told_as_it_was(
+def test_the_reported_norm_is_that_before_clipping(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    step = next(trained(network, tiny_bert, tmp_path, make_recipe(max_grad_norm=0.01)))
+    step = next(train_network(network, tiny_bert, tmp_path, make_recipe(max_grad_norm=0.01)))
     assert isinstance(step, Step)
     assert step.grad_norm > 0.01
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
     assert torch.nn.utils.get_total_norm(gradients).item() == pytest.approx(0.01, rel=1e-3)
 
 
-def weights(network: PreTrainedModel) -> dict[str, torch.Tensor]:
+def copy_weights(network: PreTrainedModel) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
 
 
-def test_a_loss_that_is_no_number_ends_the_run_before_the_step(
+def test_a_nan_loss_ends_the_run_before_the_update(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    steps = trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20))
+    steps = train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=20))
     list(islice(steps, 2))
     with torch.no_grad():
         network.get_parameter("classifier.bias")[0] = torch.nan
-    before = weights(network)
+    before = copy_weights(network)
     with pytest.raises(TrainingDiverged, match="step 3") as caught:
         next(steps)
     assert caught.value.as_reason()["code"] == "nan_loss"
-    after = weights(network)
+    after = copy_weights(network)
     assert all(
         torch.equal(before[name], after[name]) for name in before if name != "classifier.bias"
     )
 
 
-def test_an_infinite_gradient_ends_the_run_before_the_step(
+def test_an_infinite_gradient_ends_the_run_before_the_update(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     network.get_parameter("classifier.weight").register_hook(lambda gradient: gradient / 0)
-    steps = trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20, warmup_ratio=0.0))
-    before = weights(network)
+    steps = train_network(network, tiny_bert, tmp_path, make_recipe(max_steps=20, warmup_ratio=0.0))
+    before = copy_weights(network)
     with pytest.raises(TrainingDiverged, match="step 1: the loss is 0"):
         next(steps)
-    after = weights(network)
+    after = copy_weights(network)
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 @pytest.mark.parametrize("delay", [1, 3, 50])
-def test_numbers_that_are_read_later_are_the_same_in_the_same_order(
+def test_delayed_metrics_are_the_same_in_the_same_order(
     delay: int, network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    """50: more than there are steps between two evaluations, before which everything is told."""
+    """A delay of 50 exceeds the steps between evaluations, before which all steps are reported."""
     recipe = make_recipe(max_steps=10, eval_points=3)
-    at_once = list(trained(deepcopy(network), tiny_bert, tmp_path, recipe))
-    assert list(trained(network, tiny_bert, tmp_path, recipe, delay=delay)) == at_once
+    at_once = list(train_network(deepcopy(network), tiny_bert, tmp_path, recipe))
+    assert list(train_network(network, tiny_bert, tmp_path, recipe, read_delay=delay)) == at_once
 
 
-def test_a_step_is_told_when_as_many_have_followed_as_the_delay_says(
+def test_a_step_is_reported_after_the_delay(
     network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
-    made: list[int] = []
-    network.get_submodule("classifier").register_forward_hook(lambda *_: made.append(1))
+    passes: list[int] = []
+    network.get_submodule("classifier").register_forward_hook(lambda *_: passes.append(1))
     for event in islice(
-        trained(network, tiny_bert, tmp_path, make_recipe(max_steps=20, eval_points=1), delay=2), 5
+        train_network(
+            network, tiny_bert, tmp_path, make_recipe(max_steps=20, eval_points=1), read_delay=2
+        ),
+        5,
     ):
-        assert len(made) == event.step + 2
+        assert len(passes) == event.step + 2
 
 
 @pytest.mark.parametrize(
     "changes", [{}, {"bias_correction": False}, {"pretrained_weight_decay": 0.1}], ids=str
 )
-def test_read_later_a_step_that_is_not_finite_still_changes_nothing(
-    changes: dict[str, Any], network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
+def test_with_a_delay_a_step_that_is_not_finite_changes_nothing(
+    changes: dict[str, object], network: PreTrainedModel, tiny_bert: Path, tmp_path: Path
 ) -> None:
     recipe = make_recipe(max_steps=12, eval_points=1, warmup_ratio=0.0, **changes)
     passes: list[dict[str, torch.Tensor]] = []
 
-    def spoil(gradient: torch.Tensor) -> torch.Tensor:
-        passes.append(weights(network))
+    def corrupt_gradient(gradient: torch.Tensor) -> torch.Tensor:
+        passes.append(copy_weights(network))
         return gradient / 0 if len(passes) == 4 else gradient
 
-    network.get_parameter("classifier.weight").register_hook(spoil)
-    steps = trained(network, tiny_bert, tmp_path, recipe, delay=3)
-    told: list[int] = []
+    network.get_parameter("classifier.weight").register_hook(corrupt_gradient)
+    steps = train_network(network, tiny_bert, tmp_path, recipe, read_delay=3)
+    reported: list[int] = []
     with pytest.raises(TrainingDiverged, match="step 4: the loss is 0"):
-        told.extend(event.step for event in steps)
-    assert told == [1, 2, 3]
-    assert len(passes) == 7  # the device went on, with the weights of before
+        reported.extend(event.step for event in steps)
+    assert reported == [1, 2, 3]
+    assert len(passes) == 7  # the device continued with unchanged weights
     assert all(torch.equal(passes[3][name], passes[4][name]) for name in passes[3])
     assert not all(torch.equal(passes[2][name], passes[3][name]) for name in passes[3])

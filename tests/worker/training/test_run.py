@@ -1,4 +1,4 @@
-"""A run from its row to its artefacts, which plain transformers must be able to use."""
+"""A run from its spec to its artefacts, which plain transformers can use."""
 
 import hashlib
 import json
@@ -13,11 +13,11 @@ from shared.domain.task import SplitRequest
 from shared.metrics import Scoring
 from tests.worker.training.runs import (
     Trained,
+    iterate_events,
     make_recipe,
+    make_review_rows,
     make_spec,
     make_task,
-    review_rows,
-    run_events,
     write_tsv,
 )
 from worker.training.errors import StopRequested
@@ -29,41 +29,44 @@ from worker.training.spec import RunSpec
 LONG_ENOUGH = make_recipe(max_steps=100, learning_rate=3e-3)
 
 
-def scored_again(
+def score_exported_model(
     spec: RunSpec, rows: list[tuple[str, ...]], split: str
 ) -> tuple[dict[str, float | None], float]:
-    """Metrics of the exported folder under ``transformers.pipeline``, and how far its
-    probabilities are from the recorded ones.
+    """Score the exported folder with ``transformers.pipeline``.
+
+    Return its metrics and the largest deviation from the recorded probabilities.
     """
     with silence_transformers():
         classify = pipeline("text-classification", model=str(spec.output / "model"), device="cpu")
-    recorded = [answer for answer in predictions(spec)["rows"] if answer["split"] == split]
+    recorded = [
+        prediction for prediction in read_predictions(spec)["rows"] if prediction["split"] == split
+    ]
     names = spec.task.label_names
-    found, off = [], 0.0
-    for answer in recorded:
-        *texts, label = rows[answer["row"]]  # the header is row 0
-        assert answer["label"] == label
+    predicted, deviation = [], 0.0
+    for prediction in recorded:
+        *texts, label = rows[prediction["row"]]  # the header is row 0
+        assert prediction["label"] == label
         inputs = {"text": texts[0], "text_pair": texts[1]} if len(texts) == 2 else texts[0]
         scores = {
             entry["label"]: entry["score"]
             for entry in classify(inputs, top_k=None, truncation=True)
         }
-        assert max(scores, key=scores.__getitem__) == answer["predicted"]
-        off = max(
-            off,
+        assert max(scores, key=scores.__getitem__) == prediction["predicted"]
+        deviation = max(
+            deviation,
             *(
                 abs(scores[name] - p)
-                for name, p in zip(names, answer["probabilities"], strict=True)
+                for name, p in zip(names, prediction["probabilities"], strict=True)
             ),
         )
-        found.append(answer["predicted"])
-    labels = [names.index(answer["label"]) for answer in recorded]
+        predicted.append(prediction["predicted"])
+    labels = [names.index(prediction["label"]) for prediction in recorded]
     return Scoring(spec.task, spec.metric).compute_scores(
-        labels, [names.index(name) for name in found]
-    ), off
+        labels, [names.index(name) for name in predicted]
+    ), deviation
 
 
-def predictions(spec: RunSpec) -> dict[str, Any]:
+def read_predictions(spec: RunSpec) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(
         (spec.output / "predictions.json").read_text(encoding="utf-8")
     )
@@ -75,14 +78,16 @@ def predictions(spec: RunSpec) -> dict[str, Any]:
 def test_plain_transformers_gets_the_recorded_scores_from_the_exported_folder(
     family: str, pairs: bool, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    rows = review_rows(70, pairs=pairs)
+    rows = make_review_rows(70, pairs=pairs)
     columns = (
         {"text_column": "text", "text_pair_column": "other"} if pairs else {"text_column": "text"}
     )
     spec = make_spec(
         tmp_path,
         request.getfixturevalue(family),
-        task=make_task(max_seq_length=10, **columns),  # some rows are cut, here and there alike
+        task=make_task(
+            max_seq_length=10, **columns
+        ),  # some rows are truncated, in training as in the pipeline
         training_file=write_tsv(tmp_path / "rows.tsv", rows),
         split=SplitRequest(validation_fraction=0.3, test_fraction=0.2),
         recipe=LONG_ENOUGH,
@@ -91,15 +96,15 @@ def test_plain_transformers_gets_the_recorded_scores_from_the_exported_folder(
     assert run.started.truncated["validation"] > 0
     assert run.finished.test is not None
     for split, result in (("validation", run.finished.validation), ("test", run.finished.test)):
-        metrics, off = scored_again(spec, rows, split)
+        metrics, deviation = score_exported_model(spec, rows, split)
         assert metrics == result.metrics
-        assert off < 1e-5
+        assert deviation < 1e-5
 
 
-def test_the_story_is_told_in_order(tmp_path: Path, tiny_bert: Path) -> None:
+def test_events_are_in_order(tmp_path: Path, tiny_bert: Path) -> None:
     run = Trained(make_spec(tmp_path, tiny_bert, rows=60))
-    kinds = [type(event) for event in run.events]
-    assert kinds == [Started, *([Step] * 3 + [Evaluation]) * 4, Finished]
+    types = [type(event) for event in run.events]
+    assert types == [Started, *([Step] * 3 + [Evaluation]) * 4, Finished]
     assert run.started.total_steps == 12
     assert run.started.rows == {"train": 42, "validation": 18}
     assert run.started.majority_score == {"validation": 0.5}
@@ -123,13 +128,13 @@ def test_the_chosen_checkpoint_is_the_best_evaluation(tmp_path: Path, tiny_bert:
     assert [event.step for event in run.evaluations if event.is_best][-1] == best.step
 
 
-def test_select_last_keeps_the_last_step(tmp_path: Path, tiny_bert: Path) -> None:
+def test_select_last_chooses_the_last_step(tmp_path: Path, tiny_bert: Path) -> None:
     run = Trained(make_spec(tmp_path, tiny_bert, recipe=make_recipe(select="last")))
     assert run.finished.best_step == 12
     assert run.finished.validation.loss == run.evaluations[-1].valid_loss
 
 
-def test_the_artefacts(tmp_path: Path, tiny_bert: Path) -> None:
+def test_the_artefacts_are_complete(tmp_path: Path, tiny_bert: Path) -> None:
     spec = make_spec(
         tmp_path, tiny_bert, task=make_task(label_names=["yes", "no"], positive_label="yes")
     )
@@ -144,10 +149,9 @@ def test_the_artefacts(tmp_path: Path, tiny_bert: Path) -> None:
     )
     config = (model / "config.json").read_text()
     assert json.loads(config)["id2label"] == {"0": "yes", "1": "no"}
-    assert (
-        str(tiny_bert) not in config + (model / "tokenizer_config.json").read_text()
-    )  # no path of this machine
-    written = predictions(spec)
+    # local paths must not leak into the artefacts
+    assert str(tiny_bert) not in config + (model / "tokenizer_config.json").read_text()
+    written = read_predictions(spec)
     assert written["columns"] == [
         "split",
         "row",
@@ -159,10 +163,10 @@ def test_the_artefacts(tmp_path: Path, tiny_bert: Path) -> None:
     assert all(sum(row["probabilities"]) == pytest.approx(1) for row in written["rows"])
 
 
-def test_a_validation_file_is_used_whole_and_its_rows_are_counted_as_its_own(
+def test_a_validation_file_is_used_whole_and_its_rows_count_from_one(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
-    validation = write_tsv(tmp_path / "dev.tsv", review_rows(20, seed=5))
+    validation = write_tsv(tmp_path / "dev.tsv", make_review_rows(20, seed=5))
     spec = make_spec(
         tmp_path,
         tiny_bert,
@@ -171,14 +175,14 @@ def test_a_validation_file_is_used_whole_and_its_rows_are_counted_as_its_own(
     )
     run = Trained(spec)
     assert run.started.rows == {"train": 45, "validation": 20, "test": 15}
-    rows = [(answer["split"], answer["row"]) for answer in predictions(spec)["rows"]]
+    rows = [
+        (prediction["split"], prediction["row"]) for prediction in read_predictions(spec)["rows"]
+    ]
     assert rows[:20] == [("validation", row) for row in range(1, 21)]
     assert len({row for split, row in rows if split == "test"}) == 15
 
 
-def test_a_rate_too_small_to_learn_ends_degenerate_and_says_why(
-    tmp_path: Path, tiny_bert: Path
-) -> None:
+def test_a_learning_rate_that_is_too_small_is_diagnosed(tmp_path: Path, tiny_bert: Path) -> None:
     run = Trained(make_spec(tmp_path, tiny_bert, recipe=make_recipe(learning_rate=1e-9)))
     assert run.finished.degenerate
     assert any("validation rows" in sentence for sentence in run.finished.diagnosis)
@@ -193,28 +197,29 @@ def test_a_run_that_learns_is_not_degenerate(tmp_path: Path, tiny_bert: Path) ->
     assert run.finished.diagnosis == []
 
 
-def test_a_wish_to_stop_is_seen_before_the_next_batch_and_nothing_is_written(
+def test_a_stopped_run_ends_before_the_next_batch_and_writes_nothing(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
     spec = make_spec(tmp_path, tiny_bert)
-    seen: list[RunEvent] = []
+    events: list[RunEvent] = []
 
-    def follow() -> None:
+    def collect_events() -> None:
         for event in train_run(
-            spec, lambda: seen[-1:] != [] and isinstance(seen[-1], Step) and seen[-1].step == 5
+            spec,
+            lambda: events[-1:] != [] and isinstance(events[-1], Step) and events[-1].step == 5,
         ):
-            seen.append(event)
+            events.append(event)
 
     with pytest.raises(StopRequested):
-        follow()
-    assert [event.step for event in seen if isinstance(event, Step)] == [1, 2, 3, 4, 5]
+        collect_events()
+    assert [event.step for event in events if isinstance(event, Step)] == [1, 2, 3, 4, 5]
     assert list(spec.output.iterdir()) == []
 
 
-def test_data_that_do_not_fit_the_task_are_refused_before_anything_is_trained(
+def test_data_that_do_not_fit_the_task_are_rejected_before_training(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
     spec = make_spec(tmp_path, tiny_bert, task=make_task(text_column="sentence"))
     with pytest.raises(InvalidValue, match="no such column") as caught:
-        next(run_events(spec))
+        next(iterate_events(spec))
     assert caught.value.param == "training_file"

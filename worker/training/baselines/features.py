@@ -1,13 +1,11 @@
-"""Two ways to make numbers of texts without training an encoder: weighted word counts, and the
-frozen encoder's own states.
-"""
+"""Text features without a trained encoder: TF-IDF word counts and frozen encoder states."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
-from scipy.sparse import hstack
+from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor, nn
 
@@ -15,17 +13,15 @@ from worker.training.baselines.linear import Array
 from worker.training.data.batches import iterate_batches_by_length
 from worker.training.data.split import Split
 
-# a run of letters and digits, one sign of a script that is written without blanks, or one other
-# sign
 WORD_PATTERN = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|[^\w\s]"
+"""One character of a script without spaces, a run of letters and digits, or one other sign."""
 
 
 class TfIdfFeatures:
-    """TF-IDF of words and pairs of neighbouring words, with 1 + log of the counts, each text
-    scaled to length 1.
+    """TF-IDF of words and bigrams, with 1 + log of the counts, each text scaled to length 1.
 
-    Of a pair of texts a and b: the weights of a, of b, |a - b| and a·b, so that a linear model
-    can see what the two share.
+    For a pair of texts a and b, the features are those of a, of b, |a - b| and a·b, so that a
+    linear model can see what the two share.
     """
 
     def __init__(self, max_features: int) -> None:
@@ -37,12 +33,12 @@ class TfIdfFeatures:
         )
 
     def fit(self, inputs: Array) -> Self:
-        """``inputs``: texts, of shape (rows, 1), or (rows, 2) for pairs."""
+        """Fit to texts of shape (rows, 1), or (rows, 2) for pairs."""
         self._vectorizer.fit(inputs.ravel())
         return self
 
-    def transform(self, inputs: Array) -> Any:
-        """Sparse, of shape (rows, features)."""
+    def transform(self, inputs: Array) -> csr_matrix:
+        """Return a sparse matrix of shape (rows, features)."""
         first, *others = (self._vectorizer.transform(column) for column in inputs.T)
         if not others:
             return first
@@ -54,10 +50,10 @@ class TfIdfFeatures:
 def compute_frozen_states(
     encoder: nn.Module, split: Split, check_stop: Callable[[], None]
 ) -> Array:
-    """The encoder's last hidden states, averaged over a row's tokens, of shape (rows of the
-    split, width), in the order of its rows.
+    """Return the last hidden states averaged over each row's tokens, of shape (rows, width).
 
-    Puts the encoder into evaluation mode. ``pause`` is called before each batch and may raise.
+    The result is in the split's order. The encoder is left in evaluation mode. ``check_stop`` is
+    called before each batch and may raise.
     """
     encoder.eval()
     device = next(encoder.parameters()).device

@@ -1,14 +1,13 @@
-"""What simpler models reach on a job's rows, so that nobody fine-tunes an encoder for what word
-counts can do.
+"""Baseline scores: what simpler models reach on a job's rows.
 
-``tfidf_logistic_regression`` (``tfidf_ridge`` for regression) never sees the encoder: a linear
-model of weighted word counts. ``linear_probe`` never trains it: a linear model of its frozen
-last hidden states, averaged over the tokens and standardised, as in probing studies (Alain &
-Bengio 2016). Pairs reach the encoder joined, as in training.
+``tfidf_logistic_regression`` (``tfidf_ridge`` for regression) is a linear model of weighted word
+counts that never sees the encoder. ``linear_probe`` is a linear model of the frozen encoder's last
+hidden states, averaged over the tokens and standardised, as in probing studies (Alain & Bengio
+2016); the encoder reads pairs joined, as in training.
 
-Both are fitted on the training rows alone, penalties chosen there too (``linear.py``), and
-scored once on the job's validation and test rows by its own metric. The recipe plays no part:
-no class weights, no seed. On a CPU the same job has the same scores.
+Both are fitted on the training rows only, where their penalties are chosen too (``linear.py``), and
+scored once on the job's validation and test rows with its metric. They ignore the recipe: no class
+weights, no seed. On a CPU the same job has the same scores.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,30 +22,30 @@ from shared.metrics import Scoring
 from worker.training.baselines.features import TfIdfFeatures, compute_frozen_states
 from worker.training.baselines.linear import Array, Features, downsample_rows, fit_linear_model
 from worker.training.data.split import Split, Splits, load_splits
+from worker.training.data.targets import build_targets
 from worker.training.data.tokenization import EncodedText, TextCache
 from worker.training.errors import StopRequested
 from worker.training.events import BaselineScore, BaselinesScored
 from worker.training.model.encoder import load_encoder
-from worker.training.optim.objective import build_targets
 from worker.training.seeding import make_deterministic
 from worker.training.spec import DataSpec
 
 MAX_ROWS = 10_000
-"""Most training rows to fit on: a probe of as many costs less than a tenth of what one run of
-320 steps computes.
-"""
-MAX_ANSWERS = 1_000_000
-"""Rows times outputs: with very many labels fewer rows, but at least ``MIN_ROWS``."""
+"""Most training rows to fit on: the probe then costs less than a tenth of a run of 320 steps."""
+MAX_TARGETS = 1_000_000
+"""Most rows times outputs: many labels mean fewer rows, but at least ``MIN_ROWS``."""
 MIN_ROWS = 2_000
 MAX_FEATURES = 50_000
+"""Most word features."""
 MAX_COEFFICIENTS = 2_000_000
-"""Features times outputs."""
-NO_SEED = 0  # the probe reads the encoder below the head, whatever is drawn for that
+"""Most features times outputs."""
+UNUSED_INIT_SEED = 0
+"""Seed of the head, which the probe does not use."""
 
 
 @dataclass(frozen=True)
 class BaselineScorer:
-    """The rows to fit on, the rows to answer, and how answers are judged."""
+    """Rows to fit on, rows to score on, and the metric."""
 
     splits: Splits
     scoring: Scoring
@@ -55,28 +54,27 @@ class BaselineScorer:
     def score_model(
         self, make_features: Callable[[], Features], get_inputs: Callable[[Split], Array]
     ) -> dict[str, float | None]:
-        """Of a linear model of these features of these inputs, by split."""
+        """Fit a linear model of these features of these inputs and return its score by split."""
         train, task = self.splits.train, self.scoring.task
         model = fit_linear_model(
             make_features,
             get_inputs(train),
             build_linear_targets(train, task),
             task.type,
-            self._score_answers,
+            self._score_predictions,
             self.check_stop,
         )
         return {
-            name: self._score_answers(
+            name: self._score_predictions(
                 build_linear_targets(split, task), model.predict(get_inputs(split))
             )
             for name, split in self.splits.get_named_splits().items()
             if name != "train"
         }
 
-    def _score_answers(self, targets: Array, answers: Array) -> float | None:
-        return self.scoring.compute_scores(_to_labels(targets), _to_labels(answers))[
-            self.scoring.metric
-        ]
+    def _score_predictions(self, targets: Array, predictions: Array) -> float | None:
+        scores = self.scoring.compute_scores(_to_labels(targets), _to_labels(predictions))
+        return scores[self.scoring.metric]
 
 
 def score_baselines(
@@ -84,10 +82,11 @@ def score_baselines(
 ) -> Iterator[BaselinesScored]:
     """Fit the baselines and score them: one event, at the end.
 
-    Under k-fold every fold is scored by models of the others, and a score is the mean over the
-    folds. Raises Stopped within one batch, or one fit of a linear model, of ``should_stop``
-    being true; BaseModelUnreadable; InvalidValue for data that do not fit the task. ``cache``
-    keeps tokenised files between runs and changes no result.
+    With k-fold splits, every fold is scored by models of the other folds, and a score is the mean
+    over the folds. ``cache`` keeps tokenised files between runs and changes no result.
+
+    Raise StopRequested within one batch, or one fit of a linear model, of ``should_stop`` being
+    true, BaseModelUnreadable, and InvalidValue for data that do not fit the task.
     """
 
     def check_stop() -> None:
@@ -96,53 +95,62 @@ def score_baselines(
 
     check_stop()
     make_deterministic(spec.threads, spec.device)
-    texts, states = cache or TextCache(), FrozenStateCache(spec, check_stop)
-    by_words = (
-        "tfidf_ridge" if spec.task.type is TaskType.REGRESSION else "tfidf_logistic_regression"
-    )
-    outputs = 1 if spec.task.type is TaskType.REGRESSION else len(spec.task.label_names)
-    found: dict[str, dict[str, list[float | None]]] = {}
+    cache, states = cache or TextCache(), FrozenStateCache(spec, check_stop)
+    fold_scores: dict[str, dict[str, list[float | None]]] = {}
     rows = 0
     for fold in list_folds(spec.split):
-        splits = load_splits(spec.model_copy(update={"fold": fold}), texts, check_stop)
-        train = _downsample_split(
-            splits.train, spec.task, max(MIN_ROWS, min(MAX_ROWS, MAX_ANSWERS // outputs))
-        )
+        splits = load_splits(spec.model_copy(update={"fold": fold}), cache, check_stop)
+        train = _downsample_split(splits.train, spec.task, _get_max_rows(spec.task))
         rows = max(rows, len(train.rows))
-        bench = BaselineScorer(
+        scorer = BaselineScorer(
             replace(splits, train=train), Scoring(spec.task, spec.metric), check_stop
         )
-        for name, scores in (
-            (
-                by_words,
-                bench.score_model(
-                    lambda: TfIdfFeatures(min(MAX_FEATURES, MAX_COEFFICIENTS // outputs)), get_texts
-                ),
-            ),
-            ("linear_probe", bench.score_model(StandardScaler, states)),
-        ):
+        for name, scores in _score_fold(scorer, states).items():
             for split, score in scores.items():
-                found.setdefault(split, {}).setdefault(name, []).append(score)
+                fold_scores.setdefault(split, {}).setdefault(name, []).append(score)
     yield BaselinesScored(
         scores={
             split: [
                 BaselineScore(name=name, score=_average_scores(scores))
-                for name, scores in by_name.items()
+                for name, scores in scores_by_name.items()
             ]
-            for split, by_name in found.items()
+            for split, scores_by_name in fold_scores.items()
         },
         rows=rows,
     )
 
 
+def _score_fold(
+    scorer: BaselineScorer, states: "FrozenStateCache"
+) -> dict[str, dict[str, float | None]]:
+    """Return the scores of both baselines, by name and split."""
+    task = scorer.scoring.task
+    is_regression = task.type is TaskType.REGRESSION
+    max_features = min(MAX_FEATURES, MAX_COEFFICIENTS // _count_outputs(task))
+    return {
+        "tfidf_ridge" if is_regression else "tfidf_logistic_regression": scorer.score_model(
+            lambda: TfIdfFeatures(max_features), get_texts
+        ),
+        "linear_probe": scorer.score_model(StandardScaler, states),
+    }
+
+
+def _get_max_rows(task: Task) -> int:
+    return max(MIN_ROWS, min(MAX_ROWS, MAX_TARGETS // _count_outputs(task)))
+
+
+def _count_outputs(task: Task) -> int:
+    return 1 if task.type is TaskType.REGRESSION else len(task.label_names)
+
+
 def _average_scores(scores: Sequence[float | None]) -> float | None:
-    """Undefined where one is."""
+    """Return the mean score, or None if one of them is undefined."""
     defined = [score for score in scores if score is not None]
     return sum(defined) / len(defined) if len(defined) == len(scores) else None
 
 
 def build_linear_targets(split: Split, task: Task) -> Array:
-    """What the linear models learn, as ``fit_linear_model`` wants it."""
+    """Return the split's labels in the form that ``fit_linear_model`` takes."""
     labels = split.list_labels()
     if task.type is not TaskType.MULTI_LABEL:
         return np.asarray(labels)
@@ -157,45 +165,36 @@ def _to_labels(targets: Array) -> list[Label]:
 
 
 def get_texts(split: Split) -> Array:
-    """Of shape (rows, 1), or (rows, 2) for pairs."""
+    """Return the split's texts, of shape (rows, 1), or (rows, 2) for pairs."""
     examples = split.select_examples()
-    columns = (
-        [examples.texts]
-        if examples.second_texts is None
-        else [examples.texts, examples.second_texts]
-    )
+    columns = [examples.texts]
+    if examples.second_texts is not None:
+        columns.append(examples.second_texts)
     return np.array(list(zip(*columns, strict=True)), dtype=object)
 
 
 def _downsample_split(split: Split, task: Task, max_rows: int) -> Split:
-    return Split(
-        split.text,
-        [
-            split.rows[place]
-            for place in downsample_rows(build_linear_targets(split, task), max_rows)
-        ],
-    )
+    sample = downsample_rows(build_linear_targets(split, task), max_rows)
+    return Split(split.text, [split.rows[index] for index in sample])
 
 
 class FrozenStateCache:
-    """What the probe reads: the encoder's states of a split's rows, each row computed once
-    however many folds have it.
-    """
+    """Frozen encoder states of a split's rows; each row is computed once for all folds."""
 
     def __init__(self, spec: DataSpec, check_stop: Callable[[], None]) -> None:
-        self._encoder = load_encoder(spec.base_model, spec.task, NO_SEED).base_model
+        self._encoder = load_encoder(spec.base_model, spec.task, UNUSED_INIT_SEED).base_model
         self._encoder.to(spec.device)
         self._check_stop = check_stop
         self._states_by_text: dict[int, tuple[EncodedText, dict[int, Array]]] = {}
-        """By the text's id: the text, and row -> states."""
+        """The text and the states by row, by the text's ``id``."""
 
     def __call__(self, split: Split) -> Array:
-        """Of shape (rows, width)."""
-        _, known = self._states_by_text.setdefault(id(split.text), (split.text, {}))
-        missing = [row for row in split.rows if row not in known]
+        """Return the states of the split's rows, of shape (rows, width)."""
+        _, states_by_row = self._states_by_text.setdefault(id(split.text), (split.text, {}))
+        missing = [row for row in split.rows if row not in states_by_row]
         if missing:
             states = compute_frozen_states(
                 self._encoder, Split(split.text, missing), self._check_stop
             )
-            known.update(zip(missing, states, strict=True))
-        return np.stack([known[row] for row in split.rows])
+            states_by_row.update(zip(missing, states, strict=True))
+        return np.stack([states_by_row[row] for row in split.rows])

@@ -1,6 +1,4 @@
-"""The rows a run trains on, chooses its checkpoint by, and is tested on: the same for every
-seed of a job.
-"""
+"""Training, validation and test rows of a run: the same for every seed of a job."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,18 +11,18 @@ from worker.training.spec import DataSpec
 
 @dataclass(frozen=True)
 class Split:
+    """Some rows of a file."""
+
     text: EncodedText
-    """The whole file that the rows are of."""
+    """The whole file."""
     rows: Sequence[int]
-    """Indices into the file's rows, from 0."""
+    """Indices of the split's rows, from 0."""
 
     def list_labels(self) -> list[Label]:
         return [self.text.labels[row] for row in self.rows]
 
     def select_examples(self) -> Examples:
-        """Texts and labels of these rows, in their order: what a baseline needs, which reads no
-        tokens.
-        """
+        """Return texts and labels, without tokens, in the order of the rows."""
         return self.text.examples.select_rows(self.rows)
 
     def count_truncated_rows(self) -> int:
@@ -33,20 +31,21 @@ class Split:
 
 @dataclass(frozen=True)
 class Splits:
+    """The splits of one run."""
+
     train: Split
     validation: Split
     test: Split | None
 
     def get_named_splits(self) -> dict[str, Split]:
+        """Return the existing splits by name."""
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
 
 
 def load_splits(spec: DataSpec, cache: TextCache, check_stop: Callable[[], None]) -> Splits:
-    """Read, tokenise and split the run's files. Raises InvalidValue where they do not fit the
-    task.
-    """
-    given = {
+    """Read, tokenise and split the run's files. Raise InvalidValue if they do not fit the task."""
+    input_files = {
         InputFile.TRAINING: spec.training_file,
         InputFile.VALIDATION: spec.validation_file,
         InputFile.TEST: spec.test_file,
@@ -60,7 +59,7 @@ def load_splits(spec: DataSpec, cache: TextCache, check_stop: Callable[[], None]
             param=source,
             group_by=get_group_column(spec.split, source),
         )
-        for source, file in given.items()
+        for source, file in input_files.items()
         if file is not None
     }
     files = {source: text.examples for source, text in texts.items()}

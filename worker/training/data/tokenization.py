@@ -1,8 +1,8 @@
-"""From rows of text to padded batches of token ids.
+"""Tokenised text: from rows of text to batches of token ids.
 
-A file is tokenised once for a base model and a task; the warm trainer process keeps the result
-for the job's other seeds. Batches are padded to their own longest row: short texts cost what
-they are, not what ``max_seq_length`` allows.
+A file is tokenised once per base model and task; the warm trainer process keeps the result for the
+job's other seeds. Padded batches are padded to their own longest row, so short texts do not cost
+``max_seq_length`` tokens.
 """
 
 import hashlib
@@ -19,35 +19,37 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrained
 
 from shared.datasets import Examples, Limits, load_examples, read_table
 from shared.domain.task import Column, Label, Task
+from worker.training.data.targets import build_targets
 from worker.training.device import to_device
 from worker.training.errors import BaseModelUnreadable
 from worker.training.model.folder_fingerprint import FolderFingerprint, compute_folder_fingerprint
 from worker.training.model.transformers_logging import silence_transformers
-from worker.training.optim.objective import build_targets
 from worker.training.packed.packed_layout import PackedLayout
 from worker.training.spec import DataFile
 
-TOKENIZER_CHUNK_ROWS = 1000  # rows; bounds how long a wish to stop goes unseen
+TOKENIZER_CHUNK_ROWS = 1000
+"""Rows tokenised between two checks for a stop."""
 
-UNLIMITED_ROWS = Limits(
-    max_rows=10**9
-)  # how many rows a file may have was decided when it was uploaded
+UNLIMITED_ROWS = Limits(max_rows=10**9)
+"""Limits of stored files: the number of rows was checked at upload."""
 
 
 @dataclass(frozen=True)
 class Batch:
+    """Inputs and labels of one forward pass."""
+
     inputs: dict[str, Tensor]
-    """Keyword arguments of the network's forward pass, each of shape (rows, tokens); without
-    padding, (1, tokens of all rows).
+    """Keyword arguments of the network's forward pass.
+
+    Each has shape (rows, tokens), or (1, tokens of all rows) in a packed batch.
     """
     labels: Tensor
-    """As ``objective.build_targets`` makes them: of shape (rows,), or (rows, labels) for
-    multi-label.
-    """
+    """Targets of shape (rows,), or (rows, labels) for multi-label; see ``build_targets``."""
     layout: PackedLayout | None = None
-    """Where the rows lie in a batch without padding; None: it is padded."""
+    """Positions of the rows in a packed batch; None for a padded batch."""
 
     def to(self, device: torch.device) -> "Batch":
+        """Move the batch to a device."""
         inputs = {name: to_device(tensor, device) for name, tensor in self.inputs.items()}
         return Batch(inputs, to_device(self.labels, device), self.layout)
 
@@ -57,25 +59,24 @@ class EncodedText:
     """A file's rows as token ids, in the order of the file."""
 
     columns: dict[str, list[Tensor]]
-    """``input_ids`` and, where the family has them, ``token_type_ids``: one 1-D int64 tensor a
-    row.
-    """
+    """``input_ids`` and, if the family has them, ``token_type_ids``: 1-D int64 tensors per row."""
     padding: dict[str, int]
-    """What fills the short rows of a batch, by column."""
+    """Padding value by column."""
     examples: Examples
-    """The rows themselves: texts and labels."""
+    """Texts and labels of the rows."""
     truncated: list[bool]
-    """Whether the row was longer than ``max_seq_length`` tokens."""
+    """Whether each row was longer than ``max_seq_length`` tokens."""
 
     @property
     def labels(self) -> Sequence[Label]:
         return self.examples.labels
 
     def list_lengths(self, rows: Sequence[int]) -> list[int]:
+        """Return the number of tokens of each row."""
         return [len(self.columns["input_ids"][row]) for row in rows]
 
     def build_padded_batch(self, rows: Sequence[int]) -> Batch:
-        """These rows, padded on the right to the longest of them."""
+        """Return a batch padded on the right to its longest row."""
         padded = {
             name: pad_sequence(
                 [column[row] for row in rows], batch_first=True, padding_value=self.padding[name]
@@ -87,13 +88,14 @@ class EncodedText:
         return Batch({**padded, "attention_mask": mask}, self.build_targets(rows))
 
     def build_targets(self, rows: Sequence[int]) -> Tensor:
-        """The labels of these rows, as ``objective.build_targets`` makes them."""
+        """Return the labels of the rows as targets."""
         return build_targets([self.labels[row] for row in rows], self.examples.num_labels)
 
 
 def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
-    """The base model's own tokenizer; never code from its folder, never the network. Raises
-    BaseModelUnreadable.
+    """Load the base model's tokenizer, without running code from its folder or using the network.
+
+    Raise BaseModelUnreadable if it is missing, damaged or unsuitable.
     """
     try:
         with silence_transformers():
@@ -106,12 +108,12 @@ def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
                 trust_remote_code=False,
                 **_build_tokenizer_options(config),
             )
-            vocabulary = config.vocab_size
-    except (OSError, ValueError, KeyError, AttributeError) as problem:
+            vocabulary_size = config.vocab_size
+    except (OSError, ValueError, KeyError, AttributeError) as error:
         raise BaseModelUnreadable(
-            f"The tokenizer of {base_model.name} cannot be read: {problem}", param="model"
-        ) from problem
-    # transformers makes an empty tokenizer where there is no file to read one from
+            f"The tokenizer of {base_model.name} cannot be read: {error}", param="model"
+        ) from error
+    # transformers creates an empty tokenizer if the folder has no tokenizer files
     if not any((base_model / file).is_file() for file in tokenizer.vocab_files_names.values()):
         raise BaseModelUnreadable(
             f"{base_model.name} has no tokenizer: tokenizer.json is missing.", param="model"
@@ -120,12 +122,10 @@ def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
         raise BaseModelUnreadable(
             f"{base_model.name} has no fast tokenizer with a padding token.", param="model"
         )
-    if len(tokenizer) > vocabulary:
+    if len(tokenizer) > vocabulary_size:
         raise BaseModelUnreadable(
-            (
-                f"The tokenizer of {base_model.name} knows {len(tokenizer)} tokens, its "
-                f"weights {vocabulary}."
-            ),
+            f"The tokenizer of {base_model.name} has {len(tokenizer)} tokens, but its weights only "
+            f"{vocabulary_size}.",
             param="model",
         )
     return tokenizer
@@ -139,18 +139,18 @@ def _load_export_tokenizer(
 
 
 def get_export_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
-    """The base model's own, read once for the runs of a job; not to be tokenised with, which
-    would leave its mark on what is written.
+    """Return the tokenizer to export, read once for the runs of a job.
 
-    Raises BaseModelUnreadable.
+    Do not tokenise with it: that changes settings that are exported. Raise BaseModelUnreadable
+    like ``load_tokenizer``.
     """
     return _load_export_tokenizer(base_model, compute_folder_fingerprint(base_model))
 
 
 def _build_tokenizer_options(config: PreTrainedConfig) -> dict[str, list[str]]:
-    """What the tokenizer is told to make, where the encoder cannot tell the texts of a pair
-    apart; many tokenizers try to all the same, and RoBERTa's single row of types would be
-    read past its end.
+    """Return options that suppress token types if the encoder does not distinguish them.
+
+    Many tokenizers return types anyway, which would index past the end of RoBERTa's single type.
     """
     if getattr(config, "type_vocab_size", 0) >= 2:
         return {}
@@ -163,17 +163,18 @@ def encode_examples(
     max_seq_length: int,
     check_stop: Callable[[], None],
 ) -> EncodedText:
-    """Tokenise every row; of a pair the longer text is cut first. ``pause`` is called between
-    portions and may raise.
+    """Tokenise every row; the longer text of a pair is truncated first.
+
+    ``check_stop`` is called before each chunk of rows and may raise.
     """
     columns: dict[str, list[Tensor]] = {}
     truncated: list[bool] = []
     for start in range(0, len(examples.texts), TOKENIZER_CHUNK_ROWS):
         check_stop()
-        portion = slice(start, start + TOKENIZER_CHUNK_ROWS)
+        chunk = slice(start, start + TOKENIZER_CHUNK_ROWS)
         encoded = tokenizer(
-            list(examples.texts[portion]),
-            None if examples.second_texts is None else list(examples.second_texts[portion]),
+            list(examples.texts[chunk]),
+            None if examples.second_texts is None else list(examples.second_texts[chunk]),
             truncation="longest_first",
             max_length=max_seq_length,
             padding=False,
@@ -187,8 +188,9 @@ def encode_examples(
 
 
 class TextCache:
-    """The last few encoded files of this process, by content: a warm trainer reads a job's file
-    once for all its seeds.
+    """The last few encoded files of this process, by content.
+
+    With it a warm trainer reads a job's files once for all seeds.
     """
 
     def __init__(self, size: int = 4) -> None:
@@ -205,7 +207,7 @@ class TextCache:
         param: str,
         group_by: Column | None = None,
     ) -> EncodedText:
-        """Raises InvalidValue, naming ``param``, where the file does not fit the task."""
+        """Return the encoded file. Raise InvalidValue for ``param`` if it does not fit the task."""
         with file.path.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         key = "\n".join(

@@ -1,13 +1,11 @@
-"""The chosen weights: kept in memory while the run goes on, written as a ``transformers``
-folder at its end.
-"""
+"""The best checkpoint of a run: kept in memory while training, then exported to a folder."""
 
 import hashlib
 import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -19,18 +17,16 @@ from worker.training.model.transformers_logging import silence_transformers
 
 
 class SupportsStateDict(Protocol):
-    """A network, or one seed's share of a stack of them."""
+    """A network, or one seed's view of a stack."""
 
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> Mapping[str, Tensor]: ...
 
 
 class BestCheckpoint:
-    """The best evaluation so far and a copy of the weights it was made with; a tie keeps the
-    earlier.
+    """The best evaluation so far and a copy of its weights; the earlier one wins a tie.
 
-    Under ``select: last`` every evaluation takes the place of the one before, and no copy is
-    needed: the network itself holds the weights of the last step, which is always an
-    evaluation's.
+    With ``select: last`` every evaluation replaces the one before. No copy is needed then: the
+    last step is always evaluated, and the network itself has its weights.
     """
 
     def __init__(self, select: Literal["best_checkpoint", "last"]) -> None:
@@ -43,15 +39,14 @@ class BestCheckpoint:
     def offer_weights(
         self, step: int, evaluation: EvaluationResult, network: SupportsStateDict
     ) -> bool:
-        """Take note of an evaluation of the network as it is; returns whether it is the best so
-        far (an undefined score never is).
+        """Record an evaluation of the network's current weights and return whether it is the best.
+
+        An undefined score is never the best.
         """
         score = evaluation.result.score
         is_best = score is not None and score > self._score
         if is_best or self._evaluation is None or not self._keeps_copy:
-            if (
-                self._keeps_copy
-            ):  # first, so that nothing is noted where memory does not suffice for it
+            if self._keeps_copy:  # first, so that running out of memory leaves the record unchanged
                 self._weights = {
                     name: tensor.detach().clone() for name, tensor in network.state_dict().items()
                 }
@@ -62,14 +57,12 @@ class BestCheckpoint:
 
     @property
     def score(self) -> float | None:
-        """The best score so far; None before there was a defined one."""
+        """The best score so far, or None if no score was defined."""
         return None if self._score == -math.inf else self._score
 
     @property
     def weights(self) -> dict[str, Tensor] | None:
-        """The copy of the chosen weights; None where the network itself has them, or nothing
-        was chosen yet.
-        """
+        """The copy of the chosen weights, or None if the network has them or none were chosen."""
         return self._weights
 
     def resume_from(
@@ -79,39 +72,34 @@ class BestCheckpoint:
         evaluation: EvaluationResult | None,
         weights: dict[str, Tensor] | None,
     ) -> None:
-        """Go on from a state that was kept; ``evaluated`` is None where nothing had been chosen
-        yet.
-        """
+        """Continue from a resume state; ``evaluation`` is None if nothing was chosen before."""
         self.step, self._evaluation, self._weights = step, evaluation, weights
         self._score = -math.inf if score is None else score
 
     def replace_evaluation(self, evaluation: EvaluationResult) -> None:
-        """What the chosen weights answer in float32, where they were chosen by what they answer
-        in less.
-        """
+        """Replace the evaluation of the chosen weights by one made in float32."""
         self._evaluation = evaluation
 
     def restore_weights(self, network: PreTrainedModel) -> None:
-        """Give the network the chosen weights."""
+        """Load the chosen weights into the network."""
         if self._weights is not None:
             network.load_state_dict(self._weights)
 
     @property
     def evaluation(self) -> EvaluationResult:
-        """The evaluation that the chosen weights had when they were the network's."""
+        """The evaluation of the chosen weights. Raises RuntimeError before the first evaluation."""
         if self._evaluation is None:
-            raise RuntimeError("no evaluation was made, so there is nothing to choose from")
+            raise RuntimeError("no evaluation was recorded, so no checkpoint can be chosen")
         return self._evaluation
 
 
 def export_model(
     network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, task: Task, folder: Path
 ) -> str:
-    """Write config, weights (safetensors) and tokenizer; returns the sha256 of the weights'
-    file.
+    """Write config, weights (safetensors) and tokenizer; return the sha256 of the weights file.
 
-    The tokenizer's limit becomes the task's, so that ``truncation=True`` cuts texts where
-    training did.
+    The tokenizer's length limit is set to the task's, so that ``truncation=True`` truncates texts
+    as training did.
     """
     tokenizer.model_max_length = task.max_seq_length
     with silence_transformers():
@@ -122,15 +110,14 @@ def export_model(
 
 
 def export_predictions(
-    answers: Mapping[str, tuple[Split, EvaluationResult]], task: Task, path: Path
+    evaluations: Mapping[str, tuple[Split, EvaluationResult]], task: Task, path: Path
 ) -> None:
-    """Write every answer of the chosen checkpoint, by split.
+    """Write every prediction of the chosen checkpoint, by split.
 
-    ``rows`` is a list of ``{"split", "row", "label", "predicted", "probabilities"}``: ``row``
-    counts the rows of the file that the split was taken from, from 1; label and prediction are
-    a name, a list of names, or a number, as the task has it; ``probabilities`` are in the order
-    of the labels, none for a regression. ``columns`` names the columns of the same as a flat
-    table.
+    ``rows`` is a list of ``{"split", "row", "label", "predicted", "probabilities"}``. ``row``
+    counts from 1 within the split's file. Label and prediction are a name, a list of names or a
+    number, depending on the task. ``probabilities`` are in the order of the labels, and empty for
+    regression. ``columns`` names the columns of the equivalent flat table.
     """
     rows = [
         {
@@ -140,9 +127,9 @@ def export_predictions(
             "predicted": _format_label(predicted, task.label_names),
             "probabilities": probabilities,
         }
-        for name, (split, evaluated) in answers.items()
+        for name, (split, evaluation) in evaluations.items()
         for row, predicted, probabilities in zip(
-            split.rows, evaluated.predictions, evaluated.probabilities, strict=True
+            split.rows, evaluation.predictions, evaluation.probabilities, strict=True
         )
     ]
     columns = [

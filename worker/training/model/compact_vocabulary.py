@@ -1,25 +1,25 @@
-"""Only the vocabulary that occurs: a run trains the word embeddings of its own rows' tokens,
-and the table is whole again at its end.
+"""Compact vocabulary: a run trains only the word embeddings whose tokens occur in its files.
 
-An entry whose token is in no training row has gradient 0 at every step, hence m = v = 0, and no
-update but the decay. So the network's table is cut to the entries of the run's files before
-optimiser and forward pass are made; gradient, norm, clipping, moments and copies shrink with
-it. Of MiniLM's 22.7 M parameters 11.7 M are in that table, of XLM-R's 278 M 192 M; a few
-thousand rows use a few thousand of the entries. The result is the plain way's, on a CPU to the
-last bit:
+An entry whose token is in no training row has gradient 0 at every step, hence m = v = 0 and no
+update except weight decay. So the embedding table is cut to the entries of the run's files before
+the optimiser and the forward pass are created; gradient, norm, clipping, moments and copies shrink
+with it. The full table is rebuilt at the end. MiniLM has 11.7 M of its 22.7 M parameters in that
+table, XLM-R 192 M of 278 M; a few thousand rows use a few thousand of the entries.
 
-- *Decay.* Decoupled weight decay multiplies an absent entry by 1 - α_t λ at every step. Where
-  the recipe has it, these products are taken one by one, for their roundings do not commute,
-  when the table is put together. Decay toward the start leaves alone what is there.
-- *Which file.* The entries of all rows of the run's files are kept, whichever fold trains, so
-  that evaluation needs no other table and all runs of a job have the same one.
-- *Padding.* The entry of the padding token is kept. Families that count positions from the
-  first number that is not its id (RoBERTa, XLM-R, MPNet) keep what is before it too: entries
-  stay in their order, so its id stays what it is.
-- *Roundings.* torch adds squares up lane by lane of a vector register, and takes the last few
-  numbers of a tensor one by one, which the fused AdamW rounds differently. So entries are kept
-  in groups that fill whole registers, and so is a last group that does not: every number keeps
-  its lane, and what was last stays last.
+The result equals training the full table, on a CPU to the last bit:
+
+- *Decay.* Decoupled weight decay multiplies an absent entry by 1 - α_t λ at every step. The
+  products are replayed one by one when the table is rebuilt, because their roundings do not
+  commute. Pre-trained decay alone does not move an entry that is still at its start.
+- *Files.* The entries of all rows of the run's files are kept, whichever fold trains. So evaluation
+  needs no other table, and all runs of a job have the same one.
+- *Padding.* The entry of the padding token is kept. Families that count positions from the first
+  id above the padding id (RoBERTa, XLM-R, MPNet) also keep all entries before it: entries stay in
+  order, so the padding id does not change.
+- *Roundings.* torch sums squares lane by lane of a vector register, and the fused AdamW rounds the
+  last few numbers of a tensor, which fill no register, differently. So entries are kept in groups
+  that fill whole registers, and a last group that is too short is always kept: every number stays
+  in its lane, and the last numbers stay last.
 """
 
 import math
@@ -33,39 +33,35 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
-from worker.training.data.split import Splits
+from worker.training.data.split import Split, Splits
 from worker.training.data.tokenization import EncodedText
 from worker.training.model.module_groups import get_family
-from worker.training.optim.optimizer import adamw_settings
+from worker.training.optim.optimizer import compute_adamw_settings
 from worker.training.optim.parameter_groups import build_parameter_groups
 from worker.training.optim.schedule import create_linear_schedule
 
 REGISTER_FLOATS = 16
-"""Float32 numbers of the widest vector register, and of the cache lines in which the fused
-AdamW shares a tensor among threads.
-"""
+"""Float32 numbers in the widest vector register, and in the cache lines by which the fused AdamW
+divides a tensor among threads."""
 REPLAY_CHUNK_SIZE = 16_384
-"""Numbers: 64 KiB, which stay in the cache for all steps, and are too few for torch to share
-among threads at every one.
-"""
+"""Numbers replayed together: 64 KiB stay in the cache for all steps, and are too few for torch to
+divide among threads at every step."""
 
 
 @dataclass(frozen=True)
 class CompactVocabulary:
-    """Which entries of a network's table of word embeddings are trained."""
+    """The entries of a network's word embeddings that are trained."""
 
     entries: Tensor
-    """Ids of their tokens, int64, ascending, on the CPU; an entry's place among them is its id
-    in the run.
-    """
+    """Token ids of the entries: int64, ascending, on the CPU. The index is the id in the run."""
     size: int
-    """Entries of the whole table; as many as ``entries`` where it is left as it is."""
+    """Number of entries of the full table; equal to that of ``entries`` if the table is not cut."""
 
     @classmethod
     def from_texts(
         cls, network: PreTrainedModel, texts: Iterable[EncodedText]
     ) -> "CompactVocabulary":
-        """Of all rows of these texts; of a network whose table cannot be cut, all entries."""
+        """Return the vocabulary of all rows of the texts, or the full one if it cannot be cut."""
         embedding = network.get_input_embeddings()
         if not _can_be_cut(embedding, network):
             return cls(torch.arange(network.config.vocab_size), network.config.vocab_size)
@@ -84,57 +80,54 @@ class CompactVocabulary:
 
     @property
     def is_cut(self) -> bool:
+        """Whether entries are left out."""
         return len(self.entries) < self.size
 
     def cut_embeddings(self, network: PreTrainedModel) -> None:
-        """Leave the network, on whatever device, these entries alone. Call it before anything
-        refers to its parameters.
-        """
+        """Cut the network's table. Call this before anything refers to the network's parameters."""
         if self.is_cut:
             embedding = _get_embedding(network)
-            _set_table(
-                embedding, embedding.weight.detach()[self.entries.to(embedding.weight.device)]
-            )
+            entries = self.entries.to(embedding.weight.device)
+            _set_table(embedding, embedding.weight.detach()[entries])
             if embedding.padding_idx is not None:
                 embedding.padding_idx = int(self._build_id_map()[embedding.padding_idx])
 
     def renumber_splits(self, splits: Splits) -> Splits:
-        """The same rows for a network that was cut. What ``splits`` was made of stays as it is,
-        for other runs.
-        """
+        """Return the splits with the ids of a cut network; ``splits`` itself is unchanged."""
         if not self.is_cut:
             return splits
-        places = self._build_id_map()
+        id_map = self._build_id_map()
         texts = {id(split.text): split.text for split in splits.get_named_splits().values()}
-        again = {key: _renumber_text(text, places) for key, text in texts.items()}
-        train, validation, test = (
-            None if split is None else replace(split, text=again[id(split.text)])
-            for split in (splits.train, splits.validation, splits.test)
+        renumbered = {key: _renumber_text(text, id_map) for key, text in texts.items()}
+
+        def renumber_split(split: Split) -> Split:
+            return replace(split, text=renumbered[id(split.text)])
+
+        return Splits(
+            train=renumber_split(splits.train),
+            validation=renumber_split(splits.validation),
+            test=None if splits.test is None else renumber_split(splits.test),
         )
-        assert train is not None
-        assert validation is not None
-        return Splits(train, validation, test)
 
     @torch.no_grad()
     def build_full_table(
         self, network: PreTrainedModel, start: PreTrainedModel, recipe: Recipe, step: int
     ) -> dict[str, Tensor]:
-        """The whole table, of shape (size, width), by its parameter's name; empty where none
-        was cut.
+        """Return the full table, of shape (size, width), by parameter name; empty if not cut.
 
-        ``network`` has the entries of ``self`` as they are after ``step`` steps of the recipe,
-        ``start`` the whole table before the first; both stay as they are.
+        ``network`` has the cut table after ``step`` steps of the recipe, ``start`` the full table
+        before the first step. Both are left unchanged.
         """
         if not self.is_cut:
             return {}
-        trained, begun = _get_embedding(network).weight, _get_embedding(start).weight
-        entries = self.entries.to(begun.device)
-        table = begun.detach().clone()
+        trained, initial = _get_embedding(network).weight, _get_embedding(start).weight
+        entries = self.entries.to(initial.device)
+        table = initial.detach().clone()
         factors = compute_decay_factors(network, recipe, step)
         if factors:
-            absent = torch.ones(self.size, dtype=torch.bool, device=begun.device)
+            absent = torch.ones(self.size, dtype=torch.bool, device=initial.device)
             absent[entries] = False
-            table[absent] = replay_decay(table[absent], begun[absent], factors)
+            table[absent] = replay_decay(table[absent], initial[absent], factors)
         table[entries] = trained
         [name] = (name for name, parameter in network.named_parameters() if parameter is trained)
         return {name: table}
@@ -142,9 +135,7 @@ class CompactVocabulary:
     def restore_full_table(
         self, network: PreTrainedModel, start: PreTrainedModel, recipe: Recipe, step: int
     ) -> None:
-        """Give the network its whole table back, as the plain way would have left it after
-        ``step`` steps.
-        """
+        """Put the full table, as training all entries would leave it, back into the network."""
         for table in self.build_full_table(network, start, recipe, step).values():
             embedding = _get_embedding(network)
             if embedding.padding_idx is not None:
@@ -152,23 +143,25 @@ class CompactVocabulary:
             _set_table(embedding, table)
 
     def _build_id_map(self) -> Tensor:
-        """By a token's id, its id in the run; -1 where it has none."""
-        places = torch.full((self.size,), -1)
-        places[self.entries] = torch.arange(len(self.entries))
-        return places
+        """Return the id in the run of every token id; -1 for absent tokens."""
+        id_map = torch.full((self.size,), -1)
+        id_map[self.entries] = torch.arange(len(self.entries))
+        return id_map
 
 
 def compute_decay_factors(
     network: PreTrainedModel, recipe: Recipe, steps: int
 ) -> Sequence[tuple[float, float]]:
-    """Of each step, what the table's entries are drawn toward their start by and then
-    multiplied by; empty where none is decayed.
+    """Return each step's decay of the table's entries; empty if they are not decayed.
+
+    A step first moves an entry toward its start by the share given first, then multiplies it by
+    the factor given second.
     """
     table = _get_embedding(network).weight
     [group] = (
         group
         for group in build_parameter_groups(network, recipe)
-        if any(its is table for its in group.parameters)
+        if any(parameter is table for parameter in group.parameters)
     )
     if not (recipe.weight_decay and group.has_weight_decay):
         return []
@@ -176,15 +169,16 @@ def compute_decay_factors(
     factors = []
     for step in range(1, steps + 1):
         rate = schedule.compute_rate(step)
-        settings = adamw_settings(recipe, group, rate, step)
+        settings = compute_adamw_settings(recipe, group, rate, step)
         toward_start = rate * group.rate_scale * recipe.pretrained_weight_decay
-        factors.append((toward_start, 1 - settings["lr"] * settings["weight_decay"]))
+        factors.append((toward_start, 1 - settings.learning_rate * settings.weight_decay))
     return factors
 
 
 def replay_decay(entries: Tensor, start: Tensor, factors: Sequence[tuple[float, float]]) -> Tensor:
-    """What the steps of pre-trained decay and AdamW make of entries that never have a gradient;
-    all tensors of one shape.
+    """Apply the decay of pre-trained decay and AdamW to entries that never have a gradient.
+
+    All tensors have the same shape.
     """
     blocks = zip(
         entries.flatten().split(REPLAY_CHUNK_SIZE),
@@ -192,11 +186,11 @@ def replay_decay(entries: Tensor, start: Tensor, factors: Sequence[tuple[float, 
         strict=True,
     )
     decayed = []
-    for block, its_start in blocks:
+    for block, block_start in blocks:
         block = block.clone()
         for toward_start, factor in factors:
             if toward_start:
-                block.lerp_(its_start, toward_start)
+                block.lerp_(block_start, toward_start)
             block.mul_(factor)
         decayed.append(block)
     return torch.cat(decayed).view_as(entries)
@@ -204,19 +198,19 @@ def replay_decay(entries: Tensor, start: Tensor, factors: Sequence[tuple[float, 
 
 def _get_embedding(network: PreTrainedModel) -> nn.Embedding:
     embedding = network.get_input_embeddings()
-    assert isinstance(embedding, nn.Embedding), "only such a table was cut"
+    assert isinstance(embedding, nn.Embedding), "only a plain embedding is ever cut"
     return embedding
 
 
 def _can_be_cut(embedding: nn.Module, network: PreTrainedModel) -> TypeGuard[nn.Embedding]:
-    """Whether it is a plain table that nothing else of the network uses (a tied output layer, a
-    second way to the same module).
+    """Return whether the embedding is a plain table that nothing else in the network uses.
+
+    Other uses are a tied output layer or a second path to the same module.
     """
     if type(embedding) is not nn.Embedding or parametrize.is_parametrized(embedding):
         return False
-    uses = sum(
-        its is embedding.weight for _, its in network.named_parameters(remove_duplicate=False)
-    )
+    parameters = network.named_parameters(remove_duplicate=False)
+    uses = sum(parameter is embedding.weight for _, parameter in parameters)
     return (
         uses == 1
         and embedding.max_norm is None
@@ -226,7 +220,7 @@ def _can_be_cut(embedding: nn.Module, network: PreTrainedModel) -> TypeGuard[nn.
 
 
 def _fill_registers(occurs: Tensor, width: int) -> Tensor:
-    """Whoever is in a group with one who occurs, and the last group where it is short."""
+    """Extend the mask to groups that fill registers, and to a last group that is too short."""
     group = REGISTER_FLOATS // math.gcd(width, REGISTER_FLOATS)
     short = len(occurs) % group
     padded = torch.cat([occurs, torch.ones(group - short, dtype=torch.bool)]) if short else occurs
@@ -238,8 +232,8 @@ def _set_table(embedding: nn.Embedding, table: Tensor) -> None:
     embedding.num_embeddings = len(table)
 
 
-def _renumber_text(text: EncodedText, places: Tensor) -> EncodedText:
+def _renumber_text(text: EncodedText, id_map: Tensor) -> EncodedText:
     rows = text.columns["input_ids"]
-    ids = places[torch.cat(rows)].split([len(row) for row in rows])
-    padding = text.padding | {"input_ids": int(places[text.padding["input_ids"]])}
+    ids = id_map[torch.cat(rows)].split([len(row) for row in rows])
+    padding = text.padding | {"input_ids": int(id_map[text.padding["input_ids"]])}
     return replace(text, columns=text.columns | {"input_ids": list(ids)}, padding=padding)

@@ -1,47 +1,45 @@
-"""Dropout with cheaper random numbers, for CPUs: torch draws a Bernoulli number an element, one
-after the other, 5 ns each.
+"""Dropout with cheaper random numbers for CPUs, where torch draws one Bernoulli number at a time.
 
-Here an element takes 16 random bits, a quarter of one draw of the same generator, and is
-dropped where they are below p · 2¹⁶. So the rate is a multiple of 2⁻¹⁶ (p = 0.1 becomes
-0.10001), and what is kept is scaled by that rate's 1/(1-p): the mean is the input itself, as it
-is under torch's. All but the draw is arithmetic on whole registers.
+torch takes 5 ns per element. Here an element takes 16 random bits, a quarter of one draw of the
+same generator, and is dropped if they are below p · 2¹⁶. So the rate is a multiple of 2⁻¹⁶ (p = 0.1
+becomes 0.10001), and kept elements are scaled by 1/(1-p) of that rate: the mean is the input, as
+with torch. Everything but the draw is arithmetic on whole registers.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 LEVELS = 2**16
+"""Values of 16 random bits."""
 
 
 @dataclass(frozen=True)
 class DropoutRate:
-    """A probability of dropping, as 16 bits give it."""
+    """A dropout probability in units of 2⁻¹⁶."""
 
     dropped_levels: int
-    """Of ``LEVELS``."""
+    """How many of the ``LEVELS`` are dropped."""
 
     @classmethod
     def from_probability(cls, probability: float) -> Self:
-        """Something is always kept."""
+        """Round the probability to the nearest rate below 1."""
         return cls(min(round(probability * LEVELS), LEVELS - 1))
 
     @property
     def keep_scale(self) -> float:
-        """Of what is kept."""
+        """Factor of the kept elements."""
         return LEVELS / (LEVELS - self.dropped_levels)
 
     def draw_keep_mask(self, size: int, dtype: torch.dtype) -> Tensor:
-        """Of shape (size,): 0 with the probability of dropping, else 1. From torch's global
-        generator of the CPU.
-        """
+        """Draw a mask of shape (size,) from the CPU's global generator: 0 drops, 1 keeps."""
         bits = torch.empty(math.ceil(size / 4), dtype=torch.int64).random_(-(2**63), None)
         levels = bits.view(torch.int16)[:size]
-        # into floating point at once: products of unlike types, and comparisons into booleans,
+        # directly into floating point: products of mixed types, and comparisons into booleans,
         # take several times as long
         return torch.ge(
             levels, self.dropped_levels - LEVELS // 2, out=torch.empty(size, dtype=dtype)
@@ -49,7 +47,7 @@ class DropoutRate:
 
 
 class BitDropout(nn.Dropout):
-    """In the place of an ``nn.Dropout``; float32 and bfloat16."""
+    """Replacement of ``nn.Dropout`` for float32 and bfloat16 on a CPU."""
 
     def forward(self, input: Tensor) -> Tensor:
         rate = DropoutRate.from_probability(self.p)
@@ -60,28 +58,35 @@ class BitDropout(nn.Dropout):
 
 
 def install_bit_dropout(network: nn.Module) -> None:
-    """Have a network on a CPU draw its dropout this way. In evaluation mode it is as before."""
+    """Replace every ``nn.Dropout`` of a network on a CPU by ``BitDropout``."""
     for module in list(network.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Dropout:
                 setattr(module, name, BitDropout(child.p).train(child.training))
 
 
+class _DropoutContext(FunctionCtx):
+    """Values that the forward pass keeps for the backward pass."""
+
+    keep_scale: float
+    saved_tensors: tuple[Tensor]
+
+
 class _BitDropoutFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, input: Tensor, rate: DropoutRate) -> Tensor:
-        kept = rate.draw_keep_mask(input.numel(), input.dtype).view(input.shape)
-        ctx.save_for_backward(kept)
-        ctx.scale = rate.keep_scale
-        return _apply_keep_mask(input, kept, ctx.scale)
+    def forward(ctx: _DropoutContext, input: Tensor, rate: DropoutRate) -> Tensor:
+        keep_mask = rate.draw_keep_mask(input.numel(), input.dtype).view(input.shape)
+        ctx.save_for_backward(keep_mask)
+        ctx.keep_scale = rate.keep_scale
+        return _apply_keep_mask(input, keep_mask, ctx.keep_scale)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (kept,) = ctx.saved_tensors
-        return _apply_keep_mask(gradient, kept, ctx.scale), None
+    def backward(ctx: _DropoutContext, gradient: Tensor) -> tuple[Tensor, None]:
+        (keep_mask,) = ctx.saved_tensors
+        return _apply_keep_mask(gradient, keep_mask, ctx.keep_scale), None
 
 
-def _apply_keep_mask(tensor: Tensor, kept: Tensor, scale: float) -> Tensor:
-    """scale · tensor · kept, rounded once."""
-    return torch.addcmul(tensor.new_zeros(()), tensor, kept, value=scale)
+def _apply_keep_mask(tensor: Tensor, keep_mask: Tensor, scale: float) -> Tensor:
+    """Return scale · tensor · keep_mask, rounded once."""
+    return torch.addcmul(tensor.new_zeros(()), tensor, keep_mask, value=scale)

@@ -1,8 +1,8 @@
-"""A pre-trained encoder under a new classification head.
+"""Loading of a pre-trained encoder under a new classification head.
 
 The head, and a pooler that the checkpoint lacks, are drawn here in plain torch from the run's
-``init_seed``: transformers' own draw depends on the state of the global generator. Everything
-else is the checkpoint, bit for bit, in float32.
+``init_seed``: transformers' own draw depends on the state of the global generator. Everything else
+is the checkpoint, bit for bit, in float32.
 """
 
 import copy
@@ -23,36 +23,38 @@ from worker.training.seeding import init_stream
 
 
 def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedModel:
-    """The base model with a head for the task's outputs, on the CPU, in float32. Raises
-    BaseModelUnreadable.
+    """Return the base model with a head for the task's outputs, on the CPU, in float32.
+
+    Raise BaseModelUnreadable if its folder is incomplete or damaged.
     """
-    checkpoint, lacking = _read_checkpoint(
+    checkpoint, missing = _read_checkpoint(
         base_model, compute_folder_fingerprint(base_model), task.type, tuple(task.outputs)
     )
     network = copy.deepcopy(checkpoint)
     family = get_family(network)
     drawn = [*family.head, *([family.pooler] if family.pooler else [])]
-    odd = [key for key in lacking if not _is_below(key, *drawn)]
-    if odd:
+    unexpected = [key for key in missing if not _is_below(key, *drawn)]
+    if unexpected:
         raise BaseModelUnreadable(
-            f"The weights of {base_model.name} lack {', '.join(odd[:5])} (in all {len(odd)}).",
+            f"The weights of {base_model.name} lack {len(unexpected)} tensors: "
+            f"{', '.join(unexpected[:5])}{', …' if len(unexpected) > 5 else ''}.",
             param="model",
         )
     for path in family.head:
         draw_module(network, path, init_seed)
-    if family.pooler and any(_is_below(key, family.pooler) for key in lacking):
+    if family.pooler and any(_is_below(key, family.pooler) for key in missing):
         draw_module(network, family.pooler, init_seed)
     return network
 
 
-@lru_cache(
-    maxsize=1
-)  # the runs of a job begin with the same weights: a warm trainer reads them once
+# the runs of a job start from the same weights: a warm trainer reads them once
+@lru_cache(maxsize=1)
 def _read_checkpoint(
     base_model: Path, _fingerprint: FolderFingerprint, task_type: TaskType, outputs: tuple[str, ...]
 ) -> tuple[PreTrainedModel, list[str]]:
-    """The checkpoint, to be copied before anything of it changes, and the names of what it
-    lacks.
+    """Return the checkpoint and the names of the tensors it lacks.
+
+    The network is cached: copy it before changing it.
     """
     try:
         with silence_transformers():
@@ -62,17 +64,17 @@ def _read_checkpoint(
                 trust_remote_code=False,
                 use_safetensors=True,
                 dtype=torch.float32,
-                id2label=dict(enumerate(outputs)),  # which says how many outputs the head has, too
+                id2label=dict(enumerate(outputs)),  # also sets the number of outputs
                 label2id={name: index for index, name in enumerate(outputs)},
                 problem_type=str(task_type),
-                # a base that was fine-tuned before has a head of another size
+                # a base model that was fine-tuned before may have a head of another size
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise BaseModelUnreadable(
-            f"The base model {base_model.name} cannot be read: {problem}", param="model"
-        ) from problem
+            f"The base model {base_model.name} cannot be read: {error}", param="model"
+        ) from error
     return network, sorted(
         {*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])}
     )
@@ -84,12 +86,12 @@ def _is_below(key: str, *paths: str) -> bool:
 
 @torch.no_grad()
 def draw_module(network: PreTrainedModel, path: str, init_seed: int) -> None:
-    """Draw every parameter below ``path`` as BERT was initialised: Linear weights N(0,
-    ``initializer_range``), every bias 0, weights of normalisations 1.
+    """Draw every parameter below ``path`` as BERT was initialised.
 
-    Written out because transformers' helpers skip what was loaded. Each parameter has a random
-    stream of its own, named by its path: what is drawn for it does not depend on what else is
-    drawn.
+    Linear weights are drawn from N(0, ``initializer_range``), every bias is 0, weights of
+    normalisations are 1. transformers' helpers cannot be used because they skip loaded
+    parameters. Each parameter has its own random stream, named by its path, so its draw does not
+    depend on which others are drawn.
     """
     for module_name, module in network.get_submodule(path).named_modules(prefix=path):
         for name, parameter in module.named_parameters(recurse=False):
@@ -106,9 +108,7 @@ def draw_module(network: PreTrainedModel, path: str, init_seed: int) -> None:
                 )
             else:
                 raise BaseModelUnreadable(
-                    (
-                        f"{full_name} is of a {type(module).__name__}, for which no initial "
-                        "distribution is known here."
-                    ),
+                    f"{full_name} cannot be initialised: {type(module).__name__} has no known "
+                    "initial distribution.",
                     param="model",
                 )

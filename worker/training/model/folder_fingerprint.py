@@ -1,13 +1,13 @@
-"""By what a folder of a base model is known to be the one that was read before."""
+"""Fingerprints that show whether a base model's folder changed since it was read."""
 
 from pathlib import Path
 
 FolderFingerprint = tuple[tuple[str, int, int], ...]
-"""Name, size in bytes and time of the last change in nanoseconds, of each file."""
+"""Name, size in bytes and modification time in nanoseconds of each file."""
 
 
 def compute_folder_fingerprint(folder: Path) -> FolderFingerprint:
-    """Of the files themselves, where they are links; empty where there is no such folder."""
+    """Return the folder's fingerprint, following links; empty if the folder does not exist."""
     if not folder.is_dir():
         return ()
     files = sorted(path for path in folder.iterdir() if path.is_file())

@@ -1,7 +1,7 @@
-"""The forward pass of a network in training: how rows become a batch, and a batch logits.
+"""The forward pass of a network in training: rows to a batch, and a batch to logits.
 
-Everything else (optimiser, clipping, checkpoints, export) knows the network itself, whose
-weights are float32. What a pass computes with is this module's matter alone.
+The rest of training (optimiser, clipping, checkpoints, export) handles the network itself, whose
+weights are float32. Only this module knows which weights a pass is computed with.
 """
 
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ from worker.training.packed.packing import (
 
 
 class BaseForward:
-    """Of a network, or of a stack of them, in training mode or in evaluation mode."""
+    """Forward pass of a network or of a stack, with its mode."""
 
     def __init__(self, network: PreTrainedModel) -> None:
         self._network = network
 
     def train(self) -> None:
-        """Dropout on."""
+        """Switch to training mode, with dropout."""
         self._network.train()
 
     def eval(self) -> None:
-        """Dropout off."""
+        """Switch to evaluation mode, without dropout."""
         self._network.eval()
 
     @property
@@ -41,27 +41,24 @@ class BaseForward:
 
 
 class Forward(BaseForward):
-    """A single network's passes."""
+    """Forward pass of a single network."""
 
     def __init__(self, network: PreTrainedModel) -> None:
         super().__init__(network)
         self.padding_free = is_padding_free(network)
-        """Whether batches go without padding; of a family that cannot, they are padded to their
-        own longest row.
-        """
+        """Whether batches are packed; if the family does not allow that, they are padded."""
 
     def build_batch(self, text: EncodedText, rows: Sequence[int]) -> Batch:
-        """These rows on the network's device, in the form that a pass takes."""
+        """Return a batch of the rows on the network's device, packed if the family allows it."""
         if not self.padding_free:
             return text.build_padded_batch(rows).to(self.device)
         inputs, layout = build_packed_inputs(text, [rows], self._network)
         return Batch(inputs, to_device(text.build_targets(rows), self.device), layout)
 
     def __call__(self, batch: Batch) -> Tensor:
-        """Logits of shape (rows, outputs), float32."""
+        """Return float32 logits of shape (rows, outputs)."""
         if batch.layout is None:
             return cast(Tensor, self._network(**batch.inputs).logits.float())
         with enable_packed_forward(self._network, batch.layout):
-            return cast(
-                Tensor, self._network(**batch.inputs, layout=batch.layout).logits[0].float()
-            )
+            logits = self._network(**batch.inputs, layout=batch.layout).logits
+            return cast(Tensor, logits[0].float())

@@ -1,8 +1,7 @@
-"""The parts of a network from the bottom up: embeddings, blocks, pooler, head; each parameter
-in exactly one.
+"""Module groups of a network from the bottom up: embeddings, blocks, pooler, head.
 
-What goes by depth (layer-wise rates, gradient norms, distances from the start) goes by these
-parts. Where a family keeps them is said by its row in ``shared.encoders.families``.
+Every parameter is in exactly one group. Layer-wise rates, gradient norms and distances from the
+start are per group. The family's row in ``shared.encoders.families`` has the module paths.
 """
 
 from dataclasses import dataclass
@@ -16,40 +15,43 @@ from worker.training.errors import BaseModelUnreadable
 
 @dataclass(frozen=True)
 class ModuleGroup:
+    """Modules of one depth, with their parameters."""
+
     name: str
-    """``embeddings``, ``block 0`` (the bottom one), …, ``pooler`` or ``head``."""
+    """``embeddings``, ``block 0`` (the bottom block), …, ``pooler`` or ``head``."""
     module_paths: tuple[str, ...]
-    """Paths of the modules that make it up."""
+    """Paths of the group's modules."""
     parameters: dict[str, nn.Parameter]
-    """By their full names in the network."""
+    """Parameters by their full names in the network."""
 
 
 def get_family(network: PreTrainedModel) -> Family:
-    """Raises BaseModelUnreadable for a family that has no row in ``shared.encoders.families``."""
+    """Return the network's family. Raise BaseModelUnreadable if it is not supported."""
     family = FAMILIES.get(network.config.model_type)
     if family is None:
         raise BaseModelUnreadable(
-            f"No family {network.config.model_type!r} is known; there are {', '.join(FAMILIES)}.",
+            f"The encoder family {network.config.model_type!r} is not supported. "
+            f"Use one of {', '.join(FAMILIES)}.",
             param="model",
         )
     return family
 
 
 def list_block_paths(network: PreTrainedModel) -> list[str]:
-    """Paths of the transformer blocks, bottom first; of ALBERT, of its blocks of weights, which
-    several layers use.
+    """Return the paths of the transformer blocks, bottom first.
+
+    ALBERT's layers share their weights: its paths are those of the distinct blocks.
     """
     family = get_family(network)
     blocks = network.get_submodule(family.blocks)
-    assert isinstance(blocks, nn.ModuleList), "a family's row names the list of its blocks"
+    assert isinstance(blocks, nn.ModuleList), "a family's row has the path of its list of blocks"
     return [f"{family.blocks}.{index}" for index in range(len(blocks))]
 
 
 def list_module_groups(network: PreTrainedModel) -> list[ModuleGroup]:
-    """Embeddings, blocks from the bottom, the pooler where the family has one, the head.
+    """Return embeddings, blocks from the bottom, the pooler if the family has one, and the head.
 
-    Raises BaseModelUnreadable if a parameter lies in none of them: a family's row must account
-    for all.
+    Raise BaseModelUnreadable if a parameter is in none of them.
     """
     family = get_family(network)
     blocks = list_block_paths(network)
@@ -60,36 +62,38 @@ def list_module_groups(network: PreTrainedModel) -> list[ModuleGroup]:
         *([("pooler", (family.pooler,))] if family.pooler else []),
         ("head", family.head),
     ]
-    part_of = {path: name for name, paths in layout for path in paths}
-    found: dict[str, dict[str, nn.Parameter]] = {name: {} for name, _ in layout}
+    group_of = {path: name for name, paths in layout for path in paths}
+    parameters: dict[str, dict[str, nn.Parameter]] = {name: {} for name, _ in layout}
     for full_name, parameter in network.named_parameters():
-        owner = next(
-            (part_of[path] for path in _list_ancestor_paths(full_name) if path in part_of), None
-        )
+        ancestors = _list_ancestor_paths(full_name)
+        owner = next((group_of[path] for path in ancestors if path in group_of), None)
         if owner is None:
             raise BaseModelUnreadable(
-                f"{full_name} is in no part of a {family.model_type} that is known here.",
+                f"The parameter {full_name} is in no known module of the family "
+                f"{family.model_type}.",
                 param="model",
             )
-        found[owner][full_name] = parameter
-    return [ModuleGroup(name, paths, found[name]) for name, paths in layout]
+        parameters[owner][full_name] = parameter
+    return [ModuleGroup(name, paths, parameters[name]) for name, paths in layout]
 
 
 def _list_ancestor_paths(full_name: str) -> list[str]:
-    """Paths of the modules above a parameter, the nearest first."""
+    """Return the paths of the modules that contain a parameter, the innermost first."""
     names = full_name.split(".")[:-1]
     return [".".join(names[:count]) for count in range(len(names), 0, -1)]
 
 
 def is_bias(full_name: str) -> bool:
-    """Whether a parameter is added, not multiplied: a bias, or a table of biases (MPNet's
-    ``relative_attention_bias``).
+    """Return whether a parameter is a bias or a table of biases.
+
+    MPNet's ``relative_attention_bias`` is such a table.
     """
     return full_name.removesuffix(".weight").endswith("bias")
 
 
 def is_normalisation(module: nn.Module) -> bool:
-    """By the name of the class: some families have norms of their own that are no subclass of
-    torch's (``DebertaLayerNorm``).
+    """Return whether a module is a normalisation, by its class name.
+
+    Some families have norms that do not subclass torch's, such as ``DebertaLayerNorm``.
     """
     return type(module).__name__.endswith("Norm")

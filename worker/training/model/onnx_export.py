@@ -1,11 +1,9 @@
-"""The network as an ONNX graph beside its weights, so that whoever serves it needs neither
-torch nor the code of a model.
+"""ONNX export of the network, so that serving needs neither torch nor the code of a model.
 
-The graph is torch's own export and holds no weights: ONNX lets an initialiser be bytes of
-another file, and a safetensors file is its tensors' bytes behind a header. ``model.onnx`` is
-therefore small, whatever the network's size, and what is served are the very bytes of
-``model.safetensors``. Since nothing of it depends on values, it is traced once for all runs of
-a job.
+The graph is torch's own export and holds no weights: ONNX lets an initialiser refer to bytes of
+another file, and a safetensors file is the tensors' bytes behind a header. So ``model.onnx`` is
+small whatever the network's size, and serving uses the very bytes of ``model.safetensors``. The
+graph does not depend on the values of weights, so it is traced once for all runs of a job.
 """
 
 import json
@@ -16,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import onnx
 import torch
@@ -29,14 +27,17 @@ from shared.domain.naming import GRAPH_FILE, WEIGHTS_FILE
 
 log = logging.getLogger("evenkeel.trainer")
 
-OPSET = 17  # LayerNormalization is an operator of its own from here on
-IR_VERSION = 8  # of that opset; the exporter's own may be newer than a runtime reads
-EXAMPLE_ROWS, EXAMPLE_TOKENS = 2, 5  # of the example that is traced; neither stays in the graph
+OPSET = 17
+"""The first opset with the operator LayerNormalization."""
+IR_VERSION = 8
+"""The IR version of that opset; the exporter's default may be too new for a runtime."""
+EXAMPLE_ROWS, EXAMPLE_TOKENS = 2, 5
+"""Size of the traced example; the graph leaves both free."""
 _DTYPES = {"F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
 
 
 class _TensorLocation(NamedTuple):
-    """Where a tensor lies in a safetensors file."""
+    """Position of a tensor in a safetensors file."""
 
     dtype: int
     shape: list[int]
@@ -44,10 +45,17 @@ class _TensorLocation(NamedTuple):
     length: int
 
 
+class _HeaderEntry(TypedDict):
+    """A tensor in the header of a safetensors file."""
+
+    dtype: str
+    shape: list[int]
+    data_offsets: tuple[int, int]
+    """Start and end behind the header."""
+
+
 class _LogitsWrapper(nn.Module):
-    """The network as a function of positional inputs, in the order of ``names``, to its logits
-    alone.
-    """
+    """The network as a function from positional inputs, in the order of ``names``, to logits."""
 
     def __init__(self, network: PreTrainedModel, names: list[str]) -> None:
         super().__init__()
@@ -60,9 +68,7 @@ class _LogitsWrapper(nn.Module):
 
 
 class GraphExporter:
-    """Graphs of networks that differ in their weights alone; the last one traced is kept for
-    the next run.
-    """
+    """Exporter that reuses the last traced graph for networks that differ only in weights."""
 
     def __init__(self) -> None:
         self._cached_graph: tuple[str, ModelProto] | None = None
@@ -70,12 +76,12 @@ class GraphExporter:
     def write_graph(
         self, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path
     ) -> bool:
-        """Write ``model.onnx`` beside the weights in ``folder``; False where torch cannot
-        export the network, which leaves none.
+        """Write ``model.onnx`` beside the weights in ``folder``.
 
-        Its inputs are int64 of shape (rows, tokens), both free: ``input_ids``,
-        ``attention_mask`` and, where the family has them, ``token_type_ids``. Its output
-        ``logits`` is float32 of shape (rows, outputs). Its metadata say what pads the ids.
+        Return False, writing nothing, if torch cannot export the network. The graph's inputs are
+        int64 of shape (rows, tokens), both free: ``input_ids``, ``attention_mask`` and, if the
+        family has them, ``token_type_ids``. Its output ``logits`` is float32 of shape (rows,
+        outputs). Its metadata has the ``pad_token_id``.
         """
         names = ["input_ids", "attention_mask"]
         if "token_type_ids" in tokenizer.model_input_names:
@@ -88,9 +94,11 @@ class GraphExporter:
             TypeError,
             ValueError,
             NotImplementedError,
-        ) as problem:
+        ) as error:
             log.warning(
-                "%s has no ONNX graph and will not be served: %s", type(network).__name__, problem
+                "onnx_export_failed network=%s error=%s",
+                type(network).__name__,
+                error,
             )
             return False
         graph = ModelProto()
@@ -118,22 +126,17 @@ class GraphExporter:
 
 
 GRAPH_EXPORTER = GraphExporter()
-"""This process's."""
+"""The exporter of this process."""
 
 
 def _trace_network(network: PreTrainedModel, names: list[str]) -> ModelProto:
-    """The graph with every parameter as an input under its name in the network."""
-    device = network.device
+    """Export the graph with every parameter as an input, under its name in the network."""
+    device, shape = network.device, (EXAMPLE_ROWS, EXAMPLE_TOKENS)
     example = {
-        "input_ids": torch.full(
-            (EXAMPLE_ROWS, EXAMPLE_TOKENS), 5, device=device
-        ),  # a word, not padding, in every vocabulary
-        "attention_mask": torch.ones(
-            (EXAMPLE_ROWS, EXAMPLE_TOKENS), dtype=torch.long, device=device
-        ),
-        "token_type_ids": torch.zeros(
-            (EXAMPLE_ROWS, EXAMPLE_TOKENS), dtype=torch.long, device=device
-        ),
+        # 5 is not the padding id in any vocabulary
+        "input_ids": torch.full(shape, 5, device=device),
+        "attention_mask": torch.ones(shape, dtype=torch.long, device=device),
+        "token_type_ids": torch.zeros(shape, dtype=torch.long, device=device),
     }
     example["attention_mask"][-1, -1] = 0
     axes = {0: "rows", 1: "tokens"}
@@ -144,7 +147,7 @@ def _trace_network(network: PreTrainedModel, names: list[str]) -> ModelProto:
         torch.no_grad(),
     ):
         target = Path(scratch) / GRAPH_FILE
-        warnings.simplefilter("ignore")  # the tracer's, on every shape that it sees used
+        warnings.simplefilter("ignore")  # the tracer warns about every use of a shape
         torch.onnx.export(
             _LogitsWrapper(network, names),
             tuple(example[name] for name in names),
@@ -154,7 +157,7 @@ def _trace_network(network: PreTrainedModel, names: list[str]) -> ModelProto:
             dynamic_axes={**dict.fromkeys(names, axes), "logits": {0: "rows"}},
             opset_version=OPSET,
             export_params=False,
-            keep_initializers_as_inputs=True,  # or tensors that are equal today would be merged
+            keep_initializers_as_inputs=True,  # else tensors of equal value would be merged
             do_constant_folding=False,
             dynamo=False,
         )
@@ -163,7 +166,7 @@ def _trace_network(network: PreTrainedModel, names: list[str]) -> ModelProto:
 
 @contextmanager
 def _use_published_mode(network: PreTrainedModel) -> Iterator[None]:
-    """In evaluation mode, with the attention that transformers gives whoever loads the folder."""
+    """Switch to evaluation mode and to eager attention within the context."""
     training, attention = network.training, network.config._attn_implementation
     network.eval()
     network.set_attn_implementation("eager")
@@ -175,43 +178,46 @@ def _use_published_mode(network: PreTrainedModel) -> Iterator[None]:
 
 
 def _read_tensor_locations(path: Path) -> dict[str, _TensorLocation]:
-    """Where each tensor of a safetensors file lies; the format is 8 bytes of header length, a
-    header of JSON, and the tensors.
+    """Return the positions of the tensors in a safetensors file.
+
+    The format is 8 bytes of header length, a JSON header, and the tensors.
     """
     with path.open("rb") as file:
         [size] = struct.unpack("<Q", file.read(8))
-        header: dict[str, Any] = json.loads(file.read(size))
+        header: dict[str, _HeaderEntry] = json.loads(file.read(size))
     header.pop("__metadata__", None)
-    begin = 8 + size
+    first_byte = 8 + size
     return {
-        name: _TensorLocation(_DTYPES[entry["dtype"]], entry["shape"], begin + start, end - start)
+        name: _TensorLocation(
+            _DTYPES[entry["dtype"]], entry["shape"], first_byte + start, end - start
+        )
         for name, entry in header.items()
         for start, end in [entry["data_offsets"]]
     }
 
 
-def _link_weights(model: ModelProto, layout: Mapping[str, _TensorLocation]) -> None:
-    """Turn the inputs that are parameters into initialisers that lie in the file of the weights."""
+def _link_weights(model: ModelProto, locations: Mapping[str, _TensorLocation]) -> None:
+    """Turn the inputs that are parameters into initialisers that refer to the weights file."""
     graph = model.graph
     model.ir_version = IR_VERSION
     inputs: list[ValueInfoProto] = []
     for value in graph.input:
-        place = layout.get(value.name.removeprefix("network."))
-        if place is None:
+        location = locations.get(value.name.removeprefix("network."))
+        if location is None:
             inputs.append(value)
         else:
-            graph.initializer.append(_build_initializer(value.name, place))
+            graph.initializer.append(_build_initializer(value.name, location))
     del graph.input[:]
     graph.input.extend(inputs)
 
 
-def _build_initializer(name: str, place: _TensorLocation) -> TensorProto:
-    tensor = TensorProto(name=name, data_type=place.dtype, dims=place.shape)
+def _build_initializer(name: str, location: _TensorLocation) -> TensorProto:
+    tensor = TensorProto(name=name, data_type=location.dtype, dims=location.shape)
     tensor.data_location = TensorProto.EXTERNAL
     for key, value in (
         ("location", WEIGHTS_FILE),
-        ("offset", str(place.offset)),
-        ("length", str(place.length)),
+        ("offset", str(location.offset)),
+        ("length", str(location.length)),
     ):
         tensor.external_data.add(key=key, value=value)
     return tensor

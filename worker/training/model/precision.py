@@ -1,21 +1,19 @@
-"""What a pass is computed with: the network's own float32 weights, or a replica of them in
-bfloat16.
+"""The weights that passes are computed with: the network's own in float32, or a bfloat16 replica.
 
-The network is the float32 truth either way: the optimiser updates it, and clipping,
-checkpoints, states and the export know it alone. Under ``precision: bfloat16`` forward and
-backward are made with a replica. After a backward its gradients are brought to the network's
-float32 ones; after an update its weights are cast from the network's, once a step and not, as
-under autocast, once a use.
+The network is always float32: the optimiser updates it, and clipping, checkpoints, resume states
+and the export use it alone. With ``precision: bfloat16``, forward and backward run on a replica.
+After a backward pass the replica's gradients are copied to the network in float32; after an update
+its weights are cast from the network's, once per step and not once per use as with autocast.
 
-What bfloat16 would spoil or not speed up is no copy but the network's own float32 parameter,
-whose gradient needs no way back:
+Where bfloat16 would hurt or not speed up, the replica shares the network's float32 parameter, whose
+gradient needs no copy:
 
-- the embeddings (tables, norm), whose output is cast. Their gradient is a sum over the tokens
-  of a batch, row by row, and a sum of many small terms stalls in 8 bits; and no matrix product
-  would be faster.
-- tables of biases that are looked up (MPNet's relative positions), likewise.
-- on a CPU, norms: its kernels take bfloat16 activations with float32 weights.
-- weights under mixout. It subtracts nearly equal numbers, so the mixing is float32's, and its
+- the embeddings (tables and norm), whose output is cast. Their gradient is a sum over the tokens of
+  a batch, row by row, and a sum of many small terms stalls in 8 bits; and no matrix product would
+  be faster.
+- tables of biases that are looked up (MPNet's relative positions), for the same reasons.
+- norms on a CPU: its kernels take bfloat16 activations with float32 weights.
+- weights under mixout. It subtracts nearly equal numbers, so the mixing is done in float32 and its
   result is cast.
 """
 
@@ -35,30 +33,26 @@ from worker.training.optim.optimizer import compute_gradient_norm, get_chunk_siz
 
 
 class ComputeWeights(Protocol):
-    """The weights that the passes of a training are made with."""
+    """The weights that forward and backward passes use."""
 
     @property
     def module(self) -> PreTrainedModel:
-        """What takes the inputs of a pass."""
+        """The network to call in a pass."""
 
     def transfer_gradients(self) -> None:
-        """After a backward: its gradients become those of the network's parameters."""
+        """Move the gradients of a backward pass to the network's parameters."""
 
     def transfer_and_measure_gradients(self) -> Tensor:
-        """The same, and their Euclidean norm, as a tensor: reading it is left to the caller."""
+        """Move the gradients and return their Euclidean norm, without waiting for the device."""
 
     def refresh_replica(self, parameters: Sequence[Tensor] | None = None) -> None:
-        """After a change of the network's parameters, or of these alone: passes are made with
-        them from now on.
-        """
+        """Apply a change of the network's parameters, or of the given ones, to the passes."""
 
 
 def create_compute_weights(network: PreTrainedModel, precision: Precision) -> ComputeWeights:
-    """Call it when the network is as training begins: on its device, and under mixout where the
-    recipe has it.
+    """Create the weights of a network that is on its device and, if the recipe asks, under mixout.
 
-    On a CPU the dropout of what passes are made with, the network itself or its replica, is
-    drawn as ``dropout.py`` says from then on.
+    On a CPU, the dropout of the network or of its replica is replaced as ``dropout.py`` describes.
     """
     weights = BFloat16Weights(network) if precision == "bfloat16" else Float32Weights(network)
     if network.device.type == "cpu":
@@ -67,11 +61,10 @@ def create_compute_weights(network: PreTrainedModel, precision: Precision) -> Co
 
 
 class Float32Weights:
-    """The network itself, so that there is nothing to bring and nothing to cast."""
+    """The network itself, so that there is nothing to copy or cast."""
 
     def __init__(self, network: PreTrainedModel) -> None:
         self.module = network
-
         self._parameters = list(network.parameters())
 
     def transfer_gradients(self) -> None: ...
@@ -83,12 +76,12 @@ class Float32Weights:
 
 
 class BFloat16Weights:
-    """A replica, which shares the network's buffers and what stays float32."""
+    """A bfloat16 replica that shares the network's buffers and the parameters that stay float32."""
 
     def __init__(self, network: PreTrainedModel) -> None:
         shared = set(_iterate_float32_parameters(network))
-        kept = [*shared, *network.buffers()]
-        self.module = deepcopy(network, {id(tensor): tensor for tensor in kept})
+        not_copied = [*shared, *network.buffers()]
+        self.module = deepcopy(network, {id(tensor): tensor for tensor in not_copied})
         pairs = list(zip(network.parameters(), self.module.parameters(), strict=True))
         self._copies: dict[Tensor, Tensor] = {
             master: copy for master, copy in pairs if master not in shared
@@ -104,33 +97,31 @@ class BFloat16Weights:
         _cast_outputs(self.module)
 
     def transfer_gradients(self) -> None:
-        """Into buffers that were made once. A parameter that the pass did not use has no
-        gradient, as in the network itself.
-        """
-        for part in self._chunks:
-            self._transfer_chunk(part)
+        """Copy the gradients into preallocated buffers; an unused parameter keeps no gradient."""
+        for chunk in self._chunks:
+            self._transfer_chunk(chunk)
 
     @torch.no_grad()
     def transfer_and_measure_gradients(self) -> Tensor:
-        """A few parameters at a time, so that a CPU has them in its cache still."""
+        """Copy and measure a few parameters at a time, while a CPU has them in its cache."""
         norms: list[Tensor] = []
-        for part in self._chunks:
-            self._transfer_chunk(part)
-            found = [master.grad for master in part if master.grad is not None]
-            norms += torch._foreach_norm(found) if found else []
+        for chunk in self._chunks:
+            self._transfer_chunk(chunk)
+            gradients = [master.grad for master in chunk if master.grad is not None]
+            norms += torch._foreach_norm(gradients) if gradients else []
         norm: Tensor = torch.linalg.vector_norm(torch.stack(norms))
         return norm
 
     @torch.no_grad()
     def _transfer_chunk(self, masters: Sequence[Tensor]) -> None:
-        buffers, found = [], []
+        buffers, gradients = [], []
         for master in masters:
             copy = self._copies.get(master)
             if copy is not None and copy.grad is not None:
                 buffers.append(self._gradients[master])
-                found.append(copy.grad)
+                gradients.append(copy.grad)
                 master.grad, copy.grad = buffers[-1], None
-        _copy_tensors(buffers, found)
+        _copy_tensors(buffers, gradients)
 
     @torch.no_grad()
     def refresh_replica(self, parameters: Sequence[Tensor] | None = None) -> None:
@@ -144,15 +135,16 @@ def _copy_tensors(targets: list[Tensor], sources: list[Tensor]) -> None:
 
 
 class CastToBFloat16(nn.Module):
-    """The last parametrisation of a weight that is made in float32 at each use."""
+    """Last parametrisation of a weight that is computed in float32 at each use."""
 
     def forward(self, weight: Tensor) -> Tensor:
         return weight.bfloat16()
 
 
 def _iterate_lookup_modules(network: PreTrainedModel) -> Iterator[nn.Module]:
-    """The modules that stay float32 and whose output is cast: embeddings, and tables of biases
-    further up.
+    """Iterate over the modules that stay float32 and whose output is cast.
+
+    These are the embeddings and the tables of biases in the blocks.
     """
     yield network.get_submodule(get_family(network).embeddings[0])
     yield from (

@@ -1,6 +1,4 @@
-"""Keep transformers' load reports and progress bars out of the trainer's log while a model is
-read or written.
-"""
+"""Suppression of transformers' load reports and progress bars in the trainer's log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +8,16 @@ from transformers.utils import logging
 
 @contextmanager
 def silence_transformers() -> Iterator[None]:
-    """What is new in the network is known and tested here; transformers' report on it would
-    read like an alarm.
+    """Silence transformers within the context.
+
+    Its report on newly initialised weights would read like an error.
     """
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
-        if bars:
+        if has_bars:
             logging.enable_progress_bar()

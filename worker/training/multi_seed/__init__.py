@@ -1,3 +1,1 @@
-"""Several seeds of one job trained side by side as one network: every parameter has a leading
-dimension, the seed.
-"""
+"""Several seeds of one job trained side by side as one network with a leading seed dimension."""

@@ -1,5 +1,6 @@
-"""What a step has to tell of every seed: one transfer from the device, read late on a GPU
-(``worker.training.async_metrics``).
+"""Step metrics of all seeds of a stack, in one transfer from the device per step.
+
+See ``worker.training.async_metrics`` for the delay on a GPU.
 """
 
 from collections import deque
@@ -15,24 +16,25 @@ from worker.training.multi_seed.seed import SeedRun
 
 
 class StackStepMetrics(NamedTuple):
+    """Metrics of one step, for every seed in the stack at that step."""
+
     step: int
     rate: float
     seeds: tuple[SeedRun, ...]
-    """Those that were in the stack at that step."""
     group_names: tuple[str, ...]
     numbers: AsyncTransfer
-    """Of shape (2 + parts, K): loss, norm of the gradient, norms by part."""
+    """Of shape (2 + groups, K): loss, gradient norm, gradient norm of each module group."""
 
     def iterate_seeds(self) -> Iterator[tuple[SeedRun, float, float, dict[str, float]]]:
-        """Loss, norm and norms by part; waits for the device where it is not so far yet."""
-        for seed, (loss, norm, *by_part) in zip(
+        """Yield each seed with its loss, norm and norms by group; may wait for the device."""
+        for seed, (loss, norm, *group_norms) in zip(
             self.seeds, self.numbers.wait_for_numbers().T.tolist(), strict=True
         ):
-            yield seed, loss, norm, dict(zip(self.group_names, by_part, strict=True))
+            yield seed, loss, norm, dict(zip(self.group_names, group_norms, strict=True))
 
 
 class StackMetricsQueue:
-    """The steps that are not told yet, in their order."""
+    """Queue of the steps that are not reported yet, in order."""
 
     def __init__(self, device: torch.device) -> None:
         self._delay = READ_DELAY_STEPS if device.type == "cuda" else 0
@@ -47,18 +49,18 @@ class StackMetricsQueue:
         norms: Tensor,
         group_norms: Mapping[str, Tensor],
     ) -> None:
-        """``losses``, ``norms`` and those of each part are of shape (K,)."""
+        """Start the transfer of a step's metrics, each of shape (K,)."""
         numbers = torch.stack([losses.detach(), norms, *group_norms.values()])
         self._pending.append(
             StackStepMetrics(step, rate, tuple(seeds), tuple(group_norms), AsyncTransfer(numbers))
         )
 
     def take_due_steps(self) -> Iterator[StackStepMetrics]:
-        """Those that are to be told by now."""
+        """Yield the steps older than the delay."""
         while len(self._pending) > self._delay:
             yield self._pending.popleft()
 
     def take_remaining_steps(self) -> Iterator[StackStepMetrics]:
-        """All, which waits for the device."""
+        """Yield all steps, waiting for the device."""
         while self._pending:
             yield self._pending.popleft()

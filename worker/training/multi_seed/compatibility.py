@@ -1,18 +1,17 @@
-"""Which runs may be trained side by side."""
+"""Compatibility of runs: which ones can be trained side by side."""
 
 from worker.training.spec import RunSpec
 
 PER_RUN_FIELDS = frozenset({"run_id", "init_seed", "data_seed", "output", "state"})
-"""What may differ between the runs of a stack: their draws, and where their artefacts are."""
+"""Fields in which the runs of a stack may differ: their seeds and their folders."""
 
 
 def can_stack(a: RunSpec, b: RunSpec) -> bool:
-    """Whether the two differ in nothing but their seeds and their folders: the same rows, task,
-    encoder, recipe, device and steps.
+    """Return whether two runs have the same data, task, encoder, recipe, device and steps.
 
-    A run that goes on from a state is like one that goes on from a state of the same step;
-    ``train_runs`` looks at that itself.
+    Two runs that resume must do so from the same step, which ``train_runs`` checks.
     """
-    return a.model_dump(exclude=set(PER_RUN_FIELDS)) == b.model_dump(
-        exclude=set(PER_RUN_FIELDS)
-    ) and (a.state is None) == (b.state is None)
+    if (a.state is None) != (b.state is None):
+        return False
+    excluded = set(PER_RUN_FIELDS)
+    return a.model_dump(exclude=excluded) == b.model_dump(exclude=excluded)

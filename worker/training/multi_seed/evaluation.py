@@ -1,4 +1,4 @@
-"""All seeds of a stack scored on the rows of one split, in one pass over them."""
+"""Evaluation of all seeds of a stack on the rows of one split, in one pass over them."""
 
 from collections.abc import Callable
 
@@ -20,8 +20,9 @@ def evaluate_stack(
     scoring: Scoring,
     check_stop: Callable[[], None],
 ) -> list[EvaluationResult | TrainingDiverged]:
-    """Of each of the ``count`` seeds, in their order; puts the stack into evaluation mode.
-    ``pause`` may raise between batches.
+    """Evaluate every seed, in order, leaving the stack in evaluation mode.
+
+    ``check_stop`` is called before each batch and may raise.
     """
     return [
         _score_or_diverge(logits, split, scoring)
@@ -34,21 +35,21 @@ def _score_or_diverge(
 ) -> EvaluationResult | TrainingDiverged:
     try:
         return score_logits(logits, split, scoring)
-    except TrainingDiverged as diverged:
-        return diverged
+    except TrainingDiverged as error:
+        return error
 
 
 @torch.no_grad()
 def predict_stack_logits(
     forward: StackedForward, stack_size: int, split: Split, check_stop: Callable[[], None]
 ) -> Tensor:
-    """On the CPU, of shape (K, rows of the split, outputs), in the order of the split's rows."""
+    """Return logits on the CPU, of shape (K, rows of the split, outputs), in the split's order."""
     forward.eval()
-    answered: list[int] = []
+    predicted_rows: list[int] = []
     logits: list[Tensor] = []
     for rows in iterate_batches_by_length(split.rows, split.text):
         check_stop()
         logits.append(forward(forward.build_batch(split.text, [rows] * stack_size)))
-        answered.extend(rows)
-    place = {row: index for index, row in enumerate(answered)}
-    return torch.cat(logits, dim=1)[:, [place[row] for row in split.rows]].cpu()
+        predicted_rows.extend(rows)
+    index_of_row = {row: index for index, row in enumerate(predicted_rows)}
+    return torch.cat(logits, dim=1)[:, [index_of_row[row] for row in split.rows]].cpu()

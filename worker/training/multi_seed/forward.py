@@ -1,6 +1,4 @@
-"""The forward pass of a stack: each seed's own rows in a flat sequence of its own, as long as
-the longest of them.
-"""
+"""The forward pass of a stack: one packed sequence per seed, padded to the longest one."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -21,28 +19,28 @@ from worker.training.packed.packing import (
 
 
 class StackedForward(BaseForward):
-    """A stack's passes."""
+    """Forward pass of a stack."""
 
     def build_batch(self, text: EncodedText, rows: Sequence[Sequence[int]]) -> Batch:
-        """The rows of each seed, equally many: inputs of shape (K, tokens), labels (K, rows),
-        or (K, rows, labels) for multi-label.
+        """Return a batch of each seed's rows, the same number for every seed.
+
+        Inputs have shape (K, tokens), labels (K, rows), or (K, rows, labels) for multi-label.
         """
         inputs, layout = build_packed_inputs(text, rows, self._network)
-        labels = torch.stack([text.build_targets(its) for its in rows])
+        labels = torch.stack([text.build_targets(seed_rows) for seed_rows in rows])
         return Batch(inputs, labels.to(self.device), layout)
 
     def __call__(self, batch: Batch) -> Tensor:
-        """Logits of shape (K, rows, outputs), float32."""
-        assert batch.layout is not None, "of this class's own making"
+        """Return float32 logits of shape (K, rows, outputs)."""
+        assert batch.layout is not None, "build_batch always packs"
         with enable_packed_forward(self._network, batch.layout):
             return cast(Tensor, self._network(**batch.inputs, layout=batch.layout).logits.float())
 
 
 def compile_blocks(network: PreTrainedModel) -> None:
-    """Have torch compile each block's pass but the top one's, in which hooks come and go;
-    attention stays as it is.
+    """Compile every block but the top one, whose hooks change, and except attention.
 
-    Off by default: whether it pays on a GPU is ``benchmarks.train_gpu``'s to say.
+    Off by default: ``benchmarks.train_gpu`` measures whether it pays on a GPU.
     """
     AttentionInterface.register(ATTENTION_NAME, torch.compiler.disable(compute_packed_attention))
     for path in list_block_paths(network)[:-1]:

@@ -1,6 +1,4 @@
-"""Each seed's gradient norm, and clipping by it. Gradients of a stack have the seed as their
-first dimension.
-"""
+"""Gradient norms and clipping per seed; gradients of a stack have the seed as first dimension."""
 
 from collections.abc import Sequence
 
@@ -11,13 +9,12 @@ from transformers import PreTrainedModel
 from shared.recipe import Recipe
 from worker.training.run_diagnostics import GradientMonitor
 
-EPSILON = (
-    1e-6  # of torch.nn.utils.clip_grads_with_norm_, so that a stack clips as a single run does
-)
+EPSILON = 1e-6
+"""That of torch.nn.utils.clip_grads_with_norm_, so that a stack clips like a single run."""
 
 
 class StackedGradients:
-    """The gradients of a network's parameters; it stays valid when seeds leave."""
+    """Gradients of a stacked network; it stays valid when seeds leave the stack."""
 
     def __init__(self, network: PreTrainedModel, recipe: Recipe) -> None:
         self._parameters = list(network.parameters())
@@ -25,28 +22,23 @@ class StackedGradients:
         self._max_norm = recipe.max_grad_norm
 
     def compute_norms(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Of shape (K,): over all parameters, and of each part of the network at the steps that
-        are watched.
-        """
-        of_parameter = {
+        """Return norms of shape (K,): over all parameters, and by group at monitored steps."""
+        norm_of_parameter = {
             parameter: torch.linalg.vector_norm(parameter.grad.flatten(1), dim=1)
             for parameter in self._parameters
             if parameter.grad is not None
         }
-        by_part = {}
+        group_norms = {}
         if step in self._monitor.steps:
-            used = {
-                name: [
-                    of_parameter[parameter] for parameter in parameters if parameter in of_parameter
-                ]
-                for name, parameters in self._monitor.module_groups.items()
-            }
-            by_part = {name: _combine_norms(norms) for name, norms in used.items() if norms}
-        return _combine_norms(list(of_parameter.values())), by_part
+            for name, parameters in self._monitor.module_groups.items():
+                norms = [norm_of_parameter[p] for p in parameters if p in norm_of_parameter]
+                if norms:
+                    group_norms[name] = _combine_norms(norms)
+        return _combine_norms(list(norm_of_parameter.values())), group_norms
 
     @torch.no_grad()
     def clip_gradients(self, norm: Tensor) -> None:
-        """Scale each seed's gradient down to the recipe's norm where its own (K,) is larger."""
+        """Scale each seed's gradient down to the recipe's limit if its ``norm`` (K,) is larger."""
         if self._max_norm <= 0:
             return
         scale = (self._max_norm / (norm + EPSILON)).clamp(max=1.0)

@@ -1,10 +1,10 @@
-"""K networks of one architecture as one: every parameter has a leading dimension K, the seed.
+"""Stacked layers: K networks of one architecture as one with a leading seed dimension K.
 
-The family's own network is kept, with its names, its configuration and its order of operations;
-only the modules that own parameters are replaced, by ones that take (K, …, width) and use
-weights[k] for k. So a stack does for K seeds in one batched matrix product what they would do
-in K small ones, and all that goes by a parameter's name or by its module's kind (parts, groups
-of rates and decay, mixout, states) works on it as on a single network.
+The family's own network is kept, with its names, its configuration and its order of operations.
+Only the modules that own parameters are replaced, by modules that take (K, …, width) and use
+weights[k] for seed k. So one batched matrix product replaces K small ones, and everything that
+depends on parameter names or module types (module groups, parameter groups, mixout, resume states)
+works on a stack as on a single network.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,21 +18,19 @@ from worker.training.packed.packing import is_padding_free
 
 
 class NotStackable(Exception):
-    """The network's batches cannot go without padding, or it owns parameters in a module for
-    which no stacked form is written.
-    """
+    """The network cannot take packed batches, or a module with parameters has no stacked form."""
 
 
 class StackedLinear(nn.Linear):
-    """K Linear layers: ``weight`` (K, outputs, inputs), ``bias`` (K, outputs)."""
+    """K Linear layers with ``weight`` (K, outputs, inputs) and ``bias`` (K, outputs)."""
 
     def __init__(self, single: nn.Linear, stack_size: int) -> None:
-        nn.Module.__init__(self)  # not Linear's, which would draw weights
+        nn.Module.__init__(self)  # Linear's own would draw weights
         self.in_features, self.out_features = single.in_features, single.out_features
         _stack_parameters(self, single, stack_size)
 
     def forward(self, states: Tensor) -> Tensor:
-        """``states`` (K, …, inputs)."""
+        """Apply seed k's layer to ``states[k]``; ``states`` has shape (K, …, inputs)."""
         flat = states.flatten(1, -2)
         weight = self.weight.transpose(1, 2)
         out = (
@@ -44,9 +42,7 @@ class StackedLinear(nn.Linear):
 
 
 class StackedEmbedding(nn.Embedding):
-    """K tables as one: ``weight`` (K, entries, width), where seed k's ids lie k · entries
-    further on.
-    """
+    """K tables with ``weight`` (K, entries, width); seed k's ids are offset by k · entries."""
 
     def __init__(self, single: nn.Embedding, stack_size: int) -> None:
         nn.Module.__init__(self)
@@ -55,15 +51,15 @@ class StackedEmbedding(nn.Embedding):
         _stack_parameters(self, single, stack_size)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """``ids`` (K, …), or (1, …) for the same in every seed."""
+        """Look up ``ids`` of shape (K, …), or (1, …) for the same ids in every seed."""
         count, entries, width = self.weight.shape
         offsets = (
             torch.arange(count, device=ids.device).mul_(entries).view(count, *[1] * (ids.dim() - 1))
         )
         places = ids + offsets
         if self.padding_idx is not None:
-            # this entry never gets a gradient, so it is the same in every seed: all take it
-            # from the first, by torch's own exemption
+            # the padding entry never gets a gradient, so it is the same for every seed: all take
+            # the first seed's, which torch then exempts from the gradient
             places = torch.where(ids == self.padding_idx, self.padding_idx, places)
         return functional.embedding(
             places, self.weight.view(count * entries, width), self.padding_idx
@@ -71,7 +67,7 @@ class StackedEmbedding(nn.Embedding):
 
 
 class StackedLayerNorm(nn.LayerNorm):
-    """K LayerNorms: ``weight`` and, where there is one, ``bias`` (K, width)."""
+    """K LayerNorms with ``weight`` and, if the single one has it, ``bias`` (K, width)."""
 
     def __init__(self, single: nn.LayerNorm, stack_size: int) -> None:
         nn.Module.__init__(self)
@@ -80,7 +76,7 @@ class StackedLayerNorm(nn.LayerNorm):
         _stack_parameters(self, single, stack_size)
 
     def forward(self, states: Tensor) -> Tensor:
-        """``states`` (K, …, width); weights may be of a wider type, which the result is not."""
+        """Normalise ``states`` (K, …, width); the result has their type, not the weights'."""
         normal = functional.layer_norm(states, self.normalized_shape, eps=self.eps)
         shape = (-1, *[1] * (states.dim() - 2), states.shape[-1])
         scaled = normal * self.weight.view(shape)
@@ -96,47 +92,40 @@ _STACKED_TYPES = {
 
 def _stack_parameters(stacked: nn.Module, single: nn.Module, stack_size: int) -> None:
     for name, parameter in single._parameters.items():
-        room = (
-            None
-            if parameter is None
-            else nn.Parameter(parameter.new_empty((stack_size, *parameter.shape)))
-        )
-        stacked.register_parameter(name, room)
+        empty = None
+        if parameter is not None:
+            empty = nn.Parameter(parameter.new_empty((stack_size, *parameter.shape)))
+        stacked.register_parameter(name, empty)
 
 
 def check_stackable(network: PreTrainedModel) -> None:
-    """Raises NotStackable."""
-    if (
-        not is_padding_free(network)
-        or getattr(network.config, "classifier_pooling", "cls") == "mean"
-    ):
-        raise NotStackable(f"a {network.config.model_type} of this kind")
+    """Raise NotStackable if the network cannot be stacked."""
+    pools_mean = getattr(network.config, "classifier_pooling", "cls") == "mean"
+    if not is_padding_free(network) or pools_mean:
+        raise NotStackable(f"{network.config.model_type} cannot take packed batches in a stack")
     for path, module in network.named_modules():
-        owns = [
-            name
-            for name, parameter in module.named_parameters(recurse=False)
-            if parameter is not None
-        ]
-        if owns and type(module) not in _STACKED_TYPES:
-            raise NotStackable(f"{path} is a {type(module).__name__}")
+        has_parameters = any(True for _ in module.parameters(recurse=False))
+        if has_parameters and type(module) not in _STACKED_TYPES:
+            raise NotStackable(f"{path} is a {type(module).__name__}, which has no stacked form")
 
 
 def stack_networks(networks: Iterator[PreTrainedModel], stack_size: int) -> PreTrainedModel:
-    """``width`` networks as one on the device of the first, which is used up; the others are
-    held one at a time.
+    """Stack ``stack_size`` networks on the device of the first one, which is modified.
 
-    Raises NotStackable.
+    The other networks are taken from the iterator one at a time. Raise NotStackable if the first
+    one cannot be stacked.
     """
     stacked = next(networks)
     check_stackable(stacked)
     first = {name: tensor.detach() for name, tensor in stacked.state_dict().items()}
-    for path, module in list(stacked.named_modules()):  # each once, however many layers use it
-        make = _STACKED_TYPES.get(type(module))
-        if make is not None:
-            _replace_module(stacked, path, make(module, stack_size).train(module.training))
+    for path, module in list(stacked.named_modules()):  # each module once, even if layers share it
+        stacked_type = _STACKED_TYPES.get(type(module))
+        if stacked_type is not None:
+            replacement = stacked_type(module, stack_size).train(module.training)
+            _replace_module(stacked, path, replacement)
     load_seed_weights(stacked, 0, first)
-    for place, network in enumerate(networks, start=1):
-        load_seed_weights(stacked, place, network.state_dict())
+    for index, network in enumerate(networks, start=1):
+        load_seed_weights(stacked, index, network.state_dict())
     return stacked
 
 
@@ -145,15 +134,15 @@ def _replace_module(network: PreTrainedModel, path: str, module: nn.Module) -> N
     setattr(network.get_submodule(parent), name, module)
 
 
-def get_seed_weights(stacked: nn.Module, place: int) -> dict[str, Tensor]:
-    """The state dict of one seed's network: views of the stack's."""
-    return {name: tensor[place] for name, tensor in stacked.state_dict().items()}
+def get_seed_weights(stacked: nn.Module, index: int) -> dict[str, Tensor]:
+    """Return the state dict of one seed's network, as views of the stack's tensors."""
+    return {name: tensor[index] for name, tensor in stacked.state_dict().items()}
 
 
 @torch.no_grad()
-def load_seed_weights(stacked: nn.Module, place: int, weights: Mapping[str, Tensor]) -> None:
-    """Give one seed the weights of a single network's state dict."""
-    own = stacked.state_dict()
-    assert own.keys() == weights.keys(), "a stack has the names of the networks that it is made of"
+def load_seed_weights(stacked: nn.Module, index: int, weights: Mapping[str, Tensor]) -> None:
+    """Load a single network's state dict into one seed."""
+    stacked_weights = stacked.state_dict()
+    assert stacked_weights.keys() == weights.keys(), "a stack keeps the names of its networks"
     for name, tensor in weights.items():
-        own[name][place].copy_(tensor)
+        stacked_weights[name][index].copy_(tensor)

@@ -1,9 +1,8 @@
-"""The training loop of a stack: one step for all seeds, then what happened to each.
+"""The training loop of a stack: one step for all seeds, then the events of each.
 
-It is the single run's loop (``worker.training.loop``) with three more things to do between
-steps: a seed that was stopped, or whose loss or gradient is no finite number, leaves the stack;
-where memory does not suffice, half of the seeds are set aside; and whatever was interrupted by
-either is done again by those that remain.
+It is the single run's loop (``worker.training.loop``) with three additions between steps: a seed
+that was stopped, or whose loss or gradient is not finite, leaves the stack; if memory runs out,
+half of the seeds are deferred; and the remaining seeds repeat whatever either of these interrupted.
 """
 
 import gc
@@ -29,27 +28,24 @@ from worker.training.optim.schedule import create_linear_schedule, list_evaluati
 from worker.training.seeding import seed_dropout_of_stack
 
 TaggedEvent = tuple[str, RunEvent | Exception]
+"""A run's id and its event, or the exception that ended it."""
 T = TypeVar("T")
 
 
 class SeedsLeaving(Exception):
-    """Some seeds are to leave the stack before it goes on."""
+    """Seeds must leave the stack before it continues."""
 
     def __init__(self, seeds: Sequence[SeedRun]) -> None:
         self.seeds = seeds
 
 
 class StackLoop:
-    """Trains a stack to the recipe's end or its runs' ``stop_step``, and says what happens to
-    each run.
-    """
+    """Training of a stack to the recipe's end or its runs' ``stop_step``."""
 
     def __init__(
         self, stack: SeedStack, is_stopped: Callable[[str], bool], deferred: list[SeedRun]
     ) -> None:
-        """``aside`` receives the seeds that memory does not suffice for, with the states to go
-        on from.
-        """
+        """``deferred`` receives the seeds that do not fit into memory, with their resume states."""
         spec = stack.seeds[0].spec
         self._stack, self._is_stopped = stack, is_stopped
         self._scoring = Scoring(spec.task, spec.metric)
@@ -67,9 +63,7 @@ class StackLoop:
         self._deferred = deferred
 
     def run(self) -> Iterator[TaggedEvent]:
-        """Ends when the seeds that are left in the stack are at the last step; all others are
-        told of, or ``aside``.
-        """
+        """Train the remaining seeds to the last step; the others have ended or are deferred."""
         stack = self._stack
         while stack.seeds:
             step = stack.step
@@ -84,9 +78,7 @@ class StackLoop:
         yield from self._report_metrics(self._metrics.take_remaining_steps())
 
     def _train_step(self, step: int) -> None:
-        """Nothing is changed before the gradients are there, so that a step may be broken off
-        and made again.
-        """
+        """Make one step; until its gradients are computed it can be interrupted and repeated."""
         stack = self._stack
         self._check_stop()
         rate = self._schedule.compute_rate(step)
@@ -96,122 +88,113 @@ class StackLoop:
             stack.splits.train.text, [seed.get_rows(step) for seed in stack.seeds]
         )
         losses = torch.func.vmap(self._objective)(stack.forward(batch), batch.labels)
-        # each seed's gradient is that of its own loss: no parameter is shared
+        # seeds share no parameter, so each gets the gradient of its own loss
         losses.sum().backward()
         stack.compute_weights.transfer_gradients()
-        norms, by_part = self._gradients.compute_norms(step)
+        norms, group_norms = self._gradients.compute_norms(step)
         self._gradients.clip_gradients(norms)
-        self._metrics.send_metrics(step, rate, stack.seeds, losses, norms, by_part)
+        self._metrics.send_metrics(step, rate, stack.seeds, losses, norms, group_norms)
         stack.optimizer.step(rate)
         stack.compute_weights.refresh_replica()
         stack.step = step
 
     def _evaluate_seeds(self, step: int) -> Iterator[TaggedEvent]:
-        """Of the seeds that have not been evaluated at this step; those that go on from a state
-        have been.
-        """
+        """Evaluate the seeds not yet evaluated at this step; resumed ones already were."""
         due = [seed for seed in self._stack.seeds if seed.last_evaluated_step < step]
         if not due:
             return
-        found = yield from self._run_with_retry(self._evaluate_stack)
-        for seed, answers in (found or {}).items():
+        evaluations = yield from self._run_with_retry(self._evaluate_stack)
+        for seed, evaluation in (evaluations or {}).items():
             if seed not in self._stack.seeds or seed not in due:
                 continue
-            if isinstance(answers, TrainingDiverged):
-                yield from self._remove_seeds([seed], answers)
+            if isinstance(evaluation, TrainingDiverged):
+                yield from self._remove_seeds([seed], evaluation)
                 continue
-            seed.latest_evaluation = answers
+            seed.latest_evaluation = evaluation
             is_best = yield from self._run_with_retry(
-                partial(self._offer_weights, step, seed, answers)
+                partial(self._offer_weights, step, seed, evaluation)
             )
             if is_best is not None:
-                yield (
-                    seed.run_id,
-                    seed.record_event(build_evaluation_event(step, answers, is_best=is_best)),
-                )
+                event = build_evaluation_event(step, evaluation, is_best=is_best)
+                yield seed.run_id, seed.record_event(event)
 
     def _evaluate_stack(self) -> dict[SeedRun, EvaluationResult | TrainingDiverged]:
         stack = self._stack
-        found = evaluate_stack(
+        evaluations = evaluate_stack(
             stack.forward,
             len(stack.seeds),
             stack.splits.validation,
             self._scoring,
             self._check_stop,
         )
-        return dict(zip(stack.seeds, found, strict=True))
+        return dict(zip(stack.seeds, evaluations, strict=True))
 
     def _offer_weights(self, step: int, seed: SeedRun, evaluation: EvaluationResult) -> bool | None:
-        """Whether it is the seed's best; None where it was set aside to make room for its own
-        copy.
-        """
+        """Return whether the weights are the seed's best; None if the seed was deferred."""
         if seed not in self._stack.seeds:
             return None
         return step in self._evaluation_steps and seed.best.offer_weights(
             step, evaluation, self._stack.get_seed_view(seed)
         )
 
-    def _report_metrics(self, metrics: Iterator[StackStepMetrics]) -> Iterator[TaggedEvent]:
-        for reading in metrics:
-            yield from self._report_step(reading)
+    def _report_metrics(self, steps: Iterator[StackStepMetrics]) -> Iterator[TaggedEvent]:
+        for metrics in steps:
+            yield from self._report_step(metrics)
 
     def _report_step(self, metrics: StackStepMetrics) -> Iterator[TaggedEvent]:
-        for seed, loss, norm, by_part in metrics.iterate_seeds():
+        for seed, loss, norm, group_norms in metrics.iterate_seeds():
             if seed not in self._stack.seeds:
                 continue
             if not (math.isfinite(loss) and math.isfinite(norm)):
-                yield from self._remove_seeds(
-                    [seed], TrainingDiverged(f"at step {metrics.step}", loss, norm)
-                )
+                error = TrainingDiverged(f"at step {metrics.step}", loss, norm)
+                yield from self._remove_seeds([seed], error)
                 continue
-            yield (
-                seed.run_id,
-                seed.record_event(
-                    Step(
-                        step=metrics.step,
-                        train_loss=loss,
-                        learning_rate=metrics.rate,
-                        grad_norm=norm,
-                        part_grad_norms=by_part,
-                    )
-                ),
+            event = Step(
+                step=metrics.step,
+                train_loss=loss,
+                learning_rate=metrics.rate,
+                grad_norm=norm,
+                part_grad_norms=group_norms,
             )
+            yield seed.run_id, seed.record_event(event)
 
     def _check_stop(self) -> None:
-        """Raises Leaving."""
-        gone = [seed for seed in self._stack.seeds if self._is_stopped(seed.run_id)]
-        if gone:
-            raise SeedsLeaving(gone)
+        """Raise SeedsLeaving if a run was stopped."""
+        stopped = [seed for seed in self._stack.seeds if self._is_stopped(seed.run_id)]
+        if stopped:
+            raise SeedsLeaving(stopped)
 
     def _run_with_retry(self, action: Callable[[], T]) -> Generator[TaggedEvent, None, T | None]:
-        """What ``action`` returns once nobody leaves and memory suffices; None when nobody is
-        left.
+        """Repeat ``action`` until no seed leaves and memory suffices; return its result.
+
+        Return None if no seed is left.
         """
         while self._stack.seeds:
+            stopped: Sequence[SeedRun] = []
+            out_of_memory: torch.OutOfMemoryError | None = None
             try:
                 return action()
             except SeedsLeaving as leaving:
-                gone, short = leaving.seeds, None
-            except torch.OutOfMemoryError as problem:
-                gone, short = [], problem.with_traceback(None)  # whose frames hold the memory
+                stopped = leaving.seeds
+            except torch.OutOfMemoryError as error:
+                # the frames of the traceback would keep the memory allocated
+                out_of_memory = error.with_traceback(None)
             yield from self._report_metrics(self._metrics.take_remaining_steps())
-            if short is not None:
-                yield from self._defer_half(short)
-            for seed in gone:
+            if out_of_memory is not None:
+                yield from self._defer_half(out_of_memory)
+            for seed in stopped:
                 yield from self._remove_seeds([seed], StopRequested(seed.run_id))
         return None
 
     def _remove_seeds(self, seeds: Sequence[SeedRun], reason: Exception) -> Iterator[TaggedEvent]:
-        """Those of them that are in the stack still, told once why."""
+        """Remove those of the seeds that are still in the stack, reporting why."""
         present = [seed for seed in seeds if seed in self._stack.seeds]
         if present:
             self._stack.drop_seeds(present)
         yield from ((seed.run_id, reason) for seed in present)
 
     def _defer_half(self, error: torch.OutOfMemoryError) -> Iterator[TaggedEvent]:
-        """Set the later half of the seeds aside, with states to go on from; a seed alone has
-        nobody to make room.
-        """
+        """Defer the later half of the seeds with their states; a single seed fails instead."""
         stack = self._stack
         stack.optimizer.zero_grad()
         gc.collect()

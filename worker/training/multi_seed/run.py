@@ -1,11 +1,10 @@
-"""Several runs of one job from top to bottom, side by side where that pays; to whoever records
-them they are ordinary runs.
-"""
+"""Several runs of one job from top to bottom, trained side by side if that pays."""
 
 from collections.abc import Callable, Iterator, Sequence
 
 from shared.domain.naming import state_name
 from shared.metrics import Scoring
+from worker.training.completion import build_paused_event, finish_training
 from worker.training.data.split import Splits, load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.errors import StopRequested, TrainingDiverged
@@ -18,15 +17,9 @@ from worker.training.multi_seed.loop import StackLoop, TaggedEvent
 from worker.training.multi_seed.memory import choose_stack_size, estimate_seed_bytes, get_free_bytes
 from worker.training.multi_seed.seed import SeedRun
 from worker.training.multi_seed.stack import SeedStack
+from worker.training.network_setup import apply_mixout, build_network
 from worker.training.resume_state import read_state_step, save_state
-from worker.training.run import (
-    apply_mixout,
-    build_network,
-    build_paused_event,
-    build_started_event,
-    finish_training,
-    train_run,
-)
+from worker.training.run import build_started_event, train_run
 from worker.training.seeding import make_deterministic
 from worker.training.spec import RunSpec
 
@@ -39,44 +32,38 @@ def train_runs(
     stack_size: int | None = None,
     compiled: bool = False,
 ) -> Iterator[TaggedEvent]:
-    """Train runs, those that are ``alike`` side by side, and yield what happens to each, by its
-    ``run_id``, in each run's own order.
+    """Train runs, compatible ones side by side, yielding each run's events with its id.
 
-    The last item of a run is its ``Finished`` or ``Paused``, or the exception that ended it:
-    ``StopRequested`` within one batch of ``stopped(run_id)`` being true, ``TrainingDiverged``,
-    or any other reason. One run's end leaves the others alone. Artefacts lie in each run's own
-    ``output`` when its last item is yielded.
+    The last item of a run is its ``Finished`` or ``Paused`` event, or the exception that ended it:
+    ``StopRequested`` within one batch of ``is_stopped(run_id)`` being true, ``TrainingDiverged``,
+    or another error. The other runs continue. A run's artefacts are in its ``output`` when its
+    last item is yielded.
 
-    ``width`` is how many are trained side by side at most; None has it chosen by device, family
-    and free memory, which is 1 on a CPU. ``compiled`` has torch compile the blocks of a stack,
-    which takes a minute first and changes results by rounding.
+    ``stack_size`` limits how many runs are trained side by side. None chooses it by device, family
+    and free memory; on a CPU it is 1. ``compiled`` compiles the blocks of a stack with torch, which
+    takes a minute at first and changes results by rounding.
     """
     cache = cache or TextCache()
-    for together in _group_compatible_runs(specs):
-        if (
-            len(together) == 1
-            or stack_size == 1
-            or (stack_size is None and not together[0].device.startswith("cuda"))
-        ):
-            for spec in together:
+    for group in _group_compatible_runs(specs):
+        on_gpu = group[0].device.startswith("cuda")
+        if len(group) == 1 or stack_size == 1 or (stack_size is None and not on_gpu):
+            for spec in group:
                 yield from _train_alone(spec, is_stopped, cache)
         else:
-            yield from _train_side_by_side(together, is_stopped, cache, stack_size, compiled)
+            yield from _train_side_by_side(group, is_stopped, cache, stack_size, compiled)
 
 
 def _group_compatible_runs(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
-    """Those that may go side by side: alike, and from the beginning or from states of the same
-    step.
-    """
-    companies: list[list[RunSpec]] = []
+    """Group the runs that can be trained side by side: compatible, and at the same first step."""
+    groups: list[list[RunSpec]] = []
     for spec in specs:
-        for company in companies:
-            if can_stack(company[0], spec) and _get_first_step(company[0]) == _get_first_step(spec):
-                company.append(spec)
+        for group in groups:
+            if can_stack(group[0], spec) and _get_first_step(group[0]) == _get_first_step(spec):
+                group.append(spec)
                 break
         else:
-            companies.append([spec])
-    return companies
+            groups.append([spec])
+    return groups
 
 
 def _get_first_step(spec: RunSpec) -> int:
@@ -89,8 +76,8 @@ def _train_alone(
     try:
         for event in train_run(spec, lambda: is_stopped(spec.run_id), cache):
             yield spec.run_id, event
-    except Exception as problem:  # noqa: BLE001 (one run fails alone)
-        yield spec.run_id, problem
+    except Exception as error:  # noqa: BLE001 (a failing run must not end the others)
+        yield spec.run_id, error
 
 
 def _train_side_by_side(
@@ -110,37 +97,36 @@ def _train_side_by_side(
         for spec in specs:
             yield from _train_alone(spec, is_stopped, cache)
         return
-    except Exception as problem:  # noqa: BLE001 (one run fails alone)
-        yield from ((spec.run_id, problem) for spec in specs)
+    except Exception as error:  # noqa: BLE001 (a failing run must not end the others)
+        yield from ((spec.run_id, error) for spec in specs)
         return
     while waiting:
         group, waiting = waiting[:stack_size], waiting[stack_size:]
-        aside: list[SeedRun] = []
-        for told in _train_stack(group, splits, is_stopped, cache, aside, compiled):
-            yield told
+        deferred: list[SeedRun] = []
+        for event in _train_stack(group, splits, is_stopped, cache, deferred, compiled):
+            yield event
             for seed in [seed for seed in waiting if is_stopped(seed.run_id)]:
                 waiting.remove(seed)
                 yield seed.run_id, StopRequested(seed.run_id)
-        if aside:
-            stack_size = min(stack_size, len(aside))
-        waiting = [*aside, *waiting]
+        if deferred:
+            stack_size = min(stack_size, len(deferred))
+        waiting = [*deferred, *waiting]
 
 
 def _choose_stack_size(seeds: Sequence[SeedRun], splits: Splits) -> int:
     sample = SeedStack(seeds[:1], splits)
-    need, device = estimate_seed_bytes(sample), sample.network.device
+    seed_bytes, device = estimate_seed_bytes(sample), sample.network.device
     del sample
-    return choose_stack_size(get_free_bytes(device), need, len(seeds))
+    return choose_stack_size(get_free_bytes(device), seed_bytes, len(seeds))
 
 
 def _build_stop_check(
     specs: Sequence[RunSpec], is_stopped: Callable[[str], bool]
 ) -> Callable[[], None]:
     def check_stop() -> None:
-        asked = [
-            is_stopped(spec.run_id) for spec in specs
-        ]  # every one: it is how the trainer hears that they live
-        if all(asked):
+        # ask about every run: the calls are also the runs' heartbeat
+        stopped = [is_stopped(spec.run_id) for spec in specs]
+        if all(stopped):
             raise StopRequested(", ".join(spec.run_id for spec in specs))
 
     return check_stop
@@ -154,9 +140,7 @@ def _train_stack(
     deferred: list[SeedRun],
     compiled: bool,
 ) -> Iterator[TaggedEvent]:
-    """One stack from its beginning to its end; the seeds that memory does not suffice for are
-    put ``aside``.
-    """
+    """Train one stack to its end; seeds that do not fit into memory are added to ``deferred``."""
     present = list(seeds)
     try:
         stack = SeedStack(seeds, splits, compiled=compiled)
@@ -168,46 +152,46 @@ def _train_stack(
     except NotStackable:
         for seed in seeds:
             yield from _train_alone(seed.spec, is_stopped, cache)
-    except Exception as problem:  # noqa: BLE001 (one run fails alone)
-        yield from ((seed.run_id, problem) for seed in present)
+    except Exception as error:  # noqa: BLE001 (a failing run must not end the others)
+        yield from ((seed.run_id, error) for seed in present)
 
 
 def _start_seeds(stack: SeedStack) -> Iterator[TaggedEvent]:
-    """Take up the states of those that go on from one."""
-    judge = Scoring(stack.seeds[0].spec.task, stack.seeds[0].spec.metric)
+    """Report the start of new seeds and load the resume states."""
+    scoring = Scoring(stack.seeds[0].spec.task, stack.seeds[0].spec.metric)
     new = [seed for seed in stack.seeds if not seed.is_started]
     for seed in new:
         seed.is_started = True
-        yield seed.run_id, build_started_event(seed.spec, stack.splits, judge, padding_free=True)
+        yield seed.run_id, build_started_event(seed.spec, stack.splits, scoring, padding_free=True)
     states = [seed.resume_state for seed in stack.seeds if seed.resume_state is not None]
     if not states:
         return
     if new and states[0].best_step:
         stack.load_weights([state.chosen_weights for state in states])
-        found = evaluate_stack(
-            stack.forward, len(states), stack.splits.validation, judge, lambda: None
+        evaluations = evaluate_stack(
+            stack.forward, len(states), stack.splits.validation, scoring, lambda: None
         )
-        for seed, state, answers in zip(stack.seeds, states, found, strict=True):
-            if isinstance(answers, TrainingDiverged):
-                raise answers
-            seed.best.resume_from(state.best_step, state.best_score, answers, state.best_weights)
+        for seed, state, evaluation in zip(stack.seeds, states, evaluations, strict=True):
+            if isinstance(evaluation, TrainingDiverged):
+                raise evaluation
+            seed.best.resume_from(state.best_step, state.best_score, evaluation, state.best_weights)
     stack.resume_from(states)
     for seed in stack.seeds:
         seed.resume_state = None
 
 
 def _finish_seeds(stack: SeedStack, is_stopped: Callable[[str], bool]) -> Iterator[TaggedEvent]:
-    """Each seed by itself, as a single run ends."""
+    """Finish each seed by itself, like a single run."""
     stack.optimizer.zero_grad()
     for seed in stack.seeds:
         try:
             yield seed.run_id, _finish_seed(stack, seed, is_stopped)
-        except Exception as problem:  # noqa: BLE001 (one run fails alone)
-            yield seed.run_id, problem
+        except Exception as error:  # noqa: BLE001 (a failing run must not end the others)
+            yield seed.run_id, error
 
 
 def _finish_seed(stack: SeedStack, seed: SeedRun, is_stopped: Callable[[str], bool]) -> RunEvent:
-    spec, share = seed.spec, stack.get_seed_view(seed)
+    spec, view = seed.spec, stack.get_seed_view(seed)
 
     def check_stop() -> None:
         if is_stopped(spec.run_id):
@@ -215,17 +199,16 @@ def _finish_seed(stack: SeedStack, seed: SeedRun, is_stopped: Callable[[str], bo
 
     check_stop()
     if stack.step < spec.recipe.max_steps:
-        save_state(
-            spec.output / state_name(stack.step), share, share.optimizer, seed.best, seed.history
-        )
+        folder = spec.output / state_name(stack.step)
+        save_state(folder, view, view.optimizer, seed.best, seed.history)
         assert seed.latest_evaluation is not None, "training ends with an evaluation"
         return build_paused_event(
             spec, stack.splits, Scoring(spec.task, spec.metric), stack.step, seed.latest_evaluation
         )
-    network = build_network(spec, stack.splits)  # what the seed's share is put back into
+    network = build_network(spec, stack.splits)  # to receive the seed's weights
     stack.vocabulary.cut_embeddings(network)
     apply_mixout(network, spec.recipe)
-    network.load_state_dict(share.state_dict())
+    network.load_state_dict(view.state_dict())
     return finish_training(
         spec, stack.splits, stack.vocabulary, network, seed.best, seed.history, check_stop
     )

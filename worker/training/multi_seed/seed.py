@@ -1,4 +1,4 @@
-"""One run of a stack: what it has of its own beside its share of the stack's tensors."""
+"""One run of a stack: its state besides its slices of the stack's tensors."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -14,16 +14,17 @@ from worker.training.spec import RunSpec
 
 
 class SeedRun:
+    """A run while it is trained in a stack or waits for one."""
+
     def __init__(self, spec: RunSpec, splits: Splits) -> None:
         self.spec = spec
         self.best = BestCheckpoint(spec.recipe.select)
         self.history = History()
         self.latest_evaluation: EvaluationResult | None = None
-        """Of the latest evaluation."""
         self.resume_state: ResumeState | None = None
-        """To go on from; None for the beginning, and while the seed is in a stack."""
+        """State to resume from; None at the start of a run and while the seed is in a stack."""
         self.last_evaluated_step = 0
-        """The last step whose evaluation was told."""
+        """The last step whose evaluation was reported."""
         self.is_started = False
         self._splits = splits
         self._batches: Iterator[tuple[int, list[int]]] | None = None
@@ -38,7 +39,7 @@ class SeedRun:
         return self.spec.run_id
 
     def get_rows(self, step: int) -> list[int]:
-        """The training rows of a step, which may be asked for again until a later one's are."""
+        """Return the training rows of a step; steps must not decrease from call to call."""
         if self._batches is None:
             order = iterate_shuffled_batches(
                 self._splits.train.rows, self.spec.recipe.train_batch_size, self.spec.data_seed
@@ -49,6 +50,7 @@ class SeedRun:
         return self._batch[1]
 
     def record_event(self, event: Step | Evaluation) -> Step | Evaluation:
+        """Add an event to the history and return it."""
         self.history.record_event(event)
         if isinstance(event, Evaluation):
             self.last_evaluated_step = event.step

@@ -1,17 +1,16 @@
-"""Mixout (Lee et al. 2020): each step trains the weights with a random part of them put back to
-where training began.
+"""Mixout (Lee et al. 2020): each step trains the weights with a random part of them reset to W0.
 
-    W_mix = (m·W0 + (1-m)·W - p·W0) / (1-p),   m ~ Bernoulli(p), an element,
+    W_mix = (m·W0 + (1-m)·W - p·W0) / (1-p),   m ~ Bernoulli(p), per element,
 
-so that the mean over m is W itself; its gradient is (1-m)/(1-p) times that of W_mix, which
-autograd finds. It takes the place of W in every Linear of the encoder's blocks and of the
-pooler, biases apart; the new head is not mixed. It is dropout with the pre-trained weights in
-the place of zero, so all other dropout is off. W0 is what training begins with, re-initialised
-tensors as they were drawn.
+so the mean over m is W itself. The gradient of W is (1-m)/(1-p) times that of W_mix, which
+autograd finds. W_mix replaces W in every Linear of the encoder's blocks and of the pooler, biases
+excepted; the new head is not mixed. Mixout is dropout with the pre-trained weights in place of
+zero, so all other dropout is off. W0 is the value at the start of training: re-initialised tensors
+as they were drawn.
 
-A layer that is used more than once in a pass (ALBERT's blocks, DeBERTa's projections of words
-and positions) gets a mask a use, as dropout would. Masks come from torch's global generator,
-which is seeded anew at every step from the run's ``data_seed``.
+A layer that is used more than once in a pass (ALBERT's blocks, DeBERTa's projections of words and
+positions) gets a mask per use, as with dropout. Masks come from torch's global generator, which is
+reseeded at every step from the run's ``data_seed``.
 """
 
 from collections.abc import Mapping
@@ -25,15 +24,14 @@ from worker.training.model.module_groups import list_module_groups
 
 
 class Mixout(nn.Module):
-    """The parametrisation of one weight; in evaluation mode the weight itself."""
+    """Parametrisation that mixes one weight in training mode and passes it through otherwise."""
 
     start: Tensor
 
     def __init__(self, start: Tensor, probability: float) -> None:
         super().__init__()
-        self.register_buffer(
-            "start", start, persistent=False
-        )  # W0 can be made again, so checkpoints go without
+        # not persistent: W0 can be recomputed, so checkpoints need not store it
+        self.register_buffer("start", start, persistent=False)
         self._probability = probability
 
     def forward(self, weight: Tensor) -> Tensor:
@@ -44,17 +42,15 @@ class Mixout(nn.Module):
         return (mixed - self._probability * self.start) / (1 - self._probability)
 
 
-def mixed_layers(network: PreTrainedModel) -> list[nn.Linear]:
-    """The Linear layers of the blocks and of the pooler, each once, however often a pass uses
-    it.
-    """
+def list_mixed_layers(network: PreTrainedModel) -> list[nn.Linear]:
+    """Return the Linear layers of the blocks and of the pooler, each of them once."""
     encoder = [
-        part for part in list_module_groups(network) if part.name.startswith(("block", "pooler"))
+        group for group in list_module_groups(network) if group.name.startswith(("block", "pooler"))
     ]
     return [
         module
-        for part in encoder
-        for path in part.module_paths
+        for group in encoder
+        for path in group.module_paths
         for module in network.get_submodule(path).modules()
         if isinstance(module, nn.Linear)
     ]
@@ -63,27 +59,29 @@ def mixed_layers(network: PreTrainedModel) -> list[nn.Linear]:
 def add_mixout(
     network: PreTrainedModel, probability: float, start: Mapping[Tensor, Tensor]
 ) -> None:
-    """Train ``network`` with mixout from now on, and without dropout; ``start`` has W0 of each
-    of its ``mixed_layers``.
+    """Put ``network`` under mixout and switch off its dropout.
+
+    ``start`` maps the weight of each layer in ``list_mixed_layers`` to its W0.
     """
     switch_off_dropout(network)
-    for layer in mixed_layers(network):
-        mixout = Mixout(
-            start[layer.weight], probability
-        ).eval()  # registering calls it, and no mask should be drawn for that
+    for layer in list_mixed_layers(network):
+        # evaluation mode, because registering calls it and must not draw a mask
+        mixout = Mixout(start[layer.weight], probability).eval()
         parametrize.register_parametrization(layer, "weight", mixout)
 
 
 def remove_mixout(network: PreTrainedModel) -> None:
-    """Back to plain Linear layers with the trained weights, under their old names."""
+    """Restore plain Linear layers with the trained weights and their original names."""
     for module in list(network.modules()):
         if isinstance(module, nn.Linear) and parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=False)
 
 
 def switch_off_dropout(network: nn.Module) -> None:
-    """Dropout layers, and the attributes by which some families hand a probability to a
-    function (ModernBERT's attention).
+    """Set every dropout probability to 0.
+
+    That includes attributes from which some families pass a probability to a function, as
+    ModernBERT's attention does.
     """
     for module in network.modules():
         if isinstance(module, nn.Dropout):

@@ -1,16 +1,16 @@
-"""What the training makes small, by kind of task: a scalar of a batch's logits and labels.
+"""Training objectives by task type: scalar losses of a batch's logits and labels.
 
-- Single labels: cross entropy. ``class_weights`` weigh the rows of a label: Σ w_y · loss / Σ
-  w_y, as torch's ``CrossEntropyLoss``.
+- Single-label: cross entropy. ``class_weights`` weight the rows of a label: Σ w_y · loss / Σ w_y,
+  as torch's ``CrossEntropyLoss``.
 - Multi-label: binary cross entropy of each label's logit, averaged over rows and labels.
-  ``class_weights`` weigh the rows that have the label against those that have not, as
+  ``class_weights`` weight the rows that have the label against those that do not, as
   ``pos_weight`` of torch's ``BCEWithLogitsLoss``.
-- Regression: mean squared error, in the labels' own unit and scale, so that the exported head
-  gives the numbers themselves. The head begins at the mean of the training labels
-  (``set_bias_to_mean``): its draw answers about 0, and at the small rates of fine-tuning the
-  way from there to the labels' level would cost a good part of the steps and teach nothing.
+- Regression: mean squared error in the labels' own unit and scale, so that the exported head
+  predicts the numbers themselves. The head starts at the mean of the training labels
+  (``set_bias_to_mean``): a fresh head predicts about 0, and at fine-tuning rates the way from
+  there to the labels' level would waste many steps.
 
-Weights enter the training loss alone; losses of evaluations are plain.
+Weights affect the training loss only; evaluation losses are unweighted.
 """
 
 import math
@@ -27,26 +27,12 @@ from shared.domain.task import Label, Task, TaskType
 from worker.training.model.module_groups import get_family
 
 Objective = Callable[[Tensor, Tensor], Tensor]
-"""Of logits (rows, outputs) and the labels of ``targets``."""
+"""Loss of logits (rows, outputs) and of labels from ``build_targets``."""
 ClassWeights = Literal["none", "balanced"] | dict[str, float]
 
 
-def build_targets(labels: Sequence[Label], num_labels: int) -> Tensor:
-    """The labels as the objectives take them: of shape (rows,), int64 or float32 for a
-    regression; or multi-hot (rows, labels), float32.
-    """
-    if not isinstance(labels[0], tuple):
-        return torch.tensor(
-            labels, dtype=torch.float32 if isinstance(labels[0], float) else torch.int64
-        )
-    hot = torch.zeros(len(labels), num_labels)
-    for row, indices in enumerate(cast(Sequence[tuple[int, ...]], labels)):
-        hot[row, list(indices)] = 1.0
-    return hot
-
-
 def get_plain_objective(task_type: TaskType) -> Objective:
-    """Without class weights: what evaluations report."""
+    """Return the objective without class weights, which evaluations report."""
     match task_type:
         case TaskType.SINGLE_LABEL:
             return functional.cross_entropy
@@ -64,8 +50,10 @@ def build_training_objective(
     labels: Sequence[Label],
     device: torch.device | None = None,
 ) -> Objective:
-    """``labels`` are those of the run's own training rows, by which ``balanced`` counts;
-    ``device`` is where the logits will be.
+    """Return the objective with class weights.
+
+    ``labels`` are those of the training rows, which ``balanced`` counts. ``device`` is the device
+    of the logits.
     """
     weights = compute_class_weights(task, class_weights, labels)
     if weights is None:
@@ -81,11 +69,11 @@ def build_training_objective(
 def compute_class_weights(
     task: Task, class_weights: ClassWeights, labels: Sequence[Label]
 ) -> list[float] | None:
-    """A weight a label, in the order of the names; None for none.
+    """Return one weight per label, in the order of the label names, or None if unweighted.
 
-    Balanced, of n rows and k labels: n / (k · n_c) for a label of n_c rows, so that every label
-    weighs the same in sum; for multi-label (n - n_c) / n_c, so that the rows with the label
-    weigh as much as those without. A label without rows weighs 1, where it has no say.
+    Balanced weights with n rows and k labels: n / (k · n_c) for a label with n_c rows, so that
+    every label has the same total weight. For multi-label, (n - n_c) / n_c, so that the rows with
+    the label weigh as much as those without. A label without rows gets 1, which has no effect.
     """
     if class_weights == "none":
         return None
@@ -102,7 +90,7 @@ def compute_class_weights(
 
 
 def count_labels(labels: Sequence[Label]) -> Counter[Label]:
-    """Rows of each label's index; a multi-label row counts for each of its labels."""
+    """Count the rows of each label index; a multi-label row counts for each of its labels."""
     return Counter(
         index for label in labels for index in (label if isinstance(label, tuple) else (label,))
     )
@@ -111,41 +99,37 @@ def count_labels(labels: Sequence[Label]) -> Counter[Label]:
 def compute_chance_loss(
     task: Task, labels: Sequence[Label], weights: Sequence[float] | None = None
 ) -> float:
-    """The training loss of the best answer that does not look at the text: the labels'
-    frequencies, or their mean.
+    """Return the training loss of the best constant prediction: label frequencies, or their mean.
 
-    For single labels that is the (weighted) entropy of the labels in nats, for multi-label the
-    mean of each label's, for a regression the labels' variance.
+    For single-label tasks that is the (weighted) entropy of the labels in nats, for multi-label
+    the mean of each label's entropy, for regression the variance of the labels.
     """
     if task.type is TaskType.REGRESSION:
         numbers = torch.tensor(labels, dtype=torch.float64)
         return float((numbers - numbers.mean()).square().mean())
     counts, rows = count_labels(labels), len(labels)
-    of_label = [
-        counts[i] * (1.0 if weights is None else weights[i]) for i in range(len(task.label_names))
+    masses = [
+        counts[index] * (1.0 if weights is None else weights[index])
+        for index in range(len(task.label_names))
     ]
     if task.type is TaskType.SINGLE_LABEL:
-        return _compute_cross_entropy(of_label) / sum(of_label)
-    others = [rows - counts[i] for i in range(len(of_label))]
-    return (
-        sum(
-            _compute_cross_entropy([mass, other])
-            for mass, other in zip(of_label, others, strict=True)
-        )
-        / rows
-        / len(others)
+        return _compute_cross_entropy(masses) / sum(masses)
+    others = [rows - counts[index] for index in range(len(masses))]
+    entropies = (
+        _compute_cross_entropy([mass, other]) for mass, other in zip(masses, others, strict=True)
     )
+    return sum(entropies) / rows / len(others)
 
 
 def _compute_cross_entropy(masses: Sequence[float]) -> float:
-    """-Σ m · log(m / Σ m), in nats."""
+    """Return -Σ m · log(m / Σ m), in nats."""
     total = sum(masses)
     return -sum(mass * math.log(mass / total) for mass in masses if mass)
 
 
 @torch.no_grad()
 def set_bias_to_mean(network: PreTrainedModel, labels: Sequence[Label]) -> None:
-    """Set the bias of a regression's output to the mean of the training labels."""
+    """Set the bias of a regression head's output to the mean of the training labels."""
     head = network.get_submodule(get_family(network).head[-1])
     output = [module for module in head.modules() if isinstance(module, nn.Linear)][-1]
     output.bias.fill_(math.fsum(cast(Sequence[float], labels)) / len(labels))

@@ -1,13 +1,11 @@
-"""Which parameters share a rate and a decay.
+"""Groups of parameters that share a learning rate and a weight decay.
 
-Layer-wise learning-rate decay (LLRD; Howard & Ruder 2018; Zhang et al. 2021) with factor ξ:
-head and pooler train at the full rate α, the top block at α·ξ, the next at α·ξ², …, the bottom
-of L blocks at α·ξ^L, the embeddings at α·ξ^(L+1). Parts are those of ``list_module_groups``. Of
-ALBERT, whose layers share their weights, L is the number of blocks of weights, which is one as
-a rule.
+Layer-wise learning-rate decay (LLRD; Howard & Ruder 2018; Zhang et al. 2021) with factor ξ: head
+and pooler train at the full rate α, the top block at α·ξ, the next at α·ξ², …, the bottom of L
+blocks at α·ξ^L, the embeddings at α·ξ^(L+1). Depths follow ``list_module_groups``. ALBERT's layers
+share their weights, so its L is the number of distinct blocks, usually one.
 
-Weight decay of either kind spares biases and the parameters of normalisations (Devlin et al.
-2019).
+Weight decay of either kind skips biases and the parameters of normalisations (Devlin et al. 2019).
 """
 
 from dataclasses import dataclass
@@ -22,55 +20,53 @@ from worker.training.model.module_groups import is_bias, is_normalisation, list_
 
 @dataclass(frozen=True)
 class ParameterGroup:
+    """Parameters with one rate scale and one choice of weight decay."""
+
     parameters: list[nn.Parameter]
     rate_scale: float
-    """The group's rate over the schedule's."""
+    """Ratio of the group's rate to the schedule's rate."""
     has_weight_decay: bool
 
 
 def build_parameter_groups(network: nn.Module, recipe: Recipe) -> list[ParameterGroup]:
-    """Every parameter that is trained, in exactly one group; the full rate's groups come first,
-    what decays before what is spared.
+    """Partition the trainable parameters into groups.
 
-    Without layer-wise decay this asks nothing of the network; with it, the network must be of a
-    known family.
+    Groups are ordered by falling rate, and within a rate those with weight decay come first. With
+    layer-wise decay the network must belong to a known family.
     """
     scales = compute_layerwise_scales(network, recipe.layerwise_learning_rate_decay)
-    spared = find_undecayed_parameters(network)
+    undecayed = find_undecayed_parameters(network)
 
     def get_sort_key(parameter: nn.Parameter) -> tuple[float, bool]:
-        return -scales.get(parameter, 1.0), parameter in spared
+        return -scales.get(parameter, 1.0), parameter in undecayed
 
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return [
-        ParameterGroup(list(members), rate_scale=-negative_scale, has_weight_decay=not is_spared)
-        for (negative_scale, is_spared), members in groupby(
+        ParameterGroup(list(members), rate_scale=-negative_scale, has_weight_decay=not is_undecayed)
+        for (negative_scale, is_undecayed), members in groupby(
             sorted(trained, key=get_sort_key), get_sort_key
         )
     ]
 
 
 def compute_layerwise_scales(network: nn.Module, decay: float) -> dict[nn.Parameter, float]:
-    """Each parameter's rate over the head's; empty for a decay of 1, which is one rate for all."""
+    """Return each parameter's rate relative to the head's; empty for a decay of 1."""
     if decay == 1.0:
         return {}
-    assert isinstance(network, PreTrainedModel), (
-        "only an encoder of a known family has layers to tell apart"
-    )
-    parts = list_module_groups(network)
-    blocks = sum(part.name.startswith("block") for part in parts)
-    # parts come from the bottom: embeddings, L blocks, then the pooler and the head, which
-    # share the full rate
-    depths = [max(0, blocks + 1 - index) for index in range(len(parts))]
+    assert isinstance(network, PreTrainedModel), "layer-wise rates need a known encoder family"
+    groups = list_module_groups(network)
+    blocks = sum(group.name.startswith("block") for group in groups)
+    # bottom up: embeddings, L blocks, then the pooler and the head, which share the full rate
+    depths = [max(0, blocks + 1 - index) for index in range(len(groups))]
     return {
         parameter: decay**depth
-        for part, depth in zip(parts, depths, strict=True)
-        for parameter in part.parameters.values()
+        for group, depth in zip(groups, depths, strict=True)
+        for parameter in group.parameters.values()
     }
 
 
 def find_undecayed_parameters(network: nn.Module) -> set[nn.Parameter]:
-    """Biases and the parameters of normalisations."""
+    """Return the biases and the parameters of normalisations, which take no weight decay."""
     return {
         parameter
         for module_name, module in network.named_modules()

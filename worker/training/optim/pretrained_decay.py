@@ -1,12 +1,11 @@
-"""Pre-trained weight decay (Lee et al. 2020; Zhang et al. 2021, section 7): toward the start
-instead of toward zero.
+"""Pre-trained weight decay (Lee et al. 2020; Zhang et al. 2021, section 7): decay toward the start.
 
     θ ← θ - α λ (θ - θ0),   before the Adam step, α the rate of the parameter's group at this step.
 
-θ0 is what training began with: the checkpoint, and of re-initialised tensors their draw. The
-new head has no past and decays to zero. As with other weight decay, biases and the parameters
-of normalisations take none. It is decoupled from Adam: where the recipe has weight decay too,
-both apply, this one first.
+θ0 is the value at the start of training: the checkpoint's, or the draw of a re-initialised tensor.
+The new head has no pre-trained value and decays to zero. As with other weight decay, biases and
+the parameters of normalisations are skipped. The decay is decoupled from Adam: if the recipe has
+weight decay as well, both apply, this one first.
 """
 
 from collections.abc import Mapping
@@ -20,6 +19,8 @@ from worker.training.optim.parameter_groups import ParameterGroup
 
 
 class PretrainedDecay:
+    """Decay step over the parameters of the groups that have weight decay."""
+
     def __init__(
         self,
         network: nn.Module,
@@ -27,11 +28,12 @@ class PretrainedDecay:
         strength: float,
         start: Mapping[Tensor, Tensor],
     ) -> None:
-        """``strength`` is λ. ``start`` has θ0 of every decaying parameter outside the head,
-        else ValueError.
+        """Collect the pairs of θ and θ0; ``strength`` is λ.
+
+        Raise ValueError if ``start`` lacks θ0 of a decayed parameter outside the head.
         """
         assert isinstance(network, PreTrainedModel), (
-            "only an encoder of a known family has a head to tell apart"
+            "pre-trained decay needs a known encoder family"
         )
         head = set(list_module_groups(network)[-1].parameters.values())
         self._strength = strength
@@ -43,21 +45,20 @@ class PretrainedDecay:
             for group in groups
             if group.has_weight_decay
         ]
-        forgotten = [
+        missing = [
             parameter
             for _, pairs in self._groups
-            for parameter, its in pairs
-            if its is None and parameter not in head
+            for parameter, initial in pairs
+            if initial is None and parameter not in head
         ]
-        if forgotten:
+        if missing:
             raise ValueError(
-                f"{len(forgotten)} parameters of the encoder came without the weights they "
-                "began with"
+                f"{len(missing)} parameters of the encoder have no initial weights to decay toward"
             )
 
     @torch.no_grad()
     def step(self, rate: float, found_inf: Tensor | None = None) -> None:
-        """``rate`` is the schedule's at this step; at an ``unless`` of 1 nothing is changed."""
+        """Decay at the schedule's ``rate``; a ``found_inf`` of 1 changes nothing."""
         for scale, pairs in self._groups:
             share: float | Tensor = rate * scale * self._strength
             if found_inf is not None:

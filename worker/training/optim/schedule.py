@@ -1,4 +1,4 @@
-"""When the rate rises and falls, and when the run is evaluated. Steps count from 1 to T."""
+"""The learning-rate schedule and the evaluation steps of a run. Steps count from 1 to T."""
 
 import math
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LinearSchedule:
-    """Up from zero over the warm-up, then linearly down to zero at the end:
-    ``get_linear_schedule_with_warmup`` of transformers.
+    """Linear warm-up from zero, then linear decay to zero.
 
-    The first update's rate is zero, that of update T the last above zero, as there.
+    Equals ``get_linear_schedule_with_warmup`` of transformers: the rate of the first update is
+    zero, that of update T is still above zero.
     """
 
     peak: float
@@ -17,7 +17,7 @@ class LinearSchedule:
     total_steps: int
 
     def compute_rate(self, step: int) -> float:
-        """Learning rate of update ``step`` (from 1)."""
+        """Return the learning rate of update ``step`` (from 1)."""
         done = step - 1
         if done < self.warmup_steps:
             return self.peak * (done / self.warmup_steps)
@@ -27,12 +27,10 @@ class LinearSchedule:
 
 
 def create_linear_schedule(peak: float, warmup_ratio: float, total_steps: int) -> LinearSchedule:
-    """Warm-up steps are the ratio's share of all steps, rounded up as ``Trainer`` does."""
+    """Create the schedule; the number of warm-up steps is rounded up, as ``Trainer`` does."""
     return LinearSchedule(peak, math.ceil(total_steps * warmup_ratio), total_steps)
 
 
 def list_evaluation_steps(total_steps: int, points: int) -> list[int]:
-    """Evaluation i of k falls on step ceil(i·T/k), so the last on step T; fewer where there are
-    fewer steps than points.
-    """
+    """Return the steps ceil(i·T/k) for i = 1 … k, without duplicates; the last one is T."""
     return sorted({-(-index * total_steps // points) for index in range(1, points + 1)})

@@ -1,33 +1,35 @@
-"""Where the rows of a batch lie in one flat sequence of tokens, and which of them have their
-attention computed in one go.
+"""Where the rows of a batch lie in a packed sequence, and which rows share an attention call.
 
-A batch without padding is its rows one behind another, and up to seven tokens that belong to no
-row, so that few sizes occur. Networks that are trained side by side have a sequence each, all
-of the same width: the shorter ones end in more such tokens.
+A packed batch is its rows one after another, followed by up to seven padding tokens so that few
+sizes occur. Networks trained side by side have one sequence each, all of the same width: the
+shorter ones end in more padding.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
 
 from worker.training.device import to_device
 
-# Sizes are multiples of these. For every size that is new oneDNN compiles its kernels anew,
-# some 4 ms a step, and it keeps 1,024 of them.
-TOKEN_MULTIPLE = 8  # of a sequence
-# of a row; of fewer keys, torch's softmax takes one at a time (AVX-512), ten times as long in
-# all
+T = TypeVar("T")
+
+# Sizes are rounded up to these multiples: for every new size oneDNN compiles its kernels anew,
+# about 4 ms per step, and it caches 1,024 of them.
+TOKEN_MULTIPLE = 8
+"""Multiple of the tokens in a sequence."""
 SLOT_MULTIPLE = 16
+"""Multiple of the slots of a row. With fewer keys, torch's softmax is scalar (AVX-512) and takes
+ten times as long in all."""
 
-# of a group on a CPU; its weights should stay in the cache, and more ways to cut take longer to
-# compare
 MAX_GROUP_ROWS = 64
+"""Most rows of a group on a CPU: its attention weights should fit in the cache, and comparing
+more partitions takes longer."""
 
-# What attention costs on a CPU, in cells: a cell is a query and a key in all heads (12 heads of
+# Cost of attention on a CPU in cells. A cell is one query and one key in all heads (12 heads of
 # 32, forward and backward).
 CALL_COST = 5000
 PADDED_TOKEN_COST = 30
@@ -35,17 +37,16 @@ PADDED_TOKEN_COST = 30
 
 @dataclass(frozen=True)
 class RowGroup:
-    """Rows whose attention is computed together. They have ``rows * length`` slots: token t of
-    row r is in slot ``r * length + t``.
+    """Rows whose attention is computed together.
+
+    A group has ``rows * length`` slots: token t of row r is in slot ``r * length + t``.
     """
 
     rows: int
     length: int
-    """At least the tokens of the longest row."""
+    """At least the number of tokens of the longest row."""
     token_mask: Tensor | None = None
-    """Of shape (rows, length), bool: whether a slot has a token of its own. None: every slot
-    has.
-    """
+    """Of shape (rows, length), bool: whether a slot has a token. None if every slot has one."""
 
     @property
     def slots(self) -> int:
@@ -54,44 +55,41 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class PackedLayout:
-    """The rows of S flat sequences, whose places are numbered through: token t of sequence s is
-    at ``s * width + t``.
-    """
+    """The rows of S packed sequences. Token t of sequence s is at place ``s * width + t``."""
 
     lengths: tuple[tuple[int, ...], ...]
-    """Of the rows of each sequence, in order; every sequence has as many rows."""
+    """Row lengths of each sequence, in order; every sequence has the same number of rows."""
     width: int
-    """Tokens of a sequence, the padding at its end counted."""
+    """Tokens of a sequence, including the padding at its end."""
     first_tokens: Tensor
     """Of shape (S, rows), int64: the places of the rows' first tokens."""
     groups: tuple[RowGroup, ...]
-    """Every row in exactly one. Their slots are numbered through."""
+    """A partition of the rows. Slots are numbered consecutively over all groups."""
     places: Tensor
-    """Of shape (slots,), int64: whose token each slot has; where there is none, some other of
-    the row.
-    """
+    """Of shape (slots,), int64: the place of each slot's token; of another token of the row if
+    the slot has none."""
     slot_of_place: Tensor
-    """Of shape (S * width,), int64; of padding, any."""
+    """Of shape (S * width,), int64: the slot of each place; arbitrary for padding."""
     padding_mask: Tensor | None
-    """Of shape (S * width,), bool: whether a token belongs to no row. None: every token belongs
-    to one.
-    """
+    """Of shape (S * width,), bool: whether a token is padding. None if there is no padding."""
     first_queries_only: bool = False
-    """Whether in attention only the rows' first tokens look at the others, because nothing
-    reads what any other would see.
-    """
-    cache: dict[Hashable, Any] = field(default_factory=dict, compare=False)
-    """What is worked out of the above at its first use, and is the same in every block of a
-    network.
-    """
+    """Whether only the first token of each row attends, because nothing reads the other results."""
+    cache: dict[Hashable, object] = field(default_factory=dict, compare=False)
+    """Values derived from the layout, shared by all blocks of a network."""
+
+    def get_cached(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return the cached value of ``key``, computing it on first use."""
+        if key not in self.cache:
+            self.cache[key] = compute()
+        return cast(T, self.cache[key])
 
 
 def build_packed_layout(lengths: Sequence[Sequence[int]], device: torch.device) -> PackedLayout:
-    """Rows of these lengths, by sequence; cheapest where the rows of a sequence come sorted by
-    length.
+    """Lay out rows of these lengths, given by sequence.
 
-    On a CPU rows of like length make a group; elsewhere all rows do, since there a call is dear
-    and padding cheap.
+    Attention is cheapest if the rows of each sequence are sorted by length. On a CPU, rows of
+    similar length form a group. On other devices all rows form one group, since a call is
+    expensive there and padding is cheap.
     """
     width = _round_up(TOKEN_MULTIPLE, max(map(sum, lengths)))
     starts = [
@@ -100,19 +98,18 @@ def build_packed_layout(lengths: Sequence[Sequence[int]], device: torch.device) 
         for start in list(accumulate(rows, initial=0))[:-1]
     ]
     flat = [length for rows in lengths for length in rows]
-    parts = partition_rows(flat) if device.type == "cpu" else [list(range(len(flat)))]
+    groups = partition_rows(flat) if device.type == "cpu" else [list(range(len(flat)))]
     slots = [
-        _assign_slots([starts[row] for row in part], [flat[row] for row in part]) for part in parts
+        _assign_slots([starts[row] for row in rows], [flat[row] for row in rows]) for rows in groups
     ]
-    places = torch.cat([its.flatten() for its, _ in slots])
-    slot_of_place, padding = _map_places_to_slots(
-        places, torch.cat([real.flatten() for _, real in slots]), len(lengths) * width
-    )
+    places = torch.cat([group_places.flatten() for group_places, _ in slots])
+    token_mask = torch.cat([group_mask.flatten() for _, group_mask in slots])
+    slot_of_place, padding = _map_places_to_slots(places, token_mask, len(lengths) * width)
     return PackedLayout(
         lengths=tuple(tuple(rows) for rows in lengths),
         width=width,
         first_tokens=to_device(torch.tensor(starts).view(len(lengths), -1), device),
-        groups=tuple(_build_group(real, device) for _, real in slots),
+        groups=tuple(_build_group(group_mask, device) for _, group_mask in slots),
         places=to_device(places, device),
         slot_of_place=to_device(slot_of_place, device),
         padding_mask=to_device(padding, device) if bool(padding.any()) else None,
@@ -120,24 +117,22 @@ def build_packed_layout(lengths: Sequence[Sequence[int]], device: torch.device) 
 
 
 def partition_rows(lengths: Sequence[int]) -> list[list[int]]:
-    """The rows, sorted by length, cut into the groups that cost least in all."""
+    """Sort the rows by length and cut them into groups of least total cost."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    least, begins = (
-        [0],
-        [0],
-    )  # of the first n rows: what they cost at least, and where their last group then begins
+    # of the first n rows: their least cost, and where their last group then starts
+    least_costs, group_starts = [0], [0]
     for end in range(1, len(order) + 1):
         length = lengths[order[end - 1]]
         costs = {
-            begin: least[begin] + _estimate_group_cost(end - begin, length)
-            for begin in range(max(0, end - MAX_GROUP_ROWS), end)
+            start: least_costs[start] + _estimate_group_cost(end - start, length)
+            for start in range(max(0, end - MAX_GROUP_ROWS), end)
         }
-        begins.append(min(costs, key=costs.__getitem__))
-        least.append(costs[begins[-1]])
+        group_starts.append(min(costs, key=costs.__getitem__))
+        least_costs.append(costs[group_starts[-1]])
     groups, end = [], len(order)
     while end:
-        groups.append(order[begins[end] : end])
-        end = begins[end]
+        groups.append(order[group_starts[end] : end])
+        end = group_starts[end]
     return groups[::-1]
 
 
@@ -151,10 +146,10 @@ def _round_up(multiple: int, size: int) -> int:
 
 
 def _assign_slots(starts: Sequence[int], lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Of a group: ``places`` and ``real``, both of shape (rows, length)."""
-    within = torch.arange(_round_up(SLOT_MULTIPLE, max(lengths)))
-    real = within < torch.tensor(lengths)[:, None]
-    return torch.tensor(starts)[:, None] + within * real, real
+    """Return a group's ``places`` and ``token_mask``, both of shape (rows, length)."""
+    offsets = torch.arange(_round_up(SLOT_MULTIPLE, max(lengths)))
+    token_mask = offsets < torch.tensor(lengths)[:, None]
+    return torch.tensor(starts)[:, None] + offsets * token_mask, token_mask
 
 
 def _build_group(token_mask: Tensor, device: torch.device) -> RowGroup:
@@ -165,9 +160,7 @@ def _build_group(token_mask: Tensor, device: torch.device) -> RowGroup:
 def _map_places_to_slots(
     places: Tensor, token_mask: Tensor, place_count: int
 ) -> tuple[Tensor, Tensor]:
-    """``slot_of_place`` and ``padding`` of a layout of so many places; ``real`` as in the
-    groups, of shape (slots,).
-    """
+    """Return ``slot_of_place`` and ``padding_mask``; both inputs have shape (slots,)."""
     slots = token_mask.nonzero().squeeze(1)
     taken = places[slots]
     slot_of_place = torch.zeros(place_count, dtype=torch.int64).index_copy_(0, taken, slots)

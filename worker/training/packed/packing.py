@@ -1,26 +1,24 @@
-"""Passes over batches without padding: all tokens of a batch in one flat sequence through the
-family's own modules. Behind them up to seven that belong to no row, so that few sizes occur
-(``layout.py``).
+"""Forward passes over packed batches: all tokens of a batch in one sequence, without padding.
 
-Embeddings, Linear layers and norms take each token for itself and need not know of rows. What
-does need to is handed over for the time of a pass; before and after it the network is like any
-other:
+The sequence goes through the family's own modules. Up to seven tokens at its end belong to no
+row, so that few sizes occur (``packed_layout.py``). Embeddings, Linear layers and norms treat
+each token independently. Whatever depends on rows is set up for the duration of a pass, and the
+network is unchanged before and after it:
 
-- positions, which count anew in every row, are given with the tokens;
-- attention stays within rows, by a function of our own in transformers' attention interface;
-- poolers and heads read ``states[:, 0]``, the first token of each sequence. Where nothing
-  further on reads any other token (a family's ``first_tokens``), the states of the rows' first
-  tokens go on alone, of shape (S, 1, rows, width). In most families that is within the top
-  block, whose attention and feed-forward layers then compute what is used and no more.
+- Position ids restart in every row and are passed as inputs.
+- Attention stays within rows, through a function registered in transformers' attention interface.
+- Poolers and heads read ``states[:, 0]``, the first token of each sequence. From the point where
+  nothing reads any other token (a family's ``first_tokens``), only the states of the rows' first
+  tokens are passed on, with shape (S, 1, rows, width). In most families that point is within the
+  top block, so its attention and feed-forward layers compute only what is used.
 
-S flat sequences side by side are for S stacked networks, each with as many rows; a single
-network has one.
+S packed sequences serve S stacked networks, with the same number of rows each; a single network
+has one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,27 +34,38 @@ from worker.training.packed.packed_layout import PackedLayout, build_packed_layo
 
 ATTENTION_NAME = "evenkeel_within_rows"
 
+Inputs = tuple[object, ...]
+"""Positional arguments of a module's forward pass."""
+
 
 def is_padding_free(network: PreTrainedModel) -> bool:
-    """Whether the network's batches can go without padding."""
+    """Return whether the network can take packed batches."""
     return get_family(network).padding_free and not getattr(network.config, "is_decoder", False)
 
 
 def build_packed_inputs(
     text: EncodedText, rows: Sequence[Sequence[int]], network: PreTrainedModel
 ) -> tuple[dict[str, Tensor], PackedLayout]:
-    """The rows of each of S sequences: keyword arguments of the network's pass, each of shape
-    (S, tokens), on its device, and where the rows lie. ``first_tokens`` are in the order of
-    ``rows``, whatever order the rows lie in.
+    """Return the keyword arguments of a pass, each of shape (S, tokens), and their layout.
+
+    ``rows`` lists the rows of each of S sequences. Tensors are on the network's device. The
+    layout's ``first_tokens`` follow the order of ``rows``, whatever order the rows are packed in.
     """
-    # in order of length, so that rows whose attention is computed together are neighbours
-    places = [sorted(range(len(its)), key=text.list_lengths(its).__getitem__) for its in rows]
-    sorted_rows = [[its[place] for place in order] for its, order in zip(rows, places, strict=True)]
-    layout = build_packed_layout([text.list_lengths(its) for its in sorted_rows], network.device)
-    place_of_row = to_device(torch.tensor(places).argsort(dim=1), network.device)
+    # sorted by length, so that rows whose attention is computed together are neighbours
+    orders = [
+        sorted(range(len(sequence)), key=text.list_lengths(sequence).__getitem__)
+        for sequence in rows
+    ]
+    sorted_rows = [
+        [sequence[index] for index in order] for sequence, order in zip(rows, orders, strict=True)
+    ]
+    layout = build_packed_layout(
+        [text.list_lengths(sequence) for sequence in sorted_rows], network.device
+    )
+    place_of_row = to_device(torch.tensor(orders).argsort(dim=1), network.device)
     layout = replace(layout, first_tokens=layout.first_tokens.gather(1, place_of_row))
     sequences = {
-        name: [torch.cat([column[row] for row in its]) for its in sorted_rows]
+        name: [torch.cat([column[row] for row in sequence]) for sequence in sorted_rows]
         for name, column in text.columns.items()
     }
     positions = [
@@ -80,17 +89,15 @@ def _pad_and_stack(sequences: Sequence[Tensor], width: int, padding: int) -> Ten
 
 
 def compute_position_ids(ids: Tensor, lengths: Sequence[int], network: PreTrainedModel) -> Tensor:
-    """Of the tokens of a flat sequence, as the family counts them in a row of its own.
+    """Return the position ids of a packed sequence, counted from the start of each row.
 
-    Families with unused positions count from ``pad_token_id`` + 1, and leave a padding token
-    out, should a text spell one.
+    Families with a position offset count from ``pad_token_id`` + 1 and skip padding tokens, which
+    a text may spell out.
     """
     counted, offset = torch.ones_like(ids), 0
     if get_family(network).position_offset:
-        counted, offset = (
-            (ids != network.config.pad_token_id).to(ids),
-            network.config.pad_token_id + 1,
-        )
+        padding = network.config.pad_token_id
+        counted, offset = (ids != padding).to(ids), padding + 1
     count = counted.cumsum(0)
     row_length = torch.tensor(lengths)
     last = count[row_length.cumsum(0) - 1]
@@ -100,8 +107,9 @@ def compute_position_ids(ids: Tensor, lengths: Sequence[int], network: PreTraine
 
 @contextmanager
 def enable_packed_forward(network: PreTrainedModel, layout: PackedLayout) -> Iterator[None]:
-    """Inside, a pass of the network takes ``build_packed_inputs`` and ``layout=layout``, and
-    its logits have the shape (S, rows, outputs).
+    """Let the network take packed inputs and ``layout=layout`` within the context.
+
+    Its logits then have the shape (S, rows, outputs).
     """
     config = network.config
     implementation = config._attn_implementation
@@ -126,17 +134,18 @@ def compute_packed_attention(
     scaling: float,
     dropout: float = 0.0,
     sliding_window: int | None = None,
-    **_: Any,
+    **_: object,
 ) -> tuple[Tensor, None]:
-    """An attention function as transformers' attention interface has them. It has no mask
-    function, so that no mask is made.
+    """Compute attention within rows, with the signature of transformers' attention interface.
+
+    No mask function is registered with it, so transformers builds no mask.
     """
-    window = (
-        None if sliding_window is None else sliding_window - 1
-    )  # ModernBERT counts the token itself
-    return compute_row_attention(
+    # ModernBERT's window includes the token itself
+    window = None if sliding_window is None else sliding_window - 1
+    result = compute_row_attention(
         query, key, value, layout, scale=scaling, dropout=dropout, window=window
-    ), None
+    )
+    return result, None
 
 
 AttentionInterface.register(ATTENTION_NAME, compute_packed_attention)
@@ -145,14 +154,16 @@ AttentionInterface.register(ATTENTION_NAME, compute_packed_attention)
 def _register_narrowing_hooks(
     network: PreTrainedModel, layout: PackedLayout
 ) -> tuple[RemovableHandle, ...]:
-    """Have the rows' first tokens go on alone from where the family reads no others."""
+    """Drop all but the rows' first tokens from the point where the family reads no others."""
     family = get_family(network)
     if family.first_tokens is not None:
         top = network.get_submodule(list_block_paths(network)[-1])
         return (
             top.register_forward_pre_hook(_restrict_queries, with_kwargs=True),
             top.get_submodule(family.first_tokens).register_forward_pre_hook(
-                lambda _module, states: tuple(_select_first_tokens(its, layout) for its in states)
+                lambda _module, inputs: tuple(
+                    _select_first_tokens(states, layout) for states in inputs
+                )
             ),
         )
     pool: Callable[[Tensor, PackedLayout], Tensor] = _select_first_tokens
@@ -160,7 +171,7 @@ def _register_narrowing_hooks(
         pool = _average_rows
 
     def replace_last_states(
-        _module: nn.Module, _inputs: Any, output: BaseModelOutput
+        _module: nn.Module, _inputs: Inputs, output: BaseModelOutput
     ) -> BaseModelOutput:
         assert output.last_hidden_state is not None
         return BaseModelOutput(last_hidden_state=pool(output.last_hidden_state, layout))
@@ -170,13 +181,15 @@ def _register_narrowing_hooks(
 
 
 def _restrict_queries(
-    _module: nn.Module, inputs: Any, named: dict[str, Any]
-) -> tuple[Any, dict[str, Any]]:
-    return inputs, named | {"layout": replace(named["layout"], first_queries_only=True)}
+    _module: nn.Module, inputs: Inputs, options: dict[str, object]
+) -> tuple[Inputs, dict[str, object]]:
+    layout = options["layout"]
+    assert isinstance(layout, PackedLayout)
+    return inputs, options | {"layout": replace(layout, first_queries_only=True)}
 
 
 def _select_first_tokens(states: Tensor, layout: PackedLayout) -> Tensor:
-    """From (S, tokens, width) to (S, 1, rows, width)."""
+    """Reduce states from (S, tokens, width) to (S, 1, rows, width)."""
     rows = layout.first_tokens
     return (
         states.flatten(0, 1)
@@ -186,12 +199,12 @@ def _select_first_tokens(states: Tensor, layout: PackedLayout) -> Tensor:
 
 
 def _average_rows(states: Tensor, layout: PackedLayout) -> Tensor:
-    """Over a row's tokens, in the form of first tokens, which the family's own mean over a
-    sequence of one leaves as they are.
+    """Reduce states to the means over each row's tokens, in the form of first tokens.
+
+    The family's own mean, over sequences of one token, then leaves them unchanged. It multiplies
+    by a mask of two dimensions, so this works for a single network only.
     """
-    [lengths] = (
-        layout.lengths
-    )  # that mean multiplies by a mask of two dimensions, which stacked networks have no form of
+    [lengths] = layout.lengths
     means = torch.stack([row.mean(dim=0) for row in states[0, : sum(lengths)].split(lengths)])
     order = layout.first_tokens[0].argsort().argsort()
     return means.index_select(0, order)[None, None]
