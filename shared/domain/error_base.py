@@ -5,9 +5,9 @@ HTTP error read alike.
 """
 
 import re
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict
+from pydantic import Field
 from typing_extensions import TypedDict
 
 _TYPE_BY_STATUS = {
@@ -21,14 +21,11 @@ _TYPE_BY_STATUS = {
 class Reason(TypedDict):
     """Why a job or run failed, as stored in its row and shown in its ``error``."""
 
-    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
-
-    code: str
-    """Stable machine-readable code."""
-    message: str
-    """Explanation for people."""
-    param: str | None
-    """Dotted path of the field at fault; null if there is none."""
+    code: Annotated[str, Field(description="Stable machine-readable code.")]
+    message: Annotated[str, Field(description="Explanation for people.")]
+    param: Annotated[
+        str | None, Field(description="Dotted path of the field at fault; null if there is none.")
+    ]
 
 
 class ErrorBody(TypedDict):
