@@ -1,4 +1,4 @@
-"""Assembly of the application: services, routers, error handlers, middleware. Imports do no work."""
+"""Assembly of the app: services, routers, error handlers, middleware. Importing does no work."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

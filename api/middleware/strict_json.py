@@ -1,4 +1,4 @@
-"""Strict JSON: reject what Python's parser accepts and the JSON standard or the database does not."""
+"""Strict JSON: reject what Python parses but the JSON standard or the database does not allow."""
 
 import json
 
