@@ -1,4 +1,4 @@
-"""Error responses of every operation: those it declares, and those that any operation may return."""
+"""Error responses of operations: those an operation declares, and those that any may return."""
 
 from collections.abc import Iterator, Sequence
 

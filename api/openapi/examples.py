@@ -24,7 +24,7 @@ def add_examples(document: JsonNode) -> None:
 
 
 def _add_example(content: JsonNode, name: str, value: JsonValue) -> None:
-    """Add the example to the media type that fits: a string is shown as JSON only as a last resort."""
+    """Add the example to the fitting media type; a string is JSON only as a last resort."""
     fitting = [kind for kind in content if (kind == "application/json") != isinstance(value, str)]
     media_type = (fitting or list(content))[0]
     content[media_type].setdefault("examples", {})[name] = {"value": value}
