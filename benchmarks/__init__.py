@@ -1,1 +1,3 @@
-"""Measurements, run by hand: each is one command that prints a table and writes its results to ``docs/results``. Never timed tests."""
+"""Measurements, run by hand: each is one command that prints a table and writes its results to
+``docs/results``. Never timed tests.
+"""

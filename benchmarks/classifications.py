@@ -1,7 +1,9 @@
-"""Texts a second that the API classifies: ``EVENKEEL_GLUE_DIR=… python -m benchmarks.classifications``.
+"""Texts a second that the API classifies: ``EVENKEEL_GLUE_DIR=… python -m
+benchmarks.classifications``.
 
-An API of its own, in a temporary home, knows a job whose seeds are all kept: all-MiniLM-L6-v2 under heads of their own (what the weights
-are makes no difference to the speed). Sentences of CoLA are classified over HTTP by one model, and by an ensemble, and once by torch.
+An API of its own, in a temporary home, knows a job whose seeds are all kept: all-MiniLM-L6-v2
+under heads of their own (what the weights are makes no difference to the speed). Sentences of
+CoLA are classified over HTTP by one model, and by an ensemble, and once by torch.
 """
 
 import argparse
@@ -86,7 +88,9 @@ def _read_sentences(count: int) -> list[str]:
 
 
 def _publish_models(url: str, home: Path, database_url: str) -> str:
-    """The id of a job's model, kept beside the models of its other seeds as a worker would leave them."""
+    """The id of a job's model, kept beside the models of its other seeds as a worker would
+    leave them.
+    """
     write_dataset(home / "data.csv", 60)
     with Client(url) as client:
         file = client.upload_file(home / "data.csv")
@@ -172,8 +176,10 @@ def _build_result(rates: dict[str, float], difference: float, args: argparse.Nam
         title="Classifying without torch",
         command="EVENKEEL_GLUE_DIR=… python -m benchmarks.classifications",
         text=[
-            f"{args.texts} sentences of CoLA, {TEXTS_PER_REQUEST} a request, one request after the other over HTTP; client and API share "
-            f"{cpu_cores()} cores; medians of {args.rounds} rounds. Loading a model is not counted. The largest difference "
+            f"{args.texts} sentences of CoLA, {TEXTS_PER_REQUEST} a request, one request "
+            "after the other over HTTP; client and API share "
+            f"{cpu_cores()} cores; medians of {args.rounds} rounds. Loading a model is not "
+            "counted. The largest difference "
             f"between a probability and torch's is {difference:.1e}.",
         ],
         tables=[Table(["", "texts/s", "goal on 2 cores"], rows)],

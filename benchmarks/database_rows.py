@@ -1,6 +1,7 @@
 """The rows of made-up jobs: copies of a real one with other ids, states, times and results.
 
-The results are the service's own scores of made-up answers, in the shapes in which a worker stores them.
+The results are the service's own scores of made-up answers, in the shapes in which a worker
+stores them.
 """
 
 import random
@@ -62,7 +63,9 @@ class Outcome(NamedTuple):
 
 
 class RowFactory:
-    """Rows of ``count`` jobs of so many runs each; what was made so far can be read from ``jobs`` and ``runs``."""
+    """Rows of ``count`` jobs of so many runs each; what was made so far can be read from
+    ``jobs`` and ``runs``.
+    """
 
     def __init__(self, template: Template, count: int, runs: int) -> None:
         self._template, self._count, self._runs = template, count, runs
@@ -75,7 +78,9 @@ class RowFactory:
         """Ids of the job and the run, and the run's state."""
 
     def build_rows(self, positions: range) -> Rows:
-        """Of the jobs at these places, 0 the oldest; by table, in an order in which they can be inserted."""
+        """Of the jobs at these places, 0 the oldest; by table, in an order in which they can be
+        inserted.
+        """
         found: Rows = {
             table: [] for table in (Job, Run, Event, Checkpoint, File, Model, WebhookDelivery)
         }
@@ -98,7 +103,10 @@ class RowFactory:
             rows,
             job,
             None,
-            f"Created: {self._runs} runs of {_get_max_steps(job)} steps with the recipe stabilized.",
+            (
+                f"Created: {self._runs} runs of {_get_max_steps(job)} steps with the recipe "
+                "stabilized."
+            ),
         )
         runs = [
             self._add_run(rows, job, index, run_state)

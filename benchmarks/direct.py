@@ -1,4 +1,6 @@
-"""Runs without the service: warm processes that call the training package, one run after the other."""
+"""Runs without the service: warm processes that call the training package, one run after the
+other.
+"""
 
 import multiprocessing
 import os
@@ -49,7 +51,8 @@ class DirectRunner:
             child.join()
 
     def run(self, specs: Specs, *, steps: int | None = None) -> tuple[float, list[float]]:
-        """Seconds until all have ended, and those of each in the order of their ends; the next run goes to the next free process.
+        """Seconds until all have ended, and those of each in the order of their ends; the next
+        run goes to the next free process.
 
         A spec without a recipe is of a job's baselines. ``steps``: only so many of each run.
         """

@@ -1,6 +1,8 @@
-"""A database as years of use would leave it: jobs with their runs, series, events, models, files and notices.
+"""A database as years of use would leave it: jobs with their runs, series, events, models,
+files and notices.
 
-One job is made through the API; ``filled_rows`` makes the others of it, and the database makes the series itself.
+One job is made through the API; ``filled_rows`` makes the others of it, and the database makes
+the series itself.
 """
 
 from collections.abc import Sequence
@@ -127,7 +129,9 @@ def _read_row(instance: DeclarativeBase) -> Row:
 
 
 def _add_series(engine: Engine, long_run: str, long_steps: int) -> None:
-    """Points of every step that a run has taken and of its evaluations, and the rest of the long run's."""
+    """Points of every step that a run has taken and of its evaluations, and the rest of the
+    long run's.
+    """
     run, steps = Run.__table__, _build_number_range(STEPS)
     apart = STEPS // EVALUATIONS
     taken = select(run.c.id, steps.c.number).join(steps, steps.c.number <= run.c.step)

@@ -1,6 +1,8 @@
-"""Tasks of the GLUE benchmark as their authors publish them, cut to a number of training rows in the paper's manner.
+"""Tasks of the GLUE benchmark as their authors publish them, cut to a number of training rows
+in the paper's manner.
 
-The folder is named by ``EVENKEEL_GLUE_DIR`` and holds ``<task>/train.tsv`` and ``<task>/dev.tsv``. Nothing of it is ever committed.
+The folder is named by ``EVENKEEL_GLUE_DIR`` and holds ``<task>/train.tsv`` and
+``<task>/dev.tsv``. Nothing of it is ever committed.
 """
 
 import hashlib
@@ -55,13 +57,15 @@ def get_glue_folder() -> Path:
     named = os.environ.get(FOLDER_VARIABLE)
     if not named or not Path(named).is_dir():
         raise SystemExit(
-            f"Set {FOLDER_VARIABLE} to a folder with GLUE tasks: <task>/train.tsv and <task>/dev.tsv."
+            f"Set {FOLDER_VARIABLE} to a folder with GLUE tasks: <task>/train.tsv and "
+            "<task>/dev.tsv."
         )
     return Path(named)
 
 
 def write_subset(source: Path, task: GlueTask, rows: int, target: Path) -> Path:
-    """``rows`` lines of the task's training file, chosen and ordered by a hash of the line's place and text; its dev file whole.
+    """``rows`` lines of the task's training file, chosen and ordered by a hash of the line's
+    place and text; its dev file whole.
 
     Byte for byte the authors' lines: what they left unquoted stays unquoted.
     """

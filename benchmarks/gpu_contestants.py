@@ -1,4 +1,6 @@
-"""The sides of the GPU benchmark: our stacked seeds, ``transformers.Trainer`` by itself, and several Trainers at once on one GPU."""
+"""The sides of the GPU benchmark: our stacked seeds, ``transformers.Trainer`` by itself, and
+several Trainers at once on one GPU.
+"""
 
 import subprocess
 import sys
@@ -54,7 +56,9 @@ class StepWindow:
 def measure_stack(
     specs: Sequence[RunSpec], size: EncoderSize, window: StepWindow, *, compiled: bool = False
 ) -> SideMeasurement:
-    """The specs side by side, through what the trainer process calls; one spec alone is trained as a single run is."""
+    """The specs side by side, through what the trainer process calls; one spec alone is trained
+    as a single run is.
+    """
     _reset_peak_memory()
     cache, first, last = TextCache(), window.warm_up, window.warm_up + window.steps
     at: dict[int, float] = {}
@@ -89,7 +93,9 @@ def measure_trainer(spec: RunSpec, size: EncoderSize, window: StepWindow) -> Sid
 
 
 def run_child_trainer(spec: RunSpec, window: StepWindow) -> None:
-    """A child of ``measure_concurrent_trainers``: says when it is ready, waits for a line, trains, says how long a step took."""
+    """A child of ``measure_concurrent_trainers``: says when it is ready, waits for a line,
+    trains, says how long a step took.
+    """
     reference, batches = _prepare_reference(spec, window, TextCache())
     reference.train(batches[: window.warm_up])
     _write_line("ready")
@@ -100,7 +106,9 @@ def run_child_trainer(spec: RunSpec, window: StepWindow) -> None:
 def measure_concurrent_trainers(
     spec: RunSpec, size: EncoderSize, window: StepWindow, processes: int, scratch: Path
 ) -> SideMeasurement:
-    """So many processes with a Trainer each, all training over the same time. Their memory is not this process's to see."""
+    """So many processes with a Trainer each, all training over the same time. Their memory is
+    not this process's to see.
+    """
     written = scratch / "spec.json"
     written.write_text(spec.model_dump_json(), encoding="utf-8")
     command = [sys.executable, "-m", "benchmarks.train_gpu", "--one-of-many", str(written)]
@@ -151,7 +159,9 @@ def _measure_trainer_step(spec: RunSpec, window: StepWindow, cache: TextCache) -
 
 
 def _time_steps(reference: TrainerReference, batches: list[list[int]]) -> float:
-    """Seconds of these steps, and of what the device still has to do after them; making the Trainer is not counted."""
+    """Seconds of these steps, and of what the device still has to do after them; making the
+    Trainer is not counted.
+    """
     _synchronize_gpu()
     seconds, _ = reference.train(batches)
     began = time.perf_counter()

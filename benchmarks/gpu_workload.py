@@ -1,4 +1,6 @@
-"""What the GPU benchmark trains: BERT of random weights on rows of made-up words with RTE's lengths. Nothing is read from outside."""
+"""What the GPU benchmark trains: BERT of random weights on rows of made-up words with RTE's
+lengths. Nothing is read from outside.
+"""
 
 import random
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ ROW_LENGTHS = (
     *(13, 25, 29, 31, 33, 35, 37, 38, 40, 41, 43, 44, 45, 46, 47, 48, 50, 51, 53, 54, 56),
     *(57, 59, 61, 62, 64, 67, 69, 72, 78, 85, 93, 103, 113, 120, 128, 128, 128, 128, 128, 128),
 )
-"""Tokens a row of RTE's training file, cut at 128: its 41 quantiles from the shortest to the longest. Their mean is 66."""
+"""Tokens a row of RTE's training file, cut at 128: its 41 quantiles from the shortest to the
+longest. Their mean is 66.
+"""
 USED_WORD_COUNT = 13_572
 """Entries of the vocabulary that RTE's training rows use."""
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
@@ -36,7 +40,9 @@ class EncoderSize:
     rows: int = 2_490
 
     def count_row_flops(self, tokens: int) -> float:
-        """Forward and backward: 6 a weight of the blocks and a token, and 12 · tokens² · width a layer for attention's two products."""
+        """Forward and backward: 6 a weight of the blocks and a token, and 12 · tokens² · width
+        a layer for attention's two products.
+        """
         weights = self.layers * 12 * self.width**2
         return 6.0 * weights * tokens + 12.0 * self.layers * self.width * tokens**2
 
@@ -52,7 +58,9 @@ SIZES = {
 
 
 def make_base_model(size: EncoderSize, folder: Path) -> Path:
-    """Weights as BERT's are drawn before its pre-training, and a tokenizer that knows each word as one token."""
+    """Weights as BERT's are drawn before its pre-training, and a tokenizer that knows each word
+    as one token.
+    """
     words = {
         word: index
         for index, word in enumerate(

@@ -1,7 +1,8 @@
 """Requests at a fixed rate over keep-alive connections, whatever the server does: an open loop.
 
-A closed loop waits for an answer before it asks again, and so asks least while the server is slowest ("coordinated omission"). Here
-each request has its moment, and its latency counts from then, also where its connection is still busy with the one before.
+A closed loop waits for an answer before it asks again, and so asks least while the server is
+slowest ("coordinated omission"). Here each request has its moment, and its latency counts from
+then, also where its connection is still busy with the one before.
 """
 
 import asyncio
@@ -22,7 +23,9 @@ class Sample:
     latencies: list[float] = field(default_factory=list)
     """Seconds from the scheduled moment to the whole answer."""
     send_delays: list[float] = field(default_factory=list)
-    """Seconds by which each request left after its moment: this client's own delay, or a busy connection's."""
+    """Seconds by which each request left after its moment: this client's own delay, or a busy
+    connection's.
+    """
     statuses: dict[int, int] = field(default_factory=dict)
     unanswered: int = 0
     seconds: float = 0.0
@@ -125,7 +128,9 @@ def _find_header(head: bytes, name: bytes) -> bytes | None:
 async def measure_latency(
     port: int, path: str, *, rate: float, seconds: float, connections: int, conditional: bool
 ) -> Sample:
-    """GET the path on 127.0.0.1; ``conditional`` sends the last answer's ETag along. Raises OSError where nobody listens."""
+    """GET the path on 127.0.0.1; ``conditional`` sends the last answer's ETag along. Raises
+    OSError where nobody listens.
+    """
     loop = asyncio.get_running_loop()
     sample = Sample()
     protocols = [_Connection(path, sample, conditional=conditional) for _ in range(connections)]

@@ -1,9 +1,11 @@
 """What the service adds to training: ``EVENKEEL_GLUE_DIR=… python -m benchmarks.overhead``.
 
-The same 20 short runs of the real encoder, on CoLA cut small, once as a job of a whole service of its own (``evenkeel up`` in a
-temporary home: queue, claims, metrics, artefacts, report, published model) and once as plain calls of the training package, in as many
-processes as the service has slots, with the same threads, nothing recorded, the export written and thrown away. Both score the job's
-baselines first. In turn, round by round; both sides warm. ``--quick`` is small enough to try it out.
+The same 20 short runs of the real encoder, on CoLA cut small, once as a job of a whole service
+of its own (``evenkeel up`` in a temporary home: queue, claims, metrics, artefacts, report,
+published model) and once as plain calls of the training package, in as many processes as the
+service has slots, with the same threads, nothing recorded, the export written and thrown away.
+Both score the job's baselines first. In turn, round by round; both sides warm. ``--quick`` is
+small enough to try it out.
 """
 
 import argparse
@@ -127,7 +129,9 @@ def _measure_round(
 def _run_job(
     client: Client, database: Database, file: str, *, seeds: int, steps: int
 ) -> tuple[Job, Sequence[Run]]:
-    """A job to its end, with its rows, whose times are exact; what it kept on the disk is left to the temporary home."""
+    """A job to its end, with its rows, whose times are exact; what it kept on the disk is left
+    to the temporary home.
+    """
     job_id = _create_job(client, file, seeds=seeds, steps=steps)
     while True:
         with database.read() as session:
@@ -176,7 +180,9 @@ def _iterate_gaps(runs: Sequence[Run]) -> Iterator[float]:
 def _measure_first_metrics(
     client: Client, database: Database, file: str, slots: int
 ) -> Iterator[float]:
-    """Seconds from a run's claim by a warm worker until its first training loss is answered by the API."""
+    """Seconds from a run's claim by a warm worker until its first training loss is answered by
+    the API.
+    """
     job_id = _create_job(client, file, seeds=slots, steps=20)
     seen: dict[str, float] = {}
     runs = client.list_runs(job_id)
@@ -212,9 +218,12 @@ def _build_result(
         title="What the service adds to training",
         command=f"EVENKEEL_GLUE_DIR=… python -m benchmarks.overhead{options}",
         text=[
-            f"{args.seeds} runs of {args.steps} steps (batch 16, two evaluations, export of the weights), all-MiniLM-L6-v2 on CoLA "
-            f"cut to {args.rows} rows, {slots} at a time with a thread each: as a job of the whole service, and as plain calls of "
-            f"`train_run` in {slots} warm processes. The job counts from its first claim to its end with the model "
+            f"{args.seeds} runs of {args.steps} steps (batch 16, two evaluations, export "
+            "of the weights), all-MiniLM-L6-v2 on CoLA "
+            f"cut to {args.rows} rows, {slots} at a time with a thread each: as a job of "
+            "the whole service, and as plain calls of "
+            f"`train_run` in {slots} warm processes. The job counts from its first claim "
+            "to its end with the model "
             "published. Both sides score the baselines, in one slot while the other trains.",
         ],
         tables=[
@@ -240,9 +249,14 @@ def _build_result(
             "slots": slots,
         },
         notes=[
-            f"Median ratio {ratio:.3f}; goal ≤ {RATIO_GOAL}: {'met' if ratio <= RATIO_GOAL else 'not met'}.",
-            f"First metric of a queued run, from its claim by a warm worker until the API answers it: median "
-            f"{statistics.median(first_metrics):.2f} s, slowest of {len(first_metrics)} {slowest:.2f} s; goal ≤ {FIRST_METRIC_GOAL_S:g} s: "
+            (
+                f"Median ratio {ratio:.3f}; goal ≤ {RATIO_GOAL}: "
+                f"{'met' if ratio <= RATIO_GOAL else 'not met'}."
+            ),
+            "First metric of a queued run, from its claim by a warm worker until the API "
+            "answers it: median "
+            f"{statistics.median(first_metrics):.2f} s, slowest of {len(first_metrics)} "
+            f"{slowest:.2f} s; goal ≤ {FIRST_METRIC_GOAL_S:g} s: "
             f"{'met' if slowest <= FIRST_METRIC_GOAL_S else 'not met'}.",
         ],
     )

@@ -1,8 +1,9 @@
 """Polling a job at a fixed rate: ``python -m benchmarks.polling``.
 
-An API of its own, in a temporary home, knows one job of 20 runs: twelve have ended, two are in training, and every half second both
-record their steps, as a supervisor would. The trainer is elsewhere: client and API have the cores to themselves. Then the same beside
-niced trainers, one a core. ``--database-url`` measures on PostgreSQL (an empty database) instead of SQLite.
+An API of its own, in a temporary home, knows one job of 20 runs: twelve have ended, two are in
+training, and every half second both record their steps, as a supervisor would. The trainer is
+elsewhere: client and API have the cores to themselves. Then the same beside niced trainers, one
+a core. ``--database-url`` measures on PostgreSQL (an empty database) instead of SQLite.
 """
 
 import argparse
@@ -81,7 +82,9 @@ def _measure_both(port: int, path: str, args: argparse.Namespace) -> dict[str, S
 
 @contextmanager
 def run_api(home: Path, database_url: str) -> Iterator[int]:
-    """The API alone, as ``evenkeel up`` starts it: one process; yields its port. No bell is there to ring."""
+    """The API alone, as ``evenkeel up`` starts it: one process; yields its port. No bell is
+    there to ring.
+    """
     settings = {
         "HOME": home,
         "DATABASE_URL": database_url,
@@ -172,7 +175,9 @@ def _build_points(first: int, last: int) -> list[Point]:
 
 @contextmanager
 def _run_trainers(home: Path, job: Job, count: int) -> Iterator[None]:
-    """Trainer processes at work on the job's data while the block runs, a thread each, as nice as they make themselves."""
+    """Trainer processes at work on the job's data while the block runs, a thread each, as nice
+    as they make themselves.
+    """
     environment = os.environ | python_path() | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     trainers = []
     try:
@@ -224,10 +229,14 @@ def _build_result(
         title="Polling a job",
         command="python -m benchmarks.polling",
         text=[
-            f"{args.rate} GET requests of one job a second over {CONNECTIONS} keep-alive connections on loopback for "
-            f"{args.seconds:g} s a row; client, one API process ({database}) and, in the rows beside them, one niced trainer a "
-            f"core share {cpu_cores()} cores. The job has {RUNS} runs, {TRAINING_RUNS} of which record steps twice a second. "
-            "Latency counts from the moment a request was due, whether or not its connection was free to send it.",
+            f"{args.rate} GET requests of one job a second over {CONNECTIONS} keep-alive "
+            "connections on loopback for "
+            f"{args.seconds:g} s a row; client, one API process ({database}) and, in the "
+            "rows beside them, one niced trainer a "
+            f"core share {cpu_cores()} cores. The job has {RUNS} runs, {TRAINING_RUNS} of "
+            "which record steps twice a second. "
+            "Latency counts from the moment a request was due, whether or not its "
+            "connection was free to send it.",
         ],
         tables=[
             Table(
@@ -248,7 +257,10 @@ def _build_result(
         figures=figures
         | {"rate": args.rate, "seconds": args.seconds, "database": database, "goal_met": met},
         notes=[
-            f"Goal, with the trainer elsewhere: p99 ≤ {GOAL_MS} ms and no error: {'met' if met else 'not met'}."
+            (
+                f"Goal, with the trainer elsewhere: p99 ≤ {GOAL_MS} ms and no error: "
+                f"{'met' if met else 'not met'}."
+            )
         ],
     )
 

@@ -1,8 +1,10 @@
 """How long requests take over a full database: ``python -m benchmarks.queries``.
 
-A PostgreSQL of the benchmark's own (``--database-url`` names another empty database, ``--sqlite`` takes SQLite) is filled with 1,000 jobs,
-20,000 runs and 5 million metric points. An API process of its own answers over loopback, one request after the other, each kind of request
-for many jobs in turn; the statements behind a request are counted on the same application in this process.
+A PostgreSQL of the benchmark's own (``--database-url`` names another empty database,
+``--sqlite`` takes SQLite) is filled with 1,000 jobs, 20,000 runs and 5 million metric points.
+An API process of its own answers over loopback, one request after the other, each kind of
+request for many jobs in turn; the statements behind a request are counted on the same
+application in this process.
 """
 
 import argparse
@@ -92,7 +94,9 @@ def _provide_database(args: argparse.Namespace, folder: Path) -> Iterator[str]:
 
 
 def build_request_kinds(contents: DatabaseContents) -> list[RequestKind]:
-    """What is asked: of many jobs and runs where there are many, so that no answer is always the same one."""
+    """What is asked: of many jobs and runs where there are many, so that no answer is always
+    the same one.
+    """
     chance = random.Random(0)
 
     def sample_jobs(state: JobState) -> list[str]:
@@ -173,7 +177,9 @@ def build_request_kinds(contents: DatabaseContents) -> list[RequestKind]:
 def _measure_requests(
     settings: Settings, port: int, request_kinds: Sequence[RequestKind], requests: int
 ) -> Iterator[RequestMeasurement]:
-    """Each path once to warm up, then all kinds in turn, so that what else the machine does meets all alike."""
+    """Each path once to warm up, then all kinds in turn, so that what else the machine does
+    meets all alike.
+    """
     times: dict[str, list[float]] = {kind.name: [] for kind in request_kinds}
     sizes = dict.fromkeys(times, 0)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
@@ -214,12 +220,15 @@ def _build_result(
     fill_and_load: tuple[float, float],
     args: Any,
 ) -> Result:
-    """``spent``: seconds of the filling, and the system's load average over the last minute of the measurement."""
+    """``spent``: seconds of the filling, and the system's load average over the last minute of
+    the measurement.
+    """
     seconds, busy = fill_and_load
     figures = {one.kind.name: _summarize_kind(one) for one in measurements}
     rows = [
         [name, f"{told['median_ms']:.1f}", f"{told['p95_ms']:.1f}", str(told["statements"]), f"{told['bytes'] / 1000:.0f}",
-         "" if told["goal_ms"] is None else f"≤ {told['goal_ms']:g}: {'met' if told['met'] else 'not met'}"]
+         "" if told["goal_ms"] is None else (f"≤ {told['goal_ms']:g}: "
+f"{'met' if told['met'] else 'not met'}")]
         for name, told in figures.items()
     ]  # fmt: skip
     missed = [
@@ -233,10 +242,14 @@ def _build_result(
         title="Requests over a full database",
         command="python -m benchmarks.queries",
         text=[
-            f"{version} on the same machine, as it comes, with {counts}, made in {seconds:.0f} s. One API process on loopback, "
-            f"one request at a time, {args.requests} of each kind, in turn and after a warm-up; {cpu_cores()} cores for client, "
-            f"service and database. The long run has {args.long_steps:,} steps with three points each; it is asked for "
-            f"{RESOLUTION} points a series. The load average in the end was {busy:.1f}, of which the measurement itself makes about 1.",
+            f"{version} on the same machine, as it comes, with {counts}, made in "
+            f"{seconds:.0f} s. One API process on loopback, "
+            f"one request at a time, {args.requests} of each kind, in turn and after a "
+            f"warm-up; {cpu_cores()} cores for client, "
+            f"service and database. The long run has {args.long_steps:,} steps with three "
+            "points each; it is asked for "
+            f"{RESOLUTION} points a series. The load average in the end was {busy:.1f}, of "
+            "which the measurement itself makes about 1.",
         ],
         tables=[
             Table(

@@ -1,7 +1,10 @@
-"""``transformers.Trainer`` as it is used, and as fast as it gets: the yardstick of our own training.
+"""``transformers.Trainer`` as it is used, and as fast as it gets: the yardstick of our own
+training.
 
-Rows are tokenised beforehand, batches padded to their own longest row (``DataCollatorWithPadding``), the optimiser is the fused AdamW,
-bfloat16 is ``TrainingArguments(bf16=True)``; nothing is logged, saved or evaluated in between, and batches are made in the process.
+Rows are tokenised beforehand, batches padded to their own longest row
+(``DataCollatorWithPadding``), the optimiser is the fused AdamW, bfloat16 is
+``TrainingArguments(bf16=True)``; nothing is logged, saved or evaluated in between, and batches
+are made in the process.
 """
 
 import time
@@ -96,7 +99,9 @@ class _FixedBatchTrainer(Trainer):
 
 
 class TrainerReference:
-    """A network in a Trainer's hands; each call goes on from the weights of the one before, with a new optimiser."""
+    """A network in a Trainer's hands; each call goes on from the weights of the one before,
+    with a new optimiser.
+    """
 
     def __init__(
         self,
@@ -108,7 +113,9 @@ class TrainerReference:
         *,
         cpu: bool = True,
     ) -> None:
-        """``recipe``: of a plain fine-tuning, without re-initialisation, decay and other methods. ``folder`` is left empty."""
+        """``recipe``: of a plain fine-tuning, without re-initialisation, decay and other
+        methods. ``folder`` is left empty.
+        """
         if find_spec("accelerate") is None:
             raise SystemExit(
                 "Trainer needs accelerate: pip install --constraint constraints.txt '.[benchmarks]'"
@@ -120,7 +127,9 @@ class TrainerReference:
     def train(
         self, batches: Sequence[Sequence[int]], *, keep_losses: bool = False
     ) -> tuple[list[float], list[float]]:
-        """One step a batch, with warm-up and decay of the rate over these. Seconds of each step; losses, where they are kept."""
+        """One step a batch, with warm-up and decay of the rate over these. Seconds of each
+        step; losses, where they are kept.
+        """
         clock = StepTimer()
         trainer = _FixedBatchTrainer(
             self._rows,
@@ -162,7 +171,9 @@ class TrainerReference:
 
 @contextmanager
 def allow_nondeterminism() -> Iterator[None]:
-    """As torch is out of the box: our own training asks for deterministic kernels, and the yardstick should not have to pay for that."""
+    """As torch is out of the box: our own training asks for deterministic kernels, and the
+    yardstick should not have to pay for that.
+    """
     were = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(False)
     try:

@@ -61,7 +61,9 @@ def describe_machine() -> dict[str, str]:
 
 
 def list_instructions() -> list[str]:
-    """Those of ``INSTRUCTION_ROLES`` that this processor has; empty where the system does not tell."""
+    """Those of ``INSTRUCTION_ROLES`` that this processor has; empty where the system does not
+    tell.
+    """
     flags = set(_read_cpuinfo("flags").split())
     return [flag for flag in KNOWN_INSTRUCTIONS if flag in flags]
 

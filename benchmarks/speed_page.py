@@ -1,4 +1,6 @@
-"""``docs/results/speed.md`` from the JSON results of every benchmark of speed measured so far: ``python -m benchmarks.speed_page``."""
+"""``docs/results/speed.md`` from the JSON results of every benchmark of speed measured so far:
+``python -m benchmarks.speed_page``.
+"""
 
 import json
 from collections.abc import Iterator
@@ -40,7 +42,9 @@ def record_result(result: Result, results: Path = RESULTS_FOLDER) -> Path:
 
 
 def write_page(results: Path = RESULTS_FOLDER) -> Path:
-    """Write the page next to the folder ``speed`` that holds the benchmarks' results; returns its path."""
+    """Write the page next to the folder ``speed`` that holds the benchmarks' results; returns
+    its path.
+    """
     found = [
         json.loads(path.read_text(encoding="utf-8"))
         for path in (results / RESULTS_SUBFOLDER).glob("*.json")

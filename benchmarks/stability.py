@@ -1,9 +1,12 @@
-"""The paper's protocol through the service: ``python -m benchmarks.stability --home DIR --task CoLA --seeds 10``.
+"""The paper's protocol through the service: ``python -m benchmarks.stability --home DIR --task
+CoLA --seeds 10``.
 
-A GLUE task is cut to 1,000 training rows, its dev rows are halved within each class into validation and test, and the same data are
-given to one job a recipe. A stack of its own works in ``--home``, which is kept: stopped at any moment and started again with the same
-words, the measurement goes on where it was, and with more ``--seeds`` it extends the jobs that are there. Writes ``docs/results``:
-``stability/<task>.json`` and ``.png`` for the task, and ``stability.md`` from all tasks measured so far.
+A GLUE task is cut to 1,000 training rows, its dev rows are halved within each class into
+validation and test, and the same data are given to one job a recipe. A stack of its own works
+in ``--home``, which is kept: stopped at any moment and started again with the same words, the
+measurement goes on where it was, and with more ``--seeds`` it extends the jobs that are there.
+Writes ``docs/results``: ``stability/<task>.json`` and ``.png`` for the task, and
+``stability.md`` from all tasks measured so far.
 """
 
 import argparse
@@ -40,7 +43,9 @@ class StabilityPlan:
     model: str
 
     def build_metadata(self, recipe: str) -> dict[str, str]:
-        """The metadata by which a job of this measurement is found again, whatever number of seeds it has by now."""
+        """The metadata by which a job of this measurement is found again, whatever number of
+        seeds it has by now.
+        """
         return {
             "benchmark": "stability",
             "task": self.task.name,
@@ -72,7 +77,9 @@ def main() -> None:
 
 
 def _start_jobs(client: Client, plan: StabilityPlan, data: tuple[Path, Path]) -> list[FollowedJob]:
-    """The jobs of this measurement: those in the home, with more seeds where there are too few; new ones for the rest."""
+    """The jobs of this measurement: those in the home, with more seeds where there are too few;
+    new ones for the rest.
+    """
     files: list[str] = []
     followed = []
     for recipe in plan.recipes:
@@ -121,7 +128,10 @@ def _write_results(client: Client, plan: StabilityPlan, jobs: Sequence[Job]) -> 
         "task": plan.task.name,
         "rows": plan.rows,
         "model": plan.model,
-        "command": f"EVENKEEL_GLUE_DIR=… python -m benchmarks.stability --home DIR --task {plan.task.name} --seeds {plan.seeds}",
+        "command": (
+            "EVENKEEL_GLUE_DIR=… python -m benchmarks.stability --home DIR --task "
+            f"{plan.task.name} --seeds {plan.seeds}"
+        ),
         "machine": describe_machine(),
         "recipes": [
             _describe_recipe(recipe, job, report)

@@ -1,4 +1,6 @@
-"""``docs/results/stability.md`` from the JSON results of every task measured so far: tables, pictures, verdicts, what did not help."""
+"""``docs/results/stability.md`` from the JSON results of every task measured so far: tables,
+pictures, verdicts, what did not help.
+"""
 
 import json
 from collections.abc import Iterator
@@ -37,7 +39,10 @@ def _iterate_section(task: dict[str, Any]) -> Iterator[str]:
     first = task["recipes"][0]["report"]
     machine = ", ".join(f"{name} {value}" for name, value in task["machine"].items())
     yield f"## {task['task']}\n"
-    yield f"{first['metric']} on {first['evaluation_rows']} test rows. `{task['command']}` ({machine}).\n"
+    yield (
+        f"{first['metric']} on {first['evaluation_rows']} test rows. "
+        f"`{task['command']}` ({machine}).\n"
+    )
     yield f"![Every seed's score](stability/{task['task']}.png)\n"
     yield from _iterate_scores(task)
     yield from _iterate_baselines(first)
@@ -48,7 +53,10 @@ def _iterate_section(task: dict[str, Any]) -> Iterator[str]:
 
 
 def _iterate_scores(task: dict[str, Any]) -> Iterator[str]:
-    yield "| recipe | precision | rate | steps | new blocks | seeds | mean ± std | min | median | max | degenerate |"
+    yield (
+        "| recipe | precision | rate | steps | new blocks | seeds | mean ± std | min "
+        "| median | max | degenerate |"
+    )
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for recipe in task["recipes"]:
         report, resolved = recipe["report"], recipe["resolved"]
@@ -81,7 +89,10 @@ def _iterate_baselines(report: dict[str, Any]) -> Iterator[str]:
 
 def _iterate_verdicts(task: dict[str, Any]) -> Iterator[str]:
     for recipe in task["recipes"]:
-        yield f"- **{recipe['name']}** ({recipe['report']['verdict']['code']}): {recipe['report']['verdict']['text']}"
+        yield (
+            f"- **{recipe['name']}** ({recipe['report']['verdict']['code']}): "
+            f"{recipe['report']['verdict']['text']}"
+        )
     yield ""
 
 
@@ -89,7 +100,10 @@ def _iterate_control_pairs(task: dict[str, Any]) -> Iterator[str]:
     pairs = [pair for pair in task["pairs"] if pair["a"] == CONTROL]
     if not pairs:
         return
-    yield f"Against `{CONTROL}` (two-sided; p after Holm over all {len(task['pairs'])} pairs of recipes):\n"
+    yield (
+        f"Against `{CONTROL}` (two-sided; p after Holm over all {len(task['pairs'])} "
+        "pairs of recipes):\n"
+    )
     yield "| recipe | difference | 95 % interval | Welch p | permutation p | verdict |"
     yield "|---|---|---|---|---|---|"
     for pair in pairs:
@@ -140,7 +154,10 @@ def _iterate_effects(task: dict[str, Any]) -> Iterator[str]:
             case None:
                 continue
             case code:
-                yield f"- {what} did **not** help as far as these seeds can show (`{recipe}` against `{without}`: {code})."
+                yield (
+                    f"- {what} did **not** help as far as these seeds can show "
+                    f"(`{recipe}` against `{without}`: {code})."
+                )
     yield ""
 
 

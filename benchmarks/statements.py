@@ -15,7 +15,9 @@ class Statement(NamedTuple):
 
 @contextmanager
 def record_statements(engine: Engine) -> Iterator[list[Statement]]:
-    """Yields a list that they are added to as they are sent; the beginning and the end of a transaction are none of them."""
+    """Yields a list that they are added to as they are sent; the beginning and the end of a
+    transaction are none of them.
+    """
     made: list[Statement] = []
 
     def add_statement(

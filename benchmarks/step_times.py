@@ -1,6 +1,8 @@
-"""Our own training and ``transformers.Trainer`` (``reference.py``) step by step on the same rows of a GLUE task.
+"""Our own training and ``transformers.Trainer`` (``reference.py``) step by step on the same
+rows of a GLUE task.
 
-Ours is ``train_run``, all that the service's trainer process does between the events of two steps.
+Ours is ``train_run``, all that the service's trainer process does between the events of two
+steps.
 """
 
 import json
@@ -40,7 +42,9 @@ class StepTimePlan:
     base_model: Path
 
     def build_recipe(self, precision: Precision, max_steps: int) -> Recipe:
-        """Plain fine-tuning with the bias correction, all of which Trainer can do too; its one evaluation is at the last step."""
+        """Plain fine-tuning with the bias correction, all of which Trainer can do too; its one
+        evaluation is at the last step.
+        """
         return Recipe(
             preset="debiased",
             learning_rate=5e-5,
@@ -167,7 +171,9 @@ def measure_times(bench: TaskBench) -> Times:
 
 
 def find_largest_loss_difference(bench: TaskBench) -> float:
-    """Of a step's loss on the two sides, over ``equal_steps`` steps in float32 without dropout, from the same weights."""
+    """Of a step's loss on the two sides, over ``equal_steps`` steps in float32 without dropout,
+    from the same weights.
+    """
     spec = bench.build_spec(
         "float32",
         bench.plan.equal_steps,

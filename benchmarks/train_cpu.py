@@ -1,9 +1,12 @@
-"""A training step on a CPU against ``transformers.Trainer``: ``EVENKEEL_GLUE_DIR=… python -m benchmarks.train_cpu``.
+"""A training step on a CPU against ``transformers.Trainer``: ``EVENKEEL_GLUE_DIR=… python -m
+benchmarks.train_cpu``.
 
-Both sides train the real encoder on the same rows of a GLUE task, in the same order and batches, on the same threads, in float32 and in
-bfloat16. They are measured in turn, round by round, in one process; the first steps of each round are not counted. Then both train 50
-steps from the same weights without dropout, and their losses are compared. Writes ``docs/results/speed/train_cpu.json`` and the page.
-``--profile`` prints where the time of our steps goes, and writes nothing; nor does a run with ``--no-record``.
+Both sides train the real encoder on the same rows of a GLUE task, in the same order and
+batches, on the same threads, in float32 and in bfloat16. They are measured in turn, round by
+round, in one process; the first steps of each round are not counted. Then both train 50 steps
+from the same weights without dropout, and their losses are compared. Writes
+``docs/results/speed/train_cpu.json`` and the page. ``--profile`` prints where the time of our
+steps goes, and writes nothing; nor does a run with ``--no-record``.
 """
 
 import argparse
@@ -44,7 +47,9 @@ GOAL_RATIOS = {
     ("CoLA", "float32", "float32"): 1.6,
     ("CoLA", "bfloat16", "float32"): 3.0,
 }
-"""How many times a step of Trainer's an own one should be, by task, our precision and Trainer's, on two cores with AVX512-BF16."""
+"""How many times a step of Trainer's an own one should be, by task, our precision and
+Trainer's, on two cores with AVX512-BF16.
+"""
 
 
 def main() -> None:
@@ -128,14 +133,20 @@ def _compute_ratio(task: str, times: Times, our: Precision, their: Precision) ->
 
 def _build_result(plan: StepTimePlan, tasks: Sequence[dict[str, Any]]) -> Result:
     command = (
-        f"{FOLDER_VARIABLE}=… python -m benchmarks.train_cpu --tasks {' '.join(task['task'] for task in tasks)} "
-        f"--precisions {' '.join(plan.precisions)} --batch-size {plan.batch_size} --threads {plan.threads} "
-        f"--rounds {plan.rounds} --steps {plan.steps} --warm-up {plan.warm_up} --equal-steps {plan.equal_steps}"
+        f"{FOLDER_VARIABLE}=… python -m benchmarks.train_cpu --tasks "
+        f"{' '.join(task['task'] for task in tasks)} "
+        f"--precisions {' '.join(plan.precisions)} --batch-size {plan.batch_size} "
+        f"--threads {plan.threads} "
+        f"--rounds {plan.rounds} --steps {plan.steps} --warm-up {plan.warm_up} "
+        f"--equal-steps {plan.equal_steps}"
     )
     text = (
-        f"One training step of {OFFLINE_ENCODER} at batch size {plan.batch_size} on {plan.threads} threads: the service's own training "
-        "against `transformers.Trainer` with dynamic padding, the fused AdamW, rows tokenised beforehand and nothing logged or saved in "
-        f"between. The same rows in the same order; {plan.rounds} rounds in turn of {plan.steps} counted steps a side, from the end of one "
+        f"One training step of {OFFLINE_ENCODER} at batch size {plan.batch_size} on "
+        f"{plan.threads} threads: the service's own training "
+        "against `transformers.Trainer` with dynamic padding, the fused AdamW, rows "
+        "tokenised beforehand and nothing logged or saved in "
+        f"between. The same rows in the same order; {plan.rounds} rounds in turn of "
+        f"{plan.steps} counted steps a side, from the end of one "
         "step to the end of the next.",
     )
     notes = [note for task in tasks for note in _iterate_notes(task)]
@@ -184,8 +195,10 @@ def _iterate_notes(task: dict[str, Any]) -> Iterator[str]:
     if difference is not None:
         verdict = "equal" if difference <= LOSS_TOLERANCE else "NOT equal"
         yield (
-            f"{task['task']}: over {task['equal_steps']} steps in float32 without dropout the losses differ by at most {difference:.1e} "
-            f"({verdict} within {LOSS_TOLERANCE:g}); a row has {task['tokens_a_row']:.1f} tokens on average."
+            f"{task['task']}: over {task['equal_steps']} steps in float32 without dropout "
+            f"the losses differ by at most {difference:.1e} "
+            f"({verdict} within {LOSS_TOLERANCE:g}); a row has {task['tokens_a_row']:.1f} "
+            "tokens on average."
         )
 
 

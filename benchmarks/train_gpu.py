@@ -1,12 +1,15 @@
-"""Twenty seeds of a job on one GPU against ``transformers.Trainer``: ``python -m benchmarks.train_gpu``.
+"""Twenty seeds of a job on one GPU against ``transformers.Trainer``: ``python -m
+benchmarks.train_gpu``.
 
-BERT of base and of large size, of random weights made on the spot, on made-up rows with the lengths of RTE cut at 128, batch 16,
-bfloat16. Measured are steps of a seed a second: our stack of 1, 5, 10 and 20 seeds, plain and with its blocks compiled; one Trainer,
-which trains seeds one after the other; and several Trainers at once in processes of their own. Every side counts ``--steps`` steps
-after ``--warm-up``; evaluations and checkpoints are on no side. Writes ``docs/results/speed/train_gpu.json`` and the page.
+BERT of base and of large size, of random weights made on the spot, on made-up rows with the
+lengths of RTE cut at 128, batch 16, bfloat16. Measured are steps of a seed a second: our stack
+of 1, 5, 10 and 20 seeds, plain and with its blocks compiled; one Trainer, which trains seeds
+one after the other; and several Trainers at once in processes of their own. Every side counts
+``--steps`` steps after ``--warm-up``; evaluations and checkpoints are on no side. Writes
+``docs/results/speed/train_gpu.json`` and the page.
 
-It needs no service and no data: torch, transformers with accelerate, pydantic and this repository. ``--device cpu --sizes tiny`` shows
-on any machine that it runs.
+It needs no service and no data: torch, transformers with accelerate, pydantic and this
+repository. ``--device cpu --sizes tiny`` shows on any machine that it runs.
 """
 
 import argparse
@@ -36,7 +39,9 @@ from worker.training.spec import RunSpec
 JOB_SEED_COUNT = 20
 """Of the job whose cost is told."""
 GOAL_RATIO, GOAL_SHARE = 8.0, 0.35
-"""For a base-size model: how many times Trainer's speed, and what share of the measured matrix rate."""
+"""For a base-size model: how many times Trainer's speed, and what share of the measured matrix
+rate.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -60,7 +65,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _measure_size(
     size: EncoderSize, options: argparse.Namespace, window: StepWindow, rate: float
 ) -> dict[str, Any]:
-    """What was measured of one size, for programs; a side that memory does not suffice for is left out."""
+    """What was measured of one size, for programs; a side that memory does not suffice for is
+    left out.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         base, file = make_base_model(size, folder / "base"), write_rows(size, folder / "rows.tsv")
@@ -115,11 +122,16 @@ def _build_result(
         title="Many seeds on one GPU",
         command="python -m benchmarks.train_gpu",
         text=[
-            "BERT of random weights on made-up rows with the lengths of RTE cut at 128 (66 tokens on average), batch 16, bfloat16; "
-            f"{options.steps} steps after {options.warm_up}. Trainer pads each batch to its longest row, has the fused AdamW and "
-            "trains seeds one after the other; a stack trains them side by side. The share is of the floating-point operations of "
-            f"real tokens over the rate of a bfloat16 matrix product measured in the same run, {rate / 1e12:.1f} TFLOP/s. "
-            f"Wanted for the base size: {GOAL_RATIO:g} times Trainer, {GOAL_SHARE:.0%} of the matrix rate."
+            "BERT of random weights on made-up rows with the lengths of RTE cut at 128 (66 "
+            "tokens on average), batch 16, bfloat16; "
+            f"{options.steps} steps after {options.warm_up}. Trainer pads each batch to "
+            "its longest row, has the fused AdamW and "
+            "trains seeds one after the other; a stack trains them side by side. The share "
+            "is of the floating-point operations of "
+            "real tokens over the rate of a bfloat16 matrix product measured in the same "
+            f"run, {rate / 1e12:.1f} TFLOP/s. "
+            f"Wanted for the base size: {GOAL_RATIO:g} times Trainer, {GOAL_SHARE:.0%} of "
+            "the matrix rate."
         ],
         tables=[_build_table(found) for found in figures],
         figures={

@@ -1,4 +1,6 @@
-"""The wishes that a worker would hand its trainer for a stored job, for benchmarks that train without one."""
+"""The wishes that a worker would hand its trainer for a stored job, for benchmarks that train
+without one.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ from shared.encoders.catalogue import Catalogue
 def build_run_spec(
     job: Job, seed: int, data: Path, output: Path, **recipe_changes: Any
 ) -> dict[str, Any]:
-    """A ``RunSpec`` as JSON for one seed of a job without validation and test files; ``recipe`` changes the job's own."""
+    """A ``RunSpec`` as JSON for one seed of a job without validation and test files; ``recipe``
+    changes the job's own.
+    """
     output.mkdir(parents=True)
     own = {
         "recipe": {**(job.resolved_recipe or {}), **recipe_changes},

@@ -12,7 +12,10 @@ from cli.commands import actions, jobs, models, service, training
 from cli.errors import CliError
 
 app = typer.Typer(
-    help="Stability-first fine-tuning of encoders: start the service, train over many seeds, read the report.",
+    help=(
+        "Stability-first fine-tuning of encoders: start the service, train over many "
+        "seeds, read the report."
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

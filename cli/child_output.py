@@ -1,4 +1,6 @@
-"""What children say, made readable: an aligned, coloured name before each line, and a bounded log file a child."""
+"""What children say, made readable: an aligned, coloured name before each line, and a bounded
+log file a child.
+"""
 
 import asyncio
 import contextlib
@@ -26,9 +28,11 @@ class _Console(Console):
 
 
 class ChildOutput:
-    """Where lines go: the terminal (or whatever ``stream`` is) and, given ``logs``, one file a child in that folder.
+    """Where lines go: the terminal (or whatever ``stream`` is) and, given ``logs``, one file a
+    child in that folder.
 
-    A child in ``quiet`` is written to its log file only; ``tail`` has its last lines for the moment they matter.
+    A child in ``quiet`` is written to its log file only; ``tail`` has its last lines for the
+    moment they matter.
     """
 
     def __init__(
@@ -83,7 +87,9 @@ class ChildOutput:
 
 
 async def lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
-    """Lines as text; one longer than MAX_LINE_BYTES comes in pieces, bytes that are no UTF-8 as replacement characters."""
+    """Lines as text; one longer than MAX_LINE_BYTES comes in pieces, bytes that are no UTF-8 as
+    replacement characters.
+    """
     pending = b""
     while chunk := await reader.read(MAX_LINE_BYTES):
         *whole, pending = (pending + chunk).split(b"\n")
@@ -96,7 +102,9 @@ async def lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
 
 
 async def copy_lines(name: str, pipe: BinaryIO, output: ChildOutput) -> None:
-    """Hand over what a child says until it, and whoever has its output, has closed the pipe; closes our end."""
+    """Hand over what a child says until it, and whoever has its output, has closed the pipe;
+    closes our end.
+    """
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), pipe

@@ -1,4 +1,6 @@
-"""``evenkeel classify``: what a fine-tuned model, or all seeds of its job, say of texts or of a file's rows."""
+"""``evenkeel classify``: what a fine-tuned model, or all seeds of its job, say of texts or of a
+file's rows.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,7 +57,9 @@ def classify_file(
 
 
 def resolve_model_id(client: Client, name: str) -> str:
-    """The id of a fine-tuned model that is named by its job's, and any other name as it is. Raises CliError for a job without one."""
+    """The id of a fine-tuned model that is named by its job's, and any other name as it is.
+    Raises CliError for a job without one.
+    """
     if not name.startswith("ftjob-"):
         return name
     job = client.get_job(name)

@@ -1,6 +1,7 @@
 """A thin, typed client of the service.
 
-Requests that may be sent again without harm are sent again, job creation included: it carries an Idempotency-Key.
+Requests that may be sent again without harm are sent again, job creation included: it carries
+an Idempotency-Key.
 """
 
 import uuid
@@ -98,7 +99,9 @@ class Client(Transport):
 
     @contextmanager
     def stream_event_lines(self, job_id: str, after: str | None = None) -> Iterator[Iterator[str]]:
-        """The lines of the job's events as they come, from the one after ``after`` on. Raises httpx.TransportError when it breaks off."""
+        """The lines of the job's events as they come, from the one after ``after`` on. Raises
+        httpx.TransportError when it breaks off.
+        """
         headers = {} if after is None else {"last-event-id": after}
         with self._http.stream(
             "GET", f"{_build_job_path(job_id)}/events?stream=true", headers=headers

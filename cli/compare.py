@@ -26,7 +26,9 @@ def compare_jobs(
     html: Path | None,
     as_json: bool,
 ) -> int:
-    """Compare over HTTP, print, and write the jobs' reports side by side where a page is asked for; returns the exit code."""
+    """Compare over HTTP, print, and write the jobs' reports side by side where a page is asked
+    for; returns the exit code.
+    """
     if html is not None and metric is not None:
         raise CliError("The page shows the jobs' own metric: give --html or --metric, not both.")
     comparison = client.compare_jobs(job_ids, metric, alpha)
@@ -57,7 +59,8 @@ def format_comparison(comparison: Comparison) -> RenderableType:
     parts += [
         "",
         escape(
-            f"{comparison.metric} on {comparison.split}, alpha {comparison.alpha:g}; kept as {comparison.id}"
+            f"{comparison.metric} on {comparison.split}, alpha {comparison.alpha:g}; kept "
+            f"as {comparison.id}"
         ),
     ]
     return Group(*parts)

@@ -1,4 +1,6 @@
-"""The home folder of the embedded stack: all that survives a restart, and the lock that keeps it to one owner."""
+"""The home folder of the embedded stack: all that survives a restart, and the lock that keeps
+it to one owner.
+"""
 
 import fcntl
 import os
@@ -45,9 +47,11 @@ class DataDir:
 
 @contextmanager
 def open_data_dir(folder: Path) -> Iterator[DataDir]:
-    """Make the folder, readable for its owner only, and hold its lock; raises CliError when it cannot be had.
+    """Make the folder, readable for its owner only, and hold its lock; raises CliError when it
+    cannot be had.
 
-    The lock is the kernel's (flock): it ends with its owner, however the owner ends. The pid inside is for people.
+    The lock is the kernel's (flock): it ends with its owner, however the owner ends. The pid
+    inside is for people.
     """
     home = DataDir(folder.expanduser().absolute())
     try:
@@ -57,7 +61,8 @@ def open_data_dir(folder: Path) -> Iterator[DataDir]:
         descriptor = os.open(home.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise CliError(
-            f"The home folder {home.folder} cannot be used ({error.strerror}); choose another with --home DIR."
+            f"The home folder {home.folder} cannot be used ({error.strerror}); choose "
+            "another with --home DIR."
         ) from error
     try:
         _acquire_lock(descriptor, home)

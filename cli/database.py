@@ -8,7 +8,9 @@ from shared.db.migrate import DatabaseTooNew, upgrade
 
 
 def upgrade_database(url: str) -> None:
-    """Migrate; raises CliError for a database that is newer than this version, not there, or none at all."""
+    """Migrate; raises CliError for a database that is newer than this version, not there, or
+    none at all.
+    """
     try:
         upgrade(url)
     except DatabaseTooNew as error:

@@ -1,7 +1,9 @@
-"""``evenkeel demo``: a real job from upload to report, on a stack of its own that is gone afterwards.
+"""``evenkeel demo``: a real job from upload to report, on a stack of its own that is gone
+afterwards.
 
-The data are made on the spot from what every Python has: which module does this sentence of a docstring come from? The
-encoder is the real one of the worker's extra. The outcome is whatever was measured.
+The data are made on the spot from what every Python has: which module does this sentence of a
+docstring come from? The encoder is the real one of the worker's extra. The outcome is whatever
+was measured.
 """
 
 import os
@@ -34,9 +36,10 @@ from shared.infra.child_process import die_with_parent, in_words, python_module,
 from shared.report import StabilityReport
 from shared.report.comparison import Comparison, ComparisonInput, build_comparison
 
-# Both recipes as they come, but for the length and the re-init depth of `stabilized`, which pilots would find out: given, so
-# that two cores need about half of the ten minutes a demo may take. Scores are told on rows that chose nothing, and enough of them that
-# one row more or less right is no spread.
+# Both recipes as they come, but for the length and the re-init depth of `stabilized`, which
+# pilots would find out: given, so that two cores need about half of the ten minutes a demo may
+# take. Scores are told on rows that chose nothing, and enough of them that one row more or less
+# right is no spread.
 SEED_COUNT: Final = 5
 ROW_COUNT: Final = 560
 COMMON_OPTIONS: Final = TrainOptions(seeds=SEED_COUNT, validation_fraction=0.2, test_fraction=0.3)
@@ -82,7 +85,9 @@ def provide_data_dir(kept_folder: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def run_child_service(home: Path) -> Iterator[str]:
-    """``evenkeel up`` as a child, on a free port, deaf to the caller's own settings; yields its URL, stops it at the end."""
+    """``evenkeel up`` as a child, on a free port, deaf to the caller's own settings; yields its
+    URL, stops it at the end.
+    """
     log = home / "up.log"
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")
@@ -109,7 +114,9 @@ def run_child_service(home: Path) -> Iterator[str]:
 
 
 def _wait_for_url(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    """What it says when it is ready. Its ``url`` file would not do: a kept home may still have that of a killed owner."""
+    """What it says when it is ready. Its ``url`` file would not do: a kept home may still have
+    that of a killed owner.
+    """
     deadline = time.monotonic() + START_TIMEOUT_S
     while True:
         said = log.read_text(encoding="utf-8", errors="replace")
@@ -150,7 +157,8 @@ def _create_jobs(client: Client, home: Path, console: Console) -> list[FollowedJ
     write_dataset(data, ROW_COUNT)
     file = client.upload_file(data)
     console.print(
-        f"{client.url}: uploaded {file.filename}, sentences from docstrings and the module they come from."
+        f"{client.url}: uploaded {file.filename}, sentences from docstrings and the module "
+        "they come from."
     )
     jobs = [client.create_job(build_job_request(options, file.id)) for options in RECIPE_OPTIONS]
     for job in jobs:

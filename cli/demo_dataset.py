@@ -1,9 +1,10 @@
 """The demo's data set: which part of the standard library does this sentence come from?
 
-Real sentences by many authors that every machine with Python has, so that the demo needs no download. They are read
-from the library's source with ``ast`` (nothing is imported), one sentence a docstring: its first. Left out are
-sentences that name their own module, are no plain prose, or occur in more than one area. Which ones are taken is
-decided by a hash of the sentence alone, so that two versions of Python give nearly the same rows in the same order.
+Real sentences by many authors that every machine with Python has, so that the demo needs no
+download. They are read from the library's source with ``ast`` (nothing is imported), one
+sentence a docstring: its first. Left out are sentences that name their own module, are no plain
+prose, or occur in more than one area. Which ones are taken is decided by a hash of the sentence
+alone, so that two versions of Python give nearly the same rows in the same order.
 """
 
 import ast
@@ -36,15 +37,19 @@ MODULES_BY_LABEL: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Modules and packages of each label; all of them are in CPython 3.11 to 3.14."""
 LABEL_SHARES = {"network": 0.36, "text": 0.28, "files": 0.2, "concurrency": 0.16}
-"""Moderately skewed, as people's data are: always answering "network" is right in 36 % of the rows."""
+"""Moderately skewed, as people's data are: always answering "network" is right in 36 % of the
+rows.
+"""
 MIN_WORDS, MAX_WORDS = 5, 12
 PROSE_PATTERN = re.compile(r"[A-Z][A-Za-z0-9 ,;'()\-/]*\.")
 
 
 def write_dataset(path: Path, rows: int = 400) -> list[str]:
-    """Write ``rows`` rows to a CSV file with the header ``text,label``, and return its labels, sorted.
+    """Write ``rows`` rows to a CSV file with the header ``text,label``, and return its labels,
+    sorted.
 
-    Raises ValueError when this Python's library has fewer sentences, or no source (a trimmed installation).
+    Raises ValueError when this Python's library has fewer sentences, or no source (a trimmed
+    installation).
     """
     chosen: list[tuple[str, str]] = []
     available = _collect_sentences()
@@ -52,7 +57,8 @@ def write_dataset(path: Path, rows: int = 400) -> list[str]:
         sentences = available[label]
         if len(sentences) < amount:
             raise ValueError(
-                f"{rows} rows need {amount} sentences on {label}, and the library at {_get_library_folder()} has {len(sentences)}."
+                f"{rows} rows need {amount} sentences on {label}, and the library at "
+                f"{_get_library_folder()} has {len(sentences)}."
             )
         chosen += [(sentence, label) for sentence in sentences[:amount]]
     chosen.sort(

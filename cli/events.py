@@ -22,7 +22,9 @@ LEVEL_COLOURS: Final = {"warn": "yellow", "error": "red"}
 
 
 def show_events(client: Client, job_id: str, limit: int, *, follow: bool) -> int:
-    """Print the latest, oldest first, and if asked to those that come until the job has ended; returns the exit code."""
+    """Print the latest, oldest first, and if asked to those that come until the job has ended;
+    returns the exit code.
+    """
     console = make_console()
     latest = client.list_events(job_id, limit)
     for event in reversed(latest):
@@ -37,7 +39,9 @@ def show_events(client: Client, job_id: str, limit: int, *, follow: bool) -> int
 
 
 def _follow_events(client: Client, job_id: str, after: str | None) -> Iterator[Event]:
-    """Goes on after the last event when a stream breaks off. Raises CliError once the service has been away for long."""
+    """Goes on after the last event when a stream breaks off. Raises CliError once the service
+    has been away for long.
+    """
     client.retry_timeout_s = RETRY_TIMEOUT_S
     heard = time.monotonic()
     while True:
@@ -56,7 +60,9 @@ def _follow_events(client: Client, job_id: str, after: str | None) -> Iterator[E
 
 
 def _parse_events(lines: Iterable[str]) -> Iterator[Event]:
-    """Of a stream of server-sent events, each of one line of data; ``event: done`` has none of ours."""
+    """Of a stream of server-sent events, each of one line of data; ``event: done`` has none of
+    ours.
+    """
     kind = ""
     for line in lines:
         field, _, value = line.partition(": ")

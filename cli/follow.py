@@ -1,4 +1,6 @@
-"""Following jobs to their ends: a progress bar a run on a terminal, now and then a plain line anywhere else."""
+"""Following jobs to their ends: a progress bar a run on a terminal, now and then a plain line
+anywhere else.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -39,7 +41,9 @@ class RunDisplay(Protocol):
 
 
 def follow_jobs(client: Client, jobs: Sequence[FollowedJob], console: Console) -> list[Job]:
-    """Show the jobs' runs until all jobs have ended; returns the ended jobs. Waits out a restart of the service."""
+    """Show the jobs' runs until all jobs have ended; returns the ended jobs. Waits out a
+    restart of the service.
+    """
     client.retry_timeout_s = RETRY_TIMEOUT_S
     bars = _create_progress(console) if console.is_terminal else None
     view: RunDisplay = _ProgressBars(bars) if bars is not None else _PlainLines(console.print)
@@ -98,7 +102,10 @@ class _PlainLines:
             return
         self._printed_states[run.id] = now
         self._print_line(
-            f"{_format_run_title(followed, run)}: {run.status.value}, step {run.step}/{run.total_steps} {_format_run_numbers(run)}".rstrip()
+            (
+                f"{_format_run_title(followed, run)}: {run.status.value}, step "
+                f"{run.step}/{run.total_steps} {_format_run_numbers(run)}"
+            ).rstrip()
         )
 
 

@@ -1,4 +1,6 @@
-"""The options of ``evenkeel train`` as the body of a job's creation. What was not asked for is left to the service."""
+"""The options of ``evenkeel train`` as the body of a job's creation. What was not asked for is
+left to the service.
+"""
 
 import math
 from dataclasses import dataclass
@@ -97,7 +99,9 @@ def parse_column(text: str | None) -> int | str | None:
 
 
 def _parse_setting(text: str | None) -> int | float | str | None:
-    """``3`` and ``5e-5`` are numbers; ``auto`` is a word, and so is whatever the service may refuse."""
+    """``3`` and ``5e-5`` are numbers; ``auto`` is a word, and so is whatever the service may
+    refuse.
+    """
     if text is None or text.isdecimal():
         return None if text is None else int(text)
     try:

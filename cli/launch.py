@@ -1,4 +1,6 @@
-"""``evenkeel api`` and ``evenkeel worker``: the parts alone, as compose and production start them."""
+"""``evenkeel api`` and ``evenkeel worker``: the parts alone, as compose and production start
+them.
+"""
 
 import asyncio
 import os
@@ -23,7 +25,9 @@ def exec_api(host: str | None, port: int | None) -> NoReturn:
 
 
 def run_worker() -> int:
-    """The Celery worker and a sweeper, until told to stop. Any number of sweepers may run beside each other."""
+    """The Celery worker and a sweeper, until told to stop. Any number of sweepers may run
+    beside each other.
+    """
     require_worker_packages()
     read_settings()
     programs = build_worker_programs(python_path())

@@ -1,4 +1,6 @@
-"""What is known before anything is trained: a file as it will be read, a job as it would be, the recipes."""
+"""What is known before anything is trained: a file as it will be read, a job as it would be,
+the recipes.
+"""
 
 from pathlib import Path
 
@@ -25,7 +27,10 @@ def format_dry_run(dry_run: DryRun) -> RenderableType:
         if task.get(name) is not None
     )
     lines = [
-        f"{task['type']}: {columns} → {task['label_column']}, scored by {dry_run.metric}; rows: {rows}"
+        (
+            f"{task['type']}: {columns} → {task['label_column']}, scored by {dry_run.metric}; "
+            f"rows: {rows}"
+        )
     ]
     if dry_run.resolved_recipe is not None:
         lines.append(format_recipe_summary(dry_run.model, dry_run.resolved_recipe))
@@ -33,7 +38,8 @@ def format_dry_run(dry_run: DryRun) -> RenderableType:
     if dry_run.pilots is not None:
         searched = " and ".join(dry_run.pilots["automatic"])
         lines.append(
-            f"{dry_run.model}: {format_count(len(pilots), 'pilot')} of {pilots[0].total_steps} steps find out {searched}"
+            f"{dry_run.model}: {format_count(len(pilots), 'pilot')} of "
+            f"{pilots[0].total_steps} steps find out {searched}"
         )
     lines += [f"  {setting}: {note}" for setting, note in dry_run.recipe_notes.items()]
     estimate = dry_run.estimate
@@ -44,14 +50,17 @@ def format_dry_run(dry_run: DryRun) -> RenderableType:
         else f"about {format_duration(estimate.seconds)}"
     )
     lines.append(
-        f"{format_count(main, 'run')}, {estimate.steps} steps in all, {estimate.slots} at a time: {took}. {estimate.reason}"
+        f"{format_count(main, 'run')}, {estimate.steps} steps in all, {estimate.slots} at "
+        f"a time: {took}. {estimate.reason}"
     )
     lines += [f"Warning: {warning.message}" for warning in dry_run.warnings]
     return Group(*map(escape, lines))
 
 
 def show_preview(client: Client, path: Path, model: str, rows: int) -> None:
-    """Print what a file holds, what is wrong with it, and how its first rows are read; it does not stay with the service."""
+    """Print what a file holds, what is wrong with it, and how its first rows are read; it does
+    not stay with the service.
+    """
     file = client.upload_file(path)
     try:
         make_console().print(_format_file(file))
@@ -88,7 +97,10 @@ def _format_preview(preview: Preview) -> RenderableType:
         label = row.label if isinstance(row.label, str) else ", ".join(row.label)
         length = f"{row.num_tokens}{' (cut)' if row.truncated else ''}"
         table.add_row(str(row.row), escape(label), length, escape(" ".join(row.tokens)))
-    said = f"{preview.truncated} of these {len(preview.data)} rows are cut to {preview.max_seq_length} tokens"
+    said = (
+        f"{preview.truncated} of these {len(preview.data)} rows are cut to "
+        f"{preview.max_seq_length} tokens"
+    )
     return Group(table, said)
 
 

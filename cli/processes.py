@@ -1,8 +1,9 @@
 """A small process supervisor: named children under one parent, one Ctrl-C for all of them.
 
-Children get a session of their own, so that a terminal's Ctrl-C reaches the parent alone, and the kernel's promise to
-kill them when the parent dies (PR_SET_PDEATHSIG), so that none outlives a killed parent. That promise is tied to the
-*thread* that made the child: everything here runs in one asyncio loop on the main thread.
+Children get a session of their own, so that a terminal's Ctrl-C reaches the parent alone, and
+the kernel's promise to kill them when the parent dies (PR_SET_PDEATHSIG), so that none outlives
+a killed parent. That promise is tied to the *thread* that made the child: everything here runs
+in one asyncio loop on the main thread.
 """
 
 import asyncio
@@ -37,7 +38,9 @@ class Program:
     """Added to the parent's environment."""
     pass_fds: tuple[int, ...] = ()
     ready: Callable[[], Awaitable[bool]] | None = None
-    """Asked again and again, until true, before the next program starts; None: ready as soon as it was started."""
+    """Asked again and again, until true, before the next program starts; None: ready as soon as
+    it was started.
+    """
     after_failed_start: Callable[[], None] | None = None
     """Called when it died before it was ready, to clear out of its way what may have stopped it."""
     stop_stage: int = 0
@@ -62,7 +65,8 @@ class Supervisor:
         self._told_to_stop = asyncio.Event()
 
     async def run(self) -> int:
-        """Serve until SIGINT, SIGTERM or SIGHUP; returns the exit code: 0, or 1 when a program would not start.
+        """Serve until SIGINT, SIGTERM or SIGHUP; returns the exit code: 0, or 1 when a program
+        would not start.
 
         A second signal kills everything at once.
         """
@@ -128,7 +132,9 @@ class _Child:
         self._process: asyncio.subprocess.Process | None = None
         self._copier: asyncio.Task[None] | None = None
         self._settled = False
-        """It was ready, or lived for a while: from then on it is started again however often it ends."""
+        """It was ready, or lived for a while: from then on it is started again however often it
+        ends.
+        """
 
     async def keep(self) -> None:
         """Start it, and again whenever it ends, until cancelled; raises StartError."""
@@ -178,7 +184,8 @@ class _Child:
                 await self._process.wait()
         except TimeoutError:
             self._output.say(
-                f"{self.program.name} did not stop within {self.program.stop_seconds:g} s; killing it"
+                f"{self.program.name} did not stop within {self.program.stop_seconds:g} s; "
+                "killing it"
             )
             self.kill()
         await self._wait()
@@ -191,7 +198,8 @@ class _Child:
 
     async def _start(self) -> None:
         program = self.program
-        # a pipe of our own: asyncio's wait() holds out for the end of its pipes, which a grandchild can keep open
+        # a pipe of our own: asyncio's wait() holds out for the end of its pipes, which a
+        # grandchild can keep open
         read_end, write_end = os.pipe()
         self._copier = asyncio.create_task(
             copy_lines(program.name, os.fdopen(read_end, "rb", buffering=0), self._output)
@@ -215,7 +223,9 @@ class _Child:
             os.close(write_end)
 
     async def _wait(self) -> int:
-        """The process's return code, once it has ended, its group is gone and its last lines are copied."""
+        """The process's return code, once it has ended, its group is gone and its last lines
+        are copied.
+        """
         assert self._process is not None
         assert self._copier is not None
         code = await self._process.wait()

@@ -13,7 +13,10 @@ def format_queue(queue: Queue, now: float | None = None) -> RenderableType:
     """``now``: unix seconds, by which a worker's last beat was so long ago."""
     at = time.time() if now is None else now
     parts: list[RenderableType] = [
-        f"{format_count(len(queue.running), 'run')} in training, {queue.depth} waiting, {queue.paused} paused"
+        (
+            f"{format_count(len(queue.running), 'run')} in training, {queue.depth} waiting, "
+            f"{queue.paused} paused"
+        )
     ]
     if queue.running:
         runs = Table("job", "run", "step", "worker", "device", box=None)
@@ -36,6 +39,7 @@ def format_queue(queue: Queue, now: float | None = None) -> RenderableType:
         parts += ["", workers]
     else:
         parts.append(
-            "No worker has been heard of in the last minute: nothing will be trained until one is started."
+            "No worker has been heard of in the last minute: nothing will be trained until "
+            "one is started."
         )
     return Group(*parts)

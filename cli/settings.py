@@ -9,7 +9,9 @@ from shared.infra.settings import Settings
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """The environment's settings, but for ``overrides``. Raises CliError about the first that is not understood."""
+    """The environment's settings, but for ``overrides``. Raises CliError about the first that
+    is not understood.
+    """
     try:
         return Settings(**overrides)
     except ValidationError as error:

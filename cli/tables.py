@@ -1,4 +1,6 @@
-"""Jobs and reports as text for a terminal. Every figure is followed by what it is; undefined ones are a dash."""
+"""Jobs and reports as text for a terminal. Every figure is followed by what it is; undefined
+ones are a dash.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -70,7 +72,10 @@ def build_jobs_table(jobs: Sequence[Job]) -> Table:
 
 def format_job(job: Job) -> RenderableType:
     """A job's state and settings, as far as its report does not say them."""
-    state = f"{job.id}: {job.status.value}, {job.progress.percent:.0f}% of {job.progress.steps_total} steps"
+    state = (
+        f"{job.id}: {job.status.value}, {job.progress.percent:.0f}% of "
+        f"{job.progress.steps_total} steps"
+    )
     if job.finished_at is not None:
         state += f", after {format_duration(job.finished_at - job.created_at)}"
     elif job.progress.seconds_remaining:
@@ -125,8 +130,10 @@ def format_reports_side_by_side(reports: Sequence[tuple[str, StabilityReport]]) 
 def format_recipe_summary(model: str, recipe: dict[str, Any]) -> str:
     """What of a resolved recipe decides most."""
     return (
-        f"{model}, recipe {recipe.get('preset', 'stabilized')}: {recipe['max_steps']} steps a run, batches of "
-        f"{recipe['train_batch_size']}, rate {recipe['learning_rate']:g}, top blocks new: {recipe['reinit_layers']}, "
+        f"{model}, recipe {recipe.get('preset', 'stabilized')}: {recipe['max_steps']} "
+        "steps a run, batches of "
+        f"{recipe['train_batch_size']}, rate {recipe['learning_rate']:g}, top blocks new: "
+        f"{recipe['reinit_layers']}, "
         f"in {recipe.get('precision', 'float32')}"
     )
 

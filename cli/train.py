@@ -1,4 +1,6 @@
-"""``evenkeel train`` and ``evenkeel show``: from a file to its report, with the way there in view."""
+"""``evenkeel train`` and ``evenkeel show``: from a file to its report, with the way there in
+view.
+"""
 
 import json
 from pathlib import Path
@@ -76,7 +78,8 @@ def _follow_and_report(client: Client, job: Job, console: Console, *, as_json: b
         [job] = follow_jobs(client, [FollowedJob(job)], console)
     except KeyboardInterrupt:
         console.print(
-            f"\nThe job goes on. Follow it again: evenkeel show {job.id} --follow   Stop it: evenkeel cancel {job.id}"
+            f"\nThe job goes on. Follow it again: evenkeel show {job.id} --follow   Stop "
+            f"it: evenkeel cancel {job.id}"
         )
         return INTERRUPTED
     _print_report(client, job, console, as_json=as_json)

@@ -1,4 +1,6 @@
-"""Sending to the service, again where that does no harm; whatever goes wrong comes out as one sentence (``CliError``)."""
+"""Sending to the service, again where that does no harm; whatever goes wrong comes out as one
+sentence (``CliError``).
+"""
 
 import time
 from types import TracebackType
@@ -58,7 +60,9 @@ class Transport:
         return self._parse_response(model_type, self._send_request("GET", path))
 
     def _send_request(self, method: str, path: str, **content: Any) -> httpx.Response:
-        """Send, and again while the service is busy, or cannot be reached and there is patience left."""
+        """Send, and again while the service is busy, or cannot be reached and there is patience
+        left.
+        """
         give_up_at = time.monotonic() + self.retry_timeout_s
         pauses = iter(_RETRY_DELAYS_S)
         while True:

@@ -1,7 +1,8 @@
-"""``evenkeel up``: the whole service on one machine, under one parent: Redis, API, worker and sweeper.
+"""``evenkeel up``: the whole service on one machine, under one parent: Redis, API, worker and
+sweeper.
 
-Order: what can be refused is refused before anything starts; the listening socket is made here and handed down, so that
-connections wait rather than fail while the API starts or starts again.
+Order: what can be refused is refused before anything starts; the listening socket is made here
+and handed down, so that connections wait rather than fail while the API starts or starts again.
 """
 
 import asyncio
@@ -44,7 +45,9 @@ class ServiceOptions:
 
 
 def run_service(options: ServiceOptions) -> int:
-    """Serve until told to stop; returns the exit code. Raises CliError for whatever keeps it from starting."""
+    """Serve until told to stop; returns the exit code. Raises CliError for whatever keeps it
+    from starting.
+    """
     require_worker_packages()
     refusal = refuse_open_door(read_settings(host=options.host))
     if refusal is not None:
@@ -83,7 +86,8 @@ async def _run_programs(
         for name in _EMBEDDED_VARIABLES:
             if os.environ.get(name):
                 output.say(
-                    f"{name} is set, but `evenkeel up` keeps its state in {home.folder}; it is not used."
+                    f"{name} is set, but `evenkeel up` keeps its state in {home.folder}; "
+                    "it is not used."
                 )
         return await Supervisor(programs, output, when_ready=announce_url).run()
     finally:
@@ -93,7 +97,9 @@ async def _run_programs(
 def build_service_programs(
     listener: socket.socket, environment: Mapping[str, str]
 ) -> list[Program]:
-    """The three parts that are our own code; the API first, so that there is an answer while the worker loads."""
+    """The three parts that are our own code; the API first, so that there is an answer while
+    the worker loads.
+    """
     host, port = listener.getsockname()[:2]
 
     async def is_api_ready() -> bool:
@@ -154,7 +160,9 @@ def build_child_environment(settings: Settings) -> dict[str, str]:
 
 
 def prepare_database(url: str) -> None:
-    """Bring an older home's tables to this version, and give back what a killed stack was training."""
+    """Bring an older home's tables to this version, and give back what a killed stack was
+    training.
+    """
     from cli.database import upgrade_database
     from shared.db.recovery import release_all_leases
 
@@ -175,7 +183,8 @@ def open_listener(host: str, port: int) -> socket.socket:
         ) from error
     except OSError as error:
         raise CliError(
-            f"Port {port} on {host} cannot be had ({os.strerror(error.errno or 0)}); stop what listens there, "
+            f"Port {port} on {host} cannot be had ({os.strerror(error.errno or 0)}); stop "
+            "what listens there, "
             "or choose another with --port (0 takes a free one)."
         ) from error
 
@@ -206,14 +215,21 @@ def require_worker_packages() -> None:
     missing = [name for name in WORKER_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise CliError(
-            f"Training needs packages that are not installed here ({', '.join(missing)}): pip install 'evenkeel[worker]'."
+            f"Training needs packages that are not installed here ({', '.join(missing)}): "
+            "pip install 'evenkeel[worker]'."
         )
 
 
 def _format_welcome(url: str, options: ServiceOptions, home: DataDir) -> list[str]:
     option = "" if url == "http://127.0.0.1:8000" else f" --url {url}"
     return [
-        f"Evenkeel is ready at {url} ({options.slots} training slot{'s' if options.slots > 1 else ''}; interface: {url}/docs)",
+        (
+            f"Evenkeel is ready at {url} ({options.slots} training "
+            f"slot{'s' if options.slots > 1 else ''}; interface: {url}/docs)"
+        ),
         f"train with: evenkeel train FILE{option}",
-        f"state and logs are in {home.folder}; Ctrl-C stops everything, and the next `evenkeel up` goes on from there",
+        (
+            f"state and logs are in {home.folder}; Ctrl-C stops everything, and the next "
+            "`evenkeel up` goes on from there"
+        ),
     ]

@@ -1,4 +1,6 @@
-"""What several folders of tests share: servers from wheels, tiny base models on disk, whole services."""
+"""What several folders of tests share: servers from wheels, tiny base models on disk, whole
+services.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +25,9 @@ def postgres() -> Iterator[PostgresServer]:
 
 @contextmanager
 def own_postgres() -> Iterator[PostgresServer]:
-    """Without fsync: what is written outlives the server's process, if not the machine, and that is all that is killed here."""
+    """Without fsync: what is written outlives the server's process, if not the machine, and
+    that is all that is killed here.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="evenkeel-pg-") as folder,
         run_postgres_server(Path(folder), fsync="off") as server,

@@ -1,4 +1,6 @@
-"""A hub for the tests: a real HTTP server on this machine that plays the two endpoints that data sets are read from, well or badly."""
+"""A hub for the tests: a real HTTP server on this machine that plays the two endpoints that
+data sets are read from, well or badly.
+"""
 
 import hashlib
 import json

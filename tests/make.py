@@ -33,7 +33,9 @@ def review_csv(rows: int = 80, *, seed: int = 0, share_good: float = 0.5) -> byt
 
 
 def pair_tsv(rows: int = 80, *, share_same: float = 0.7, seed: int = 0) -> bytes:
-    """Sentence pairs as GLUE writes them: unquoted, stray quotes, a byte order mark, skewed labels, no newline at the end."""
+    """Sentence pairs as GLUE writes them: unquoted, stray quotes, a byte order mark, skewed
+    labels, no newline at the end.
+    """
     chance = random.Random(seed)
     lines = ["index\tquestion1\tquestion2\tis_duplicate"]
     for index in range(rows):

@@ -16,7 +16,9 @@ def until(
 
 
 def alive(pid: int) -> bool:
-    """There is such a process, and it is more than an entry that waits for its parent (a zombie)."""
+    """There is such a process, and it is more than an entry that waits for its parent (a
+    zombie).
+    """
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

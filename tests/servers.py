@@ -1,4 +1,6 @@
-"""Real servers for the tests, from wheels: a Redis and a PostgreSQL of the test session's own, on private sockets and free ports."""
+"""Real servers for the tests, from wheels: a Redis and a PostgreSQL of the test session's own,
+on private sockets and free ports.
+"""
 
 import subprocess
 from collections.abc import Iterator

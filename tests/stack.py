@@ -1,4 +1,6 @@
-"""A whole service for a test: real API, real Celery worker, real sweeper, as processes of their own, on a database of choice."""
+"""A whole service for a test: real API, real Celery worker, real sweeper, as processes of their
+own, on a database of choice.
+"""
 
 import os
 import signal

@@ -1,1 +1,3 @@
-"""The training side: Celery children supervise, a trainer process of their own holds torch, ``worker.training`` is the recipe."""
+"""The training side: Celery children supervise, a trainer process of their own holds torch,
+``worker.training`` is the recipe.
+"""

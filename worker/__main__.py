@@ -1,4 +1,6 @@
-"""``python -m worker``: the Celery worker. The sweeper beside it is a process of its own (``evenkeel worker`` starts both)."""
+"""``python -m worker``: the Celery worker. The sweeper beside it is a process of its own
+(``evenkeel worker`` starts both).
+"""
 
 import warnings
 
@@ -15,9 +17,11 @@ def main() -> None:
     log.configure(settings.log_level)
     app = make_worker(settings)
     tasks.register_tasks(app)
-    # a worker as root is told off because pickled messages could run anything; only JSON is accepted here
+    # a worker as root is told off because pickled messages could run anything; only JSON is
+    # accepted here
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    # gossip, mingle and the heartbeat talk to other workers over the broker; nothing here needs that
+    # gossip, mingle and the heartbeat talk to other workers over the broker; nothing here needs
+    # that
     silent = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     app.worker_main(["--quiet", "worker", *silent, "--loglevel", settings.log_level])
 

@@ -1,4 +1,6 @@
-"""The Celery application of the worker, and the flag by which its children learn that it is going."""
+"""The Celery application of the worker, and the flag by which its children learn that it is
+going.
+"""
 
 import logging
 from multiprocessing import RawValue
@@ -11,8 +13,8 @@ from shared.infra.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Shared memory made before the fork: the parent's signal handler sets it, the children's supervisors poll it. A lock-free
-# value, because a handler may run at any moment.
+# Shared memory made before the fork: the parent's signal handler sets it, the children's
+# supervisors poll it. A lock-free value, because a handler may run at any moment.
 _shutting_down = RawValue("b", 0)
 
 
@@ -22,7 +24,9 @@ def _on_shutdown(**_: object) -> None:
 
 
 def is_shutting_down() -> bool:
-    """Whether the worker was asked to go: running trainings are stopped and their runs queued again."""
+    """Whether the worker was asked to go: running trainings are stopped and their runs queued
+    again.
+    """
     return bool(_shutting_down.value)
 
 
@@ -30,7 +34,9 @@ def make_worker(settings: Settings) -> Celery:
     app = make_celery(settings.redis_url)
     app.conf.update(
         worker_concurrency=settings.worker_slots,
-        worker_pool="prefork",  # a child that hangs or dies costs its own run only; neither parent nor child knows torch
+        # a child that hangs or dies costs its own run only; neither parent nor child knows
+        # torch
+        worker_pool="prefork",
         worker_proc_alive_timeout=30,
     )
     return app

@@ -9,7 +9,8 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from worker.trainer.process import Trainer
 
-GPU_STACK_SIZE = 20  # the small batches of so many seeds fill a large card; what its memory takes, the trainer sees
+# the small batches of so many seeds fill a large card; what its memory takes, the trainer sees
+GPU_STACK_SIZE = 20
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,9 @@ class WorkerContext:
     storage: Storage
     trainer: Trainer
     slot: int = 0
-    """Which of the worker's children this is, from 0; on a machine with GPUs it decides which one is used."""
+    """Which of the worker's children this is, from 0; on a machine with GPUs it decides which
+    one is used.
+    """
 
     @property
     def name(self) -> str:

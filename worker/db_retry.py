@@ -1,4 +1,6 @@
-"""Waiting: for a database that is away for a moment (a restart, a lock), as what a run has made must not be lost; before a next try."""
+"""Waiting: for a database that is away for a moment (a restart, a lock), as what a run has made
+must not be lost; before a next try.
+"""
 
 import logging
 import time
@@ -16,7 +18,9 @@ Result = TypeVar("Result")
 RETRY_TIMEOUT_S = 600.0
 RETRY_INTERVAL_S = 1.0
 UNAVAILABLE_ERRORS = (OperationalError, InterfaceError)
-"""How a database that is restarting, frozen or locked shows; whether the last commit came through is then not known."""
+"""How a database that is restarting, frozen or locked shows; whether the last commit came
+through is then not known.
+"""
 
 
 def retry_while_unavailable(work: Callable[[], Result]) -> Result:
@@ -33,7 +37,9 @@ def retry_while_unavailable(work: Callable[[], Result]) -> Result:
 
 
 def write_with_retry(database: Database, work: Callable[[Session], Result]) -> Result:
-    """``work`` in one write transaction, tried again while the database does not answer; its guards make that safe."""
+    """``work`` in one write transaction, tried again while the database does not answer; its
+    guards make that safe.
+    """
 
     def run_transaction() -> Result:
         with database.write() as session:

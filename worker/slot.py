@@ -1,4 +1,6 @@
-"""A slot's life: claim runs of one job, have them trained side by side, record how each ended; one run is the usual number."""
+"""A slot's life: claim runs of one job, have them trained side by side, record how each ended;
+one run is the usual number.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,7 +22,9 @@ MAX_OTHER_JOBS = 5
 
 
 def train_queued_runs(context: WorkerContext, *, preferred_run_id: str | None = None) -> None:
-    """Train the preferred run, then whatever is queued, oldest first, until nothing is or the worker is asked to go."""
+    """Train the preferred run, then whatever is queued, oldest first, until nothing is or the
+    worker is asked to go.
+    """
     while not is_shutting_down():
         assignments = claim_runs(context, preferred_run_id)
         if not assignments:
@@ -41,7 +45,9 @@ def train_queued_runs(context: WorkerContext, *, preferred_run_id: str | None = 
 
 
 def _advance_jobs(context: WorkerContext, job_id: str) -> None:
-    """Advance these runs' job if they were the last to move, and those whose message waits behind children as busy as this one."""
+    """Advance these runs' job if they were the last to move, and those whose message waits
+    behind children as busy as this one.
+    """
     advance.advance_job(context, job_id)
     with context.database.read() as session:
         others = Jobs(session).to_advance(MAX_OTHER_JOBS)

@@ -1,4 +1,6 @@
-"""The two messages, by their stable names. A message only rings: what is to be done is read from the database."""
+"""The two messages, by their stable names. A message only rings: what is to be done is read
+from the database.
+"""
 
 from functools import cache
 
@@ -12,12 +14,15 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from worker import slot
 from worker.context import WorkerContext
+from worker.jobs import advance
 from worker.trainer.process import Trainer
 
 
 @cache
 def _get_context() -> WorkerContext:
-    """Made in each child after the fork: connections and the trainer must not be shared between processes."""
+    """Made in each child after the fork: connections and the trainer must not be shared between
+    processes.
+    """
     settings = Settings()
     database = Database(settings.resolved_database_url, ring=Bell(settings.redis_url).ring)
     slot = getattr(current_process(), "index", 0)  # billiard numbers the children of a pool from 0
@@ -33,4 +38,4 @@ def register_tasks(app: Celery) -> None:
 
     @app.task(name=JOB_ADVANCE)  # type: ignore[untyped-decorator]
     def advance_job(job_id: str) -> None:
-        advance_job.advance(_get_context(), job_id)
+        advance.advance_job(_get_context(), job_id)

@@ -116,7 +116,9 @@ class FilePreview(BaseModel):
 
 
 def build_preview(services: AppServices, file_id: str, options: PreviewOptions) -> FilePreview:
-    """Raises FileNotFound, ModelNotAllowed, ModelNotFound, InvalidValue for columns that are not there or not clear."""
+    """Raises FileNotFound, ModelNotAllowed, ModelNotFound, InvalidValue for columns that are
+    not there or not clear.
+    """
     with services.database.read() as session:
         file = Files(session, services.owner_id).get(file_id, param="file_id")
         if options.model.startswith(FINE_TUNED):

@@ -62,11 +62,15 @@ def create_file(
             alias="expires_after[seconds]",
             ge=3600,
             le=2_592_000,
-            description="After so many it is deleted, unless a job needs it then; without, it is kept.",
+            description=(
+                "After so many it is deleted, unless a job needs it then; without, it is kept."
+            ),
         ),
     ] = None,
 ) -> FileObject:
-    """Upload a data set. It is read at once: the answer holds its profile, with every problem by row number."""
+    """Upload a data set. It is read at once: the answer holds its profile, with every problem
+    by row number.
+    """
     if (anchor is None) != (seconds is None):
         missing = f"expires_after[{'anchor' if anchor is None else 'seconds'}]"
         raise InvalidRequest(f"Required: {missing}.", param=missing)
@@ -167,7 +171,9 @@ def validate_file(
     file_id: str,
     task: Annotated[TaskRequest, Body(embed=True, default_factory=TaskRequest)],
 ) -> FileValidation:
-    """The report for columns mapped as ``task`` says, for files whose columns cannot be known at upload."""
+    """The report for columns mapped as ``task`` says, for files whose columns cannot be known
+    at upload.
+    """
     with services.database.read() as session:
         file = Files(session, services.owner_id).get(file_id, param="file_id")
     with service.open_table(
@@ -177,6 +183,8 @@ def validate_file(
 
 
 def _format_content_disposition(filename: str) -> str:
-    """RFC 6266: the name twice, for clients that read the old parameter alone (curl) and for those that know the new one."""
+    """RFC 6266: the name twice, for clients that read the old parameter alone (curl) and for
+    those that know the new one.
+    """
     plain = re.sub(r"[^ !#-\[\]-~]", "_", filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"

@@ -25,8 +25,10 @@ class FileObject(Identified):
     filename: str
     """The name it was uploaded under, without folders."""
     purpose: str
-    """As said at upload, or `fine-tune-results` for what a job has made. ``evals`` is answered as ``user_data``: the official client's
-    type of a file, unlike that of an upload, knows no ``evals``."""
+    """As said at upload, or `fine-tune-results` for what a job has made. ``evals`` is answered
+    as ``user_data``: the official client's type of a file, unlike that of an upload, knows
+    no ``evals``.
+    """
     status: str
     """`processed`: it is read at upload, and an upload that cannot be read is not kept."""
     status_details: str | None
@@ -34,7 +36,9 @@ class FileObject(Identified):
     sha256: str
     """Digest of the content; equal bytes under two ids are stored once."""
     profile: Validation | None
-    """What the file holds: rows, columns, labels, lengths, problems. Null for result files and in lists."""
+    """What the file holds: rows, columns, labels, lengths, problems. Null for result files and
+    in lists.
+    """
 
     @classmethod
     def from_row(cls, file: File, *, with_profile: bool = True) -> "FileObject":

@@ -1,4 +1,6 @@
-"""Taking an upload: to local disk while hashing, read and profiled there, then stored, then one row."""
+"""Taking an upload: to local disk while hashing, read and profiled there, then stored, then one
+row.
+"""
 
 import hashlib
 import tempfile
@@ -41,7 +43,9 @@ class ReceivedFile(NamedTuple):
 
 
 def sanitize_filename(name: str, *, param: str) -> str:
-    """A file name without the folders before it. Raises InvalidRequest for one that cannot be kept or shown."""
+    """A file name without the folders before it. Raises InvalidRequest for one that cannot be
+    kept or shown.
+    """
     filename = PurePath(name.replace("\\", "/")).name
     if len(filename) > MAX_FILENAME or not filename.isprintable() or not filename:
         raise InvalidRequest(
@@ -76,7 +80,9 @@ def store_file(
     expires_after: int | None = None,
     on_insert: Callable[[Session, File], None] | None = None,
 ) -> File:
-    """What ``create`` does with bytes that are on this machine's disk; ``also`` has its share in the transaction that adds the file."""
+    """What ``create`` does with bytes that are on this machine's disk; ``also`` has its share
+    in the transaction that adds the file.
+    """
     with services.table_semaphore:
         validation = build_validation(_read_table(services, received.path, filename, "auto"))
     key = file_key(received.sha256)
@@ -118,7 +124,9 @@ def delete_file(services: AppServices, file_id: str) -> None:
 
 @contextmanager
 def open_table(services: AppServices, file: File, header: Header, *, param: str) -> Iterator[Table]:
-    """The file read as a table; ``header`` as a task says. Raises InvalidValue for ``param`` where it cannot be read so."""
+    """The file read as a table; ``header`` as a task says. Raises InvalidValue for ``param``
+    where it cannot be read so.
+    """
     with create_scratch_folder(services) as folder:
         path = folder / "file"
         try:

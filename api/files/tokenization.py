@@ -1,4 +1,5 @@
-"""What a base model's tokenizer makes of texts, without torch or transformers: its ``tokenizer.json``, read by the library that both use.
+"""What a base model's tokenizer makes of texts, without torch or transformers: its
+``tokenizer.json``, read by the library that both use.
 
 The trainer truncates as this does: of a pair, the longer text first.
 """
@@ -36,7 +37,9 @@ class TokenizedText:
 def tokenize_texts(
     base_model: Path, texts: list[tuple[str, str | None]], max_seq_length: int
 ) -> list[TokenizedText]:
-    """Each text, or text and second text, as the network sees it. Raises ModelNotAllowed where the tokenizer cannot be read."""
+    """Each text, or text and second text, as the network sees it. Raises ModelNotAllowed where
+    the tokenizer cannot be read.
+    """
     file = base_model / "tokenizer.json"
     if not file.is_file():
         raise ModelNotAllowed(f"{base_model.name} has no tokenizer.json.", param="model")

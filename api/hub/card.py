@@ -1,7 +1,9 @@
-"""Which files of a data set make up a split: as its card says, else as the names of files and folders tell.
+"""Which files of a data set make up a split: as its card says, else as the names of files and
+folders tell.
 
-The rules are those of the hub's own ``datasets`` library as far as they concern tables: ``configs`` with ``load_data_files`` and ``data_dir``
-in the card, or ``train``, ``validation``, ``test`` and the like in names, ``<split>-00000-of-00001`` for shards. Its code is never run.
+The rules are those of the hub's own ``datasets`` library as far as they concern tables:
+``configs`` with ``load_data_files`` and ``data_dir`` in the card, or ``train``, ``validation``,
+``test`` and the like in names, ``<split>-00000-of-00001`` for shards. Its code is never run.
 """
 
 import re
@@ -55,7 +57,8 @@ class SplitFiles(NamedTuple):
 def choose_split_files(
     info: DatasetInfo, config: str | None, split: str | None, source: InputFile
 ) -> SplitFiles:
-    """The files of one split; what is not said is the only config, or the default one, and the split that ``source`` is named for.
+    """The files of one split; what is not said is the only config, or the default one, and the
+    split that ``source`` is named for.
 
     Raises InvalidValue with the candidates.
     """
@@ -67,7 +70,8 @@ def choose_split_files(
     name, splits = _find_config_splits(info.card or {}, tables, config, source)
     if not any(splits.values()):
         raise InvalidValue(
-            "The data set has no Parquet, JSON or CSV files there. Of one that is made by a program, the hub may have Parquet files: "
+            "The data set has no Parquet, JSON or CSV files there. Of one that is made by "
+            "a program, the hub may have Parquet files: "
             "@refs/convert/parquet.",
             param=source,
         )
@@ -86,7 +90,9 @@ def choose_split_files(
 
 
 def parse_class_names(info: DatasetInfo, config: str) -> dict[str, dict[str, str]]:
-    """By column the names that the card gives for a class's number; -1, the mark of a row without label, has the empty one."""
+    """By column the names that the card gives for a class's number; -1, the mark of a row
+    without label, has the empty one.
+    """
     found: dict[str, dict[str, str]] = {}
     described = (info.card or {}).get("dataset_info")
     for one in described if isinstance(described, list) else [described]:

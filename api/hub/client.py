@@ -1,4 +1,6 @@
-"""The two requests that are made to the hub: what a data set consists of at a revision, and the bytes of one of its files."""
+"""The two requests that are made to the hub: what a data set consists of at a revision, and the
+bytes of one of its files.
+"""
 
 import hashlib
 import time
@@ -42,7 +44,9 @@ class DatasetInfo(BaseModel):
 
 
 class HubClient:
-    """One fetch's connection to the hub, for ``hub_seconds`` in all; every error is about ``param``."""
+    """One fetch's connection to the hub, for ``hub_seconds`` in all; every error is about
+    ``param``.
+    """
 
     def __init__(self, settings: Settings, param: str) -> None:
         self._endpoint = httpx.URL(settings.hub_endpoint.rstrip("/"))
@@ -60,7 +64,9 @@ class HubClient:
         self._http.close()
 
     def get_dataset_info(self, reference: HubReference) -> DatasetInfo:
-        """The commit that the revision names at present, its files and the card. Raises DatasetNotFound, HubNotReachable, HubNotAllowed."""
+        """The commit that the revision names at present, its files and the card. Raises
+        DatasetNotFound, HubNotReachable, HubNotAllowed.
+        """
         revision = (
             "" if reference.revision is None else f"/revision/{quote(reference.revision, safe='')}"
         )
@@ -84,7 +90,9 @@ class HubClient:
     def download_file(
         self, reference: HubReference, commit: str, file: HubFile, target: Path, max_bytes: int
     ) -> int:
-        """Bytes written to ``target``. Raises as ``info`` does, and DatasetTooLarge beyond ``most`` bytes."""
+        """Bytes written to ``target``. Raises as ``info`` does, and DatasetTooLarge beyond
+        ``most`` bytes.
+        """
         path = f"/datasets/{reference.repository}/resolve/{commit}/{quote(file.path)}"
         digest, size = hashlib.sha256(), 0
         with self._stream_body(path) as chunks, target.open("wb") as written:
@@ -108,7 +116,9 @@ class HubClient:
 
     @contextmanager
     def _stream_body(self, path: str) -> Iterator[Iterator[bytes]]:
-        """The body behind ``path``, wherever the hub has moved it to; as long as there is time left."""
+        """The body behind ``path``, wherever the hub has moved it to; as long as there is time
+        left.
+        """
         url = httpx.URL(f"{self._endpoint}{path}")
         try:
             for _ in range(MAX_REDIRECTS):
@@ -137,7 +147,9 @@ class HubClient:
         )
 
     def _resolve_redirect(self, url: httpx.URL, location: str) -> httpx.URL:
-        """Raises HubNotAllowed for a host that the operator has not asked for, and for a way that is not encrypted any more."""
+        """Raises HubNotAllowed for a host that the operator has not asked for, and for a way
+        that is not encrypted any more.
+        """
         target = url.join(location)
         own = [
             self._endpoint.host,

@@ -8,7 +8,9 @@ from shared.domain.errors import InvalidValue
 HUB_PREFIX = "hf://"
 REFERENCE_SYNTAX = "hf://owner/name[/config][@revision][:split]"
 CONFIG_PATTERN = re.compile(r"\w[\w.+ -]{0,63}")
-MAX_REPOSITORY_LENGTH = 96  # as on the hub; with the rest of the reference it leaves a file name of fewer than 256 characters
+# as on the hub; with the rest of the reference it leaves a file name of fewer than 256
+# characters
+MAX_REPOSITORY_LENGTH = 96
 _NAME_PATTERN = r"(?![^/@:]*(--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]*"
 _REFERENCE_PATTERN = re.compile(
     rf"hf://(?P<repository>{_NAME_PATTERN}/{_NAME_PATTERN})"
@@ -36,5 +38,7 @@ class HubReference(NamedTuple):
 
 
 def build_filename(repository: str, config: str, split: str, commit: str) -> str:
-    """What the split at this commit is called here, and no other: no name on the hub has two hyphens in a row, no split has one."""
+    """What the split at this commit is called here, and no other: no name on the hub has two
+    hyphens in a row, no split has one.
+    """
     return "--".join([*repository.split("/"), config, split, commit]) + ".jsonl.gz"

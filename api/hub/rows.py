@@ -1,4 +1,6 @@
-"""The files of a split as one file of JSON Lines: rows in the files' order, cells as they would be read from an upload."""
+"""The files of a split as one file of JSON Lines: rows in the files' order, cells as they would
+be read from an upload.
+"""
 
 import gzip
 import json
@@ -36,7 +38,9 @@ class JoinedRowsWriter:
         self._gzip_file.close()
 
     def add_file(self, path: Path, filename: str) -> None:
-        """Raises InvalidValue for a file that is no table, has a row that cannot be read, or other columns; DatasetTooLarge."""
+        """Raises InvalidValue for a file that is no table, has a row that cannot be read, or
+        other columns; DatasetTooLarge.
+        """
         table = self._read_file(path, filename)
         columns = self._list_columns(table, filename)
         if self._columns is None:
@@ -77,7 +81,10 @@ class JoinedRowsWriter:
     def _list_columns(self, table: Table, filename: str) -> list[str]:
         if table.columns is None:
             raise InvalidValue(
-                f"{filename} does not name its columns; upload it, and say in the task which they are.",
+                (
+                    f"{filename} does not name its columns; upload it, and say in the task "
+                    "which they are."
+                ),
                 param=self._param,
             )
         columns = [column or f"column {index}" for index, column in enumerate(table.columns)]

@@ -19,13 +19,16 @@ FILE_PURPOSE = "fine-tune"
 
 
 def fetch_dataset(services: AppServices, reference_text: str, source: InputFile) -> File:
-    """The file that the reference stands for at present: the one that is here already of that commit, else downloaded.
+    """The file that the reference stands for at present: the one that is here already of that
+    commit, else downloaded.
 
-    Raises HubNotAllowed, InvalidValue, DatasetNotFound, DatasetTooLarge, HubNotReachable; ServiceBusy while several are downloaded.
+    Raises HubNotAllowed, InvalidValue, DatasetNotFound, DatasetTooLarge, HubNotReachable;
+    ServiceBusy while several are downloaded.
     """
     if not services.settings.hub_datasets:
         raise HubNotAllowed(
-            "This service does not fetch data sets from the hub (EVENKEEL_HUB_DATASETS): upload the file, e.g. the split as Parquet, "
+            "This service does not fetch data sets from the hub (EVENKEEL_HUB_DATASETS): "
+            "upload the file, e.g. the split as Parquet, "
             "and give its id.",
             param=source,
         )

@@ -1,31 +1,37 @@
-"""What a job leaves behind on its way, on the wire: events, checkpoints, notices to its webhook."""
+"""Response schemas of a job's events, checkpoints and webhook deliveries."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import ConfigDict
 
+from api.jobs.schemas import StoredJson
 from api.pagination import Identified
 from shared.db.events import event_id
-from shared.db.tables import Event
+from shared.db.tables import Checkpoint, Event, WebhookDelivery
+from shared.domain.naming import checkpoint_model_id
 
 
 class EventObject(Identified):
-    """Something that happened to a job."""
+    """An event in the life of a job."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
+    id: str
+    """Id of the event; in a stream it is the event's SSE id."""
     object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
+    """Always `fine_tuning.job.event`."""
     created_at: int
+    """Time of the event, unix seconds."""
     level: Literal["info", "warn", "error"]
-    """How grave it is."""
+    """Severity of the event."""
     message: str
-    """A sentence for people."""
+    """Human-readable description."""
     type: Literal["message", "metrics"]
-    """`metrics` for an evaluation's numbers, `message` for everything else."""
-    data: dict[str, Any]
-    """Of `metrics`: step, losses, scores, seed."""
+    """`metrics` for the numbers of an evaluation, `message` for everything else."""
+    data: StoredJson
+    """For `metrics`: step, losses, scores and seed."""
     run_id: str | None
-    """The run it is about; null where it is the job."""
+    """Id of the run that the event is about; null if it is about the job."""
 
     @classmethod
     def from_row(cls, event: Event) -> Self:
@@ -41,44 +47,81 @@ class EventObject(Identified):
 
 
 class CheckpointObject(Identified):
-    """Weights that are kept, as a model of their own."""
+    """A kept checkpoint, which is a model with its own id."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
+    id: str
+    """Id of the checkpoint."""
     object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
+    """Always `fine_tuning.job.checkpoint`."""
     created_at: int
+    """Time of the checkpoint, unix seconds."""
     fine_tuned_model_checkpoint: str
-    """The checkpoint as a model's id."""
+    """Model id of the checkpoint."""
     fine_tuning_job_id: str
-    """The job."""
+    """Id of the job."""
     step_number: int
-    """After which optimiser step."""
-    metrics: dict[str, Any]
+    """Optimiser step after which the weights were kept."""
+    metrics: StoredJson
     """Losses and scores at that step."""
     run_id: str
-    """The run whose weights they are."""
+    """Id of the run that the weights belong to."""
     seed: int
-    """Of that run."""
+    """Seed of that run."""
+
+    @classmethod
+    def from_row(cls, checkpoint: Checkpoint, model: str, seed: int) -> Self:
+        """Return the checkpoint of a run with this seed; ``model`` is the job's model id."""
+        return cls(
+            id=checkpoint.id,
+            created_at=int(checkpoint.created_at),
+            fine_tuned_model_checkpoint=checkpoint_model_id(model, seed, checkpoint.step),
+            fine_tuning_job_id=checkpoint.job_id,
+            step_number=checkpoint.step,
+            metrics=checkpoint.metrics,
+            run_id=checkpoint.run_id,
+            seed=seed,
+        )
 
 
 class DeliveryObject(Identified):
-    """One notice to the job's webhook. Its id is the event's `id`, and the `webhook-id` of every attempt."""
+    """A delivery of one event to the job's webhook."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
+    id: str
+    """Id of the delivery: the `id` of the sent event, and the `webhook-id` of every attempt."""
     object: Literal["webhook.delivery"] = "webhook.delivery"
+    """Always `webhook.delivery`."""
     type: str
-    """The event, e.g. `fine_tuning.job.succeeded`."""
+    """Type of the sent event, e.g. `fine_tuning.job.succeeded`."""
     status: Literal["pending", "delivered", "failed"]
-    """`failed` once no further attempt is made."""
+    """State of the delivery; `failed` once no further attempt will be made."""
     attempts: int
-    """Made so far."""
+    """Number of attempts so far."""
     next_attempt_at: int | None
-    """Unix seconds; null where none is to come."""
+    """Time of the next attempt, unix seconds; null if there will be none."""
     response_status: int | None
-    """Of the latest attempt; null where there was no answer."""
+    """HTTP status of the latest response; null if there was no response."""
     error: str | None
-    """Why the latest attempt did not succeed; null where it did."""
+    """Why the latest attempt failed; null if it succeeded."""
     created_at: int
+    """Time at which the delivery was queued, unix seconds."""
     delivered_at: int | None
-    """Unix seconds; null until then."""
+    """Time of the successful attempt, unix seconds; null until then."""
+
+    @classmethod
+    def from_row(cls, delivery: WebhookDelivery) -> Self:
+        next_attempt, delivered = delivery.next_attempt_at, delivery.delivered_at
+        return cls(
+            id=delivery.id,
+            type=delivery.type,
+            status=delivery.status,
+            attempts=delivery.attempts,
+            next_attempt_at=None if next_attempt is None else int(next_attempt),
+            response_status=delivery.response_status,
+            error=delivery.error,
+            created_at=int(delivery.created_at),
+            delivered_at=None if delivered is None else int(delivered),
+        )

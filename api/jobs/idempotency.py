@@ -1,4 +1,4 @@
-"""The headers by which a request that is sent again is known."""
+"""Read the headers that identify a request sent again."""
 
 import re
 import time
@@ -25,7 +25,8 @@ IdempotencyKey = Annotated[
     ]
     | None,
     Header(
-        description="A key of the caller's own choosing: the same request with the same key is carried out once."
+        description="A key chosen by the caller: the same request with the same key is carried "
+        "out once."
     ),
 ]
 RetryCount = Annotated[
@@ -33,18 +34,19 @@ RetryCount = Annotated[
     Header(
         ge=0,
         alias="x-stainless-retry-count",
-        description="Set by the official client when it sends again.",
+        description="Retry count, set by the official client when it sends a request again.",
     ),
 ]
 
 
 @dataclass(frozen=True)
 class RequestIdentity:
-    """How a creation came: with a key, for the how-manieth time, and when."""
+    """The key, the retry count and the arrival of a request."""
 
     key: str | None = None
     retry_count: int = 0
     arrived_at: float = field(default_factory=time.monotonic)
+    """On the clock of ``time.monotonic``."""
 
     @property
     def is_resent(self) -> bool:
@@ -54,7 +56,7 @@ class RequestIdentity:
 async def _read_request_identity(
     idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0
 ) -> RequestIdentity:
-    # not a plain function: it would wait for a thread, and with it the note of when the request came
+    # async, because a plain function would wait for a thread before it takes the time of arrival
     return RequestIdentity(idempotency_key, retry_count)
 
 

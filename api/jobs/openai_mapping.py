@@ -1,105 +1,77 @@
-"""The hosted API's three hyperparameters, understood as settings of the recipe."""
+"""Map the hosted API's request fields to plain values and recipe settings."""
 
 from collections.abc import Collection
-from typing import Any
 
 from pydantic import ValidationError
 
 from api.jobs.openai_schemas import Hyperparameters
-from api.jobs.schemas import JobRequest
+from api.jobs.request_schemas import JobRequest
 from shared.domain.errors import InvalidValue
-from shared.recipe import Recipe, RecipeRequest, RecipeResolution
-
-
-def merge_hyperparameters(request: JobRequest) -> RecipeRequest:
-    """The hosted API's hyperparameters as recipe settings. Raises InvalidValue where the two say different things."""
-    given = resolve_hyperparameters(request)
-    recipe = request.recipe.model_dump(exclude_none=True)
-    for name, theirs, value in (
-        ("num_train_epochs", "n_epochs", given.n_epochs),
-        ("train_batch_size", "batch_size", given.batch_size),
-    ):
-        if value == "auto":
-            continue
-        if name in recipe and recipe[name] != value:
-            raise InvalidValue(
-                f"hyperparameters.{theirs} and recipe.{name} disagree.", param=f"recipe.{name}"
-            )
-        if name == "num_train_epochs" and "max_steps" in recipe:
-            raise InvalidValue(
-                "hyperparameters.n_epochs and recipe.max_steps both give a length.",
-                param="recipe.max_steps",
-            )
-        recipe[name] = value
-    return RecipeRequest.model_validate(recipe)
+from shared.recipe import HostedHyperparameters, RecipeRequest
 
 
 def merge_method_settings(request: JobRequest) -> JobRequest:
-    """The same request, the recipe's settings that ``method`` gives among those of ``recipe``. Raises InvalidValue where they disagree."""
-    given = _get_method_settings(request, RecipeRequest.model_fields)
-    if not given:
+    """Return the request with the recipe settings of ``method`` moved into ``recipe``.
+
+    Raises InvalidValue where the two disagree.
+    """
+    method_settings = _get_method_settings(request, RecipeRequest.model_fields)
+    if not method_settings:
         return request
     recipe = {name: getattr(request.recipe, name) for name in request.recipe.model_fields_set}
-    for name in given.keys() & recipe.keys():
-        if given[name] != recipe[name]:
+    for name in method_settings.keys() & recipe.keys():
+        if method_settings[name] != recipe[name]:
             raise InvalidValue(
-                f"method.supervised.hyperparameters.{name} and recipe.{name} disagree.",
+                f"method.supervised.hyperparameters.{name} and recipe.{name} have different "
+                "values; give one of them.",
                 param=f"recipe.{name}",
             )
     try:
-        merged = RecipeRequest.model_validate(recipe | given)
+        merged = RecipeRequest.model_validate(recipe | method_settings)
     except ValidationError:
         raise InvalidValue(
-            "method.supervised.hyperparameters and recipe give num_train_epochs and max_steps; give one of the two.",
+            "method.supervised.hyperparameters and recipe together give num_train_epochs and "
+            "max_steps; give one of the two.",
             param="recipe",
         ) from None
     return request.model_copy(update={"recipe": merged})
 
 
-def resolve_hyperparameters(request: JobRequest) -> Hyperparameters:
-    """The hosted API's three from both places where they may be given. Raises InvalidValue where these disagree."""
+def read_hosted_hyperparameters(request: JobRequest) -> HostedHyperparameters:
+    """Return the hosted hyperparameters, which ``hyperparameters`` and ``method`` may both give.
+
+    Raises InvalidValue where the two disagree.
+    """
     names = Hyperparameters.model_fields
-    by_method = {
-        name: value
-        for name, value in _get_method_settings(request, names).items()
-        if value != "auto"
-    }
-    plain = (
+    by_method = _drop_auto(_get_method_settings(request, names))
+    plain = _drop_auto(
         {}
         if request.hyperparameters is None
         else request.hyperparameters.model_dump(exclude_unset=True)
     )
-    plain = {name: value for name, value in plain.items() if value != "auto"}
     for name in by_method.keys() & plain.keys():
         if by_method[name] != plain[name]:
             raise InvalidValue(
-                f"method.supervised.hyperparameters.{name} and hyperparameters.{name} disagree.",
+                f"method.supervised.hyperparameters.{name} and hyperparameters.{name} have "
+                "different values; give one of them.",
                 param=f"hyperparameters.{name}",
             )
-    return Hyperparameters(**by_method | plain)
+    given = Hyperparameters.model_validate(by_method | plain)
+    return HostedHyperparameters(
+        n_epochs=None if given.n_epochs == "auto" else given.n_epochs,
+        batch_size=None if given.batch_size == "auto" else given.batch_size,
+        learning_rate_multiplier=(
+            None if given.learning_rate_multiplier == "auto" else given.learning_rate_multiplier
+        ),
+    )
 
 
-def _get_method_settings(request: JobRequest, names: Collection[str]) -> dict[str, Any]:
+def _get_method_settings(request: JobRequest, names: Collection[str]) -> dict[str, object]:
     if request.method is None:
         return {}
     given = request.method.supervised.hyperparameters
     return {name: getattr(given, name) for name in given.model_fields_set.intersection(names)}
 
 
-def scale_learning_rate(resolution: RecipeResolution, request: JobRequest) -> RecipeResolution:
-    factor = resolve_hyperparameters(request).learning_rate_multiplier
-    if factor == "auto":
-        return resolution
-    rate = resolution.recipe.learning_rate * factor
-    try:
-        recipe = Recipe.model_validate({**resolution.recipe.model_dump(), "learning_rate": rate})
-    except ValidationError:
-        raise InvalidValue(
-            f"learning_rate_multiplier {factor:g} gives the rate {rate:g}, which is not above 0 and at most 0.01.",
-            param="hyperparameters.learning_rate_multiplier",
-        ) from None
-    notes = {
-        **resolution.notes,
-        "learning_rate": f"{rate:g}: {resolution.recipe.learning_rate:g} times the multiplier {factor:g}.",
-    }
-    return resolution._replace(recipe=recipe, notes=notes)
+def _drop_auto(settings: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in settings.items() if value != "auto"}

@@ -1,11 +1,9 @@
-"""Pausing a job and going on with it. Either can be sent again: what is so already is answered as it is."""
-
-import time
-from collections.abc import Callable
+"""Pause and resume jobs; repeating either has no further effect."""
 
 from api.dependencies import AppServices
 from api.jobs.schemas import JobObject
-from api.jobs.service import CANCEL_TIMEOUT_S, POLL_INTERVAL_S, get_job
+from api.jobs.service import get_job
+from api.jobs.waiting import wait_while
 from shared.db.events import Events
 from shared.db.jobs import Jobs
 from shared.db.run_requests import RunWishes, in_training, lock_runs
@@ -15,7 +13,10 @@ from shared.domain.states import JOB_ENDED, JobState
 
 
 def pause_job(services: AppServices, job_id: str) -> JobObject:
-    """Nothing of the job is begun any more, and what trains is stopped; a moment is waited for that."""
+    """Start no further run of the job, and wait briefly until its running ones have stopped.
+
+    Raises JobNotFound, JobAlreadyEnded.
+    """
     with services.database.write() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         lock_runs(session, job_id)
@@ -30,24 +31,17 @@ def pause_job(services: AppServices, job_id: str) -> JobObject:
 
 
 def resume_job(services: AppServices, job_id: str) -> JobObject:
-    """What waited is queued again."""
+    """Queue the paused runs again. Raises JobNotFound, JobAlreadyEnded."""
     with services.database.write() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         lock_runs(session, job_id)
         if Jobs(session).resume(job_id):
             RunWishes(session).resume(job_id)
-            Events(session).add(job, "The job goes on.")
+            Events(session).add(job, "The job was resumed.")
         else:
             session.refresh(job)
             _require_open_job(job)
     return get_job(services, job_id)
-
-
-def wait_while(condition: Callable[[], bool]) -> None:
-    """For as long as a running training takes to be stopped, but no longer."""
-    deadline = time.monotonic() + CANCEL_TIMEOUT_S
-    while condition() and time.monotonic() < deadline:
-        time.sleep(POLL_INTERVAL_S)
 
 
 def _is_training(services: AppServices, job_id: str) -> bool:

@@ -1,6 +1,6 @@
-"""/v1/fine_tuning/jobs: create, retrieve, list, events, checkpoints."""
+"""Routes below /v1/fine_tuning/jobs that create and read jobs."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
@@ -8,12 +8,14 @@ from starlette.concurrency import run_in_threadpool
 from api import hub
 from api.dependencies import AppServices, ServicesDep, create_page_dependency
 from api.errors import document_errors
-from api.jobs import service
+from api.jobs import creation, service
 from api.jobs.event_schemas import CheckpointObject, DeliveryObject, EventObject
 from api.jobs.idempotency import RequestIdentityDep
-from api.jobs.planning.dry_run import DryRun, plan_dry_run
+from api.jobs.planning.dry_run import plan_dry_run
+from api.jobs.planning.dry_run_schemas import DryRun
 from api.jobs.presenting.event_stream import open_event_stream
-from api.jobs.schemas import JobObject, JobRequest
+from api.jobs.request_schemas import JobRequest
+from api.jobs.schemas import JobObject
 from api.pagination import Listing, build_listing
 from api.unknown_params import METADATA_PARAMETER, read_metadata_filter
 from shared.db.deliveries import Deliveries
@@ -22,7 +24,6 @@ from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
 from shared.db.pagination import Page
 from shared.db.runs import Runs
-from shared.db.tables import Checkpoint, WebhookDelivery
 from shared.domain.errors import (
     FileNotFound,
     IdempotencyKeyReused,
@@ -33,7 +34,7 @@ from shared.domain.errors import (
     ModelNotAllowed,
     TooManyStreams,
 )
-from shared.domain.naming import checkpoint_model_id, model_id
+from shared.domain.naming import model_id
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 
@@ -54,17 +55,19 @@ def create_job(
     request: JobRequest,
     identity: RequestIdentityDep,
     dry_run: Annotated[
-        bool, Query(description="Say what the job would be, and store no job.")
+        bool, Query(description="Return the plan of the job without creating it.")
     ] = False,
 ) -> JobObject | DryRun:
-    """Create a job: its recipe is resolved and stored, one run a seed is queued. A re-sent creation makes no second job.
+    """Create a job: resolve and store its recipe, and queue one run per seed.
 
-    With `dry_run`, here or in the body, no job is stored: the answer says how the request was understood, which runs it comes to and
-    about how long they would take. A data set of the hub (`hf://…`) is fetched for it, too, and stays as a file.
+    A request that is sent again creates no second job. With `dry_run`, as a parameter or in the
+    body, no job is created: the response describes how the request was understood, its runs, and
+    their estimated duration. A data set of the hub (`hf://…`) is downloaded for a dry run too, and
+    remains as a file.
     """
     if dry_run or request.dry_run:
         return plan_dry_run(services, request)
-    return service.create_job(services, request, identity)
+    return creation.create_job(services, request, identity)
 
 
 @router.get("", responses=document_errors(), openapi_extra={"parameters": [METADATA_PARAMETER]})
@@ -73,27 +76,31 @@ def list_jobs(
     page: Annotated[Page, Depends(create_page_dependency(20, 100))],
     metadata: Annotated[dict[str, str] | None, Depends(read_metadata_filter)],
 ) -> Listing[JobObject]:
-    """The jobs, newest first; `metadata[key]=value` keeps those that carry it, `metadata=null` those without any."""
-    jobs, more = service.list_jobs(services, page, metadata)
-    return build_listing(jobs, more)
+    """List jobs, newest first.
+
+    `metadata[key]=value` selects jobs with that pair, `metadata=null` jobs without metadata.
+    """
+    jobs, has_more = service.list_jobs(services, page, metadata)
+    return build_listing(jobs, has_more)
 
 
 @router.get(
     "/{job_id}",
     response_model=JobObject,
     responses=document_errors(JobNotFound)
-    | {304: {"description": "Nothing has changed since the answer with this `ETag`."}},
+    | {304: {"description": "Unchanged since the response with this `ETag`."}},
 )
 async def retrieve_job(
     services: ServicesDep,
     job_id: str,
     if_none_match: Annotated[
-        str | None, Header(max_length=1000, description="`ETag` of an answer before.")
+        str | None, Header(max_length=1000, description="`ETag` of an earlier response.")
     ] = None,
 ) -> Response:
-    """The job with its progress and the numbers of its report so far.
+    """Return the job with its progress and the numbers of its report so far.
 
-    Cheap to poll: send the last answer's `ETag` as `If-None-Match`, and as long as nothing has changed the answer is an empty 304.
+    Polling is cheap: send the last response's `ETag` as `If-None-Match`, and while nothing has
+    changed the response is an empty 304.
     """
     job = await services.job_cache.get_job(services.database, job_id, services.owner_id)
     headers = {"etag": job.etag, "cache-control": "private, no-cache"}
@@ -109,9 +116,9 @@ async def retrieve_job(
     | {
         200: {
             "content": {"text/event-stream": {}},
-            "description": "A page of events, or with `stream` all as they come.",
+            "description": "A page of events; with `stream`, events as they happen.",
         },
-        204: {"description": "The job has ended, and there is no event after `Last-Event-ID`."},
+        204: {"description": "The job has ended without an event after `Last-Event-ID`."},
     },
 )
 async def list_events(
@@ -119,25 +126,27 @@ async def list_events(
     job_id: str,
     page: Annotated[Page, Depends(create_page_dependency(20, 1000))],
     stream: Annotated[
-        bool, Query(description="Server-sent events, oldest first, until the job has ended.")
+        bool, Query(description="Send server-sent events, oldest first, until the job has ended.")
     ] = False,
     last_event_id: Annotated[
         str | None,
         Header(
             pattern=EVENT_ID,
-            description="With `stream`: only what came after this event, by its id.",
+            description="With `stream`: id of the last received event; only later ones are sent.",
         ),
     ] = None,
-) -> Any:
-    """What happened, newest first.
+) -> Response | Listing[EventObject]:
+    """List the events of a job, newest first.
 
-    With `stream=true` the same as server-sent events from the oldest on: `event` is the event's type, `data` its object, and when the
-    job has ended a last `event: done` comes. A client that sends the last id it saw as `Last-Event-ID` misses nothing.
+    With `stream=true` they are server-sent events, oldest first: `event` is the event's type,
+    `data` its object, and a final `event: done` follows once the job has ended. A client that
+    reconnects with the last received id as `Last-Event-ID` misses nothing.
     """
     if stream:
         if page.after is not None:
             raise InvalidRequest(
-                "A stream is begun anew by the header Last-Event-ID, not by after.", param="after"
+                "after does not apply to a stream; send the header Last-Event-ID to resume one.",
+                param="after",
             )
         return await open_event_stream(
             services.database, services.stream_limiter, job_id, services.owner_id, last_event_id
@@ -148,8 +157,8 @@ async def list_events(
 def _list_event_page(services: AppServices, job_id: str, page: Page) -> Listing[EventObject]:
     with services.database.read() as session:
         Jobs(session).get(job_id, services.owner_id)
-        events, more = Events(session).page(job_id, page)
-    return build_listing([EventObject.from_row(event) for event in events], more)
+        events, has_more = Events(session).page(job_id, page)
+    return build_listing([EventObject.from_row(event) for event in events], has_more)
 
 
 @router.get("/{job_id}/checkpoints", responses=document_errors(JobNotFound))
@@ -158,18 +167,18 @@ def list_checkpoints(
     job_id: str,
     page: Annotated[Page, Depends(create_page_dependency(10, 1000))],
 ) -> Listing[CheckpointObject]:
-    """The checkpoints that are kept: each run's best until the job ends, then the published run's."""
+    """List the kept checkpoints: each run's best until the job ends, then the published run's."""
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
-        checkpoints, more = Checkpoints(session).page(job_id, page)
+        checkpoints, has_more = Checkpoints(session).page(job_id, page)
         seeds = {run.id: run.seed for run in Runs(session).of_job(job_id)}
     model = model_id(job.model, job.owner_id, job.suffix, job.id)
     return build_listing(
         [
-            _build_checkpoint_object(checkpoint, model, seeds[checkpoint.run_id])
+            CheckpointObject.from_row(checkpoint, model, seeds[checkpoint.run_id])
             for checkpoint in checkpoints
         ],
-        more,
+        has_more,
     )
 
 
@@ -179,32 +188,8 @@ def list_webhook_deliveries(
     job_id: str,
     page: Annotated[Page, Depends(create_page_dependency(20, 100))],
 ) -> Listing[DeliveryObject]:
-    """What became of the notices to the job's webhook, newest first."""
+    """List the deliveries to the job's webhook, newest first."""
     with services.database.read() as session:
         Jobs(session).get(job_id, services.owner_id)
-        deliveries, more = Deliveries(session).page(job_id, page)
-    return build_listing([_build_delivery_object(delivery) for delivery in deliveries], more)
-
-
-def _build_delivery_object(delivery: WebhookDelivery) -> DeliveryObject:
-    next_attempt, delivered = delivery.next_attempt_at, delivery.delivered_at
-    plain = ("id", "type", "status", "attempts", "response_status", "error")
-    return DeliveryObject(
-        **{name: getattr(delivery, name) for name in plain},
-        next_attempt_at=None if next_attempt is None else int(next_attempt),
-        created_at=int(delivery.created_at),
-        delivered_at=None if delivered is None else int(delivered),
-    )
-
-
-def _build_checkpoint_object(checkpoint: Checkpoint, model: str, seed: int) -> CheckpointObject:
-    return CheckpointObject(
-        id=checkpoint.id,
-        created_at=int(checkpoint.created_at),
-        fine_tuned_model_checkpoint=checkpoint_model_id(model, seed, checkpoint.step),
-        fine_tuning_job_id=checkpoint.job_id,
-        step_number=checkpoint.step,
-        metrics=checkpoint.metrics,
-        run_id=checkpoint.run_id,
-        seed=seed,
-    )
+        deliveries, has_more = Deliveries(session).page(job_id, page)
+    return build_listing([DeliveryObject.from_row(delivery) for delivery in deliveries], has_more)

@@ -1,12 +1,10 @@
-"""Which runs a job has, on the wire: seeds, a grid of them, an early discard among them, and further ones."""
+"""Request schemas of a job's runs: seeds, a grid of seeds, an early discard, further seeds."""
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-_STRICT = ConfigDict(
-    frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-)
+from api.jobs.strict_request import StrictRequest
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 SeedList = Annotated[
@@ -14,20 +12,20 @@ SeedList = Annotated[
 ]
 
 
-class RunsRequest(BaseModel):
-    """How many times to train, and from which seeds; at most 200 runs."""
-
-    model_config = _STRICT
+class RunsRequest(StrictRequest):
+    """How many runs to train, and from which seeds; at most 200 runs."""
 
     num_seeds: Annotated[int, Field(ge=1, le=200)] | None = None
-    """Runs of the job, 5 unless said otherwise; run i has the seed ``seed + i`` for initialisation and data order alike."""
+    """Number of runs, 5 by default. Run i uses the seed `seed + i` for both the initialisation and
+    the data order."""
     seeds: SeedList | None = None
-    """The seeds one by one, instead of a number of them."""
+    """Explicit list of seeds, instead of `num_seeds`."""
     init_seeds: SeedList | None = None
-    """A grid, so that the variance can be split: every seed of the initialisation with every one of ``data_seeds``. A run's ``seed`` is
-    then its ``init_seed``."""
+    """Seeds of the initialisation for a grid: each is combined with each of `data_seeds`, so that
+    the report can split the variance. A run's `seed` is then its `init_seed`."""
     data_seeds: SeedList | None = None
-    """The grid's seeds of the data order and the dropout; with ``init_seeds``, or with ``seeds`` or ``num_seeds`` in their place."""
+    """Seeds of the data order and the dropout for a grid; give them with `init_seeds`, `seeds` or
+    `num_seeds`."""
 
     @model_validator(mode="after")
     def _check_seed_settings(self) -> Self:
@@ -37,50 +35,49 @@ class RunsRequest(BaseModel):
             raise ValueError(f"give {given[0]} or {given[1]}, not both")
         if self.init_seeds is not None and self.data_seeds is None:
             raise ValueError(
-                "init_seeds make a grid with data_seeds; give both, or seeds for both alike"
+                "init_seeds need data_seeds to form a grid; give both, or give seeds instead"
             )
         for name in ("seeds", "init_seeds", "data_seeds"):
-            seeds = getattr(self, name)
-            if seeds is not None and len(set(seeds)) != len(seeds):
-                raise ValueError(f"{name} names a seed twice: the two runs would be identical")
+            _check_distinct(name, getattr(self, name))
         return self
 
 
-class ExtendRequest(BaseModel):
-    """Further seeds for a job: a number of them, or one by one."""
-
-    model_config = _STRICT
+class ExtendRequest(StrictRequest):
+    """Further seeds for a job: a number of them, or a list."""
 
     num_seeds: Annotated[int, Field(ge=1, le=200)] | None = None
-    """So many more, from the next one after the job's highest."""
+    """Number of further seeds; they follow the job's highest seed."""
     seeds: SeedList | None = None
-    """The further seeds one by one, none of which the job has."""
+    """Explicit list of further seeds, none of which the job has."""
 
     @model_validator(mode="after")
     def _check_seed_settings(self) -> Self:
         if (self.num_seeds is None) == (self.seeds is None):
             raise ValueError("give num_seeds or seeds")
-        if self.seeds is not None and len(set(self.seeds)) != len(self.seeds):
-            raise ValueError("seeds names a seed twice: the two runs would be identical")
+        _check_distinct("seeds", self.seeds)
         return self
 
 
-class EarlyDiscardRequest(BaseModel):
-    """Start many seeds, stop the less promising part-way, continue the best by validation score (Dodge et al. 2020)."""
+def _check_distinct(name: str, seeds: list[int] | None) -> None:
+    if seeds is not None and len(set(seeds)) != len(seeds):
+        raise ValueError(f"{name} has a seed twice; the two runs would be identical")
 
-    model_config = _STRICT
+
+class EarlyDiscardRequest(StrictRequest):
+    """Start many seeds, stop the less promising part-way, and continue the best by validation
+    score (Dodge et al. 2020)."""
 
     enabled: bool = True
-    """Whether to discard at all."""
+    """Whether to discard runs early."""
     start: Annotated[int, Field(ge=2, le=200)]
-    """Seeds to start: the number of the job's runs."""
+    """Number of seeds to start; it is the number of the job's runs."""
     keep: Annotated[int, Field(ge=1, le=199)]
-    """How many of them go on to the end."""
+    """Number of runs that continue to the end."""
     at_fraction: Annotated[float, Field(ge=0.05, le=0.9)] = 0.25
-    """Share of the steps after which it is decided."""
+    """Share of the steps after which the runs are compared."""
 
     @model_validator(mode="after")
     def _check_keep_below_start(self) -> Self:
         if self.keep >= self.start:
-            raise ValueError("keep must be smaller than start: else nothing is discarded")
+            raise ValueError("keep must be smaller than start, or nothing is discarded")
         return self

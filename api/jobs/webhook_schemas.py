@@ -1,12 +1,13 @@
-"""Where a job's end is to be told, on the wire."""
+"""Request schema of a job's webhook, and the check of its address."""
 
 import base64
 import binascii
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
+from api.jobs.strict_request import StrictRequest
 from shared.domain.errors import InvalidValue
 from shared.infra.network import is_literal, is_public
 from shared.infra.settings import Settings
@@ -18,13 +19,15 @@ MIN_KEY_BYTES = 16
 def _check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        usable = False
-    if not usable or not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError("an http or https address of visible ASCII characters")
+        is_usable = False
+    if not is_usable or not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("give an http or https address of visible ASCII characters")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("an address without user and password: the signature says who sends")
+        raise ValueError(
+            "leave user and password out of the address; the signature authenticates the sender"
+        )
     return url
 
 
@@ -34,22 +37,19 @@ def _check_secret(secret: str) -> str:
     try:
         key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError(f"what follows {SECRET_PREFIX} must be base64") from None
+        raise ValueError(f"the part after {SECRET_PREFIX} must be base64") from None
     if len(key) < MIN_KEY_BYTES:
-        raise ValueError(f"a key of at least {MIN_KEY_BYTES} bytes")
+        raise ValueError(f"give a key of at least {MIN_KEY_BYTES} bytes")
     return secret
 
 
-class WebhookRequest(BaseModel):
-    """A POST is sent there when the job has succeeded, failed or been cancelled, signed as https://www.standardwebhooks.com says."""
+class WebhookRequest(StrictRequest):
+    """Where to send a POST when the job has succeeded, failed or been cancelled.
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-    )
+    It is signed as described by https://www.standardwebhooks.com.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     url: Annotated[
         str,
@@ -60,22 +60,27 @@ class WebhookRequest(BaseModel):
         ),
         AfterValidator(_check_url),
     ]
-    """An `http` or `https` address, without user and password."""
+    """An `http` or `https` address without user and password."""
     secret: Annotated[
         str,
         StringConstraints(min_length=MIN_KEY_BYTES, max_length=256),
         AfterValidator(_check_secret),
     ]
-    """``whsec_`` and a key in base64, or the key itself as text. It is never shown again."""
+    """Signing key: `whsec_` followed by the key in base64, or the key itself as text. It is never
+    returned."""
 
 
-def check_public_address(settings: Settings, webhook: WebhookRequest | None) -> None:
-    """Raises InvalidValue for an address that is seen to be none of the public network; names are looked up when it is sent."""
+def require_public_address(settings: Settings, webhook: WebhookRequest | None) -> None:
+    """Raise InvalidValue for an address that is visibly not public.
+
+    Host names are resolved and checked when the webhook is sent.
+    """
     if webhook is None or settings.webhook_private_addresses:
         return
     host = urlsplit(webhook.url).hostname or ""
     if host == "localhost" or (is_literal(host) and not is_public(host)):
         raise InvalidValue(
-            f"{host} is not a public address; EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES=true allows others.",
+            f"{host} is not a public address; set EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES=true to "
+            "allow it.",
             param="webhook.url",
         )

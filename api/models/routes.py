@@ -38,7 +38,9 @@ def list_models(services: ServicesDep) -> ModelList:
 
 @router.get("/{model:path}", responses=document_errors(ModelNotFound))
 def retrieve_model(services: ServicesDep, model: str) -> ModelObject:
-    """A base model, or one that a job has made: the job's best, another seed's, or a checkpoint's."""
+    """A base model, or one that a job has made: the job's best, another seed's, or a
+    checkpoint's.
+    """
     if model in services.catalogue.names():
         return ModelObject.from_base_model(model)
     with services.database.read() as session:
@@ -47,7 +49,9 @@ def retrieve_model(services: ServicesDep, model: str) -> ModelObject:
 
 @router.delete("/{model:path}", responses=document_errors(ModelNotFound, ModelInUse))
 def delete_model(services: ServicesDep, model: str) -> ModelDeleted:
-    """Delete a published model with its stored folder; the job, its report and its result files stay."""
+    """Delete a published model with its stored folder; the job, its report and its result files
+    stay.
+    """
     if model in services.catalogue.names():
         raise ModelInUse(
             f"{model} is a base model of this installation; it cannot be deleted here.",

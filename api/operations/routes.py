@@ -66,7 +66,9 @@ class Queue(BaseModel):
     running: list[TrainingRun]
     """Runs in training."""
     messages: int | None
-    """In the broker; null while it does not answer, which delays what waits by seconds and loses nothing."""
+    """In the broker; null while it does not answer, which delays what waits by seconds and
+    loses nothing.
+    """
     workers: list[WorkerObject]
     """Heard of in the last minute."""
 
@@ -135,7 +137,9 @@ def queue(services: ServicesDep) -> Queue:
 def usage(
     services: ServicesDep, start_time: UnixTimeQuery = None, end_time: UnixTimeQuery = None
 ) -> Usage:
-    """What was trained between two times (unix seconds; the last thirty days if left out), and what is stored."""
+    """What was trained between two times (unix seconds; the last thirty days if left out), and
+    what is stored.
+    """
     end = int(time.time()) + 1 if end_time is None else end_time
     start = max(0, end - DEFAULT_PERIOD_S) if start_time is None else start_time
     if start >= end:

@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 
 from api.dependencies import AppServices, ServicesDep
 from api.errors import document_errors
-from api.jobs.planning.job_plan import get_encoder_facts
+from api.jobs.planning.encoder_facts import get_encoder_facts
 from api.pagination import Identified, Listing, build_listing
 from shared.domain.errors import ModelInUse, ModelNotAllowed, RecipeNotFound
 from shared.encoders.catalogue import OFFLINE_ENCODER
@@ -98,5 +98,5 @@ def _build_recipe_object(
         train_rows=train_rows,
         resolved_recipe=found.recipe,
         recipe_notes=found.notes,
-        automatic=list(found.automatic),
+        automatic=found.automatic,
     )

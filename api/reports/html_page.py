@@ -15,11 +15,15 @@ from shared.report.figures import SeedCurve
 from shared.report.page import JobSection
 
 _FORWARDED_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "HOME", "TZ")
-"""Environment variables that the drawing process may need; passwords and keys are not among them."""
+"""Environment variables that the drawing process may need; passwords and keys are not among
+them.
+"""
 
 
 def render_report_page(services: AppServices, job_id: str) -> str:
-    """Raises JobNotFound; ServiceBusy while others are drawn; ServiceUnavailable where drawing does not come to its end."""
+    """Raises JobNotFound; ServiceBusy while others are drawn; ServiceUnavailable where drawing
+    does not come to its end.
+    """
     section = _build_section(services, job_id)
     if not services.report_semaphore.acquire(blocking=False):
         raise ServiceBusy("As many reports are being drawn as may be at a time.")

@@ -1,6 +1,8 @@
-"""``python -m api.reports.page_process``: sections of a report as JSON on standard input, the page on standard output.
+"""``python -m api.reports.page_process``: sections of a report as JSON on standard input, the
+page on standard output.
 
-A process of its own for whoever serves: the figures are drawn by a JavaScript engine of a few hundred megabytes, which goes with it.
+A process of its own for whoever serves: the figures are drawn by a JavaScript engine of a few
+hundred megabytes, which goes with it.
 """
 
 import subprocess
@@ -17,7 +19,9 @@ _SECTIONS_ADAPTER = TypeAdapter(list[JobSection])
 
 
 def render_report_in_child(sections: Sequence[JobSection], environment: dict[str, str]) -> str:
-    """``render_report`` of the sections, in a child. Raises subprocess.SubprocessError where it does not come to its end."""
+    """``render_report`` of the sections, in a child. Raises subprocess.SubprocessError where it
+    does not come to its end.
+    """
     done = subprocess.run(
         python_module("api.reports.page_process"),
         input=_SECTIONS_ADAPTER.dump_json(list(sections)),

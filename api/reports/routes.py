@@ -25,7 +25,9 @@ router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["reports"])
     responses=document_errors(JobNotFound),
 )
 def stability(services: ServicesDep, job_id: str) -> StabilityReport:
-    """How far the model can be trusted: mean, spread, degenerate runs, every seed's score. Provisional while runs go on."""
+    """How far the model can be trusted: mean, spread, degenerate runs, every seed's score.
+    Provisional while runs go on.
+    """
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         return build_full_report(session, job, Runs(session).of_job(job_id, results=True))
@@ -65,7 +67,9 @@ def stability_csv(services: ServicesDep, job_id: str) -> Response:
     },
 )
 def stability_html(services: ServicesDep, job_id: str) -> HTMLResponse:
-    """The report as a page for people, figures inside: no script, and nothing that it would load."""
+    """The report as a page for people, figures inside: no script, and nothing that it would
+    load.
+    """
     # whatever a label or a file is called, the page is allowed nothing but its own styles
     policy = {
         "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",

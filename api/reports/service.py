@@ -14,5 +14,7 @@ REPORT_DETAIL_FIELDS = {
 
 
 def build_stability_summary(job: Job, runs: Sequence[ScoredRun]) -> dict[str, Any]:
-    """The report without its runs and further statistics, as it rides on a job: cheap, for a list has many."""
+    """The report without its runs and further statistics, as it rides on a job: cheap, for a
+    list has many.
+    """
     return build_report(job, runs).model_dump(mode="json", exclude=REPORT_DETAIL_FIELDS)

@@ -70,7 +70,8 @@ def run_logs(
         Query(ge=1, le=1_000_000, description="Which attempt at the run; the latest if left out."),
     ] = None,
 ) -> PlainTextResponse:
-    """What the process that trained the run had to say: kept once an attempt has ended, empty before that and where it said nothing.
+    """What the process that trained the run had to say: kept once an attempt has ended, empty
+    before that and where it said nothing.
 
     Runs that are trained side by side share a process, and with it its words.
     """
@@ -101,7 +102,9 @@ def cancel_run(services: ServicesDep, job_id: str, run_id: str) -> RunObject:
     ),
 )
 def retry_run(services: ServicesDep, job_id: str, run_id: str) -> RunObject:
-    """Train a failed or cancelled run again from its beginning, and open its job for it. One that is open is answered as it is."""
+    """Train a failed or cancelled run again from its beginning, and open its job for it. One
+    that is open is answered as it is.
+    """
     return service.retry_run(services, job_id, run_id)
 
 
@@ -124,7 +127,9 @@ def run_metrics(
         int | None, Query(ge=2, le=10_000, description="Most points a series; evenly thinned out.")
     ] = None,
 ) -> RunMetrics:
-    """The run's series: train_loss, learning_rate, grad_norm at every step; valid_loss and scores at the evaluations."""
+    """The run's series: train_loss, learning_rate, grad_norm at every step; valid_loss and
+    scores at the evaluations.
+    """
     wanted = [name.strip() for name in names.split(",")] if names else []
     with services.database.read() as session:
         Jobs(session).get(job_id, services.owner_id)

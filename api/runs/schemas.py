@@ -30,7 +30,9 @@ class RunObject(Identified):
     recipe: dict[str, Any] | None
     """A pilot's own recipe; null: the job's."""
     status: str
-    """`queued`, `running` or `paused`; in the end `succeeded`, `failed`, `cancelled` or `discarded`."""
+    """`queued`, `running` or `paused`; in the end `succeeded`, `failed`, `cancelled` or
+    `discarded`.
+    """
     degenerate: bool | None
     """Whether it ended no better than a constant answer; null until it has ended."""
     attempt: int
@@ -45,7 +47,9 @@ class RunObject(Identified):
     test_score: float | None
     """Of that checkpoint, once the run has ended; null without test rows."""
     score: float | None
-    """The result of a succeeded run: its test score where there is a test split, else the validation score."""
+    """The result of a succeeded run: its test score where there is a test split, else the
+    validation score.
+    """
     best_step: int | None
     """The step of that checkpoint."""
     created_at: int
@@ -87,8 +91,10 @@ class RunDetails(RunObject):
     """One run with the numbers that its diagnosis rests on, which a list of runs does without."""
 
     evidence: Evidence | None
-    """What the run left behind for its diagnosis: losses, distances from the start by part, share of each answer; null until it has
-    finished. Gradient norms by part are series of its metrics."""
+    """What the run left behind for its diagnosis: losses, distances from the start by part,
+    share of each answer; null until it has finished. Gradient norms by part are series of
+    its metrics.
+    """
 
     @classmethod
     def from_row(cls, run: Run, job: Job) -> Self:

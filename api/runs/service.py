@@ -3,8 +3,9 @@
 from sqlalchemy.orm import Session
 
 from api.dependencies import AppServices
-from api.jobs.extend import lock_job, require_extendable_job
-from api.jobs.pausing import wait_while
+from api.jobs.extendability import require_extendable_job
+from api.jobs.locking import lock_job
+from api.jobs.waiting import wait_while
 from api.runs.schemas import RunObject
 from shared.db.events import Events
 from shared.db.jobs import JOB_ADVANCE, Jobs
@@ -23,7 +24,7 @@ _RETRYABLE_STATES = frozenset({RunState.FAILED, RunState.CANCELLED})
 def cancel_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
     """The job goes on without it. Raises RunAlreadyEnded."""
     with services.database.write() as session:
-        job = lock_job(session, Jobs(session).get(job_id, services.owner_id).id)
+        job = lock_job(services, session, job_id)
         run = Runs(session).get(job_id, run_id)
         if run.status in RUN_ENDED:
             raise RunAlreadyEnded(
@@ -39,12 +40,13 @@ def cancel_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
 
 
 def retry_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
-    """Queue a failed or cancelled run again, and open its job for it; one that is open is answered as it is.
+    """Queue a failed or cancelled run again, and open its job for it; one that is open is
+    answered as it is.
 
     Raises RunNotRetryable, and what extending the job would raise.
     """
     with services.database.write() as session:
-        job = lock_job(session, Jobs(session).get(job_id, services.owner_id).id)
+        job = lock_job(services, session, job_id)
         run = Runs(session).get(job_id, run_id)
         if run.status not in RUN_OPEN:
             _require_retryable(run)

@@ -1,4 +1,6 @@
-"""What was loaded lately, bounded by number and bytes; loaded once however many ask at the same time."""
+"""What was loaded lately, bounded by number and bytes; loaded once however many ask at the same
+time.
+"""
 
 import threading
 from collections import OrderedDict
@@ -16,7 +18,9 @@ T = TypeVar("T", bound=Sized)
 
 
 class Cache(Generic[T]):
-    """The least recently used goes first. The newest stays, however large; whoever uses one that went keeps it until he is done."""
+    """The least recently used goes first. The newest stays, however large; whoever uses one
+    that went keeps it until he is done.
+    """
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
         self._max_entries, self._max_bytes = max_entries, max_bytes
@@ -24,7 +28,9 @@ class Cache(Generic[T]):
         self._lock = threading.Lock()
 
     def get(self, key: str, load: Callable[[], T]) -> T:
-        """Raises what ``load`` raises, to everybody who waited for it; the next to ask tries again."""
+        """Raises what ``load`` raises, to everybody who waited for it; the next to ask tries
+        again.
+        """
         with self._lock:
             kept = self._entries.get(key)
             if kept is not None:

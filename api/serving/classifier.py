@@ -54,11 +54,14 @@ class Classifier:
     """May be asked by several threads at once."""
 
     def __init__(self, folder: Path, *, max_seq_length: int, threads: int) -> None:
-        """Raises ModelNotServed for a folder that has no graph, or one that ONNX Runtime does not take."""
+        """Raises ModelNotServed for a folder that has no graph, or one that ONNX Runtime does
+        not take.
+        """
         graph = folder / GRAPH_FILE
         if not graph.is_file():
             raise ModelNotServed(
-                "This model has no ONNX graph, so it cannot be asked here: its family cannot be exported, or it was published by an "
+                "This model has no ONNX graph, so it cannot be asked here: its family "
+                "cannot be exported, or it was published by an "
                 "earlier version. Its model.zip works with transformers.",
                 param="model",
             )
@@ -86,7 +89,9 @@ class Classifier:
     def compute_logits(
         self, encoded: EncodedTexts, pass_lock: AbstractContextManager[Any] | None = None
     ) -> Logits:
-        """Of shape (rows, outputs), in the order of the rows; ``turn`` is held during each pass, and let go between them."""
+        """Of shape (rows, outputs), in the order of the rows; ``turn`` is held during each
+        pass, and let go between them.
+        """
         answered: list[int] = []
         passes: list[Logits] = []
         for rows in iterate_length_batches([len(row) for row in encoded.rows]):
@@ -117,7 +122,9 @@ class Classifier:
 def iterate_length_batches(
     lengths: Sequence[int], max_tokens: int = MAX_TOKENS_PER_PASS
 ) -> Iterator[list[int]]:
-    """Rows of like length together, so that hardly any padding is computed, as many as have ``most`` tokens with it; a longer row alone."""
+    """Rows of like length together, so that hardly any padding is computed, as many as have
+    ``most`` tokens with it; a longer row alone.
+    """
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
         if batch and (len(batch) + 1) * lengths[batch[0]] > max_tokens:

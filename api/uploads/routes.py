@@ -23,7 +23,9 @@ router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
 @router.post("", responses=document_errors(PayloadTooLarge))
 def create_upload(services: ServicesDep, request: UploadRequest) -> UploadObject:
-    """Announce a file that is to come in parts; it is given up an hour later unless it is completed."""
+    """Announce a file that is to come in parts; it is given up an hour later unless it is
+    completed.
+    """
     return service.create_upload(services, request)
 
 
@@ -50,7 +52,9 @@ def add_upload_part(
 def complete_upload(
     services: ServicesDep, upload_id: str, request: CompleteRequest
 ) -> UploadObject:
-    """Make the parts one file, in the order given. It is read at once, as any upload: the answer holds its profile."""
+    """Make the parts one file, in the order given. It is read at once, as any upload: the
+    answer holds its profile.
+    """
     return service.complete_upload(services, upload_id, request)
 
 

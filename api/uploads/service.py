@@ -1,6 +1,8 @@
-"""An upload in parts: announced, filled in any order, put together once, then a file like any other.
+"""An upload in parts: announced, filled in any order, put together once, then a file like any
+other.
 
-Parts lie in the storage under the upload's id, so that any process of the service can put them together.
+Parts lie in the storage under the upload's id, so that any process of the service can put them
+together.
 """
 
 import hashlib
@@ -33,7 +35,10 @@ def create_upload(services: AppServices, request: UploadRequest) -> UploadObject
     """Raises PayloadTooLarge for a file that would be refused once it is whole."""
     if request.bytes > services.settings.max_upload_bytes:
         raise PayloadTooLarge(
-            f"The file is larger than this service takes ({services.settings.max_upload_bytes:,} bytes).",
+            (
+                "The file is larger than this service takes "
+                f"({services.settings.max_upload_bytes:,} bytes)."
+            ),
             param="bytes",
         )
     upload = Upload(
@@ -52,7 +57,9 @@ def create_upload(services: AppServices, request: UploadRequest) -> UploadObject
 
 
 def add_part(services: AppServices, upload_id: str, data: BinaryIO) -> UploadPart:
-    """Raises UploadNotFound, UploadNotPending, PayloadTooLarge for more bytes than were announced, InvalidValue for none."""
+    """Raises UploadNotFound, UploadNotPending, PayloadTooLarge for more bytes than were
+    announced, InvalidValue for none.
+    """
     with services.database.read() as session:
         upload = Uploads(session, services.owner_id).pending(upload_id)
     part = UploadPart(id=ids.part_id(), upload_id=upload_id)
@@ -75,9 +82,11 @@ def add_part(services: AppServices, upload_id: str, data: BinaryIO) -> UploadPar
 def complete_upload(
     services: AppServices, upload_id: str, request: CompleteRequest
 ) -> UploadObject:
-    """Put the parts together and store them as an upload in one piece is stored; asked for again, the answer is the same.
+    """Put the parts together and store them as an upload in one piece is stored; asked for
+    again, the answer is the same.
 
-    Raises UploadNotFound, UploadNotPending, InvalidValue for parts or a digest that do not fit, and what ``files.store_file`` raises.
+    Raises UploadNotFound, UploadNotPending, InvalidValue for parts or a digest that do not fit,
+    and what ``files.store_file`` raises.
     """
     try:
         _assemble_upload(services, upload_id, request)
@@ -126,7 +135,10 @@ def _check_parts(
     together = sum(stored_parts[part_id].bytes for part_id in part_ids)
     if together != upload.bytes:
         raise InvalidValue(
-            f"The parts have {together:,} bytes together; the upload was announced with {upload.bytes:,}.",
+            (
+                f"The parts have {together:,} bytes together; the upload was announced with "
+                f"{upload.bytes:,}."
+            ),
             param="part_ids",
         )
 
@@ -166,7 +178,9 @@ def _get_completed_upload(services: AppServices, upload_id: str) -> UploadObject
 
 
 def cancel_upload(services: AppServices, upload_id: str) -> UploadObject:
-    """Forget the upload and its parts; to cancel what is cancelled changes nothing. Raises UploadNotFound, UploadNotPending."""
+    """Forget the upload and its parts; to cancel what is cancelled changes nothing. Raises
+    UploadNotFound, UploadNotPending.
+    """
     with services.database.write() as session:
         uploads = Uploads(session, services.owner_id)
         upload = uploads.get(upload_id, to_change=True)

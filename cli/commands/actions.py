@@ -1,4 +1,6 @@
-"""What can be done to jobs. Those that take several go on to the next only if the one before could be moved."""
+"""What can be done to jobs. Those that take several go on to the next only if the one before
+could be moved.
+"""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,7 +82,9 @@ def clone(
     detach: Detach = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Make a new job from an earlier one's request; a recipe or number of runs given here replaces that one's whole."""
+    """Make a new job from an earlier one's request; a recipe or number of runs given here
+    replaces that one's whole.
+    """
     from cli.job_request import TrainOptions, build_clone_request
     from cli.train import follow_or_detach
 
@@ -120,7 +124,9 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Delete ended jobs with their runs, models and result files; the files they were trained on stay."""
+    """Delete ended jobs with their runs, models and result files; the files they were trained
+    on stay.
+    """
     if not yes and not typer.confirm(f"Delete {', '.join(jobs)} with all models and results?"):
         raise CliError("Nothing was deleted.")
     with create_client(url) as client:

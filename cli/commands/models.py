@@ -99,7 +99,9 @@ def preview(
     rows: Annotated[int, typer.Option("-n", "--rows", min=1, max=100, help="How many rows.")] = 5,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Show what a data set holds, what is wrong with it, and its first rows as a model reads them."""
+    """Show what a data set holds, what is wrong with it, and its first rows as a model reads
+    them.
+    """
     from cli.previews import show_preview as show_preview
     from shared.encoders.catalogue import OFFLINE_ENCODER
 

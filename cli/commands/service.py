@@ -89,7 +89,9 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """See it work: a stack of its own, a real data set, two recipes over five seeds, the comparison."""
+    """See it work: a stack of its own, a real data set, two recipes over five seeds, the
+    comparison.
+    """
     from cli.demo import run_demo as run_demo
 
     raise typer.Exit(run_demo(keep_home))

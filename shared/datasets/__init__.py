@@ -1,14 +1,17 @@
-"""A data file's way from bytes to examples. Used by the API at upload and at job creation, and by the trainer to read its rows.
+"""From the bytes of a data file to examples. Used by the API at upload and job creation, and by
+the trainer.
 
-1. ``formats`` tells CSV, TSV, JSON Lines, JSON and Parquet from everything else by content, ``packed`` unpacks gzip on the way;
-   ``names`` and ``header`` know what columns are called and whether the first line says so.
-2. ``delimited``, ``objects`` (of ``json_records``; chats by the rule in ``chat``) and ``parquet`` read rows into a ``table.Table`` of
-   strings, within ``rows.Limits``. What is wrong with the file as a whole is raised (``problems``: 415 or 422), what is wrong with a
+1. ``readers``: ``formats`` recognises CSV, TSV, JSON Lines, JSON and Parquet by content,
+   ``gzip_io`` unpacks gzip, and each format's reader fills a ``table.Table`` of strings within
+   ``rows.Limits``. A fault of the whole file is raised (``errors``: 415 or 422); a fault of a
    row is kept with its number.
-3. ``validation.build_validation`` describes the table as ``GET /v1/files/{id}/validation`` shows it; ``findings`` holds its warnings.
-4. ``columns`` and ``resolving.resolve_task`` turn the task as asked into the task as trained, or say what to change (400).
-5. ``examples.load_examples`` gives texts and labels, ``job_splits.split_files`` sets rows apart for validation and test: by ``strata``,
-   whole groups where asked (``grouping``). ``leakage`` finds texts that are on both sides.
+2. ``profile``: ``validation.build_validation`` describes the table as ``GET
+   /v1/files/{id}/validation`` returns it; ``checks`` finds its warnings.
+3. ``columns`` and ``task_resolution.resolve_task`` turn the requested task into the resolved
+   one, or say what to change (400).
+4. ``examples.load_examples`` returns texts and labels.
+5. ``split``: ``job_splits.split_files`` chooses training, validation and test rows by
+   ``strata`` and, if requested, by group (``grouping``). ``leakage`` finds texts on both sides.
 """
 
 from shared.datasets.columns import Detected

@@ -1,4 +1,6 @@
-"""Column names as data sets have them, compared without case, blanks, underscores and hyphens (``Text_A`` is ``texta``)."""
+"""Usual column names, compared without case, blanks, underscores and hyphens (``Text_A`` is
+``texta``).
+"""
 
 import re
 
@@ -25,7 +27,9 @@ TEXT_PAIR_NAMES: tuple[tuple[str, str], ...] = (
     ("claim", "evidence"),
     ("context", "response"),
 )
-"""Two texts that belong together; GLUE's RTE, STS-B, WNLI, MNLI (sentence), QQP, QNLI (question), MRPC (#1 String) are among them."""
+"""Pairs of text columns, among them GLUE's RTE, STS-B, WNLI, MNLI (sentence), QQP, QNLI
+(question) and MRPC (#1 String).
+"""
 
 TEXT_NAMES = frozenset(
     {
@@ -54,7 +58,7 @@ TEXT_NAMES = frozenset(
 LABEL_NAMES = frozenset(
     {"label", "labels", "target", "class", "classindex", "goldlabel", "isduplicate"}
 )
-"""Names that mean nothing but the label."""
+"""Names that always mean the label."""
 
 WEAK_LABEL_NAMES = frozenset(
     {
@@ -74,7 +78,9 @@ WEAK_LABEL_NAMES = frozenset(
         "completion",
     }
 )
-"""Names that often mean the label, but give way to one of ``LABEL_NAMES``: a table with both usually has the score as well."""
+"""Names that often mean the label but yield to ``LABEL_NAMES``: a table with both usually has
+the score as well.
+"""
 
 ID_NAMES = frozenset({"id", "index", "idx", "guid"})
 
@@ -85,7 +91,7 @@ KNOWN_NAMES = (
     | WEAK_LABEL_NAMES
     | ID_NAMES
 )
-"""What tells a header from a row of values."""
+"""Names that distinguish a header from a row of values."""
 
 
 def normalize_name(name: str) -> str:
@@ -93,9 +99,10 @@ def normalize_name(name: str) -> str:
 
 
 def list_text_candidates(names: list[str]) -> list[tuple[int, int | None]]:
-    """Every reading of these names as (text, second text) that is open; one entry means that it is clear.
+    """List every possible (text, second text); one entry means that the choice is clear.
 
-    A pair takes its two columns out of the single texts, so question + sentence is one reading, not three.
+    A pair removes its two columns from the single texts, so question + sentence is one reading,
+    not three.
     """
     places: dict[str, list[int]] = {}
     for index, name in enumerate(names):
@@ -113,7 +120,7 @@ def list_text_candidates(names: list[str]) -> list[tuple[int, int | None]]:
 
 
 def list_label_candidates(names: list[str]) -> list[int]:
-    """The columns that may be the label; one entry means that it is clear."""
+    """List the columns that may be the label; one entry means that the choice is clear."""
     for vocabulary in (LABEL_NAMES, WEAK_LABEL_NAMES):
         found = [index for index, name in enumerate(names) if normalize_name(name) in vocabulary]
         if found:

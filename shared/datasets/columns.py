@@ -1,7 +1,9 @@
-"""Which columns hold the text, its pair, and the label: as asked for, else told from their names, else a question to the user.
+"""Recognition of the text, second-text and label columns: as requested, else by their names,
+else a question to the user.
 
-Nothing is guessed from contents: a wrong guess trains on the wrong column, a question costs a minute. So a file without a header
-has no detected columns, unless two columns of which one is named leave the other.
+Contents are never used for guessing: a wrong guess trains on the wrong column, a question costs
+a minute. A file without a header therefore has no detected columns, unless one of its two
+columns is named in the request.
 """
 
 from collections.abc import Sequence
@@ -26,27 +28,27 @@ from shared.domain.task import Column, TaskRequest, TaskType
 ColumnKind = Literal["text", "number", "integer"]
 
 MAX_CLASS_NUMBERS = 20
-"""Up to so many different integers are classes in any case."""
+"""Up to this many distinct integers always count as classes."""
 
 
 class Detected(BaseModel):
-    """What a file says by itself; columns by name, or by index where they have none."""
+    """What the file's names reveal: columns by name, or by index if they have none."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     type: TaskType
-    """Told from the labels."""
+    """Inferred from the labels."""
     text_column: str | int
-    """The (first) text."""
+    """The (first) text column."""
     text_pair_column: str | int | None
-    """The second text of a pair; null for single texts."""
+    """The second text column of a pair; null for single texts."""
     label_column: str | int
-    """What is to be learned."""
+    """The label column."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnIndices:
-    """Indices into a row."""
+    """Column indices of a row."""
 
     text: int
     pair: int | None
@@ -59,7 +61,7 @@ class ColumnIndices:
 def describe_columns(
     columns: ColumnIndices, table: Table, task_type: TaskType | None = None
 ) -> Detected:
-    """These columns and what kind of task they make, unless that is given."""
+    """Describe these columns and their kind of task, which is inferred unless given."""
     return Detected(
         type=task_type or detect_task_type(get_label_cells(table, columns.label)),
         text_column=table.get_column_reference(columns.text),
@@ -69,17 +71,21 @@ def describe_columns(
 
 
 def get_label_cells(table: Table, column: int) -> list[str]:
-    """The labels, without the blanks around them: a blank at a label's end is a slip, never a class of its own."""
+    """Return the labels without surrounding blanks: a blank at the end of a label is a slip,
+    never a class.
+    """
     return [
         label if isinstance(label, ListCell) else label.strip() for label in table.get_cells(column)
     ]
 
 
 def detect_task_type(labels: Sequence[str]) -> TaskType:
-    """Multi-label if there are lists; regression if all labels are numbers and these are no class numbers; else single-label.
+    """Infer the kind of task: multi-label if there are lists; regression if all labels are
+    numbers but not class numbers; otherwise single-label.
 
-    Class numbers: whole numbers, at most ``MAX_CLASS_NUMBERS`` different ones, or a range without gaps from 0 or 1 in which each
-    comes more than once (77 intents numbered 0 to 76).
+    Class numbers are integers with at most ``MAX_CLASS_NUMBERS`` distinct values, or a range
+    without gaps from 0 or 1 in which each value occurs more than once (77 intents numbered 0 to
+    76).
     """
     if any(isinstance(label, ListCell) for label in labels):
         return TaskType.MULTI_LABEL
@@ -101,9 +107,9 @@ def _is_gapless_range(distinct: set[str]) -> bool:
 
 
 def choose_columns(request: TaskRequest, table: Table) -> ColumnIndices:
-    """The request's columns, and for what it leaves out the ones whose names are clear.
+    """Return the requested columns, completed by those whose names are clear.
 
-    Raises ``InvalidValue`` naming the field to set, with the columns there are.
+    Raises ``InvalidValue`` with the field to set and the columns of the file.
     """
     asked_text = _find_optional_column(request.text_column, table, "task.text_column")
     asked_pair = _find_optional_column(request.text_pair_column, table, "task.text_pair_column")
@@ -125,25 +131,36 @@ def _find_optional_column(column: Column | None, table: Table, param: str) -> in
 
 
 def find_column(column: Column, table: Table, param: str) -> int:
-    """The index of a column called by name or index. Raises ``InvalidValue`` with the columns there are."""
+    """Return the index of a column given by name or index. Raises ``InvalidValue`` with the
+    known columns.
+    """
     match column:
         case int():
             if column >= table.width:
                 raise InvalidValue(
-                    f"There is no column {column}; the last one is {table.width - 1}, counted from 0.",
+                    (
+                        f"There is no column {column}; the last one is {table.width - 1}, "
+                        "counted from 0."
+                    ),
                     param=param,
                 )
             return column
         case str():
             if table.columns is None:
                 raise InvalidValue(
-                    f"The file has no header, so its columns are called by their index, 0 to {table.width - 1}.",
+                    (
+                        "The file has no header, so its columns are called by their index, 0 "
+                        f"to {table.width - 1}."
+                    ),
                     param=param,
                 )
             places = [index for index, name in enumerate(table.columns) if name == column]
             if len(places) > 1:
                 raise InvalidValue(
-                    f"{len(places)} columns have this name; give the index of one: {', '.join(map(str, places))}.",
+                    (
+                        f"{len(places)} columns have this name; give the index of one: "
+                        f"{', '.join(map(str, places))}."
+                    ),
                     param=param,
                 )
             if not places:
@@ -204,7 +221,10 @@ def _make_ambiguity_error(
             f"Several columns may hold the {role} ({names}); name one as {param}.", param=param
         )
     return InvalidValue(
-        f"No column's name says that it holds the {role}; set {param}. {_format_available_columns(table)}",
+        (
+            f"No column's name says that it holds the {role}; set {param}. "
+            f"{_format_available_columns(table)}"
+        ),
         param=param,
     )
 
@@ -216,11 +236,16 @@ def _format_available_columns(table: Table) -> str:
         f"{column} ({detect_column_kind(table.get_cells(column))})"
         for column in range(min(table.width, 12))
     ]
-    return f"The file has no header; its columns by index are: {', '.join(kinds)}{', …' if table.width > 12 else ''}."
+    return (
+        "The file has no header; its columns by index are: "
+        f"{', '.join(kinds)}{', …' if table.width > 12 else ''}."
+    )
 
 
 def detect_column_kind(cells: Sequence[str]) -> ColumnKind:
-    """``integer`` or ``number`` if all cells that are not empty are; ``text`` otherwise, and for an empty column."""
+    """Return ``integer`` or ``number`` if all non-empty cells are; otherwise, or for an empty
+    column, ``text``.
+    """
     kind: ColumnKind = "integer"
     filled = False
     for cell in cells:
@@ -241,7 +266,10 @@ def _check_distinct_columns(columns: ColumnIndices, table: Table) -> None:
         )
     if columns.pair in (columns.text, columns.label):
         raise InvalidValue(
-            f"{_format_column(columns.pair, table)} cannot be the second text and another column as well.",
+            (
+                f"{_format_column(columns.pair, table)} cannot be the second text and another "
+                "column as well."
+            ),
             param="task.text_pair_column",
         )
 

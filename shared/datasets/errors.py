@@ -1,6 +1,8 @@
-"""What can be wrong with an uploaded file: as a whole (an error, nothing is stored) or in single rows (listed, by number).
+"""Problems of an uploaded file: of the whole file (an error, nothing is stored) or of single
+rows (listed by number).
 
-Messages say where (line, row, column) and what to do. They never repeat the file's texts, which may be private and long.
+Messages say where (line, row, column) and what to do. They never repeat texts of the file,
+which may be private and long.
 """
 
 from dataclasses import dataclass
@@ -10,20 +12,26 @@ from shared.domain.errors import ServiceError
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:
-    """One row that cannot be trained on. The row is counted and named, never dropped in silence."""
+    """One row that cannot be used for training. It is counted and reported, never dropped
+    silently.
+    """
 
     row: int
     """Data row, from 1; a header line and blank lines are not data rows."""
     line: int | None
-    """First physical line of the row in the file, from 1; null for Parquet, which has none."""
+    """First physical line of the row in the file, from 1; null for Parquet, which has no lines."""
     column: str | int | None
-    """Name of the column, or its index from 0 where there is no header; null if the whole row is meant."""
+    """Name of the column, or its index from 0 without a header; null if the whole row is
+    affected.
+    """
     code: str
     message: str
 
 
 class UnreadableFile(ServiceError):
-    """The bytes are no table: 422, and the upload is not kept. The subclasses are the stable codes."""
+    """The bytes are not a table: 422, and the upload is not kept. The subclasses are the stable
+    codes.
+    """
 
     status = 422
 
@@ -40,15 +48,15 @@ class NotATable(UnreadableFile):
 
 
 class EncodingNotUtf8(UnreadableFile):
-    """UTF-16, Latin-1 and the like; a byte order mark of UTF-8 is fine."""
+    """UTF-16, Latin-1 and other encodings; a UTF-8 byte order mark is accepted."""
 
 
 class InvalidText(UnreadableFile):
-    """A NUL character, which no database text and no tokenizer is made for."""
+    """A NUL character, which neither databases nor tokenizers accept."""
 
 
 class TooManyRows(UnreadableFile):
-    """More data rows than this service takes."""
+    """More data rows than the service accepts."""
 
 
 class TooManyColumns(UnreadableFile):
@@ -56,7 +64,7 @@ class TooManyColumns(UnreadableFile):
 
 
 class TooManyCells(UnreadableFile):
-    """Rows times columns: what the table costs in memory, whatever the file's size."""
+    """Rows times columns, which bounds the table's memory whatever the size of the file."""
 
 
 class FieldTooLarge(UnreadableFile):
@@ -64,7 +72,7 @@ class FieldTooLarge(UnreadableFile):
 
 
 class CsvMalformed(UnreadableFile):
-    """Quotes or line ends that leave open where a cell ends."""
+    """Quotes or line ends that leave the end of a cell ambiguous."""
 
 
 class CsvFieldTooLarge(UnreadableFile):
@@ -84,16 +92,16 @@ class JsonMalformed(UnreadableFile):
 
 
 class GzipMalformed(UnreadableFile):
-    """A gzip file that is cut short or damaged."""
+    """A gzip file that is truncated or damaged."""
 
 
 class ParquetMalformed(UnreadableFile):
-    """Bytes that begin as a Parquet file does and cannot be read as one."""
+    """Bytes that begin like a Parquet file but cannot be read as one."""
 
 
 class ParquetColumnNotSupported(UnreadableFile):
-    """A column of lists, structs, bytes: not one text or number a row."""
+    """A column of lists, structs or bytes instead of one text or number per row."""
 
 
 class DecompressedTooLarge(UnreadableFile):
-    """A small file that unpacks to more than the budget."""
+    """A small file that unpacks to more than the limit."""

@@ -1,4 +1,4 @@
-"""A table under a task: texts and labels, ready to be tokenised."""
+"""Texts and labels of a table under a task, ready to be tokenised."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,23 +24,27 @@ from shared.domain.task import Column, Label, Task, TaskRequest
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Entry ``i`` of each list is data row ``i + 1`` of the file: a file with a row that cannot be used is refused as a whole."""
+    """Examples of a file. Entry ``i`` of each list is data row ``i + 1``: a file with an
+    unusable row is refused as a whole.
+    """
 
     texts: Sequence[str]
     second_texts: Sequence[str] | None
     """Second texts, for a task on pairs."""
     labels: Sequence[Label]
-    """An index into ``Task.label_names``, an ascending tuple of such (multi-label), or a number (regression), a row."""
+    """One label per row: an index into ``Task.label_names``, an ascending tuple of indices
+    (multi-label), or a number (regression).
+    """
     groups: Sequence[str] | None = None
-    """Rows with the same value may not be parted by a split; None: any may."""
+    """Rows with the same value stay on the same side of a split; None: no groups."""
     num_labels: int = 0
-    """How many labels the task has; 0 for a regression."""
+    """Number of labels of the task; 0 for a regression."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def select_rows(self, rows: Sequence[int]) -> "Examples":
-        """These rows only, in their order."""
+        """Return the examples of these rows, in their order."""
         return Examples(
             texts=[self.texts[row] for row in rows],
             second_texts=None
@@ -55,10 +59,11 @@ class Examples:
 def load_examples(
     table: Table, task: Task, *, group_by: Column | None = None, param: str = "training_file"
 ) -> Examples:
-    """The examples of a training, validation or test file, which is called ``param`` in the request.
+    """Load the examples of a training, validation or test file; ``param`` is the file's name in
+    the request.
 
-    Raises ``InvalidValue`` with row numbers for a missing column, an empty text, a label that the task does not know or cannot read,
-    or a row without a value in the column ``group_by``.
+    Raises ``InvalidValue`` with row numbers for a missing column, an empty text, an unknown or
+    unreadable label, or a row without a value in the column ``group_by``.
     """
     check_readable_rows(table, param)
     try:
@@ -90,7 +95,8 @@ def _check_known_labels(cells: list[str], task: Task, table: Table, param: str) 
             collect_label_names((cells[position] for position in unknown), task.type) - known
         )
         raise InvalidValue(
-            f"{format_row_numbers(table, unknown)} a label that the task does not know: {format_names(others, 5)}. "
+            f"{format_row_numbers(table, unknown)} a label that the task does not know: "
+            f"{format_names(others, 5)}. "
             f"It knows {format_names(task.label_names)}.",
             param=param,
         )
@@ -101,7 +107,10 @@ def _get_groups(table: Table, group_by: Column) -> list[str]:
     empty = [position for position, group in enumerate(groups) if not group]
     if empty:
         raise InvalidValue(
-            f"{format_row_numbers(table, empty)} no value in the column that groups the rows; fill it in or leave the row out.",
+            (
+                f"{format_row_numbers(table, empty)} no value in the column that groups the "
+                "rows; fill it in or leave the row out."
+            ),
             param="split.group_by",
         )
     return groups

@@ -1,7 +1,9 @@
-"""What the cells of a label column say under each kind of task, and what is wrong with those that cannot be read so.
+"""Parsing of label cells for each kind of task, and the problems of cells that cannot be
+parsed.
 
-A single label is the cell without the blanks around it. A regression's label is a decimal number. The labels of a multi-label row are
-the values of a list, or of a cell the parts between ``|``; a cell without anything is a row without labels.
+A single label is the cell without surrounding blanks. A regression's label is a decimal number.
+The labels of a multi-label row are the values of a list or the parts of a cell between ``|``;
+an empty cell is a row without labels.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +15,7 @@ from shared.domain.task import Label, Task, TaskType
 
 MAX_LABEL_CHARS = 256
 MAX_LABEL_NUMBER = 1e15
-"""Its square is still a float32, in which the loss is computed."""
+"""Largest number whose square is still a float32, in which the loss is computed."""
 LABEL_SEPARATOR = "|"
 
 
@@ -45,7 +47,9 @@ LABEL_TOO_LARGE = LabelProblem(
 
 
 def parse_label_set(cell: str) -> tuple[str, ...]:
-    """The names of a multi-label cell, in its order, each once, without the blanks around them."""
+    """Return the distinct names of a multi-label cell in their order, without surrounding
+    blanks.
+    """
     if not cell.strip():
         return ()
     parts = cell.parse_values() if isinstance(cell, ListCell) else cell.split(LABEL_SEPARATOR)
@@ -55,7 +59,9 @@ def parse_label_set(cell: str) -> tuple[str, ...]:
 def find_label_problem(
     cell: str, task_type: TaskType, known_labels: AbstractSet[str] | None = None
 ) -> LabelProblem | None:
-    """What keeps this cell from being a label, or a set of labels, of the task; ``known`` are the names where they are given."""
+    """Describe why this cell is not a label, or set of labels, of the task; ``known`` are the
+    given names.
+    """
     if task_type is TaskType.MULTI_LABEL:
         found = (_find_name_problem(name, known_labels) for name in parse_label_set(cell))
         return next((problem for problem in found if problem is not None), None)
@@ -88,7 +94,7 @@ def _find_number_problem(label: str) -> LabelProblem | None:
 
 
 def collect_label_names(cells: Iterable[str], task_type: TaskType) -> set[str]:
-    """The label names that occur; none for a regression."""
+    """Collect the label names that occur; empty for a regression."""
     match task_type:
         case TaskType.REGRESSION:
             return set()
@@ -99,7 +105,7 @@ def collect_label_names(cells: Iterable[str], task_type: TaskType) -> set[str]:
 
 
 def parse_labels(cells: Sequence[str], task: Task) -> list[Label]:
-    """The labels of cells that have no problem and no unknown name."""
+    """Parse cells that have no problem and no unknown name."""
     match task.type:
         case TaskType.REGRESSION:
             return [float(cell) for cell in cells]

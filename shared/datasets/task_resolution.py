@@ -1,4 +1,6 @@
-"""From the task as asked to the task as trained: every field with a value, or a refusal that says which row or field to change."""
+"""From the requested task to the resolved one: a value for every field, or an error that names
+the row or field to change.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,20 +29,26 @@ from shared.domain.errors import InvalidValue
 from shared.domain.task import Task, TaskRequest, TaskType
 
 DEFAULT_SEQ_LENGTH = 128
-"""Tokens; the length of the paper's and of most GLUE fine-tuning."""
+"""Tokens; the length in the paper and in most GLUE fine-tuning."""
 MAX_LABEL_NAMES = 5_000
 MAX_ROWS_NAMED = 5
 
 _LABEL_PROBLEM_TEXTS = {
-    LIST_OF_LABELS: f"a list for a label; for several labels a row set task.type to {TaskType.MULTI_LABEL}.",
+    LIST_OF_LABELS: (
+        f"a list for a label; for several labels a row set task.type to {TaskType.MULTI_LABEL}."
+    ),
     EMPTY_LABEL: "no label; fill it in or leave the row out.",
     EMPTY_LABEL_PART: f"an empty name among the labels; labels are joined by {LABEL_SEPARATOR}.",
-    LABEL_TOO_LONG: f"a label of more than {MAX_LABEL_CHARS} characters; is this the label's column?",
-    SEPARATOR_IN_LABEL: f"a label with {LABEL_SEPARATOR} in its name, which joins labels; name it otherwise.",
+    LABEL_TOO_LONG: (
+        f"a label of more than {MAX_LABEL_CHARS} characters; is this the label's column?"
+    ),
+    SEPARATOR_IN_LABEL: (
+        f"a label with {LABEL_SEPARATOR} in its name, which joins labels; name it otherwise."
+    ),
     LABEL_NOT_A_NUMBER: "a label that is no number; regression predicts numbers.",
     LABEL_TOO_LARGE: f"a number larger than {MAX_LABEL_NUMBER:g}; scale the numbers.",
 }
-"""How a sentence that begins with ``places`` goes on."""
+"""Continuations of a sentence that begins with row numbers."""
 
 
 def resolve_task(
@@ -51,11 +59,12 @@ def resolve_task(
     needs_validation_split: bool = True,
     param: str = "training_file",
 ) -> Task:
-    """The task for this training file.
+    """Resolve the task for this training file.
 
-    ``max_positions`` is the encoder's longest input in tokens. ``split`` says that validation rows are to be taken from this file,
-    so that every label needs two. The order of the labels' names, unless given, is numeric if all are integers, else by code
-    point. Raises ``InvalidValue`` with the ``param`` to change; ``param`` is what the file itself is called in the request.
+    ``max_positions`` is the encoder's longest input in tokens. ``split`` says that validation
+    rows are taken from this file, so that every label needs two rows. Label names are ordered
+    as given, else numerically if all are integers, else by code point. Raises ``InvalidValue``
+    with the ``param`` to change; ``param`` names the file in the request.
     """
     if request.header != "auto" and table.header is not None and request.header != table.header:
         raise ValueError("the table was read with another header setting than the task asks for")
@@ -87,7 +96,8 @@ def check_readable_rows(table: Table, param: str) -> None:
         first = table.problems[0]
         place = f"row {first.row}" if first.line is None else f"row {first.row}, line {first.line}"
         raise InvalidValue(
-            f"{table.problems_total:,} of the file's {table.total_rows:,} rows cannot be read; the first: {place}: {first.message} "
+            f"{table.problems_total:,} of the file's {table.total_rows:,} rows cannot be "
+            f"read; the first: {place}: {first.message} "
             "The file's validation lists them.",
             param=param,
         )
@@ -107,22 +117,30 @@ def check_texts(table: Table, columns: ColumnIndices) -> None:
         empty = [position for position, text in enumerate(texts) if not text.strip()]
         if empty:
             raise InvalidValue(
-                f"{format_row_numbers(table, empty)} no text in this column; fill it in or leave the row out.",
+                (
+                    f"{format_row_numbers(table, empty)} no text in this column; fill it in or "
+                    "leave the row out."
+                ),
                 param=param,
             )
 
 
 def format_row_numbers(table: Table, positions: Sequence[int]) -> str:
-    """The beginning of a sentence about these rows: ``3 rows (4, 9 and 17) have``."""
+    """Begin a sentence about these rows: ``3 rows (4, 9 and 17) have``."""
     numbers = [str(table.row_numbers[position]) for position in positions[:MAX_ROWS_NAMED]]
     if len(positions) == 1:
         return f"Row {numbers[0]} has"
     more = len(positions) - len(numbers)
-    return f"{len(positions):,} rows ({', '.join(numbers)}{f' and {more:,} more' if more else ''}) have"
+    return (
+        f"{len(positions):,} rows "
+        f"({', '.join(numbers)}{f' and {more:,} more' if more else ''}) have"
+    )
 
 
 def check_labels(labels: Sequence[str], table: Table, task_type: TaskType) -> None:
-    """Raises ``InvalidValue`` for the first thing in ``_LABEL_PROBLEM_TEXTS`` that is wrong with labels, naming the rows."""
+    """Raise ``InvalidValue`` for the first applicable problem of ``_LABEL_PROBLEM_TEXTS``, with
+    the rows.
+    """
     problems = [find_label_problem(label, task_type) for label in labels]
     for unfit, words in _LABEL_PROBLEM_TEXTS.items():
         found = [position for position, problem in enumerate(problems) if problem is unfit]
@@ -136,7 +154,10 @@ def _resolve_label_names(
 ) -> list[str]:
     if len({_parse_label_value(label, task_type) for label in labels}) < 2:
         raise InvalidValue(
-            f"All rows have the same label ({format_name(next(iter(labels), ''))}); there is nothing to tell apart.",
+            (
+                f"All rows have the same label ({format_name(next(iter(labels), ''))}); there "
+                "is nothing to tell apart."
+            ),
             param="task.label_column",
         )
     if task_type is TaskType.REGRESSION:
@@ -150,12 +171,16 @@ def _resolve_label_names(
     seen = collect_label_names(labels, task_type)
     if len(seen) > MAX_LABEL_NAMES:
         raise InvalidValue(
-            f"The label column holds {len(seen):,} different labels, more than {MAX_LABEL_NAMES:,}; is it the right column?",
+            (
+                f"The label column holds {len(seen):,} different labels, more than "
+                f"{MAX_LABEL_NAMES:,}; is it the right column?"
+            ),
             param="task.label_column",
         )
     if len(seen) < 2:
         raise InvalidValue(
-            f"The only label is {format_name(next(iter(seen)))}; for one label that a row has or has not, write two and use "
+            f"The only label is {format_name(next(iter(seen)))}; for one label that a row "
+            "has or has not, write two and use "
             f"{TaskType.SINGLE_LABEL}.",
             param="task.label_column",
         )
@@ -165,7 +190,7 @@ def _resolve_label_names(
 
 
 def _parse_label_value(label: str, task_type: TaskType) -> object:
-    """Equal for cells that say the same."""
+    """Build a key that is equal for cells with the same meaning."""
     match task_type:
         case TaskType.SINGLE_LABEL:
             return label
@@ -200,7 +225,10 @@ def _resolve_given_names(
             collect_label_names((labels[position] for position in unknown), task_type) - known
         )
         raise InvalidValue(
-            f"{format_row_numbers(table, unknown)} a label that is not among them: {format_names(others, 5)}.",
+            (
+                f"{format_row_numbers(table, unknown)} a label that is not among them: "
+                f"{format_names(others, 5)}."
+            ),
             param="task.label_names",
         )
     return names
@@ -210,7 +238,8 @@ def _check_label_counts(counts: Counter[str]) -> None:
     single = sorted(label for label, count in counts.items() if count < 2)
     if single:
         raise InvalidValue(
-            f"A label needs two rows, one to train and one to validate on; these have one: {format_names(single, 5)}. "
+            "A label needs two rows, one to train and one to validate on; these have one: "
+            f"{format_names(single, 5)}. "
             "Add rows, leave these out, or give a validation_file.",
             param="task.label_column",
         )
@@ -242,7 +271,9 @@ def _resolve_positive_label(
 
 
 def resolve_max_seq_length(requested: int | Literal["auto"], max_positions: int) -> int:
-    """Tokens that a row is cut to. Raises InvalidValue for more than the model has positions for."""
+    """Resolve the number of tokens that a row is cut to. Raises InvalidValue for more than the
+    model has positions for.
+    """
     if requested == "auto":
         return min(DEFAULT_SEQ_LENGTH, max_positions)
     if requested > max_positions:

@@ -1,1 +1,3 @@
-"""The database: the only truth. All queries live here, one class a table; states move by guarded updates (``runs.py``, ``jobs.py``)."""
+"""Queries, tables and transactions. All queries live here, one class per table, and states
+change by guarded updates (``runs.py``, ``jobs.py``).
+"""

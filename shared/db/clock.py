@@ -1,9 +1,12 @@
-"""The database's own clock, in unix seconds: the only one that lease rules compare with, so that machines' clocks do not matter."""
+"""The database's clock in unix seconds. Lease rules compare with it alone, so the clocks of
+other machines do not matter.
+"""
 
 from typing import Any
 
-from sqlalchemy import Double
+from sqlalchemy import Double, select
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -23,3 +26,8 @@ def _postgresql(_element: db_now, _compiler: SQLCompiler, **_: Any) -> str:
 @compiles(db_now, "sqlite")
 def _sqlite(_element: db_now, _compiler: SQLCompiler, **_: Any) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+def read_db_time(session: Session) -> float:
+    """Return the database's time, in unix seconds."""
+    return session.scalars(select(db_now())).one()

@@ -20,7 +20,7 @@ class Comparisons:
         self._session.flush()
 
     def get(self, comparison_id: str) -> Comparison:
-        """Raises ComparisonNotFound, also for another owner's."""
+        """Return a stored comparison. Raises ComparisonNotFound, also for another owner's."""
         query = select(Comparison).where(
             Comparison.id == comparison_id, Comparison.owner_id == self._owner_id
         )

@@ -1,4 +1,4 @@
-"""Runs counted: how far jobs are, and how many wait before them."""
+"""Counts of runs: the progress of jobs and the queue before them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from shared.domain.states import RunState
 
 
 class StateCount(NamedTuple):
-    """How many runs of a job and a purpose are in one state, and their steps."""
+    """Number of a job's runs of one purpose in one state, with their steps."""
 
     job_id: str
     purpose: str
@@ -23,11 +23,11 @@ class StateCount(NamedTuple):
 
 
 def state_counts(session: Session, job_ids: Sequence[str]) -> list[StateCount]:
-    """The runs of several jobs at once."""
+    """Count the runs of several jobs at once."""
     degenerate = func.sum(case((Run.degenerate.is_(True), 1), else_=0))
     group = (Run.job_id, Run.purpose, Run.status)
     query = select(*group, func.count(), degenerate, func.sum(Run.step), func.sum(Run.total_steps))
-    # sums of big integers come back as Decimal from PostgreSQL
+    # PostgreSQL returns sums of bigints as Decimal
     return [
         StateCount(job, purpose, state, *(int(number) for number in numbers))
         for job, purpose, state, *numbers in session.execute(
@@ -37,6 +37,6 @@ def state_counts(session: Session, job_ids: Sequence[str]) -> list[StateCount]:
 
 
 def queued_before(session: Session, job_id: str) -> int:
-    """Queued runs of older jobs: what has to start before the first of this job's does."""
+    """Count the queued runs of older jobs, which start before this job's first run."""
     waiting = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.job_id < job_id)
     return session.scalar(select(func.count()).where(*waiting)) or 0

@@ -1,4 +1,4 @@
-"""Queries on webhook deliveries: written with the job's end, sent by whoever claims them, kept as the log of what became of each."""
+"""Queries on webhook deliveries, which are written when a job ends and kept as the delivery log."""
 
 import json
 import time
@@ -15,18 +15,18 @@ from shared.domain import ids
 
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 RETRY_S = (5.0, 30.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
-"""Pauses after the first attempt, the second, …; after the last of them one attempt more."""
+"""Delays after the first attempt, the second, …; the last one is followed by a final attempt."""
 
 
 class Due(NamedTuple):
-    """A delivery that is the claimer's to send."""
+    """A delivery that the caller has claimed."""
 
     id: str
     url: str
     secret: str
     body: str
     attempt: int
-    """1 for the first."""
+    """Counts from 1."""
 
 
 class Deliveries:
@@ -34,7 +34,7 @@ class Deliveries:
         self._session = session
 
     def add(self, job_id: str, status: str) -> None:
-        """The job has ended as ``status``; whoever is to be told will be."""
+        """Queue a notice that the job has ended as ``status``, if the job names a webhook."""
         job = self._session.get_one(Job, job_id)
         if job.webhook is None:
             return
@@ -64,7 +64,9 @@ class Deliveries:
         return self._session.scalar(_due().limit(1)) is not None
 
     def claim(self, lease: float) -> Due | None:
-        """The one that has waited longest, for so many seconds its claimer's; one who is killed leaves it to the next after that."""
+        """Claim the oldest due delivery under a lease of ``seconds``; after that anybody may
+        claim it.
+        """
         oldest = (
             _due()
             .order_by(WebhookDelivery.next_attempt_at)
@@ -86,10 +88,12 @@ class Deliveries:
     def answered(
         self, due: Due, response_status: int | None, error: str | None, *, final: bool = False
     ) -> None:
-        """What came of an attempt. Without ``error`` it is delivered; else it is tried again unless that was the last, or ``final``."""
+        """Record the result of an attempt: delivered without ``error``; otherwise to be
+        retried, unless it was the last attempt or is ``final``.
+        """
         row = self._session.get(WebhookDelivery, due.id)
         if row is None or row.attempts != due.attempt or row.status != PENDING:
-            return  # its job was deleted, or somebody else has claimed it since
+            return  # the job was deleted, or another sender has claimed the delivery since
         row.response_status, row.error = response_status, error
         row.next_attempt_at = None
         if error is None:

@@ -1,7 +1,9 @@
-"""Long series thinned out evenly: of n points the round(i * (n - 1) / (r - 1)), i = 0 … r - 1, are shown, r the resolution.
+"""Down-sampling of long series: of n points, those at round(i * (n - 1) / (r - 1)) are shown,
+for i = 0 … r - 1 and the resolution r.
 
-So the first and the last stay, and a value is always a value recorded. Which points these are is mostly known without reading the others:
-a series without gaps has a point a step, and only its length is asked for.
+The first and last points stay, and every value shown was recorded. The positions are usually
+known without reading the points: a series without gaps has one point per step, so its length is
+enough.
 """
 
 from collections import defaultdict
@@ -19,9 +21,9 @@ Points = Select[str, int, float]
 
 class Thinned(NamedTuple):
     total: int
-    """Points that there are."""
+    """Number of recorded points."""
     points: list[tuple[int, float]]
-    """(step, value) of those that are shown, by step."""
+    """(step, value) of the points shown, by step."""
 
 
 class _Extent(NamedTuple):
@@ -29,7 +31,7 @@ class _Extent(NamedTuple):
     total: int
     first: int
     last: int
-    """Steps."""
+    """Steps shown."""
 
     @property
     def is_gapless(self) -> bool:
@@ -37,13 +39,13 @@ class _Extent(NamedTuple):
 
 
 def whole(session: Session, points: Points) -> dict[str, Thinned]:
-    """Every point, by name."""
+    """Group every point by series name."""
     found = _by_name(session.execute(points))
     return {name: Thinned(len(found[name]), found[name]) for name in sorted(found)}
 
 
 def thinned(session: Session, points: Points, resolution: int) -> dict[str, Thinned]:
-    """At most ``resolution`` (2 or more) points of each series, by name."""
+    """Return at most ``resolution`` (2 or more) points of each series, by name."""
     measures = (Metric.name, func.count(), func.min(Metric.step), func.max(Metric.step))
     extents = [
         _Extent(*row)
@@ -56,7 +58,7 @@ def thinned(session: Session, points: Points, resolution: int) -> dict[str, Thin
 
 
 def _queries(points: Points, extents: Sequence[_Extent], resolution: int) -> Iterator[Points]:
-    """That together find what is shown of each series."""
+    """Conditions that together select the points shown of each series."""
     short, gapless, others = [], defaultdict(list), []
     for extent in extents:
         if extent.total <= resolution:
@@ -75,18 +77,21 @@ def _queries(points: Points, extents: Sequence[_Extent], resolution: int) -> Ite
 
 
 def _places(total: int, resolution: int) -> list[int]:
-    """Of the points that are shown of more than so many, from 0; halves are rounded up."""
+    """Positions, from 0, of the points shown of a series with ``count`` points; halves round up."""
     last, parts = total - 1, resolution - 1
     return [(2 * i * last + parts) // (2 * parts) for i in range(resolution)]
 
 
 def _numbered(points: Points, resolution: int) -> Points:
-    """The same picked by the database, which numbers the points to do so; each series must have more than ``resolution``."""
+    """Select the points in the database by numbering them; every series must have more than
+    ``resolution`` points.
+    """
     numbered = points.add_columns(
         (func.row_number().over(partition_by=Metric.name, order_by=Metric.step) - 1).label("place"),
         func.count().over(partition_by=Metric.name).label("total"),
     ).subquery()
-    # in whole numbers, which every database divides alike: is the place that of the i nearest to it?
+    # integer arithmetic, which every database rounds alike: is this position the nearest to any
+    # i?
     last, parts = numbered.c.total - 1, resolution - 1
     nearest = (2 * numbered.c.place * parts + last) // func.nullif(2 * last, 0, type_=BigInteger)
     shown = numbered.c.place == (2 * nearest * last + parts) // (2 * parts)

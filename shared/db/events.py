@@ -1,4 +1,4 @@
-"""A job's story in words: writing and reading its events."""
+"""Queries on a job's events."""
 
 import re
 from collections.abc import Sequence
@@ -27,7 +27,9 @@ class Events:
         type: str = "message",
         data: dict[str, Any] | None = None,
     ) -> None:
-        """``level`` is info, warn or error; ``type`` message or metrics (then ``data`` holds step and values)."""
+        """Append an event. ``level`` is info, warn or error; ``type`` is message, or metrics
+        with step and values in ``data``.
+        """
         self._session.add(
             Event(
                 job_id=job.id,
@@ -41,10 +43,12 @@ class Events:
         )
 
     def forget_metrics(self, run_id: str, *, after: int = 0) -> None:
-        """A run that starts over, or goes on after a step, does so without the later evaluations of its earlier attempt."""
+        """Delete the evaluations after ``step`` of a run that starts over or continues from
+        that step.
+        """
         job_id = (
             select(Run.job_id).where(Run.id == run_id).scalar_subquery()
-        )  # whose events there is an index of
+        )  # the index covers this condition
         its = (Event.job_id == job_id, Event.run_id == run_id, Event.type == "metrics")
         evaluations = select(Event.seq, Event.data).where(*its)
         later = [
@@ -56,7 +60,7 @@ class Events:
             self._session.execute(delete(Event).where(Event.seq.in_(later)))
 
     def after(self, job_id: str, seq: int, limit: int) -> Sequence[Event]:
-        """Those with a larger number, oldest first."""
+        """List the events with a larger number, oldest first."""
         query = select(Event).where(Event.job_id == job_id, Event.seq > seq)
         return self._session.scalars(query.order_by(Event.seq).limit(limit)).all()
 
@@ -74,7 +78,7 @@ class Events:
 
 _PREFIX = "ftevent-"
 EVENT_ID = rf"^{_PREFIX}[0-7][0-9a-f]{{15}}$"
-"""What an event's id looks like; its number fits into 63 bits."""
+"""Format the id of an event from its number, which fits into 63 bits."""
 _ID = re.compile(rf"{_PREFIX}([0-9a-f]{{16}})")
 
 
@@ -83,7 +87,7 @@ def event_id(seq: int) -> str:
 
 
 def event_seq(identifier: str) -> int:
-    """The number in an event's id; of an id that is none, or that no column can hold, 0 (nothing comes before it)."""
+    """Parse the number in an event id; 0, which precedes every event, for an invalid id."""
     match = _ID.fullmatch(identifier)
     seq = 0 if match is None else int(match[1], 16)
     return seq if seq < 2**63 else 0

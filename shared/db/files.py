@@ -1,4 +1,4 @@
-"""Queries on files."""
+"""Queries on uploaded and result files."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from shared.domain.errors import FileInUse, FileNotFound
 from shared.domain.states import JOB_OPEN
 
 _SHOWN_AS = {"user_data": ("user_data", "evals")}
-"""What a list of this purpose has, beside files of just that purpose."""
+"""Purposes that a list for this purpose includes besides exact matches."""
 
 
 class Files:
@@ -21,7 +21,9 @@ class Files:
         self._owner_id = owner_id
 
     def add(self, file: File, *, expires_after: int | None = None) -> None:
-        """``expires_after`` in seconds from the file's creation, by the database's clock."""
+        """Store a file. ``expires_after`` counts in seconds from its creation, by the
+        database's clock.
+        """
         self._session.add(file)
         if expires_after is not None:
             self._session.flush()
@@ -32,7 +34,9 @@ class Files:
             )
 
     def get(self, file_id: str, *, param: str | None = None, for_job: bool = False) -> File:
-        """Raises FileNotFound, also for an expired or another owner's file. ``for_job`` keeps it from being deleted meanwhile."""
+        """Return a file. ``for_job`` locks it against deletion. Raises FileNotFound, also for
+        an expired file or another owner's.
+        """
         query = self._living().where(File.id == file_id)
         if for_job:
             query = query.with_for_update(read=True)
@@ -42,19 +46,19 @@ class Files:
         return file
 
     def called(self, filename: str, purpose: str) -> File | None:
-        """The newest file of that name, where the name says what is in it."""
+        """Return the newest file of that name, for names that identify the content."""
         named = self._living().where(File.filename == filename, File.purpose == purpose)
         return self._session.scalars(named.order_by(File.id.desc()).limit(1)).one_or_none()
 
     def page(self, page: Page, purpose: str | None) -> tuple[Sequence[File], bool]:
-        """The files without their profiles, which can be megabytes each."""
+        """List files without their profiles, which can be megabytes each."""
         query = self._living().options(defer(File.validation, raiseload=True))
         if purpose is not None:
             query = query.where(File.purpose.in_(_SHOWN_AS.get(purpose, (purpose,))))
         return fetch(self._session, query, File.id, page)
 
     def delete(self, file_id: str) -> File:
-        """Raises FileNotFound, or FileInUse while a job that has not ended needs the file."""
+        """Delete a file. Raises FileNotFound, or FileInUse while an open job needs it."""
         mine = self._living().where(File.id == file_id)
         file = self._session.scalars(mine.with_for_update()).one_or_none()
         if file is None:
@@ -62,7 +66,10 @@ class Files:
         user = self._session.scalar(_open_jobs_with(file_id).order_by(Job.id).limit(1))
         if user is not None:
             raise FileInUse(
-                f"File {file_id} cannot be deleted while job {user} needs it; cancel the job or wait for its end.",
+                (
+                    f"File {file_id} cannot be deleted while job {user} needs it; cancel the "
+                    "job or wait for its end."
+                ),
                 param="file_id",
             )
         self._session.execute(delete(File).where(File.id == file_id))
@@ -76,13 +83,13 @@ class Files:
 
 
 def digest_is_used(session: Session, sha256: str) -> bool:
-    """Whether any owner's file has these bytes."""
+    """Return whether any owner's file has these bytes."""
     return bool(session.scalar(select(exists().where(File.sha256 == sha256))))
 
 
 def hold_digest(session: Session, sha256: str) -> None:
-    """Until the transaction ends nobody else holds the same: of a file, to look whether its bytes are still named, and store or delete
-    them; of a request, to look whether it has made its job.
+    """Lock a digest until the transaction ends: of a file's bytes, to decide whether to store
+    or delete them; of a request, to find out whether it has already created its job.
 
     On SQLite a write transaction is alone anyway.
     """
@@ -91,7 +98,9 @@ def hold_digest(session: Session, sha256: str) -> None:
 
 
 def expired(session: Session, limit: int) -> Sequence[File]:
-    """Files of any owner past their time, longest first, but for those that an open job still needs; the caller deletes them."""
+    """List expired files of any owner, oldest expiry first, except those that an open job still
+    needs.
+    """
     query = select(File).where(File.expires_at <= db_now(), ~_open_jobs_with(File.id).exists())
     return session.scalars(
         query.options(defer(File.validation)).order_by(File.expires_at, File.id).limit(limit)

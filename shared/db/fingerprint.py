@@ -1,7 +1,7 @@
-"""What a job looks like from outside, as one short digest of its rows: equal digests, equal answers.
+"""A short digest of a job's rows: equal digests mean equal answers.
 
-Cheap beside the job's report: two statements, nothing parsed. Every column counts but those named here, so that a new one can make
-the digest change too often, never too seldom.
+It is cheap compared with the report: two statements and nothing parsed. Every column counts
+unless it is named here, so a new column can change the digest too often but never too seldom.
 """
 
 import hashlib
@@ -14,16 +14,16 @@ from shared.db.jobs import no_such_job
 from shared.db.tables import Job, Run
 
 UNSEEN_OF_JOB = frozenset({"fence", "lease_until", "publish_attempts", "request_sha256"})
-"""What one worker tells another."""
+"""Columns that only workers read."""
 UNSEEN_OF_RUN = frozenset(
     {"fence", "lease_until", "enqueued_at", "deaths", "death_step", "result", "environment"}
 )
-"""The same, and what only a run's own page and the whole report tell of."""
+"""Those, and columns that only the page of a run and the full report show."""
 
 
 def _seen(table: type[Job] | type[Run], unseen: frozenset[str]) -> list[Column[object]]:
     columns = [column for column in table.__table__.columns if column.name not in unseen]
-    # as the database's own text: to compare it, nothing needs to be parsed
+    # compared as the database's own text, so nothing is parsed
     return [cast(column, Text) if isinstance(column.type, JSON) else column for column in columns]  # type: ignore[misc]
 
 
@@ -36,11 +36,13 @@ _RUNS = select(*_seen(Run, UNSEEN_OF_RUN)).where(Run.job_id == bindparam("job_id
 class Fingerprint(NamedTuple):
     digest: str
     status: str
-    """Of the job."""
+    """Columns of the job."""
 
 
 def fingerprint(session: Session, job_id: str, owner_id: str) -> Fingerprint:
-    """Of the job and all its runs as this transaction sees them. Raises JobNotFound, also for another owner's job."""
+    """Digest of the job and all its runs as this transaction sees them. Raises JobNotFound,
+    also for another owner's job.
+    """
     job = session.execute(_JOB, {"job_id": job_id, "owner_id": owner_id}).one_or_none()
     if job is None:
         raise no_such_job(job_id)

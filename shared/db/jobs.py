@@ -41,7 +41,9 @@ _MOVES = or_(
     Run.status == RunState.RUNNING, and_(Run.status == RunState.QUEUED, Run.held.is_(False))
 )
 _NOTHING_MOVES = ~exists().where(Run.job_id == Job.id, _MOVES)
-"""What is open of the job, if anything, waits for its next stage: held until pilots have ended, or paused for the discard."""
+"""Condition: every open run of the job waits for its next stage, held for pilots or paused for
+the early discard.
+"""
 
 
 def no_such_job(job_id: str, *, param: str = "fine_tuning_job_id") -> JobNotFound:
@@ -53,7 +55,7 @@ class Jobs:
         self._session = session
 
     def add(self, job: Job, runs: Sequence[Run]) -> None:
-        """Store a job with its runs, and ring for each once they are durable."""
+        """Store a job with its runs, and notify the queue of each after the commit."""
         self._session.add(job)
         self._session.flush()
         self._session.add_all(runs)
@@ -62,7 +64,7 @@ class Jobs:
                 ring_after_commit(self._session, RUN_WAKE, run.id)
 
     def get(self, job_id: str, owner_id: str, *, param: str = "fine_tuning_job_id") -> Job:
-        """Raises JobNotFound, also for another owner's job."""
+        """Return a job. Raises JobNotFound, also for another owner's."""
         job = self._session.scalars(
             select(Job).where(Job.id == job_id, Job.owner_id == owner_id)
         ).one_or_none()
@@ -71,7 +73,9 @@ class Jobs:
         return job
 
     def named(self, job_ids: Sequence[str], owner_id: str, *, param: str) -> list[Job]:
-        """The jobs in that order. Raises JobNotFound for the first that is none of the owner's."""
+        """Return the jobs in the given order. Raises JobNotFound for the first one that this
+        owner lacks.
+        """
         query = select(Job).where(Job.id.in_(job_ids), Job.owner_id == owner_id)
         found = {job.id: job for job in self._session.scalars(query)}
         missing = next((job_id for job_id in job_ids if job_id not in found), None)
@@ -82,7 +86,7 @@ class Jobs:
     def page(
         self, owner_id: str, page: Page, metadata: dict[str, str] | None
     ) -> tuple[Sequence[Job], bool]:
-        """Jobs that carry all of ``metadata``; None: those that have none."""
+        """Condition: the job has all of ``metadata``, or none at all for None."""
         query = select(Job).where(Job.owner_id == owner_id)
         if metadata is None:
             query = query.where(Job.job_metadata.is_(None))
@@ -91,7 +95,9 @@ class Jobs:
         return fetch(self._session, query, Job.id, page)
 
     def _carries(self, key: str, value: str) -> ColumnElement[bool]:
-        """Any text may be a key; in a path of SQLite's a quotation mark or a letter beyond ASCII would not be found."""
+        """Escape a metadata key for a JSON path; SQLite cannot look up quotation marks or
+        non-ASCII letters.
+        """
         if self._session.get_bind().dialect.name != "sqlite":
             text: ColumnElement[str] = Job.job_metadata[key].as_string()
             return text == value
@@ -101,7 +107,7 @@ class Jobs:
         )
 
     def wish_cancel(self, job: Job) -> bool:
-        """Mark an open job as to be cancelled; False if it has ended meanwhile."""
+        """Mark an open job as to be cancelled; False if it has ended."""
         change = (
             update(Job)
             .where(Job.id == job.id, Job.status.in_(JOB_OPEN))
@@ -110,9 +116,9 @@ class Jobs:
         return self._changed(change)
 
     def pause(self, job_id: str) -> bool:
-        """Move an open job that is not to be cancelled to paused; False if there is none such.
+        """Pause an open job that is not being cancelled; False otherwise.
 
-        Whoever was about to take it to its next stage, or its end, finds that it is not his any more.
+        A worker that was about to advance the job loses its fence.
         """
         open_ = (Job.status.in_(JOB_OPEN - {JobState.PAUSED}), Job.cancel_requested.is_(False))
         change = update(Job).where(Job.id == job_id, *open_)
@@ -121,7 +127,7 @@ class Jobs:
         )
 
     def resume(self, job_id: str) -> bool:
-        """A paused job goes on where it was; False if it is not paused, or to be cancelled."""
+        """Resume a paused job; False if it is not paused, or is being cancelled."""
         before = case(
             (Job.started_at.is_(None), JobState.QUEUED.value), else_=JobState.RUNNING.value
         )
@@ -130,11 +136,13 @@ class Jobs:
             return False
         ring_after_commit(
             self._session, JOB_ADVANCE, job_id
-        )  # its last run may have ended on the way to its pause
+        )  # its last run may have ended while it was pausing
         return True
 
     def end_cancelled(self, job_id: str) -> bool:
-        """End a job that is to be cancelled and has no open run, without waiting for a worker; False if there is more to do."""
+        """End a job that is to be cancelled and has no open run, without waiting for a worker;
+        False if runs are still open.
+        """
         tokens = select(func.sum(Run.trained_tokens)).where(Run.job_id == job_id).scalar_subquery()
         change = (
             update(Job)
@@ -160,7 +168,9 @@ class Jobs:
         return True
 
     def reopen(self, job: Job) -> None:
-        """Runs were added: an ended job is open again, and whoever was about to end an open one finds that it is not his any more."""
+        """Reopen an ended job after runs were added. A worker about to end an open job loses
+        its fence.
+        """
         status = case((Job.status.in_(JOB_OPEN), Job.status), else_=JobState.QUEUED.value)
         values = {
             "fence": Job.fence + 1,
@@ -172,7 +182,7 @@ class Jobs:
         self._session.execute(update(Job).where(Job.id == job.id).values(status=status, **values))
 
     def warn(self, job_id: str, code: str, message: str) -> bool:
-        """Add to the job's warnings; False if it says so already."""
+        """Add to the job's warnings; False if it has this warning already."""
         job = self._session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
         warning = {"code": code, "message": message}
         if warning in job.warnings:
@@ -181,12 +191,13 @@ class Jobs:
         self._session.flush()
         return True
 
-    # the next stage: one worker at a time, guarded by the job's own fence
+    # advancing to the next stage: one worker at a time, guarded by the job's fence
 
     def claim_to_advance(self, job_id: str, lease: float) -> int | None:
-        """The fence of the one worker that may take a job, none of whose runs moves, to its next stage or its end.
+        """Claim a job none of whose runs is in progress, and return the fence for advancing it.
 
-        None if it has ended or somebody is at it. ``publish_attempts`` counts the claims for the same move.
+        Return None if the job has ended or another worker is at it. ``publish_attempts`` counts
+        the claims of the same transition.
         """
         change = (
             update(Job)
@@ -201,7 +212,7 @@ class Jobs:
         return self._session.scalar(change)
 
     def moved_on(self, job_id: str, fence: int, **values: Any) -> None:
-        """The job is in its next stage, and free to be claimed at the end of that. Raises FenceLost."""
+        """Record the next stage and release the job. Raises FenceLost."""
         change = (
             update(Job)
             .where(
@@ -216,7 +227,7 @@ class Jobs:
             raise FenceLost(job_id)
 
     def end(self, job_id: str, fence: int, status: JobState, **values: Any) -> None:
-        """The job's last move. Raises FenceLost when another worker has taken it over."""
+        """Record the end of the job. Raises FenceLost if another worker has taken it over."""
         change = (
             update(Job)
             .where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN))
@@ -227,7 +238,7 @@ class Jobs:
         Deliveries(self._session).add(job_id, status)
 
     def let_go(self, job_id: str, fence: int) -> None:
-        """The move failed; leave the job to a later try."""
+        """Release the job after a failed transition, so that it is tried again."""
         self._session.execute(
             update(Job)
             .where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN))
@@ -235,19 +246,23 @@ class Jobs:
         )
 
     def to_advance(self, limit: int) -> Sequence[str]:
-        """Open jobs none of whose runs moves and that nobody is at: their worker was lost on the way."""
+        """List open jobs without a run in progress that no worker is advancing: their worker
+        was lost.
+        """
         query = select(Job.id).where(*_MAY_ADVANCE, _NOTHING_MOVES)
         return self._session.scalars(query.order_by(Job.id).limit(limit)).all()
 
     def release_leases(self) -> None:
-        """At the start of a stack that is known to be alone, nobody can be publishing."""
+        """Release every claimed job. Only for the start of a stack that is alone on its
+        database.
+        """
         self._session.execute(update(Job).where(Job.status.in_(JOB_OPEN)).values(lease_until=None))
 
     def _changed(self, change: Any) -> bool:
         result = self._session.execute(change)
         return isinstance(result, CursorResult) and result.rowcount == 1
 
-    # re-sent creations
+    # repeated creation requests
 
     def created_with(self, owner_id: str, key: str) -> IdempotencyKey | None:
         return self._session.get(IdempotencyKey, (owner_id, key))
@@ -259,7 +274,7 @@ class Jobs:
         self._session.flush()
 
     def made_lately(self, owner_id: str, request_sha256: str, seconds: float) -> str | None:
-        """The id of the newest job that this request made within the last so many seconds."""
+        """Return the newest job that this request created within the last ``seconds``."""
         same = select(Job.id).where(Job.owner_id == owner_id, Job.request_sha256 == request_sha256)
         lately = same.where(Job.created_at > db_now() - seconds).order_by(
             Job.created_at.desc(), Job.id.desc()
@@ -267,7 +282,7 @@ class Jobs:
         return self._session.scalar(lately.limit(1))
 
     def remember_resent(self, owner_id: str, request_sha256: str, job_id: str) -> None:
-        """Note that the job was made by a request sent again, and that nothing had come of the first so far."""
+        """Record that a repeated request created the job, because the first one had not."""
         key = _resent_key(request_sha256)
         self._session.merge(
             IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id)
@@ -275,7 +290,9 @@ class Jobs:
         self._session.flush()
 
     def made_by_resent(self, owner_id: str, request_sha256: str, *, since: float) -> str | None:
-        """The id of the job that this request, sent again, has made since a time of the database's clock."""
+        """Return the job that this repeated request has created since ``since`` (database
+        clock).
+        """
         made = select(Job.id).join(IdempotencyKey, IdempotencyKey.job_id == Job.id)
         mine = made.where(
             IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == _resent_key(request_sha256)
@@ -283,14 +300,14 @@ class Jobs:
         return self._session.scalar(mine.where(Job.created_at > since))
 
     def remember_extension(self, job: Job, request_sha256: str) -> None:
-        """Note that runs were added to the job by this request, now."""
+        """Record that this request added runs to the job now."""
         key, now = _extension_key(request_sha256), db_now()
         of_job = {"owner_id": job.owner_id, "request_sha256": request_sha256, "job_id": job.id}
         self._session.merge(IdempotencyKey(key=key, created_at=now, **of_job))
         self._session.flush()
 
     def extended_lately(self, job: Job, request_sha256: str, seconds: float) -> bool:
-        """Whether this request has added runs to the job within the last so many seconds."""
+        """Return whether this request added runs to the job within the last ``seconds``."""
         mine = (
             IdempotencyKey.owner_id == job.owner_id,
             IdempotencyKey.key == _extension_key(request_sha256),
@@ -304,4 +321,4 @@ def _extension_key(request_sha256: str) -> str:
 
 
 def _resent_key(request_sha256: str) -> str:
-    return f"resent {request_sha256}"  # no key that a caller gives holds a blank
+    return f"resent {request_sha256}"  # a caller's key never contains a blank

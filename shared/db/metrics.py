@@ -1,4 +1,4 @@
-"""A run's metric series: points are unique by (run, step, name)."""
+"""Queries on metric series: points are unique by (run, step, name)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -27,17 +27,19 @@ class Metrics:
             self._session.execute(insert(Metric), rows)
 
     def forget(self, run_id: str, *, after: int = 0) -> None:
-        """A run that starts over begins with no points, one that goes on with those up to the step it goes on from."""
+        """Delete the points after ``step``: all of them if the run starts over."""
         self._session.execute(delete(Metric).where(Metric.run_id == run_id, Metric.step > after))
 
     def names(self, run_ids: Sequence[str]) -> set[str]:
-        """The series that any of the runs has."""
+        """List the names of the series that any of the runs has."""
         return set(
             self._session.scalars(select(Metric.name).where(Metric.run_id.in_(run_ids)).distinct())
         )
 
     def of_runs(self, run_ids: Sequence[str], name: str) -> dict[str, list[tuple[int, float]]]:
-        """One series of many runs in one query: (step, value) by step; a run without points is left out."""
+        """Return one series of many runs in one query: (step, value) by step; runs without
+        points are left out.
+        """
         query = select(Metric.run_id, Metric.step, Metric.value).where(
             Metric.run_id.in_(run_ids), Metric.name == name
         )
@@ -56,7 +58,9 @@ class Metrics:
         step_from: int | None = None,
         step_to: int | None = None,
     ) -> list[Point]:
-        """All points of the named series (all series if none is named), by name and step; both ends of the range included."""
+        """Return all points of the named series, or of every series, by name and step. Both
+        ends of the range are included.
+        """
         query = self._points(run_id, names, step_from, step_to)
         return [
             Point(*row) for row in self._session.execute(query.order_by(Metric.name, Metric.step))
@@ -71,7 +75,7 @@ class Metrics:
         step_to: int | None = None,
         resolution: int | None = None,
     ) -> dict[str, Thinned]:
-        """The same by name, of each series at most ``resolution`` (2 or more) points, evenly thinned out."""
+        """Return at most ``resolution`` (2 or more) points of each series, evenly down-sampled."""
         points = self._points(run_id, names, step_from, step_to)
         return (
             whole(self._session, points)

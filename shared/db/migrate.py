@@ -1,6 +1,7 @@
-"""Bring a database to this version's tables; refuse one that a newer version has made.
+"""Migration of a database to this version's tables.
 
-``python -m shared.db.migrate --check`` proves, on an empty SQLite database, that the migrations make exactly the tables of ``tables``.
+``python -m shared.db.migrate --check`` verifies on an empty SQLite database that the migrations
+produce exactly the tables of ``tables``.
 """
 
 import argparse
@@ -20,11 +21,13 @@ from shared.domain.errors import ServiceError
 
 
 class DatabaseTooNew(ServiceError):
-    """The database was made by a newer version; running an older one on it could lose data."""
+    """The database was created by a newer version; an older one could lose data."""
 
 
 def upgrade(url: str) -> None:
-    """Apply what is missing, in one transaction where the database allows it. Raises DatabaseTooNew."""
+    """Apply the missing migrations, in one transaction where the database allows it. Raises
+    DatabaseTooNew.
+    """
     engine = make_engine(url)
     try:
         _refuse_newer(engine)
@@ -60,8 +63,10 @@ def _refuse_newer(engine: Engine) -> None:
     known = {script.revision for script in _scripts().walk_revisions()}
     if current is not None and current not in known:
         raise DatabaseTooNew(
-            f"The database is at revision {current}, which this version does not know (it knows up to {head_revision()}): "
-            "it was made by a newer Evenkeel. Install that version, or use another home or database."
+            f"The database is at revision {current}, which this version does not know (it "
+            f"knows up to {head_revision()}): "
+            "it was made by a newer Evenkeel. Install that version, or use another home or "
+            "database."
         )
 
 

@@ -1,4 +1,4 @@
-"""Queries on published models and on the checkpoints that are kept."""
+"""Queries on published models and kept checkpoints."""
 
 from collections.abc import Collection, Sequence
 
@@ -31,14 +31,16 @@ class Models:
         return model
 
     def of_job(self, job_id: str) -> Sequence[Model]:
-        """What the job has published, and the models of its other runs that were kept, in the order of their ids."""
+        """List the models that the job published, and those kept of its other runs, by id."""
         query = select(Model).where(Model.job_id == job_id, Model.owner_id == self._owner_id)
         return self._session.scalars(query.order_by(Model.id)).all()
 
     def for_job(self, model_id: str) -> Model:
-        """The model as the start of a new job, kept from being deleted or renewed meanwhile.
+        """Lock a model as the start of a new job, so that it is neither deleted nor replaced
+        meanwhile.
 
-        Raises ModelNotAllowed, or ModelInUse while the job that made it may still replace it.
+        Raises ModelNotAllowed, or ModelInUse while the job that created it may still replace
+        it.
         """
         query = select(Model).where(Model.id == model_id, Model.owner_id == self._owner_id)
         model = self._session.scalars(query.with_for_update(read=True)).one_or_none()
@@ -48,25 +50,32 @@ class Models:
             )
         if self._session.get_one(Job, model.job_id).status in JOB_OPEN:
             raise ModelInUse(
-                f"Job {model.job_id} is being extended and may replace its model; wait for its end.",
+                (
+                    f"Job {model.job_id} is being extended and may replace its model; wait for "
+                    "its end."
+                ),
                 param="model",
             )
         return model
 
     def hold(self, job_id: str) -> Sequence[Model]:
-        """``of_job``, kept until the transaction ends from becoming the start of another job."""
+        """List the job's models and lock them until the transaction ends, so that no job starts
+        from them.
+        """
         query = select(Model).where(Model.job_id == job_id, Model.owner_id == self._owner_id)
         return self._session.scalars(query.order_by(Model.id).with_for_update()).all()
 
     def user(self, *model_ids: str) -> str | None:
-        """An open job that starts from one of the models."""
+        """Return an open job that starts from one of the models."""
         query = select(Job.id).where(
             Job.model.in_(model_ids), Job.owner_id == self._owner_id, Job.status.in_(JOB_OPEN)
         )
         return self._session.scalar(query.order_by(Job.id).limit(1))
 
     def delete(self, model_id: str) -> Model:
-        """Forget a model and the checkpoints of its run; the caller deletes the stored folder after the commit."""
+        """Delete a model and the checkpoints of its run. The caller deletes the stored folder
+        after the commit.
+        """
         self._session.execute(select(Model.id).where(Model.id == model_id).with_for_update())
         model = self.get(model_id)
         job = self._session.get_one(Job, model.job_id)
@@ -99,7 +108,7 @@ class Checkpoints:
         self._session.execute(delete(Checkpoint).where(Checkpoint.run_id == run_id))
 
     def keep_only(self, job_id: str, run_ids: Collection[str]) -> None:
-        """The job ended: only the checkpoints of the runs whose models were kept stay."""
+        """Delete the checkpoints of runs whose models were not kept."""
         others = delete(Checkpoint).where(
             Checkpoint.job_id == job_id, Checkpoint.run_id.not_in(run_ids)
         )

@@ -1,4 +1,6 @@
-"""Keyset pages: the cursor is the last row's id, so a page stays the same however many rows are added in front of it."""
+"""Keyset pagination: the cursor is the last row's id, so a page stays the same however many
+rows are added before it.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
@@ -10,7 +12,7 @@ Row = TypeVar("Row")
 
 
 class Page(NamedTuple):
-    """What a caller asked for: rows after the id ``after``, at most ``limit``."""
+    """The requested page: at most ``limit`` rows after the id ``after``."""
 
     after: str | None
     limit: int
@@ -20,7 +22,9 @@ class Page(NamedTuple):
 def fetch(
     session: Session, query: Select[Row], key: InstrumentedAttribute[str], page: Page
 ) -> tuple[Sequence[Row], bool]:
-    """The page's rows in order, and whether more follow. Ids sort by creation time, so an unknown cursor is harmless."""
+    """Return the rows of a page in order, and whether more follow. Ids sort by creation time,
+    so an unknown cursor is harmless.
+    """
     if page.after is not None:
         query = query.where(key < page.after if page.descending else key > page.after)
     query = query.order_by(key.desc() if page.descending else key.asc()).limit(page.limit + 1)

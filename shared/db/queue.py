@@ -1,4 +1,4 @@
-"""How much waits and what trains, over all jobs."""
+"""Queue depth and runs in training, over all jobs."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class InTraining(NamedTuple):
 
 
 def waiting_runs(session: Session) -> int:
-    """Queued, and not held back for another stage of their job."""
+    """Queued runs that are not held for a later stage of their job."""
     query = select(func.count()).where(Run.status == RunState.QUEUED, Run.held.is_(False))
     return session.scalar(query) or 0
 

@@ -1,4 +1,4 @@
-"""What to do before a stack starts that is known to be alone on its database."""
+"""Recovery when a stack starts and is known to be alone on its database."""
 
 from shared.db.jobs import Jobs
 from shared.db.runs import Runs
@@ -6,7 +6,9 @@ from shared.db.session import Database
 
 
 def release_all_leases(url: str) -> int:
-    """Give back what a killed stack was holding, without waiting for leases to run out; returns how many runs."""
+    """Release what a killed stack had claimed without waiting for leases to expire; return the
+    number of runs.
+    """
     database = Database(url)
     try:
         with database.write() as session:

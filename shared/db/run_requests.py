@@ -1,5 +1,6 @@
-"""What callers want of runs: to end, to wait, to go on, to be tried again. Runs in training are told by a flag that their supervisor
-reads within half a second; all others move at once."""
+"""Requests to cancel, pause, resume or retry runs. A run in training gets a flag that its
+supervisor reads within half a second; other runs change state at once.
+"""
 
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.db.clock import db_now
 from shared.db.jobs import RUN_WAKE
 from shared.db.session import ring_after_commit
-from shared.db.tables import Run
+from shared.db.tables import Job, Run
 from shared.domain.states import RUN_OPEN, RunState
 
 _RUNNING = Run.status == RunState.RUNNING
@@ -20,12 +21,12 @@ class RunWishes:
         self._session = session
 
     def cancel(self, job_id: str, run_id: str | None = None) -> None:
-        """All open runs of the job, or this one: queued and waiting ones are cancelled at once."""
+        """Cancel all open runs of the job, or this one; queued and waiting runs end at once."""
         lock_runs(self._session, job_id)
         these = (
             Run.job_id == job_id if run_id is None else and_(Run.job_id == job_id, Run.id == run_id)
         )
-        # one statement: between two, a run given back by its worker could slip from one to the other
+        # one statement: between two, a run released by its worker could slip through
         self._session.execute(
             update(Run)
             .where(these, Run.status.in_(RUN_OPEN))
@@ -37,7 +38,7 @@ class RunWishes:
         )
 
     def pause(self, job_id: str) -> None:
-        """Queued runs wait at once; those that are held for another stage wait already."""
+        """Pause the queued runs at once; runs held for another stage already wait."""
         lock_runs(self._session, job_id)
         moves = and_(Run.status.in_((RunState.QUEUED, RunState.RUNNING)), Run.held.is_(False))
         status = case((_RUNNING, RunState.RUNNING.value), else_=RunState.PAUSED.value)
@@ -48,7 +49,9 @@ class RunWishes:
         )
 
     def resume(self, job_id: str) -> None:
-        """What waits for this is queued again, and rung for; what has not stopped yet need not, and starts over if it does."""
+        """Queue the paused runs again and notify the queue. A run that has not stopped yet
+        continues.
+        """
         lock_runs(self._session, job_id)
         waits = Run.status == RunState.PAUSED
         change = (
@@ -67,7 +70,7 @@ class RunWishes:
         self._ring(sorted(queued))
 
     def retry(self, run: Run) -> None:
-        """An ended run begins anew, as if it had never been tried."""
+        """Queue an ended run again as if it had never been tried."""
         again = {
             "status": RunState.QUEUED,
             "cancel_requested": False,
@@ -87,18 +90,25 @@ class RunWishes:
 
 
 def lock_runs(session: Session, job_id: str) -> None:
-    """Have no run of the job moved by anybody else until the transaction ends.
+    """Lock all runs of the job until the transaction ends.
 
-    In the order in which a worker writes to them, and before the job's own row, as a worker that claims a run goes from it to its job:
-    in any other order the two could wait for each other.
+    Workers write to runs before they write to their job, so every transaction takes locks in
+    this order; in any other order two of them could deadlock.
     """
     session.execute(
         select(Run.id).where(Run.job_id == job_id).order_by(Run.index).with_for_update()
     ).all()
 
 
+def lock_job(session: Session, job_id: str) -> Job:
+    """Lock a job's runs and then the job until the transaction ends; return its current row."""
+    lock_runs(session, job_id)
+    query = select(Job).where(Job.id == job_id).with_for_update()
+    return session.scalars(query.execution_options(populate_existing=True)).one()
+
+
 def in_training(session: Session, job_id: str, run_id: str | None = None) -> bool:
-    """Whether the run, or any of the job's, is."""
+    """Return whether the run, or any run of the job, is in training."""
     query = select(Run.id).where(Run.job_id == job_id, _RUNNING)
     if run_id is not None:
         query = query.where(Run.id == run_id)

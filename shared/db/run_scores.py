@@ -1,4 +1,4 @@
-"""Runs as a report reads them: of many at once, plain rows of what is needed instead of all that a run has."""
+"""Runs as a report reads them: plain rows with the needed columns, many jobs at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -28,7 +28,7 @@ class ScoredRun:
     test_score: float | None
     error: Json | None
     result: Json | None
-    """Null where it was not asked for."""
+    """Null unless it was asked for."""
 
 
 _COLUMNS = [getattr(Run, field.name) for field in fields(ScoredRun)[:-1]]
@@ -37,7 +37,9 @@ _COLUMNS = [getattr(Run, field.name) for field in fields(ScoredRun)[:-1]]
 def scored_runs(
     session: Session, job_ids: Sequence[str], *, results: bool = False
 ) -> dict[str, list[ScoredRun]]:
-    """The main runs of the jobs, by index. ``results`` loads the confusion matrices too, which may be large and are seldom wanted."""
+    """List the main runs of the jobs, by index. ``results`` also loads the confusion matrices,
+    which may be large.
+    """
     columns = [*_COLUMNS, Run.result if results else null()]
     found: dict[str, list[ScoredRun]] = {job_id: [] for job_id in job_ids}
     main = select(*columns).where(Run.job_id.in_(job_ids), Run.purpose == Purpose.MAIN)

@@ -1,4 +1,6 @@
-"""Queries on runs. A run moves by one guarded UPDATE whose row count is checked; the guard of a worker's write is its fence."""
+"""Queries on runs. A run changes state by one guarded UPDATE whose row count is checked; a
+worker's writes are guarded by its fence.
+"""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,7 +18,7 @@ from shared.domain.naming import state_step
 from shared.domain.states import JOB_OPEN, JobState, Purpose, RunState
 
 CLAIMABLE = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.cancel_requested.is_(False))
-# within a job: what decides the recipe, what is quickly known, the seeds
+# order within a job: what decides the recipe, what is quickly known, the seeds
 _PURPOSE_ORDER = case(
     {purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose
 )
@@ -25,29 +27,31 @@ _PURPOSE_ORDER = case(
 _QUEUED_OR_PAUSED = case(
     (Run.pause_requested.is_(True), RunState.PAUSED.value), else_=RunState.QUEUED.value
 )
-"""Where a run goes that is not in training any more and has not ended."""
+"""State of an open run that is no longer in training."""
 
 
 class FenceLost(Exception):
-    """The run is no longer this worker's: its lease ran out and somebody took it back. Nothing more may be written."""
+    """The run no longer belongs to this worker: its lease expired and another worker or the
+    sweeper took it. Nothing more may be written.
+    """
 
 
 class Hold(NamedTuple):
-    """A claimed run: the proof that every later write of its worker must show."""
+    """A claimed run: the fence that guards every later write of its worker."""
 
     run_id: str
     fence: int
 
 
 class Wish(NamedTuple):
-    """What callers want of a run in training."""
+    """Cancel and pause flags of a run in training."""
 
     cancel: bool
     pause: bool
 
 
 class LostRun(NamedTuple):
-    """A run taken back from a worker that did not renew its lease, and what became of it."""
+    """A run taken back after its lease expired, and its new state."""
 
     run_id: str
     job_id: str
@@ -71,23 +75,26 @@ class Runs:
     def of_job(
         self, job_id: str, *, purpose: str = Purpose.MAIN, results: bool = False
     ) -> Sequence[Run]:
-        """By index. ``results`` loads the confusion matrices too, which may be large and are seldom wanted."""
+        """List the runs by index. ``results`` also loads the confusion matrices, which may be
+        large.
+        """
         query = select(Run).where(Run.job_id == job_id, Run.purpose == purpose).order_by(Run.index)
         return self._session.scalars(
             query if results else query.options(defer(Run.result, raiseload=True))
         ).all()
 
     def ids_of_job(self, job_id: str) -> Sequence[str]:
-        """Of every purpose."""
+        """List the ids of the job's runs, whatever their purpose."""
         return self._session.scalars(select(Run.id).where(Run.job_id == job_id)).all()
 
-    # a worker's life with a run
+    # the life of a run with its worker
 
     def claim(self, worker: str, lease: float, *, prefer: str | None = None) -> Hold | None:
-        """Take the preferred run if it is queued, else the oldest queued one; None when there is none.
+        """Claim the preferred run if it is queued, else the oldest queued one; None if there is
+        none.
 
-        A run without a state starts from its beginning, one with a state after the state's step; what an earlier attempt has recorded
-        beyond goes in the same transaction.
+        A run without a resume state starts over, one with a state continues after the state's
+        step. Later records of an earlier attempt are deleted in the same transaction.
         """
         taken = (
             self.take(run_id, state, worker, lease) for run_id, state in self._candidates(prefer)
@@ -95,7 +102,7 @@ class Runs:
         return next((hold for hold in taken if hold is not None), None)
 
     def take(self, run_id: str, state: str | None, worker: str, lease: float) -> Hold | None:
-        """Claim this run, unless it is not queued any more or goes on from another state by now."""
+        """Claim this run, unless it is no longer queued or its resume state has changed."""
         reached = 0 if state is None else state_step(state)
         change = (
             update(Run)
@@ -120,9 +127,11 @@ class Runs:
         return Hold(run_id, fence)
 
     def _candidates(self, prefer: str | None) -> Sequence[tuple[str, str | None]]:
-        """Ids and states. The oldest job first, and of its runs pilots, baselines and main runs in this order."""
+        """Select ids and states: the oldest job first, and within it pilots, baselines and main
+        runs.
+        """
         claimable = select(Run.id, Run.state).where(*CLAIMABLE)
-        # two workers at the same moment must not pick the same row and one of them go home empty-handed
+        # two workers at the same moment must not select the same row and leave one without work
         oldest = (
             claimable.order_by(Run.job_id, _PURPOSE_ORDER, Run.index)
             .limit(1)
@@ -134,9 +143,10 @@ class Runs:
         return [(run_id, state) for run_id, state in [*preferred, *self._session.execute(oldest)]]
 
     def record(self, hold: Hold, lease: float, points: Sequence[Point] = (), **latest: Any) -> bool:
-        """Store points and the row's latest values, and renew the lease, in one go. Returns whether cancelling is wished for.
+        """Store points and the run's latest values and renew the lease in one go; return
+        whether the run is to be cancelled.
 
-        Raises FenceLost when the run is somebody else's by now.
+        Raises FenceLost if the run belongs to another worker.
         """
         change = (
             self._held(hold)
@@ -150,7 +160,7 @@ class Runs:
         return cancel
 
     def wishes(self, holds: Sequence[Hold]) -> dict[str, Wish]:
-        """Cheap look at the flags, by run id; a run that is somebody else's by now is left out."""
+        """Read the flags by run id; runs of other workers are left out."""
         query = select(Run.id, Run.fence, Run.cancel_requested, Run.pause_requested).where(
             Run.id.in_([hold.run_id for hold in holds]), Run.status == RunState.RUNNING
         )
@@ -163,25 +173,27 @@ class Runs:
     def end(
         self, hold: Hold, status: RunState, *, error: Reason | None = None, **values: Any
     ) -> None:
-        """The run's last move by its own worker. Raises FenceLost."""
+        """Record how the run ended. Raises FenceLost."""
         change = self._held(hold).values(
             status=status, error=error, lease_until=None, finished_at=db_now(), **values
         )
         self._expect_one(change, hold)
 
     def pause(self, hold: Hold, state: str, **values: Any) -> None:
-        """The run waits at its ``stop_step``, to go on from ``state`` or to be discarded. Raises FenceLost.
+        """Park the run at its ``stop_step`` until it continues from ``state`` or is discarded.
+        Raises FenceLost.
 
-        That its job is resumed does not move it: it is the discard that it waits for.
+        Resuming its job does not move it: it waits for the early discard.
         """
         moved = {"status": RunState.PAUSED, "pause_requested": False, "lease_until": None}
         change = self._held(hold).values(state=state, **moved, **values)
         self._expect_one(change, hold)
 
     def give_back(self, hold: Hold, **values: Any) -> None:
-        """Queue the run again, at once: the worker is going, or its trainer died. Raises FenceLost.
+        """Queue the run again at once, because the worker is leaving or its trainer died.
+        Raises FenceLost.
 
-        A run that is to be cancelled is cancelled instead: nobody would claim it any more. One whose job is paused waits.
+        A run that is to be cancelled is cancelled instead; a run of a paused job is paused.
         """
         cancelled = Run.cancel_requested.is_(True)
         change = self._held(hold).values(
@@ -204,12 +216,13 @@ class Runs:
         if not isinstance(result, CursorResult) or result.rowcount != 1:
             raise FenceLost(hold.run_id)
 
-    # the sweeper's
+    # for the sweeper
 
     def take_back_expired(self, *, all_leases: bool = False) -> list[LostRun]:
-        """Queue (or, where that was wished, cancel) the runs whose worker is lost.
+        """Queue the runs whose worker was lost, or cancel them where that was requested.
 
-        ``all_leases``: at the start of a stack that is known to be alone, nobody can be training.
+        ``all_leases`` takes every lease: for the start of a stack that is alone on its
+        database.
         """
         lost = [Run.status == RunState.RUNNING] + (
             [] if all_leases else [Run.lease_until < db_now()]
@@ -236,7 +249,9 @@ class Runs:
         return [LostRun(*row) for change in changes for row in self._session.execute(change)]
 
     def waiting(self, requeue: float, limit: int) -> Sequence[str]:
-        """Queued runs whose bell was never rung, or not for ``requeue`` seconds; oldest first."""
+        """List queued runs that were never notified, or not for ``requeue`` seconds; oldest
+        first.
+        """
         unheard = Run.enqueued_at.is_(None) | (Run.enqueued_at < db_now() - requeue)
         query: Select[str] = select(Run.id).where(
             Run.status == RunState.QUEUED, Run.held.is_(False), unheard
@@ -249,7 +264,7 @@ class Runs:
         self._session.execute(update(Run).where(Run.id.in_(run_ids)).values(enqueued_at=db_now()))
 
     def job_started(self, run_id: str) -> Job:
-        """The run's job, moved from queued to running by its first run."""
+        """Move the run's job from queued to running."""
         job_id = select(Run.job_id).where(Run.id == run_id).scalar_subquery()
         self._session.execute(
             update(Job)
@@ -259,7 +274,7 @@ class Runs:
         return self._session.scalars(select(Job).where(Job.id == job_id)).one()
 
 
-# what an attempt that starts over has not reached yet
+# values that an attempt that starts over has not reached yet
 _NOTHING_YET: dict[str, Any] = {
     "step": 0,
     "train_loss": None,

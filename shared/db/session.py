@@ -1,6 +1,7 @@
 """Engine and transactions, for SQLite and PostgreSQL alike.
 
-``Database.write`` is one transaction: committed when the block ends, and only then are its messages sent.
+``Database.write`` is one transaction: it commits when the block ends, and only then sends its
+messages.
 """
 
 import logging
@@ -24,13 +25,16 @@ def make_engine(url: str) -> Engine:
         return _sqlite_engine(url)
     return create_engine(
         url,
-        hide_parameters=True,  # texts and labels have no place in a log
-        pool_pre_ping=True,  # a restarted server must not fail the first query after it
+        hide_parameters=True,  # texts and labels do not belong in a log
+        pool_pre_ping=True,  # the first query after a server restart must not fail
         pool_size=5,
         max_overflow=15,
         connect_args={
             "connect_timeout": 5,
-            "options": "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000",
+            "options": (
+                "-c statement_timeout=30000 -c lock_timeout=10000 -c "
+                "idle_in_transaction_session_timeout=60000"
+            ),
         },
     )
 
@@ -55,8 +59,9 @@ def _sqlite_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        # a transaction that reads first and writes later would fail at once with "database is locked" when another
-        # writer came between; taking the write lock at the start waits for it instead
+        # a transaction that reads first and writes later would fail at once with "database is
+        # locked" when another writer came between; taking the write lock at the start waits for
+        # it instead
         read_only = connection.get_execution_options().get("evenkeel_read_only", False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
@@ -64,11 +69,13 @@ def _sqlite_engine(url: str) -> Engine:
 
 
 class Database:
-    """Hands out transactions. ``ring`` sends a message that a committed transaction left in its outbox; False: it could not."""
+    """Source of transactions. ``ring`` sends the messages that a committed transaction left in
+    its outbox, and returns False if it could not.
+    """
 
     def __init__(self, url: str, ring: Callable[[Message], bool] | None = None) -> None:
         self.engine = make_engine(url)
-        # SQLite's transactions read a snapshot as they are
+        # SQLite's transactions read a snapshot by default
         snapshot = (
             {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         )
@@ -77,13 +84,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A snapshot to read from; what is changed in it is not kept."""
+        """Open a snapshot for reading; changes in it are discarded."""
         with Session(self._reading, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction: committed at the end of the block, then its messages leave; rolled back if the block raises."""
+        """Open a transaction: it commits at the end of the block and then sends its messages;
+        it rolls back if the block raises.
+        """
         with Session(self.engine, expire_on_commit=False) as session:
             with session.begin():
                 yield session
@@ -91,12 +100,16 @@ class Database:
         if self._ring is not None:
             for message in messages:
                 if not self._ring(message):
-                    return  # the broker is away: trying each in turn would only hold the caller up
+                    # the broker is unavailable: trying each message in turn would only delay
+                    # the caller
+                    return
 
     def dispose(self) -> None:
         self.engine.dispose()
 
 
 def ring_after_commit(session: Session, task: str, identifier: str) -> None:
-    """Leave a message to be sent once the session's transaction is durable; lost on the way, the sweeper sends it again."""
+    """Queue a message to be sent after the session's commit. If it is lost, the sweeper sends
+    it again.
+    """
     session.info.setdefault("outbox", []).append((task, identifier))

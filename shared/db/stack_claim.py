@@ -1,4 +1,6 @@
-"""Claiming more runs of a job beside a claimed one, to be trained side by side. Each is held, fenced and leased as if it were alone."""
+"""Claims of further runs of a job, to be trained in one stack with a claimed run. Each has a
+fence and a lease of its own.
+"""
 
 from collections.abc import Sequence
 from math import ceil
@@ -15,7 +17,7 @@ _ALIKE = ("fold", "stop_step", "stack_limit")
 
 
 class Companions:
-    """Of a run that ``worker`` has just claimed, in the same transaction."""
+    """Claims for the worker and the transaction that have just claimed a first run."""
 
     def __init__(self, session: Session, worker: str, lease: float) -> None:
         self._session = session
@@ -23,10 +25,11 @@ class Companions:
         self._lease = lease
 
     def claim(self, first: Hold, *, most: int, slots: int) -> list[Hold]:
-        """Take queued runs that can be trained side by side with ``first``, by index, until they are ``most`` with it.
+        """Claim queued runs that can be trained with ``first``, by index, until the stack has
+        ``most`` runs.
 
-        They are shared out among the slots of the worker that train nothing: one slot does not take them all while its neighbour
-        has nothing to do.
+        Runs are shared among the worker's idle slots, so that one slot does not take them all
+        while another has nothing to do.
         """
         run = self._session.get_one(Run, first.run_id)
         most = min(most, run.stack_limit or most)
@@ -37,12 +40,12 @@ class Companions:
         return self._take(alike, min(most, share) - 1)
 
     def _alike(self, run: Run) -> list[str]:
-        """Ids of queued runs that differ from it in their seeds alone."""
+        """Select queued runs that differ from ``first`` in their seeds alone."""
         same = [getattr(Run, name).is_not_distinct_from(getattr(run, name)) for name in _ALIKE]
         of_job = (
             Run.job_id == run.job_id,
             Run.purpose == run.purpose,
-        )  # equal, not just alike: PostgreSQL has an index for that
+        )  # equality, not LIKE: PostgreSQL has an index for it
         query = (
             select(Run.id, Run.recipe, Run.state)
             .where(*of_job, *same, *CLAIMABLE)
@@ -50,12 +53,13 @@ class Companions:
         )
         return [
             run_id
-            for run_id, recipe, state in self._session.execute(query)  # PostgreSQL compares no JSON
+            # PostgreSQL cannot compare JSON values
+            for run_id, recipe, state in self._session.execute(query)
             if recipe == run.recipe and _reached(state) == _reached(run.state)
         ]
 
     def _idle(self, slots: int) -> int:
-        """Slots of this worker that train nothing, this one included."""
+        """Count the idle slots of this worker, including this one."""
         machine = f"{self._worker.rpartition(':')[0]}:"
         others = (Run.status == RunState.RUNNING, Run.worker != self._worker)
         neighbours = Run.worker.startswith(machine, autoescape=True)
@@ -65,7 +69,7 @@ class Companions:
         return max(1, slots - (busy or 0))
 
     def _take(self, run_ids: Sequence[str], most: int) -> list[Hold]:
-        # what another worker is taking at this moment is left to it, as in Runs.claim
+        # skip what another worker is claiming at the moment, as in Runs.claim
         free = (
             select(Run.id, Run.state)
             .where(Run.id.in_(run_ids), *CLAIMABLE)

@@ -1,6 +1,7 @@
-"""A job's moves from one stage to the next: pilots, its own runs, the rung of an early discard.
+"""Transitions of a job between stages: pilots, main runs, early discard.
 
-Each is made in the transaction of the one worker that holds the job's fence (``Jobs.claim_to_advance``), while none of its runs moves.
+Each happens in the transaction of the one worker that holds the job's fence
+(``Jobs.claim_to_advance``), while none of the job's runs is in progress.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,9 @@ from shared.recipe.pilots import FIRST_PILOT_SEED, PILOT_SEEDS, Candidate
 def pilot_runs(
     job: Job, rule: dict[str, Any], candidates: Sequence[Candidate], *, first: int, fold: int | None
 ) -> list[Run]:
-    """``PILOT_SEEDS`` runs a candidate, numbered from ``first``; ``rule`` is the recipe that each changes in what is automatic."""
+    """Create ``PILOT_SEEDS`` runs per candidate, numbered from ``first``; ``rule`` is the
+    recipe whose automatic values each candidate replaces.
+    """
     tried = [(candidate, seed) for candidate in candidates for seed in range(PILOT_SEEDS)]
     return [
         Run(
@@ -48,14 +51,14 @@ class Stages:
         self._session = session
 
     def add_runs(self, runs: Sequence[Run]) -> None:
-        """Store further runs of a job, and ring for those that may start."""
+        """Store further runs of a job and notify the queue of those that may start."""
         self._session.add_all(runs)
         for run in runs:
             if not run.held:
                 ring_after_commit(self._session, RUN_WAKE, run.id)
 
     def release(self, job_id: str, total_steps: int, stop_step: int | None) -> None:
-        """The recipe is found: the job's own runs may start."""
+        """Store the resolved recipe and release the job's main runs."""
         held = update(Run).where(
             Run.job_id == job_id, Run.held.is_(True), Run.status == RunState.QUEUED
         )
@@ -68,7 +71,7 @@ class Stages:
         self._ring(self._session.scalars(held.values(values).returning(Run.id)).all())
 
     def resume(self, run_ids: Sequence[str]) -> None:
-        """Paused runs go on, to their ends."""
+        """Resume the paused runs to their ends."""
         paused = update(Run).where(Run.id.in_(run_ids), Run.status == RunState.PAUSED)
         values = {"status": RunState.QUEUED, "stop_step": None, "enqueued_at": None}
         self._ring(self._session.scalars(paused.values(values).returning(Run.id)).all())
@@ -80,7 +83,7 @@ class Stages:
         )
 
     def cancel_open(self, job_id: str) -> None:
-        """The job cannot go on; none of its runs moves."""
+        """End a job that cannot continue and has no run in progress."""
         unmoved = update(Run).where(
             Run.job_id == job_id, Run.status.in_(RUN_OPEN - {RunState.RUNNING})
         )
@@ -89,7 +92,7 @@ class Stages:
         )
 
     def trained_tokens(self, job_id: str) -> int | None:
-        """Of all the job's runs, pilots and discarded ones included."""
+        """Sum over all of the job's runs, pilots and discarded ones included."""
         total = self._session.scalar(
             select(func.sum(Run.trained_tokens)).where(Run.job_id == job_id)
         )

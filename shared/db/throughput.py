@@ -1,4 +1,4 @@
-"""How fast this installation has trained a model so far: the ground of an estimate."""
+"""Training speed of a model on this installation, from which durations are estimated."""
 
 from statistics import median
 from typing import NamedTuple
@@ -14,16 +14,20 @@ RECENT_JOBS = 20
 
 class Speed(NamedTuple):
     seconds_per_row: float
-    """Wall-clock time of a run, from its claim to its end, a row that went through a training step."""
+    """Wall-clock seconds of a run, from claim to end, per row that passed through a training
+    step.
+    """
     runs: int
-    """How many it is the median of."""
+    """Number of runs in the median."""
 
 
 def measured_speed(
     session: Session, owner_id: str, model: str, precision: str, sha256: str
 ) -> Speed | None:
-    """Of the latest jobs from this model in this precision; of those on the same training file if there are any (texts differ in
-    length). None where none of their runs has come to its end in one go (of one that waited part-way, the wait would count)."""
+    """Median of the latest jobs with this model and precision, on the same training file if
+    there are any, because text lengths differ. None unless one of their runs ended without a
+    pause, which would count as training time.
+    """
     jobs = select(Job.id, Job.resolved_recipe, Job.dataset).where(
         Job.owner_id == owner_id, Job.model == model
     )

@@ -1,4 +1,4 @@
-"""Queries on uploads in parts: who waits for more parts, and what becomes of them."""
+"""Queries on uploads in parts."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,12 @@ from shared.domain.states import UploadState
 
 LIFETIME_S = 3600
 KEPT_S = 7 * 86_400
-"""An ended upload is remembered for so long after its time, to answer requests that come late or again."""
+"""How long an ended upload is kept to answer late or repeated requests."""
 MOST_PARTS = 1000
 MOST_STORED = 4
-"""Times the announced size that all parts together may have: a part that a client sends again is stored again."""
+"""Limit for the size of all parts as a multiple of the announced size: a repeated part is
+stored again.
+"""
 
 
 class Uploads:
@@ -34,7 +36,9 @@ class Uploads:
         self._session.refresh(upload)
 
     def get(self, upload_id: str, *, to_change: bool = False) -> Upload:
-        """Raises UploadNotFound, also for another owner's. ``to_change`` holds the row until the transaction ends."""
+        """Return an upload, locked with ``to_change``. Raises UploadNotFound, also for another
+        owner's.
+        """
         query = select(Upload).where(Upload.id == upload_id, Upload.owner_id == self._owner_id)
         upload = self._session.scalars(
             query.with_for_update() if to_change else query
@@ -44,7 +48,9 @@ class Uploads:
         return upload
 
     def state(self, upload: Upload) -> UploadState:
-        """As stored, but that one whose time is over is expired before anybody wrote it down."""
+        """Return the stored status, or expired for an upload that is past its time but not
+        marked yet.
+        """
         state = UploadState(upload.status)
         over = (
             state is UploadState.PENDING
@@ -53,7 +59,7 @@ class Uploads:
         return UploadState.EXPIRED if over else state
 
     def pending(self, upload_id: str, *, to_change: bool = False) -> Upload:
-        """Raises UploadNotFound and UploadNotPending."""
+        """Return a pending upload. Raises UploadNotFound and UploadNotPending."""
         upload = self.get(upload_id, to_change=to_change)
         if (state := self.state(upload)) is not UploadState.PENDING:
             raise UploadNotPending(
@@ -62,7 +68,9 @@ class Uploads:
         return upload
 
     def add_part(self, part: UploadPart) -> None:
-        """Raises InvalidValue where there are too many, UploadNotPending where the upload ended meanwhile."""
+        """Add a part. Raises InvalidValue for too many parts and UploadNotPending for an ended
+        upload.
+        """
         upload = self.pending(part.upload_id, to_change=True)
         counted = select(func.count(), func.coalesce(func.sum(UploadPart.bytes), 0))
         count, stored = self._session.execute(
@@ -70,7 +78,8 @@ class Uploads:
         ).one()
         if count >= MOST_PARTS or stored + part.bytes > MOST_STORED * upload.bytes:
             raise InvalidValue(
-                f"The upload has {count:,} parts of {stored:,} bytes together; at most {MOST_PARTS:,} parts and "
+                f"The upload has {count:,} parts of {stored:,} bytes together; at most "
+                f"{MOST_PARTS:,} parts and "
                 f"{MOST_STORED} times the announced {upload.bytes:,} bytes are kept.",
                 param="data",
             )
@@ -79,7 +88,7 @@ class Uploads:
         self._session.refresh(part)
 
     def parts(self, upload_id: str) -> dict[str, UploadPart]:
-        """By their ids."""
+        """List parts by id."""
         found = self._session.scalars(select(UploadPart).where(UploadPart.upload_id == upload_id))
         return {part.id: part for part in found}
 
@@ -91,7 +100,9 @@ class Uploads:
         part_ids: Sequence[str] | None = None,
         file_id: str | None = None,
     ) -> None:
-        """The upload is over; its parts are forgotten, and the caller deletes their bytes once that is committed."""
+        """End the upload and delete its part rows. The caller deletes the bytes after the
+        commit.
+        """
         upload.status, upload.file_id = state, file_id
         upload.part_ids = None if part_ids is None else list(part_ids)
         self._session.flush()
@@ -99,7 +110,9 @@ class Uploads:
 
 
 def overdue(session: Session, limit: int, *, to_change: bool = False) -> Sequence[Upload]:
-    """Uploads of any owner that wait for parts though their time is over. ``to_change`` holds those that nobody else changes now."""
+    """List expired pending uploads of any owner. ``to_change`` locks them and skips rows that
+    are locked elsewhere.
+    """
     query = select(Upload).where(
         Upload.status == UploadState.PENDING, Upload.expires_at <= db_now()
     )
@@ -108,7 +121,9 @@ def overdue(session: Session, limit: int, *, to_change: bool = False) -> Sequenc
 
 
 def forget_ended(session: Session) -> int:
-    """Delete the rows of any owner's uploads that ended long ago, completed or not; the files that came of them stay. Returns how many."""
+    """Delete the rows of uploads that ended long ago, and return their number. Files made from
+    them stay.
+    """
     ended = [state for state in UploadState if state is not UploadState.PENDING]
     old = delete(Upload).where(Upload.status.in_(ended), Upload.expires_at <= db_now() - KEPT_S)
     return len(session.scalars(old.returning(Upload.id)).all())

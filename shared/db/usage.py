@@ -1,4 +1,4 @@
-"""What the installation has done in a stretch of time, summed up by the database."""
+"""Usage of the installation in a period, summed by the database."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ class ModelUsage(NamedTuple):
     runs: int
     trained_tokens: int
     seconds: float
-    """From the last start of each run to its end; a worker's slot is busy for so long."""
+    """Seconds from the last start of each run to its end: the time that a slot was busy."""
 
 
 class StoredFiles(NamedTuple):
@@ -25,8 +25,10 @@ class StoredFiles(NamedTuple):
 
 
 def runs_ended(session: Session, owner_id: str, start: float, end: float) -> list[ModelUsage]:
-    """Of the runs, whatever their purpose and state, that ended at ``start`` or later and before ``end`` (unix seconds); by model."""
-    # by job first: the few sums are joined, not the many runs
+    """Sum the runs of every purpose and state that ended in [``start``, ``end``) (unix
+    seconds), by model.
+    """
+    # grouped by job first: a few sums are joined instead of many runs
     ended = (
         select(
             Run.job_id,
@@ -34,7 +36,7 @@ def runs_ended(session: Session, owner_id: str, start: float, end: float) -> lis
             func.sum(Run.trained_tokens).label("tokens"),
             func.sum(Run.finished_at - Run.started_at).label(
                 "seconds"
-            ),  # of one cancelled in the queue there are none
+            ),  # null for a run that was cancelled in the queue
         )
         .where(Run.owner_id == owner_id, Run.finished_at >= start, Run.finished_at < end)
         .group_by(Run.job_id)
@@ -51,7 +53,7 @@ def runs_ended(session: Session, owner_id: str, start: float, end: float) -> lis
 
 
 def files_stored(session: Session, owner_id: str) -> StoredFiles:
-    """As they are now; equal bytes under two ids count twice."""
+    """Current file sizes; equal bytes under two ids count twice."""
     query = select(func.count(), func.coalesce(func.sum(File.bytes), 0)).where(
         File.owner_id == owner_id
     )

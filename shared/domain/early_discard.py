@@ -1,18 +1,49 @@
-"""Early discard: start many seeds, stop the less promising part-way, continue the best (Dodge et al. 2020, section 5).
+"""Early discard: start many seeds, stop the less promising part-way, continue the best.
 
-The runs train with the schedule of their full length, so those that go on end as if they had never waited.
+After Dodge et al. 2020, section 5. Every run trains with the schedule of its full length, so a
+run that continues ends as if it had never waited.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+
+from typing_extensions import TypedDict
+
+
+class DiscardSettings(TypedDict):
+    """The requested early discard, as stored in ``Job.early_discard`` until it is decided."""
+
+    start: int
+    """Number of runs to start."""
+    keep: int
+    """Number of runs to continue."""
+    at_fraction: float
+    """Share of the steps after which the runs wait for the decision."""
+
+
+class DiscardOutcome(TypedDict):
+    """Which runs continue, and how that changes the mean: selection alone raises it."""
+
+    kept: list[int]
+    """Indices of the runs that continue."""
+    mean_at_rung_all: float | None
+    """Mean validation score of all waiting runs at the step of the decision."""
+    mean_at_rung_kept: float | None
+    """Mean validation score of the kept runs at that step."""
+
+
+class DecidedDiscard(DiscardSettings, DiscardOutcome):
+    """A decided early discard, as stored in ``Job.early_discard``."""
+
+    at_step: int | None
+    """The step of the decision; None if no run reached it."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A run that waits at the step of the decision, with its validation score there."""
+    """A run that waits for the decision, with its validation score at that step."""
 
     index: int
     score: float | None
@@ -20,22 +51,25 @@ class Waiting:
 
 
 def decision_step(at_fraction: float, max_steps: int) -> int:
-    """After which step the runs wait: ceil(at_fraction · T), and before the last."""
+    """Return the step after which the runs wait: ceil(at_fraction · T), and before the last."""
     return max(1, min(math.ceil(at_fraction * max_steps), max_steps - 1))
 
 
 def kept(waiting: Sequence[Waiting], keep: int) -> list[int]:
-    """Indices of the ``keep`` best by score, ascending; of equal ones the lower index, a degenerate or undefined score last."""
+    """Return the indices of the ``keep`` best runs by score, ascending.
+
+    Degenerate and undefined scores rank last; of equal scores the lower index wins.
+    """
 
     def rank(run: Waiting) -> tuple[bool, float, int]:
-        sound = run.score is not None and not run.degenerate
-        return not sound, -(run.score if run.score is not None else -math.inf), run.index
+        is_sound = run.score is not None and not run.degenerate
+        return not is_sound, -(run.score if run.score is not None else -math.inf), run.index
 
     return sorted(run.index for run in sorted(waiting, key=rank)[:keep])
 
 
-def outcome(waiting: Sequence[Waiting], indices: Sequence[int]) -> dict[str, Any]:
-    """What the decision was, and what it does to the mean: selection alone raises it."""
+def outcome(waiting: Sequence[Waiting], indices: Sequence[int]) -> DiscardOutcome:
+    """Return the outcome of keeping the runs with these indices."""
     return {
         "kept": list(indices),
         "mean_at_rung_all": _mean(waiting),

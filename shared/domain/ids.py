@@ -1,6 +1,8 @@
-"""Identifiers: a prefix that says the kind, then the creation time in milliseconds and 48 random bits, in hexadecimal.
+"""Identifiers: a prefix for the kind, then the creation time in milliseconds and 48 random
+bits, in hexadecimal.
 
-Ids of one kind sort by creation time, so they serve as keyset-pagination cursors without a second column.
+Ids of one kind sort by creation time, so they serve as keyset-pagination cursors without a
+second column.
 """
 
 import secrets
@@ -8,7 +10,7 @@ import time
 
 
 def new_id(prefix: str) -> str:
-    """A fresh id, e.g. ``ftjob-0198a1b2c3d4e5f6a7b8c9d0`` for ``new_id("ftjob-")``."""
+    """Return a fresh id, e.g. ``ftjob-0198a1b2c3d4e5f6a7b8c9d0`` for ``new_id("ftjob-")``."""
     return f"{prefix}{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
 
 
@@ -49,5 +51,5 @@ def checkpoint_id() -> str:
 
 
 def event_id() -> str:
-    """Of a notice to a webhook."""
+    """Prefix of a webhook notice."""
     return new_id("evt_")

@@ -1,5 +1,6 @@
-"""Names of published models, ``ft:<base>:<organisation>:<suffix>:<hash>``, the best run's by default, other runs' by their seed;
-of runs, for people; of the states that paused runs go on from; and of the files of a model's folder."""
+"""Names of published models (``ft:<base>:<organisation>:<suffix>:<hash>``), of runs, of resume
+states and of the files in a model folder.
+"""
 
 import re
 
@@ -10,19 +11,24 @@ _OF_A_RUN = re.compile(r":seed-\d+(-\d+)?(:fold-\d+)?$")
 
 WEIGHTS_FILE = "model.safetensors"
 GRAPH_FILE = "model.onnx"
-"""Beside the weights, whose bytes it refers to: what a model is served from."""
+"""The ONNX graph that a model is served from; it refers to the bytes of the weights file beside
+it.
+"""
 
 
 def base_name(model: str) -> str:
-    """The base model that a fine-tuned one descends from, the best run's or another's; any other name is its own."""
+    """Return the base model that a fine-tuned one descends from; any other name is returned
+    unchanged.
+    """
     published = _OF_A_RUN.sub("", model)
     return ":".join(published.split(":")[1:-3]) if model.startswith(FINE_TUNED) else model
 
 
 def model_id(base_model: str, organization: str, suffix: str | None, job_id: str) -> str:
-    """The same for a job whenever it is asked for; blanks of the suffix become hyphens, no suffix leaves its place empty.
+    """Build the id of a job's best model, always the same for a job. Blanks in the suffix
+    become hyphens; without a suffix its place stays empty.
 
-    ``base_model`` may be a fine-tuned one: the name goes back to where that began.
+    ``base_model`` may be a fine-tuned model: the id then names the model that it started from.
     """
     return f"{FINE_TUNED}{base_name(base_model)}:{organization}:{'-'.join((suffix or '').split())}:{job_id[-8:]}"
 
@@ -32,7 +38,9 @@ def seed_model_id(model: str, seed: int) -> str:
 
 
 def kept_model_id(model: str, init_seed: int, data_seed: int, fold: int | None) -> str:
-    """Of a run that was kept beside the best: its seed, its data seed where that is another, its fold under k-fold."""
+    """Build the id of another run's model from its seed, its data seed if different, and its
+    fold.
+    """
     seed = seed_model_id(model, init_seed)
     data = "" if data_seed == init_seed else f"-{data_seed}"
     return f"{seed}{data}" if fold is None else f"{seed}{data}:fold-{fold}"
@@ -43,17 +51,19 @@ def checkpoint_model_id(model: str, seed: int, step: int) -> str:
 
 
 def run_title(purpose: str, index: int, seed: int) -> str:
-    """``Run 0 (seed 3)``, ``Pilot 2 (seed 2147483648)``: a run at the start of a sentence."""
+    """Describe a run at the start of a sentence: ``Run 0 (seed 3)``, ``Pilot 2 (seed
+    2147483648)``.
+    """
     if purpose == Purpose.BASELINES:
         return "The scoring of the baselines"
     return f"{'Pilot' if purpose == Purpose.PILOT else 'Run'} {index} (seed {seed})"
 
 
 def state_name(step: int) -> str:
-    """Folder of what a run goes on from after a step; the last part of ``runs.state``."""
+    """Name the folder of a resume state by its step; the last part of ``runs.state``."""
     return f"state-{step}"
 
 
 def state_step(prefix: str) -> int:
-    """The step that a state was kept after."""
+    """Parse the step from the name of a resume state."""
     return int(prefix.rpartition("-")[2])

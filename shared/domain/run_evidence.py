@@ -1,58 +1,70 @@
-"""What a run leaves behind for its diagnosis: the numbers that its sentences, and those over a job's runs, rest on."""
+"""Evidence of a run: the numbers from which its diagnosis, and that of its job, is written."""
 
 from pydantic import BaseModel, ConfigDict
 
 FLAT = 0.07
-"""Share of the chance loss by which a loss must be below it to count as having fallen: 0.05 nats of two equal labels' 0.69."""
+"""A loss has fallen if it is below the chance loss by more than this share of it: 0.05 nats of
+the 0.69 of two equally frequent labels.
+"""
 RISEN = 0.1
-"""Share of the chance loss above which a closing loss is worse than knowing nothing by more than chance."""
+"""A closing loss above the chance loss by more than this share of it is worse than chance."""
 OVERFIT_LOSS = 0.1
-"""Share of the chance loss below which the training rows count as learnt by heart."""
+"""Below this share of the chance loss the training rows count as memorised."""
 OVERFIT_RISE = 1.2
-"""Times the lowest validation loss at which the last one counts as having risen."""
+"""The validation loss has risen if its last value exceeds its lowest by this factor."""
 
 
 class Vanished(BaseModel):
-    """The gradient of the lower half of the blocks at the first step watched where it had all but gone."""
+    """The gradient of the lower half of the blocks at the first watched step where it had
+    vanished.
+    """
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     step: int
     """The step."""
     norm: float
-    """The norm there."""
+    """The norm at that step."""
     first: float
-    """Its norm at step 1."""
+    """The norm at step 1."""
 
 
 class Evidence(BaseModel):
-    """Numbers of one finished run. Losses are the task's objective: cross entropy in nats, or mean squared error."""
+    """Evidence of one finished run. Losses are the task's objective: cross entropy in nats, or
+    mean squared error.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     chance_loss: float
-    """Of the best answer that does not look at the text: the training labels' frequencies, or their mean."""
+    """Loss of the best prediction that ignores the text: the training labels' frequencies, or
+    their mean.
+    """
     opening_loss: float
     """Mean training loss over the first tenth of the steps."""
     closing_loss: float
-    """Mean training loss over the last tenth."""
+    """Mean training loss over the last tenth of the steps."""
     highest_loss: float
     """Highest mean training loss over a window of a twentieth of the steps, after the warm-up."""
     highest_loss_step: int
-    """Where that window ends."""
+    """Step at which that window ends."""
     lowest_validation_loss: float
-    """Over the evaluations."""
+    """Lowest validation loss over the evaluations."""
     lowest_validation_step: int
-    """Where that was."""
+    """Step of the lowest validation loss."""
     final_validation_loss: float
-    """At the last evaluation."""
+    """Validation loss at the last evaluation."""
     vanished: Vanished | None
     distance: dict[str, float]
-    """Of the last step's weights, whichever were chosen, from those that training began with, by part of the network: ‖θ - θ0‖ / ‖θ0‖."""
+    """Distance of the last step's weights from the initial ones, by module group: ‖θ - θ0‖ /
+    ‖θ0‖.
+    """
     answers: dict[str, float] | None
-    """Share of the validation rows answered with each label, with the chosen checkpoint; null for a regression."""
+    """Share of the validation rows predicted as each label by the chosen checkpoint; null for a
+    regression.
+    """
     truncated: float
-    """Share of the training rows that were cut."""
+    """Share of the training rows that were truncated."""
 
     @property
     def fell(self) -> bool:
@@ -61,7 +73,7 @@ class Evidence(BaseModel):
 
     @property
     def unsteady(self) -> bool:
-        """Whether the training loss rose, for a while or for good, to above chance."""
+        """Whether the training loss rose above chance, temporarily or for good."""
         return max(self.highest_loss, self.closing_loss) > (1 + RISEN) * max(
             self.chance_loss, self.opening_loss
         )
@@ -76,7 +88,7 @@ class Evidence(BaseModel):
 
     @property
     def one_answer(self) -> str | None:
-        """The label that every validation row was answered with."""
+        """The label that was predicted for every validation row."""
         answers = self.answers or {}
         return (
             next((label for label, share in answers.items() if share == 1.0), None)

@@ -1,4 +1,6 @@
-"""States of runs and jobs, and how a job's follows from its runs'. Who may move a run where is in ``shared.db.runs``."""
+"""States of runs and jobs, and how a job's state follows from its runs. ``shared.db.runs``
+guards the transitions.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,10 +8,10 @@ from enum import StrEnum
 
 
 class Purpose(StrEnum):
-    """What a run is for; a job's state, report and counts are those of its main runs."""
+    """What a run is for. A job's state, report and counts are those of its main runs."""
 
     PILOT = "pilot"
-    """Tries an automatic value of the recipe."""
+    """Evaluates a candidate for an automatic value of the recipe."""
     BASELINES = "baselines"
     """Scores simpler models on the same rows; trains nothing."""
     MAIN = "main"
@@ -37,7 +39,7 @@ class JobState(StrEnum):
 
 
 class UploadState(StrEnum):
-    """Of an upload in parts."""
+    """States of an upload in parts."""
 
     PENDING = "pending"
     COMPLETED = "completed"
@@ -55,9 +57,11 @@ JOB_ENDED = frozenset(JobState) - JOB_OPEN
 
 
 def fold(states: Iterable[str], *, cancelled: bool) -> JobState:
-    """The job's state once none of its runs is open (a job with an open run is queued, running or paused).
+    """Derive the state of a job without open runs (a job with an open run is queued, running or
+    paused).
 
-    Cancelled wins: the report is kept, nothing is published. Else one succeeded run is enough; all failed is failed.
+    Cancelled wins: the report is kept and nothing is published. Otherwise one succeeded run is
+    enough for succeeded; if all failed, the job failed.
     """
     count = Counter(states)
     if any(count[state] for state in RUN_OPEN):

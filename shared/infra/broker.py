@@ -1,6 +1,8 @@
-"""The bell: Celery messages on Redis that carry an id and nothing else. Losing one costs time, never a run.
+"""The job queue: Celery messages on Redis that carry an id and nothing else. Losing one costs
+time, never a run.
 
-Settings with their reasons; what they were measured against is in ``docs/decisions/0002-database-is-the-truth.md``.
+Each setting has its reason beside it; ``docs/decisions/0002-database-is-the-truth.md`` has the
+measurements.
 """
 
 import logging
@@ -16,22 +18,25 @@ QUEUE = "evenkeel"
 
 
 def make_celery(redis_url: str) -> "Celery":
-    """The Celery application of both ends; the tasks themselves are the worker's (``worker.tasks``)."""
-    from celery import Celery  # a tenth of a second that importing the API should not cost
+    """Create the Celery application of both ends; the tasks are defined in ``worker.tasks``."""
+    from celery import Celery  # saves a tenth of a second when the API is imported
 
     app = Celery("evenkeel", broker=redis_url, set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,
         accept_content=["json"],
         task_serializer="json",
-        task_ignore_result=True,  # no second truth beside the database
-        task_acks_late=False,  # a message is a hint; late acknowledgement re-delivers long tasks while they run
-        task_publish_retry=False,  # a request must not hang on the broker; the sweeper rings again
+        task_ignore_result=True,  # no second source of truth beside the database
+        # a message is a hint; late acknowledgement would redeliver long tasks while they run
+        task_acks_late=False,
+        # a request must not wait for the broker; the sweeper notifies again
+        task_publish_retry=False,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,  # a waiting run must not be parked behind a long one
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
-        worker_enable_remote_control=False,  # cancel and limits live in the database and the supervisor
+        # cancellation and limits live in the database and the supervisor
+        worker_enable_remote_control=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
@@ -48,15 +53,18 @@ def make_celery(redis_url: str) -> "Celery":
 
 
 class BrokerAway(Exception):
-    """The broker does not answer at the moment."""
+    """The broker does not respond."""
 
 
 class Bell:
-    """Sends messages; a broker that does not answer is logged and otherwise left to the sweeper."""
+    """Sends messages. If the broker does not respond, that is logged and the sweeper sends them
+    later.
+    """
 
     def __init__(self, redis_url: str) -> None:
         self._app = make_celery(redis_url)
-        # one try: kombu's own retries on connecting would hold a request up for six seconds a message
+        # one attempt: kombu's own connection retries would delay a request by six seconds per
+        # message
         self._app.conf.broker_transport_options |= {
             "max_retries": 1,
             "interval_start": 0,
@@ -66,7 +74,7 @@ class Bell:
         self._redis_url = redis_url
 
     def ring(self, message: Message) -> bool:
-        """True if the broker took the message."""
+        """Send a message; True if the broker accepted it."""
         from kombu.exceptions import OperationalError
         from redis.exceptions import RedisError
 
@@ -79,7 +87,7 @@ class Bell:
         return True
 
     def depth(self) -> int:
-        """Messages waiting. Raises BrokerAway."""
+        """Count the waiting messages. Raises BrokerAway."""
         from redis import Redis
         from redis.exceptions import RedisError
 

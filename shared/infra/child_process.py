@@ -1,4 +1,4 @@
-"""What a child process needs and what its end means, whoever starts it."""
+"""Starting child processes and describing how they ended."""
 
 import ctypes
 import os
@@ -13,7 +13,9 @@ _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 
 
 def die_with_parent() -> Callable[[], None]:
-    """For ``preexec_fn``: the child is killed when the calling thread's process ends, however that happens (Linux)."""
+    """For ``preexec_fn``: have the kernel kill the child when the calling thread's process ends
+    (Linux).
+    """
     parent = os.getpid()
     libc = (
         ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -22,14 +24,14 @@ def die_with_parent() -> Callable[[], None]:
     def before_exec() -> None:
         if libc is not None:
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the promise was made
+        if os.getppid() != parent:  # the parent died before prctl took effect
             os._exit(1)
 
     return before_exec
 
 
 def in_words(code: int) -> str:
-    """What a return code says: "was killed by signal 9 (SIGKILL)", "ended with code 1"."""
+    """Describe a return code: "was killed by signal 9 (SIGKILL)", "ended with code 1"."""
     if code >= 0:
         return f"ended with code {code}"
     try:
@@ -39,15 +41,18 @@ def in_words(code: int) -> str:
 
 
 def python_module(module: str, *arguments: str) -> list[str]:
-    """Command line that runs a module of this distribution with this interpreter; wants ``python_path`` around it."""
+    """Build the command line that runs a module of this distribution; needs ``python_path`` in
+    the environment.
+    """
     return [sys.executable, "-u", "-m", module, *arguments]
 
 
 def python_path() -> dict[str, str]:
-    """Environment in which a child, and what it starts in turn, finds this distribution's modules and no others.
+    """Build an environment in which a child and its own children import this distribution's
+    modules.
 
-    The current folder stays out of the import path, since a user's own ``api/`` or ``worker/`` folder is not ours; a
-    source tree that runs without being installed is put in.
+    The current folder stays out of the import path, because a user's own ``api/`` or
+    ``worker/`` folder must not be imported. A source tree that is not installed is added.
     """
     safe = {"PYTHONSAFEPATH": "1"}
     root = str(Path(__file__).resolve().parents[2])

@@ -1,4 +1,6 @@
-"""What the machines that train are good at: what ``precision: "auto"`` of a recipe and ``threads: "auto"`` of the service come to."""
+"""Capabilities of the training machines: what ``precision: "auto"`` of a recipe and ``threads:
+"auto"`` of the service resolve to.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -7,14 +9,16 @@ from shared.infra.settings import Settings
 from shared.recipe import AutoPrecision
 
 CPUINFO = Path("/proc/cpuinfo")
-NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16")  # Linux's names of the instructions that multiply it
+# Linux's names of the instructions that multiply bfloat16
+NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16")
 
 
 def threads_of(settings: Settings, runs: int) -> int:
-    """CPU threads of each trainer, for a job of so many runs (pilots included), by the setting or else by this rule:
+    """Return the CPU threads per trainer for a job with this many runs, pilots included.
 
-    the cores, divided by the runs that can be trained at the same time. A trainer of one thread loses nothing to waiting for others, so a
-    job that fills the slots gives each run its own core and no more; one with fewer runs than slots has the idle cores help.
+    Without a setting these are the cores divided by the runs that can be trained at the same
+    time. A single-threaded trainer never waits for other threads, so a job that fills the slots
+    gets one core per run, and a job with fewer runs than slots also uses the idle cores.
     """
     if settings.threads != "auto":
         return settings.threads
@@ -22,9 +26,11 @@ def threads_of(settings: Settings, runs: int) -> int:
 
 
 def auto_precision(settings: Settings) -> AutoPrecision:
-    """By the setting, else by the GPUs that the service is set up with, else by this machine's processor.
+    """Return the precision by the setting, else by the configured GPUs, else by this machine's
+    processor.
 
-    Other instructions (AVX2, AVX-512 without bf16) compute bfloat16 by way of float32, which is no faster than float32 itself.
+    Other instructions (AVX2, AVX-512 without bf16) compute bfloat16 by way of float32, which is
+    no faster than float32.
     """
     if settings.precision != "auto":
         return AutoPrecision(settings.precision, "so this service is set up (EVENKEEL_PRECISION)")
@@ -38,7 +44,9 @@ def auto_precision(settings: Settings) -> AutoPrecision:
 
 @cache
 def native_bfloat16(cpuinfo: Path) -> str | None:
-    """The flag that says so; None on a processor without, and where there is no such file to ask."""
+    """Return the processor flag for native bfloat16; None without it, or where the system has
+    no such file.
+    """
     try:
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,11 +1,15 @@
-"""Logging for the processes: one line an event, a static name first, then key=value pairs; control characters escaped."""
+"""Logging of all processes: one line per event, a static name followed by key=value pairs.
+Control characters are escaped.
+"""
 
 import logging
 import sys
 
 
 class _OneLine(logging.Formatter):
-    """Text from outside (ids, file names) must not be able to forge a line or to colour a terminal."""
+    """Escape text from outside (ids, file names), so that it cannot forge a line or colour a
+    terminal.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         first, *rest = super().format(record).split("\n")
@@ -16,7 +20,7 @@ class _OneLine(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Called once, by a process's own entry point."""
+    """Configure logging. Called once, by the entry point of a process."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         _OneLine("%(asctime)s %(levelname)-7s %(name)s %(message)s", datefmt="%H:%M:%S")

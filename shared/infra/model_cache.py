@@ -1,4 +1,4 @@
-"""Published models on this machine: a copy of each folder that was asked for lately."""
+"""Local copies of recently used published models."""
 
 import os
 import tempfile
@@ -9,12 +9,14 @@ from shared.infra.storage import Storage
 
 
 def local_folder(settings: Settings, prefix: str) -> Path:
-    """Where the copy of what is stored under ``prefix`` lies, if there is one."""
+    """Return the folder for the copy of what is stored under ``prefix``, whether or not it
+    exists.
+    """
     return settings.resolved_cache_dir / "models" / prefix.replace("/", "-")
 
 
 def fetched_folder(settings: Settings, storage: Storage, prefix: str) -> Path:
-    """The copy, fetched when first asked for. Raises BlobMissing."""
+    """Return the local copy and fetch it on first use. Raises BlobMissing."""
     folder = local_folder(settings, prefix)
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -26,5 +28,5 @@ def fetched_folder(settings: Settings, storage: Storage, prefix: str) -> Path:
             except OSError:  # another process has fetched it meanwhile
                 if not folder.is_dir():
                     raise
-    os.utime(folder)  # in use: not to be cleared away as an old copy
+    os.utime(folder)  # in use: not to be removed as an old copy
     return folder

@@ -1,12 +1,14 @@
-"""Which network addresses a service may be sent to by its callers: public ones, so that it is no way into the network it stands in."""
+"""Checks of network addresses that callers supply. Only public ones are allowed, so that the
+service cannot be used to reach its own network.
+"""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
 
 
 def is_public(address: str) -> bool:
-    """Of an address in its textual form; what is none is not public either."""
+    """Return whether an address is public; False for an invalid address."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -16,7 +18,7 @@ def is_public(address: str) -> bool:
 
 
 def is_literal(host: str) -> bool:
-    """Whether a URL's host is an address and not a name."""
+    """Return whether the host of a URL is an address rather than a name."""
     try:
         ip_address(host.partition("%")[0])
     except ValueError:
@@ -25,7 +27,7 @@ def is_literal(host: str) -> bool:
 
 
 def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """The IPv4 address that an IPv6 one stands for, where it does."""
+    """Return the IPv4 address embedded in an IPv6 address, if any."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:

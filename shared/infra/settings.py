@@ -1,4 +1,5 @@
-"""Where the parts find each other: everything that may differ between two installations of the same service.
+"""Where the parts find each other: everything that may differ between two installations of the
+same service.
 
 Nothing here decides a weight; that is the recipe's (``shared.recipe``).
 """
@@ -20,7 +21,9 @@ def cpu_cores() -> int:
 
 
 class Settings(BaseSettings):
-    """Read from ``EVENKEEL_*``; ``evenkeel up`` fills them in for its children. An empty variable counts as none."""
+    """Read from ``EVENKEEL_*``; ``evenkeel up`` fills them in for its children. An empty
+    variable counts as none.
+    """
 
     # an empty variable is one that is not set: compose files have no other way to leave one out
     model_config = SettingsConfigDict(
@@ -34,15 +37,21 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: Path.home() / ".evenkeel")
     """Data folder of the embedded stack, and the place of the defaults below."""
     database_url: str = ""
-    """SQLAlchemy URL; default: SQLite in ``home``. PostgreSQL as ``postgresql+psycopg://user:password@host/name``."""
+    """SQLAlchemy URL; default: SQLite in ``home``. PostgreSQL as
+    ``postgresql+psycopg://user:password@host/name``.
+    """
     redis_url: str = "redis://127.0.0.1:6379/0"
     """Celery's broker; ``redis+socket:///path`` for a unix socket."""
     storage_url: str = ""
-    """Where blobs live: ``file:///folder`` (default: below ``home``) or what obstore understands, e.g. ``s3://bucket/prefix``."""
+    """Where blobs live: ``file:///folder`` (default: below ``home``) or what obstore
+    understands, e.g. ``s3://bucket/prefix``.
+    """
     cache_dir: Path | None = None
     """Local copies of training files and the trainers' scratch folders; default: below ``home``."""
     model_dirs: str = ""
-    """Folders, separated by colons, whose sub-folders are offered as base models under their own names."""
+    """Folders, separated by colons, whose sub-folders are offered as base models under their
+    own names.
+    """
     api_key: SecretStr | None = None
     """When set, every request to /v1 must carry it as ``Authorization: Bearer``."""
     host: str = "127.0.0.1"
@@ -50,7 +59,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     """0 takes a free one."""
     published_host: str | None = None
-    """The address the API is reached at when that is not ``host`` (a container's published port)."""
+    """The address the API is reached at when that is not ``host`` (a container's published
+    port).
+    """
     max_upload_bytes: int = Field(64 * 1024 * 1024, gt=0)
     """Largest file, and largest part of one."""
     max_request_bytes: int = Field(1024 * 1024, gt=0)
@@ -58,7 +69,9 @@ class Settings(BaseSettings):
     max_rows: int = Field(200_000, gt=0)
     """Most data rows a file may have."""
     hub_datasets: bool = False
-    """Whether a job may name a data set of the hub (``hf://…``), which the API then downloads; else nothing is fetched from anywhere."""
+    """Whether a job may name a data set of the hub (``hf://…``), which the API then downloads;
+    else nothing is fetched from anywhere.
+    """
     hub_endpoint: str = Field(
         default_factory=lambda: os.environ.get("HF_ENDPOINT") or "https://huggingface.co",
         pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$",
@@ -66,7 +79,9 @@ class Settings(BaseSettings):
     )
     """The hub, or a mirror of it; default: ``HF_ENDPOINT``, as for the hub's own client."""
     hub_hosts: str = ""
-    """Further hosts, separated by commas, that the hub may send a download on to, beside itself and the hosts below it."""
+    """Further hosts, separated by commas, that the hub may send a download on to, beside itself
+    and the hosts below it.
+    """
     hub_token: SecretStr | None = None
     """For data sets that are not public; sent to ``hub_endpoint`` alone."""
     hub_seconds: float = Field(120.0, gt=0, le=3600)
@@ -74,24 +89,36 @@ class Settings(BaseSettings):
     event_streams: int = Field(100, ge=1, le=10_000)
     """Most event streams that one API process serves at a time."""
     webhook_private_addresses: bool = False
-    """Whether webhooks may be sent to addresses that are not public: this machine, its network, a cloud's metadata service."""
+    """Whether webhooks may be sent to addresses that are not public: this machine, its network,
+    a cloud's metadata service.
+    """
     classifier_bytes: int = Field(2 * 1024**3, gt=0)
-    """Most bytes of fine-tuned models that the API keeps in memory to classify with; the one last used stays, however large."""
+    """Most bytes of fine-tuned models that the API keeps in memory to classify with; the one
+    last used stays, however large.
+    """
     worker_slots: int = Field(1, ge=1, le=256)
     """Runs trained at the same time by one worker; each slot is a trainer process of its own."""
     gpus: int = Field(0, ge=0, le=64)
     """GPUs of this worker's machine, shared out among its slots; 0 trains on the CPU."""
     stack: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
-    """Up to how many runs of one job a slot trains side by side; ``auto``: 20 on a GPU, 1 on a CPU."""
+    """Up to how many runs of one job a slot trains side by side; ``auto``: 20 on a GPU, 1 on a
+    CPU.
+    """
     cores: int = Field(default_factory=cpu_cores, ge=1, le=1024)
-    """CPU cores that a worker's slots share; default: those of the machine that reads this. Say it where the API runs on another kind of
-    machine than the workers, or where several workers share one."""
+    """CPU cores that a worker's slots share; default: those of the machine that reads this. Say
+    it where the API runs on another kind of machine than the workers, or where several
+    workers share one.
+    """
     threads: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
-    """CPU threads a trainer. Resolved when a job is made and stored with it, because the last bits of a sum depend on it; ``auto``: the
-    cores, shared out among as many slots as the job has runs for (``shared.infra.hardware.threads_of``)."""
+    """CPU threads a trainer. Resolved when a job is made and stored with it, because the last
+    bits of a sum depend on it; ``auto``: the cores, shared out among as many slots as the
+    job has runs for (``shared.infra.hardware.threads_of``).
+    """
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """What a recipe's ``precision: "auto"`` comes to. auto: bfloat16 where there are GPUs, or where this machine's processor multiplies it
-    natively, else float32. Say it where the API runs on another kind of machine than the workers."""
+    """What a recipe's ``precision: "auto"`` comes to. auto: bfloat16 where there are GPUs, or
+    where this machine's processor multiplies it natively, else float32. Say it where the API
+    runs on another kind of machine than the workers.
+    """
     lease_seconds: float = Field(60.0, gt=0)
     """A run whose worker has not renewed its lease for so long is taken back."""
     heartbeat_seconds: float = Field(10.0, gt=0)
@@ -133,7 +160,9 @@ class Settings(BaseSettings):
 
 
 def refuse_open_door(settings: Settings) -> str | None:
-    """Without a key the service is for this machine only: a sentence with the cure, or None if all is well."""
+    """Without a key the service is for this machine only: a sentence with the cure, or None if
+    all is well.
+    """
     reached_at = settings.published_host or settings.host
     if settings.api_key is None and reached_at not in LOOPBACK:
         return (

@@ -1,7 +1,8 @@
-"""Blobs by key, on local disk or in an object store (S3, GCS, Azure), through one library.
+"""Blob storage by key, on local disk or in an object store (S3, GCS, Azure), through one
+library.
 
-Keys are ours (``files/<sha256>``, ``uploads/<id>/…``, ``runs/<id>/…``, ``logs/<id>/…``, ``models/…``), never a client's file name. A put
-is whole or not at all.
+Keys are the service's own (``files/<sha256>``, ``uploads/<id>/…``, ``runs/<id>/…``,
+``logs/<id>/…``, ``models/…``), never a client's file name. A put is atomic.
 """
 
 import secrets
@@ -43,19 +44,24 @@ class Storage:
         obstore.put(self._store, key, content)
 
     def take_file(self, key: str, path: Path) -> None:
-        """As ``put_file``, of a file that nobody will write to again: on the storage's own disk it gets a second name instead of a copy. It
-        stays where it is."""
+        """Store a file that nobody will write to again. On the storage's own disk it is
+        hard-linked instead of copied. The source file stays in place.
+        """
         if self._folder is None or not _linked(path, self._folder / key):
             self.put_file(key, path)
 
     def take_folder(self, prefix: str, folder: Path) -> None:
-        """``take_file`` of every file below ``folder``, under ``prefix/<relative path>``."""
+        """Store every file below ``folder`` like ``take_file``, under ``prefix/<relative
+        path>``.
+        """
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 self.take_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
 
     def shares_disk_with(self, folder: Path) -> bool:
-        """Whether what is stored takes from the same free space; not known of an object store, which is taken to be elsewhere."""
+        """Whether stored bytes use the same free space as ``folder``; an object store is
+        assumed not to.
+        """
         return (
             self._folder is not None
             and self._folder.exists()
@@ -63,7 +69,9 @@ class Storage:
         )
 
     def stream(self, key: str) -> Iterator[bytes]:
-        """The blob in chunks of about a megabyte. Raises BlobMissing at once, not at the first chunk."""
+        """Return the blob in chunks of about a megabyte. Raises BlobMissing at once, not at the
+        first chunk.
+        """
         try:
             result = obstore.get(self._store, key)
         except (NotFoundError, FileNotFoundError) as error:
@@ -71,7 +79,7 @@ class Storage:
         return (bytes(chunk) for chunk in result.stream(min_chunk_size=CHUNK))
 
     def fetch(self, key: str, path: Path) -> None:
-        """Copy a blob to a local file, whole or not at all. Raises BlobMissing."""
+        """Copy a blob to a local file atomically. Raises BlobMissing."""
         partial = path.with_name(
             f".{path.name}.{secrets.token_hex(4)}.partial"
         )  # two slots may fetch the same blob at once
@@ -83,7 +91,9 @@ class Storage:
         partial.replace(path)
 
     def fetch_folder(self, prefix: str, folder: Path) -> None:
-        """Copy every blob below ``prefix`` to a local folder. Raises BlobMissing if there is none."""
+        """Copy every blob below ``prefix`` to a local folder. Raises BlobMissing if there is
+        none.
+        """
         blobs = list(self.list(prefix))
         if not blobs:
             raise BlobMissing(prefix)
@@ -103,7 +113,7 @@ class Storage:
                 yield Blob(item["path"], item["size"], item["last_modified"])
 
     def delete(self, key: str) -> None:
-        """Deleting what is not there is no error: the wish is fulfilled."""
+        """Delete a blob; a missing one is not an error."""
         try:
             obstore.delete(self._store, key)
         except (NotFoundError, FileNotFoundError):
@@ -115,7 +125,7 @@ class Storage:
 
 
 def _linked(path: Path, target: Path) -> bool:
-    """Whether the file has got the second name, whole or not at all as ever; not where disks differ or know no links."""
+    """Hard-link the file atomically; False if the disks differ or do not support links."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
     try:
@@ -126,10 +136,10 @@ def _linked(path: Path, target: Path) -> bool:
     finally:
         partial.unlink(
             missing_ok=True
-        )  # to replace a name by another of the same file does nothing
+        )  # replacing a name by another name of the same file does nothing
     target.chmod(
         stat.S_IMODE(target.parent.stat().st_mode) & 0o666
-    )  # whoever may enter the folder may read what is in it
+    )  # whoever may enter the folder may read its content
     return True
 
 
@@ -138,12 +148,12 @@ def file_key(sha256: str) -> str:
 
 
 def parts_prefix(upload_id: str) -> str:
-    """What the parts of an upload lie below."""
+    """Prefix of the parts of an upload."""
     return f"uploads/{upload_id}"
 
 
 def logs_prefix(run_id: str) -> str:
-    """What was said of the run's attempts lies below."""
+    """Prefix of the logs of a run's attempts."""
     return f"logs/{run_id}"
 
 

@@ -1,4 +1,6 @@
-"""Signing a notice the standard way (https://www.standardwebhooks.com), as ``client.webhooks.unwrap`` of the official client checks it."""
+"""Webhook signatures by the Standard Webhooks specification (https://www.standardwebhooks.com),
+as ``client.webhooks.unwrap`` of the official client verifies them.
+"""
 
 import base64
 import hashlib
@@ -8,14 +10,16 @@ SECRET_PREFIX = "whsec_"
 
 
 def signing_key(secret: str) -> bytes:
-    """``whsec_`` and base64, or any other text as it is."""
+    """Decode ``whsec_`` and base64, or use any other text as it is."""
     if secret.startswith(SECRET_PREFIX):
         return base64.b64decode(secret.removeprefix(SECRET_PREFIX))
     return secret.encode()
 
 
 def signed_headers(secret: str, notice_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """The three headers; ``timestamp`` in unix seconds, the receiver refuses one that is minutes old."""
+    """Build the three headers. ``timestamp`` is in unix seconds; receivers refuse one that is
+    minutes old.
+    """
     signed = b".".join([notice_id.encode(), str(timestamp).encode(), body])
     signature = hmac.new(signing_key(secret), signed, hashlib.sha256).digest()
     return {

@@ -1,8 +1,9 @@
-"""Scores of a model's answers: their names by task, their values, and what the best constant answer would reach.
+"""Scores of predictions: the metrics of each task, their values, and the best constant score.
 
-``Scoring`` judges the answers of one job; the functions below it, a module a kind of task, take plain labels and answers. Undefined is
-None, never NaN. scikit-learn and scipy compute the scores and are imported where they are used, so that the API process, which needs
-the names and the constant answers only, stays light.
+``Scoring`` scores the predictions of one job; the functions below it, one module per kind of
+task, take plain labels and predictions. Undefined is None, never NaN. scikit-learn and scipy
+are imported where they are used, so that the API process, which needs names and constant scores
+only, stays light.
 """
 
 from shared.metrics.names import (

@@ -1,4 +1,6 @@
-"""Scores of multi-label answers: a set of classes a row, as an ascending tuple of indices, which may be empty."""
+"""Scores of multi-label predictions: a set of classes per row, as a possibly empty ascending
+tuple of indices.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,10 +16,11 @@ LabelSet = tuple[int, ...]
 def compute_scores(
     labels: Sequence[LabelSet], predictions: Sequence[LabelSet], num_labels: int
 ) -> dict[str, float | None]:
-    """Every metric of multi-label answers by name.
+    """Compute every metric of multi-label predictions by name.
 
-    ``accuracy`` is scikit-learn's: the share of rows whose whole set is right. F1 is over the pairs of row and label (micro), or the
-    mean of all the labels' own (macro); of a label that neither occurs nor is predicted it is 0, as there.
+    ``accuracy`` is scikit-learn's: the share of rows whose whole set is right. F1 is over the
+    pairs of row and label (micro), or the mean over the labels (macro); it is 0 for a label
+    that neither occurs nor is predicted.
     """
     from sklearn.metrics import accuracy_score, f1_score
 
@@ -33,17 +36,15 @@ def compute_scores(
 
 
 def compute_constant_score(metric: str, labels: Sequence[LabelSet], num_labels: int) -> float:
-    """The best value of ``metric`` that answering one and the same set for every row can reach."""
+    """Return the best ``metric`` that predicting one and the same set for every row can reach."""
     rows = len(labels)
     counts = sorted(Counter(label for row in labels for label in row).values(), reverse=True)
     match metric:
         case "accuracy":
             return max(Counter(labels).values()) / rows
-        case (
-            "f1_macro"
-        ):  # each label has an F1 of its own, and always is the best constant answer to each
+        case "f1_macro":  # each label has its own F1, and always predicting it is the best constant
             return sum(compute_constant_f1(count / rows) for count in counts) / num_labels
-        case "f1_micro":  # of all sets of m labels the m most frequent ones hit most
+        case "f1_micro":  # of all sets of m labels, the m most frequent ones hit most
             hits = accumulate(counts)
             return max(
                 (2 * hit / (size * rows + sum(counts)) for size, hit in enumerate(hits, start=1)),
@@ -63,7 +64,7 @@ def compute_class_scores(
 
 
 def build_indicator_matrix(rows: Sequence[LabelSet], num_labels: int) -> Any:
-    """A sparse matrix of shape (rows, labels), 1 where the row has the label."""
+    """Build a sparse matrix of shape (rows, labels) with 1 where the row has the label."""
     from scipy.sparse import csr_matrix
 
     starts = [0, *accumulate(len(row) for row in rows)]

@@ -1,4 +1,4 @@
-"""Which metrics there are, which of them a task has, and which is its default."""
+"""Names of the metrics, which of them a task has, and its default."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ METRICS = (
     "spearman",
     "r2",
 )
-"""What a job can be scored by; more is better for each."""
+"""Metrics by which a job can be scored; higher is better for each."""
 
 METRICS_BY_TASK_TYPE: dict[TaskType, tuple[str, ...]] = {
     TaskType.SINGLE_LABEL: ("accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro", "mcc"),
@@ -24,13 +24,16 @@ METRICS_BY_TASK_TYPE: dict[TaskType, tuple[str, ...]] = {
     TaskType.REGRESSION: ("pearson", "spearman", "r2"),
 }
 CORRELATION_METRICS = frozenset({"pearson", "spearman"})
-"""Of a constant answer these are undefined, and one of 0 or less is none."""
+"""Undefined for constant predictions; a correlation ≤ 0 counts as no skill."""
 
-MAJORITY_THRESHOLD = 0.6  # share of the largest class above which accuracy says too little and Matthews is the default
+# share of the largest class above which accuracy says too little and Matthews is the default
+MAJORITY_THRESHOLD = 0.6
 
 
 def list_metrics(task: Task) -> tuple[str, ...]:
-    """The metrics that this task can be scored by: ``f1`` is about the positive label, so it needs exactly two."""
+    """List the metrics of a task. ``f1`` refers to the positive label, so it needs exactly two
+    labels.
+    """
     return tuple(
         name
         for name in METRICS_BY_TASK_TYPE[task.type]
@@ -39,8 +42,10 @@ def list_metrics(task: Task) -> tuple[str, ...]:
 
 
 def choose_default_metric(task_type: TaskType, label_counts: Mapping[Any, int]) -> str:
-    """``accuracy``, or ``mcc`` when the largest class has more than 60 % of the rows; ``f1_micro`` for multi-label, where most labels are
-    absent from most rows; ``pearson`` for regression. ``count_labels`` are looked at for single labels only."""
+    """Return ``accuracy``, or ``mcc`` if the largest class has more than 60 % of the rows;
+    ``f1_micro`` for multi-label, where most labels are absent from most rows; ``pearson``
+    for regression. ``label_counts`` is used for single labels only.
+    """
     match task_type:
         case TaskType.REGRESSION:
             return "pearson"

@@ -1,18 +1,21 @@
-"""Scores of a regression's answers: a number a row."""
+"""Scores of a regression's predictions: one number per row."""
 
 import math
 from collections.abc import Sequence
 
 RELATIVE_TOLERANCE = 1e-6
-"""Numbers that differ by less, relative to the largest, are equal: the float32 in which a model answers has 24 bits."""
+"""Numbers that differ by less, relative to the largest, are equal: a model's float32 has 24
+bits.
+"""
 
 
 def compute_scores(
     labels: Sequence[float], predictions: Sequence[float]
 ) -> dict[str, float | None]:
-    """Pearson's and Spearman's correlation and R², and beside them the mean absolute and the root mean squared error, in the labels' unit.
+    """Compute Pearson's and Spearman's correlation, R², and the mean absolute and root mean
+    squared error in the labels' unit.
 
-    A correlation with constant numbers is undefined; so is R² where the labels are constant.
+    A correlation with constant numbers is undefined, as is R² for constant labels.
     """
     from scipy.stats import pearsonr, spearmanr
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
@@ -33,8 +36,9 @@ def compute_scores(
 
 
 def compute_constant_score(metric: str, labels: Sequence[float]) -> float | None:
-    """The best value of ``metric`` that one and the same number for every row can reach: R² is 0 with the labels' mean, a correlation
-    is undefined."""
+    """Return the best ``metric`` that predicting the same number for every row can reach: R² is
+    0 with the labels' mean, a correlation is undefined.
+    """
     match metric:
         case "pearson" | "spearman":
             return None
@@ -44,7 +48,7 @@ def compute_constant_score(metric: str, labels: Sequence[float]) -> float | None
 
 
 def is_constant(numbers: Sequence[float]) -> bool:
-    """Whether all are equal, but for rounding."""
+    """Return whether all are equal, up to rounding."""
     low, high = min(numbers), max(numbers)
     return high - low <= RELATIVE_TOLERANCE * max(abs(low), abs(high))
 

@@ -1,4 +1,4 @@
-"""How the answers of one job are judged, whatever its kind of task."""
+"""Scoring of one job's predictions, whatever its kind of task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,18 @@ from shared.metrics.multi_label import LabelSet
 from shared.metrics.names import CORRELATION_METRICS
 from shared.metrics.single_label import ClassScores
 
-SCORE_TOLERANCE = 1e-9  # a score that beats the constant answer by rounding alone does not beat it
+SCORE_TOLERANCE = 1e-9  # a score that exceeds the constant one by rounding alone does not beat it
 MAX_CONFUSION_LABELS = (
-    100  # labels; beyond, a matrix is larger than all the rest of a result and nobody reads it
+    100  # labels; a larger matrix would outweigh the rest of a result and nobody reads it
 )
 MAX_SCORED_CLASSES = 1000  # labels that are scored one by one
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """The task and the metric that its answers are judged by. Labels and predictions are those of ``shared.domain.task.Label``."""
+    """A task and the metric that scores it. Labels and predictions are of type
+    ``shared.domain.task.Label``.
+    """
 
     task: Task
     metric: str
@@ -27,7 +29,7 @@ class Scoring:
     def compute_scores(
         self, labels: Sequence[Label], predictions: Sequence[Label]
     ) -> dict[str, float | None]:
-        """Every metric of the task by name; None where one is undefined."""
+        """Compute every metric of the task by name; None where one is undefined."""
         match self.task.type:
             case TaskType.SINGLE_LABEL:
                 return single_label.compute_scores(
@@ -44,7 +46,9 @@ class Scoring:
                 return regression.compute_scores(_to_numbers(labels), _to_numbers(predictions))
 
     def compute_constant_score(self, labels: Sequence[Label]) -> float | None:
-        """The best value of the metric that one and the same answer to every row can reach; None where it is undefined."""
+        """Return the best value of the metric that a constant prediction can reach; None if
+        undefined.
+        """
         match self.task.type:
             case TaskType.SINGLE_LABEL:
                 return single_label.compute_constant_score(
@@ -58,12 +62,13 @@ class Scoring:
                 return regression.compute_constant_score(self.metric, _to_numbers(labels))
 
     def compute_score_floor(self, labels: Sequence[Label]) -> float | None:
-        """What a score must exceed to mean anything: the best constant answer's, or of a correlation, which such an answer has none
-        of, 0."""
+        """Return the score that a useful model must exceed: the best constant score, or 0 for a
+        correlation, which a constant prediction does not have.
+        """
         return 0.0 if self.metric in CORRELATION_METRICS else self.compute_constant_score(labels)
 
     def has_constant_predictions(self, predictions: Sequence[Label]) -> bool:
-        """Whether every row is answered the same."""
+        """Return whether every row has the same prediction."""
         if self.task.type is TaskType.REGRESSION:
             return regression.is_constant(_to_numbers(predictions))
         return len(set(predictions)) == 1
@@ -71,8 +76,10 @@ class Scoring:
     def is_degenerate(
         self, labels: Sequence[Label], predictions: Sequence[Label], score: float | None
     ) -> bool:
-        """Whether the answers know nothing that a constant answer does not: they are all alike, or their score is undefined or no
-        better than ``floor`` (Mosbach et al. 2021 call such a run failed)."""
+        """Return whether the predictions are no better than a constant: all alike, or with a
+        score that is undefined or not above ``floor`` (Mosbach et al. 2021 call such a run
+        failed).
+        """
         if score is None or self.has_constant_predictions(predictions):
             return True
         floor = self.compute_score_floor(labels)
@@ -81,7 +88,9 @@ class Scoring:
     def build_confusion_matrix(
         self, labels: Sequence[Label], predictions: Sequence[Label]
     ) -> list[list[int]] | None:
-        """Counts of rows, ``[true label][predicted label]``; None but for single labels of at most 100 names."""
+        """Count rows as ``[true label][predicted label]``; None except for single labels of at
+        most 100 names.
+        """
         if self.task.type is not TaskType.SINGLE_LABEL or self.num_labels > MAX_CONFUSION_LABELS:
             return None
         return single_label.build_confusion_matrix(
@@ -91,7 +100,9 @@ class Scoring:
     def compute_class_scores(
         self, labels: Sequence[Label], predictions: Sequence[Label]
     ) -> list[ClassScores] | None:
-        """Precision, recall, F1 and rows of every label; None for a regression, and for more than 1,000 labels."""
+        """Compute precision, recall, F1 and rows of every label; None for a regression, or for
+        more than 1,000 labels.
+        """
         names = self.task.label_names
         if self.task.type is TaskType.REGRESSION or len(names) > MAX_SCORED_CLASSES:
             return None
@@ -109,12 +120,12 @@ class Scoring:
 
     @property
     def positive_index(self) -> int | None:
-        """Index of the label that binary F1 is about."""
+        """Return the index of the label that binary F1 refers to."""
         positive = self.task.positive_label
         return None if positive is None else self.task.label_names.index(positive)
 
 
-# A task's labels are all of its own kind; the type checker cannot know.
+# a task's labels are all of its own kind, which the type checker cannot know
 
 
 def _to_class_indices(labels: Sequence[Label]) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""Scores of single labels: one class a row, as an index."""
+"""Scores of single labels: one class per row, as an index."""
 
 import math
 from collections import Counter
@@ -9,27 +9,28 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ClassScores(BaseModel):
-    """How one label was answered; undefined (nothing to divide by) is null."""
+    """Scores of one label; a division by zero is null."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     label: str
     precision: float | None
-    """Share of the rows answered with it that have it."""
+    """Share of the rows predicted as the label that have it."""
     recall: float | None
-    """Share of the rows that have it that are answered with it."""
+    """Share of the rows with the label that are predicted as it."""
     f1: float | None
     support: int
-    """Rows that have it."""
+    """Rows with the label."""
 
 
 def compute_scores(
     labels: Sequence[int], predictions: Sequence[int], num_labels: int, positive_index: int | None
 ) -> dict[str, float | None]:
-    """Every metric of single labels by name.
+    """Compute every metric of single labels by name.
 
-    ``positive`` is the index of the label that binary F1 is about; it must be given for two labels and is not used otherwise.
-    Macro averages and balanced accuracy run over the classes that occur, as scikit-learn's defaults do.
+    ``positive`` is the index of the label that binary F1 refers to; it is required for two
+    labels and unused otherwise. Macro averages and balanced accuracy run over the classes that
+    occur, as with scikit-learn's defaults.
     """
     from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
@@ -38,7 +39,8 @@ def compute_scores(
         "balanced_accuracy": _compute_balanced_accuracy(labels, predictions),
         "f1_macro": float(f1_score(labels, predictions, average="macro", zero_division=0.0)),
         "f1_micro": float(f1_score(labels, predictions, average="micro", zero_division=0.0)),
-        # constant predictions score 0 by convention; where the labels themselves are constant there is nothing to correlate with
+        # constant predictions score 0 by convention; with constant labels there is nothing to
+        # correlate with
         "mcc": float(matthews_corrcoef(labels, predictions)) if len(set(labels)) > 1 else None,
     }
     if num_labels == 2:
@@ -56,7 +58,9 @@ def compute_scores(
 def compute_constant_score(
     metric: str, labels: Sequence[int], num_labels: int, positive_index: int | None
 ) -> float | None:
-    """The best value of ``metric`` that answering one and the same label for every row can reach; None where it is undefined."""
+    """Return the best ``metric`` that predicting the same label for every row can reach; None
+    if undefined.
+    """
     counts = Counter(labels)
     majority = max(counts.values()) / len(labels)
     match metric:
@@ -80,7 +84,7 @@ def compute_constant_score(
 def build_confusion_matrix(
     labels: Sequence[int], predictions: Sequence[int], num_labels: int
 ) -> list[list[int]]:
-    """Counts of rows, ``[true label][predicted label]``."""
+    """Count rows as ``[true label][predicted label]``."""
     matrix = [[0] * num_labels for _ in range(num_labels)]
     for label, prediction in zip(labels, predictions, strict=True):
         matrix[label][prediction] += 1
@@ -88,7 +92,9 @@ def build_confusion_matrix(
 
 
 def compute_class_scores(labels: Any, predictions: Any, names: Sequence[str]) -> list[ClassScores]:
-    """A row a label, in the order of ``names``; labels and predictions as scikit-learn takes them: indices, or indicator matrices."""
+    """Compute the scores of each label, in the order of ``names``. Labels and predictions are
+    indices or indicator matrices, as in scikit-learn.
+    """
     from sklearn.metrics import precision_recall_fscore_support
 
     columns = precision_recall_fscore_support(
@@ -107,12 +113,16 @@ def compute_class_scores(labels: Any, predictions: Any, names: Sequence[str]) ->
 
 
 def compute_constant_f1(share: float) -> float:
-    """F1 of a class that makes up ``share`` of the rows, when every row is answered with it: precision ``share``, recall 1."""
+    """Return the F1 of a class with this share of the rows if every row is predicted as it:
+    precision ``share``, recall 1.
+    """
     return 2 * share / (1 + share)
 
 
 def _compute_balanced_accuracy(labels: Sequence[int], predictions: Sequence[int]) -> float:
-    """Mean recall over the classes that occur among the labels (``balanced_accuracy_score`` warns about others in the predictions)."""
+    """Compute the mean recall over the classes that occur among the labels.
+    (``balanced_accuracy_score`` warns about other classes in the predictions.)
+    """
     hits = Counter(
         label for label, prediction in zip(labels, predictions, strict=True) if label == prediction
     )

@@ -1,14 +1,16 @@
-"""What a switch of the recipe cannot mean for an encoder's family: refused where it was asked for, left out where a preset brought it."""
+"""Limits that an encoder's family sets to a recipe.
 
-from collections.abc import Mapping
-from typing import Any
+A setting that the family cannot have is refused if the caller asked for it, and dropped with a
+note if a preset brought it in.
+"""
 
 from shared.domain.errors import InvalidValue
 from shared.encoders.catalogue import EncoderFacts
+from shared.recipe.value import RecipeRequest
 
 
 def describe_shared_weights(facts: EncoderFacts) -> str:
-    """A clause on an encoder whose layers share their weights."""
+    """Return a clause about an encoder whose layers share their weights."""
     blocks = (
         "one block of weights" if facts.num_blocks == 1 else f"{facts.num_blocks} blocks of weights"
     )
@@ -16,60 +18,68 @@ def describe_shared_weights(facts: EncoderFacts) -> str:
 
 
 def fit_to_encoder(
-    values: dict[str, Any], requested: Mapping[str, Any], facts: EncoderFacts, notes: dict[str, str]
-) -> None:
-    """Adapt ``values``, a recipe's settings with ``reinit_layers`` resolved, to an encoder; say in ``notes`` what was changed, or what a
-    setting means where it is not what one would expect.
+    settings: RecipeRequest, request: RecipeRequest, facts: EncoderFacts, notes: dict[str, str]
+) -> RecipeRequest:
+    """Return ``settings`` adapted to the encoder, and note what changed or means something special.
 
-    Raises InvalidValue, naming the setting, where one of those ``asked`` for cannot be meant.
+    ``settings`` are the request's on top of its preset's, with ``reinit_layers`` resolved. Raises
+    InvalidValue, naming the setting, where the encoder cannot have what ``request`` asks for.
     """
-    _fit_pooler(values, requested, facts, notes)
-    _require_known_blocks(values["reinit_layers"], facts)
+    settings = _fit_pooler(settings, request, facts, notes)
+    _require_known_blocks(settings.reinit_layers, facts)
     if facts.shared_blocks is not None:
-        _explain_shared_weights(values, facts, notes)
-    if values.get("mixout"):
-        notes["mixout"] = f"{values['mixout']:g}: with mixout all dropout of {facts.name} is off."
+        _explain_shared_weights(settings, facts, notes)
+    if settings.mixout:
+        notes["mixout"] = (
+            f"{settings.mixout:g}: mixout replaces dropout, so all dropout of {facts.name} is off."
+        )
+    return settings
 
 
 def _fit_pooler(
-    values: dict[str, Any], requested: Mapping[str, Any], facts: EncoderFacts, notes: dict[str, str]
-) -> None:
-    """A family without a pre-trained pooler has nothing to draw afresh there: its whole head is new in every run."""
-    if facts.has_pooler or not values["reinit_pooler"]:
-        return
-    why = f"{facts.name} ({facts.family}) has no pre-trained pooler: all between its top block and the labels is new in every run"
-    if "reinit_pooler" in requested:
+    settings: RecipeRequest, request: RecipeRequest, facts: EncoderFacts, notes: dict[str, str]
+) -> RecipeRequest:
+    """Turn ``reinit_pooler`` off for a family without a pre-trained pooler."""
+    if facts.has_pooler or not settings.reinit_pooler:
+        return settings
+    reason = (
+        f"{facts.name} ({facts.family}) has no pre-trained pooler: everything between its top "
+        "block and the labels is new in every run"
+    )
+    if request.reinit_pooler is not None:
         raise InvalidValue(
-            f"recipe.reinit_pooler is true, but {why}. Leave it out, or give false.",
+            f"recipe.reinit_pooler is true, but {reason}. Leave it out, or set it to false.",
             param="recipe.reinit_pooler",
         )
-    values["reinit_pooler"] = False
-    notes["reinit_pooler"] = f"false: {why}."
+    notes["reinit_pooler"] = f"false: {reason}."
+    return settings.model_copy(update={"reinit_pooler": False})
 
 
-def _require_known_blocks(layers: int | list[int], facts: EncoderFacts) -> None:
-    highest = layers if isinstance(layers, int) else max(layers) + 1
-    if highest > facts.num_blocks:
-        has = (
+def _require_known_blocks(layers: object, facts: EncoderFacts) -> None:
+    highest = max(layers) + 1 if isinstance(layers, list) else layers
+    if isinstance(highest, int) and highest > facts.num_blocks:
+        limit = (
             f"{facts.name} has {facts.num_blocks} blocks"
             if facts.shared_blocks is None
             else describe_shared_weights(facts)
         )
         raise InvalidValue(
-            f"recipe.reinit_layers is {layers}, but {has}.", param="recipe.reinit_layers"
+            f"recipe.reinit_layers is {layers}, but {limit}.", param="recipe.reinit_layers"
         )
 
 
 def _explain_shared_weights(
-    values: dict[str, Any], facts: EncoderFacts, notes: dict[str, str]
+    settings: RecipeRequest, facts: EncoderFacts, notes: dict[str, str]
 ) -> None:
-    if values["reinit_layers"] not in (0, "auto") and "reinit_layers" not in notes:
+    if settings.reinit_layers != 0 and "reinit_layers" not in notes:
         notes["reinit_layers"] = (
-            f"{values['reinit_layers']}: counted in blocks of weights; {describe_shared_weights(facts)}, and every "
-            "layer that uses a block is drawn afresh with it."
+            f"{settings.reinit_layers}: counted in blocks of weights; "
+            f"{describe_shared_weights(facts)}, and every layer that uses a re-initialised block "
+            "is re-initialised with it."
         )
-    ratio = values.get("layerwise_learning_rate_decay", 1.0)
-    if ratio != 1.0:
+    ratio = settings.layerwise_learning_rate_decay
+    if ratio is not None and ratio != 1.0:
         notes["layerwise_learning_rate_decay"] = (
-            f"{ratio:g}: once for each block of weights, and once more for the embeddings; {describe_shared_weights(facts)}."
+            f"{ratio:g}: applied once per block of weights, and once more for the embeddings; "
+            f"{describe_shared_weights(facts)}."
         )

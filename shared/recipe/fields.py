@@ -1,11 +1,15 @@
-"""The settings of a recipe: type, bounds, unit and source of each. The descriptions are the OpenAPI text.
+"""The settings of a recipe: type, bounds, unit and source of each; descriptions go to OpenAPI.
 
-Sections are those of Zhang, Wu, Katiyar, Weinberger, Artzi, *Revisiting Few-sample BERT Fine-tuning*, ICLR 2021.
+Sections are those of Zhang, Wu, Katiyar, Weinberger, Artzi, *Revisiting Few-sample BERT
+Fine-tuning*, ICLR 2021.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
+
+MAX_STEPS = 1_000_000
+DEFAULT_BATCH_SIZE = 32
 
 Auto = Literal["auto"]
 Preset = Literal[
@@ -24,14 +28,16 @@ LearningRate = Annotated[
     Field(
         gt=0,
         le=1e-2,
-        description="Peak rate, reached at the end of the warm-up and then decayed to zero.",
+        description="Peak learning rate, reached at the end of the warm-up and then decayed "
+        "linearly to zero.",
     ),
 ]
 BiasCorrection = Annotated[
     bool,
     Field(
-        description="true: AdamW as published (torch.optim.AdamW). false: BERTAdam, which leaves Adam's bias correction out and so "
-        "takes steps up to 6.6 times too large in the first few hundred (section 4 of the paper); kept as the control."
+        description="true: AdamW as published (torch.optim.AdamW). false: BERTAdam, which omits "
+        "Adam's bias correction, so the first few hundred updates are up to 6.6 times too large "
+        "(section 4 of the paper); kept as the control."
     ),
 ]
 Beta = Annotated[
@@ -39,18 +45,20 @@ Beta = Annotated[
     Field(
         ge=0,
         lt=1,
-        description="Decay of Adam's running mean of gradients (1) or of their squares (2).",
+        description="Decay rate of Adam's running mean of the gradients (beta1) or of their "
+        "squares (beta2).",
     ),
 ]
 Epsilon = Annotated[
-    float, Field(gt=0, le=1e-2, description="Added to the root of the second moment.")
+    float,
+    Field(gt=0, le=1e-2, description="Added to the square root of Adam's second moment."),
 ]
 WeightDecay = Annotated[
     float,
     Field(
         ge=0,
         le=1,
-        description="Decoupled weight decay; bias and normalisation parameters take none.",
+        description="Decoupled weight decay; biases and normalisation parameters are exempt.",
     ),
 ]
 MaxGradNorm = Annotated[
@@ -58,7 +66,7 @@ MaxGradNorm = Annotated[
     Field(
         ge=0,
         le=1e6,
-        description="The gradient's norm over all parameters is clipped to this; 0 does not clip.",
+        description="Clip the norm of the gradient over all parameters to this; 0 does not clip.",
     ),
 ]
 WarmupRatio = Annotated[
@@ -66,14 +74,14 @@ WarmupRatio = Annotated[
     Field(
         ge=0,
         le=1,
-        description="Share of the steps over which the rate rises from zero, rounded up.",
+        description="Share of the steps during which the learning rate rises from zero; rounded "
+        "up to whole steps.",
     ),
 ]
 Epochs = Annotated[
     float,
     Field(gt=0, le=1000, description="Passes over the training rows; give this or max_steps."),
 ]
-MAX_STEPS = 1_000_000
 MaxSteps = Annotated[
     int,
     Field(
@@ -82,12 +90,17 @@ MaxSteps = Annotated[
 ]
 BatchSize = Annotated[
     int,
-    Field(ge=1, le=1024, description="Rows a step; the last, smaller batch of an epoch is kept."),
+    Field(
+        ge=1,
+        le=1024,
+        description="Rows per optimiser step; the last, smaller batch of an epoch is kept.",
+    ),
 ]
 ReinitPooler = Annotated[
     bool,
     Field(
-        description="Draw the pooler afresh instead of taking the pre-trained one (section 5 of the paper)."
+        description="Re-initialise the pooler instead of using the pre-trained one (section 5 of "
+        "the paper)."
     ),
 ]
 ReinitDepth = Annotated[int, Field(ge=0, le=96)]
@@ -95,8 +108,8 @@ BlockIndex = Annotated[int, Field(ge=0, lt=96)]
 ReinitLayers = Annotated[
     ReinitDepth | Annotated[list[BlockIndex], Field(min_length=1, max_length=96)],
     Field(
-        description="Draw the top so many transformer blocks afresh (section 5 of the paper); or the blocks of a list, counted from 0 "
-        "at the bottom."
+        description="Number of top transformer blocks to re-initialise (section 5 of the paper), "
+        "or a list of blocks, counted from 0 at the bottom."
     ),
 ]
 LayerwiseDecay = Annotated[
@@ -104,8 +117,9 @@ LayerwiseDecay = Annotated[
     Field(
         gt=0,
         le=1,
-        description="ξ of layer-wise learning-rate decay (Howard & Ruder 2018): head and pooler train at the full rate, the top block at "
-        "ξ times it, the next at ξ², …, the embeddings at ξ to the number of blocks plus one; 1 for one rate everywhere.",
+        description="Factor ξ of layer-wise learning-rate decay (Howard & Ruder 2018): the head "
+        "and the pooler train at the full rate, the top block at ξ times the rate, the next block "
+        "at ξ² …, the embeddings at ξ to the number of blocks plus one. 1 uses one rate for all.",
     ),
 ]
 PretrainedWeightDecay = Annotated[
@@ -113,8 +127,8 @@ PretrainedWeightDecay = Annotated[
     Field(
         ge=0,
         le=1,
-        description="λ of the decay toward the weights that training began with instead of toward zero (Lee et al. 2020); the new head "
-        "decays to zero. 0 for none.",
+        description="Strength λ of weight decay toward the initial weights instead of toward zero "
+        "(Lee et al. 2020); the new head decays toward zero. 0 disables it.",
     ),
 ]
 Mixout = Annotated[
@@ -122,8 +136,9 @@ Mixout = Annotated[
     Field(
         ge=0,
         lt=1,
-        description="p of mixout (Lee et al. 2020): each weight of the encoder's Linear layers is its pre-trained value with this "
-        "probability at each step; all dropout is off then. 0 for none.",
+        description="Probability p of mixout (Lee et al. 2020): at each step, each weight of the "
+        "encoder's Linear layers is replaced by its pre-trained value with this probability; all "
+        "dropout is off. 0 disables it.",
     ),
 ]
 GivenWeights = Annotated[
@@ -136,8 +151,8 @@ GivenWeights = Annotated[
 ClassWeights = Annotated[
     Literal["none", "balanced"] | GivenWeights,
     Field(
-        description="Weight of each label's rows in the loss: none, balanced (inversely proportional to its rows), or a weight a label "
-        "name; labels left out weigh 1."
+        description="Weight of each label's rows in the loss: none, balanced (inversely "
+        "proportional to the label's rows), or a weight per label name; other labels weigh 1."
     ),
 ]
 EvalPoints = Annotated[
@@ -145,19 +160,22 @@ EvalPoints = Annotated[
     Field(
         ge=1,
         le=1000,
-        description="Evaluations, evenly spaced over a run; the i-th of k at step ceil(i·T/k).",
+        description="Number of evaluations, evenly spaced over a run: the i-th of k comes at step "
+        "ceil(i·T/k).",
     ),
 ]
 Select = Annotated[
     Literal["best_checkpoint", "last"],
     Field(
-        description="Keep the weights of the best evaluation (a tie keeps the earlier), or those of the last step."
+        description="Keep the weights of the best evaluation (of equal ones the earlier), or those "
+        "of the last step."
     ),
 ]
 Precision = Annotated[
     Literal["float32", "bfloat16"],
     Field(
-        description="Arithmetic of the training's passes. bfloat16: forward and backward in bfloat16, with weights, optimiser and the "
-        "scores of the chosen checkpoint in float32; several times faster on processors that multiply it natively, and on GPUs."
+        description="Arithmetic of training. bfloat16: forward and backward passes in bfloat16, "
+        "with weights, optimiser and the scores of the chosen checkpoint in float32; several times "
+        "faster on GPUs and on processors that multiply bfloat16 natively."
     ),
 ]

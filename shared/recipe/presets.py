@@ -1,18 +1,16 @@
-"""Named recipes: the stabilised one, the control, one remedy at a time, and the methods the paper measures against."""
-
-from typing import Any
+"""Named recipes: the stabilised one, the control, single remedies, and the paper's rivals."""
 
 from shared.recipe.fields import Preset
 
-_DEBIASED: dict[str, Any] = {
+_DEBIASED: dict[str, object] = {
     "bias_correction": True,
     "reinit_pooler": False,
     "reinit_layers": 0,
     "num_train_epochs": 3.0,
 }
 
-PRESETS: dict[Preset, dict[str, Any]] = {
-    # bias correction, long enough, fresh top: what the paper's three remedies come to
+PRESETS: dict[Preset, dict[str, object]] = {
+    # the paper's three remedies: bias correction, enough steps, re-initialised top blocks
     "stabilized": {
         "bias_correction": True,
         "reinit_pooler": True,
@@ -40,19 +38,23 @@ PRESETS: dict[Preset, dict[str, Any]] = {
         "reinit_layers": 0,
         "max_steps": "auto",
     },
-    # the methods the paper measures against, each at the setting of its authors' sample commands, else as `debiased`
+    # methods the paper compares with, at the settings of its sample commands, else as `debiased`
     "llrd": {**_DEBIASED, "layerwise_learning_rate_decay": 0.95},
     "mixout": {**_DEBIASED, "mixout": 0.1},
     "pretrained_weight_decay": {**_DEBIASED, "pretrained_weight_decay": 1e-3},
 }
 
 PRESET_DESCRIPTIONS: dict[Preset, str] = {
-    "stabilized": "Bias correction, enough steps, and the pooler and the top blocks drawn afresh; pilots find depth and length out.",
-    "conventional": "The control: fine-tuning as in 2019, three epochs without Adam's bias correction.",
-    "debiased": "The control with bias correction alone.",
-    "reinit": "The control with bias correction, and the pooler and the top blocks drawn afresh.",
+    "stabilized": "Bias correction, enough steps, and a re-initialised pooler and top blocks; "
+    "pilots search the depth and the length.",
+    "conventional": "The control: fine-tuning as in 2019, three epochs without Adam's bias "
+    "correction.",
+    "debiased": "The control with bias correction.",
+    "reinit": "The control with bias correction and a re-initialised pooler and top blocks.",
     "longer": "The control with bias correction and enough steps.",
-    "llrd": "The control with bias correction and layer-wise decay of the learning rate (Howard & Ruder 2018).",
+    "llrd": "The control with bias correction and layer-wise learning-rate decay (Howard & Ruder "
+    "2018).",
     "mixout": "The control with bias correction and mixout (Lee et al. 2020).",
-    "pretrained_weight_decay": "The control with bias correction and decay toward the pre-trained weights.",
+    "pretrained_weight_decay": "The control with bias correction and weight decay toward the "
+    "pre-trained weights.",
 }

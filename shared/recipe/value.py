@@ -1,4 +1,4 @@
-"""The recipe as a value: as asked for, and with a value for everything. Frozen and versioned."""
+"""The recipe as a value, requested and resolved: frozen and versioned."""
 
 import math
 from typing import Literal, Self
@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from shared.recipe.fields import (
+    DEFAULT_BATCH_SIZE,
     Auto,
     BatchSize,
     Beta,
@@ -31,14 +32,14 @@ from shared.recipe.fields import (
 
 
 class RecipeRequest(BaseModel):
-    """A preset and what should differ from it."""
+    """A preset and the settings that should differ from it."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
     preset: Preset = "stabilized"
-    """What holds for every setting that is not given here."""
+    """Preset of every setting that is not given here."""
     learning_rate: LearningRate | Auto | None = None
     bias_correction: BiasCorrection | None = None
     adam_beta1: Beta | None = None
@@ -68,18 +69,21 @@ class RecipeRequest(BaseModel):
 
 
 class Recipe(BaseModel):
-    """A recipe with a value for everything: with the data, the model and a run's seeds it determines the weights."""
+    """A recipe with a value for every setting.
+
+    Together with the data, the model and a run's seeds it determines the weights.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
 
     version: Literal[1] = 1
-    """Of this list of settings."""
+    """Version of this list of settings."""
     preset: Preset
-    """Where it began."""
+    """Preset that the recipe started from."""
     optimizer: Literal["adamw"] = "adamw"
-    """AdamW."""
+    """The optimiser; AdamW is the only one."""
     learning_rate: LearningRate
     bias_correction: BiasCorrection
     adam_beta1: Beta = 0.9
@@ -89,11 +93,11 @@ class Recipe(BaseModel):
     max_grad_norm: MaxGradNorm = 1.0
     warmup_ratio: WarmupRatio = 0.1
     lr_scheduler_type: Literal["linear"] = "linear"
-    """How the rate falls after the warm-up: linearly, to zero."""
+    """Learning-rate schedule after the warm-up: linear decay to zero."""
     num_train_epochs: float | None
-    """As asked for; null when the length was given, or chosen, in steps."""
+    """Requested epochs; null if the length was given or chosen in steps."""
     max_steps: MaxSteps
-    train_batch_size: BatchSize = 32
+    train_batch_size: BatchSize = DEFAULT_BATCH_SIZE
     reinit_pooler: ReinitPooler
     reinit_layers: ReinitLayers
     layerwise_learning_rate_decay: LayerwiseDecay = 1.0
@@ -102,9 +106,9 @@ class Recipe(BaseModel):
     class_weights: ClassWeights = "none"
     eval_points: EvalPoints = 10
     select: Select = "best_checkpoint"
-    precision: Precision = "float32"  # what a recipe of before there was a choice was trained with
+    precision: Precision = "float32"  # recipes stored before there was a choice used it
 
     @property
     def warmup_steps(self) -> int:
-        """Rounded up, as ``transformers.Trainer`` rounds."""
+        """Steps of the warm-up, rounded up as in ``transformers.Trainer``."""
         return math.ceil(self.max_steps * self.warmup_ratio)

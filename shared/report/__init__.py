@@ -1,4 +1,6 @@
-"""The report over a job's seeds: the primary result. Pure, so it can be made at any time while runs go on."""
+"""The report over a job's seeds, the primary result. It is pure, so it can be built while runs
+continue.
+"""
 
 from shared.report.assembly import build_stability_report
 from shared.report.schemas import (

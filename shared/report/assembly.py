@@ -1,4 +1,4 @@
-"""From a job's runs to its report."""
+"""Assembly of a report from a job's runs."""
 
 from collections import Counter
 from typing import Any
@@ -25,13 +25,17 @@ from shared.report.verdict import ReportFindings, decide_report_verdict
 from shared.report.warnings import build_warnings
 
 ROW_SHARE_METRICS = frozenset({"accuracy"})
-"""Metrics that are a share of the rows, so that the binomial standard error is theirs."""
+"""Metrics that are a share of the rows, to which the binomial standard error applies."""
 MAX_SCORE = 1e100
-"""Of either sign; beyond it a score (an R² of diverged weights, say) is an overflow and counts as undefined."""
+"""Scores beyond this magnitude (an R² of diverged weights, say) are overflows and count as
+undefined.
+"""
 
 
 def build_stability_report(results: JobResults) -> StabilityReport:
-    """The report as of now: provisional while runs are open, over the succeeded ones."""
+    """Assemble the current report over the succeeded runs; it is provisional while runs are
+    open.
+    """
     findings = _collect_findings(results)
     rate = findings.degenerate / findings.n if findings.n else None
     return StabilityReport(
@@ -90,7 +94,7 @@ def _collect_findings(results: JobResults) -> ReportFindings:
 
 
 def _list_scored_runs(results: JobResults) -> list[tuple[RunResult, float]]:
-    """The succeeded runs with a defined score."""
+    """Select the succeeded runs with a defined score."""
     succeeded = (run for run in results.runs if run.status == RunState.SUCCEEDED)
     return [
         (run, score) for run in succeeded if (score := _to_defined_score(run.score)) is not None
@@ -98,7 +102,7 @@ def _list_scored_runs(results: JobResults) -> list[tuple[RunResult, float]]:
 
 
 def _build_details(results: JobResults, findings: ReportFindings) -> dict[str, Any]:
-    """The further statistics by their fields."""
+    """Compute the further statistics, by field."""
     scored, spread = _list_scored_runs(results), findings.distribution.std
     succeeded = [run for run in results.runs if run.status == RunState.SUCCEEDED]
     return {

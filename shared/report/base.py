@@ -1,4 +1,4 @@
-"""The base of everything that a report is made of on the wire."""
+"""Base model of everything in a report."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,7 +6,8 @@ Interval = tuple[float, float]
 
 
 class FrozenModel(BaseModel):
-    # allow_inf_nan=False: an undefined number that is not null is a defect of ours, and should be seen as one
+    # allow_inf_nan=False: an undefined number that is not null is a bug and must not go
+    # unnoticed
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
     )

@@ -10,11 +10,14 @@ Draw = tuple[float | None, float]
 
 
 def compute_best_of_n(draws: Sequence[Draw]) -> BestOfN | None:
-    """E[score of the run chosen from n], n = 1 … N, drawn from the N runs with replacement; None without a run.
+    """Compute E[score of the run chosen from n] for n = 1 … N, drawn from the N runs with
+    replacement; None without runs.
 
-    Dodge et al. 2019 ("Show Your Work", equation 7): with scores in ascending order, the largest of n draws has rank i with
-    probability (i/N)^n - ((i-1)/N)^n. Here the rank is by validation and the score of any split; runs equal in validation
-    share their ranks, one without a validation score comes below all. With both on validation it is their expected maximum.
+    Dodge et al. 2019 ("Show Your Work", equation 7): with scores in ascending order, the
+    largest of n draws has rank i with probability (i/N)^n - ((i-1)/N)^n. Here the rank is by
+    validation and the score of any split; runs with equal validation scores share their ranks,
+    and one without a validation score ranks below all. With both on validation it is the
+    expected maximum.
     """
     if not draws:
         return None

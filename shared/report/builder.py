@@ -1,4 +1,4 @@
-"""A job's rows as the report's input: the one place that knows both the tables and ``shared.report``."""
+"""Reports from database rows: the only module that knows both the tables and ``shared.report``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -31,7 +31,9 @@ Scored = TypeVar("Scored", bound=AnyRun)
 
 
 def build_full_report(session: Session, job: Job, runs: Sequence[Run]) -> StabilityReport:
-    """The report with its learning curves, confusion matrix and all; ``runs`` are the job's main runs, with their results."""
+    """Build the full report with learning curves and confusion matrix from the job's main runs,
+    loaded with their results.
+    """
     return build_report(
         job, runs, curves=Metrics(session).of_runs([run.id for run in runs], f"valid_{job.metric}")
     )
@@ -44,10 +46,10 @@ def build_report(
     metric: str | None = None,
     curves: Mapping[str, Curve] | None = None,
 ) -> StabilityReport:
-    """The report as the rows stand; ``runs`` are the job's main runs by index.
+    """Build the report of the job's main runs, given by index.
 
-    Another ``metric`` than the job's is taken from the runs' results; given ``curves`` (by run id) the report is in full. For
-    either, the runs must be loaded with their results.
+    A ``metric`` other than the job's is taken from the runs' results. With ``curves`` (by run
+    id) the report is full. Either needs runs that were loaded with their results.
     """
     split: Split = "test" if job.dataset["rows"]["test"] else "validation"
     best = find_best_run(runs)
@@ -86,9 +88,9 @@ def build_report(
 
 
 def build_diagnosis(job: Job, runs: Sequence[AnyRun]) -> list[str]:
-    """What looks wrong over the job's main runs, which must be loaded with their results.
+    """Diagnose the job from its main runs, loaded with their results.
 
-    Nothing while pilots find the recipe out, nor of a recipe that another version has stored.
+    Empty while pilots choose the recipe, and for a recipe that another version has stored.
     """
     try:
         recipe = Recipe.model_validate(job.resolved_recipe)
@@ -117,7 +119,9 @@ def _build_run_facts(run: AnyRun) -> RunFacts:
 
 
 def find_best_run(runs: Sequence[Scored]) -> Scored | None:
-    """The succeeded run with the best validation score; of equal ones the earlier; an undefined score comes last."""
+    """Return the succeeded run with the best validation score; the earlier of equal ones.
+    Undefined scores come last.
+    """
     ended = [run for run in runs if run.status == RunState.SUCCEEDED]
 
     def rank_run(run: AnyRun) -> tuple[bool, float, int]:
@@ -128,10 +132,10 @@ def find_best_run(runs: Sequence[Scored]) -> Scored | None:
 
 
 def _build_run_result(run: AnyRun, split: Split, metric: str | None = None) -> RunResult:
-    """``metric``: another than the job's own."""
+    """``metric``: a metric other than the job's."""
     succeeded = (
         run.status == RunState.SUCCEEDED
-    )  # a running run's latest evaluation is not its result
+    )  # the latest evaluation of a running run is not its result
     validation, test = run.validation_score, run.test_score
     if metric is not None:
         validation, test = (

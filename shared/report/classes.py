@@ -8,11 +8,13 @@ from shared.report.distribution import compute_mean, compute_std
 
 CLASS_METRICS = ("precision", "recall", "f1")
 ClassRows = Sequence[Mapping[str, Any]]
-"""A run's labels with ``label, precision, recall, f1, support``; a score may be None."""
+"""One ``label, precision, recall, f1, support`` per label of a run; a score may be None."""
 
 
 def summarize_classes(runs: Sequence[ClassRows]) -> list[ClassScores] | None:
-    """Mean and standard deviation over runs that list the same labels in the same order; None without a run."""
+    """Compute mean and standard deviation over runs with the same labels in the same order;
+    None without runs.
+    """
     if not runs:
         return None
     return [
@@ -31,9 +33,11 @@ def summarize_classes(runs: Sequence[ClassRows]) -> list[ClassScores] | None:
 def score_classes_from_confusion(
     labels: Sequence[str], matrix: Sequence[Sequence[int]]
 ) -> list[dict[str, Any]]:
-    """The same of one run's confusion matrix (rows: true label), for runs whose results have no more than that.
+    """Compute the class scores from one run's confusion matrix (rows: true label), for runs
+    that stored no more than that.
 
-    A label that never occurs has no recall, one that is never predicted no precision; F1 is 2·hits over the sum of both counts.
+    A label that never occurs has no recall, one that is never predicted no precision. F1 is
+    2·hits over the sum of both counts.
     """
     found = []
     for index, label in enumerate(labels):

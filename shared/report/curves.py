@@ -12,7 +12,7 @@ from shared.report.schemas import Curve, RunResult
 
 
 def build_learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve | None:
-    """Minimum, quartiles and maximum at every step at which a run was evaluated; None where none was."""
+    """Compute minimum, quartiles and maximum at every evaluated step; None without evaluations."""
     at_step: dict[int, list[float]] = defaultdict(list)
     for curve in curves:
         for step, value in curve:
@@ -32,9 +32,10 @@ def build_learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve 
 def measure_discard_effect(
     runs: Sequence[RunResult], decision: Mapping[str, Any]
 ) -> DiscardEffect | None:
-    """``decision`` has ``start``, the number of runs that began it, and once it is made ``at_step``; None before runs were discarded.
+    """Compute the effect of an early discard; None before runs were discarded. ``decision`` has
+    ``start``, the number of runs that began, and after the decision ``at_step``.
 
-    A run was kept or not by its score at the step.
+    A run was kept or not by its score at that step.
     """
     step, started = decision.get("at_step"), list(runs[: decision["start"]])
     discarded = [run for run in started if run.status == RunState.DISCARDED]

@@ -1,4 +1,4 @@
-"""The report's further statistics, as they go over the wire: on the report itself, not on the jobs of a list."""
+"""Further statistics of a report, which are not part of job lists."""
 
 from typing import Literal
 
@@ -7,47 +7,51 @@ from shared.report.base import FrozenModel
 
 class BestOf(FrozenModel):
     n: int
-    """Seeds trained, of which the best by validation is kept."""
+    """Number of seeds, of which the best by validation is kept."""
     expected: float
-    """Expected score of that best one, on the report's split."""
+    """Expected score of that best seed on the report's split."""
 
 
 class BestOfN(FrozenModel):
-    """What n seeds would give if the best by validation is kept (Dodge et al. 2019), for n from 1 to the seeds there are.
+    """Expected result of n seeds if the best by validation is kept (Dodge et al. 2019), for n
+    from 1 to the number of seeds.
 
-    The draw is from the seeds there are, with replacement. A run is chosen by its validation score and told by its score on the
-    report's split: where that is ``test``, the curve is free of the luck of having been chosen.
+    Runs are drawn from the existing seeds with replacement, chosen by validation score and
+    reported by their score on the report's split. On ``test`` the curve is free of selection
+    bias.
     """
 
     runs: int
     """Runs drawn from: succeeded ones with a score on the report's split."""
     curve: list[BestOf]
-    """For n from 1 on."""
+    """One point for each n from 1."""
 
 
 class VarianceComponent(FrozenModel):
     factor: Literal["init_seed", "data_seed", "seed", "fold", "residual"]
-    """What varies."""
+    """The source of the variance."""
     levels: int | None
-    """How many values of the factor there are; null for ``residual``."""
+    """Number of levels of the factor; null for ``residual``."""
     variance: float
-    """Its part of the variance of one run's score; an estimate below 0 counts as 0."""
+    """Its part of the variance of one run's score; a negative estimate counts as 0."""
     std: float
-    """The root of `variance`."""
+    """Square root of `variance`."""
     share: float
-    """Of the sum of all components."""
+    """Share of the sum of all components."""
 
 
 class VarianceSplit(FrozenModel):
-    """How much of the spread each random factor makes: a random-effects analysis of variance without replication.
+    """Contribution of each random factor to the spread: a random-effects analysis of variance
+    without replication.
 
-    ``residual`` holds the interaction of the factors, which one run a cell cannot tell from anything else.
+    ``residual`` includes the interaction of the factors, which one run per cell cannot
+    separate.
     """
 
     runs: int
-    """Runs that it rests on."""
+    """Number of runs used."""
     components: list[VarianceComponent] | None
-    """One a factor; null where they cannot be told apart."""
+    """One component per factor; null if they cannot be separated."""
     reason: str | None
     """Why ``components`` is null."""
 
@@ -55,7 +59,7 @@ class VarianceSplit(FrozenModel):
 class FanPoint(FrozenModel):
     step: int
     n: int
-    """Runs with a value at this step: fewer where runs were stopped, failed or are not there yet."""
+    """Runs with a value at this step: fewer if runs were stopped, failed or have not reached it."""
     min: float
     q1: float
     median: float
@@ -64,43 +68,47 @@ class FanPoint(FrozenModel):
 
 
 class LearningCurve(FrozenModel):
-    """The validation score over the seeds at each evaluation, whatever became of the runs later."""
+    """Validation score over the seeds at each evaluation, whatever became of the runs later."""
 
     metric: str
-    """What the scores are."""
+    """Metric of the scores."""
     points: list[FanPoint]
-    """One an evaluation."""
+    """One point per evaluation."""
 
 
 class DiscardEffect(FrozenModel):
-    """What keeping the best part-way does to the mean, measured where the choice was made."""
+    """Effect of early discard on the mean, measured at the step of the decision."""
 
     started: int
     """Runs that began."""
     discarded: int
     """Runs that were stopped."""
     kept: int
-    """Runs that went on."""
+    """Runs that continued."""
     step: int
-    """The optimiser step after which the choice was made."""
+    """Optimiser step after which the decision was made."""
     mean_started: float | None
-    """Mean of the best validation scores up to that step, over all runs that got there; null if none has a score."""
+    """Mean of the best validation scores up to that step, over all runs that reached it; null
+    without scores.
+    """
     mean_kept: float | None
-    """The same over those that were kept."""
+    """The same mean over the kept runs."""
     difference: float | None
-    """``mean_kept - mean_started``: how much the choice alone lifts the mean at that step."""
+    """``mean_kept - mean_started``: how much the selection alone raises the mean at that step."""
 
 
 class ForecastWidth(FrozenModel):
     n: int
-    """Seeds in all."""
+    """Total number of seeds."""
     half_width: float
-    """Of Student's t interval of the mean with n seeds, if their standard deviation is what it is now."""
+    """Half width of Student's t interval of the mean with n seeds, at the current standard
+    deviation.
+    """
 
 
 class ClassStatistic(FrozenModel):
     mean: float | None
-    """Over these runs; null without one."""
+    """Mean over these runs; null without any."""
     std: float | None
     """Sample standard deviation; null below two runs."""
     n: int
@@ -108,15 +116,15 @@ class ClassStatistic(FrozenModel):
 
 
 class ClassScores(FrozenModel):
-    """How well one label is found, over the succeeded seeds, on the report's split."""
+    """Scores of one label over the succeeded seeds, on the report's split."""
 
     label: str
-    """Its name."""
+    """Label name."""
     support: float
-    """Rows that have the label; the mean over the runs where folds differ."""
+    """Rows with the label; the mean over the runs if folds differ."""
     precision: ClassStatistic
-    """Share of right answers among the rows answered with it."""
+    """Share of the rows predicted as the label that have it."""
     recall: ClassStatistic
-    """Share of its rows answered with it."""
+    """Share of the rows with the label that are predicted as it."""
     f1: ClassStatistic
-    """Their harmonic mean."""
+    """Harmonic mean of precision and recall."""

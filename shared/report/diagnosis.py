@@ -1,7 +1,8 @@
-"""What looks wrong with a job, over its runs: which of them show it, by what numbers, and which setting to try.
+"""Diagnosis of a job: which problems its runs show, with the evidence and the setting to try.
 
-Rules, not a model; each says nothing where its evidence is absent. Advice is computed: a length is the one that ``max_steps: "auto"``
-stands for on these rows (twice as long where that was tried), a rate a fixed factor below or above the one that was used.
+These are rules, not a model; each is silent without its evidence. Advice is computed: a length
+is the one that ``max_steps: "auto"`` would choose for these rows (twice as long if that was
+tried), a rate is a fixed factor below or above the one used.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,13 +21,17 @@ from shared.report.formatting import (
 
 DIVERGED_ERROR_CODE = "nan_loss"
 RATE_CUT_FACTOR, MAX_RATE_RAISE_FACTOR = 4, 10
-"""By how much to lower a rate that runs collapsed at, and by how much at most to raise one that moved nothing."""
+"""Factor by which to lower a rate at which runs collapsed, and the largest factor by which to
+raise one that moved nothing.
+"""
 STALLED_DISTANCE = 0.002
 LEARNING_DISTANCE = 0.01
-"""Of a block's own norm: how far it is from where it began after a run that learns, and when it has hardly moved."""
+"""As a share of a block's norm: its usual distance from the start after a run that learns, and
+the distance at which it has hardly moved.
+"""
 IMBALANCE_SHARE = 0.6  # share of the most frequent label
 TRUNCATION_SHARE = 0.1  # share of the training rows
-MAJORITY_SHARE = 0.5  # share of the runs from which on a finding is the job's
+MAJORITY_SHARE = 0.5  # share of the runs from which a finding applies to the job
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class JobFacts:
 
 @dataclass(frozen=True)
 class _RunGroup:
-    """Runs that show the same, out of those that ended by themselves."""
+    """Runs with the same finding, out of those that ended by themselves."""
 
     job: JobFacts
     evidence: tuple[Evidence, ...]
@@ -65,12 +70,12 @@ class _RunGroup:
         return capitalize_first(format_fraction(self.size, self.total, "run"))
 
     def format_mean(self, name: str) -> str:
-        """Of one of the evidence's numbers."""
+        """Range of one number of the evidence."""
         return format_number(fmean(getattr(evidence, name) for evidence in self.evidence))
 
 
 def diagnose_job(job: JobFacts) -> list[str]:
-    """Sentences, the gravest first; empty where nothing looks wrong."""
+    """List the findings as sentences, the gravest first; empty if there are none."""
     ended = [run for run in job.runs if run.status in (RunState.SUCCEEDED, RunState.FAILED)]
     finished = [
         run for run in ended if run.status == RunState.SUCCEEDED and run.evidence is not None
@@ -92,7 +97,8 @@ def diagnose_job(job: JobFacts) -> list[str]:
         ),
         *_diagnose_degenerate_runs(build_group(degenerate)),
         *_diagnose_imbalance(build_group(degenerate)),
-        # where most learnt nothing, the cause of that is what to say; another's advice beside it would only confuse
+        # if most runs learnt nothing, only that cause is reported; other advice beside it would
+        # confuse
         *(
             []
             if len(degenerate) > MAJORITY_SHARE * len(finished)
@@ -114,7 +120,8 @@ def diagnose_job(job: JobFacts) -> list[str]:
 def _diagnose_divergence(group: _RunGroup) -> Iterator[str]:
     if group.size:
         yield (
-            f"{group.subject} diverged: loss or gradient became NaN or infinite, and the run was stopped before that step. "
+            f"{group.subject} diverged: loss or gradient became NaN or infinite, and the "
+            "run was stopped before that step. "
             f"{_advise_lower_rate(group.job.recipe)}"
         )
 
@@ -124,13 +131,14 @@ def _advise_lower_rate(recipe: Recipe) -> str:
     if recipe.bias_correction:
         return f"The rate {recipe.learning_rate:g} is too high: try {rate}."
     return (
-        f"Without bias correction the first steps are up to 6.6 times as large as the rate {recipe.learning_rate:g} says: try "
+        "Without bias correction the first steps are up to 6.6 times as large as the rate "
+        f"{recipe.learning_rate:g} says: try "
         f"bias_correction true, or {rate}."
     )
 
 
 def _diagnose_degenerate_runs(group: _RunGroup) -> Iterator[str]:
-    """The cause that most of the degenerate runs share."""
+    """Find the cause that most of the degenerate runs share."""
     if not group.evidence:
         return
     collapsed = [evidence for evidence in group.evidence if evidence.unsteady or evidence.vanished]
@@ -159,22 +167,27 @@ def _describe_answers(group: _RunGroup) -> str:
 def _describe_collapse(group: _RunGroup, collapsed: list[Evidence]) -> str:
     gone = [evidence.vanished for evidence in collapsed if evidence.vanished]
     seen = (
-        f"the gradient of the lower blocks vanished (to {min(it.norm / it.first for it in gone):.1g} of what it was, by step "
+        "the gradient of the lower blocks vanished (to "
+        f"{min(it.norm / it.first for it in gone):.1g} of what it was, by step "
         f"{round(median(it.step for it in gone))}) with the loss still at chance"
         if gone
-        else f"the training loss rose (to {max(evidence.highest_loss for evidence in collapsed):.3f}; chance is "
+        else "the training loss rose (to "
+        f"{max(evidence.highest_loss for evidence in collapsed):.3f}; chance is "
         f"{group.format_mean('chance_loss')})"
     )
     return f"{seen}. {_advise_lower_rate(group.job.recipe)}"
 
 
 def _describe_flat_loss(group: _RunGroup) -> str:
-    """Too short, too slow, or both."""
+    """Decide between too short, too slow, and both."""
     recipe, long = (
         group.job.recipe,
         compute_auto_steps(group.job.train_rows, group.job.recipe.train_batch_size),
     )
-    stayed = f"the training loss stayed at {group.format_mean('closing_loss')} (chance is {group.format_mean('chance_loss')})"
+    stayed = (
+        f"the training loss stayed at {group.format_mean('closing_loss')} (chance is "
+        f"{group.format_mean('chance_loss')})"
+    )
     moved = median(_measure_least_movement(evidence) for evidence in group.evidence)
     if moved < STALLED_DISTANCE:
         faster = min(
@@ -182,16 +195,20 @@ def _describe_flat_loss(group: _RunGroup) -> str:
             1e-2,
         )
         return (
-            f"{stayed} and the blocks moved by {100 * moved:.2g} % of their norm: the rate {recipe.learning_rate:g} is too low. "
+            f"{stayed} and the blocks moved by {100 * moved:.2g} % of their norm: the rate "
+            f"{recipe.learning_rate:g} is too low. "
             f"Try learning_rate {faster:.1g}."
         )
     if recipe.max_steps < long:
         return f"{stayed}: {recipe.max_steps} steps were too few. Try max_steps {long}."
-    return f"{stayed} over {recipe.max_steps} steps. Try max_steps {2 * recipe.max_steps}, or learning_rate {2 * recipe.learning_rate:.1g}."
+    return (
+        f"{stayed} over {recipe.max_steps} steps. Try max_steps "
+        f"{2 * recipe.max_steps}, or learning_rate {2 * recipe.learning_rate:.1g}."
+    )
 
 
 def _measure_least_movement(evidence: Evidence) -> float:
-    """How far the block is that moved least: one that was drawn afresh moves far."""
+    """Return the distance of the block that moved least; a re-initialised block moves far."""
     return min(
         (distance for part, distance in evidence.distance.items() if part.startswith("block")),
         default=1.0,
@@ -200,7 +217,8 @@ def _measure_least_movement(evidence: Evidence) -> float:
 
 def _describe_falling_loss(group: _RunGroup) -> str:
     return (
-        f"the training loss fell all the same, to {group.format_mean('closing_loss')} (chance is {group.format_mean('chance_loss')}): what was learned "
+        f"the training loss fell all the same, to {group.format_mean('closing_loss')} "
+        f"(chance is {group.format_mean('chance_loss')}): what was learned "
         "does not carry over to the validation rows. More, or more varied, training rows may help."
     )
 
@@ -218,7 +236,10 @@ def _diagnose_imbalance(group: _RunGroup) -> Iterator[str]:
         if group.job.metric == "accuracy"
         else ""
     )
-    yield f"{name!r}, which they answer, has {format_percent(share)} of the training rows: try class_weights balanced{blind}."
+    yield (
+        f"{name!r}, which they answer, has {format_percent(share)} of the training "
+        f"rows: try class_weights balanced{blind}."
+    )
 
 
 def _is_unsteady(run: RunFacts) -> bool:
@@ -229,8 +250,10 @@ def _diagnose_instability(group: _RunGroup) -> Iterator[str]:
     if group.evidence:
         highest = max(group.evidence, key=lambda evidence: evidence.highest_loss)
         yield (
-            f"{group.subject} lost on the way what had been learned: the training loss rose to {format_number(highest.highest_loss)} around step "
-            f"{highest.highest_loss_step} (chance is {format_number(highest.chance_loss)}). {_advise_lower_rate(group.job.recipe)}"
+            f"{group.subject} lost on the way what had been learned: the training loss "
+            f"rose to {format_number(highest.highest_loss)} around step "
+            f"{highest.highest_loss_step} (chance is "
+            f"{format_number(highest.chance_loss)}). {_advise_lower_rate(group.job.recipe)}"
         )
 
 
@@ -242,10 +265,15 @@ def _diagnose_overfitting(group: _RunGroup, sound: list[RunFacts]) -> Iterator[s
     remedy = "Try select best_checkpoint."
     if recipe.select == "best_checkpoint":
         used = round(median(run.best_step or recipe.max_steps for run in sound))
-        remedy = f"The scores are those of the best checkpoints, at the median from step {used} of {recipe.max_steps}."
+        remedy = (
+            "The scores are those of the best checkpoints, at the median from step "
+            f"{used} of {recipe.max_steps}."
+        )
     yield (
-        f"{group.subject} learned the training rows by heart: the training loss fell to {group.format_mean('closing_loss')} while the validation loss "
-        f"rose from {group.format_mean('lowest_validation_loss')} (about step {lowest}) to {group.format_mean('final_validation_loss')}. {remedy}"
+        f"{group.subject} learned the training rows by heart: the training loss fell to "
+        f"{group.format_mean('closing_loss')} while the validation loss "
+        f"rose from {group.format_mean('lowest_validation_loss')} (about step {lowest}) to "
+        f"{group.format_mean('final_validation_loss')}. {remedy}"
     )
 
 
@@ -262,8 +290,10 @@ def _diagnose_short_training(group: _RunGroup, sound: list[RunFacts]) -> Iterato
     steps = group.job.recipe.max_steps
     if group.size and group.size > MAJORITY_SHARE * len(sound):
         yield (
-            f"{group.subject} scored best, with the lowest validation loss, at the very last of {steps} steps: more may do better. Try "
-            f"max_steps {max(2 * steps, compute_auto_steps(group.job.train_rows, group.job.recipe.train_batch_size))}."
+            f"{group.subject} scored best, with the lowest validation loss, at the very "
+            f"last of {steps} steps: more may do better. Try "
+            "max_steps "
+            f"{max(2 * steps, compute_auto_steps(group.job.train_rows, group.job.recipe.train_batch_size))}."
         )
 
 
@@ -271,4 +301,7 @@ def _diagnose_truncation(group: _RunGroup) -> Iterator[str]:
     share = max((evidence.truncated for evidence in group.evidence), default=0.0)
     if share > TRUNCATION_SHARE:
         limit = group.job.max_seq_length
-        yield f"{format_percent(share)} of the training rows are longer than {limit} tokens and were cut: try a larger task.max_seq_length."
+        yield (
+            f"{format_percent(share)} of the training rows are longer than {limit} "
+            "tokens and were cut: try a larger task.max_seq_length."
+        )

@@ -1,8 +1,9 @@
-"""Numbers that describe a handful of scores. Every function returns None where its number is undefined, never NaN.
+"""Descriptive statistics of a few scores. Undefined values are None, never NaN.
 
-Means and standard deviations come from ``statistics``, which sums exactly: the same scores in another order give the
-same bits, and equal scores a standard deviation of exactly 0. Of scipy only ``special`` is used, and only where needed:
-``scipy.stats`` would cost the API process a second of import and tens of megabytes.
+Means and standard deviations come from ``statistics``, which sums exactly: the same scores in
+another order give the same bits, and equal scores a standard deviation of exactly 0. Only
+``scipy.special`` is used, and only where needed: ``scipy.stats`` would cost the API process a
+second of import and tens of megabytes.
 """
 
 import math
@@ -40,7 +41,7 @@ def describe_distribution(scores: Sequence[float]) -> Distribution:
     return _describe_sorted(tuple(sorted(scores))) if scores else Distribution(*([None] * 9))
 
 
-@lru_cache(maxsize=2048)  # a report is asked for far more often than its scores change
+@lru_cache(maxsize=2048)  # a report is requested far more often than its scores change
 def _describe_sorted(values: tuple[float, ...]) -> Distribution:
     q1, median, q3 = compute_quartiles(values)
     return Distribution(
@@ -61,7 +62,7 @@ def compute_mean(values: Sequence[float]) -> float:
 
 
 def _clamp_to_range(number: float, values: Sequence[float]) -> float:
-    """A mean, which lies between the extremes, kept there after rounding."""
+    """Return the mean, kept between the extremes after rounding."""
     return min(max(number, min(values)), max(values))
 
 
@@ -91,7 +92,9 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
 
 
 def forecast_interval_widths(spread: float, n: int) -> list[ForecastWidth]:
-    """Half the width of Student's t interval of the mean at some larger numbers of seeds, for the same standard deviation."""
+    """Half width of Student's t interval of the mean at some larger numbers of seeds, for the
+    same standard deviation.
+    """
     from scipy.special import stdtrit
 
     return [
@@ -104,7 +107,9 @@ def forecast_interval_widths(spread: float, n: int) -> list[ForecastWidth]:
 
 
 def bootstrap_interval(values: tuple[float, ...]) -> Interval | None:
-    """Percentile bootstrap interval of the mean (Efron 1979). Too narrow for few seeds: given beside Student's."""
+    """Percentile bootstrap interval of the mean (Efron 1979). Too narrow for few seeds, so it
+    is given beside Student's.
+    """
     if len(values) < 2:
         return None
     import numpy as np
@@ -114,9 +119,11 @@ def bootstrap_interval(values: tuple[float, ...]) -> Interval | None:
     return _clamp_to_range(float(low), values), _clamp_to_range(float(high), values)
 
 
-@lru_cache(maxsize=8)  # jobs have one of a few numbers of seeds; of twenty it is 1.6 MB
+@lru_cache(maxsize=8)  # jobs have few distinct numbers of seeds; for twenty it takes 1.6 MB
 def _draw_resamples(n: int) -> Any:
-    """The places of the scores in each resample, ``[resample, score]``: the same for all jobs with so many."""
+    """Positions of the scores in each resample, ``[resample, score]``: the same for all jobs of
+    this size.
+    """
     import numpy as np
 
     return np.random.default_rng(BOOTSTRAP_SEED).integers(n, size=(BOOTSTRAP_RESAMPLES, n))
@@ -135,7 +142,9 @@ def wilson_interval(successes: int, trials: int) -> Interval | None:
 
 
 def std_interval(spread: float, n: int) -> Interval:
-    """Chi-squared interval of a standard deviation over n ≥ 2 scores taken as normal: how little a few seeds say."""
+    """Chi-squared interval of a standard deviation over n ≥ 2 scores taken as normal, which
+    shows how little a few seeds say.
+    """
     from scipy.special import chdtri
 
     tail = (1 - CONFIDENCE) / 2  # chdtri takes the upper tail's probability
@@ -147,7 +156,7 @@ def std_interval(spread: float, n: int) -> Interval:
 
 
 def binomial_standard_error(share: float, rows: int) -> float | None:
-    """Of a score that is a share of ``rows`` right answers."""
+    """Binomial standard error of a score that is a share of ``rows`` correct predictions."""
     if rows < 1 or not 0 <= share <= 1:
         return None
     return math.sqrt(share * (1 - share) / rows)

@@ -1,4 +1,6 @@
-"""How numbers are said in sentences: three decimals, plain counts, names of the splits."""
+"""Formatting of numbers and names in sentences: three decimals, plain counts, names of the
+splits.
+"""
 
 BASELINES = {
     "majority": "the majority baseline",
@@ -28,7 +30,7 @@ def format_count(amount: int, noun: str) -> str:
 
 
 def format_fraction(part: int, whole: int, noun: str) -> str:
-    """``of(5, 6, "run")`` is "5 of 6 runs", ``of(1, 1, "run")`` "the only run"."""
+    """Count out of a total: "5 of 6 runs", or "the only run" for 1 of 1."""
     if whole == 1 and part == 1:
         return f"the only {noun}"
     return (
@@ -39,21 +41,21 @@ def format_fraction(part: int, whole: int, noun: str) -> str:
 
 
 def capitalize_first(text: str) -> str:
-    """The text with its first letter large."""
+    """Capitalise the first letter."""
     return text[:1].upper() + text[1:]
 
 
 def format_baseline(name: str) -> str:
-    """A baseline as sentences call it."""
+    """Name a baseline in a sentence."""
     return BASELINES.get(name, name.replace("_", " "))
 
 
 def format_baseline_title(name: str) -> str:
-    """A baseline as tables call it, without its article."""
+    """Name a baseline in a table, without its article."""
     return format_baseline(name).removeprefix("the ").removeprefix("a ")
 
 
 def format_seeds(init_seed: int, data_seed: int, fold: int | None) -> str:
-    """A run as tables call it: by its one seed, or by both, and its fold."""
+    """Name a run in a table: by its one seed, or by both seeds, and its fold."""
     seeds = str(init_seed) if init_seed == data_seed else f"{init_seed}, data {data_seed}"
     return seeds if fold is None else f"{seeds}, fold {fold}"

@@ -1,4 +1,6 @@
-"""The report as one HTML file that needs nothing else (no script, no request, figures inside), and its picture."""
+"""The report as one self-contained HTML file (no script, no request, figures inside), and as a
+picture.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,26 +40,26 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_CLASSES = 30
-"""Labels in the table of a job; of more, the weakest."""
+"""Number of labels in a job's table; with more, the weakest are shown."""
 VERDICT_TONES = {
     "good": frozenset({"stable", "b_better", "a_better"}),
     "bad": frozenset(
         {"all_degenerate", "some_degenerate", "unstable", "not_better_than_baseline", "no_result"}
     ),
 }
-"""How a verdict is coloured; every other code is neutral."""
+"""Colours of the verdicts; every other code is neutral."""
 
 
 @dataclass(frozen=True)
 class JobSection:
-    """One job as the page shows it; several stand side by side."""
+    """One job on the page; several stand side by side."""
 
     title: str
     report: StabilityReport
     recipe: Mapping[str, object]
-    """The resolved recipe, in the order to show."""
+    """The resolved recipe, in display order."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """Model, data, device and the like, as they should read."""
+    """Model, data, device and similar facts, as displayed."""
     curves: tuple[SeedCurve, ...] = ()
 
 
@@ -74,7 +76,8 @@ def render_report(
     *,
     heading: str = "Stability report",
 ) -> str:
-    """The page for one job, or for several that share metric and split, with the comparison of two where there is one.
+    """Render the page of one job, or of several that share metric and split, with a comparison
+    of two if given.
 
     Every name is escaped. The same input gives the same text: no clock is read.
     """
@@ -117,7 +120,9 @@ def render_report(
 
 
 def render_summary_png(reports: Sequence[tuple[str, StabilityReport]]) -> bytes:
-    """The summary picture: every seed's score of every job, at twice the size for sharp print."""
+    """Render the summary picture, every seed's score of every job, at twice the size for sharp
+    print.
+    """
     return build_scores_figure(reports).to_png(scale=2.0)
 
 
@@ -162,7 +167,7 @@ def _get_verdict_tone(code: str) -> str:
 
 
 def _build_setting_rows(columns: Sequence[Mapping[str, object]]) -> list[_SettingRow]:
-    """One row a name that any column has, in order of first appearance."""
+    """One row for each name that any column has, in order of first appearance."""
     names = dict.fromkeys(name for column in columns for name in column)
     rows = ([_format_value(column.get(name)) for column in columns] for name in names)
     return [
@@ -184,7 +189,7 @@ def _format_value(value: object) -> str:
 
 
 def _select_weakest_classes(classes: list[ClassScores]) -> list[ClassScores]:
-    """All labels in their order, or of too many those with the lowest F1."""
+    """List all labels in their order or, if there are too many, those with the lowest F1."""
     if len(classes) <= MAX_CLASSES:
         return classes
     return sorted(classes, key=lambda one: one.f1.mean if one.f1.mean is not None else -1.0)[
@@ -193,19 +198,19 @@ def _select_weakest_classes(classes: list[ClassScores]) -> list[ClassScores]:
 
 
 def _list_pilot_columns(pilots: Mapping[str, Any]) -> list[str]:
-    """What the candidates of the pilots differ in and reached, in order of first appearance."""
+    """List what the pilots' candidates differ in and their scores, in order of first appearance."""
     return list(
         dict.fromkeys(name for candidate in pilots.get("candidates", []) for name in candidate)
     )
 
 
 def _build_seed_rows(jobs: Sequence[JobSection]) -> list[tuple[ReportedRun | None, ...]]:
-    """Rows of runs by index, a column a job."""
+    """Rows of runs by index, one column per job."""
     return list(zip_longest(*(job.report.runs for job in jobs)))
 
 
 def _build_figures(jobs: Sequence[JobSection]) -> dict[str, list[dict[str, Any]]]:
-    """The page's figures by section; a section without data has none."""
+    """Build the page's figures by section; a section without data has none."""
     metric = jobs[0].report.metric
     curves = [curve for job in jobs for curve in job.curves]
     reports = [(job.title, job.report) for job in jobs]
@@ -257,7 +262,7 @@ def _build_confusion_figures(job: JobSection) -> list[Figure]:
 
 
 def _inline_figure(figure: Figure) -> dict[str, Any]:
-    """An SVG for the page, taken as markup: its texts were escaped by the renderer."""
+    """Inline an SVG as markup: the renderer has escaped its texts."""
     from markupsafe import Markup
 
     return {"svg": Markup(figure.to_svg())}

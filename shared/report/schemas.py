@@ -1,4 +1,6 @@
-"""What goes into a report and what comes out. The output is the wire shape of ``GET …/stability``, field for field."""
+"""Inputs and outputs of a report. The output is the response of ``GET …/stability``, field for
+field.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ Curve = Sequence[tuple[int, float]]
 
 @dataclass(frozen=True)
 class RunResult:
-    """One main run as its row stands; scores are None where there is none (yet)."""
+    """One main run as stored; scores are None until they exist."""
 
     run_id: str
     seed: int
@@ -37,24 +39,28 @@ class RunResult:
     fold: int | None = None
     curve: Curve = ()
     classes: Sequence[Mapping[str, Any]] | None = None
-    """Of a succeeded run: {label, precision, recall, f1, support} of each label on the report's split."""
+    """Of a succeeded run: {label, precision, recall, f1, support} of each label on the report's
+    split.
+    """
 
 
 class Baseline(FrozenModel):
-    """What is reached without fine-tuning in the report's metric, on the report's split."""
+    """Score without fine-tuning in the report's metric, on the report's split."""
 
     name: str
-    """``majority``: the best constant answer; ``tfidf_logistic_regression``, ``tfidf_ridge``, ``linear_probe``: scikit-learn, of
-    the training rows' words and of the frozen encoder."""
+    """``majority``: the best constant prediction; ``tfidf_logistic_regression``,
+    ``tfidf_ridge``, ``linear_probe``: scikit-learn models of the training rows' words and of
+    the frozen encoder's states.
+    """
     score: float | None
-    """Null where it could not be computed."""
+    """Null if it could not be computed."""
 
 
 class ConfusionMatrix(FrozenModel):
-    """How often each label was taken for which, in the best run, on the report's split."""
+    """How often each label was predicted as which, in the best run, on the report's split."""
 
     labels: list[str]
-    """In the order of rows and columns."""
+    """Labels in the order of rows and columns."""
     matrix: list[list[int]]
     """Rows: true label, columns: predicted label, in the order of ``labels``."""
     run_id: str
@@ -63,7 +69,7 @@ class ConfusionMatrix(FrozenModel):
 
 @dataclass(frozen=True)
 class JobResults:
-    """Everything a report is made of. ``runs`` are the main runs, in order of their index, without pilots."""
+    """Everything a report is built from. ``runs`` are the main runs by index, without pilots."""
 
     job_id: str
     metric: str
@@ -75,35 +81,37 @@ class JobResults:
     """The run with the best validation score, once there is one."""
     fine_tuned_model: str | None = None
     evaluation_rows: int | None = None
-    """Rows of the split that the score is measured on."""
+    """Rows of the split on which the score is measured."""
     confusion_matrix: ConfusionMatrix | None = None
     regression: bool = False
     pilots: Mapping[str, Any] | None = None
-    """As the job has it: the settings that were tried, and which was chosen why."""
+    """Pilots of the job: the candidates, their scores and the choice."""
     early_discard: Mapping[str, Any] | None = None
-    """As the job has it: ``start`` runs began, and at ``at_step`` the most promising were kept."""
+    """Early discard of the job: ``start`` runs began, and at ``at_step`` the most promising
+    were kept.
+    """
     diagnosis: tuple[str, ...] = ()
-    """What looks wrong over the runs (``shared.report.diagnosis``)."""
+    """Findings over the runs (``shared.report.diagnosis``)."""
     detailed: bool = False
-    """Whether to work the further statistics out too, from runs that have their curves and classes."""
+    """Whether to compute the further statistics, from runs loaded with their curves and classes."""
 
 
 class DegenerateRate(FrozenModel):
     value: float | None
     """Share of the succeeded runs that are degenerate."""
     ci95: Interval | None
-    """Wilson's score interval (1927): holds for small numbers and at 0 and 1, where the usual one has no width."""
+    """Wilson's score interval (1927), which is valid for small numbers and at 0 and 1."""
 
 
 class Verdict(FrozenModel):
     code: str
-    """For programs."""
+    """Stable machine-readable code."""
     text: str
-    """For people."""
+    """The conclusion in words."""
 
 
 class Caution(FrozenModel):
-    """One of ``warnings``: something to know before the numbers are relied on, or why a number is null."""
+    """One of ``warnings``: what to know before relying on the numbers, or why a number is null."""
 
     code: str
     message: str
@@ -116,12 +124,12 @@ class ReportedRun(FrozenModel):
     data_seed: int
     status: RunState
     degenerate: bool | None
-    """Whether it ended no better than a constant answer; null until it has ended."""
+    """Whether it ended no better than a constant prediction; null until it has ended."""
     score: float | None
     validation_score: float | None
     test_score: float | None
     fold: int | None = None
-    """Which part of the training file it was validated on, from 0, under k-fold."""
+    """Part of the training file it was validated on, from 0, under k-fold."""
 
 
 class StabilityReport(FrozenModel):
@@ -132,9 +140,9 @@ class StabilityReport(FrozenModel):
     provisional: bool
     """Whether runs are still open, so that every number may change."""
     metric: str
-    """What the scores are."""
+    """Metric of the scores."""
     split: Split
-    """The rows that they are taken on."""
+    """Split on which the runs were scored."""
     planned: int
     """Main runs of the job, ended or not."""
     n: int
@@ -157,34 +165,37 @@ class StabilityReport(FrozenModel):
     cancelled: int
     discarded: int
     degenerate_rate: DegenerateRate
-    """How often training ends no better than a constant answer."""
+    """How often training ends no better than a constant prediction."""
     best_run_id: str | None
-    """By validation score; null until a run has succeeded."""
+    """Best run by validation score; null until a run has succeeded."""
     fine_tuned_model: str | None
     """Its published model; null until the job has succeeded."""
     baselines: list[Baseline]
-    """What is reached without fine-tuning."""
+    """Scores without fine-tuning."""
     evaluation_rows: int | None
     """Rows of the split."""
     score_standard_error: float | None
-    """Binomial standard error of the mean score, from the number of rows it was measured on; null unless the metric
-    is a share of rows."""
+    """Binomial standard error of the mean score, from the number of rows it was measured on;
+    null unless the metric is a share of rows.
+    """
     verdict: Verdict
-    """The report in a sentence."""
+    """The conclusion of the report."""
     warnings: list[Caution]
-    """What should be known before the numbers are relied on."""
+    """What to know before relying on the numbers."""
     diagnosis: list[str]
-    """What looks wrong over the runs, with its evidence and the setting to try; empty where nothing does."""
+    """Problems over the runs, with evidence and the setting to try; empty if there are none."""
     confusion_matrix: ConfusionMatrix | None
     best_of_n: BestOfN | None = None
     variance: VarianceSplit | None = None
     learning_curve: LearningCurve | None = None
     early_discard: DiscardEffect | None = None
     more_seeds: list[ForecastWidth] | None = None
-    """How much narrower the mean's interval would be with more seeds; null where there is no spread to go by."""
+    """How much narrower the mean's interval would be with more seeds; null without any spread."""
     per_class: list[ClassScores] | None = None
-    """Null where rows do not have one label each."""
+    """Null if rows do not have exactly one label."""
     pilots: dict[str, Any] | None = None
-    """The trial runs that found automatic settings out, and what each reached; none of their scores is in any number above."""
+    """The pilots that chose automatic settings, and their scores, which count in no number
+    above.
+    """
     runs: list[ReportedRun]
-    """By index."""
+    """Runs by index."""

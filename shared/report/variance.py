@@ -1,4 +1,6 @@
-"""Whose spread is it: the variance of scores split over the seeds of initialisation and data (and folds)."""
+"""Components of variance: the spread of scores divided among the seeds of initialisation and
+data (and folds).
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +11,7 @@ from shared.report.distribution import compute_mean
 
 Factor = Literal["init_seed", "data_seed", "seed", "fold"]
 ROUNDING_TOLERANCE = (
-    1e-12  # of the largest deviation: a mean square below its square is one of rounding errors
+    1e-12  # of the largest deviation: a mean square below its square consists of rounding errors
 )
 
 NO_VARIANCE = "all scores are equal: there is no variance to split"
@@ -23,11 +25,13 @@ class Cell(NamedTuple):
 
 
 def split_variance(cells: Sequence[Cell]) -> VarianceSplit:
-    """Random-effects analysis of variance of a complete grid with one run a cell, main effects and residual.
+    """Random-effects analysis of variance of a complete grid with one run per cell, main
+    effects and residual.
 
-    With two factors of a and b levels: MS_A, MS_B on a - 1 and b - 1 degrees of freedom, MS_E on (a - 1)(b - 1);
-    σ²_A = (MS_A - MS_E)/b, σ²_B = (MS_B - MS_E)/a, σ²_E = MS_E (Searle, Casella & McCulloch 1992, 4.2); further factors alike,
-    each over the number of runs a level. Negative estimates count as 0.
+    With two factors of a and b levels: MS_A, MS_B on a - 1 and b - 1 degrees of freedom, MS_E
+    on (a - 1)(b - 1); σ²_A = (MS_A - MS_E)/b, σ²_B = (MS_B - MS_E)/a, σ²_E = MS_E (Searle,
+    Casella & McCulloch 1992, 4.2); further factors likewise, each over the number of runs per
+    level. Negative estimates count as 0.
     """
     factors = _collect_varying_factors(cells)
     reason = _find_split_obstacle(cells, factors)
@@ -35,7 +39,7 @@ def split_variance(cells: Sequence[Cell]) -> VarianceSplit:
         return VarianceSplit(runs=len(cells), components=None, reason=reason)
     variances = _estimate_components(cells, factors)
     total = sum(variances.values())
-    if total == 0:  # scores so close that their squared differences are nothing to a float
+    if total == 0:  # scores so close that their squared differences vanish in a float
         return VarianceSplit(runs=len(cells), components=None, reason=NO_VARIANCE)
     return VarianceSplit(
         runs=len(cells),
@@ -54,7 +58,9 @@ def split_variance(cells: Sequence[Cell]) -> VarianceSplit:
 
 
 def _collect_varying_factors(cells: Sequence[Cell]) -> dict[Factor, list[int]]:
-    """The factors that vary, with each run's level. Seeds that are always alike are one factor."""
+    """Return the factors that vary, with each run's level. Seeds that always agree are one
+    factor.
+    """
     alike = all(cell.init_seed == cell.data_seed for cell in cells)
     levels: dict[Factor, list[int]] = (
         {"seed": [cell.init_seed for cell in cells]}
@@ -73,13 +79,17 @@ def _find_split_obstacle(
 ) -> str | None:
     if len(factors) < 2:
         return (
-            "init_seed and data_seed change together (or one of them not at all), so their effects cannot be told apart: "
+            "init_seed and data_seed change together (or one of them not at all), so their "
+            "effects cannot be told apart: "
             "it takes a grid of both"
         )
     crossed = math.prod(len(set(levels)) for levels in factors.values())
     combinations = set(zip(*factors.values(), strict=True))
     if len(combinations) != crossed or len(cells) != crossed:
-        return f"the grid is not complete: {len(combinations)} of {crossed} combinations have one scored run each"
+        return (
+            f"the grid is not complete: {len(combinations)} of {crossed} combinations "
+            "have one scored run each"
+        )
     if len({cell.score for cell in cells}) == 1:
         return NO_VARIANCE
     return None
@@ -92,7 +102,7 @@ def _estimate_components(
     grand = compute_mean(scores)
     left = sum((score - grand) ** 2 for score in scores)
     freedom = len(scores) - 1
-    squares: dict[Factor, tuple[float, int, float]] = {}  # mean square, levels, runs a level
+    squares: dict[Factor, tuple[float, int, float]] = {}  # mean square, levels, runs per level
     for name, levels in factors.items():
         by_level = [
             [s for s, at in zip(scores, levels, strict=True) if at == level]

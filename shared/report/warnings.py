@@ -1,4 +1,4 @@
-"""The report's warnings: what to know before its numbers are relied on, and why a number is null."""
+"""Warnings of the report: what to know before relying on its numbers, and why a number is null."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,8 @@ def _warn_missing_runs(findings: ReportFindings) -> Iterator[Caution]:
         (
             "failed_runs",
             findings.failed,
-            "failed and left no score. If the recipe made them fail (a loss that became NaN, say), the others "
+            "failed and left no score. If the recipe made them fail (a loss that became "
+            "NaN, say), the others "
             "flatter it; each run's error says why.",
         ),
         (
@@ -58,8 +59,10 @@ def _describe_survivors(findings: ReportFindings) -> str:
     ):
         return said
     return (
-        f"{said} At step {effect.step}, where the choice was made, the {effect.kept} kept had a mean validation "
-        f"{findings.results.metric} of {format_number(effect.mean_kept)}, all {effect.started} of {format_number(effect.mean_started)}: the choice "
+        f"{said} At step {effect.step}, where the choice was made, the {effect.kept} kept "
+        "had a mean validation "
+        f"{findings.results.metric} of {format_number(effect.mean_kept)}, all "
+        f"{effect.started} of {format_number(effect.mean_started)}: the choice "
         f"alone made {format_number(effect.difference)}."
     )
 
@@ -75,13 +78,16 @@ def _warn_undefined_scores(findings: ReportFindings) -> Iterator[Caution]:
         others = f"the other {findings.scored_runs}" if findings.scored_runs else "no run"
         yield Caution(
             code="undefined_scores",
-            message=f"{findings.results.metric} is undefined for {format_fraction(without, findings.n, 'finished run')}, counted "
+            message=f"{findings.results.metric} is undefined for "
+            f"{format_fraction(without, findings.n, 'finished run')}, counted "
             f"in n all the same; the distribution is over {others}.",
         )
     if findings.scored_runs == 1:
         yield Caution(
             code="undefined_statistics",
-            message="One score has no spread: std, ci95 and bootstrap_ci95 are null. Run more seeds.",
+            message=(
+                "One score has no spread: std, ci95 and bootstrap_ci95 are null. Run more seeds."
+            ),
         )
 
 
@@ -89,7 +95,8 @@ def _warn_zero_spread(findings: ReportFindings) -> Iterator[Caution]:
     if findings.distribution.std == 0:
         yield Caution(
             code="zero_spread",
-            message=f"All {findings.scored_runs} scores are equal, so that std is 0 and the interval of the mean has no "
+            message=f"All {findings.scored_runs} scores are equal, so that std is 0 and "
+            "the interval of the mean has no "
             "width. That is what equal answers look like, not a measurement without error.",
         )
 
@@ -98,13 +105,17 @@ def _warn_same_rows(findings: ReportFindings) -> Iterator[Caution]:
     if findings.results.split == "validation" and findings.scored_runs:
         yield Caution(
             code="checkpoint_chosen_on_same_rows",
-            message="Each run's checkpoint was chosen by its score on these validation rows, so the scores are "
-            "somewhat too good. Give a test file or a test fraction for scores on rows that chose nothing.",
+            message="Each run's checkpoint was chosen by its score on these validation "
+            "rows, so the scores are "
+            "somewhat too good. Give a test file or a test fraction for scores on rows "
+            "that chose nothing.",
         )
 
 
 def _warn_few_rows(findings: ReportFindings) -> Iterator[Caution]:
-    """Spread over seeds is one uncertainty, few rows the other: easily forgotten, as all seeds share the rows."""
+    """Spread over seeds is one uncertainty, few rows the other, which is easily forgotten
+    because all seeds share the rows.
+    """
     results, error, mean = findings.results, findings.standard_error, findings.distribution.mean
     if not results.evaluation_rows or mean is None:
         return
@@ -121,13 +132,17 @@ def _warn_few_rows(findings: ReportFindings) -> Iterator[Caution]:
     if error > STABLE_STD:
         yield Caution(
             code="small_evaluation_set",
-            message=f"The scores are measured on {format_count(results.evaluation_rows, f'{results.split} row')}. {carries} "
-            f"{format_number(error)} from the choice of rows alone, which the intervals over seeds do not contain.",
+            message="The scores are measured on "
+            f"{format_count(results.evaluation_rows, f'{results.split} row')}. {carries} "
+            f"{format_number(error)} from the choice of rows alone, which the intervals "
+            "over seeds do not contain.",
         )
 
 
 def _warn_selection_effect(findings: ReportFindings) -> Iterator[Caution]:
-    """The published run is the best of n by validation; to quote its score as the recipe's is the usual mistake."""
+    """The published run is the best of n by validation; quoting its score as the recipe's is
+    the usual mistake.
+    """
     results, mean = findings.results, findings.distribution.mean
     best = next((run for run in results.runs if run.run_id == results.best_run_id), None)
     if (
@@ -141,8 +156,10 @@ def _warn_selection_effect(findings: ReportFindings) -> Iterator[Caution]:
     if best.score > mean:
         yield Caution(
             code="selection_effect",
-            message=f"The best run's {format_number(best.score)} is the highest of {findings.scored_runs} on the rows that chose "
-            f"it, {format_number(best.score - mean)} above their mean: expect less of it on new rows. What the recipe is "
+            message=f"The best run's {format_number(best.score)} is the highest of "
+            f"{findings.scored_runs} on the rows that chose "
+            f"it, {format_number(best.score - mean)} above their mean: expect less of it "
+            "on new rows. What the recipe is "
             "worth is the mean.",
         )
 
@@ -152,6 +169,7 @@ def _warn_dependent_folds(findings: ReportFindings) -> Iterator[Caution]:
     if len(folds) > 1:
         yield Caution(
             code="dependent_folds",
-            message=f"The runs are of {len(folds)} folds, whose training rows overlap: their scores are not independent, and the "
+            message=f"The runs are of {len(folds)} folds, whose training rows overlap: "
+            "their scores are not independent, and the "
             "intervals of the mean somewhat too narrow (Bengio & Grandvalet 2004).",
         )

@@ -1,4 +1,6 @@
-"""An API process in the test's own process: the real application over a real database, without a worker."""
+"""An API process in the test's own process: the real application over a real database, without
+a worker.
+"""
 
 import tempfile
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""Values at and beyond the bounds of what a job may ask for: a sentence and the field's name, never a 500."""
+"""Values at and beyond the bounds of what a job may ask for: a sentence and the field's name,
+never a 500.
+"""
 
 from collections.abc import Iterator
 from typing import Any

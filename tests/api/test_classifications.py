@@ -1,4 +1,6 @@
-"""How many requests are let in to be classified, and how long one may take; what they answer is ``tests.flow.test_classifications``."""
+"""How many requests are let in to be classified, and how long one may take; what they answer is
+``tests.flow.test_classifications``.
+"""
 
 from contextlib import ExitStack
 from pathlib import Path

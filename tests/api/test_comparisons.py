@@ -33,7 +33,9 @@ def database(settings: Settings, http: TestClient) -> Iterator[Database]:
 def add_job(
     database: Database, scores: Sequence[float | None], preset: str = "stabilized", **values: Any
 ) -> str:
-    """A job whose runs have ended with these validation scores and, as F1, with half of them; None is still queued."""
+    """A job whose runs have ended with these validation scores and, as F1, with half of them;
+    None is still queued.
+    """
     job = Job(
         **{
             **job_values(),
@@ -228,7 +230,9 @@ def test_unknown_ids(http: TestClient, database: Database) -> None:
 
 
 def test_a_report_in_full_beside_numbers_on_the_job(http: TestClient, database: Database) -> None:
-    """Curves, labels and the like are worked out for the report alone: a list of jobs has to stay cheap."""
+    """Curves, labels and the like are worked out for the report alone: a list of jobs has to
+    stay cheap.
+    """
     job_id = add_job(database, HIGH, resolved_recipe=None, task={"label_names": ["no", "yes"]})
     with database.write() as session:
         for run in session.scalars(select(Run).where(Run.job_id == job_id)):

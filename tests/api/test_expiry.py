@@ -1,4 +1,6 @@
-"""Files that are kept for a time, lists without profiles, tables one by one, and files that cannot be read as a task says."""
+"""Files that are kept for a time, lists without profiles, tables one by one, and files that
+cannot be read as a task says.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait

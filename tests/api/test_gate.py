@@ -70,7 +70,7 @@ def test_a_method_that_is_not_served_is_told_all_that_are(http: TestClient) -> N
 def test_a_fault_of_ours_can_be_found_in_the_log(
     http: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.models.routes.ModelObject.base", None)
+    monkeypatch.setattr("api.models.routes.ModelObject.from_base_model", None)
     broken = http.get("/v1/models", headers={"x-request-id": "mine-1"})
     assert (broken.status_code, broken.json()["error"]["code"]) == (500, "internal_error")
     assert broken.headers["x-request-id"] == "mine-1"

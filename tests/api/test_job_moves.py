@@ -1,4 +1,4 @@
-"""Cloning and deleting jobs, cancelling and retrying single runs, over HTTP."""
+"""Cloning and deleting jobs over HTTP; cancelling, retrying and logs of single runs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -35,17 +35,17 @@ def database(settings: Settings) -> Iterator[Database]:
     database.dispose()
 
 
-def created(http: TestClient, file_id: str, **changes: Any) -> dict[str, Any]:
+def create_job(http: TestClient, file_id: str, **changes: Any) -> dict[str, Any]:
     answer = http.post(JOBS, json={"training_file": file_id, **REQUEST, **changes})
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-def runs_of(http: TestClient, job_id: str) -> list[dict[str, Any]]:
+def list_runs(http: TestClient, job_id: str) -> list[dict[str, Any]]:
     return list(http.get(f"{JOBS}/{job_id}/runs").json()["data"])
 
 
-def refusal(answer: Any) -> tuple[int, str, str | None]:
+def get_refusal(answer: Any) -> tuple[int, str, str | None]:
     error = answer.json()["error"]
     return answer.status_code, error["code"], error["param"]
 
@@ -53,11 +53,11 @@ def refusal(answer: Any) -> tuple[int, str, str | None]:
 # clone
 
 
-def test_a_clone_is_asked_for_what_the_first_was(http: TestClient, file_id: str) -> None:
-    first = created(http, file_id)
+def test_a_clone_has_the_request_of_the_original(http: TestClient, file_id: str) -> None:
+    first = create_job(http, file_id)
     second = http.post(f"{JOBS}/{first['id']}/clone").json()
     assert second["id"] != first["id"]
-    told = (
+    copied_fields = (
         "model",
         "training_file",
         "seed",
@@ -69,12 +69,14 @@ def test_a_clone_is_asked_for_what_the_first_was(http: TestClient, file_id: str)
         "task",
         "runs",
     )
-    assert {name: second[name] for name in told} == {name: first[name] for name in told}
+    assert {name: second[name] for name in copied_fields} == {
+        name: first[name] for name in copied_fields
+    }
     assert second["hyperparameters"]["n_epochs"] == 2
 
 
-def test_what_is_given_takes_the_place_of_the_whole_field(http: TestClient, file_id: str) -> None:
-    first = created(http, file_id)
+def test_a_given_field_replaces_the_original_one_entirely(http: TestClient, file_id: str) -> None:
+    first = create_job(http, file_id)
     changes = {"recipe": {"preset": "conventional"}, "runs": {"seeds": [5]}, "metadata": None}
     second = http.post(f"{JOBS}/{first['id']}/clone", json=changes).json()
     assert (second["recipe"], second["runs"], second["metadata"]) == (
@@ -87,10 +89,8 @@ def test_what_is_given_takes_the_place_of_the_whole_field(http: TestClient, file
     assert dry["object"] == "fine_tuning.job.dry_run"
 
 
-def test_a_clone_that_makes_no_sense_is_refused_by_the_field(
-    http: TestClient, file_id: str
-) -> None:
-    job_id = created(http, file_id)["id"]
+def test_an_invalid_clone_names_the_field(http: TestClient, file_id: str) -> None:
+    job_id = create_job(http, file_id)["id"]
     for changes, expected in (
         ({"colour": 1}, (400, "invalid_request", "colour")),
         ({"recipe": {"max_steps": 9}}, (400, "invalid_value", "recipe.max_steps")),
@@ -98,14 +98,14 @@ def test_a_clone_that_makes_no_sense_is_refused_by_the_field(
         ({"model": "nothing"}, (400, "model_not_allowed", "model")),
         ({"training_file": "file-none"}, (404, "file_not_found", "training_file")),
     ):
-        assert refusal(http.post(f"{JOBS}/{job_id}/clone", json=changes)) == expected
+        assert get_refusal(http.post(f"{JOBS}/{job_id}/clone", json=changes)) == expected
     assert http.post(f"{JOBS}/ftjob-none/clone").status_code == 404
 
 
-def test_a_clone_sent_again_is_one_and_never_taken_for_the_original(
+def test_a_clone_sent_again_creates_one_job_other_than_the_original(
     http: TestClient, file_id: str
 ) -> None:
-    first = created(http, file_id, seed=71)
+    first = create_job(http, file_id, seed=71)
     again = {"x-stainless-retry-count": "1"}
     clone = http.post(f"{JOBS}/{first['id']}/clone", headers=again).json()["id"]
     assert clone != first["id"]
@@ -118,15 +118,15 @@ def test_a_clone_sent_again_is_one_and_never_taken_for_the_original(
 # single runs
 
 
-def test_one_run_is_cancelled_and_tried_again(
+def test_a_single_run_is_cancelled_and_retried(
     http: TestClient, file_id: str, database: Database
 ) -> None:
-    job_id = created(http, file_id)["id"]
-    first, second = (run["id"] for run in runs_of(http, job_id))
+    job_id = create_job(http, file_id)["id"]
+    first, second = (run["id"] for run in list_runs(http, job_id))
     path = f"{JOBS}/{job_id}/runs/{first}"
     assert http.post(f"{path}/cancel").json()["status"] == "cancelled"
-    assert refusal(http.post(f"{path}/cancel")) == (400, "run_already_ended", "run_id")
-    assert [run["status"] for run in runs_of(http, job_id)] == ["cancelled", "queued"]
+    assert get_refusal(http.post(f"{path}/cancel")) == (400, "run_already_ended", "run_id")
+    assert [run["status"] for run in list_runs(http, job_id)] == ["cancelled", "queued"]
     assert http.get(f"{JOBS}/{job_id}").json()["status"] == "queued"
     assert http.post(f"{path}/retry").json()["status"] == "queued"
     assert http.post(f"{path}/retry").json()["status"] == "queued"  # sent again
@@ -136,7 +136,7 @@ def test_one_run_is_cancelled_and_tried_again(
     assert http.post(f"{JOBS}/{job_id}/runs/{second}/retry").json()["id"] == second
 
 
-def failed(database: Database, job_id: str) -> None:
+def fail_job(database: Database, job_id: str) -> None:
     with database.write() as session:
         error = {"code": "diverged", "message": "It diverged.", "param": None}
         values = {
@@ -152,44 +152,50 @@ def failed(database: Database, job_id: str) -> None:
         Jobs(session).end(job_id, fence, JobState.FAILED, error=error)
 
 
-def test_a_failed_run_is_tried_again_and_opens_its_job(
+def test_retrying_a_failed_run_reopens_its_job(
     http: TestClient, file_id: str, database: Database
 ) -> None:
-    job_id = created(http, file_id)["id"]
-    failed(database, job_id)
-    run_id = runs_of(http, job_id)[1]["id"]
+    job_id = create_job(http, file_id)["id"]
+    fail_job(database, job_id)
+    run_id = list_runs(http, job_id)[1]["id"]
     run = http.post(f"{JOBS}/{job_id}/runs/{run_id}/retry").json()
     assert (run["status"], run["error"], run["finished_at"]) == ("queued", None, None)
     job = http.get(f"{JOBS}/{job_id}").json()
     assert (job["status"], job["error"], job["finished_at"]) == ("queued", None, None)
-    assert [run["status"] for run in runs_of(http, job_id)] == ["failed", "queued"]
+    assert [run["status"] for run in list_runs(http, job_id)] == ["failed", "queued"]
 
 
-def test_what_cannot_be_tried_again(http: TestClient, file_id: str, database: Database) -> None:
-    job_id = created(http, file_id)["id"]
-    run_id = runs_of(http, job_id)[0]["id"]
+def test_a_succeeded_run_and_a_cancelled_job_cannot_be_retried(
+    http: TestClient, file_id: str, database: Database
+) -> None:
+    job_id = create_job(http, file_id)["id"]
+    run_id = list_runs(http, job_id)[0]["id"]
     with database.write() as session:
         session.execute(update(Run).where(Run.id == run_id).values(status="succeeded"))
-    assert refusal(http.post(f"{JOBS}/{job_id}/runs/{run_id}/retry")) == (
+    assert get_refusal(http.post(f"{JOBS}/{job_id}/runs/{run_id}/retry")) == (
         400,
         "run_not_retryable",
         "run_id",
     )
     http.post(f"{JOBS}/{job_id}/cancel")
-    other = runs_of(http, job_id)[1]["id"]
+    other = list_runs(http, job_id)[1]["id"]
     expected = (400, "job_not_extendable", "fine_tuning_job_id")
-    assert refusal(http.post(f"{JOBS}/{job_id}/runs/{other}/retry")) == expected
+    assert get_refusal(http.post(f"{JOBS}/{job_id}/runs/{other}/retry")) == expected
 
 
 # delete
 
 
-def test_an_ended_job_is_deleted_with_all_that_is_its_own(
+def test_deleting_an_ended_job_keeps_only_its_training_files(
     http: TestClient, file_id: str, database: Database, settings: Settings
 ) -> None:
-    job_id = created(http, file_id)["id"]
-    assert refusal(http.delete(f"{JOBS}/{job_id}")) == (400, "job_not_ended", "fine_tuning_job_id")
-    failed(database, job_id)
+    job_id = create_job(http, file_id)["id"]
+    assert get_refusal(http.delete(f"{JOBS}/{job_id}")) == (
+        400,
+        "job_not_ended",
+        "fine_tuning_job_id",
+    )
+    fail_job(database, job_id)
     storage = Storage(settings.resolved_storage_url)
     result = http.post("/v1/files", files={"file": ("m.csv", b"text,label\na,x\nb,y\n")}).json()[
         "id"
@@ -197,9 +203,9 @@ def test_an_ended_job_is_deleted_with_all_that_is_its_own(
     with database.write() as session:
         run = Runs(session).of_job(job_id)[0]
         session.get_one(Job, job_id).result_files = [result, "file-gone"]
-        storage.put_bytes(log_key(run.id, 1), b"said")
+        storage.put_bytes(log_key(run.id, 1), b"output")
         session.add(Metric(run_id=run.id, name="train_loss", step=1, value=0.5))
-        for name in ("gone", "gone:seed-1"):  # the second as artifacts.keep "all_runs" keeps it
+        for name in ("gone", "gone:seed-1"):  # the second as kept by artifacts.keep "all_runs"
             prefix = f"models/{name}"
             storage.put_bytes(f"{prefix}/config.json", b"{}")
             plain = {"owner_id": "local", "base_model": "tiny-bert", "prefix": prefix, "labels": []}
@@ -230,10 +236,10 @@ def test_an_ended_job_is_deleted_with_all_that_is_its_own(
 # logs
 
 
-def test_what_was_said_of_each_attempt_at_a_run(
+def test_the_log_of_each_attempt_is_served(
     http: TestClient, file_id: str, database: Database, settings: Settings
 ) -> None:
-    job_id = created(http, file_id)["id"]
+    job_id = create_job(http, file_id)["id"]
     run_id = http.get(f"{JOBS}/{job_id}/runs").json()["data"][0]["id"]
     logs = f"{JOBS}/{job_id}/runs/{run_id}/logs"
     empty = http.get(logs)
@@ -250,5 +256,8 @@ def test_what_was_said_of_each_attempt_at_a_run(
     assert http.get(logs).text == "trotz allem früh fertig\n"
     assert http.get(logs, params={"attempt": 1}).text == "out of memory"
     assert http.get(logs, params={"attempt": 3}).text == ""
-    assert refusal(http.get(logs, params={"attempt": 0}))[0] == 400
-    assert refusal(http.get(f"{JOBS}/{job_id}/runs/ftrun-none/logs"))[:2] == (404, "run_not_found")
+    assert get_refusal(http.get(logs, params={"attempt": 0}))[0] == 400
+    assert get_refusal(http.get(f"{JOBS}/{job_id}/runs/ftrun-none/logs"))[:2] == (
+        404,
+        "run_not_found",
+    )

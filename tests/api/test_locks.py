@@ -1,4 +1,4 @@
-"""What is asked of a job while a worker is in the middle of claiming a run of it: the two wait for each other in one order."""
+"""Requests during a worker's claim: both lock runs before the job, so that neither deadlocks."""
 
 import threading
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.jobs import pausing, service
+from api.jobs import waiting
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
-LONG_ENOUGH_S = 0.5
-"""For a request to come to where it waits for the claim; where it comes later there is nothing to see, and the test passes."""
+BLOCK_TIMEOUT_S = 0.5
+"""Time for the request to reach the lock; a slower request makes the test pass untested."""
 
 
 @pytest.fixture
@@ -24,12 +24,11 @@ def database(settings: Settings) -> Iterator[Database]:
     database.dispose()
 
 
-@pytest.mark.parametrize("asked", ["cancel", "pause", "extend", "runs/{run}/cancel"])
-def test_a_claim_and_a_request_do_not_lock_each_other_out(
-    http: TestClient, file_id: str, database: Database, asked: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("action", ["cancel", "pause", "extend", "runs/{run}/cancel"])
+def test_a_claim_and_a_request_do_not_deadlock(
+    http: TestClient, file_id: str, database: Database, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pausing, "CANCEL_TIMEOUT_S", 0.0)  # nobody is there to stop the run
-    monkeypatch.setattr(service, "CANCEL_TIMEOUT_S", 0.0)
+    monkeypatch.setattr(waiting, "CANCEL_TIMEOUT_S", 0.0)  # no worker stops the run
     request = {
         "training_file": file_id,
         "model": "tiny-bert",
@@ -37,15 +36,15 @@ def test_a_claim_and_a_request_do_not_lock_each_other_out(
     }
     job_id = http.post(JOBS, json={**request, "runs": {"num_seeds": 2}}).json()["id"]
     run_id = http.get(f"{JOBS}/{job_id}/runs").json()["data"][0]["id"]
-    path = f"{JOBS}/{job_id}/{asked.format(run=run_id)}"
+    path = f"{JOBS}/{job_id}/{action.format(run=run_id)}"
     answers: list[Any] = []
-    body = {"num_seeds": 1} if asked == "extend" else None
-    asking = threading.Thread(target=lambda: answers.append(http.post(path, json=body)))
+    body = {"num_seeds": 1} if action == "extend" else None
+    requester = threading.Thread(target=lambda: answers.append(http.post(path, json=body)))
     with database.write() as session:
-        hold = Runs(session).take(run_id, None, "w", 60.0)
-        assert hold is not None
-        asking.start()
-        asking.join(LONG_ENOUGH_S)
+        lease = Runs(session).take(run_id, None, "w", 60.0)
+        assert lease is not None
+        requester.start()
+        requester.join(BLOCK_TIMEOUT_S)
         Runs(session).job_started(run_id)
-    asking.join(30)
+    requester.join(30)
     assert [answer.status_code for answer in answers] == [200], answers[0].text

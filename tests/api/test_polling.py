@@ -1,4 +1,7 @@
-"""Polling a job: the ETag changes when, and only when, a byte of the answer does, and what has not changed is not made again."""
+"""Polling a job: the ETag changes if and only if a byte of the response does.
+
+An unchanged response is not built again.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,7 +37,7 @@ def database(settings: Settings) -> Iterator[Database]:
 def job_id(http: TestClient, file_id: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(
         job_cache, "get_presentation_time", lambda: NOW
-    )  # or the seconds that remain would tick in mid-test
+    )  # or the remaining seconds would change during a test
     request = {
         "training_file": file_id,
         "model": "tiny-bert",
@@ -47,7 +50,7 @@ def poll(http: TestClient, job_id: str, tag: str | None = None) -> Any:
     return http.get(f"{JOBS}/{job_id}", headers={} if tag is None else {"if-none-match": tag})
 
 
-def test_what_has_not_changed_is_answered_with_nothing(http: TestClient, job_id: str) -> None:
+def test_an_unchanged_job_gives_304(http: TestClient, job_id: str) -> None:
     first = poll(http, job_id)
     tag = first.headers["etag"]
     assert first.json()["id"] == job_id
@@ -58,47 +61,47 @@ def test_what_has_not_changed_is_answered_with_nothing(http: TestClient, job_id:
     assert (other.status_code, other.content) == (200, first.content)
 
 
-def test_an_unknown_job_is_unknown_whatever_the_tag(http: TestClient) -> None:
+def test_an_unknown_job_is_not_found_whatever_the_etag(http: TestClient) -> None:
     assert poll(http, "ftjob-none", "*").json()["error"]["code"] == "job_not_found"
 
 
-def test_the_answer_is_made_once_a_change(
+def test_the_response_is_built_once_per_change(
     http: TestClient, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[int] = []
+    built: list[int] = []
 
-    def counted(*arguments: Any) -> Any:
-        made.append(1)
+    def count_and_present(*arguments: Any) -> Any:
+        built.append(1)
         return present_job(*arguments)
 
-    monkeypatch.setattr(job_cache, "present_job", counted)
+    monkeypatch.setattr(job_cache, "present_job", count_and_present)
     for tag in (None, None, "*", poll(http, job_id).headers["etag"]):
         poll(http, job_id, tag)
-    assert len(made) == 1
+    assert len(built) == 1
 
 
-def test_a_polled_job_is_the_job_as_listed_and_created(http: TestClient, job_id: str) -> None:
+def test_a_polled_job_equals_the_listed_one(http: TestClient, job_id: str) -> None:
     [listed] = http.get(JOBS, params={"limit": 1}).json()["data"]
     alone = poll(http, job_id).json()
-    alone["progress"]["queue_position"] = None  # not told in a list
+    alone["progress"]["queue_position"] = None  # not part of a list
     assert alone == listed
 
 
-def changes(database: Database, job_id: str) -> dict[str, Callable[[TestClient], None]]:
-    """What may happen to a job, in an order in which it may."""
-    hold: list[Any] = []
+def build_changes(database: Database, job_id: str) -> dict[str, Callable[[TestClient], None]]:
+    """Return the changes that a job can undergo, in a possible order."""
+    leases: list[Any] = []
 
     def claim(_: TestClient) -> None:
         with database.write() as session:
             first = Runs(session).of_job(job_id)[0]
-            hold.append(Runs(session).claim("w", LEASE, prefer=first.id))
+            leases.append(Runs(session).claim("w", LEASE, prefer=first.id))
             Runs(session).job_started(first.id)
 
-    def record(**latest: Any) -> Callable[[TestClient], None]:
+    def build_record(**latest: Any) -> Callable[[TestClient], None]:
         def change(_: TestClient) -> None:
             with database.write() as session:
                 Runs(session).record(
-                    hold[0], LEASE, [Point("train_loss", latest["step"], 0.5)], **latest
+                    leases[0], LEASE, [Point("train_loss", latest["step"], 0.5)], **latest
                 )
 
         return change
@@ -110,13 +113,13 @@ def changes(database: Database, job_id: str) -> dict[str, Callable[[TestClient],
     def end(_: TestClient) -> None:
         with database.write() as session:
             Runs(session).end(
-                hold[0], RunState.SUCCEEDED, step=40, validation_score=0.9, degenerate=False
+                leases[0], RunState.SUCCEEDED, step=40, validation_score=0.9, degenerate=False
             )
 
     return {
         "claim": claim,
-        "step": record(step=7),
-        "evaluation": record(step=8, validation_score=0.4),
+        "step": build_record(step=7),
+        "evaluation": build_record(step=8, validation_score=0.4),
         "warning": warn,
         "end of a run": end,
         "extend": lambda http: http.post(
@@ -126,45 +129,45 @@ def changes(database: Database, job_id: str) -> dict[str, Callable[[TestClient],
     }
 
 
-def test_whatever_happens_to_a_job_changes_its_tag(
+def test_every_change_of_a_job_changes_its_etag(
     http: TestClient, job_id: str, database: Database
 ) -> None:
     tags = [poll(http, job_id).headers["etag"]]
-    for what, change in changes(database, job_id).items():
+    for name, change in build_changes(database, job_id).items():
         change(http)
         answer = poll(http, job_id, tags[-1])
-        assert answer.status_code == 200, what
-        assert answer.headers["etag"] not in tags, what
+        assert answer.status_code == 200, name
+        assert answer.headers["etag"] not in tags, name
         tags.append(answer.headers["etag"])
     assert poll(http, job_id, tags[-1]).status_code == 304
 
 
-def test_a_place_in_the_queue_belongs_to_the_answer(
+def test_the_queue_position_is_part_of_the_response(
     http: TestClient, job_id: str, file_id: str
 ) -> None:
     later = http.post(
         JOBS, json={"training_file": file_id, "model": "tiny-bert", "recipe": {"max_steps": 9}}
     ).json()
     before = poll(http, later["id"])
-    http.post(f"{JOBS}/{job_id}/cancel")  # nothing of the later job's own rows
+    http.post(f"{JOBS}/{job_id}/cancel")  # changes no row of the later job
     after = poll(http, later["id"], before.headers["etag"])
     assert after.status_code == 200
     assert after.json()["progress"]["queue_position"] < before.json()["progress"]["queue_position"]
 
 
-def test_so_do_the_seconds_that_remain(
+def test_the_remaining_seconds_are_part_of_the_response(
     http: TestClient, job_id: str, database: Database, monkeypatch: Any
 ) -> None:
-    happening = changes(database, job_id)
-    happening["claim"](http)
-    happening["step"](http)
+    by_name = build_changes(database, job_id)
+    by_name["claim"](http)
+    by_name["step"](http)
     before = poll(http, job_id).headers["etag"]
     monkeypatch.setattr(job_cache, "get_presentation_time", lambda: NOW + 100)
     assert poll(http, job_id, before).status_code == 200
 
 
-def other_value(column: Column[Any]) -> Any:
-    """Something that a row which has just been made does not have there."""
+def make_other_value(column: Column[Any]) -> Any:
+    """Return a value that a new row does not have in this column."""
     if isinstance(column.type, JSON):
         return {"rows": {"train": 1, "validation": 1, "test": 0}, "changed": 1}
     if isinstance(column.type, Boolean):
@@ -191,30 +194,32 @@ def set_column(database: Database, job_id: str, table: str, name: str) -> None:
         run = Runs(session).of_job(job_id)[-1]
         key = job_id if table == "jobs" else run.id
         session.execute(
-            update(rows).where(rows.c.id == key).values({name: other_value(rows.c[name])})
+            update(rows).where(rows.c.id == key).values({name: make_other_value(rows.c[name])})
         )
 
 
-def digest(database: Database, job_id: str) -> str:
+def compute_digest(database: Database, job_id: str) -> str:
     with database.read() as session:
         return fingerprint(session, job_id, "local").digest
 
 
-def test_the_fingerprint_is_of_every_column_that_is_seen(database: Database, job_id: str) -> None:
-    digests = [digest(database, job_id)]
+def test_every_presented_column_changes_the_fingerprint(database: Database, job_id: str) -> None:
+    digests = [compute_digest(database, job_id)]
     for table, name in SEEN:
         set_column(database, job_id, table, name)
-        digests.append(digest(database, job_id))
+        digests.append(compute_digest(database, job_id))
         assert digests[-1] != digests[-2], (table, name)
 
 
-def test_no_other_column_is_seen(database: Database, job_id: str) -> None:
-    def answer() -> str:
+def test_no_other_column_changes_the_fingerprint_or_the_response(
+    database: Database, job_id: str
+) -> None:
+    def serialize() -> str:
         with database.read() as session:
             return present_job(session, Jobs(session).get(job_id, "local"), NOW).model_dump_json()
 
-    before, digest_before = answer(), digest(database, job_id)
+    before, digest_before = serialize(), compute_digest(database, job_id)
     for table, name in UNSEEN:
         set_column(database, job_id, table, name)
-    assert digest(database, job_id) == digest_before
-    assert answer() == before
+    assert compute_digest(database, job_id) == digest_before
+    assert serialize() == before

@@ -1,4 +1,6 @@
-"""The first rows as tokens: just what the trainer would feed the network, without what it takes to train one."""
+"""The first rows as tokens: just what the trainer would feed the network, without what it takes
+to train one.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,9 @@ def test_the_tokens_are_those_of_the_trainer(
 
 @pytest.mark.real_encoder
 def test_the_tokens_of_the_offline_encoder_are_those_of_the_trainer() -> None:
-    """Its tokenizer.json asks for padding and truncation to 128 tokens, which is nobody's wish here."""
+    """Its tokenizer.json asks for padding and truncation to 128 tokens, which is nobody's wish
+    here.
+    """
     base = Catalogue().folder(OFFLINE_ENCODER)
     examples = Examples(texts=TEXTS, second_texts=PAIRS, labels=[0] * len(TEXTS))
     trained_on = encode_examples(examples, load_tokenizer(base), 30, lambda: None)

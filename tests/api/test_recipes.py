@@ -1,4 +1,4 @@
-"""The presets over HTTP: each with the values that a job of that preset would have."""
+"""The presets over HTTP: each resolved as for a job of that preset."""
 
 from typing import Any
 
@@ -24,16 +24,16 @@ def test_every_preset_is_listed_with_a_value_for_everything(http: TestClient) ->
 
 
 @pytest.mark.parametrize("preset", ["stabilized", "conventional", "llrd"])
-def test_a_job_gets_what_the_recipe_told(http: TestClient, file_id: str, preset: str) -> None:
+def test_a_job_gets_the_recipe_that_was_shown(http: TestClient, file_id: str, preset: str) -> None:
     request = {"training_file": file_id, "model": "tiny-bert", "recipe": {"preset": preset}}
     dry = http.post(JOBS, params={"dry_run": "1"}, json=request).json()
     query: dict[str, str | int] = {
         "model": "tiny-bert",
         "train_rows": dry["dataset"]["rows"]["train"],
     }
-    told = http.get(f"{RECIPES}/{preset}", params=query).json()
-    assert told["resolved_recipe"] == (dry["resolved_recipe"] or dry["pilots"]["rule"])
-    assert told["automatic"] == (dry["pilots"] or {"automatic": []})["automatic"]
+    shown = http.get(f"{RECIPES}/{preset}", params=query).json()
+    assert shown["resolved_recipe"] == (dry["resolved_recipe"] or dry["pilots"]["rule"])
+    assert shown["automatic"] == (dry["pilots"] or {"automatic": []})["automatic"]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_job_gets_what_the_recipe_told(http: TestClient, file_id: str, preset:
         ("", {"train_rows": 0}, (400, "invalid_request", "train_rows")),
     ],
 )
-def test_what_is_not_there(
+def test_an_invalid_recipe_request_is_refused(
     http: TestClient, path: str, query: dict[str, Any], expected: tuple[int, str, str]
 ) -> None:
     answer = http.get(f"{RECIPES}{path}", params=query)

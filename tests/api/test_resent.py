@@ -1,4 +1,4 @@
-"""A creation that a client sends again, because it did not see the answer, makes no second job."""
+"""Creations sent again: a client that missed the response gets the same job."""
 
 import time
 
@@ -8,9 +8,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from api.dependencies import AppServices
+from api.jobs.creation import create_job
 from api.jobs.idempotency import RequestIdentity
-from api.jobs.schemas import JobRequest
-from api.jobs.service import create_job
+from api.jobs.request_schemas import JobRequest
 from shared.db.session import Database
 from shared.db.tables import Job
 from shared.infra.settings import Settings
@@ -24,15 +24,15 @@ def send(http: TestClient, file_id: str, seed: int, retry: int | None) -> str:
     return str(http.post(JOBS, json=body, headers=headers).json()["id"])
 
 
-def test_a_retry_answers_with_the_job_already_made(http: TestClient, file_id: str) -> None:
+def test_a_retry_returns_the_existing_job(http: TestClient, file_id: str) -> None:
     first = send(http, file_id, 300, 0)
     assert send(http, file_id, 300, 1) == send(http, file_id, 300, 2) == first
     assert send(http, file_id, 301, 1) != first  # another body
-    assert send(http, file_id, 300, 0) != first  # meant as a second job
+    assert send(http, file_id, 300, 0) != first  # not a retry
     assert send(http, file_id, 300, None) != first
 
 
-def test_after_a_quarter_of_an_hour_it_is_a_new_job(
+def test_a_retry_after_a_quarter_of_an_hour_creates_a_new_job(
     http: TestClient, file_id: str, settings: Settings
 ) -> None:
     first = send(http, file_id, 310, 0)
@@ -43,23 +43,21 @@ def test_after_a_quarter_of_an_hour_it_is_a_new_job(
     assert send(http, file_id, 310, 1) != first
 
 
-def test_a_first_request_that_its_copy_overtakes_makes_no_job(
-    http: TestClient, file_id: str
-) -> None:
+def test_a_request_overtaken_by_its_copy_creates_no_job(http: TestClient, file_id: str) -> None:
     assert isinstance(http.app, FastAPI)
-    parts: AppServices = http.app.state.services
+    services: AppServices = http.app.state.services
     request = JobRequest.model_validate(
         {"training_file": file_id, "model": "tiny-bert", "seed": 320}
     )
     first = RequestIdentity(arrived_at=time.monotonic())
     copy = send(http, file_id, 320, 1)
-    assert create_job(parts, request, first).id == copy == send(http, file_id, 320, 2)
-    second = RequestIdentity()  # came after the copy was answered: meant as a second job
-    assert create_job(parts, request, second).id != copy
+    assert create_job(services, request, first).id == copy == send(http, file_id, 320, 2)
+    second = RequestIdentity()  # arrived after the copy's response, so it is new
+    assert create_job(services, request, second).id != copy
 
 
 @pytest.mark.parametrize("key", ["a b", "k" * 256])
-def test_a_key_that_is_none_is_refused_in_words(http: TestClient, file_id: str, key: str) -> None:
+def test_an_invalid_idempotency_key_is_refused(http: TestClient, file_id: str, key: str) -> None:
     answer = http.post(JOBS, json={"training_file": file_id}, headers={"Idempotency-Key": key})
     error = answer.json()["error"]
     assert (answer.status_code, error["param"]) == (400, "idempotency-key")

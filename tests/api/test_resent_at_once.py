@@ -1,4 +1,4 @@
-"""Copies of one creation that come at the same moment, as from a client that gave up waiting, make one job: over real sockets."""
+"""Concurrent copies of a creation create one job: over real sockets, with a real API process."""
 
 import http.client
 import json
@@ -14,13 +14,13 @@ from tests.make import review_csv
 from tests.servers import RedisServer
 from tests.stack import Stack
 
-AT_ONCE = 12
-"""Creations, with three copies each: together nearly as many requests as the process has threads."""
+CONCURRENT_CREATIONS = 12
+"""Three copies of each: nearly as many requests as the process has threads."""
 
 
 @pytest.fixture
 def api(database_url: str, tmp_path: Path, redis: RedisServer, model_dir: Path) -> Iterator[Stack]:
-    """The API process alone, on SQLite and on PostgreSQL."""
+    """Start an API process without a worker, on SQLite and on PostgreSQL."""
     upgrade(database_url)
     with closing(Stack(tmp_path, database_url, redis, model_dir, slots=1)) as stack:
         stack.start("api")
@@ -28,7 +28,7 @@ def api(database_url: str, tmp_path: Path, redis: RedisServer, model_dir: Path) 
 
 
 class Copy(NamedTuple):
-    """One sending of a creation."""
+    """A copy of a creation request."""
 
     seed: int
     headers: dict[str, str]
@@ -40,7 +40,7 @@ class Answer(NamedTuple):
 
 
 def send_at_once(api: Stack, file_id: str, copies: Sequence[Copy]) -> list[Answer]:
-    """Every request is on its way, in this order, before the first answer is read."""
+    """Send all requests in this order before reading the first response."""
     with ExitStack() as stack:
         connections = []
         for _ in copies:
@@ -67,14 +67,12 @@ def send_at_once(api: Stack, file_id: str, copies: Sequence[Copy]) -> list[Answe
         for connection in connections:
             response = connection.getresponse()
             job = json.loads(response.read())
-            assert response.status == 200, (
-                job
-            )  # the copy waits for the first: nobody is sent away with a 409
+            assert response.status == 200, job  # a copy waits for the first; none gets a 409
             answers.append(Answer(job["id"], job["seed"]))
     return answers
 
 
-def made_jobs(api: Stack) -> list[str]:
+def list_job_ids(api: Stack) -> list[str]:
     ids: list[str] = []
     more = True
     while more:
@@ -84,7 +82,7 @@ def made_jobs(api: Stack) -> list[str]:
     return ids
 
 
-HOW: dict[str, Callable[[int], list[dict[str, str]]]] = {
+COPY_HEADERS: dict[str, Callable[[int], list[dict[str, str]]]] = {
     "key": lambda seed: [{"Idempotency-Key": f"job-{seed}"}] * 3,
     "retry count": lambda _: [{"x-stainless-retry-count": str(attempt)} for attempt in range(3)],
 }
@@ -92,15 +90,19 @@ HOW: dict[str, Callable[[int], list[dict[str, str]]]] = {
 
 
 @pytest.mark.parametrize("creations", [24, pytest.param(200, marks=pytest.mark.long)])
-@pytest.mark.parametrize("how", HOW)
-def test_copies_sent_at_once_make_one_job(api: Stack, creations: int, how: str) -> None:
+@pytest.mark.parametrize("how", COPY_HEADERS)
+def test_concurrent_copies_create_one_job(api: Stack, creations: int, how: str) -> None:
     file_id = api.upload(review_csv(40))["id"]
-    answered: dict[int, set[str]] = {}
-    for first in range(0, creations, AT_ONCE):
-        seeds = range(first, min(first + AT_ONCE, creations))
-        copies = [Copy(seed, HOW[how](seed)[attempt]) for attempt in range(3) for seed in seeds]
+    job_ids_by_seed: dict[int, set[str]] = {}
+    for first in range(0, creations, CONCURRENT_CREATIONS):
+        seeds = range(first, min(first + CONCURRENT_CREATIONS, creations))
+        copies = [
+            Copy(seed, COPY_HEADERS[how](seed)[attempt]) for attempt in range(3) for seed in seeds
+        ]
         for answer in send_at_once(api, file_id, copies):
-            answered.setdefault(answer.seed, set()).add(answer.job_id)
-    assert len(answered) == creations
-    assert {len(ids) for ids in answered.values()} == {1}
-    assert sorted(made_jobs(api)) == sorted(job_id for ids in answered.values() for job_id in ids)
+            job_ids_by_seed.setdefault(answer.seed, set()).add(answer.job_id)
+    assert len(job_ids_by_seed) == creations
+    assert {len(ids) for ids in job_ids_by_seed.values()} == {1}
+    assert sorted(list_job_ids(api)) == sorted(
+        job_id for ids in job_ids_by_seed.values() for job_id in ids
+    )

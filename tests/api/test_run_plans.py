@@ -1,4 +1,4 @@
-"""Creating jobs over HTTP: which runs they have, and what comes before or part-way through them."""
+"""The runs of a new job: pilots, grids of seeds, early discard and folds."""
 
 from typing import Any
 
@@ -8,24 +8,28 @@ from fastapi.testclient import TestClient
 from tests.api.test_jobs import GIVEN, JOBS, create
 
 
-def test_pilots_come_before_the_runs_where_something_is_automatic(
-    http: TestClient, file_id: str
-) -> None:
+def list_settings(candidate: dict[str, Any]) -> tuple[int | list[int], int]:
+    return candidate["reinit_layers"], candidate["max_steps"]
+
+
+def test_pilots_come_first_if_a_setting_is_automatic(http: TestClient, file_id: str) -> None:
     job = create(http, file_id, runs={"num_seeds": 3}).json()
     assert job["resolved_recipe"] is None
     assert set(job["recipe_notes"]) == {"learning_rate", "reinit_layers", "max_steps", "precision"}
-    found_out = job["pilots"]
-    # 10 epochs of one step are fewer than the least; one of three blocks is at least a sixth
-    assert [(c["reinit_layers"], c["max_steps"]) for c in found_out["candidates"]] == [
+    plan = job["pilots"]
+    # 10 epochs of one step are below the minimum length; the rule depth is at least one block
+    assert [list_settings(candidate) for candidate in plan["candidates"]] == [
         (0, 320),
         (1, 320),
         (2, 320),
     ]
-    assert (found_out["chosen"], found_out["reason"], found_out["steps"]) == (None, None, 6 * 320)
+    assert (plan["chosen"], plan["reason"], plan["steps"]) == (None, None, 6 * 320)
     runs = http.get(f"{JOBS}/{job['id']}/runs", params={"purpose": "pilot"}).json()["data"]
-    assert [(run["index"], run["seed"] - 2**31, run["recipe"]["reinit_layers"]) for run in runs] == [
-        (0, 0, 0), (1, 1, 0), (2, 0, 1), (3, 1, 1), (4, 0, 2), (5, 1, 2)
-    ]  # fmt: skip
+    indices, seeds, depths = zip(
+        *((run["index"], run["seed"] - 2**31, run["recipe"]["reinit_layers"]) for run in runs),
+        strict=True,
+    )
+    assert (indices, seeds, depths) == (tuple(range(6)), (0, 1) * 3, (0, 0, 1, 1, 2, 2))
     assert job["runs_summary"]["total"] == 3
     assert job["progress"]["steps_total"] == (6 + 3) * 320
     report = http.get(f"{JOBS}/{job['id']}/stability").json()
@@ -44,44 +48,44 @@ def test_pilots_come_before_the_runs_where_something_is_automatic(
         ({"preset": "debiased", "num_train_epochs": "auto"}, [(0, 320)]),
     ],
 )
-def test_what_is_given_is_not_searched(
+def test_only_automatic_settings_are_searched(
     http: TestClient, file_id: str, recipe: dict[str, Any], candidates: list[Any]
 ) -> None:
     job = create(http, file_id, recipe=recipe).json()
-    assert [(c["reinit_layers"], c["max_steps"]) for c in job["pilots"]["candidates"]] == candidates
+    assert [list_settings(candidate) for candidate in job["pilots"]["candidates"]] == candidates
     http.post(f"{JOBS}/{job['id']}/cancel")
 
 
-def test_a_grid_of_seeds(http: TestClient, file_id: str) -> None:
-    def seeds(**runs: Any) -> list[tuple[int, int, int]]:
+def test_a_grid_crosses_its_seeds(http: TestClient, file_id: str) -> None:
+    def list_seeds(**runs: Any) -> list[tuple[int, int, int]]:
         job = create(http, file_id, recipe=GIVEN, runs=runs, seed=3).json()
         listed = http.get(f"{JOBS}/{job['id']}/runs").json()["data"]
         return [(run["seed"], run["init_seed"], run["data_seed"]) for run in listed]
 
-    assert seeds(init_seeds=[1, 2], data_seeds=[8, 9]) == [
+    assert list_seeds(init_seeds=[1, 2], data_seeds=[8, 9]) == [
         (1, 1, 8),
         (1, 1, 9),
         (2, 2, 8),
         (2, 2, 9),
     ]
-    assert seeds(num_seeds=2, data_seeds=[8]) == [(3, 3, 8), (4, 4, 8)]
-    assert seeds(seeds=[7], data_seeds=[8, 9]) == [(7, 7, 8), (7, 7, 9)]
+    assert list_seeds(num_seeds=2, data_seeds=[8]) == [(3, 3, 8), (4, 4, 8)]
+    assert list_seeds(seeds=[7], data_seeds=[8, 9]) == [(7, 7, 8), (7, 7, 9)]
 
 
-def test_an_early_discard_starts_its_own_number_of_seeds(http: TestClient, file_id: str) -> None:
-    asked = {"start": 4, "keep": 2, "at_fraction": 0.3}
-    job = create(http, file_id, recipe=GIVEN, early_discard=asked).json()
-    assert (job["runs_summary"]["total"], job["early_discard"]) == (4, asked)
+def test_an_early_discard_gives_the_number_of_seeds(http: TestClient, file_id: str) -> None:
+    settings = {"start": 4, "keep": 2, "at_fraction": 0.3}
+    job = create(http, file_id, recipe=GIVEN, early_discard=settings).json()
+    assert (job["runs_summary"]["total"], job["early_discard"]) == (4, settings)
     assert (
         http.get(f"{JOBS}/{job['id']}/stability").json()["early_discard"] is None
-    )  # nothing is decided yet
-    off = create(http, file_id, recipe=GIVEN, early_discard={**asked, "enabled": False}).json()
+    )  # not decided yet
+    off = create(http, file_id, recipe=GIVEN, early_discard={**settings, "enabled": False}).json()
     assert (off["runs_summary"]["total"], off["early_discard"]) == (5, None)
     extended = http.post(f"{JOBS}/{job['id']}/extend", json={"num_seeds": 1}).json()
     assert extended["error"]["code"] == "job_not_extendable"
 
 
-def test_under_k_fold_pilots_are_judged_on_one_part(http: TestClient, file_id: str) -> None:
+def test_pilots_of_a_k_fold_job_share_one_fold(http: TestClient, file_id: str) -> None:
     folds = {"mode": "kfold", "k": 2}
     job = create(http, file_id, recipe={"max_steps": 40}, split=folds, runs={"num_seeds": 1}).json()
     for purpose, expected in (("pilot", [0] * 6), ("main", [0, 1])):

@@ -132,7 +132,9 @@ def _add_more(session: Session, filled: DatabaseContents, job_id: str) -> None:
 
 
 def _leave_one(session: Session, job_id: str, run_id: str) -> None:
-    """The run of the job, and one of everything else; of its points the three of two series that thinning shows no more of."""
+    """The run of the job, and one of everything else; of its points the three of two series
+    that thinning shows no more of.
+    """
     session.execute(delete(Job).where(Job.id != job_id))
     session.execute(delete(Run).where(Run.job_id == job_id, Run.id != run_id))
     session.execute(delete(Metric).where(Metric.step > 3))

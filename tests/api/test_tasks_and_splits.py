@@ -1,4 +1,4 @@
-"""Kinds of task and ways to split, asked for over HTTP: what is resolved, counted, warned of, and refused."""
+"""Task types and splits over HTTP: resolution, row counts, warnings and refusals."""
 
 import json
 from typing import Any
@@ -21,31 +21,33 @@ def create(http: TestClient, file_id: str, **request: Any) -> Any:
     return http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", **request})
 
 
-def rated(rows: int = 60, header: tuple[str, ...] = ("text", "label")) -> bytes:
+def make_rated_csv(rows: int = 60, header: tuple[str, ...] = ("text", "label")) -> bytes:
     return csv_bytes([(f"text number {row}", str(row / 7)) for row in range(rows)], header)
 
 
-def tagged(rows: int = 60) -> bytes:
+def make_tagged_csv(rows: int = 60) -> bytes:
     sets = ("news|sports", "news", "", "sports|travel")
     return csv_bytes([(f"text number {row}", sets[row % 4]) for row in range(rows)])
 
 
-def grouped(rows: int = 60) -> bytes:
-    made = [(f"text number {row}", "ab"[row // 3 % 2], f"author {row // 3}") for row in range(rows)]
-    return csv_bytes([tuple(row) for row in made], ("text", "label", "author"))
+def make_grouped_csv(rows: int = 60) -> bytes:
+    cells = [
+        (f"text number {row}", "ab"[row // 3 % 2], f"author {row // 3}") for row in range(rows)
+    ]
+    return csv_bytes([tuple(row) for row in cells], ("text", "label", "author"))
 
 
-def warnings(job: dict[str, Any]) -> dict[str, str]:
+def index_warnings(job: dict[str, Any]) -> dict[str, str]:
     return {warning["code"]: warning["message"] for warning in job["warnings"]}
 
 
-def refusal(answer: Any) -> tuple[int, str, str]:
+def get_refusal(answer: Any) -> tuple[int, str, str]:
     error = answer.json()["error"]
     return answer.status_code, error["param"], error["code"]
 
 
-def test_numbers_make_a_regression_and_a_warning_says_so(http: TestClient) -> None:
-    file = upload(http, rated())
+def test_numeric_labels_make_a_regression_with_a_warning(http: TestClient) -> None:
+    file = upload(http, make_rated_csv())
     assert file["profile"]["detected"]["type"] == "regression"
     assert file["profile"]["labels"] is None
     job = create(http, file["id"]).json()
@@ -54,7 +56,7 @@ def test_numbers_make_a_regression_and_a_warning_says_so(http: TestClient) -> No
         [],
         "pearson",
     )
-    assert "task.type" in warnings(job)["task_type_inferred"]
+    assert "task.type" in index_warnings(job)["task_type_inferred"]
     assert job["dataset"]["rows"] == {"train": 48, "validation": 12, "test": 0}
     assert job["dataset"]["labels"] == []
     assert (
@@ -64,20 +66,20 @@ def test_numbers_make_a_regression_and_a_warning_says_so(http: TestClient) -> No
         < job["dataset"]["numbers"]["max"]
         < 9
     )
-    asked = create(
+    requested = create(
         http, file["id"], task={"type": "regression"}, evaluation={"metric": "r2"}
     ).json()
-    assert asked["metric"] == "r2"
-    assert "task_type_inferred" not in warnings(asked)
+    assert requested["metric"] == "r2"
+    assert "task_type_inferred" not in index_warnings(requested)
 
 
-def test_a_scale_far_from_one_is_warned_of(http: TestClient) -> None:
+def test_labels_far_from_unit_scale_give_a_warning(http: TestClient) -> None:
     prices = csv_bytes([(f"house {row}", f"{1000 * row + 0.5}") for row in range(60)])
-    assert "label_scale" in warnings(create(http, upload(http, prices)["id"]).json())
+    assert "label_scale" in index_warnings(create(http, upload(http, prices)["id"]).json())
 
 
-def test_sets_of_labels_in_a_csv_file_when_asked_for(http: TestClient) -> None:
-    file = upload(http, tagged())
+def test_a_requested_multi_label_task_reads_sets_of_labels_from_csv(http: TestClient) -> None:
+    file = upload(http, make_tagged_csv())
     task = {"type": "multi_label_classification"}
     report = http.post(f"/v1/files/{file['id']}/validate", json={"task": task}).json()
     assert report["labels"] == [
@@ -93,7 +95,7 @@ def test_sets_of_labels_in_a_csv_file_when_asked_for(http: TestClient) -> None:
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
-def test_lists_of_labels_speak_for_themselves(http: TestClient, kind: str) -> None:
+def test_lists_of_labels_are_detected_as_multi_label(http: TestClient, kind: str) -> None:
     sets = [["b", "a"], [], ["c"], ["a"]]
     rows: list[dict[str, Any]] = [
         {"text": f"text {row}", "labels": sets[row % 4]} for row in range(40)
@@ -114,57 +116,61 @@ def test_lists_of_labels_speak_for_themselves(http: TestClient, kind: str) -> No
 @pytest.mark.parametrize(
     ("content", "request_", "param"),
     [
-        (rated(), {"evaluation": {"metric": "accuracy"}}, "evaluation.metric"),
-        (rated(), {"recipe": {"class_weights": "balanced"}}, "recipe.class_weights"),
-        (rated(), {"task": {"label_names": ["1", "2"]}}, "task.label_names"),
+        (make_rated_csv(), {"evaluation": {"metric": "accuracy"}}, "evaluation.metric"),
+        (make_rated_csv(), {"recipe": {"class_weights": "balanced"}}, "recipe.class_weights"),
+        (make_rated_csv(), {"task": {"label_names": ["1", "2"]}}, "task.label_names"),
         (
-            tagged(),
+            make_tagged_csv(),
             {"task": {"type": "multi_label_classification"}, "evaluation": {"metric": "mcc"}},
             "evaluation.metric",
         ),
         (
-            tagged(),
+            make_tagged_csv(),
             {"task": {"type": "multi_label_classification", "positive_label": "news"}},
             "task.positive_label",
         ),
-        (grouped(15), {"split": {"group_by": "author", "mode": "kfold", "k": 6}}, "split.group_by"),
+        (
+            make_grouped_csv(15),
+            {"split": {"group_by": "author", "mode": "kfold", "k": 6}},
+            "split.group_by",
+        ),
     ],
 )
-def test_what_does_not_fit_the_task_is_refused(
+def test_settings_that_do_not_fit_the_task_are_refused(
     http: TestClient, content: bytes, request_: dict[str, Any], param: str
 ) -> None:
-    assert refusal(create(http, upload(http, content)["id"], **request_)) == (
+    assert get_refusal(create(http, upload(http, content)["id"], **request_)) == (
         400,
         param,
         "invalid_value",
     )
 
 
-def test_given_class_weights_are_kept_as_asked(http: TestClient, file_id: str) -> None:
+def test_given_class_weights_are_kept(http: TestClient, file_id: str) -> None:
     recipe = {"preset": "conventional", "class_weights": {"good": 3.0}}
     job = create(http, file_id, recipe=recipe).json()
     assert job["resolved_recipe"]["class_weights"] == {"good": 3.0}
 
 
-def test_a_test_file_is_counted_shown_and_kept(http: TestClient) -> None:
+def test_a_test_file_is_counted_reported_and_protected(http: TestClient) -> None:
     training, test = upload(http, review_csv(50)), upload(http, review_csv(20, seed=4))
     job = create(http, training["id"], test_file=test["id"]).json()
     assert job["test_file"] == test["id"]
     assert job["dataset"]["rows"] == {"train": 40, "validation": 10, "test": 20}
     assert job["dataset"]["test_sha256"] == test["sha256"]
     assert http.get(f"{JOBS}/{job['id']}/stability").json()["split"] == "test"
-    assert refusal(http.delete(f"/v1/files/{test['id']}")) == (400, "file_id", "file_in_use")
+    assert get_refusal(http.delete(f"/v1/files/{test['id']}")) == (400, "file_id", "file_in_use")
     both = create(http, training["id"], test_file=test["id"], split={"test_fraction": 0.1})
-    assert refusal(both) == (400, "split.test_fraction", "invalid_value")
-    strange = upload(http, csv_bytes([("a text", "good"), ("another", "so-so")]))
-    assert refusal(create(http, training["id"], test_file=strange["id"])) == (
+    assert get_refusal(both) == (400, "split.test_fraction", "invalid_value")
+    unknown_label = upload(http, csv_bytes([("a text", "good"), ("another", "so-so")]))
+    assert get_refusal(create(http, training["id"], test_file=unknown_label["id"])) == (
         400,
         "test_file",
         "invalid_value",
     )
 
 
-def test_a_given_validation_file_can_be_halved_but_not_folded(http: TestClient) -> None:
+def test_a_validation_file_can_be_halved_but_not_folded(http: TestClient) -> None:
     training, validation = upload(http, review_csv(50)), upload(http, review_csv(30, seed=4))
     files = {"training_file": training["id"], "validation_file": validation["id"]}
     job = create(
@@ -172,12 +178,12 @@ def test_a_given_validation_file_can_be_halved_but_not_folded(http: TestClient) 
     ).json()
     assert job["dataset"]["rows"] == {"train": 50, "validation": 15, "test": 15}
     folded = http.post(JOBS, json={**files, "model": "tiny-bert", "split": {"mode": "kfold"}})
-    assert refusal(folded) == (400, "split.mode", "invalid_value")
+    assert get_refusal(folded) == (400, "split.mode", "invalid_value")
     useless = http.post(JOBS, json={**files, "model": "tiny-bert", "split": {"group_by": "text"}})
-    assert refusal(useless) == (400, "split.group_by", "invalid_value")
+    assert get_refusal(useless) == (400, "split.group_by", "invalid_value")
 
 
-def test_folds_times_seeds_are_the_runs(http: TestClient, file_id: str) -> None:
+def test_a_k_fold_job_has_a_run_per_seed_and_fold(http: TestClient, file_id: str) -> None:
     job = create(http, file_id, split={"mode": "kfold", "k": 4}, runs={"seeds": [7, 9]}).json()
     assert (job["dataset"]["folds"], job["dataset"]["rows"]) == (
         4,
@@ -193,24 +199,24 @@ def test_folds_times_seeds_are_the_runs(http: TestClient, file_id: str) -> None:
     ] == [None] * 5
 
 
-def test_rows_of_a_group_stay_together(http: TestClient) -> None:
-    file = upload(http, grouped())
+def test_rows_of_a_group_stay_in_one_split(http: TestClient) -> None:
+    file = upload(http, make_grouped_csv())
     job = create(http, file["id"], split={"group_by": "author"}).json()
     assert all(rows % 3 == 0 for rows in job["dataset"]["rows"].values())
     assert sum(job["dataset"]["rows"].values()) == 60
-    holes = upload(
+    with_empty_group = upload(
         http,
         csv_bytes(
             [("a", "x", "1"), ("b", "y", ""), ("c", "x", "2"), ("d", "y", "3")],
             ("text", "label", "who"),
         ),
     )
-    answer = create(http, holes["id"], split={"group_by": "who"})
-    assert refusal(answer) == (400, "split.group_by", "invalid_value")
+    answer = create(http, with_empty_group["id"], split={"group_by": "who"})
+    assert get_refusal(answer) == (400, "split.group_by", "invalid_value")
     assert "Row 2" in answer.json()["error"]["message"]
 
 
-def test_copies_between_training_and_validation_are_counted_and_named(http: TestClient) -> None:
+def test_validation_rows_with_a_training_text_are_reported(http: TestClient) -> None:
     training = upload(http, csv_bytes([(f"text {row}", "ab"[row % 2]) for row in range(40)]))
     copies = [("TEXT  3", "b"), ("text 4", "b"), ("new", "a"), ("text 8", "a")]
     job = create(
@@ -219,9 +225,9 @@ def test_copies_between_training_and_validation_are_counted_and_named(http: Test
     assert job["dataset"]["leakage"] == {
         "validation": {"rows": 3, "first_rows": [1, 2, 4], "conflicting_labels": 1}
     }
-    assert warnings(job)["leakage"].startswith(
+    assert index_warnings(job)["leakage"].startswith(
         "3 validation rows (1, 2, 4) have the text of a training row, 1 of them"
     )
     clean = create(http, training["id"]).json()
     assert clean["dataset"]["leakage"] == {}
-    assert "leakage" not in warnings(clean)
+    assert "leakage" not in index_warnings(clean)

@@ -1,4 +1,6 @@
-"""Files in parts over HTTP: put together in the order asked for, once, within limits, and given up when their time is over."""
+"""Files in parts over HTTP: put together in the order asked for, once, within limits, and given
+up when their time is over.
+"""
 
 import gzip
 import hashlib

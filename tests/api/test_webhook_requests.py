@@ -1,4 +1,4 @@
-"""A job's webhook over HTTP: what is taken, that the secret is never told, and the log."""
+"""A job's webhook over HTTP: accepted and refused values, the hidden secret, the deliveries."""
 
 from typing import Any
 
@@ -16,7 +16,9 @@ def create(http: TestClient, file_id: str, webhook: Any) -> Any:
     )
 
 
-def test_the_end_is_to_be_told_and_the_secret_is_not(http: TestClient, file_id: str) -> None:
+def test_deliveries_are_listed_and_the_secret_is_never_returned(
+    http: TestClient, file_id: str
+) -> None:
     job = create(http, file_id, HOOK).json()
     assert job["webhook"] == {"url": HOOK["url"]}
     path = f"{JOBS}/{job['id']}"
@@ -24,8 +26,8 @@ def test_the_end_is_to_be_told_and_the_secret_is_not(http: TestClient, file_id: 
     cloned = http.post(f"{path}/clone").json()
     assert cloned["webhook"] == {"url": HOOK["url"]}
     ended = http.post(f"{path}/cancel")
-    [told] = http.get(f"{path}/webhook_deliveries").json()["data"]
-    assert (told["type"], told["status"], told["attempts"]) == (
+    [delivery] = http.get(f"{path}/webhook_deliveries").json()["data"]
+    assert (delivery["type"], delivery["status"], delivery["attempts"]) == (
         "fine_tuning.job.cancelled",
         "pending",
         0,
@@ -52,7 +54,7 @@ def test_the_end_is_to_be_told_and_the_secret_is_not(http: TestClient, file_id: 
         ({"events": []}, "webhook.events"),
     ],
 )
-def test_what_is_no_webhook(
+def test_an_invalid_webhook_is_refused(
     http: TestClient, file_id: str, changes: dict[str, Any], param: str
 ) -> None:
     answer = create(http, file_id, HOOK | changes)

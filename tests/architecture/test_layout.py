@@ -1,4 +1,6 @@
-"""House rules that a machine checks: what an import may cost, where torch may be, that the packages are the ones of this tree."""
+"""House rules that a machine checks: what an import may cost, where torch may be, that the
+packages are the ones of this tree.
+"""
 
 import subprocess
 import sys
@@ -29,17 +31,24 @@ def test_the_packages_are_those_of_this_tree() -> None:
 def test_the_api_is_made_without_what_is_heavy() -> None:
     code = (
         "import sys; from api.app import create_app; create_app();"
-        "heavy = ('torch', 'transformers', 'tokenizers', 'onnxruntime', 'scipy', 'sklearn', 'pyarrow', 'altair', 'numpy');"
+        "heavy = ('torch', 'transformers', 'tokenizers', 'onnxruntime', 'scipy', "
+        "'sklearn', 'pyarrow', 'altair', 'numpy');"
         "print([name for name in heavy if name in sys.modules])"
     )
     assert in_a_new_process(code) == "[]\n"
 
 
 def test_the_celery_side_of_the_worker_knows_no_torch() -> None:
-    code = "import sys; import worker.tasks, worker.maintenance.sweeper, worker.__main__; print('torch' in sys.modules)"
+    code = (
+        "import sys; import worker.tasks, worker.maintenance.sweeper, "
+        "worker.__main__; print('torch' in sys.modules)"
+    )
     assert in_a_new_process(code) == "False\n"
 
 
 def test_the_command_line_starts_light() -> None:
-    code = "import sys; import cli.__main__; print([n for n in ('torch', 'scipy', 'altair', 'celery', 'fastapi') if n in sys.modules])"
+    code = (
+        "import sys; import cli.__main__; print([n for n in ('torch', 'scipy', "
+        "'altair', 'celery', 'fastapi') if n in sys.modules])"
+    )
     assert in_a_new_process(code) == "[]\n"

@@ -1,4 +1,6 @@
-"""The client that polls at a fixed rate: what it calls latency, an error and an unchanged answer."""
+"""The client that polls at a fixed rate: what it calls latency, an error and an unchanged
+answer.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

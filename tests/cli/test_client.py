@@ -51,7 +51,9 @@ JOB: dict[str, Any] = {
 
 
 class Server(ThreadingHTTPServer):
-    """Gives its ``answers`` one after the other, the last again and again, and keeps what was asked."""
+    """Gives its ``answers`` one after the other, the last again and again, and keeps what was
+    asked.
+    """
 
     def __init__(self, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)

@@ -1,4 +1,6 @@
-"""Commands against a server that answers as told: what is asked of it, what people see, and the exit codes."""
+"""Commands against a server that answers as told: what is asked of it, what people see, and the
+exit codes.
+"""
 
 import json
 from collections.abc import Iterator
@@ -40,7 +42,8 @@ PLAN: dict[str, Any] = {
     "model": "m", "task": {"type": "single_label_classification", "text_column": "text", "label_column": "label"},
     "recipe": {}, "resolved_recipe": None, "recipe_notes": {"learning_rate": "5e-5: a rule."},
     "pilots": {"automatic": ["reinit_layers", "max_steps"]}, "metric": "accuracy",
-    "dataset": {"rows": {"train": 8, "validation": 2, "test": 0}}, "warnings": [{"code": "c", "message": "Few rows."}],
+    "dataset": {"rows": {"train": 8, "validation": 2, "test": 0}}, "warnings": [{"code": "c", "message": ("Few "
+"rows.")}],
     "runs": [{"purpose": "pilot", "seed": 9, "total_steps": 20}, {"purpose": "main", "seed": 0, "total_steps": 30}],
     "estimate": {"seconds": 90.0, "reason": "As measured.", "slots": 2, "steps": 50},
 }  # fmt: skip
@@ -229,7 +232,10 @@ def test_a_dry_run_says_what_would_be_and_leaves_nothing(server: Server, tmp_pat
         "DELETE /v1/files/file-1",
     ]
     assert done.output.splitlines() == [
-        "single_label_classification: text → label, scored by accuracy; rows: 8 train, 2 validation",
+        (
+            "single_label_classification: text → label, scored by accuracy; rows: 8 train, 2 "
+            "validation"
+        ),
         "m: 1 pilot of 20 steps find out reinit_layers and max_steps",
         "  learning_rate: 5e-5: a rule.",
         "1 run, 50 steps in all, 2 at a time: about 1 min 30 s. As measured.",

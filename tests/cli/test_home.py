@@ -32,7 +32,10 @@ def test_a_second_owner_is_told_who_has_it_and_what_to_do(tmp_path: Path) -> Non
 def test_it_is_free_again_afterwards_and_after_a_killed_owner(tmp_path: Path) -> None:
     with open_data_dir(tmp_path):
         pass
-    dies = "import os, pathlib, sys; from cli.data_dir import open_data_dir\nwith open_data_dir(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    dies = (
+        "import os, pathlib, sys; from cli.data_dir import open_data_dir\nwith "
+        "open_data_dir(pathlib.Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    )
     killed = subprocess.run(
         [sys.executable, "-c", dies, str(tmp_path)],
         env={**os.environ, **python_path()},

@@ -1,6 +1,6 @@
 import pytest
 
-from api.jobs.schemas import JobRequest
+from api.jobs.request_schemas import JobRequest
 from cli.job_request import TrainOptions, build_job_request
 from shared.encoders.catalogue import OFFLINE_ENCODER
 

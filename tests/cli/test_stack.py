@@ -49,7 +49,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator
 
 @pytest.fixture(scope="module")
 def trained(stack: RunningStack, rows: str) -> str:
-    """Id of a job that has ended; made by ``evenkeel train``, which is what this fixture tests as well."""
+    """Id of a job that has ended; made by ``evenkeel train``, which is what this fixture tests
+    as well.
+    """
     done = stack.evenkeel(
         "train", rows, *TINY, "--seeds", "2", "--max-steps", "12", "--suffix", "t"
     )
@@ -165,7 +167,9 @@ def test_a_cancelled_job_ends_what_follows_it_with_1(stack: RunningStack, rows: 
 
 
 def heed_ctrl_c() -> None:
-    """What a shell starts in the background ignores it and so do its children, the tests among them if they were started that way."""
+    """What a shell starts in the background ignores it and so do its children, the tests among
+    them if they were started that way.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

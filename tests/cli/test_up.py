@@ -1,4 +1,6 @@
-"""What keeps ``evenkeel up`` from starting, each in one sentence with the cure; nothing is left behind."""
+"""What keeps ``evenkeel up`` from starting, each in one sentence with the cure; nothing is left
+behind.
+"""
 
 import socket
 import sqlite3
@@ -31,7 +33,8 @@ def test_a_port_in_use(tmp_path: Path) -> None:
         done = evenkeel("up", "--home", str(tmp_path), "--port", str(port))
     assert done.returncode == BAD_INPUT
     assert done.stderr == (
-        f"Error: Port {port} on 127.0.0.1 cannot be had (Address already in use); stop what listens there, "
+        f"Error: Port {port} on 127.0.0.1 cannot be had (Address already in use); stop "
+        "what listens there, "
         "or choose another with --port (0 takes a free one).\n"
     )
     assert not (tmp_path / "evenkeel.db").exists()

@@ -39,7 +39,9 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_script(
     python: Path, *arguments: str, stack: Stack, folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """A script as a user runs it: nothing but the service's address and a key in the environment, below ``folder``."""
+    """A script as a user runs it: nothing but the service's address and a key in the
+    environment, below ``folder``.
+    """
     address = f"http://127.0.0.1:{stack.port}/v1"
     environment = {"PATH": os.environ["PATH"], "OPENAI_BASE_URL": address, "OPENAI_API_KEY": "none"}
     return subprocess.run(

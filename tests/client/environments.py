@@ -1,6 +1,8 @@
-"""Virtual environments with one major version each of the official client, made once and kept beside the checkout.
+"""Virtual environments with one major version each of the official client, made once and kept
+beside the checkout.
 
-An environment's folder is named by the digest of its pins and of the interpreter, so another pin makes another one.
+An environment's folder is named by the digest of its pins and of the interpreter, so another
+pin makes another one.
 """
 
 import fcntl
@@ -22,7 +24,9 @@ class EnvironmentNotMade(Exception):
 
 
 def interpreters(cache: Path = CACHE) -> dict[str, Path]:
-    """The Python of each major's environment, made where it is not there yet. Raises EnvironmentNotMade."""
+    """The Python of each major's environment, made where it is not there yet. Raises
+    EnvironmentNotMade.
+    """
     with ThreadPoolExecutor(
         len(MAJORS)
     ) as pool:  # making one is mostly waiting for the package index
@@ -31,7 +35,9 @@ def interpreters(cache: Path = CACHE) -> dict[str, Path]:
 
 
 def interpreter(pins: Path, cache: Path) -> Path:
-    """The Python of an environment with exactly these packages. Any number of processes may ask for it at once."""
+    """The Python of an environment with exactly these packages. Any number of processes may ask
+    for it at once.
+    """
     key = hashlib.sha256(
         f"{sys.version}\n{sys.executable}\n{pins.read_text()}".encode()
     ).hexdigest()[:12]
@@ -41,7 +47,8 @@ def interpreter(pins: Path, cache: Path) -> Path:
     with _alone(folder.with_suffix(".lock")):
         if not made.exists():  # never begun, or cut off
             _run("-m", "venv", "--clear", "--without-pip", str(folder))
-            # this interpreter's pip installs into the other: a pip of its own would take longer than the packages
+            # this interpreter's pip installs into the other: a pip of its own would take longer
+            # than the packages
             _run("-m", "pip", f"--python={python}", "install", *_QUICK, f"--requirement={pins}")
             made.touch()
     return python
@@ -67,6 +74,7 @@ def _run(*arguments: str) -> None:
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise EnvironmentNotMade(
-            f"`python {' '.join(arguments)}` failed; the tests of the official client need a package index that pip reaches "
+            f"`python {' '.join(arguments)}` failed; the tests of the official client need "
+            "a package index that pip reaches "
             f"(or PIP_NO_INDEX and PIP_FIND_LINKS with the wheels).\n{done.stderr[-2000:]}"
         )

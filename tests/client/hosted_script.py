@@ -1,4 +1,6 @@
-"""A script for the hosted fine-tuning API: a sentiment classifier from chats. It knows of no other service."""
+"""A script for the hosted fine-tuning API: a sentiment classifier from chats. It knows of no
+other service.
+"""
 
 import csv
 import io
@@ -19,7 +21,10 @@ def write_chats(path: str, count: int, seed: int) -> None:
     with open(path, "w") as target:
         for number in range(count):
             label = ("positive", "negative")[number % 2]
-            text = f"{chance.choice(('a', 'what a', 'such a'))} {chance.choice(WORDS[label])} {chance.choice(THINGS)} {number}"
+            text = (
+                f"{chance.choice(('a', 'what a', 'such a'))} "
+                f"{chance.choice(WORDS[label])} {chance.choice(THINGS)} {number}"
+            )
             question, answer = (
                 {"role": "user", "content": text},
                 {"role": "assistant", "content": label},

@@ -1,4 +1,6 @@
-"""Environments of pinned packages: made once, made again when cut off, and a failure that says what is needed."""
+"""Environments of pinned packages: made once, made again when cut off, and a failure that says
+what is needed.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,5 +1,6 @@
-"""The real client of three major versions, each in an environment of its own, before a whole service: every call of the core, and a
-script that was written for the hosted API."""
+"""The real client of three major versions, each in an environment of its own, before a whole
+service: every call of the core, and a script that was written for the hosted API.
+"""
 
 import json
 import re

@@ -1,7 +1,8 @@
-"""What ``smoke.sh`` asks of a running service over HTTP, a command a step; run inside the API's container, on its standard input.
+"""What ``smoke.sh`` asks of a running service over HTTP, a command a step; run inside the API's
+container, on its standard input.
 
-Progress goes to standard error, the answer (an id, a host name) to standard output. Exit code 1 and one sentence where the service
-does not do what it should.
+Progress goes to standard error, the answer (an id, a host name) to standard output. Exit code 1
+and one sentence where the service does not do what it should.
 """
 
 import argparse
@@ -71,7 +72,9 @@ def check_key(http: httpx.Client, _arguments: argparse.Namespace) -> str:
 
 
 def train(http: httpx.Client, arguments: argparse.Namespace) -> str:
-    """Upload a small data set and create a job on it; the same request every time. Answers the job's id."""
+    """Upload a small data set and create a job on it; the same request every time. Answers the
+    job's id.
+    """
     rows = [
         f"{text.format(thing)},{label}"
         for label, texts in TEXTS.items()
@@ -98,13 +101,16 @@ def train(http: httpx.Client, arguments: argparse.Namespace) -> str:
 
 
 def trainer_of(http: httpx.Client, arguments: argparse.Namespace) -> str:
-    """Waits until a run of the job is in mid-training; answers the host name of its worker (a container's short id)."""
+    """Waits until a run of the job is in mid-training; answers the host name of its worker (a
+    container's short id).
+    """
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         for run in get(http, f"{JOBS}/{arguments.job}/runs")["data"]:
             if run["status"] == "running" and run["step"] >= arguments.step:
                 say(
-                    f"run {run['index']} (seed {run['seed']}) is at step {run['step']} of {run['total_steps']} on {run['worker']}"
+                    f"run {run['index']} (seed {run['seed']}) is at step {run['step']} of "
+                    f"{run['total_steps']} on {run['worker']}"
                 )
                 return str(run["worker"]).partition(":")[0]
         time.sleep(0.2)
@@ -112,7 +118,9 @@ def trainer_of(http: httpx.Client, arguments: argparse.Namespace) -> str:
 
 
 def follow(http: httpx.Client, arguments: argparse.Namespace) -> str:
-    """Follows the job to its end, and checks runs, metrics, report and model. Answers the digests of the runs' weights."""
+    """Follows the job to its end, and checks runs, metrics, report and model. Answers the
+    digests of the runs' weights.
+    """
     job = _ended(http, arguments.job)
     if job["status"] != "succeeded":
         raise Wrong(f"the job {job['status']}: {job['error']}")
@@ -152,7 +160,8 @@ def _check_points(http: httpx.Client, run: dict[str, Any]) -> None:
     steps = [step for step, _ in points["train_loss"]]
     if steps != list(range(1, run["total_steps"] + 1)):
         raise Wrong(
-            f"run {run['index']} has {len(steps)} training losses, not one for each of {run['total_steps']} steps"
+            f"run {run['index']} has {len(steps)} training losses, not one for each of "
+            f"{run['total_steps']} steps"
         )
 
 
@@ -169,7 +178,8 @@ def _check_report(http: httpx.Client, job_id: str, planned: int) -> None:
     if report["mean"] is None or abs(report["mean"] - sum(scores) / len(scores)) > 1e-9:
         raise Wrong(f"the report's mean is {report['mean']}, the scores are {scores}")
     say(
-        f"report: {report['metric']} on {report['split']}, n {report['n']}, mean {report['mean']:.4f}, std {report['std']:.4f}, "
+        f"report: {report['metric']} on {report['split']}, n {report['n']}, mean "
+        f"{report['mean']:.4f}, std {report['std']:.4f}, "
         f"min {report['min']:.4f}, max {report['max']:.4f}, degenerate {report['degenerate']}"
     )
 

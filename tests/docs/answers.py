@@ -1,7 +1,8 @@
-"""Whether what came is what a page shows, which leaves things out (``…``) and has numbers of another day.
+"""Whether what came is what a page shows, which leaves things out (``…``) and has numbers of
+another day.
 
-Of JSON keys, words, truth values and nulls are compared, of other output lines and words. Numbers and sentences may differ, and so may what
-another encoder makes of the same data.
+Of JSON keys, words, truth values and nulls are compared, of other output lines and words.
+Numbers and sentences may differ, and so may what another encoder makes of the same data.
 """
 
 import json
@@ -104,7 +105,9 @@ def _kind(value: Any) -> str:
 
 
 def _agree(shown: str, came: str) -> bool:
-    """A sentence agrees with any other, a word with itself; what waits for a worker may have found one since."""
+    """A sentence agrees with any other, a word with itself; what waits for a worker may have
+    found one since.
+    """
     return " " in shown or {shown, came} <= WAITING or _pattern(shown).fullmatch(came) is not None
 
 

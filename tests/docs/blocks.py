@@ -1,6 +1,7 @@
 """The examples of a page: its fenced blocks, and what the page says of them to the tests.
 
-A ``console`` or ``python`` block is run. A comment on the line before it may say otherwise, and nothing else may be fenced::
+A ``console`` or ``python`` block is run. A comment on the line before it may say otherwise, and
+nothing else may be fenced::
 
     <!-- not run: why -->
     <!-- saved as receiver.py -->

@@ -59,7 +59,9 @@ def _is_whole(lines: Sequence[str]) -> bool:
 
 
 class Shell:
-    """``bash`` in a folder. A command has no input of its own and says all that it says to one place."""
+    """``bash`` in a folder. A command has no input of its own and says all that it says to one
+    place.
+    """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -70,7 +72,8 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,  # so that what a page leaves in the background can be ended with it
+            # so that what a page leaves in the background can be ended with it
+            start_new_session=True,
         )
 
     def run(self, command: str) -> Outcome:

@@ -1,4 +1,6 @@
-"""Every example of README.md and of docs/ does what it says, on a real service with a real worker."""
+"""Every example of README.md and of docs/ does what it says, on a real service with a real
+worker.
+"""
 
 import json
 import os
@@ -50,7 +52,9 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _quick_learner(folder: Path) -> None:
-    """A tiny encoder whose new layers are drawn widely, so that the pages' sixty steps teach it something."""
+    """A tiny encoder whose new layers are drawn widely, so that the pages' sixty steps teach it
+    something.
+    """
     config = bert_folder(folder, dropout=0.0) / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"initializer_range": 0.2}))
 

@@ -89,7 +89,10 @@ def test_an_example_that_does_not_do_what_it_says_is_noticed(reader: Reader, wro
 
 
 def test_what_a_page_says_of_its_blocks() -> None:
-    page = "<!-- not run: why -->\n\n```console\n$ a\n```\n\n```python\nb\n```\n\n<!-- saved as c.py -->\n```python\nc\n```"
+    page = (
+        "<!-- not run: why -->\n\n```console\n$ a\n```\n\n```python\nb\n```\n\n<!-- "
+        "saved as c.py -->\n```python\nc\n```"
+    )
     assert [(b.line, b.text, b.not_run, b.saved_as) for b in blocks_of(page, "page.md")] == [
         (4, "$ a", "why", None),
         (8, "b", None, None),

@@ -1,4 +1,6 @@
-"""What the pages list is what there is: every error that is answered, every setting that an operator may want."""
+"""What the pages list is what there is: every error that is answered, every setting that an
+operator may want.
+"""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""A builder for every family, as checkpoints of it are published: the class that was pre-trained, with that class's own head."""
+"""A builder for every family, as checkpoints of it are published: the class that was
+pre-trained, with that class's own head.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,9 @@ def roberta_folder(
 def xlm_roberta_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """RoBERTa's network; a SentencePiece-like tokenizer that tells the texts of a pair apart, which the network cannot."""
+    """RoBERTa's network; a SentencePiece-like tokenizer that tells the texts of a pair apart,
+    which the network cannot.
+    """
     tokenizer = unigram()
     settings = common_settings(tokenizer, blocks, dropout) | WITH_UNUSED_POSITIONS
     config = XLMRobertaConfig(**settings, type_vocab_size=1)
@@ -81,7 +85,9 @@ def electra_folder(
 def distilbert_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """Names of its own in the config; BERT's tokenizer, with token types, which the network does not take."""
+    """Names of its own in the config; BERT's tokenizer, with token types, which the network
+    does not take.
+    """
     tokenizer = wordpiece()
     config = DistilBertConfig(
         vocab_size=len(tokenizer),
@@ -121,7 +127,9 @@ def deberta_folder(
 def deberta_v2_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """As v2 was published: a convolution beside the first block, projections of their own for positions."""
+    """As v2 was published: a convolution beside the first block, projections of their own for
+    positions.
+    """
     tokenizer = unigram()
     beside = {"share_att_key": False, "conv_kernel_size": 3, "conv_act": "gelu"}
     settings = common_settings(tokenizer, blocks, dropout) | RELATIVE | BUCKETS | beside
@@ -132,7 +140,9 @@ def deberta_v2_folder(
 def deberta_v3_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """As v3 was published: the class of v2 without its convolution, words and positions projected by the same weights."""
+    """As v3 was published: the class of v2 without its convolution, words and positions
+    projected by the same weights.
+    """
     tokenizer = unigram()
     settings = (
         common_settings(tokenizer, blocks, dropout) | RELATIVE | BUCKETS | {"share_att_key": True}
@@ -144,7 +154,9 @@ def deberta_v3_folder(
 def modernbert_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
-    """Rotary positions, norms without bias, local attention in most layers, a last norm, the prediction head of its pre-training."""
+    """Rotary positions, norms without bias, local attention in most layers, a last norm, the
+    prediction head of its pre-training.
+    """
     tokenizer = byte_level_bpe()
     config = ModernBertConfig(
         vocab_size=len(tokenizer),

@@ -1,4 +1,6 @@
-"""The names that transformers gives to the parts of a network, written out once more: the product's table of them is what is tested."""
+"""The names that transformers gives to the parts of a network, written out once more: the
+product's table of them is what is tested.
+"""
 
 import re
 

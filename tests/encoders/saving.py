@@ -49,7 +49,9 @@ def save(
     folder: Path,
     seed: int,
 ) -> Path:
-    """Random weights away from where initialisation would put them, so that a tensor that was drawn afresh shows."""
+    """Random weights away from where initialisation would put them, so that a tensor that was
+    drawn afresh shows.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = build()

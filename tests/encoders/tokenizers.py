@@ -1,4 +1,6 @@
-"""Tokenizers of the three kinds that the families use, over a few dozen words, made without training: training breaks ties at random."""
+"""Tokenizers of the three kinds that the families use, over a few dozen words, made without
+training: training breaks ties at random.
+"""
 
 import string
 
@@ -82,7 +84,9 @@ def byte_level_bpe() -> PreTrainedTokenizerFast:
 
 
 def unigram() -> PreTrainedTokenizerFast:
-    """SentencePiece's kind (XLM-R, ALBERT, DeBERTa v2): pieces that carry the blank before them, by their log-probability."""
+    """SentencePiece's kind (XLM-R, ALBERT, DeBERTa v2): pieces that carry the blank before
+    them, by their log-probability.
+    """
     pieces = [*("▁" + word for word in words()), "▁", *string.ascii_lowercase, *string.digits]
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     vocabulary = [

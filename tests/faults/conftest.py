@@ -1,4 +1,6 @@
-"""One service for each kind of database for all fault tests, and what an undisturbed job gives there."""
+"""One service for each kind of database for all fault tests, and what an undisturbed job gives
+there.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -59,7 +61,9 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    """Of these tests alone: killed, it comes back without going over all that other tests have written."""
+    """Of these tests alone: killed, it comes back without going over all that other tests have
+    written.
+    """
     with own_postgres() as server:
         yield server
 

@@ -1,4 +1,6 @@
-"""Faults while a slot trains four runs at once: none is lost or recorded twice, and each has its own end."""
+"""Faults while a slot trains four runs at once: none is lost or recorded twice, and each has
+its own end.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

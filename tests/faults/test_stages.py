@@ -1,4 +1,6 @@
-"""kill -9 while pilots run, while runs wait for the discard, and while they go on: the job ends as if nothing had happened."""
+"""kill -9 while pilots run, while runs wait for the discard, and while they go on: the job ends
+as if nothing had happened.
+"""
 
 from typing import Any
 

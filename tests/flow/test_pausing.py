@@ -1,4 +1,6 @@
-"""A job that is paused in mid-training and goes on, with a real worker: the same numbers as one that never stopped."""
+"""A job that is paused in mid-training and goes on, with a real worker: the same numbers as one
+that never stopped.
+"""
 
 from typing import Any
 

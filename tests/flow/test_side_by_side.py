@@ -1,4 +1,6 @@
-"""Seeds that a slot trains side by side, on a real stack: to everybody else they are ordinary runs, with the numbers of single ones."""
+"""Seeds that a slot trains side by side, on a real stack: to everybody else they are ordinary
+runs, with the numbers of single ones.
+"""
 
 import tempfile
 from collections.abc import Iterator

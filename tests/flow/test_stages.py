@@ -1,4 +1,6 @@
-"""Jobs with stages, on a real stack: pilots before the runs, a decision part-way, more seeds afterwards, a model as a start."""
+"""Jobs with stages, on a real stack: pilots before the runs, a decision part-way, more seeds
+afterwards, a model as a start.
+"""
 
 import csv
 import io

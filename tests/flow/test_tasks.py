@@ -1,4 +1,6 @@
-"""Multi-label, regression and k-fold through the whole service: what is published scores, outside, what the report says."""
+"""Multi-label, regression and k-fold through the whole service: what is published scores,
+outside, what the report says.
+"""
 
 import csv
 import io

@@ -92,7 +92,9 @@ def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
 def the_model_scored_outside_gives_the_recorded_score(
     stack: Stack, job: dict[str, object], best: dict[str, object], folder: Path
 ) -> None:
-    """The archive, loaded by plain transformers, answers as predictions.csv says and scores what the run's row says."""
+    """The archive, loaded by plain transformers, answers as predictions.csv says and scores
+    what the run's row says.
+    """
     from transformers import pipeline
 
     files = result_files(stack, job)

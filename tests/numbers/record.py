@@ -1,6 +1,8 @@
-"""The loss curves that ``test_recorded_curves.py`` holds every change against; ``python -m tests.numbers.record`` writes them anew.
+"""The loss curves that ``test_recorded_curves.py`` holds every change against; ``python -m
+tests.numbers.record`` writes them anew.
 
-A change that shifts a curve is a change of the recipe: it must say so in its diff, by the new file.
+A change that shifts a curve is a change of the recipe: it must say so in its diff, by the new
+file.
 """
 
 import json

@@ -15,7 +15,9 @@ from worker.training.optim.parameter_groups import build_parameter_groups
 
 
 def expected_depth(family: str, name: str) -> int:
-    """How often ξ is in the rate of a parameter: 0 of the head, 1 of the top block, L of the bottom one, L+1 of the embeddings."""
+    """How often ξ is in the rate of a parameter: 0 of the head, 1 of the top block, L of the
+    bottom one, L+1 of the embeddings.
+    """
     blocks = 1 if family == "albert" else BLOCKS
     block = block_of(family, name)
     if is_head(family, name) or is_pooler(family, name):
@@ -28,7 +30,9 @@ def expected_depth(family: str, name: str) -> int:
 def test_a_first_step_goes_as_far_as_the_depth_says(
     family: str, fresh: Callable[[], PreTrainedModel]
 ) -> None:
-    """Adam's first corrected step is the rate itself, whatever the gradient: so each rate can be read off the weights."""
+    """Adam's first corrected step is the rate itself, whatever the gradient: so each rate can
+    be read off the weights.
+    """
     network = fresh().double()
     before = {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
     for parameter in network.parameters():

@@ -1,4 +1,6 @@
-"""Mixout: the formula, its mean and its gradient; which layers have it; nothing of it outside of training."""
+"""Mixout: the formula, its mean and its gradient; which layers have it; nothing of it outside
+of training.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +48,8 @@ def test_the_mean_is_the_weight_itself() -> None:
     weight, start = pair()
     mixout = Mixout(start, P)
     draws = torch.stack([mixout(weight) for _ in range(20_000)])
-    # the deviation of one element is |W - W0| √(p/(1-p)); five standard errors of the mean of so many draws
+    # the deviation of one element is |W - W0| √(p/(1-p)); five standard errors of the mean of
+    # so many draws
     error = (weight - start).abs() * (P / (1 - P)) ** 0.5 / 20_000**0.5
     assert torch.all((draws.mean(0) - weight).abs() < 5 * error)
     assert torch.all(draws.std(0) > 0)
@@ -101,7 +104,9 @@ def logits(network: PreTrainedModel, step: int = 1) -> Tensor:
 
 
 def test_all_other_dropout_is_off(fresh: Callable[[], PreTrainedModel]) -> None:
-    """The base model has dropout 0.5 wherever its family can; with next to no mixing, training computes what evaluation does."""
+    """The base model has dropout 0.5 wherever its family can; with next to no mixing, training
+    computes what evaluation does.
+    """
     plain = fresh().train()
     assert not torch.allclose(logits(plain, 1), logits(plain, 2), atol=1e-4)
     network = with_mixout(fresh(), 1e-9)

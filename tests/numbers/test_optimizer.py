@@ -1,4 +1,6 @@
-"""Remedy 1: the corrected path is torch's AdamW to the last bit, the control is BERTAdam as written."""
+"""Remedy 1: the corrected path is torch's AdamW to the last bit, the control is BERTAdam as
+written.
+"""
 
 import io
 import math
@@ -119,7 +121,9 @@ def steps_on_a_constant_gradient(
 
 
 def test_without_correction_steps_are_too_large_by_the_ratio() -> None:
-    """On a constant gradient of 1 the corrected step is the rate itself, so BERTAdam's step over the rate is r(t)."""
+    """On a constant gradient of 1 the corrected step is the rate itself, so BERTAdam's step
+    over the rate is r(t).
+    """
     corrected = steps_on_a_constant_gradient(make_recipe(), 3000)
     control = steps_on_a_constant_gradient(make_recipe(bias_correction=False), 3000)
     assert corrected[0] == pytest.approx(1e-3, rel=1e-6)
@@ -174,7 +178,9 @@ def same(found: list[nn.Parameter], expected: list[Any]) -> bool:
 
 @pytest.mark.parametrize("family", ENCODERS)
 def test_in_every_family_vectors_are_spared_and_matrices_decay(family: str, tmp_path: Path) -> None:
-    """Biases and the weights of norms are the vectors; a table of biases is the only matrix that is spared with them."""
+    """Biases and the weights of norms are the vectors; a table of biases is the only matrix
+    that is spared with them.
+    """
     net = load_encoder(ENCODERS[family](tmp_path, blocks=2), make_task(), 0)
     spared = find_undecayed_parameters(net)
     for name, parameter in net.named_parameters():

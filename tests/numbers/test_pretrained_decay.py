@@ -1,4 +1,6 @@
-"""Pre-trained weight decay: the encoder toward what it began with, the head toward zero, biases and norms not at all."""
+"""Pre-trained weight decay: the encoder toward what it began with, the head toward zero, biases
+and norms not at all.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +40,9 @@ def is_spared(name: str, tensor: Tensor) -> bool:
 def test_without_a_gradient_a_step_is_the_written_decay(
     family: str, bias_correction: bool, fresh: Callable[[], PreTrainedModel]
 ) -> None:
-    """α λ (θ - θ0) at the group's rate α, which leaving the bias correction out does not enlarge."""
+    """α λ (θ - θ0) at the group's rate α, which leaving the bias correction out does not
+    enlarge.
+    """
     recipe = make_recipe(
         pretrained_weight_decay=LAMBDA,
         bias_correction=bias_correction,
@@ -70,7 +74,9 @@ def test_without_a_gradient_a_step_is_the_written_decay(
 
 
 def test_it_comes_before_the_step_and_beside_other_decay(tiny: PreTrainedModel) -> None:
-    """Three steps on given gradients against the definition, written out for one weight of the encoder and one of the head."""
+    """Three steps on given gradients against the definition, written out for one weight of the
+    encoder and one of the head.
+    """
     recipe = make_recipe(pretrained_weight_decay=LAMBDA, weight_decay=0.1, adam_epsilon=1e-8)
     encoder, head = (
         tiny.get_parameter("bert.encoder.layer.0.output.dense.weight"),

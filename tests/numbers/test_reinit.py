@@ -1,4 +1,6 @@
-"""Remedy 2, tensor by tensor: what is drawn has the distribution it should have, the rest is the checkpoint's to the last bit."""
+"""Remedy 2, tensor by tensor: what is drawn has the distribution it should have, the rest is
+the checkpoint's to the last bit.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""A run is a function of its row: the same row gives the same numbers and weights, to the last bit, whatever else the process did."""
+"""A run is a function of its row: the same row gives the same numbers and weights, to the last
+bit, whatever else the process did.
+"""
 
 from collections.abc import Iterator
 from itertools import chain

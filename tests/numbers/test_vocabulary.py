@@ -1,4 +1,6 @@
-"""Training the entries that occur alone: what the bitwise promise of ``worker/training/model/compact_vocabulary.py`` asks of torch's kernels."""
+"""Training the entries that occur alone: what the bitwise promise of
+``worker/training/model/compact_vocabulary.py`` asks of torch's kernels.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +35,9 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 def test_norm_and_update_of_the_entries_alone_are_those_of_the_whole_table(
     width: int, threads: int
 ) -> None:
-    """For widths that fill vector registers and others: what the bitwise promise asks of torch's kernels."""
+    """For widths that fill vector registers and others: what the bitwise promise asks of
+    torch's kernels.
+    """
     draw = torch.Generator().manual_seed(width)
     size, recipe = 997, make_recipe(weight_decay=0.1, max_steps=20)
     table = nn.Embedding(size, width)

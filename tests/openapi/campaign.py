@@ -1,4 +1,6 @@
-"""Generated requests against the real application, checked against its own document: schemathesis' engine, and what came of it."""
+"""Generated requests against the real application, checked against its own document:
+schemathesis' engine, and what came of it.
+"""
 
 import json
 from collections import Counter
@@ -31,7 +33,9 @@ TAKES = {
     "recipe": ("path.name",),
     "table": ("body.file", "body.data"),
 }
-"""Which parameters and fields take a thing of which kind; half of the time they are given one that is there."""
+"""Which parameters and fields take a thing of which kind; half of the time they are given one
+that is there.
+"""
 
 UNWRITTEN = (
     # between fields
@@ -41,19 +45,21 @@ UNWRITTEN = (
     "give num_seeds or init_seeds, not both",
     "give num_seeds or seeds, not both",
     "give seeds or init_seeds, not both",
-    "init_seeds make a grid with data_seeds",
+    "init_seeds need data_seeds to form a grid",
     "keep must be smaller than start",
     "early_discard.start is the number of runs",
-    "A stream is begun anew by the header Last-Event-ID, not by after",
+    "after does not apply to a stream",
     # of one field, and of no JSON Schema
-    "Input should be a valid integer",  # 6.0 is one to JSON Schema, and to nobody who writes a request
+    # 6.0 is one to JSON Schema, and to nobody who writes a request
+    "Input should be a valid integer",
     "names a job twice",  # the document says so; the known jobs that are put in here do not heed it
     "an http or https address of visible ASCII characters",
-    "an address without user and password",
+    "leave user and password out of the address",
     "must be base64",
     "a key of at least 16 bytes",
     "printable characters",
-    "last-event-id: String should match pattern",  # a header of 0 is drawn at times, against its pattern
+    # a header of 0 is drawn at times, against its pattern
+    "last-event-id: String should match pattern",
 )
 """What the document says in words alone; part of the message that refuses it."""
 
@@ -101,10 +107,12 @@ def settings_of(
     coverage: str = "all",
     workers: int = 1,
 ) -> dict[str, Any]:
-    """Schemathesis' configuration: ``examples`` a strategy of an operation, ``steps`` a chain of calls.
+    """Schemathesis' configuration: ``examples`` a strategy of an operation, ``steps`` a chain
+    of calls.
 
-    ``coverage``: which of the cases that come systematically from the document, ``all`` or the ``positive`` ones. ``workers``: threads that
-    ask at the same time; more than one, and the order of requests is another each time.
+    ``coverage``: which of the cases that come systematically from the document, ``all`` or the
+    ``positive`` ones. ``workers``: threads that ask at the same time; more than one, and the
+    order of requests is another each time.
     """
     return {
         "seed": seed,
@@ -160,9 +168,10 @@ def settings_of(
 def is_ours(_context: HookContext, failure: Failure, case: "Case[Any]", response: Response) -> bool:
     """Whether a failure counts.
 
-    What fits the document may be refused for what is there, and as not understood by the rules of ``UNWRITTEN`` alone. What does not
-    fit must be refused, but for headers that nobody asked for, for numbers in a form, which are text there, and for metadata to filter
-    by: a key may hold brackets, so that what is nested reads as one.
+    What fits the document may be refused for what is there, and as not understood by the rules
+    of ``UNWRITTEN`` alone. What does not fit must be refused, but for headers that nobody asked
+    for, for numbers in a form, which are text there, and for metadata to filter by: a key may
+    hold brackets, so that what is nested reads as one.
     """
     if isinstance(failure, AcceptedNegativeData):
         unasked = any(
@@ -179,7 +188,9 @@ def is_ours(_context: HookContext, failure: Failure, case: "Case[Any]", response
 
 
 def run(app: ASGIApp, settings: dict[str, Any]) -> Outcome:
-    """Every phase over every operation of ``app``'s document, with schemathesis configured by ``settings``."""
+    """Every phase over every operation of ``app``'s document, with schemathesis configured by
+    ``settings``.
+    """
     schema = from_asgi("/openapi.json", app, config=SchemathesisConfig.from_dict(settings))
     schema.hooks.register_hook_with_name(is_ours, "filter_failure")
     outcome = Outcome()

@@ -1,4 +1,6 @@
-"""An application in the test's own process over what a real worker has left behind: files, ended jobs, a published model."""
+"""An application in the test's own process over what a real worker has left behind: files,
+ended jobs, a published model.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -35,7 +37,9 @@ Http = httpx.Client | TestClient
 
 @dataclass(frozen=True)
 class Service:
-    """The application, and names of what it holds: values for the parameters and fields that take them."""
+    """The application, and names of what it holds: values for the parameters and fields that
+    take them.
+    """
 
     app: FastAPI
     known: dict[str, list[str]]
@@ -60,7 +64,9 @@ def untrained(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iter
 def trained(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
 ) -> Iterator[Service]:
-    """On PostgreSQL, what a worker has left that is gone: so what is created later stays as it is."""
+    """On PostgreSQL, what a worker has left that is gone: so what is created later stays as it
+    is.
+    """
     home = tmp_path_factory.mktemp("service")
     with running_redis() as redis:
         url = new_database(request, "postgresql", home)
@@ -138,5 +144,7 @@ def _known(http: Http, files: list[str], jobs: list[dict[str, Any]]) -> dict[str
 
 @pytest.fixture(autouse=True)
 def _streams_that_say_something(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream is read to its first frame, which a job that nobody trains would owe for a quarter of a minute."""
+    """A stream is read to its first frame, which a job that nobody trains would owe for a
+    quarter of a minute.
+    """
     monkeypatch.setattr(event_stream, "KEEPALIVE_INTERVAL_S", 0.2)

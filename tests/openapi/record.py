@@ -1,6 +1,8 @@
-"""The examples of the OpenAPI document, from a service at work; ``python -m tests.openapi.record`` makes them anew.
+"""The examples of the OpenAPI document, from a service at work; ``python -m
+tests.openapi.record`` makes them anew.
 
-A job of five seeds on the offline encoder, another to compare it with, and every operation once: what was sent, and what came back.
+A job of five seeds on the offline encoder, another to compare it with, and every operation
+once: what was sent, and what came back.
 """
 
 import json
@@ -30,7 +32,9 @@ class Recorder:
     def ask(
         self, operation: str, method: str, path: str, name: str = "default", **request: Any
     ) -> Any:
-        """Send a request, keep it and its answer as the operation's example of this name, and return the answer."""
+        """Send a request, keep it and its answer as the operation's example of this name, and
+        return the answer.
+        """
         answer = self.stack.http.request(method, path, **request)
         assert answer.is_success, (operation, answer.text)
         is_json = answer.headers["content-type"] == "application/json"
@@ -49,7 +53,9 @@ class Recorder:
 
 
 def _shortened(told: Any) -> Any:
-    """A page cut to its first items; a text to its first lines and its last; a document for people to its beginning."""
+    """A page cut to its first items; a text to its first lines and its last; a document for
+    people to its beginning.
+    """
     if isinstance(told, str) and "<style>" in told:
         return told[: told.index("<style>")] + "…\n"
     if isinstance(told, str):

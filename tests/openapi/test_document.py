@@ -1,4 +1,6 @@
-"""The OpenAPI document explains every operation, field and error, and its examples are what the schemas say."""
+"""The OpenAPI document explains every operation, field and error, and its examples are what the
+schemas say.
+"""
 
 import json
 import re

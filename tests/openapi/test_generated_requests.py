@@ -1,6 +1,8 @@
-"""Requests that schemathesis draws from the document, to the real application: no fault of the server, nothing undocumented.
+"""Requests that schemathesis draws from the document, to the real application: no fault of the
+server, nothing undocumented.
 
-The short form has a fixed seed and nothing but what a service without workers holds; the long one goes on from trained models.
+The short form has a fixed seed and nothing but what a service without workers holds; the long
+one goes on from trained models.
 """
 
 import random

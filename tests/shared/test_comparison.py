@@ -49,9 +49,10 @@ class TestNumbers:
         assert compared(self.B, self.A).pairs[0].difference == pytest.approx(-0.15)
 
     def test_welch_by_hand(self) -> None:
-        # squared standard errors 0.02/12 and 0.01/12, together 0.0025, root 0.05: t = 0.15/0.05 = 3
-        # freedom 0.0025² / ((0.02/12)²/3 + (0.01/12)²/3) = 6.25e-6 / 1.1574074e-6 = 5.4
-        # p = 2 · P(T > 3 | 5.4) lies between the table's values for 5 (0.0301) and 6 degrees (0.0240)
+        # squared standard errors 0.02/12 and 0.01/12, together 0.0025, root 0.05: t = 0.15/0.05
+        # = 3 freedom 0.0025² / ((0.02/12)²/3 + (0.01/12)²/3) = 6.25e-6 / 1.1574074e-6 = 5.4 p =
+        # 2 · P(T > 3 | 5.4) lies between the table's values for 5 (0.0301) and 6 degrees
+        # (0.0240)
         comparison = compared(self.A, self.B)
         welch = named(comparison, "welch")
         assert welch.statistic == pytest.approx(3.0)
@@ -64,15 +65,17 @@ class TestNumbers:
         assert low + high == pytest.approx(0.30)
 
     def test_permutation_by_hand(self) -> None:
-        # of the 70 ways to choose a's four among 0.6 0.7 0.7 0.8 0.8 0.8 0.9 0.9, a sum of at most 2.8 have: 0.6 0.7
-        # 0.7 with one of three 0.8: 3 ways; no other (0.6 0.7 0.8 0.8 is 2.9). One tail 3/70, two-sided 6/70
+        # of the 70 ways to choose a's four among 0.6 0.7 0.7 0.8 0.8 0.8 0.9 0.9, a sum of at
+        # most 2.8 have: 0.6 0.7 0.7 with one of three 0.8: 3 ways; no other (0.6 0.7 0.8 0.8 is
+        # 2.9). One tail 3/70, two-sided 6/70
         permutation = named(compared(self.A, self.B), "permutation")
         assert permutation.p == pytest.approx(6 / 70)
         assert permutation.min_p == pytest.approx(2 / 70)
         assert permutation.statistic == pytest.approx(0.15)
 
     def test_effect_sizes_by_hand(self) -> None:
-        # pooled variance (0.02 + 0.01)/6 = 0.005, d = 0.15/√0.005 = 2.1213; of 16 pairs b is higher in 14, equal in 2
+        # pooled variance (0.02 + 0.01)/6 = 0.005, d = 0.15/√0.005 = 2.1213; of 16 pairs b is
+        # higher in 14, equal in 2
         effect = compared(self.A, self.B).pairs[0].effect_size
         assert effect.cohens_d == pytest.approx(2.1213203)
         assert effect.cliffs_delta == pytest.approx(14 / 16)
@@ -181,7 +184,8 @@ class TestVerdict:
         assert "is no merit: most of its seeds learnt nothing" in text
 
     def test_runs_without_a_score_lose_by_their_failures(self) -> None:
-        # a correlation of constant predictions is undefined: conventional has ten runs and not one score
+        # a correlation of constant predictions is undefined: conventional has ten runs and not
+        # one score
         a = make_report([None] * 10, degenerate=range(10), metric="pearson", job_id="ftjob-a")
         b = make_report([0.8 + 0.01 * i for i in range(10)], metric="pearson", job_id="ftjob-b")
         pair = build_comparison(
@@ -298,5 +302,6 @@ def test_jobs_of_different_arithmetic_are_compared_with_a_warning() -> None:
     assert warned("bfloat16", "bfloat16") == warned("float32", "float32") == []
     [warning] = warned("float32", "bfloat16")
     assert warning.startswith(
-        "different_precision: Trained in different arithmetic: debiased in float32, debiased in bfloat16."
+        "different_precision: Trained in different arithmetic: debiased in float32, "
+        "debiased in bfloat16."
     )

@@ -1,4 +1,4 @@
-"""Who goes on after an early discard, and what that does to the mean."""
+"""The early discard: the step of the decision, which runs are kept, and the effect on the mean."""
 
 import pytest
 
@@ -9,31 +9,33 @@ from shared.domain.early_discard import Waiting, decision_step, kept, outcome
     ("fraction", "steps", "expected"),
     [(0.25, 320, 80), (0.3, 10, 3), (0.31, 10, 4), (0.05, 2, 1), (0.9, 5, 4), (0.5, 1, 1)],
 )
-def test_the_step_is_rounded_up_and_comes_before_the_last(
+def test_the_step_is_rounded_up_and_before_the_last(
     fraction: float, steps: int, expected: int
 ) -> None:
     assert decision_step(fraction, steps) == expected
 
 
-def waiting(*scores: float | None, degenerate: tuple[int, ...] = ()) -> list[Waiting]:
+def make_waiting(*scores: float | None, degenerate: tuple[int, ...] = ()) -> list[Waiting]:
     return [Waiting(index, score, index in degenerate) for index, score in enumerate(scores)]
 
 
-def test_the_best_go_on_and_of_equal_ones_the_first() -> None:
-    assert kept(waiting(0.1, 0.7, 0.5, 0.7), 2) == [1, 3]
-    assert kept(waiting(0.5, 0.5, 0.5), 2) == [0, 1]
-    assert kept(waiting(0.5), 2) == [0]
+def test_the_best_runs_are_kept_and_ties_go_to_the_lower_index() -> None:
+    assert kept(make_waiting(0.1, 0.7, 0.5, 0.7), 2) == [1, 3]
+    assert kept(make_waiting(0.5, 0.5, 0.5), 2) == [0, 1]
+    assert kept(make_waiting(0.5), 2) == [0]
 
 
-def test_degenerate_and_undefined_ones_come_last() -> None:
-    runs = waiting(0.6, None, 0.5, 0.9, degenerate=(3,))
+def test_degenerate_and_undefined_scores_rank_last() -> None:
+    runs = make_waiting(0.6, None, 0.5, 0.9, degenerate=(3,))
     assert kept(runs, 2) == [0, 2]
     assert kept(runs, 3) == [0, 2, 3]
 
 
-def test_selection_raises_the_mean_and_says_so() -> None:
-    runs = waiting(0.2, 0.4, None, 0.6)
+def test_the_outcome_has_the_mean_of_all_and_of_kept_runs() -> None:
+    runs = make_waiting(0.2, 0.4, None, 0.6)
     assert outcome(runs, [1, 3]) == {
-        "kept": [1, 3], "mean_at_rung_all": pytest.approx(0.4), "mean_at_rung_kept": pytest.approx(0.5)
-    }  # fmt: skip
+        "kept": [1, 3],
+        "mean_at_rung_all": pytest.approx(0.4),
+        "mean_at_rung_kept": pytest.approx(0.5),
+    }
     assert outcome([], []) == {"kept": [], "mean_at_rung_all": None, "mean_at_rung_kept": None}

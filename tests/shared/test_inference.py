@@ -1,4 +1,6 @@
-"""Every test of a comparison against scipy on given vectors, and against arithmetic written out here."""
+"""Every test of a comparison against scipy on given vectors, and against arithmetic written out
+here.
+"""
 
 import math
 import random
@@ -126,7 +128,8 @@ class TestByHand:
         assert brown_forsythe_test((1.0, 2.0, 3.0), (0.0, 2.0, 4.0)).statistic == pytest.approx(0.8)
 
     def test_fisher(self) -> None:
-        # 5 of 6 against 0 of 6: C(6,5)·C(6,0) = 6 of C(12,5) = 792 tables, and as many the other way round: 12/792
+        # 5 of 6 against 0 of 6: C(6,5)·C(6,0) = 6 of C(12,5) = 792 tables, and as many the
+        # other way round: 12/792
         test = fisher_test(5, 6, 0, 6)
         assert test.p == pytest.approx(12 / 792)
         assert test.n == (6, 6)
@@ -165,7 +168,8 @@ class TestManySeeds:
     B = tuple(0.54 + 0.01 * index for index in range(12))
 
     def test_sampled_p_is_near_the_exact_one(self) -> None:
-        # C(24, 12) = 2,704,156 regroupings; their number as extreme, counted by dynamic programming over the sums
+        # C(24, 12) = 2,704,156 regroupings; their number as extreme, counted by dynamic
+        # programming over the sums
         ways: dict[tuple[int, int], int] = {(0, 0): 1}
         for score in [round(100 * value) for value in (*self.A, *self.B)]:
             for (taken, total), number in list(ways.items()):

@@ -1,4 +1,6 @@
-"""The job's diagnosis: each rule with its numbers and its advice, and silence where nothing is wrong."""
+"""The job's diagnosis: each rule with its numbers and its advice, and silence where nothing is
+wrong.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -71,7 +73,8 @@ def test_runs_with_nothing_wrong() -> None:
 def test_too_few_steps_and_how_many_there_should_be() -> None:
     short = run(degenerate=True, **CONSTANT)
     assert said(run(), *[short] * 5) == [
-        "5 of 6 runs answer 'good' to every validation row; the training loss stayed at 0.610 (chance is 0.611): 96 steps were too few. "
+        "5 of 6 runs answer 'good' to every validation row; the training loss stayed at "
+        "0.610 (chance is 0.611): 96 steps were too few. "
         "Try max_steps 320."
     ]
     assert compute_auto_steps(1000, 32) == 320
@@ -88,7 +91,8 @@ def test_too_few_steps_and_how_many_there_should_be() -> None:
 def test_enough_steps_and_still_at_chance() -> None:
     [found] = said(*[run(degenerate=True, **CONSTANT)] * 3, max_steps=400)
     assert found.endswith(
-        "stayed at 0.610 (chance is 0.611) over 400 steps. Try max_steps 800, or learning_rate 0.0001."
+        "stayed at 0.610 (chance is 0.611) over 400 steps. Try max_steps 800, or "
+        "learning_rate 0.0001."
     )
 
 
@@ -99,7 +103,8 @@ def test_a_rate_at_which_nothing_moves() -> None:
     }
     [found] = said(*[run(degenerate=True, **still)] * 3, learning_rate=1e-6)
     assert found.endswith(
-        "the blocks moved by 0.04 % of their norm: the rate 1e-06 is too low. Try learning_rate 1e-05."
+        "the blocks moved by 0.04 % of their norm: the rate 1e-06 is too low. Try "
+        "learning_rate 1e-05."
     )
 
 
@@ -110,7 +115,8 @@ def test_a_collapse_is_no_lack_of_steps(bias_correction: bool) -> None:
     ]
     [found] = said(*runs, run(), learning_rate=1e-3, bias_correction=bias_correction)
     assert found.startswith(
-        "5 of 6 runs answer 'good' to every validation row; the gradient of the lower blocks vanished (to 0.01 of what it was, by step 16)"
+        "5 of 6 runs answer 'good' to every validation row; the gradient of the lower "
+        "blocks vanished (to 0.01 of what it was, by step 16)"
     )
     advice = (
         "The rate 0.001 is too high: try learning_rate 0.0003."
@@ -132,7 +138,8 @@ def test_an_imbalance_is_named_where_it_is_what_they_answer() -> None:
     skewed = {"bad": 200, "good": 800}
     _, found = said(*short, labels=skewed, metric="accuracy")
     assert found == (
-        "'good', which they answer, has 80 % of the training rows: try class_weights balanced, and metric mcc, which a constant answer "
+        "'good', which they answer, has 80 % of the training rows: try class_weights "
+        "balanced, and metric mcc, which a constant answer "
         "cannot please."
     )
     assert said(*short, labels=skewed)[1].endswith("try class_weights balanced.")
@@ -144,7 +151,8 @@ def test_an_imbalance_is_named_where_it_is_what_they_answer() -> None:
 def test_divergence_comes_first() -> None:
     found = said(diverged(), run(), run(degenerate=True, **CONSTANT))
     assert found[0] == (
-        "1 of 3 runs diverged: loss or gradient became NaN or infinite, and the run was stopped before that step. The rate 5e-05 is too "
+        "1 of 3 runs diverged: loss or gradient became NaN or infinite, and the run was "
+        "stopped before that step. The rate 5e-05 is too "
         "high: try learning_rate 1e-05."
     )
     assert "1 of 3 runs answers 'good'" in found[1]
@@ -165,7 +173,8 @@ def test_one_run_that_rose_does_not_contradict_the_many_that_learnt_nothing() ->
 def test_a_loss_that_rose_on_the_way() -> None:
     [found] = said(run(highest_loss=1.2, highest_loss_step=40), run())
     assert found.startswith(
-        "1 of 2 runs lost on the way what had been learned: the training loss rose to 1.200 around step 40"
+        "1 of 2 runs lost on the way what had been learned: the training loss rose to "
+        "1.200 around step 40"
     )
 
 
@@ -173,8 +182,10 @@ def test_learned_by_heart() -> None:
     heart: dict[str, Any] = {"closing_loss": 0.012, "final_validation_loss": 0.9}
     [found] = said(*[run(**heart, best_step=32)] * 2, run())
     assert found == (
-        "2 of 3 runs learned the training rows by heart: the training loss fell to 0.012 while the validation loss rose from 0.400 (about "
-        "step 64) to 0.900. The scores are those of the best checkpoints, at the median from step 32 of 96."
+        "2 of 3 runs learned the training rows by heart: the training loss fell to 0.012 "
+        "while the validation loss rose from 0.400 (about "
+        "step 64) to 0.900. The scores are those of the best checkpoints, at the median "
+        "from step 32 of 96."
     )
     assert said(run(**heart), run(), run()) == []  # one of three is chance
     assert said(run(**heart), select="last")[0].endswith("Try select best_checkpoint.")
@@ -192,7 +203,10 @@ def test_still_better_at_the_last_step() -> None:
 
 def test_truncation() -> None:
     assert said(run(truncated=0.3)) == [
-        "30 % of the training rows are longer than 128 tokens and were cut: try a larger task.max_seq_length."
+        (
+            "30 % of the training rows are longer than 128 tokens and were cut: try a larger "
+            "task.max_seq_length."
+        )
     ]
 
 

@@ -1,4 +1,6 @@
-"""The API imports the report's modules at its start and must stay small: what is heavy loads where it is used."""
+"""The API imports the report's modules at its start and must stay small: what is heavy loads
+where it is used.
+"""
 
 import subprocess
 import sys

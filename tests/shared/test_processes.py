@@ -1,4 +1,6 @@
-"""The process supervisor with real small children; the parent is a process of its own, so that signals are real."""
+"""The process supervisor with real small children; the parent is a process of its own, so that
+signals are real.
+"""
 
 import os
 import re
@@ -151,7 +153,8 @@ def test_stages_stop_one_after_the_other(start: Start) -> None:
         "signal.signal(signal.SIGTERM, end)\n"
     )
     parent = start(
-        f"TELLS = {tells!r} + SLEEP\nserve(program('redis', TELLS, stop_stage=1), program('worker', TELLS))"
+        f"TELLS = {tells!r} + SLEEP\nserve(program('redis', TELLS, stop_stage=1), "
+        "program('worker', TELLS))"
     )
     parent.pid_of("redis")
     parent.pid_of("worker")
@@ -184,7 +187,8 @@ def test_the_next_program_waits_until_the_one_before_is_ready(start: Start, tmp_
 def test_a_program_that_never_starts_ends_everything_with_1(start: Start) -> None:
     parent = start(
         "async def never(): return False\n"
-        "serve(program('worker', SLEEP), program('api', 'import sys; sys.exit(\"no such table\")', ready=never))"
+        "serve(program('worker', SLEEP), program('api', 'import sys; sys.exit(\"no such "
+        "table\")', ready=never))"
     )
     worker = parent.pid_of("worker")
     assert parent.process.wait(timeout=30) == 1
@@ -210,9 +214,9 @@ def test_a_program_that_is_killed_again_and_again_is_never_given_up(start: Start
 def test_a_program_that_is_not_there_is_said_in_one_line(start: Start) -> None:
     parent = start("serve(Program(name='redis', command=['/nowhere/redis-server']))")
     assert parent.process.wait(timeout=30) == 1
-    assert (
-        parent.text()
-        == "evenkeel | redis cannot be started (/nowhere/redis-server: No such file or directory); giving up\n"
+    assert parent.text() == (
+        "evenkeel | redis cannot be started (/nowhere/redis-server: No such file "
+        "or directory); giving up\n"
     )
 
 

@@ -1,4 +1,6 @@
-"""What ``precision: "auto"`` comes to: the setting, else the GPUs, else the processor's own instructions."""
+"""What ``precision: "auto"`` comes to: the setting, else the GPUs, else the processor's own
+instructions.
+"""
 
 from pathlib import Path
 

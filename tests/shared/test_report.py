@@ -1,4 +1,6 @@
-"""The report's numbers against arithmetic written out here, and its verdict against what the seeds can carry."""
+"""The report's numbers against arithmetic written out here, and its verdict against what the
+seeds can carry.
+"""
 
 import json
 import math
@@ -50,8 +52,9 @@ def codes(report: StabilityReport) -> set[str]:
 
 class TestNumbers:
     def test_against_hand_computed_ones(self) -> None:
-        # 0.60 0.70 0.75 0.80 0.90: sum 3.75, mean 0.75; deviations -0.15 -0.05 0 0.05 0.15, squares 0.0225 0.0025 0
-        # 0.0025 0.0225, sum 0.05, over n - 1 = 4: 0.0125, root 0.1118034; type-7 quartiles at positions 1, 2, 3
+        # 0.60 0.70 0.75 0.80 0.90: sum 3.75, mean 0.75; deviations -0.15 -0.05 0 0.05 0.15,
+        # squares 0.0225 0.0025 0 0.0025 0.0225, sum 0.05, over n - 1 = 4: 0.0125, root
+        # 0.1118034; type-7 quartiles at positions 1, 2, 3
         report = make_report([0.75, 0.60, 0.90, 0.70, 0.80])
         assert report.n == 5
         assert report.mean == pytest.approx(0.75, abs=1e-15)
@@ -67,13 +70,15 @@ class TestNumbers:
         assert report.ci95 == pytest.approx((0.75 - 0.1388222553, 0.75 + 0.1388222553), abs=1e-9)
 
     def test_quartiles_interpolate_linearly(self) -> None:
-        # positions (n - 1) p = 0.75, 1.5, 2.25 among 0.1 0.2 0.4 0.8: 0.1 + 0.75·0.1, 0.2 + 0.5·0.2, 0.4 + 0.25·0.4
+        # positions (n - 1) p = 0.75, 1.5, 2.25 among 0.1 0.2 0.4 0.8: 0.1 + 0.75·0.1, 0.2 +
+        # 0.5·0.2, 0.4 + 0.25·0.4
         report = make_report([0.8, 0.1, 0.4, 0.2])
         assert (report.q1, report.median, report.q3) == pytest.approx((0.175, 0.3, 0.5), abs=1e-15)
 
     def test_wilson_interval_of_the_degenerate_rate(self) -> None:
-        # 2 of 6, z = 1.959964, z² = 3.841459: centre (1/3 + z²/12) / (1 + z²/6) = 0.653455/1.640243 = 0.398389
-        # half 1.959964/1.640243 · √((1/3·2/3)/6 + 3.841459/144) = 1.194923 · √(0.037037 + 0.026677) = 0.301615
+        # 2 of 6, z = 1.959964, z² = 3.841459: centre (1/3 + z²/12) / (1 + z²/6) =
+        # 0.653455/1.640243 = 0.398389 half 1.959964/1.640243 · √((1/3·2/3)/6 + 3.841459/144) =
+        # 1.194923 · √(0.037037 + 0.026677) = 0.301615
         rate = make_report([0.4, 0.4, 0.8, 0.8, 0.7, 0.7], degenerate=[0, 1]).degenerate_rate
         assert rate.value == pytest.approx(1 / 3)
         assert rate.ci95 == pytest.approx((0.398389 - 0.301615, 0.398389 + 0.301615), abs=1e-5)
@@ -85,7 +90,8 @@ class TestNumbers:
         assert wilson_interval(0, 0) is None
 
     def test_interval_of_a_standard_deviation(self) -> None:
-        # 4 degrees of freedom: χ² quantiles 11.143 and 0.4844 (tables), √(4/11.143) = 0.599, √(4/0.4844) = 2.874
+        # 4 degrees of freedom: χ² quantiles 11.143 and 0.4844 (tables), √(4/11.143) = 0.599,
+        # √(4/0.4844) = 2.874
         assert std_interval(1.0, 5) == pytest.approx((0.599, 2.874), abs=1e-3)
 
     def test_standard_error_is_the_binomial_one(self) -> None:

@@ -36,8 +36,8 @@ def detailed(
 
 class TestBestOfN:
     def test_by_hand(self) -> None:
-        # of 1, 2, 4: two draws have a largest of 1 with probability 1/9, 2 with 3/9, 4 with 5/9: 27/9 = 3
-        # three: 1/27, 7/27, 19/27: 91/27
+        # of 1, 2, 4: two draws have a largest of 1 with probability 1/9, 2 with 3/9, 4 with
+        # 5/9: 27/9 = 3 three: 1/27, 7/27, 19/27: 91/27
         found = compute_best_of_n([(score, score) for score in (2.0, 4.0, 1.0)])
         assert found is not None
         assert [point.n for point in found.curve] == [1, 2, 3]
@@ -75,8 +75,9 @@ class TestBestOfN:
 
 class TestVariance:
     def test_by_hand(self) -> None:
-        # rows 1 2 / 5 8: grand 4; init means 1.5, 6.5: SS 2·(2.5² + 2.5²) = 25; data means 3, 5: SS 2·2 = 4
-        # total 9 + 4 + 1 + 16 = 30, residual 1; on one degree each: σ²_init (25 - 1)/2 = 12, σ²_data 1.5, σ² 1
+        # rows 1 2 / 5 8: grand 4; init means 1.5, 6.5: SS 2·(2.5² + 2.5²) = 25; data means 3,
+        # 5: SS 2·2 = 4 total 9 + 4 + 1 + 16 = 30, residual 1; on one degree each: σ²_init (25 -
+        # 1)/2 = 12, σ²_data 1.5, σ² 1
         found = split_variance(
             [Cell(0, 7, None, 1), Cell(0, 8, None, 2), Cell(1, 7, None, 5), Cell(1, 8, None, 8)]
         )

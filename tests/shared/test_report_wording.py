@@ -28,9 +28,9 @@ class TestBaselines:
     def test_all_that_are_better_are_named_the_best_first(self) -> None:
         _, text = self.verdict(self.SCORES, tfidf_logistic_regression=0.83, linear_probe=0.85)
         assert (
-            "a linear probe of the frozen encoder (0.850) and TF-IDF with logistic regression (0.830)"
-            in text
-        )
+            "a linear probe of the frozen encoder (0.850) and TF-IDF with logistic "
+            "regression (0.830)"
+        ) in text
 
     def test_an_interval_that_reaches_down_to_the_best(self) -> None:
         code, text = self.verdict(self.SCORES, linear_probe=0.80)

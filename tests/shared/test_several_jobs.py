@@ -1,4 +1,6 @@
-"""Comparisons of more than two jobs: every pair, Holm's adjustment, and seeds enough for all pairs."""
+"""Comparisons of more than two jobs: every pair, Holm's adjustment, and seeds enough for all
+pairs.
+"""
 
 import pytest
 
@@ -31,8 +33,8 @@ class TestSeveral:
         ]
 
     def test_holm_by_hand(self) -> None:
-        # exact permutation p: 2/252 twice (all of one above all of the other), 1.0 once (equal scores):
-        # times 3, times 2 but not below the first, times 1
+        # exact permutation p: 2/252 twice (all of one above all of the other), 1.0 once (equal
+        # scores): times 3, times 2 but not below the first, times 1
         comparison = self.several(self.LOW, self.HIGH, self.LOW)
         tests = [
             next(test for test in pair.tests if test.name == "permutation")
@@ -46,7 +48,8 @@ class TestSeveral:
         assert all(test.p_holm is None for test in self.several(self.LOW, self.HIGH).pairs[0].tests)
 
     def test_the_need_of_seeds_grows_with_the_pairs(self) -> None:
-        # four a side reach 2/70 = 0.029 alone, three times that among three pairs; five 3 · 2/252 = 0.024
+        # four a side reach 2/70 = 0.029 alone, three times that among three pairs; five 3 ·
+        # 2/252 = 0.024
         verdict = self.several(self.LOW[:4], self.HIGH[:4], self.LOW[:4]).pairs[0].verdict
         assert (verdict.code, verdict.seeds_needed) == ("not_enough_seeds", 5)
         assert "over 3 pairs" in verdict.text

@@ -1,4 +1,6 @@
-"""Files that are given to the storage for good: linked on its own disk, copied from another, whole either way."""
+"""Files that are given to the storage for good: linked on its own disk, copied from another,
+whole either way.
+"""
 
 import os
 from pathlib import Path

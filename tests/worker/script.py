@@ -1,4 +1,6 @@
-"""A trainer that says what a test has written down, and what is around one that is followed; the database is real."""
+"""A trainer that says what a test has written down, and what is around one that is followed;
+the database is real.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -30,7 +32,9 @@ Said = TrainerMessage | TrainerDied | Callable[[], object] | None
 
 
 class ScriptedTrainer:
-    """Says the given lines, one a call; None is silence, an exception is its death, and what can be called is done meanwhile."""
+    """Says the given lines, one a call; None is silence, an exception is its death, and what
+    can be called is done meanwhile.
+    """
 
     def __init__(self, script: Iterable[Said]) -> None:
         self._script = iter(script)
@@ -62,7 +66,9 @@ class ScriptedTrainer:
 
 
 class ForgetfulDatabase(Database):
-    """Every other transaction fails after its commit came through: the answer was lost on the way."""
+    """Every other transaction fails after its commit came through: the answer was lost on the
+    way.
+    """
 
     writes = 0
 

@@ -1,4 +1,6 @@
-"""A job's baselines from claim to report: scored before the seeds, beside the majority answer, and never the job's undoing."""
+"""A job's baselines from claim to report: scored before the seeds, beside the majority answer,
+and never the job's undoing.
+"""
 
 import json
 from collections.abc import Iterator
@@ -166,7 +168,8 @@ def test_they_are_scored_before_the_seeds_and_told(
     )
     assert events[:2] == [
         "The scoring of the baselines started.",
-        "Baselines on the test rows, fitted on 30 of the 40 training rows: TF-IDF with logistic regression reaches accuracy 0.750, "
+        "Baselines on the test rows, fitted on 30 of the 40 training rows: TF-IDF with "
+        "logistic regression reaches accuracy 0.750, "
         "a linear probe of the frozen encoder reaches accuracy undefined.",
     ]
     with parts.database.read() as session:

@@ -1,6 +1,6 @@
-"""The rung of an early discard, and extensions, as their rows bring them about; by workers that may be killed anywhere.
+"""The early discard and extensions, with workers that may be killed anywhere.
 
-Nothing trains here: a run is claimed and paused with the numbers that a test gives it. Both databases.
+Nothing is trained: the tests claim runs and pause them with given numbers. Both databases.
 """
 
 import pytest
@@ -17,48 +17,48 @@ from worker.context import WorkerContext
 from worker.jobs import advance, discard
 
 
-def discarding_job(staged: WorkerContext, keep: int) -> str:
-    made = add_job(staged.database, runs=4)
+def add_discarding_job(staged: WorkerContext, keep: int) -> str:
+    job = add_job(staged.database, runs=4)
     with staged.database.write() as session:
-        session.get_one(Job, made.id).early_discard = {"start": 4, "keep": keep, "at_fraction": 0.5}
-        for run in Runs(session).of_job(made.id):
+        session.get_one(Job, job.id).early_discard = {"start": 4, "keep": keep, "at_fraction": 0.5}
+        for run in Runs(session).of_job(job.id):
             run.stop_step = 5
-    return made.id
+    return job.id
 
 
-def pause(
-    staged: WorkerContext, hold: Hold, score: float | None, *, degenerate: bool = False
+def pause_run(
+    staged: WorkerContext, lease: Hold, score: float | None, *, degenerate: bool = False
 ) -> None:
-    state = f"runs/{hold.run_id}/{hold.fence}/state-5"
+    state = f"runs/{lease.run_id}/{lease.fence}/state-5"
     staged.storage.put_bytes(f"{state}/state.json", b"{}")
     with staged.database.write() as session:
         Runs(session).record(
-            hold, 60.0, [Point("train_loss", step, 0.5) for step in range(1, 6)], step=5
+            lease, 60.0, [Point("train_loss", step, 0.5) for step in range(1, 6)], step=5
         )
         Runs(session).pause(
-            hold, state, result={"rung": {"step": 5, "score": score, "degenerate": degenerate}}
+            lease, state, result={"rung": {"step": 5, "score": score, "degenerate": degenerate}}
         )
 
 
-def paused(staged: WorkerContext, keep: int, *scores: float | None) -> str:
-    job_id = discarding_job(staged, keep)
+def add_paused_job(staged: WorkerContext, keep: int, *scores: float | None) -> str:
+    job_id = add_discarding_job(staged, keep)
     for score in scores:
-        hold = claim(staged)
-        assert hold is not None
-        pause(staged, hold, score)
+        lease = claim(staged)
+        assert lease is not None
+        pause_run(staged, lease, score)
     return job_id
 
 
 def test_nothing_is_decided_before_every_run_waits(staged: WorkerContext) -> None:
-    job_id = paused(staged, 2, 0.5, 0.7, 0.6)
+    job_id = add_paused_job(staged, 2, 0.5, 0.7, 0.6)
     advance.advance_job(staged, job_id)
     assert [run.status for run in rows(staged, job_id)] == ["paused", "paused", "paused", "queued"]
 
 
-def test_the_best_are_queued_to_go_on_and_the_others_discarded_with_their_states(
+def test_the_best_runs_continue_and_the_others_lose_their_states(
     staged: WorkerContext, rung: list[Message]
 ) -> None:
-    job_id = paused(staged, 2, 0.5, 0.7, None, 0.6)
+    job_id = add_paused_job(staged, 2, 0.5, 0.7, None, 0.6)
     rung.clear()
     for _ in range(3):
         advance.advance_job(staged, job_id)
@@ -79,48 +79,50 @@ def test_the_best_are_queued_to_go_on_and_the_others_discarded_with_their_states
     }
 
 
-def test_a_run_goes_on_from_its_state_however_often_its_worker_dies(staged: WorkerContext) -> None:
-    job_id = paused(staged, 1, 0.9, 0.7, 0.6, 0.5)
+def test_a_run_continues_from_its_state_however_often_its_worker_dies(
+    staged: WorkerContext,
+) -> None:
+    job_id = add_paused_job(staged, 1, 0.9, 0.7, 0.6, 0.5)
     advance.advance_job(staged, job_id)
     for attempt in (2, 3):
-        hold = claim(staged)
-        assert hold is not None
+        lease = claim(staged)
+        assert lease is not None
         with staged.database.write() as session:
-            run = session.get_one(Run, hold.run_id)
+            run = session.get_one(Run, lease.run_id)
             assert (run.index, run.status, run.attempt, run.step) == (0, "running", attempt, 5)
             steps = [point.step for point in Metrics(session).of_run(run.id)]
             assert steps == [1, 2, 3, 4, 5]
             Runs(session).record(
-                hold, -1.0, [Point("train_loss", step, 0.4) for step in (6, 7)], step=7
+                lease, -1.0, [Point("train_loss", step, 0.4) for step in (6, 7)], step=7
             )
         with staged.database.write() as session:
-            assert [lost.run_id for lost in Runs(session).take_back_expired()] == [hold.run_id]
+            assert [lost.run_id for lost in Runs(session).take_back_expired()] == [lease.run_id]
 
 
-def test_failed_runs_leave_their_places_to_others_and_the_job_ends_when_all_have(
+def test_failed_runs_do_not_take_places_and_the_job_ends_with_its_last_run(
     staged: WorkerContext,
 ) -> None:
-    job_id = discarding_job(staged, 3)
+    job_id = add_discarding_job(staged, 3)
     for score in (None, 0.4, 0.3, None):
-        hold = claim(staged)
-        assert hold is not None
+        lease = claim(staged)
+        assert lease is not None
         if score is None:
             with staged.database.write() as session:
-                Runs(session).end(hold, RunState.FAILED)
+                Runs(session).end(lease, RunState.FAILED)
         else:
-            pause(staged, hold, score)
+            pause_run(staged, lease, score)
     advance.advance_job(staged, job_id)
     assert [run.status for run in rows(staged, job_id)] == ["failed", "queued", "queued", "failed"]
-    while (hold := claim(staged)) is not None:
+    while (lease := claim(staged)) is not None:
         with staged.database.write() as session:
-            Runs(session).end(hold, RunState.FAILED)
+            Runs(session).end(lease, RunState.FAILED)
     advance.advance_job(staged, job_id)
     assert row(staged, job_id).status == "failed"
     assert not list(staged.storage.list("runs"))
 
 
-def test_a_discard_is_decided_by_the_holder_of_the_fence_alone(staged: WorkerContext) -> None:
-    job_id = paused(staged, 2, 0.5, 0.7, 0.8, 0.6)
+def test_only_the_holder_of_the_fence_decides(staged: WorkerContext) -> None:
+    job_id = add_paused_job(staged, 2, 0.5, 0.7, 0.8, 0.6)
     with staged.database.write() as session:
         old = Jobs(session).claim_to_advance(job_id, -1.0)
         assert old is not None
@@ -135,18 +137,18 @@ def test_a_discard_is_decided_by_the_holder_of_the_fence_alone(staged: WorkerCon
     ]
 
 
-def test_an_extension_in_the_middle_of_the_end_keeps_the_job_open(staged: WorkerContext) -> None:
-    made = add_job(staged.database, runs=1)
-    hold = claim(staged)
-    assert hold is not None
+def test_an_extension_during_publishing_keeps_the_job_open(staged: WorkerContext) -> None:
+    job = add_job(staged.database, runs=1)
+    lease = claim(staged)
+    assert lease is not None
     with staged.database.write() as session:
-        Runs(session).end(hold, RunState.FAILED)
+        Runs(session).end(lease, RunState.FAILED)
     with staged.database.write() as session:
-        publisher = Jobs(session).claim_to_advance(made.id, 60.0)
+        publisher = Jobs(session).claim_to_advance(job.id, 60.0)
         assert publisher is not None
     with staged.database.write() as session:
-        Jobs(session).reopen(session.get_one(Job, made.id))
-        old = session.get_one(Run, hold.run_id)
+        Jobs(session).reopen(session.get_one(Job, job.id))
+        old = session.get_one(Run, lease.run_id)
         values = {
             "id": "ftrun-more",
             "index": 1,
@@ -158,7 +160,7 @@ def test_an_extension_in_the_middle_of_the_end_keeps_the_job_open(staged: Worker
         session.add(
             Run(
                 **values,
-                job_id=made.id,
+                job_id=job.id,
                 owner_id=old.owner_id,
                 status="queued",
                 total_steps=10,
@@ -166,8 +168,8 @@ def test_an_extension_in_the_middle_of_the_end_keeps_the_job_open(staged: Worker
             )
         )
     with pytest.raises(FenceLost), staged.database.write() as session:
-        Jobs(session).end(made.id, publisher, JobState.FAILED)
-    assert row(staged, made.id).status in ("queued", "running")
+        Jobs(session).end(job.id, publisher, JobState.FAILED)
+    assert row(staged, job.id).status in ("queued", "running")
     more = claim(staged)
     assert more is not None
     assert more.run_id == "ftrun-more"

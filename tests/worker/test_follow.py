@@ -1,4 +1,6 @@
-"""What a trainer says is recorded once, whatever the database's answers do; a scripted trainer speaks, the database is real."""
+"""What a trainer says is recorded once, whatever the database's answers do; a scripted trainer
+speaks, the database is real.
+"""
 
 from pathlib import Path
 
@@ -35,7 +37,9 @@ def url(tmp_path: Path) -> str:
 def record(
     url: str, folder: Path, script: list[Said], database: Database
 ) -> tuple[Outcome, Run, int]:
-    """Follow a scripted training of one run; the outcome, the run's row, the number of metrics events."""
+    """Follow a scripted training of one run; the outcome, the run's row, the number of metrics
+    events.
+    """
     [run_id] = claimed_runs(url, 1)
     [(ended, outcome)] = followed(url, folder, ScriptedTrainer(script), database)
     assert ended == run_id

@@ -1,4 +1,6 @@
-"""Runs side by side in one trainer: each is recorded, stopped and ended by itself; a scripted trainer speaks, the database is real."""
+"""Runs side by side in one trainer: each is recorded, stopped and ended by itself; a scripted
+trainer speaks, the database is real.
+"""
 
 from collections.abc import Callable
 from itertools import chain, zip_longest

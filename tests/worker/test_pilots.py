@@ -1,6 +1,6 @@
-"""Pilots as their rows bring them about: held runs, further pilots, the release; by workers that may be killed anywhere.
+"""The stage of the pilots: held runs, longer pilots, the release, and workers killed anywhere.
 
-Nothing trains here: a run is claimed and ended with the numbers that a test gives it. Both databases.
+Nothing is trained: the tests claim runs and end them with given numbers. Both databases.
 """
 
 from typing import Any
@@ -25,11 +25,11 @@ RULE = {"preset": "stabilized", "reinit_layers": 1, "max_steps": 320}
 RISING, FLAT = (0.1, 0.2, 0.3, 0.4, 0.5), (0.5,) * 5
 
 
-def piloted_job(staged: WorkerContext, *, discard: dict[str, Any] | None = None) -> str:
-    """Two held runs, and pilots of depths 0 and 1."""
-    made = add_job(staged.database, runs=2)
+def add_piloted_job(staged: WorkerContext, *, discard: dict[str, Any] | None = None) -> str:
+    """Add a job with two held runs, and pilots of depths 0 and 1."""
+    job = add_job(staged.database, runs=2)
     with staged.database.write() as session:
-        stored = session.get_one(Job, made.id)
+        stored = session.get_one(Job, job.id)
         stored.resolved_recipe, stored.early_discard = None, discard
         stored.pilots = {
             "automatic": ["reinit_layers", "max_steps"],
@@ -38,36 +38,36 @@ def piloted_job(staged: WorkerContext, *, discard: dict[str, Any] | None = None)
             "steps": 4 * 320,
         }
         stored.recipe_notes = {"reinit_layers": "1: by rule.", "max_steps": "320: by rule."}
-        for run in Runs(session).of_job(made.id):
+        for run in Runs(session).of_job(job.id):
             run.held = True
         session.add_all(
             pilot_runs(stored, RULE, [Candidate(0, 320), Candidate(1, 320)], first=0, fold=None)
         )
-    return made.id
+    return job.id
 
 
 def end_pilots(
     staged: WorkerContext, scores: dict[int, float | None], *, curve: tuple[float, ...] = FLAT
 ) -> None:
-    """Train what is queued: a score by depth, None for a failure; ``curve`` at fifths of the steps."""
-    while (hold := claim(staged)) is not None:
+    """End queued pilots with a score by depth (None: failed) and ``curve`` as evaluations."""
+    while (lease := claim(staged)) is not None:
         with staged.database.write() as session:
-            run = session.get_one(Run, hold.run_id)
+            run = session.get_one(Run, lease.run_id)
             assert (run.purpose, run.recipe is not None) == ("pilot", True)
             score = scores[(run.recipe or {})["reinit_layers"]]
             points = [
                 Point("valid_accuracy", (i + 1) * run.total_steps // 5, value)
                 for i, value in enumerate(curve)
             ]
-            Runs(session).record(hold, 60.0, points)
+            Runs(session).record(lease, 60.0, points)
             state = RunState.FAILED if score is None else RunState.SUCCEEDED
-            Runs(session).end(hold, state, validation_score=score, degenerate=False)
+            Runs(session).end(lease, state, validation_score=score, degenerate=False)
 
 
-def test_held_runs_are_neither_claimed_nor_rung_for_and_the_pilots_come_first(
+def test_only_pilots_are_claimed_while_main_runs_are_held(
     staged: WorkerContext,
 ) -> None:
-    job_id = piloted_job(staged)
+    job_id = add_piloted_job(staged)
     with staged.database.write() as session:
         waiting = Runs(session).waiting(30.0, 100)
     assert waiting == [run.id for run in rows(staged, job_id, "pilot")]
@@ -77,10 +77,10 @@ def test_held_runs_are_neither_claimed_nor_rung_for_and_the_pilots_come_first(
         assert Jobs(session).to_advance(10) == [job_id]
 
 
-def test_the_recipe_is_resolved_once_and_the_runs_released_and_rung_for(
+def test_the_recipe_is_resolved_once_and_the_main_runs_are_queued(
     staged: WorkerContext, rung: list[Message]
 ) -> None:
-    job_id = piloted_job(staged, discard={"start": 2, "keep": 1, "at_fraction": 0.25})
+    job_id = add_piloted_job(staged, discard={"start": 2, "keep": 1, "at_fraction": 0.25})
     advance.advance_job(staged, job_id)  # pilots are still queued
     assert row(staged, job_id).resolved_recipe is None
     end_pilots(staged, {0: 0.5, 1: 0.6})
@@ -102,8 +102,8 @@ def test_the_recipe_is_resolved_once_and_the_runs_released_and_rung_for(
     assert (stored.lease_until, stored.publish_attempts) == (None, 0)
 
 
-def test_longer_pilots_follow_where_the_score_still_rises(staged: WorkerContext) -> None:
-    job_id = piloted_job(staged)
+def test_longer_pilots_follow_if_the_score_still_improves(staged: WorkerContext) -> None:
+    job_id = add_piloted_job(staged)
     end_pilots(staged, {0: 0.5, 1: 0.4}, curve=RISING)
     for _ in range(2):
         advance.advance_job(staged, job_id)
@@ -123,8 +123,8 @@ def test_longer_pilots_follow_where_the_score_still_rises(staged: WorkerContext)
     assert "0.505 in 640 steps" in stored.recipe_notes["max_steps"]
 
 
-def test_where_all_pilots_fail_the_rules_decide_with_a_warning(staged: WorkerContext) -> None:
-    job_id = piloted_job(staged)
+def test_the_rules_decide_with_a_warning_if_all_pilots_fail(staged: WorkerContext) -> None:
+    job_id = add_piloted_job(staged)
     end_pilots(staged, {0: None, 1: None})
     advance.advance_job(staged, job_id)
     stored = row(staged, job_id)
@@ -134,10 +134,10 @@ def test_where_all_pilots_fail_the_rules_decide_with_a_warning(staged: WorkerCon
     assert {run.held for run in rows(staged, job_id)} == {False}
 
 
-def test_a_worker_that_died_deciding_is_followed_by_another_and_can_decide_nothing_more(
+def test_a_worker_that_lost_its_fence_decides_nothing(
     staged: WorkerContext,
 ) -> None:
-    job_id = piloted_job(staged)
+    job_id = add_piloted_job(staged)
     end_pilots(staged, {0: 0.5, 1: 0.6})
     with staged.database.write() as session:
         old = Jobs(session).claim_to_advance(job_id, -1.0)
@@ -149,15 +149,15 @@ def test_a_worker_that_died_deciding_is_followed_by_another_and_can_decide_nothi
     assert len(rows(staged, job_id, "pilot")) == 4
 
 
-def test_cancelling_ends_held_and_paused_runs_without_a_worker(staged: WorkerContext) -> None:
-    job_id = piloted_job(staged)
-    hold = claim(staged)
-    assert hold is not None
+def test_cancelling_ends_held_runs_without_a_worker(staged: WorkerContext) -> None:
+    job_id = add_piloted_job(staged)
+    lease = claim(staged)
+    assert lease is not None
     with staged.database.write() as session:
         assert Jobs(session).wish_cancel(session.get_one(Job, job_id))
         RunWishes(session).cancel(job_id)
         assert not Jobs(session).end_cancelled(job_id)  # a pilot trains
-        Runs(session).give_back(hold)
+        Runs(session).give_back(lease)
     advance.advance_job(staged, job_id)
     assert row(staged, job_id).status == "cancelled"
     assert {run.status for run in [*rows(staged, job_id), *rows(staged, job_id, "pilot")]} == {

@@ -1,4 +1,6 @@
-"""Runs that a machine cannot begin: given back first, failed in words when that does not help; their job ends with them."""
+"""Runs that a machine cannot begin: given back first, failed in words when that does not help;
+their job ends with them.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

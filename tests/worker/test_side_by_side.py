@@ -1,4 +1,6 @@
-"""A slot that trains several runs of a job: from the claim to their ends. The trainer is a model of one; all else is real."""
+"""A slot that trains several runs of a job: from the claim to their ends. The trainer is a
+model of one; all else is real.
+"""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,7 +27,9 @@ STEPS = 10
 
 
 class ModelTrainer:
-    """Trains whatever it is given in lockstep, all of it at once; at ``deadly`` steps a run's process dies."""
+    """Trains whatever it is given in lockstep, all of it at once; at ``deadly`` steps a run's
+    process dies.
+    """
 
     def __init__(self, deadly: dict[int, int] | None = None) -> None:
         self._deadly = deadly or {}
@@ -186,9 +190,9 @@ def test_the_one_whose_trainer_dies_is_found_and_the_others_succeed(parts: Worke
     )
     assert {(row.status, row.deaths) for row in runs} == {("succeeded", 0)}
     assert (
-        "Run 3 (seed 3) starts over, beside 4 others at the most: at step 5, as one of 20, it ended by itself."
-        in events
-    )
+        "Run 3 (seed 3) starts over, beside 4 others at the most: at step 5, as one of 20, "
+        "it ended by itself."
+    ) in events
     assert (
         "Run 12 (seed 12) starts over, alone: at step 5, as one of 5, it ended by itself." in events
     )

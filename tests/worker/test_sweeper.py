@@ -1,4 +1,6 @@
-"""One look of the sweeper: what it takes back, rings for and deletes. The bell is counted, everything else is real."""
+"""One look of the sweeper: what it takes back, rings for and deletes. The bell is counted,
+everything else is real.
+"""
 
 import time
 from collections.abc import Iterator

@@ -246,7 +246,8 @@ def test_it_dies_with_its_parent_even_in_the_middle_of_a_step(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
     spec = make_spec(tmp_path, tiny_bert, recipe=ENDLESS)
-    # the parent keeps the trainer's input open in a second process, so that its end cannot be what ends the trainer
+    # the parent keeps the trainer's input open in a second process, so that its end cannot be
+    # what ends the trainer
     parent = f"""
 import os, subprocess, sys
 reader, writer = os.pipe()

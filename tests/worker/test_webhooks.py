@@ -1,4 +1,6 @@
-"""Notices of a job's end: signed so that the official client believes them, tried again, logged; never sent into this network."""
+"""Notices of a job's end: signed so that the official client believes them, tried again,
+logged; never sent into this network.
+"""
 
 import json
 import threading

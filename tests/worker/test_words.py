@@ -1,4 +1,6 @@
-"""What a process says on its standard error is passed on, and its end is kept: with real processes and pipes."""
+"""What a process says on its standard error is passed on, and its end is kept: with real
+processes and pipes.
+"""
 
 import subprocess
 import sys

@@ -4,7 +4,8 @@
     runs wait for the early discard -> the best go on (``worker.jobs.discard``)
     all ended -> choose -> publish -> end
 
-May be rung any number of times by anybody: what is to be done is read from the rows, and one worker at a time may do it.
+May be rung any number of times by anybody: what is to be done is read from the rows, and one
+worker at a time may do it.
 """
 
 import logging
@@ -127,7 +128,8 @@ def _record_job_end(
     runs: Sequence[Run],
     published: PublishedArtifacts | None,
 ) -> Sequence[Model]:
-    """The job's last move with everything that follows from it, in one transaction; returns the models that it has now.
+    """The job's last move with everything that follows from it, in one transaction; returns the
+    models that it has now.
 
     Raises FenceLost.
     """
@@ -192,7 +194,9 @@ def _build_failure_reason(runs: Sequence[Run]) -> Reason:
 
 
 def _retry_or_fail_job(session: Session, job_id: str, fence: int, cause: str) -> None:
-    """The sweeper rings for a job that was let go; after a few tries it ends as failed, its runs and report kept."""
+    """The sweeper rings for a job that was let go; after a few tries it ends as failed, its
+    runs and report kept.
+    """
     jobs = Jobs(session)
     job = session.get_one(Job, job_id)
     if job.publish_attempts < MAX_PUBLISH_ATTEMPTS:

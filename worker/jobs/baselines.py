@@ -1,4 +1,6 @@
-"""A job's baselines once the trainer has scored them: beside the majority answer on the job's row, and in words."""
+"""A job's baselines once the trainer has scored them: beside the majority answer on the job's
+row, and in words.
+"""
 
 from typing import Any
 
@@ -19,7 +21,8 @@ BaselineScores = dict[str, list[dict[str, Any]]]
 def store_scores(session: Session, assignment: Assignment, outcome: Scored) -> None:
     """The run's last move and what it found, in the caller's transaction. Raises FenceLost."""
     scores: BaselineScores = outcome.result["scores"]
-    # the job before the run, as a wish to cancel locks them: in the other order the two could wait for each other
+    # the job before the run, as a wish to cancel locks them: in the other order the two could
+    # wait for each other
     job = session.get_one(Job, assignment.job.id, with_for_update=True, populate_existing=True)
     Runs(session).end(
         assignment.lease,
@@ -39,7 +42,9 @@ def store_scores(session: Session, assignment: Assignment, outcome: Scored) -> N
 
 
 def merge_scores(known: BaselineScores, found: BaselineScores) -> BaselineScores:
-    """What was known before, then what was found; a name found again takes the place of the one known."""
+    """What was known before, then what was found; a name found again takes the place of the one
+    known.
+    """
     both = dict(known)
     for split, scores in found.items():
         names = {score["name"] for score in scores}

@@ -1,4 +1,6 @@
-"""The rung of an early discard, once every run waits or has ended: the best go on, the others are discarded."""
+"""Decide a job's early discard once every run waits or has ended."""
+
+from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -7,31 +9,40 @@ from shared.db.jobs import Jobs
 from shared.db.runs import Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Run
-from shared.domain.early_discard import Waiting, kept, outcome
+from shared.domain.early_discard import DecidedDiscard, DiscardSettings, Waiting, kept, outcome
 from shared.domain.states import RunState
 
 
 def needs_discard_decision(job: Job) -> bool:
+    """Return whether the job has an early discard that is not decided yet."""
     return job.early_discard is not None and "kept" not in job.early_discard
 
 
 def decide_early_discard(session: Session, job_id: str, fence: int) -> list[str]:
-    """Returns the ids of the discarded runs, whose states the caller deletes after the commit. Raises FenceLost."""
+    """Queue the best waiting runs to continue, and discard the others.
+
+    Returns the ids of the discarded runs, whose states the caller deletes after the commit.
+    Raises FenceLost.
+    """
     job = session.get_one(Job, job_id, with_for_update=True)
-    assert job.early_discard is not None, "nothing is to be decided"
+    assert job.early_discard is not None, "the job has no early discard"
+    settings = cast(DiscardSettings, job.early_discard)
     runs = Runs(session).of_job(job_id, results=True)
     paused = {run.index: run for run in runs if run.status == RunState.PAUSED}
     waiting = [_build_waiting_run(run) for run in paused.values()]
-    chosen = kept(waiting, job.early_discard["keep"])
-    steps = [run.stop_step for run in paused.values()]
-    plan = {**job.early_discard, "at_step": steps[0] if steps else None, **outcome(waiting, chosen)}
-    Jobs(session).moved_on(job_id, fence, early_discard=plan)
-    gone = [run.id for index, run in paused.items() if index not in chosen]
+    kept_indices = kept(waiting, settings["keep"])
+    decided: DecidedDiscard = {
+        **settings,
+        "at_step": next((run.stop_step for run in paused.values()), None),
+        **outcome(waiting, kept_indices),
+    }
+    Jobs(session).moved_on(job_id, fence, early_discard=decided)
+    discarded = [run.id for index, run in paused.items() if index not in kept_indices]
     stages = Stages(session)
-    stages.resume([paused[index].id for index in chosen])
-    stages.discard(gone)
-    Events(session).add(job, _describe_decision(plan, len(waiting), len(runs)))
-    return gone
+    stages.resume([paused[index].id for index in kept_indices])
+    stages.discard(discarded)
+    Events(session).add(job, _describe_decision(decided, len(waiting), len(runs)))
+    return discarded
 
 
 def _build_waiting_run(run: Run) -> Waiting:
@@ -39,13 +50,13 @@ def _build_waiting_run(run: Run) -> Waiting:
     return Waiting(run.index, rung["score"], rung["degenerate"])
 
 
-def _describe_decision(plan: dict[str, object], waiting: int, runs: int) -> str:
-    indices = plan["kept"]
-    assert isinstance(indices, list)
-    if not waiting:
-        return f"Early discard: none of the {runs} runs came to the step of the decision."
-    names = ", ".join(str(index) for index in indices)
+def _describe_decision(decided: DecidedDiscard, waiting_count: int, run_count: int) -> str:
+    kept_indices = decided["kept"]
+    if not waiting_count:
+        return f"Early discard: none of the {run_count} runs reached the step of the decision."
+    indices = ", ".join(str(index) for index in kept_indices)
     return (
-        f"Early discard at step {plan['at_step']}: of {waiting} runs the best {len(indices)} by validation score go on (run {names}); "
-        f"{waiting - len(indices)} are discarded."
+        f"Early discard at step {decided['at_step']}: of {waiting_count} runs the best "
+        f"{len(kept_indices)} by validation score continue (run {indices}); "
+        f"{waiting_count - len(kept_indices)} are discarded."
     )

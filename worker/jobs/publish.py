@@ -1,6 +1,8 @@
-"""Making the published artefacts of a job: the model folder with its card, model.zip, metrics.csv and predictions.csv.
+"""Making the published artefacts of a job: the model folder with its card, model.zip,
+metrics.csv and predictions.csv.
 
-Everything is stored under keys that follow from the content or the job, so that a second try makes the same again.
+Everything is stored under keys that follow from the content or the job, so that a second try
+makes the same again.
 """
 
 import csv
@@ -55,9 +57,11 @@ class PublishedArtifacts:
 def publish_artifacts(
     context: WorkerContext, job: Job, runs: Sequence[Run], best: Run, fence: int
 ) -> PublishedArtifacts:
-    """Store the artefacts; the rows that name them are the caller's to commit. Raises BlobMissing, OSError, storage errors.
+    """Store the artefacts; the rows that name them are the caller's to commit. Raises
+    BlobMissing, OSError, storage errors.
 
-    ``runs`` with their results; ``fence`` keeps the scratch folder apart from that of a publisher thought dead.
+    ``runs`` with their results; ``fence`` keeps the scratch folder apart from that of a
+    publisher thought dead.
     """
     folder = context.settings.resolved_cache_dir / "publish" / f"{job.id}-{fence}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -132,7 +136,9 @@ def _build_model_row(job: Job, run: Run, identifier: str, prefix: str) -> Model:
 
 
 def replace_published(session: Session, job: Job, published: PublishedArtifacts) -> None:
-    """Store the rows of what was published, in the place of what an extended job had published before."""
+    """Store the rows of what was published, in the place of what an extended job had published
+    before.
+    """
     models = [model for model in (published.model, *published.other_models) if model is not None]
     session.execute(
         delete(Model).where(Model.job_id == job.id, Model.id.not_in([model.id for model in models]))
@@ -185,12 +191,15 @@ def _format_provenance(job: Job, report: StabilityReport, best: Run) -> str:
 
 
 _OPENAI_COLUMNS = ("train_loss", "train_accuracy", "valid_loss", "valid_mean_token_accuracy")
-"""What scripts written for the hosted API look for. The accuracy on training batches is not measured, so its column is empty; a label
-counts as the one token of the answer."""
+"""What scripts written for the hosted API look for. The accuracy on training batches is not
+measured, so its column is empty; a label counts as the one token of the answer.
+"""
 
 
 def _write_metrics(context: WorkerContext, runs: Sequence[Run], path: Path) -> Path:
-    """A row a run and step, a column a series; empty where a series has no point at the step. One run at a time in memory."""
+    """A row a run and step, a column a series; empty where a series has no point at the step.
+    One run at a time in memory.
+    """
     with context.database.read() as session, path.open("w", encoding="utf-8", newline="") as target:
         metrics = Metrics(session)
         recorded = metrics.names([run.id for run in runs])
@@ -216,8 +225,10 @@ def _write_metrics(context: WorkerContext, runs: Sequence[Run], path: Path) -> P
 
 
 def _write_predictions(context: WorkerContext, job: Job, runs: Sequence[Run], path: Path) -> Path:
-    """Every succeeded run's predictions with its chosen checkpoint: a row a run and evaluated text. Names of several labels are joined
-    as in the CSV files that such a task is trained on."""
+    """Every succeeded run's predictions with its chosen checkpoint: a row a run and evaluated
+    text. Names of several labels are joined as in the CSV files that such a task is trained
+    on.
+    """
     of_row = ["split", "row", "label", "predicted"]
     with path.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target)
@@ -240,7 +251,9 @@ def _write_predictions(context: WorkerContext, job: Job, runs: Sequence[Run], pa
 
 
 def _load_predictions(context: WorkerContext, run: Run) -> bytes | None:
-    """As the run has written them; kept apart from its weights, for the day that the job is extended. Older versions kept none."""
+    """As the run has written them; kept apart from its weights, for the day that the job is
+    extended. Older versions kept none.
+    """
     key = f"predictions/{run.id}.json"
     if run.artifacts is not None and run.fine_tuned_model is None:
         content = b"".join(context.storage.stream(f"{run.artifacts}/predictions.json"))
@@ -254,7 +267,9 @@ def _load_predictions(context: WorkerContext, run: Run) -> bytes | None:
 
 
 def _build_identity_cells(runs: Sequence[Run], run: Run | None = None) -> list[str | int | None]:
-    """The columns that tell a run in a result file, or this run's cells in them: its fold too where the job is k-fold."""
+    """The columns that tell a run in a result file, or this run's cells in them: its fold too
+    where the job is k-fold.
+    """
     columns = (
         ["id", "seed", "fold"] if any(run.fold is not None for run in runs) else ["id", "seed"]
     )
@@ -264,7 +279,9 @@ def _build_identity_cells(runs: Sequence[Run], run: Run | None = None) -> list[s
 
 
 def _write_zip(folder: Path, path: Path) -> Path:
-    """Stored, not deflated: weights do not compress, and it would take longer than the training of a small job."""
+    """Stored, not deflated: weights do not compress, and it would take longer than the training
+    of a small job.
+    """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file():

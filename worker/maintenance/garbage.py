@@ -1,4 +1,6 @@
-"""Clearing away what nothing names any more: blobs of killed uploads and runs, old local copies, scratch folders of lost workers."""
+"""Clearing away what nothing names any more: blobs of killed uploads and runs, old local
+copies, scratch folders of lost workers.
+"""
 
 import logging
 import shutil
@@ -66,7 +68,9 @@ def sweep_storage(references: References, storage: Storage, *, now: datetime | N
 
 
 def sweep_cache(references: References, settings: Settings, *, now: float | None = None) -> int:
-    """Delete this machine's scratch folders of runs that have ended and copies not used for a day; returns how many."""
+    """Delete this machine's scratch folders of runs that have ended and copies not used for a
+    day; returns how many.
+    """
     oldest = (now or time.time()) - GRACE_PERIOD.total_seconds()
     cache = settings.resolved_cache_dir
     old = [

@@ -1,6 +1,8 @@
-"""``python -m worker.maintenance.health``: whether the worker of this container can do its work; exit code 0, or 1 and why not.
+"""``python -m worker.maintenance.health``: whether the worker of this container can do its
+work; exit code 0, or 1 and why not.
 
-For a container's health check: it looks at the process table and asks the database, and imports neither Celery nor torch.
+For a container's health check: it looks at the process table and asks the database, and imports
+neither Celery nor torch.
 """
 
 import sys
@@ -19,7 +21,9 @@ PROGRAMS = (
 
 
 def list_missing_programs(processes: Path = Path("/proc")) -> list[str]:
-    """Those of PROGRAMS that no live process runs; a zombie has no command line any more and does not count."""
+    """Those of PROGRAMS that no live process runs; a zombie has no command line any more and
+    does not count.
+    """
     running = {
         _read_module_name(entry / "cmdline")
         for entry in processes.iterdir()

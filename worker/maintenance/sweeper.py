@@ -1,6 +1,8 @@
-"""``python -m worker.maintenance.sweeper``: takes back what lost workers hold, rings again for what should go on, and sends webhooks.
+"""``python -m worker.maintenance.sweeper``: takes back what lost workers hold, rings again for
+what should go on, and sends webhooks.
 
-Any number of copies may run, on any machine, and any of them may be killed at any moment: each act is a guarded update.
+Any number of copies may run, on any machine, and any of them may be killed at any moment: each
+act is a guarded update.
 """
 
 import logging
@@ -117,7 +119,9 @@ class Sweeper:
             log.warning("run_taken_back run=%s state=%s", entry.run_id, entry.state)
 
     def _notify_queued_runs(self) -> None:
-        """Ring for queued runs nobody has heard of, but never more often than there are messages missing in the queue."""
+        """Ring for queued runs nobody has heard of, but never more often than there are
+        messages missing in the queue.
+        """
         with self._database.read() as session:
             waiting = Runs(session).waiting(self._settings.requeue_seconds, BATCH_SIZE)
         if not waiting:

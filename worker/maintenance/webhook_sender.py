@@ -1,4 +1,6 @@
-"""Sending what is due to the addresses that jobs name: signed, to public addresses alone, tried again for a day."""
+"""Sending what is due to the addresses that jobs name: signed, to public addresses alone, tried
+again for a day.
+"""
 
 import logging
 import socket
@@ -35,7 +37,9 @@ class AddressNotPublic(Exception):
 
 
 class WebhookSender:
-    """Any number may run: each delivery is one claimer's at a time, and may in doubt be sent twice under the same id."""
+    """Any number may run: each delivery is one claimer's at a time, and may in doubt be sent
+    twice under the same id.
+    """
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._allow_private_addresses = settings.webhook_private_addresses
@@ -53,7 +57,9 @@ class WebhookSender:
             stop.wait(self._tick_seconds)
 
     def send_next_delivery(self) -> bool:
-        """Send the delivery that has waited longest; False if none is due. Raises SQLAlchemyError."""
+        """Send the delivery that has waited longest; False if none is due. Raises
+        SQLAlchemyError.
+        """
         with self._database.read() as session:
             if not Deliveries(session).any_due():
                 return False
@@ -112,6 +118,7 @@ class WebhookSender:
         ]
         if not self._allow_private_addresses and not all(is_public(address) for address in found):
             raise AddressNotPublic(
-                f"{url.host} is not a public address; EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES allows others."
+                f"{url.host} is not a public address; EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES "
+                "allows others."
             )
         return found[0]

@@ -1,4 +1,6 @@
-"""A claimed run made ready to train: its rows read, its files on local disk, an empty folder for what it makes."""
+"""A claimed run made ready to train: its rows read, its files on local disk, an empty folder
+for what it makes.
+"""
 
 import shutil
 from dataclasses import dataclass
@@ -31,7 +33,9 @@ class Assignment:
 
     @property
     def artifacts_prefix(self) -> str:
-        """Storage prefix of what this attempt makes; the fence in it keeps a lost worker from overwriting its successor's."""
+        """Storage prefix of what this attempt makes; the fence in it keeps a lost worker from
+        overwriting its successor's.
+        """
         return f"runs/{self.run.id}/{self.lease.fence}"
 
     def get_output_folder(self, context: WorkerContext) -> Path:
@@ -125,7 +129,9 @@ class Assignment:
 
 
 def fetch_base_model(context: WorkerContext, prefix: str) -> Path:
-    """A published model's folder on this machine, fetched when first asked for. Raises DataMissing."""
+    """A published model's folder on this machine, fetched when first asked for. Raises
+    DataMissing.
+    """
     try:
         return fetched_folder(context.settings, context.storage, prefix)
     except BlobMissing:

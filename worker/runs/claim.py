@@ -18,7 +18,9 @@ log = logging.getLogger(__name__)
 
 
 def claim_runs(context: WorkerContext, preferred_run_id: str | None) -> list[Assignment]:
-    """The preferred run or the oldest, and queued ones that differ from it in their seeds alone; empty when nothing is queued."""
+    """The preferred run or the oldest, and queued ones that differ from it in their seeds
+    alone; empty when nothing is queued.
+    """
     assignments = write_with_retry(
         context.database, lambda session: _claim_in_session(session, context, preferred_run_id)
     )

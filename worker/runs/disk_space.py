@@ -1,7 +1,9 @@
-"""Free disk, looked at before runs begin: for what they make, and for what the runs of their job that follow will leave beside it.
+"""Free disk, looked at before runs begin: for what they make, and for what the runs of their
+job that follow will leave beside it.
 
-Counted in copies of the weights. What goes to a storage on the same disk gets a second name there, not a copy (``Storage.take_folder``);
-what goes to a storage elsewhere takes none of this disk once the run has ended.
+Counted in copies of the weights. What goes to a storage on the same disk gets a second name
+there, not a copy (``Storage.take_folder``); what goes to a storage elsewhere takes none of this
+disk once the run has ended.
 """
 
 import shutil
@@ -18,14 +20,18 @@ from worker.runs.outcomes import MachineUnfit
 
 SPARE_BYTES = 256 * 1024 * 1024  # for everything that is no weights
 WEIGHTS_COPIES = 1  # a run's best ones; they stay at least until its job ends
-STATE_COPIES = 4  # weights, best weights and two moments: what a run goes on from, after a pause or an early discard
+# weights, best weights and two moments: what a run goes on from, after a pause or an early
+# discard
+STATE_COPIES = 4
 PUBLISHED_COPIES = 2  # the best run's folder anew, with its card, and the same as an archive
 
 
 def count_fitting_runs(
     context: WorkerContext, assignments: Sequence[Assignment], base_model: Path
 ) -> int:
-    """For how many of the runs, which differ in their seeds alone, there is free disk side by side: at least one. Raises NotHere."""
+    """For how many of the runs, which differ in their seeds alone, there is free disk side by
+    side: at least one. Raises NotHere.
+    """
     folder = context.settings.resolved_cache_dir
     folder.mkdir(parents=True, exist_ok=True)
     a_copy = (base_model / "model.safetensors").stat().st_size
@@ -43,18 +49,23 @@ def count_fitting_runs(
             return count
     follow = f" and for the {len(others)} runs of its job that follow" if others else ""
     raise MachineUnfit(
-        f"A run needs {needed >> 20} MB of free disk for its weights{follow}, and there are {free >> 20} MB."
+        f"A run needs {needed >> 20} MB of free disk for its weights{follow}, and there "
+        f"are {free >> 20} MB."
     )
 
 
 def _count_run_copies(run: Run, *, is_alone: bool) -> int:
-    """What the run has on this disk at a time: one that is trained alone can be asked to wait, with a state."""
+    """What the run has on this disk at a time: one that is trained alone can be asked to wait,
+    with a state.
+    """
     made = STATE_COPIES if is_alone or run.stop_step is not None else WEIGHTS_COPIES
     return made + (STATE_COPIES if run.state is not None else 0)  # fetched, to go on from
 
 
 def _count_kept_copies(run: Run) -> int:
-    """What it leaves in the storage until it goes on, or until its job ends (and for good, where the job keeps all of its runs)."""
+    """What it leaves in the storage until it goes on, or until its job ends (and for good,
+    where the job keeps all of its runs).
+    """
     return STATE_COPIES if run.stop_step is not None else WEIGHTS_COPIES
 
 

@@ -1,4 +1,6 @@
-"""Ending runs beside those that are still in training: uploads and last transactions hold nobody up."""
+"""Ending runs beside those that are still in training: uploads and last transactions hold
+nobody up.
+"""
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -78,7 +80,9 @@ class RunFinalizer:
             assignment.delete_folders(self._context)
 
     def _store_log(self, assignment: Assignment, stderr_text: str) -> None:
-        """Under the attempt's own key, so that a worker thought dead takes nothing from its successor; a run does not fail for it."""
+        """Under the attempt's own key, so that a worker thought dead takes nothing from its
+        successor; a run does not fail for it.
+        """
         if not stderr_text:
             return
         try:
@@ -91,7 +95,9 @@ class RunFinalizer:
     def _store_artifacts(
         self, assignment: Assignment, outcome: Outcome | Unprepared
     ) -> Outcome | Unprepared:
-        """The outcome, once what the run has made is whole in the storage: before any row names it."""
+        """The outcome, once what the run has made is whole in the storage: before any row names
+        it.
+        """
         if not isinstance(outcome, Finished | Paused):
             return outcome
         try:

@@ -1,4 +1,6 @@
-"""Keeping claimed runs ours: a heartbeat of its own thread, so that a slow upload or a busy trainer never loses a lease."""
+"""Keeping claimed runs ours: a heartbeat of its own thread, so that a slow upload or a busy
+trainer never loses a lease.
+"""
 
 import logging
 import threading
@@ -15,7 +17,9 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Renews the leases every ``interval`` seconds while the block runs; ``lost`` has the ids of runs that somebody else has by now."""
+    """Renews the leases every ``interval`` seconds while the block runs; ``lost`` has the ids
+    of runs that somebody else has by now.
+    """
 
     def __init__(
         self, database: Database, leases: Sequence[Hold], *, interval: float, lease_seconds: float

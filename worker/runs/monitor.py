@@ -1,4 +1,6 @@
-"""Following the runs that a trainer was given, one or several side by side: its lines become rows, flags and limits become stops."""
+"""Following the runs that a trainer was given, one or several side by side: its lines become
+rows, flags and limits become stops.
+"""
 
 import logging
 import math
@@ -51,7 +53,9 @@ class RunMonitor:
         self._context = context
         self._heartbeat = heartbeat
         self._recorders = {assignment.run.id: RunRecorder(assignment) for assignment in assignments}
-        """Of the runs whose last line is still to come, in the order in which every transaction takes them."""
+        """Of the runs whose last line is still to come, in the order in which every transaction
+        takes them.
+        """
         self._time_limit = context.settings.time_limit_seconds * len(assignments)
         self._stop_requests: dict[str, _StopRequest] = {}
         self._lost_run_ids: set[str] = set()
@@ -60,7 +64,8 @@ class RunMonitor:
         self._is_single_run = False
 
     def monitor_runs(self, command: TrainerMessage) -> Iterator[RunEnd]:
-        """Have a wish carried out, and tell how each of its runs ended as it ends; after that, the trainer is idle or gone.
+        """Have a wish carried out, and tell how each of its runs ended as it ends; after that,
+        the trainer is idle or gone.
 
         What was said of a run is stored before its end is told.
         """
@@ -71,7 +76,9 @@ class RunMonitor:
         except TrainerDied as death:
             yield from self._end_all_as_died(str(death))
         if self._needs_new_trainer:
-            self._context.trainer.kill()  # after an error nobody foresaw (a CUDA assertion, say) the next run deserves a new one
+            # after an error nobody foresaw (a CUDA assertion, say) the next run deserves a new
+            # one
+            self._context.trainer.kill()
 
     def _listen_to_trainer(self) -> Iterator[RunEnd]:
         """Raises TrainerDied."""
@@ -119,7 +126,9 @@ class RunMonitor:
             yield from self._end_runs({run_id: outcome})
 
     def _attribute_failure(self, failure: Failed, recorder: RunRecorder) -> Outcome:
-        """A failure that another run of the stack may have caused is nobody's until it happens to a run alone."""
+        """A failure that another run of the stack may have caused is nobody's until it happens
+        to a run alone.
+        """
         code, company = failure.reason["code"], len(self._recorders)
         self._needs_new_trainer |= code == "internal_error"
         if company > 1 and code in _SHARED_FAILURE_CODES:
@@ -193,7 +202,9 @@ class RunMonitor:
         return StopReason.TIME_LIMIT if seconds > self._time_limit else None
 
     def _is_overdue(self, now: float) -> bool:
-        """A run that was taken back is no reason to kill the trainer of others: whatever it says, nothing of it is written."""
+        """A run that was taken back is no reason to kill the trainer of others: whatever it
+        says, nothing of it is written.
+        """
         patient = len(self._stop_requests) < len(self._recorders)
         deadlines = [
             s.deadline
@@ -205,7 +216,9 @@ class RunMonitor:
     # storing
 
     def _flush_records(self) -> dict[str, Wish]:
-        """Store what is unwritten and read the flags; kept for the next time if the database is away."""
+        """Store what is unwritten and read the flags; kept for the next time if the database is
+        away.
+        """
         try:
             return self._store_records()
         except UNAVAILABLE_ERRORS as error:
@@ -215,7 +228,8 @@ class RunMonitor:
     def _store_records(self) -> dict[str, Wish]:
         """One transaction for all runs; returns what is wanted of each.
 
-        Raises an error of ``UNAVAILABLE_ERRORS``; then it is in doubt whether the commit came through.
+        Raises an error of ``UNAVAILABLE_ERRORS``; then it is in doubt whether the commit came
+        through.
         """
         unwritten = [record for record in self._recorders.values() if not record.is_stored]
         if not unwritten:

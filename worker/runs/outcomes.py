@@ -17,7 +17,9 @@ class StopReason(StrEnum):
     TRAINER_KILLED = "bystander"
     """Another run of its stack did not stop when asked to, and the trainer was killed."""
     LEASE_LOST = "lost"
-    """Its lease ran out and it was taken back: it is another worker's, and nothing more is written of it."""
+    """Its lease ran out and it was taken back: it is another worker's, and nothing more is
+    written of it.
+    """
 
 
 @dataclass(frozen=True)
@@ -67,4 +69,6 @@ class Unprepared:
 
 
 class MachineUnfit(Exception):
-    """This machine cannot train or keep the run at present (disk, base model, storage); another, or a later try, may."""
+    """This machine cannot train or keep the run at present (disk, base model, storage);
+    another, or a later try, may.
+    """

@@ -27,7 +27,9 @@ class Preparation:
 
 
 def prepare_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> Preparation:
-    """Runs that are alike; as many as there is room for are made ready to be trained side by side."""
+    """Runs that are alike; as many as there is room for are made ready to be trained side by
+    side.
+    """
     try:
         return _build_preparation(context, assignments)
     except ServiceError as error:

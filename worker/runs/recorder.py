@@ -1,4 +1,6 @@
-"""What the trainer says of one run, until it is stored: lines become points, latest values and events."""
+"""What the trainer says of one run, until it is stored: lines become points, latest values and
+events.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,7 +65,10 @@ class RunRecorder:
         }
         limit = self.assignment.job.task["max_seq_length"]
         self._pending.warnings = [
-            f"{cut} of {event['rows'][split]} {split} texts are longer than {limit} tokens and were cut."
+            (
+                f"{cut} of {event['rows'][split]} {split} texts are longer than {limit} tokens "
+                "and were cut."
+            )
             for split, cut in event["truncated"].items()
             if cut
         ]
@@ -165,8 +170,10 @@ class RunRecorder:
                 "seed": assignment.run.seed,
             }
             message = (
-                f"{pilot}{evaluation['step']}/{assignment.run.total_steps}, seed {assignment.run.seed}: "
-                f"training loss={_format_score(evaluation['train_loss'])}, validation loss={_format_score(evaluation['valid_loss'])}, "
+                f"{pilot}{evaluation['step']}/{assignment.run.total_steps}, seed "
+                f"{assignment.run.seed}: "
+                f"training loss={_format_score(evaluation['train_loss'])}, validation "
+                f"loss={_format_score(evaluation['valid_loss'])}, "
                 f"{assignment.job.metric}={_format_score(evaluation['score'])}"
             )
             Events(session).add(

@@ -1,4 +1,6 @@
-"""A run's last move: what it has made goes to the storage, then one transaction says how it ended, or that it starts over."""
+"""A run's last move: what it has made goes to the storage, then one transaction says how it
+ended, or that it starts over.
+"""
 
 from sqlalchemy.orm import Session
 
@@ -34,7 +36,9 @@ BEFORE_FIRST_STEP = -1
 _REQUEUE_REASONS = {
     StopReason.SHUTDOWN: "its worker is shutting down",
     StopReason.NO_DISK_SPACE: "its worker has no room on its disk for so many at a time",
-    StopReason.TRAINER_KILLED: "its trainer was killed, because another run did not stop when it was told to",
+    StopReason.TRAINER_KILLED: (
+        "its trainer was killed, because another run did not stop when it was told to"
+    ),
 }
 
 
@@ -113,7 +117,10 @@ def _finish_run(session: Session, assignment: Assignment, outcome: Finished) -> 
     note = ", degenerate: no better than a constant answer" if result["degenerate"] else ""
     Events(session).add(
         assignment.job,
-        f"{_format_title(run)} finished: validation {assignment.job.metric} {score} at step {result['best_step']}{note}.",
+        (
+            f"{_format_title(run)} finished: validation {assignment.job.metric} {score} at "
+            f"step {result['best_step']}{note}."
+        ),
         level="warn" if result["degenerate"] else "info",
         run_id=run.id,
     )
@@ -147,12 +154,17 @@ def _pause_at_rung(session: Session, assignment: Assignment, outcome: Paused) ->
         stack_limit=None,
     )
     score = "undefined" if result["score"] is None else f"{result['score']:.4f}"
-    message = f"{_format_title(run)} waits at step {result['step']}: validation {assignment.job.metric} {score}."
+    message = (
+        f"{_format_title(run)} waits at step {result['step']}: validation "
+        f"{assignment.job.metric} {score}."
+    )
     Events(session).add(assignment.job, message, run_id=run.id)
 
 
 def _suspend_run(session: Session, assignment: Assignment, result: TrainerMessage) -> None:
-    """Its job was paused: it goes on from here when that is resumed, or at once if it has been meanwhile."""
+    """Its job was paused: it goes on from here when that is resumed, or at once if it has been
+    meanwhile.
+    """
     step = result["step"]
     state = f"{assignment.artifacts_prefix}/{state_name(step)}"
     tokens = result["trained_tokens"]
@@ -185,7 +197,8 @@ def _format_title(run: Run) -> str:
 def _requeue_in_smaller_stack(
     session: Session, assignment: Assignment, step: int, cause: str, stack_size: int
 ) -> None:
-    """The trainer of several runs died, and any of them may be the cause: it counts for none, but they go on in smaller company.
+    """The trainer of several runs died, and any of them may be the cause: it counts for none,
+    but they go on in smaller company.
 
     Quarters find the one among n after about log4(n) deaths; alone, its deaths count.
     """
@@ -194,14 +207,19 @@ def _requeue_in_smaller_stack(
     how = (
         "alone" if limit == 1 else f"beside {limit - 1} other{'s' if limit > 2 else ''} at the most"
     )
-    message = f"{_format_title(run)} starts over, {how}: {_format_step(step)}, as one of {stack_size}, {cause[0].lower()}{cause[1:]}"
+    message = (
+        f"{_format_title(run)} starts over, {how}: {_format_step(step)}, as one of "
+        f"{stack_size}, {cause[0].lower()}{cause[1:]}"
+    )
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)
 
 
 def _requeue_or_fail(
     session: Session, assignment: Assignment, step: int, cause: str, code: str, limit: int
 ) -> None:
-    """Queue the run again, unless the same has happened at the same step too often: then the run, not the machine, is the cause."""
+    """Queue the run again, unless the same has happened at the same step too often: then the
+    run, not the machine, is the cause.
+    """
     run = assignment.run
     times = run.deaths + 1 if run.death_step == step else 1
     where = _format_step(step)

@@ -1,4 +1,5 @@
-"""The trainer process, ``python -m worker.trainer --parent PID``: torch lives here, apart from the worker that supervises it.
+"""The trainer process, ``python -m worker.trainer --parent PID``: torch lives here, apart from
+the worker that supervises it.
 
 It speaks in lines of JSON. On standard input come wishes, in order:
     {"run": RunSpec}        train this run after those before it
@@ -11,14 +12,15 @@ On standard output go a line when it is ready, and what happens to each run:
     {"ready": {"torch": …, "transformers": …, "instruction_set": …}}
     {"run_id": …, "event": Event}
     {"run_id": …, "alive": true}        now and then, for a supervisor that takes silence for death
-and as the last line on a run, which comes once and may come while others of its stack go on, one of
+and as the last line on a run, which comes once and may come while others of its stack go on,
+one of
     {"run_id": …, "event": {"type": "finished", …}}
     {"run_id": …, "event": {"type": "paused", …}}
     {"run_id": …, "event": {"type": "baselines", …}}
     {"run_id": …, "failed": {"code", "message", "param"}}
     {"run_id": …, "stopped": true}
-A run's failure does not end the process: it stays warm, with torch imported and the last files tokenised, for the next run. It logs
-to standard error, and dies with its parent.
+A run's failure does not end the process: it stays warm, with torch imported and the last files
+tokenised, for the next run. It logs to standard error, and dies with its parent.
 """
 
 import argparse
@@ -106,7 +108,9 @@ class RunReporter:
         self._send_message({"run_id": run_id} | _to_message(update))
 
     def is_stopped(self, run_id: str) -> bool:
-        """Asked between batches; says now and then that a run is alive, also while no event is to be told."""
+        """Asked between batches; says now and then that a run is alive, also while no event is
+        to be told.
+        """
         now = time.monotonic()
         if now - self._last_sent_at >= ALIVE_INTERVAL_S:
             self._last_sent_at = now
@@ -156,7 +160,8 @@ def _execute_command(
     """What happens to which run."""
     if command.kind == "stack":
         runs = [RunSpec.model_validate(spec) for spec in command.specs]
-        # a GPU's memory decides how many fit; to a CPU nobody gives a stack who has not asked for one
+        # a GPU's memory decides how many fit; to a CPU nobody gives a stack who has not asked
+        # for one
         width = None if runs[0].device.startswith("cuda") else len(runs)
         yield from train_runs(runs, is_stopped, cache, stack_size=width)
         return
@@ -188,7 +193,10 @@ def to_reason(problem: Exception) -> Reason:
             param=None,
         )
     if _is_out_of_memory(problem):
-        message = "The memory does not suffice for this run. Try a smaller recipe.train_batch_size or task.max_seq_length."
+        message = (
+            "The memory does not suffice for this run. Try a smaller "
+            "recipe.train_batch_size or task.max_seq_length."
+        )
         return Reason(code="out_of_memory", message=message, param="recipe.train_batch_size")
     return Reason(
         code="internal_error", message=f"{type(problem).__name__}: {problem}"[:1000], param=None
@@ -203,7 +211,9 @@ def _is_out_of_memory(problem: Exception) -> bool:
 
 
 def die_with_parent(parent: int | None) -> None:
-    """Have the kernel kill this process when the thread that started it ends; exit if the parent is gone already."""
+    """Have the kernel kill this process when the thread that started it ends; exit if the
+    parent is gone already.
+    """
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
@@ -215,7 +225,9 @@ def die_with_parent(parent: int | None) -> None:
 
 
 def _open_private_output() -> Callable[[dict[str, Any]], None]:
-    """Keep the parent's pipe to ourselves and point standard output at standard error: no library's print can break the protocol."""
+    """Keep the parent's pipe to ourselves and point standard output at standard error: no
+    library's print can break the protocol.
+    """
     pipe = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 

@@ -1,4 +1,6 @@
-"""What a trainer's parent asks it for, as its standard input says it (``worker.trainer`` has the protocol)."""
+"""What a trainer's parent asks it for, as its standard input says it (``worker.trainer`` has
+the protocol).
+"""
 
 import json
 import logging
@@ -23,7 +25,9 @@ class TrainerCommand(NamedTuple):
 
 
 class CommandReader:
-    """What the parent asks for, read line by line in a thread of its own, so that a wish to stop is seen in mid-training."""
+    """What the parent asks for, read line by line in a thread of its own, so that a wish to
+    stop is seen in mid-training.
+    """
 
     def __init__(self, lines: IO[str]) -> None:
         self._lines = lines
@@ -36,7 +40,9 @@ class CommandReader:
         threading.Thread(target=self._read_lines, name="wishes", daemon=True).start()
 
     def iterate_commands(self) -> Iterator[TrainerCommand]:
-        """What to carry out, one after the other, as it was written; waits for the next; ends with the input."""
+        """What to carry out, one after the other, as it was written; waits for the next; ends
+        with the input.
+        """
         while (wish := self._commands.get()) is not None:
             yield wish
 

@@ -1,4 +1,6 @@
-"""The trainer process of one worker child, seen from outside: start, talk, stop, and its end in words."""
+"""The trainer process of one worker child, seen from outside: start, talk, stop, and its end in
+words.
+"""
 
 import json
 import logging
@@ -28,9 +30,11 @@ class TrainerDied(Exception):
 
 
 class Trainer:
-    """Started when first needed and kept warm between runs; a dead one is replaced by the next ``begin``.
+    """Started when first needed and kept warm between runs; a dead one is replaced by the next
+    ``begin``.
 
-    It has the kernel kill it when this process dies, so no trainer ever outlives its supervisor.
+    It has the kernel kill it when this process dies, so no trainer ever outlives its
+    supervisor.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -49,7 +53,9 @@ class Trainer:
         self._write_command(command)
 
     def receive_message(self, timeout: float) -> TrainerMessage | None:
-        """What the trainer said next, or None if it said nothing for so long. Raises TrainerDied."""
+        """What the trainer said next, or None if it said nothing for so long. Raises
+        TrainerDied.
+        """
         try:
             line = self._messages.get(timeout=timeout)
         except queue.Empty:
@@ -84,7 +90,8 @@ class Trainer:
         log.info("trainer_stopped pid=%s", process.pid)
 
     def _start_process(self) -> None:
-        # the last bits of a sum depend on the thread count, so nothing of the environment may decide it: each run sets its own
+        # the last bits of a sum depend on the thread count, so nothing of the environment may
+        # decide it: each run sets its own
         threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "worker.trainer", "--parent", str(os.getpid())],
@@ -134,7 +141,9 @@ class Trainer:
 
 
 def _build_environment() -> dict[str, str]:
-    """The environment less what opens the database, the broker, the storage or the API: the trainer needs none of them."""
+    """The environment less what opens the database, the broker, the storage or the API: the
+    trainer needs none of them.
+    """
     return {
         name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)
     }
@@ -153,7 +162,10 @@ def is_last_message(message: TrainerMessage) -> bool:
 def describe_exit(code: int) -> str:
     """A process's end in words."""
     if code == -signal.SIGKILL:
-        return "The trainer process was killed (signal 9); if nobody did that by hand, the machine ran out of memory."
+        return (
+            "The trainer process was killed (signal 9); if nobody did that by hand, "
+            "the machine ran out of memory."
+        )
     return f"The trainer process {in_words(code)}; the worker's log may have its last words."
 
 

@@ -1,4 +1,6 @@
-"""What a trainer says on its standard error: passed on to our own, and the end of it kept for the runs that it is about."""
+"""What a trainer says on its standard error: passed on to our own, and the end of it kept for
+the runs that it is about.
+"""
 
 import os
 import select
@@ -14,7 +16,9 @@ _STDERR_FD = 2
 
 
 class StderrTail:
-    """Of one trainer after the other; whoever reads it must not, and cannot, hold the trainer up."""
+    """Of one trainer after the other; whoever reads it must not, and cannot, hold the trainer
+    up.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -35,7 +39,9 @@ class StderrTail:
             self._tail.clear()
 
     def get_text(self) -> str:
-        """The last 64 kB, from the beginning of a line on; with all that the trainer had written when this was asked for."""
+        """The last 64 kB, from the beginning of a line on; with all that the trainer had
+        written when this was asked for.
+        """
         deadline = time.monotonic() + _SETTLE_TIMEOUT_S
         while self._is_behind() and time.monotonic() < deadline:
             time.sleep(0.005)

@@ -1,8 +1,9 @@
 """What a step has to tell, on its way from the device to the host.
 
-On a GPU the host hands out work ahead of the device. To read a step's loss it would have to wait until the device has come so far, and
-the device then for the host's next work. So numbers are sent off when they are made and read a step or two later, when they have long
-arrived. On a CPU nothing is on its way, and each step's are read at once.
+On a GPU the host hands out work ahead of the device. To read a step's loss it would have to
+wait until the device has come so far, and the device then for the host's next work. So numbers
+are sent off when they are made and read a step or two later, when they have long arrived. On a
+CPU nothing is on its way, and each step's are read at once.
 """
 
 import math
@@ -44,7 +45,9 @@ class StepMetricsQueue:
         self._pending.append(_PendingStep(step, rate, tuple(group_norms), AsyncTransfer(numbers)))
 
     def take_due_steps(self) -> Iterator[Step]:
-        """Those that are to be told by now. Raises Diverged at one whose loss or gradient is no finite number."""
+        """Those that are to be told by now. Raises Diverged at one whose loss or gradient is no
+        finite number.
+        """
         while len(self._pending) > self._delay:
             yield _to_step_event(self._pending.popleft())
 

@@ -1,4 +1,6 @@
-"""What looks wrong with a run that ended, in sentences that carry their evidence; empty when nothing does."""
+"""What looks wrong with a run that ended, in sentences that carry their evidence; empty when
+nothing does.
+"""
 
 import math
 
@@ -13,7 +15,9 @@ from worker.training.run_diagnostics import TENTH
 
 MAX_TRUNCATED_SHARE = 0.1  # share of the training rows
 FAR_DISTANCE = 0.25
-"""Of a block's own norm: a run of the real encoder that learns moves its blocks by some hundredths of it, one that collapses by 0.3."""
+"""Of a block's own norm: a run of the real encoder that learns moves its blocks by some
+hundredths of it, one that collapses by 0.3.
+"""
 
 
 def diagnose_run(
@@ -62,28 +66,41 @@ def _describe_missing_skill(
     if floor is None or score > floor:
         return None
     if metric in CORRELATION_METRICS:
-        return f"Its {metric} on the validation rows is {score:.3f}: its answers do not rise with the labels."
-    return f"Its {metric} on the validation rows is {score:.3f}; the best constant answer reaches {floor:.3f}."
+        return (
+            f"Its {metric} on the validation rows is {score:.3f}: its answers do not "
+            "rise with the labels."
+        )
+    return (
+        f"Its {metric} on the validation rows is {score:.3f}; the best constant "
+        f"answer reaches {floor:.3f}."
+    )
 
 
 def _describe_rising_loss(evidence: Evidence, recipe: Recipe) -> str | None:
     if not evidence.unsteady:
         return None
     return (
-        f"The training loss rose: it was {evidence.opening_loss:.3f} over the first tenth of the steps, {evidence.highest_loss:.3f} around "
-        f"step {evidence.highest_loss_step} and {evidence.closing_loss:.3f} over the last tenth; an answer that does not look at the text "
-        f"costs {evidence.chance_loss:.3f}. The rate {recipe.learning_rate:g} is too high for this run."
+        f"The training loss rose: it was {evidence.opening_loss:.3f} over the first tenth "
+        f"of the steps, {evidence.highest_loss:.3f} around "
+        f"step {evidence.highest_loss_step} and {evidence.closing_loss:.3f} over the last "
+        "tenth; an answer that does not look at the text "
+        f"costs {evidence.chance_loss:.3f}. The rate {recipe.learning_rate:g} is too high "
+        "for this run."
     )
 
 
 def _describe_chance_loss(evidence: Evidence, recipe: Recipe, task_type: TaskType) -> str | None:
-    """Chance is the loss of answering the training labels' frequencies, or their mean, and not looking at the text."""
+    """Chance is the loss of answering the training labels' frequencies, or their mean, and not
+    looking at the text.
+    """
     if evidence.fell:
         return None
     steps, what = recipe.max_steps, "mean" if task_type is TaskType.REGRESSION else "frequencies"
     return (
-        f"The training loss did not fall below chance: over the last {math.ceil(steps / TENTH)} of {steps} steps it was "
-        f"{evidence.closing_loss:.3f} on average, and answering the labels' {what} costs {evidence.chance_loss:.3f}. More steps or a "
+        "The training loss did not fall below chance: over the last "
+        f"{math.ceil(steps / TENTH)} of {steps} steps it was "
+        f"{evidence.closing_loss:.3f} on average, and answering the labels' {what} costs "
+        f"{evidence.chance_loss:.3f}. More steps or a "
         "higher rate may help."
     )
 
@@ -94,8 +111,10 @@ def _describe_vanished_gradient(evidence: Evidence) -> str | None:
     if gone is None:
         return None
     return (
-        f"The gradient of the lower blocks vanished: its norm was {gone.first:.1e} at step 1 and {gone.norm:.1e} at step {gone.step}, with "
-        "the loss still at chance, so that only the top went on learning. A lower rate or a longer warm-up may help."
+        f"The gradient of the lower blocks vanished: its norm was {gone.first:.1e} at step "
+        f"1 and {gone.norm:.1e} at step {gone.step}, with "
+        "the loss still at chance, so that only the top went on learning. A lower rate or "
+        "a longer warm-up may help."
     )
 
 
@@ -108,7 +127,8 @@ def _describe_oversized_steps(evidence: Evidence, recipe: Recipe) -> str | None:
     ]
     largest = max(excess)
     return (
-        f"Without Adam's bias correction its steps were up to {largest:.1f} times the rate (at step {excess.index(largest) + 1}), at the "
+        f"Without Adam's bias correction its steps were up to {largest:.1f} times the rate "
+        f"(at step {excess.index(largest) + 1}), at the "
         f"last still {excess[-1]:.1f} times. Set recipe.bias_correction to true."
     )
 
@@ -124,7 +144,8 @@ def _describe_lost_pretraining(evidence: Evidence, recipe: Recipe) -> str | None
     if not kept or min(kept) < FAR_DISTANCE:
         return None
     return (
-        f"Every block moved by at least {min(kept):.0%} of its pre-trained weights' norm: little of the pre-training is left. A lower rate "
+        f"Every block moved by at least {min(kept):.0%} of its pre-trained weights' norm: "
+        "little of the pre-training is left. A lower rate "
         "may help."
     )
 
@@ -132,4 +153,7 @@ def _describe_lost_pretraining(evidence: Evidence, recipe: Recipe) -> str | None
 def _describe_truncation(evidence: Evidence, max_seq_length: int) -> str | None:
     if evidence.truncated <= MAX_TRUNCATED_SHARE:
         return None
-    return f"{evidence.truncated:.0%} of the training rows are longer than {max_seq_length} tokens and were cut."
+    return (
+        f"{evidence.truncated:.0%} of the training rows are longer than "
+        f"{max_seq_length} tokens and were cut."
+    )

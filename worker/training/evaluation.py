@@ -21,18 +21,24 @@ LABEL_THRESHOLD = 0.5  # probability above which a multi-label answer holds the 
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """Per row, in the order of the split's rows, what the network answers, and the numbers that sum it up."""
+    """Per row, in the order of the split's rows, what the network answers, and the numbers that
+    sum it up.
+    """
 
     result: SplitResult
     predictions: Sequence[Label]
     probabilities: Sequence[list[float]]
-    """One a label, in the order of the names: over the labels (single) or each its own (multi-label); empty for a regression."""
+    """One a label, in the order of the names: over the labels (single) or each its own
+    (multi-label); empty for a regression.
+    """
 
 
 def evaluate_split(
     forward: Forward, split: Split, scoring: Scoring, check_stop: Callable[[], None]
 ) -> EvaluationResult:
-    """Puts the network into evaluation mode. ``pause`` is called before each batch and may raise."""
+    """Puts the network into evaluation mode. ``pause`` is called before each batch and may
+    raise.
+    """
     return score_logits(predict_logits(forward, split, check_stop), split, scoring)
 
 
@@ -59,7 +65,9 @@ def score_logits(logits: Tensor, split: Split, scoring: Scoring) -> EvaluationRe
 
 
 def decode_logits(logits: Tensor, task_type: TaskType) -> tuple[Sequence[Label], list[list[float]]]:
-    """Predictions and probabilities of logits of shape (rows, outputs), as ``transformers``' pipeline makes them of the same."""
+    """Predictions and probabilities of logits of shape (rows, outputs), as ``transformers``'
+    pipeline makes them of the same.
+    """
     match task_type:
         case TaskType.SINGLE_LABEL:
             return logits.argmax(dim=1).tolist(), logits.softmax(dim=1).tolist()

@@ -1,4 +1,6 @@
-"""What a run yields, in order: Started, then Step and Evaluation events, then Finished or Paused. Plain data; the caller records them."""
+"""What a run yields, in order: Started, then Step and Evaluation events, then Finished or
+Paused. Plain data; the caller records them.
+"""
 
 from typing import Literal
 
@@ -20,9 +22,13 @@ class Started(_Event):
     truncated: dict[str, int]
     """Rows of each split that are longer than ``max_seq_length`` tokens and were cut."""
     majority_score: dict[str, float | None]
-    """The metric of the best constant answer on ``validation`` and ``test``: what a degenerate run reaches."""
+    """The metric of the best constant answer on ``validation`` and ``test``: what a degenerate
+    run reaches.
+    """
     environment: dict[str, str]
-    """torch, transformers, threads, device, instruction set: what the bitwise promise depends on."""
+    """torch, transformers, threads, device, instruction set: what the bitwise promise depends
+    on.
+    """
 
 
 class Step(_Event):
@@ -31,13 +37,17 @@ class Step(_Event):
     type: Literal["step"] = "step"
     step: int
     train_loss: float
-    """The objective on the step's batch before its update: cross entropy in nats, or a regression's mean squared error."""
+    """The objective on the step's batch before its update: cross entropy in nats, or a
+    regression's mean squared error.
+    """
     learning_rate: float
     """Rate used by this step (0 at the first step of a linear warm-up)."""
     grad_norm: float
     """Norm of the gradient over all parameters before clipping."""
     part_grad_norms: dict[str, float] = {}
-    """The same of each part of the network, from ``embeddings`` to ``head``, at the steps that are watched (``evidence.py``)."""
+    """The same of each part of the network, from ``embeddings`` to ``head``, at the steps that
+    are watched (``evidence.py``).
+    """
 
 
 class Evaluation(_Event):
@@ -59,8 +69,9 @@ class SplitResult(_Event):
     metrics: dict[str, float | None]
     score: float | None
     confusion: list[list[int]] | None
-    """Rows: true label, columns: predicted label, both in the order of ``label_names``; null for more than 100 labels, and where a row
-    has not one label."""
+    """Rows: true label, columns: predicted label, both in the order of ``label_names``; null
+    for more than 100 labels, and where a row has not one label.
+    """
     per_class: list[ClassScores] | None = None
     """A label each, in the same order; null for a regression and for more than 1,000 labels."""
 
@@ -106,7 +117,9 @@ class BaselinesScored(_Event):
 
     type: Literal["baselines"] = "baselines"
     scores: dict[str, list[BaselineScore]]
-    """By split, ``validation`` and ``test``: the job's metric on the rows that its runs are scored on."""
+    """By split, ``validation`` and ``test``: the job's metric on the rows that its runs are
+    scored on.
+    """
     rows: int
     """Training rows that the models were fitted on."""
 

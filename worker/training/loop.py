@@ -1,4 +1,6 @@
-"""The training loop, told once and in order: rate, forward, backward, check, clip, update, say what happened."""
+"""The training loop, told once and in order: rate, forward, backward, check, clip, update, say
+what happened.
+"""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -38,15 +40,19 @@ def train(
     should_pause: Callable[[], bool] = lambda: False,
     read_delay: int = 0,
 ) -> Iterator[Step | Evaluation]:
-    """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up with the chosen weights.
+    """Train for ``recipe.max_steps`` steps, evaluating at the recipe's points; ``best`` ends up
+    with the chosen weights.
 
-    After ``stop_step``, and after a step at which ``asked_to_wait``, there is an evaluation, and no further step; between two of the
-    recipe's points it judges the run and chooses nothing, as a run that never stops has none there. A run that goes on brings the steps
+    After ``stop_step``, and after a step at which ``asked_to_wait``, there is an evaluation,
+    and no further step; between two of the recipe's points it judges the run and chooses
+    nothing, as a run that never stops has none there. A run that goes on brings the steps
     ``done``, and ``batches`` begin after these.
 
-    ``objective`` makes the loss, a scalar, of a batch's logits and labels (``objective.py``). ``batches`` has no end; whoever wants to
-    stop raises from it. Raises Diverged, and no step that is not finite changes the weights; with a ``delay``, the host reads a step's
-    numbers that many steps later (``readings.py``) and before every evaluation, and it is the device that leaves the weights alone.
+    ``objective`` makes the loss, a scalar, of a batch's logits and labels (``objective.py``).
+    ``batches`` has no end; whoever wants to stop raises from it. Raises Diverged, and no step
+    that is not finite changes the weights; with a ``delay``, the host reads a step's numbers
+    that many steps later (``readings.py``) and before every evaluation, and it is the device
+    that leaves the weights alone.
     """
     last = min(stop_step or recipe.max_steps, recipe.max_steps)
     schedule = create_linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)

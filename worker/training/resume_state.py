@@ -1,8 +1,10 @@
-"""What a run can go on from, as files: weights, optimiser, best checkpoint so far, and what its diagnosis will want to know.
+"""What a run can go on from, as files: weights, optimiser, best checkpoint so far, and what its
+diagnosis will want to know.
 
-The order of the rows and the dropout are functions of the seeds and the step (``seeding``), so nothing of a generator is kept. On a CPU
-a run that goes on ends bit for bit as one that never stopped. Tensors are kept as safetensors and everything else as JSON, so that
-reading a state can run no code.
+The order of the rows and the dropout are functions of the seeds and the step (``seeding``), so
+nothing of a generator is kept. On a CPU a run that goes on ends bit for bit as one that never
+stopped. Tensors are kept as safetensors and everything else as JSON, so that reading a state
+can run no code.
 """
 
 import json
@@ -57,7 +59,8 @@ def load_state(
 ) -> History:
     """Put the run's parts, made anew, back to where they were.
 
-    ``evaluate`` scores what ``compute`` holds: the answers of the best checkpoint are not kept but given again.
+    ``evaluate`` scores what ``compute`` holds: the answers of the best checkpoint are not kept
+    but given again.
     """
     state = read_state(folder, network.device)
     network.load_state_dict(state.chosen_weights)
@@ -129,7 +132,9 @@ def _load_tensors(path: Path, device: torch.device | str) -> dict[str, Tensor]:
 
 
 def _pack_state(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    """A nested state as JSON, its tensors put aside by their paths; a mapping becomes pairs, for its keys may be numbers."""
+    """A nested state as JSON, its tensors put aside by their paths; a mapping becomes pairs,
+    for its keys may be numbers.
+    """
     if isinstance(value, Tensor):
         tensors[path] = value
         return {_TENSOR_KEY: path}

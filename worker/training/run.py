@@ -1,5 +1,6 @@
-"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> vocabulary -> mixout -> optimiser -> loop -> evaluate ->
-export."""
+"""One run from top to bottom: seed -> split -> text -> encoder -> re-init -> vocabulary ->
+mixout -> optimiser -> loop -> evaluate -> export.
+"""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -55,10 +56,12 @@ def train_run(
     cache: TextCache | None = None,
     should_pause: Callable[[], bool] = lambda: False,
 ) -> Iterator[RunEvent]:
-    """Train one seed of one job and leave its artefacts in ``spec.output``; ``should_pause`` ends it as a ``stop_step`` does.
+    """Train one seed of one job and leave its artefacts in ``spec.output``; ``should_pause``
+    ends it as a ``stop_step`` does.
 
-    Raises Stopped, within one batch of ``should_stop`` being true; Diverged; BaseModelUnreadable; InvalidValue for data that do not
-    fit the task. ``cache`` keeps tokenised files between runs and changes no result.
+    Raises Stopped, within one batch of ``should_stop`` being true; Diverged;
+    BaseModelUnreadable; InvalidValue for data that do not fit the task. ``cache`` keeps
+    tokenised files between runs and changes no result.
     """
 
     def check_stop() -> None:
@@ -120,7 +123,9 @@ def finish_training(
     history: History,
     check_stop: Callable[[], None],
 ) -> Finished:
-    """From the network with the last step's weights to the artefacts of the chosen ones; ``splits`` are in its vocabulary."""
+    """From the network with the last step's weights to the artefacts of the chosen ones;
+    ``splits`` are in its vocabulary.
+    """
     start = build_network(spec, splits)
     apply_mixout(start, spec.recipe)  # where parameters have other names
     whole = vocabulary.build_full_table(network, start, spec.recipe, history.step)
@@ -144,7 +149,9 @@ def finish_training(
 def prepare_training(
     spec: RunSpec, splits: Splits
 ) -> tuple[PreTrainedModel, Optimizer, CompactVocabulary]:
-    """The network as training begins, with the vocabulary that occurs, under mixout where the recipe has it, and its optimiser."""
+    """The network as training begins, with the vocabulary that occurs, under mixout where the
+    recipe has it, and its optimiser.
+    """
     network = build_network(spec, splits)
     vocabulary = CompactVocabulary.from_texts(
         network, [split.text for split in splits.get_named_splits().values()]
@@ -155,7 +162,9 @@ def prepare_training(
 
 
 def apply_mixout(network: PreTrainedModel, recipe: Recipe) -> InitialWeights:
-    """Put the network under mixout where the recipe has it; returns what the recipe refers back to."""
+    """Put the network under mixout where the recipe has it; returns what the recipe refers back
+    to.
+    """
     start = copy_initial_weights(network, recipe)
     if recipe.mixout:
         add_mixout(network, recipe.mixout, start)
@@ -182,7 +191,9 @@ class ValidationScorer:
 
 
 def build_network(spec: RunSpec, splits: Splits) -> PreTrainedModel:
-    """The base model with what is new in it drawn from ``init_seed``, on the run's device: what training begins with."""
+    """The base model with what is new in it drawn from ``init_seed``, on the run's device: what
+    training begins with.
+    """
     network = load_encoder(spec.base_model, spec.task, spec.init_seed)
     reinitialize_modules(
         network,
@@ -270,7 +281,9 @@ def export_run(
     history: History,
     distance: dict[str, float],
 ) -> Finished:
-    """Write the artefacts of the chosen checkpoint, whose weights the network has, and sum the run up."""
+    """Write the artefacts of the chosen checkpoint, whose weights the network has, and sum the
+    run up.
+    """
     validation, train_split, recipe = best.evaluation, splits.train, spec.recipe
     sha256 = None
     if spec.export:

@@ -1,9 +1,10 @@
 """What is watched of a run for its diagnosis, at next to no cost.
 
-Gradient norms by part are one more pass over the gradients at a dozen of a run's steps. The distance from the start needs no copy of
-the starting weights: the same row gives the same weights, so at the end they are built once more, compared, and dropped; a run that
-goes on in another process loses nothing. It is that of the last step: a run that never learnt anything keeps its first checkpoint, and
-how far that is from the start says nothing about the rate.
+Gradient norms by part are one more pass over the gradients at a dozen of a run's steps. The
+distance from the start needs no copy of the starting weights: the same row gives the same
+weights, so at the end they are built once more, compared, and dropped; a run that goes on in
+another process loses nothing. It is that of the last step: a run that never learnt anything
+keeps its first checkpoint, and how far that is from the start says nothing about the rate.
 """
 
 import math
@@ -23,13 +24,17 @@ from worker.training.optim.objective import count_labels
 from worker.training.optim.schedule import list_evaluation_steps
 
 VANISHED_SHARE = 0.01
-"""Share of its norm at step 1 below which a gradient counts as gone (in failed runs of Mosbach et al. it falls by orders of magnitude)."""
+"""Share of its norm at step 1 below which a gradient counts as gone (in failed runs of Mosbach
+et al. it falls by orders of magnitude).
+"""
 LOSS_WINDOW_STEPS = 5  # steps over which a loss is averaged
 TENTH, TWENTIETH = 10, 20
 
 
 class GradientMonitor:
-    """Norms of the gradient by part of the network at steps 1 and 2, at the end of the warm-up, and at the evaluations."""
+    """Norms of the gradient by part of the network at steps 1 and 2, at the end of the warm-up,
+    and at the evaluations.
+    """
 
     def __init__(self, network: PreTrainedModel, recipe: Recipe) -> None:
         evaluations = list_evaluation_steps(recipe.max_steps, recipe.eval_points)
@@ -39,8 +44,9 @@ class GradientMonitor:
         }
 
     def compute_norms(self, step: int) -> dict[str, Tensor]:
-        """By the part's name, of the gradients as they are; empty at a step that is not watched. Parts without a gradient are left out.
-        Reading them is left to the caller."""
+        """By the part's name, of the gradients as they are; empty at a step that is not
+        watched. Parts without a gradient are left out. Reading them is left to the caller.
+        """
         if step not in self.steps:
             return {}
         gradients = {
@@ -86,7 +92,9 @@ def build_evidence(
     answer_shares: dict[str, float] | None,
     truncated_share: float,
 ) -> Evidence:
-    """Sum a finished run up. ``answers`` as ``compute_answer_shares`` counts them, ``truncated`` the share of the training rows."""
+    """Sum a finished run up. ``answers`` as ``compute_answer_shares`` counts them,
+    ``truncated`` the share of the training rows.
+    """
     losses, points = history.losses, list_evaluation_steps(recipe.max_steps, recipe.eval_points)
     validation = {step: loss for step, loss in history.validation_losses.items() if step in points}
     tenth = max(1, math.ceil(len(losses) / TENTH))
@@ -113,14 +121,17 @@ def _compute_mean(numbers: Sequence[float]) -> float:
 
 
 def _find_highest_loss(losses: Sequence[float], warmup_steps: int) -> tuple[float, int]:
-    """Highest mean over a window of a twentieth of the steps after the warm-up, and the window's last step."""
+    """Highest mean over a window of a twentieth of the steps after the warm-up, and the
+    window's last step.
+    """
     width = max(1, math.ceil(len(losses) / TWENTIETH))
     ends = range(min(warmup_steps + width, len(losses)), len(losses) + 1)
     return max((_compute_mean(losses[max(0, end - width) : end]), end) for end in ends)
 
 
 def _find_vanished_gradient(history: History, chance_loss: float) -> Vanished | None:
-    """The first watched step at which the lower half of the blocks has all but no gradient while the loss is still at chance.
+    """The first watched step at which the lower half of the blocks has all but no gradient
+    while the loss is still at chance.
 
     That the gradient is small once the loss is, is how training ends well.
     """
@@ -149,7 +160,8 @@ def compute_distances(
     network: PreTrainedModel,
     full_parameters: Mapping[str, Tensor] | None = None,
 ) -> dict[str, float]:
-    """‖θ - θ0‖ / ‖θ0‖ by part; ``start`` is the same network before its training. A part that began at 0 is left out.
+    """‖θ - θ0‖ / ‖θ0‖ by part; ``start`` is the same network before its training. A part that
+    began at 0 is left out.
 
     ``whole`` has the parameters that ``network`` has but a part of, by name.
     """
@@ -166,7 +178,9 @@ def compute_distances(
 
 
 def compute_answer_shares(predictions: Sequence[Label], task: Task) -> dict[str, float] | None:
-    """By label name, the share of rows answered with it, or with it among others; None for a regression."""
+    """By label name, the share of rows answered with it, or with it among others; None for a
+    regression.
+    """
     if task.type is TaskType.REGRESSION:
         return None
     count = count_labels(predictions)

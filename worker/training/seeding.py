@@ -1,7 +1,9 @@
-"""Every random number of a run comes from a named stream, and a stream is a function of the run's seeds alone.
+"""Every random number of a run comes from a named stream, and a stream is a function of the
+run's seeds alone.
 
-A stream is known by a seed and a path of names: ``stream(init_seed, "init", "classifier.weight")``. So no draw depends on how many
-came before it: re-initialising one block more leaves the other blocks' draws as they were, and a run that goes on at step 70 needs no
+A stream is known by a seed and a path of names: ``stream(init_seed, "init",
+"classifier.weight")``. So no draw depends on how many came before it: re-initialising one block
+more leaves the other blocks' draws as they were, and a run that goes on at step 70 needs no
 state of any generator to drop out the same units as one that never stopped.
 """
 
@@ -21,7 +23,9 @@ def stream_seed(seed: int, *names: str | int) -> int:
 
 
 def stream(seed: int, *names: str | int) -> torch.Generator:
-    """A generator of its own for a path of names; on the CPU, so that a draw is the same whichever device the run is on."""
+    """A generator of its own for a path of names; on the CPU, so that a draw is the same
+    whichever device the run is on.
+    """
     return torch.Generator().manual_seed(stream_seed(seed, *names))
 
 
@@ -41,23 +45,30 @@ def seed_dropout(data_seed: int, step: int) -> None:
 
 
 def seed_dropout_of_stack(data_seeds: Sequence[int], step: int) -> None:
-    """The same for runs that are trained side by side, whose draws are one draw: a function of who is in the stack."""
+    """The same for runs that are trained side by side, whose draws are one draw: a function of
+    who is in the stack.
+    """
     _seed_generators(stream_seed(data_seeds[0], "stack", *data_seeds[1:], "dropout", step))
 
 
 def _seed_generators(seed: int) -> None:
-    """As ``torch.manual_seed``, which notes the caller's stack for the devices that are not in use: 0.4 ms."""
+    """As ``torch.manual_seed``, which notes the caller's stack for the devices that are not in
+    use: 0.4 ms.
+    """
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(seed)
 
 
 def make_deterministic(threads: int, device: str) -> None:
-    """Settings of the process on which the bitwise promise rests: how reductions are split, and which kernels may run."""
+    """Settings of the process on which the bitwise promise rests: how reductions are split, and
+    which kernels may run.
+    """
     torch.set_num_threads(threads)
     # on a GPU the promise is a tolerance, and the deterministic kernels are slow
     torch.use_deterministic_algorithms(device == "cpu")
-    # float32 means float32: scores are to be what plain transformers gives; who wants speed on a GPU has bfloat16
+    # float32 means float32: scores are to be what plain transformers gives; who wants speed on
+    # a GPU has bfloat16
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
     # a debugging aid that comes with them and costs a pass over every new tensor

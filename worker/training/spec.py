@@ -9,7 +9,9 @@ from shared.recipe import Recipe
 
 
 class DataFile(BaseModel):
-    """A local copy of an uploaded file; ``filename`` is the name it was uploaded under (its extension helps to tell the format)."""
+    """A local copy of an uploaded file; ``filename`` is the name it was uploaded under (its
+    extension helps to tell the format).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,8 +20,9 @@ class DataFile(BaseModel):
 
 
 class DataSpec(BaseModel):
-    """Which rows, under which task, for which encoder, scored how: the same for every run of a job. Alone it is what the job's
-    baselines are scored from."""
+    """Which rows, under which task, for which encoder, scored how: the same for every run of a
+    job. Alone it is what the job's baselines are scored from.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -51,10 +54,16 @@ class RunSpec(DataSpec):
     data_seed: int
     """Orders the rows and draws the dropout."""
     output: Path
-    """An existing, empty folder for the run's artefacts: ``model/`` (a transformers folder) and ``predictions.json``."""
+    """An existing, empty folder for the run's artefacts: ``model/`` (a transformers folder) and
+    ``predictions.json``.
+    """
     export: bool = True
-    """False for a pilot: it is judged on the validation rows alone, and its weights are not kept."""
+    """False for a pilot: it is judged on the validation rows alone, and its weights are not
+    kept.
+    """
     stop_step: int | None = None
-    """Evaluate after this step and pause there: the state to go on from is left in ``output``, below ``state-<step>``."""
+    """Evaluate after this step and pause there: the state to go on from is left in ``output``,
+    below ``state-<step>``.
+    """
     state: Path | None = None
     """Such a folder, to go on from."""

@@ -1,10 +1,13 @@
-"""The run that scores a job's baselines, beside the seeds: queued, claimed, cancelled and retried as they are."""
+"""Build the run that scores a job's baselines.
+
+It is a run like those of the seeds: queued, claimed, cancelled and retried in the same way.
+"""
 
 from shared.db.tables import Job, Run
 from shared.domain import ids
 from shared.domain.states import Purpose, RunState
 
-PLACEHOLDER_SEED = 0  # the columns want one; the baselines draw nothing
+PLACEHOLDER_SEED = 0  # the columns are not nullable; the baselines draw nothing
 
 
 def build_baselines_run(job: Job) -> Run:

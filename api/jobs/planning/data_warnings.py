@@ -1,67 +1,70 @@
-"""What a job's data leave in doubt: warnings that go with the job from its creation on."""
+"""Warn about a job's data when the job is created: few rows, missing labels, leaks, scale."""
 
 from collections.abc import Iterator
 
-from api.jobs.planning.job_data import JobData, summarize_numeric_labels
-from api.jobs.schemas import JobRequest
+from api.jobs.planning.dataset_facts import list_label_indices, summarize_numeric_labels
+from api.jobs.planning.job_data import JobData
+from api.jobs.request_schemas import JobRequest
 from shared.datasets.profile.checks import MIN_VALIDATION_ROWS
 from shared.datasets.readers.cells import format_names
 from shared.datasets.split.leakage import MAX_ROWS_NAMED, Leak
+from shared.domain.job_facts import JobWarning
 from shared.domain.task import TaskType
 
 USUAL_LABEL_STD = (0.1, 10.0)
-"""Standard deviations of a regression's labels that the recipe's rates are made for: within a factor of ten of 1."""
+"""Standard deviations of a regression's labels that the recipe's learning rates suit: within a
+factor of ten of 1."""
 
 
-def list_data_warnings(data: JobData, request: JobRequest) -> list[dict[str, str]]:
-    found = [
+def list_data_warnings(data: JobData, request: JobRequest) -> list[JobWarning]:
+    return [
         *_warn_few_validation_rows(data),
         *_warn_missing_labels(data),
         *_warn_regression_labels(data, request),
-        *(("leakage", _describe_leak(name, found)) for name, found in data.split_leaks.items()),
+        *(
+            JobWarning(code="leakage", message=_describe_leak(split, leak))
+            for split, leak in data.split_leaks.items()
+        ),
     ]
-    return [{"code": code, "message": message} for code, message in found]
 
 
-def _warn_few_validation_rows(data: JobData) -> Iterator[tuple[str, str]]:
+def _warn_few_validation_rows(data: JobData) -> Iterator[JobWarning]:
     rows = len(data.validation_labels)
     if rows >= MIN_VALIDATION_ROWS:
         return
     if data.task.type is TaskType.REGRESSION:
-        effect = "on so few a correlation is coarse."
+        effect = "a correlation on so few rows is coarse."
     else:
-        effect = f"one row more or less right moves accuracy by {100 / rows:.1f} points."
-    yield "small_validation_set", f"Only {rows} validation rows: {effect}"
+        effect = f"a single row changes accuracy by {100 / rows:.1f} points."
+    yield JobWarning(code="small_validation_set", message=f"Only {rows} validation rows: {effect}")
 
 
-def _warn_missing_labels(data: JobData) -> Iterator[tuple[str, str]]:
+def _warn_missing_labels(data: JobData) -> Iterator[JobWarning]:
     for split, labels in (("validation", data.validation_labels), ("training", data.train_labels)):
-        present = {
-            index for label in labels for index in (label if isinstance(label, tuple) else (label,))
-        }
+        present = {index for label in labels for index in list_label_indices(label)}
         missing = [name for index, name in enumerate(data.task.label_names) if index not in present]
         if missing:
-            yield (
-                f"label_not_in_{split}",
-                f"No {split} row has the label {format_names(missing, 5)}.",
+            yield JobWarning(
+                code=f"label_not_in_{split}",
+                message=f"No {split} row has the label {format_names(missing, 5)}.",
             )
 
 
-def _warn_regression_labels(data: JobData, request: JobRequest) -> Iterator[tuple[str, str]]:
+def _warn_regression_labels(data: JobData, request: JobRequest) -> Iterator[JobWarning]:
     if data.task.type is not TaskType.REGRESSION:
         return
     if request.task.type is None:
-        yield (
-            "task_type_inferred",
-            f"The label column holds numbers that are no class numbers, so this is a regression; if they are classes, set "
-            f"task.type to {TaskType.SINGLE_LABEL}.",
+        yield JobWarning(
+            code="task_type_inferred",
+            message="The label column has numbers that are not class numbers, so the task is a "
+            f"regression. If they are classes, set task.type to {TaskType.SINGLE_LABEL}.",
         )
     spread, (least, most) = summarize_numeric_labels(data.train_labels)["std"], USUAL_LABEL_STD
     if not least <= spread <= most:
-        yield (
-            "label_scale",
-            f"The labels' standard deviation is {spread:.3g}, and training rates are made for numbers that spread about 1: "
-            "rescaled labels may be learnt better.",
+        yield JobWarning(
+            code="label_scale",
+            message=f"The labels have a standard deviation of {spread:.3g}, but the learning rates "
+            "suit labels with one near 1. Rescaled labels may be learnt better.",
         )
 
 
@@ -74,6 +77,7 @@ def _describe_leak(split: str, leak: Leak) -> str:
     )
     rows, have = ("rows", "have") if count > 1 else ("row", "has")
     return (
-        f"{count:,} {split} {rows} ({named}{more}) {have} the text of a training row{conflict}: scores on such rows say nothing "
-        "about new texts. Leave the copies out, or keep them together (split.group_by)."
+        f"{count:,} {split} {rows} ({named}{more}) {have} the text of a training row{conflict}: "
+        "their scores say nothing about new texts. Remove the copies, or keep them in one split "
+        "(split.group_by)."
     )

@@ -1,78 +1,100 @@
-"""Settings of a request that contradict each other, or the task: refused in words, not resolved in silence."""
+"""Refuse settings of a request that contradict each other or do not fit the task."""
 
-from api.jobs.schemas import JobRequest
+from typing import NamedTuple
+
+from api.jobs.request_schemas import JobRequest
 from shared.datasets.readers.cells import format_names
 from shared.domain.errors import InvalidValue
 from shared.domain.task import Task, TaskType
 
 
+class _Contradiction(NamedTuple):
+    applies: bool
+    param: str
+    message: str
+
+
 def check_split_settings(request: JobRequest) -> None:
-    """Raises InvalidValue for settings of the split that cannot go together."""
-    for contradiction, param, message in _list_contradictions(request):
-        if contradiction:
-            raise InvalidValue(message, param=param)
+    """Raise InvalidValue for split settings that exclude each other."""
+    contradictions = [*_list_kfold_contradictions(request), *_list_holdout_contradictions(request)]
+    for contradiction in contradictions:
+        if contradiction.applies:
+            raise InvalidValue(contradiction.message, param=contradiction.param)
 
 
-def _list_contradictions(request: JobRequest) -> list[tuple[bool, str, str]]:
+def _list_kfold_contradictions(request: JobRequest) -> list[_Contradiction]:
     split = request.split
-    kfold, validation, test = (
-        split.mode == "kfold",
-        request.validation_file is not None,
-        request.test_file is not None,
-    )
-    fraction_given = "validation_fraction" in split.model_fields_set
-    part_of_kfold = "Under kfold each part in turn is the validation"
+    is_kfold = split.mode == "kfold"
     return [
-        (
-            kfold and validation,
+        _Contradiction(
+            is_kfold and request.validation_file is not None,
             "split.mode",
-            f"{part_of_kfold}; a validation_file leaves nothing to fold.",
+            "A k-fold split takes its validation rows from the training file; leave "
+            "validation_file out or use split.mode holdout.",
         ),
-        (
-            kfold and fraction_given,
+        _Contradiction(
+            is_kfold and "validation_fraction" in split.model_fields_set,
             "split.validation_fraction",
-            f"{part_of_kfold}: a k-th of the rows.",
+            "A k-fold split validates on a k-th of the rows; leave validation_fraction out or set "
+            "split.k.",
         ),
-        (
-            kfold and split.halve_validation,
+        _Contradiction(
+            is_kfold and split.halve_validation,
             "split.halve_validation",
-            f"{part_of_kfold}; halving it is for a holdout.",
+            "halve_validation is for split.mode holdout; leave it out for a k-fold split.",
         ),
-        (not kfold and split.k is not None, "split.k", "k is for split.mode kfold."),
-        (
-            validation and fraction_given,
+        _Contradiction(
+            not is_kfold and split.k is not None,
+            "split.k",
+            "k is for split.mode kfold; leave it out for a holdout.",
+        ),
+    ]
+
+
+def _list_holdout_contradictions(request: JobRequest) -> list[_Contradiction]:
+    split = request.split
+    has_validation, has_test = request.validation_file is not None, request.test_file is not None
+    splits_test = split.test_fraction > 0
+    return [
+        _Contradiction(
+            has_validation and "validation_fraction" in split.model_fields_set,
             "split.validation_fraction",
-            "validation_file is given, so there is nothing to split off.",
+            "validation_file and validation_fraction both give validation rows; give one of them.",
         ),
-        (
-            test and split.test_fraction > 0,
+        _Contradiction(
+            has_test and splits_test,
             "split.test_fraction",
-            "test_file is given, so there is nothing to split off.",
+            "test_file and test_fraction both give test rows; give one of them.",
         ),
-        (
-            split.halve_validation and (test or split.test_fraction > 0),
+        _Contradiction(
+            split.halve_validation and (has_test or splits_test),
             "split.halve_validation",
-            "The other half of the validation rows is the test; test_file or test_fraction would be another.",
+            "halve_validation makes half of the validation rows the test rows; leave test_file and "
+            "test_fraction out.",
         ),
-        (
+        _Contradiction(
             split.group_by is not None
-            and validation
-            and not (split.halve_validation or split.test_fraction > 0),
+            and has_validation
+            and not (split.halve_validation or splits_test),
             "split.group_by",
-            "With these files nothing is split, so there are no groups to keep together.",
+            "With validation_file no rows are split off, so group_by has no effect; leave it out.",
         ),
     ]
 
 
 def check_class_weights(request: JobRequest, task: Task) -> None:
-    """Raises InvalidValue for weights of labels that there are not."""
+    """Raise InvalidValue for weights of unknown labels, or of a regression."""
     weights = request.recipe.class_weights
     if weights is None or weights == "none":
         return
     if task.type is TaskType.REGRESSION:
-        raise InvalidValue("A regression has no classes to weigh.", param="recipe.class_weights")
+        raise InvalidValue(
+            "class_weights do not apply to a regression; leave them out.",
+            param="recipe.class_weights",
+        )
     if isinstance(weights, dict) and (unknown := sorted(set(weights) - set(task.label_names))):
         raise InvalidValue(
-            f"There is no label {format_names(unknown, 5)}; the labels are {format_names(task.label_names)}.",
+            f"There is no label {format_names(unknown, 5)}; the labels are "
+            f"{format_names(task.label_names)}.",
             param="recipe.class_weights",
         )

@@ -1,9 +1,9 @@
-"""The runs of a new job: one a seed, or one a pair of seeds of a grid; under k-fold one of these a fold."""
+"""Build the main runs of a job: one per seed, or per pair of seeds of a grid, and per fold."""
 
 from collections.abc import Sequence
 from itertools import product
 
-from api.jobs.schemas import JobRequest
+from api.jobs.request_schemas import JobRequest
 from shared.datasets import list_folds
 from shared.db.tables import Job, Run
 from shared.domain import ids
@@ -12,13 +12,14 @@ from shared.domain.states import Purpose, RunState
 
 DEFAULT_SEEDS = 5
 MAX_RUNS = 200
+SEED_LIMIT = 2**31
 
 SeedPair = tuple[int, int]
 """``init_seed`` and ``data_seed`` of a run."""
 
 
 def build_main_runs(job: Job, request: JobRequest, total_steps: int) -> list[Run]:
-    """Held where the job's recipe is not found yet. Raises InvalidValue for more runs, or a larger seed, than there may be."""
+    """Return the requested runs. Raises InvalidValue for too many runs or too large a seed."""
     return build_runs(
         job,
         cross_seeds(_list_initial_seeds(request), request.runs.data_seeds),
@@ -28,20 +29,20 @@ def build_main_runs(job: Job, request: JobRequest, total_steps: int) -> list[Run
 
 
 def _list_initial_seeds(request: JobRequest) -> list[int]:
-    given = request.runs.init_seeds or request.runs.seeds
-    if given is not None:
-        return given
+    listed = request.runs.init_seeds or request.runs.seeds
+    if listed is not None:
+        return listed
     discard = request.early_discard
     count = (
         discard.start
         if discard is not None and discard.enabled
         else request.runs.num_seeds or DEFAULT_SEEDS
     )
-    return [(request.seed or 0) + i for i in range(count)]
+    return [(request.seed or 0) + offset for offset in range(count)]
 
 
 def cross_seeds(seeds: Sequence[int], data_seeds: Sequence[int] | None) -> list[SeedPair]:
-    """Every seed with every data seed of a grid; without a grid each with itself."""
+    """Return each seed with each data seed of a grid; without a grid, each with itself."""
     return (
         [(seed, seed) for seed in seeds] if data_seeds is None else list(product(seeds, data_seeds))
     )
@@ -55,14 +56,12 @@ def build_runs(
     *,
     first_index: int = 0,
 ) -> list[Run]:
-    """Main runs numbered from ``first``, the folds of a seed one after the other."""
-    if max(max(pair) for pair in seed_pairs) >= 2**31:
-        raise InvalidValue("seed plus the number of runs must stay below 2147483648.", param="seed")
-    if first_index + len(seed_pairs) * len(folds) > MAX_RUNS:
-        raise InvalidValue(
-            f"A job has at most {MAX_RUNS} runs; these are {first_index + len(seed_pairs) * len(folds)}.",
-            param="runs",
-        )
+    """Return main runs numbered from ``first_index``, with the folds of a seed in a row.
+
+    They are held while pilots search the job's recipe. Raises InvalidValue for too many runs or
+    too large a seed.
+    """
+    _check_limits(seed_pairs, first_index + len(seed_pairs) * len(folds))
     return [
         Run(
             id=ids.run_id(),
@@ -83,3 +82,17 @@ def build_runs(
             product(seed_pairs, folds), start=first_index
         )
     ]
+
+
+def _check_limits(seed_pairs: Sequence[SeedPair], run_count: int) -> None:
+    if max(max(pair) for pair in seed_pairs) >= SEED_LIMIT:
+        raise InvalidValue(
+            f"The last run's seed would exceed {SEED_LIMIT - 1}; give a smaller seed.",
+            param="seed",
+        )
+    if run_count > MAX_RUNS:
+        raise InvalidValue(
+            f"The job would have {run_count} runs, but at most {MAX_RUNS} are allowed; give fewer "
+            "seeds or folds.",
+            param="runs",
+        )

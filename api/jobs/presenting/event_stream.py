@@ -1,4 +1,4 @@
-"""A job's events as they come: server-sent events, begun anew after the last one that a client has seen."""
+"""Stream a job's events as server-sent events, resumable after the last event a client has seen."""
 
 import asyncio
 import json
@@ -19,25 +19,24 @@ from shared.domain.errors import TooManyStreams
 from shared.domain.states import JOB_ENDED
 
 POLL_INTERVAL_S = 0.5
-KEEPALIVE_INTERVAL_S = 15.0  # below what proxies take for a dead connection
+KEEPALIVE_INTERVAL_S = 15.0  # shorter than the idle timeout of common proxies
 MAX_EVENTS_PER_READ = 500
-COMMIT_GRACE_S = (
-    5.0  # after so long, no transaction commits an event with a smaller number any more
-)
+COMMIT_GRACE_S = 5.0  # longer than a transaction may hold an event's number before it commits
 
 
 class EventStreamLimiter:
-    """How many are open in this process; each holds a connection and looks twice a second."""
+    """A limit on the open streams of a process; each queries the database twice a second."""
 
     def __init__(self, max_streams: int = 100) -> None:
         self._max_streams = max_streams
         self._open_count = 0
 
     def acquire_stream(self) -> None:
-        """Raises TooManyStreams."""
+        """Count a stream as open. Raises TooManyStreams."""
         if self._open_count >= self._max_streams:
             raise TooManyStreams(
-                f"{self._max_streams} event streams are open, as many as are served; poll the events instead."
+                f"The maximum of {self._max_streams} event streams is open; poll the events "
+                "instead."
             )
         self._open_count += 1
 
@@ -46,7 +45,7 @@ class EventStreamLimiter:
 
 
 class EventStream(StreamingResponse):
-    """Gives its place back however it ends: also when the client is gone before the first byte."""
+    """A stream that releases its place however it ends, also before the first byte."""
 
     def __init__(self, frames: AsyncIterator[str], limiter: EventStreamLimiter) -> None:
         super().__init__(
@@ -66,25 +65,26 @@ class EventStream(StreamingResponse):
 class _EventBatch(NamedTuple):
     events: list[Event]
     status: str
-    """Of the job, in the same snapshot."""
+    """State of the job, from the same snapshot."""
 
 
 class EventReader:
-    """What of a job's events has not been sent yet.
+    """A reader of the events that have not been sent yet.
 
-    Numbers are given out before transactions commit, so that a smaller one may come to light after a larger: the events of the last
-    seconds are looked at again.
+    An event gets its number before its transaction commits, so a smaller number may become visible
+    after a larger one. The events of the last seconds are therefore read again.
     """
 
     def __init__(self, database: Database, job_id: str, owner_id: str, after: int) -> None:
         self._database = database
         self._job_key = job_id, owner_id
         self._settled_seq = after
+        """Up to this number, no further event can appear."""
         self._sent_times: dict[int, float] = {}
-        """Number -> time, of those beyond ``count``."""
+        """Number -> time of the sent events beyond ``_settled_seq``."""
 
     def read_new_events(self) -> _EventBatch:
-        """By number. Raises JobNotFound."""
+        """Return the unsent events, ordered by number. Raises JobNotFound."""
         with self._database.read() as session:
             status = Jobs(session).get(*self._job_key).status
             rows = Events(session).after(
@@ -93,10 +93,12 @@ class EventReader:
         events = [event for event in rows if event.seq not in self._sent_times]
         self._sent_times |= {event.seq: event.created_at for event in events}
         newest = max(self._sent_times.values(), default=0.0)
-        old = [seq for seq, at in self._sent_times.items() if at < newest - COMMIT_GRACE_S]
-        self._settled_seq = max([self._settled_seq, *old])
+        settled = [
+            seq for seq, sent_at in self._sent_times.items() if sent_at < newest - COMMIT_GRACE_S
+        ]
+        self._settled_seq = max([self._settled_seq, *settled])
         self._sent_times = {
-            seq: at for seq, at in self._sent_times.items() if seq > self._settled_seq
+            seq: sent_at for seq, sent_at in self._sent_times.items() if seq > self._settled_seq
         }
         return _EventBatch(events, status)
 
@@ -108,9 +110,10 @@ async def open_event_stream(
     owner_id: str,
     last_event_id: str | None,
 ) -> Response:
-    """From the event after ``last_event_id`` on, to the job's end; 204, which tells a client not to come again, where that is past.
+    """Return a stream of the events after ``last_event_id``, up to the job's end.
 
-    Raises JobNotFound, TooManyStreams.
+    If the job has ended without a later event, the response is 204, which tells an ``EventSource``
+    not to reconnect. Raises JobNotFound, TooManyStreams.
     """
     after = 0 if last_event_id is None else event_seq(last_event_id)
     reader = EventReader(database, job_id, owner_id, after)
@@ -122,23 +125,23 @@ async def open_event_stream(
 
 
 async def _iterate_frames(reader: EventReader, batch: _EventBatch) -> AsyncIterator[str]:
-    said = time.monotonic()
+    last_sent = time.monotonic()
     while True:
         for event in batch.events:
             yield _format_frame(event)
         if batch.events:
-            said = time.monotonic()
+            last_sent = time.monotonic()
         elif batch.status in JOB_ENDED:
             yield f"event: done\ndata: {json.dumps({'status': batch.status})}\n\n"
             return
         else:
-            if time.monotonic() - said > KEEPALIVE_INTERVAL_S:
-                said = time.monotonic()
+            if time.monotonic() - last_sent > KEEPALIVE_INTERVAL_S:
+                last_sent = time.monotonic()
                 yield ": still here\n\n"
             await asyncio.sleep(POLL_INTERVAL_S)
         batch = await run_in_threadpool(reader.read_new_events)
 
 
-def _format_frame(event: Event) -> str:
-    told = EventObject.from_row(event)
-    return f"id: {told.id}\nevent: {told.type}\ndata: {told.model_dump_json()}\n\n"
+def _format_frame(row: Event) -> str:
+    event = EventObject.from_row(row)
+    return f"id: {event.id}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n"

@@ -1,7 +1,8 @@
-"""A job as it is polled: its object's bytes and their ETag, made anew only when its rows have changed.
+"""Cache the response of a polled job: its bytes and their ETag, rebuilt when its rows change.
 
-A poll costs a fingerprint of the rows; the report, the counts and the JSON are made once a change. The ETag is of the bytes themselves,
-so it changes when, and only when, a byte does: whichever process answers, and after an upgrade too.
+A poll costs a fingerprint of the rows; report, counts and JSON are built once per change. The ETag
+is a digest of the bytes, so it changes if and only if a byte does, whichever process responds and
+also across upgrades.
 """
 
 import hashlib
@@ -20,72 +21,75 @@ from shared.db.jobs import Jobs
 from shared.db.session import Database
 from shared.domain.states import JOB_OPEN, JobState
 
-MAX_CACHED_JOBS = 128  # jobs; about 10 kB each
+MAX_CACHED_JOBS = 128  # about 10 kB each
 
 
 class CachedJob(NamedTuple):
+    """The body of a response and its ETag."""
+
     body: bytes
     etag: str
 
     def is_not_modified(self, if_none_match: str | None) -> bool:
-        """Whether the tags of that header (RFC 9110, 13.1.2) name these bytes; compared weakly, as a proxy may have weakened ours."""
-        tags = (
-            []
-            if if_none_match is None
-            else [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-        )
+        """Return whether the header's tags (RFC 9110, 13.1.2) match.
+
+        They are compared weakly, because a proxy may have weakened the ETag.
+        """
+        if if_none_match is None:
+            return False
+        tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
         return self.etag in tags or tags == ["*"]
 
 
 class _CacheKey(NamedTuple):
-    """All that the answer is made of."""
+    """Everything that the response depends on."""
 
     fingerprint: str
     queue_position: int | None
     presented_at: int | None
-    """Of an open job, whose remaining seconds are told."""
+    """Unix seconds for an open job, whose remaining time depends on the clock; else None."""
 
 
 class JobCache:
-    """Made once a process. ``get`` belongs to its event loop."""
+    """The responses of recently polled jobs, one cache per process and event loop."""
 
     def __init__(self) -> None:
         self._single_flight = SingleFlight[CachedJob]()
         self._entries: OrderedDict[str, tuple[_CacheKey, CachedJob]] = OrderedDict()
-        self._lock = threading.Lock()  # reads of different jobs come from different threads
+        self._lock = threading.Lock()  # different jobs are read in different threads
 
     async def get_job(self, database: Database, job_id: str, owner_id: str) -> CachedJob:
-        """Raises JobNotFound."""
+        """Return the current response of the job. Raises JobNotFound."""
         return await self._single_flight.get(
             f"{owner_id}/{job_id}", lambda: self._read_job(database, job_id, owner_id)
         )
 
     def _read_job(self, database: Database, job_id: str, owner_id: str) -> CachedJob:
         with database.read() as session:
-            state = _build_cache_key(session, job_id, owner_id)
+            key = _build_cache_key(session, job_id, owner_id)
             with self._lock:
-                known, answer = self._entries.get(job_id, (None, None))
-            if answer is None or state != known:
-                view = present_job(
+                cached_key, response = self._entries.get(job_id, (None, None))
+            if response is None or key != cached_key:
+                job = present_job(
                     session,
                     Jobs(session).get(job_id, owner_id),
-                    state.presented_at or get_presentation_time(),
+                    key.presented_at or get_presentation_time(),
                 )
-                answer = _serialize_job(view)
+                response = _serialize_job(job)
         with self._lock:
-            self._entries[job_id] = state, answer
+            self._entries[job_id] = key, response
             self._entries.move_to_end(job_id)
             while len(self._entries) > MAX_CACHED_JOBS:
                 self._entries.popitem(last=False)
-        return answer
+        return response
 
 
 def _build_cache_key(session: Session, job_id: str, owner_id: str) -> _CacheKey:
-    seen = fingerprint(session, job_id, owner_id)
+    current = fingerprint(session, job_id, owner_id)
     return _CacheKey(
-        seen.digest,
-        queued_before(session, job_id) if seen.status == JobState.QUEUED else None,
-        get_presentation_time() if seen.status in JOB_OPEN else None,
+        current.digest,
+        queued_before(session, job_id) if current.status == JobState.QUEUED else None,
+        get_presentation_time() if current.status in JOB_OPEN else None,
     )
 
 

@@ -1,4 +1,6 @@
-"""The doctor for small data: errors of single rows under a task, and warnings about the data as a whole."""
+"""Checks for small data: problems of single rows under a task, and warnings about the whole
+file.
+"""
 
 import unicodedata
 from collections import Counter
@@ -16,19 +18,21 @@ from shared.domain.task import SplitRequest, TaskType
 from shared.metrics import MAJORITY_THRESHOLD
 
 MIN_VALIDATION_ROWS = 100
-"""With fewer, a score's standard error is above 3 to 5 points: differences between seeds drown in it."""
+"""With fewer rows, the standard error of a score exceeds 3 to 5 points and hides differences of
+seeds.
+"""
 MIN_LABEL_ROWS = 10
 
 
 class Finding(BaseModel):
-    """A warning: the file can be trained on, but somebody should know."""
+    """A warning: the file can be used, but its owner should know."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     code: str
     message: str
     count: int
-    """Rows or labels it is about."""
+    """Number of affected rows or labels."""
 
 
 def make_columns_warning(error: InvalidValue) -> Finding:
@@ -41,7 +45,9 @@ def find_row_problems(
     task_type: TaskType | None,
     label_names: list[str] | None,
 ) -> list[RowProblem]:
-    """The readable rows that cannot be trained on: an empty text, or a label that is none, or none of those given."""
+    """List the readable rows that cannot be used: an empty text, or a missing, malformed or
+    unknown label.
+    """
     if columns is None or task_type is None:
         return []
     known = None if label_names is None else {name.strip() for name in label_names}
@@ -76,7 +82,7 @@ def _find_row_problem(
 
 
 def find_table_warnings(table: Table) -> list[Finding]:
-    """What can be said whatever the columns mean."""
+    """Warn about the file, whatever its columns mean."""
     findings = []
     if table.blank_lines:
         findings.append(
@@ -85,7 +91,10 @@ def find_table_warnings(table: Table) -> list[Finding]:
             )
         )
     if table.omitted_context_count:
-        message = "Chats say more before the last question than a system prompt that all rows share; it is not read."
+        message = (
+            "Chats say more before the last question than a system prompt that all "
+            "rows share; it is not read."
+        )
         findings.append(
             Finding(
                 code="chat_context_left_out", message=message, count=table.omitted_context_count
@@ -96,7 +105,10 @@ def find_table_warnings(table: Table) -> list[Finding]:
             len(cell) > 1 and cell[0] == cell[-1] == '"' for row in table.rows for cell in row
         )
         if quoted * 10 > len(table.rows):
-            message = "Cells are in quotes. TSV is read without quoting, so the quotes are part of the text; write the file as CSV."
+            message = (
+                "Cells are in quotes. TSV is read without quoting, so the quotes are "
+                "part of the text; write the file as CSV."
+            )
             findings.append(Finding(code="quoted_cells", message=message, count=quoted))
     replaced = sum("\ufffd" in cell for row in table.rows for cell in row)
     if replaced:
@@ -106,7 +118,7 @@ def find_table_warnings(table: Table) -> list[Finding]:
 
 
 def find_task_warnings(table: Table, columns: ColumnIndices, task_type: TaskType) -> list[Finding]:
-    """What can be said about these texts and labels."""
+    """Warn about these texts and labels."""
     texts = list(
         zip(*(table.get_cells(column) for column in columns.list_text_columns()), strict=True)
     )
@@ -115,7 +127,10 @@ def find_task_warnings(table: Table, columns: ColumnIndices, task_type: TaskType
     findings = _find_repeated_texts(texts, labels)
     match task_type:
         case TaskType.REGRESSION:
-            message = "The labels are read as numbers to be predicted (regression); if they are classes, set task.type."
+            message = (
+                "The labels are read as numbers to be predicted (regression); if "
+                "they are classes, set task.type."
+            )
             findings.append(Finding(code="regression", message=message, count=len(set(labels))))
             return findings + _find_small_validation_set(len(labels))
         case TaskType.MULTI_LABEL:
@@ -149,7 +164,7 @@ def _find_repeated_texts(texts: Sequence[tuple[str, ...]], labels: Sequence[str]
 
 
 def _find_label_set_warnings(label_sets: Sequence[tuple[str, ...]]) -> list[Finding]:
-    """What can be said about the rows' sets of labels."""
+    """Warn about the rows' sets of labels."""
     counts = Counter(
         name for names in label_sets for name in names if 0 < len(name) <= MAX_LABEL_CHARS
     )
@@ -178,20 +193,28 @@ def _find_label_warnings(counts: Counter[str]) -> list[Finding]:
     findings += _find_label_collisions(counts)
     label, most = counts.most_common(1)[0]
     if len(counts) > 1 and most > MAJORITY_THRESHOLD * rows:
-        message = f"{most / rows:.0%} of the rows have the label {format_name(label)}; the default metric is Matthews correlation."
+        message = (
+            f"{most / rows:.0%} of the rows have the label {format_name(label)}; the "
+            "default metric is Matthews correlation."
+        )
         findings.append(Finding(code="imbalanced", message=message, count=most))
     return findings + _find_rare_labels(counts) + _find_small_validation_set(rows)
 
 
 def _find_label_collisions(counts: Counter[str]) -> list[Finding]:
-    """Labels that a reader takes for one: apart from case alone, or also from blanks within and from how Unicode writes a letter."""
+    """Find labels that a reader takes for the same: different in case only, or also in inner
+    blanks and in Unicode forms.
+    """
     by_case = _list_colliding_labels(counts, str.casefold)
     findings = []
     if by_case:
         message = f"Labels differ only in case: {format_names(by_case, 6)}."
         findings.append(Finding(code="label_case_collision", message=message, count=len(by_case)))
     if by_blanks := sorted(set(_list_colliding_labels(counts, _normalize_label)) - set(by_case)):
-        message = f"Labels differ from others only in blanks or in how a letter is encoded: {format_names(by_blanks, 6)}."
+        message = (
+            "Labels differ from others only in blanks or in how a letter is encoded: "
+            f"{format_names(by_blanks, 6)}."
+        )
         findings.append(
             Finding(code="label_blank_collision", message=message, count=len(by_blanks))
         )
@@ -199,7 +222,7 @@ def _find_label_collisions(counts: Counter[str]) -> list[Finding]:
 
 
 def _list_colliding_labels(labels: Iterable[str], normalize: Callable[[str], str]) -> list[str]:
-    """The labels that some other label is read like, in order."""
+    """List the labels that look like another label, in order."""
     times = Counter(map(normalize, labels))
     return sorted(label for label in labels if times[normalize(label)] > 1)
 
@@ -218,5 +241,8 @@ def _find_small_validation_set(rows: int) -> list[Finding]:
     validation_rows = round(rows * SplitRequest().validation_fraction)
     if validation_rows >= MIN_VALIDATION_ROWS:
         return []
-    message = f"The default split leaves fewer than {MIN_VALIDATION_ROWS} rows to validate on; scores on so few are coarse."
+    message = (
+        f"The default split leaves fewer than {MIN_VALIDATION_ROWS} rows to validate "
+        "on; scores on so few are coarse."
+    )
     return [Finding(code="few_validation_rows", message=message, count=validation_rows)]

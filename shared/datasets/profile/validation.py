@@ -1,4 +1,4 @@
-"""What a file holds and what is wrong with it, in the shape of ``GET /v1/files/{id}/validation``."""
+"""The profile of a file and its problems, in the shape of ``GET /v1/files/{id}/validation``."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ from shared.domain.task import TaskRequest, TaskType
 
 MAX_LISTED_LABELS = 5_000
 MAX_COLUMN_NAME_CHARS = 256
-"""Longest name that a task can refer to."""
+"""Longest column name that a task can refer to."""
 
 
 class _FrozenModel(BaseModel):
@@ -42,82 +42,87 @@ class _FrozenModel(BaseModel):
 
 class ColumnProfile(_FrozenModel):
     index: int
-    """From 0."""
+    """Position of the column, from 0."""
     name: str | None
-    """Null without a header."""
+    """Column name; null without a header."""
     kind: ColumnKind
-    """What all its values are."""
+    """Kind of all its values."""
     empty: int
-    """Rows with nothing in this column."""
+    """Rows without a value in this column."""
     distinct: int
-    """Different values, the empty one not counted."""
+    """Number of distinct values, not counting the empty one."""
 
 
 class LabelCount(_FrozenModel):
     label: str
-    """Its name."""
+    """Label name."""
     count: int
-    """Rows that have it."""
+    """Rows with this label."""
 
 
 class TextLength(_FrozenModel):
-    """Quantiles of the text's length over the rows, nearest rank; of a pair, both texts together."""
+    """Nearest-rank quantiles of the text length over the rows; for a pair, of both texts
+    together.
+    """
 
     unit: Literal["characters"] = "characters"
-    """What is counted."""
+    """Unit of the lengths."""
     p50: int
-    """The median."""
+    """Median of the text length."""
     p95: int
-    """95 of 100 are no longer."""
+    """95th percentile of the text length."""
     p99: int
-    """99 of 100 are no longer."""
+    """99th percentile of the text length."""
     max: int
-    """The longest."""
+    """Longest text."""
 
 
 class Validation(_FrozenModel):
-    """The profile of a file; what depends on the columns' roles is null while these are not known."""
+    """The profile of a file; fields that depend on the columns' roles are null until these are
+    known.
+    """
 
     valid: bool
-    """Whether every row can be used; a job on a file that is not valid is refused."""
+    """Whether every row can be used; a job on an invalid file is refused."""
     format: Format
-    """Told from the bytes, not from the name."""
+    """File format, recognised by content rather than name."""
     compression: Compression | None = None
-    """What the file was unpacked from; null for a plain one."""
+    """Compression of the uploaded file; null if it was not compressed."""
     encoding: str | None
     """`utf-8`; null for Parquet."""
     delimiter: str | None
-    """Between the columns; null where the format has none."""
+    """Column separator; null for formats without one."""
     header: bool | None
-    """Whether the first line names the columns; null where the format has no such line."""
+    """Whether the first line names the columns; null for formats without a header line."""
     rows: int
-    """Data rows, those with errors included."""
+    """Number of data rows, including those with errors."""
     columns: list[ColumnProfile]
-    """Counted over the rows that could be read."""
+    """Columns, profiled over the readable rows."""
     detected: Detected | None
-    """What the columns are, as far as their names tell."""
+    """Roles of the columns, as far as their names reveal them."""
     labels: list[LabelCount] | None
-    """Most frequent first; of a multi-label row each label counts. Null also where the label is a number to be predicted, or has too many
-    values to be a class."""
+    """Labels, most frequent first; each label of a multi-label row counts. Null for numbers to
+    be predicted and for columns with too many values to be classes.
+    """
     text_length: TextLength | None
-    """Null while the columns are not known."""
+    """Text lengths; null while the columns are unknown."""
     duplicates: int
-    """Rows whose text and label (without known columns: all cells) are those of an earlier row."""
+    """Rows whose text and label (all cells if the columns are unknown) repeat an earlier row."""
     empty_texts: int | None
-    """Rows without a text; null while the columns are not known."""
+    """Rows without a text; null while the columns are unknown."""
     errors: list[RowProblem]
-    """The first hundred."""
+    """The first hundred row problems."""
     errors_total: int
-    """Of which `errors` has the first."""
+    """Number of row problems; `errors` lists the first hundred."""
     warnings: list[Finding]
-    """What is worth knowing, and no reason to refuse a job."""
+    """Findings that do not prevent a job."""
 
 
 def build_validation(table: Table, task: TaskRequest | None = None) -> Validation:
-    """The profile of the table, with columns as ``task`` says or as their names tell.
+    """Profile the table, with the columns of ``task`` or those that the names reveal.
 
-    Where the names do not tell, the fields that depend on them are null and a warning says so; but a task that names a column and
-    leaves another open, or names one that does not exist, raises ``InvalidValue``.
+    Fields that depend on unknown columns are null, and a warning says so. A task that names one
+    column and leaves another open, or names a missing column, raises ``InvalidValue``.
     """
     task = task or TaskRequest()
     columns, question = _try_choose_columns(task, table)
@@ -166,7 +171,7 @@ def _try_choose_columns(
 
 
 def format_summary(validation: Validation) -> str:
-    """One line about the file, for ``File.status_details``."""
+    """Summarise the file in one line for ``File.status_details``."""
     parts = [_format_count(validation.rows, "row")]
     if validation.detected is not None:
         texts = [validation.detected.text_column, validation.detected.text_pair_column]
@@ -248,7 +253,7 @@ def _measure_text_length(table: Table, columns: ColumnIndices | None) -> TextLen
 
 
 def _compute_quantile(ascending: Sequence[int], percent: int) -> int:
-    """The smallest value that at least so many percent of the values do not exceed."""
+    """Return the smallest value that at least ``percent`` percent of the values do not exceed."""
     return ascending[-(-len(ascending) * percent // 100) - 1]
 
 

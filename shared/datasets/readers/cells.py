@@ -1,4 +1,6 @@
-"""A cell is a string. Only the empty string is missing: "NA", "None" and "null" are data, as somebody's text or label may be."""
+"""Cells are strings. Only the empty string is missing: "NA", "None" and "null" are data,
+because they may be somebody's text or label.
+"""
 
 import json
 import math
@@ -8,12 +10,14 @@ from collections.abc import Iterable
 INTEGER_PATTERN = re.compile(r"[+-]?[0-9]+")
 NUMBER_PATTERN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
-# From here on a float is no longer sure to be the integer it shows.
+# from here on a float may not be exactly the integer it shows
 MAX_EXACT_INTEGER = 2**53
 
 
 class ListCell(str):
-    """A list of values, which JSON Lines and Parquet have, as a cell: the JSON text of an array of strings."""
+    """Encode a list of values (JSON Lines, Parquet) as a cell: the JSON text of an array of
+    strings.
+    """
 
     __slots__ = ()
 
@@ -27,24 +31,27 @@ class ListCell(str):
 
 
 def is_integer(cell: str) -> bool:
-    """Digits with an optional sign; not what Python's ``int`` also takes (underscores, other scripts' digits)."""
+    """Whether a text is digits with an optional sign; unlike ``int``, no underscores or other
+    scripts' digits.
+    """
     return INTEGER_PATTERN.fullmatch(cell) is not None
 
 
 def is_number(cell: str) -> bool:
-    """A finite decimal number; "nan" and "inf" are words here."""
+    """Whether a text is a finite decimal number; "nan" and "inf" are words here."""
     return NUMBER_PATTERN.fullmatch(cell) is not None and math.isfinite(float(cell))
 
 
 def is_whole_number(cell: str) -> bool:
-    """A number without a fraction, also when written as one: "3", "3.0", "3e2"."""
+    """Whether a text is a number without a fraction, however written: "3", "3.0", "3e2"."""
     return is_number(cell) and float(cell).is_integer()
 
 
 def format_float(value: float) -> str:
-    """The one spelling of a finite float from a typed format (JSON, Parquet): integral values lose the ``.0``.
+    """Format a finite float of a typed format (JSON, Parquet); integral values lose the ``.0``.
 
-    A column of class numbers with a gap becomes float in pandas; its labels must still equal those of a file without the gap.
+    pandas turns a column of class numbers with a gap into floats; its labels must still equal
+    those of a file without the gap.
     """
     if value.is_integer() and abs(value) < MAX_EXACT_INTEGER:
         return str(int(value))
@@ -52,12 +59,12 @@ def format_float(value: float) -> str:
 
 
 def format_name(name: str, max_chars: int = 40) -> str:
-    """A column name or label as it may stand in a message: short, and without line breaks."""
+    """Shorten a column name or label for a message, without line breaks."""
     plain = " ".join(name.split())
     return plain if len(plain) <= max_chars else plain[: max_chars - 1] + "…"
 
 
 def format_names(names: list[str], max_names: int = 12) -> str:
-    """``a, b, c and 3 more``, each as ``shown``."""
+    """Format names as ``a, b, c and 3 more``, each shortened."""
     text = ", ".join(format_name(name) for name in names[:max_names])
     return text if len(names) <= max_names else f"{text} and {len(names) - max_names} more"

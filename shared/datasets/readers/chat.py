@@ -1,9 +1,10 @@
-"""Chat files, as fine-tuning scripts for hosted language models wrote them, as texts with labels.
+"""Chat files, as written for fine-tuning hosted language models, read as texts with labels.
 
-The rule: a row is a list ``messages`` of ``{"role", "content"}``. The last message of the user is the text, the assistant's last message
-after it is the label; its blanks are taken off as any label's are. What comes before (a system prompt, earlier turns) is not read: a
-warning counts the rows where that leaves something out, which a system prompt that all rows share does not. Whatever else the object
-holds (``tools``, …) is not read either.
+A row is a list ``messages`` of ``{"role", "content"}``. The last user message is the text, the
+last assistant message after it is the label, without surrounding blanks. Earlier messages (a
+system prompt, previous turns) are not read: a warning counts the rows that lose something,
+except for a system prompt that all rows share. Other members of the object (``tools``, …) are
+ignored.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,9 @@ INSTRUCTION_ROLES = frozenset({"system", "developer"})
 
 
 def get_messages(members: Members) -> list[Any] | None:
-    """The messages, if this object is a chat: a list that holds an object, or nothing at all."""
+    """Return the messages if this object is a chat: a list that contains an object, or an empty
+    list.
+    """
     for key, value in members:
         if (
             key == MESSAGES_KEY
@@ -28,15 +31,17 @@ def get_messages(members: Members) -> list[Any] | None:
 
 
 class ChatReader:
-    """Reads one file's chats, and counts those of which something is left out."""
+    """Reads the chats of one file and counts those with unread messages."""
 
     def __init__(self) -> None:
         self.omitted_context_count = 0
         self._instructions: str | None = None
-        """The first row's system prompt."""
+        """System prompt of the first row."""
 
     def parse_example(self, messages: Sequence[Any]) -> Members:
-        """Text and label as the members of a plain row. Raises ``CellError`` for a chat that does not end in a question and its answer."""
+        """Convert a chat to a plain row of text and label. Raises ``CellError`` for a chat that
+        does not end in a question and its answer.
+        """
         turns = [_parse_turn(number, message) for number, message in enumerate(messages, start=1)]
         asked = max(
             (place for place, (role, _) in enumerate(turns) if role == "user"), default=None
@@ -78,7 +83,7 @@ def _parse_turn(number: int, message: object) -> tuple[str, object]:
 
 
 def _parse_content(content: object) -> str:
-    """A message's content: a text, or a list of parts that are all text."""
+    """Return a message's content: a text, or a list of parts that are all text."""
     if isinstance(content, str):
         return content
     parts = (

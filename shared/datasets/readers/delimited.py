@@ -1,4 +1,6 @@
-"""CSV as RFC 4180 has it, strictly; TSV as GLUE has it, without any quoting: a lone ``"`` there is a character."""
+"""Readers of CSV (strict RFC 4180) and TSV (as in GLUE, without quoting: a lone ``"`` is a
+character).
+"""
 
 import csv
 from collections.abc import Iterator
@@ -23,7 +25,9 @@ DelimitedRecord = tuple[int, list[str]]
 
 
 class DelimitedReader:
-    """One pass over a delimited file: ``read`` fills the collector and tells the names, if there are any."""
+    """One pass over a delimited file: ``read`` fills the collector and returns the names, if
+    any.
+    """
 
     def __init__(self, path: Path, delimiter: str, limits: Limits) -> None:
         self.path = path
@@ -43,11 +47,13 @@ class DelimitedReader:
         self.width = len(first)
         if self.width < 2:
             raise NotATable(
-                "No comma, semicolon or tab separates columns in the first line; a text and its label need two."
+                "No comma, semicolon or tab separates columns in the first line; a text "
+                "and its label need two."
             )
         if self.width > self.limits.max_columns:
             raise CsvTooManyColumns(
-                f"The first line has {self.width:,} columns; {self.limits.max_columns:,} are allowed."
+                f"The first line has {self.width:,} columns; {self.limits.max_columns:,} "
+                "are allowed."
             )
         if header == "auto":
             header = has_header(first, [cells for _, cells in sample[1:]])
@@ -76,7 +82,7 @@ class DelimitedReader:
                 )
 
     def _iterate_records(self) -> Iterator[DelimitedRecord]:
-        """Rows that are not blank, with every cell within the limit."""
+        """Yield the rows that are not blank, checking the length of every cell."""
         limit = self.limits.max_cell_chars
         for line, cells in (
             self._iterate_tab_records() if self.delimiter == "\t" else self._iterate_csv_records()
@@ -109,15 +115,17 @@ class DelimitedReader:
     def _make_csv_error(
         self, error: csv.Error, first_line: int, last_line: int
     ) -> CsvMalformed | CsvFieldTooLarge:
-        """The csv module's complaint about the record in lines ``first`` to ``last``, in words that say where."""
+        """Translate the csv module's complaint about the record in lines ``first`` to ``last``."""
         reason = str(error)
         if "field limit" in reason:
             if last_line == first_line:
                 return CsvFieldTooLarge(
-                    f"Line {first_line} has a cell of more than {csv.field_size_limit():,} characters."
+                    f"Line {first_line} has a cell of more than {csv.field_size_limit():,} "
+                    "characters."
                 )
             return CsvMalformed(
-                f"A quote in the row that begins in line {first_line} is not closed within {csv.field_size_limit():,} characters."
+                f"A quote in the row that begins in line {first_line} is not closed within "
+                f"{csv.field_size_limit():,} characters."
             )
         if "unexpected end" in reason:
             return CsvMalformed(
@@ -128,7 +136,8 @@ class DelimitedReader:
                 f"Line {last_line} has a carriage return outside quotes; end lines with LF or CRLF."
             )
         return CsvMalformed(
-            f"Line {last_line} has a closing quote that neither {self.delimiter!r} nor the end of the line follows; "
+            f"Line {last_line} has a closing quote that neither {self.delimiter!r} nor the "
+            "end of the line follows; "
             'write a quote inside a quoted cell as "".'
         )
 

@@ -1,4 +1,6 @@
-"""Which kind of file is this? Its content decides, its name only where the content leaves a choice."""
+"""Recognition of file formats by content; the file name decides only between equally likely
+formats.
+"""
 
 import codecs
 import csv
@@ -70,7 +72,9 @@ MAGIC_NUMBERS: tuple[tuple[bytes, str], ...] = (
     (b"Obj\x01", "Avro"),
 )
 TEXT_LIKE_MAGIC = frozenset({b"BZh", b"RIFF", b"ORC"})
-"""Beginnings that a text may have as well; they count only with a byte that no text has."""
+"""Signatures that a text may also start with; they count only if a byte follows that no text
+contains.
+"""
 
 BINARY_PICKLE_PATTERN = re.compile(rb"\x80[\x01-\x05]")
 TEXT_PICKLE_PATTERN = re.compile(rb"\([ldi]?p\d+\n|c[\w.]+\n[\w.]+\n(p\d+\n)?\(")
@@ -79,9 +83,10 @@ CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1b")) + b"\x7f"
 
 
 def sniff_format(path: Path, filename: str) -> SniffedFormat:
-    """The format of the file's bytes, or of those inside where it is gzip'd.
+    """Recognise the format of the file's bytes, or of the unpacked bytes of a gzip file.
 
-    Raises ``UnsupportedMediaType`` for what is no table format, ``EncodingNotUtf8`` for UTF-16 and UTF-32, ``EmptyFile``.
+    Raises ``UnsupportedMediaType`` for bytes that are not a table format, ``EncodingNotUtf8``
+    for UTF-16 and UTF-32, and ``EmptyFile``.
     """
     compression: Compression | None = "gzip" if is_gzip(path) else None
     with open_unpacked(path) as file:
@@ -109,7 +114,10 @@ def _check_media_type(head: bytes) -> None:
     kind = _identify_other_media(head)
     if kind is not None:
         raise UnsupportedMediaType(
-            f"The file looks like {kind}. Send a table as CSV, TSV, JSON Lines or JSON, each plain or gzip'd, or as Parquet.",
+            (
+                f"The file looks like {kind}. Send a table as CSV, TSV, JSON Lines or JSON, "
+                "each plain or gzip'd, or as Parquet."
+            ),
             param="file",
         )
 
@@ -125,15 +133,15 @@ def _identify_other_media(head: bytes) -> str | None:
         return "HTML or XML"
     if head[257:262] == b"ustar":
         return "a tar archive"
-    # One NUL in a text is a fault of the text, to be named with its line; many are no text at all. Other control characters may
-    # well stand in a text, but not in bytes that are no UTF-8 either.
+    # One NUL in a text is a fault to be reported with its line; many are not text at all. Other
+    # control characters may occur in a text, but not together with bytes that are not UTF-8.
     many = max(2, len(head) // 100)
     binary = head.count(0) > many or (controls > many and not _is_utf8(head))
     return "binary data" if binary else None
 
 
 def _is_utf8(head: bytes) -> bool:
-    """Whether this beginning of a file, which may end inside a character, is UTF-8."""
+    """Return whether this beginning of a file, which may end inside a character, is UTF-8."""
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head, final=False)
     except UnicodeDecodeError:
@@ -142,7 +150,9 @@ def _is_utf8(head: bytes) -> bool:
 
 
 def _check_encoding(head: bytes) -> None:
-    """UTF-16 and UTF-32, by their byte order mark or by a NUL in nearly every second byte."""
+    """Return whether it is UTF-16 or UTF-32: by a byte order mark, or by a NUL in nearly every
+    second byte.
+    """
     marked = head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff"))
     sample = head[: 4096 - len(head) % 2]
     nuls = sorted((sample[0::2].count(0), sample[1::2].count(0)))
@@ -176,7 +186,9 @@ def _is_json_object(line: str) -> bool:
 
 
 def _sniff_delimiter(text: str, extension: str, *, is_complete: bool) -> str:
-    """The extension's delimiter if the sample's rows agree under it, else another one under which they do."""
+    """Return the extension's delimiter if the sample's rows agree under it, else another one
+    that fits.
+    """
     first_line = text.lstrip("\r\n").split("\n", 1)[0]
     own = {".tsv": "\t", ".tab": "\t", ".csv": ","}.get(extension)
     if own == "\t" and own in first_line:
@@ -186,7 +198,8 @@ def _sniff_delimiter(text: str, extension: str, *, is_complete: bool) -> str:
     for delimiter in order:
         if _has_equal_widths(text, delimiter, is_complete=is_complete):
             return delimiter
-    # Rows differ in width whatever the delimiter: the first line, most often a header, is the best witness.
+    # rows differ in width under every delimiter: the first line, usually a header, is the best
+    # evidence
     present = [delimiter for delimiter in order if delimiter in first_line]
     if own in present or not present:
         return own or ","
@@ -194,10 +207,10 @@ def _sniff_delimiter(text: str, extension: str, *, is_complete: bool) -> str:
 
 
 def _has_equal_widths(text: str, delimiter: str, *, is_complete: bool) -> bool:
-    """Whether the sample's rows all have the same number of cells, two or more."""
+    """Return whether the sample's rows all have the same number of cells, two or more."""
     records = list(_iterate_sample(text, delimiter))
     if not is_complete and len(records) <= SAMPLE_RECORDS:
-        records = records[:-1]  # the head ends somewhere inside it
+        records = records[:-1]  # the sample ends somewhere inside the cell
     widths = {len(record) for record in records[:SAMPLE_RECORDS] if record}
     return len(widths) == 1 and widths.pop() > 1
 

@@ -1,4 +1,4 @@
-"""A file's bytes, unpacked on the way where they are gzip'd: never more of them than is allowed, and never all of them at once."""
+"""Streaming access to a file's bytes, unpacking gzip within a limit and never all at once."""
 
 import io
 import zlib
@@ -12,10 +12,14 @@ from shared.datasets.readers.rows import DEFAULT_LIMITS
 
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_WINDOW_BITS = 31
-"""What zlib calls the largest window within gzip's header and trailer, whose digest and length it checks."""
+"""zlib's code for the largest window within gzip's header and trailer, whose checksum and
+length it checks.
+"""
 CHUNK_BYTES = 64 * 1024
 MAX_GZIP_MEMBERS = 10_000
-"""gzip files that may follow each other as one: those made of blocks of 64 kB need 4,096 for 256 MB; empty ones give nothing but work."""
+"""Maximum of concatenated gzip members: members of 64 kB need 4,096 for 256 MB; empty ones only
+cost time.
+"""
 
 
 def is_gzip(path: Path) -> bool:
@@ -27,7 +31,9 @@ def is_gzip(path: Path) -> bool:
 def open_unpacked(
     path: Path, max_bytes: int = DEFAULT_LIMITS.max_decompressed_bytes
 ) -> Iterator[BinaryIO]:
-    """The plain bytes. Reading raises ``GzipMalformed``, or ``DecompressedTooLarge`` once gzip has given more than ``most`` bytes."""
+    """Open the plain bytes. Reading raises ``GzipMalformed``, or ``DecompressedTooLarge`` once
+    gzip has produced more than ``most`` bytes.
+    """
     with path.open("rb") as file:
         if is_gzip(path):
             with io.BufferedReader(_GzipReader(file, max_bytes)) as unpacked:
@@ -37,7 +43,9 @@ def open_unpacked(
 
 
 class _GzipReader(io.RawIOBase):
-    """What is inside, counted. How well it was packed says nothing: logs and repeated rows reach a hundred to one as well."""
+    """The unpacked bytes, counted. The compression ratio is not limited: logs and repeated rows
+    reach 100:1.
+    """
 
     def __init__(self, packed: BinaryIO, max_bytes: int) -> None:
         self._packed = packed
@@ -46,7 +54,7 @@ class _GzipReader(io.RawIOBase):
         self._member_count = 0
         self._member: zlib._Decompress | None = None
         self._pending = b""
-        """Packed bytes that were read and not unpacked yet."""
+        """Compressed bytes that were read but not unpacked yet."""
 
     def readable(self) -> bool:
         return True
@@ -64,7 +72,9 @@ class _GzipReader(io.RawIOBase):
         return len(piece)
 
     def _get_current_member(self) -> "zlib._Decompress | None":
-        """The member that is being unpacked, or the next; None behind the last and the zeros that may fill a file up."""
+        """The current gzip member, or the next one; None after the last member and any zero
+        padding.
+        """
         if self._member is not None:
             return self._member
         ahead = self._pending or self._packed.read(CHUNK_BYTES)

@@ -1,14 +1,14 @@
-"""Does the first line of a CSV or TSV file name the columns?
+"""Detection of a header line in CSV and TSV files.
 
-A wrong yes loses a row, a wrong no makes a row of names; either shows in the profile, and ``task.header`` overrules the guess.
-The rules, the first that applies decides:
+A wrong yes loses a row, a wrong no turns names into a row; either is visible in the profile,
+and ``task.header`` overrides the guess. The first rule that applies decides:
 
 1. A cell that occurs again below in its own column is a value, and no evidence for names.
-2. A known column name (``text``, ``label``, ``sentence1``, …, see ``names``): a header.
+2. A known column name (``text``, ``label``, ``sentence1``, …, see ``column_names``): a header.
 3. A number in the first row: no header.
-4. A column that is all numbers below a first cell that is none: a header.
-5. First cells that all look like names (distinct, short, no sentence), above a column of few values that are not its first
-   cell: a header.
+4. A column that is all numbers below a first cell that is not: a header.
+5. First cells that all look like names (distinct, short, no sentence), above a column of few
+   values that do not include its first cell: a header.
 6. Otherwise: no header.
 """
 
@@ -19,14 +19,14 @@ from shared.datasets.column_names import KNOWN_NAMES, normalize_name
 from shared.datasets.readers.cells import is_number
 
 MAX_SAMPLE_ROWS = 200
-"""Rows below the first that are looked at."""
+"""Number of rows below the first that are examined."""
 
 NAME_PATTERN = re.compile(r"[^\W\d][\w.#/-]*( [\w.#/-]+){0,2}")
 MAX_HEADER_NAME_CHARS = 40
 
 
 def has_header(first_row: Sequence[str], rows_below: Sequence[Sequence[str]]) -> bool:
-    """Judges the first row by the rows below it, of which those of another width are left aside."""
+    """Compares the first row with the rows below it, ignoring those of another width."""
     columns = [
         [row[i] for row in rows_below[:MAX_SAMPLE_ROWS] if len(row) == len(first_row)]
         for i in range(len(first_row))

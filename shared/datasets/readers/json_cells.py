@@ -1,4 +1,6 @@
-"""JSON values as cells: single texts, numbers or booleans, or lists of these (labels)."""
+"""Conversion of JSON values to cells: single texts, numbers or booleans, or lists of these
+(labels).
+"""
 
 import json
 from typing import Any
@@ -9,7 +11,7 @@ NOT_FINITE = float("nan")
 
 
 class Members(list[tuple[str, Any]]):
-    """An object as read: every member, repeated keys too."""
+    """An object with every member, repeated keys included."""
 
 
 class CellError(Exception):
@@ -33,11 +35,11 @@ DECODER = json.JSONDecoder(
     parse_float=_parse_float,
     parse_constant=lambda _: NOT_FINITE,
 )
-"""Objects become ``Members``; numbers become texts in their one spelling, but for those that are not finite."""
+"""Decodes objects as ``Members`` and finite numbers as texts in their canonical spelling."""
 
 
 def format_cell(key: str, value: object) -> str:
-    """Raises ``CellError``. ``value`` is what ``DECODER`` makes."""
+    """Convert a value that ``DECODER`` produced. Raises ``CellError``."""
     match value:
         case str():
             return value
@@ -72,7 +74,9 @@ def _format_item(key: str, value: object) -> str:
 
 
 def is_encodable_text(value: object) -> bool:
-    """Whether a text, and every text of a list, can be encoded and has no NUL; escapes can write what no file can hold."""
+    """Return whether a text, or every text of a list, can be encoded and has no NUL; JSON
+    escapes can express characters that no file contains.
+    """
     if isinstance(value, list):
         return all(map(is_encodable_text, value))
     if not isinstance(value, str):

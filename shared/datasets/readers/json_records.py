@@ -1,6 +1,7 @@
-"""The objects of a JSON Lines file (one a line) or of a JSON file (one array of them), one at a time.
+"""Streaming reader of the objects in a JSON Lines file (one per line) or a JSON array.
 
-An array is never parsed as a whole: five bytes of ``[],[],`` cost a hundred in memory, so that a small file would fill it.
+An array is never parsed as a whole: five bytes of ``[],[],`` cost a hundred in memory, so a
+small file could exhaust it.
 """
 
 import json
@@ -18,21 +19,21 @@ from shared.datasets.readers.rows import Limits
 WHITESPACE_PATTERN = re.compile(r"[ \t\r\n]*")
 WINDOW = 64 * 1024
 MAX_TOKEN_CHARS = 16
-"""Characters; a number, word or escape that an end of text cuts in two is found wrong so close to it."""
+"""Characters within which a number, word or escape that was cut off is detected."""
 
 
 class JsonRecord(NamedTuple):
     location: str
-    """``Line 3`` or ``Element 3``, as a message calls it."""
+    """``Line 3`` or ``Element 3``, for messages."""
     line: int
-    """Physical line that it begins in, from 1."""
+    """Physical line on which it begins, from 1."""
     members: Members
     has_escapes: bool
     r"""Whether it has a ``\u`` escape, which can write what no file can hold."""
 
 
 class JsonLinesReader:
-    """One object a line. Reading raises ``JsonlMalformed`` for a line that is none."""
+    """Iterate over one object per line. Reading raises ``JsonlMalformed`` for any other line."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
@@ -70,10 +71,10 @@ def _parse_line(number: int, line: str) -> Members:
 
 
 class JsonArrayReader:
-    """One array of objects. Reading raises ``JsonMalformed`` for anything else."""
+    """Iterate over one array of objects. Reading raises ``JsonMalformed`` for anything else."""
 
     blank_lines = 0
-    """In an array they part nothing."""
+    """Whitespace between the elements of an array."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
@@ -98,7 +99,7 @@ class JsonArrayReader:
 
 
 class _TextWindow:
-    """The part of a text that is looked at, and where in it and in which line one is."""
+    """The part of a text in memory, with the current position and line."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -107,7 +108,9 @@ class _TextWindow:
         self.line = 1
 
     def read_more(self) -> bool:
-        """Twice as much of the text, so that reading a long element again and again stays cheap; whether there was more."""
+        """Double the text in memory, so that rereading a long element stays cheap; return
+        whether there was more.
+        """
         rest = self.text[self.position :]
         chunk = self._file.read(max(WINDOW, len(rest)))
         if "\0" in chunk:
@@ -117,7 +120,7 @@ class _TextWindow:
         return bool(chunk)
 
     def count_line_after(self, text: str) -> int:
-        """The line behind this text, which begins where one is."""
+        """Return the line number after this text, which begins at the current position."""
         return self.line + text.count("\n")
 
     def advance_to(self, end: int) -> None:
@@ -125,10 +128,12 @@ class _TextWindow:
         self.position = end
 
     def peek_char(self) -> str:
-        """The next character that is no blank, which stays; empty at the end of the text."""
+        """Return the next character that is not blank without consuming it; empty at the end of
+        the text.
+        """
         while True:
             blanks = WHITESPACE_PATTERN.match(self.text, self.position)
-            assert blanks is not None  # it matches nothing, too
+            assert blanks is not None  # also matches the empty string
             self.advance_to(blanks.end())
             if self.position < len(self.text):
                 return self.text[self.position]
@@ -136,7 +141,7 @@ class _TextWindow:
                 return ""
 
     def expect_char(self, chars: str) -> str:
-        """The next character that is no blank, passed, if it is among these."""
+        """Consume and return the next non-blank character if it is one of these."""
         found = self.peek_char()
         if not found:
             raise JsonMalformed("The array has no end; the file is cut short.")

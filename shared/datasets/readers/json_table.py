@@ -1,6 +1,8 @@
-"""Objects as rows: their keys the columns, their values single texts, numbers or booleans, or lists of these (labels).
+"""Objects as rows: keys are columns, values are texts, numbers, booleans or lists of these
+(labels).
 
-What is no object makes the file malformed; an object whose values do not fit makes a row problem. Chats become rows of text and label.
+Anything but an object makes the file malformed; an object with unsuitable values is a row
+problem. Chats become rows of text and label.
 """
 
 from collections.abc import Iterable
@@ -14,7 +16,7 @@ from shared.datasets.readers.rows import Limits, RowCollector
 
 
 class JsonTableReader:
-    """One pass over a file's objects: ``read`` fills the collector and tells the names."""
+    """One pass over a file's objects: ``read`` fills the collector and returns the names."""
 
     def __init__(self, records: Iterable[JsonRecord], limits: Limits) -> None:
         self._records = records
@@ -28,7 +30,7 @@ class JsonTableReader:
         return self._chat_reader.omitted_context_count
 
     def read_rows(self, collector: RowCollector) -> tuple[str, ...]:
-        """The union of all keys, in the order of their first appearance; a key that a row lacks is an empty cell there."""
+        """The union of all keys in order of first appearance; a missing key is an empty cell."""
         for record in self._records:
             try:
                 cells = self._parse_cells(record)
@@ -59,7 +61,8 @@ class JsonTableReader:
             self._column_indices.setdefault(key, len(self._column_indices))
         if len(self._column_indices) > self._limits.max_columns:
             raise TooManyColumns(
-                f"{record.location} brings the number of different keys above {self._limits.max_columns:,}."
+                f"{record.location} brings the number of different keys above "
+                f"{self._limits.max_columns:,}."
             )
         cells = [""] * len(self._column_indices)
         for key, cell in values.items():

@@ -1,6 +1,7 @@
-"""Lines of a UTF-8 file, with or without byte order mark, ended by LF and by nothing else.
+"""Lines of a UTF-8 file, with or without a byte order mark, ended by LF only.
 
-``str.splitlines`` and universal newlines would also end a line at U+2028, form feeds or a carriage return inside a text.
+``str.splitlines`` and universal newlines would also end a line at U+2028, a form feed or a
+carriage return inside a text.
 """
 
 import codecs
@@ -19,7 +20,9 @@ CHUNK_BYTES = 1024 * 1024
 
 @contextmanager
 def open_text(path: Path, limits: Limits) -> Iterator[TextIO]:
-    """The file's text, unpacked if need be. Reading it raises ``EncodingNotUtf8`` with the number of the first line that is not UTF-8."""
+    """Open the file's text, unpacked if necessary. Reading raises ``EncodingNotUtf8`` with the
+    number of the first line that is not UTF-8.
+    """
     try:
         with (
             open_unpacked(path, limits.max_decompressed_bytes) as file,
@@ -31,20 +34,26 @@ def open_text(path: Path, limits: Limits) -> Iterator[TextIO]:
 
 
 def iterate_lines(path: Path, limits: Limits) -> Iterator[str]:
-    """The lines with their ends; of one that is longer than is allowed, the first character too many is the last that is read."""
+    """Iterate over the lines with their ends; a line over the limit is cut after one character
+    too many.
+    """
     with open_text(path, limits) as text:
         while line := text.readline(limits.max_line_chars + 1):
             yield line
 
 
 def check_blank_line_count(blank_lines: int, limits: Limits) -> None:
-    """Lines that hold nothing are no rows, but they cost time to read, and gzip packs a thousand of them into a few bytes."""
+    """Limit for blank lines: they are not rows but cost time, and gzip packs a thousand into a
+    few bytes.
+    """
     if blank_lines > limits.max_rows:
         raise TooManyRows(f"The file has more than {limits.max_rows:,} blank lines.")
 
 
 def _make_encoding_error(path: Path, limits: Limits) -> EncodingNotUtf8:
-    """The text's own decoder does not count lines, so the place is looked for again in the bytes."""
+    """Find the line that is not UTF-8 in the bytes, because the text decoder does not count
+    lines.
+    """
     decoder, lines = codecs.getincrementaldecoder("utf-8")(), 0
     with open_unpacked(path, limits.max_decompressed_bytes) as file:
         while chunk := file.read(CHUNK_BYTES):

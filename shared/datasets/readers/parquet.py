@@ -1,8 +1,9 @@
-"""Parquet, unpacked by a child process with limits of its own.
+"""Parquet reader that unpacks in a limited child process.
 
-A Parquet file of 1.5 kB can unpack to gigabytes, its page headers may lie about sizes, and a crafted one may crash the C++ code
-that reads it. So the reading process is never this one: the child (``parquet_child``) has a ceiling on memory and CPU time, sends
-each row as one line of JSON, and takes only itself down. This process does without pyarrow's 100 MB as well.
+A Parquet file of 1.5 kB can unpack to gigabytes, its page headers may lie about sizes, and a
+crafted one may crash the C++ code that reads it. The child (``parquet_child``) therefore has
+ceilings on memory and CPU time, sends each row as one line of JSON, and can only crash itself.
+This process also avoids pyarrow's 100 MB.
 """
 
 import json
@@ -48,17 +49,20 @@ ERRORS_BY_CODE: dict[str, type[UnreadableFile]] = {
 
 
 def read_parquet(path: Path, limits: Limits, collector: RowCollector) -> tuple[str, ...]:
-    """Fills the collector and tells the names."""
+    """Reads a file through the child: ``read`` fills the collector and returns the names."""
     _check_footer(path)
     with _start_child(path, limits) as child:
         assert child.stdout is not None
         try:
             names = _receive_rows(child.stdout, collector)
         finally:
-            child.kill()  # after a complete answer it has nothing left to do; after an error it must not go on unpacking
+            # after a complete answer nothing is left to do; after an error it must stop
+            # unpacking
+            child.kill()
     if names is None:
         raise ParquetMalformed(
-            "The file could not be unpacked within the limits of memory and time; it may be damaged."
+            "The file could not be unpacked within the limits of memory and time; it may "
+            "be damaged."
         )
     if collector.total_rows == 0:
         raise EmptyFile("The file has no rows.")
@@ -66,18 +70,20 @@ def read_parquet(path: Path, limits: Limits, collector: RowCollector) -> tuple[s
 
 
 def _check_footer(path: Path) -> None:
-    """What needs no child: the footer at the end is the part of a Parquet file that a broken upload loses first."""
+    """Check the footer without a child: a broken upload loses the end of a Parquet file first."""
     with path.open("rb") as file:
         file.seek(max(file.seek(0, os.SEEK_END) - 4, 0))
         end = file.read()
     if end != b"PAR1":
         raise ParquetMalformed(
-            "The file begins like Parquet but does not end like it; it is cut short, or its footer is encrypted."
+            "The file begins like Parquet but does not end like it; it is cut short, or "
+            "its footer is encrypted."
         )
 
 
 def _start_child(path: Path, limits: Limits) -> subprocess.Popen[bytes]:
-    # -P: the folder of the script must not shadow the standard library. -X utf8: names, whatever the locale.
+    # -P: the folder of the script must not shadow the standard library. -X utf8: names,
+    # whatever the locale.
     command = [
         sys.executable,
         "-P",
@@ -98,7 +104,7 @@ def _start_child(path: Path, limits: Limits) -> subprocess.Popen[bytes]:
 
 
 def _receive_rows(messages: IO[bytes], collector: RowCollector) -> tuple[str, ...] | None:
-    """The names; None if the child died before it had sent everything."""
+    """Return the names; None if the child died before it had sent everything."""
     names: tuple[str, ...] = ()
     for message in _iterate_messages(messages):
         match message:
@@ -123,5 +129,5 @@ def _receive_rows(messages: IO[bytes], collector: RowCollector) -> tuple[str, ..
 
 def _iterate_messages(messages: IO[bytes]) -> Iterator[Any]:
     for line in messages:
-        if line.endswith(b"\n"):  # a child that was killed may leave half a line
+        if line.endswith(b"\n"):  # a killed child may leave half a line
             yield json.loads(line)

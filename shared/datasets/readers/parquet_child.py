@@ -1,8 +1,10 @@
-"""The child process of ``parquet``: unpacks one file under a ceiling on memory and CPU time, and writes its rows as lines of JSON.
+"""Child process of ``parquet``: unpacks one file under ceilings on memory and CPU time and
+writes its rows as lines of JSON.
 
-Messages, in this order: ``{"columns": [names]}``; for each row ``[cells]``, each a text or a list of texts, or, for a row that cannot be
-kept, ``{"column", "code", "problem"}``; ``{"end": rows}``. Or ``{"error": code, "message"}`` at any time, and nothing after it.
-A script, not an import: it knows the standard library and pyarrow only, so that it starts fast and has nothing to leak.
+Messages, in this order: ``{"columns": [names]}``; for each row ``[cells]``, each a text or a
+list of texts, or ``{"column", "code", "problem"}`` for an unusable row; ``{"end": rows}``. Or
+``{"error": code, "message"}`` at any time, and nothing after it. It is a script that uses the
+standard library and pyarrow only, so that it starts fast and has nothing to leak.
 """
 
 import contextlib
@@ -14,10 +16,14 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 MAX_MEMORY_BYTES = 2 * 1024**3
-"""Ceiling on address space: pyarrow maps about 0.5 GB, the decompressed budget comes on top."""
+"""Ceiling on address space: pyarrow maps about 0.5 GB, and the decompressed limit is added to
+it.
+"""
 MAX_CPU_SECONDS = 120
 BATCH_ROWS = 256
-"""Rows unpacked at a time. Repeated values are kept as a dictionary, so a batch costs no more than its distinct values."""
+"""Rows unpacked at a time. Repeated values are kept as a dictionary, so a batch costs no more
+than its distinct values.
+"""
 
 
 class ParquetError(Exception):
@@ -43,7 +49,8 @@ def main(path: str, limits: dict[str, int]) -> None:
 
 
 def _set_resource_limits() -> None:
-    # Before pyarrow is loaded: one thread and the plain allocator, so that address space is not reserved in advance.
+    # before pyarrow is loaded: one thread and the plain allocator, so that no address space is
+    # reserved
     os.environ.update(ARROW_DEFAULT_MEMORY_POOL="system", OMP_NUM_THREADS="1", ARROW_IO_THREADS="1")
     try:
         import resource
@@ -56,7 +63,7 @@ def _set_resource_limits() -> None:
     ):
         with contextlib.suppress(
             ValueError, OSError
-        ):  # a lower limit is in force already, or the system has none of this kind
+        ):  # a lower limit is already in force, or the system has none of this kind
             resource.setrlimit(kind, (most, most))
 
 
@@ -90,7 +97,9 @@ def _send_rows(path: str, limits: dict[str, int]) -> None:
 
 
 def _open_parquet(path: str, limits: dict[str, int]) -> Any:
-    """The file, refused by what its footer says; what the footer hides is caught while unpacking."""
+    """Open the file unless its footer is unacceptable; what the footer hides is caught while
+    unpacking.
+    """
     import pyarrow.parquet as pq
 
     options: dict[str, Any] = {
@@ -142,14 +151,17 @@ def _measure_value(value: Any) -> int:
 
 
 def _list_values(column: Any) -> list[Any]:
-    """One value a row. Texts come as a dictionary, and equal ones stay one object."""
+    """Iterate over one value per row. Texts come as a dictionary, and equal ones stay one
+    object.
+    """
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
         distinct = _list_values(column.dictionary)
         return [None if index is None else distinct[index] for index in column.indices.to_pylist()]
     if pa.types.is_floating(column.type):
-        # Arrow writes the shortest text that gives the same number in the column's own precision: 3.8, not 3.799999952316284.
+        # Arrow writes the shortest text that gives the same number in the column's precision:
+        # 3.8, not 3.799999952316284
         return [
             None if text is None else float(text) for text in column.cast(pa.string()).to_pylist()
         ]
@@ -166,7 +178,7 @@ def _list_values(column: Any) -> list[Any]:
 def _build_row_message(
     row: tuple[Any, ...], names: list[str], limits: dict[str, int]
 ) -> list[Any] | dict[str, str]:
-    """The row's cells, or what is wrong with the first that cannot be one."""
+    """Return the row's cells, or the problem of the first value that cannot be a cell."""
     cells: list[Any] = []
     for name, value in zip(names, row, strict=True):
         if isinstance(value, list) and None in value:
@@ -241,7 +253,7 @@ def _is_scalar_type(arrow_type: Any) -> bool:
 
 
 def _is_label_list_type(arrow_type: Any) -> bool:
-    """Lists of what a label may be; lists of fractions are vectors."""
+    """Types of list elements that a label may have; lists of fractions are vectors."""
     import pyarrow.types as types
 
     if not (types.is_list(arrow_type) or types.is_large_list(arrow_type)):

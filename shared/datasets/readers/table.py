@@ -16,35 +16,37 @@ from shared.datasets.readers.rows import DEFAULT_LIMITS, Limits, RowCollector
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The sound rows of a file, and a count and list of the others."""
+    """The usable rows of a file, with a count and a list of the others."""
 
     format: Format
     encoding: str | None
     """``utf-8``; null for Parquet."""
     delimiter: str | None
     header: bool | None
-    """Whether the first line named the columns; null for JSON and Parquet, which name them themselves."""
+    """Whether the first line named the columns; null for JSON and Parquet, which always name
+    them.
+    """
     columns: tuple[str, ...] | None
-    """Names, without blanks around them; null if the file has none."""
+    """Names without surrounding blanks; null if the file has none."""
     width: int
     """Number of columns."""
     rows: list[tuple[str, ...]]
-    """Cells of the rows that could be read; the empty string is the only missing value."""
+    """Cells of the readable rows; the empty string is the only missing value."""
     row_numbers: Sequence[int]
     """Data row number, from 1, of each of ``rows``."""
     lines: Sequence[int] | None
     """First physical line of each of ``rows``; null for Parquet."""
     total_rows: int
-    """Data rows of the file: ``rows`` and those with a problem."""
+    """Number of data rows: ``rows`` and those with a problem."""
     problems: tuple[RowProblem, ...]
-    """The first hundred rows that could not be read."""
+    """The first hundred unreadable rows."""
     problems_total: int
     blank_lines: int
-    """Lines without a character, which are no rows."""
+    """Empty lines, which are not rows."""
     compression: Compression | None = None
-    """What the file was unpacked from."""
+    """Compression of the file, if any."""
     omitted_context_count: int = 0
-    """Chats of which more than a shared system prompt was left out (``chat``)."""
+    """Chats of which more than a shared system prompt was not read (``chat``)."""
 
     def get_cells(self, column: int) -> list[str]:
         return [row[column] for row in self.rows]
@@ -53,7 +55,9 @@ class Table:
         return None if self.lines is None else self.lines[position]
 
     def get_column_reference(self, column: int) -> str | int:
-        """How this column is called: by its name, or by its index where the name is missing, shared, or too long to be asked for."""
+        """Return how messages name a column: by its name, or by its index if the name is
+        missing, shared or too long.
+        """
         if self.columns is None:
             return column
         name = self.columns[column]
@@ -67,10 +71,12 @@ def read_table(
     header: Literal["auto"] | bool = "auto",
     limits: Limits = DEFAULT_LIMITS,
 ) -> Table:
-    """Reads the file at ``path``; ``filename`` is the name it was uploaded under, whose extension breaks ties.
+    """Read the file at ``path``; ``filename`` is the uploaded name, whose extension breaks
+    ties.
 
-    ``header`` is for CSV and TSV alone; a stored ``Task.header`` reads the file as it was read when the task was resolved.
-    Raises ``UnreadableFile`` (422) or ``UnsupportedMediaType`` (415) if the bytes as a whole are no table.
+    ``header`` applies to CSV and TSV; a stored ``Task.header`` reads the file as it was read
+    when the task was resolved. Raises ``UnreadableFile`` (422) or ``UnsupportedMediaType``
+    (415) if the file is not a table.
     """
     sniffed = sniff_format(path, filename)
     rows = RowCollector(limits)

@@ -1,4 +1,4 @@
-"""A split that never parts rows of one group, as near to stratified as the groups allow."""
+"""Splits that keep the rows of a group together and stay as stratified as the groups allow."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from fractions import Fraction
 from shared.datasets.split.stratified_split import hash_row
 from shared.domain.errors import InvalidValue
 
-ALL_ROWS = -1  # beside the strata: every row, so that the parts' totals count as well
+ALL_ROWS = -1  # one more stratum of all rows, so that the totals of the parts count as well
 
 
 def split_groups(
@@ -17,10 +17,12 @@ def split_groups(
     shares: Sequence[Fraction],
     seed: int,
 ) -> list[list[int]]:
-    """The rows in as many parts as there are ``shares``, each group whole in one of them, none without a group.
+    """Distribute the rows over the parts in these ``shares``, keeping groups whole and no part
+    empty.
 
-    Greedy: group by group, the largest first, each goes to the part in which it most lowers Σ (rows - wanted rows)² / rows, summed
-    over the strata and the total. Raises ``InvalidValue`` where there are fewer groups than parts.
+    Greedy: groups in order of size, the largest first, each to the part where it reduces Σ
+    (rows - wanted rows)² / rows most, summed over the strata and the total. Raises
+    ``InvalidValue`` if there are fewer groups than parts.
     """
     members: dict[str, list[int]] = {}
     for row in rows:
@@ -57,14 +59,14 @@ def _count_strata(strata: Sequence[int], rows: Sequence[int]) -> dict[int, int]:
 def _compute_cost_change(
     counts: dict[int, int], spare: dict[int, float], totals: dict[int, int]
 ) -> float:
-    """By how much a part's sum of squares changes with this group."""
+    """Return how much a part's sum of squares changes with this group."""
     return sum(
         count * (count - 2 * spare[stratum]) / totals[stratum] for stratum, count in counts.items()
     )
 
 
 def _fill_empty_parts(parts: list[list[str]]) -> None:
-    """An empty part gets the smallest group of the part that has most."""
+    """Give an empty part the smallest group of the part that has most."""
     for part in parts:
         if not part:
             part.append(max(parts, key=len).pop())

@@ -1,5 +1,6 @@
-"""Which rows of which file a run trains on, chooses its checkpoint by, and is tested on: one rule, for the API that counts the rows and for
-the worker that trains on them."""
+"""Training, validation and test rows of a job's runs: one rule for the API, which counts them,
+and the worker, which trains on them.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class InputFile(StrEnum):
 
 
 class SplitInput(Protocol):
-    """What a split depends on, of each row of a file."""
+    """What a split depends on, for each row of a file."""
 
     @property
     def labels(self) -> Sequence[Label]: ...
@@ -53,12 +54,12 @@ class FileSplit:
 
 
 def list_folds(request: SplitRequest) -> list[int | None]:
-    """The folds that each seed of a job is trained on; of a holdout the one that is none."""
+    """List the folds that each seed of a job is trained on; a holdout has the single fold None."""
     return [None] if request.folds is None else list(range(request.folds))
 
 
 def get_group_column(request: SplitRequest, source: InputFile) -> Column | None:
-    """The column whose values keep rows of this file together, where rows of it are parted."""
+    """Return the column that groups rows of this file, if the file is split."""
     parted = source is InputFile.TRAINING or (
         source is InputFile.VALIDATION and request.halve_validation
     )
@@ -71,9 +72,10 @@ def split_files(
     request: SplitRequest,
     fold: int | None = None,
 ) -> FileSplit:
-    """The parts of one run; ``fold`` is one of ``list_folds``. A given file is one whole part, unless its rows are to be halved.
+    """Split the files for one run; ``fold`` is one of ``list_folds``. A given file is used
+    whole unless its rows are to be halved.
 
-    Raises ``InvalidValue`` where the rows do not suffice for the parts.
+    Raises ``InvalidValue`` if there are too few rows.
     """
     training = files[InputFile.TRAINING]
     rows = _split_training_file(
@@ -104,7 +106,7 @@ def _split_training_file(
     *,
     needs_validation: bool,
 ) -> RowSplit:
-    """The training file's own rows in train, validation (unless that is given) and test."""
+    """Split the training file into train, validation (unless given) and test."""
     if (fold is None) != (request.folds is None):
         raise ValueError("a fold is one of a k-fold split")
     strata = assign_strata(training.labels, task_type)
@@ -160,7 +162,9 @@ def _split_by_group(
 def _halve_validation(
     validation: SplitPart, file: SplitInput, task_type: TaskType, seed: int
 ) -> tuple[SplitPart, SplitPart]:
-    """The paper's protocol: one half of each label's rows goes on choosing, the other is the test."""
+    """Halve the validation rows within each label: one half chooses, the other tests (the
+    paper's protocol).
+    """
     if len(validation.rows) < 2:
         raise InvalidValue("One validation row cannot be halved.", param="split.halve_validation")
     strata = assign_strata([file.labels[row] for row in validation.rows], task_type)

@@ -1,6 +1,8 @@
-"""Texts that are on both sides of a split: a model that has seen a row's text in training is scored too well, or on a contradiction.
+"""Texts that occur on both sides of a split: a model that was trained on a row's text is scored
+too well, or on a contradiction.
 
-Texts are compared without case and with every run of blanks as one, second texts with them. Only digests are kept, 16 bytes a row.
+Texts are compared without case and with runs of blanks collapsed, second texts included. Only
+digests are kept, 16 bytes per row.
 """
 
 import hashlib
@@ -16,7 +18,7 @@ PAIR_SEPARATOR = "\x1f"  # keeps "a b" + "c" apart from "a" + "b c"
 
 
 def hash_texts(examples: Examples) -> list[bytes]:
-    """Equal for rows with the same text, or pair of texts."""
+    """Compute a digest that is equal for rows with the same text, or pair of texts."""
     seconds = examples.second_texts if examples.second_texts is not None else [""] * len(examples)
     return [
         hashlib.blake2b(
@@ -42,16 +44,16 @@ class PartRows:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """Rows whose text a training row has too."""
+    """Rows whose text also occurs in a training row."""
 
     rows: list[int]
-    """Of their file, from 1."""
+    """Row numbers in their file, from 1."""
     conflicting_count: int
-    """Those of them that have a label which none of these training rows has."""
+    """Number of those rows with a label that none of the training rows has."""
 
     @classmethod
     def merge_leaks(cls, leaks: Iterable["Leak"]) -> "Leak":
-        """Of several parts of one file that share no row."""
+        """Add up the leaks of several disjoint parts of one file."""
         found = list(leaks)
         return cls(
             sorted(row for one in found for row in one.rows),
@@ -59,7 +61,7 @@ class Leak:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As a job's ``dataset.leakage`` shows it."""
+        """Format the leak for ``dataset.leakage`` of a job."""
         return {
             "rows": len(self.rows),
             "first_rows": self.rows[:MAX_ROWS_NAMED],
@@ -68,7 +70,7 @@ class Leak:
 
 
 def find_leak(train: PartRows, other: PartRows) -> Leak:
-    """What of ``other`` leaks from the training rows."""
+    """Find the rows of ``other`` that leak from the training rows."""
     labels_of_text: dict[bytes, set[Label]] = {}
     for row in train.rows:
         labels_of_text.setdefault(train.digests[row], set()).add(train.labels[row])

@@ -1,4 +1,6 @@
-"""Which rows a split should share out evenly: rows of one stratum are alike in their label."""
+"""Strata of rows: a split distributes the rows of each stratum evenly, because their labels are
+alike.
+"""
 
 from bisect import bisect_left
 from collections import Counter
@@ -9,14 +11,17 @@ from shared.domain.task import Label, TaskType
 
 MAX_QUANTILES, MIN_QUANTILE_ROWS = 10, 10
 MIN_STRATUM_ROWS = 10
-"""Rows below which a set of labels is no stratum of its own: a fifth of them would be one row, as of each of a hundred other sets."""
+"""A set of labels with fewer rows is not a stratum: a fifth of it would be one row, as of a
+hundred other sets.
+"""
 
 
 def assign_strata(labels: Sequence[Label], task_type: TaskType) -> list[int]:
-    """A stratum a row, by number. Single labels: the label itself.
+    """Return the stratum number of each row. Single labels: the label itself.
 
-    Regression: the tenth of the rows that the number falls into by its rank, equal numbers together; fewer, larger bins where a bin
-    would have fewer than ten rows. Multi-label: the set of labels; of a set with fewer than ten rows its rarest label.
+    Regression: the tenth of the rows that the number falls into by rank, equal numbers
+    together; fewer, larger bins if a bin would have fewer than ten rows. Multi-label: the set
+    of labels; for a set with fewer than ten rows its rarest label.
     """
     match task_type:
         case TaskType.SINGLE_LABEL:

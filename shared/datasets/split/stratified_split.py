@@ -1,7 +1,8 @@
-"""The split of a file: stratified, the same for every seed of every job on the same rows.
+"""Stratified split of a file, the same for every seed of every job on the same rows.
 
-Rows are ordered by the SHA-256 of (seed, row index), and the first of each label go to validation, the next to test. Neither
-``random.shuffle`` nor NumPy's generators promise the same order in every version; a hash does, on every platform, for good.
+Rows are ordered by the SHA-256 of (seed, row index), and the first of each label go to
+validation, the next to test. Neither ``random.shuffle`` nor NumPy's generators promise the same
+order in every version; a hash gives it on every platform, for good.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ SPLIT_SCHEME = "evenkeel-split-1"
 
 @dataclass(frozen=True, slots=True)
 class RowSplit:
-    """Row indices from 0, ascending, each row in exactly one of the three."""
+    """Ascending row indices from 0, each row in exactly one of the three parts."""
 
     train: list[int]
     validation: list[int]
@@ -29,11 +30,13 @@ class RowSplit:
 def split_by_strata(
     strata: Sequence[int], request: SplitRequest, *, needs_validation: bool = True
 ) -> RowSplit:
-    """Sets rows apart; with ``validation=False`` (a validation file is given) only for the test. ``labels`` may be any strata.
+    """Choose the validation and test rows; with ``validation=False`` (a validation file is
+    given) only the test rows. ``labels`` may be any strata.
 
-    Each part has ``fraction`` of all rows, rounded half up, shared over the labels in proportion to their rows by largest
-    remainder. Beyond proportion, a label of two or more rows has at least one in train and one in validation, and one of three
-    or more has one in test as well; only these minimums can move a part's total. A label's only row is trained on.
+    Each part has ``fraction`` of all rows, rounded half up, distributed over the labels in
+    proportion to their rows by largest remainder. A label with two or more rows has at least
+    one in train and one in validation, and one with three or more has one in test as well; only
+    these minimums can change a part's total. A label's only row is used for training.
     """
     fractions = (
         to_exact_fraction(request.validation_fraction) if needs_validation else Fraction(0),
@@ -73,28 +76,32 @@ def split_by_strata(
 def deal_rows(
     strata: Sequence[int], rows: Sequence[int], num_parts: int, seed: int
 ) -> list[list[int]]:
-    """The rows dealt out to so many parts: of each stratum, and in all, two parts differ by one row at the most."""
+    """Deal the rows out to the parts: within each stratum and in total, two parts differ by at
+    most one row.
+    """
     order = sorted(rows, key=lambda row: (strata[row], hash_row(seed, row)))
     return [sorted(order[part::num_parts]) for part in range(num_parts)]
 
 
 def to_exact_fraction(fraction: float) -> Fraction:
-    """The decimal number that was meant: 0.1 is a tenth here, so that ties are ties."""
+    """Convert to the decimal number that was meant: 0.1 is a tenth here, so that ties are ties."""
     return Fraction(repr(fraction))
 
 
 def hash_row(seed: int, row: int) -> bytes:
-    """What rows are ordered by."""
+    """Compute the hash that rows are ordered by."""
     return hashlib.sha256(f"{SPLIT_SCHEME}:{seed}:{row}".encode()).digest()
 
 
 def _apportion_rows(
     sizes: list[int], fraction: Fraction, *, minimums: list[int], maximums: list[int]
 ) -> list[int]:
-    """How many rows of each label, between ``least`` and ``most``: proportional, with the right total where the bounds allow it."""
+    """Apportion rows to each label between ``least`` and ``most``: proportionally, with the
+    right total if the bounds allow it.
+    """
     if fraction == 0:
         return [0] * len(sizes)
-    # In units of 1/denominator, so that remainders are compared exactly.
+    # in units of 1/denominator, so that remainders are compared exactly
     quotas = [size * fraction.numerator for size in sizes]
     unit = fraction.denominator
     shares = [
@@ -103,7 +110,8 @@ def _apportion_rows(
     ]
     missing = int(sum(sizes) * fraction + Fraction(1, 2)) - sum(shares)
     step, bounds = (1, maximums) if missing > 0 else (-1, minimums)
-    # The label farthest below its quota gains first, or the one farthest above it loses first; a tie goes to the earlier label.
+    # the label farthest below its quota gains first, or the one farthest above it loses first;
+    # a tie goes to the earlier label
     heap = [
         (step * (share * unit - quota), i)
         for i, (share, quota) in enumerate(zip(shares, quotas, strict=True))

@@ -1,5 +1,6 @@
-"""Alembic's entry: runs the migrations over the engine that ``shared.db.migrate`` hands in, or, from alembic's own command line,
-over ``EVENKEEL_DATABASE_URL``."""
+"""Alembic environment: migrates the engine that ``shared.db.migrate`` passes in or, from
+Alembic's command line, the database at ``EVENKEEL_DATABASE_URL``.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,11 @@ from shared.infra.settings import Settings
 
 @contextmanager
 def foreign_keys_off(connection: Connection) -> Iterator[None]:
-    """SQLite alters a table by making it anew and dropping the old one, and with the keys on that would delete every row that
-    refers to it. The switch has no effect inside a transaction, so it goes past SQLAlchemy, which would begin one."""
+    """Switch SQLite's foreign keys off for the migration.
+
+    SQLite alters a table by copying it and dropping the old one, which would delete every row
+    that refers to it. The switch has no effect inside a transaction, so it bypasses SQLAlchemy.
+    """
     if connection.dialect.name != "sqlite":
         yield
         return
@@ -43,7 +47,7 @@ def run() -> None:
         with context.begin_transaction():
             if (
                 connection.dialect.name == "postgresql"
-            ):  # two migrations at once: the second waits and finds nothing to do
+            ):  # of two migrations at once, the second waits and finds nothing to do
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4716)")
             context.run_migrations()
 

@@ -1,4 +1,6 @@
-"""The tables. Times are unix seconds by the database's clock; JSON columns hold the values of pydantic models."""
+"""The tables. Times are unix seconds by the database's clock; JSON columns hold the values of
+pydantic models.
+"""
 
 from shared.db.tables.base import Base, Json, JsonList
 from shared.db.tables.files import File, Upload, UploadPart

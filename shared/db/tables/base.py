@@ -1,4 +1,4 @@
-"""What every table has: the naming of constraints and the column types of Python's."""
+"""Base of the tables: names of constraints and column types of Python types."""
 
 from typing import Any
 

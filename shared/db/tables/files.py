@@ -1,4 +1,4 @@
-"""Files and the uploads that they may come in."""
+"""Tables of files and of uploads in parts."""
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,9 @@ from shared.db.tables.base import Base, Json, JsonList
 
 
 class File(Base):
-    """An uploaded data set or a result; its bytes lie in the storage under their digest, once however many ids they have."""
+    """An uploaded data set or a result. Its bytes are stored once under their digest, however
+    many files share them.
+    """
 
     __tablename__ = "files"
     __table_args__ = (
@@ -32,7 +34,7 @@ class File(Base):
 
 
 class Upload(Base):
-    """A file that comes in parts; the parts lie in the storage under its id until it ends."""
+    """A file that arrives in parts, which are stored under the upload's id until it ends."""
 
     __tablename__ = "uploads"
     __table_args__ = (Index(None, "status", "expires_at"),)
@@ -42,12 +44,12 @@ class Upload(Base):
     filename: Mapped[str]
     purpose: Mapped[str]
     bytes: Mapped[int]
-    """As announced; the parts that make the file up have so many together."""
+    """Announced size in bytes; the parts of the file must add up to it."""
     file_expires_after: Mapped[int | None]
-    """Seconds that the file is kept for, from its own creation."""
+    """Lifetime of the file in seconds after its creation."""
     status: Mapped[str]
     part_ids: Mapped[JsonList | None]
-    """What it was completed with, to know the same request by when it is sent again."""
+    """The request that completed it, to recognise a repeated one."""
     file_id: Mapped[str | None]
     """Not a foreign key: the file may be deleted."""
     created_at: Mapped[float] = mapped_column(default=db_now())

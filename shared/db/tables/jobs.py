@@ -1,4 +1,4 @@
-"""Jobs, their events, and the requests by which they are known again."""
+"""Tables of jobs, their events, and the keys of idempotent requests."""
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, false
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,9 @@ from shared.db.tables.base import Base, Json, JsonList
 
 
 class Job(Base):
-    """One request; frozen at creation but for its state, so that it can be run again from its row alone."""
+    """One request, frozen at creation except for its state, so that it can be run again from
+    its row.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -22,34 +24,38 @@ class Job(Base):
     owner_id: Mapped[str]
     model: Mapped[str]
     training_file: Mapped[str] = mapped_column(index=True)
-    """Not a foreign key: the file may be deleted once the job has ended."""
+    """Not a foreign key: the file may be deleted after the job has ended."""
     validation_file: Mapped[str | None] = mapped_column(index=True)
     test_file: Mapped[str | None] = mapped_column(index=True)
     seed: Mapped[int]
     suffix: Mapped[str | None]
     job_metadata: Mapped[Json | None] = mapped_column("metadata")
     request: Mapped[Json]
-    """The extension objects exactly as asked: task, split, recipe, runs, evaluation, method."""
+    """The extension objects as requested: task, split, recipe, runs, evaluation, method."""
     request_sha256: Mapped[str | None]
-    """Digest of the whole request, to know a re-sent one by; null on rows older than the column."""
+    """Digest of the whole request, to recognise a repeated one; null on rows older than the
+    column.
+    """
     task: Mapped[Json]
     split: Mapped[Json]
     resolved_recipe: Mapped[Json | None]
-    """Null only while pilots find an automatic value out."""
+    """Null only while pilots choose an automatic value."""
     recipe_notes: Mapped[Json]
     metric: Mapped[str]
     threads: Mapped[int] = mapped_column(Integer)
     dataset: Mapped[Json]
     """Rows of each split, label counts of the training rows, digests of the files."""
     pilots: Mapped[Json | None]
-    """What automatic values are tried, what each reached, and why one was chosen; null where no pilot runs."""
+    """Candidates of the automatic values, their scores and the choice; null for a job without
+    pilots.
+    """
     early_discard: Mapped[Json | None]
-    """``{start, keep, at_step, …}`` where less promising runs are stopped part-way."""
+    """``{start, keep, at_step, …}`` for a job that discards weak runs early."""
     baselines: Mapped[Json]
     """Split -> list of {name, score}."""
     warnings: Mapped[JsonList]
     webhook: Mapped[Json | None]
-    """``{url, secret}`` to be told of the job's end; the secret is shown to nobody."""
+    """``{url, secret}`` for the notice of the job's end; the secret is never returned."""
 
     status: Mapped[str]
     cancel_requested: Mapped[bool] = mapped_column(server_default=false())
@@ -67,7 +73,7 @@ class Job(Base):
 
 
 class Event(Base):
-    """What happened to a job, in words, in order."""
+    """One event of a job, in order."""
 
     __tablename__ = "events"
     __table_args__ = (Index(None, "job_id", "seq"), {"sqlite_autoincrement": True})
@@ -86,10 +92,10 @@ class Event(Base):
 
 
 class IdempotencyKey(Base):
-    """What a request has made, so that the same sent again makes nothing new.
+    """The result of a request, so that a repeated request creates nothing new.
 
-    Under the caller's ``Idempotency-Key``; and, for clients that send none, under keys that hold a blank, which no caller's can: a
-    re-sent creation, and an extension, by the digest of what was asked for.
+    Keyed by the caller's ``Idempotency-Key`` or, for clients that send none, by keys that
+    contain a blank, which no caller's key does: the digest of a repeated creation or extension.
     """
 
     __tablename__ = "idempotency_keys"

@@ -1,4 +1,4 @@
-"""What jobs have made and what was told of it: published models and comparisons."""
+"""Tables of published models and stored comparisons."""
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -25,7 +25,7 @@ class Model(Base):
 
 
 class Comparison(Base):
-    """Jobs compared, as it was told at the time."""
+    """A comparison of jobs, as returned at the time."""
 
     __tablename__ = "comparisons"
     __table_args__ = (Index(None, "owner_id", "id"),)
@@ -33,5 +33,5 @@ class Comparison(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     owner_id: Mapped[str]
     result: Mapped[Json]
-    """The comparison on the wire, without id and time."""
+    """The response body without id and time."""
     created_at: Mapped[float] = mapped_column(default=db_now())

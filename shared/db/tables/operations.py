@@ -1,4 +1,4 @@
-"""The machines that train, and the notices that are sent out."""
+"""Tables of worker machines and webhook deliveries."""
 
 from sqlalchemy import ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from shared.db.tables.base import Base, JsonList
 
 
 class Worker(Base):
-    """A worker machine as it has last told of itself."""
+    """A worker machine and its latest report."""
 
     __tablename__ = "workers"
 
@@ -16,13 +16,13 @@ class Worker(Base):
     host: Mapped[str]
     slots: Mapped[int] = mapped_column(Integer)
     devices: Mapped[JsonList]
-    """Of its slots, in order."""
+    """One device per slot, in order."""
     started_at: Mapped[float] = mapped_column(default=db_now())
     last_beat: Mapped[float] = mapped_column(default=db_now())
 
 
 class WebhookDelivery(Base):
-    """One notice to the address of a job, with what became of it."""
+    """One notice to a job's webhook, and its result."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (Index(None, "job_id", "id"), Index(None, "status", "next_attempt_at"))
@@ -32,13 +32,13 @@ class WebhookDelivery(Base):
     owner_id: Mapped[str]
     type: Mapped[str]
     payload: Mapped[str]
-    """The body, byte for byte what is signed."""
+    """The body, byte for byte as signed."""
     status: Mapped[str]
     """pending, delivered or failed."""
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     next_attempt_at: Mapped[float | None]
     response_status: Mapped[int | None] = mapped_column(Integer)
-    """Of the latest attempt; null where there was no answer."""
+    """Status of the latest attempt; null without a response."""
     error: Mapped[str | None]
     created_at: Mapped[float] = mapped_column(default=db_now())
     delivered_at: Mapped[float | None]

@@ -1,4 +1,4 @@
-"""The runs of a job with their series and kept checkpoints."""
+"""Tables of runs, their metric series and kept checkpoints."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, false
 from sqlalchemy.orm import Mapped, mapped_column
@@ -28,32 +28,33 @@ class Run(Base):
     init_seed: Mapped[int]
     data_seed: Mapped[int]
     fold: Mapped[int | None] = mapped_column(Integer)
-    """Which part of the training file it is validated on, from 0, under k-fold."""
+    """Under k-fold, the part of the training file for validation, from 0."""
     recipe: Mapped[Json | None]
-    """A pilot's own resolved recipe; null: the job's."""
+    """Resolved recipe of a pilot; null for a run with the job's recipe."""
     held: Mapped[bool] = mapped_column(server_default=false())
     """Queued, but not to be claimed before the job's pilots have ended."""
     stop_step: Mapped[int | None]
-    """Pause after this step, for the early discard to decide."""
+    """Pause after this step for the early discard."""
     state: Mapped[str | None]
-    """Storage prefix of what a paused run goes on from."""
+    """Storage prefix of a paused run's resume state."""
 
     status: Mapped[str]
     cancel_requested: Mapped[bool] = mapped_column(server_default=false())
     pause_requested: Mapped[bool] = mapped_column(server_default=false())
-    """Its job was paused: it is to wait, or waits, for the job to be resumed."""
+    """The job was paused, so the run has to stop or waits to be resumed."""
     fence: Mapped[int] = mapped_column(server_default="0")
-    """Rises at claim and at expiry; every write of a worker is guarded by the value it claimed with."""
+    """Rises at claim and at expiry; a worker's writes are guarded by the value it claimed with."""
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")
     lease_until: Mapped[float | None]
     enqueued_at: Mapped[float | None]
-    """When the bell was last rung for it; null: ring as soon as possible."""
+    """When the queue was last notified of the run; null: notify as soon as possible."""
     deaths: Mapped[int] = mapped_column(Integer, server_default="0")
-    """How often in a row the trainer died at ``death_step`` while it trained this run alone."""
+    """Consecutive deaths of the trainer at ``death_step`` while it trained this run alone."""
     death_step: Mapped[int | None]
     stack_limit: Mapped[int | None] = mapped_column(Integer)
-    """Most runs that it may be trained side by side with, itself included, since a trainer of several died: whose fault that was is
-    not known. Null: no limit of its own."""
+    """Largest stack this run may join, set after a trainer of several runs died and the cause
+    is not known. Null: no limit.
+    """
 
     step: Mapped[int] = mapped_column(server_default="0")
     total_steps: Mapped[int]
@@ -65,13 +66,13 @@ class Run(Base):
     trained_tokens: Mapped[int | None]
     weights_sha256: Mapped[str | None]
     result: Mapped[Json | None]
-    """Scores and confusion matrix of the chosen checkpoint, a split each (``events.SplitResult``)."""
+    """Scores and confusion matrix of the chosen checkpoint by split (``events.SplitResult``)."""
     diagnosis: Mapped[JsonList]
     environment: Mapped[Json | None]
     worker: Mapped[str | None]
     device: Mapped[str | None]
     artifacts: Mapped[str | None]
-    """Storage prefix of the run's model folder and predictions; null once they are deleted."""
+    """Storage prefix of the run's model folder and predictions; null after their deletion."""
     fine_tuned_model: Mapped[str | None]
     error: Mapped[Json | None]
     created_at: Mapped[float] = mapped_column(default=db_now())
@@ -80,7 +81,7 @@ class Run(Base):
 
 
 class Metric(Base):
-    """One point of one series of one run; the key says that it exists once."""
+    """One point of one series of one run; the primary key makes it unique."""
 
     __tablename__ = "metrics"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -92,7 +93,7 @@ class Metric(Base):
 
 
 class Checkpoint(Base):
-    """Weights that are kept: a run's chosen checkpoint, until the job ends and only the published ones stay."""
+    """Kept weights: a run's chosen checkpoint, and after the job's end only the published ones."""
 
     __tablename__ = "checkpoints"
     __table_args__ = (Index(None, "job_id", "id"),)

@@ -1,4 +1,6 @@
-"""Whether one job is better than another, as far as their seeds can tell. Pure, as the report is."""
+"""Comparisons of jobs: whether one is better than another, as far as their seeds can tell.
+Pure, like the report.
+"""
 
 from shared.report.comparison.compare import build_comparison
 from shared.report.comparison.schemas import (

@@ -1,6 +1,6 @@
-"""Jobs side by side, pair by pair: their differences, how sure each is, and a verdict in words.
+"""Comparison of jobs pair by pair: the differences, their tests and a verdict in words.
 
-Every kind of test is a family of its own for Holm's adjustment over the pairs.
+Holm's adjustment over the pairs is made for each kind of test separately.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,10 +33,11 @@ from shared.report.schemas import Caution
 
 
 def build_comparison(jobs: Sequence[ComparisonInput], alpha: float = 0.05) -> Comparison:
-    """Compare every two of at least two jobs over their succeeded seeds, each with the jobs before it.
+    """Compare every two of at least two jobs over their succeeded seeds, each with the jobs
+    before it.
 
-    Raises JobsNotComparable when they were scored by different metrics or on different splits; that the rows are the
-    same is for the caller to see to.
+    Raises JobsNotComparable if their metrics or splits differ. The caller ensures that the rows
+    are the same.
     """
     _require_comparable(jobs)
     pairs = list(combinations(jobs, 2))
@@ -67,7 +68,8 @@ def _require_comparable(jobs: Sequence[ComparisonInput]) -> None:
             of_first, of_other = getattr(first, field), getattr(report, field)
             if of_first != of_other:
                 raise JobsNotComparable(
-                    f"{first.job_id} has the {field} {of_first!r}, {report.job_id} has {of_other!r}; only jobs scored "
+                    f"{first.job_id} has the {field} {of_first!r}, {report.job_id} has "
+                    f"{of_other!r}; only jobs scored "
                     "alike can be compared.",
                     param="job_ids",
                 )
@@ -78,7 +80,8 @@ def _warn_different_precision(jobs: Sequence[ComparisonInput]) -> Iterator[Cauti
         said = ", ".join(f"{job.name} in {job.precision}" for job in jobs)
         yield Caution(
             code="different_precision",
-            message=f"Trained in different arithmetic: {said}. Equal seeds then take different ways, and a difference may be of the "
+            message=f"Trained in different arithmetic: {said}. Equal seeds then take "
+            "different ways, and a difference may be of the "
             "arithmetic; give recipe.precision to have the recipes alone compared.",
         )
 
@@ -109,7 +112,7 @@ def _run_tests(a: ComparisonInput, b: ComparisonInput) -> list[HypothesisTest]:
 
 
 def _adjust_tests(pairs: list[list[HypothesisTest]]) -> list[list[HypothesisTest]]:
-    """The same tests with Holm's adjusted p, where there is more than one pair."""
+    """Add Holm's adjusted p to the tests, if there is more than one pair."""
     if len(pairs) == 1:
         return pairs
     families = [

@@ -1,7 +1,9 @@
-"""Tests and effect sizes for two independent samples of scores. Nothing here is ever NaN: what is undefined is None.
+"""Tests and effect sizes for two independent samples of scores. Undefined values are None,
+never NaN.
 
-The permutation tests are in ``permutation``. ``scipy.stats`` would cost the API process a second of import and tens of megabytes,
-so its tests are written out over ``scipy.special``, and tested to be equal to it.
+The permutation tests are in ``permutation``. ``scipy.stats`` would cost the API process a
+second of import and tens of megabytes, so its tests are written here over ``scipy.special`` and
+tested against it.
 """
 
 import math
@@ -15,7 +17,7 @@ from shared.report.comparison.schemas import EffectSize, HypothesisTest
 from shared.report.distribution import CONFIDENCE
 
 ROUNDING_TOLERANCE = (
-    1e-12  # of the largest deviation: a variance below its square is one of rounding errors
+    1e-12  # of the largest deviation: a variance below its square consists of rounding errors
 )
 
 
@@ -30,7 +32,9 @@ def difference_of_means(a: Sequence[float], b: Sequence[float]) -> float | None:
 
 
 def _compute_welch(a: Scores, b: Scores) -> _WelchStatistics | str:
-    """Welch's standard error and the Welch-Satterthwaite degrees of freedom, or the reason why there are none."""
+    """Compute Welch's standard error and the Welch-Satterthwaite degrees of freedom, or the
+    reason why they are undefined.
+    """
     if min(len(a), len(b)) < 2:
         return "a job with fewer than two scores has no variance"
     share_a, share_b = statistics.variance(a) / len(a), statistics.variance(b) / len(b)
@@ -46,7 +50,9 @@ def _compute_welch(a: Scores, b: Scores) -> _WelchStatistics | str:
 
 
 def welch_test(a: Scores, b: Scores) -> HypothesisTest:
-    """Welch's t test (1947): difference of means without assuming equal variances, scores taken as roughly normal."""
+    """Welch's t test (1947): a difference of means without equal variances, for roughly normal
+    scores.
+    """
     sizes, found = (len(a), len(b)), _compute_welch(a, b)
     if isinstance(found, str):
         return HypothesisTest(name="welch", n=sizes, statistic=None, p=None, reason=found)
@@ -68,7 +74,8 @@ def welch_interval(a: Scores, b: Scores) -> Interval | None:
 
 
 def brown_forsythe_test(a: Scores, b: Scores) -> HypothesisTest:
-    """Brown & Forsythe's test (1974) of equal spread: an analysis of variance of the distances from each job's median.
+    """Brown & Forsythe's test (1974) of equal spread: an analysis of variance of the distances
+    from each job's median.
 
     ``statistic`` is F with 1 and n_a + n_b - 2 degrees of freedom.
     """
@@ -86,7 +93,9 @@ def brown_forsythe_test(a: Scores, b: Scores) -> HypothesisTest:
 
 
 def _compute_sums_of_squares(a: Scores, b: Scores) -> tuple[float, float] | str:
-    """Between and within the jobs, of the scores' distances from their job's median; or the reason why F is undefined."""
+    """Compute the variance of the distances from each job's median, between and within jobs; or
+    the reason why F is undefined.
+    """
     if min(len(a), len(b)) < 3:
         return "it takes three scores of each job: with two, both lie equally far from their median"
     distances = [[abs(score - statistics.median(job)) for score in job] for job in (a, b)]
@@ -98,16 +107,18 @@ def _compute_sums_of_squares(a: Scores, b: Scores) -> tuple[float, float] | str:
 
 
 def fisher_test(failures_a: int, n_a: int, failures_b: int, n_b: int) -> HypothesisTest:
-    """Fisher's exact test (1922) of equal failure rates, two-sided as the tables no more probable than the one seen.
+    """Fisher's exact test (1922) of equal failure rates, two-sided over the tables that are no
+    more probable than the observed one.
 
-    ``statistic`` is the odds ratio, of b's odds of failing over a's; null where it is not finite. ``n`` counts runs, not scores.
+    ``statistic`` is the odds ratio, b's odds of failing over a's; null if it is not finite.
+    ``n`` counts runs, not scores.
     """
     sizes, bad = (n_a, n_b), failures_a + failures_b
     if min(sizes) == 0:
         reason = "a job without an ended run has no failure rate"
         return HypothesisTest(name="fisher", n=sizes, statistic=None, p=None, reason=reason)
     seen = _count_tables(failures_a, n_a, bad, n_b)
-    # counts of tables are whole numbers of any length, so that equal probabilities compare as equal
+    # counts of tables are unbounded integers, so that equal probabilities compare as equal
     no_more = sum(
         ways for x in range(bad + 1) if 0 < (ways := _count_tables(x, n_a, bad, n_b)) <= seen
     )
@@ -124,15 +135,16 @@ def fisher_test(failures_a: int, n_a: int, failures_b: int, n_b: int) -> Hypothe
 
 
 def _count_tables(failures_a: int, n_a: int, failures: int, n_b: int) -> int:
-    """In how many ways ``bad_a`` of ``bad`` failures fall on a."""
+    """Count the ways in which ``bad_a`` of ``bad`` failures fall on a."""
     return math.comb(n_a, failures_a) * math.comb(n_b, failures - failures_a)
 
 
 def adjust_with_holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's adjusted p (1979): at most alpha in all of a family's wrong rejections, whatever depends on what.
+    """Holm's adjusted p (1979): at most alpha wrong rejections in the whole family, under any
+    dependence.
 
-    An undefined p stays undefined and counts in the family's size: that it cannot be rejected is no reason to be more generous
-    with the others.
+    An undefined p stays undefined and counts in the family's size: a test that cannot be
+    rejected is no reason to relax the others.
     """
     defined = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)

@@ -1,8 +1,10 @@
-"""Permutation tests of a difference of means, unpaired and paired: no distribution is assumed, only that seeds are exchangeable
-between equal recipes (Fisher 1935; Pitman 1937). Exact up to ``MAX_EXACT_REGROUPINGS`` regroupings, else by random ones with a fixed seed.
+"""Permutation tests of a difference of means, unpaired and paired.
 
-Two-sided p is twice the smaller tail, as ``scipy.stats.permutation_test`` has it. Written out here because a comparison of ten
-jobs has 45 pairs: the regroupings of one pair of sizes are made once and serve them all.
+They assume no distribution, only that seeds are exchangeable between equal recipes (Fisher
+1935; Pitman 1937). They are exact up to ``MAX_EXACT_REGROUPINGS`` regroupings and otherwise use
+random ones with a fixed seed. Two-sided p is twice the smaller tail, as in
+``scipy.stats.permutation_test``. They are written here because a comparison of ten jobs has 45
+pairs: the regroupings of one pair of sizes are generated once and serve all pairs.
 """
 
 import math
@@ -19,14 +21,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_EXACT_REGROUPINGS = 200_000
-"""Regroupings up to which every one is tried: 10 against 10 seeds have 184,756."""
+"""Up to this number every regrouping is tried: 10 against 10 seeds have 184,756."""
 SAMPLED_REGROUPINGS = 99_999
-"""Random regroupings beyond that; the observed one is counted in, so that p is never 0 (Phipson & Smyth 2010)."""
+"""Number of random regroupings otherwise; the observed one is included, so that p is never 0
+(Phipson & Smyth 2010).
+"""
 MIN_PAIRS = 6
-"""Matching seeds from which the paired test is made: 2/2^6 = 0.031 is the first smallest p below 0.05."""
+"""Matching seeds needed for the paired test: with 6, the smallest p is 2/2^6 = 0.031, below
+0.05.
+"""
 RANDOM_SEED = 0
 ROUNDING_TOLERANCE = (
-    1e-11  # of the largest score: two regroupings whose sums differ by less are the same to us
+    1e-11  # of the largest score: regroupings whose sums differ by less count as equal
 )
 REGROUPING_BATCH = 20_000  # regroupings multiplied at once: 64 MB for 400 seeds
 
@@ -35,7 +41,7 @@ Scores = tuple[float, ...]
 
 @lru_cache(maxsize=64)
 def permutation_test(a: Scores, b: Scores) -> HypothesisTest:
-    """Unpaired: which scores are b's is exchanged in every way."""
+    """Unpaired test: every way of exchanging which scores are b's."""
     sizes = (len(a), len(b))
     if min(sizes) < 2:
         reason = "it takes two scores of each job to permute"
@@ -53,7 +59,7 @@ def permutation_test(a: Scores, b: Scores) -> HypothesisTest:
 
 
 def paired_permutation_test(differences: Sequence[float]) -> HypothesisTest:
-    """Paired by seed: the sign of each difference (b less a) is exchanged in every way."""
+    """Paired test by seed: every way of flipping the signs of the differences (b minus a)."""
     pairs = len(differences)
     sizes = (pairs, pairs)
     if pairs < MIN_PAIRS:
@@ -63,7 +69,8 @@ def paired_permutation_test(differences: Sequence[float]) -> HypothesisTest:
         )
     import numpy as np
 
-    # flipping a sign moves the sum by twice that difference, so the sum of the flipped ones tells the order
+    # flipping a sign moves the sum by twice that difference, so the sum of the flipped ones
+    # gives the order
     p = _compute_two_sided_p(
         _build_sign_flips(pairs),
         np.asarray(differences),
@@ -80,7 +87,7 @@ def paired_permutation_test(differences: Sequence[float]) -> HypothesisTest:
 
 
 def compute_smallest_p(size_a: int, size_b: int) -> float:
-    """The unpaired test's p when every score of one job is above every score of the other."""
+    """Return the unpaired test's p if every score of one job exceeds every score of the other."""
     regroupings = math.comb(size_a + size_b, size_a)
     return min(
         1.0, 2 / (regroupings if regroupings <= MAX_EXACT_REGROUPINGS else SAMPLED_REGROUPINGS + 1)
@@ -88,9 +95,10 @@ def compute_smallest_p(size_a: int, size_b: int) -> float:
 
 
 def compute_seeds_needed(alpha: float, pair_count: int = 1) -> int | None:
-    """Fewest seeds a job, alike for all, with which the unpaired test can reach ``alpha`` after Holm over so many pairs.
+    """Return the fewest seeds per job, equal for all, with which the unpaired test can reach
+    ``alpha`` after Holm over this many pairs.
 
-    None where not even ``MAX_EXACT_REGROUPINGS`` regroupings suffice.
+    None if not even ``MAX_EXACT_REGROUPINGS`` regroupings suffice.
     """
     seeds = 2
     while math.comb(2 * seeds, seeds) <= MAX_EXACT_REGROUPINGS:
@@ -115,7 +123,9 @@ def _center_scores(scores: Sequence[float]) -> "NDArray[np.float64]":
 def _compute_two_sided_p(
     members: "NDArray[np.bool_]", values: "NDArray[np.float64]", observed: float, exact: bool
 ) -> float:
-    """``members``: a row a regrouping, true for each value that is in the sum; ``observed``: that sum as it was."""
+    """``members``: one row per regrouping, true for each value in the sum; ``observed``: the
+    observed sum.
+    """
     tolerance = ROUNDING_TOLERANCE * float(abs(values).max())
     below = above = 0
     for start in range(0, len(members), REGROUPING_BATCH):
@@ -129,7 +139,7 @@ def _compute_two_sided_p(
 
 @lru_cache(maxsize=2)  # up to 40 MB each
 def _build_groupings(size_a: int, size_b: int) -> "NDArray[np.bool_]":
-    """Rows that say which of the pooled scores are taken for b's: all ways, or random ones."""
+    """Return rows that mark which of the pooled scores count as b's: all ways, or random ones."""
     import numpy as np
 
     total = size_a + size_b

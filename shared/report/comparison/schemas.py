@@ -1,4 +1,4 @@
-"""A comparison as it goes over the wire, except for its id and the time it was made."""
+"""Inputs and outputs of a comparison, except for its id and creation time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ SeedKey = tuple[int, int, int | None]
 
 @dataclass(frozen=True)
 class ComparisonInput:
-    """A job to compare: its report, and the names sentences call it by."""
+    """A job to compare: its report and its name in sentences."""
 
     report: StabilityReport
     preset: str
     title: str | None = None
-    """How the job is called in the verdict; default: its preset."""
+    """Name of the job in the verdict; default: its preset."""
     precision: str = "float32"
-    """Arithmetic that its recipe was trained in."""
+    """Precision that the job was trained in."""
 
     @property
     def name(self) -> str:
@@ -35,7 +35,7 @@ class ComparisonInput:
 
     @property
     def scores_by_seed(self) -> dict[SeedKey, float]:
-        """The same by what a run shares with its like in another job: both seeds and the fold."""
+        """The scores by what matching runs of two jobs share: both seeds and the fold."""
         return dict(self._iterate_scores())
 
     def _iterate_scores(self) -> Iterator[tuple[SeedKey, float]]:
@@ -45,12 +45,12 @@ class ComparisonInput:
 
     @property
     def ended_count(self) -> int:
-        """Runs that came to an end of their own, well or not: discarded and cancelled ones did not."""
+        """Runs that ended by themselves; discarded and cancelled ones did not."""
         return self.report.n + self.report.failed
 
     @property
     def unsuccessful_count(self) -> int:
-        """Runs that are no use: degenerate or failed."""
+        """Degenerate or failed runs."""
         return self.report.degenerate + self.report.failed
 
     @property
@@ -61,7 +61,7 @@ class ComparisonInput:
 class ComparedJob(FrozenModel):
     job_id: str
     preset: str
-    """Of its recipe."""
+    """Preset of the job's recipe."""
     n: int
     """Succeeded runs with a score."""
     mean: float | None
@@ -72,26 +72,30 @@ class ComparedJob(FrozenModel):
 
 class EffectSize(FrozenModel):
     cohens_d: float | None
-    """(mean b - mean a) over the pooled standard deviation; null where that is 0 or undefined."""
+    """(mean b - mean a) over the pooled standard deviation; null if that is 0 or undefined."""
     cliffs_delta: float | None
-    """Share of pairs of seeds in which b is higher, less the share in which a is: -1 to 1, 0 for no difference."""
+    """Share of pairs of seeds in which b is higher, minus the share in which a is: -1 to 1."""
 
 
 class HypothesisTest(FrozenModel):
     name: Literal["welch", "permutation", "paired_permutation", "brown_forsythe", "fisher"]
-    """Of the test."""
+    """Name of the test."""
     alternative: Literal["two-sided"] = "two-sided"
-    """What the null hypothesis is tested against."""
+    """The alternative hypothesis."""
     n: tuple[int, int]
     """Seeds of a and of b."""
     statistic: float | None
-    """Null where it is undefined."""
+    """Null if undefined."""
     p: float | None
-    """Null where the test cannot be made."""
+    """Null if the test cannot be made."""
     p_holm: float | None = None
-    """Adjusted for all pairs of the comparison (Holm 1979), each kind of test by itself; null where there is one pair only."""
+    """Adjusted for all pairs of the comparison (Holm 1979), separately for each kind of test;
+    null for a single pair.
+    """
     min_p: float | None = None
-    """The smallest p that so many seeds can give at all, before any adjustment; null where the test has no such bound."""
+    """The smallest p that this many seeds can give, before adjustment; null for a test without
+    such a bound.
+    """
     reason: str | None = None
     """Why ``p`` is null."""
 
@@ -100,12 +104,13 @@ class ComparisonVerdict(FrozenModel):
     code: Literal[
         "b_better", "a_better", "no_difference_shown", "not_enough_seeds", "all_degenerate"
     ]
-    """For programs."""
+    """Stable machine-readable code."""
     text: str
-    """For people."""
+    """The verdict in words."""
     seeds_needed: int | None = None
-    """Seeds each job needs before a difference can be shown at this alpha, over this many pairs, at all; only for
-    ``not_enough_seeds``."""
+    """Seeds per job needed to show any difference at this alpha over this many pairs; only for
+    ``not_enough_seeds``.
+    """
 
 
 class Pair(FrozenModel):
@@ -114,30 +119,32 @@ class Pair(FrozenModel):
     b: str
     """The job named later."""
     difference: float | None
-    """Mean of b less mean of a, over the seeds."""
+    """Mean of b minus mean of a, over the seeds."""
     ci95: Interval | None
-    """Welch's interval of the difference; null with fewer than two scores a job, or where both jobs have no spread."""
+    """Welch's interval of the difference; null with fewer than two scores in a job, or if
+    neither job has any spread.
+    """
     effect_size: EffectSize
-    """How far apart they are, whatever the number of seeds."""
+    """Size of the difference, independent of the number of seeds."""
     tests: list[HypothesisTest]
-    """Each by itself."""
+    """The results of each test."""
     verdict: ComparisonVerdict
-    """What the seeds can carry."""
+    """The conclusion that the seeds support."""
 
 
 class Comparison(FrozenModel):
     object: Literal["fine_tuning.comparison"] = "fine_tuning.comparison"
     metric: str
-    """What the scores are."""
+    """Metric of the scores."""
     split: Split
-    """The rows that they are taken on."""
+    """Split on which the jobs were scored."""
     alpha: float
-    """Highest p that counts as shown."""
+    """Largest p that counts as shown."""
     provisional: bool = False
-    """Whether a job still had open runs, so that the same comparison may come out otherwise later."""
+    """Whether a job still has open runs, so that the comparison may change."""
     warnings: list[Caution] = Field(default_factory=list)
-    """What should be known before the numbers are relied on."""
+    """What to know before relying on the numbers."""
     jobs: list[ComparedJob]
-    """In the order asked."""
+    """The jobs, in the requested order."""
     pairs: list[Pair]
     """Every two jobs."""

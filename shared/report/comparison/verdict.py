@@ -1,8 +1,9 @@
 """A pair's verdict: one code and a few sentences, which refuse what the seeds cannot carry.
 
-Two tests are the headline, Welch's and the permutation test of the means, both two-sided and unpaired. A difference is
-called shown when every one of them that is defined reaches alpha, after Holm over all pairs; asking both keeps the rate of
-wrong claims at alpha or below. The rule, the first that applies:
+Two tests are the headline, Welch's and the permutation test of the means, both two-sided and
+unpaired. A difference is called shown when every one of them that is defined reaches alpha,
+after Holm over all pairs; asking both keeps the rate of wrong claims at alpha or below. The
+rule, the first that applies:
 
 ===================  =====================================================================================
 code                 when
@@ -47,7 +48,9 @@ class PairFindings:
     pair_count: int
     """Pairs in the whole comparison."""
     smallest_attainable_p: float | None
-    """The smallest p of the permutation test with so many seeds, after Holm, if every pair were as clear as can be."""
+    """The smallest p of the permutation test with so many seeds, after Holm, if every pair were
+    as clear as can be.
+    """
 
     def get_p(self, test_name: str) -> float | None:
         """The test's p as it counts: adjusted where there are several pairs."""
@@ -64,7 +67,8 @@ def decide_pair_verdict(findings: PairFindings) -> ComparisonVerdict:
     if a.is_all_degenerate and b.is_all_degenerate:
         return ComparisonVerdict(
             code="all_degenerate",
-            text=f"Every seed of {a.name} and of {b.name} is degenerate: neither learned, and there is nothing to "
+            text=f"Every seed of {a.name} and of {b.name} is degenerate: neither "
+            "learned, and there is nothing to "
             f"compare.{_format_notes(findings)}",
         )
     if min(len(a.scores), len(b.scores)) < 2:
@@ -75,15 +79,19 @@ def decide_pair_verdict(findings: PairFindings) -> ComparisonVerdict:
 
 
 def _judge_failure_rates(findings: PairFindings) -> ComparisonVerdict | None:
-    """A correlation is undefined for constant predictions: then a recipe that never learns has no scores to compare."""
+    """A correlation is undefined for constant predictions: then a recipe that never learns has
+    no scores to compare.
+    """
     a, b = findings.a, findings.b
     if not findings.is_significant("fisher") or a.is_all_degenerate == b.is_all_degenerate:
         return None
     winner, loser = (b, a) if a.is_all_degenerate else (a, b)
     return ComparisonVerdict(
         code="b_better" if winner is b else "a_better",
-        text=f"{winner.name} is better than {loser.name}: every seed of {loser.name} is degenerate, too many of them without "
-        f"a score for means to be compared; {_format_failure_rates(findings)}.{_format_notes(findings)}",
+        text=f"{winner.name} is better than {loser.name}: every seed of {loser.name} "
+        "is degenerate, too many of them without "
+        "a score for means to be compared; "
+        f"{_format_failure_rates(findings)}.{_format_notes(findings)}",
     )
 
 
@@ -91,20 +99,27 @@ def _judge_means(findings: PairFindings) -> ComparisonVerdict:
     a, b = findings.a, findings.b
     difference = difference_of_means(a.scores, b.scores)
     assert difference is not None, "each job has two scores"
-    means = f"{a.name} {format_number(a.report.mean)}, {b.name} {format_number(b.report.mean)} ({_format_evidence(findings)})"
+    means = (
+        f"{a.name} {format_number(a.report.mean)}, {b.name} "
+        f"{format_number(b.report.mean)} ({_format_evidence(findings)})"
+    )
     if all(
         findings.get_p(name) is None or findings.is_significant(name) for name in HEADLINE_TESTS
     ):
         code: Literal["a_better", "b_better"] = "b_better" if difference > 0 else "a_better"
         winner, loser = (b, a) if difference > 0 else (a, b)
         text = (
-            f"{winner.name} is better than {loser.name} by {format_number(abs(difference))} {a.report.metric} on average over "
+            f"{winner.name} is better than {loser.name} by "
+            f"{format_number(abs(difference))} {a.report.metric} on average over "
             f"seeds: {means}."
         )
         return ComparisonVerdict(
             code=code, text=text + _format_other_tests(findings) + _format_notes(findings)
         )
-    text = f"No difference shown at alpha {findings.alpha:g}: {means}. That is not the same as equal.{_format_compatible_range(findings)}"
+    text = (
+        f"No difference shown at alpha {findings.alpha:g}: {means}. That is not the "
+        f"same as equal.{_format_compatible_range(findings)}"
+    )
     return ComparisonVerdict(
         code="no_difference_shown",
         text=text + _format_other_tests(findings) + _format_notes(findings),
@@ -117,13 +132,18 @@ def _judge_seed_count(findings: PairFindings) -> ComparisonVerdict:
     if needed is None:
         cure = "more than the permutation test can tell apart with any number of seeds"
     else:
-        cure = f"it takes {needed} seeds a job, and then only if every score of one lies above every score of the other"
+        cure = (
+            f"it takes {needed} seeds a job, and then only if every score of one lies "
+            "above every score of the other"
+        )
         if needed < MIN_SEEDS:
             cure += f"; with fewer than {MIN_SEEDS} the spread is hardly known either"
     return ComparisonVerdict(
         code="not_enough_seeds",
-        text=f"Not enough seeds: {format_count(len(a.scores), 'score')} of {a.name} and {len(b.scores)} of {b.name} cannot show a "
-        f"difference at alpha {findings.alpha:g}{over}, however large; {cure}.{_format_notes(findings)}",
+        text=f"Not enough seeds: {format_count(len(a.scores), 'score')} of {a.name} "
+        f"and {len(b.scores)} of {b.name} cannot show a "
+        f"difference at alpha {findings.alpha:g}{over}, however large; "
+        f"{cure}.{_format_notes(findings)}",
         seeds_needed=needed,
     )
 
@@ -159,7 +179,9 @@ def _format_compatible_range(findings: PairFindings) -> str:
 
 
 def _format_other_tests(findings: PairFindings) -> str:
-    """What the other tests show: spread and failures are results of their own, whatever the means do."""
+    """What the other tests show: spread and failures are results of their own, whatever the
+    means do.
+    """
     said = ""
     a, b = findings.a, findings.b
     spreads = a.report.std, b.report.std
@@ -171,12 +193,16 @@ def _format_other_tests(findings: PairFindings) -> str:
         steady, other = (a, b) if spreads[0] < spreads[1] else (b, a)
         spread = (
             f"std {format_number(steady.report.std)} against {format_number(other.report.std)} "
-            f"({TEST_NAMES['brown_forsythe']} p {format_p_value(findings.get_p('brown_forsythe') or 0.0)})"
+            f"({TEST_NAMES['brown_forsythe']} p "
+            f"{format_p_value(findings.get_p('brown_forsythe') or 0.0)})"
         )
         if (
             2 * steady.report.degenerate > steady.report.n
         ):  # scores that agree because nothing was learnt are no stability
-            said += f" That the scores of {steady.name} lie closer together ({spread}) is no merit: most of its seeds learnt nothing."
+            said += (
+                f" That the scores of {steady.name} lie closer together ({spread}) is "
+                "no merit: most of its seeds learnt nothing."
+            )
         else:
             said += f" The seeds of {steady.name} agree better: {spread}."
     if findings.is_significant("fisher"):
@@ -187,13 +213,16 @@ def _format_other_tests(findings: PairFindings) -> str:
 def _format_failure_rates(findings: PairFindings) -> str:
     a, b = findings.a, findings.b
     return (
-        f"{a.unsuccessful_count} of {a.ended_count} runs of {a.name} and {b.unsuccessful_count} of {b.ended_count} of {b.name} are degenerate or failed "
+        f"{a.unsuccessful_count} of {a.ended_count} runs of {a.name} and "
+        f"{b.unsuccessful_count} of {b.ended_count} of {b.name} are degenerate or failed "
         f"({TEST_NAMES['fisher']} p {format_p_value(findings.get_p('fisher') or 0.0)})"
     )
 
 
 def _format_notes(findings: PairFindings) -> str:
-    """What a comparison of means would otherwise hide: open, failed, discarded, degenerate and unscored runs."""
+    """What a comparison of means would otherwise hide: open, failed, discarded, degenerate and
+    unscored runs.
+    """
     notes = []
     for job in (findings.a, findings.b):
         report = job.report
@@ -211,7 +240,8 @@ def _format_notes(findings: PairFindings) -> str:
             )
         if report.discarded:
             notes.append(
-                f"{format_count(report.discarded, 'run')} of {job.name} discarded early: its mean is of the survivors"
+                f"{format_count(report.discarded, 'run')} of {job.name} discarded early: "
+                "its mean is of the survivors"
             )
         if report.provisional:
             notes.append(f"{job.name} still has open runs")

@@ -1,4 +1,6 @@
-"""The report's pictures: one Vega-Lite specification a figure, to be drawn on a page or rendered to SVG and PNG."""
+"""Figures of the report: one Vega-Lite specification each, drawn on a page or rendered to SVG
+and PNG.
+"""
 
 from shared.report.figures.best_of_n import build_best_of_n_figure
 from shared.report.figures.confusion import build_confusion_figure

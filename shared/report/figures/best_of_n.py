@@ -1,4 +1,4 @@
-"""What training several seeds and keeping the best would give."""
+"""Figure of the expected score of the best of n seeds."""
 
 from collections.abc import Sequence
 
@@ -16,9 +16,9 @@ LINE_DASHES = (
 def build_best_of_n_figure(
     reports: Sequence[tuple[str, StabilityReport]], palette: Palette = LIGHT
 ) -> Figure:
-    """Expected score of the best of n seeds, n from 1 to the seeds there are, a line a job.
+    """Plot the expected score of the best of n seeds, one line per job.
 
-    Raises ValueError where no report has the curve.
+    Raises ValueError if no report has the curve.
     """
     import json
 

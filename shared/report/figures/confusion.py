@@ -1,4 +1,4 @@
-"""Which label is taken for which."""
+"""Figure of the confusion matrix."""
 
 from typing import Any
 
@@ -7,15 +7,16 @@ from shared.report.schemas import ConfusionMatrix
 
 CELL_PX = 62  # pixels
 MAX_LABELS = 20
-"""With more labels the counts are no longer legible; the matrix itself is in the report either way."""
+"""With more labels the counts are not legible; the report always has the matrix itself."""
 
 
 def build_confusion_figure(
     confusion: ConfusionMatrix, subtitle: str, palette: Palette = LIGHT
 ) -> Figure:
-    """Counts by true (row) and predicted (column) label, shaded by their share of the row: the diagonal is the recall.
+    """Plot counts by true (row) and predicted (column) label, shaded by their share of the row,
+    so that the diagonal is the recall.
 
-    Raises ValueError with more than ``MAX_LABELS`` labels or none.
+    Raises ValueError for more than ``MAX_LABELS`` labels or none.
     """
     import altair as alt
 
@@ -73,7 +74,9 @@ def _build_cells(confusion: ConfusionMatrix) -> list[dict[str, Any]]:
 
 
 def _build_label_expression(names: list[str]) -> str:
-    """A Vega expression for the name at an axis value; JSON keeps quotes in names from ending the expression."""
+    """Build a Vega expression for the name at an axis value; JSON keeps quotes in names from
+    ending it.
+    """
     import json
 
     return f"{json.dumps(names)}[datum.value]"
@@ -84,5 +87,5 @@ def _shorten_label(label: str) -> str:
 
 
 def _choose_label_angle(names: list[str]) -> int:
-    """Slanted as soon as a name is wider than its column."""
+    """Slant the names as soon as one is wider than its column."""
     return -40 if max(map(len, names)) * 7 > CELL_PX else 0

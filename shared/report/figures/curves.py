@@ -1,4 +1,6 @@
-"""Learning curves: one thin line a seed, so that the fan shows where seeds part and which never learn."""
+"""Figure of the learning curves: one thin line per seed, which shows where seeds diverge and
+which never learn.
+"""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +18,9 @@ WIDTH, HEIGHT = 620, 190  # pixels of a row of panels, and of one panel
 
 @dataclass(frozen=True)
 class SeedCurve:
-    """The evaluations of one seed: (optimiser step, value), steps ascending; undefined values leave a gap."""
+    """Evaluations of one seed: (optimiser step, value), steps ascending; undefined values leave
+    a gap.
+    """
 
     job: str
     seed: int
@@ -30,7 +34,9 @@ class SeedCurve:
 def build_loss_curves_figure(
     curves: Sequence[SeedCurve], metric: str, palette: Palette = LIGHT
 ) -> Figure:
-    """Validation loss (above) and metric (below) by step: a column a job, a line a seed."""
+    """Plot validation loss (above) and metric (below) by step: one column per job, one line per
+    seed.
+    """
     import altair as alt
 
     if not curves:

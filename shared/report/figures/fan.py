@@ -1,4 +1,4 @@
-"""Learning curves of many seeds at once: median, quartiles and extremes at every evaluation."""
+"""Figure of many learning curves at once: median, quartiles and extremes at every evaluation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +12,9 @@ WIDTH, HEIGHT = 620, 200  # pixels of the row of panels
 def build_fan_figure(
     reports: Sequence[tuple[str, StabilityReport]], palette: Palette = LIGHT
 ) -> Figure:
-    """The validation score by step, a panel a job: the median, within the quartiles, within the extremes.
+    """Plot the validation score by step, one panel per job: median, quartiles and extremes.
 
-    Raises ValueError where no report has a learning curve.
+    Raises ValueError if no report has a learning curve.
     """
     import json
 
@@ -61,7 +61,10 @@ def build_fan_figure(
         .properties(
             title=alt.TitleParams(
                 f"Validation {metric} over the seeds, at each evaluation",
-                subtitle="Line: median. Darker band: first to third quartile. Lighter band: lowest to highest seed.",
+                subtitle=(
+                    "Line: median. Darker band: first to third quartile. Lighter "
+                    "band: lowest to highest seed."
+                ),
             )
         )
     )
@@ -69,7 +72,7 @@ def build_fan_figure(
 
 
 def _format_run_counts(points: Sequence[Any]) -> str:
-    """How many runs the fan is of: fewer at the end where some were stopped."""
+    """Describe the number of runs in the fan, which is smaller at the end if some were stopped."""
     sizes = [point.n for point in points]
     return (
         f"n = {sizes[0]}"

@@ -1,4 +1,4 @@
-"""A figure as a value: a Vega-Lite specification with its data inside, and how it is rendered."""
+"""A figure as a value: a Vega-Lite specification with its data, and how it is rendered."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import altair
 
-FONT = "Arial, Helvetica, Liberation Sans, sans-serif"  # of equal widths, so that a browser lays text out as measured
+# metrically equal fonts, so that a browser lays text out as measured
+FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
 
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours by meaning. ``good`` and ``bad`` differ in lightness and for every common colour blindness (Okabe & Ito);
-    no figure tells anything by colour alone."""
+    """Colours by meaning. ``good`` and ``bad`` differ in lightness and for every common colour
+    blindness (Okabe & Ito); no figure relies on colour alone.
+    """
 
     paper: str
     ink: str
@@ -29,13 +31,15 @@ DARK = Palette(
     paper="#14171a", ink="#e8eaed", muted="#a2abb5", grid="#2c3238", good="#56b4e9", bad="#f0924c"
 )
 CSS_VARIABLES = Palette(**{name: f"var(--{name})" for name in asdict(LIGHT)})
-"""For an SVG inside a page that defines ``--paper``, ``--ink`` and so on, and may change them with its theme."""
+"""Palette for an SVG in a page that defines ``--paper``, ``--ink`` and so on, and may change
+them with its theme.
+"""
 
 
 @dataclass(frozen=True)
 class Figure:
     spec: dict[str, Any]
-    """Vega-Lite, complete in itself: no data is fetched."""
+    """A complete Vega-Lite specification: no data is fetched."""
 
     def to_svg(self) -> str:
         import vl_convert
@@ -43,14 +47,14 @@ class Figure:
         return str(vl_convert.vegalite_to_svg(self.spec))
 
     def to_png(self, scale: float = 2.0) -> bytes:
-        """Rendered at ``scale`` times the size; a palette of CSS variables cannot be."""
+        """Render at ``scale`` times the size. A palette of CSS variables cannot be rendered."""
         import vl_convert
 
         return bytes(vl_convert.vegalite_to_png(self.spec, scale=scale))
 
 
 def finish_figure(chart: "altair.TopLevelMixin", palette: Palette) -> Figure:
-    """Apply the house style: quiet axes, left-aligned titles, no frame."""
+    """Apply the common style: quiet axes, left-aligned titles, no frame."""
     styled = (
         chart.configure(
             font=FONT,

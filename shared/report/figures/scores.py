@@ -1,4 +1,6 @@
-"""Every seed's score, one strip a job, so that the eye sees the distribution and not only its mean."""
+"""Figure of every seed's score, one strip per job, which shows the distribution and not only
+its mean.
+"""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ from shared.report.schemas import StabilityReport
 if TYPE_CHECKING:
     import altair
 
-STRIP_PX = 96  # pixels a job
+STRIP_PX = 96  # pixels per job
 # heights within a strip, in strips from its middle, downwards
 POINTS_OFFSET, POINTS_SPREAD = -0.1, 0.2
 MEAN_OFFSET = 0.26
@@ -20,7 +22,7 @@ MIN_SPAN = 0.1  # of the axis, in the metric
 METRIC_FLOORS = {"mcc": -1.0, "pearson": -1.0, "spearman": -1.0} | dict.fromkeys(
     ("accuracy", "balanced_accuracy", "f1", "f1_macro", "f1_micro"), 0.0
 )
-"""Lowest value of each metric that has one."""
+"""Lowest value of each bounded metric."""
 CONSTANT_BASELINE = "majority"
 POINT_KINDS = ("learned", "degenerate")
 
@@ -28,9 +30,10 @@ POINT_KINDS = ("learned", "degenerate")
 def build_scores_figure(
     reports: Sequence[tuple[str, StabilityReport]], palette: Palette = LIGHT
 ) -> Figure:
-    """Strips of all seeds' scores side by side, with mean, 95 % interval of the mean and baselines.
+    """Plot strips of all seeds' scores side by side, with mean, 95 % interval of the mean and
+    baselines.
 
-    ``reports`` holds a title and the report of each job; they are taken to share metric and split.
+    ``reports`` holds the title and the report of each job, which share metric and split.
     """
     import altair as alt
 
@@ -71,7 +74,7 @@ def build_scores_figure(
 
 
 def _compute_axis_domain(reports: Sequence[tuple[str, StabilityReport]]) -> list[float]:
-    """All that is drawn, with some air; and wide enough for equal scores not to fill it."""
+    """Return the range of everything drawn, with some margin and wide enough for equal scores."""
     values = [
         value
         for _, report in reports
@@ -91,7 +94,9 @@ def _compute_axis_domain(reports: Sequence[tuple[str, StabilityReport]]) -> list
 
 
 def _build_points(row: int, report: StabilityReport) -> list[dict[str, Any]]:
-    """Points a job, moved apart up and down where scores are close, in a way that depends on the scores alone."""
+    """Place the points of each job, spread vertically where scores are close, as a function of
+    the scores alone.
+    """
     runs = [
         run for run in report.runs if run.status == RunState.SUCCEEDED and run.score is not None
     ]
@@ -109,7 +114,9 @@ def _build_points(row: int, report: StabilityReport) -> list[dict[str, Any]]:
 
 
 def _spread_heights(amount: int) -> list[float]:
-    """Even heights from -1 to 1, neighbours in score far apart (multiples of the golden ratio, by rank)."""
+    """Return even heights from -1 to 1 with neighbours in score far apart (multiples of the
+    golden ratio, by rank).
+    """
     golden = (math.sqrt(5) - 1) / 2
     order = sorted(range(amount), key=lambda index: index * golden % 1)
     return [
@@ -125,10 +132,12 @@ def _build_means(row: int, report: StabilityReport) -> list[dict[str, Any]]:
 
 
 def _clip_mean_interval(report: StabilityReport) -> tuple[float, float]:
-    """The part of the mean's interval that the metric can take: Student's t knows no bounds."""
+    """Return the part of the mean's interval that the metric can take: Student's t has no
+    bounds.
+    """
     floor = METRIC_FLOORS.get(report.metric, -math.inf)
     low, high = report.ci95 or (report.mean or 0.0, report.mean or 0.0)
-    return max(low, floor), min(high, 1.0)  # no metric here goes above 1
+    return max(low, floor), min(high, 1.0)  # no metric here exceeds 1
 
 
 def _build_point_layer(
@@ -168,7 +177,9 @@ def _build_point_layer(
 def _build_baseline_layers(
     reports: Sequence[tuple[str, StabilityReport]], x: "altair.X", y: "altair.Y", palette: Palette
 ) -> list["altair.Chart"]:
-    """The constant answer and the best other baseline: one rule where all jobs share it (the same rows), else one a strip."""
+    """Place the constant baseline and the best other one: one line if all jobs share it (same
+    rows), else one per strip.
+    """
     import altair as alt
 
     scores = [
@@ -213,7 +224,7 @@ def _select_baselines(report: StabilityReport) -> dict[str, float]:
 
 
 def _build_strip_axis(reports: Sequence[tuple[str, StabilityReport]]) -> "altair.Axis":
-    """Each strip's label: the job's title, its mean and standard deviation, how many seeds."""
+    """Label each strip with the job's title, mean, standard deviation and number of seeds."""
     import json
 
     import altair as alt
@@ -247,7 +258,10 @@ def _format_axis_title(reports: Sequence[tuple[str, StabilityReport]]) -> str:
 
 def _format_title(reports: Sequence[tuple[str, StabilityReport]]) -> str:
     report = reports[0][1]
-    return f"{report.metric[:1].upper()}{report.metric[1:]} of every seed (n = {_format_seed_counts(reports)})"
+    return (
+        f"{report.metric[:1].upper()}{report.metric[1:]} of every seed (n = "
+        f"{_format_seed_counts(reports)})"
+    )
 
 
 def _format_seed_counts(reports: Sequence[tuple[str, StabilityReport]]) -> str:

@@ -1,17 +1,19 @@
-"""How much too large BERTAdam's steps are: the picture that belongs to every run without bias correction."""
+"""Figure of how much too large BERTAdam's steps are, for runs without bias correction."""
 
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 
 
 def compute_step_excess(step: int, beta1: float = 0.9, beta2: float = 0.999) -> float:
-    """r(t) = (1 - β1^t) / √(1 - β2^t), the step without bias correction over the one with it (Zhang et al. 2021, 4)."""
+    """Compute r(t) = (1 - β1^t) / √(1 - β2^t), the step without bias correction over the one
+    with it (Zhang et al. 2021, 4).
+    """
     return float((1 - beta1**step) / (1 - beta2**step) ** 0.5)
 
 
 def build_step_size_figure(
     total_steps: int, beta1: float = 0.9, beta2: float = 0.999, palette: Palette = LIGHT
 ) -> Figure:
-    """r(t) over a run of ``total_steps``."""
+    """Plot r(t) over a run of ``total_steps``."""
     import altair as alt
 
     stride = max(1, total_steps // 400)
@@ -42,8 +44,11 @@ def build_step_size_figure(
         height=180,
         title=alt.TitleParams(
             f"Step size without bias correction, over the {total_steps} steps of a run",
-            subtitle=f"At most {max(compute_step_excess(t, beta1, beta2) for t in steps):.1f} times, at the last step still "
-            f"{compute_step_excess(total_steps, beta1, beta2):.1f} times that of corrected Adam. Dashed: 1, no excess.",
+            subtitle="At most "
+            f"{max(compute_step_excess(t, beta1, beta2) for t in steps):.1f} times, at the "
+            "last step still "
+            f"{compute_step_excess(total_steps, beta1, beta2):.1f} times that of corrected "
+            "Adam. Dashed: 1, no excess.",
         ),
     )
     return finish_figure(chart, palette)

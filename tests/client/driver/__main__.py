@@ -1,5 +1,6 @@
-"""Runs every check and writes what became of it as one JSON object: ``version``, ``lacking``, ``failures`` by check, ``sent``,
-``statuses``."""
+"""Runs every check and writes what became of it as one JSON object: ``version``, ``lacking``,
+``failures`` by check, ``sent``, ``statuses``.
+"""
 
 import json
 import sys

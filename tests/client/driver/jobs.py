@@ -13,7 +13,9 @@ from tests.make import pair_tsv, reviews
 
 
 def a_job_from_upload_to_download(service: Service) -> None:
-    """A data set that nobody has seen: pairs as TSV with stray quotes and skewed labels. Its end is told to a webhook."""
+    """A data set that nobody has seen: pairs as TSV with stray quotes and skewed labels. Its
+    end is told to a webhook.
+    """
     client, jobs = service.strict, service.strict.fine_tuning.jobs
     file = client.files.create(file=("pairs.tsv", pair_tsv(80)), purpose="fine-tune")
     with receiving() as receiver:

@@ -26,7 +26,9 @@ def cancelling(service: Service) -> None:
 
 
 def pausing_and_resuming(service: Service) -> None:
-    """The client's types do not know the status ``paused``: a strict client refuses what a plain one reads."""
+    """The client's types do not know the status ``paused``: a strict client refuses what a
+    plain one reads.
+    """
     jobs, file = service.strict.fine_tuning.jobs, service.reviews()
     job = jobs.create(
         model=MODEL,

@@ -12,7 +12,9 @@ CREATION = Sent("POST", "/v1/fine_tuning/jobs")
 
 
 class FirstAnswerLost:
-    """The first answer reaches the client as a gateway's 502, though the service has done what was asked."""
+    """The first answer reaches the client as a gateway's 502, though the service has done what
+    was asked.
+    """
 
     def __init__(self) -> None:
         self.statuses: list[int] = []

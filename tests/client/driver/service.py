@@ -24,8 +24,9 @@ class Sent(NamedTuple):
 
 
 class Service:
-    """Makes clients for the address in ``OPENAI_BASE_URL``; ``sent`` has every request of theirs, re-sent ones too, ``statuses`` what they
-    were answered with."""
+    """Makes clients for the address in ``OPENAI_BASE_URL``; ``sent`` has every request of
+    theirs, re-sent ones too, ``statuses`` what they were answered with.
+    """
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
@@ -104,7 +105,9 @@ def raised(call: Callable[[], object], error: type[Raised]) -> Raised:
 def refused(
     call: Callable[[], object], error: type[openai.APIStatusError], code: str
 ) -> openai.APIStatusError:
-    """The client's own exception, of this class and code, from an error body of just the four keys, with a request id."""
+    """The client's own exception, of this class and code, from an error body of just the four
+    keys, with a request id.
+    """
     caught = raised(call, error)
     assert isinstance(caught.body, dict)
     assert sorted(caught.body) == ["code", "message", "param", "type"], caught.body

@@ -1,4 +1,6 @@
-"""Uploads that are no table, each with the status and code of its answer; the HTTP tests post the same corpus."""
+"""Uploads that are no table, each with the status and code of its answer; the HTTP tests post
+the same corpus.
+"""
 
 import bz2
 import gzip
@@ -85,7 +87,9 @@ def parquet_bomb() -> bytes:
 
 
 def parquet_page_bomb() -> bytes:
-    """Repetition inside pages that are not dictionaries: some 400 MB in 100 kB, declared in the footer."""
+    """Repetition inside pages that are not dictionaries: some 400 MB in 100 kB, declared in the
+    footer.
+    """
     return parquet_bytes(
         {"text": ["x" * 20_000 + str(i) for i in range(20_000)]},
         compression="zstd",
@@ -102,7 +106,9 @@ def parquet_damaged() -> bytes:
 
 
 def bomb(first: bytes, piece: bytes) -> bytes:
-    """Some 250 kB that unpack to more than 256 MB if a piece is a megabyte: gzip takes what follows for more of the same file."""
+    """Some 250 kB that unpack to more than 256 MB if a piece is a megabyte: gzip takes what
+    follows for more of the same file.
+    """
     return gzip.compress(first) + gzip.compress(piece) * 257
 
 

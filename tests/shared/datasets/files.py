@@ -40,7 +40,9 @@ def jsonl_bytes(objects: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def parquet_bytes(columns: Mapping[str, Any], **options: Any) -> bytes:
-    """``columns``: lists or pyarrow arrays by name; ``options`` of ``pyarrow.parquet.write_table``."""
+    """``columns``: lists or pyarrow arrays by name; ``options`` of
+    ``pyarrow.parquet.write_table``.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 

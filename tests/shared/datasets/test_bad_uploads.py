@@ -1,4 +1,6 @@
-"""Every malformed upload is refused for what it is, with a message that helps and repeats nothing of its content."""
+"""Every malformed upload is refused for what it is, with a message that helps and repeats
+nothing of its content.
+"""
 
 import subprocess
 import sys
@@ -50,7 +52,8 @@ def test_the_message_says_where(name: str, place: str, tmp_path: Path) -> None:
     assert place in refusal.value.message
 
 
-# A fresh process, because the peak of this one is the corpus's. VmHWM, because ru_maxrss outlives fork and exec.
+# A fresh process, because the peak of this one is the corpus's. VmHWM, because ru_maxrss
+# outlives fork and exec.
 PEAK_OF_A_READ = """
 import resource, sys
 from pathlib import Path

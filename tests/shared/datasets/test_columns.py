@@ -24,7 +24,9 @@ def detect(table: Table) -> Detected | None:
 
 
 def headed(folder: Path, names: str, label: str | None = None) -> Any:
-    """A table with these names; the cells of the column called ``label`` are 0 and 1, all others are texts."""
+    """A table with these names; the cells of the column called ``label`` are 0 and 1, all
+    others are texts.
+    """
     columns = names.split("|")
     rows = [
         [str(row % 2) if name == label else f"{name} of row {row}" for name in columns]

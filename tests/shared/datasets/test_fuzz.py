@@ -1,4 +1,6 @@
-"""Whatever the bytes: a table, or a refusal with a 4xx; and whatever the table: a profile that can be stored."""
+"""Whatever the bytes: a table, or a refusal with a 4xx; and whatever the table: a profile that
+can be stored.
+"""
 
 import gzip
 import json

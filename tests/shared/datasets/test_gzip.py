@@ -1,4 +1,6 @@
-"""A gzip'd text file is what is inside it, or is refused for what is wrong with it, in bounded memory."""
+"""A gzip'd text file is what is inside it, or is refused for what is wrong with it, in bounded
+memory.
+"""
 
 import gzip
 import tempfile

@@ -1,4 +1,6 @@
-"""A JSON file is one array of objects: read as the same objects would be a line each, an element at a time."""
+"""A JSON file is one array of objects: read as the same objects would be a line each, an
+element at a time.
+"""
 
 import json
 import tempfile
@@ -123,7 +125,9 @@ objects = st.lists(
 def test_it_reads_as_the_same_objects_a_line_each(
     objects: list[dict[str, Any]], indent: int | None, ascii_only: bool, window: int
 ) -> None:
-    """Whatever part of the text is looked at at a time: its ends fall into every place of a value."""
+    """Whatever part of the text is looked at at a time: its ends fall into every place of a
+    value.
+    """
     content = json.dumps(objects, indent=indent, ensure_ascii=ascii_only)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_records, "WINDOW", window)

@@ -1,4 +1,6 @@
-"""Texts on both sides of a split are found whatever their case and blanks, and told apart by their second text."""
+"""Texts on both sides of a split are found whatever their case and blanks, and told apart by
+their second text.
+"""
 
 from shared.datasets import Examples
 from shared.datasets.split.leakage import Leak, PartRows, find_leak, hash_texts

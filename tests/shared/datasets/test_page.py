@@ -7,13 +7,24 @@ import shared.datasets
 
 ROOT = Path(__file__).parents[3]
 FOLDER = Path(shared.datasets.__file__).parent
+CODE = r'"(\w+)"'
 SPELT = re.compile(
-    r"""code="(\w+)"|Unfit\([^"]*"(\w+)"|_unfit\("(\w+)"|LabelProblem\("(\w+)"|"code": "(\w+)"|return column, "(\w+)"|None, "(\w+)", f?\""""
+    "|".join(
+        [
+            rf"code={CODE}",
+            rf"_make_cell_error\(\s*{CODE}",
+            rf'CellError\([^"]*{CODE}',
+            rf"LabelProblem\(\s*{CODE}",
+            rf'"code": {CODE}',
+            rf"return column, {CODE}",
+            rf'None,\s*{CODE},\s*f?"',
+        ]
+    )
 )
 
 
 def test_every_code_is_explained() -> None:
-    sources = "\n".join(path.read_text() for path in FOLDER.glob("*.py"))
+    sources = "\n".join(path.read_text() for path in FOLDER.rglob("*.py"))
     spelt = {code for found in SPELT.findall(sources) for code in found if code}
     assert {
         "imbalanced",

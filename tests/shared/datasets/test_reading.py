@@ -231,7 +231,10 @@ def test_the_reading_process_needs_no_pyarrow() -> None:
     import subprocess
     import sys
 
-    probe = "import sys, shared.datasets; sys.exit(any(name in sys.modules for name in ('pyarrow', 'numpy', 'torch')))"
+    probe = (
+        "import sys, shared.datasets; sys.exit(any(name in sys.modules for name in "
+        "('pyarrow', 'numpy', 'torch')))"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", probe], cwd=Path(__file__).parents[3], check=False

@@ -61,7 +61,9 @@ def test_totals_are_right_and_labels_in_proportion(sizes: list[int], seed: int) 
 
 
 def test_the_split_is_the_recorded_one() -> None:
-    """Recorded once, on x86-64 with Python 3.11; another platform or version must give the same rows."""
+    """Recorded once, on x86-64 with Python 3.11; another platform or version must give the same
+    rows.
+    """
     labels = [0, 1, 0, 0, 1, 2, 0, 1, 0, 0, 2, 0, 1, 0, 0, 1, 0, 2, 0, 0]
     assert split_by_strata(labels, request(0.2, 0.1, seed=0)).validation == RECORDED[0]
     assert split_by_strata(labels, request(0.2, 0.1, seed=1)).validation == RECORDED[1]
@@ -77,7 +79,9 @@ def test_the_seed_changes_the_rows_not_the_counts() -> None:
 
 
 def test_rows_are_drawn_evenly() -> None:
-    """Over many seeds each row is in validation in a fifth of them: no end of the file is favoured."""
+    """Over many seeds each row is in validation in a fifth of them: no end of the file is
+    favoured.
+    """
     labels = [0] * 20
     drawn = Counter(
         row for seed in range(500) for row in split_by_strata(labels, request(seed=seed)).validation

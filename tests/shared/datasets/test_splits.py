@@ -1,4 +1,6 @@
-"""One rule for API and worker: every row in one part, groups whole, folds that partition, halves within each label."""
+"""One rule for API and worker: every row in one part, groups whole, folds that partition,
+halves within each label.
+"""
 
 from collections import Counter
 from dataclasses import dataclass

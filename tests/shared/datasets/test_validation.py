@@ -49,7 +49,10 @@ def test_the_whole_shape(tmp_path: Path) -> None:
         "warnings": [
             {
                 "code": "duplicate_rows",
-                "message": "Rows repeat an earlier row's text and label; a split may put one copy on each side.",
+                "message": (
+                    "Rows repeat an earlier row's text and label; a split may put "
+                    "one copy on each side."
+                ),
                 "count": 1,
             },
             {
@@ -64,7 +67,10 @@ def test_the_whole_shape(tmp_path: Path) -> None:
             },
             {
                 "code": "few_validation_rows",
-                "message": "The default split leaves fewer than 100 rows to validate on; scores on so few are coarse.",
+                "message": (
+                    "The default split leaves fewer than 100 rows to validate on; "
+                    "scores on so few are coarse."
+                ),
                 "count": 2,
             },
         ],

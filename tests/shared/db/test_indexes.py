@@ -1,4 +1,6 @@
-"""The queries that are made often, or over everything, are answered from an index: as PostgreSQL itself plans them."""
+"""The queries that are made often, or over everything, are answered from an index: as
+PostgreSQL itself plans them.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,7 +96,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 def plans(database: Database, query: Query) -> list[str]:
-    """Of every statement that it makes but for plain insertions, as if the tables were too large to be read through."""
+    """Of every statement that it makes but for plain insertions, as if the tables were too
+    large to be read through.
+    """
     with record_statements(database.engine) as made, database.write() as session:
         query(session)
     found = []

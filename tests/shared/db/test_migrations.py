@@ -1,4 +1,6 @@
-"""Databases of older versions are brought up to date, those of newer ones refused; the migrations make ``shared.db.tables``."""
+"""Databases of older versions are brought up to date, those of newer ones refused; the
+migrations make ``shared.db.tables``.
+"""
 
 import pytest
 from alembic import command
@@ -48,20 +50,26 @@ def test_making_a_table_anew_loses_no_row_that_refers_to_it(database_url: str) -
     with engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO jobs (id, owner_id, model, training_file, seed, request, task, split, resolved_recipe, recipe_notes, "
-                "metric, threads, dataset, baselines, warnings, status, result_files, created_at) VALUES ('ftjob-old', 'local', "
-                "'m', 'file-old', 0, '{}', '{}', '{}', '{}', '{}', 'mcc', 1, '{}', '{}', '[]', 'succeeded', '[]', 1)"
+                "INSERT INTO jobs (id, owner_id, model, training_file, seed, request, "
+                "task, split, resolved_recipe, recipe_notes, "
+                "metric, threads, dataset, baselines, warnings, status, result_files, "
+                "created_at) VALUES ('ftjob-old', 'local', "
+                "'m', 'file-old', 0, '{}', '{}', '{}', '{}', '{}', 'mcc', 1, '{}', '{}', "
+                "'[]', 'succeeded', '[]', 1)"
             )
         )
         connection.execute(
             text(
-                'INSERT INTO runs (id, job_id, owner_id, "index", purpose, seed, init_seed, data_seed, status, total_steps, '
-                "diagnosis, created_at) VALUES ('ftrun-old', 'ftjob-old', 'local', 0, 'main', 0, 0, 0, 'succeeded', 9, '[]', 1)"
+                'INSERT INTO runs (id, job_id, owner_id, "index", purpose, seed, '
+                "init_seed, data_seed, status, total_steps, "
+                "diagnosis, created_at) VALUES ('ftrun-old', 'ftjob-old', 'local', 0, "
+                "'main', 0, 0, 0, 'succeeded', 9, '[]', 1)"
             )
         )
         connection.execute(
             text(
-                "INSERT INTO metrics (run_id, name, step, value) VALUES ('ftrun-old', 'train_loss', 1, 0.5)"
+                "INSERT INTO metrics (run_id, name, step, value) VALUES ('ftrun-old', "
+                "'train_loss', 1, 0.5)"
             )
         )
     engine.dispose()

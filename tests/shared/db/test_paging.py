@@ -1,4 +1,6 @@
-"""Turning pages while rows come and go: nothing that was there all the time is missed or told twice, whatever the page's size."""
+"""Turning pages while rows come and go: nothing that was there all the time is missed or told
+twice, whatever the page's size.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -186,7 +188,9 @@ def test_nothing_is_missed_or_told_twice_at_length(
 
 
 def test_an_unknown_cursor_is_a_place_in_the_order_or_the_end(installation: Installation) -> None:
-    """No error: it may be of a row that was deleted. What can be no event's id has no place, and nothing after it."""
+    """No error: it may be of a row that was deleted. What can be no event's id has no place,
+    and nothing after it.
+    """
     with installation.database.read() as session:
         for name, listed in LISTS.items():
             reader = Reader(session, listed, installation.ids, descending=True)

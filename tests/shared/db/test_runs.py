@@ -138,7 +138,9 @@ def test_an_ended_run_stays_as_it_ended(database: Database) -> None:
 
 
 def test_a_run_that_is_to_be_cancelled_is_not_queued_again(database: Database) -> None:
-    """The wish came while the worker was going, or its trainer dying: nobody would claim the run any more."""
+    """The wish came while the worker was going, or its trainer dying: nobody would claim the
+    run any more.
+    """
     job = add_job(database, runs=1)
     hold = claimed(database)
     with database.write() as session:

@@ -1,4 +1,6 @@
-"""A series thinned out by the database is the one that plain arithmetic picks, on both databases."""
+"""A series thinned out by the database is the one that plain arithmetic picks, on both
+databases.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,6 @@
-"""Which metrics a task has, and when its answers are no better than none, for every kind of task."""
+"""Which metrics a task has, and when its answers are no better than none, for every kind of
+task.
+"""
 
 import json
 import subprocess
@@ -145,6 +147,9 @@ def test_tables_of_classes_where_there_are_classes() -> None:
 
 
 def test_importing_the_names_loads_no_scikit_learn() -> None:
-    code = "import json, sys, shared.metrics; print(json.dumps([name for name in ('sklearn', 'scipy', 'torch') if name in sys.modules]))"
+    code = (
+        "import json, sys, shared.metrics; print(json.dumps([name for name in "
+        "('sklearn', 'scipy', 'torch') if name in sys.modules]))"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert json.loads(done.stdout) == []

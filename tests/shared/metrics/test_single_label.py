@@ -1,4 +1,6 @@
-"""Scores against scikit-learn and against numbers worked out by hand; constant answers against brute force."""
+"""Scores against scikit-learn and against numbers worked out by hand; constant answers against
+brute force.
+"""
 
 import math
 import random

@@ -1,4 +1,6 @@
-"""Attention within the rows of flat sequences is each row's own attention, however rows are grouped and whichever kernel computes it."""
+"""Attention within the rows of flat sequences is each row's own attention, however rows are
+grouped and whichever kernel computes it.
+"""
 
 import math
 from collections.abc import Sequence
@@ -27,7 +29,9 @@ LENGTHS: dict[str, list[list[int]]] = {
 
 
 def states(lengths: Sequence[Sequence[int]], dtype: torch.dtype = torch.float32) -> list[Tensor]:
-    """Queries, keys and values as a family hands them over: (S, heads, tokens, head_dim), seen through (S, tokens, heads, head_dim)."""
+    """Queries, keys and values as a family hands them over: (S, heads, tokens, head_dim), seen
+    through (S, tokens, heads, head_dim).
+    """
     shape = (len(lengths), build_packed_layout(lengths, CPU).width, HEADS, HEAD_DIM)
     draw = torch.Generator().manual_seed(5)
     drawn = (torch.randn(shape, generator=draw) for _ in range(3))

@@ -109,7 +109,9 @@ def test_the_probe_reads_the_mean_of_the_frozen_encoders_last_states(
 def test_other_validation_labels_change_the_scores_and_not_the_models(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
-    """With two labels, answers that stay as they were are right exactly where they were wrong before."""
+    """With two labels, answers that stay as they were are right exactly where they were wrong
+    before.
+    """
     rows = review_rows(40, seed=5)
     turned = [rows[0], *((text, {"yes": "no", "no": "yes"}[label]) for text, label in rows[1:])]
     files = [
@@ -145,7 +147,9 @@ def test_the_same_job_has_the_same_scores_on_the_same_splits_as_its_runs(
 
 
 def pair_rows(count: int) -> list[tuple[str, ...]]:
-    """Whether the second text repeats the word that matters in the first: neither text alone tells."""
+    """Whether the second text repeats the word that matters in the first: neither text alone
+    tells.
+    """
     draw = random.Random(0)
     rows: list[tuple[str, ...]] = [("text", "other", "label")]
     for index in range(count):

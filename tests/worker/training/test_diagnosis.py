@@ -102,7 +102,8 @@ def test_one_set_of_labels_and_one_number_only() -> None:
 def test_a_loss_at_chance() -> None:
     [found] = sentences(closing_loss=0.69)
     assert found == (
-        "The training loss did not fall below chance: over the last 4 of 40 steps it was 0.690 on average, and answering the labels' "
+        "The training loss did not fall below chance: over the last 4 of 40 steps it was "
+        "0.690 on average, and answering the labels' "
         "frequencies costs 0.693. More steps or a higher rate may help."
     )
     numbers = Scoring(
@@ -123,8 +124,10 @@ def test_a_loss_at_chance() -> None:
 def test_a_loss_that_rose_and_one_that_started_high() -> None:
     [found] = sentences(highest_loss=1.4, highest_loss_step=30, closing_loss=0.9)
     assert found == (
-        "The training loss rose: it was 0.700 over the first tenth of the steps, 1.400 around step 30 and 0.900 over the last tenth; an "
-        "answer that does not look at the text costs 0.693. The rate 0.005 is too high for this run."
+        "The training loss rose: it was 0.700 over the first tenth of the steps, 1.400 "
+        "around step 30 and 0.900 over the last tenth; an "
+        "answer that does not look at the text costs 0.693. The rate 0.005 is too high for "
+        "this run."
     )
     assert sentences(opening_loss=1.5, highest_loss=1.5) == []
 
@@ -137,7 +140,8 @@ def test_a_vanished_gradient_and_the_step_size_that_made_it() -> None:
     assert "its norm was 4.8e-02 at step 1 and 2.6e-04 at step 4" in found
     _, steps = sentences(vanished=GONE, recipe=make_recipe(max_steps=234, bias_correction=False))
     assert steps == (
-        "Without Adam's bias correction its steps were up to 6.6 times the rate (at step 12), at the last still 2.2 times. Set "
+        "Without Adam's bias correction its steps were up to 6.6 times the rate (at step "
+        "12), at the last still 2.2 times. Set "
         "recipe.bias_correction to true."
     )
     assert sentences(recipe=make_recipe(bias_correction=False)) == []  # it has done no harm

@@ -1,4 +1,6 @@
-"""Dropout from random bits has the statistics of torch's, and the gradient of what it let through."""
+"""Dropout from random bits has the statistics of torch's, and the gradient of what it let
+through.
+"""
 
 import pytest
 import torch
@@ -29,7 +31,9 @@ def test_the_rate_and_the_scale(p: float, dtype: torch.dtype) -> None:
 
 
 def test_what_is_kept_is_rounded_once() -> None:
-    """The scale itself is not: 1 / 0.9 in bfloat16 is off by 0.16 %, the same way for every element."""
+    """The scale itself is not: 1 / 0.9 in bfloat16 is off by 0.16 %, the same way for every
+    element.
+    """
     torch.manual_seed(0)
     values = torch.rand(SHAPE).bfloat16() + 1
     result = BitDropout(0.1)(values)

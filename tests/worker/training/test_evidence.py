@@ -1,4 +1,6 @@
-"""What is watched of a run: the norms are the gradients' own, the distances the weights' own, and watching changes nothing."""
+"""What is watched of a run: the norms are the gradients' own, the distances the weights' own,
+and watching changes nothing.
+"""
 
 import math
 from pathlib import Path

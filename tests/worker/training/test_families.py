@@ -1,4 +1,6 @@
-"""Every family under every switch of the recipe: it trains and its folder is a plain one, or the job is refused with a sentence."""
+"""Every family under every switch of the recipe: it trains and its folder is a plain one, or
+the job is refused with a sentence.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -50,7 +52,8 @@ LEAVE_THE_WEIGHTS = {
     "longer",
     "last",
 }  # of two steps, whose number is given, chosen at the last
-REACH_INTO_THE_FAMILY = {  # the others are numbers of the optimiser or of the loop, which no family knows of
+# the others are numbers of the optimiser or of the loop, which no family knows of
+REACH_INTO_THE_FAMILY = {
     *(
         "debiased",
         "conventional",
@@ -185,7 +188,9 @@ def test_every_preset_fits_every_family_and_says_what_it_left_out(
 
 @pytest.mark.parametrize("family", ENCODERS)
 def test_a_regression_begins_at_the_mean_of_its_labels(family: str, models: Path) -> None:
-    """On an encoder without a word to say: with all weights of the head at zero, every answer is the mean."""
+    """On an encoder without a word to say: with all weights of the head at zero, every answer
+    is the mean.
+    """
     network = load_encoder(
         models / family, make_task(type=TaskType.REGRESSION, label_names=[], positive_label=None), 0
     )

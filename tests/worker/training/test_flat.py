@@ -1,4 +1,6 @@
-"""A pass over a flat sequence of tokens is the padded pass, for every family that can take one; and nothing of it stays behind."""
+"""A pass over a flat sequence of tokens is the padded pass, for every family that can take one;
+and nothing of it stays behind.
+"""
 
 from copy import deepcopy
 from pathlib import Path
@@ -129,7 +131,9 @@ def test_a_padding_token_that_a_text_spells_is_counted_as_the_family_counts_it(
 
 
 def test_a_pass_leaves_nothing_behind(models: Path) -> None:
-    """Before and after it, even one that fails, the network takes padded batches, is copied, and has an ordinary config."""
+    """Before and after it, even one that fails, the network takes padded batches, is copied,
+    and has an ordinary config.
+    """
     text = uneven_text(models / "bert")
     network = load_encoder(models / "bert", make_task(), init_seed=1).eval()
     hooks = sum(
@@ -160,7 +164,9 @@ def test_a_pass_leaves_nothing_behind(models: Path) -> None:
 def test_dropout_of_a_flat_pass_has_the_mean_and_spread_of_a_padded_one(
     family: str, models: Path
 ) -> None:
-    """Of the logits of the same rows over many draws, with the family's own rates (0.1 everywhere)."""
+    """Of the logits of the same rows over many draws, with the family's own rates (0.1
+    everywhere).
+    """
     text, draws = uneven_text(models / family), 400
     rows = [0, 3, 6] * draws  # each row for itself draws what it drops
     network = load_encoder(models / family, make_task(), init_seed=1)
@@ -182,7 +188,9 @@ def test_dropout_of_a_flat_pass_has_the_mean_and_spread_of_a_padded_one(
 def test_without_dropout_a_run_learns_the_same_with_padding_and_without(
     family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To the last evaluation; what is recorded in ``tests/numbers`` of runs with dropout rests on the draws, which differ."""
+    """To the last evaluation; what is recorded in ``tests/numbers`` of runs with dropout rests
+    on the draws, which differ.
+    """
     base = ENCODERS[family](tmp_path / "base", dropout=0.0)
     recipe = make_recipe(max_steps=20, learning_rate=1e-3)
     flat = Trained(make_spec(tmp_path, base, recipe=recipe))

@@ -1,4 +1,6 @@
-"""The ONNX graph beside the weights answers as torch does, for every family, kind of task, batch and length."""
+"""The ONNX graph beside the weights answers as torch does, for every family, kind of task,
+batch and length.
+"""
 
 from pathlib import Path
 
@@ -26,7 +28,10 @@ TEXTS: list[Text] = [
     "a good film",
     "why would anyone watch this again it is long and it is not good",
     "joy",
-    "what a lovely story told with care and with a warm heart and a delight to watch from start to end again and again",
+    (
+        "what a lovely story told with care and with a warm heart and a delight to watch from "
+        "start to end again and again"
+    ),
 ]
 PAIRS: list[Text] = [("a good film", str(text)) for text in TEXTS]
 

@@ -1,4 +1,6 @@
-"""bfloat16 in the passes, float32 in all that is kept: what is cast when, what is never cast, and that it learns what float32 learns."""
+"""bfloat16 in the passes, float32 in all that is kept: what is cast when, what is never cast,
+and that it learns what float32 learns.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -52,7 +54,9 @@ def test_float32_is_the_network_itself(network: PreTrainedModel) -> None:
 
 
 class Casts(TorchDispatchMode):
-    """Counts the weights, tensors of two dimensions that are parameters, that are made bfloat16 from float32."""
+    """Counts the weights, tensors of two dimensions that are parameters, that are made bfloat16
+    from float32.
+    """
 
     def __init__(self, network: PreTrainedModel) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -154,7 +158,8 @@ def test_gradients_are_close_to_float32s(network: PreTrainedModel) -> None:
     for name, gradient in expected.items():
         found = network.get_parameter(name).grad
         assert found is not None
-        # some are small differences of large terms: a key's bias has no gradient but for rounding, softmax does not see it
+        # some are small differences of large terms: a key's bias has no gradient but for
+        # rounding, softmax does not see it
         assert (found - gradient).norm() < 0.05 * gradient.norm() + 0.002 * whole, name
 
 
@@ -204,7 +209,9 @@ def test_dropout_of_what_passes_are_made_with_draws_bits_and_no_other(
 
 @pytest.mark.parametrize("family", ENCODERS)
 def test_curves_agree_with_float32s(family: str, tmp_path: Path) -> None:
-    """Without dropout, whose draws differ. Stated tolerance: 0.005 of a loss of about 0.69 over six steps at a high rate."""
+    """Without dropout, whose draws differ. Stated tolerance: 0.005 of a loss of about 0.69 over
+    six steps at a high rate.
+    """
     base = ENCODERS[family](tmp_path / "base", dropout=0.0)
     recipe = make_recipe(learning_rate=1e-3, max_steps=6, eval_points=1)
     exact = Trained(make_spec(tmp_path, base, recipe=recipe))

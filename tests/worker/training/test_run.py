@@ -32,7 +32,9 @@ LONG_ENOUGH = make_recipe(max_steps=100, learning_rate=3e-3)
 def scored_again(
     spec: RunSpec, rows: list[tuple[str, ...]], split: str
 ) -> tuple[dict[str, float | None], float]:
-    """Metrics of the exported folder under ``transformers.pipeline``, and how far its probabilities are from the recorded ones."""
+    """Metrics of the exported folder under ``transformers.pipeline``, and how far its
+    probabilities are from the recorded ones.
+    """
     with silence_transformers():
         classify = pipeline("text-classification", model=str(spec.output / "model"), device="cpu")
     recorded = [answer for answer in predictions(spec)["rows"] if answer["split"] == split]

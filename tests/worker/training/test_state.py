@@ -1,4 +1,6 @@
-"""A run that pauses and goes on, perhaps in another process, ends bit for bit as one that never stopped."""
+"""A run that pauses and goes on, perhaps in another process, ends bit for bit as one that never
+stopped.
+"""
 
 from pathlib import Path
 from typing import Any

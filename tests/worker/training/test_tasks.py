@@ -67,7 +67,9 @@ def answers(spec: RunSpec, split: str) -> list[dict[str, Any]]:
 
 
 def outside(spec: RunSpec, texts: list[str]) -> list[dict[str, float]]:
-    """What ``transformers.pipeline`` makes of the exported folder: scores by label, of each text."""
+    """What ``transformers.pipeline`` makes of the exported folder: scores by label, of each
+    text.
+    """
     with silence_transformers():
         classify = pipeline("text-classification", model=str(spec.output / "model"), device="cpu")
     return [

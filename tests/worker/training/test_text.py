@@ -38,7 +38,9 @@ def encoded(
 
 
 def test_an_encoder_with_one_type_of_token_gets_none(tmp_path: Path, tiny_bert: Path) -> None:
-    """Its tokenizer tells the texts of a pair apart all the same, by a type that the encoder has no row for."""
+    """Its tokenizer tells the texts of a pair apart all the same, by a type that the encoder
+    has no row for.
+    """
     base = xlm_roberta_folder(tmp_path)
     assert "token_type_ids" in AutoTokenizer.from_pretrained(base)("good", "film")
     assert set(encoded(base, TEXTS, TEXTS).columns) == {"input_ids"}

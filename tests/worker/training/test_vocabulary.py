@@ -1,4 +1,6 @@
-"""A run that trains only the word embeddings of its files' tokens ends, bit for bit, as one that trains the whole table."""
+"""A run that trains only the word embeddings of its files' tokens ends, bit for bit, as one
+that trains the whole table.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +62,9 @@ def large_vocabulary(folder: Path) -> Path:
 
 
 def odd_width(folder: Path) -> Path:
-    """A BERT of width 18 with an odd number of entries: neither a row nor the table fills whole vector registers."""
+    """A BERT of width 18 with an odd number of entries: neither a row nor the table fills whole
+    vector registers.
+    """
     settings = common_settings(wordpiece(), blocks=2, dropout=0.1)
     config = BertConfig(**settings | {"vocab_size": 213, "hidden_size": 18})
     return save(lambda: BertModel(config), wordpiece(), folder, 0)
@@ -124,7 +128,9 @@ def test_every_number_and_the_exported_weights_are_those_of_the_plain_way(
     base_of: Callable[[str], Path],
     plainly: Callable[[RunSpec], Trained],
 ) -> None:
-    """Losses, gradient norms of the whole and its parts, scores, distances from the start, and the digest of the weights."""
+    """Losses, gradient norms of the whole and its parts, scores, distances from the start, and
+    the digest of the weights.
+    """
     recipe = make_recipe(max_steps=8, **changes)
     spec = make_spec(tmp_path, base_of(base), recipe=recipe)
     assert vocabulary_of(spec)[1].is_cut

@@ -1,4 +1,6 @@
-"""The second run of a warm trainer: nothing is read again, and nothing of the first is left in it."""
+"""The second run of a warm trainer: nothing is read again, and nothing of the first is left in
+it.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,6 @@
-"""Two ways to make numbers of texts without training an encoder: weighted word counts, and the frozen encoder's own states."""
+"""Two ways to make numbers of texts without training an encoder: weighted word counts, and the
+frozen encoder's own states.
+"""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -13,14 +15,17 @@ from worker.training.baselines.linear import Array
 from worker.training.data.batches import iterate_batches_by_length
 from worker.training.data.split import Split
 
-# a run of letters and digits, one sign of a script that is written without blanks, or one other sign
+# a run of letters and digits, one sign of a script that is written without blanks, or one other
+# sign
 WORD_PATTERN = r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|[^\w\s]"
 
 
 class TfIdfFeatures:
-    """TF-IDF of words and pairs of neighbouring words, with 1 + log of the counts, each text scaled to length 1.
+    """TF-IDF of words and pairs of neighbouring words, with 1 + log of the counts, each text
+    scaled to length 1.
 
-    Of a pair of texts a and b: the weights of a, of b, |a - b| and a·b, so that a linear model can see what the two share.
+    Of a pair of texts a and b: the weights of a, of b, |a - b| and a·b, so that a linear model
+    can see what the two share.
     """
 
     def __init__(self, max_features: int) -> None:
@@ -49,7 +54,8 @@ class TfIdfFeatures:
 def compute_frozen_states(
     encoder: nn.Module, split: Split, check_stop: Callable[[], None]
 ) -> Array:
-    """The encoder's last hidden states, averaged over a row's tokens, of shape (rows of the split, width), in the order of its rows.
+    """The encoder's last hidden states, averaged over a row's tokens, of shape (rows of the
+    split, width), in the order of its rows.
 
     Puts the encoder into evaluation mode. ``pause`` is called before each batch and may raise.
     """

@@ -1,9 +1,11 @@
-"""A linear model of given features, its regularisation chosen on the rows it is fitted on and on no others.
+"""A linear model of given features, its regularisation chosen on the rows it is fitted on and
+on no others.
 
-Classification is logistic regression with an L2 penalty (several labels a row: one of them a label), regression is ridge regression; both
-scikit-learn's. The inverse penalty C is chosen by cross-validation: for each value the rows of every fold are answered by a model that
-was fitted, features included, on the other folds; the answers of all folds together are scored once by the task's own metric, and of
-equal scores the stronger penalty wins. Nothing is drawn at random.
+Classification is logistic regression with an L2 penalty (several labels a row: one of them a
+label), regression is ridge regression; both scikit-learn's. The inverse penalty C is chosen by
+cross-validation: for each value the rows of every fold are answered by a model that was fitted,
+features included, on the other folds; the answers of all folds together are scored once by the
+task's own metric, and of equal scores the stronger penalty wins. Nothing is drawn at random.
 """
 
 import math
@@ -30,7 +32,9 @@ MAX_ITERATIONS = 200
 
 
 class Features(Protocol):
-    """What scikit-learn calls a transformer: inputs to a matrix, after it was fitted on training inputs."""
+    """What scikit-learn calls a transformer: inputs to a matrix, after it was fitted on
+    training inputs.
+    """
 
     def fit(self, inputs: Array) -> Self: ...
 
@@ -86,8 +90,9 @@ def fit_linear_model(
 ) -> LinearModel:
     """A model fitted on these rows.
 
-    ``targets``: label indices of shape (rows,), 0 or 1 of shape (rows, labels), or numbers of shape (rows,), by the task's type.
-    ``score(targets, answers)`` is the task's metric, the larger the better. ``pause`` is called before each fit and may raise.
+    ``targets``: label indices of shape (rows,), 0 or 1 of shape (rows, labels), or numbers of
+    shape (rows,), by the task's type. ``score(targets, answers)`` is the task's metric, the
+    larger the better. ``pause`` is called before each fit and may raise.
     """
     chosen = 1.0
     if len(targets) >= FOLDS and count_outputs(targets, task_type) <= MAX_SELECTION_OUTPUTS:
@@ -136,14 +141,18 @@ def count_outputs(targets: Array, task_type: TaskType) -> int:
 
 
 def assign_folds(targets: Array) -> Array:
-    """The fold of each row: rows in order of their targets, dealt out in turn, so that every fold has its share of each label."""
+    """The fold of each row: rows in order of their targets, dealt out in turn, so that every
+    fold has its share of each label.
+    """
     folds = np.empty(len(targets), dtype=int)
     folds[_sort_by_target(targets)] = np.arange(len(targets)) % FOLDS
     return folds
 
 
 def downsample_rows(targets: Array, max_rows: int) -> Array:
-    """At most so many rows, in their order in the file, with the targets distributed as over all rows."""
+    """At most so many rows, in their order in the file, with the targets distributed as over
+    all rows.
+    """
     order = _sort_by_target(targets)
     taken = (
         order

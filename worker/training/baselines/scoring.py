@@ -1,11 +1,14 @@
-"""What simpler models reach on a job's rows, so that nobody fine-tunes an encoder for what word counts can do.
+"""What simpler models reach on a job's rows, so that nobody fine-tunes an encoder for what word
+counts can do.
 
-``tfidf_logistic_regression`` (``tfidf_ridge`` for regression) never sees the encoder: a linear model of weighted word counts.
-``linear_probe`` never trains it: a linear model of its frozen last hidden states, averaged over the tokens and standardised, as in
-probing studies (Alain & Bengio 2016). Pairs reach the encoder joined, as in training.
+``tfidf_logistic_regression`` (``tfidf_ridge`` for regression) never sees the encoder: a linear
+model of weighted word counts. ``linear_probe`` never trains it: a linear model of its frozen
+last hidden states, averaged over the tokens and standardised, as in probing studies (Alain &
+Bengio 2016). Pairs reach the encoder joined, as in training.
 
-Both are fitted on the training rows alone, penalties chosen there too (``linear.py``), and scored once on the job's validation and
-test rows by its own metric. The recipe plays no part: no class weights, no seed. On a CPU the same job has the same scores.
+Both are fitted on the training rows alone, penalties chosen there too (``linear.py``), and
+scored once on the job's validation and test rows by its own metric. The recipe plays no part:
+no class weights, no seed. On a CPU the same job has the same scores.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +32,9 @@ from worker.training.seeding import make_deterministic
 from worker.training.spec import DataSpec
 
 MAX_ROWS = 10_000
-"""Most training rows to fit on: a probe of as many costs less than a tenth of what one run of 320 steps computes."""
+"""Most training rows to fit on: a probe of as many costs less than a tenth of what one run of
+320 steps computes.
+"""
 MAX_ANSWERS = 1_000_000
 """Rows times outputs: with very many labels fewer rows, but at least ``MIN_ROWS``."""
 MIN_ROWS = 2_000
@@ -79,9 +84,10 @@ def score_baselines(
 ) -> Iterator[BaselinesScored]:
     """Fit the baselines and score them: one event, at the end.
 
-    Under k-fold every fold is scored by models of the others, and a score is the mean over the folds. Raises Stopped within one batch, or
-    one fit of a linear model, of ``should_stop`` being true; BaseModelUnreadable; InvalidValue for data that do not fit the task.
-    ``cache`` keeps tokenised files between runs and changes no result.
+    Under k-fold every fold is scored by models of the others, and a score is the mean over the
+    folds. Raises Stopped within one batch, or one fit of a linear model, of ``should_stop``
+    being true; BaseModelUnreadable; InvalidValue for data that do not fit the task. ``cache``
+    keeps tokenised files between runs and changes no result.
     """
 
     def check_stop() -> None:
@@ -172,7 +178,9 @@ def _downsample_split(split: Split, task: Task, max_rows: int) -> Split:
 
 
 class FrozenStateCache:
-    """What the probe reads: the encoder's states of a split's rows, each row computed once however many folds have it."""
+    """What the probe reads: the encoder's states of a split's rows, each row computed once
+    however many folds have it.
+    """
 
     def __init__(self, spec: DataSpec, check_stop: Callable[[], None]) -> None:
         self._encoder = load_encoder(spec.base_model, spec.task, NO_SEED).base_model

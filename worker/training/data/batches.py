@@ -16,7 +16,8 @@ EVALUATION_BATCH_TOKENS = (
 def iterate_shuffled_batches(
     rows: Sequence[int], batch_size: int, data_seed: int
 ) -> Iterator[list[int]]:
-    """Batches without end: epoch after epoch in a new order, the last, smaller batch of an epoch kept.
+    """Batches without end: epoch after epoch in a new order, the last, smaller batch of an
+    epoch kept.
 
     The order of an epoch is a function of ``data_seed`` and the epoch's number.
     """
@@ -27,7 +28,9 @@ def iterate_shuffled_batches(
 
 
 def iterate_batches_by_length(rows: Sequence[int], text: EncodedText) -> Iterator[list[int]]:
-    """Batches of rows of like length, so that hardly any padding is computed; the longest first, so that memory fails at once."""
+    """Batches of rows of like length, so that hardly any padding is computed; the longest
+    first, so that memory fails at once.
+    """
     length = dict(zip(rows, text.list_lengths(rows), strict=True))
     batch: list[int] = []
     for row in sorted(rows, key=length.__getitem__, reverse=True):

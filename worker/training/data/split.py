@@ -1,4 +1,6 @@
-"""The rows a run trains on, chooses its checkpoint by, and is tested on: the same for every seed of a job."""
+"""The rows a run trains on, chooses its checkpoint by, and is tested on: the same for every
+seed of a job.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ class Split:
         return [self.text.labels[row] for row in self.rows]
 
     def select_examples(self) -> Examples:
-        """Texts and labels of these rows, in their order: what a baseline needs, which reads no tokens."""
+        """Texts and labels of these rows, in their order: what a baseline needs, which reads no
+        tokens.
+        """
         return self.text.examples.select_rows(self.rows)
 
     def count_truncated_rows(self) -> int:
@@ -39,7 +43,9 @@ class Splits:
 
 
 def load_splits(spec: DataSpec, cache: TextCache, check_stop: Callable[[], None]) -> Splits:
-    """Read, tokenise and split the run's files. Raises InvalidValue where they do not fit the task."""
+    """Read, tokenise and split the run's files. Raises InvalidValue where they do not fit the
+    task.
+    """
     given = {
         InputFile.TRAINING: spec.training_file,
         InputFile.VALIDATION: spec.validation_file,

@@ -1,7 +1,8 @@
 """From rows of text to padded batches of token ids.
 
-A file is tokenised once for a base model and a task; the warm trainer process keeps the result for the job's other seeds. Batches are
-padded to their own longest row: short texts cost what they are, not what ``max_seq_length`` allows.
+A file is tokenised once for a base model and a task; the warm trainer process keeps the result
+for the job's other seeds. Batches are padded to their own longest row: short texts cost what
+they are, not what ``max_seq_length`` allows.
 """
 
 import hashlib
@@ -36,9 +37,13 @@ UNLIMITED_ROWS = Limits(
 @dataclass(frozen=True)
 class Batch:
     inputs: dict[str, Tensor]
-    """Keyword arguments of the network's forward pass, each of shape (rows, tokens); without padding, (1, tokens of all rows)."""
+    """Keyword arguments of the network's forward pass, each of shape (rows, tokens); without
+    padding, (1, tokens of all rows).
+    """
     labels: Tensor
-    """As ``objective.build_targets`` makes them: of shape (rows,), or (rows, labels) for multi-label."""
+    """As ``objective.build_targets`` makes them: of shape (rows,), or (rows, labels) for
+    multi-label.
+    """
     layout: PackedLayout | None = None
     """Where the rows lie in a batch without padding; None: it is padded."""
 
@@ -52,7 +57,9 @@ class EncodedText:
     """A file's rows as token ids, in the order of the file."""
 
     columns: dict[str, list[Tensor]]
-    """``input_ids`` and, where the family has them, ``token_type_ids``: one 1-D int64 tensor a row."""
+    """``input_ids`` and, where the family has them, ``token_type_ids``: one 1-D int64 tensor a
+    row.
+    """
     padding: dict[str, int]
     """What fills the short rows of a batch, by column."""
     examples: Examples
@@ -85,7 +92,9 @@ class EncodedText:
 
 
 def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
-    """The base model's own tokenizer; never code from its folder, never the network. Raises BaseModelUnreadable."""
+    """The base model's own tokenizer; never code from its folder, never the network. Raises
+    BaseModelUnreadable.
+    """
     try:
         with silence_transformers():
             config = AutoConfig.from_pretrained(
@@ -113,7 +122,10 @@ def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
         )
     if len(tokenizer) > vocabulary:
         raise BaseModelUnreadable(
-            f"The tokenizer of {base_model.name} knows {len(tokenizer)} tokens, its weights {vocabulary}.",
+            (
+                f"The tokenizer of {base_model.name} knows {len(tokenizer)} tokens, its "
+                f"weights {vocabulary}."
+            ),
             param="model",
         )
     return tokenizer
@@ -127,7 +139,8 @@ def _load_export_tokenizer(
 
 
 def get_export_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
-    """The base model's own, read once for the runs of a job; not to be tokenised with, which would leave its mark on what is written.
+    """The base model's own, read once for the runs of a job; not to be tokenised with, which
+    would leave its mark on what is written.
 
     Raises BaseModelUnreadable.
     """
@@ -135,8 +148,10 @@ def get_export_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
 
 
 def _build_tokenizer_options(config: PreTrainedConfig) -> dict[str, list[str]]:
-    """What the tokenizer is told to make, where the encoder cannot tell the texts of a pair apart; many tokenizers try to all the same,
-    and RoBERTa's single row of types would be read past its end."""
+    """What the tokenizer is told to make, where the encoder cannot tell the texts of a pair
+    apart; many tokenizers try to all the same, and RoBERTa's single row of types would be
+    read past its end.
+    """
     if getattr(config, "type_vocab_size", 0) >= 2:
         return {}
     return {"model_input_names": ["input_ids", "attention_mask"]}
@@ -148,7 +163,9 @@ def encode_examples(
     max_seq_length: int,
     check_stop: Callable[[], None],
 ) -> EncodedText:
-    """Tokenise every row; of a pair the longer text is cut first. ``pause`` is called between portions and may raise."""
+    """Tokenise every row; of a pair the longer text is cut first. ``pause`` is called between
+    portions and may raise.
+    """
     columns: dict[str, list[Tensor]] = {}
     truncated: list[bool] = []
     for start in range(0, len(examples.texts), TOKENIZER_CHUNK_ROWS):
@@ -170,7 +187,9 @@ def encode_examples(
 
 
 class TextCache:
-    """The last few encoded files of this process, by content: a warm trainer reads a job's file once for all its seeds."""
+    """The last few encoded files of this process, by content: a warm trainer reads a job's file
+    once for all its seeds.
+    """
 
     def __init__(self, size: int = 4) -> None:
         self._size = size

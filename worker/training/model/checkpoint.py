@@ -1,4 +1,6 @@
-"""The chosen weights: kept in memory while the run goes on, written as a ``transformers`` folder at its end."""
+"""The chosen weights: kept in memory while the run goes on, written as a ``transformers``
+folder at its end.
+"""
 
 import hashlib
 import json
@@ -23,10 +25,12 @@ class SupportsStateDict(Protocol):
 
 
 class BestCheckpoint:
-    """The best evaluation so far and a copy of the weights it was made with; a tie keeps the earlier.
+    """The best evaluation so far and a copy of the weights it was made with; a tie keeps the
+    earlier.
 
-    Under ``select: last`` every evaluation takes the place of the one before, and no copy is needed: the network itself holds the
-    weights of the last step, which is always an evaluation's.
+    Under ``select: last`` every evaluation takes the place of the one before, and no copy is
+    needed: the network itself holds the weights of the last step, which is always an
+    evaluation's.
     """
 
     def __init__(self, select: Literal["best_checkpoint", "last"]) -> None:
@@ -39,7 +43,9 @@ class BestCheckpoint:
     def offer_weights(
         self, step: int, evaluation: EvaluationResult, network: SupportsStateDict
     ) -> bool:
-        """Take note of an evaluation of the network as it is; returns whether it is the best so far (an undefined score never is)."""
+        """Take note of an evaluation of the network as it is; returns whether it is the best so
+        far (an undefined score never is).
+        """
         score = evaluation.result.score
         is_best = score is not None and score > self._score
         if is_best or self._evaluation is None or not self._keeps_copy:
@@ -61,7 +67,9 @@ class BestCheckpoint:
 
     @property
     def weights(self) -> dict[str, Tensor] | None:
-        """The copy of the chosen weights; None where the network itself has them, or nothing was chosen yet."""
+        """The copy of the chosen weights; None where the network itself has them, or nothing
+        was chosen yet.
+        """
         return self._weights
 
     def resume_from(
@@ -71,12 +79,16 @@ class BestCheckpoint:
         evaluation: EvaluationResult | None,
         weights: dict[str, Tensor] | None,
     ) -> None:
-        """Go on from a state that was kept; ``evaluated`` is None where nothing had been chosen yet."""
+        """Go on from a state that was kept; ``evaluated`` is None where nothing had been chosen
+        yet.
+        """
         self.step, self._evaluation, self._weights = step, evaluation, weights
         self._score = -math.inf if score is None else score
 
     def replace_evaluation(self, evaluation: EvaluationResult) -> None:
-        """What the chosen weights answer in float32, where they were chosen by what they answer in less."""
+        """What the chosen weights answer in float32, where they were chosen by what they answer
+        in less.
+        """
         self._evaluation = evaluation
 
     def restore_weights(self, network: PreTrainedModel) -> None:
@@ -95,9 +107,11 @@ class BestCheckpoint:
 def export_model(
     network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, task: Task, folder: Path
 ) -> str:
-    """Write config, weights (safetensors) and tokenizer; returns the sha256 of the weights' file.
+    """Write config, weights (safetensors) and tokenizer; returns the sha256 of the weights'
+    file.
 
-    The tokenizer's limit becomes the task's, so that ``truncation=True`` cuts texts where training did.
+    The tokenizer's limit becomes the task's, so that ``truncation=True`` cuts texts where
+    training did.
     """
     tokenizer.model_max_length = task.max_seq_length
     with silence_transformers():
@@ -112,9 +126,11 @@ def export_predictions(
 ) -> None:
     """Write every answer of the chosen checkpoint, by split.
 
-    ``rows`` is a list of ``{"split", "row", "label", "predicted", "probabilities"}``: ``row`` counts the rows of the file that the split
-    was taken from, from 1; label and prediction are a name, a list of names, or a number, as the task has it; ``probabilities`` are in
-    the order of the labels, none for a regression. ``columns`` names the columns of the same as a flat table.
+    ``rows`` is a list of ``{"split", "row", "label", "predicted", "probabilities"}``: ``row``
+    counts the rows of the file that the split was taken from, from 1; label and prediction are
+    a name, a list of names, or a number, as the task has it; ``probabilities`` are in the order
+    of the labels, none for a regression. ``columns`` names the columns of the same as a flat
+    table.
     """
     rows = [
         {

@@ -1,19 +1,25 @@
-"""Only the vocabulary that occurs: a run trains the word embeddings of its own rows' tokens, and the table is whole again at its end.
+"""Only the vocabulary that occurs: a run trains the word embeddings of its own rows' tokens,
+and the table is whole again at its end.
 
-An entry whose token is in no training row has gradient 0 at every step, hence m = v = 0, and no update but the decay. So the network's
-table is cut to the entries of the run's files before optimiser and forward pass are made; gradient, norm, clipping, moments and copies
-shrink with it. Of MiniLM's 22.7 M parameters 11.7 M are in that table, of XLM-R's 278 M 192 M; a few thousand rows use a few thousand
-of the entries. The result is the plain way's, on a CPU to the last bit:
+An entry whose token is in no training row has gradient 0 at every step, hence m = v = 0, and no
+update but the decay. So the network's table is cut to the entries of the run's files before
+optimiser and forward pass are made; gradient, norm, clipping, moments and copies shrink with
+it. Of MiniLM's 22.7 M parameters 11.7 M are in that table, of XLM-R's 278 M 192 M; a few
+thousand rows use a few thousand of the entries. The result is the plain way's, on a CPU to the
+last bit:
 
-- *Decay.* Decoupled weight decay multiplies an absent entry by 1 - α_t λ at every step. Where the recipe has it, these products are
-  taken one by one, for their roundings do not commute, when the table is put together. Decay toward the start leaves alone what is there.
-- *Which file.* The entries of all rows of the run's files are kept, whichever fold trains, so that evaluation needs no other table and
-  all runs of a job have the same one.
-- *Padding.* The entry of the padding token is kept. Families that count positions from the first number that is not its id (RoBERTa,
-  XLM-R, MPNet) keep what is before it too: entries stay in their order, so its id stays what it is.
-- *Roundings.* torch adds squares up lane by lane of a vector register, and takes the last few numbers of a tensor one by one, which the
-  fused AdamW rounds differently. So entries are kept in groups that fill whole registers, and so is a last group that does not: every
-  number keeps its lane, and what was last stays last.
+- *Decay.* Decoupled weight decay multiplies an absent entry by 1 - α_t λ at every step. Where
+  the recipe has it, these products are taken one by one, for their roundings do not commute,
+  when the table is put together. Decay toward the start leaves alone what is there.
+- *Which file.* The entries of all rows of the run's files are kept, whichever fold trains, so
+  that evaluation needs no other table and all runs of a job have the same one.
+- *Padding.* The entry of the padding token is kept. Families that count positions from the
+  first number that is not its id (RoBERTa, XLM-R, MPNet) keep what is before it too: entries
+  stay in their order, so its id stays what it is.
+- *Roundings.* torch adds squares up lane by lane of a vector register, and takes the last few
+  numbers of a tensor one by one, which the fused AdamW rounds differently. So entries are kept
+  in groups that fill whole registers, and so is a last group that does not: every number keeps
+  its lane, and what was last stays last.
 """
 
 import math
@@ -35,9 +41,13 @@ from worker.training.optim.parameter_groups import build_parameter_groups
 from worker.training.optim.schedule import create_linear_schedule
 
 REGISTER_FLOATS = 16
-"""Float32 numbers of the widest vector register, and of the cache lines in which the fused AdamW shares a tensor among threads."""
+"""Float32 numbers of the widest vector register, and of the cache lines in which the fused
+AdamW shares a tensor among threads.
+"""
 REPLAY_CHUNK_SIZE = 16_384
-"""Numbers: 64 KiB, which stay in the cache for all steps, and are too few for torch to share among threads at every one."""
+"""Numbers: 64 KiB, which stay in the cache for all steps, and are too few for torch to share
+among threads at every one.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,9 @@ class CompactVocabulary:
     """Which entries of a network's table of word embeddings are trained."""
 
     entries: Tensor
-    """Ids of their tokens, int64, ascending, on the CPU; an entry's place among them is its id in the run."""
+    """Ids of their tokens, int64, ascending, on the CPU; an entry's place among them is its id
+    in the run.
+    """
     size: int
     """Entries of the whole table; as many as ``entries`` where it is left as it is."""
 
@@ -75,7 +87,9 @@ class CompactVocabulary:
         return len(self.entries) < self.size
 
     def cut_embeddings(self, network: PreTrainedModel) -> None:
-        """Leave the network, on whatever device, these entries alone. Call it before anything refers to its parameters."""
+        """Leave the network, on whatever device, these entries alone. Call it before anything
+        refers to its parameters.
+        """
         if self.is_cut:
             embedding = _get_embedding(network)
             _set_table(
@@ -85,7 +99,9 @@ class CompactVocabulary:
                 embedding.padding_idx = int(self._build_id_map()[embedding.padding_idx])
 
     def renumber_splits(self, splits: Splits) -> Splits:
-        """The same rows for a network that was cut. What ``splits`` was made of stays as it is, for other runs."""
+        """The same rows for a network that was cut. What ``splits`` was made of stays as it is,
+        for other runs.
+        """
         if not self.is_cut:
             return splits
         places = self._build_id_map()
@@ -103,10 +119,11 @@ class CompactVocabulary:
     def build_full_table(
         self, network: PreTrainedModel, start: PreTrainedModel, recipe: Recipe, step: int
     ) -> dict[str, Tensor]:
-        """The whole table, of shape (size, width), by its parameter's name; empty where none was cut.
+        """The whole table, of shape (size, width), by its parameter's name; empty where none
+        was cut.
 
-        ``network`` has the entries of ``self`` as they are after ``step`` steps of the recipe, ``start`` the whole table before the
-        first; both stay as they are.
+        ``network`` has the entries of ``self`` as they are after ``step`` steps of the recipe,
+        ``start`` the whole table before the first; both stay as they are.
         """
         if not self.is_cut:
             return {}
@@ -125,7 +142,9 @@ class CompactVocabulary:
     def restore_full_table(
         self, network: PreTrainedModel, start: PreTrainedModel, recipe: Recipe, step: int
     ) -> None:
-        """Give the network its whole table back, as the plain way would have left it after ``step`` steps."""
+        """Give the network its whole table back, as the plain way would have left it after
+        ``step`` steps.
+        """
         for table in self.build_full_table(network, start, recipe, step).values():
             embedding = _get_embedding(network)
             if embedding.padding_idx is not None:
@@ -142,7 +161,9 @@ class CompactVocabulary:
 def compute_decay_factors(
     network: PreTrainedModel, recipe: Recipe, steps: int
 ) -> Sequence[tuple[float, float]]:
-    """Of each step, what the table's entries are drawn toward their start by and then multiplied by; empty where none is decayed."""
+    """Of each step, what the table's entries are drawn toward their start by and then
+    multiplied by; empty where none is decayed.
+    """
     table = _get_embedding(network).weight
     [group] = (
         group
@@ -162,7 +183,9 @@ def compute_decay_factors(
 
 
 def replay_decay(entries: Tensor, start: Tensor, factors: Sequence[tuple[float, float]]) -> Tensor:
-    """What the steps of pre-trained decay and AdamW make of entries that never have a gradient; all tensors of one shape."""
+    """What the steps of pre-trained decay and AdamW make of entries that never have a gradient;
+    all tensors of one shape.
+    """
     blocks = zip(
         entries.flatten().split(REPLAY_CHUNK_SIZE),
         start.flatten().split(REPLAY_CHUNK_SIZE),
@@ -186,7 +209,9 @@ def _get_embedding(network: PreTrainedModel) -> nn.Embedding:
 
 
 def _can_be_cut(embedding: nn.Module, network: PreTrainedModel) -> TypeGuard[nn.Embedding]:
-    """Whether it is a plain table that nothing else of the network uses (a tied output layer, a second way to the same module)."""
+    """Whether it is a plain table that nothing else of the network uses (a tied output layer, a
+    second way to the same module).
+    """
     if type(embedding) is not nn.Embedding or parametrize.is_parametrized(embedding):
         return False
     uses = sum(

@@ -1,8 +1,10 @@
-"""Dropout with cheaper random numbers, for CPUs: torch draws a Bernoulli number an element, one after the other, 5 ns each.
+"""Dropout with cheaper random numbers, for CPUs: torch draws a Bernoulli number an element, one
+after the other, 5 ns each.
 
-Here an element takes 16 random bits, a quarter of one draw of the same generator, and is dropped where they are below p · 2¹⁶. So the
-rate is a multiple of 2⁻¹⁶ (p = 0.1 becomes 0.10001), and what is kept is scaled by that rate's 1/(1-p): the mean is the input itself,
-as it is under torch's. All but the draw is arithmetic on whole registers.
+Here an element takes 16 random bits, a quarter of one draw of the same generator, and is
+dropped where they are below p · 2¹⁶. So the rate is a multiple of 2⁻¹⁶ (p = 0.1 becomes
+0.10001), and what is kept is scaled by that rate's 1/(1-p): the mean is the input itself, as it
+is under torch's. All but the draw is arithmetic on whole registers.
 """
 
 import math
@@ -34,10 +36,13 @@ class DropoutRate:
         return LEVELS / (LEVELS - self.dropped_levels)
 
     def draw_keep_mask(self, size: int, dtype: torch.dtype) -> Tensor:
-        """Of shape (size,): 0 with the probability of dropping, else 1. From torch's global generator of the CPU."""
+        """Of shape (size,): 0 with the probability of dropping, else 1. From torch's global
+        generator of the CPU.
+        """
         bits = torch.empty(math.ceil(size / 4), dtype=torch.int64).random_(-(2**63), None)
         levels = bits.view(torch.int16)[:size]
-        # into floating point at once: products of unlike types, and comparisons into booleans, take several times as long
+        # into floating point at once: products of unlike types, and comparisons into booleans,
+        # take several times as long
         return torch.ge(
             levels, self.dropped_levels - LEVELS // 2, out=torch.empty(size, dtype=dtype)
         )

@@ -1,7 +1,8 @@
 """A pre-trained encoder under a new classification head.
 
-The head, and a pooler that the checkpoint lacks, are drawn here in plain torch from the run's ``init_seed``: transformers' own draw
-depends on the state of the global generator. Everything else is the checkpoint, bit for bit, in float32.
+The head, and a pooler that the checkpoint lacks, are drawn here in plain torch from the run's
+``init_seed``: transformers' own draw depends on the state of the global generator. Everything
+else is the checkpoint, bit for bit, in float32.
 """
 
 import copy
@@ -22,7 +23,9 @@ from worker.training.seeding import init_stream
 
 
 def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedModel:
-    """The base model with a head for the task's outputs, on the CPU, in float32. Raises BaseModelUnreadable."""
+    """The base model with a head for the task's outputs, on the CPU, in float32. Raises
+    BaseModelUnreadable.
+    """
     checkpoint, lacking = _read_checkpoint(
         base_model, compute_folder_fingerprint(base_model), task.type, tuple(task.outputs)
     )
@@ -48,7 +51,9 @@ def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedMode
 def _read_checkpoint(
     base_model: Path, _fingerprint: FolderFingerprint, task_type: TaskType, outputs: tuple[str, ...]
 ) -> tuple[PreTrainedModel, list[str]]:
-    """The checkpoint, to be copied before anything of it changes, and the names of what it lacks."""
+    """The checkpoint, to be copied before anything of it changes, and the names of what it
+    lacks.
+    """
     try:
         with silence_transformers():
             network, report = AutoModelForSequenceClassification.from_pretrained(
@@ -60,7 +65,8 @@ def _read_checkpoint(
                 id2label=dict(enumerate(outputs)),  # which says how many outputs the head has, too
                 label2id={name: index for index, name in enumerate(outputs)},
                 problem_type=str(task_type),
-                ignore_mismatched_sizes=True,  # a base that was fine-tuned before has a head of another size
+                # a base that was fine-tuned before has a head of another size
+                ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as problem:
@@ -78,11 +84,12 @@ def _is_below(key: str, *paths: str) -> bool:
 
 @torch.no_grad()
 def draw_module(network: PreTrainedModel, path: str, init_seed: int) -> None:
-    """Draw every parameter below ``path`` as BERT was initialised: Linear weights N(0, ``initializer_range``), every bias 0, weights of
-    normalisations 1.
+    """Draw every parameter below ``path`` as BERT was initialised: Linear weights N(0,
+    ``initializer_range``), every bias 0, weights of normalisations 1.
 
-    Written out because transformers' helpers skip what was loaded. Each parameter has a random stream of its own, named by its path:
-    what is drawn for it does not depend on what else is drawn.
+    Written out because transformers' helpers skip what was loaded. Each parameter has a random
+    stream of its own, named by its path: what is drawn for it does not depend on what else is
+    drawn.
     """
     for module_name, module in network.get_submodule(path).named_modules(prefix=path):
         for name, parameter in module.named_parameters(recurse=False):
@@ -99,6 +106,9 @@ def draw_module(network: PreTrainedModel, path: str, init_seed: int) -> None:
                 )
             else:
                 raise BaseModelUnreadable(
-                    f"{full_name} is of a {type(module).__name__}, for which no initial distribution is known here.",
+                    (
+                        f"{full_name} is of a {type(module).__name__}, for which no initial "
+                        "distribution is known here."
+                    ),
                     param="model",
                 )

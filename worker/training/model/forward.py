@@ -1,7 +1,7 @@
 """The forward pass of a network in training: how rows become a batch, and a batch logits.
 
-Everything else (optimiser, clipping, checkpoints, export) knows the network itself, whose weights are float32. What a pass computes
-with is this module's matter alone.
+Everything else (optimiser, clipping, checkpoints, export) knows the network itself, whose
+weights are float32. What a pass computes with is this module's matter alone.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,9 @@ class Forward(BaseForward):
     def __init__(self, network: PreTrainedModel) -> None:
         super().__init__(network)
         self.padding_free = is_padding_free(network)
-        """Whether batches go without padding; of a family that cannot, they are padded to their own longest row."""
+        """Whether batches go without padding; of a family that cannot, they are padded to their
+        own longest row.
+        """
 
     def build_batch(self, text: EncodedText, rows: Sequence[int]) -> Batch:
         """These rows on the network's device, in the form that a pass takes."""

@@ -1,7 +1,8 @@
-"""The weights that training begins with, kept for the methods that refer back to them: pre-trained weight decay and mixout.
+"""The weights that training begins with, kept for the methods that refer back to them:
+pre-trained weight decay and mixout.
 
-They are taken after re-initialisation, so that where the network was drawn afresh they are the draw. One copy serves both methods;
-a recipe without either keeps none.
+They are taken after re-initialisation, so that where the network was drawn afresh they are the
+draw. One copy serves both methods; a recipe without either keeps none.
 """
 
 from torch import Tensor
@@ -16,7 +17,8 @@ InitialWeights = dict[Tensor, Tensor]  # the start of each parameter, by the par
 
 
 def copy_initial_weights(network: PreTrainedModel, recipe: Recipe) -> InitialWeights:
-    """Copies, on the network's device, of the parameters that ``recipe`` refers back to; the new head is never among them.
+    """Copies, on the network's device, of the parameters that ``recipe`` refers back to; the
+    new head is never among them.
 
     Call it when the network is where it will be trained and before anything has moved it.
     """

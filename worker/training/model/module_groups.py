@@ -1,7 +1,8 @@
-"""The parts of a network from the bottom up: embeddings, blocks, pooler, head; each parameter in exactly one.
+"""The parts of a network from the bottom up: embeddings, blocks, pooler, head; each parameter
+in exactly one.
 
-What goes by depth (layer-wise rates, gradient norms, distances from the start) goes by these parts. Where a family keeps them is said
-by its row in ``shared.encoders.families``.
+What goes by depth (layer-wise rates, gradient norms, distances from the start) goes by these
+parts. Where a family keeps them is said by its row in ``shared.encoders.families``.
 """
 
 from dataclasses import dataclass
@@ -35,7 +36,9 @@ def get_family(network: PreTrainedModel) -> Family:
 
 
 def list_block_paths(network: PreTrainedModel) -> list[str]:
-    """Paths of the transformer blocks, bottom first; of ALBERT, of its blocks of weights, which several layers use."""
+    """Paths of the transformer blocks, bottom first; of ALBERT, of its blocks of weights, which
+    several layers use.
+    """
     family = get_family(network)
     blocks = network.get_submodule(family.blocks)
     assert isinstance(blocks, nn.ModuleList), "a family's row names the list of its blocks"
@@ -45,7 +48,8 @@ def list_block_paths(network: PreTrainedModel) -> list[str]:
 def list_module_groups(network: PreTrainedModel) -> list[ModuleGroup]:
     """Embeddings, blocks from the bottom, the pooler where the family has one, the head.
 
-    Raises BaseModelUnreadable if a parameter lies in none of them: a family's row must account for all.
+    Raises BaseModelUnreadable if a parameter lies in none of them: a family's row must account
+    for all.
     """
     family = get_family(network)
     blocks = list_block_paths(network)
@@ -78,10 +82,14 @@ def _list_ancestor_paths(full_name: str) -> list[str]:
 
 
 def is_bias(full_name: str) -> bool:
-    """Whether a parameter is added, not multiplied: a bias, or a table of biases (MPNet's ``relative_attention_bias``)."""
+    """Whether a parameter is added, not multiplied: a bias, or a table of biases (MPNet's
+    ``relative_attention_bias``).
+    """
     return full_name.removesuffix(".weight").endswith("bias")
 
 
 def is_normalisation(module: nn.Module) -> bool:
-    """By the name of the class: some families have norms of their own that are no subclass of torch's (``DebertaLayerNorm``)."""
+    """By the name of the class: some families have norms of their own that are no subclass of
+    torch's (``DebertaLayerNorm``).
+    """
     return type(module).__name__.endswith("Norm")

@@ -1,8 +1,11 @@
-"""The network as an ONNX graph beside its weights, so that whoever serves it needs neither torch nor the code of a model.
+"""The network as an ONNX graph beside its weights, so that whoever serves it needs neither
+torch nor the code of a model.
 
-The graph is torch's own export and holds no weights: ONNX lets an initialiser be bytes of another file, and a safetensors file is its
-tensors' bytes behind a header. ``model.onnx`` is therefore small, whatever the network's size, and what is served are the very bytes of
-``model.safetensors``. Since nothing of it depends on values, it is traced once for all runs of a job.
+The graph is torch's own export and holds no weights: ONNX lets an initialiser be bytes of
+another file, and a safetensors file is its tensors' bytes behind a header. ``model.onnx`` is
+therefore small, whatever the network's size, and what is served are the very bytes of
+``model.safetensors``. Since nothing of it depends on values, it is traced once for all runs of
+a job.
 """
 
 import json
@@ -42,7 +45,9 @@ class _TensorLocation(NamedTuple):
 
 
 class _LogitsWrapper(nn.Module):
-    """The network as a function of positional inputs, in the order of ``names``, to its logits alone."""
+    """The network as a function of positional inputs, in the order of ``names``, to its logits
+    alone.
+    """
 
     def __init__(self, network: PreTrainedModel, names: list[str]) -> None:
         super().__init__()
@@ -55,7 +60,9 @@ class _LogitsWrapper(nn.Module):
 
 
 class GraphExporter:
-    """Graphs of networks that differ in their weights alone; the last one traced is kept for the next run."""
+    """Graphs of networks that differ in their weights alone; the last one traced is kept for
+    the next run.
+    """
 
     def __init__(self) -> None:
         self._cached_graph: tuple[str, ModelProto] | None = None
@@ -63,10 +70,12 @@ class GraphExporter:
     def write_graph(
         self, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path
     ) -> bool:
-        """Write ``model.onnx`` beside the weights in ``folder``; False where torch cannot export the network, which leaves none.
+        """Write ``model.onnx`` beside the weights in ``folder``; False where torch cannot
+        export the network, which leaves none.
 
-        Its inputs are int64 of shape (rows, tokens), both free: ``input_ids``, ``attention_mask`` and, where the family has them,
-        ``token_type_ids``. Its output ``logits`` is float32 of shape (rows, outputs). Its metadata say what pads the ids.
+        Its inputs are int64 of shape (rows, tokens), both free: ``input_ids``,
+        ``attention_mask`` and, where the family has them, ``token_type_ids``. Its output
+        ``logits`` is float32 of shape (rows, outputs). Its metadata say what pads the ids.
         """
         names = ["input_ids", "attention_mask"]
         if "token_type_ids" in tokenizer.model_input_names:
@@ -166,7 +175,9 @@ def _use_published_mode(network: PreTrainedModel) -> Iterator[None]:
 
 
 def _read_tensor_locations(path: Path) -> dict[str, _TensorLocation]:
-    """Where each tensor of a safetensors file lies; the format is 8 bytes of header length, a header of JSON, and the tensors."""
+    """Where each tensor of a safetensors file lies; the format is 8 bytes of header length, a
+    header of JSON, and the tensors.
+    """
     with path.open("rb") as file:
         [size] = struct.unpack("<Q", file.read(8))
         header: dict[str, Any] = json.loads(file.read(size))

@@ -1,16 +1,22 @@
-"""What a pass is computed with: the network's own float32 weights, or a replica of them in bfloat16.
+"""What a pass is computed with: the network's own float32 weights, or a replica of them in
+bfloat16.
 
-The network is the float32 truth either way: the optimiser updates it, and clipping, checkpoints, states and the export know it alone.
-Under ``precision: bfloat16`` forward and backward are made with a replica. After a backward its gradients are brought to the network's
-float32 ones; after an update its weights are cast from the network's, once a step and not, as under autocast, once a use.
+The network is the float32 truth either way: the optimiser updates it, and clipping,
+checkpoints, states and the export know it alone. Under ``precision: bfloat16`` forward and
+backward are made with a replica. After a backward its gradients are brought to the network's
+float32 ones; after an update its weights are cast from the network's, once a step and not, as
+under autocast, once a use.
 
-What bfloat16 would spoil or not speed up is no copy but the network's own float32 parameter, whose gradient needs no way back:
+What bfloat16 would spoil or not speed up is no copy but the network's own float32 parameter,
+whose gradient needs no way back:
 
-- the embeddings (tables, norm), whose output is cast. Their gradient is a sum over the tokens of a batch, row by row, and a sum of many
-  small terms stalls in 8 bits; and no matrix product would be faster.
+- the embeddings (tables, norm), whose output is cast. Their gradient is a sum over the tokens
+  of a batch, row by row, and a sum of many small terms stalls in 8 bits; and no matrix product
+  would be faster.
 - tables of biases that are looked up (MPNet's relative positions), likewise.
 - on a CPU, norms: its kernels take bfloat16 activations with float32 weights.
-- weights under mixout. It subtracts nearly equal numbers, so the mixing is float32's, and its result is cast.
+- weights under mixout. It subtracts nearly equal numbers, so the mixing is float32's, and its
+  result is cast.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,13 +48,17 @@ class ComputeWeights(Protocol):
         """The same, and their Euclidean norm, as a tensor: reading it is left to the caller."""
 
     def refresh_replica(self, parameters: Sequence[Tensor] | None = None) -> None:
-        """After a change of the network's parameters, or of these alone: passes are made with them from now on."""
+        """After a change of the network's parameters, or of these alone: passes are made with
+        them from now on.
+        """
 
 
 def create_compute_weights(network: PreTrainedModel, precision: Precision) -> ComputeWeights:
-    """Call it when the network is as training begins: on its device, and under mixout where the recipe has it.
+    """Call it when the network is as training begins: on its device, and under mixout where the
+    recipe has it.
 
-    On a CPU the dropout of what passes are made with, the network itself or its replica, is drawn as ``dropout.py`` says from then on.
+    On a CPU the dropout of what passes are made with, the network itself or its replica, is
+    drawn as ``dropout.py`` says from then on.
     """
     weights = BFloat16Weights(network) if precision == "bfloat16" else Float32Weights(network)
     if network.device.type == "cpu":
@@ -94,7 +104,9 @@ class BFloat16Weights:
         _cast_outputs(self.module)
 
     def transfer_gradients(self) -> None:
-        """Into buffers that were made once. A parameter that the pass did not use has no gradient, as in the network itself."""
+        """Into buffers that were made once. A parameter that the pass did not use has no
+        gradient, as in the network itself.
+        """
         for part in self._chunks:
             self._transfer_chunk(part)
 
@@ -139,7 +151,9 @@ class CastToBFloat16(nn.Module):
 
 
 def _iterate_lookup_modules(network: PreTrainedModel) -> Iterator[nn.Module]:
-    """The modules that stay float32 and whose output is cast: embeddings, and tables of biases further up."""
+    """The modules that stay float32 and whose output is cast: embeddings, and tables of biases
+    further up.
+    """
     yield network.get_submodule(get_family(network).embeddings[0])
     yield from (
         module

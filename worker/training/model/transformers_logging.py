@@ -1,4 +1,6 @@
-"""Keep transformers' load reports and progress bars out of the trainer's log while a model is read or written."""
+"""Keep transformers' load reports and progress bars out of the trainer's log while a model is
+read or written.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +10,9 @@ from transformers.utils import logging
 
 @contextmanager
 def silence_transformers() -> Iterator[None]:
-    """What is new in the network is known and tested here; transformers' report on it would read like an alarm."""
+    """What is new in the network is known and tested here; transformers' report on it would
+    read like an alarm.
+    """
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

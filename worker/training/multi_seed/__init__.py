@@ -1,1 +1,3 @@
-"""Several seeds of one job trained side by side as one network: every parameter has a leading dimension, the seed."""
+"""Several seeds of one job trained side by side as one network: every parameter has a leading
+dimension, the seed.
+"""

@@ -1,4 +1,6 @@
-"""What a step has to tell of every seed: one transfer from the device, read late on a GPU (``worker.training.async_metrics``)."""
+"""What a step has to tell of every seed: one transfer from the device, read late on a GPU
+(``worker.training.async_metrics``).
+"""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence

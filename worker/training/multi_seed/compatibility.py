@@ -7,9 +7,11 @@ PER_RUN_FIELDS = frozenset({"run_id", "init_seed", "data_seed", "output", "state
 
 
 def can_stack(a: RunSpec, b: RunSpec) -> bool:
-    """Whether the two differ in nothing but their seeds and their folders: the same rows, task, encoder, recipe, device and steps.
+    """Whether the two differ in nothing but their seeds and their folders: the same rows, task,
+    encoder, recipe, device and steps.
 
-    A run that goes on from a state is like one that goes on from a state of the same step; ``train_runs`` looks at that itself.
+    A run that goes on from a state is like one that goes on from a state of the same step;
+    ``train_runs`` looks at that itself.
     """
     return a.model_dump(exclude=set(PER_RUN_FIELDS)) == b.model_dump(
         exclude=set(PER_RUN_FIELDS)

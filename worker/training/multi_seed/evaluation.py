@@ -20,7 +20,9 @@ def evaluate_stack(
     scoring: Scoring,
     check_stop: Callable[[], None],
 ) -> list[EvaluationResult | TrainingDiverged]:
-    """Of each of the ``count`` seeds, in their order; puts the stack into evaluation mode. ``pause`` may raise between batches."""
+    """Of each of the ``count`` seeds, in their order; puts the stack into evaluation mode.
+    ``pause`` may raise between batches.
+    """
     return [
         _score_or_diverge(logits, split, scoring)
         for logits in predict_stack_logits(forward, stack_size, split, check_stop)

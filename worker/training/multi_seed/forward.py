@@ -1,4 +1,6 @@
-"""The forward pass of a stack: each seed's own rows in a flat sequence of its own, as long as the longest of them."""
+"""The forward pass of a stack: each seed's own rows in a flat sequence of its own, as long as
+the longest of them.
+"""
 
 from collections.abc import Sequence
 from typing import cast
@@ -22,7 +24,9 @@ class StackedForward(BaseForward):
     """A stack's passes."""
 
     def build_batch(self, text: EncodedText, rows: Sequence[Sequence[int]]) -> Batch:
-        """The rows of each seed, equally many: inputs of shape (K, tokens), labels (K, rows), or (K, rows, labels) for multi-label."""
+        """The rows of each seed, equally many: inputs of shape (K, tokens), labels (K, rows),
+        or (K, rows, labels) for multi-label.
+        """
         inputs, layout = build_packed_inputs(text, rows, self._network)
         labels = torch.stack([text.build_targets(its) for its in rows])
         return Batch(inputs, labels.to(self.device), layout)
@@ -35,7 +39,8 @@ class StackedForward(BaseForward):
 
 
 def compile_blocks(network: PreTrainedModel) -> None:
-    """Have torch compile each block's pass but the top one's, in which hooks come and go; attention stays as it is.
+    """Have torch compile each block's pass but the top one's, in which hooks come and go;
+    attention stays as it is.
 
     Off by default: whether it pays on a GPU is ``benchmarks.train_gpu``'s to say.
     """

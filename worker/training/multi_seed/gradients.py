@@ -1,4 +1,6 @@
-"""Each seed's gradient norm, and clipping by it. Gradients of a stack have the seed as their first dimension."""
+"""Each seed's gradient norm, and clipping by it. Gradients of a stack have the seed as their
+first dimension.
+"""
 
 from collections.abc import Sequence
 
@@ -23,7 +25,9 @@ class StackedGradients:
         self._max_norm = recipe.max_grad_norm
 
     def compute_norms(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """Of shape (K,): over all parameters, and of each part of the network at the steps that are watched."""
+        """Of shape (K,): over all parameters, and of each part of the network at the steps that
+        are watched.
+        """
         of_parameter = {
             parameter: torch.linalg.vector_norm(parameter.grad.flatten(1), dim=1)
             for parameter in self._parameters

@@ -1,9 +1,10 @@
 """K networks of one architecture as one: every parameter has a leading dimension K, the seed.
 
-The family's own network is kept, with its names, its configuration and its order of operations; only the modules that own parameters
-are replaced, by ones that take (K, …, width) and use weights[k] for k. So a stack does for K seeds in one batched matrix product what
-they would do in K small ones, and all that goes by a parameter's name or by its module's kind (parts, groups of rates and decay,
-mixout, states) works on it as on a single network.
+The family's own network is kept, with its names, its configuration and its order of operations;
+only the modules that own parameters are replaced, by ones that take (K, …, width) and use
+weights[k] for k. So a stack does for K seeds in one batched matrix product what they would do
+in K small ones, and all that goes by a parameter's name or by its module's kind (parts, groups
+of rates and decay, mixout, states) works on it as on a single network.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,9 @@ from worker.training.packed.packing import is_padding_free
 
 
 class NotStackable(Exception):
-    """The network's batches cannot go without padding, or it owns parameters in a module for which no stacked form is written."""
+    """The network's batches cannot go without padding, or it owns parameters in a module for
+    which no stacked form is written.
+    """
 
 
 class StackedLinear(nn.Linear):
@@ -41,7 +44,9 @@ class StackedLinear(nn.Linear):
 
 
 class StackedEmbedding(nn.Embedding):
-    """K tables as one: ``weight`` (K, entries, width), where seed k's ids lie k · entries further on."""
+    """K tables as one: ``weight`` (K, entries, width), where seed k's ids lie k · entries
+    further on.
+    """
 
     def __init__(self, single: nn.Embedding, stack_size: int) -> None:
         nn.Module.__init__(self)
@@ -57,7 +62,8 @@ class StackedEmbedding(nn.Embedding):
         )
         places = ids + offsets
         if self.padding_idx is not None:
-            # this entry never gets a gradient, so it is the same in every seed: all take it from the first, by torch's own exemption
+            # this entry never gets a gradient, so it is the same in every seed: all take it
+            # from the first, by torch's own exemption
             places = torch.where(ids == self.padding_idx, self.padding_idx, places)
         return functional.embedding(
             places, self.weight.view(count * entries, width), self.padding_idx
@@ -116,7 +122,8 @@ def check_stackable(network: PreTrainedModel) -> None:
 
 
 def stack_networks(networks: Iterator[PreTrainedModel], stack_size: int) -> PreTrainedModel:
-    """``width`` networks as one on the device of the first, which is used up; the others are held one at a time.
+    """``width`` networks as one on the device of the first, which is used up; the others are
+    held one at a time.
 
     Raises NotStackable.
     """

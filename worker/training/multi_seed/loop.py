@@ -1,8 +1,9 @@
 """The training loop of a stack: one step for all seeds, then what happened to each.
 
-It is the single run's loop (``worker.training.loop``) with three more things to do between steps: a seed that was stopped, or whose loss
-or gradient is no finite number, leaves the stack; where memory does not suffice, half of the seeds are set aside; and whatever was
-interrupted by either is done again by those that remain.
+It is the single run's loop (``worker.training.loop``) with three more things to do between
+steps: a seed that was stopped, or whose loss or gradient is no finite number, leaves the stack;
+where memory does not suffice, half of the seeds are set aside; and whatever was interrupted by
+either is done again by those that remain.
 """
 
 import gc
@@ -39,12 +40,16 @@ class SeedsLeaving(Exception):
 
 
 class StackLoop:
-    """Trains a stack to the recipe's end or its runs' ``stop_step``, and says what happens to each run."""
+    """Trains a stack to the recipe's end or its runs' ``stop_step``, and says what happens to
+    each run.
+    """
 
     def __init__(
         self, stack: SeedStack, is_stopped: Callable[[str], bool], deferred: list[SeedRun]
     ) -> None:
-        """``aside`` receives the seeds that memory does not suffice for, with the states to go on from."""
+        """``aside`` receives the seeds that memory does not suffice for, with the states to go
+        on from.
+        """
         spec = stack.seeds[0].spec
         self._stack, self._is_stopped = stack, is_stopped
         self._scoring = Scoring(spec.task, spec.metric)
@@ -62,7 +67,9 @@ class StackLoop:
         self._deferred = deferred
 
     def run(self) -> Iterator[TaggedEvent]:
-        """Ends when the seeds that are left in the stack are at the last step; all others are told of, or ``aside``."""
+        """Ends when the seeds that are left in the stack are at the last step; all others are
+        told of, or ``aside``.
+        """
         stack = self._stack
         while stack.seeds:
             step = stack.step
@@ -77,7 +84,9 @@ class StackLoop:
         yield from self._report_metrics(self._metrics.take_remaining_steps())
 
     def _train_step(self, step: int) -> None:
-        """Nothing is changed before the gradients are there, so that a step may be broken off and made again."""
+        """Nothing is changed before the gradients are there, so that a step may be broken off
+        and made again.
+        """
         stack = self._stack
         self._check_stop()
         rate = self._schedule.compute_rate(step)
@@ -87,7 +96,8 @@ class StackLoop:
             stack.splits.train.text, [seed.get_rows(step) for seed in stack.seeds]
         )
         losses = torch.func.vmap(self._objective)(stack.forward(batch), batch.labels)
-        losses.sum().backward()  # each seed's gradient is that of its own loss: no parameter is shared
+        # each seed's gradient is that of its own loss: no parameter is shared
+        losses.sum().backward()
         stack.compute_weights.transfer_gradients()
         norms, by_part = self._gradients.compute_norms(step)
         self._gradients.clip_gradients(norms)
@@ -97,7 +107,9 @@ class StackLoop:
         stack.step = step
 
     def _evaluate_seeds(self, step: int) -> Iterator[TaggedEvent]:
-        """Of the seeds that have not been evaluated at this step; those that go on from a state have been."""
+        """Of the seeds that have not been evaluated at this step; those that go on from a state
+        have been.
+        """
         due = [seed for seed in self._stack.seeds if seed.last_evaluated_step < step]
         if not due:
             return
@@ -130,7 +142,9 @@ class StackLoop:
         return dict(zip(stack.seeds, found, strict=True))
 
     def _offer_weights(self, step: int, seed: SeedRun, evaluation: EvaluationResult) -> bool | None:
-        """Whether it is the seed's best; None where it was set aside to make room for its own copy."""
+        """Whether it is the seed's best; None where it was set aside to make room for its own
+        copy.
+        """
         if seed not in self._stack.seeds:
             return None
         return step in self._evaluation_steps and seed.best.offer_weights(
@@ -170,7 +184,9 @@ class StackLoop:
             raise SeedsLeaving(gone)
 
     def _run_with_retry(self, action: Callable[[], T]) -> Generator[TaggedEvent, None, T | None]:
-        """What ``action`` returns once nobody leaves and memory suffices; None when nobody is left."""
+        """What ``action`` returns once nobody leaves and memory suffices; None when nobody is
+        left.
+        """
         while self._stack.seeds:
             try:
                 return action()
@@ -193,7 +209,9 @@ class StackLoop:
         yield from ((seed.run_id, reason) for seed in present)
 
     def _defer_half(self, error: torch.OutOfMemoryError) -> Iterator[TaggedEvent]:
-        """Set the later half of the seeds aside, with states to go on from; a seed alone has nobody to make room."""
+        """Set the later half of the seeds aside, with states to go on from; a seed alone has
+        nobody to make room.
+        """
         stack = self._stack
         stack.optimizer.zero_grad()
         gc.collect()

@@ -1,10 +1,12 @@
-"""How many seeds fit side by side: one is built and made to pass once, and what it takes is counted.
+"""How many seeds fit side by side: one is built and made to pass once, and what it takes is
+counted.
 
     a seed's bytes = weights + moments + starting weights + gradients + replica and its gradients + best checkpoint + activations
 
-Counting what a pass of the family's own code saves for its backward needs no constant a family, and sees what the recipe adds (mixout)
-and what precision and attention save. What it cannot see, the backward's own temporaries and the allocator's cuttings, is allowed for by
-shares; where that is still too little, the stack is halved on the way.
+Counting what a pass of the family's own code saves for its backward needs no constant a family,
+and sees what the recipe adds (mixout) and what precision and attention save. What it cannot
+see, the backward's own temporaries and the allocator's cuttings, is allowed for by shares;
+where that is still too little, the stack is halved on the way.
 """
 
 import math
@@ -22,7 +24,9 @@ USABLE_SHARE = 0.9  # of the free memory: the rest is lost between blocks of the
 
 
 def choose_stack_size(free_bytes: int, seed_bytes: int, count: int) -> int:
-    """How many of ``count`` seeds of ``need`` bytes go side by side in ``free`` bytes; at least 1, and evenly where they need turns."""
+    """How many of ``count`` seeds of ``need`` bytes go side by side in ``free`` bytes; at least
+    1, and evenly where they need turns.
+    """
     most = max(1, int(USABLE_SHARE * free_bytes) // seed_bytes)
     return math.ceil(count / math.ceil(count / most))
 

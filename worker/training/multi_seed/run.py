@@ -1,4 +1,6 @@
-"""Several runs of one job from top to bottom, side by side where that pays; to whoever records them they are ordinary runs."""
+"""Several runs of one job from top to bottom, side by side where that pays; to whoever records
+them they are ordinary runs.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -37,14 +39,17 @@ def train_runs(
     stack_size: int | None = None,
     compiled: bool = False,
 ) -> Iterator[TaggedEvent]:
-    """Train runs, those that are ``alike`` side by side, and yield what happens to each, by its ``run_id``, in each run's own order.
+    """Train runs, those that are ``alike`` side by side, and yield what happens to each, by its
+    ``run_id``, in each run's own order.
 
-    The last item of a run is its ``Finished`` or ``Paused``, or the exception that ended it: ``StopRequested`` within one batch of
-    ``stopped(run_id)`` being true, ``TrainingDiverged``, or any other reason. One run's end leaves the others alone. Artefacts lie in each
-    run's own ``output`` when its last item is yielded.
+    The last item of a run is its ``Finished`` or ``Paused``, or the exception that ended it:
+    ``StopRequested`` within one batch of ``stopped(run_id)`` being true, ``TrainingDiverged``,
+    or any other reason. One run's end leaves the others alone. Artefacts lie in each run's own
+    ``output`` when its last item is yielded.
 
-    ``width`` is how many are trained side by side at most; None has it chosen by device, family and free memory, which is 1 on a CPU.
-    ``compiled`` has torch compile the blocks of a stack, which takes a minute first and changes results by rounding.
+    ``width`` is how many are trained side by side at most; None has it chosen by device, family
+    and free memory, which is 1 on a CPU. ``compiled`` has torch compile the blocks of a stack,
+    which takes a minute first and changes results by rounding.
     """
     cache = cache or TextCache()
     for together in _group_compatible_runs(specs):
@@ -60,7 +65,9 @@ def train_runs(
 
 
 def _group_compatible_runs(specs: Sequence[RunSpec]) -> list[list[RunSpec]]:
-    """Those that may go side by side: alike, and from the beginning or from states of the same step."""
+    """Those that may go side by side: alike, and from the beginning or from states of the same
+    step.
+    """
     companies: list[list[RunSpec]] = []
     for spec in specs:
         for company in companies:
@@ -147,7 +154,9 @@ def _train_stack(
     deferred: list[SeedRun],
     compiled: bool,
 ) -> Iterator[TaggedEvent]:
-    """One stack from its beginning to its end; the seeds that memory does not suffice for are put ``aside``."""
+    """One stack from its beginning to its end; the seeds that memory does not suffice for are
+    put ``aside``.
+    """
     present = list(seeds)
     try:
         stack = SeedStack(seeds, splits, compiled=compiled)

@@ -1,4 +1,6 @@
-"""The seeds that advance together: their network, its optimiser, and what each seed's share of these is."""
+"""The seeds that advance together: their network, its optimiser, and what each seed's share of
+these is.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -19,7 +21,9 @@ from worker.training.run import apply_mixout, build_network
 
 
 class SeedStack:
-    """Seeds at the same step of the same recipe; seed k has index k of every tensor's first dimension."""
+    """Seeds at the same step of the same recipe; seed k has index k of every tensor's first
+    dimension.
+    """
 
     def __init__(self, seeds: Sequence[SeedRun], splits: Splits, *, compiled: bool = False) -> None:
         """Raises NotStackable."""
@@ -36,7 +40,9 @@ class SeedStack:
         self._prepare_passes()
 
     def _iterate_networks(self, splits: Splits) -> Iterator[PreTrainedModel]:
-        """As each seed's training begins, one after the other, with the vocabulary that occurs, which is the same for all."""
+        """As each seed's training begins, one after the other, with the vocabulary that occurs,
+        which is the same for all.
+        """
         for place, seed in enumerate(self.seeds):
             network = build_network(seed.spec, splits)
             if place == 0:
@@ -143,7 +149,9 @@ def _map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 
 def _stack_states(values: Sequence[Any]) -> Any:
-    """Nested states of single seeds as one of a stack: what is no tensor, and a scalar, is the same in all."""
+    """Nested states of single seeds as one of a stack: what is no tensor, and a scalar, is the
+    same in all.
+    """
     first = values[0]
     if isinstance(first, Tensor):
         return torch.stack(list(values)) if first.dim() > 0 else first

@@ -1,13 +1,17 @@
-"""Mixout (Lee et al. 2020): each step trains the weights with a random part of them put back to where training began.
+"""Mixout (Lee et al. 2020): each step trains the weights with a random part of them put back to
+where training began.
 
     W_mix = (m·W0 + (1-m)·W - p·W0) / (1-p),   m ~ Bernoulli(p), an element,
 
-so that the mean over m is W itself; its gradient is (1-m)/(1-p) times that of W_mix, which autograd finds. It takes the place of W in
-every Linear of the encoder's blocks and of the pooler, biases apart; the new head is not mixed. It is dropout with the pre-trained
-weights in the place of zero, so all other dropout is off. W0 is what training begins with, re-initialised tensors as they were drawn.
+so that the mean over m is W itself; its gradient is (1-m)/(1-p) times that of W_mix, which
+autograd finds. It takes the place of W in every Linear of the encoder's blocks and of the
+pooler, biases apart; the new head is not mixed. It is dropout with the pre-trained weights in
+the place of zero, so all other dropout is off. W0 is what training begins with, re-initialised
+tensors as they were drawn.
 
-A layer that is used more than once in a pass (ALBERT's blocks, DeBERTa's projections of words and positions) gets a mask a use, as
-dropout would. Masks come from torch's global generator, which is seeded anew at every step from the run's ``data_seed``.
+A layer that is used more than once in a pass (ALBERT's blocks, DeBERTa's projections of words
+and positions) gets a mask a use, as dropout would. Masks come from torch's global generator,
+which is seeded anew at every step from the run's ``data_seed``.
 """
 
 from collections.abc import Mapping
@@ -41,7 +45,9 @@ class Mixout(nn.Module):
 
 
 def mixed_layers(network: PreTrainedModel) -> list[nn.Linear]:
-    """The Linear layers of the blocks and of the pooler, each once, however often a pass uses it."""
+    """The Linear layers of the blocks and of the pooler, each once, however often a pass uses
+    it.
+    """
     encoder = [
         part for part in list_module_groups(network) if part.name.startswith(("block", "pooler"))
     ]
@@ -57,7 +63,9 @@ def mixed_layers(network: PreTrainedModel) -> list[nn.Linear]:
 def add_mixout(
     network: PreTrainedModel, probability: float, start: Mapping[Tensor, Tensor]
 ) -> None:
-    """Train ``network`` with mixout from now on, and without dropout; ``start`` has W0 of each of its ``mixed_layers``."""
+    """Train ``network`` with mixout from now on, and without dropout; ``start`` has W0 of each
+    of its ``mixed_layers``.
+    """
     switch_off_dropout(network)
     for layer in mixed_layers(network):
         mixout = Mixout(
@@ -74,7 +82,9 @@ def remove_mixout(network: PreTrainedModel) -> None:
 
 
 def switch_off_dropout(network: nn.Module) -> None:
-    """Dropout layers, and the attributes by which some families hand a probability to a function (ModernBERT's attention)."""
+    """Dropout layers, and the attributes by which some families hand a probability to a
+    function (ModernBERT's attention).
+    """
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0

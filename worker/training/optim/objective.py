@@ -1,11 +1,14 @@
 """What the training makes small, by kind of task: a scalar of a batch's logits and labels.
 
-- Single labels: cross entropy. ``class_weights`` weigh the rows of a label: Σ w_y · loss / Σ w_y, as torch's ``CrossEntropyLoss``.
-- Multi-label: binary cross entropy of each label's logit, averaged over rows and labels. ``class_weights`` weigh the rows that have the
-  label against those that have not, as ``pos_weight`` of torch's ``BCEWithLogitsLoss``.
-- Regression: mean squared error, in the labels' own unit and scale, so that the exported head gives the numbers themselves. The head
-  begins at the mean of the training labels (``set_bias_to_mean``): its draw answers about 0, and at the small rates of fine-tuning the way
-  from there to the labels' level would cost a good part of the steps and teach nothing.
+- Single labels: cross entropy. ``class_weights`` weigh the rows of a label: Σ w_y · loss / Σ
+  w_y, as torch's ``CrossEntropyLoss``.
+- Multi-label: binary cross entropy of each label's logit, averaged over rows and labels.
+  ``class_weights`` weigh the rows that have the label against those that have not, as
+  ``pos_weight`` of torch's ``BCEWithLogitsLoss``.
+- Regression: mean squared error, in the labels' own unit and scale, so that the exported head
+  gives the numbers themselves. The head begins at the mean of the training labels
+  (``set_bias_to_mean``): its draw answers about 0, and at the small rates of fine-tuning the
+  way from there to the labels' level would cost a good part of the steps and teach nothing.
 
 Weights enter the training loss alone; losses of evaluations are plain.
 """
@@ -29,7 +32,9 @@ ClassWeights = Literal["none", "balanced"] | dict[str, float]
 
 
 def build_targets(labels: Sequence[Label], num_labels: int) -> Tensor:
-    """The labels as the objectives take them: of shape (rows,), int64 or float32 for a regression; or multi-hot (rows, labels), float32."""
+    """The labels as the objectives take them: of shape (rows,), int64 or float32 for a
+    regression; or multi-hot (rows, labels), float32.
+    """
     if not isinstance(labels[0], tuple):
         return torch.tensor(
             labels, dtype=torch.float32 if isinstance(labels[0], float) else torch.int64
@@ -59,7 +64,9 @@ def build_training_objective(
     labels: Sequence[Label],
     device: torch.device | None = None,
 ) -> Objective:
-    """``labels`` are those of the run's own training rows, by which ``balanced`` counts; ``device`` is where the logits will be."""
+    """``labels`` are those of the run's own training rows, by which ``balanced`` counts;
+    ``device`` is where the logits will be.
+    """
     weights = compute_class_weights(task, class_weights, labels)
     if weights is None:
         return get_plain_objective(task.type)
@@ -76,8 +83,9 @@ def compute_class_weights(
 ) -> list[float] | None:
     """A weight a label, in the order of the names; None for none.
 
-    Balanced, of n rows and k labels: n / (k · n_c) for a label of n_c rows, so that every label weighs the same in sum; for multi-label
-    (n - n_c) / n_c, so that the rows with the label weigh as much as those without. A label without rows weighs 1, where it has no say.
+    Balanced, of n rows and k labels: n / (k · n_c) for a label of n_c rows, so that every label
+    weighs the same in sum; for multi-label (n - n_c) / n_c, so that the rows with the label
+    weigh as much as those without. A label without rows weighs 1, where it has no say.
     """
     if class_weights == "none":
         return None
@@ -103,10 +111,11 @@ def count_labels(labels: Sequence[Label]) -> Counter[Label]:
 def compute_chance_loss(
     task: Task, labels: Sequence[Label], weights: Sequence[float] | None = None
 ) -> float:
-    """The training loss of the best answer that does not look at the text: the labels' frequencies, or their mean.
+    """The training loss of the best answer that does not look at the text: the labels'
+    frequencies, or their mean.
 
-    For single labels that is the (weighted) entropy of the labels in nats, for multi-label the mean of each label's, for a regression
-    the labels' variance.
+    For single labels that is the (weighted) entropy of the labels in nats, for multi-label the
+    mean of each label's, for a regression the labels' variance.
     """
     if task.type is TaskType.REGRESSION:
         numbers = torch.tensor(labels, dtype=torch.float64)

@@ -2,17 +2,22 @@
 
 With it (``bias_correction: true``) a step is that of ``torch.optim.AdamW``, to the last bit:
     m ← β1 m + (1-β1) g,  v ← β2 v + (1-β2) g²,  m̂ = m/(1-β1^t),  v̂ = v/(1-β2^t),  θ ← θ - α λ θ - α m̂/(√v̂ + ε).
-Without it, BERTAdam (Devlin et al. 2019; Zhang et al. 2021, section 4) uses m and v as they are:
+Without it, BERTAdam (Devlin et al. 2019; Zhang et al. 2021, section 4) uses m and v as they
+are:
     θ ← θ - α λ θ - α m/(√v + ε).
-That needs no second optimiser. Since m/(√v + ε) = r(t) · m̂/(√v̂ + ε/√(1-β2^t)) with r(t) = (1-β1^t)/√(1-β2^t), AdamW at the rate
-α·r(t), with ε/√(1-β2^t) and the decay λ/r(t), takes BERTAdam's step. r(t) is by how much BERTAdam's steps are too large.
+That needs no second optimiser. Since m/(√v + ε) = r(t) · m̂/(√v̂ + ε/√(1-β2^t)) with r(t) =
+(1-β1^t)/√(1-β2^t), AdamW at the rate α·r(t), with ε/√(1-β2^t) and the decay λ/r(t), takes
+BERTAdam's step. r(t) is by how much BERTAdam's steps are too large.
 
-α is the group's rate of the step: the schedule's, times the group's share of it under layer-wise decay. Pre-trained weight decay comes
-before the step and is decoupled from it, at α whether or not the bias is corrected.
+α is the group's rate of the step: the schedule's, times the group's share of it under
+layer-wise decay. Pre-trained weight decay comes before the step and is decoupled from it, at α
+whether or not the bias is corrected.
 
-The update is torch's fused kernel, on CPU and GPU, about seven times faster than torch's loop on a CPU, where the update of a small
-encoder would otherwise cost a fifth of the step. It differs from the loop by rounding alone (about 3e-8). The kernel is called by
-itself: around it ``torch.optim.AdamW`` counts the steps of each parameter apart, in a hundred small operations, 1 ms or so of each update.
+The update is torch's fused kernel, on CPU and GPU, about seven times faster than torch's loop
+on a CPU, where the update of a small encoder would otherwise cost a fifth of the step. It
+differs from the loop by rounding alone (about 3e-8). The kernel is called by itself: around it
+``torch.optim.AdamW`` counts the steps of each parameter apart, in a hundred small operations, 1
+ms or so of each update.
 """
 
 import math
@@ -33,12 +38,16 @@ T = TypeVar("T")
 
 
 class Optimizer:
-    """One update a call, at the rate given; the only place that knows whether the bias is corrected."""
+    """One update a call, at the rate given; the only place that knows whether the bias is
+    corrected.
+    """
 
     def __init__(
         self, network: nn.Module, recipe: Recipe, start: InitialWeights | None = None
     ) -> None:
-        """``start``: ``copy_initial_weights`` of the network; needed where the recipe has pre-trained weight decay."""
+        """``start``: ``copy_initial_weights`` of the network; needed where the recipe has
+        pre-trained weight decay.
+        """
         self._recipe = recipe
         self._groups = build_parameter_groups(network, recipe)
         self._parameters = [parameter for group in self._groups for parameter in group.parameters]
@@ -65,10 +74,12 @@ class Optimizer:
         found_inf: Tensor | None = None,
         after_update: Callable[[Sequence[Tensor]], None] | None = None,
     ) -> None:
-        """Update every parameter that has a gradient; ``rate`` is the schedule's, that of the head.
+        """Update every parameter that has a gradient; ``rate`` is the schedule's, that of the
+        head.
 
-        ``unless``, 0 or 1 on the parameters' device: at 1 nothing is changed, and nobody need wait to know. ``then`` is called for a
-        few parameters at a time when they have changed, while a CPU has them in its cache.
+        ``unless``, 0 or 1 on the parameters' device: at 1 nothing is changed, and nobody need
+        wait to know. ``then`` is called for a few parameters at a time when they have changed,
+        while a CPU has them in its cache.
         """
         if not self._moments[0]:
             self.allocate_moments()
@@ -112,14 +123,18 @@ class Optimizer:
         )
 
     def allocate_moments(self) -> None:
-        """Make the moments now, as the first step would: whether memory suffices for them shows before anything is trained."""
+        """Make the moments now, as the first step would: whether memory suffices for them shows
+        before anything is trained.
+        """
         self._moments = (
             [torch.zeros_like(parameter) for parameter in self._parameters],
             [torch.zeros_like(parameter) for parameter in self._parameters],
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next update depends on, beside the network and the recipe: ``exp_avg`` is m, ``exp_avg_sq`` v."""
+        """All that the next update depends on, beside the network and the recipe: ``exp_avg``
+        is m, ``exp_avg_sq`` v.
+        """
         return {
             "updates": self._updates,
             "exp_avg": self._moments[0],
@@ -147,7 +162,9 @@ class Optimizer:
 def adamw_settings(
     recipe: Recipe, group: ParameterGroup, rate: float, update: int
 ) -> dict[str, float]:
-    """``lr``, ``eps`` and ``weight_decay`` of AdamW for one group at one update (from 1), with or without the correction."""
+    """``lr``, ``eps`` and ``weight_decay`` of AdamW for one group at one update (from 1), with
+    or without the correction.
+    """
     excess, epsilon = 1.0, recipe.adam_epsilon
     if not recipe.bias_correction:
         excess = bias_ratio(update, recipe.adam_beta1, recipe.adam_beta2)
@@ -162,7 +179,9 @@ def bias_ratio(update: int, beta1: float = 0.9, beta2: float = 0.999) -> float:
 
 
 def get_chunk_size(device: torch.device) -> int:
-    """Of how many parameters one pass is followed by the next: on a CPU their numbers are then in its cache, a GPU wants all at once."""
+    """Of how many parameters one pass is followed by the next: on a CPU their numbers are then
+    in its cache, a GPU wants all at once.
+    """
     return 4 if device.type == "cpu" else sys.maxsize
 
 
@@ -171,7 +190,9 @@ def split_into_chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 def compute_gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
-    """Euclidean norm of the gradient over all of them, as a tensor: reading it is left to the caller."""
+    """Euclidean norm of the gradient over all of them, as a tensor: reading it is left to the
+    caller.
+    """
     return torch.nn.utils.get_total_norm(
         [parameter.grad for parameter in parameters if parameter.grad is not None]
     )
@@ -184,5 +205,7 @@ def clip_gradient(parameters: Iterable[Tensor], norm: Tensor, max_norm: float) -
 
 
 def _is_within_norm(norm: Tensor, max_norm: float) -> bool:
-    """Whether torch's factor is 1, which it would multiply all the same: a pass over the gradient. Reading it costs nothing on a CPU."""
+    """Whether torch's factor is 1, which it would multiply all the same: a pass over the
+    gradient. Reading it costs nothing on a CPU.
+    """
     return norm.device.type == "cpu" and bool(max_norm / (norm + 1e-6) >= 1)

@@ -1,10 +1,13 @@
 """Which parameters share a rate and a decay.
 
-Layer-wise learning-rate decay (LLRD; Howard & Ruder 2018; Zhang et al. 2021) with factor ξ: head and pooler train at the full rate α, the
-top block at α·ξ, the next at α·ξ², …, the bottom of L blocks at α·ξ^L, the embeddings at α·ξ^(L+1). Parts are those of ``list_module_groups``. Of
-ALBERT, whose layers share their weights, L is the number of blocks of weights, which is one as a rule.
+Layer-wise learning-rate decay (LLRD; Howard & Ruder 2018; Zhang et al. 2021) with factor ξ:
+head and pooler train at the full rate α, the top block at α·ξ, the next at α·ξ², …, the bottom
+of L blocks at α·ξ^L, the embeddings at α·ξ^(L+1). Parts are those of ``list_module_groups``. Of
+ALBERT, whose layers share their weights, L is the number of blocks of weights, which is one as
+a rule.
 
-Weight decay of either kind spares biases and the parameters of normalisations (Devlin et al. 2019).
+Weight decay of either kind spares biases and the parameters of normalisations (Devlin et al.
+2019).
 """
 
 from dataclasses import dataclass
@@ -26,9 +29,11 @@ class ParameterGroup:
 
 
 def build_parameter_groups(network: nn.Module, recipe: Recipe) -> list[ParameterGroup]:
-    """Every parameter that is trained, in exactly one group; the full rate's groups come first, what decays before what is spared.
+    """Every parameter that is trained, in exactly one group; the full rate's groups come first,
+    what decays before what is spared.
 
-    Without layer-wise decay this asks nothing of the network; with it, the network must be of a known family.
+    Without layer-wise decay this asks nothing of the network; with it, the network must be of a
+    known family.
     """
     scales = compute_layerwise_scales(network, recipe.layerwise_learning_rate_decay)
     spared = find_undecayed_parameters(network)
@@ -54,7 +59,8 @@ def compute_layerwise_scales(network: nn.Module, decay: float) -> dict[nn.Parame
     )
     parts = list_module_groups(network)
     blocks = sum(part.name.startswith("block") for part in parts)
-    # parts come from the bottom: embeddings, L blocks, then the pooler and the head, which share the full rate
+    # parts come from the bottom: embeddings, L blocks, then the pooler and the head, which
+    # share the full rate
     depths = [max(0, blocks + 1 - index) for index in range(len(parts))]
     return {
         parameter: decay**depth

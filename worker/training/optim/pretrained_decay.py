@@ -1,10 +1,12 @@
-"""Pre-trained weight decay (Lee et al. 2020; Zhang et al. 2021, section 7): toward the start instead of toward zero.
+"""Pre-trained weight decay (Lee et al. 2020; Zhang et al. 2021, section 7): toward the start
+instead of toward zero.
 
     θ ← θ - α λ (θ - θ0),   before the Adam step, α the rate of the parameter's group at this step.
 
-θ0 is what training began with: the checkpoint, and of re-initialised tensors their draw. The new head has no past and decays to zero.
-As with other weight decay, biases and the parameters of normalisations take none. It is decoupled from Adam: where the recipe has weight
-decay too, both apply, this one first.
+θ0 is what training began with: the checkpoint, and of re-initialised tensors their draw. The
+new head has no past and decays to zero. As with other weight decay, biases and the parameters
+of normalisations take none. It is decoupled from Adam: where the recipe has weight decay too,
+both apply, this one first.
 """
 
 from collections.abc import Mapping
@@ -25,7 +27,9 @@ class PretrainedDecay:
         strength: float,
         start: Mapping[Tensor, Tensor],
     ) -> None:
-        """``strength`` is λ. ``start`` has θ0 of every decaying parameter outside the head, else ValueError."""
+        """``strength`` is λ. ``start`` has θ0 of every decaying parameter outside the head,
+        else ValueError.
+        """
         assert isinstance(network, PreTrainedModel), (
             "only an encoder of a known family has a head to tell apart"
         )
@@ -47,7 +51,8 @@ class PretrainedDecay:
         ]
         if forgotten:
             raise ValueError(
-                f"{len(forgotten)} parameters of the encoder came without the weights they began with"
+                f"{len(forgotten)} parameters of the encoder came without the weights they "
+                "began with"
             )
 
     @torch.no_grad()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LinearSchedule:
-    """Up from zero over the warm-up, then linearly down to zero at the end: ``get_linear_schedule_with_warmup`` of transformers.
+    """Up from zero over the warm-up, then linearly down to zero at the end:
+    ``get_linear_schedule_with_warmup`` of transformers.
 
     The first update's rate is zero, that of update T the last above zero, as there.
     """
@@ -31,5 +32,7 @@ def create_linear_schedule(peak: float, warmup_ratio: float, total_steps: int) -
 
 
 def list_evaluation_steps(total_steps: int, points: int) -> list[int]:
-    """Evaluation i of k falls on step ceil(i·T/k), so the last on step T; fewer where there are fewer steps than points."""
+    """Evaluation i of k falls on step ceil(i·T/k), so the last on step T; fewer where there are
+    fewer steps than points.
+    """
     return sorted({-(-index * total_steps // points) for index in range(1, points + 1)})

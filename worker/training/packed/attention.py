@@ -1,11 +1,14 @@
-"""Self-attention within the rows of flat sequences: softmax(QKᵀ·scale) V, of each row for itself.
+"""Self-attention within the rows of flat sequences: softmax(QKᵀ·scale) V, of each row for
+itself.
 
-Queries, keys and values have shape (S, heads, tokens, head_dim): S sequences side by side, one for a single network. The result has
-shape (S, tokens, heads, head_dim), as transformers' attention functions return it; at padding tokens it is 0. Where a layout says
+Queries, keys and values have shape (S, heads, tokens, head_dim): S sequences side by side, one
+for a single network. The result has shape (S, tokens, heads, head_dim), as transformers'
+attention functions return it; at padding tokens it is 0. Where a layout says
 ``first_queries_only``, only the rows' first tokens look, and it is 0 at all others.
 
-On a CPU this is an autograd function of its own: a few batched matrix products for each group of rows. torch has no fused attention
-with dropout for CPUs, and autograd over many slices of a tensor copies much. Dropout of the attention weights is that of ``dropout.py``.
+On a CPU this is an autograd function of its own: a few batched matrix products for each group
+of rows. torch has no fused attention with dropout for CPUs, and autograd over many slices of a
+tensor copies much. Dropout of the attention weights is that of ``dropout.py``.
 """
 
 import math
@@ -36,7 +39,9 @@ def compute_row_attention(
     dropout: float = 0.0,
     window: int | None = None,
 ) -> Tensor:
-    """In float32 or bfloat16. ``window``: how far a token sees to either side; None sees the whole row."""
+    """In float32 or bfloat16. ``window``: how far a token sees to either side; None sees the
+    whole row.
+    """
     flat = tuple(
         tensor.transpose(1, 2).flatten(0, 1) for tensor in (query, key, value)
     )  # (places, heads, head_dim)
@@ -79,7 +84,9 @@ def _compute_fused_attention(
 def _build_visibility_mask(
     group: RowGroup, window: int | None, layout: PackedLayout
 ) -> Tensor | None:
-    """Which keys a query sees, of a shape that broadcasts with (rows, heads, queries, length); None: all."""
+    """Which keys a query sees, of a shape that broadcasts with (rows, heads, queries, length);
+    None: all.
+    """
     near = None
     if window is not None and window < group.length - 1:
         slots = torch.arange(group.length, device=layout.places.device)
@@ -91,7 +98,8 @@ def _build_visibility_mask(
     real = group.token_mask[:, None, None, :]
     if near is None:
         return real
-    # a slot without a token may be far from every token, and a softmax over nothing is no number: it sees itself
+    # a slot without a token may be far from every token, and a softmax over nothing is no
+    # number: it sees itself
     return (real & near) | torch.eye(*near.shape, dtype=torch.bool, device=near.device)
 
 
@@ -154,7 +162,8 @@ class _RowAttention(torch.autograd.Function):
             upstream.masked_fill_(ctx.of_queries.empty_slots, 0.0)
         sides = (ctx.of_queries, ctx.slots, ctx.slots)
         found = tuple(
-            side.new(its) for side, its in zip(sides, (queries, keys, values), strict=True)
+            side.allocate_slots(its)
+            for side, its in zip(sides, (queries, keys, values), strict=True)
         )
         given = zip(
             *(
@@ -182,7 +191,7 @@ class _RowAttention(torch.autograd.Function):
             _multiply_scaled(grad_scores.transpose(1, 2), its_queries, ctx.scale, out=grad_keys)
             _multiply_scaled(used.transpose(1, 2), up, ctx.keep_scale, out=grad_values)
         return (
-            *(side.flat(its) for side, its in zip(sides, found, strict=True)),
+            *(side.gather_back(its) for side, its in zip(sides, found, strict=True)),
             None,
             None,
             None,
@@ -200,7 +209,9 @@ def _multiply_scaled(
 def _get_mask_biases(
     layout: PackedLayout, window: int | None, dtype: torch.dtype
 ) -> list[Tensor | None]:
-    """By group, what is added to the scores so that no query sees what it must not; None: nothing."""
+    """By group, what is added to the scores so that no query sees what it must not; None:
+    nothing.
+    """
     key = ("biases", layout.first_queries_only, window, dtype)
     if key not in layout.cache:
         seen = [_build_visibility_mask(group, window, layout) for group in layout.groups]

@@ -1,4 +1,6 @@
-"""The slots of a layout head by head, as batched matrix products want them: one gather for all groups, and one on the way back."""
+"""The slots of a layout head by head, as batched matrix products want them: one gather for all
+groups, and one on the way back.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,17 +13,25 @@ from worker.training.packed.packed_layout import PackedLayout
 
 @dataclass(frozen=True)
 class HeadGather:
-    """The same slots of every head: those of all tokens, or of each row's first. Behind them is one that is nobody's, and 0."""
+    """The same slots of every head: those of all tokens, or of each row's first. Behind them is
+    one that is nobody's, and 0.
+    """
 
     heads: int
     shapes: Sequence[tuple[int, int]]
-    """Of each group: its rows, and how many slots of a row are taken. They are in the order of group, row, head and slot."""
+    """Of each group: its rows, and how many slots of a row are taken. They are in the order of
+    group, row, head and slot.
+    """
     empty_slots: Tensor | None
-    """Of shape (slots * heads, 1), bool: slots without a token of their own. None: there are none."""
+    """Of shape (slots * heads, 1), bool: slots without a token of their own. None: there are
+    none.
+    """
     _places: Tensor
     """Of shape (slots * heads,): place * heads + head."""
     _slot_of_place: Tensor
-    """Of shape (places * heads,): whose slot is each place and head's; of places that have none, nobody's."""
+    """Of shape (places * heads,): whose slot is each place and head's; of places that have
+    none, nobody's.
+    """
 
     def gather_heads(self, flat: Tensor) -> Tensor:
         """From (places, heads, head_dim) to (slots * heads, head_dim)."""
@@ -34,7 +44,9 @@ class HeadGather:
         return made
 
     def iterate_groups(self, slots: Tensor) -> Iterator[Tensor]:
-        """Views of what was gathered or is new, each of shape (rows * heads, slots of a row, head_dim)."""
+        """Views of what was gathered or is new, each of shape (rows * heads, slots of a row,
+        head_dim).
+        """
         parts = slots[: len(self._places)].split(
             [rows * self.heads * length for rows, length in self.shapes]
         )
@@ -44,7 +56,9 @@ class HeadGather:
         )
 
     def gather_back(self, filled: Tensor) -> Tensor:
-        """From (slots * heads + 1, head_dim) to (places, heads, head_dim); 0 at places without a slot."""
+        """From (slots * heads + 1, head_dim) to (places, heads, head_dim); 0 at places without
+        a slot.
+        """
         return filled.index_select(0, self._slot_of_place).view(-1, self.heads, filled.shape[1])
 
 

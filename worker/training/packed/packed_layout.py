@@ -1,7 +1,9 @@
-"""Where the rows of a batch lie in one flat sequence of tokens, and which of them have their attention computed in one go.
+"""Where the rows of a batch lie in one flat sequence of tokens, and which of them have their
+attention computed in one go.
 
-A batch without padding is its rows one behind another, and up to seven tokens that belong to no row, so that few sizes occur. Networks
-that are trained side by side have a sequence each, all of the same width: the shorter ones end in more such tokens.
+A batch without padding is its rows one behind another, and up to seven tokens that belong to no
+row, so that few sizes occur. Networks that are trained side by side have a sequence each, all
+of the same width: the shorter ones end in more such tokens.
 """
 
 from collections.abc import Hashable, Sequence
@@ -14,26 +16,36 @@ from torch import Tensor
 
 from worker.training.device import to_device
 
-# Sizes are multiples of these. For every size that is new oneDNN compiles its kernels anew, some 4 ms a step, and it keeps 1,024 of them.
+# Sizes are multiples of these. For every size that is new oneDNN compiles its kernels anew,
+# some 4 ms a step, and it keeps 1,024 of them.
 TOKEN_MULTIPLE = 8  # of a sequence
-SLOT_MULTIPLE = 16  # of a row; of fewer keys, torch's softmax takes one at a time (AVX-512), ten times as long in all
+# of a row; of fewer keys, torch's softmax takes one at a time (AVX-512), ten times as long in
+# all
+SLOT_MULTIPLE = 16
 
-MAX_GROUP_ROWS = 64  # of a group on a CPU; its weights should stay in the cache, and more ways to cut take longer to compare
+# of a group on a CPU; its weights should stay in the cache, and more ways to cut take longer to
+# compare
+MAX_GROUP_ROWS = 64
 
-# What attention costs on a CPU, in cells: a cell is a query and a key in all heads (12 heads of 32, forward and backward).
+# What attention costs on a CPU, in cells: a cell is a query and a key in all heads (12 heads of
+# 32, forward and backward).
 CALL_COST = 5000
 PADDED_TOKEN_COST = 30
 
 
 @dataclass(frozen=True)
 class RowGroup:
-    """Rows whose attention is computed together. They have ``rows * length`` slots: token t of row r is in slot ``r * length + t``."""
+    """Rows whose attention is computed together. They have ``rows * length`` slots: token t of
+    row r is in slot ``r * length + t``.
+    """
 
     rows: int
     length: int
     """At least the tokens of the longest row."""
     token_mask: Tensor | None = None
-    """Of shape (rows, length), bool: whether a slot has a token of its own. None: every slot has."""
+    """Of shape (rows, length), bool: whether a slot has a token of its own. None: every slot
+    has.
+    """
 
     @property
     def slots(self) -> int:
@@ -42,7 +54,9 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class PackedLayout:
-    """The rows of S flat sequences, whose places are numbered through: token t of sequence s is at ``s * width + t``."""
+    """The rows of S flat sequences, whose places are numbered through: token t of sequence s is
+    at ``s * width + t``.
+    """
 
     lengths: tuple[tuple[int, ...], ...]
     """Of the rows of each sequence, in order; every sequence has as many rows."""
@@ -53,21 +67,31 @@ class PackedLayout:
     groups: tuple[RowGroup, ...]
     """Every row in exactly one. Their slots are numbered through."""
     places: Tensor
-    """Of shape (slots,), int64: whose token each slot has; where there is none, some other of the row."""
+    """Of shape (slots,), int64: whose token each slot has; where there is none, some other of
+    the row.
+    """
     slot_of_place: Tensor
     """Of shape (S * width,), int64; of padding, any."""
     padding_mask: Tensor | None
-    """Of shape (S * width,), bool: whether a token belongs to no row. None: every token belongs to one."""
+    """Of shape (S * width,), bool: whether a token belongs to no row. None: every token belongs
+    to one.
+    """
     first_queries_only: bool = False
-    """Whether in attention only the rows' first tokens look at the others, because nothing reads what any other would see."""
+    """Whether in attention only the rows' first tokens look at the others, because nothing
+    reads what any other would see.
+    """
     cache: dict[Hashable, Any] = field(default_factory=dict, compare=False)
-    """What is worked out of the above at its first use, and is the same in every block of a network."""
+    """What is worked out of the above at its first use, and is the same in every block of a
+    network.
+    """
 
 
 def build_packed_layout(lengths: Sequence[Sequence[int]], device: torch.device) -> PackedLayout:
-    """Rows of these lengths, by sequence; cheapest where the rows of a sequence come sorted by length.
+    """Rows of these lengths, by sequence; cheapest where the rows of a sequence come sorted by
+    length.
 
-    On a CPU rows of like length make a group; elsewhere all rows do, since there a call is dear and padding cheap.
+    On a CPU rows of like length make a group; elsewhere all rows do, since there a call is dear
+    and padding cheap.
     """
     width = _round_up(TOKEN_MULTIPLE, max(map(sum, lengths)))
     starts = [
@@ -141,7 +165,9 @@ def _build_group(token_mask: Tensor, device: torch.device) -> RowGroup:
 def _map_places_to_slots(
     places: Tensor, token_mask: Tensor, place_count: int
 ) -> tuple[Tensor, Tensor]:
-    """``slot_of_place`` and ``padding`` of a layout of so many places; ``real`` as in the groups, of shape (slots,)."""
+    """``slot_of_place`` and ``padding`` of a layout of so many places; ``real`` as in the
+    groups, of shape (slots,).
+    """
     slots = token_mask.nonzero().squeeze(1)
     taken = places[slots]
     slot_of_place = torch.zeros(place_count, dtype=torch.int64).index_copy_(0, taken, slots)

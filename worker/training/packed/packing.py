@@ -1,16 +1,20 @@
-"""Passes over batches without padding: all tokens of a batch in one flat sequence through the family's own modules. Behind them up to
-seven that belong to no row, so that few sizes occur (``layout.py``).
+"""Passes over batches without padding: all tokens of a batch in one flat sequence through the
+family's own modules. Behind them up to seven that belong to no row, so that few sizes occur
+(``layout.py``).
 
-Embeddings, Linear layers and norms take each token for itself and need not know of rows. What does need to is handed over for the time
-of a pass; before and after it the network is like any other:
+Embeddings, Linear layers and norms take each token for itself and need not know of rows. What
+does need to is handed over for the time of a pass; before and after it the network is like any
+other:
 
 - positions, which count anew in every row, are given with the tokens;
 - attention stays within rows, by a function of our own in transformers' attention interface;
-- poolers and heads read ``states[:, 0]``, the first token of each sequence. Where nothing further on reads any other token (a family's
-  ``first_tokens``), the states of the rows' first tokens go on alone, of shape (S, 1, rows, width). In most families that is within the
-  top block, whose attention and feed-forward layers then compute what is used and no more.
+- poolers and heads read ``states[:, 0]``, the first token of each sequence. Where nothing
+  further on reads any other token (a family's ``first_tokens``), the states of the rows' first
+  tokens go on alone, of shape (S, 1, rows, width). In most families that is within the top
+  block, whose attention and feed-forward layers then compute what is used and no more.
 
-S flat sequences side by side are for S stacked networks, each with as many rows; a single network has one.
+S flat sequences side by side are for S stacked networks, each with as many rows; a single
+network has one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,8 +45,10 @@ def is_padding_free(network: PreTrainedModel) -> bool:
 def build_packed_inputs(
     text: EncodedText, rows: Sequence[Sequence[int]], network: PreTrainedModel
 ) -> tuple[dict[str, Tensor], PackedLayout]:
-    """The rows of each of S sequences: keyword arguments of the network's pass, each of shape (S, tokens), on its device, and where
-    the rows lie. ``first_tokens`` are in the order of ``rows``, whatever order the rows lie in."""
+    """The rows of each of S sequences: keyword arguments of the network's pass, each of shape
+    (S, tokens), on its device, and where the rows lie. ``first_tokens`` are in the order of
+    ``rows``, whatever order the rows lie in.
+    """
     # in order of length, so that rows whose attention is computed together are neighbours
     places = [sorted(range(len(its)), key=text.list_lengths(its).__getitem__) for its in rows]
     sorted_rows = [[its[place] for place in order] for its, order in zip(rows, places, strict=True)]
@@ -76,7 +82,8 @@ def _pad_and_stack(sequences: Sequence[Tensor], width: int, padding: int) -> Ten
 def compute_position_ids(ids: Tensor, lengths: Sequence[int], network: PreTrainedModel) -> Tensor:
     """Of the tokens of a flat sequence, as the family counts them in a row of its own.
 
-    Families with unused positions count from ``pad_token_id`` + 1, and leave a padding token out, should a text spell one.
+    Families with unused positions count from ``pad_token_id`` + 1, and leave a padding token
+    out, should a text spell one.
     """
     counted, offset = torch.ones_like(ids), 0
     if get_family(network).position_offset:
@@ -93,7 +100,9 @@ def compute_position_ids(ids: Tensor, lengths: Sequence[int], network: PreTraine
 
 @contextmanager
 def enable_packed_forward(network: PreTrainedModel, layout: PackedLayout) -> Iterator[None]:
-    """Inside, a pass of the network takes ``build_packed_inputs`` and ``layout=layout``, and its logits have the shape (S, rows, outputs)."""
+    """Inside, a pass of the network takes ``build_packed_inputs`` and ``layout=layout``, and
+    its logits have the shape (S, rows, outputs).
+    """
     config = network.config
     implementation = config._attn_implementation
     config._attn_implementation = ATTENTION_NAME
@@ -119,7 +128,9 @@ def compute_packed_attention(
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """An attention function as transformers' attention interface has them. It has no mask function, so that no mask is made."""
+    """An attention function as transformers' attention interface has them. It has no mask
+    function, so that no mask is made.
+    """
     window = (
         None if sliding_window is None else sliding_window - 1
     )  # ModernBERT counts the token itself
@@ -175,7 +186,9 @@ def _select_first_tokens(states: Tensor, layout: PackedLayout) -> Tensor:
 
 
 def _average_rows(states: Tensor, layout: PackedLayout) -> Tensor:
-    """Over a row's tokens, in the form of first tokens, which the family's own mean over a sequence of one leaves as they are."""
+    """Over a row's tokens, in the form of first tokens, which the family's own mean over a
+    sequence of one leaves as they are.
+    """
     [lengths] = (
         layout.lengths
     )  # that mean multiplies by a mask of two dimensions, which stacked networks have no form of

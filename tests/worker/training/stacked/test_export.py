@@ -1,4 +1,6 @@
-"""What a stacked seed leaves behind is a plain folder, and its recorded scores are those of that folder."""
+"""What a stacked seed leaves behind is a plain folder, and its recorded scores are those of
+that folder.
+"""
 
 import json
 from pathlib import Path
@@ -16,7 +18,9 @@ from worker.training.spec import RunSpec
 
 
 def answers_outside(spec: RunSpec) -> tuple[list[str], list[list[float]]]:
-    """Predicted names and probabilities of every row in ``predictions.json``, by plain transformers."""
+    """Predicted names and probabilities of every row in ``predictions.json``, by plain
+    transformers.
+    """
     folder = spec.output / "model"
     with silence_transformers():
         network = AutoModelForSequenceClassification.from_pretrained(folder).eval()

@@ -1,0 +1,93 @@
+"""Create a job with its runs."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from api.dependencies import AppServices
+from api.jobs.idempotency import RequestIdentity
+from api.jobs.planning.job_plan import plan_job
+from api.jobs.request_schemas import JobRequest
+from api.jobs.resent_requests import (
+    compute_request_digest,
+    find_concurrent_job,
+    find_existing_job,
+    record_request,
+    run_unless_resent,
+)
+from api.jobs.schemas import JobObject
+from api.jobs.service import get_job
+from shared.datasets import InputFile
+from shared.db.events import Events
+from shared.db.files import Files
+from shared.db.jobs import Jobs
+from shared.db.models import Models
+from shared.db.tables import Job, Run
+from shared.domain.naming import FINE_TUNED
+from shared.domain.states import Purpose
+
+
+def create_job(
+    services: AppServices,
+    request: JobRequest,
+    identity: RequestIdentity,
+    *,
+    digest: str | None = None,
+) -> JobObject:
+    """Store the job and its runs in one transaction, then notify the job queue.
+
+    A request that is sent again returns the job that it already made. ``digest`` identifies the
+    request; by default it is computed from the body.
+    """
+    request_digest = digest or compute_request_digest(request)
+    existing = find_existing_job(services, identity, request_digest)
+    if existing is not None:
+        return get_job(services, existing)
+    job, runs = plan_job(services, request)
+    job.request_sha256 = request_digest
+
+    def insert() -> str:
+        with services.database.write() as session:
+            concurrent = find_concurrent_job(session, services.owner_id, identity, request_digest)
+            if concurrent is not None:
+                return concurrent
+            _insert_job(session, job, runs)
+            record_request(session, job, identity, request_digest)
+            return job.id
+
+    return get_job(services, run_unless_resent(services, identity, request_digest, insert))
+
+
+def _insert_job(session: Session, job: Job, runs: Sequence[Run]) -> None:
+    _require_inputs(session, job)
+    Jobs(session).add(job, runs)
+    Events(session).add(job, _describe_creation(job, runs))
+    for warning in job.warnings:
+        Events(session).add(job, warning["message"], level="warn")
+
+
+def _require_inputs(session: Session, job: Job) -> None:
+    """Raise if a file or the model was deleted since the job was planned."""
+    for param in InputFile:
+        file_id: str | None = getattr(job, param)
+        if file_id is not None:
+            Files(session, job.owner_id).get(file_id, param=param, for_job=True)
+    if job.model.startswith(FINE_TUNED):
+        Models(session, job.owner_id).for_job(job.model)
+
+
+def _describe_creation(job: Job, runs: Sequence[Run]) -> str:
+    main_count = sum(run.purpose == Purpose.MAIN for run in runs)
+    if job.resolved_recipe is not None:
+        recipe = job.resolved_recipe
+        return (
+            f"Created: {main_count} runs of {recipe['max_steps']} steps with the recipe "
+            f"{recipe['preset']}."
+        )
+    preset = job.request.get("recipe", {}).get("preset", "stabilized")
+    pilots = [run for run in runs if run.purpose == Purpose.PILOT]
+    automatic = " and ".join((job.pilots or {})["automatic"])
+    return (
+        f"Created: {main_count} runs with the recipe {preset}; before them {len(pilots)} pilots of "
+        f"{pilots[0].total_steps} steps search {automatic}."
+    )

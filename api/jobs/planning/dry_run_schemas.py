@@ -1,0 +1,89 @@
+"""Response schemas of a dry run."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from api.jobs.schemas import StoredJson, Warning
+
+
+class PlannedRun(BaseModel):
+    """A run that the job would have."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    index: int
+    """Position among the runs of the same purpose, from 0."""
+    purpose: str
+    """`main`, or `pilot` for a run that searches automatic settings."""
+    seed: int
+    """Seed that identifies the run; it equals `init_seed`."""
+    init_seed: int
+    """Seed of the newly initialised weights."""
+    data_seed: int
+    """Seed of the row order and the dropout."""
+    fold: int | None
+    """Part of the training file that the run is validated on, from 0; null unless k-fold."""
+    total_steps: int
+    """Planned optimiser steps."""
+
+
+class Estimate(BaseModel):
+    """Estimated duration of the runs on the current workers."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    seconds: float | None
+    """Training time from the start of the first run; null if no comparable run has been trained on
+    this installation."""
+    reason: str
+    """What the estimate is based on, or why there is none."""
+    slots: int
+    """Number of runs that are trained at the same time."""
+    steps: int
+    """Optimiser steps of all runs, pilots included."""
+
+
+class DryRun(BaseModel):
+    """The plan of a job that is not created: how its request was understood."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    object: Literal["fine_tuning.job.dry_run"] = "fine_tuning.job.dry_run"
+    """Always `fine_tuning.job.dry_run`."""
+    model: str
+    """The requested model."""
+    training_file: str
+    """Id of the training file."""
+    validation_file: str | None
+    """Id of the validation file; null if the validation rows are split off the training file."""
+    test_file: str | None
+    """Id of the test file; null without one."""
+    task: StoredJson
+    """The task with a value for every setting."""
+    split: StoredJson
+    """The requested split."""
+    recipe: StoredJson
+    """The requested recipe."""
+    resolved_recipe: StoredJson | None
+    """The recipe with a value for every setting; null if pilots would search an automatic one."""
+    recipe_notes: dict[str, str]
+    """Why each automatic or adapted setting has its value."""
+    pilots: StoredJson | None
+    """The candidates for the automatic settings; null if nothing is searched."""
+    early_discard: StoredJson | None
+    """The requested early discard; null without one."""
+    metric: str
+    """Metric of the report."""
+    threads: int
+    """CPU threads of each trainer."""
+    dataset: StoredJson
+    """Number of rows per split, label counts, and digests of the files."""
+    baselines: StoredJson
+    """Scores without fine-tuning, as far as they are known already."""
+    warnings: list[Warning]
+    """Caveats about the job's data."""
+    runs: list[PlannedRun]
+    """The runs in the order of their training, pilots first."""
+    estimate: Estimate
+    """Estimated duration of the runs on the current workers."""
