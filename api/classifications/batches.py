@@ -26,8 +26,8 @@ from shared.domain.task import Column, Task, TaskType
 from shared.infra.storage import file_key
 
 if TYPE_CHECKING:  # numpy and onnxruntime are loaded on first use
-    from api.serving.predictions import Prediction
     from api.serving.classifier import Text
+    from api.serving.predictions import Prediction
 
 RESULTS_PURPOSE = "fine-tune-results"
 MAX_ROWS = 20_000  # a request lasts until all rows are done: two minutes at 170 texts a second
@@ -88,7 +88,8 @@ def _read_texts(table: Table, task: Task, request: BatchRequest) -> "list[Text]"
     if task.text_pair_column is None:
         if request.text_pair_column is not None:
             raise InvalidValue(
-                "This model was trained on single texts; leave out text_pair_column.", param="text_pair_column"
+                "This model was trained on single texts; leave out text_pair_column.",
+                param="text_pair_column",
             )
         return list(first)
     second = _read_column(

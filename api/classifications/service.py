@@ -51,7 +51,9 @@ def classify_inputs(services: AppServices, request: ClassificationRequest) -> Cl
     with services.model_server.admit_request():
         classified = services.model_server.classify_texts(models.members, models.task, texts)
     results = [
-        _build_target(prediction, truncated, models.task, include_all_scores=request.return_all_scores)
+        _build_target(
+            prediction, truncated, models.task, include_all_scores=request.return_all_scores
+        )
         for prediction, truncated in zip(classified.predictions, classified.truncated, strict=True)
     ]
     label_column = models.task.label_column
@@ -97,8 +99,7 @@ def find_ensemble(services: AppServices, model_id: str, *, ensemble: bool) -> En
 
 def _build_no_ensemble_error(job_id: str, kept_count: int) -> NoEnsemble:
     reason = (
-        f"job {job_id} has kept one; "
-        'create jobs with artifacts.keep "all_runs" to keep all.'
+        f'job {job_id} has kept one; create jobs with artifacts.keep "all_runs" to keep all.'
         if kept_count < 2
         else f"all but one of the {kept_count} models of job {job_id} are from degenerate runs, "
         "which do not vote."
@@ -111,9 +112,7 @@ def _collect_texts(inputs: Sequence[Input], task: Task, *, is_list: bool) -> lis
     expects_pairs = task.text_pair_column is not None
     texts: list[Text] = []
     for index, item in enumerate(inputs):
-        first, second = (
-            (item.text_a, item.text_b) if isinstance(item, TextPair) else (item, None)
-        )
+        first, second = (item.text_a, item.text_b) if isinstance(item, TextPair) else (item, None)
         if (second is not None) != expects_pairs:
             expected = (
                 'pairs; send {"text_a": …, "text_b": …}'

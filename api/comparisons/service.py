@@ -39,7 +39,9 @@ def create_comparison(services: AppServices, request: ComparisonRequest) -> Comp
     ]
     comparison = build_comparison(inputs, request.alpha)
     row = Comparison(
-        id=ids.comparison_id(), owner_id=services.owner_id, result=comparison.model_dump(mode="json")
+        id=ids.comparison_id(),
+        owner_id=services.owner_id,
+        result=comparison.model_dump(mode="json"),
     )
     with services.database.write() as session:
         Comparisons(session, services.owner_id).add(row)
