@@ -1,6 +1,4 @@
-"""Taking an upload: to local disk while hashing, read and profiled there, then stored, then one
-row.
-"""
+"""Storage of uploaded files: receive and hash, read and profile, store, add the row."""
 
 import hashlib
 import tempfile
