@@ -1,9 +1,9 @@
 """Response envelope of the endpoints that list objects."""
 
 from collections.abc import Sequence
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Identified(BaseModel):
@@ -21,21 +21,24 @@ Item = TypeVar("Item", bound=Identified)
 class Listing(BaseModel, Generic[Item]):
     """A page of a list."""
 
-    # the docstring of a generic model is not inherited by its parametrised models
-    model_config = ConfigDict(
-        json_schema_extra={"description": "A page of a list."}, use_attribute_docstrings=True
-    )
+    # pydantic takes neither docstrings nor attribute docstrings over to parametrised models
+    model_config = ConfigDict(json_schema_extra={"description": "A page of a list."})
 
-    object: Literal["list"] = "list"
-    """Kind of object."""
-    data: list[Item]
-    """Items of the page, newest first unless the operation says otherwise."""
-    has_more: bool
-    """Whether more items follow; request them with `after` set to `last_id`."""
-    first_id: str | None
-    """Id of the first item; null if the page is empty."""
-    last_id: str | None
-    """Id of the last item; null if the page is empty."""
+    object: Annotated[Literal["list"], Field(description="Kind of object.")] = "list"
+    data: Annotated[
+        list[Item],
+        Field(description="Items of the page, newest first unless the operation says otherwise."),
+    ]
+    has_more: Annotated[
+        bool,
+        Field(description="Whether more items follow; request them with `after` set to `last_id`."),
+    ]
+    first_id: Annotated[
+        str | None, Field(description="Id of the first item; null if the page is empty.")
+    ]
+    last_id: Annotated[
+        str | None, Field(description="Id of the last item; null if the page is empty.")
+    ]
 
 
 def build_listing(items: Sequence[Item], has_more: bool = False) -> Listing[Item]:

@@ -17,9 +17,10 @@ from api.classifications.schemas import (
     TextPair,
 )
 from api.dependencies import AppServices
+from shared.db.jobs import Jobs
 from shared.db.models import Models
 from shared.db.runs import Runs
-from shared.db.tables import Job, Model
+from shared.db.tables import Model
 from shared.domain import ids
 from shared.domain.errors import InvalidValue, NoEnsemble
 from shared.domain.task import Label, Task, TaskType
@@ -86,7 +87,7 @@ def find_ensemble(services: AppServices, model_id: str, *, ensemble: bool) -> En
     with services.database.read() as session:
         repository = Models(session, services.owner_id)
         model = repository.get(model_id)
-        task = Task.model_validate(session.get_one(Job, model.job_id).task)
+        task = Task.model_validate(Jobs(session).get(model.job_id, services.owner_id).task)
         if not ensemble:
             return EnsembleModels(task, [model])
         kept = repository.of_job(model.job_id)

@@ -76,7 +76,9 @@ def create_file(
     """
     if (anchor is None) != (seconds is None):
         missing = f"expires_after[{'anchor' if anchor is None else 'seconds'}]"
-        raise InvalidRequest(f"{missing} is missing; expires_after needs both anchor and seconds.", param=missing)
+        raise InvalidRequest(
+            f"{missing} is missing; expires_after needs both anchor and seconds.", param=missing
+        )
     filename = service.sanitize_filename(file.filename or "upload", param="file")
     return FileObject.from_row(
         service.create_file(services, file.file, filename, purpose, expires_after=seconds)

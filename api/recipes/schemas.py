@@ -7,6 +7,9 @@ from pydantic import ConfigDict
 from api.pagination import Identified
 from shared.recipe import Recipe
 
+# an alias, because the field named object hides the type within the class
+PresetSettings = dict[str, object]
+
 
 class RecipeObject(Identified):
     """A preset, as `recipe.preset` of a job names it."""
@@ -17,7 +20,7 @@ class RecipeObject(Identified):
     """Kind of object."""
     description: str
     """Purpose of the preset."""
-    settings: dict[str, object]
+    settings: PresetSettings
     """Settings that the preset fixes; a job's `recipe` can override each of them."""
     model: str
     """Base model that the recipe is resolved for."""

@@ -10,6 +10,9 @@ from shared.domain.errors import Reason
 from shared.domain.run_evidence import Evidence
 from shared.domain.states import RunState
 
+# an alias, because the field named object hides the type within the class
+StoredJson = dict[str, object]
+
 
 class RunObject(Identified):
     """One training of a job, from one seed."""
@@ -33,7 +36,7 @@ class RunObject(Identified):
     """Fold of the training file that it is validated on, from 0; null without k-fold."""
     purpose: str
     """`main`: counts in the report. `pilot`, `baselines`: auxiliary runs of the job."""
-    recipe: dict[str, object] | None
+    recipe: StoredJson | None
     """Recipe of a pilot; null if the run has the job's recipe."""
     status: str
     """State of the run: `queued`, `running` or `paused`; in the end `succeeded`, `failed`,
@@ -76,7 +79,7 @@ class RunObject(Identified):
     """SHA-256 digest of the selected checkpoint's weights."""
     diagnosis: list[str]
     """Problems found in the training, one sentence each."""
-    environment: dict[str, object] | None
+    environment: StoredJson | None
     """Versions and hardware that it was trained with; null until it has started."""
     error: Reason | None
     """Why it failed; null otherwise."""
