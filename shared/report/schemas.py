@@ -166,7 +166,7 @@ class StabilityReport(FrozenModel):
     min: float | None
     """Lowest score; null without scores."""
     q1: float | None
-    """Quartiles by linear interpolation between order statistics."""
+    """Lower quartile of the scores; quartiles are interpolated linearly."""
     median: float | None
     """Median of the scores; null without scores."""
     q3: float | None

@@ -32,13 +32,6 @@ CONTENT = review_csv(60)
 HALF = len(CONTENT) // 2
 
 
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.resolved_database_url)
-    yield database
-    database.dispose()
-
-
 def announce(http: TestClient, size: int = len(CONTENT), **fields: Any) -> dict[str, Any]:
     body = {
         "bytes": size,

@@ -1,4 +1,4 @@
-"""The real application beside a hub that is played on this machine."""
+"""Fixtures: the real application beside a simulated hub on this machine."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,17 +22,17 @@ def hub() -> Iterator[PlayedHub]:
 
 @pytest.fixture
 def service(settings: Settings, hub: PlayedHub) -> Service:
-    """Makes the application with settings of the hub's beside those of the module."""
+    """Return a context manager that starts the application with hub settings."""
 
     @contextmanager
-    def made(**changes: Any) -> Iterator[TestClient]:
-        allowed = {"hub_datasets": True, "hub_endpoint": hub.url}
+    def start_service(**changes: Any) -> Iterator[TestClient]:
+        hub_settings = {"hub_datasets": True, "hub_endpoint": hub.url}
         with TestClient(
-            create_app(settings.model_copy(update=allowed | changes)), raise_server_exceptions=False
+            create_app(settings.model_copy(update=hub_settings | changes)), raise_server_exceptions=False
         ) as client:
             yield client
 
-    return made
+    return start_service
 
 
 @pytest.fixture
