@@ -1,6 +1,5 @@
 """Values at and beyond the bounds of a job: a 400 that names the field, never a 500."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +8,6 @@ from sqlalchemy import update
 
 from shared.db.session import Database
 from shared.db.tables import Job
-from shared.infra.settings import Settings
 from tests.make import review_csv
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -19,10 +17,10 @@ def create_job(http: TestClient, file_id: str, **request: Any) -> Any:
     return http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", **request})
 
 
-def get_error(answer: Any) -> tuple[int, str, str | None]:
+def get_error(response: Any) -> tuple[int, str, str | None]:
     """Return (status, code, param)."""
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["param"]
+    error = response.json()["error"]
+    return response.status_code, error["code"], error["param"]
 
 
 MULTIPLIER = "hyperparameters.learning_rate_multiplier"
@@ -41,8 +39,10 @@ def test_a_learning_rate_out_of_bounds_is_refused(
     http: TestClient, file_id: str, multiplier: float, rate: Any, expected: tuple[int, str, str]
 ) -> None:
     hyperparameters = {"learning_rate_multiplier": multiplier}
-    answer = create_job(http, file_id, hyperparameters=hyperparameters, recipe={"learning_rate": rate})
-    assert get_error(answer) == expected
+    response = create_job(
+        http, file_id, hyperparameters=hyperparameters, recipe={"learning_rate": rate}
+    )
+    assert get_error(response) == expected
     assert http.get(JOBS).status_code == 200
 
 
@@ -63,16 +63,20 @@ def test_a_stored_job_of_another_version_is_shown_unchanged(
 
 def test_more_than_the_maximum_steps_are_refused(http: TestClient) -> None:
     file = http.post("/v1/files", files={"file": ("many.csv", review_csv(1300))}).json()
-    answer = create_job(http, file["id"], recipe={"num_train_epochs": 1000, "train_batch_size": 1})
-    assert get_error(answer) == (400, "invalid_value", "recipe.num_train_epochs")
-    assert "1,000,000" in answer.json()["error"]["message"]
+    response = create_job(
+        http, file["id"], recipe={"num_train_epochs": 1000, "train_batch_size": 1}
+    )
+    assert get_error(response) == (400, "invalid_value", "recipe.num_train_epochs")
+    assert "1,000,000" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
     "after",
     ["ftevent-" + "f" * 22, "ftevent-" + "f" * 16, "ftevent-zz", "x", "ftevent-+00000000000000f"],
 )
-def test_an_unknown_event_cursor_gives_an_empty_page(http: TestClient, file_id: str, after: str) -> None:
+def test_an_unknown_event_cursor_gives_an_empty_page(
+    http: TestClient, file_id: str, after: str
+) -> None:
     job = create_job(http, file_id).json()
-    answer = http.get(f"{JOBS}/{job['id']}/events", params={"after": after})
-    assert (answer.status_code, answer.json()["data"]) == (200, [])
+    response = http.get(f"{JOBS}/{job['id']}/events", params={"after": after})
+    assert (response.status_code, response.json()["data"]) == (200, [])

@@ -28,8 +28,6 @@ def test_requests_beyond_the_limit_get_429(tmp_path: Path) -> None:
 
 def test_a_file_that_takes_longer_than_the_timeout_is_refused() -> None:
     check_throughput(1000, 20_000, CLIENT_TIMEOUT_S / 20)
-    with pytest.raises(
-        InvalidValue, match=r"10\.0 rows per second .* up to 5,400 rows"
-    ) as refused:
+    with pytest.raises(InvalidValue, match=r"10\.0 rows per second .* up to 5,400 rows") as refused:
         check_throughput(1000, 20_000, 100.0)
     assert refused.value.param == "input_file"

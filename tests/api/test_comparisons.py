@@ -1,13 +1,11 @@
 """Comparisons over HTTP: create, read, list, refuse."""
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from shared.db.session import Database
-from shared.infra.settings import Settings
 from tests.api.scored_jobs import DATASET, HIGH, LOW, add_job
 
 COMPARISONS = "/v1/fine_tuning/comparisons"
@@ -58,7 +56,9 @@ def test_a_comparison_is_stored_and_listed(http: TestClient, database: Database)
     later = compare(http, add_job(database, LOW), add_job(database, HIGH)).json()
     page = http.get(COMPARISONS, params={"limit": 1}).json()
     assert (page["object"], page["has_more"], page["data"]) == ("list", True, [later])
-    assert http.get(COMPARISONS, params={"limit": 1, "after": later["id"]}).json()["data"] == [comparison]
+    assert http.get(COMPARISONS, params={"limit": 1, "after": later["id"]}).json()["data"] == [
+        comparison
+    ]
 
 
 def test_three_seeds_per_job_are_not_enough(http: TestClient, database: Database) -> None:
@@ -83,7 +83,10 @@ def test_p_values_of_several_jobs_are_adjusted(http: TestClient, database: Datab
 def test_jobs_can_be_compared_by_another_metric(http: TestClient, database: Database) -> None:
     a, b = add_job(database, LOW), add_job(database, HIGH)
     comparison = compare(http, a, b, metric="f1").json()
-    assert (comparison["metric"], comparison["pairs"][0]["difference"]) == ("f1", pytest.approx(0.05))
+    assert (comparison["metric"], comparison["pairs"][0]["difference"]) == (
+        "f1",
+        pytest.approx(0.05),
+    )
     error = compare(http, a, b, metric="mcc").json()["error"]
     assert (error["code"], error["param"]) == ("jobs_not_comparable", "metric")
 
@@ -96,7 +99,9 @@ def test_a_comparison_of_open_jobs_is_provisional(http: TestClient, database: Da
     assert "reinit still has open runs" in comparison["pairs"][0]["verdict"]["text"]
 
 
-def test_a_job_without_a_resolved_recipe_has_its_requested_preset(http: TestClient, database: Database) -> None:
+def test_a_job_without_a_resolved_recipe_has_its_requested_preset(
+    http: TestClient, database: Database
+) -> None:
     waiting = add_job(
         database,
         [None],
@@ -124,9 +129,9 @@ DIFFERENCES: list[tuple[dict[str, Any], str]] = [
 def test_jobs_scored_on_other_rows_are_refused(
     http: TestClient, database: Database, values: dict[str, Any], aspect: str
 ) -> None:
-    answer = compare(http, add_job(database, LOW), add_job(database, HIGH, **values))
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (
+    response = compare(http, add_job(database, LOW), add_job(database, HIGH, **values))
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (
         400,
         "jobs_not_comparable",
         "job_ids",
@@ -156,8 +161,8 @@ def test_invalid_requests_are_refused(http: TestClient, database: Database) -> N
         ({"job_ids": [a, b], "test": "welch"}, "test"),
         ({}, "job_ids"),
     ):
-        answer = http.post(COMPARISONS, json=body)
-        assert (answer.status_code, answer.json()["error"]["code"], answer.json()["error"]["param"]) == (
+        response = http.post(COMPARISONS, json=body)
+        assert (response.status_code, response.json()["error"]["code"], response.json()["error"]["param"]) == (
             400, "invalid_request", param,
         )  # fmt: skip
 
@@ -165,5 +170,5 @@ def test_invalid_requests_are_refused(http: TestClient, database: Database) -> N
 def test_unknown_ids_are_not_found(http: TestClient, database: Database) -> None:
     error = compare(http, add_job(database, LOW), "ftjob-none").json()["error"]
     assert (error["code"], error["param"]) == ("job_not_found", "job_ids")
-    answer = http.get(f"{COMPARISONS}/ftcmp-none")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "comparison_not_found")
+    response = http.get(f"{COMPARISONS}/ftcmp-none")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "comparison_not_found")

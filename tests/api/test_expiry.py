@@ -1,6 +1,5 @@
 """Expiry of files, lists without profiles, and tables in memory."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
@@ -12,7 +11,6 @@ from api.dependencies import MAX_CONCURRENT_TABLES, AppServices
 from shared.db.files import expired
 from shared.db.session import Database
 from shared.db.tables import File
-from shared.infra.settings import Settings
 from tests.make import review_csv
 
 FILES = "/v1/files"
@@ -20,9 +18,9 @@ JOBS = "/v1/fine_tuning/jobs"
 
 
 def upload(http: TestClient, **fields: str) -> str:
-    answer = http.post(FILES, files={"file": ("a.csv", review_csv(40))}, data=fields)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["id"])
+    response = http.post(FILES, files={"file": ("a.csv", review_csv(40))}, data=fields)
+    assert response.status_code == 200, response.text
+    return str(response.json()["id"])
 
 
 def make_expire(database: Database, *file_ids: str) -> None:
@@ -65,8 +63,8 @@ def test_a_file_expires_after_the_requested_time(http: TestClient) -> None:
     ids=str,
 )
 def test_an_invalid_expiry_is_refused(http: TestClient, fields: dict[str, str], param: str) -> None:
-    answer = http.post(FILES, files={"file": ("a.csv", review_csv(20))}, data=fields)
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+    response = http.post(FILES, files={"file": ("a.csv", review_csv(20))}, data=fields)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)
 
 
 def test_an_expired_file_is_not_found(http: TestClient, database: Database) -> None:
@@ -100,12 +98,12 @@ def test_lists_have_no_profiles(http: TestClient) -> None:
 def test_a_file_that_cannot_be_read_with_the_task_is_refused(http: TestClient) -> None:
     one_line = http.post(FILES, files={"file": ("one.csv", b"good film,1\r\n")}).json()["id"]
     task = {"header": True}  # leaves no data row
-    for answer in (
+    for response in (
         http.post(f"{FILES}/{one_line}/validate", json={"task": task}),
         http.post(JOBS, json={"training_file": one_line, "model": "tiny-bert", "task": task}),
     ):
-        error = answer.json()["error"]
-        assert (answer.status_code, error["code"], error["param"]) == (
+        error = response.json()["error"]
+        assert (response.status_code, error["code"], error["param"]) == (
             400,
             "invalid_value",
             "task.header",

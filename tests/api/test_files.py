@@ -11,9 +11,11 @@ from tests.shared.datasets.bad_uploads import BAD_UPLOADS, BadUpload
 
 
 def upload(http: TestClient, content: bytes, name: str = "data.csv") -> dict[str, object]:
-    answer = http.post("/v1/files", files={"file": (name, content)}, data={"purpose": "fine-tune"})
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+    response = http.post(
+        "/v1/files", files={"file": (name, content)}, data={"purpose": "fine-tune"}
+    )
+    assert response.status_code == 200, response.text
+    return dict(response.json())
 
 
 @pytest.mark.parametrize("bad", BAD_UPLOADS, ids=lambda bad: bad.name)
@@ -26,9 +28,9 @@ def test_a_bad_upload_is_refused_and_not_stored(
         else (bad.status, bad.code)
     )
     before = http.get("/v1/files").json()["data"]
-    answer = http.post("/v1/files", files={"file": (bad.filename, bad.content)})
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"]) == expected
+    response = http.post("/v1/files", files={"file": (bad.filename, bad.content)})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == expected
     assert set(error) == {"message", "type", "param", "code"}
     assert http.get("/v1/files").json()["data"] == before
     assert list((settings.home / "cache" / "uploads").iterdir()) == []
@@ -42,10 +44,10 @@ def test_the_content_is_returned_unchanged(http: TestClient) -> None:
     content = pair_tsv(30)
     file = upload(http, content, "pairs.tsv")
     assert file["bytes"] == len(content)
-    answer = http.get(f"/v1/files/{file['id']}/content")
-    assert answer.content == content
+    response = http.get(f"/v1/files/{file['id']}/content")
+    assert response.content == content
     assert (
-        answer.headers["content-disposition"]
+        response.headers["content-disposition"]
         == "attachment; filename=\"pairs.tsv\"; filename*=UTF-8''pairs.tsv"
     )
     validation = http.get(f"/v1/files/{file['id']}/validation").json()
@@ -86,7 +88,9 @@ def test_equal_content_is_stored_once_and_deleted_with_the_last_file(
         "a" * 250 + ".csv",
     ],
 )
-def test_a_file_name_cannot_escape_the_storage(http: TestClient, settings: Settings, name: str) -> None:
+def test_a_file_name_cannot_escape_the_storage(
+    http: TestClient, settings: Settings, name: str
+) -> None:
     file = upload(http, review_csv(20), name)
     assert "/" not in str(file["filename"])
     assert "\\" not in str(file["filename"])
@@ -96,8 +100,8 @@ def test_a_file_name_cannot_escape_the_storage(http: TestClient, settings: Setti
 
 
 def test_a_too_long_file_name_is_refused(http: TestClient) -> None:
-    answer = http.post("/v1/files", files={"file": ("a" * 300 + ".csv", review_csv(20))})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "file")
+    response = http.post("/v1/files", files={"file": ("a" * 300 + ".csv", review_csv(20))})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "file")
 
 
 def test_a_line_break_in_a_file_name_stays_escaped(http: TestClient) -> None:
@@ -128,9 +132,7 @@ def test_a_file_without_header_is_validated_by_column_index(http: TestClient) ->
 
 
 @pytest.mark.parametrize("param", ["training_file", "validation_file"])
-def test_hub_data_sets_are_disabled_by_default(
-    http: TestClient, file_id: str, param: str
-) -> None:
+def test_hub_data_sets_are_disabled_by_default(http: TestClient, file_id: str, param: str) -> None:
     job = {"training_file": file_id, "model": "tiny-bert", param: "hf://nyu-mll/glue/rte@main"}
     error = http.post("/v1/fine_tuning/jobs", json=job).json()["error"]
     assert (error["code"], error["param"]) == ("hub_not_allowed", param)

@@ -1,8 +1,5 @@
 """The queue, its workers, and usage over HTTP."""
 
-from collections.abc import Iterator
-
-import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
@@ -10,7 +7,6 @@ from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Run, Worker
 from shared.db.workers import Workers
-from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
 
@@ -24,7 +20,9 @@ def create_job(http: TestClient, file_id: str, seeds: int) -> str:
     return str(http.post(JOBS, json={**body, "runs": {"num_seeds": seeds}}).json()["id"])
 
 
-def test_the_queue_shows_runs_and_workers(http: TestClient, file_id: str, database: Database) -> None:
+def test_the_queue_shows_runs_and_workers(
+    http: TestClient, file_id: str, database: Database
+) -> None:
     empty = http.get("/v1/queue").json()
     assert (empty["object"], empty["depth"], empty["running"], empty["workers"]) == (
         "queue",
@@ -69,7 +67,9 @@ def test_usage_counts_the_runs_that_ended_in_the_period(
     with database.write() as session:
         ended = {"started_at": 1000.0, "trained_tokens": 700}
         for run, finished_at in zip(Runs(session).of_job(job_id), (1010.0, 1500.0), strict=True):
-            session.execute(update(Run).where(Run.id == run.id).values(finished_at=finished_at, **ended))
+            session.execute(
+                update(Run).where(Run.id == run.id).values(finished_at=finished_at, **ended)
+            )
     both = http.get("/v1/usage", params={"start_time": 1000, "end_time": 1501}).json()
     assert (both["runs"], both["trained_tokens"], both["seconds"]) == (2, 1400, 510.0)
     assert both["data"] == [

@@ -25,9 +25,9 @@ PAIRS = ["no joy at all " * 5, "a warm heart", "end", "a lovely story told with 
 
 
 def upload(http: TestClient, content: bytes, name: str) -> str:
-    answer = http.post("/v1/files", files={"file": (name, content)})
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["id"])
+    response = http.post("/v1/files", files={"file": (name, content)})
+    assert response.status_code == 200, response.text
+    return str(response.json()["id"])
 
 
 def get_preview(http: TestClient, file_id: str, **query: Any) -> Any:
@@ -159,9 +159,9 @@ def test_a_long_text_is_shortened_but_counted_in_full(http: TestClient) -> None:
 def test_invalid_previews_are_refused(
     http: TestClient, file_id: str, query: dict[str, Any], status: int, code: str, param: str
 ) -> None:
-    answer = get_preview(http, file_id, **query)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (status, code, param)
+    response = get_preview(http, file_id, **query)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (status, code, param)
 
 
 def test_an_unknown_file_is_not_found(http: TestClient) -> None:

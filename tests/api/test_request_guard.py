@@ -31,14 +31,16 @@ JSON = {"content-type": "application/json"}
         (b"", "required"),
     ],
 )
-def test_a_body_of_invalid_json_is_refused(http: TestClient, body: bytes, expected_text: str) -> None:
-    answer = http.post(JOBS, content=body, headers=JSON)
-    assert answer.status_code == 400
-    assert expected_text in answer.json()["error"]["message"]
+def test_a_body_of_invalid_json_is_refused(
+    http: TestClient, body: bytes, expected_text: str
+) -> None:
+    response = http.post(JOBS, content=body, headers=JSON)
+    assert response.status_code == 400
+    assert expected_text in response.json()["error"]["message"]
 
 
 def test_every_error_has_the_same_shape(http: TestClient) -> None:
-    for answer, code in (
+    for response, code in (
         (http.get("/nothing/here"), "route_not_found"),
         (http.put(JOBS, json={}), "method_not_allowed"),
         (http.get(f"{JOBS}?limit=0"), "invalid_request"),
@@ -49,10 +51,10 @@ def test_every_error_has_the_same_shape(http: TestClient) -> None:
         (http.get("/v1/models/ft:none"), "model_not_found"),
         (http.delete("/v1/models/tiny-bert"), "model_in_use"),
     ):
-        error = answer.json()["error"]
+        error = response.json()["error"]
         assert set(error) == {"message", "type", "param", "code"}
         assert error["code"] == code
-        assert 400 <= answer.status_code < 500
+        assert 400 <= response.status_code < 500
 
 
 def test_an_unsupported_method_lists_the_allowed_ones(http: TestClient) -> None:
@@ -72,7 +74,7 @@ def test_an_internal_error_keeps_its_request_id(
 ) -> None:
     monkeypatch.setattr("api.models.routes.ModelObject.from_base_model", None)
     response = http.get("/v1/models", headers={"x-request-id": "mine-1"})
-    assert (response.status_code, broken.json()["error"]["code"]) == (500, "internal_error")
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
     assert response.headers["x-request-id"] == "mine-1"
 
 
@@ -88,9 +90,11 @@ def test_a_request_id_is_kept_or_created(http: TestClient) -> None:
     )
 
 
-def test_a_body_of_too_large_declared_length_is_refused(http: TestClient, settings: Settings) -> None:
-    answer = http.post(JOBS, content=b" " * (settings.max_request_bytes + 1), headers=JSON)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "payload_too_large")
+def test_a_body_of_too_large_declared_length_is_refused(
+    http: TestClient, settings: Settings
+) -> None:
+    response = http.post(JOBS, content=b" " * (settings.max_request_bytes + 1), headers=JSON)
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "payload_too_large")
 
 
 def test_a_too_large_body_of_unknown_length_is_refused(
@@ -104,14 +108,14 @@ def test_a_too_large_body_of_unknown_length_is_refused(
             sent_bytes += 10_000
             yield b" " * 10_000
 
-    answer = http.post(JOBS, content=iterate_chunks(), headers=JSON)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "payload_too_large")
+    response = http.post(JOBS, content=iterate_chunks(), headers=JSON)
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "payload_too_large")
 
 
 def test_a_too_large_upload_is_refused(http: TestClient, settings: Settings) -> None:
     content = b"text,label\n" + b"a good film,good\n" * (settings.max_upload_bytes // 16)
-    answer = http.post("/v1/files", files={"file": ("large.csv", content)})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "payload_too_large")
+    response = http.post("/v1/files", files={"file": ("large.csv", content)})
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "payload_too_large")
 
 
 def test_a_service_with_a_key_requires_it(settings: Settings) -> None:
@@ -119,12 +123,12 @@ def test_a_service_with_a_key_requires_it(settings: Settings) -> None:
     with TestClient(create_app(keyed)) as client:
         assert client.get("/health").status_code == 200
         for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "secret-1"}):
-            answer = client.get("/v1/models", headers=headers)
-            assert (answer.status_code, answer.json()["error"]["type"]) == (
+            response = client.get("/v1/models", headers=headers)
+            assert (response.status_code, response.json()["error"]["type"]) == (
                 401,
                 "authentication_error",
             )
-            assert "secret-1" not in answer.text
+            assert "secret-1" not in response.text
         assert (
             client.get("/v1/models", headers={"authorization": "Bearer secret-1"}).status_code
             == 200
@@ -133,8 +137,11 @@ def test_a_service_with_a_key_requires_it(settings: Settings) -> None:
 
 def test_a_request_of_another_site_s_page_is_refused(http: TestClient) -> None:
     for origin in ("https://elsewhere.example", "null", "http://[", ""):
-        answer = http.post(f"{JOBS}/ftjob-1/cancel", headers={"origin": origin})
-        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "cross_site_request")
+        response = http.post(f"{JOBS}/ftjob-1/cancel", headers={"origin": origin})
+        assert (response.status_code, response.json()["error"]["code"]) == (
+            403,
+            "cross_site_request",
+        )
     own_origin = str(http.base_url)
     assert http.get("/v1/models", headers={"origin": own_origin}).status_code == 200
 

@@ -66,18 +66,26 @@ def http(settings: Settings, filled: DatabaseContents) -> Iterator[TestClient]:
         yield client
 
 
-def test_a_comparison_s_statements_do_not_depend_on_its_jobs(http: TestClient, filled: DatabaseContents) -> None:
+def test_a_comparison_s_statements_do_not_depend_on_its_jobs(
+    http: TestClient, filled: DatabaseContents
+) -> None:
     jobs = filled.list_job_ids(JobState.SUCCEEDED)
     engine: Engine = http.app.state.services.database.engine  # type: ignore[attr-defined]
     few, many = (_count_comparison_statements(http, engine, jobs[:count]) for count in (2, 5))
     assert few == many
 
 
-def test_a_request_s_statements_do_not_depend_on_the_rows(http: TestClient, filled: DatabaseContents) -> None:
+def test_a_request_s_statements_do_not_depend_on_the_rows(
+    http: TestClient, filled: DatabaseContents
+) -> None:
     database: Database = http.app.state.services.database  # type: ignore[attr-defined]
     job_id, run_id = filled.long_run
     of_job, of_run = f"{JOBS}/{job_id}", f"{JOBS}/{job_id}/runs/{run_id}"
-    paths = [*LIST_PATHS, *(of_job + rest for rest in JOB_PATHS), *(of_run + rest for rest in RUN_PATHS)]
+    paths = [
+        *LIST_PATHS,
+        *(of_job + rest for rest in JOB_PATHS),
+        *(of_run + rest for rest in RUN_PATHS),
+    ]
     with database.write() as session:
         _add_rows(session, filled, job_id)
     many = {path: _measure_request(http, database.engine, path) for path in paths}
@@ -89,17 +97,15 @@ def test_a_request_s_statements_do_not_depend_on_the_rows(http: TestClient, fill
     }
     assert {path for path, (count, _) in one.items() if count > MAX_STATEMENTS} == set()
     shorter = {path for path in paths if one[path][1] < many[path][1]}
-    assert {*paths} - shorter <= {of_run, "/v1/usage"}, (
-        "their responses do not grow with the rows"
-    )
+    assert {*paths} - shorter <= {of_run, "/v1/usage"}, "their responses do not grow with the rows"
 
 
 def _measure_request(http: TestClient, engine: Engine, path: str) -> tuple[int, int]:
     """Return the number of statements and the length of the response."""
     with record_statements(engine) as statements:
-        answer = http.get(path)
-    assert answer.status_code == 200, answer.text
-    return len(statements), len(answer.content)
+        response = http.get(path)
+    assert response.status_code == 200, response.text
+    return len(statements), len(response.content)
 
 
 def _count_comparison_statements(http: TestClient, engine: Engine, job_ids: list[str]) -> int:

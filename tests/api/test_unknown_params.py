@@ -11,10 +11,10 @@ JOBS = "/v1/fine_tuning/jobs"
 FILES = "/v1/files"
 
 
-def get_error(answer: Any) -> tuple[int, str, str | None]:
+def get_error(response: Any) -> tuple[int, str, str | None]:
     """Return (status, code, param)."""
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["param"]
+    error = response.json()["error"]
+    return response.status_code, error["code"], error["param"]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,8 @@ def get_error(answer: Any) -> tuple[int, str, str | None]:
 def test_an_unknown_query_parameter_is_refused_on_every_route(http: TestClient, path: str) -> None:
     assert get_error(http.get(path, params={"limt": "2"})) == (400, "invalid_request", "limt")
     assert (
-        get_error(http.post(JOBS, params={"dryrun": "1"}, json={"training_file": "x"}))[2] == "dryrun"
+        get_error(http.post(JOBS, params={"dryrun": "1"}, json={"training_file": "x"}))[2]
+        == "dryrun"
     )
 
 
@@ -56,7 +57,9 @@ def test_null_selects_jobs_without_metadata(http: TestClient, file_id: str) -> N
     ]
     assert plain in found
     assert tagged not in found
-    assert get_error(http.get(JOBS, params={"metadata": "null", "metadata[a]": "b"}))[2] == "metadata"
+    assert (
+        get_error(http.get(JOBS, params={"metadata": "null", "metadata[a]": "b"}))[2] == "metadata"
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,8 +110,8 @@ def test_an_unknown_or_repeated_form_field_is_refused(http: TestClient) -> None:
 def test_a_value_of_another_type_is_not_converted(
     http: TestClient, file_id: str, request_: dict[str, Any], param: str
 ) -> None:
-    answer = http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", **request_})
-    assert get_error(answer) == (400, "invalid_request", param)
+    response = http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", **request_})
+    assert get_error(response) == (400, "invalid_request", param)
 
 
 def test_whole_numbers_are_accepted_as_floats_and_types_by_name(
@@ -127,9 +130,7 @@ def test_whole_numbers_are_accepted_as_floats_and_types_by_name(
 
 
 @pytest.mark.parametrize("suffix", ["", " a", "a/b", "a:b", "x" * 65, "ü"])
-def test_an_unusable_suffix_is_refused(
-    http: TestClient, file_id: str, suffix: str
-) -> None:
-    answer = http.post(JOBS, json={"training_file": file_id, "suffix": suffix})
-    assert get_error(answer) == (400, "invalid_request", "suffix")
-    assert "1 to 64 letters" in answer.json()["error"]["message"]
+def test_an_unusable_suffix_is_refused(http: TestClient, file_id: str, suffix: str) -> None:
+    response = http.post(JOBS, json={"training_file": file_id, "suffix": suffix})
+    assert get_error(response) == (400, "invalid_request", "suffix")
+    assert "1 to 64 letters" in response.json()["error"]["message"]

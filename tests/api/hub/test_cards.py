@@ -115,14 +115,18 @@ def test_an_ambiguous_reference_is_refused_with_candidates() -> None:
     ]
     assert "refs/convert/parquet" in get_message(make_info("script.py", "audio/1.wav"))
     assert "leave it out" in get_message(make_info("train.csv"), "rte")
-    assert "cannot be part of a file name" in get_message(make_info("a.csv", card=configs(**{"a/b": "a.csv"})))
+    assert "cannot be part of a file name" in get_message(
+        make_info("a.csv", card=configs(**{"a/b": "a.csv"}))
+    )
 
 
 @pytest.mark.parametrize(
     "configs_of_card", [5, "x", [1], [{"data_files": "x"}], [{"config_name": "a", "data_files": 3}]]
 )
 def test_an_invalid_card_is_refused(configs_of_card: Any) -> None:
-    assert "cannot be parsed" in get_message(make_info("train.csv", card={"configs": configs_of_card}))
+    assert "cannot be parsed" in get_message(
+        make_info("train.csv", card={"configs": configs_of_card})
+    )
 
 
 def test_a_pattern_of_many_stars_is_matched_quickly() -> None:
