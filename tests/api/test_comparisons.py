@@ -29,9 +29,17 @@ def test_two_jobs_are_compared_by_every_test(http: TestClient, database: Databas
         "pairs",
     }
     assert comparison["id"].startswith("ftcmp-")
-    assert (comparison["object"], comparison["metric"], comparison["split"], comparison["alpha"]) == (
-        "fine_tuning.comparison", "accuracy", "validation", 0.05,
-    )  # fmt: skip
+    assert (
+        comparison["object"],
+        comparison["metric"],
+        comparison["split"],
+        comparison["alpha"],
+    ) == (
+        "fine_tuning.comparison",
+        "accuracy",
+        "validation",
+        0.05,
+    )
     assert [(job["job_id"], job["preset"], job["n"]) for job in comparison["jobs"]] == [
         (a, "conventional", 6),
         (b, "stabilized", 6),
@@ -162,9 +170,15 @@ def test_invalid_requests_are_refused(http: TestClient, database: Database) -> N
         ({}, "job_ids"),
     ):
         response = http.post(COMPARISONS, json=body)
-        assert (response.status_code, response.json()["error"]["code"], response.json()["error"]["param"]) == (
-            400, "invalid_request", param,
-        )  # fmt: skip
+        assert (
+            response.status_code,
+            response.json()["error"]["code"],
+            response.json()["error"]["param"],
+        ) == (
+            400,
+            "invalid_request",
+            param,
+        )
 
 
 def test_unknown_ids_are_not_found(http: TestClient, database: Database) -> None:

@@ -30,13 +30,24 @@ from tests.conftest import new_database
 
 JOBS, COMPARISONS = "/v1/fine_tuning/jobs", "/v1/fine_tuning/comparisons"
 LIST_PATHS = (
-    f"{JOBS}?limit=100", f"{JOBS}?limit=100&metadata[team]=search", "/v1/files", "/v1/files?purpose=fine-tune", "/v1/models",
-    COMPARISONS, "/v1/queue", "/v1/usage",
-)  # fmt: skip
+    f"{JOBS}?limit=100",
+    f"{JOBS}?limit=100&metadata[team]=search",
+    "/v1/files",
+    "/v1/files?purpose=fine-tune",
+    "/v1/models",
+    COMPARISONS,
+    "/v1/queue",
+    "/v1/usage",
+)
 JOB_PATHS = (
-    "", "/runs", "/stability", "/stability.csv", "/events?limit=1000", "/checkpoints?limit=1000",
+    "",
+    "/runs",
+    "/stability",
+    "/stability.csv",
+    "/events?limit=1000",
+    "/checkpoints?limit=1000",
     "/webhook_deliveries?limit=100",
-)  # fmt: skip
+)
 RUN_PATHS = ("", "/metrics", "/metrics?resolution=2&names=train_loss,grad_norm")
 MAX_STATEMENTS = 5  # of one request
 
@@ -141,8 +152,13 @@ def _delete_other_rows(session: Session, job_id: str, run_id: str) -> None:
     session.execute(delete(Run).where(Run.job_id == job_id, Run.id != run_id))
     session.execute(delete(Metric).where(Metric.step > 3))
     keys: list[InstrumentedAttribute[str] | InstrumentedAttribute[int]] = [
-        Event.seq, Checkpoint.id, WebhookDelivery.id, Comparison.id, Worker.name, File.id,
-    ]  # fmt: skip
+        Event.seq,
+        Checkpoint.id,
+        WebhookDelivery.id,
+        Comparison.id,
+        Worker.name,
+        File.id,
+    ]
     for key in keys:
         kept = session.scalar(select(key).order_by(key).limit(1))
         session.execute(delete(key.class_).where(key != kept))

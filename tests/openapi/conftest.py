@@ -47,16 +47,16 @@ class Service:
 
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Service]:
-    """Files and jobs that no worker has taken, on SQLite."""
+    """A service without workers, on SQLite: its jobs stay queued."""
     home = tmp_path_factory.mktemp("service")
     url = f"sqlite:///{home / 'test.db'}"
     upgrade(url)
     with running_redis() as redis:
-        settings = _settings(home, url, redis, model_dir)
+        settings = _build_settings(home, url, redis, model_dir)
         with TestClient(create_app(settings)) as http:
-            file_id = _upload(http)
-            jobs = [_create(http, file_id) for _ in range(3)]
-            known = _known(http, [file_id], jobs)
+            file_id = _upload_file(http)
+            jobs = [_create_job(http, file_id) for _ in range(3)]
+            known = _list_known_ids(http, [file_id], jobs)
         yield Service(create_app(settings), known)
 
 
@@ -71,13 +71,13 @@ def trained(
     with running_redis() as redis:
         url = new_database(request, "postgresql", home)
         with running_stack(home, url, redis, model_dir) as stack:
-            file_id = _upload(stack.http)
-            ensemble = _create(
+            file_id = _upload_file(stack.http)
+            ensemble = _create_job(
                 stack.http, file_id, runs={"num_seeds": 2}, artifacts={"keep": "all_runs"}
             )
-            jobs = [stack.wait(job["id"]) for job in (ensemble, _create(stack.http, file_id))]
-            known = _known(stack.http, [file_id, *jobs[0]["result_files"]], jobs)
-        yield Service(create_app(_settings(home, url, redis, model_dir)), known)
+            jobs = [stack.wait(job["id"]) for job in (ensemble, _create_job(stack.http, file_id))]
+            known = _list_known_ids(stack.http, [file_id, *jobs[0]["result_files"]], jobs)
+        yield Service(create_app(_build_settings(home, url, redis, model_dir)), known)
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def running_redis() -> Iterator[RedisServer]:
         yield server
 
 
-def _settings(home: Path, url: str, redis: RedisServer, models: Path) -> Settings:
+def _build_settings(home: Path, url: str, redis: RedisServer, models: Path) -> Settings:
     return Settings(
         home=home,
         database_url=url,
@@ -100,24 +100,28 @@ def _settings(home: Path, url: str, redis: RedisServer, models: Path) -> Setting
     )
 
 
-def _upload(http: Http) -> str:
+def _upload_file(http: Http) -> str:
     return str(http.post("/v1/files", files={"file": ("reviews.csv", review_csv(40))}).json()["id"])
 
 
-def _create(http: Http, file_id: str, **request: Any) -> dict[str, Any]:
+def _create_job(http: Http, file_id: str, **request: Any) -> dict[str, Any]:
     common = {
         "training_file": file_id,
         "model": "tiny-bert",
         "recipe": RECIPE,
         "task": {"max_seq_length": 12},
     }
-    answer = http.post("/v1/fine_tuning/jobs", json={"runs": {"num_seeds": 1}, **common, **request})
-    return dict(answer.raise_for_status().json())
+    response = http.post(
+        "/v1/fine_tuning/jobs", json={"runs": {"num_seeds": 1}, **common, **request}
+    )
+    return dict(response.raise_for_status().json())
 
 
-def _known(http: Http, files: list[str], jobs: list[dict[str, Any]]) -> dict[str, list[str]]:
+def _list_known_ids(
+    http: Http, files: list[str], jobs: list[dict[str, Any]]
+) -> dict[str, list[str]]:
     ids = [job["id"] for job in jobs]
-    spare = _create(http, files[0])["id"]
+    spare = _create_job(http, files[0])["id"]
     http.post(f"/v1/fine_tuning/jobs/{spare}/cancel").raise_for_status()
     runs = [http.get(f"/v1/fine_tuning/jobs/{job_id}/runs").json()["data"] for job_id in ids]
     upload = {"bytes": 100, "filename": "part.csv", "mime_type": "text/csv", "purpose": "fine-tune"}
@@ -133,7 +137,7 @@ def _known(http: Http, files: list[str], jobs: list[dict[str, Any]]) -> dict[str
             http.post("/v1/fine_tuning/comparisons", json={"job_ids": ids[:2]}).json()["id"]
         ],
         "upload": [http.post("/v1/uploads", json=upload).json()["id"] for _ in range(3)],
-        "spare file": [_upload(http)],
+        "spare file": [_upload_file(http)],
         "spare job": [spare],
         "spare upload": [http.post("/v1/uploads", json=upload).json()["id"]],
         "spare model": ["tiny-roberta"],

@@ -43,20 +43,36 @@ def configs(**data_files: Any) -> dict[str, Any]:
     ("paths", "splits"),
     [
         (["data.csv"], {"train": ["data.csv"]}),
-        (["train.csv", "dev.csv", "eval.csv"], {"train": ["train.csv"], "validation": ["dev.csv"], "test": ["eval.csv"]}),
-        (["train/a.jsonl", "train/b.jsonl", "Test/a.jsonl"], {"train": ["train/a.jsonl", "train/b.jsonl"], "test": ["Test/a.jsonl"]}),
+        (
+            ["train.csv", "dev.csv", "eval.csv"],
+            {"train": ["train.csv"], "validation": ["dev.csv"], "test": ["eval.csv"]},
+        ),
+        (
+            ["train/a.jsonl", "train/b.jsonl", "Test/a.jsonl"],
+            {"train": ["train/a.jsonl", "train/b.jsonl"], "test": ["Test/a.jsonl"]},
+        ),
         (["my_train_set.csv.gz", "constraints.csv"], {"train": ["my_train_set.csv.gz"]}),
         (
-            ["data/train-00001-of-00002-ab.parquet", "data/train-00000-of-00002-cd.parquet", "data/dev_matched-00000-of-00001.parquet"],
+            [
+                "data/train-00001-of-00002-ab.parquet",
+                "data/train-00000-of-00002-cd.parquet",
+                "data/dev_matched-00000-of-00001.parquet",
+            ],
             {
-                "train": ["data/train-00000-of-00002-cd.parquet", "data/train-00001-of-00002-ab.parquet"],
+                "train": [
+                    "data/train-00000-of-00002-cd.parquet",
+                    "data/train-00001-of-00002-ab.parquet",
+                ],
                 "dev_matched": ["data/dev_matched-00000-of-00001.parquet"],
             },
         ),
-        (["rte/train/0000.parquet", "rte/dev_matched/0000.parquet"], {"dev_matched": ["rte/dev_matched/0000.parquet"]}),
+        (
+            ["rte/train/0000.parquet", "rte/dev_matched/0000.parquet"],
+            {"dev_matched": ["rte/dev_matched/0000.parquet"]},
+        ),
         (["train.csv", "train.parquet", "dataset_infos.json"], {"train": ["train.parquet"]}),
     ],
-)  # fmt: skip
+)
 def test_files_are_chosen_by_name(paths: list[str], splits: dict[str, list[str]]) -> None:
     for split, files in splits.items():
         assert choose(make_info(*paths), split=split) == files
