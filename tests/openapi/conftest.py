@@ -1,6 +1,4 @@
-"""An application in the test's own process over what a real worker has left behind: files,
-ended jobs, a published model.
-"""
+"""Fixtures: the application in the test process, over what a worker has left behind."""
 
 import tempfile
 from collections.abc import Iterator
@@ -37,9 +35,7 @@ Http = httpx.Client | TestClient
 
 @dataclass(frozen=True)
 class Service:
-    """The application, and names of what it holds: values for the parameters and fields that
-    take them.
-    """
+    """The application, and the ids of its objects by kind."""
 
     app: FastAPI
     known: dict[str, list[str]]
@@ -64,9 +60,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iter
 def trained(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
 ) -> Iterator[Service]:
-    """On PostgreSQL, what a worker has left that is gone: so what is created later stays as it
-    is.
-    """
+    """A service on PostgreSQL with trained models, whose worker has stopped: new jobs stay queued."""
     home = tmp_path_factory.mktemp("service")
     with running_redis() as redis:
         url = new_database(request, "postgresql", home)
@@ -128,7 +122,7 @@ def _list_known_ids(
     return {
         "file": files,
         "job": ids,
-        "run": [run["id"] for of_job in runs for run in of_job],
+        "run": [run["id"] for job_runs in runs for run in job_runs],
         "model": [
             "tiny-bert",
             *(job["fine_tuned_model"] for job in jobs if job["fine_tuned_model"]),
@@ -147,8 +141,6 @@ def _list_known_ids(
 
 
 @pytest.fixture(autouse=True)
-def _streams_that_say_something(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream is read to its first frame, which a job that nobody trains would owe for a
-    quarter of a minute.
-    """
+def _short_keepalive_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the keep-alive interval: a stream of an idle job is read to its first frame."""
     monkeypatch.setattr(event_stream, "KEEPALIVE_INTERVAL_S", 0.2)

@@ -39,9 +39,9 @@ class Recorder:
         if "json" in request:
             example["request"] = request["json"]
         if "files" in request:
-            [(field, (_, content))] = request["files"].items()
+            [(field, (_, uploaded))] = request["files"].items()
             example["request"] = {
-                field: "\n".join(content.decode().splitlines()[:3]) + "\n…",
+                field: "\n".join(uploaded.decode().splitlines()[:3]) + "\n…",
                 **request.get("data", {}),
             }
         self.examples.setdefault(operation, {})[name] = example

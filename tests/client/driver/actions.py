@@ -1,5 +1,7 @@
 """Checks of cancelling, pausing and resuming."""
 
+from functools import partial
+
 import openai
 
 from tests.client.driver.service import LONG, MODEL, Service, expect_api_error, expect_error
@@ -22,9 +24,7 @@ def check_cancelling(service: Service) -> None:
         retrying.fine_tuning.jobs.resume,
     ):
         before = len(service.sent)
-        expect_api_error(
-            lambda call=call: call(job.id), openai.BadRequestError, "job_already_ended"
-        )  # type: ignore[misc]
+        expect_api_error(partial(call, job.id), openai.BadRequestError, "job_already_ended")
         assert len(service.sent) == before + 1
     assert service.strict.files.delete(file).deleted
 

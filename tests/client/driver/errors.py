@@ -1,5 +1,6 @@
 """Checks of errors, request ids, and model ids with a slash."""
 
+from functools import partial
 from typing import Any
 
 import openai
@@ -42,9 +43,7 @@ def check_errors_become_the_client_exceptions(service: Service) -> None:
         jobs.list_events,
         jobs.checkpoints.list,
     ):
-        expect_api_error(
-            lambda call=call: call("ftjob-none"), openai.NotFoundError, "job_not_found"
-        )  # type: ignore[misc]
+        expect_api_error(partial(call, "ftjob-none"), openai.NotFoundError, "job_not_found")
     expect_api_error(
         lambda: client.uploads.cancel("upload_none"), openai.NotFoundError, "upload_not_found"
     )

@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import openai
@@ -56,9 +57,7 @@ def check_file_from_creation_to_deletion(service: Service) -> None:
     deleted = files.delete(file.id)
     assert (deleted.id, deleted.object, deleted.deleted) == (file.id, "file", True)
     for call in (files.retrieve, files.delete, files.content):
-        missing = expect_api_error(
-            lambda call=call: call(file.id), openai.NotFoundError, "file_not_found"
-        )  # type: ignore[misc]
+        missing = expect_api_error(partial(call, file.id), openai.NotFoundError, "file_not_found")
         assert missing.param == "file_id"
 
 
@@ -82,7 +81,7 @@ def check_purposes(service: Service) -> None:
     unknown: tuple[FilePurpose, ...] = ("assistants", "batch", "vision")
     for purpose in unknown:
         error = expect_api_error(
-            lambda purpose=purpose: files.create(file=("a.csv", b"text,label\n"), purpose=purpose),  # type: ignore[misc]
+            partial(files.create, file=("a.csv", b"text,label\n"), purpose=purpose),
             openai.BadRequestError,
             "invalid_request",
         )
