@@ -1,4 +1,4 @@
-"""Start the API process, on an address of its own or on a socket inherited from ``evenkeel up``."""
+"""Start the API process, listening on its address or on a socket inherited from ``evenkeel up``."""
 
 import argparse
 import os

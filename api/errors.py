@@ -83,7 +83,7 @@ class InternalError(ServiceError):
 
 
 def document_errors(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """Return the ``responses`` of an operation for the errors of its own.
+    """Return the ``responses`` of an operation for the errors it declares.
 
     ``api.openapi.errors`` adds the errors that every operation shares, and describes all of them.
     """
@@ -149,7 +149,7 @@ def _describe_field_errors(path: str, errors: Sequence[ErrorDetails]) -> str:
         return f"Unknown field {name}"
     if errors[0]["type"] == "missing":
         return f"{name} is required"
-    # each branch of a union reports an error of its own
+    # each branch of a union reports a separate error
     messages = dict.fromkeys(error["msg"].removeprefix("Value error, ") for error in errors)
     return f"{name}: {', or '.join(messages)}"
 
@@ -186,7 +186,7 @@ def _handle_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _list_allowed_methods(request: Request) -> list[str]:
-    """List the methods of all routes at the address: a route that refuses names only its own."""
+    """List the methods of all routes at the address: a route that refuses lists its own only."""
 
     def is_served(method: str) -> bool:
         scope = {**request.scope, "method": method}

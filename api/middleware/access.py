@@ -27,9 +27,9 @@ def _check_api_key(headers: Headers, api_key: str) -> None:
 
 
 def _check_origin(headers: Headers) -> None:
-    """Refuse requests that a page of another site sends through a browser on this machine.
+    """Raise CrossSiteRequest for a request that a page of another site sends through a browser.
 
-    Without a key, access is granted to whoever is on this machine, and so is the browser.
+    Without a key every local process has access, and a local browser is one of them.
     """
     origin = headers.get("origin")
     # an origin is scheme://host[:port]; compared as text, a malformed one never matches

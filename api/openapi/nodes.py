@@ -1,4 +1,4 @@
-"""Access to the parts of an OpenAPI document that is held as plain dicts."""
+"""Access to the parts of an OpenAPI document, which is nested dicts."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

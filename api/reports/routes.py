@@ -65,6 +65,7 @@ def stability_csv(services: ServicesDep, job_id: JobIdPath) -> Response:
 
 @router.get(
     "/{job_id}/stability.html",
+    summary="Report the stability of a job as a page",
     response_class=HTMLResponse,
     responses=document_errors(JobNotFound, ServiceBusy, ServiceUnavailable)
     | {200: {"content": {"text/html": {}}, "description": "A self-contained page with figures."}},

@@ -77,6 +77,7 @@ def retrieve_run(services: ServicesDep, job_id: JobIdPath, run_id: RunIdPath) ->
 
 @router.get(
     "/{run_id}/logs",
+    summary="Read the log of a run",
     response_class=PlainTextResponse,
     responses=document_errors(JobNotFound, RunNotFound)
     | {200: {"content": {"text/plain": {}}, "description": "The last 64 kB of the log."}},

@@ -38,8 +38,8 @@ class Prediction:
 
     predicted: Label
     scores: list[float]
-    """Probabilities in the order of the labels: they sum to 1 (single label), or each label has a
-    probability of its own (multi-label). For a regression, the predicted number."""
+    """Probabilities in the order of the labels: they sum to 1 (single label), or are
+    independent (multi-label). For a regression, the predicted number."""
     disagreement: Disagreement | None
 
 
