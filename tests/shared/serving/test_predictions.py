@@ -20,7 +20,9 @@ def test_scores_and_answers_are_those_of_the_training(kind: TaskType) -> None:
     assert [prediction.predicted for prediction in found] == list(predictions)
     assert all(prediction.disagreement is None for prediction in found)
     if kind is not TaskType.REGRESSION:
-        np.testing.assert_allclose([prediction.scores for prediction in found], probabilities, atol=1e-6)
+        np.testing.assert_allclose(
+            [prediction.scores for prediction in found], probabilities, atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("kind", [TaskType.SINGLE_LABEL, TaskType.MULTI_LABEL])
