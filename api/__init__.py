@@ -1,3 +1,1 @@
-"""The HTTP side: routes, schemas and the services behind them. No torch, no training; every
-query is in ``shared.db``.
-"""
+"""HTTP API: routes, schemas and the services behind them. Queries are in ``shared.db``."""

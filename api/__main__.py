@@ -1,6 +1,4 @@
-"""``python -m api``: the API process, on its own address or on a listening socket handed down
-by ``evenkeel up``.
-"""
+"""Start the API process, listening on its address or on a socket inherited from ``evenkeel up``."""
 
 import argparse
 import os
@@ -13,10 +11,13 @@ from api.app import create_app
 from shared.infra import log
 from shared.infra.settings import Settings, refuse_open_door
 
+KEEP_ALIVE_TIMEOUT_S = 30
+SHUTDOWN_TIMEOUT_S = 3  # a half-sent request must not keep the process alive
+
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fd", type=int, help="number of an inherited listening socket")
+    parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
+    parser.add_argument("--fd", type=int, help="file descriptor of an inherited listening socket")
     arguments = parser.parse_args()
     settings = Settings()
     log.configure(settings.log_level)
@@ -31,11 +32,11 @@ def main() -> int:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=3,  # a half-sent request must not keep the process alive
-        timeout_keep_alive=30,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
     )
     sockets = [socket.socket(fileno=arguments.fd)] if arguments.fd is not None else None
-    os.environ.pop("EVENKEEL_API_KEY", None)  # nothing started from here needs it
+    os.environ.pop("EVENKEEL_API_KEY", None)  # child processes of this one do not need it
     uvicorn.Server(config).run(sockets=sockets)
     return 0
 

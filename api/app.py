@@ -1,4 +1,4 @@
-"""The application: parts, routers in the order of the flow, errors. Nothing happens at import."""
+"""Assembly of the app: services, routers, error handlers, middleware. Importing does no work."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,9 +12,10 @@ from api.comparisons.routes import router as comparisons
 from api.dependencies import create_services
 from api.files.routes import router as files
 from api.health.routes import router as health
-from api.jobs.action_routes import router as moves
+from api.jobs.action_routes import router as job_actions
 from api.jobs.routes import router as jobs
-from api.middleware import RequestGuard, RequestIdMiddleware
+from api.middleware.guard import RequestGuard
+from api.middleware.request_id import RequestIdMiddleware
 from api.models.routes import router as models
 from api.openapi import document
 from api.openapi.document import get_operation_id
@@ -26,18 +27,33 @@ from api.unknown_params import check_query_parameters
 from api.uploads.routes import router as uploads
 from shared.infra.settings import Settings
 
+ROUTERS = (
+    files,
+    uploads,
+    jobs,
+    job_actions,
+    runs,
+    reports,
+    comparisons,
+    recipes,
+    models,
+    classifications,
+    operations,
+)
+"""In the order of the OpenAPI document, which follows a user's work from data to predictions."""
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The ASGI application for ``settings`` (default: from the environment)."""
-    chosen = settings or Settings()
+    """Return the ASGI application; without ``settings`` they come from the environment."""
+    app_settings = settings or Settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.services = create_services(chosen)
+        app.state.services = create_services(app_settings)
         yield
         app.state.services.close()
 
-    app = FastAPIOffline(  # a FastAPI whose /docs needs nothing of the internet
+    app = FastAPIOffline(  # its /docs loads nothing from the internet
         redoc_url=None,
         title="Evenkeel",
         summary="Stability-first fine-tuning of BERT-like encoders on small data sets.",
@@ -46,23 +62,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=get_operation_id,
     )
-    for router in (
-        files,
-        uploads,
-        jobs,
-        moves,
-        runs,
-        reports,
-        comparisons,
-        recipes,
-        models,
-        classifications,
-        operations,
-    ):
+    for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(check_query_parameters)])
     app.include_router(health)
     errors.install_error_handlers(app)
-    document.install_openapi(app, chosen)
-    app.add_middleware(RequestGuard, settings=chosen)
+    document.install_openapi(app, app_settings)
+    app.add_middleware(RequestGuard, settings=app_settings)
     app.add_middleware(RequestIdMiddleware)
     return app

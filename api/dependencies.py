@@ -1,6 +1,4 @@
-"""The parts a request works with, made once a process and handed to the routes as annotated
-dependencies.
-"""
+"""Services that requests work with, created once per process and injected into the routes."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -27,6 +25,11 @@ MAX_CONCURRENT_REPORTS = 2
 
 @dataclass(frozen=True)
 class AppServices:
+    """Everything a request may use; the semaphores keep one kind of work from taking all threads.
+
+    A process has forty threads for requests.
+    """
+
     settings: Settings
     database: Database
     storage: Storage
@@ -34,24 +37,19 @@ class AppServices:
     job_queue: Bell
     model_server: ModelServer
     owner_id: str = LOCAL_OWNER
-    """Whose rows a request sees; there is one owner so far, and the column is on every row."""
+    """Owner of the rows that requests read and write; so far every row has the same one."""
     table_semaphore: BoundedSemaphore = field(
         default_factory=lambda: BoundedSemaphore(MAX_CONCURRENT_TABLES)
     )
-    """Held while a table is in memory: one may be large, and a process has forty threads for
-    requests.
-    """
-
+    """Bounds the tables in memory, each of which may be large."""
     download_semaphore: BoundedSemaphore = field(
         default_factory=lambda: BoundedSemaphore(MAX_CONCURRENT_DOWNLOADS)
     )
-    """Held while a data set comes from the hub, which may take minutes of one of the threads."""
-
+    """Bounds downloads from the hub, which may take minutes."""
     report_semaphore: BoundedSemaphore = field(
         default_factory=lambda: BoundedSemaphore(MAX_CONCURRENT_REPORTS)
     )
-    """Held while a report's figures are drawn, by a process of a few hundred megabytes."""
-
+    """Bounds the processes that draw report figures, each of a few hundred megabytes."""
     job_cache: JobCache = field(default_factory=JobCache)
     stream_limiter: EventStreamLimiter = field(default_factory=EventStreamLimiter)
 
@@ -61,39 +59,39 @@ class AppServices:
 
 
 def create_services(settings: Settings) -> AppServices:
-    bell = Bell(settings.redis_url)
+    job_queue = Bell(settings.redis_url)
     storage = Storage(settings.resolved_storage_url)
     return AppServices(
         settings=settings,
-        database=Database(settings.resolved_database_url, ring=bell.ring),
+        database=Database(settings.resolved_database_url, ring=job_queue.ring),
         storage=storage,
         catalogue=Catalogue(settings.model_folders),
-        job_queue=bell,
+        job_queue=job_queue,
         stream_limiter=EventStreamLimiter(settings.event_streams),
         model_server=ModelServer(settings, storage),
     )
 
 
 async def _get_services(request: Request) -> AppServices:
-    parts: AppServices = request.app.state.services
-    return parts
+    services: AppServices = request.app.state.services
+    return services
 
 
 ServicesDep = Annotated[AppServices, Depends(_get_services)]
 
 CursorQuery = Annotated[
     str | None,
-    Query(max_length=128, description="Cursor: the id of the last item of the page before."),
+    Query(max_length=128, description="Cursor: id of the last item of the previous page."),
 ]
 
 
 def create_page_dependency(default: int, maximum: int) -> Callable[..., Awaitable[Page]]:
-    """The paging parameters of a list endpoint, with its own default and maximum of ``limit``."""
+    """Return a dependency that reads the page parameters, for one default and maximum limit."""
 
     async def read_page(
         after: CursorQuery = None,
         limit: Annotated[
-            int, Query(ge=1, le=maximum, description="Most items of a page.")
+            int, Query(ge=1, le=maximum, description="Maximum number of items on the page.")
         ] = default,
     ) -> Page:
         return Page(after, limit)

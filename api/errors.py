@@ -1,5 +1,6 @@
-"""Every error in one shape, ``{"error": {message, type, param, code}}``; what a caller sent is
-never echoed back.
+"""Error responses: every error has the shape ``{"error": {message, type, param, code}}``.
+
+Nothing that a caller sent is echoed back, except names of fields and parameters.
 """
 
 import json
@@ -11,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import ErrorDetails
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -20,121 +22,10 @@ from shared.domain.errors import InvalidRequest, ServiceError, ServiceUnavailabl
 log = logging.getLogger(__name__)
 
 ERROR_CODES_KEY = "x-errors"
-"""Where a response of an operation keeps the codes of its errors until the document is
-completed.
-"""
-
-
-class ErrorDetail(BaseModel):
-    """What was wrong, for people and for programs."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    message: str
-    """A sentence for people, with what to do about it."""
-    type: str
-    """The class of the status, as the official client names it."""
-    param: str | None
-    """Dotted path of the field, parameter or header that is meant; null where it is none."""
-    code: str | None
-    """For programs: what was wrong, in words that stay."""
-
-
-class ErrorResponse(BaseModel):
-    """Every error has this body; its id is in the header `x-request-id`."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    error: ErrorDetail
-    """What was wrong."""
-
-
-class RouteNotFound(ServiceError):
-    """Nothing is served at this address."""
-
-    status = 404
-
-
-class MethodNotAllowed(ServiceError):
-    """The address takes other methods."""
-
-    status = 405
-
-
-class InternalError(ServiceError):
-    """A fault of the service; its log has it under the request id."""
-
-    status = 500
-
-
-def document_errors(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """An operation's own errors, for its ``responses``; ``api.openapi`` adds those of every
-    operation, and describes all of them.
-    """
-    found: dict[int | str, dict[str, Any]] = {}
-    everywhere: list[type[ServiceError]] = [InvalidRequest]
-    for error in [*everywhere, *errors]:
-        response = found.setdefault(
-            error.status, {"model": ErrorResponse, "description": "", ERROR_CODES_KEY: []}
-        )
-        response[ERROR_CODES_KEY].append(error.code)
-    return found
-
-
-def to_error_response(error: ServiceError) -> JSONResponse:
-    return JSONResponse(error.as_body(), status_code=error.status, headers=error.headers)
-
-
-def install_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(ServiceError, _handle_service_error)
-    app.add_exception_handler(RequestValidationError, _handle_validation_error)
-    app.add_exception_handler(HTTPException, _handle_http_error)
-    app.add_exception_handler(OperationalError, _handle_database_error)
-    app.add_exception_handler(Exception, _handle_unexpected_error)
-
-
-def _handle_service_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ServiceError)
-    return to_error_response(error)
-
-
-def _handle_validation_error(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    return to_error_response(describe_validation_errors(error.errors()))
-
-
-def describe_validation_errors(errors: Sequence[Any]) -> InvalidRequest:
-    """The first problem in words, with its dotted path as ``param`` (pydantic's messages quote
-    no input).
-    """
-    by_path: dict[str, list[Any]] = {}
-    for error in errors:
-        head, *rest = error["loc"][1:] or ("",)
-        path = ".".join([str(head), *(str(part) for part in rest if not _is_union_branch(part))])
-        by_path.setdefault(path, []).append(error)
-    path, problems_there = next(iter(by_path.items()))
-    name = _truncate_text(path) or "The request"
-    first = problems_there[0]
-    if first["type"] == "extra_forbidden":
-        message = f"Unknown field {name}"
-    elif first["type"] == "missing":
-        message = f"Required: {name}"
-    else:  # of a union, every branch has its own complaint
-        words = dict.fromkeys(
-            str(problem["msg"]).removeprefix("Value error, ") for problem in problems_there
-        )
-        message = f"{name}: {', or '.join(words)}"
-    others = f" ({len(by_path) - 1} more fields are wrong)" if len(by_path) > 1 else ""
-    return InvalidRequest(f"{message}{others}.", param=_truncate_text(path) or None)
-
-
-def _is_union_branch(part: object) -> bool:
-    """pydantic names the branch of a union it tried (``constrained-int``, ``literal['auto']``):
-    not a part of the path.
-    """
-    return isinstance(part, str) and (any(c in part for c in "[(") or part in _UNION_BRANCHES)
-
-
+"""Key of a response that holds its error codes until the OpenAPI document is completed."""
+MAX_SHOWN_PATH = 200
+MAX_SHOWN_NAME = 120
+_HTTP_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _UNION_BRANCHES = frozenset(
     {
         "int",
@@ -149,56 +40,172 @@ _UNION_BRANCHES = frozenset(
 )
 
 
+class ErrorDetail(BaseModel):
+    """An error, for people and for programs."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    message: str
+    """What is wrong and what to do about it, for people."""
+    type: str
+    """Class of the HTTP status, as the official client names it."""
+    param: str | None
+    """Dotted path of the field, parameter or header at fault; null if there is none."""
+    code: str | None
+    """Stable machine-readable code."""
+
+
+class ErrorResponse(BaseModel):
+    """The body of every error response; the header `x-request-id` has the request's id."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    error: ErrorDetail
+    """What is wrong."""
+
+
+class RouteNotFound(ServiceError):
+    """The address does not exist."""
+
+    status = 404
+
+
+class MethodNotAllowed(ServiceError):
+    """The address does not support the request's method."""
+
+    status = 405
+
+
+class InternalError(ServiceError):
+    """An unexpected error of the service; its log has the details under the request id."""
+
+    status = 500
+
+
+def document_errors(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+    """Return the ``responses`` of an operation for the errors it declares.
+
+    ``api.openapi.errors`` adds the errors that every operation shares, and describes all of them.
+    """
+    responses: dict[int | str, dict[str, Any]] = {}
+    shared: list[type[ServiceError]] = [InvalidRequest]
+    for error in [*shared, *errors]:
+        response = responses.setdefault(
+            error.status, {"model": ErrorResponse, "description": "", ERROR_CODES_KEY: []}
+        )
+        response[ERROR_CODES_KEY].append(error.code)
+    return responses
+
+
+def to_error_response(error: ServiceError) -> JSONResponse:
+    return JSONResponse(error.as_body(), status_code=error.status, headers=error.headers)
+
+
+def to_error_body(error: ServiceError) -> bytes:
+    return json.dumps(error.as_body()).encode()
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(ServiceError, _handle_service_error)
+    app.add_exception_handler(RequestValidationError, _handle_validation_error)
+    app.add_exception_handler(HTTPException, _handle_http_error)
+    app.add_exception_handler(OperationalError, _handle_database_error)
+    app.add_exception_handler(Exception, _handle_unexpected_error)
+
+
+def describe_validation_errors(errors: Sequence[ErrorDetails]) -> InvalidRequest:
+    """Describe the first invalid field, with its dotted path as ``param``, and count the others.
+
+    The messages are pydantic's, which quote no input.
+    """
+    errors_by_path: dict[str, list[ErrorDetails]] = {}
+    for error in errors:
+        errors_by_path.setdefault(_format_path(error["loc"][1:]), []).append(error)
+    path, first_errors = next(iter(errors_by_path.items()))
+    others = len(errors_by_path) - 1
+    suffix = f" ({others} more fields are wrong)" if others else ""
+    return InvalidRequest(
+        f"{_describe_field_errors(path, first_errors)}{suffix}.",
+        param=_truncate_text(path) or None,
+    )
+
+
+def _format_path(location: tuple[int | str, ...]) -> str:
+    head, *rest = location or ("",)
+    return ".".join([str(head), *(str(part) for part in rest if not _is_union_branch(part))])
+
+
+def _is_union_branch(part: int | str) -> bool:
+    """Whether a part of pydantic's location is no field but the tried branch of a union.
+
+    For example ``constrained-int`` or ``literal['auto']``.
+    """
+    return isinstance(part, str) and (any(c in part for c in "[(") or part in _UNION_BRANCHES)
+
+
+def _describe_field_errors(path: str, errors: Sequence[ErrorDetails]) -> str:
+    name = _truncate_text(path) or "The request body"
+    if errors[0]["type"] == "extra_forbidden":
+        return f"Unknown field {name}"
+    if errors[0]["type"] == "missing":
+        return f"{name} is required"
+    # each branch of a union reports a separate error
+    messages = dict.fromkeys(error["msg"].removeprefix("Value error, ") for error in errors)
+    return f"{name}: {', or '.join(messages)}"
+
+
 def _truncate_text(text: str) -> str:
-    return text if len(text) <= 120 else f"{text[:117]}..."
+    return text if len(text) <= MAX_SHOWN_NAME else f"{text[: MAX_SHOWN_NAME - 3]}..."
+
+
+def _handle_service_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServiceError)
+    return to_error_response(error)
+
+
+def _handle_validation_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return to_error_response(describe_validation_errors(error.errors()))
 
 
 def _handle_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    path = request.url.path[:MAX_SHOWN_PATH]
     if error.status_code == 404:
         return to_error_response(
-            RouteNotFound(f"No such address: {request.method} {request.url.path[:200]}. See /docs.")
+            RouteNotFound(f"{request.method} {path} does not exist; see /docs for the API.")
         )
     if error.status_code == 405:
+        allowed = ", ".join(_list_allowed_methods(request))
         response = to_error_response(
-            MethodNotAllowed(f"{request.method} is not possible at {request.url.path[:200]}.")
+            MethodNotAllowed(f"{path} does not support {request.method}; use {allowed}.")
         )
-        response.headers["allow"] = ", ".join(_list_allowed_methods(request))
+        response.headers["allow"] = allowed
         return response
     return to_error_response(InvalidRequest(str(error.detail)))
 
 
 def _list_allowed_methods(request: Request) -> list[str]:
-    """Of all routes at the request's address: a route that refuses a method tells its own alone."""
+    """List the methods of all routes at the address: a route that refuses lists its own only."""
 
     def is_served(method: str) -> bool:
         scope = {**request.scope, "method": method}
         return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
 
-    return [
-        method for method in ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT") if is_served(method)
-    ]
+    return [method for method in _HTTP_METHODS if is_served(method)]
 
 
 def _handle_database_error(_request: Request, error: Exception) -> JSONResponse:
     log.error("database_unavailable error=%s", error)
-    return to_error_response(
-        ServiceUnavailable("The database does not answer at the moment; try again.")
-    )
+    return to_error_response(ServiceUnavailable("The database does not respond; try again."))
 
 
 def _handle_unexpected_error(request: Request, error: Exception) -> JSONResponse:
     request_id = request.scope.get("state", {}).get("request_id")
     log.error("internal_error request_id=%s", request_id, exc_info=error)
     response = to_error_response(
-        InternalError(
-            f"Something went wrong on our side; the log has it under request {request_id}."
-        )
+        InternalError(f"Internal error; the service's log has details under {request_id}.")
     )
-    if request_id is not None:  # this is answered from outside of the middleware that adds it
+    if request_id is not None:  # this response does not pass the middleware that adds the header
         response.headers["x-request-id"] = request_id
     return response
-
-
-def to_error_body(error: ServiceError) -> bytes:
-    return json.dumps(error.as_body()).encode()

@@ -1,15 +1,18 @@
-"""The list envelope of every endpoint that pages."""
+"""Response envelope of the endpoints that list objects."""
 
 from collections.abc import Sequence
-from typing import Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Identified(BaseModel):
-    """Anything that is listed: its id serves as the cursor."""
+    """An object that can be listed; its id serves as the cursor."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
+    """Unique id; its prefix names the kind of object."""
 
 
 Item = TypeVar("Item", bound=Identified)
@@ -18,14 +21,24 @@ Item = TypeVar("Item", bound=Identified)
 class Listing(BaseModel, Generic[Item]):
     """A page of a list."""
 
-    # a generic model's words do not come with the models that are made of it
+    # pydantic takes neither docstrings nor attribute docstrings over to parametrised models
     model_config = ConfigDict(json_schema_extra={"description": "A page of a list."})
 
-    object: Literal["list"] = "list"
-    data: list[Item]
-    has_more: bool
-    first_id: str | None
-    last_id: str | None
+    object: Annotated[Literal["list"], Field(description="Kind of object.")] = "list"
+    data: Annotated[
+        list[Item],
+        Field(description="Items of the page, newest first unless the operation says otherwise."),
+    ]
+    has_more: Annotated[
+        bool,
+        Field(description="Whether more items follow; request them with `after` set to `last_id`."),
+    ]
+    first_id: Annotated[
+        str | None, Field(description="Id of the first item; null if the page is empty.")
+    ]
+    last_id: Annotated[
+        str | None, Field(description="Id of the last item; null if the page is empty.")
+    ]
 
 
 def build_listing(items: Sequence[Item], has_more: bool = False) -> Listing[Item]:

@@ -1,8 +1,8 @@
-"""Many callers, one read: what is asked for again while it is being read is read once more, for
-all who asked meanwhile.
+"""Single flight: callers that ask for the same thing at the same time share one read.
 
-So the work for a thing that many poll is bounded by how long one read takes, not by how many
-ask; and every caller gets what was true after it asked, as if it had read alone.
+A call that comes while a read is running waits for the next read, together with all other calls
+that came meanwhile. So the load per key is bounded by the duration of a read, not by the number
+of callers, and every caller gets a state that is no older than its call.
 """
 
 import asyncio
@@ -15,34 +15,30 @@ Value = TypeVar("Value")
 
 
 class SingleFlight(Generic[Value]):
-    """Belongs to one event loop; the reads themselves run in its threads, at most one a key at
-    a time.
-    """
+    """Shared reads of one event loop; they run in its threads, at most one per key at a time."""
 
     def __init__(self) -> None:
         self._running: dict[str, asyncio.Task[Value]] = {}
         self._pending: dict[str, asyncio.Task[Value]] = {}
 
     async def get(self, key: str, read: Callable[[], Value]) -> Value:
-        """What ``read`` returns or raises, called after this call and perhaps shared with
-        others that came as early.
+        """Return what ``read`` returns, or raise what it raises.
 
-        The callers of one key must mean the same by ``read``.
+        ``read`` starts after this call; all callers of a key must pass equivalent functions.
         """
         task = self._pending.get(key)
         if task is None:
             task = self._pending[key] = asyncio.create_task(self._run_after_previous(key, read))
-        return await asyncio.shield(
-            task
-        )  # one caller that goes away must not take the others' answer along
+        # shielded: a caller that disconnects must not cancel the read of the others
+        return await asyncio.shield(task)
 
     async def _run_after_previous(self, key: str, read: Callable[[], Value]) -> Value:
-        before = self._running.get(key)
-        if before is not None:
-            await asyncio.wait([before])
-        mine = self._running[key] = self._pending.pop(key)
+        previous = self._running.get(key)
+        if previous is not None:
+            await asyncio.wait([previous])
+        current = self._running[key] = self._pending.pop(key)
         try:
             return await run_in_threadpool(read)
         finally:
-            if self._running.get(key) is mine:
+            if self._running.get(key) is current:
                 del self._running[key]

@@ -1,5 +1,6 @@
-"""What a request says and no route reads is refused by name: a misspelt parameter dropped in
-silence looks like one obeyed.
+"""Refusal of unknown query parameters and form fields.
+
+A misspelt parameter that is silently ignored looks like one that was applied.
 """
 
 import re
@@ -12,16 +13,15 @@ from fastapi.routing import APIRoute
 
 from shared.domain.errors import InvalidRequest
 
+MAX_SHOWN_NAME = 80
 _METADATA_PATTERN = re.compile(r"metadata\[(.{1,64})\]", re.DOTALL)
 
 METADATA_PARAMETER = {
     "name": "metadata",
     "in": "query",
     "required": False,
-    "description": (
-        "Only what carries each of these, as `metadata[key]=value`; `metadata=null` "
-        "for what carries nothing."
-    ),
+    "description": "Select by metadata: `metadata[key]=value`, several of them combined with "
+    "and; `metadata=null` selects what has no metadata.",
     "style": "deepObject",
     "explode": True,
     "schema": {
@@ -31,38 +31,36 @@ METADATA_PARAMETER = {
         "maxProperties": 16,
     },
 }
-"""What ``read_metadata_filter`` reads, for the OpenAPI document: the framework cannot tell it
-from a function's signature.
-"""
+"""OpenAPI definition of what ``read_metadata_filter`` reads, which no signature can express."""
 
 
 async def read_metadata_filter(request: Request) -> dict[str, str] | None:
-    """The ``metadata[key]=value`` of a list, None for ``metadata=null``; a route that depends
-    on it takes such parameters.
+    """Return the pairs of ``metadata[key]=value``; None for ``metadata=null``.
+
+    A route that depends on this function accepts such parameters.
     """
     if "metadata" in request.query_params:
         return None
-    pairs = (
+    matches = (
         (_METADATA_PATTERN.fullmatch(name), value)
         for name, value in request.query_params.multi_items()
     )
-    return {match[1]: value for match, value in pairs if match is not None}
+    return {match[1]: value for match, value in matches if match is not None}
 
 
 async def check_query_parameters(request: Request) -> None:
-    """Raises InvalidRequest for a query parameter that the request's route does not declare."""
+    """Raise InvalidRequest for a query parameter that the request's route does not declare."""
     if not request.query_params:
         return
-    route = request.scope["route"]
-    assert isinstance(route, APIRoute)
-    parts = list(_iterate_dependants(route.dependant))
-    known = {field.alias for part in parts for field in part.query_params}
-    by_metadata = any(part.call is read_metadata_filter for part in parts)
+    dependants = _list_dependants(request)
+    known = {field.alias for dependant in dependants for field in dependant.query_params}
+    by_metadata = any(dependant.call is read_metadata_filter for dependant in dependants)
     for name in request.query_params:
         if by_metadata and name == "metadata":
             _check_metadata_parameter(request)
         elif name not in known and not (by_metadata and _METADATA_PATTERN.fullmatch(name)):
-            raise InvalidRequest(f"Unknown query parameter {name[:80]}.", param=name[:80])
+            shown = name[:MAX_SHOWN_NAME]
+            raise InvalidRequest(f"Unknown query parameter {shown}.", param=shown)
 
 
 def _check_metadata_parameter(request: Request) -> None:
@@ -76,25 +74,29 @@ def _check_metadata_parameter(request: Request) -> None:
 
 
 async def check_form_fields(request: Request) -> None:
-    """Raises InvalidRequest for a form field that the request's route does not declare, and for
-    one that comes twice.
-    """
+    """Raise InvalidRequest for a form field that the route does not declare or that is repeated."""
+    known = {
+        field.alias for dependant in _list_dependants(request) for field in dependant.body_params
+    }
+    form = await request.form()  # already parsed, for the route's own parameters
+    for name, count in Counter(name for name, _ in form.multi_items()).items():
+        if name not in known:
+            shown = name[:MAX_SHOWN_NAME]
+            raise InvalidRequest(f"Unknown form field {shown}.", param=shown)
+        if count > 1:
+            raise InvalidRequest(
+                f"The form field {name} is sent {count} times; send it once.", param=name
+            )
+
+
+def _list_dependants(request: Request) -> list[Dependant]:
+    """List the parameters of the request's route: its own and those of its dependencies."""
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    known = {
-        field.alias for part in _iterate_dependants(route.dependant) for field in part.body_params
-    }
-    form = await request.form()  # parsed already, for the route's own parameters
-    for name, times in Counter(name for name, _ in form.multi_items()).items():
-        if name not in known:
-            raise InvalidRequest(f"Unknown form field {name[:80]}.", param=name[:80])
-        if times > 1:
-            raise InvalidRequest(
-                f"The form field {name} comes {times} times; send it once.", param=name
-            )
+    return list(_iterate_dependants(route.dependant))
 
 
 def _iterate_dependants(dependant: Dependant) -> Iterator[Dependant]:
     yield dependant
-    for part in dependant.dependencies:
-        yield from _iterate_dependants(part)
+    for dependency in dependant.dependencies:
+        yield from _iterate_dependants(dependency)

@@ -1,4 +1,4 @@
-"""The models that this process has loaded, and how many requests may wait for them."""
+"""Models loaded in this process, with a bound on concurrent requests for them."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from shared.infra.model_cache import fetched_folder, local_folder
 from shared.infra.settings import Settings
 from shared.infra.storage import BlobMissing, Storage
 
-if TYPE_CHECKING:  # numpy and onnxruntime are loaded by whoever first asks a model
-    from api.serving.answers import Answer
+if TYPE_CHECKING:  # numpy and onnxruntime are loaded on first use
     from api.serving.classifier import Classifier, Text
+    from api.serving.predictions import Prediction
 
 MAX_LOADED_MODELS = 32
-MAX_CONCURRENT_REQUESTS = 8  # of the process's forty threads: whoever polls a job shall find one
+MAX_CONCURRENT_REQUESTS = 8  # of the process's forty threads; the others serve polling
 
 
 @dataclass(frozen=True)
 class ClassifiedTexts:
-    answers: list[Answer]
+    predictions: list[Prediction]
     truncated: list[bool]
     token_count: int
 
 
 class ModelServer:
+    """Loads published models on demand and classifies texts with them."""
+
     def __init__(self, settings: Settings, storage: Storage) -> None:
         self._settings = settings
         self._storage = storage
         self._classifiers: Cache[Classifier] = Cache(MAX_LOADED_MODELS, settings.classifier_bytes)
         self._admission = BoundedSemaphore(MAX_CONCURRENT_REQUESTS)
-        self._compute_lock = (
-            Lock()
-        )  # a pass has all cores; between passes another request has its turn
+        # a forward pass uses all cores; between passes another request may run
+        self._compute_lock = Lock()
 
     @contextmanager
     def admit_request(self) -> Iterator[None]:
-        """Raises ServiceBusy where as many are admitted as may be."""
+        """Count a request while it runs. Raises ServiceBusy if the limit is reached."""
         if not self._admission.acquire(blocking=False):
             raise ServiceBusy(
-                f"{MAX_CONCURRENT_REQUESTS} requests are being classified already; try "
-                "again in a moment."
+                f"{MAX_CONCURRENT_REQUESTS} requests are being classified already; retry shortly."
             )
         try:
             yield
@@ -58,8 +58,11 @@ class ModelServer:
     def classify_texts(
         self, members: Sequence[Model], task: Task, texts: Sequence[Text]
     ) -> ClassifiedTexts:
-        """Of models of one job together, whose tokenizer is the same. Raises ModelNotServed."""
-        from api.serving.answers import build_answers
+        """Classify the texts with models of one job, which share a tokenizer.
+
+        Raises ModelNotServed.
+        """
+        from api.serving.predictions import build_predictions
 
         encoded = self._get_classifier(members[0], task).encode_texts(texts)
         logits = [
@@ -67,13 +70,11 @@ class ModelServer:
             for member in members
         ]
         return ClassifiedTexts(
-            build_answers(logits, task.type), encoded.truncated, encoded.token_count
+            build_predictions(logits, task.type), encoded.truncated, encoded.token_count
         )
 
     def evict_model(self, prefix: str) -> None:
-        """The model stored there was deleted: let go of its memory and of its copy on this
-        machine.
-        """
+        """Free the memory and the local copy of a deleted model."""
         self._classifiers.forget(prefix)
         shutil.rmtree(local_folder(self._settings, prefix), ignore_errors=True)
 
@@ -87,6 +88,6 @@ class ModelServer:
             folder = fetched_folder(self._settings, self._storage, model.prefix)
         except BlobMissing:
             raise ModelNotServed(
-                f"The weights of {model.id} are not in the storage.", param="model"
+                f"The weights of {model.id} are missing from the storage.", param="model"
             ) from None
         return Classifier(folder, max_seq_length=task.max_seq_length, threads=self._settings.cores)

@@ -1,4 +1,4 @@
-"""/v1/classifications: what fine-tuned models say of texts."""
+"""Routes below /v1/classifications: predictions of fine-tuned models."""
 
 from fastapi import APIRouter
 
@@ -33,10 +33,9 @@ router = APIRouter(prefix="/v1/classifications", tags=["classifications"])
 def create_classification(
     services: ServicesDep, request: ClassificationRequest
 ) -> ClassificationObject:
-    """Classify texts, or pairs of them, with a fine-tuned model, or with all seeds that its job
-    has kept.
+    """Classify texts or pairs of texts with a fine-tuned model or an ensemble.
 
-    Nothing of the texts is stored.
+    The texts are not stored.
     """
     return service.classify_inputs(services, request)
 
@@ -48,7 +47,8 @@ def create_classification(
     ),
 )
 def create_classification_batch(services: ServicesDep, request: BatchRequest) -> BatchObject:
-    """Classify every row of an uploaded file; the answer comes when all are, and names the
-    result file.
+    """Classify every row of an uploaded file and store the predictions as a result file.
+
+    The response is sent when all rows are classified.
     """
     return batches.classify_file(services, request)

@@ -1,8 +1,9 @@
-"""Classifications on the wire: the shape of Mistral's endpoint, with the answer, truncation and
-disagreement beside the scores.
+"""Request and response schemas of classifications.
+
+They follow Mistral's endpoint, with the prediction, truncation and disagreement beside the scores.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
@@ -14,19 +15,20 @@ _STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_doc
 
 
 class TextPair(BaseModel):
-    """One input; ``text_b`` for a model that was trained on pairs, and for no other."""
+    """One input; ``text_b`` is required by a model trained on pairs, and refused by any other."""
 
     model_config = _STRICT
 
     text_a: Text
-    """The text, or the first of a pair."""
+    """The text, or the first text of a pair."""
     text_b: Text | None = None
     """The second text of a pair."""
 
 
-def _get_input_form(value: Any) -> str | None:
-    """Which of the forms it is meant to be, so that a complaint is about that one alone; in
-    brackets, as no part of the path.
+def _get_input_form(value: object) -> str | None:
+    """Return the tag of the form that the value has, so that errors are about that form alone.
+
+    Tags are in brackets, which keeps them out of the dotted path of an error.
     """
     if isinstance(value, str):
         return "(text)"
@@ -48,12 +50,12 @@ Inputs = Annotated[list[Input], Field(min_length=1, max_length=MAX_INPUTS)]
 
 
 class ClassificationRequest(BaseModel):
-    """Which model is to answer, and to what."""
+    """A model and the inputs to classify."""
 
     model_config = _STRICT
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    """Id of a fine-tuned model, as ``fine_tuned_model`` of a job has it."""
+    """Id of a fine-tuned model, for example the ``fine_tuned_model`` of a job."""
     input: Annotated[
         _SingleInput | Annotated[Inputs, Tag("(list)")],
         Discriminator(
@@ -62,150 +64,144 @@ class ClassificationRequest(BaseModel):
             custom_error_message="a text, an object with text_a, or a list of them",
         ),
     ]
-    """A text, a pair of texts, or up to a thousand of them."""
+    """A text, a pair of texts, or a list of up to 1,000 of them."""
     ensemble: bool = False
-    """Whether all models that the model's job has kept (``artifacts.keep: "all_runs"``) answer
-    together: their mean score, with how far they disagree. Runs that are degenerate are left
-    out, unless all are.
-    """
+    """Whether to average the scores of all models that the model's job has kept
+    (``artifacts.keep: "all_runs"``), and to report their disagreement. Models of degenerate runs
+    are left out unless all are degenerate."""
     return_all_scores: bool = True
-    """Whether the score of every label is told, or of the predicted ones alone."""
+    """Whether to return the score of every label, or only of the predicted ones."""
 
 
 class BatchRequest(BaseModel):
-    """Which model is to answer, and to which file's rows."""
+    """A model and the file whose rows to classify."""
 
     model_config = _STRICT
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     """Id of a fine-tuned model."""
     input_file: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    """An uploaded file of any format that jobs take, up to 20,000 rows; it needs no labels."""
+    """Id of an uploaded file in any format that jobs accept, up to 20,000 rows; labels are not
+    needed."""
     text_column: Column | None = None
-    """Name or index of the column with the (first) text; default: as in the file that the model
-    was trained on.
-    """
+    """Name or index of the column with the (first) text; default: as in the model's training
+    file."""
     text_pair_column: Column | None = None
-    """Name or index of the second text's column, for a model that was trained on pairs; default
-    as above.
-    """
+    """Name or index of the column with the second text, for a model trained on pairs; default: as
+    in the model's training file."""
     header: Header | None = None
-    """Whether the first line of a CSV or TSV file names the columns; default: as in the file
-    that the model was trained on.
-    """
+    """Whether the first line of a CSV or TSV file names the columns; default: as in the model's
+    training file."""
     ensemble: bool = False
-    """As of a classification."""
+    """Whether all models that the model's job has kept classify together."""
 
 
 class RequestCounts(BaseModel):
-    """How many rows were classified."""
+    """Counts of the classified rows."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     total: int
-    """Rows of the file."""
+    """Rows in the file."""
     completed: int
-    """Rows that were classified."""
+    """Classified rows."""
     failed: int
-    """Rows that were not; a file is classified as a whole or not at all, so always 0."""
+    """Always 0: a file is classified completely or not at all."""
 
 
 class BatchObject(BaseModel):
-    """A file that was classified. The official client's batches have the same names for what is
-    the same.
-    """
+    """A classified file; field names follow the official client's batches."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
+    """Unique id of the batch."""
     object: Literal["classification.batch"] = "classification.batch"
+    """Kind of object."""
     status: Literal["completed"] = "completed"
-    """Always `completed`: the answer comes when all rows are done."""
+    """Always `completed`: the response is sent when all rows are classified."""
     created_at: int
+    """Start of the classification, Unix seconds."""
     completed_at: int
-    """When the last row was done, unix seconds."""
+    """End of the classification, Unix seconds."""
     model: str
-    """The model that was asked."""
+    """Id of the requested model."""
     members: list[str]
-    """The models that answered: the one, or those of the ensemble."""
+    """Ids of the models that classified: the requested one, or those of the ensemble."""
     input_file_id: str
-    """The file that was classified."""
+    """Id of the classified file."""
     output_file_id: str
-    """CSV with purpose ``fine-tune-results``: ``row`` (from 1), ``predicted`` (several labels
-    joined by ``|``), ``p(<label>)`` of every label, of an ensemble ``vote_entropy`` and
-    ``score_std``, and ``truncated`` (0 or 1).
-    """
+    """Id of the result file, CSV with purpose ``fine-tune-results``. Columns: ``row`` (from 1),
+    ``predicted`` (several labels joined by ``|``), ``p(<label>)`` for every label,
+    ``vote_entropy`` and ``score_std`` for an ensemble, ``truncated`` (0 or 1)."""
     request_counts: RequestCounts
-    """How many rows."""
+    """Counts of the classified rows."""
     truncated: int
-    """How many rows were longer than what the model reads."""
+    """Number of rows that were longer than the model's maximum length."""
     tokens: int
-    """Read, over all rows."""
+    """Tokens read, over all rows."""
 
 
 class DisagreementObject(BaseModel):
-    """How far the members of an ensemble are apart."""
+    """Disagreement between the models of an ensemble on one input."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     vote_entropy: float | None
-    """Entropy of the members' votes: 0 where all agree, 1 where they are as far apart as they
-    can be; null for a regression.
-    """
+    """Normalised entropy of the models' votes, from 0 (all agree) to 1; null for a regression."""
     score_std: float
-    """Standard deviation over the members of the answer's score."""
+    """Standard deviation of the predicted label's score over the models."""
 
 
 class ClassificationTarget(BaseModel):
-    """The answer to one input."""
+    """Prediction for one input."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     scores: dict[str, float]
-    """Label -> probability, in the order of the model's outputs; of a regression, ``score`` ->
-    its number.
-    """
+    """Probability by label, in the order of the model's outputs; for a regression, the predicted
+    number under ``score``."""
     predicted: str | list[str] | float
-    """The label; for a multi-label model those above one half; for a regression the number."""
+    """The most probable label; for a multi-label model all labels with a probability above 0.5;
+    for a regression the number."""
     truncated: bool
-    """Whether the input had more tokens than the model was trained with, so that its end was
-    not read.
-    """
+    """Whether the input exceeded the model's maximum length, so that its end was not read."""
     disagreement: DisagreementObject | None
-    """Null without ``ensemble``."""
+    """Disagreement of the ensemble; null without ``ensemble``."""
 
 
 class ClassificationUsage(BaseModel):
-    """What was read."""
+    """Tokens read."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     prompt_tokens: int
-    """Tokens of the inputs, as far as they were read."""
+    """Tokens of the inputs after truncation."""
     total_tokens: int
-    """The same: nothing is generated."""
+    """Equal to `prompt_tokens`: no tokens are generated."""
 
 
 class ClassificationObject(BaseModel):
-    """What the model, or the ensemble, says of each input."""
+    """Predictions of the model, or of the ensemble, for each input."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
+    """Unique id of the classification."""
     object: Literal["classification"] = "classification"
+    """Kind of object."""
     created: int
-    """Unix seconds."""
+    """Time of the response, Unix seconds."""
     model: str
-    """The model that was asked."""
+    """Id of the requested model."""
     members: list[str]
-    """The models that answered: the one, or those of the ensemble."""
+    """Ids of the models that classified: the requested one, or those of the ensemble."""
     labels: list[str]
-    """In the order of the model's outputs; empty for a regression."""
+    """Label names in the order of the model's outputs; empty for a regression."""
     results: list[dict[str, ClassificationTarget]]
-    """One an input, in their order, each under the name of the column that the model learned to
-    predict (``label`` where it had none).
-    """
+    """One entry per input, in order. Its key is the label column of the training file, or
+    ``label`` if that has no name."""
     truncated: int
-    """How many inputs were."""
+    """Number of truncated inputs."""
     usage: ClassificationUsage
-    """Tokens read, an input counted once, however many models answered."""
+    """Tokens read; each input counts once, also for an ensemble."""

@@ -1,6 +1,4 @@
-"""Asking published models: the rows, the inputs against the task, the models from the cache,
-the answers.
-"""
+"""Classification of texts: check the inputs, find the models, build the response."""
 
 from __future__ import annotations
 
@@ -19,124 +17,131 @@ from api.classifications.schemas import (
     TextPair,
 )
 from api.dependencies import AppServices
+from shared.db.jobs import Jobs
 from shared.db.models import Models
 from shared.db.runs import Runs
-from shared.db.tables import Job, Model
+from shared.db.tables import Model
 from shared.domain import ids
 from shared.domain.errors import InvalidValue, NoEnsemble
 from shared.domain.task import Label, Task, TaskType
 
-if TYPE_CHECKING:  # numpy and onnxruntime are loaded by whoever first asks a model
-    from api.serving.answers import Answer
+if TYPE_CHECKING:  # numpy and onnxruntime are loaded on first use
     from api.serving.classifier import Text
+    from api.serving.predictions import Prediction
 
 DEFAULT_TARGET_NAME = "label"
 
 
 @dataclass(frozen=True)
-class AnsweringModels:
-    """Who is to answer."""
+class EnsembleModels:
+    """Models that classify together (often a single one), and their task."""
 
     task: Task
     members: list[Model]
 
 
 def classify_inputs(services: AppServices, request: ClassificationRequest) -> ClassificationObject:
-    """Raises ModelNotFound, NoEnsemble, ModelNotServed, ServiceBusy, and InvalidValue for
-    inputs that the model's task does not have.
+    """Classify the inputs of a request.
+
+    Raises ModelNotFound, NoEnsemble, ModelNotServed, ServiceBusy, and InvalidValue for inputs that
+    do not fit the model's task.
     """
-    who = find_answering_models(services, request.model, ensemble=request.ensemble)
+    models = find_ensemble(services, request.model, ensemble=request.ensemble)
     inputs = request.input if isinstance(request.input, list) else [request.input]
-    texts = _collect_texts(inputs, who.task, is_list=isinstance(request.input, list))
+    texts = _collect_texts(inputs, models.task, is_list=isinstance(request.input, list))
     with services.model_server.admit_request():
-        answered = services.model_server.classify_texts(who.members, who.task, texts)
+        classified = services.model_server.classify_texts(models.members, models.task, texts)
     results = [
-        _build_target(answer, truncated, who.task, include_all_scores=request.return_all_scores)
-        for answer, truncated in zip(answered.answers, answered.truncated, strict=True)
+        _build_target(
+            prediction, truncated, models.task, include_all_scores=request.return_all_scores
+        )
+        for prediction, truncated in zip(classified.predictions, classified.truncated, strict=True)
     ]
-    column = who.task.label_column
-    name = column if isinstance(column, str) else DEFAULT_TARGET_NAME
+    label_column = models.task.label_column
+    target_name = label_column if isinstance(label_column, str) else DEFAULT_TARGET_NAME
     return ClassificationObject(
         id=ids.classification_id(),
         created=int(time.time()),
         model=request.model,
-        members=[member.id for member in who.members],
-        labels=who.task.label_names,
-        results=[{name: result} for result in results],
-        truncated=sum(answered.truncated),
+        members=[member.id for member in models.members],
+        labels=models.task.label_names,
+        results=[{target_name: result} for result in results],
+        truncated=sum(classified.truncated),
         usage=ClassificationUsage(
-            prompt_tokens=answered.token_count, total_tokens=answered.token_count
+            prompt_tokens=classified.token_count, total_tokens=classified.token_count
         ),
     )
 
 
-def find_answering_models(
-    services: AppServices, model_id: str, *, ensemble: bool
-) -> AnsweringModels:
-    """Raises ModelNotFound, NoEnsemble, and InvalidValue for a base model."""
+def find_ensemble(services: AppServices, model_id: str, *, ensemble: bool) -> EnsembleModels:
+    """Return the model, or with ``ensemble`` all models of its job whose runs are not degenerate.
+
+    If all runs are degenerate, all models vote. Raises ModelNotFound, NoEnsemble, and InvalidValue
+    for a base model.
+    """
     if model_id in services.catalogue.names():
         raise InvalidValue(
-            f"{model_id} is a base model, which has not learned any labels; name a fine-tuned one.",
+            f"{model_id} is a base model, which has no labels; give a fine-tuned model.",
             param="model",
         )
     with services.database.read() as session:
-        models = Models(session, services.owner_id)
-        model = models.get(model_id)
-        task = Task.model_validate(session.get_one(Job, model.job_id).task)
+        repository = Models(session, services.owner_id)
+        model = repository.get(model_id)
+        task = Task.model_validate(Jobs(session).get(model.job_id, services.owner_id).task)
         if not ensemble:
-            return AnsweringModels(task, [model])
-        kept = models.of_job(model.job_id)
+            return EnsembleModels(task, [model])
+        kept = repository.of_job(model.job_id)
         degenerate = {run.id for run in Runs(session).of_job(model.job_id) if run.degenerate}
     members = [member for member in kept if member.run_id not in degenerate] or list(kept)
     if len(members) < 2:
-        why = (
-            'create jobs with artifacts.keep "all_runs" for one.'
-            if len(kept) < 2
-            else (
-                f"the other {len(kept) - 1} that it has kept are of degenerate runs, "
-                "which do not vote."
-            )
-        )
-        raise NoEnsemble(
-            f"Job {model.job_id} has one model that can answer, and an ensemble takes two; {why}",
-            param="ensemble",
-        )
-    return AnsweringModels(task, members)
+        raise _build_no_ensemble_error(model.job_id, len(kept))
+    return EnsembleModels(task, members)
+
+
+def _build_no_ensemble_error(job_id: str, kept_count: int) -> NoEnsemble:
+    reason = (
+        f'job {job_id} has kept one; create jobs with artifacts.keep "all_runs" to keep all.'
+        if kept_count < 2
+        else f"all but one of the {kept_count} models of job {job_id} are from degenerate runs, "
+        "which do not vote."
+    )
+    return NoEnsemble(f"An ensemble needs two models, and {reason}", param="ensemble")
 
 
 def _collect_texts(inputs: Sequence[Input], task: Task, *, is_list: bool) -> list[Text]:
-    """Raises InvalidValue at the first input of the wrong kind."""
-    pairs = task.text_pair_column is not None
+    """Return the inputs as texts or pairs. Raises InvalidValue at the first of the wrong kind."""
+    expects_pairs = task.text_pair_column is not None
     texts: list[Text] = []
-    for index, given in enumerate(inputs):
-        first, second = (
-            (given.text_a, given.text_b) if isinstance(given, TextPair) else (given, None)
-        )
-        if (second is not None) != pairs:
-            kind = (
-                'pairs of texts, {"text_a": …, "text_b": …}' if pairs else "single texts, not pairs"
+    for index, item in enumerate(inputs):
+        first, second = (item.text_a, item.text_b) if isinstance(item, TextPair) else (item, None)
+        if (second is not None) != expects_pairs:
+            expected = (
+                'pairs; send {"text_a": …, "text_b": …}'
+                if expects_pairs
+                else "single texts; leave out text_b"
             )
             raise InvalidValue(
-                f"This model was trained on {kind}.", param=f"input.{index}" if is_list else "input"
+                f"This model was trained on {expected}.",
+                param=f"input.{index}" if is_list else "input",
             )
         texts.append(first if second is None else (first, second))
     return texts
 
 
 def _build_target(
-    answer: Answer, truncated: bool, task: Task, *, include_all_scores: bool
+    prediction: Prediction, truncated: bool, task: Task, *, include_all_scores: bool
 ) -> ClassificationTarget:
-    told = (
+    shown_outputs = (
         range(task.num_outputs)
         if include_all_scores or task.type is TaskType.REGRESSION
-        else _list_indices(answer.predicted)
+        else _list_indices(prediction.predicted)
     )
-    apart = answer.disagreement
+    disagreement = prediction.disagreement
     return ClassificationTarget(
-        scores={task.outputs[index]: answer.scores[index] for index in told},
-        predicted=format_prediction(answer.predicted, task.label_names),
+        scores={task.outputs[index]: prediction.scores[index] for index in shown_outputs},
+        predicted=format_prediction(prediction.predicted, task.label_names),
         truncated=truncated,
-        disagreement=None if apart is None else DisagreementObject(**vars(apart)),
+        disagreement=None if disagreement is None else DisagreementObject(**vars(disagreement)),
     )
 
 
@@ -145,7 +150,7 @@ def _list_indices(predicted: Label) -> Sequence[int]:
 
 
 def format_prediction(predicted: Label, names: Sequence[str]) -> str | list[str] | float:
-    """The label by its name, the labels by theirs, or a regression's number."""
+    """Return the name of the label, the names of the labels, or the number of a regression."""
     match predicted:
         case tuple():
             return [names[index] for index in predicted]

@@ -1,6 +1,4 @@
-"""/v1/fine_tuning/comparisons: whether one job is better than another, as far as their seeds
-can tell.
-"""
+"""Routes below /v1/fine_tuning/comparisons: statistical comparisons of jobs."""
 
 from typing import Annotated
 
@@ -11,6 +9,7 @@ from api.comparisons.schemas import ComparisonObject, ComparisonRequest
 from api.dependencies import ServicesDep, create_page_dependency
 from api.errors import document_errors
 from api.pagination import Listing, build_listing
+from api.path_parameters import ComparisonIdPath
 from shared.db.comparisons import Comparisons
 from shared.db.pagination import Page
 from shared.domain.errors import ComparisonNotFound, JobNotFound, JobsNotComparable
@@ -20,9 +19,10 @@ router = APIRouter(prefix="/v1/fine_tuning/comparisons", tags=["comparisons"])
 
 @router.post("", responses=document_errors(JobNotFound, JobsNotComparable))
 def create_comparison(services: ServicesDep, request: ComparisonRequest) -> ComparisonObject:
-    """Compare jobs on the same rows, as their runs stand now: tests, effect sizes, and a
-    verdict that refuses what the seeds cannot carry. `provisional` where a job still has
-    open runs.
+    """Compare jobs that were scored on the same rows: tests, effect sizes and a verdict.
+
+    The verdict claims no more than the number of seeds supports. The comparison is stored as made;
+    it is `provisional` if a job still has open runs.
     """
     return service.create_comparison(services, request)
 
@@ -31,14 +31,14 @@ def create_comparison(services: ServicesDep, request: ComparisonRequest) -> Comp
 def list_comparisons(
     services: ServicesDep, page: Annotated[Page, Depends(create_page_dependency(20, 100))]
 ) -> Listing[ComparisonObject]:
-    """The comparisons made so far, newest first."""
+    """List the comparisons, newest first."""
     with services.database.read() as session:
-        rows, more = Comparisons(session, services.owner_id).page(page)
-    return build_listing([ComparisonObject.from_row(row) for row in rows], more)
+        rows, has_more = Comparisons(session, services.owner_id).page(page)
+    return build_listing([ComparisonObject.from_row(row) for row in rows], has_more)
 
 
 @router.get("/{comparison_id}", responses=document_errors(ComparisonNotFound))
-def retrieve_comparison(services: ServicesDep, comparison_id: str) -> ComparisonObject:
-    """The comparison as it was told at the time."""
+def retrieve_comparison(services: ServicesDep, comparison_id: ComparisonIdPath) -> ComparisonObject:
+    """Return a comparison as it was when it was made."""
     with services.database.read() as session:
         return ComparisonObject.from_row(Comparisons(session, services.owner_id).get(comparison_id))

@@ -1,4 +1,4 @@
-"""Comparisons on the wire."""
+"""Request and response schemas of comparisons."""
 
 from typing import Annotated, Literal
 
@@ -14,12 +14,12 @@ MAX_JOBS = 10
 
 def _check_unique_job_ids(job_ids: list[str]) -> list[str]:
     if len(set(job_ids)) != len(job_ids):
-        raise ValueError("names a job twice: a job cannot be compared with itself")
+        raise ValueError("a job is named twice; name each job once")
     return job_ids
 
 
 class ComparisonRequest(BaseModel):
-    """Which jobs to compare, every two of them, each with those named before it."""
+    """Jobs to compare pairwise, each with those named before it."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
@@ -30,25 +30,23 @@ class ComparisonRequest(BaseModel):
         Field(min_length=2, max_length=MAX_JOBS, json_schema_extra={"uniqueItems": True}),
         AfterValidator(_check_unique_job_ids),
     ]
-    """The jobs, each named once."""
+    """Ids of the jobs; each may be named once."""
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
-    """The score to compare by; default: the one that the jobs report. Another is taken of the
-    same checkpoints.
-    """
+    """Metric to compare; default: the metric of the jobs' reports. Another metric is taken from
+    the same checkpoints."""
     alpha: Annotated[float, Field(ge=0.001, le=0.5)] = 0.05
-    """Highest p that counts as shown; after Holm's adjustment where there are more than two
-    jobs.
-    """
+    """Significance level; for more than two jobs it applies to the p values after Holm's
+    adjustment."""
 
 
 class ComparisonObject(Identified, Comparison):
-    """Jobs compared, every two of them, as their runs stood at the time."""
+    """A pairwise comparison of jobs, as of the time it was made."""
 
-    model_config = ConfigDict(
-        extra="ignore"
-    )  # what another version stored is shown as far as it is known
+    # a comparison that a newer version stored is shown without the fields unknown here
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 
     created_at: int
+    """Creation time, Unix seconds."""
 
     @classmethod
     def from_row(cls, row: Row) -> "ComparisonObject":

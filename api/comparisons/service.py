@@ -1,9 +1,7 @@
-"""Making a comparison: the jobs' reports, a check that they were scored on the same rows, the
-verdict, the row.
-"""
+"""Creation of a comparison: check that the jobs are comparable, build it, store it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 from api.comparisons.schemas import ComparisonObject, ComparisonRequest
 from api.dependencies import AppServices
@@ -14,31 +12,36 @@ from shared.db.tables import Comparison, Job
 from shared.domain import ids
 from shared.domain.errors import JobsNotComparable
 from shared.domain.states import RunState
+from shared.report import StabilityReport
 from shared.report.builder import build_report
 from shared.report.comparison import ComparisonInput, build_comparison
 
 TASK_IDENTITY_FIELDS = ("type", "label_column", "label_names", "positive_label")
-"""Of a task: what decides what the right answers are. Which texts are read, and how much of
-them, is a recipe's choice.
-"""
+"""Fields of a task that decide which labels are right. Which texts are read, and up to which
+length, may differ between the jobs like any setting of a recipe."""
 
 
 def create_comparison(services: AppServices, request: ComparisonRequest) -> ComparisonObject:
-    """Raises JobNotFound, and JobsNotComparable for other data, another split, task or metric."""
+    """Compare jobs and store the result.
+
+    Raises JobNotFound, and JobsNotComparable for jobs that differ in data, split, task or metric.
+    """
     with services.database.read() as session:
         jobs = Jobs(session).named(request.job_ids, services.owner_id, param="job_ids")
         _check_same_rows(jobs)
         runs = scored_runs(session, request.job_ids, results=request.metric is not None)
-    names = _list_names(jobs)
-    contenders = [
+    names = _list_job_names(jobs)
+    inputs = [
         ComparisonInput(
             _build_report(job, runs[job.id], request.metric), preset, title, _get_precision(job)
         )
         for job, (preset, title) in zip(jobs, names, strict=True)
     ]
-    found = build_comparison(contenders, request.alpha)
+    comparison = build_comparison(inputs, request.alpha)
     row = Comparison(
-        id=ids.comparison_id(), owner_id=services.owner_id, result=found.model_dump(mode="json")
+        id=ids.comparison_id(),
+        owner_id=services.owner_id,
+        result=comparison.model_dump(mode="json"),
     )
     with services.database.write() as session:
         Comparisons(session, services.owner_id).add(row)
@@ -46,59 +49,63 @@ def create_comparison(services: AppServices, request: ComparisonRequest) -> Comp
     return ComparisonObject.from_row(row)
 
 
+class _RowIdentity(NamedTuple):
+    """What decides which rows a job is scored on, and which labels of them are right."""
+
+    files: dict[str, object]
+    split: dict[str, object]
+    rows: dict[str, int]
+    task: dict[str, object]
+
+
 def _check_same_rows(jobs: Sequence[Job]) -> None:
-    first = jobs[0]
-    for job in jobs[1:]:
-        for what, of_first, of_other in zip(
-            ("files", "split", "rows", "task"),
-            _get_row_identity(first),
-            _get_row_identity(job),
-            strict=True,
-        ):
-            if of_first != of_other:
+    """Raise JobsNotComparable if a job was scored on other rows than the first."""
+    first, *others = jobs
+    expected = _get_row_identity(first)
+    for job in others:
+        identity = _get_row_identity(job)
+        for aspect in _RowIdentity._fields:
+            if getattr(identity, aspect) != getattr(expected, aspect):
                 raise JobsNotComparable(
-                    (
-                        f"{first.id} and {job.id} do not have the same {what}; only jobs "
-                        "scored on the same rows can be compared."
-                    ),
+                    f"{first.id} and {job.id} differ in their {aspect}; "
+                    "only jobs scored on the same rows can be compared.",
                     param="job_ids",
                 )
 
 
-def _get_row_identity(job: Job) -> tuple[dict[str, Any], ...]:
-    """What decides which rows a job is scored on and what their answers are; switches that are
-    off count as not given.
-    """
+def _get_row_identity(job: Job) -> _RowIdentity:
     digests = {
         name: value
         for name, value in job.dataset.items()
         if name.endswith("_sha256") and value is not None
     }
+    # a setting that is switched off counts as not given
     split = {
         name: value for name, value in job.split.items() if value is not None and value is not False
     }
     task = {name: job.task.get(name) for name in TASK_IDENTITY_FIELDS}
-    return digests, split, job.dataset["rows"], task
+    return _RowIdentity(digests, split, job.dataset["rows"], task)
 
 
-def _build_report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> Any:
+def _build_report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> StabilityReport:
+    """Build the job's report in ``metric``. Raises JobsNotComparable if no run has recorded it."""
     if metric is None or metric == job.metric:
         return build_report(job, runs)
     report = build_report(job, runs, metric=metric)
-    recorded = any(
+    is_recorded = any(
         metric in result["metrics"]
         for run in runs
         if run.status == RunState.SUCCEEDED
         and run.result
         and (result := run.result.get(report.split))
     )
-    if report.n and not recorded:
-        raise JobsNotComparable(f"The runs of {job.id} have no {metric} recorded.", param="metric")
+    if report.n and not is_recorded:
+        raise JobsNotComparable(f"The runs of {job.id} have not recorded {metric}.", param="metric")
     return report
 
 
-def _list_names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
-    """Preset and title of each: jobs of the same preset are told apart by the end of their ids."""
+def _list_job_names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
+    """Return each job's preset and title; titles of one preset get the end of the job's id."""
     presets = [_get_preset(job) for job in jobs]
     return [
         (preset, preset if presets.count(preset) == 1 else f"{preset} (…{job.id[-6:]})")
@@ -107,13 +114,11 @@ def _list_names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
 
 
 def _get_precision(job: Job) -> str:
-    return str(
-        (job.resolved_recipe or {}).get("precision", "float32")
-    )  # of before there was a choice
+    # jobs that are older than the setting were trained in float32
+    return str((job.resolved_recipe or {}).get("precision", "float32"))
 
 
 def _get_preset(job: Job) -> str:
-    recipe = job.resolved_recipe or job.request.get(
-        "recipe", {}
-    )  # the former is null while pilots run
+    # the resolved recipe is null while pilots run
+    recipe = job.resolved_recipe or job.request.get("recipe", {})
     return str(recipe.get("preset", "stabilized"))

@@ -1,7 +1,7 @@
-"""/v1/files: upload, list, retrieve, delete, content, validation report."""
+"""Routes below /v1/files: upload, list, download, check, preview and delete files."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Depends, File, Form, Query, UploadFile
@@ -10,9 +10,11 @@ from fastapi.responses import StreamingResponse
 from api.dependencies import ServicesDep, create_page_dependency
 from api.errors import document_errors
 from api.files import service
-from api.files.preview import FilePreview, PreviewOptions, build_preview, read_preview_options
+from api.files.preview import build_preview
+from api.files.preview_schemas import FilePreview, PreviewOptions, read_preview_options
 from api.files.schemas import FileDeleted, FileObject, FileValidation, Purpose
 from api.pagination import Listing, build_listing
+from api.path_parameters import FileIdPath
 from api.unknown_params import check_form_fields
 from shared.datasets import UnreadableFile, build_validation
 from shared.db.files import Files
@@ -43,17 +45,18 @@ def create_file(
     file: Annotated[
         UploadFile,
         File(
-            description="CSV, TSV, JSON Lines or a JSON array, UTF-8, plain or gzip'd; or Parquet."
+            description="A table: CSV, TSV, JSON Lines or a JSON array in UTF-8, plain or "
+            "gzip-compressed; or Parquet."
         ),
     ],
     purpose: Annotated[
-        Purpose, Form(description="What it is for; every purpose is treated alike.")
+        Purpose, Form(description="Purpose of the file; it is stored and has no effect.")
     ] = "fine-tune",
     anchor: Annotated[
         Literal["created_at"] | None,
         Form(
             alias="expires_after[anchor]",
-            description="From when the seconds count; with these, or not at all.",
+            description="Time that `expires_after[seconds]` counts from; give both or neither.",
         ),
     ] = None,
     seconds: Annotated[
@@ -62,18 +65,20 @@ def create_file(
             alias="expires_after[seconds]",
             ge=3600,
             le=2_592_000,
-            description=(
-                "After so many it is deleted, unless a job needs it then; without, it is kept."
-            ),
+            description="Seconds until the file is deleted, later if a job still needs it then; "
+            "default: the file is kept.",
         ),
     ] = None,
 ) -> FileObject:
-    """Upload a data set. It is read at once: the answer holds its profile, with every problem
-    by row number.
+    """Upload a data set.
+
+    The file is read at once: the response has its profile and lists its problems by row number.
     """
     if (anchor is None) != (seconds is None):
         missing = f"expires_after[{'anchor' if anchor is None else 'seconds'}]"
-        raise InvalidRequest(f"Required: {missing}.", param=missing)
+        raise InvalidRequest(
+            f"{missing} is missing; expires_after needs both anchor and seconds.", param=missing
+        )
     filename = service.sanitize_filename(file.filename or "upload", param="file")
     return FileObject.from_row(
         service.create_file(services, file.file, filename, purpose, expires_after=seconds)
@@ -84,28 +89,32 @@ def create_file(
 def list_files(
     services: ServicesDep,
     page: Annotated[Page, Depends(create_page_dependency(10_000, 10_000))],
-    order: Annotated[Literal["asc", "desc"], Query(description="`desc`: newest first.")] = "desc",
+    order: Annotated[
+        Literal["asc", "desc"], Query(description="`desc`: newest first; `asc`: oldest first.")
+    ] = "desc",
     purpose: Annotated[
-        str | None, Query(max_length=64, description="Only files with this purpose.")
+        str | None, Query(max_length=64, description="Return only files with this purpose.")
     ] = None,
 ) -> Listing[FileObject]:
-    """The files, newest first (or oldest first), by pages."""
+    """List files, newest or oldest first."""
     with services.database.read() as session:
         ordered = page._replace(descending=order == "desc")
-        files, more = Files(session, services.owner_id).page(ordered, purpose)
-    return build_listing([FileObject.from_row(file, with_profile=False) for file in files], more)
+        files, has_more = Files(session, services.owner_id).page(ordered, purpose)
+    return build_listing(
+        [FileObject.from_row(file, with_profile=False) for file in files], has_more
+    )
 
 
 @router.get("/{file_id}", responses=document_errors(FileNotFound))
-def retrieve_file(services: ServicesDep, file_id: str) -> FileObject:
-    """A file with its profile."""
+def retrieve_file(services: ServicesDep, file_id: FileIdPath) -> FileObject:
+    """Return a file with its profile."""
     with services.database.read() as session:
         return FileObject.from_row(Files(session, services.owner_id).get(file_id, param="file_id"))
 
 
 @router.delete("/{file_id}", responses=document_errors(FileNotFound, FileInUse))
-def delete_file(services: ServicesDep, file_id: str) -> FileDeleted:
-    """Delete a file that no open job needs."""
+def delete_file(services: ServicesDep, file_id: FileIdPath) -> FileDeleted:
+    """Delete a file; refused while an open job needs it."""
     service.delete_file(services, file_id)
     return FileDeleted(id=file_id)
 
@@ -115,17 +124,22 @@ def delete_file(services: ServicesDep, file_id: str) -> FileDeleted:
     summary="Download the content of a file",
     response_class=StreamingResponse,
     responses=document_errors(FileNotFound)
-    | {200: {"content": {"application/octet-stream": {}}, "description": "The bytes"}},
+    | {
+        200: {
+            "content": {"application/octet-stream": {}},
+            "description": "The content of the file.",
+        }
+    },
 )
-def file_content(services: ServicesDep, file_id: str) -> StreamingResponse:
-    """The bytes as they were uploaded (or, of a result file, made)."""
+def file_content(services: ServicesDep, file_id: FileIdPath) -> StreamingResponse:
+    """Return the content of the file, byte for byte as uploaded."""
     with services.database.read() as session:
         file = Files(session, services.owner_id).get(file_id, param="file_id")
     try:
         chunks = services.storage.stream(file_key(file.sha256))
     except BlobMissing:
         raise FileNotFound(
-            f"The content of {file_id} is gone from the storage.", param="file_id"
+            f"The content of {file_id} is missing from the storage.", param="file_id"
         ) from None
     headers = {
         "content-length": str(file.bytes),
@@ -140,16 +154,15 @@ def file_content(services: ServicesDep, file_id: str) -> StreamingResponse:
     summary="Read the validation report of a file",
     responses=document_errors(FileNotFound),
 )
-def file_validation(services: ServicesDep, file_id: str) -> FileValidation:
-    """The report made at upload."""
+def file_validation(services: ServicesDep, file_id: FileIdPath) -> FileValidation:
+    """Return the validation report that was made on upload."""
     with services.database.read() as session:
         file = Files(session, services.owner_id).get(file_id, param="file_id")
     if file.validation is None:
         raise FileNotFound(
-            f"{file_id} is a result file; it has no validation report.", param="file_id"
+            f"{file_id} is a result file, which has no validation report.", param="file_id"
         )
-    stored: dict[str, Any] = file.validation
-    return FileValidation(file_id=file_id, **stored)
+    return FileValidation(file_id=file_id, **file.validation)
 
 
 @router.get(
@@ -158,33 +171,41 @@ def file_validation(services: ServicesDep, file_id: str) -> FileValidation:
 )
 def preview_file(
     services: ServicesDep,
-    file_id: str,
+    file_id: FileIdPath,
     options: Annotated[PreviewOptions, Depends(read_preview_options)],
 ) -> FilePreview:
-    """The first rows as a model's tokenizer cuts them up, and which of them are too long for it."""
+    """Return the first rows as a model's tokenizer splits them, and which are truncated."""
     return build_preview(services, file_id, options)
 
 
 @router.post("/{file_id}/validate", responses=document_errors(FileNotFound, InvalidValue))
 def validate_file(
     services: ServicesDep,
-    file_id: str,
-    task: Annotated[TaskRequest, Body(embed=True, default_factory=TaskRequest)],
+    file_id: FileIdPath,
+    task: Annotated[
+        TaskRequest,
+        Body(
+            embed=True,
+            default_factory=TaskRequest,
+            description="How to read the file; what is left out is detected.",
+        ),
+    ],
 ) -> FileValidation:
-    """The report for columns mapped as ``task`` says, for files whose columns cannot be known
-    at upload.
+    """Validate the file with the columns that `task` names.
+
+    For files whose columns could not be detected on upload.
     """
     with services.database.read() as session:
         file = Files(session, services.owner_id).get(file_id, param="file_id")
-    with service.open_table(
-        services, file, task.header, param="file_id" if task.header == "auto" else "task.header"
-    ) as table:
+    param = "file_id" if task.header == "auto" else "task.header"
+    with service.open_table(services, file, task.header, param=param) as table:
         return FileValidation(file_id=file_id, **build_validation(table, task).model_dump())
 
 
 def _format_content_disposition(filename: str) -> str:
-    """RFC 6266: the name twice, for clients that read the old parameter alone (curl) and for
-    those that know the new one.
+    """Return the header of RFC 6266, with the name in ASCII and in UTF-8.
+
+    Some clients, like curl, read only the older ASCII parameter.
     """
     plain = re.sub(r"[^ !#-\[\]-~]", "_", filename)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"

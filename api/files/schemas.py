@@ -1,4 +1,4 @@
-"""Files on the wire, in the shape the official client knows, with the profile as an extra."""
+"""Response schemas of files: the official client's fields, with the profile as an addition."""
 
 from typing import Literal
 
@@ -17,28 +17,27 @@ class FileObject(Identified):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["file"] = "file"
+    """Kind of object."""
     bytes: int
-    """Size of what was uploaded."""
+    """Size of the file in bytes."""
     created_at: int
+    """Creation time, Unix seconds."""
     expires_at: int | None
-    """When it is deleted, unix seconds; null to keep it."""
+    """Time of deletion, Unix seconds; null if the file is kept."""
     filename: str
-    """The name it was uploaded under, without folders."""
+    """Name of the uploaded file, without folders."""
     purpose: str
-    """As said at upload, or `fine-tune-results` for what a job has made. ``evals`` is answered
-    as ``user_data``: the official client's type of a file, unlike that of an upload, knows
-    no ``evals``.
-    """
+    """Purpose given at upload, or `fine-tune-results` for result files of jobs. `evals` is returned
+    as `user_data`, because the official client does not accept `evals` here."""
     status: str
-    """`processed`: it is read at upload, and an upload that cannot be read is not kept."""
+    """Always `processed`: files are read on upload, and unreadable ones are not stored."""
     status_details: str | None
-    """What the file holds, in one line."""
+    """Summary of the content, in one line."""
     sha256: str
-    """Digest of the content; equal bytes under two ids are stored once."""
+    """SHA-256 digest of the content; files with equal content are stored once."""
     profile: Validation | None
-    """What the file holds: rows, columns, labels, lengths, problems. Null for result files and
-    in lists.
-    """
+    """Rows, columns, labels, text lengths and problems of the file; null for result files and in
+    lists."""
 
     @classmethod
     def from_row(cls, file: File, *, with_profile: bool = True) -> "FileObject":
@@ -58,15 +57,22 @@ class FileObject(Identified):
 
 
 class FileDeleted(BaseModel):
-    """The file is gone."""
+    """Confirmation that a file was deleted."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
+    """Id of the deleted file."""
     object: Literal["file"] = "file"
+    """Kind of object."""
     deleted: Literal[True] = True
+    """Always true."""
 
 
 class FileValidation(Validation):
-    """A file's validation report; rows count data rows from 1."""
+    """A file's validation report; row numbers count data rows from 1."""
 
     object: Literal["file.validation"] = "file.validation"
+    """Kind of object."""
     file_id: str
+    """Id of the file."""

@@ -1,6 +1,4 @@
-"""Taking an upload: to local disk while hashing, read and profiled there, then stored, then one
-row.
-"""
+"""Storage of uploaded files: receive and hash, read and profile, store, add the row."""
 
 import hashlib
 import tempfile
@@ -37,19 +35,22 @@ MAX_FILENAME = 255
 
 
 class ReceivedFile(NamedTuple):
+    """A file on this machine's disk."""
+
     path: Path
     bytes: int
     sha256: str
 
 
 def sanitize_filename(name: str, *, param: str) -> str:
-    """A file name without the folders before it. Raises InvalidRequest for one that cannot be
-    kept or shown.
+    """Return a file name without its folders.
+
+    Raises InvalidRequest for a name that is empty, too long or not printable.
     """
     filename = PurePath(name.replace("\\", "/")).name
     if len(filename) > MAX_FILENAME or not filename.isprintable() or not filename:
         raise InvalidRequest(
-            f"The file's name must be 1 to {MAX_FILENAME} printable characters.", param=param
+            f"The file name must have 1 to {MAX_FILENAME} printable characters.", param=param
         )
     return filename
 
@@ -62,9 +63,9 @@ def create_file(
     *,
     expires_after: int | None = None,
 ) -> File:
-    """Store an upload, for ``expires_after`` seconds or for good.
+    """Receive, check and store an upload; with ``expires_after``, for that many seconds.
 
-    Raises an UnreadableFile (422) or UnsupportedMediaType (415) for bytes that are no table.
+    Raises UnreadableFile (422) or UnsupportedMediaType (415) for a file that is not a table.
     """
     with create_scratch_folder(services) as folder:
         received = receive_file(source, folder / "upload", services.settings.max_upload_bytes)
@@ -80,8 +81,9 @@ def store_file(
     expires_after: int | None = None,
     on_insert: Callable[[Session, File], None] | None = None,
 ) -> File:
-    """What ``create`` does with bytes that are on this machine's disk; ``also`` has its share
-    in the transaction that adds the file.
+    """Check, store and register a file that is on this machine's disk.
+
+    ``on_insert`` runs in the transaction that adds the file's row.
     """
     with services.table_semaphore:
         validation = build_validation(_read_table(services, received.path, filename, "auto"))
@@ -100,9 +102,8 @@ def store_file(
     )
     with services.database.write() as session:
         hold_digest(session, received.sha256)
-        if not services.storage.exists(
-            key
-        ):  # the last other file of the same bytes was deleted since
+        # the last other file with the same content may have been deleted since
+        if not services.storage.exists(key):
             services.storage.put_file(key, received.path)
         Files(session, services.owner_id).add(file, expires_after=expires_after)
         session.flush()
@@ -113,7 +114,7 @@ def store_file(
 
 
 def delete_file(services: AppServices, file_id: str) -> None:
-    """Forget the file; its bytes go with the last id that names them."""
+    """Delete a file; its content is deleted with the last file that has the same content."""
     with services.database.write() as session:
         file = Files(session, services.owner_id).delete(file_id)
     with services.database.write() as session:
@@ -124,21 +125,24 @@ def delete_file(services: AppServices, file_id: str) -> None:
 
 @contextmanager
 def open_table(services: AppServices, file: File, header: Header, *, param: str) -> Iterator[Table]:
-    """The file read as a table; ``header`` as a task says. Raises InvalidValue for ``param``
-    where it cannot be read so.
+    """Read a stored file as a table; ``header`` as in a task.
+
+    Raises InvalidValue for ``param`` if the file cannot be read with this setting.
     """
     with create_scratch_folder(services) as folder:
         path = folder / "file"
         try:
             services.storage.fetch(file_key(file.sha256), path)
         except BlobMissing:
-            raise ServiceUnavailable(f"The content of {file.id} is not in the storage.") from None
+            raise ServiceUnavailable(
+                f"The content of {file.id} is missing from the storage."
+            ) from None
         with services.table_semaphore:
             try:
                 table = _read_table(services, path, file.filename, header)
             except (UnreadableFile, UnsupportedMediaType) as error:
                 raise InvalidValue(
-                    f"{file.id} cannot be read so: {error.message}", param=param
+                    f"{file.id} cannot be read with these settings: {error.message}", param=param
                 ) from None
             yield table
 
@@ -151,7 +155,7 @@ def _read_table(services: AppServices, path: Path, filename: str, header: Header
 
 @contextmanager
 def create_scratch_folder(services: AppServices) -> Iterator[Path]:
-    """A folder of this machine for one request."""
+    """Create a folder on this machine's disk for the duration of a request."""
     root = services.settings.resolved_cache_dir / "uploads"
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root) as folder:
@@ -159,14 +163,14 @@ def create_scratch_folder(services: AppServices) -> Iterator[Path]:
 
 
 def receive_file(source: BinaryIO, path: Path, limit: int, *, param: str = "file") -> ReceivedFile:
-    """Copy what comes to ``path`` while hashing it. Raises PayloadTooLarge."""
+    """Copy ``source`` to ``path`` while hashing it. Raises PayloadTooLarge."""
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as target:
         while chunk := source.read(CHUNK):
             size += len(chunk)
             if size > limit:
                 raise PayloadTooLarge(
-                    f"The {param} is larger than it may be ({limit:,} bytes).", param=param
+                    f"The {param} exceeds the limit of {limit:,} bytes.", param=param
                 )
             digest.update(chunk)
             target.write(chunk)

@@ -1,7 +1,7 @@
-"""What a base model's tokenizer makes of texts, without torch or transformers: its
-``tokenizer.json``, read by the library that both use.
+"""Tokenization of texts with a base model's ``tokenizer.json``, without torch or transformers.
 
-The trainer truncates as this does: of a pair, the longer text first.
+The tokenizers library is the one that the trainer uses, and truncation is the same: of a pair, the
+longer text is truncated first.
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,18 @@ from shared.domain.errors import ModelNotAllowed
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-MAX_CACHED_TOKENIZERS = 4
-"""Tokenizers in memory; one of a large vocabulary is some 100 MB."""
+MAX_CACHED_TOKENIZERS = 4  # one with a large vocabulary takes about 100 MB
 
-_tokenizer_lock = Lock()  # how much to truncate is set on the tokenizer itself
+_tokenizer_lock = Lock()  # truncation is a setting of the shared tokenizer object
 
 
 @dataclass(frozen=True)
 class TokenizedText:
     tokens: list[str]
-    """With the special tokens, after truncation."""
+    """Tokens after truncation, special tokens included."""
     input_ids: list[int]
     num_tokens: int
-    """Before truncation."""
+    """Number of tokens before truncation."""
 
     @property
     def is_truncated(self) -> bool:
@@ -37,12 +36,13 @@ class TokenizedText:
 def tokenize_texts(
     base_model: Path, texts: list[tuple[str, str | None]], max_seq_length: int
 ) -> list[TokenizedText]:
-    """Each text, or text and second text, as the network sees it. Raises ModelNotAllowed where
-    the tokenizer cannot be read.
-    """
+    """Tokenize texts or pairs of texts. Raises ModelNotAllowed for an unreadable tokenizer."""
     file = base_model / "tokenizer.json"
     if not file.is_file():
-        raise ModelNotAllowed(f"{base_model.name} has no tokenizer.json.", param="model")
+        raise ModelNotAllowed(
+            f"The folder of {base_model.name} has no tokenizer.json; copy the model again.",
+            param="model",
+        )
     with _tokenizer_lock:
         tokenizer = _load_tokenizer(file, file.stat().st_mtime_ns)
         return [_tokenize_text(tokenizer, text, pair, max_seq_length) for text, pair in texts]
@@ -56,13 +56,13 @@ def _tokenize_text(
     if len(whole.ids) <= max_seq_length:
         return TokenizedText(whole.tokens, whole.ids, len(whole.ids))
     tokenizer.enable_truncation(max_seq_length, strategy="longest_first")
-    cut = tokenizer.encode(text, pair)
-    return TokenizedText(cut.tokens, cut.ids, len(whole.ids))
+    truncated = tokenizer.encode(text, pair)
+    return TokenizedText(truncated.tokens, truncated.ids, len(whole.ids))
 
 
 @lru_cache(maxsize=MAX_CACHED_TOKENIZERS)
 def _load_tokenizer(file: Path, _modified_ns: int) -> "Tokenizer":
-    from tokenizers import Tokenizer  # costs every other request's process 10 MB
+    from tokenizers import Tokenizer  # imported here: it takes 10 MB of every API process
 
     try:
         tokenizer = Tokenizer.from_file(str(file))

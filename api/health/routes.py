@@ -1,13 +1,13 @@
-"""Is it alive, can it work."""
+"""Routes for liveness and readiness probes."""
 
 from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import text
 
 from api.dependencies import ServicesDep
 from api.errors import document_errors
+from shared.db.health import check_connection
 from shared.domain.errors import ServiceUnavailable
 from shared.infra.broker import BrokerAway
 
@@ -15,37 +15,39 @@ router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """The process answers."""
-
-    status: Literal["ok"] = "ok"
-
-
-class Ready(BaseModel):
-    """Database and broker answer as well."""
+    """The process is alive."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     status: Literal["ok"] = "ok"
+    """Always `ok`."""
+
+
+class Ready(BaseModel):
+    """The database and the job queue respond."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    status: Literal["ok"] = "ok"
+    """Always `ok`."""
     queue_depth: int
-    """Messages that no worker has taken yet."""
+    """Messages in the job queue that no worker has taken yet."""
 
 
-@router.get("/health", summary="Tell whether it is alive")
+@router.get("/health", summary="Check liveness")
 def health() -> Health:
-    """The process answers; of what it needs nothing is asked."""
+    """Check that the process responds; the database and the job queue are not checked."""
     return Health()
 
 
-@router.get(
-    "/ready", summary="Tell whether it can work", responses=document_errors(ServiceUnavailable)
-)
+@router.get("/ready", summary="Check readiness", responses=document_errors(ServiceUnavailable))
 def ready(services: ServicesDep) -> Ready:
-    """The database and the broker answer as well."""
+    """Check that the database and the job queue respond as well."""
     with services.database.read() as session:
-        session.execute(text("SELECT 1"))
+        check_connection(session)
     try:
         return Ready(queue_depth=services.job_queue.depth())
     except BrokerAway:
         raise ServiceUnavailable(
-            "The broker does not answer; jobs are accepted and start once it does."
+            "The job queue does not respond; jobs are accepted and start once it does."
         ) from None

@@ -1,19 +1,16 @@
-"""``hf://`` data sets: read from the hub at a job's creation and kept as an ordinary file, if
-the operator allows it.
+"""``hf://`` data sets: downloaded from the hub when a job is created, and kept as ordinary files.
 
-1. ``reference`` says what ``hf://owner/name/config@revision:split`` means.
-2. ``client`` asks the hub for the commit, the card and the list of files, and downloads some:
-   within bounds of bytes, time and hosts.
-3. ``card`` tells which of the files make up the split: as the card says, else by the files' own
-   names.
-4. ``rows`` joins them to one file of JSON Lines, with the names of labels that the card gives
-   for their numbers.
-5. ``service`` is the way from first to last.
+1. ``reference`` parses ``hf://owner/name/config@revision:split``.
+2. ``client`` requests the commit, the card and the list of files, and downloads files, within
+   bounds of bytes, time and hosts.
+3. ``card`` chooses the config of the data set; ``split_files`` the files of each split.
+4. ``rows`` joins the files into one file of JSON Lines, with the label names of the card.
+5. ``service`` runs these steps in order.
 
-``HUB_ERRORS`` are the errors of an operation that takes such a reference.
+``HUB_ERRORS`` are the errors of an operation that accepts such a reference.
 
-Two requests are all that is needed of the hub. Its own Python client would bring a second HTTP
-library, and downloads without a bound.
+Only two requests to the hub are needed. Its own Python client would add a second HTTP library, and
+does not bound downloads.
 """
 
 from shared.domain.errors import (

@@ -1,13 +1,11 @@
-"""The two requests that are made to the hub: what a data set consists of at a revision, and the
-bytes of one of its files.
-"""
+"""HTTP client of the hub: the description of a data set at a revision, and the bytes of a file."""
 
 import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 import httpx
@@ -19,10 +17,16 @@ from shared.infra.settings import Settings
 
 MAX_INFO_BYTES = 16 * 1024 * 1024
 MAX_REDIRECTS = 5
-READ_TIMEOUT_S = 20.0
-"""Without a byte for so long, the hub is given up."""
+READ_TIMEOUT_S = 20.0  # without a byte
 _PUBLIC_HUB = "huggingface.co"
-_PUBLIC_HUB_DOWNLOADS = "hf.co"  # where the public hub sends downloads on to
+_PUBLIC_HUB_DOWNLOADS = "hf.co"  # where the public hub redirects downloads to
+_NOT_FOUND_MESSAGES = {
+    "RevisionNotFound": "The data set has no such revision.",
+    "GatedRepo": "The data set is gated, and this service has no access to it.",
+    "EntryNotFound": "The hub lists a file of the data set but does not have it.",
+}
+"""Messages by the hub's ``x-error-code``."""
+_NOT_FOUND_MESSAGE = "The hub has no such data set, or this service has no access to it."
 
 
 class Lfs(BaseModel):
@@ -36,23 +40,22 @@ class HubFile(BaseModel):
 
 
 class DatasetInfo(BaseModel):
-    """Of the hub's answer what is needed here."""
+    """The parts of the hub's description of a data set that are needed here."""
 
     commit: Annotated[str, Field(alias="sha", pattern=r"^[0-9a-f]{40}$")]
     files: list[HubFile] = Field(alias="siblings")
-    card: dict[str, Any] | None = Field(None, alias="cardData")
+    card: dict[str, object] | None = Field(None, alias="cardData")
 
 
 class HubClient:
-    """One fetch's connection to the hub, for ``hub_seconds`` in all; every error is about
-    ``param``.
+    """A connection for one data set, limited to ``hub_seconds`` in total.
+
+    Errors name ``param`` as the field at fault.
     """
 
     def __init__(self, settings: Settings, param: str) -> None:
         self._endpoint = httpx.URL(settings.hub_endpoint.rstrip("/"))
-        self._allowed_hosts = [
-            host for host in settings.hub_hosts.replace(" ", "").split(",") if host
-        ]
+        self._allowed_hosts = _list_allowed_hosts(self._endpoint.host, settings.hub_hosts)
         self._token = settings.hub_token
         self._timeout_s = settings.hub_seconds
         self._deadline = time.monotonic() + settings.hub_seconds
@@ -64,8 +67,9 @@ class HubClient:
         self._http.close()
 
     def get_dataset_info(self, reference: HubReference) -> DatasetInfo:
-        """The commit that the revision names at present, its files and the card. Raises
-        DatasetNotFound, HubNotReachable, HubNotAllowed.
+        """Return the commit that the revision names now, its files and its card.
+
+        Raises DatasetNotFound, DatasetTooLarge, HubNotReachable, HubNotAllowed.
         """
         revision = (
             "" if reference.revision is None else f"/revision/{quote(reference.revision, safe='')}"
@@ -77,48 +81,46 @@ class HubClient:
                 content += chunk
                 if len(content) > MAX_INFO_BYTES:
                     raise DatasetTooLarge(
-                        "The data set consists of more files than this service looks through.",
+                        "The data set has too many files to be listed; upload the split instead.",
                         param=self._param,
                     )
         try:
             return DatasetInfo.model_validate_json(bytes(content))
         except ValidationError:
             raise self._build_unreachable_error(
-                "its answer is not a data set's description"
+                "its response is not a description of a data set"
             ) from None
 
     def download_file(
         self, reference: HubReference, commit: str, file: HubFile, target: Path, max_bytes: int
     ) -> int:
-        """Bytes written to ``target``. Raises as ``info`` does, and DatasetTooLarge beyond
-        ``most`` bytes.
+        """Download a file to ``target``, verify it, and return its size in bytes.
+
+        Raises DatasetTooLarge beyond ``max_bytes``, and what ``get_dataset_info`` raises.
         """
         path = f"/datasets/{reference.repository}/resolve/{commit}/{quote(file.path)}"
-        digest, size = hashlib.sha256(), 0
+        sha256, size = hashlib.sha256(), 0
         with self._stream_body(path) as chunks, target.open("wb") as written:
             for chunk in chunks:
                 size += len(chunk)
                 if size > max_bytes:
                     raise DatasetTooLarge(
-                        f"The split's files have more than {max_bytes:,} bytes.", param=self._param
+                        f"The files of the split have more than {max_bytes:,} bytes.",
+                        param=self._param,
                     )
-                digest.update(chunk)
+                sha256.update(chunk)
                 written.write(chunk)
-        listed = (
-            size if file.size is None else file.size,
-            digest.hexdigest() if file.lfs is None else file.lfs.sha256,
-        )
-        if listed != (size, digest.hexdigest()):
+        has_listed_size = file.size is None or file.size == size
+        has_listed_digest = file.lfs is None or file.lfs.sha256 == sha256.hexdigest()
+        if not (has_listed_size and has_listed_digest):
             raise self._build_unreachable_error(
-                f"what came for {file.path[:80]} is not the file that it lists"
+                f"the downloaded {file.path[:80]} differs from the listed file"
             )
         return size
 
     @contextmanager
     def _stream_body(self, path: str) -> Iterator[Iterator[bytes]]:
-        """The body behind ``path``, wherever the hub has moved it to; as long as there is time
-        left.
-        """
+        """Request ``path``, follow redirects, and yield the chunks of the body."""
         url = httpx.URL(f"{self._endpoint}{path}")
         try:
             for _ in range(MAX_REDIRECTS):
@@ -132,60 +134,55 @@ class HubClient:
             raise self._build_unreachable_error(
                 f"the connection failed ({type(error).__name__})"
             ) from None
-        raise self._build_unreachable_error("it sends from one place to another and back")
+        raise self._build_unreachable_error("it redirects too often")
 
     def _build_headers(self, url: httpx.URL) -> dict[str, str]:
-        ours = (url.scheme, url.host, url.port) == (
-            self._endpoint.scheme,
-            self._endpoint.host,
-            self._endpoint.port,
-        )
-        return (
-            {"authorization": f"Bearer {self._token.get_secret_value()}"}
-            if ours and self._token
-            else {}
-        )
+        """Return the token for the hub itself; no other host gets it."""
+        endpoint = self._endpoint
+        is_hub = (url.scheme, url.host, url.port) == (endpoint.scheme, endpoint.host, endpoint.port)
+        if not (is_hub and self._token):
+            return {}
+        return {"authorization": f"Bearer {self._token.get_secret_value()}"}
 
     def _resolve_redirect(self, url: httpx.URL, location: str) -> httpx.URL:
-        """Raises HubNotAllowed for a host that the operator has not asked for, and for a way
-        that is not encrypted any more.
-        """
+        """Return the target; raise HubNotAllowed for an unknown host or unencrypted transport."""
         target = url.join(location)
-        own = [
-            self._endpoint.host,
-            *self._allowed_hosts,
-            *([_PUBLIC_HUB_DOWNLOADS] if self._endpoint.host == _PUBLIC_HUB else []),
-        ]
-        known = any(target.host == host or target.host.endswith(f".{host}") for host in own)
-        if not known or target.scheme not in {self._endpoint.scheme, "https"}:
-            where = f"{target.scheme}://{target.host}"[:100]
+        is_allowed = any(
+            target.host == host or target.host.endswith(f".{host}") for host in self._allowed_hosts
+        )
+        if not is_allowed or target.scheme not in {self._endpoint.scheme, "https"}:
+            address = f"{target.scheme}://{target.host}"[:100]
             raise HubNotAllowed(
-                f"The hub sends on to {where}, where this service may not go (EVENKEEL_HUB_HOSTS).",
+                f"The hub redirects to {address}, which is not an allowed host; "
+                "its operator can allow it with EVENKEEL_HUB_HOSTS.",
                 param=self._param,
             )
         return target
 
     def _check_response(self, response: httpx.Response) -> None:
-        if response.status_code in (401, 403, 404):  # the hub says 401 of what is not there, too
-            what = {
-                "RevisionNotFound": "The data set has no such revision.",
-                "GatedRepo": "The data set is for those alone who were given access to it.",
-                "EntryNotFound": "The hub lists a file of the data set and does not have it.",
-            }.get(
-                response.headers.get("x-error-code", ""),
-                "The hub has no such data set, or does not show it to us.",
+        # the hub responds with 401 also for what does not exist
+        if response.status_code in (401, 403, 404):
+            error_code = response.headers.get("x-error-code", "")
+            raise DatasetNotFound(
+                _NOT_FOUND_MESSAGES.get(error_code, _NOT_FOUND_MESSAGE), param=self._param
             )
-            raise DatasetNotFound(what, param=self._param)
         if response.status_code != 200 or "content-encoding" in response.headers:
-            raise self._build_unreachable_error(f"it answers {response.status_code}")
+            raise self._build_unreachable_error(f"it responds with status {response.status_code}")
 
     def _iterate_chunks(self, response: httpx.Response) -> Iterator[bytes]:
         for chunk in response.iter_raw():
             if time.monotonic() > self._deadline:
                 raise self._build_unreachable_error(
-                    f"it takes longer than {self._timeout_s:g} seconds"
+                    f"the download takes longer than {self._timeout_s:g} seconds"
                 )
             yield chunk
 
     def _build_unreachable_error(self, reason: str) -> HubNotReachable:
-        return HubNotReachable(f"The hub cannot be read at present: {reason}.", param=self._param)
+        return HubNotReachable(f"The hub cannot be read: {reason}.", param=self._param)
+
+
+def _list_allowed_hosts(endpoint_host: str, hub_hosts: str) -> list[str]:
+    """List the hosts that the hub may redirect to; their subdomains are allowed as well."""
+    configured = [host for host in hub_hosts.replace(" ", "").split(",") if host]
+    downloads = [_PUBLIC_HUB_DOWNLOADS] if endpoint_host == _PUBLIC_HUB else []
+    return [endpoint_host, *configured, *downloads]

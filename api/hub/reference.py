@@ -1,4 +1,4 @@
-"""``hf://owner/name[/config][@revision][:split]``: a split of a data set on the hub."""
+"""References ``hf://owner/name[/config][@revision][:split]`` to splits of data sets on the hub."""
 
 import re
 from typing import NamedTuple, Self
@@ -8,8 +8,7 @@ from shared.domain.errors import InvalidValue
 HUB_PREFIX = "hf://"
 REFERENCE_SYNTAX = "hf://owner/name[/config][@revision][:split]"
 CONFIG_PATTERN = re.compile(r"\w[\w.+ -]{0,63}")
-# as on the hub; with the rest of the reference it leaves a file name of fewer than 256
-# characters
+# as on the hub; a file name of this and the rest of the reference stays below 256 characters
 MAX_REPOSITORY_LENGTH = 96
 _NAME_PATTERN = r"(?![^/@:]*(--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]*"
 _REFERENCE_PATTERN = re.compile(
@@ -25,20 +24,24 @@ class HubReference(NamedTuple):
     """``owner/name``."""
     config: str | None
     revision: str | None
-    """A branch, tag or commit; None: the default branch."""
+    """A branch, tag or commit; None for the default branch."""
     split: str | None
 
     @classmethod
     def parse(cls, text: str, *, param: str) -> Self:
-        """Raises InvalidValue."""
-        found = _REFERENCE_PATTERN.fullmatch(text)
-        if found is None or len(found["repository"]) > MAX_REPOSITORY_LENGTH:
-            raise InvalidValue(f"A data set of the hub is written {REFERENCE_SYNTAX}.", param=param)
-        return cls(found["repository"], found["config"], found["revision"], found["split"])
+        """Parse a reference. Raises InvalidValue."""
+        match = _REFERENCE_PATTERN.fullmatch(text)
+        if match is None or len(match["repository"]) > MAX_REPOSITORY_LENGTH:
+            raise InvalidValue(
+                f"This is not a reference to a data set on the hub; write {REFERENCE_SYNTAX}.",
+                param=param,
+            )
+        return cls(match["repository"], match["config"], match["revision"], match["split"])
 
 
 def build_filename(repository: str, config: str, split: str, commit: str) -> str:
-    """What the split at this commit is called here, and no other: no name on the hub has two
-    hyphens in a row, no split has one.
+    """Return the name under which the split at this commit is stored.
+
+    Names are unique: no name on the hub contains two hyphens in a row, and no split contains one.
     """
     return "--".join([*repository.split("/"), config, split, commit]) + ".jsonl.gz"

@@ -1,6 +1,4 @@
-"""The files of a split as one file of JSON Lines: rows in the files' order, cells as they would
-be read from an upload.
-"""
+"""Joining of a split's files into one gzip-compressed file of JSON Lines."""
 
 import gzip
 import json
@@ -15,7 +13,10 @@ from shared.domain.errors import DatasetTooLarge, InvalidValue, UnsupportedMedia
 
 
 class JoinedRowsWriter:
-    """Writes what is added to it; equal rows give equal bytes."""
+    """Writes the rows of added files in order; equal rows give equal bytes.
+
+    Cells are written as the reader of an upload would return them.
+    """
 
     def __init__(
         self,
@@ -38,8 +39,10 @@ class JoinedRowsWriter:
         self._gzip_file.close()
 
     def add_file(self, path: Path, filename: str) -> None:
-        """Raises InvalidValue for a file that is no table, has a row that cannot be read, or
-        other columns; DatasetTooLarge.
+        """Append the rows of a file.
+
+        Raises DatasetTooLarge, and InvalidValue for a file that is not a table, has an unreadable
+        row, or has other columns than the first file.
         """
         table = self._read_file(path, filename)
         columns = self._list_columns(table, filename)
@@ -47,18 +50,22 @@ class JoinedRowsWriter:
             self._columns = columns
         if columns != self._columns:
             raise InvalidValue(
-                f"{filename} has other columns than the split's first file.", param=self._param
+                f"{filename} has other columns than the first file of the split.",
+                param=self._param,
             )
         self._row_count += len(table.rows)
         if self._row_count > self._limits.max_rows:
             raise DatasetTooLarge(
                 f"The split has more than {self._limits.max_rows:,} rows.", param=self._param
             )
-        label_names = [self._class_names.get(column, {}) for column in columns]
+        self._write_rows(table, columns)
+
+    def _write_rows(self, table: Table, columns: Sequence[str]) -> None:
+        class_names = [self._class_names.get(column, {}) for column in columns]
         for row in table.rows:
             cells = {
-                column: cell.parse_values() if isinstance(cell, ListCell) else known.get(cell, cell)
-                for column, known, cell in zip(columns, label_names, row, strict=True)
+                column: cell.parse_values() if isinstance(cell, ListCell) else names.get(cell, cell)
+                for column, names, cell in zip(columns, class_names, row, strict=True)
             }
             self._write_line(json.dumps(cells, ensure_ascii=False).encode() + b"\n")
 
@@ -81,10 +88,8 @@ class JoinedRowsWriter:
     def _list_columns(self, table: Table, filename: str) -> list[str]:
         if table.columns is None:
             raise InvalidValue(
-                (
-                    f"{filename} does not name its columns; upload it, and say in the task "
-                    "which they are."
-                ),
+                f"{filename} has no column names; "
+                "upload the file and name its columns by index in the task.",
                 param=self._param,
             )
         columns = [column or f"column {index}" for index, column in enumerate(table.columns)]
@@ -95,8 +100,8 @@ class JoinedRowsWriter:
     def _write_line(self, line: bytes) -> None:
         self._byte_count += len(line)
         if self._byte_count > self._limits.max_decompressed_bytes:
-            most = self._limits.max_decompressed_bytes >> 20
+            limit_mb = self._limits.max_decompressed_bytes >> 20
             raise DatasetTooLarge(
-                f"The split has more than {most:,} MB of text.", param=self._param
+                f"The split has more than {limit_mb:,} MB of text.", param=self._param
             )
         self._gzip_file.write(line)

@@ -1,8 +1,9 @@
-"""From ``hf://…`` to a file of the service, the way that the package's page tells."""
+"""Download of a referenced data set into a file of the service."""
 
 import hashlib
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from api.dependencies import AppServices
 from api.files import service as files
@@ -18,84 +19,85 @@ from shared.domain.errors import DatasetTooLarge, HubNotAllowed, InvalidValue, S
 FILE_PURPOSE = "fine-tune"
 
 
-def fetch_dataset(services: AppServices, reference_text: str, source: InputFile) -> File:
-    """The file that the reference stands for at present: the one that is here already of that
-    commit, else downloaded.
+class _Split(NamedTuple):
+    """A split at the commit that its reference names now."""
 
-    Raises HubNotAllowed, InvalidValue, DatasetNotFound, DatasetTooLarge, HubNotReachable;
-    ServiceBusy while several are downloaded.
+    reference: HubReference
+    info: DatasetInfo
+    files: SplitFiles
+
+
+def fetch_dataset(services: AppServices, reference_text: str, source: InputFile) -> File:
+    """Return the file for a reference: the stored one if its commit is current, else download it.
+
+    Raises HubNotAllowed, InvalidValue, DatasetNotFound, DatasetTooLarge, HubNotReachable, and
+    ServiceBusy while too many data sets are downloaded.
     """
     if not services.settings.hub_datasets:
         raise HubNotAllowed(
-            "This service does not fetch data sets from the hub (EVENKEEL_HUB_DATASETS): "
-            "upload the file, e.g. the split as Parquet, "
-            "and give its id.",
+            "Data sets from the hub are disabled (EVENKEEL_HUB_DATASETS); "
+            "upload the file, for example the split as Parquet, and give its id.",
             param=source,
         )
     reference = HubReference.parse(reference_text, param=source)
     if not services.download_semaphore.acquire(blocking=False):
-        raise ServiceBusy(
-            "As many data sets are being fetched from the hub as may be at a time.", param=source
-        )
+        raise ServiceBusy("Too many hub downloads are in progress; retry shortly.", param=source)
     try:
-        with closing(HubClient(services.settings, source)) as hub:
-            return _fetch_split(services, hub, reference, source)
+        with closing(HubClient(services.settings, source)) as client:
+            return _fetch_split(services, client, reference, source)
     finally:
         services.download_semaphore.release()
 
 
 def _fetch_split(
-    services: AppServices, hub: HubClient, reference: HubReference, source: InputFile
+    services: AppServices, client: HubClient, reference: HubReference, source: InputFile
 ) -> File:
-    info = hub.get_dataset_info(reference)
+    info = client.get_dataset_info(reference)
     chosen = choose_split_files(info, reference.config, reference.split, source)
     name = build_filename(reference.repository, chosen.config, chosen.split, info.commit)
     with services.database.read() as session:
-        known = Files(session, services.owner_id).called(name, FILE_PURPOSE)
-    if known is not None:
-        return known
+        stored = Files(session, services.owner_id).called(name, FILE_PURPOSE)
+    if stored is not None:
+        return stored
     with files.create_scratch_folder(services) as folder:
         joined = folder / "joined"
-        _download_split(services, hub, reference, info, chosen, joined, source)
-        with joined.open("rb") as content:
-            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
-        try:
-            return files.store_file(
-                services,
-                files.ReceivedFile(joined, joined.stat().st_size, sha256),
-                name,
-                FILE_PURPOSE,
-            )
-        except UnreadableFile as error:
-            raise InvalidValue(f"The split cannot be read: {error.message}", param=source) from None
+        _download_split(services, client, _Split(reference, info, chosen), joined, source)
+        return _store_split(services, joined, name, source)
+
+
+def _store_split(services: AppServices, path: Path, name: str, source: InputFile) -> File:
+    with path.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    received = files.ReceivedFile(path, path.stat().st_size, sha256)
+    try:
+        return files.store_file(services, received, name, FILE_PURPOSE)
+    except UnreadableFile as error:
+        raise InvalidValue(f"The split cannot be read: {error.message}", param=source) from None
 
 
 def _download_split(
-    services: AppServices,
-    hub: HubClient,
-    reference: HubReference,
-    info: DatasetInfo,
-    split_files: SplitFiles,
-    target_path: Path,
-    source: InputFile,
+    services: AppServices, client: HubClient, split: _Split, target_path: Path, source: InputFile
 ) -> None:
-    """The split's files, one after the other, into ``joined``."""
-    most = left = services.settings.max_upload_bytes
-    if sum(file.size or 0 for file in split_files.files) > most:
-        raise DatasetTooLarge(f"The split's files have more than {most:,} bytes.", param=source)
+    """Download the files of a split one by one and join them into ``target_path``."""
+    max_bytes = remaining_bytes = services.settings.max_upload_bytes
+    if sum(file.size or 0 for file in split.files.files) > max_bytes:
+        raise DatasetTooLarge(
+            f"The files of the split have more than {max_bytes:,} bytes.", param=source
+        )
     limits = Limits(max_rows=services.settings.max_rows)
+    class_names = parse_class_names(split.info, split.files.config)
     with (
         target_path.open("wb") as target,
-        closing(
-            JoinedRowsWriter(target, parse_class_names(info, split_files.config), limits, source)
-        ) as rows,
+        closing(JoinedRowsWriter(target, class_names, limits, source)) as rows,
     ):
-        for file in split_files.files:
+        for file in split.files.files:
             shard = target_path.with_name("shard")
-            left -= hub.download_file(reference, info.commit, file, shard, left)
+            remaining_bytes -= client.download_file(
+                split.reference, split.info.commit, file, shard, remaining_bytes
+            )
             with services.table_semaphore:
                 rows.add_file(shard, Path(file.path).name)
-    if target_path.stat().st_size > most:
+    if target_path.stat().st_size > max_bytes:
         raise DatasetTooLarge(
-            f"The split takes more than {most:,} bytes as JSON Lines.", param=source
+            f"The split has more than {max_bytes:,} bytes as JSON Lines.", param=source
         )

@@ -17,6 +17,7 @@ from api.jobs.planning.dry_run_schemas import DryRun
 from api.jobs.request_schemas import CloneRequest
 from api.jobs.run_schemas import ExtendRequest
 from api.jobs.schemas import JobObject
+from api.path_parameters import JobIdPath
 from shared.domain.errors import (
     FileNotFound,
     IdempotencyKeyReused,
@@ -46,13 +47,13 @@ class JobDeleted(BaseModel):
 
 
 @router.post("/{job_id}/cancel", responses=document_errors(JobNotFound, JobAlreadyEnded))
-def cancel_job(services: ServicesDep, job_id: str) -> JobObject:
+def cancel_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
     """Cancel the job: keep the results of its finished runs, and publish no model."""
     return service.cancel_job(services, job_id)
 
 
 @router.post("/{job_id}/pause", responses=document_errors(JobNotFound, JobAlreadyEnded))
-def pause_job(services: ServicesDep, job_id: str) -> JobObject:
+def pause_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
     """Pause the job: stop its running trainings, and start no run until the job is resumed.
 
     Pausing a paused job has no effect.
@@ -61,7 +62,7 @@ def pause_job(services: ServicesDep, job_id: str) -> JobObject:
 
 
 @router.post("/{job_id}/resume", responses=document_errors(JobNotFound, JobAlreadyEnded))
-def resume_job(services: ServicesDep, job_id: str) -> JobObject:
+def resume_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
     """Resume a paused job. Resuming a job that is not paused has no effect."""
     return pausing.resume_job(services, job_id)
 
@@ -78,7 +79,7 @@ def resume_job(services: ServicesDep, job_id: str) -> JobObject:
     ),
 )
 def extend_job(
-    services: ServicesDep, job_id: str, request: ExtendRequest, identity: RequestIdentityDep
+    services: ServicesDep, job_id: JobIdPath, request: ExtendRequest, identity: RequestIdentityDep
 ) -> JobObject:
     """Add runs from further seeds to an open or ended job, and keep its existing runs.
 
@@ -102,7 +103,7 @@ def extend_job(
 )
 def clone_job(
     services: ServicesDep,
-    job_id: str,
+    job_id: JobIdPath,
     identity: RequestIdentityDep,
     changes: CloneRequest | None = None,
 ) -> JobObject | DryRun:
@@ -118,7 +119,7 @@ def clone_job(
 
 
 @router.delete("/{job_id}", responses=document_errors(JobNotFound, JobNotEnded, ModelInUse))
-def delete_job(services: ServicesDep, job_id: str) -> JobDeleted:
+def delete_job(services: ServicesDep, job_id: JobIdPath) -> JobDeleted:
     """Delete an ended job with its runs, metrics, events, published model and result files.
 
     The files that it was trained on remain.

@@ -17,6 +17,7 @@ from api.jobs.presenting.event_stream import open_event_stream
 from api.jobs.request_schemas import JobRequest
 from api.jobs.schemas import JobObject
 from api.pagination import Listing, build_listing
+from api.path_parameters import JobIdPath
 from api.unknown_params import METADATA_PARAMETER, read_metadata_filter
 from shared.db.deliveries import Deliveries
 from shared.db.events import EVENT_ID, Events
@@ -92,7 +93,7 @@ def list_jobs(
 )
 async def retrieve_job(
     services: ServicesDep,
-    job_id: str,
+    job_id: JobIdPath,
     if_none_match: Annotated[
         str | None, Header(max_length=1000, description="`ETag` of an earlier response.")
     ] = None,
@@ -123,7 +124,7 @@ async def retrieve_job(
 )
 async def list_events(
     services: ServicesDep,
-    job_id: str,
+    job_id: JobIdPath,
     page: Annotated[Page, Depends(create_page_dependency(20, 1000))],
     stream: Annotated[
         bool, Query(description="Send server-sent events, oldest first, until the job has ended.")
@@ -164,7 +165,7 @@ def _list_event_page(services: AppServices, job_id: str, page: Page) -> Listing[
 @router.get("/{job_id}/checkpoints", responses=document_errors(JobNotFound))
 def list_checkpoints(
     services: ServicesDep,
-    job_id: str,
+    job_id: JobIdPath,
     page: Annotated[Page, Depends(create_page_dependency(10, 1000))],
 ) -> Listing[CheckpointObject]:
     """List the kept checkpoints: each run's best until the job ends, then the published run's."""
@@ -185,7 +186,7 @@ def list_checkpoints(
 @router.get("/{job_id}/webhook_deliveries", responses=document_errors(JobNotFound))
 def list_webhook_deliveries(
     services: ServicesDep,
-    job_id: str,
+    job_id: JobIdPath,
     page: Annotated[Page, Depends(create_page_dependency(20, 100))],
 ) -> Listing[DeliveryObject]:
     """List the deliveries to the job's webhook, newest first."""

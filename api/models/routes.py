@@ -1,46 +1,31 @@
-"""/v1/models: what a job may start from, and what jobs have made. Ids may hold a slash."""
-
-from typing import Literal
+"""Routes below /v1/models: base and published models. Ids may contain a slash."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel
 
 from api.dependencies import ServicesDep
 from api.errors import document_errors
-from api.models.schemas import ModelDeleted, ModelObject
+from api.models.schemas import ModelDeleted, ModelList, ModelObject
+from api.path_parameters import ModelIdPath
 from shared.db.models import Models
 from shared.domain.errors import ModelInUse, ModelNotFound
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
-class ModelList(BaseModel):
-    """All models, in one page."""
-
-    object: Literal["list"] = "list"
-    data: list[ModelObject]
-
-
 @router.get("", responses=document_errors())
 def list_models(services: ServicesDep) -> ModelList:
-    """Published models, newest first, then the base models."""
+    """List published models, newest first, then the base models."""
     with services.database.read() as session:
         published = [
             ModelObject.from_row(model) for model in Models(session, services.owner_id).all()
         ]
-    return ModelList(
-        data=[
-            *published,
-            *(ModelObject.from_base_model(name) for name in services.catalogue.names()),
-        ]
-    )
+    base = [ModelObject.from_base_model(name) for name in services.catalogue.names()]
+    return ModelList(data=[*published, *base])
 
 
 @router.get("/{model:path}", responses=document_errors(ModelNotFound))
-def retrieve_model(services: ServicesDep, model: str) -> ModelObject:
-    """A base model, or one that a job has made: the job's best, another seed's, or a
-    checkpoint's.
-    """
+def retrieve_model(services: ServicesDep, model: ModelIdPath) -> ModelObject:
+    """Return a base model, or a model that a job has published from one of its runs."""
     if model in services.catalogue.names():
         return ModelObject.from_base_model(model)
     with services.database.read() as session:
@@ -48,13 +33,14 @@ def retrieve_model(services: ServicesDep, model: str) -> ModelObject:
 
 
 @router.delete("/{model:path}", responses=document_errors(ModelNotFound, ModelInUse))
-def delete_model(services: ServicesDep, model: str) -> ModelDeleted:
-    """Delete a published model with its stored folder; the job, its report and its result files
-    stay.
+def delete_model(services: ServicesDep, model: ModelIdPath) -> ModelDeleted:
+    """Delete a published model and its files.
+
+    The job, its report and its result files remain.
     """
     if model in services.catalogue.names():
         raise ModelInUse(
-            f"{model} is a base model of this installation; it cannot be deleted here.",
+            f"{model} is a base model of this installation; it cannot be deleted over the API.",
             param="model",
         )
     with services.database.write() as session:

@@ -1,4 +1,4 @@
-"""Models on the wire: base models and published ones."""
+"""Response schemas of models, base and published."""
 
 from typing import Literal
 
@@ -8,26 +8,28 @@ from shared.db.tables import Model
 
 
 class ModelObject(BaseModel):
-    """A base model, or one that a job has made."""
+    """A base model, or a model that a job has published."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
+    """Id of the model, as `model` of a job or a classification."""
     object: Literal["model"] = "model"
+    """Kind of object."""
     created: int
-    """Unix seconds; 0 for a base model."""
+    """Creation time, Unix seconds; 0 for a base model."""
     owned_by: str
-    """Whose it is; `system` for a base model."""
+    """Owner of the model; `system` for a base model."""
     kind: Literal["base", "fine-tuned"]
-    """Whether jobs start from it alone, or have made it."""
+    """`base`: comes with the installation. `fine-tuned`: published by a job."""
     base_model: str | None = None
-    """What it was fine-tuned from; null for a base model."""
+    """Model that it was fine-tuned from; null for a base model."""
     job_id: str | None = None
-    """The job that made it."""
+    """Job that published it; null for a base model."""
     run_id: str | None = None
-    """The run whose weights it has."""
+    """Run that its weights come from; null for a base model."""
     labels: list[str] | None = None
-    """Label names in the order of the model's outputs."""
+    """Label names in the order of the model's outputs; null for a base model."""
 
     @classmethod
     def from_base_model(cls, name: str) -> "ModelObject":
@@ -47,9 +49,25 @@ class ModelObject(BaseModel):
         )
 
 
+class ModelList(BaseModel):
+    """All models, on one page."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    object: Literal["list"] = "list"
+    """Kind of object."""
+    data: list[ModelObject]
+    """Published models, newest first, then the base models."""
+
+
 class ModelDeleted(BaseModel):
-    """The model is gone; its job stays."""
+    """Confirmation that a model was deleted; its job remains."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
+    """Id of the deleted model."""
     object: Literal["model"] = "model"
+    """Kind of object."""
     deleted: Literal[True] = True
+    """Always true."""

@@ -1,6 +1,4 @@
-"""One instance of every error that an operation answers, as a caller meets it: the examples of
-the OpenAPI document.
-"""
+"""An example of every error that an operation may return, for the OpenAPI document."""
 
 from api.errors import InternalError
 from shared.datasets import errors as unreadable
@@ -54,116 +52,121 @@ _REQUEST_ERRORS: tuple[ServiceError, ...] = (
     InvalidValue(
         "The file has no such column. The columns are: text, label.", param="task.label_column"
     ),
-    NotAuthenticated("This service needs its API key as 'Authorization: Bearer <key>'."),
+    NotAuthenticated(
+        "The API key is missing or wrong; send the header 'Authorization: Bearer <key>'."
+    ),
     CrossSiteRequest(
-        "Pages of other sites may not use this service; set EVENKEEL_API_KEY and send it instead."
+        "Requests from pages of other sites are refused while the service has no API key; "
+        "set EVENKEEL_API_KEY and send the key."
     ),
-    PayloadTooLarge("The request is larger than this service takes (1,048,576 bytes)."),
-    UnsupportedMediaType("The gzip file holds a tar archive; send what is inside.", param="file"),
+    PayloadTooLarge("The request exceeds the limit of 1,048,576 bytes."),
+    UnsupportedMediaType(
+        "The gzip file contains a tar archive; upload the table inside it.", param="file"
+    ),
     IdempotencyKeyReused(
-        "This Idempotency-Key came before with another request.", param="Idempotency-Key"
+        "This Idempotency-Key was sent with a different request before; use a new key.",
+        param="Idempotency-Key",
     ),
-    ServiceBusy("8 requests are being classified already; try again in a moment."),
-    TooManyStreams("100 event streams are open, as many as are served; poll the events instead."),
+    ServiceBusy("8 requests are being classified already; retry shortly."),
+    TooManyStreams("The limit of 100 open event streams is reached; poll the events instead."),
     InternalError(
-        "Something went wrong on our side; the log has it under request "
-        "req_5f0c1d9ab2e34c7786f0a1b2."
+        "Internal error; the service's log has details under req_5f0c1d9ab2e34c7786f0a1b2."
     ),
-    ServiceUnavailable("The database does not answer at the moment; try again."),
+    ServiceUnavailable("The database does not respond; try again."),
 )
 _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
     FileNotFound(f"No file has the id '{_FILE_ID}'.", param="file_id"),
     FileInUse(
-        f"File {_FILE_ID} cannot be deleted while job {_JOB_ID} needs it; cancel the job "
-        "or wait for its end."
+        f"File {_FILE_ID} cannot be deleted while job {_JOB_ID} needs it; "
+        "cancel the job or wait for its end.",
+        param="file_id",
     ),
     UploadNotFound(f"No upload has the id '{_UPLOAD_ID}'.", param="upload_id"),
     UploadNotPending(
-        f"Upload {_UPLOAD_ID} takes no parts any more: it is completed.", param="upload_id"
+        f"Upload {_UPLOAD_ID} accepts no more parts: it is completed.", param="upload_id"
     ),
     JobNotFound(f"No job has the id '{_JOB_ID}'.", param="fine_tuning_job_id"),
     JobAlreadyEnded(
         f"Job {_JOB_ID} has already ended: it is succeeded.", param="fine_tuning_job_id"
     ),
     JobNotEnded(
-        f"Job {_JOB_ID} is running; cancel it, or wait for its end, before it is deleted.",
+        f"Job {_JOB_ID} is running; cancel it or wait for its end before you delete it.",
         param="fine_tuning_job_id",
     ),
-    JobNotExtendable(f"Job {_JOB_ID} was cancelled; create a new one.", param="fine_tuning_job_id"),
+    JobNotExtendable(f"Job {_JOB_ID} was cancelled; create a new job.", param="fine_tuning_job_id"),
     JobsNotComparable(
-        (
-            f"{_JOB_ID} and {_OTHER_JOB_ID} do not have the same validation rows; only jobs "
-            "scored on the same rows can be compared."
-        ),
+        f"{_JOB_ID} and {_OTHER_JOB_ID} differ in their validation rows; "
+        "only jobs scored on the same rows can be compared.",
         param="job_ids",
     ),
     RunNotFound(f"Job {_JOB_ID} has no run '{_RUN_ID}'.", param="run_id"),
     RunAlreadyEnded(f"Run {_RUN_ID} has already ended: it is succeeded.", param="run_id"),
     RunNotRetryable(
-        f"Run {_RUN_ID} is succeeded; only a failed or cancelled one can be tried again.",
+        f"Run {_RUN_ID} is succeeded; only failed and cancelled runs can be retried.",
         param="run_id",
     ),
     ComparisonNotFound(
         "No comparison has the id 'ftcmp-7d6c0f9e2b1a4c538e07'.", param="comparison_id"
     ),
     RecipeNotFound(
-        "No recipe is named 'stabilised'; there are stabilized, conventional, debiased.",
+        "No recipe is named 'stabilised'; the recipes are stabilized, conventional, debiased.",
         param="name",
     ),
     ModelNotFound(f"No model has the id '{_MODEL_ID}'.", param="model"),
     ModelNotAllowed(
-        "No base model is named 'gpt-4.1' here. Known: all-MiniLM-L6-v2.", param="model"
+        "No base model is named 'gpt-4.1'; this installation has all-MiniLM-L6-v2.", param="model"
     ),
     ModelInUse(
         f"Job {_JOB_ID} starts from this model; cancel the job or wait for its end.", param="model"
     ),
-    ModelNotServed(f"The weights of {_MODEL_ID} are not in the storage.", param="model"),
+    ModelNotServed(f"The weights of {_MODEL_ID} are missing from the storage.", param="model"),
     NoEnsemble(
-        f"Job {_JOB_ID} has one model that can answer, and an ensemble takes two; create "
-        'jobs with artifacts.keep "all_runs" for one.'
+        f"An ensemble needs two models, and job {_JOB_ID} has kept one; "
+        'create jobs with artifacts.keep "all_runs" to keep all.',
+        param="ensemble",
     ),
 )
 _HUB_ERRORS: tuple[ServiceError, ...] = (
     HubNotAllowed(
-        "This service does not fetch data sets from the hub (EVENKEEL_HUB_DATASETS): "
-        "upload the file, e.g. the split as Parquet, and "
-        "give its id.",
+        "Data sets from the hub are disabled (EVENKEEL_HUB_DATASETS); "
+        "upload the file, for example the split as Parquet, and give its id.",
         param="training_file",
     ),
     HubNotReachable(
-        "The hub cannot be read at present: it takes longer than 120 seconds.",
+        "The hub cannot be read: the download takes longer than 120 seconds.",
         param="training_file",
     ),
     DatasetNotFound(
-        "The hub has no data set 'nobody/nothing', or does not show it here.", param="training_file"
+        "The hub has no such data set, or this service has no access to it.",
+        param="training_file",
     ),
     DatasetTooLarge("The split has more than 200,000 rows.", param="training_file"),
 )
 _UNREADABLE_FILE_ERRORS: tuple[ServiceError, ...] = (
     unreadable.EmptyFile("The file is empty."),
     unreadable.NotATable(
-        "No comma, semicolon or tab separates columns in the first line; a text and its "
-        "label need two."
+        "The first line has no comma, semicolon or tab that separates columns; "
+        "a table needs at least a text and a label."
     ),
     unreadable.EncodingNotUtf8("Line 17 is not UTF-8 (byte 0xE9); save the file as UTF-8."),
-    unreadable.InvalidText("Line 17 has a NUL character."),
+    unreadable.InvalidText("Line 17 contains a NUL character."),
     unreadable.TooManyRows("The file has more than 200,000 rows."),
     unreadable.TooManyColumns("The file has more than 1,000 columns."),
     unreadable.TooManyCells(
-        "The file has more than 20,000,000 cells; leave out the columns that are not needed."
+        "The file has more than 20,000,000 cells; remove the columns that are not needed."
     ),
     unreadable.FieldTooLarge("Line 17 has a value of more than 1,000,000 characters."),
-    unreadable.CsvMalformed("Lines end with a carriage return alone; end them with LF or CRLF."),
+    unreadable.CsvMalformed("Lines end with a carriage return alone; use LF or CRLF."),
     unreadable.CsvFieldTooLarge("Line 17 has a cell of more than 1,000,000 characters."),
-    unreadable.CsvTooManyColumns("The first line has 1,200 columns; 1,000 are allowed."),
+    unreadable.CsvTooManyColumns("The first line has 1,200 columns; the limit is 1,000."),
     unreadable.JsonlMalformed("Line 17 is not one JSON object."),
-    unreadable.JsonMalformed("The file is not one array of objects."),
-    unreadable.GzipMalformed("The gzip file is cut short."),
+    unreadable.JsonMalformed("The file is not an array of objects."),
+    unreadable.GzipMalformed("The gzip file is truncated."),
     unreadable.ParquetMalformed("The Parquet file cannot be read."),
     unreadable.ParquetColumnNotSupported(
-        "The column 'tags' holds structs; a column has texts, numbers, or lists of texts."
+        "Column 'tags' contains structs; a column must contain texts, numbers or lists of texts."
     ),
-    unreadable.DecompressedTooLarge("The file unpacks to more than 512 MB."),
+    unreadable.DecompressedTooLarge("The file is larger than 512 MB when decompressed."),
 )
 ERROR_EXAMPLES: dict[type[ServiceError], ServiceError] = {
     type(error): error

@@ -1,12 +1,10 @@
-"""Every error answer of every operation: its own, which the route names, and those that
-anything in front of the routes may give.
-"""
+"""Error responses of operations: those an operation declares, and those that any may return."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from api.errors import ERROR_CODES_KEY, InternalError
 from api.openapi.error_examples import ERROR_EXAMPLES
+from api.openapi.nodes import JsonNode, iterate_operations
 from shared.domain.errors import (
     CrossSiteRequest,
     InvalidRequest,
@@ -16,22 +14,21 @@ from shared.domain.errors import (
     ServiceUnavailable,
 )
 
-JsonNode = dict[str, Any]
 _STATUS_DESCRIPTIONS = {
-    400: "Not understood, or not possible as things are",
-    401: "No key, or a wrong one",
-    403: "Sent by a page of another site",
-    404: "Not there",
-    413: "Too large",
-    415: "No table at all",
+    400: "The request is invalid, or not possible in the current state",
+    401: "The API key is missing or wrong",
+    403: "The request comes from a page of another site",
+    404: "The resource does not exist",
+    413: "The request is too large",
+    415: "The file is not a table",
     422: "The content of the file cannot be read",
-    429: "Too much at once; try again after `Retry-After`",
-    500: "A fault of the service",
-    503: "A part of the service does not answer; try again after `Retry-After`",
+    429: "A limit of concurrent requests is reached; retry after `Retry-After` seconds",
+    500: "Internal error",
+    503: "A component does not respond; retry after `Retry-After` seconds",
 }
 _HEADER_SCHEMAS = {
     "retry-after": {
-        "description": "Seconds to wait.",
+        "description": "Seconds to wait before a retry.",
         "required": True,
         "schema": {"type": "string"},
     },
@@ -51,52 +48,48 @@ _SHARED_ERRORS = {
         ServiceUnavailable,
     )
 }
+_FRAMEWORK_SCHEMAS = ("HTTPValidationError", "ValidationError")
 
 
 def describe_error_responses(document: JsonNode) -> None:
-    """Give each operation the whole list of its error answers, each code with what it means and
-    an example.
-    """
+    """Give each operation all its error responses, with a description and an example per code."""
     shared = document["components"].setdefault("responses", {})
     for error in _SHARED_ERRORS.values():
         shared[error.__name__] = _build_response([error])
-    for path, methods in document["paths"].items():
-        for operation in methods.values():
-            answers = operation["responses"]
-            if "HTTPValidationError" in str(
-                answers.get("422")
-            ):  # the framework's own, which this service never gives
-                del answers["422"]
-            for status, errors in _group_errors_by_status(path, operation).items():
-                alone = _SHARED_ERRORS.get(status)
-                known = errors == [alone] and alone is not None
-                answers[str(status)] = (
-                    {"$ref": f"#/components/responses/{alone.__name__}"}
-                    if known and alone
-                    else _build_response(errors)
-                )
-            operation["responses"] = dict(sorted(answers.items()))
-    for framework in ("HTTPValidationError", "ValidationError"):
-        document["components"]["schemas"].pop(framework, None)
+    for path, operation in iterate_operations(document):
+        responses = operation["responses"]
+        if "HTTPValidationError" in str(responses.get("422")):
+            del responses["422"]  # FastAPI's own, which this service never sends
+        for status, errors in _group_errors_by_status(path, operation).items():
+            responses[str(status)] = _build_response_or_reference(status, errors)
+        operation["responses"] = dict(sorted(responses.items()))
+    for name in _FRAMEWORK_SCHEMAS:
+        document["components"]["schemas"].pop(name, None)
+
+
+def _build_response_or_reference(status: int, errors: Sequence[type[ServiceError]]) -> JsonNode:
+    shared = _SHARED_ERRORS.get(status)
+    if shared is not None and errors == [shared]:
+        return {"$ref": f"#/components/responses/{shared.__name__}"}
+    return _build_response(errors)
 
 
 def _group_errors_by_status(path: str, operation: JsonNode) -> dict[int, list[type[ServiceError]]]:
-    own = [
+    declared_codes = [
         code
-        for answer in operation["responses"].values()
-        for code in answer.pop(ERROR_CODES_KEY, ())
+        for response in operation["responses"].values()
+        for code in response.pop(ERROR_CODES_KEY, ())
     ]
-    by_code = {error.code: error for error in _iterate_error_family(ServiceError)}
-    found: dict[int, list[type[ServiceError]]] = {}
-    for error in dict.fromkeys(
-        [*_iterate_common_errors(path, operation), *(by_code[code] for code in own)]
-    ):
-        found.setdefault(error.status, []).extend(_list_concrete_errors(error))
-    return found
+    errors_by_code = {error.code: error for error in _iterate_error_family(ServiceError)}
+    declared = (errors_by_code[code] for code in declared_codes)
+    grouped: dict[int, list[type[ServiceError]]] = {}
+    for error in dict.fromkeys([*_iterate_common_errors(path, operation), *declared]):
+        grouped.setdefault(error.status, []).extend(_list_concrete_errors(error))
+    return grouped
 
 
-def _iterate_common_errors(path: str, operation: JsonNode) -> Iterable[type[ServiceError]]:
-    """What the middleware, and what every route rests on, may answer instead of the operation."""
+def _iterate_common_errors(path: str, operation: JsonNode) -> Iterator[type[ServiceError]]:
+    """Yield the errors that the middleware and the shared dependencies may cause."""
     yield InvalidRequest
     yield CrossSiteRequest
     yield InternalError
@@ -109,17 +102,17 @@ def _iterate_common_errors(path: str, operation: JsonNode) -> Iterable[type[Serv
 
 
 def _list_concrete_errors(error: type[ServiceError]) -> list[type[ServiceError]]:
-    """The error, or those that it is the family of: an answer has the code of one of them."""
+    """List the error, or all subclasses of one that is only a base class."""
     return list(_iterate_error_family(error))[1:] if error.__subclasses__() else [error]
 
 
-def _iterate_error_family(error: type[ServiceError]) -> Iterable[type[ServiceError]]:
+def _iterate_error_family(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
     yield error
-    for below in error.__subclasses__():
-        yield from _iterate_error_family(below)
+    for subclass in error.__subclasses__():
+        yield from _iterate_error_family(subclass)
 
 
-def _build_response(errors: list[type[ServiceError]]) -> JsonNode:
+def _build_response(errors: Sequence[type[ServiceError]]) -> JsonNode:
     lines = [f"- `{error.code}`: {_get_first_paragraph(error)}" for error in errors]
     headers = {name: _HEADER_SCHEMAS[name] for error in errors for name in error.headers}
     return {

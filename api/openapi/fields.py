@@ -1,59 +1,38 @@
-"""Every field and parameter says what it is: in its model's words, in those of the object that
-it holds, or in the common ones.
-"""
+"""Descriptions taken over from types: by fields, and by successful responses."""
 
-from typing import Any
+from api.openapi.nodes import JsonNode, get_schema, iterate_operations
 
-from api.openapi.field_descriptions import FIELD_DESCRIPTIONS, PARAMETER_DESCRIPTIONS
-
-JsonNode = dict[str, Any]
+DEFAULT_RESPONSE_DESCRIPTION = "Successful Response"  # FastAPI's
 
 
-def describe_fields(document: JsonNode) -> None:
-    """Give a description to every property of every schema, and to every parameter, that has
-    none of its own.
-    """
-    schemas: JsonNode = document["components"]["schemas"]
-    for schema in schemas.values():
-        for name, field in schema.get("properties", {}).items():
-            words = (
-                field.get("description")
-                or _find_value_description(field, schemas)
-                or FIELD_DESCRIPTIONS.get(name)
-            )
-            if words:
-                field["description"] = words
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            for parameter in operation.get("parameters", ()):
-                if "description" not in parameter and parameter["name"] in PARAMETER_DESCRIPTIONS:
-                    parameter["description"] = PARAMETER_DESCRIPTIONS[parameter["name"]]
-            _describe_success(operation, schemas)
+def inherit_descriptions(document: JsonNode) -> None:
+    """Describe each field and response that has no description by its type's description."""
+    for schema in document["components"]["schemas"].values():
+        for field in schema.get("properties", {}).values():
+            description = field.get("description") or _find_type_description(document, field)
+            if description:
+                field["description"] = description
+    for _, operation in iterate_operations(document):
+        _describe_success(document, operation)
 
 
-def _describe_success(operation: JsonNode, schemas: JsonNode) -> None:
-    answer = operation["responses"]["200"]
-    if answer["description"] == "Successful Response":
-        [content] = answer["content"].values()
-        branches = content["schema"].get("anyOf", [content["schema"]])
-        answer["description"] = " Or: ".join(
-            words for branch in branches if (words := _get_description(branch, schemas))
-        )
+def _describe_success(document: JsonNode, operation: JsonNode) -> None:
+    response = operation["responses"]["200"]
+    if response["description"] == DEFAULT_RESPONSE_DESCRIPTION:
+        [content] = response["content"].values()
+        response["description"] = " Or: ".join(_list_descriptions(document, content["schema"]))
 
 
-def _find_value_description(field: JsonNode, schemas: JsonNode) -> str | None:
-    """What its one kind of value says of itself, where a value can also be null, ``auto`` or
-    the like.
-    """
-    said = [
-        words
-        for branch in field.get("anyOf", [field])
-        if (words := _get_description(branch, schemas))
+def _find_type_description(document: JsonNode, field: JsonNode) -> str | None:
+    """Return the description of the only described type of a field, which may also be nullable."""
+    descriptions = _list_descriptions(document, field)
+    return descriptions[0] if len(descriptions) == 1 else None
+
+
+def _list_descriptions(document: JsonNode, schema: JsonNode) -> list[str]:
+    """List the descriptions of a schema's alternatives."""
+    resolved = [
+        get_schema(document, branch["$ref"]) if "$ref" in branch else branch
+        for branch in schema.get("anyOf", [schema])
     ]
-    return said[0] if len(said) == 1 else None
-
-
-def _get_description(branch: JsonNode, schemas: JsonNode) -> str | None:
-    if "$ref" in branch:
-        branch = schemas[branch["$ref"].rpartition("/")[2]]
-    return branch.get("description")
+    return [branch["description"] for branch in resolved if branch.get("description")]

@@ -1,20 +1,21 @@
-"""Where to go from an answer: which operations take the id that another has answered."""
+"""OpenAPI links: which operations accept an id that a response contains."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-JsonNode = dict[str, Any]
+from api.openapi.nodes import JsonNode, iterate_operations
 
 
 class ResponseLink(NamedTuple):
-    """From the answer of one operation to another, by a value of the answer."""
+    """A link from a response to another operation, by a value of the response."""
 
     operation_id: str
     parameter: str | None = None
-    """Of the operation, that takes the value; None where a field of its body does."""
+    """The target's parameter for the value; None if ``field`` is given."""
     field: str | None = None
+    """The field of the target's body for the value."""
     value: str = "$response.body#/id"
     path_parameters: tuple[str, ...] = ()
-    """Parameters that both have, passed on."""
+    """Path parameters that both operations have; their values are passed on."""
 
 
 _JOB_READ_OPERATIONS = (
@@ -74,25 +75,24 @@ RESPONSE_LINKS: dict[str, tuple[ResponseLink, ...]] = {
         ResponseLink("file_content", "file_id", value="$response.body#/output_file_id"),
     ),
 }
-"""By the operation that answers."""
+"""Links by the id of the operation that responds."""
 
 
 def add_links(document: JsonNode) -> None:
-    """Put the ways that lead on from each operation's success beside it."""
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            ways = RESPONSE_LINKS.get(operation["operationId"], ())
-            if ways:
-                operation["responses"]["200"]["links"] = {
-                    way.operation_id: _build_link(way) for way in ways
-                }
+    """Add the links to the successful response of each operation."""
+    for _, operation in iterate_operations(document):
+        links = RESPONSE_LINKS.get(operation["operationId"], ())
+        if links:
+            operation["responses"]["200"]["links"] = {
+                link.operation_id: _build_link(link) for link in links
+            }
 
 
 def _build_link(definition: ResponseLink) -> JsonNode:
     link: JsonNode = {"operationId": definition.operation_id}
     if definition.parameter is not None:
-        passed = {name: f"$request.path.{name}" for name in definition.path_parameters}
-        link["parameters"] = {**passed, definition.parameter: definition.value}
+        shared = {name: f"$request.path.{name}" for name in definition.path_parameters}
+        link["parameters"] = {**shared, definition.parameter: definition.value}
     else:
         link["requestBody"] = {definition.field: definition.value}
     return link

@@ -1,32 +1,20 @@
-"""What a document made from Python's types says amiss of requests: there is no null in an
-address, a header or a form.
-"""
+"""Removal of null from the schemas of parameters and forms, where a missing value is not sent."""
 
-from typing import Any
-
-JsonNode = dict[str, Any]
+from api.openapi.nodes import JsonNode, get_schema, iterate_operations
 
 
 def remove_null_schemas(document: JsonNode) -> None:
-    """Take null out of every parameter and form field: what has no value is not sent. And a
-    form has the fields named, no others.
-    """
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            for parameter in operation.get("parameters", ()):
-                parameter["schema"] = _remove_null(parameter["schema"])
-            for kind, content in operation.get("requestBody", {}).get("content", {}).items():
-                if kind == "multipart/form-data":
-                    form = _get_schema(document, content["schema"]["$ref"])
-                    form["additionalProperties"] = False
-                    form["properties"] = {
-                        name: _remove_null(field) for name, field in form["properties"].items()
-                    }
-
-
-def _get_schema(document: JsonNode, reference: str) -> JsonNode:
-    found: JsonNode = document["components"]["schemas"][reference.rpartition("/")[2]]
-    return found
+    """Remove null from parameter and form schemas, and forbid undeclared form fields."""
+    for _, operation in iterate_operations(document):
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] = _remove_null(parameter["schema"])
+        body = operation.get("requestBody", {}).get("content", {})
+        if "multipart/form-data" in body:
+            form = get_schema(document, body["multipart/form-data"]["schema"]["$ref"])
+            form["additionalProperties"] = False
+            form["properties"] = {
+                name: _remove_null(field) for name, field in form["properties"].items()
+            }
 
 
 def _remove_null(schema: JsonNode) -> JsonNode:

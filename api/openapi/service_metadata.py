@@ -1,99 +1,90 @@
-"""What holds for the service as a whole: its key, its groups of operations, and the headers of
-every answer.
-"""
+"""Service-wide parts of the document: API key, groups of operations, response headers."""
 
-from typing import Any
-
+from api.openapi.nodes import JsonNode, iterate_operations
 from shared.infra.settings import Settings
 
-JsonNode = dict[str, Any]
-
 TAG_DESCRIPTIONS = {
-    "files": (
-        "Data sets: uploaded, read at once, and reported on row by row. Result files "
-        "of jobs are files too."
-    ),
-    "uploads": "A large file in parts.",
-    "fine-tuning": (
-        "Jobs: one request, several seeds, one report. Created, followed, paused, "
-        "resumed, extended, copied."
-    ),
-    "runs": "The trainings that a job is made of, one a seed, with their series of metrics.",
-    "reports": "The distribution of a job's scores over its seeds: its primary result.",
-    "comparisons": "Whether one job is better than another, as far as their seeds can tell.",
-    "recipes": "The presets, resolved to a value for every setting.",
-    "models": "What jobs start from, and what they have made.",
-    "classifications": "Fine-tuned models asked about texts, alone or as an ensemble.",
-    "operations": "What waits, who works, and what has been done.",
-    "health": "For whoever watches over the process.",
+    "files": "Data sets: uploaded, checked and profiled on upload. "
+    "Result files of jobs are files too.",
+    "uploads": "Large files, uploaded in parts.",
+    "fine-tuning": "Jobs: one request, several seeds, one report. "
+    "Create, follow, pause, resume, extend and clone them.",
+    "runs": "The trainings of a job, one per seed, with their metric series.",
+    "reports": "Stability reports: the distribution of a job's scores over its seeds.",
+    "comparisons": "Statistical comparisons of jobs, based on their seeds.",
+    "recipes": "Presets of training settings, resolved to a value for every setting.",
+    "models": "Base models that jobs start from, and the models that jobs have published.",
+    "classifications": "Predictions of fine-tuned models, one model or an ensemble.",
+    "operations": "The queue, the workers, and usage.",
+    "health": "Liveness and readiness of the process.",
 }
 SERVICE_DESCRIPTION = """
-Upload a table of texts and labels, create a job, follow it, read its stability report, ask its model.
+Upload a table of texts and labels, create a job, follow it, read its stability report, and
+classify texts with its model.
 
-Scripts for the hosted fine-tuning API work here with another `base_url`: files, uploads, jobs, events, checkpoints and models have
-its shapes, and what is new comes as further fields and further operations.
+Scripts for the hosted fine-tuning API work with another `base_url`: files, uploads, jobs, events,
+checkpoints and models have its schemas. Additions are extra fields and extra operations.
 
-- **Errors** have one shape, `{"error": {"message", "type", "param", "code"}}`: `message` is for people, `code` for programs.
-- **Unknown fields and parameters** are refused by name, with 400.
-- **Lists** come newest first in pages: `after` is the last id of the page before, `limit` the most items.
-- **Times** are unix seconds; a number that is undefined is null.
-- **Sending again** is safe: with an `Idempotency-Key` a creation is carried out once.
+- **Errors** have one schema, `{"error": {"message", "type", "param", "code"}}`: `message` is for
+  people, `code` for programs.
+- **Unknown fields and parameters** are refused with status 400, which names them.
+- **Lists** are paginated, newest first: `after` is the last id of the previous page, `limit` the
+  maximum number of items.
+- **Times** are Unix seconds; undefined numbers are null.
+- **Retries** are safe: a creation with an `Idempotency-Key` is carried out once.
 """
 _REQUEST_ID_HEADER = {
-    "description": (
-        "Names the request in the service's log; the caller's own `x-request-id`, if "
-        "it sent a plain word."
-    ),
+    "description": "Id of the request in the service's log; the request's own `x-request-id` "
+    "if that is at most 64 letters, digits, `-` and `_`.",
     "required": True,
     "schema": {"type": "string"},
 }
 _ETAG_HEADER = {
-    "description": "Changes with the answer; send it as `If-None-Match`.",
+    "description": "Changes with the response; send it as `If-None-Match`.",
     "required": True,
     "schema": {"type": "string"},
 }
 _API_KEY_SCHEME = {
     "type": "http",
     "scheme": "bearer",
-    "description": (
-        "The service's key, where it has one; without one it serves its own machine "
-        "alone, and takes any."
-    ),
+    "description": "The service's API key. A service without a key accepts any key, "
+    "and requests from its own machine only.",
 }
 
 
 def describe_service(document: JsonNode, settings: Settings) -> None:
-    """Add the key, the groups and the headers."""
+    """Add the security scheme, the tags and the response headers."""
     document["info"]["description"] = SERVICE_DESCRIPTION.strip()
     document["tags"] = [
-        {"name": name, "description": words} for name, words in TAG_DESCRIPTIONS.items()
+        {"name": name, "description": description} for name, description in TAG_DESCRIPTIONS.items()
     ]
     components = document["components"]
     components["securitySchemes"] = {"key": _API_KEY_SCHEME}
     components["headers"] = {"x-request-id": _REQUEST_ID_HEADER, "etag": _ETAG_HEADER}
-    needed: list[JsonNode] = [{"key": []}] if settings.api_key is not None else [{"key": []}, {}]
-    for path, methods in document["paths"].items():
-        for operation in methods.values():
-            _capitalize_summary(operation)
-            operation["security"] = needed if path.startswith("/v1") else []
-            for answer in operation["responses"].values():
-                if "$ref" not in answer:
-                    _add_header(answer, "x-request-id")
-            if "304" in operation["responses"]:
-                for status in ("200", "304"):
-                    _add_header(operation["responses"][status], "etag")
-    for answer in components["responses"].values():
-        _add_header(answer, "x-request-id")
+    security: list[JsonNode] = [{"key": []}] if settings.api_key is not None else [{"key": []}, {}]
+    for path, operation in iterate_operations(document):
+        _capitalize_summary(operation)
+        operation["security"] = security if path.startswith("/v1") else []
+        _add_response_headers(operation["responses"])
+    for response in components["responses"].values():
+        _add_header(response, "x-request-id")
 
 
 def _capitalize_summary(operation: JsonNode) -> None:
-    """A title that the framework made of the operation's name is a heading in capitals; a
-    sentence begins with one.
-    """
-    words = operation["operationId"].replace("_", " ")
-    if operation["summary"] == words.title():
-        operation["summary"] = words.capitalize()
+    """Turn a title that FastAPI made of the function's name ("List Files") into "List files"."""
+    name = operation["operationId"].replace("_", " ")
+    if operation["summary"] == name.title():
+        operation["summary"] = name.capitalize()
 
 
-def _add_header(answer: JsonNode, name: str) -> None:
-    answer.setdefault("headers", {})[name] = {"$ref": f"#/components/headers/{name}"}
+def _add_response_headers(responses: JsonNode) -> None:
+    for response in responses.values():
+        if "$ref" not in response:
+            _add_header(response, "x-request-id")
+    if "304" in responses:
+        for status in ("200", "304"):
+            _add_header(responses[status], "etag")
+
+
+def _add_header(response: JsonNode, name: str) -> None:
+    response.setdefault("headers", {})[name] = {"$ref": f"#/components/headers/{name}"}

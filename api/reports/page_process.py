@@ -1,13 +1,12 @@
-"""``python -m api.reports.page_process``: sections of a report as JSON on standard input, the
-page on standard output.
+"""Child process that renders a report: sections as JSON on standard input, HTML on standard output.
 
-A process of its own for whoever serves: the figures are drawn by a JavaScript engine of a few
-hundred megabytes, which goes with it.
+The JavaScript engine that draws the figures takes a few hundred megabytes, which are freed when
+the process ends.
 """
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import TypeAdapter
 
@@ -18,11 +17,12 @@ RENDER_TIMEOUT_S = 60
 _SECTIONS_ADAPTER = TypeAdapter(list[JobSection])
 
 
-def render_report_in_child(sections: Sequence[JobSection], environment: dict[str, str]) -> str:
-    """``render_report`` of the sections, in a child. Raises subprocess.SubprocessError where it
-    does not come to its end.
+def render_report_in_child(sections: Sequence[JobSection], environment: Mapping[str, str]) -> str:
+    """Render the sections in a child process.
+
+    Raises subprocess.SubprocessError if the process fails or exceeds the timeout.
     """
-    done = subprocess.run(
+    completed = subprocess.run(
         python_module("api.reports.page_process"),
         input=_SECTIONS_ADAPTER.dump_json(list(sections)),
         stdout=subprocess.PIPE,
@@ -30,7 +30,7 @@ def render_report_in_child(sections: Sequence[JobSection], environment: dict[str
         check=True,
         timeout=RENDER_TIMEOUT_S,
     )
-    return done.stdout.decode()
+    return completed.stdout.decode()
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""GET …/stability: the distribution over the job's runs, its primary result."""
+"""Routes below /v1/fine_tuning/jobs/{job_id} for the stability report: JSON, CSV, HTML."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from api.dependencies import ServicesDep
 from api.errors import document_errors
+from api.path_parameters import JobIdPath
 from api.reports.html_page import render_report_page
 from shared.db.jobs import Jobs
 from shared.db.runs import Runs
@@ -18,15 +19,22 @@ from shared.report.schemas import ReportedRun
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["reports"])
 
+_PAGE_HEADERS = {
+    # only inline styles may load, whatever the names of labels and files contain
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "x-content-type-options": "nosniff",
+}
+
 
 @router.get(
     "/{job_id}/stability",
     summary="Report the stability of a job",
     responses=document_errors(JobNotFound),
 )
-def stability(services: ServicesDep, job_id: str) -> StabilityReport:
-    """How far the model can be trusted: mean, spread, degenerate runs, every seed's score.
-    Provisional while runs go on.
+def stability(services: ServicesDep, job_id: JobIdPath) -> StabilityReport:
+    """Return the job's report: mean, spread, degenerate runs, the score of every seed.
+
+    It is provisional while runs are open.
     """
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
@@ -38,10 +46,10 @@ def stability(services: ServicesDep, job_id: str) -> StabilityReport:
     summary="Report the runs of a job as CSV",
     response_class=Response,
     responses=document_errors(JobNotFound)
-    | {200: {"content": {"text/csv": {}}, "description": "A row a run, by index."}},
+    | {200: {"content": {"text/csv": {}}, "description": "One row per run, by index."}},
 )
-def stability_csv(services: ServicesDep, job_id: str) -> Response:
-    """The report's runs as a table; a cell is empty where a number is undefined."""
+def stability_csv(services: ServicesDep, job_id: JobIdPath) -> Response:
+    """Return the report's runs as a table; undefined numbers are empty cells."""
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         report = build_report(job, Runs(session).of_job(job_id))
@@ -57,22 +65,11 @@ def stability_csv(services: ServicesDep, job_id: str) -> Response:
 
 @router.get(
     "/{job_id}/stability.html",
+    summary="Report the stability of a job as a page",
     response_class=HTMLResponse,
     responses=document_errors(JobNotFound, ServiceBusy, ServiceUnavailable)
-    | {
-        200: {
-            "content": {"text/html": {}},
-            "description": "A page with figures, complete in itself.",
-        }
-    },
+    | {200: {"content": {"text/html": {}}, "description": "A self-contained page with figures."}},
 )
-def stability_html(services: ServicesDep, job_id: str) -> HTMLResponse:
-    """The report as a page for people, figures inside: no script, and nothing that it would
-    load.
-    """
-    # whatever a label or a file is called, the page is allowed nothing but its own styles
-    policy = {
-        "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
-        "x-content-type-options": "nosniff",
-    }
-    return HTMLResponse(render_report_page(services, job_id), headers=policy)
+def stability_html(services: ServicesDep, job_id: JobIdPath) -> HTMLResponse:
+    """Return the report as a self-contained page with figures; it loads and runs no scripts."""
+    return HTMLResponse(render_report_page(services, job_id), headers=_PAGE_HEADERS)

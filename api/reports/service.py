@@ -1,20 +1,28 @@
-"""Reports over a job's runs, as they stand."""
+"""The short form of a report that is part of a job object."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from shared.db.run_scores import ScoredRun
 from shared.db.tables import Job
 from shared.report.builder import build_report
 
 REPORT_DETAIL_FIELDS = {
-    "object", "job_id", "runs", "confusion_matrix",
-    "best_of_n", "variance", "learning_curve", "early_discard", "more_seeds", "per_class", "pilots", "diagnosis",
-}  # fmt: skip
+    "best_of_n",
+    "confusion_matrix",
+    "diagnosis",
+    "early_discard",
+    "job_id",
+    "learning_curve",
+    "more_seeds",
+    "object",
+    "per_class",
+    "pilots",
+    "runs",
+    "variance",
+}
+"""Fields that only the whole report has."""
 
 
-def build_stability_summary(job: Job, runs: Sequence[ScoredRun]) -> dict[str, Any]:
-    """The report without its runs and further statistics, as it rides on a job: cheap, for a
-    list has many.
-    """
+def build_stability_summary(job: Job, runs: Sequence[ScoredRun]) -> dict[str, object]:
+    """Build the report without runs and detailed statistics: lists have many jobs."""
     return build_report(job, runs).model_dump(mode="json", exclude=REPORT_DETAIL_FIELDS)

@@ -1,4 +1,4 @@
-"""/v1/fine_tuning/jobs/{job_id}/runs: one run a seed, with its metric series."""
+"""Routes below /v1/fine_tuning/jobs/{job_id}/runs: the runs of a job and their metric series."""
 
 from typing import Annotated, Literal
 
@@ -8,6 +8,7 @@ from fastapi.responses import PlainTextResponse
 from api.dependencies import ServicesDep
 from api.errors import document_errors
 from api.pagination import Listing, build_listing
+from api.path_parameters import JobIdPath, RunIdPath
 from api.runs import service
 from api.runs.schemas import RunDetails, RunMetrics, RunObject, Series
 from shared.db.jobs import Jobs
@@ -25,22 +26,41 @@ from shared.domain.errors import (
 )
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs/{job_id}/runs", tags=["runs"])
-StepQuery = Annotated[
+MAX_STEP = 10_000_000
+
+PurposeQuery = Annotated[
+    Literal["main", "pilot", "baselines"],
+    Query(description="Kind of runs: those of the report (`main`), pilots or baselines."),
+]
+AttemptQuery = Annotated[
     int | None,
-    Query(ge=0, le=10_000_000, description="Only points from, or up to, this optimiser step."),
+    Query(ge=1, le=1_000_000, description="Attempt at the run, from 1; default: the latest."),
+]
+SeriesNamesQuery = Annotated[
+    str | None,
+    Query(max_length=1000, description="Series names, separated by commas; default: all."),
+]
+FirstStepQuery = Annotated[
+    int | None, Query(ge=0, le=MAX_STEP, description="First optimizer step to return.")
+]
+LastStepQuery = Annotated[
+    int | None, Query(ge=0, le=MAX_STEP, description="Last optimizer step to return.")
+]
+ResolutionQuery = Annotated[
+    int | None,
+    Query(
+        ge=2,
+        le=10_000,
+        description="Maximum number of points per series; longer series are down-sampled evenly.",
+    ),
 ]
 
 
 @router.get("", responses=document_errors(JobNotFound))
 def list_runs(
-    services: ServicesDep,
-    job_id: str,
-    purpose: Annotated[
-        Literal["main", "pilot", "baselines"],
-        Query(description="Which runs: those of the report, or what a job does beside them."),
-    ] = "main",
+    services: ServicesDep, job_id: JobIdPath, purpose: PurposeQuery = "main"
 ) -> Listing[RunObject]:
-    """All runs of the job, by index."""
+    """List all runs of the job, by index."""
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         runs = Runs(session).of_job(job_id, purpose=purpose)
@@ -48,8 +68,8 @@ def list_runs(
 
 
 @router.get("/{run_id}", responses=document_errors(JobNotFound, RunNotFound))
-def retrieve_run(services: ServicesDep, job_id: str, run_id: str) -> RunDetails:
-    """One run, with the numbers that its diagnosis rests on."""
+def retrieve_run(services: ServicesDep, job_id: JobIdPath, run_id: RunIdPath) -> RunDetails:
+    """Return one run with the evidence for its diagnosis."""
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         return RunDetails.from_row(Runs(session).get(job_id, run_id), job)
@@ -57,23 +77,18 @@ def retrieve_run(services: ServicesDep, job_id: str, run_id: str) -> RunDetails:
 
 @router.get(
     "/{run_id}/logs",
+    summary="Read the log of a run",
     response_class=PlainTextResponse,
     responses=document_errors(JobNotFound, RunNotFound)
-    | {200: {"content": {"text/plain": {}}, "description": "Up to 64 kB, the last of it."}},
+    | {200: {"content": {"text/plain": {}}, "description": "The last 64 kB of the log."}},
 )
 def run_logs(
-    services: ServicesDep,
-    job_id: str,
-    run_id: str,
-    attempt: Annotated[
-        int | None,
-        Query(ge=1, le=1_000_000, description="Which attempt at the run; the latest if left out."),
-    ] = None,
+    services: ServicesDep, job_id: JobIdPath, run_id: RunIdPath, attempt: AttemptQuery = None
 ) -> PlainTextResponse:
-    """What the process that trained the run had to say: kept once an attempt has ended, empty
-    before that and where it said nothing.
+    """Return the log of the process that trained the run.
 
-    Runs that are trained side by side share a process, and with it its words.
+    It is stored when an attempt has ended, and empty before that. Runs that are trained together
+    share a process, so they share its log.
     """
     with services.database.read() as session:
         Jobs(session).get(job_id, services.owner_id)
@@ -84,8 +99,8 @@ def run_logs(
 @router.post(
     "/{run_id}/cancel", responses=document_errors(JobNotFound, RunNotFound, RunAlreadyEnded)
 )
-def cancel_run(services: ServicesDep, job_id: str, run_id: str) -> RunObject:
-    """Stop one run; the job goes on with the others."""
+def cancel_run(services: ServicesDep, job_id: JobIdPath, run_id: RunIdPath) -> RunObject:
+    """Cancel one run; the other runs of the job continue."""
     return service.cancel_run(services, job_id, run_id)
 
 
@@ -101,9 +116,10 @@ def cancel_run(services: ServicesDep, job_id: str, run_id: str) -> RunObject:
         ModelInUse,
     ),
 )
-def retry_run(services: ServicesDep, job_id: str, run_id: str) -> RunObject:
-    """Train a failed or cancelled run again from its beginning, and open its job for it. One
-    that is open is answered as it is.
+def retry_run(services: ServicesDep, job_id: JobIdPath, run_id: RunIdPath) -> RunObject:
+    """Train a failed or cancelled run again from the start, and reopen its job for it.
+
+    A run that is open is returned unchanged.
     """
     return service.retry_run(services, job_id, run_id)
 
@@ -115,20 +131,17 @@ def retry_run(services: ServicesDep, job_id: str, run_id: str) -> RunObject:
 )
 def run_metrics(
     services: ServicesDep,
-    job_id: str,
-    run_id: str,
-    names: Annotated[
-        str | None,
-        Query(max_length=1000, description="Series names, separated by commas; all if left out."),
-    ] = None,
-    step_from: StepQuery = None,
-    step_to: StepQuery = None,
-    resolution: Annotated[
-        int | None, Query(ge=2, le=10_000, description="Most points a series; evenly thinned out.")
-    ] = None,
+    job_id: JobIdPath,
+    run_id: RunIdPath,
+    names: SeriesNamesQuery = None,
+    step_from: FirstStepQuery = None,
+    step_to: LastStepQuery = None,
+    resolution: ResolutionQuery = None,
 ) -> RunMetrics:
-    """The run's series: train_loss, learning_rate, grad_norm at every step; valid_loss and
-    scores at the evaluations.
+    """Return the run's metric series.
+
+    `train_loss`, `learning_rate` and `grad_norm` have a point per step, `valid_loss` and the
+    scores one per evaluation.
     """
     wanted = [name.strip() for name in names.split(",")] if names else []
     with services.database.read() as session:

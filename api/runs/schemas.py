@@ -1,6 +1,6 @@
-"""Runs and their metric series on the wire."""
+"""Response schemas of runs and their metric series."""
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,6 +10,9 @@ from shared.domain.errors import Reason
 from shared.domain.run_evidence import Evidence
 from shared.domain.states import RunState
 
+# an alias, because the field named object hides the type within the class
+StoredJson = dict[str, object]
+
 
 class RunObject(Identified):
     """One training of a job, from one seed."""
@@ -17,116 +20,131 @@ class RunObject(Identified):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["fine_tuning.run"] = "fine_tuning.run"
+    """Kind of object."""
     job_id: str
+    """Id of the job."""
     index: int
-    """Its place among the job's runs, from 0."""
+    """Position among the job's runs, from 0."""
     seed: int
+    """Number that identifies the run; outside a grid of seeds also its `init_seed` and
+    `data_seed`."""
     init_seed: int
+    """Seed of the newly initialised weights."""
     data_seed: int
+    """Seed of the order of the rows and of dropout."""
     fold: int | None
-    """Which part of the training file it is validated on, from 0, under k-fold."""
+    """Fold of the training file that it is validated on, from 0; null without k-fold."""
     purpose: str
-    """`main`; `pilot` or `baselines` for what a job does beside its runs."""
-    recipe: dict[str, Any] | None
-    """A pilot's own recipe; null: the job's."""
+    """`main`: counts in the report. `pilot`, `baselines`: auxiliary runs of the job."""
+    recipe: StoredJson | None
+    """Recipe of a pilot; null if the run has the job's recipe."""
     status: str
-    """`queued`, `running` or `paused`; in the end `succeeded`, `failed`, `cancelled` or
-    `discarded`.
-    """
+    """State of the run: `queued`, `running` or `paused`; in the end `succeeded`, `failed`,
+    `cancelled` or `discarded`."""
     degenerate: bool | None
-    """Whether it ended no better than a constant answer; null until it has ended."""
+    """Whether it scored no better than a constant prediction; null until it has ended."""
     attempt: int
-    """How many times it was begun."""
+    """Number of times that training was started."""
     step: int
-    """Optimiser steps done."""
+    """Optimizer steps done."""
     total_steps: int
+    """Optimizer steps in total."""
     train_loss: float | None
-    """The latest."""
+    """Latest training loss."""
     validation_score: float | None
-    """The best so far: that of the checkpoint chosen."""
+    """Best validation score so far: that of the selected checkpoint."""
     test_score: float | None
-    """Of that checkpoint, once the run has ended; null without test rows."""
+    """Test score of the selected checkpoint; null until the run has ended, or without test
+    rows."""
     score: float | None
-    """The result of a succeeded run: its test score where there is a test split, else the
-    validation score.
-    """
+    """Result of a succeeded run: its test score if there are test rows, else its validation
+    score."""
     best_step: int | None
-    """The step of that checkpoint."""
+    """Step of the selected checkpoint."""
     created_at: int
+    """Creation time, Unix seconds."""
     started_at: int | None
+    """Start of the training, Unix seconds; null until then."""
     finished_at: int | None
+    """End of the run, Unix seconds; null until then."""
     worker: str | None
-    """Who trains or has trained it; null until then."""
+    """Worker slot that trains it, or trained it last; null until it has started."""
     device: str | None
-    """What it is or was trained on."""
+    """Device that it trains on, or trained on last; null until it has started."""
     trained_tokens: int | None
-    """So far; null until the end."""
+    """Tokens that it was trained on; null until it has ended."""
     fine_tuned_model: str | None
-    """Id of its model, where it is published."""
+    """Id of the run's model; null if none is published."""
     weights_sha256: str | None
-    """Digest of the chosen weights."""
+    """SHA-256 digest of the selected checkpoint's weights."""
     diagnosis: list[str]
-    """What looks wrong with it, in sentences."""
-    environment: dict[str, Any] | None
-    """Versions and hardware that it was trained with; null until it has begun."""
+    """Problems found in the training, one sentence each."""
+    environment: StoredJson | None
+    """Versions and hardware that it was trained with; null until it has started."""
     error: Reason | None
     """Why it failed; null otherwise."""
 
     @classmethod
     def from_row(cls, run: Run, job: Job) -> Self:
         computed = {"object", "score", "created_at", "started_at", "finished_at"}
-        score = None  # a run that has not succeeded has reached points, but no result
-        if run.status == RunState.SUCCEEDED:
-            score = run.test_score if job.dataset["rows"]["test"] else run.validation_score
         return cls(
             **{name: getattr(run, name) for name in set(cls.model_fields) - computed},
-            score=score,
+            score=_get_score(run, job),
             created_at=int(run.created_at),
             started_at=None if run.started_at is None else int(run.started_at),
             finished_at=None if run.finished_at is None else int(run.finished_at),
         )
 
 
+def _get_score(run: Run, job: Job) -> float | None:
+    """Return the run's result; a run that has not succeeded has scores but no result."""
+    if run.status != RunState.SUCCEEDED:
+        return None
+    return run.test_score if job.dataset["rows"]["test"] else run.validation_score
+
+
 class RunDetails(RunObject):
-    """One run with the numbers that its diagnosis rests on, which a list of runs does without."""
+    """A run with the evidence for its diagnosis, which lists leave out."""
 
     evidence: Evidence | None
-    """What the run left behind for its diagnosis: losses, distances from the start by part,
-    share of each answer; null until it has finished. Gradient norms by part are series of
-    its metrics.
-    """
+    """Measurements behind the diagnosis: losses, distance of the weights from their start by
+    module group, share of each predicted label; null until the run has finished. Gradient norms
+    by module group are series of its metrics."""
 
     @classmethod
     def from_row(cls, run: Run, job: Job) -> Self:
         evidence = (run.result or {}).get("evidence")
-        found = RunObject.from_row(run, job).model_dump(by_alias=True)
+        fields = RunObject.from_row(run, job).model_dump(by_alias=True)
         return cls(
-            **found, evidence=None if evidence is None else Evidence.model_validate(evidence)
+            **fields, evidence=None if evidence is None else Evidence.model_validate(evidence)
         )
 
 
 class Series(BaseModel):
-    """The points of one quantity."""
+    """The points of one metric."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
-    """Of the quantity, e.g. `train_loss`."""
+    """Name of the metric, e.g. `train_loss`."""
     total: int
-    """Points in the asked range."""
+    """Number of points in the requested range, before down-sampling."""
     points: list[tuple[int, float]]
-    """(step, value), by step."""
+    """Pairs (step, value), by step."""
 
 
 class RunMetrics(BaseModel):
-    """The run's series in the asked range."""
+    """The metric series of a run in the requested range."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     object: Literal["fine_tuning.run.metrics"] = "fine_tuning.run.metrics"
+    """Kind of object."""
     job_id: str
+    """Id of the job."""
     run_id: str
+    """Id of the run."""
     resolution: int | None
-    """As asked; null for every point."""
+    """Requested maximum number of points; null if all points are returned."""
     series: list[Series]
-    """One a name."""
+    """One series per metric."""

@@ -1,4 +1,4 @@
-"""Cancelling a run by itself, trying one again, and what was said of it."""
+"""Cancel and retry single runs, and read their logs."""
 
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,7 @@ _RETRYABLE_STATES = frozenset({RunState.FAILED, RunState.CANCELLED})
 
 
 def cancel_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
-    """The job goes on without it. Raises RunAlreadyEnded."""
+    """Cancel one run; the job continues without it. Raises RunAlreadyEnded."""
     with services.database.write() as session:
         job = lock_job(services, session, job_id)
         run = Runs(session).get(job_id, run_id)
@@ -32,16 +32,18 @@ def cancel_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
             )
         RunWishes(session).cancel(job_id, run_id)
         Events(session).add(
-            job, f"{_format_run_title(run)}: cancelling was asked for.", level="warn", run_id=run_id
+            job,
+            f"{_format_run_title(run)}: cancellation was requested.",
+            level="warn",
+            run_id=run_id,
         )
-        ring_after_commit(session, JOB_ADVANCE, job_id)  # it may have been the last that moved
+        ring_after_commit(session, JOB_ADVANCE, job_id)  # it may have been the last open run
     wait_while(lambda: _is_training(services, job_id, run_id))
     return _get_run_object(services, job_id, run_id)
 
 
 def retry_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
-    """Queue a failed or cancelled run again, and open its job for it; one that is open is
-    answered as it is.
+    """Requeue a failed or cancelled run and reopen its job; an open run is returned unchanged.
 
     Raises RunNotRetryable, and what extending the job would raise.
     """
@@ -56,6 +58,7 @@ def retry_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
 
 
 def read_run_log(services: AppServices, run_id: str, attempt: int) -> str:
+    """Return the log of an attempt; empty if none is stored."""
     try:
         return b"".join(services.storage.stream(log_key(run_id, attempt))).decode()
     except BlobMissing:
@@ -67,15 +70,15 @@ def _requeue_run(session: Session, job: Job, run: Run) -> None:
     RunWishes(session).retry(run)
     if job.status == JobState.PAUSED:
         RunWishes(session).pause(job.id)
-    Events(session).add(job, f"{_format_run_title(run)} is tried again.", run_id=run.id)
+    Events(session).add(job, f"{_format_run_title(run)} is retried.", run_id=run.id)
 
 
 def _require_retryable(run: Run) -> None:
     if run.purpose == Purpose.PILOT:
-        raise RunNotRetryable("A pilot is not tried again; clone the job.", param="run_id")
+        raise RunNotRetryable("Pilots cannot be retried; clone the job instead.", param="run_id")
     if run.status not in _RETRYABLE_STATES:
         raise RunNotRetryable(
-            f"Run {run.id} is {run.status}; only a failed or cancelled one can be tried again.",
+            f"Run {run.id} is {run.status}; only failed and cancelled runs can be retried.",
             param="run_id",
         )
 

@@ -1,6 +1,5 @@
-"""Answering with published models, without torch: ONNX Runtime on the graph that the trainer
-leaves beside the weights.
+"""Inference with published models: ONNX Runtime on the graph that the trainer exports. No torch.
 
-``classifier`` and ``answers`` need numpy and onnxruntime and are imported where they are used;
-``cache`` is light.
+``classifier`` and ``predictions`` need numpy and onnxruntime, so they are imported where they are
+used; ``cache`` needs neither.
 """

@@ -1,6 +1,4 @@
-"""What was loaded lately, bounded by number and bytes; loaded once however many ask at the same
-time.
-"""
+"""A cache bounded by number and bytes that loads each entry once for concurrent callers."""
 
 import threading
 from collections import OrderedDict
@@ -18,8 +16,10 @@ T = TypeVar("T", bound=Sized)
 
 
 class Cache(Generic[T]):
-    """The least recently used goes first. The newest stays, however large; whoever uses one
-    that went keeps it until he is done.
+    """A least-recently-used cache.
+
+    The newest entry stays even if it alone exceeds the bounds. A caller that still uses an evicted
+    entry keeps it alive.
     """
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
@@ -28,17 +28,18 @@ class Cache(Generic[T]):
         self._lock = threading.Lock()
 
     def get(self, key: str, load: Callable[[], T]) -> T:
-        """Raises what ``load`` raises, to everybody who waited for it; the next to ask tries
-        again.
+        """Return the entry; load it if it is missing.
+
+        Raises what ``load`` raises, to every caller that waited for it; the next call loads again.
         """
         with self._lock:
-            kept = self._entries.get(key)
-            if kept is not None:
+            existing = self._entries.get(key)
+            if existing is not None:
                 self._entries.move_to_end(key)
             else:
                 loading = self._entries[key] = Future[T]()
-        if kept is not None:
-            return kept.result()
+        if existing is not None:
+            return existing.result()
         try:
             loading.set_result(load())
         except BaseException as error:
@@ -49,7 +50,7 @@ class Cache(Generic[T]):
         return loading.result()
 
     def forget(self, key: str, entry: Future[T] | None = None) -> None:
-        """Let go of it; where ``kept`` is given, only if that is still what is kept."""
+        """Remove an entry; with ``entry``, only if that one is still stored under the key."""
         with self._lock:
             if entry is None or self._entries.get(key) is entry:
                 self._entries.pop(key, None)
@@ -57,7 +58,9 @@ class Cache(Generic[T]):
     def _evict_excess(self) -> None:
         with self._lock:
             sizes = {
-                key: kept.result().bytes for key, kept in self._entries.items() if _is_loaded(kept)
+                key: entry.result().bytes
+                for key, entry in self._entries.items()
+                if _is_loaded(entry)
             }
             for key in list(sizes)[:-1]:
                 if len(sizes) <= self._max_entries and sum(sizes.values()) <= self._max_bytes:

@@ -1,4 +1,4 @@
-"""One published model ready to answer: its tokenizer and its graph."""
+"""A loaded published model: tokenizer and ONNX graph."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -24,9 +24,9 @@ from shared.domain.naming import GRAPH_FILE, WEIGHTS_FILE
 
 Logits = npt.NDArray[np.float32]
 Text = str | tuple[str, str]
-"""A text, or the texts of a pair."""
+"""A text, or a pair of texts."""
 
-MAX_TOKENS_PER_PASS = 1024  # rows × tokens of a pass; no answer depends on it but for rounding
+MAX_TOKENS_PER_PASS = 1024  # rows × tokens; it affects predictions by rounding only
 _UNUSABLE_GRAPH_ERRORS = (
     Fail,
     InvalidArgument,
@@ -39,7 +39,7 @@ _UNUSABLE_GRAPH_ERRORS = (
 
 @dataclass(frozen=True)
 class EncodedTexts:
-    """Texts as token ids, in their order."""
+    """Tokenized texts, in their order."""
 
     rows: list[Encoding]
     truncated: list[bool]
@@ -51,18 +51,18 @@ class EncodedTexts:
 
 
 class Classifier:
-    """May be asked by several threads at once."""
+    """A model that classifies texts; safe to use from several threads at once."""
 
     def __init__(self, folder: Path, *, max_seq_length: int, threads: int) -> None:
-        """Raises ModelNotServed for a folder that has no graph, or one that ONNX Runtime does
-        not take.
+        """Load a model from its folder.
+
+        Raises ModelNotServed for a folder without a graph, or with one that ONNX Runtime refuses.
         """
         graph = folder / GRAPH_FILE
         if not graph.is_file():
             raise ModelNotServed(
-                "This model has no ONNX graph, so it cannot be asked here: its family "
-                "cannot be exported, or it was published by an "
-                "earlier version. Its model.zip works with transformers.",
+                "This model has no ONNX graph: it was published by an earlier version, or models "
+                "of its family cannot be exported. Use its model.zip with transformers.",
                 param="model",
             )
         try:
@@ -71,7 +71,7 @@ class Classifier:
             )
         except _UNUSABLE_GRAPH_ERRORS as error:
             raise ModelNotServed(
-                f"ONNX Runtime does not take this model ({type(error).__name__}).", param="model"
+                f"ONNX Runtime cannot load this model ({type(error).__name__}).", param="model"
             ) from error
         self._inputs = [value.name for value in self._session.get_inputs()]
         self._pad_token_id = int(self._session.get_modelmeta().custom_metadata_map["pad_token_id"])
@@ -79,51 +79,53 @@ class Classifier:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_seq_length, strategy="longest_first")
         self.bytes = graph.stat().st_size + (folder / WEIGHTS_FILE).stat().st_size
-        """About what it takes in memory."""
+        """Approximate memory use."""
 
     def encode_texts(self, texts: Sequence[Text]) -> EncodedTexts:
-        """Tokenise as training did; of a pair the longer text is cut first."""
+        """Tokenize as in training; of a pair, the longer text is truncated first."""
         rows = self._tokenizer.encode_batch(list(texts))
         return EncodedTexts(rows, [bool(row.overflowing) for row in rows])
 
     def compute_logits(
-        self, encoded: EncodedTexts, pass_lock: AbstractContextManager[Any] | None = None
+        self, encoded: EncodedTexts, pass_lock: AbstractContextManager[object] | None = None
     ) -> Logits:
-        """Of shape (rows, outputs), in the order of the rows; ``turn`` is held during each
-        pass, and let go between them.
+        """Return logits of shape (rows, outputs), in the order of the texts.
+
+        ``pass_lock`` is acquired for each forward pass and released between passes.
         """
-        answered: list[int] = []
+        row_order: list[int] = []
         passes: list[Logits] = []
         for rows in iterate_length_batches([len(row) for row in encoded.rows]):
             feed = self._build_feed([encoded.rows[row] for row in rows])
             with pass_lock or nullcontext():
                 [logits] = self._session.run(["logits"], feed)
             passes.append(logits)
-            answered.extend(rows)
-        found: Logits = np.concatenate(passes)[np.argsort(answered)]
-        return found
+            row_order.extend(rows)
+        logits_by_row: Logits = np.concatenate(passes)[np.argsort(row_order)]
+        return logits_by_row
 
     def _build_feed(self, rows: Sequence[Encoding]) -> dict[str, npt.NDArray[np.int64]]:
-        """The inputs of a pass, of shape (rows, tokens), padded on the right to the longest row."""
+        """Return the inputs of a pass, of shape (rows, tokens), right-padded to the longest row."""
         shape = len(rows), max(len(row) for row in rows)
         feed = {name: np.zeros(shape, np.int64) for name in self._inputs}
         feed["input_ids"][:] = self._pad_token_id
         for index, row in enumerate(rows):
-            columns = {
+            values = {
                 "input_ids": row.ids,
                 "attention_mask": row.attention_mask,
                 "token_type_ids": row.type_ids,
             }
             for name in self._inputs:
-                feed[name][index, : len(row)] = columns[name]
+                feed[name][index, : len(row)] = values[name]
         return feed
 
 
 def iterate_length_batches(
     lengths: Sequence[int], max_tokens: int = MAX_TOKENS_PER_PASS
 ) -> Iterator[list[int]]:
-    """Rows of like length together, so that hardly any padding is computed, as many as have
-    ``most`` tokens with it; a longer row alone.
+    """Group rows of similar length, so that hardly any padding is computed.
+
+    A batch has at most ``max_tokens`` tokens with padding; a longer row forms its own batch.
     """
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
@@ -140,8 +142,7 @@ def _create_session_options(threads: int) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # idle threads of many models would eat the cores
+    # spinning threads of idle models would take the cores from the others
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return options

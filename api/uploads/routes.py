@@ -1,4 +1,4 @@
-"""/v1/uploads: a file in parts, as ``client.uploads`` sends it."""
+"""Routes below /v1/uploads: files uploaded in parts, as the official client sends them."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, File, UploadFile
 
 from api.dependencies import ServicesDep
 from api.errors import document_errors
+from api.path_parameters import UploadIdPath
 from api.unknown_params import check_form_fields
 from api.uploads import service
 from api.uploads.schemas import CompleteRequest, UploadObject, UploadPartObject, UploadRequest
@@ -23,8 +24,9 @@ router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
 @router.post("", responses=document_errors(PayloadTooLarge))
 def create_upload(services: ServicesDep, request: UploadRequest) -> UploadObject:
-    """Announce a file that is to come in parts; it is given up an hour later unless it is
-    completed.
+    """Announce a file that follows in parts.
+
+    The upload expires after an hour if it is not completed.
     """
     return service.create_upload(services, request)
 
@@ -36,10 +38,10 @@ def create_upload(services: ServicesDep, request: UploadRequest) -> UploadObject
 )
 def add_upload_part(
     services: ServicesDep,
-    upload_id: str,
-    data: Annotated[UploadFile, File(description="Some of the file's bytes.")],
+    upload_id: UploadIdPath,
+    data: Annotated[UploadFile, File(description="Content of the part.")],
 ) -> UploadPartObject:
-    """Add a part; several may be sent at once and in any order."""
+    """Add a part; parts may be sent concurrently and in any order."""
     return UploadPartObject.from_row(service.add_part(services, upload_id, data.file))
 
 
@@ -50,15 +52,16 @@ def add_upload_part(
     ),
 )
 def complete_upload(
-    services: ServicesDep, upload_id: str, request: CompleteRequest
+    services: ServicesDep, upload_id: UploadIdPath, request: CompleteRequest
 ) -> UploadObject:
-    """Make the parts one file, in the order given. It is read at once, as any upload: the
-    answer holds its profile.
+    """Concatenate the parts, in the given order, into one file.
+
+    The file is read at once: the response has its profile.
     """
     return service.complete_upload(services, upload_id, request)
 
 
 @router.post("/{upload_id}/cancel", responses=document_errors(UploadNotPending, UploadNotFound))
-def cancel_upload(services: ServicesDep, upload_id: str) -> UploadObject:
-    """Give the upload up, with its parts."""
+def cancel_upload(services: ServicesDep, upload_id: UploadIdPath) -> UploadObject:
+    """Cancel the upload and delete its parts."""
     return service.cancel_upload(services, upload_id)

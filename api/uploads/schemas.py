@@ -1,4 +1,4 @@
-"""Uploads in parts on the wire, as the official client speaks of them."""
+"""Request and response schemas of uploads in parts, with the official client's fields."""
 
 from typing import Annotated, Literal
 
@@ -13,54 +13,57 @@ PartId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
 class ExpiresAfter(BaseModel):
-    """When the file that comes of it is deleted."""
+    """Time after which the resulting file is deleted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     anchor: Literal["created_at"]
-    """From when the seconds count."""
+    """Time that `seconds` counts from."""
     seconds: Annotated[int, Field(ge=3600, le=2_592_000)]
-    """An hour to thirty days."""
+    """Seconds until the deletion, from an hour to thirty days."""
 
 
 class UploadRequest(BaseModel):
-    """The file that is to come."""
+    """A file to upload in parts."""
 
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     bytes: Annotated[int, Field(ge=1, le=2**53)]
-    """Size of the whole file."""
+    """Size of the whole file in bytes."""
     filename: Annotated[str, StringConstraints(min_length=1)]
-    """Of it, the part after the last slash is kept: 1 to 255 printable characters."""
+    """Name of the file, 1 to 255 printable characters; folders are removed."""
     mime_type: Annotated[str, StringConstraints(min_length=1, max_length=255)]
-    """Read and not needed: what the file is, its content tells."""
+    """Accepted and ignored: the format is detected from the content."""
     purpose: Purpose
-    """Of the file that it becomes."""
+    """Purpose of the resulting file."""
     expires_after: ExpiresAfter | None = None
-    """When that file is deleted; without it, it is kept."""
+    """Time after which the file is deleted; default: the file is kept."""
 
 
 class CompleteRequest(BaseModel):
-    """Which parts make the file."""
+    """The parts of the file, in order."""
 
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     part_ids: Annotated[list[PartId], Field(min_length=1, max_length=MOST_PARTS)]
-    """The parts that make up the file, in its order."""
+    """Ids of the parts, in the order of the file."""
     md5: Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{32}$")] | None = None
-    """Digest of the whole file in hexadecimal; another one is refused."""
+    """MD5 digest of the whole file in hexadecimal; if given, it must match."""
 
 
 class UploadPartObject(BaseModel):
-    """A part that was taken."""
+    """A stored part of an upload."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
+    """Unique id of the part."""
     object: Literal["upload.part"] = "upload.part"
+    """Kind of object."""
     created_at: int
+    """Creation time, Unix seconds."""
     upload_id: str
-    """The upload that it is a part of."""
+    """Id of the upload."""
 
     @classmethod
     def from_row(cls, part: UploadPart) -> "UploadPartObject":
@@ -68,25 +71,28 @@ class UploadPartObject(BaseModel):
 
 
 class UploadObject(BaseModel):
-    """A file that comes in parts, and how far it is."""
+    """An upload in parts, and its state."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
+    """Unique id of the upload."""
     object: Literal["upload"] = "upload"
+    """Kind of object."""
     bytes: int
-    """Size of the whole file, as announced."""
+    """Announced size of the whole file in bytes."""
     created_at: int
+    """Creation time, Unix seconds."""
     expires_at: int
-    """When an upload that is still pending is given up, with its parts."""
+    """Time at which the upload expires if it is still pending, Unix seconds."""
     filename: str
-    """As announced."""
+    """Announced name of the file."""
     purpose: str
-    """As announced."""
+    """Announced purpose of the file."""
     status: Literal["pending", "completed", "cancelled", "expired"]
-    """`pending` takes parts."""
+    """State of the upload; only a `pending` one accepts parts."""
     file: FileObject | None
-    """The file that it became; null unless completed, and once that file is deleted."""
+    """The resulting file; null until the upload is completed, and after the file is deleted."""
 
     @classmethod
     def from_row(

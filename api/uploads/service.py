@@ -1,8 +1,6 @@
-"""An upload in parts: announced, filled in any order, put together once, then a file like any
-other.
+"""Uploads in parts: announce, receive parts in any order, concatenate them into a file.
 
-Parts lie in the storage under the upload's id, so that any process of the service can put them
-together.
+Parts are stored under the upload's id, so that any process of the service can complete it.
 """
 
 import hashlib
@@ -32,13 +30,10 @@ from shared.infra.storage import BlobMissing, part_key, parts_prefix
 
 
 def create_upload(services: AppServices, request: UploadRequest) -> UploadObject:
-    """Raises PayloadTooLarge for a file that would be refused once it is whole."""
+    """Announce an upload. Raises PayloadTooLarge if the whole file would be refused."""
     if request.bytes > services.settings.max_upload_bytes:
         raise PayloadTooLarge(
-            (
-                "The file is larger than this service takes "
-                f"({services.settings.max_upload_bytes:,} bytes)."
-            ),
+            f"The file exceeds the limit of {services.settings.max_upload_bytes:,} bytes.",
             param="bytes",
         )
     upload = Upload(
@@ -57,8 +52,10 @@ def create_upload(services: AppServices, request: UploadRequest) -> UploadObject
 
 
 def add_part(services: AppServices, upload_id: str, data: BinaryIO) -> UploadPart:
-    """Raises UploadNotFound, UploadNotPending, PayloadTooLarge for more bytes than were
-    announced, InvalidValue for none.
+    """Store a part.
+
+    Raises UploadNotFound, UploadNotPending, PayloadTooLarge for more bytes than announced, and
+    InvalidValue for an empty part.
     """
     with services.database.read() as session:
         upload = Uploads(session, services.owner_id).pending(upload_id)
@@ -82,10 +79,9 @@ def add_part(services: AppServices, upload_id: str, data: BinaryIO) -> UploadPar
 def complete_upload(
     services: AppServices, upload_id: str, request: CompleteRequest
 ) -> UploadObject:
-    """Put the parts together and store them as an upload in one piece is stored; asked for
-    again, the answer is the same.
+    """Concatenate the parts and store the file; repeating the request gives the same response.
 
-    Raises UploadNotFound, UploadNotPending, InvalidValue for parts or a digest that do not fit,
+    Raises UploadNotFound, UploadNotPending, InvalidValue for parts or a digest that do not match,
     and what ``files.store_file`` raises.
     """
     try:
@@ -107,9 +103,8 @@ def _assemble_upload(services: AppServices, upload_id: str, request: CompleteReq
 
     def mark_completed(session: Session, file: File) -> None:
         uploads = Uploads(session, services.owner_id)
-        pending = uploads.pending(
-            upload_id, to_change=True
-        )  # of two requests that complete it at once, one does
+        # locked: of two requests that complete the upload at once, one succeeds
+        pending = uploads.pending(upload_id, to_change=True)
         uploads.end(pending, UploadState.COMPLETED, part_ids=request.part_ids, file_id=file.id)
 
     with files.create_scratch_folder(services) as folder:
@@ -128,17 +123,15 @@ def _check_parts(
     upload: Upload, stored_parts: Mapping[str, UploadPart], part_ids: Sequence[str]
 ) -> None:
     if len(set(part_ids)) < len(part_ids):
-        raise InvalidValue("A part is named twice.", param="part_ids")
+        raise InvalidValue("A part is listed twice; list each part once.", param="part_ids")
     unknown = [part_id for part_id in part_ids if part_id not in stored_parts]
     if unknown:
         raise InvalidValue(f"The upload has no part {unknown[0]!r}.", param="part_ids")
-    together = sum(stored_parts[part_id].bytes for part_id in part_ids)
-    if together != upload.bytes:
+    total = sum(stored_parts[part_id].bytes for part_id in part_ids)
+    if total != upload.bytes:
         raise InvalidValue(
-            (
-                f"The parts have {together:,} bytes together; the upload was announced with "
-                f"{upload.bytes:,}."
-            ),
+            f"The parts have {total:,} bytes in total; the upload was announced with "
+            f"{upload.bytes:,}.",
             param="part_ids",
         )
 
@@ -156,13 +149,12 @@ def _concatenate_parts(
                     target.write(chunk)
     except BlobMissing:
         with services.database.read() as session:
-            Uploads(session, services.owner_id).pending(
-                upload.id
-            )  # most likely it was ended by another request
-        raise ServiceUnavailable(f"A part of {upload.id} is not in the storage.") from None
+            # most likely another request has ended the upload; then this raises
+            Uploads(session, services.owner_id).pending(upload.id)
+        raise ServiceUnavailable(f"A part of {upload.id} is missing from the storage.") from None
     if request.md5 is not None and request.md5.lower() != md5.hexdigest():
         raise InvalidValue(
-            f"The parts in this order have the MD5 digest {md5.hexdigest()}.", param="md5"
+            f"The parts in this order have another MD5 digest, {md5.hexdigest()}.", param="md5"
         )
     return files.ReceivedFile(path, upload.bytes, sha256.hexdigest())
 
@@ -172,14 +164,15 @@ def _get_completed_upload(services: AppServices, upload_id: str) -> UploadObject
         upload = Uploads(session, services.owner_id).get(upload_id)
         try:
             file = FileObject.from_row(Files(session, services.owner_id).get(upload.file_id or ""))
-        except FileNotFound:  # deleted since
+        except FileNotFound:  # deleted after the upload was completed
             file = None
     return UploadObject.from_row(upload, UploadState.COMPLETED, file)
 
 
 def cancel_upload(services: AppServices, upload_id: str) -> UploadObject:
-    """Forget the upload and its parts; to cancel what is cancelled changes nothing. Raises
-    UploadNotFound, UploadNotPending.
+    """Cancel the upload and delete its parts; cancelling it again has no effect.
+
+    Raises UploadNotFound, UploadNotPending.
     """
     with services.database.write() as session:
         uploads = Uploads(session, services.owner_id)

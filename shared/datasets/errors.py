@@ -25,7 +25,9 @@ class RowProblem:
     affected.
     """
     code: str
+    """Stable machine-readable code."""
     message: str
+    """Explanation for people."""
 
 
 class UnreadableFile(ServiceError):

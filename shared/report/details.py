@@ -58,13 +58,19 @@ class VarianceSplit(FrozenModel):
 
 class FanPoint(FrozenModel):
     step: int
+    """Optimizer step of the evaluation."""
     n: int
     """Runs with a value at this step: fewer if runs were stopped, failed or have not reached it."""
     min: float
+    """Lowest score."""
     q1: float
+    """Lower quartile of the scores."""
     median: float
+    """Median of the scores."""
     q3: float
+    """Upper quartile of the scores."""
     max: float
+    """Highest score."""
 
 
 class LearningCurve(FrozenModel):

@@ -114,20 +114,30 @@ class Caution(FrozenModel):
     """One of ``warnings``: what to know before relying on the numbers, or why a number is null."""
 
     code: str
+    """Stable machine-readable code."""
     message: str
+    """Explanation for people."""
 
 
 class ReportedRun(FrozenModel):
     run_id: str
+    """Id of the run."""
     seed: int
+    """Number that identifies the run; outside a grid, also its two other seeds."""
     init_seed: int
+    """Seed of the newly initialised weights."""
     data_seed: int
+    """Seed of the order of the rows and of dropout."""
     status: RunState
+    """State of the run."""
     degenerate: bool | None
     """Whether it ended no better than a constant prediction; null until it has ended."""
     score: float | None
+    """Result of a succeeded run on the report's split; null otherwise."""
     validation_score: float | None
+    """Validation score of the selected checkpoint; null until there is one."""
     test_score: float | None
+    """Test score of the selected checkpoint; null without test rows."""
     fold: int | None = None
     """Part of the training file it was validated on, from 0, under k-fold."""
 
@@ -136,7 +146,9 @@ class StabilityReport(FrozenModel):
     """The distribution of one metric over a job's seeds."""
 
     object: Literal["fine_tuning.stability"] = "fine_tuning.stability"
+    """Kind of object."""
     job_id: str
+    """Id of the job."""
     provisional: bool
     """Whether runs are still open, so that every number may change."""
     metric: str
@@ -148,22 +160,31 @@ class StabilityReport(FrozenModel):
     n: int
     """Succeeded main runs, degenerate ones included."""
     mean: float | None
+    """Mean of the scores; null without scores."""
     std: float | None
     """Sample standard deviation (n - 1 in the denominator)."""
     min: float | None
+    """Lowest score; null without scores."""
     q1: float | None
-    """Quartiles by linear interpolation between order statistics."""
+    """Lower quartile of the scores; quartiles are interpolated linearly."""
     median: float | None
+    """Median of the scores; null without scores."""
     q3: float | None
+    """Upper quartile of the scores; null without scores."""
     max: float | None
+    """Highest score; null without scores."""
     ci95: Interval | None
     """Student's t interval of the mean over seeds. It says nothing about other rows."""
     bootstrap_ci95: Interval | None
     """Percentile bootstrap interval of the mean, 10,000 resamples with a fixed random seed."""
     degenerate: int
+    """Succeeded runs no better than a constant prediction."""
     failed: int
+    """Runs that ended without a score."""
     cancelled: int
+    """Runs that were cancelled by a request."""
     discarded: int
+    """Runs that were stopped early as the less promising."""
     degenerate_rate: DegenerateRate
     """How often training ends no better than a constant prediction."""
     best_run_id: str | None

@@ -1,6 +1,4 @@
-"""An API process in the test's own process: the real application over a real database, without
-a worker.
-"""
+"""Fixtures: the real application in the test process, with a database and no worker."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from shared.db.migrate import upgrade
+from shared.db.session import Database
 from shared.infra.settings import Settings
 from tests.conftest import new_database
 from tests.make import review_csv
@@ -48,3 +47,11 @@ def http(settings: Settings) -> Iterator[TestClient]:
 def file_id(http: TestClient) -> str:
     answer = http.post("/v1/files", files={"file": ("reviews.csv", review_csv(40))})
     return str(answer.json()["id"])
+
+
+@pytest.fixture(scope="module")
+def database(settings: Settings) -> Iterator[Database]:
+    """The application's database."""
+    database = Database(settings.resolved_database_url)
+    yield database
+    database.dispose()

@@ -1,8 +1,5 @@
-"""Values at and beyond the bounds of what a job may ask for: a sentence and the field's name,
-never a 500.
-"""
+"""Values at and beyond the bounds of a job: a 400 that names the field, never a 500."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,26 +8,19 @@ from sqlalchemy import update
 
 from shared.db.session import Database
 from shared.db.tables import Job
-from shared.infra.settings import Settings
 from tests.make import review_csv
 
 JOBS = "/v1/fine_tuning/jobs"
 
 
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.resolved_database_url)
-    yield database
-    database.dispose()
-
-
-def create(http: TestClient, file_id: str, **request: Any) -> Any:
+def create_job(http: TestClient, file_id: str, **request: Any) -> Any:
     return http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", **request})
 
 
-def refusal(answer: Any) -> tuple[int, str, str | None]:
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["param"]
+def get_error(response: Any) -> tuple[int, str, str | None]:
+    """Return (status, code, param)."""
+    error = response.json()["error"]
+    return response.status_code, error["code"], error["param"]
 
 
 MULTIPLIER = "hyperparameters.learning_rate_multiplier"
@@ -45,19 +35,21 @@ MULTIPLIER = "hyperparameters.learning_rate_multiplier"
         (1e-4, 5e-324, (400, "invalid_value", MULTIPLIER)),  # comes to zero
     ],
 )
-def test_a_rate_out_of_bounds_is_refused_and_listing_goes_on(
+def test_a_learning_rate_out_of_bounds_is_refused(
     http: TestClient, file_id: str, multiplier: float, rate: Any, expected: tuple[int, str, str]
 ) -> None:
-    given = {"learning_rate_multiplier": multiplier}
-    answer = create(http, file_id, hyperparameters=given, recipe={"learning_rate": rate})
-    assert refusal(answer) == expected
+    hyperparameters = {"learning_rate_multiplier": multiplier}
+    response = create_job(
+        http, file_id, hyperparameters=hyperparameters, recipe={"learning_rate": rate}
+    )
+    assert get_error(response) == expected
     assert http.get(JOBS).status_code == 200
 
 
-def test_a_row_that_no_request_could_make_today_is_shown_as_it_is(
+def test_a_stored_job_of_another_version_is_shown_unchanged(
     http: TestClient, file_id: str, database: Database
 ) -> None:
-    job = create(http, file_id, recipe={"preset": "debiased"}).json()
+    job = create_job(http, file_id, recipe={"preset": "debiased"}).json()
     recipe = {**job["resolved_recipe"], "version": 0, "learning_rate": 0.0, "momentum": 0.9}
     with database.write() as session:
         split = {"validation_fraction": 0.9, "fold": 3}
@@ -69,18 +61,22 @@ def test_a_row_that_no_request_could_make_today_is_shown_as_it_is(
     assert http.get(JOBS, params={"limit": 1}).json()["data"][0]["resolved_recipe"] == recipe
 
 
-def test_more_steps_than_a_run_may_have(http: TestClient) -> None:
+def test_more_than_the_maximum_steps_are_refused(http: TestClient) -> None:
     file = http.post("/v1/files", files={"file": ("many.csv", review_csv(1300))}).json()
-    answer = create(http, file["id"], recipe={"num_train_epochs": 1000, "train_batch_size": 1})
-    assert refusal(answer) == (400, "invalid_value", "recipe.num_train_epochs")
-    assert "1,000,000" in answer.json()["error"]["message"]
+    response = create_job(
+        http, file["id"], recipe={"num_train_epochs": 1000, "train_batch_size": 1}
+    )
+    assert get_error(response) == (400, "invalid_value", "recipe.num_train_epochs")
+    assert "1,000,000" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
     "after",
     ["ftevent-" + "f" * 22, "ftevent-" + "f" * 16, "ftevent-zz", "x", "ftevent-+00000000000000f"],
 )
-def test_a_cursor_that_is_no_event(http: TestClient, file_id: str, after: str) -> None:
-    job = create(http, file_id).json()
-    answer = http.get(f"{JOBS}/{job['id']}/events", params={"after": after})
-    assert (answer.status_code, answer.json()["data"]) == (200, [])
+def test_an_unknown_event_cursor_gives_an_empty_page(
+    http: TestClient, file_id: str, after: str
+) -> None:
+    job = create_job(http, file_id).json()
+    response = http.get(f"{JOBS}/{job['id']}/events", params={"after": after})
+    assert (response.status_code, response.json()["data"]) == (200, [])

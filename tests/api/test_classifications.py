@@ -1,6 +1,4 @@
-"""How many requests are let in to be classified, and how long one may take; what they answer is
-``tests.flow.test_classifications``.
-"""
+"""Limits of classification; ``tests.flow.test_classifications`` tests the predictions."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,24 +13,22 @@ from shared.infra.storage import Storage
 from shared.timings import CLASSIFICATION_LIMIT_S
 
 
-def test_more_requests_than_are_let_in_are_told_to_come_again(tmp_path: Path) -> None:
+def test_requests_beyond_the_limit_get_429(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    serving = ModelServer(settings, Storage(settings.resolved_storage_url))
-    with ExitStack() as inside:
+    server = ModelServer(settings, Storage(settings.resolved_storage_url))
+    with ExitStack() as admitted:
         for _ in range(MAX_CONCURRENT_REQUESTS):
-            inside.enter_context(serving.admit_request())
-        with pytest.raises(ServiceBusy) as refused, serving.admit_request():
+            admitted.enter_context(server.admit_request())
+        with pytest.raises(ServiceBusy) as refused, server.admit_request():
             pass
     assert refused.value.status == 429
     assert refused.value.headers == {"retry-after": "1"}
-    with serving.admit_request():  # once they are done there is room again
+    with server.admit_request():  # the others have ended
         pass
 
 
-def test_a_file_that_the_caller_would_not_wait_for_is_refused_early_with_what_is_possible() -> None:
+def test_a_file_that_takes_longer_than_the_timeout_is_refused() -> None:
     check_throughput(1000, 20_000, CLASSIFICATION_LIMIT_S / 20)
-    with pytest.raises(
-        InvalidValue, match=r"10\.0 of these rows a second .* up to 5,400 rows"
-    ) as refused:
+    with pytest.raises(InvalidValue, match=r"10\.0 rows per second .* up to 5,400 rows") as refused:
         check_throughput(1000, 20_000, 100.0)
     assert refused.value.param == "input_file"

@@ -1,8 +1,5 @@
-"""Files that are kept for a time, lists without profiles, tables one by one, and files that
-cannot be read as a task says.
-"""
+"""Expiry of files, lists without profiles, and tables in memory."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
@@ -14,24 +11,16 @@ from api.dependencies import MAX_CONCURRENT_TABLES, AppServices
 from shared.db.files import expired
 from shared.db.session import Database
 from shared.db.tables import File
-from shared.infra.settings import Settings
 from tests.make import review_csv
 
 FILES = "/v1/files"
 JOBS = "/v1/fine_tuning/jobs"
 
 
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.resolved_database_url)
-    yield database
-    database.dispose()
-
-
 def upload(http: TestClient, **fields: str) -> str:
-    answer = http.post(FILES, files={"file": ("a.csv", review_csv(40))}, data=fields)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["id"])
+    response = http.post(FILES, files={"file": ("a.csv", review_csv(40))}, data=fields)
+    assert response.status_code == 200, response.text
+    return str(response.json()["id"])
 
 
 def make_expire(database: Database, *file_ids: str) -> None:
@@ -46,7 +35,7 @@ def expired_ids(database: Database) -> list[str]:
         return [file.id for file in expired(session, 100)]
 
 
-def test_a_file_is_kept_for_as_long_as_was_asked(http: TestClient) -> None:
+def test_a_file_expires_after_the_requested_time(http: TestClient) -> None:
     fields = {"expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}
     file = http.get(f"{FILES}/{upload(http, **fields)}").json()
     assert file["expires_at"] == file["created_at"] + 3600
@@ -73,12 +62,12 @@ def test_a_file_is_kept_for_as_long_as_was_asked(http: TestClient) -> None:
     ],
     ids=str,
 )
-def test_a_time_that_cannot_be_kept(http: TestClient, fields: dict[str, str], param: str) -> None:
-    answer = http.post(FILES, files={"file": ("a.csv", review_csv(20))}, data=fields)
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+def test_an_invalid_expiry_is_refused(http: TestClient, fields: dict[str, str], param: str) -> None:
+    response = http.post(FILES, files={"file": ("a.csv", review_csv(20))}, data=fields)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, param)
 
 
-def test_an_expired_file_is_gone_for_every_caller(http: TestClient, database: Database) -> None:
+def test_an_expired_file_is_not_found(http: TestClient, database: Database) -> None:
     gone = upload(http)
     make_expire(database, gone)
     for path in ("", "/content", "/validation"):
@@ -89,7 +78,7 @@ def test_an_expired_file_is_gone_for_every_caller(http: TestClient, database: Da
     assert gone in expired_ids(database)
 
 
-def test_what_expired_waits_for_the_job_that_needs_it(http: TestClient, database: Database) -> None:
+def test_an_expired_file_stays_while_a_job_needs_it(http: TestClient, database: Database) -> None:
     needed, unneeded, living = upload(http), upload(http), upload(http)
     job = http.post(JOBS, json={"training_file": needed, "model": "tiny-bert"})
     assert job.status_code == 200
@@ -99,22 +88,22 @@ def test_what_expired_waits_for_the_job_that_needs_it(http: TestClient, database
     assert not {needed, living} & set(found)
 
 
-def test_lists_leave_the_profiles_out(http: TestClient) -> None:
+def test_lists_have_no_profiles(http: TestClient) -> None:
     file_id = upload(http)
     assert http.get(f"{FILES}/{file_id}").json()["profile"]["rows"] == 40
     listed = http.get(FILES, params={"limit": 1}).json()["data"][0]
     assert (listed["id"], listed["profile"]) == (file_id, None)
 
 
-def test_a_file_that_cannot_be_read_as_the_task_says(http: TestClient) -> None:
+def test_a_file_that_cannot_be_read_with_the_task_is_refused(http: TestClient) -> None:
     one_line = http.post(FILES, files={"file": ("one.csv", b"good film,1\r\n")}).json()["id"]
-    task = {"header": True}  # and no row is left
-    for answer in (
+    task = {"header": True}  # leaves no data row
+    for response in (
         http.post(f"{FILES}/{one_line}/validate", json={"task": task}),
         http.post(JOBS, json={"training_file": one_line, "model": "tiny-bert", "task": task}),
     ):
-        error = answer.json()["error"]
-        assert (answer.status_code, error["code"], error["param"]) == (
+        error = response.json()["error"]
+        assert (response.status_code, error["code"], error["param"]) == (
             400,
             "invalid_value",
             "task.header",
@@ -124,16 +113,16 @@ def test_a_file_that_cannot_be_read_as_the_task_says(http: TestClient) -> None:
     assert (error["code"], error["param"]) == ("invalid_value", "validation_file")
 
 
-def test_so_many_tables_in_memory_and_no_more(http: TestClient) -> None:
+def test_the_number_of_tables_in_memory_is_bounded(http: TestClient) -> None:
     assert isinstance(http.app, FastAPI)
-    parts: AppServices = http.app.state.services
+    services: AppServices = http.app.state.services
     with ThreadPoolExecutor(1) as pool:
         for _ in range(MAX_CONCURRENT_TABLES):
-            assert parts.table_semaphore.acquire(blocking=False)
+            assert services.table_semaphore.acquire(blocking=False)
         try:
             waiting = pool.submit(upload, http)
             assert not wait([waiting], timeout=0.5).done
             assert http.get(FILES, params={"limit": 1}).status_code == 200
         finally:
-            parts.table_semaphore.release(MAX_CONCURRENT_TABLES)
+            services.table_semaphore.release(MAX_CONCURRENT_TABLES)
         assert waiting.result().startswith("file-")

@@ -1,4 +1,4 @@
-"""Files over HTTP: upload, profile, list, content, delete; and every kind of bad upload."""
+"""Files over HTTP: upload, list, download, check, delete; and every kind of bad upload."""
 
 import hashlib
 
@@ -11,13 +11,15 @@ from tests.shared.datasets.bad_uploads import BAD_UPLOADS, BadUpload
 
 
 def upload(http: TestClient, content: bytes, name: str = "data.csv") -> dict[str, object]:
-    answer = http.post("/v1/files", files={"file": (name, content)}, data={"purpose": "fine-tune"})
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+    response = http.post(
+        "/v1/files", files={"file": (name, content)}, data={"purpose": "fine-tune"}
+    )
+    assert response.status_code == 200, response.text
+    return dict(response.json())
 
 
 @pytest.mark.parametrize("bad", BAD_UPLOADS, ids=lambda bad: bad.name)
-def test_a_bad_upload_is_refused_and_nothing_stays(
+def test_a_bad_upload_is_refused_and_not_stored(
     http: TestClient, settings: Settings, bad: BadUpload
 ) -> None:
     expected = (
@@ -26,26 +28,26 @@ def test_a_bad_upload_is_refused_and_nothing_stays(
         else (bad.status, bad.code)
     )
     before = http.get("/v1/files").json()["data"]
-    answer = http.post("/v1/files", files={"file": (bad.filename, bad.content)})
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"]) == expected
+    response = http.post("/v1/files", files={"file": (bad.filename, bad.content)})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == expected
     assert set(error) == {"message", "type", "param", "code"}
     assert http.get("/v1/files").json()["data"] == before
     assert list((settings.home / "cache" / "uploads").iterdir()) == []
 
 
-def test_there_are_at_least_25_kinds_of_bad_uploads() -> None:
+def test_at_least_25_kinds_of_bad_uploads_are_covered() -> None:
     assert len({bad.name for bad in BAD_UPLOADS}) >= 25
 
 
-def test_the_bytes_come_back(http: TestClient) -> None:
+def test_the_content_is_returned_unchanged(http: TestClient) -> None:
     content = pair_tsv(30)
     file = upload(http, content, "pairs.tsv")
     assert file["bytes"] == len(content)
-    answer = http.get(f"/v1/files/{file['id']}/content")
-    assert answer.content == content
+    response = http.get(f"/v1/files/{file['id']}/content")
+    assert response.content == content
     assert (
-        answer.headers["content-disposition"]
+        response.headers["content-disposition"]
         == "attachment; filename=\"pairs.tsv\"; filename*=UTF-8''pairs.tsv"
     )
     validation = http.get(f"/v1/files/{file['id']}/validation").json()
@@ -56,7 +58,7 @@ def test_the_bytes_come_back(http: TestClient) -> None:
     )
 
 
-def test_equal_bytes_are_stored_once_and_go_with_the_last_id(
+def test_equal_content_is_stored_once_and_deleted_with_the_last_file(
     http: TestClient, settings: Settings
 ) -> None:
     content = review_csv(25, seed=77)
@@ -86,7 +88,9 @@ def test_equal_bytes_are_stored_once_and_go_with_the_last_id(
         "a" * 250 + ".csv",
     ],
 )
-def test_a_file_name_is_only_a_name(http: TestClient, settings: Settings, name: str) -> None:
+def test_a_file_name_cannot_escape_the_storage(
+    http: TestClient, settings: Settings, name: str
+) -> None:
     file = upload(http, review_csv(20), name)
     assert "/" not in str(file["filename"])
     assert "\\" not in str(file["filename"])
@@ -95,16 +99,16 @@ def test_a_file_name_is_only_a_name(http: TestClient, settings: Settings, name: 
     assert http.get(f"/v1/files/{file['id']}/content").status_code == 200
 
 
-def test_a_file_name_that_is_too_long(http: TestClient) -> None:
-    answer = http.post("/v1/files", files={"file": ("a" * 300 + ".csv", review_csv(20))})
-    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "file")
+def test_a_too_long_file_name_is_refused(http: TestClient) -> None:
+    response = http.post("/v1/files", files={"file": ("a" * 300 + ".csv", review_csv(20))})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "file")
 
 
-def test_a_line_break_in_a_file_name_stays_escaped_as_clients_send_it(http: TestClient) -> None:
+def test_a_line_break_in_a_file_name_stays_escaped(http: TestClient) -> None:
     assert upload(http, review_csv(20), "a\nb.csv")["filename"] == "a%0Ab.csv"
 
 
-def test_listing_and_order(http: TestClient) -> None:
+def test_files_are_listed_in_either_order(http: TestClient) -> None:
     ids = [upload(http, review_csv(20, seed=n))["id"] for n in range(3)]
     newest = http.get("/v1/files", params={"limit": 2}).json()
     assert [file["id"] for file in newest["data"]] == ids[:0:-1]
@@ -116,7 +120,7 @@ def test_listing_and_order(http: TestClient) -> None:
     assert http.get("/v1/files", params={"purpose": "fine-tune-results"}).json()["data"] == []
 
 
-def test_a_headerless_file_is_validated_with_the_columns_by_index(http: TestClient) -> None:
+def test_a_file_without_header_is_validated_by_column_index(http: TestClient) -> None:
     rows = [f"gj04\t{n % 2}\t\tsentence number {n}" for n in range(20)]
     file = upload(http, "\n".join(rows).encode(), "train.tsv")
     task = {"header": False, "text_column": 3, "label_column": 1}
@@ -128,9 +132,7 @@ def test_a_headerless_file_is_validated_with_the_columns_by_index(http: TestClie
 
 
 @pytest.mark.parametrize("param", ["training_file", "validation_file"])
-def test_data_sets_of_the_hub_are_not_fetched_by_default(
-    http: TestClient, file_id: str, param: str
-) -> None:
+def test_hub_data_sets_are_disabled_by_default(http: TestClient, file_id: str, param: str) -> None:
     job = {"training_file": file_id, "model": "tiny-bert", param: "hf://nyu-mll/glue/rte@main"}
     error = http.post("/v1/fine_tuning/jobs", json=job).json()["error"]
     assert (error["code"], error["param"]) == ("hub_not_allowed", param)

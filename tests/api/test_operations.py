@@ -1,8 +1,5 @@
-"""The queue, its workers, and what was done."""
+"""The queue, its workers, and usage over HTTP."""
 
-from collections.abc import Iterator
-
-import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
@@ -10,19 +7,11 @@ from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Run, Worker
 from shared.db.workers import Workers
-from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
 
 
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.resolved_database_url)
-    yield database
-    database.dispose()
-
-
-def job_of(http: TestClient, file_id: str, seeds: int) -> str:
+def create_job(http: TestClient, file_id: str, seeds: int) -> str:
     body = {
         "training_file": file_id,
         "model": "tiny-bert",
@@ -31,7 +20,9 @@ def job_of(http: TestClient, file_id: str, seeds: int) -> str:
     return str(http.post(JOBS, json={**body, "runs": {"num_seeds": seeds}}).json()["id"])
 
 
-def test_the_queue_with_its_workers(http: TestClient, file_id: str, database: Database) -> None:
+def test_the_queue_shows_runs_and_workers(
+    http: TestClient, file_id: str, database: Database
+) -> None:
     empty = http.get("/v1/queue").json()
     assert (empty["object"], empty["depth"], empty["running"], empty["workers"]) == (
         "queue",
@@ -39,7 +30,7 @@ def test_the_queue_with_its_workers(http: TestClient, file_id: str, database: Da
         [],
         [],
     )
-    job_id = job_of(http, file_id, 3)
+    job_id = create_job(http, file_id, 3)
     with database.write() as session:
         first = Runs(session).of_job(job_id)[0]
         assert Runs(session).take(first.id, None, "alpha:17", 60.0) is not None
@@ -51,15 +42,16 @@ def test_the_queue_with_its_workers(http: TestClient, file_id: str, database: Da
         session.execute(
             update(Worker).where(Worker.name == "gone:1").values(last_beat=Worker.last_beat - 61)
         )
-        Workers(session).beat("alpha:1", "alpha", ["cuda:0"])  # once more
-    seen = http.get("/v1/queue").json()
-    assert (seen["depth"], seen["paused"]) == (3, 0)  # two seeds and the baselines
-    assert isinstance(seen["messages"], int)
-    assert [(run["run_id"], run["worker"], run["total_steps"]) for run in seen["running"]] == [
+        Workers(session).beat("alpha:1", "alpha", ["cuda:0"])  # its second heartbeat
+    queue = http.get("/v1/queue").json()
+    assert (queue["depth"], queue["paused"]) == (3, 0)  # two seeds and the baselines
+    assert isinstance(queue["messages"], int)
+    assert [(run["run_id"], run["worker"], run["total_steps"]) for run in queue["running"]] == [
         (first.id, "alpha:17", 40)
     ]
     assert [
-        (one["name"], one["slots"], one["busy"], one["devices"]) for one in seen["workers"]
+        (worker["name"], worker["slots"], worker["busy"], worker["devices"])
+        for worker in queue["workers"]
     ] == [
         ("alpha:1", 1, 1, ["cuda:0"]),
         ("beta:1", 1, 0, ["cpu"]),
@@ -68,14 +60,16 @@ def test_the_queue_with_its_workers(http: TestClient, file_id: str, database: Da
     assert http.get("/v1/queue").json()["depth"] == 0
 
 
-def test_usage_is_of_the_runs_that_ended_in_the_stretch(
+def test_usage_counts_the_runs_that_ended_in_the_period(
     http: TestClient, file_id: str, database: Database
 ) -> None:
-    job_id = job_of(http, file_id, 2)
+    job_id = create_job(http, file_id, 2)
     with database.write() as session:
         ended = {"started_at": 1000.0, "trained_tokens": 700}
-        for run, at in zip(Runs(session).of_job(job_id), (1010.0, 1500.0), strict=True):
-            session.execute(update(Run).where(Run.id == run.id).values(finished_at=at, **ended))
+        for run, finished_at in zip(Runs(session).of_job(job_id), (1010.0, 1500.0), strict=True):
+            session.execute(
+                update(Run).where(Run.id == run.id).values(finished_at=finished_at, **ended)
+            )
     both = http.get("/v1/usage", params={"start_time": 1000, "end_time": 1501}).json()
     assert (both["runs"], both["trained_tokens"], both["seconds"]) == (2, 1400, 510.0)
     assert both["data"] == [

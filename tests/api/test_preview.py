@@ -1,6 +1,4 @@
-"""The first rows as tokens: just what the trainer would feed the network, without what it takes
-to train one.
-"""
+"""Previews show the tokens that the trainer would feed to the network."""
 
 from pathlib import Path
 from typing import Any
@@ -27,51 +25,49 @@ PAIRS = ["no joy at all " * 5, "a warm heart", "end", "a lovely story told with 
 
 
 def upload(http: TestClient, content: bytes, name: str) -> str:
-    answer = http.post("/v1/files", files={"file": (name, content)})
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["id"])
+    response = http.post("/v1/files", files={"file": (name, content)})
+    assert response.status_code == 200, response.text
+    return str(response.json()["id"])
 
 
-def preview(http: TestClient, file_id: str, **query: Any) -> Any:
+def get_preview(http: TestClient, file_id: str, **query: Any) -> Any:
     return http.get(f"/v1/files/{file_id}/preview", params={"model": "tiny-bert", **query})
 
 
 @pytest.mark.parametrize("family", sorted(ENCODERS))
 @pytest.mark.parametrize("pairs", [None, PAIRS])
-def test_the_tokens_are_those_of_the_trainer(
+def test_the_preview_has_the_trainer_s_tokens(
     family: str, pairs: list[str] | None, tmp_path: Path
 ) -> None:
     base = ENCODERS[family](tmp_path / family)
     examples = Examples(texts=TEXTS, second_texts=pairs, labels=[0] * len(TEXTS))
-    trained_on = encode_examples(examples, load_tokenizer(base), 24, lambda: None)
+    expected = encode_examples(examples, load_tokenizer(base), 24, lambda: None)
     seen = tokenize_texts(
-        base, [(text, pairs[place] if pairs else None) for place, text in enumerate(TEXTS)], 24
+        base, [(text, pairs[index] if pairs else None) for index, text in enumerate(TEXTS)], 24
     )
     assert [row.input_ids for row in seen] == [
-        row.tolist() for row in trained_on.columns["input_ids"]
+        row.tolist() for row in expected.columns["input_ids"]
     ]
-    assert [row.is_truncated for row in seen] == trained_on.truncated
+    assert [row.is_truncated for row in seen] == expected.truncated
     assert any(row.is_truncated for row in seen)
     assert not all(row.is_truncated for row in seen)
 
 
 @pytest.mark.real_encoder
-def test_the_tokens_of_the_offline_encoder_are_those_of_the_trainer() -> None:
-    """Its tokenizer.json asks for padding and truncation to 128 tokens, which is nobody's wish
-    here.
-    """
+def test_the_preview_of_the_offline_encoder_has_the_trainer_s_tokens() -> None:
+    """Its tokenizer.json enables padding and truncation to 128 tokens; both must be overridden."""
     base = Catalogue().folder(OFFLINE_ENCODER)
     examples = Examples(texts=TEXTS, second_texts=PAIRS, labels=[0] * len(TEXTS))
-    trained_on = encode_examples(examples, load_tokenizer(base), 30, lambda: None)
+    expected = encode_examples(examples, load_tokenizer(base), 30, lambda: None)
     seen = tokenize_texts(base, list(zip(TEXTS, PAIRS, strict=True)), 30)
     assert [row.input_ids for row in seen] == [
-        row.tolist() for row in trained_on.columns["input_ids"]
+        row.tolist() for row in expected.columns["input_ids"]
     ]
-    assert [row.is_truncated for row in seen] == trained_on.truncated
+    assert [row.is_truncated for row in seen] == expected.truncated
 
 
-def test_the_first_rows_of_a_file(http: TestClient, file_id: str) -> None:
-    shown = preview(http, file_id, n=3).json()
+def test_a_preview_shows_the_first_rows(http: TestClient, file_id: str) -> None:
+    shown = get_preview(http, file_id, n=3).json()
     assert (shown["object"], shown["file_id"], shown["model"]) == (
         "file.preview",
         file_id,
@@ -89,43 +85,42 @@ def test_the_first_rows_of_a_file(http: TestClient, file_id: str) -> None:
         assert (row["tokens"][0], row["tokens"][-1]) == ("[CLS]", "[SEP]")
         assert len(row["tokens"]) == len(row["input_ids"]) == row["num_tokens"]
         assert (row["truncated"], row["text_pair"]) == (False, None)
-    assert len(preview(http, file_id).json()["data"]) == 10
+    assert len(get_preview(http, file_id).json()["data"]) == 10
 
 
-def test_what_is_cut_off_is_said(http: TestClient, file_id: str) -> None:
-    shown = preview(http, file_id, max_seq_length=8).json()
+def test_truncated_rows_are_marked(http: TestClient, file_id: str) -> None:
+    shown = get_preview(http, file_id, max_seq_length=8).json()
     assert (shown["max_seq_length"], shown["truncated"]) == (8, 10)
     for row in shown["data"]:
         assert row["truncated"]
         assert len(row["input_ids"]) == 8 < row["num_tokens"]
-    assert (
-        preview(http, file_id).json()["max_seq_length"] == 64
-    )  # as many positions as the tiny encoders have
+    # the tiny encoders have 64 positions
+    assert get_preview(http, file_id).json()["max_seq_length"] == 64
 
 
-def test_pairs_and_lists_of_labels(http: TestClient) -> None:
-    pairs = preview(http, upload(http, pair_tsv(20), "pairs.tsv"), n=1).json()
+def test_pairs_and_lists_of_labels_are_shown(http: TestClient) -> None:
+    pairs = get_preview(http, upload(http, pair_tsv(20), "pairs.tsv"), n=1).json()
     assert (pairs["text_column"], pairs["text_pair_column"]) == ("question1", "question2")
     assert pairs["data"][0]["tokens"].count("[SEP]") == 2
     rows = [{"text": f"film {n}", "labels": ["good", "a|b"][: n % 3]} for n in range(6)]
-    listed = preview(http, upload(http, jsonl_bytes(rows), "multi.jsonl")).json()
+    listed = get_preview(http, upload(http, jsonl_bytes(rows), "multi.jsonl")).json()
     assert [row["label"] for row in listed["data"]] == [row["labels"] for row in rows]
 
 
-def test_columns_by_index_and_by_name(http: TestClient) -> None:
+def test_columns_can_be_given_by_index_and_by_name(http: TestClient) -> None:
     headerless = upload(
         http, "".join(f"gj04\t{n % 2}\t\tsentence {n}\n" for n in range(20)).encode(), "cola.tsv"
     )
-    question = preview(http, headerless)
+    question = get_preview(http, headerless)
     assert (question.status_code, question.json()["error"]["param"]) == (400, "label_column")
-    shown = preview(http, headerless, text_column="3", label_column="1", n=2).json()
+    shown = get_preview(http, headerless, text_column="3", label_column="1", n=2).json()
     assert [(row["text"], row["label"]) for row in shown["data"]] == [
         ("sentence 0", "0"),
         ("sentence 1", "1"),
     ]
     assert shown["text_column"] == 3
     named = upload(http, b"1,0\nyes,a film\nno,a story\nyes,end\n", "odd.csv")
-    shown = preview(http, named, header="true", text_column="0", label_column="1", n=1).json()
+    shown = get_preview(http, named, header="true", text_column="0", label_column="1", n=1).json()
     assert (shown["text_column"], shown["data"][0]["text"], shown["data"][0]["label"]) == (
         "0",
         "a film",
@@ -133,13 +128,13 @@ def test_columns_by_index_and_by_name(http: TestClient) -> None:
     )
 
 
-def test_rows_that_cannot_be_read_are_passed_over(http: TestClient) -> None:
+def test_unreadable_rows_are_skipped(http: TestClient) -> None:
     file_id = upload(http, b"text,label\na film,x\nthree,cells,here\na story,y\n", "a.csv")
-    assert [row["row"] for row in preview(http, file_id).json()["data"]] == [1, 3]
+    assert [row["row"] for row in get_preview(http, file_id).json()["data"]] == [1, 3]
 
 
-def test_a_long_text_is_shown_in_part_and_counted_whole(http: TestClient) -> None:
-    row = preview(
+def test_a_long_text_is_shortened_but_counted_in_full(http: TestClient) -> None:
+    row = get_preview(
         http, upload(http, b"text,label\n" + b"film " * 1000 + b",x\nend,y\n", "a.csv")
     ).json()["data"][0]
     assert (len(row["text"]), row["num_tokens"]) == (2000, 1002)
@@ -161,20 +156,20 @@ def test_a_long_text_is_shown_in_part_and_counted_whole(http: TestClient) -> Non
         ({"rows": 3}, 400, "invalid_request", "rows"),
     ],
 )
-def test_previews_that_are_refused(
+def test_invalid_previews_are_refused(
     http: TestClient, file_id: str, query: dict[str, Any], status: int, code: str, param: str
 ) -> None:
-    answer = preview(http, file_id, **query)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (status, code, param)
+    response = get_preview(http, file_id, **query)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (status, code, param)
 
 
-def test_a_file_that_is_not_there(http: TestClient) -> None:
-    assert preview(http, "file-none").status_code == 404
+def test_an_unknown_file_is_not_found(http: TestClient) -> None:
+    assert get_preview(http, "file-none").status_code == 404
 
 
 @pytest.mark.parametrize("content", [None, "{", "{}"])
-def test_a_tokenizer_that_cannot_be_read(content: str | None, tmp_path: Path) -> None:
+def test_an_unreadable_tokenizer_is_refused(content: str | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(ModelNotAllowed) as refusal:

@@ -1,4 +1,4 @@
-"""An environment of each major version of the official client, and a service for them."""
+"""Fixtures: an environment per major version of the official client, and a service."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.environments import MAJORS, EnvironmentNotMade, interpreters
+from tests.client.environments import MAJORS, EnvironmentFailed, create_environments
 from tests.client.hosted_script import MODEL as HOSTED_MODEL
 from tests.encoders import bert_folder
 from tests.stack import Stack
@@ -15,10 +15,10 @@ from tests.stack import Stack
 
 @pytest.fixture(scope="session")
 def pythons() -> Mapping[str, Path]:
-    """The interpreter of each major's environment."""
+    """Interpreter by major version."""
     try:
-        return interpreters()
-    except EnvironmentNotMade as error:
+        return create_environments()
+    except EnvironmentFailed as error:
         pytest.fail(str(error), pytrace=False)
 
 
@@ -29,7 +29,7 @@ def major(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Base models under our name and under one that a script for the hosted API asks for."""
+    """Base models, one of them under the name of the hosted API's model."""
     folder = tmp_path_factory.mktemp("models")
     for name in ("tiny-bert", HOSTED_MODEL):
         bert_folder(folder / name)
@@ -39,9 +39,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_script(
     python: Path, *arguments: str, stack: Stack, folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """A script as a user runs it: nothing but the service's address and a key in the
-    environment, below ``folder``.
-    """
+    """Run a script as a user does: with the service's address and a key, in ``folder``."""
     address = f"http://127.0.0.1:{stack.port}/v1"
     environment = {"PATH": os.environ["PATH"], "OPENAI_BASE_URL": address, "OPENAI_API_KEY": "none"}
     return subprocess.run(

@@ -1,8 +1,7 @@
-"""Virtual environments with one major version each of the official client, made once and kept
-beside the checkout.
+"""Virtual environments with one major version each of the official client.
 
-An environment's folder is named by the digest of its pins and of the interpreter, so another
-pin makes another one.
+They are kept beside the checkout. An environment's folder is named after the digest of its pins
+and of the interpreter, so that other pins get another environment.
 """
 
 import fcntl
@@ -19,42 +18,44 @@ PINS = Path(__file__).parent / "pins"
 CACHE = Path(__file__).parents[2] / ".clients"
 
 
-class EnvironmentNotMade(Exception):
-    """pip could not install the pinned packages; the message holds its last words."""
+class EnvironmentFailed(Exception):
+    """pip could not install the pinned packages; the message has the end of its output."""
 
 
-def interpreters(cache: Path = CACHE) -> dict[str, Path]:
-    """The Python of each major's environment, made where it is not there yet. Raises
-    EnvironmentNotMade.
-    """
-    with ThreadPoolExecutor(
-        len(MAJORS)
-    ) as pool:  # making one is mostly waiting for the package index
-        made = pool.map(lambda major: interpreter(PINS / f"openai-{major}.txt", cache), MAJORS)
-        return dict(zip(MAJORS, made, strict=True))
+def create_environments(cache: Path = CACHE) -> dict[str, Path]:
+    """Return the interpreter of each major's environment. Raises EnvironmentFailed."""
+    # threads, because most of the time is spent waiting for the package index
+    with ThreadPoolExecutor(len(MAJORS)) as pool:
+        pythons = pool.map(
+            lambda major: create_environment(PINS / f"openai-{major}.txt", cache), MAJORS
+        )
+        return dict(zip(MAJORS, pythons, strict=True))
 
 
-def interpreter(pins: Path, cache: Path) -> Path:
-    """The Python of an environment with exactly these packages. Any number of processes may ask
-    for it at once.
+def create_environment(pins: Path, cache: Path) -> Path:
+    """Return the interpreter of an environment with exactly these packages; create it if needed.
+
+    Safe for concurrent calls of several processes.
     """
     key = hashlib.sha256(
         f"{sys.version}\n{sys.executable}\n{pins.read_text()}".encode()
     ).hexdigest()[:12]
     folder = cache / f"{pins.stem}-{key}"
-    python, made = folder / "bin" / "python", folder / "made"
+    python, marker = folder / "bin" / "python", folder / "made"
     cache.mkdir(parents=True, exist_ok=True)
-    with _alone(folder.with_suffix(".lock")):
-        if not made.exists():  # never begun, or cut off
-            _run("-m", "venv", "--clear", "--without-pip", str(folder))
-            # this interpreter's pip installs into the other: a pip of its own would take longer
-            # than the packages
-            _run("-m", "pip", f"--python={python}", "install", *_QUICK, f"--requirement={pins}")
-            made.touch()
+    with _lock_file(folder.with_suffix(".lock")):
+        if not marker.exists():  # missing or interrupted
+            _run_python("-m", "venv", "--clear", "--without-pip", str(folder))
+            # with the pip of this interpreter: installing another would take longer than the
+            # packages
+            _run_python(
+                "-m", "pip", f"--python={python}", "install", *_PIP_OPTIONS, f"--requirement={pins}"
+            )
+            marker.touch()
     return python
 
 
-_QUICK = (
+_PIP_OPTIONS = (
     "--quiet",
     "--disable-pip-version-check",
     "--no-compile",
@@ -64,17 +65,19 @@ _QUICK = (
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+def _lock_file(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _run(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise EnvironmentNotMade(
+def _run_python(*arguments: str) -> None:
+    completed = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False
+    )
+    if completed.returncode != 0:
+        raise EnvironmentFailed(
             f"`python {' '.join(arguments)}` failed; the tests of the official client need "
             "a package index that pip reaches "
-            f"(or PIP_NO_INDEX and PIP_FIND_LINKS with the wheels).\n{done.stderr[-2000:]}"
+            f"(or PIP_NO_INDEX and PIP_FIND_LINKS with the wheels).\n{completed.stderr[-2000:]}"
         )

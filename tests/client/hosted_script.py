@@ -1,6 +1,4 @@
-"""A script for the hosted fine-tuning API: a sentiment classifier from chats. It knows of no
-other service.
-"""
+"""A script for the hosted fine-tuning API: it trains a sentiment classifier from chats."""
 
 import csv
 import io
@@ -17,13 +15,13 @@ THINGS = ("film", "book", "play", "song", "game")
 
 
 def write_chats(path: str, count: int, seed: int) -> None:
-    chance = random.Random(seed)
+    generator = random.Random(seed)
     with open(path, "w") as target:
         for number in range(count):
             label = ("positive", "negative")[number % 2]
             text = (
-                f"{chance.choice(('a', 'what a', 'such a'))} "
-                f"{chance.choice(WORDS[label])} {chance.choice(THINGS)} {number}"
+                f"{generator.choice(('a', 'what a', 'such a'))} "
+                f"{generator.choice(WORDS[label])} {generator.choice(THINGS)} {number}"
             )
             question, answer = (
                 {"role": "user", "content": text},
@@ -92,7 +90,7 @@ def main() -> None:
         other = client.fine_tuning.jobs.retrieve(other.id)
     print("other", other.status, other.fine_tuned_model)
     newest = client.fine_tuning.jobs.list(limit=2).data
-    print("listed", [one.id for one in newest] == [other.id, job.id])
+    print("listed", [listed.id for listed in newest] == [other.id, job.id])
     for file in (training_file, validation_file):
         print("deleted", client.files.delete(file.id).deleted)
 

@@ -1,6 +1,4 @@
-"""Generated requests against the real application, checked against its own document:
-schemathesis' engine, and what came of it.
-"""
+"""Campaigns of generated requests against the application, driven by schemathesis."""
 
 import json
 from collections import Counter
@@ -17,7 +15,7 @@ from schemathesis.openapi import from_asgi
 from schemathesis.openapi.checks import RejectedPositiveData
 from starlette.types import ASGIApp
 
-TAKES = {
+PLACES_BY_KIND = {
     "file": (
         "path.file_id",
         "body.training_file",
@@ -33,13 +31,11 @@ TAKES = {
     "recipe": ("path.name",),
     "table": ("body.file", "body.data"),
 }
-"""Which parameters and fields take a thing of which kind; half of the time they are given one
-that is there.
-"""
+"""Parameters and fields that name an object, by its kind; half of their values exist."""
 
-UNWRITTEN = (
-    # between fields
-    "Required: expires_after[",
+RULES_IN_WORDS = (
+    # rules between fields
+    "expires_after needs both",
     "give num_seeds or seeds",
     "give num_train_epochs or max_steps, not both",
     "give num_seeds or init_seeds, not both",
@@ -49,35 +45,36 @@ UNWRITTEN = (
     "keep must be smaller than start",
     "early_discard.start is the number of runs",
     "after does not apply to a stream",
-    # of one field, and of no JSON Schema
-    # 6.0 is one to JSON Schema, and to nobody who writes a request
+    # rules of one field that JSON Schema cannot express
+    # JSON Schema counts 6.0 as an integer
     "Input should be a valid integer",
-    "names a job twice",  # the document says so; the known jobs that are put in here do not heed it
+    # in the document, but the known jobs are inserted without regard to it
+    "a job is named twice",
     "an http or https address of visible ASCII characters",
     "leave user and password out of the address",
     "must be base64",
     "a key of at least 16 bytes",
     "printable characters",
-    # a header of 0 is drawn at times, against its pattern
+    # the header 0 is generated at times, against its pattern
     "last-event-id: String should match pattern",
 )
-"""What the document says in words alone; part of the message that refuses it."""
+"""Parts of the messages about rules that the document states in words only."""
 
 
 @dataclass
 class Outcome:
-    """What a campaign sent, and what was wrong with the answers."""
+    """Requests that a campaign sent, and the faults of their responses."""
 
     cases: Counter[str] = field(default_factory=Counter)
-    """By phase."""
+    """Number of requests by phase."""
     statuses: Counter[int] = field(default_factory=Counter)
-    """By status of the answer."""
-    done: Counter[str] = field(default_factory=Counter)
-    """Answers of 2xx by operation."""
+    """Number of responses by status."""
+    successes: Counter[str] = field(default_factory=Counter)
+    """Number of successful responses by operation."""
     operations: set[str] = field(default_factory=set)
-    """Those that were asked, by method and path."""
+    """Requested operations, as method and path."""
     faults: dict[str, str] = field(default_factory=dict)
-    """By operation and kind of fault, with the request that shows it."""
+    """Message and request of the first fault, by operation and kind."""
 
     def add(self, event: events.ScenarioFinished) -> None:
         recorder = event.recorder
@@ -87,7 +84,7 @@ class Outcome:
             self.operations.add(label)
             if interaction.response is not None:
                 self.statuses[interaction.response.status_code] += 1
-                self.done[label] += interaction.response.status_code < 300
+                self.successes[label] += interaction.response.status_code < 300
         for case_id, checks in recorder.checks.items():
             for check in checks:
                 if check.status is Status.FAILURE and check.failure_info is not None:
@@ -98,7 +95,7 @@ class Outcome:
                     )
 
 
-def settings_of(
+def build_settings(
     known: Mapping[str, Sequence[str]],
     *,
     examples: int,
@@ -107,12 +104,11 @@ def settings_of(
     coverage: str = "all",
     workers: int = 1,
 ) -> dict[str, Any]:
-    """Schemathesis' configuration: ``examples`` a strategy of an operation, ``steps`` a chain
-    of calls.
+    """Return a configuration of schemathesis.
 
-    ``coverage``: which of the cases that come systematically from the document, ``all`` or the
-    ``positive`` ones. ``workers``: threads that ask at the same time; more than one, and the
-    order of requests is another each time.
+    ``examples``: requests per operation and strategy. ``steps``: requests per chain. ``coverage``:
+    systematic cases, ``all`` or only the ``positive`` ones. ``workers``: threads; with more than
+    one, the order of the requests varies.
     """
     return {
         "seed": seed,
@@ -138,10 +134,10 @@ def settings_of(
         "dictionaries": {kind: {"values": list(values)} for kind, values in known.items()},
         "parameters": {
             place: {"dictionary": kind, "probability": 0.5}
-            for kind, places in TAKES.items()
+            for kind, places in PLACES_BY_KIND.items()
             for place in places
         },
-        # what ends a thing is given things that nothing else needs
+        # operations that end an object get objects that no other operation needs
         "operations": [
             {
                 "include-operation-id": [
@@ -165,34 +161,36 @@ def settings_of(
     }
 
 
-def is_ours(_context: HookContext, failure: Failure, case: "Case[Any]", response: Response) -> bool:
-    """Whether a failure counts.
+def is_fault(
+    _context: HookContext, failure: Failure, case: "Case[Any]", response: Response
+) -> bool:
+    """Whether a failure that schemathesis reports is a fault of the service.
 
-    What fits the document may be refused for what is there, and as not understood by the rules
-    of ``UNWRITTEN`` alone. What does not fit must be refused, but for headers that nobody asked
-    for, for numbers in a form, which are text there, and for metadata to filter by: a key may
-    hold brackets, so that what is nested reads as one.
+    A valid request may be refused because of stored objects, or as invalid by one of
+    ``RULES_IN_WORDS``. An invalid request must be refused, except for unknown headers, for numbers
+    in a form (which are text), and for metadata filters (a key may contain brackets, so nested
+    values are keys).
     """
     if isinstance(failure, AcceptedNegativeData):
-        unasked = any(
+        has_unknown_header = any(
             name.lower() == "x-schemathesis-unknown-property" for name in case.headers or ()
         )
         by_metadata = "metadata" in (case.query or {})
-        return not unasked and not by_metadata and case.media_type != "multipart/form-data"
+        return (
+            not has_unknown_header and not by_metadata and case.media_type != "multipart/form-data"
+        )
     if isinstance(failure, RejectedPositiveData):
         error = json.loads(response.content)["error"]
         return error["code"] == "invalid_request" and not any(
-            rule in error["message"] for rule in UNWRITTEN
+            rule in error["message"] for rule in RULES_IN_WORDS
         )
     return True
 
 
-def run(app: ASGIApp, settings: dict[str, Any]) -> Outcome:
-    """Every phase over every operation of ``app``'s document, with schemathesis configured by
-    ``settings``.
-    """
+def run_campaign(app: ASGIApp, settings: dict[str, Any]) -> Outcome:
+    """Run every phase of schemathesis over every operation of the app's document."""
     schema = from_asgi("/openapi.json", app, config=SchemathesisConfig.from_dict(settings))
-    schema.hooks.register_hook_with_name(is_ours, "filter_failure")
+    schema.hooks.register_hook_with_name(is_fault, "filter_failure")
     outcome = Outcome()
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):

@@ -1,6 +1,4 @@
-"""An application in the test's own process over what a real worker has left behind: files,
-ended jobs, a published model.
-"""
+"""Fixtures: the application in the test process, over what a worker has left behind."""
 
 import tempfile
 from collections.abc import Iterator
@@ -37,9 +35,7 @@ Http = httpx.Client | TestClient
 
 @dataclass(frozen=True)
 class Service:
-    """The application, and names of what it holds: values for the parameters and fields that
-    take them.
-    """
+    """The application, and the ids of its objects by kind."""
 
     app: FastAPI
     known: dict[str, list[str]]
@@ -47,16 +43,16 @@ class Service:
 
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Service]:
-    """Files and jobs that no worker has taken, on SQLite."""
+    """A service without workers, on SQLite: its jobs stay queued."""
     home = tmp_path_factory.mktemp("service")
     url = f"sqlite:///{home / 'test.db'}"
     upgrade(url)
     with running_redis() as redis:
-        settings = _settings(home, url, redis, model_dir)
+        settings = _build_settings(home, url, redis, model_dir)
         with TestClient(create_app(settings)) as http:
-            file_id = _upload(http)
-            jobs = [_create(http, file_id) for _ in range(3)]
-            known = _known(http, [file_id], jobs)
+            file_id = _upload_file(http)
+            jobs = [_create_job(http, file_id) for _ in range(3)]
+            known = _list_known_ids(http, [file_id], jobs)
         yield Service(create_app(settings), known)
 
 
@@ -64,20 +60,18 @@ def untrained(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iter
 def trained(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
 ) -> Iterator[Service]:
-    """On PostgreSQL, what a worker has left that is gone: so what is created later stays as it
-    is.
-    """
+    """A service on PostgreSQL with trained models, whose worker has stopped: new jobs stay queued."""
     home = tmp_path_factory.mktemp("service")
     with running_redis() as redis:
         url = new_database(request, "postgresql", home)
         with running_stack(home, url, redis, model_dir) as stack:
-            file_id = _upload(stack.http)
-            ensemble = _create(
+            file_id = _upload_file(stack.http)
+            ensemble = _create_job(
                 stack.http, file_id, runs={"num_seeds": 2}, artifacts={"keep": "all_runs"}
             )
-            jobs = [stack.wait(job["id"]) for job in (ensemble, _create(stack.http, file_id))]
-            known = _known(stack.http, [file_id, *jobs[0]["result_files"]], jobs)
-        yield Service(create_app(_settings(home, url, redis, model_dir)), known)
+            jobs = [stack.wait(job["id"]) for job in (ensemble, _create_job(stack.http, file_id))]
+            known = _list_known_ids(stack.http, [file_id, *jobs[0]["result_files"]], jobs)
+        yield Service(create_app(_build_settings(home, url, redis, model_dir)), known)
 
 
 @contextmanager
@@ -89,7 +83,7 @@ def running_redis() -> Iterator[RedisServer]:
         yield server
 
 
-def _settings(home: Path, url: str, redis: RedisServer, models: Path) -> Settings:
+def _build_settings(home: Path, url: str, redis: RedisServer, models: Path) -> Settings:
     return Settings(
         home=home,
         database_url=url,
@@ -100,31 +94,35 @@ def _settings(home: Path, url: str, redis: RedisServer, models: Path) -> Setting
     )
 
 
-def _upload(http: Http) -> str:
+def _upload_file(http: Http) -> str:
     return str(http.post("/v1/files", files={"file": ("reviews.csv", review_csv(40))}).json()["id"])
 
 
-def _create(http: Http, file_id: str, **request: Any) -> dict[str, Any]:
+def _create_job(http: Http, file_id: str, **request: Any) -> dict[str, Any]:
     common = {
         "training_file": file_id,
         "model": "tiny-bert",
         "recipe": RECIPE,
         "task": {"max_seq_length": 12},
     }
-    answer = http.post("/v1/fine_tuning/jobs", json={"runs": {"num_seeds": 1}, **common, **request})
-    return dict(answer.raise_for_status().json())
+    response = http.post(
+        "/v1/fine_tuning/jobs", json={"runs": {"num_seeds": 1}, **common, **request}
+    )
+    return dict(response.raise_for_status().json())
 
 
-def _known(http: Http, files: list[str], jobs: list[dict[str, Any]]) -> dict[str, list[str]]:
+def _list_known_ids(
+    http: Http, files: list[str], jobs: list[dict[str, Any]]
+) -> dict[str, list[str]]:
     ids = [job["id"] for job in jobs]
-    spare = _create(http, files[0])["id"]
+    spare = _create_job(http, files[0])["id"]
     http.post(f"/v1/fine_tuning/jobs/{spare}/cancel").raise_for_status()
     runs = [http.get(f"/v1/fine_tuning/jobs/{job_id}/runs").json()["data"] for job_id in ids]
     upload = {"bytes": 100, "filename": "part.csv", "mime_type": "text/csv", "purpose": "fine-tune"}
     return {
         "file": files,
         "job": ids,
-        "run": [run["id"] for of_job in runs for run in of_job],
+        "run": [run["id"] for job_runs in runs for run in job_runs],
         "model": [
             "tiny-bert",
             *(job["fine_tuned_model"] for job in jobs if job["fine_tuned_model"]),
@@ -133,7 +131,7 @@ def _known(http: Http, files: list[str], jobs: list[dict[str, Any]]) -> dict[str
             http.post("/v1/fine_tuning/comparisons", json={"job_ids": ids[:2]}).json()["id"]
         ],
         "upload": [http.post("/v1/uploads", json=upload).json()["id"] for _ in range(3)],
-        "spare file": [_upload(http)],
+        "spare file": [_upload_file(http)],
         "spare job": [spare],
         "spare upload": [http.post("/v1/uploads", json=upload).json()["id"]],
         "spare model": ["tiny-roberta"],
@@ -143,8 +141,6 @@ def _known(http: Http, files: list[str], jobs: list[dict[str, Any]]) -> dict[str
 
 
 @pytest.fixture(autouse=True)
-def _streams_that_say_something(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream is read to its first frame, which a job that nobody trains would owe for a
-    quarter of a minute.
-    """
+def _short_keepalive_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the keep-alive interval: a stream of an idle job is read to its first frame."""
     monkeypatch.setattr(event_stream, "KEEPALIVE_INTERVAL_S", 0.2)

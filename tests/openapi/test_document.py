@@ -1,6 +1,4 @@
-"""The OpenAPI document explains every operation, field and error, and its examples are what the
-schemas say.
-"""
+"""The OpenAPI document describes every operation, parameter, field and error, with examples."""
 
 import json
 import re
@@ -29,11 +27,17 @@ OPERATIONS: dict[str, Node] = {
     for path, methods in DOCUMENT["paths"].items()
     for method, operation in methods.items()
 }
-OF_NO_OPERATION = {ServiceError, UnreadableFile, RouteNotFound, MethodNotAllowed, DatabaseTooNew}
-"""Families, and what is told where there is no operation: at other addresses, at the start."""
+UNDOCUMENTED_ERRORS = {
+    ServiceError,
+    UnreadableFile,
+    RouteNotFound,
+    MethodNotAllowed,
+    DatabaseTooNew,
+}
+"""Base classes, and errors outside of operations: unknown addresses, start of the service."""
 
 
-def resolved(node: Node) -> Node:
+def resolve(node: Node) -> Node:
     if "$ref" not in node:
         return node
     found: Any = DOCUMENT
@@ -42,13 +46,13 @@ def resolved(node: Node) -> Node:
     return dict(found)
 
 
-def family(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
+def iterate_error_family(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
     yield error
-    for below in error.__subclasses__():
-        yield from family(below)
+    for subclass in error.__subclasses__():
+        yield from iterate_error_family(subclass)
 
 
-def problems_of(value: Any, schema: Node) -> list[str]:
+def list_schema_problems(value: Any, schema: Node) -> list[str]:
     whole = {**schema, "components": DOCUMENT["components"]}
     return [
         f"{error.json_path}: {error.message}"
@@ -56,8 +60,8 @@ def problems_of(value: Any, schema: Node) -> list[str]:
     ]
 
 
-def examples_of(content: Node) -> list[tuple[str, Node, Any]]:
-    """(media type, schema, value) of each example."""
+def list_examples(content: Node) -> list[tuple[str, Node, Any]]:
+    """Return (media type, schema, value) of each example."""
     return [
         (kind, body.get("schema", {}), example["value"])
         for kind, body in content.items()
@@ -65,7 +69,7 @@ def examples_of(content: Node) -> list[tuple[str, Node, Any]]:
     ]
 
 
-def test_every_route_is_an_operation_of_its_own_name() -> None:
+def test_every_route_is_an_operation_with_a_tag() -> None:
     assert len(OPERATIONS) == sum(len(methods) for methods in DOCUMENT["paths"].values()) == 47
     assert {tag for operation in OPERATIONS.values() for tag in operation["tags"]} == set(
         TAG_DESCRIPTIONS
@@ -75,44 +79,44 @@ def test_every_route_is_an_operation_of_its_own_name() -> None:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_says_what_it_does_and_shows_it(name: str) -> None:
+def test_an_operation_has_descriptions_and_examples(name: str) -> None:
     operation = OPERATIONS[name]
     assert operation["summary"]
     assert len(operation["description"].split()) >= 4, operation["description"]
     success = operation["responses"]["200"]
     assert success["description"] not in ("", "Successful Response")
-    assert examples_of(success["content"])
+    assert list_examples(success["content"])
     if "requestBody" in operation:
-        assert examples_of(operation["requestBody"]["content"])
+        assert list_examples(operation["requestBody"]["content"])
     assert [
         parameter["name"]
         for parameter in operation.get("parameters", ())
-        if not parameter["description"]
+        if not parameter.get("description")
     ] == []
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_examples_are_what_the_schemas_say(name: str) -> None:
+def test_examples_match_the_schemas(name: str) -> None:
     operation = OPERATIONS[name]
-    checked = 0
+    checked_count = 0
     for content in (
         operation["responses"]["200"]["content"],
         operation.get("requestBody", {}).get("content", {}),
     ):
-        for kind, schema, value in examples_of(content):
+        for kind, schema, value in list_examples(content):
             if kind == "application/json":
-                assert problems_of(value, schema) == []
+                assert list_schema_problems(value, schema) == []
             elif kind == "multipart/form-data":
-                assert set(value) <= set(resolved(schema)["properties"])
+                assert set(value) <= set(resolve(schema)["properties"])
             else:
                 assert isinstance(value, str)
-            checked += 1
-    assert checked
+            checked_count += 1
+    assert checked_count
 
 
-def test_the_check_of_examples_can_fail() -> None:
+def test_an_example_that_does_not_match_is_found() -> None:
     schema = {"$ref": "#/components/schemas/FileDeleted"}
-    assert problems_of({"id": "file-1", "object": "file", "deleted": False}, schema) == [
+    assert list_schema_problems({"id": "file-1", "object": "file", "deleted": False}, schema) == [
         "$.deleted: True was expected"
     ]
 
@@ -121,28 +125,28 @@ def test_the_check_of_examples_can_fail() -> None:
 def test_an_operation_lists_its_errors_with_an_example_of_each(name: str) -> None:
     operation = OPERATIONS[name]
     errors = {
-        status: resolved(answer)
-        for status, answer in operation["responses"].items()
+        status: resolve(response)
+        for status, response in operation["responses"].items()
         if status >= "400"
     }
     assert {"400", "403", "500"} <= set(errors)
     assert ("401" in errors) == operation["path"].startswith("/v1")
     assert ("413" in errors) >= ("requestBody" in operation)
     assert ("503" in errors) == (name != "health")
-    for status, answer in errors.items():
-        content = answer["content"]["application/json"]
+    for status, response in errors.items():
+        content = response["content"]["application/json"]
         assert content["schema"] == {"$ref": "#/components/schemas/ErrorResponse"}
         for code, example in content["examples"].items():
-            assert f"`{code}`: " in answer["description"]
+            assert f"`{code}`: " in response["description"]
             assert example["value"]["error"]["code"] == code
-            assert problems_of(example["value"], content["schema"]) == []
+            assert list_schema_problems(example["value"], content["schema"]) == []
             assert set(example["value"]["error"]) == {"message", "type", "param", "code"}
-        assert "x-request-id" in answer["headers"]
-        assert ("retry-after" in answer["headers"]) == (status in ("429", "503"))
+        assert "x-request-id" in response["headers"]
+        assert ("retry-after" in response["headers"]) == (status in ("429", "503"))
 
 
-def test_every_error_that_there_is_has_an_example_and_is_explained() -> None:
-    errors = set(family(ServiceError)) - OF_NO_OPERATION
+def test_every_error_is_described_and_has_an_example() -> None:
+    errors = set(iterate_error_family(ServiceError)) - UNDOCUMENTED_ERRORS
     assert set(ERROR_EXAMPLES) == {
         error for error in errors if error.__module__.startswith(("shared.", "api."))
     }
@@ -150,14 +154,14 @@ def test_every_error_that_there_is_has_an_example_and_is_explained() -> None:
     listed = {
         code
         for operation in OPERATIONS.values()
-        for status, answer in operation["responses"].items()
+        for status, response in operation["responses"].items()
         if status >= "400"
-        for code in resolved(answer)["content"]["application/json"]["examples"]
+        for code in resolve(response)["content"]["application/json"]["examples"]
     }
     assert listed == {error.code for error in ERROR_EXAMPLES}
 
 
-def test_the_framework_s_own_error_is_gone() -> None:
+def test_the_framework_s_error_is_removed() -> None:
     assert not {"HTTPValidationError", "ValidationError"} & set(DOCUMENT["components"]["schemas"])
     unreadable = {name for name, operation in OPERATIONS.items() if "422" in operation["responses"]}
     assert unreadable == {"create_file", "complete_upload"}
@@ -169,18 +173,18 @@ def test_every_field_is_described(name: str) -> None:
     assert [field for field, schema in fields.items() if not schema.get("description")] == []
 
 
-def test_nothing_of_a_request_but_json_can_be_null() -> None:
+def test_parameters_cannot_be_null() -> None:
     for operation in OPERATIONS.values():
         for parameter in operation.get("parameters", ()):
             assert "null" not in str(parameter["schema"].get("anyOf", ""))
 
 
-def test_answers_that_are_no_json() -> None:
+def test_responses_other_than_json_are_listed() -> None:
     kinds = {
         name: set(operation["responses"]["200"]["content"]) - {"application/json"}
         for name, operation in OPERATIONS.items()
     }
-    assert {name: of for name, of in kinds.items() if of} == {
+    assert {name: others for name, others in kinds.items() if others} == {
         "file_content": {"application/octet-stream"},
         "list_events": {"text/event-stream"},
         "run_logs": {"text/plain"},
@@ -191,7 +195,7 @@ def test_answers_that_are_no_json() -> None:
         assert "application/json" not in OPERATIONS[name]["responses"]["200"]["content"]
 
 
-def test_the_key_is_needed_where_the_service_has_one() -> None:
+def test_security_depends_on_the_api_key() -> None:
     with_key = create_app(Settings.model_validate({"api_key": "a-key-of-the-tests"})).openapi()
     for path, methods in with_key["paths"].items():
         for operation in methods.values():
@@ -201,35 +205,34 @@ def test_the_key_is_needed_where_the_service_has_one() -> None:
     assert "a-key-of-the-tests" not in str(with_key)
 
 
-def test_ways_lead_from_operations_to_operations() -> None:
-    for name, ways in RESPONSE_LINKS.items():
+def test_links_lead_to_existing_operations() -> None:
+    for name, links in RESPONSE_LINKS.items():
         assert set(OPERATIONS[name]["responses"]["200"]["links"]) == {
-            way.operation_id for way in ways
+            link.operation_id for link in links
         }
-        for way in ways:
-            target = OPERATIONS[way.operation_id]
+        for link in links:
+            target = OPERATIONS[link.operation_id]
             parameters = {parameter["name"] for parameter in target.get("parameters", ())}
-            assert {way.parameter, *way.path_parameters} - {None} <= parameters
-            if way.field is not None:
+            assert {link.parameter, *link.path_parameters} - {None} <= parameters
+            if link.field is not None:
                 [body] = target["requestBody"]["content"].values()
-                assert way.field in resolved(body["schema"])["properties"]
+                assert link.field in resolve(body["schema"])["properties"]
 
 
-def test_no_trace_of_the_machine_that_the_examples_come_from() -> None:
+def test_examples_do_not_show_the_recording_machine() -> None:
     text = EXAMPLES_PATH.read_text(encoding="utf-8")
     assert "/tmp" not in text
     assert "/work" not in text
 
 
-def test_the_document_is_served_and_so_is_a_page_that_shows_it() -> None:
+def test_the_document_and_its_page_are_served() -> None:
     http = TestClient(create_app(Settings(api_key=None)))
     assert http.get("/openapi.json").json() == json.loads(json.dumps(DOCUMENT))
     page = http.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "/openapi.json" in page.text
     loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert (
-        len(loaded) >= 3
-    )  # script, styles, icon: all from here, for a machine without the internet
+    # script, styles and icon are served locally, for machines without internet access
+    assert len(loaded) >= 3
     assert [http.get(address).status_code for address in loaded] == [200] * len(loaded)
     assert all(address.startswith("/") for address in loaded)

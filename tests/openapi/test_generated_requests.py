@@ -1,8 +1,7 @@
-"""Requests that schemathesis draws from the document, to the real application: no fault of the
-server, nothing undocumented.
+"""Generated requests cause no server error and no undocumented response.
 
-The short form has a fixed seed and nothing but what a service without workers holds; the long
-one goes on from trained models.
+The short test has a fixed seed and a service without workers; the long one starts from trained
+models.
 """
 
 import random
@@ -10,28 +9,30 @@ import sys
 
 import pytest
 
-from tests.openapi.campaign import Outcome, run, settings_of
+from tests.openapi.campaign import Outcome, build_settings, run_campaign
 from tests.openapi.conftest import Service
 
 LONG_CASES = 10_000
 
 
-def check(outcome: Outcome) -> str:
-    """The campaign in a line."""
-    told = f"{outcome.cases.total()} cases {dict(outcome.cases)}, answers {dict(outcome.statuses)}"
+def summarize_checked(outcome: Outcome) -> str:
+    """Fail for faults of the service; return the campaign in one line."""
+    summary = (
+        f"{outcome.cases.total()} cases {dict(outcome.cases)}, statuses {dict(outcome.statuses)}"
+    )
     assert not outcome.faults, "\n\n".join(
-        [told, *(f"{title}\n{shown}" for title, shown in outcome.faults.items())]
+        [summary, *(f"{title}\n{details}" for title, details in outcome.faults.items())]
     )
-    assert not {status for status in outcome.statuses if status >= 500}, told
-    return told
+    assert not {status for status in outcome.statuses if status >= 500}, summary
+    return summary
 
 
-def test_every_operation_answers_as_documented(untrained: Service) -> None:
-    outcome = run(
+def test_every_operation_responds_as_documented(untrained: Service) -> None:
+    outcome = run_campaign(
         untrained.app,
-        settings_of(untrained.known, examples=5, steps=6, seed=1, coverage="positive"),
+        build_settings(untrained.known, examples=5, steps=6, seed=1, coverage="positive"),
     )
-    check(outcome)
+    summarize_checked(outcome)
     assert outcome.operations == {
         f"{method.upper()} {path}"
         for path, operations in untrained.app.openapi()["paths"].items()
@@ -44,15 +45,15 @@ def test_every_operation_answers_as_documented(untrained: Service) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_ten_thousand_requests_from_the_document(
+def test_ten_thousand_generated_requests_have_no_fault(
     trained: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = random.SystemRandom().getrandbits(32)
     with capsys.disabled():
         sys.stdout.write(f"\nseed {seed}\n")
-        outcome = run(
-            trained.app, settings_of(trained.known, examples=240, steps=10, seed=seed, workers=4)
+        outcome = run_campaign(
+            trained.app, build_settings(trained.known, examples=240, steps=10, seed=seed, workers=4)
         )
-        sys.stdout.write(f"{check(outcome)}\n")
+        sys.stdout.write(f"{summarize_checked(outcome)}\n")
     assert outcome.cases.total() >= LONG_CASES, dict(outcome.cases)
-    assert outcome.done["POST /v1/classifications"] > 0
+    assert outcome.successes["POST /v1/classifications"] > 0

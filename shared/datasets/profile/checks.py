@@ -30,7 +30,9 @@ class Finding(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     code: str
+    """Stable machine-readable code."""
     message: str
+    """Explanation for people."""
     count: int
     """Number of affected rows or labels."""
 

@@ -60,14 +60,19 @@ class ComparisonInput:
 
 class ComparedJob(FrozenModel):
     job_id: str
+    """Id of the job."""
     preset: str
     """Preset of the job's recipe."""
     n: int
     """Succeeded runs with a score."""
     mean: float | None
+    """Mean score; null without scores."""
     std: float | None
+    """Sample standard deviation of the scores; null with fewer than two."""
     degenerate: int
+    """Succeeded runs no better than a constant prediction."""
     failed: int
+    """Runs that ended without a score."""
 
 
 class EffectSize(FrozenModel):
@@ -134,6 +139,7 @@ class Pair(FrozenModel):
 
 class Comparison(FrozenModel):
     object: Literal["fine_tuning.comparison"] = "fine_tuning.comparison"
+    """Kind of object."""
     metric: str
     """Metric of the scores."""
     split: Split

@@ -1,4 +1,4 @@
-"""The real application beside a hub that is played on this machine."""
+"""Fixtures: the real application beside a simulated hub on this machine."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,7 +9,9 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from shared.infra.settings import Settings
-from tests.hub import PlayedHub, played_hub
+from tests.api.hub.requests import NAME
+from tests.hub import DatasetRepository, PlayedHub, played_hub
+from tests.make import review_csv
 
 Service = Callable[..., AbstractContextManager[TestClient]]
 
@@ -22,20 +24,29 @@ def hub() -> Iterator[PlayedHub]:
 
 @pytest.fixture
 def service(settings: Settings, hub: PlayedHub) -> Service:
-    """Makes the application with settings of the hub's beside those of the module."""
+    """Return a context manager that starts the application with hub settings."""
 
     @contextmanager
-    def made(**changes: Any) -> Iterator[TestClient]:
-        allowed = {"hub_datasets": True, "hub_endpoint": hub.url}
+    def start_service(**changes: Any) -> Iterator[TestClient]:
+        hub_settings = {"hub_datasets": True, "hub_endpoint": hub.url}
         with TestClient(
-            create_app(settings.model_copy(update=allowed | changes)), raise_server_exceptions=False
+            create_app(settings.model_copy(update=hub_settings | changes)),
+            raise_server_exceptions=False,
         ) as client:
             yield client
 
-    return made
+    return start_service
 
 
 @pytest.fixture
 def http(service: Service) -> Iterator[TestClient]:
     with service() as client:
         yield client
+
+
+@pytest.fixture
+def plain(hub: PlayedHub, request: pytest.FixtureRequest) -> DatasetRepository:
+    """A repository with a new commit, because the application keeps downloaded files."""
+    repository = DatasetRepository({"train.csv": review_csv(40)}, message=request.node.name)
+    hub.repositories[NAME] = repository
+    return repository

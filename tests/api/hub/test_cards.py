@@ -1,4 +1,4 @@
-"""Which files make up a split: by a data set's card, and without one by names."""
+"""Choice of the files of a split, by the card of a data set or by names."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from shared.datasets import InputFile
 from shared.domain.errors import InvalidValue
 
 
-def described(*paths: str, card: dict[str, Any] | None = None) -> DatasetInfo:
+def make_info(*paths: str, card: dict[str, Any] | None = None) -> DatasetInfo:
     files = [{"rfilename": path, "size": 1} for path in (".gitattributes", "README.md", *paths)]
     return DatasetInfo.model_validate({"sha": "0" * 40, "siblings": files, "cardData": card})
 
 
-def chosen(
+def choose(
     info: DatasetInfo,
     config: str | None = None,
     split: str | None = None,
@@ -24,7 +24,7 @@ def chosen(
     return [file.path for file in choose_split_files(info, config, split, source).files]
 
 
-def refusal(info: DatasetInfo, config: str | None = None, split: str | None = None) -> str:
+def get_message(info: DatasetInfo, config: str | None = None, split: str | None = None) -> str:
     with pytest.raises(InvalidValue) as refused:
         choose_split_files(info, config, split, InputFile.TRAINING)
     assert refused.value.param == "training_file"
@@ -43,28 +43,44 @@ def configs(**data_files: Any) -> dict[str, Any]:
     ("paths", "splits"),
     [
         (["data.csv"], {"train": ["data.csv"]}),
-        (["train.csv", "dev.csv", "eval.csv"], {"train": ["train.csv"], "validation": ["dev.csv"], "test": ["eval.csv"]}),
-        (["train/a.jsonl", "train/b.jsonl", "Test/a.jsonl"], {"train": ["train/a.jsonl", "train/b.jsonl"], "test": ["Test/a.jsonl"]}),
+        (
+            ["train.csv", "dev.csv", "eval.csv"],
+            {"train": ["train.csv"], "validation": ["dev.csv"], "test": ["eval.csv"]},
+        ),
+        (
+            ["train/a.jsonl", "train/b.jsonl", "Test/a.jsonl"],
+            {"train": ["train/a.jsonl", "train/b.jsonl"], "test": ["Test/a.jsonl"]},
+        ),
         (["my_train_set.csv.gz", "constraints.csv"], {"train": ["my_train_set.csv.gz"]}),
         (
-            ["data/train-00001-of-00002-ab.parquet", "data/train-00000-of-00002-cd.parquet", "data/dev_matched-00000-of-00001.parquet"],
+            [
+                "data/train-00001-of-00002-ab.parquet",
+                "data/train-00000-of-00002-cd.parquet",
+                "data/dev_matched-00000-of-00001.parquet",
+            ],
             {
-                "train": ["data/train-00000-of-00002-cd.parquet", "data/train-00001-of-00002-ab.parquet"],
+                "train": [
+                    "data/train-00000-of-00002-cd.parquet",
+                    "data/train-00001-of-00002-ab.parquet",
+                ],
                 "dev_matched": ["data/dev_matched-00000-of-00001.parquet"],
             },
         ),
-        (["rte/train/0000.parquet", "rte/dev_matched/0000.parquet"], {"dev_matched": ["rte/dev_matched/0000.parquet"]}),
+        (
+            ["rte/train/0000.parquet", "rte/dev_matched/0000.parquet"],
+            {"dev_matched": ["rte/dev_matched/0000.parquet"]},
+        ),
         (["train.csv", "train.parquet", "dataset_infos.json"], {"train": ["train.parquet"]}),
     ],
-)  # fmt: skip
-def test_by_names(paths: list[str], splits: dict[str, list[str]]) -> None:
+)
+def test_files_are_chosen_by_name(paths: list[str], splits: dict[str, list[str]]) -> None:
     for split, files in splits.items():
-        assert chosen(described(*paths), split=split) == files
+        assert choose(make_info(*paths), split=split) == files
 
 
-def test_each_field_has_its_split() -> None:
-    info = described("train.csv", "valid.csv", "testing.csv")
-    assert [chosen(info, source=source) for source in InputFile] == [
+def test_each_file_of_a_job_has_a_default_split() -> None:
+    info = make_info("train.csv", "valid.csv", "testing.csv")
+    assert [choose(info, source=source) for source in InputFile] == [
         ["train.csv"],
         ["valid.csv"],
         ["testing.csv"],
@@ -88,53 +104,57 @@ def test_each_field_has_its_split() -> None:
         (None, ["train.csv"]),
     ],
 )
-def test_by_the_card(data_files: Any, expected: list[str]) -> None:
-    info = described(
+def test_files_are_chosen_by_the_card(data_files: Any, expected: list[str]) -> None:
+    info = make_info(
         "a/1.csv", "a/2.csv", "b/x/3.csv", "train.csv", card=configs(default=data_files)
     )
-    assert chosen(info) == expected
+    assert choose(info) == expected
 
 
-def test_patterns_are_of_the_config_s_folder() -> None:
+def test_patterns_are_relative_to_the_config_s_folder() -> None:
     one = {"config_name": "one", "data_dir": "x/one", "data_files": "*.csv", "default": True}
     two = {"config_name": "two", "data_dir": "x/two"}
-    info = described(
+    info = make_info(
         "x/one/1.csv", "x/two/train.csv", "x/two/test.csv", card={"configs": [one, two]}
     )
-    assert chosen(info) == ["x/one/1.csv"]  # it is marked as the default
-    assert chosen(info, "two", "test") == ["x/two/test.csv"]
+    assert choose(info) == ["x/one/1.csv"]  # the default config
+    assert choose(info, "two", "test") == ["x/two/test.csv"]
 
 
-def test_what_is_not_clear_is_asked_back() -> None:
-    info = described("a.csv", "b.csv", card=configs(cola="a.csv", rte="b.csv"))
-    assert all(name in refusal(info) for name in ("cola", "rte"))
-    assert "cola, rte" in refusal(info, "mnli")
-    assert "train" in refusal(info, "rte", "test")
-    assert chosen(described("a.csv", "b.csv", card=configs(default="a.csv", rte="b.csv"))) == [
+def test_an_ambiguous_reference_is_refused_with_candidates() -> None:
+    info = make_info("a.csv", "b.csv", card=configs(cola="a.csv", rte="b.csv"))
+    assert all(name in get_message(info) for name in ("cola", "rte"))
+    assert "cola, rte" in get_message(info, "mnli")
+    assert "train" in get_message(info, "rte", "test")
+    assert choose(make_info("a.csv", "b.csv", card=configs(default="a.csv", rte="b.csv"))) == [
         "a.csv"
     ]
-    assert "refs/convert/parquet" in refusal(described("script.py", "audio/1.wav"))
-    assert "none is named" in refusal(described("train.csv"), "rte")
-    assert "keep a file under" in refusal(described("a.csv", card=configs(**{"a/b": "a.csv"})))
+    assert "refs/convert/parquet" in get_message(make_info("script.py", "audio/1.wav"))
+    assert "leave it out" in get_message(make_info("train.csv"), "rte")
+    assert "cannot be part of a file name" in get_message(
+        make_info("a.csv", card=configs(**{"a/b": "a.csv"}))
+    )
 
 
 @pytest.mark.parametrize(
-    "wrong", [5, "x", [1], [{"data_files": "x"}], [{"config_name": "a", "data_files": 3}]]
+    "configs_of_card", [5, "x", [1], [{"data_files": "x"}], [{"config_name": "a", "data_files": 3}]]
 )
-def test_a_card_that_cannot_be_understood(wrong: Any) -> None:
-    assert "cannot be understood" in refusal(described("train.csv", card={"configs": wrong}))
+def test_an_invalid_card_is_refused(configs_of_card: Any) -> None:
+    assert "cannot be parsed" in get_message(
+        make_info("train.csv", card={"configs": configs_of_card})
+    )
 
 
-def test_a_pattern_of_many_stars_takes_no_time() -> None:
-    """Matched as one regular expression this would take longer than a life."""
-    info = described(
+def test_a_pattern_of_many_stars_is_matched_quickly() -> None:
+    """As one regular expression it would take exponential time."""
+    info = make_info(
         *("/".join(["a" * 20] * 40) + f"/{n}.csv" for n in range(20)),
         card=configs(default="/".join(["**"] * 40 + ["x*" * 20])),
     )
-    assert "no Parquet, JSON or CSV" in refusal(info)
+    assert "no Parquet, JSON or CSV" in get_message(info)
 
 
-def test_names_of_classes() -> None:
+def test_class_names_are_read_from_the_card() -> None:
     by_number, in_order = {"0": "no", "1": "yes"}, ["bad", "good"]
     features = [
         {"name": "text", "dtype": "string"},
@@ -146,7 +166,7 @@ def test_names_of_classes() -> None:
         "tone": {"-1": "", "0": "bad", "1": "good"},
     }
     assert (
-        parse_class_names(described(card={"dataset_info": {"features": features}}), "default")
+        parse_class_names(make_info(card={"dataset_info": {"features": features}}), "default")
         == expected
     )
     several = {
@@ -155,12 +175,12 @@ def test_names_of_classes() -> None:
             {"config_name": "b", "features": features},
         ]
     }
-    assert parse_class_names(described(card=several), "b") == expected
-    assert parse_class_names(described(card=several), "a") == {}
+    assert parse_class_names(make_info(card=several), "b") == expected
+    assert parse_class_names(make_info(card=several), "a") == {}
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "dataset_info",
     [
         None,
         5,
@@ -169,5 +189,5 @@ def test_names_of_classes() -> None:
         {"features": [5, {"name": 1}, {"name": "x", "dtype": {"class_label": 1}}]},
     ],
 )
-def test_features_that_are_none(odd: Any) -> None:
-    assert parse_class_names(described(card={"dataset_info": odd}), "default") == {}
+def test_malformed_features_are_ignored(dataset_info: Any) -> None:
+    assert parse_class_names(make_info(card={"dataset_info": dataset_info}), "default") == {}

@@ -1,4 +1,4 @@
-"""How data sets of the hub are written, and what they are called here."""
+"""Parsing of references to data sets on the hub, and the names of their files."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from shared.domain.errors import InvalidValue
         ("hf://a/b.c_d/20220301.en:de.test", ("a/b.c_d", "20220301.en", None, "de.test")),
     ],
 )
-def test_what_is_named(text: str, parts: tuple[str | None, ...]) -> None:
+def test_a_reference_is_parsed(text: str, parts: tuple[str | None, ...]) -> None:
     assert HubReference.parse(text, param="training_file") == parts
 
 
@@ -45,14 +45,14 @@ def test_what_is_named(text: str, parts: tuple[str | None, ...]) -> None:
         ),
     ],
 )
-def test_what_is_not(text: str) -> None:
+def test_an_invalid_reference_is_refused(text: str) -> None:
     with pytest.raises(InvalidValue) as refused:
         HubReference.parse(text, param="test_file")
     assert refused.value.param == "test_file"
     assert "hf://owner/name" in refused.value.message
 
 
-def test_the_longest_name_is_a_file_s() -> None:
+def test_the_longest_reference_fits_a_file_name() -> None:
     longest = HubReference.parse(
         f"hf://{'a' * 45}/{'b' * 50}/{'c' * 64}:{'d' * 32}", param="training_file"
     )

@@ -1,5 +1,6 @@
-"""Runs every check and writes what became of it as one JSON object: ``version``, ``lacking``,
-``failures`` by check, ``sent``, ``statuses``.
+"""Run all checks and write one JSON object with their outcome.
+
+Keys: ``version``, ``missing_calls``, ``failures`` by check, ``sent``, ``statuses``.
 """
 
 import json
@@ -9,7 +10,7 @@ from unittest import FunctionTestCase, TestResult
 
 import openai
 
-from tests.client.driver.calls import lacking
+from tests.client.driver.calls import list_missing_calls
 from tests.client.driver.checks import CHECKS
 from tests.client.driver.service import Service
 
@@ -19,12 +20,15 @@ def main() -> None:
     for name, check in CHECKS.items():
         FunctionTestCase(partial(check, service), description=name).run(result)
     service.close()
-    failures = {test.shortDescription(): told for test, told in [*result.failures, *result.errors]}
-    told = {"version": openai.__version__, "lacking": lacking(service.strict), "failures": failures}
-    json.dump(
-        {**told, "sent": sorted(set(service.sent)), "statuses": sorted(service.statuses)},
-        sys.stdout,
-    )
+    failures = {test.shortDescription(): text for test, text in [*result.failures, *result.errors]}
+    outcome = {
+        "version": openai.__version__,
+        "missing_calls": list_missing_calls(service.strict),
+        "failures": failures,
+        "sent": sorted(set(service.sent)),
+        "statuses": sorted(service.statuses),
+    }
+    json.dump(outcome, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The asynchronous client, whose transport is another."""
+"""Check of the asynchronous client, which has a transport of its own."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from tests.client.driver.service import LONG, MODEL, Service
 from tests.make import review_csv
 
 
-def the_asynchronous_client(service: Service) -> None:
+def check_asynchronous_client(service: Service) -> None:
     asyncio.run(_drive())
 
 
@@ -16,13 +16,13 @@ async def _drive() -> None:
     async with AsyncOpenAI(
         api_key="none", max_retries=0, _strict_response_validation=True
     ) as client:
-        sent = [
+        uploads = [
             client.files.create(file=(f"{n}.csv", review_csv(20, seed=n)), purpose="fine-tune")
             for n in range(3)
         ]
-        made = {file.id for file in await asyncio.gather(*sent)}
+        created = {file.id for file in await asyncio.gather(*uploads)}
         listed = [file.id async for file in client.files.list(limit=1, purpose="fine-tune")]
-        assert set(listed[:3]) == made
+        assert set(listed[:3]) == created
         jobs, file = client.fine_tuning.jobs, listed[0]
         assert (await client.files.content(file)).read() in {
             review_csv(20, seed=n) for n in range(3)
@@ -30,7 +30,9 @@ async def _drive() -> None:
         job = await jobs.create(
             model=MODEL, training_file=file, metadata={"batch": file}, extra_body=LONG
         )
-        assert [one.id async for one in jobs.list(metadata={"batch": file})] == [job.id]
+        assert [listed_job.id async for listed_job in jobs.list(metadata={"batch": file})] == [
+            job.id
+        ]
         events = [event async for event in jobs.list_events(job.id, limit=1)]
         assert events[-1].message.startswith("Created")
         job = await jobs.cancel(job.id)
@@ -40,4 +42,4 @@ async def _drive() -> None:
         assert MODEL in [model.id async for model in client.models.list()]
 
 
-CHECKS = (the_asynchronous_client,)
+CHECKS = (check_asynchronous_client,)

@@ -1,4 +1,4 @@
-"""The calls of the core, and the requests that they are."""
+"""The client's calls that are supported, and the request that each of them sends."""
 
 from openai import OpenAI
 
@@ -27,17 +27,18 @@ CALLS = {
     "models.delete": "DELETE /v1/models/*",
 }
 OFFLINE_CALLS = ("webhooks.unwrap",)
-"""They send nothing."""
+"""Calls that send no request."""
 
 
-def lacking(client: OpenAI) -> list[str]:
-    """The calls that this version of the client does not have."""
-    return [name for name in (*CALLS, *OFFLINE_CALLS) if not _has(client, name)]
+def list_missing_calls(client: OpenAI) -> list[str]:
+    """List the calls that this version of the client does not have."""
+    return [name for name in (*CALLS, *OFFLINE_CALLS) if not _has_call(client, name)]
 
 
-def _has(part: object, name: str) -> bool:
-    for step in name.split("."):
-        if not hasattr(part, step):
+def _has_call(client: object, name: str) -> bool:
+    target = client
+    for attribute in name.split("."):
+        if not hasattr(target, attribute):
             return False
-        part = getattr(part, step)
+        target = getattr(target, attribute)
     return True

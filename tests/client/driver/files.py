@@ -1,17 +1,18 @@
-"""Files, call by call."""
+"""Checks of files."""
 
 import io
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import openai
 from openai.types import FilePurpose
 
-from tests.client.driver.service import Service, refused
+from tests.client.driver.service import Service, expect_api_error
 from tests.make import pair_tsv, review_csv
 
 
-def whatever_the_client_takes_for_a_file(service: Service) -> None:
+def check_every_kind_of_file_argument(service: Service) -> None:
     content = review_csv(30)
     named = io.BytesIO(content)
     named.name = "named.csv"
@@ -20,8 +21,8 @@ def whatever_the_client_takes_for_a_file(service: Service) -> None:
         path.write_bytes(content)
         with path.open("rb") as opened:
             files = [
-                service.strict.files.create(file=given, purpose="fine-tune")
-                for given in (
+                service.strict.files.create(file=argument, purpose="fine-tune")
+                for argument in (
                     path,
                     opened,
                     named,
@@ -37,7 +38,7 @@ def whatever_the_client_takes_for_a_file(service: Service) -> None:
     }
 
 
-def a_file_from_creation_to_deletion(service: Service) -> None:
+def check_file_from_creation_to_deletion(service: Service) -> None:
     files, content = service.strict.files, pair_tsv(25)
     file = files.create(
         file=("pairs.tsv", content),
@@ -56,19 +57,19 @@ def a_file_from_creation_to_deletion(service: Service) -> None:
     deleted = files.delete(file.id)
     assert (deleted.id, deleted.object, deleted.deleted) == (file.id, "file", True)
     for call in (files.retrieve, files.delete, files.content):
-        missing = refused(lambda call=call: call(file.id), openai.NotFoundError, "file_not_found")  # type: ignore[misc]
+        missing = expect_api_error(partial(call, file.id), openai.NotFoundError, "file_not_found")
         assert missing.param == "file_id"
 
 
-def every_purpose_that_the_client_knows(service: Service) -> None:
-    """The client's type of an answer has no ``evals``, though its type of a request has."""
+def check_purposes(service: Service) -> None:
+    """The client's response type lacks the purpose ``evals`` that its request type has."""
     files = service.strict.files
-    answered: dict[FilePurpose, str] = {
+    shown_purposes: dict[FilePurpose, str] = {
         "fine-tune": "fine-tune",
         "user_data": "user_data",
         "evals": "user_data",
     }
-    for purpose, shown in answered.items():
+    for purpose, shown in shown_purposes.items():
         file = files.create(file=("a.csv", review_csv(20)), purpose=purpose)
         assert (file.purpose, files.retrieve(file.id).purpose) == (shown, shown)
         for listed in {purpose, shown}:
@@ -79,39 +80,41 @@ def every_purpose_that_the_client_knows(service: Service) -> None:
         service.strict.uploads.cancel(upload.id)
     unknown: tuple[FilePurpose, ...] = ("assistants", "batch", "vision")
     for purpose in unknown:
-        error = refused(
-            lambda purpose=purpose: files.create(file=("a.csv", b"text,label\n"), purpose=purpose),  # type: ignore[misc]
+        error = expect_api_error(
+            partial(files.create, file=("a.csv", b"text,label\n"), purpose=purpose),
             openai.BadRequestError,
             "invalid_request",
         )
         assert error.param == "purpose"
 
 
-def lists_turn_their_pages(service: Service) -> None:
+def check_pagination_of_files(service: Service) -> None:
     files = service.strict.files
-    made = [
+    created = [
         files.create(file=(f"{n}.csv", review_csv(20, seed=n)), purpose="user_data").id
         for n in range(3)
     ]
     newest = [file.id for file in files.list(purpose="user_data", limit=1)]
-    assert newest[:3] == made[::-1]
-    assert [file.id for file in files.list(purpose="user_data", limit=2, order="asc")][-3:] == made
-    after = files.list(purpose="user_data", after=made[1], limit=1000)
-    assert after.data[0].id == made[0]
+    assert newest[:3] == created[::-1]
+    assert [file.id for file in files.list(purpose="user_data", limit=2, order="asc")][
+        -3:
+    ] == created
+    after = files.list(purpose="user_data", after=created[1], limit=1000)
+    assert after.data[0].id == created[0]
     assert not after.has_more
 
 
-def what_is_no_table_is_refused(service: Service) -> None:
-    def send() -> None:
+def check_unreadable_file_is_refused(service: Service) -> None:
+    def upload() -> None:
         service.strict.files.create(file=("x.csv", b"\xff\xfe\x00"), purpose="fine-tune")
 
-    refused(send, openai.UnprocessableEntityError, "encoding_not_utf8")
+    expect_api_error(upload, openai.UnprocessableEntityError, "encoding_not_utf8")
 
 
 CHECKS = (
-    whatever_the_client_takes_for_a_file,
-    a_file_from_creation_to_deletion,
-    every_purpose_that_the_client_knows,
-    lists_turn_their_pages,
-    what_is_no_table_is_refused,
+    check_every_kind_of_file_argument,
+    check_file_from_creation_to_deletion,
+    check_purposes,
+    check_pagination_of_files,
+    check_unreadable_file_is_refused,
 )

@@ -1,4 +1,4 @@
-"""Jobs from creation to their results."""
+"""Checks of jobs, from their creation to their results."""
 
 import io
 import json
@@ -7,18 +7,16 @@ from typing import Any
 
 import openai
 
-from tests.client.driver.receiver import SECRET, receiving
-from tests.client.driver.service import LONG, MODEL, Service, raised, refused
+from tests.client.driver.receiver import SECRET, run_receiver
+from tests.client.driver.service import LONG, MODEL, Service, expect_api_error, expect_error
 from tests.make import pair_tsv, reviews
 
 
-def a_job_from_upload_to_download(service: Service) -> None:
-    """A data set that nobody has seen: pairs as TSV with stray quotes and skewed labels. Its
-    end is told to a webhook.
-    """
+def check_job_from_upload_to_download(service: Service) -> None:
+    """Pairs as TSV with stray quotes and skewed labels; a webhook is notified of the end."""
     client, jobs = service.strict, service.strict.fine_tuning.jobs
     file = client.files.create(file=("pairs.tsv", pair_tsv(80)), purpose="fine-tune")
-    with receiving() as receiver:
+    with run_receiver() as receiver:
         job = jobs.create(
             model=MODEL,
             training_file=file.id,
@@ -33,11 +31,11 @@ def a_job_from_upload_to_download(service: Service) -> None:
         )
         assert (job.seed, job.training_file, job.organization_id) == (11, file.id, "local")
         job = service.train(job)
-        _webhook(service, receiver.wait(), job.id)
+        _check_webhook(service, receiver.wait(), job.id)
     assert (job.trained_tokens or 0) > 0
     assert (job.finished_at or 0) >= job.created_at
-    assert [one.id for one in jobs.list(metadata={"origin": file.id})] == [job.id]
-    _events_and_checkpoints(service, job.id)
+    assert [listed.id for listed in jobs.list(metadata={"origin": file.id})] == [job.id]
+    _check_events_and_checkpoints(service, job.id)
     contents = {
         client.files.retrieve(name).filename: client.files.content(name).read()
         for name in job.result_files
@@ -53,27 +51,29 @@ def a_job_from_upload_to_download(service: Service) -> None:
     report = client.get(f"/fine_tuning/jobs/{job.id}/stability", cast_to=object)
     assert isinstance(report, dict)
     assert report["n"] == 3
-    _model(service, job.fine_tuned_model or "")
+    _check_model(service, job.fine_tuned_model or "")
 
 
-def _webhook(service: Service, notice: tuple[dict[str, str], bytes], job_id: str) -> None:
-    headers, body = notice
+def _check_webhook(service: Service, delivery: tuple[dict[str, str], bytes], job_id: str) -> None:
+    headers, body = delivery
     event = service.strict.webhooks.unwrap(body, headers, secret=SECRET)
     assert event.type == "fine_tuning.job.succeeded"
     assert event.data.id == job_id
     changed = body.replace(b"succeeded", b"cancelled")
-    raised(
+    expect_error(
         lambda: service.strict.webhooks.unwrap(changed, headers, secret=SECRET),
         openai.InvalidWebhookSignatureError,
     )
 
 
-def _events_and_checkpoints(service: Service, job_id: str) -> None:
+def _check_events_and_checkpoints(service: Service, job_id: str) -> None:
     jobs = service.strict.fine_tuning.jobs
     first = jobs.list_events(job_id, limit=5)
     assert first.has_more
     events = list(first)
-    assert len({event.id for event in events}) == len(events) > 5  # the client turned the pages
+    assert (
+        len({event.id for event in events}) == len(events) > 5
+    )  # the client requested further pages
     assert events == list(jobs.list_events(job_id, limit=100))
     assert events[-1].message.startswith("Created")
     assert {event.type for event in events} == {"message", "metrics"}
@@ -85,17 +85,17 @@ def _events_and_checkpoints(service: Service, job_id: str) -> None:
     )
 
 
-def _model(service: Service, model_id: str) -> None:
+def _check_model(service: Service, model_id: str) -> None:
     models = service.strict.models
     model = models.retrieve(model_id)
     assert model.id == model_id
     assert model_id.startswith(f"ft:{MODEL}:local:pairs:")
     assert model in list(models.list())
     assert models.delete(model_id).deleted
-    refused(lambda: models.retrieve(model_id), openai.NotFoundError, "model_not_found")
+    expect_api_error(lambda: models.retrieve(model_id), openai.NotFoundError, "model_not_found")
 
 
-def a_chat_file_of_an_old_script(service: Service) -> None:
+def check_hyperparameters_of_old_scripts(service: Service) -> None:
     """Its hyperparameters in the deprecated place and in the new one are one job's."""
     client = service.strict
     lines = [
@@ -143,9 +143,9 @@ def a_chat_file_of_an_old_script(service: Service) -> None:
     assert [row["tokens"][0] for row in preview["data"]] == ["[CLS]"] * 2
 
 
-def jobs_by_pages_and_metadata(service: Service) -> None:
-    jobs, file = service.strict.fine_tuning.jobs, service.reviews()
-    made = [
+def check_pagination_and_metadata_of_jobs(service: Service) -> None:
+    jobs, file = service.strict.fine_tuning.jobs, service.upload_reviews()
+    created = [
         jobs.create(
             model=MODEL,
             training_file=file,
@@ -155,12 +155,16 @@ def jobs_by_pages_and_metadata(service: Service) -> None:
         ).id
         for n in range(3)
     ]
-    assert [job.id for job in jobs.list(limit=1, metadata={"batch": file})] == made[::-1]
-    assert [job.id for job in jobs.list(metadata={"batch": file, "n": "1"})] == [made[1]]
-    page = jobs.list(after=made[2], limit=1, metadata={"batch": file})
-    assert (page.data[0].id, page.has_more) == (made[1], True)
-    for job_id in made:
+    assert [job.id for job in jobs.list(limit=1, metadata={"batch": file})] == created[::-1]
+    assert [job.id for job in jobs.list(metadata={"batch": file, "n": "1"})] == [created[1]]
+    page = jobs.list(after=created[2], limit=1, metadata={"batch": file})
+    assert (page.data[0].id, page.has_more) == (created[1], True)
+    for job_id in created:
         service.stop(jobs.retrieve(job_id))
 
 
-CHECKS = (a_job_from_upload_to_download, a_chat_file_of_an_old_script, jobs_by_pages_and_metadata)
+CHECKS = (
+    check_job_from_upload_to_download,
+    check_hyperparameters_of_old_scripts,
+    check_pagination_and_metadata_of_jobs,
+)

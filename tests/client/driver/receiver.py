@@ -1,4 +1,4 @@
-"""Somebody's server that a webhook is sent to."""
+"""An HTTP server that receives webhooks."""
 
 import threading
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from queue import Queue
 from typing import Any
 
 SECRET = "whsec_c2l4dGVlbiBieXRlcyBvciBtb3Jl"
-Notice = tuple[dict[str, str], bytes]
+Delivery = tuple[dict[str, str], bytes]
 
 
 class Receiver:
     def __init__(self) -> None:
-        received: Queue[Notice] = Queue()
+        received: Queue[Delivery] = Queue()
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
@@ -28,13 +28,13 @@ class Receiver:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
 
-    def wait(self) -> Notice:
-        """Headers and body of the next notice."""
+    def wait(self) -> Delivery:
+        """Return headers and body of the next delivery."""
         return self._received.get(timeout=60)
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def run_receiver() -> Iterator[Receiver]:
     receiver = Receiver()
     thread = threading.Thread(target=receiver.server.serve_forever, args=[0.05], daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""What a client sends again because it did not see the answer."""
+"""Checks of the client's retries, and of idempotency keys."""
 
 from typing import Any
 
@@ -6,15 +6,13 @@ import openai
 from openai import OpenAI
 from openai.types.fine_tuning import FineTuningJob
 
-from tests.client.driver.service import LONG, MODEL, Sent, Service, refused
+from tests.client.driver.service import LONG, MODEL, SentRequest, Service, expect_api_error
 
-CREATION = Sent("POST", "/v1/fine_tuning/jobs")
+CREATION = SentRequest("POST", "/v1/fine_tuning/jobs")
 
 
-class FirstAnswerLost:
-    """The first answer reaches the client as a gateway's 502, though the service has done what
-    was asked.
-    """
+class FirstResponseLost:
+    """A response hook that turns the first response into a gateway's 502."""
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
@@ -27,42 +25,42 @@ class FirstAnswerLost:
             response.status_code = 502
 
 
-def a_creation_sent_again_makes_one_job(service: Service) -> None:
-    """The client itself sends again; that, and how often it did, is all it tells."""
-    file, lost = service.reviews(), FirstAnswerLost()
+def check_a_retried_creation_makes_one_job(service: Service) -> None:
+    """The client retries by itself; only its retry count tells the requests apart."""
+    file, lost_response = service.upload_reviews(), FirstResponseLost()
     before = service.sent.count(CREATION)
-    job = _create(service.client(max_retries=2, on_answer=[lost]), file)
+    job = _create_job(service.create_client(max_retries=2, on_response=[lost_response]), file)
     assert service.sent.count(CREATION) == before + 2
-    assert (lost.statuses, lost.retries) == ([200, 200], ["0", "1"])
+    assert (lost_response.statuses, lost_response.retries) == ([200, 200], ["0", "1"])
     jobs = service.strict.fine_tuning.jobs
-    assert [one.id for one in jobs.list(metadata={"batch": file})] == [job.id]
-    other = _create(service.strict, file)  # meant as a second one
-    assert [one.id for one in jobs.list(metadata={"batch": file})] == [other.id, job.id]
+    assert [listed.id for listed in jobs.list(metadata={"batch": file})] == [job.id]
+    other = _create_job(service.strict, file)  # a request of its own
+    assert [listed.id for listed in jobs.list(metadata={"batch": file})] == [other.id, job.id]
     service.stop(job)
     service.stop(other)
 
 
-def an_idempotency_key(service: Service) -> None:
-    file = service.reviews()
-    keyed = {"Idempotency-Key": f"nightly-{file}"}
-    job = _create(service.strict, file, extra_headers=keyed)
-    assert _create(service.strict, file, extra_headers=keyed).id == job.id
-    patient = service.client(max_retries=2)
+def check_idempotency_key(service: Service) -> None:
+    file = service.upload_reviews()
+    headers = {"Idempotency-Key": f"nightly-{file}"}
+    job = _create_job(service.strict, file, extra_headers=headers)
+    assert _create_job(service.strict, file, extra_headers=headers).id == job.id
+    retrying = service.create_client(max_retries=2)
     before = len(service.sent)
-    reused = refused(
-        lambda: _create(patient, file, seed=1, extra_headers=keyed),
+    error = expect_api_error(
+        lambda: _create_job(retrying, file, seed=1, extra_headers=headers),
         openai.BadRequestError,
         "idempotency_key_reused",
     )
     assert len(service.sent) == before + 1
-    assert reused.param == "Idempotency-Key"
+    assert error.param == "Idempotency-Key"
     service.stop(job)
 
 
-def _create(client: OpenAI, file: str, **more: Any) -> FineTuningJob:
+def _create_job(client: OpenAI, file: str, **fields: Any) -> FineTuningJob:
     return client.fine_tuning.jobs.create(
-        model=MODEL, training_file=file, metadata={"batch": file}, extra_body=LONG, **more
+        model=MODEL, training_file=file, metadata={"batch": file}, extra_body=LONG, **fields
     )
 
 
-CHECKS = (a_creation_sent_again_makes_one_job, an_idempotency_key)
+CHECKS = (check_a_retried_creation_makes_one_job, check_idempotency_key)

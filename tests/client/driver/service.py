@@ -1,4 +1,4 @@
-"""The service as the checks reach it: clients that note what they send."""
+"""Clients of the service that record what they send, and helpers that several checks use."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,36 +14,40 @@ Raised = TypeVar("Raised", bound=Exception)
 ENDED = ("succeeded", "failed", "cancelled")
 MODEL = "tiny-bert"
 LONG = {"recipe": {"max_steps": 100_000, "reinit_layers": 1}, "runs": {"num_seeds": 1}}
-"""``extra_body`` of a job that does not end by itself."""
+"""``extra_body`` of a job that runs until it is cancelled."""
 
 
-class Sent(NamedTuple):
+class SentRequest(NamedTuple):
     method: str
     path: str
-    """Escaped as it was sent, without the query."""
+    """Percent-encoded as sent, without the query."""
 
 
 class Service:
-    """Makes clients for the address in ``OPENAI_BASE_URL``; ``sent`` has every request of
-    theirs, re-sent ones too, ``statuses`` what they were answered with.
+    """Creates clients for the address in ``OPENAI_BASE_URL``, and records their requests.
+
+    ``sent`` has every request, retries included; ``statuses`` the statuses of the responses.
     """
 
     def __init__(self) -> None:
-        self.sent: list[Sent] = []
+        self.sent: list[SentRequest] = []
         self.statuses: set[int] = set()
         self._clients: list[OpenAI] = []
-        self.strict = self.client()
+        self.strict = self.create_client()
 
-    def client(
+    def create_client(
         self,
         *,
         strict: bool = True,
         max_retries: int = 0,
-        on_answer: Sequence[Callable[[Any], None]] = (),
+        on_response: Sequence[Callable[[Any], None]] = (),
     ) -> OpenAI:
-        """``on_answer`` is called with each response before the client sees it."""
+        """Create a client; ``on_response`` hooks get each response before the client does."""
         http_client = openai.DefaultHttpxClient(
-            event_hooks={"request": [self._note], "response": [self._note_answer, *on_answer]}
+            event_hooks={
+                "request": [self._record_request],
+                "response": [self._record_response, *on_response],
+            }
         )
         client = OpenAI(
             api_key="none",
@@ -54,20 +58,20 @@ class Service:
         self._clients.append(client)
         return client
 
-    def _note(self, request: Any) -> None:
-        self.sent.append(Sent(request.method, request.url.raw_path.decode().partition("?")[0]))
+    def _record_request(self, request: Any) -> None:
+        self.sent.append(
+            SentRequest(request.method, request.url.raw_path.decode().partition("?")[0])
+        )
 
-    def _note_answer(self, response: Any) -> None:
+    def _record_response(self, response: Any) -> None:
         self.statuses.add(response.status_code)
 
     def close(self) -> None:
         for client in self._clients:
             client.close()
 
-    # what several checks do
-
-    def reviews(self, rows: int = 60) -> str:
-        """The id of a new data file."""
+    def upload_reviews(self, rows: int = 60) -> str:
+        """Upload a data set and return its id."""
         return self.strict.files.create(
             file=("reviews.csv", review_csv(rows)), purpose="fine-tune"
         ).id
@@ -83,18 +87,18 @@ class Service:
         return job
 
     def stop(self, job: FineTuningJob) -> None:
-        """Cancel a job whose training proves nothing more."""
+        """Cancel a job that is not needed any more."""
         self.wait(self.strict.fine_tuning.jobs.cancel(job.id))
 
     def train(self, job: FineTuningJob) -> FineTuningJob:
-        """The job once it has succeeded."""
+        """Wait until the job has succeeded."""
         job = self.wait(job)
         assert job.status == "succeeded", job.error
         return job
 
 
-def raised(call: Callable[[], object], error: type[Raised]) -> Raised:
-    """What the call raises; it must be of this class."""
+def expect_error(call: Callable[[], object], error: type[Raised]) -> Raised:
+    """Return the exception that the call raises; fail for another class or none."""
     try:
         call()
     except error as caught:
@@ -102,13 +106,11 @@ def raised(call: Callable[[], object], error: type[Raised]) -> Raised:
     raise AssertionError(f"expected {error.__name__}")
 
 
-def refused(
+def expect_api_error(
     call: Callable[[], object], error: type[openai.APIStatusError], code: str
 ) -> openai.APIStatusError:
-    """The client's own exception, of this class and code, from an error body of just the four
-    keys, with a request id.
-    """
-    caught = raised(call, error)
+    """Return the client's exception; check its class, code, body and request id."""
+    caught = expect_error(call, error)
     assert isinstance(caught.body, dict)
     assert sorted(caught.body) == ["code", "message", "param", "type"], caught.body
     assert list(caught.response.json()) == ["error"]

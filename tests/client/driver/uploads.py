@@ -1,4 +1,4 @@
-"""Large files, in parts."""
+"""Checks of files uploaded in parts."""
 
 import gzip
 import hashlib
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import openai
 
-from tests.client.driver.service import Service, refused
+from tests.client.driver.service import Service, expect_api_error
 from tests.make import review_csv
 
 
-def a_file_in_parts(service: Service) -> None:
+def check_upload_in_parts(service: Service) -> None:
     uploads, content = service.strict.uploads, review_csv(200)
     md5 = hashlib.md5(content).hexdigest()
     upload = uploads.create(
@@ -21,7 +21,7 @@ def a_file_in_parts(service: Service) -> None:
     second = uploads.parts.create(upload.id, data=content[1000:])
     first = uploads.parts.create(upload.id, data=content[:1000])
     swapped = [second.id, first.id]
-    error = refused(
+    error = expect_api_error(
         lambda: uploads.complete(upload.id, part_ids=swapped, md5=md5),
         openai.BadRequestError,
         "invalid_value",
@@ -31,13 +31,12 @@ def a_file_in_parts(service: Service) -> None:
     assert completed.status == "completed"
     assert completed.file is not None
     assert service.strict.files.content(completed.file.id).read() == content
-    again = uploads.complete(
-        upload.id, part_ids=swapped[::-1], md5=md5
-    )  # as a client does that saw no answer
+    # a client that lost the response completes again
+    again = uploads.complete(upload.id, part_ids=swapped[::-1], md5=md5)
     assert again.file == completed.file
 
 
-def the_clients_own_way_with_large_files(service: Service) -> None:
+def check_upload_file_chunked(service: Service) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reviews.csv.gz"
         path.write_bytes(gzip.compress(review_csv(300)))
@@ -49,16 +48,16 @@ def the_clients_own_way_with_large_files(service: Service) -> None:
     assert service.strict.files.retrieve(upload.file.id).status == "processed"
 
 
-def a_cancelled_upload(service: Service) -> None:
+def check_cancelled_upload(service: Service) -> None:
     uploads = service.strict.uploads
     upload = uploads.create(bytes=10, filename="a.csv", mime_type="text/csv", purpose="fine-tune")
     part = uploads.parts.create(upload.id, data=b"0123456789")
     assert uploads.cancel(upload.id).status == "cancelled"
-    refused(
+    expect_api_error(
         lambda: uploads.complete(upload.id, part_ids=[part.id]),
         openai.BadRequestError,
         "upload_not_pending",
     )
 
 
-CHECKS = (a_file_in_parts, the_clients_own_way_with_large_files, a_cancelled_upload)
+CHECKS = (check_upload_in_parts, check_upload_file_chunked, check_cancelled_upload)

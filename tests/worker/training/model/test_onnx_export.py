@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from api.serving.answers import convert_logits
 from api.serving.classifier import Classifier, Text
+from api.serving.predictions import convert_logits
 from shared.domain.errors import ModelNotServed
 from shared.domain.naming import GRAPH_FILE, WEIGHTS_FILE
 from shared.domain.task import Task, TaskType

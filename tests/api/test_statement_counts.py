@@ -1,4 +1,4 @@
-"""How many statements a request costs does not depend on how many rows it is about."""
+"""The number of a request's statements does not depend on the number of rows."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,17 +29,27 @@ from shared.infra.settings import Settings
 from tests.conftest import new_database
 
 JOBS, COMPARISONS = "/v1/fine_tuning/jobs", "/v1/fine_tuning/comparisons"
-OF_ALL = (
-    f"{JOBS}?limit=100", f"{JOBS}?limit=100&metadata[team]=search", "/v1/files", "/v1/files?purpose=fine-tune", "/v1/models",
-    COMPARISONS, "/v1/queue", "/v1/usage",
-)  # fmt: skip
-OF_A_JOB = (
-    "", "/runs", "/stability", "/stability.csv", "/events?limit=1000", "/checkpoints?limit=1000",
+LIST_PATHS = (
+    f"{JOBS}?limit=100",
+    f"{JOBS}?limit=100&metadata[team]=search",
+    "/v1/files",
+    "/v1/files?purpose=fine-tune",
+    "/v1/models",
+    COMPARISONS,
+    "/v1/queue",
+    "/v1/usage",
+)
+JOB_PATHS = (
+    "",
+    "/runs",
+    "/stability",
+    "/stability.csv",
+    "/events?limit=1000",
+    "/checkpoints?limit=1000",
     "/webhook_deliveries?limit=100",
-)  # fmt: skip
-OF_A_RUN = ("", "/metrics", "/metrics?resolution=2&names=train_loss,grad_norm")
-MOST = 5
-"""Statements of one request."""
+)
+RUN_PATHS = ("", "/metrics", "/metrics?resolution=2&names=train_loss,grad_norm")
+MAX_STATEMENTS = 5  # of one request
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -67,53 +77,58 @@ def http(settings: Settings, filled: DatabaseContents) -> Iterator[TestClient]:
         yield client
 
 
-def test_a_comparison_of_few_jobs_or_many(http: TestClient, filled: DatabaseContents) -> None:
+def test_a_comparison_s_statements_do_not_depend_on_its_jobs(
+    http: TestClient, filled: DatabaseContents
+) -> None:
     jobs = filled.list_job_ids(JobState.SUCCEEDED)
     engine: Engine = http.app.state.services.database.engine  # type: ignore[attr-defined]
-    few, many = (_made(http, engine, jobs[:count]) for count in (2, 5))
+    few, many = (_count_comparison_statements(http, engine, jobs[:count]) for count in (2, 5))
     assert few == many
 
 
-def test_one_row_or_many(http: TestClient, filled: DatabaseContents) -> None:
+def test_a_request_s_statements_do_not_depend_on_the_rows(
+    http: TestClient, filled: DatabaseContents
+) -> None:
     database: Database = http.app.state.services.database  # type: ignore[attr-defined]
     job_id, run_id = filled.long_run
     of_job, of_run = f"{JOBS}/{job_id}", f"{JOBS}/{job_id}/runs/{run_id}"
-    paths = [*OF_ALL, *(of_job + rest for rest in OF_A_JOB), *(of_run + rest for rest in OF_A_RUN)]
+    paths = [
+        *LIST_PATHS,
+        *(of_job + rest for rest in JOB_PATHS),
+        *(of_run + rest for rest in RUN_PATHS),
+    ]
     with database.write() as session:
-        _add_more(session, filled, job_id)
-    many = {path: _asked(http, database.engine, path) for path in paths}
+        _add_rows(session, filled, job_id)
+    many = {path: _measure_request(http, database.engine, path) for path in paths}
     with database.write() as session:
-        _leave_one(session, job_id, run_id)
-    one = {path: _asked(http, database.engine, path) for path in paths}
-    assert {path: made for path, (made, _) in many.items()} == {
-        path: made for path, (made, _) in one.items()
+        _delete_other_rows(session, job_id, run_id)
+    one = {path: _measure_request(http, database.engine, path) for path in paths}
+    assert {path: count for path, (count, _) in many.items()} == {
+        path: count for path, (count, _) in one.items()
     }
-    assert {path for path, (made, _) in one.items() if made > MOST} == set()
-    told_of_one = {path for path in paths if one[path][1] < many[path][1]}
-    assert {*paths} - told_of_one <= {of_run, "/v1/usage"}, (
-        "of these there were no more rows before"
-    )
+    assert {path for path, (count, _) in one.items() if count > MAX_STATEMENTS} == set()
+    shorter = {path for path in paths if one[path][1] < many[path][1]}
+    assert {*paths} - shorter <= {of_run, "/v1/usage"}, "their responses do not grow with the rows"
 
 
-def _asked(http: TestClient, engine: Engine, path: str) -> tuple[int, int]:
-    """Statements and the length of the answer."""
-    with record_statements(engine) as made:
-        answer = http.get(path)
-    assert answer.status_code == 200, answer.text
-    return len(made), len(answer.content)
+def _measure_request(http: TestClient, engine: Engine, path: str) -> tuple[int, int]:
+    """Return the number of statements and the length of the response."""
+    with record_statements(engine) as statements:
+        response = http.get(path)
+    assert response.status_code == 200, response.text
+    return len(statements), len(response.content)
 
 
-def _made(http: TestClient, engine: Engine, job_ids: list[str]) -> int:
-    """Statements of a comparison."""
-    with record_statements(engine) as made:
+def _count_comparison_statements(http: TestClient, engine: Engine, job_ids: list[str]) -> int:
+    with record_statements(engine) as statements:
         http.post(COMPARISONS, json={"job_ids": job_ids}).raise_for_status()
-    return len(made)
+    return len(statements)
 
 
-def _add_more(session: Session, filled: DatabaseContents, job_id: str) -> None:
-    """Of what there is one of."""
+def _add_rows(session: Session, filled: DatabaseContents, job_id: str) -> None:
+    """Add rows of the kinds of which there is only one."""
     own = {"owner_id": "local", "job_id": job_id}
-    checkpoint, notice = (
+    checkpoint, delivery = (
         {"step": 1, "metrics": {}},
         {"type": "t", "payload": "{}", "status": "delivered"},
     )
@@ -123,7 +138,7 @@ def _add_more(session: Session, filled: DatabaseContents, job_id: str) -> None:
         [own | checkpoint | {"id": ids.checkpoint_id(), "run_id": run} for run in runs],
     )
     session.execute(
-        insert(WebhookDelivery), [own | notice | {"id": ids.event_id()} for _ in range(5)]
+        insert(WebhookDelivery), [own | delivery | {"id": ids.event_id()} for _ in range(5)]
     )
     workers = [
         {"name": f"bench:{n}", "host": "bench", "slots": 1, "devices": ["cpu"]} for n in range(2, 5)
@@ -131,16 +146,19 @@ def _add_more(session: Session, filled: DatabaseContents, job_id: str) -> None:
     session.execute(insert(Worker), workers)
 
 
-def _leave_one(session: Session, job_id: str, run_id: str) -> None:
-    """The run of the job, and one of everything else; of its points the three of two series
-    that thinning shows no more of.
-    """
+def _delete_other_rows(session: Session, job_id: str, run_id: str) -> None:
+    """Keep one run of the job, its metrics up to step 3, and one row of everything else."""
     session.execute(delete(Job).where(Job.id != job_id))
     session.execute(delete(Run).where(Run.job_id == job_id, Run.id != run_id))
     session.execute(delete(Metric).where(Metric.step > 3))
     keys: list[InstrumentedAttribute[str] | InstrumentedAttribute[int]] = [
-        Event.seq, Checkpoint.id, WebhookDelivery.id, Comparison.id, Worker.name, File.id,
-    ]  # fmt: skip
+        Event.seq,
+        Checkpoint.id,
+        WebhookDelivery.id,
+        Comparison.id,
+        Worker.name,
+        File.id,
+    ]
     for key in keys:
         kept = session.scalar(select(key).order_by(key).limit(1))
         session.execute(delete(key.class_).where(key != kept))

@@ -1,4 +1,4 @@
-"""What no route reads is refused by name; numbers are numbers and truth values are truth values."""
+"""Strict requests: unknown parameters are refused, values are not converted."""
 
 from typing import Any
 
@@ -11,9 +11,10 @@ JOBS = "/v1/fine_tuning/jobs"
 FILES = "/v1/files"
 
 
-def refusal(answer: Any) -> tuple[int, str, str | None]:
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["param"]
+def get_error(response: Any) -> tuple[int, str, str | None]:
+    """Return (status, code, param)."""
+    error = response.json()["error"]
+    return response.status_code, error["code"], error["param"]
 
 
 @pytest.mark.parametrize(
@@ -32,57 +33,60 @@ def refusal(answer: Any) -> tuple[int, str, str | None]:
         "/v1/models/a/b",
     ],
 )
-def test_an_unknown_query_parameter_on_every_route(http: TestClient, path: str) -> None:
-    assert refusal(http.get(path, params={"limt": "2"})) == (400, "invalid_request", "limt")
+def test_an_unknown_query_parameter_is_refused_on_every_route(http: TestClient, path: str) -> None:
+    assert get_error(http.get(path, params={"limt": "2"})) == (400, "invalid_request", "limt")
     assert (
-        refusal(http.post(JOBS, params={"dryrun": "1"}, json={"training_file": "x"}))[2] == "dryrun"
+        get_error(http.post(JOBS, params={"dryrun": "1"}, json={"training_file": "x"}))[2]
+        == "dryrun"
     )
 
 
-def test_metadata_is_a_parameter_of_the_list_of_jobs_alone(http: TestClient) -> None:
+def test_only_the_list_of_jobs_filters_by_metadata(http: TestClient) -> None:
     assert http.get(JOBS, params={"metadata[a]": "b"}).status_code == 200
-    assert refusal(http.get(FILES, params={"metadata[a]": "b"}))[2] == "metadata[a]"
-    assert refusal(http.get(JOBS, params={"metadata": "b"}))[2] == "metadata"
+    assert get_error(http.get(FILES, params={"metadata[a]": "b"}))[2] == "metadata[a]"
+    assert get_error(http.get(JOBS, params={"metadata": "b"}))[2] == "metadata"
 
 
-def test_jobs_without_metadata(http: TestClient, file_id: str) -> None:
+def test_null_selects_jobs_without_metadata(http: TestClient, file_id: str) -> None:
     body = {"training_file": file_id, "model": "tiny-bert"}
-    bare = http.post(JOBS, json=body).json()["id"]
+    plain = http.post(JOBS, json=body).json()["id"]
     tagged = http.post(JOBS, json=body | {"metadata": {"a": "b"}}).json()["id"]
     found = [
         job["id"]
         for job in http.get(JOBS, params={"metadata": "null", "limit": 100}).json()["data"]
     ]
-    assert bare in found
+    assert plain in found
     assert tagged not in found
-    assert refusal(http.get(JOBS, params={"metadata": "null", "metadata[a]": "b"}))[2] == "metadata"
+    assert (
+        get_error(http.get(JOBS, params={"metadata": "null", "metadata[a]": "b"}))[2] == "metadata"
+    )
 
 
 @pytest.mark.parametrize(
     "key", ['a"b', "a\\b", "a.b", "a b", "$", "$.a", "[0]", "5", "ü", "💥", "a'b", "a\nb", "%"]
 )
-def test_any_key_of_the_metadata_finds_its_jobs(http: TestClient, file_id: str, key: str) -> None:
+def test_jobs_are_found_by_any_metadata_key(http: TestClient, file_id: str, key: str) -> None:
     body = {
         "training_file": file_id,
         "model": "tiny-bert",
         "metadata": {key: "odd", "other": "odder"},
     }
-    made = http.post(JOBS, json=body).json()["id"]
+    job_id = http.post(JOBS, json=body).json()["id"]
     assert [
         job["id"] for job in http.get(JOBS, params={f"metadata[{key}]": "odd"}).json()["data"]
-    ] == [made]
+    ] == [job_id]
     assert http.get(JOBS, params={f"metadata[{key}]": "odder"}).json()["data"] == []
 
 
-def test_an_unknown_form_field_and_a_second_file(http: TestClient) -> None:
+def test_an_unknown_or_repeated_form_field_is_refused(http: TestClient) -> None:
     file = ("file", ("a.csv", review_csv(20)))
     before = http.get(FILES).json()["data"]
-    assert refusal(http.post(FILES, files=[file], data={"purpos": "evals"})) == (
+    assert get_error(http.post(FILES, files=[file], data={"purpos": "evals"})) == (
         400,
         "invalid_request",
         "purpos",
     )
-    assert refusal(http.post(FILES, files=[file, file])) == (400, "invalid_request", "file")
+    assert get_error(http.post(FILES, files=[file, file])) == (400, "invalid_request", "file")
     assert http.get(FILES).json()["data"] == before
 
 
@@ -103,14 +107,14 @@ def test_an_unknown_form_field_and_a_second_file(http: TestClient) -> None:
     ],
     ids=str,
 )
-def test_a_value_of_another_kind_is_not_bent(
+def test_a_value_of_another_type_is_not_converted(
     http: TestClient, file_id: str, request_: dict[str, Any], param: str
 ) -> None:
-    answer = http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", **request_})
-    assert refusal(answer) == (400, "invalid_request", param)
+    response = http.post(JOBS, json={"training_file": file_id, "model": "tiny-bert", **request_})
+    assert get_error(response) == (400, "invalid_request", param)
 
 
-def test_whole_numbers_where_fractions_are_taken_and_a_type_by_its_name(
+def test_whole_numbers_are_accepted_as_floats_and_types_by_name(
     http: TestClient, file_id: str
 ) -> None:
     body = {
@@ -126,9 +130,7 @@ def test_whole_numbers_where_fractions_are_taken_and_a_type_by_its_name(
 
 
 @pytest.mark.parametrize("suffix", ["", " a", "a/b", "a:b", "x" * 65, "ü"])
-def test_a_suffix_that_makes_no_name_is_refused_in_words(
-    http: TestClient, file_id: str, suffix: str
-) -> None:
-    answer = http.post(JOBS, json={"training_file": file_id, "suffix": suffix})
-    assert refusal(answer) == (400, "invalid_request", "suffix")
-    assert "1 to 64 letters" in answer.json()["error"]["message"]
+def test_an_unusable_suffix_is_refused(http: TestClient, file_id: str, suffix: str) -> None:
+    response = http.post(JOBS, json={"training_file": file_id, "suffix": suffix})
+    assert get_error(response) == (400, "invalid_request", "suffix")
+    assert "1 to 64 letters" in response.json()["error"]["message"]

@@ -1,6 +1,4 @@
-"""From logits to answers: of one model, or of the seeds of a job together, with how far they
-disagree.
-"""
+"""Predictions from logits: of one model, or of an ensemble of a job's seeds with disagreement."""
 
 import math
 from collections.abc import Sequence
@@ -13,36 +11,40 @@ from api.serving.classifier import Logits
 from shared.domain.task import Label, TaskType
 
 Scores = npt.NDArray[np.float64]
-LABEL_THRESHOLD = 0.5  # probability above which a multi-label answer holds the label
+LABEL_THRESHOLD = 0.5  # probability above which a multi-label prediction contains the label
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """How far the members of an ensemble are apart on one text: 0 where all say the same."""
+    """Disagreement between the members of an ensemble on one text; 0 where all agree."""
 
     vote_entropy: float | None
-    """Entropy of the members' votes, from 0 to 1: -Σ v/k · log(v/k) / log min(k, labels) over
-    the labels with v of k votes (Engelson and Dagan 1996). Multi-label: of yes and no,
-    averaged over the labels. None for a regression, whose members do not vote.
+    """Normalised entropy of the members' votes, from 0 to 1.
+
+    -Σ v/k · log(v/k) / log min(k, labels) over the labels with v of k votes (Engelson and Dagan
+    1996). Multi-label: the mean over the labels of the entropy of yes and no. None for a
+    regression, whose members do not vote.
     """
     score_std: float
-    """Standard deviation (ddof 1) over the members of the score of the answer: of its
-    probability; multi-label: averaged over the labels; of a regression's number.
+    """Standard deviation (ddof 1) of the predicted label's probability over the members.
+
+    Multi-label: the mean over the labels. Regression: of the predicted number.
     """
 
 
 @dataclass(frozen=True)
-class Answer:
+class Prediction:
+    """What a model or an ensemble says about one text."""
+
     predicted: Label
     scores: list[float]
-    """Probabilities in the order of the labels, over the labels (single) or each its own
-    (multi-label); of a regression, the number.
-    """
+    """Probabilities in the order of the labels: they sum to 1 (single label), or are
+    independent (multi-label). For a regression, the predicted number."""
     disagreement: Disagreement | None
 
 
 def convert_logits(logits: Logits, kind: TaskType) -> Scores:
-    """Of shape (rows, outputs): softmax, sigmoid, or as they are."""
+    """Return scores of shape (rows, outputs): softmax, sigmoid, or the logits themselves."""
     values = logits.astype(np.float64)
     match kind:
         case TaskType.SINGLE_LABEL:
@@ -50,21 +52,20 @@ def convert_logits(logits: Logits, kind: TaskType) -> Scores:
             softmax: Scores = shifted / shifted.sum(axis=1, keepdims=True)
             return softmax
         case TaskType.MULTI_LABEL:
-            half = np.exp(-np.abs(values))  # of a large negative logit, exp(-x) would overflow
+            half = np.exp(-np.abs(values))  # exp(-x) would overflow for a large negative logit
             sigmoid: Scores = np.where(values >= 0, 1, half) / (1 + half)
             return sigmoid
         case TaskType.REGRESSION:
             return values
 
 
-def build_answers(members: Sequence[Logits], kind: TaskType) -> list[Answer]:
-    """An answer a row; of several members their mean score, with how far they disagree."""
-    scores = np.stack(
-        [convert_logits(logits, kind) for logits in members]
-    )  # (members, rows, outputs)
+def build_predictions(members: Sequence[Logits], kind: TaskType) -> list[Prediction]:
+    """Return one prediction per row: the members' mean score, with their disagreement if any."""
+    # (members, rows, outputs)
+    scores = np.stack([convert_logits(logits, kind) for logits in members])
     means = scores.mean(axis=0)
     return [
-        Answer(
+        Prediction(
             predicted=predict_label(means[row], kind),
             scores=means[row].tolist(),
             disagreement=measure_disagreement(scores[:, row], kind) if len(members) > 1 else None,
@@ -74,7 +75,7 @@ def build_answers(members: Sequence[Logits], kind: TaskType) -> list[Answer]:
 
 
 def predict_label(scores: Scores, kind: TaskType) -> Label:
-    """Of one row's scores; of equal ones the first label, as torch's argmax has it."""
+    """Return the label for one row's scores; ties go to the first label, as in torch's argmax."""
     match kind:
         case TaskType.SINGLE_LABEL:
             return int(scores.argmax())
@@ -85,20 +86,23 @@ def predict_label(scores: Scores, kind: TaskType) -> Label:
 
 
 def measure_disagreement(scores: Scores, kind: TaskType) -> Disagreement:
-    """Of at least two members on one row; ``scores`` has the shape (members, outputs)."""
+    """Measure the disagreement of at least two members on one row.
+
+    ``scores`` has the shape (members, outputs).
+    """
     members, outputs = scores.shape
     spread = scores.std(axis=0, ddof=1)
     match kind:
         case TaskType.SINGLE_LABEL:
             votes = np.bincount(scores.argmax(axis=1), minlength=outputs) / members
-            answer = int(scores.mean(axis=0).argmax())
+            predicted = int(scores.mean(axis=0).argmax())
             return Disagreement(
-                _compute_entropy(votes) / math.log(min(members, outputs)), float(spread[answer])
+                _compute_entropy(votes) / math.log(min(members, outputs)), float(spread[predicted])
             )
         case TaskType.MULTI_LABEL:
-            yes = (scores > LABEL_THRESHOLD).mean(axis=0)
+            yes_shares = (scores > LABEL_THRESHOLD).mean(axis=0)
             entropies = [
-                _compute_entropy(np.array([share, 1 - share])) / math.log(2) for share in yes
+                _compute_entropy(np.array([share, 1 - share])) / math.log(2) for share in yes_shares
             ]
             return Disagreement(math.fsum(entropies) / outputs, float(spread.mean()))
         case TaskType.REGRESSION:
@@ -106,5 +110,5 @@ def measure_disagreement(scores: Scores, kind: TaskType) -> Disagreement:
 
 
 def _compute_entropy(shares: Scores) -> float:
-    """-Σ s · log s, in nats."""
+    """Return -Σ s · log s, in nats."""
     return math.fsum(-share * math.log(share) for share in shares.tolist() if share > 0)

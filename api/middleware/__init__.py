@@ -1,0 +1,5 @@
+"""ASGI middleware in front of the routes; each check runs before the body is parsed.
+
+``request_id`` adds ``x-request-id`` to every response. ``guard`` applies the checks of the other
+modules: ``access`` (API key, cross-site requests), ``body_limits`` (size), ``strict_json``.
+"""
