@@ -9,7 +9,7 @@ import uvicorn
 
 from api.app import create_app
 from shared.infra import log
-from shared.infra.settings import Settings, refuse_open_door
+from shared.infra.settings import Settings, describe_missing_key
 
 KEEP_ALIVE_TIMEOUT_S = 30
 SHUTDOWN_TIMEOUT_S = 3  # a half-sent request must not keep the process alive
@@ -20,8 +20,8 @@ def main() -> int:
     parser.add_argument("--fd", type=int, help="file descriptor of an inherited listening socket")
     arguments = parser.parse_args()
     settings = Settings()
-    log.configure(settings.log_level)
-    refusal = refuse_open_door(settings)
+    log.configure_logging(settings.log_level)
+    refusal = describe_missing_key(settings)
     if refusal is not None:
         sys.stderr.write(f"{refusal}\n")
         return 2

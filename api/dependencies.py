@@ -10,10 +10,10 @@ from fastapi import Depends, Query, Request
 from api.classifications.loaded_models import ModelServer
 from api.jobs.presenting.event_stream import EventStreamLimiter
 from api.jobs.presenting.job_cache import JobCache
-from shared.db.pagination import Page
+from shared.db.pagination import PageRequest
 from shared.db.session import Database
 from shared.encoders.catalogue import Catalogue
-from shared.infra.broker import Bell
+from shared.infra.broker import JobQueue
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 
@@ -34,7 +34,7 @@ class AppServices:
     database: Database
     storage: Storage
     catalogue: Catalogue
-    job_queue: Bell
+    job_queue: JobQueue
     model_server: ModelServer
     owner_id: str = LOCAL_OWNER
     """Owner of the rows that requests read and write; so far every row has the same one."""
@@ -59,11 +59,11 @@ class AppServices:
 
 
 def create_services(settings: Settings) -> AppServices:
-    job_queue = Bell(settings.redis_url)
+    job_queue = JobQueue(settings.redis_url)
     storage = Storage(settings.resolved_storage_url)
     return AppServices(
         settings=settings,
-        database=Database(settings.resolved_database_url, ring=job_queue.ring),
+        database=Database(settings.resolved_database_url, notify=job_queue.notify),
         storage=storage,
         catalogue=Catalogue(settings.model_folders),
         job_queue=job_queue,
@@ -85,7 +85,7 @@ CursorQuery = Annotated[
 ]
 
 
-def create_page_dependency(default: int, maximum: int) -> Callable[..., Awaitable[Page]]:
+def create_page_dependency(default: int, maximum: int) -> Callable[..., Awaitable[PageRequest]]:
     """Return a dependency that reads the page parameters, for one default and maximum limit."""
 
     async def read_page(
@@ -93,7 +93,7 @@ def create_page_dependency(default: int, maximum: int) -> Callable[..., Awaitabl
         limit: Annotated[
             int, Query(ge=1, le=maximum, description="Maximum number of items on the page.")
         ] = default,
-    ) -> Page:
-        return Page(after, limit)
+    ) -> PageRequest:
+        return PageRequest(after, limit)
 
     return read_page

@@ -98,11 +98,11 @@ def document_errors(*errors: type[ServiceError]) -> dict[int | str, dict[str, An
 
 
 def to_error_response(error: ServiceError) -> JSONResponse:
-    return JSONResponse(error.as_body(), status_code=error.status, headers=error.headers)
+    return JSONResponse(error.to_body(), status_code=error.status, headers=error.headers)
 
 
 def to_error_body(error: ServiceError) -> bytes:
-    return json.dumps(error.as_body()).encode()
+    return json.dumps(error.to_body()).encode()
 
 
 def install_error_handlers(app: FastAPI) -> None:

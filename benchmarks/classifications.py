@@ -27,12 +27,12 @@ from benchmarks.results import Result, Table
 from benchmarks.speed_page import record_result
 from cli.client import Client
 from cli.demo_dataset import write_dataset
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.db.tables import Job, Model
 from shared.domain.task import Task
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
-from shared.infra.settings import Settings, cpu_cores
+from shared.infra.settings import Settings, count_cpu_cores
 from shared.infra.storage import Storage
 from worker.training.data.tokenization import get_export_tokenizer
 from worker.training.model.checkpoint import export_model
@@ -57,7 +57,7 @@ def main() -> None:
     ):
         home = Path(scratch)
         url = f"sqlite:///{home / 'evenkeel.db'}"
-        upgrade(url)
+        apply_migrations(url)
         http = httpx.Client(
             base_url=f"http://127.0.0.1:{running.enter_context(run_api(home, url))}",
             timeout=600,
@@ -101,7 +101,7 @@ def _publish_models(url: str, home: Path, database_url: str) -> str:
     database, storage = Database(database_url), Storage(Settings(home=home).resolved_storage_url)
     with database.read() as session:
         task = Task.model_validate(session.get_one(Job, job_id).task)
-    base = Catalogue().folder(OFFLINE_ENCODER)
+    base = Catalogue().get_folder(OFFLINE_ENCODER)
     tokenizer = get_export_tokenizer(base)
     for seed, run_id in enumerate(runs):
         network, made = load_encoder(base, task, seed), home / f"model-{seed}"
@@ -109,7 +109,7 @@ def _publish_models(url: str, home: Path, database_url: str) -> str:
             network.get_parameter("classifier.weight").mul_(HEAD_SCALE)
         export_model(network, tokenizer, task, made)
         GRAPH_EXPORTER.write_graph(network, tokenizer, made)
-        storage.take_folder(f"models/{seed}", made)
+        storage.link_or_put_folder(f"models/{seed}", made)
         row = {
             "owner_id": "local",
             "job_id": job_id,
@@ -178,7 +178,7 @@ def _build_result(rates: dict[str, float], difference: float, args: argparse.Nam
         text=[
             f"{args.texts} sentences of CoLA, {TEXTS_PER_REQUEST} a request, one request "
             "after the other over HTTP; client and API share "
-            f"{cpu_cores()} cores; medians of {args.rounds} rounds. Loading a model is not "
+            f"{count_cpu_cores()} cores; medians of {args.rounds} rounds. Loading a model is not "
             "counted. The largest difference "
             f"between a probability and torch's is {difference:.1e}.",
         ],

@@ -9,12 +9,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from shared.db.events import JOB_CANCELLED
+from shared.db.events import JOB_CANCELLED_MESSAGE
 from shared.db.tables import Base, Checkpoint, Event, File, Job, Model, Run, WebhookDelivery
 from shared.domain import ids
-from shared.domain.naming import model_id, run_title
+from shared.domain.naming import build_model_id, format_run_title
 from shared.domain.run_evidence import Evidence
-from shared.domain.states import JOB_ENDED, JobState, RunState
+from shared.domain.states import ENDED_JOB_STATES, JobState, RunState
 from shared.domain.task import Task
 from shared.metrics.scoring import Scoring
 from worker.training.events import SplitResult
@@ -90,7 +90,7 @@ class RowFactory:
 
     def _add_job(self, rows: Rows, position: int) -> None:
         state = self._choose_job_state(position)
-        job_id, created = ids.job_id(), self._now - 90 * DAY_S * (1 - position / self._count)
+        job_id, created = ids.make_job_id(), self._now - 90 * DAY_S * (1 - position / self._count)
         self.jobs.append((job_id, state))
         job = self._template.job | {
             "id": job_id,
@@ -114,7 +114,7 @@ class RowFactory:
         ]
         if state != JobState.QUEUED:
             job["started_at"] = created + 60
-        if state in JOB_ENDED:
+        if state in ENDED_JOB_STATES:
             self._finish_job(rows, job, runs)
 
     def _choose_job_state(self, position: int) -> JobState:
@@ -137,7 +137,7 @@ class RowFactory:
     def _add_run(self, rows: Rows, job: Row, index: int, state: RunState) -> Row:
         begun = job["created_at"] + 60 + 30 * index
         given = {
-            "id": ids.run_id(),
+            "id": ids.make_run_id(),
             "job_id": job["id"],
             "index": index,
             "status": state,
@@ -162,7 +162,7 @@ class RowFactory:
             "step": steps if state == RunState.SUCCEEDED else steps // 2,
             "environment": {"torch": "2", "threads": "1"},
         }
-        _add_event(rows, job, run, f"{run_title('main', index, index)} started.")
+        _add_event(rows, job, run, f"{format_run_title('main', index, index)} started.")
         outcome = self._rng.choice(self._outcomes)
         for step in range(steps // EVALUATIONS, run["step"] + 1, steps // EVALUATIONS):
             _add_evaluation_event(rows, job, run, step, outcome)
@@ -178,7 +178,7 @@ class RowFactory:
                 rows,
                 job,
                 run,
-                f"{run_title('main', index, index)} finished: validation {outcome.score:.4f}.",
+                f"{format_run_title('main', index, index)} finished: validation {outcome.score:.4f}.",
             )
         return run
 
@@ -195,21 +195,21 @@ class RowFactory:
         elif job["status"] == JobState.FAILED:
             job["error"] = FAILURE
         words = (
-            JOB_CANCELLED
+            JOB_CANCELLED_MESSAGE
             if job["status"] == JobState.CANCELLED
             else f"The job has {job['status']}."
         )
         _add_event(rows, job, None, words)
 
     def _publish_model(self, rows: Rows, job: Row, best_run: Row) -> None:
-        name = model_id(job["model"], job["owner_id"], None, job["id"])
+        name = build_model_id(job["model"], job["owner_id"], None, job["id"])
         files = [
             _build_result_file(job, self._template.file, filename)
             for filename in ("metrics.csv", "model.zip")
         ]
         rows[File] += [
             *files,
-            self._template.file | {"id": ids.file_id(), "created_at": job["created_at"]},
+            self._template.file | {"id": ids.make_file_id(), "created_at": job["created_at"]},
         ]
         job |= {"fine_tuned_model": name, "result_files": [file["id"] for file in files]}
         best_run |= {"fine_tuned_model": name, "artifacts": f"models/{job['id']}"}
@@ -230,7 +230,8 @@ class RowFactory:
             for key, value in best_run["result"]["validation"]["metrics"].items()
         }
         rows[Checkpoint].append(
-            of_run | {"id": ids.checkpoint_id(), "step": best_run["best_step"], "metrics": metrics}
+            of_run
+            | {"id": ids.make_checkpoint_id(), "step": best_run["best_step"], "metrics": metrics}
         )
         notice = {
             "type": "fine_tuning.job.succeeded",
@@ -239,7 +240,7 @@ class RowFactory:
             "attempts": 1,
         }
         rows[WebhookDelivery].append(
-            own | notice | {"id": ids.event_id(), "delivered_at": job["finished_at"]}
+            own | notice | {"id": ids.make_event_id(), "delivered_at": job["finished_at"]}
         )
 
 
@@ -309,7 +310,7 @@ def _build_end_columns(run: Row, outcome: Outcome) -> Row:
 
 def _build_result_file(job: Row, file: Row, filename: str) -> Row:
     own = {
-        "id": ids.file_id(),
+        "id": ids.make_file_id(),
         "filename": filename,
         "purpose": "fine-tune-results",
         "validation": None,

@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase
 from api.app import create_app
 from benchmarks.database_rows import EVALUATIONS, Row, RowFactory, Template
 from cli.demo_dataset import write_dataset
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Base, File, Job, Metric, Run
@@ -77,7 +77,7 @@ def fill_database(
     settings: Settings, size: DatabaseSize, model: str = OFFLINE_ENCODER
 ) -> DatabaseContents:
     """Make the tables in an empty database and fill them with jobs from this base model."""
-    upgrade(settings.resolved_database_url)
+    apply_migrations(settings.resolved_database_url)
     made = RowFactory(_create_template(settings, size.runs, model), size.jobs, size.runs)
     database = Database(settings.resolved_database_url)
     try:
@@ -87,7 +87,7 @@ def fill_database(
                 for table, new in rows.items():
                     if new:
                         session.execute(insert(table), new)
-                Workers(session).beat("bench:1", "bench", ["cpu"])
+                Workers(session).record_heartbeat("bench:1", "bench", ["cpu"])
         long_run = next((job, run) for job, run, state in made.runs if state == RunState.SUCCEEDED)
         _add_series(database.engine, long_run[1], size.long_steps)
         return DatabaseContents(
@@ -114,7 +114,7 @@ def _create_template(settings: Settings, runs: int, model: str) -> Template:
     database = Database(settings.resolved_database_url)
     with database.write() as session:
         job, file = session.get_one(Job, job_id), session.get_one(File, file_id)
-        run = Runs(session).of_job(job_id, results=True)[0]
+        run = Runs(session).list_by_job(job_id, with_results=True)[0]
         rows = Template(_read_row(job), _read_row(run), _read_row(file))
         session.execute(delete(Job).where(Job.id == job_id))
     database.dispose()

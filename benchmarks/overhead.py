@@ -32,8 +32,8 @@ from cli.client import Client
 from cli.demo import run_child_service
 from shared.db.session import Database
 from shared.db.tables import Job, Run
-from shared.domain.states import JOB_ENDED, JobState, Purpose
-from shared.infra.settings import cpu_cores
+from shared.domain.states import ENDED_JOB_STATES, JobState, Purpose
+from shared.infra.settings import count_cpu_cores
 
 TASK = TASKS["CoLA"]
 RATIO_GOAL, FIRST_METRIC_GOAL_S = 1.05, 2.0
@@ -69,7 +69,7 @@ def main() -> None:
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
     )  # so that the stack is stopped in order
-    slots = cpu_cores()
+    slots = count_cpu_cores()
     with tempfile.TemporaryDirectory(prefix="evenkeel-overhead-") as temporary:
         home = Path(temporary)
         data = write_subset(get_glue_folder(), TASK, given.rows, home / "data")
@@ -136,7 +136,7 @@ def _run_job(
     while True:
         with database.read() as session:
             job = session.get_one(Job, job_id)
-            if job.status in JOB_ENDED:
+            if job.status in ENDED_JOB_STATES:
                 runs = session.scalars(
                     select(Run).where(Run.job_id == job_id).order_by(Run.started_at)
                 ).all()
@@ -191,7 +191,7 @@ def _measure_first_metrics(
             if run.id not in seen and client.list_run_metrics(job_id, run.id, "train_loss"):
                 seen[run.id] = time.time()
         time.sleep(POLL_S)
-    while client.get_job(job_id).status not in JOB_ENDED:
+    while client.get_job(job_id).status not in ENDED_JOB_STATES:
         time.sleep(0.5)
     with database.read() as session:
         for run_id, moment in seen.items():

@@ -26,13 +26,17 @@ from cli.client import Client
 from cli.demo_dataset import write_dataset
 from cli.up import is_healthy, open_listener
 from shared.db.metrics import Point
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Job
 from shared.domain.states import RunState
-from shared.infra.child_process import die_with_parent, python_module, python_path
-from shared.infra.settings import cpu_cores
+from shared.infra.child_process import (
+    build_module_command,
+    build_module_environment,
+    make_parent_death_hook,
+)
+from shared.infra.settings import count_cpu_cores
 
 RATE, CONNECTIONS, RUNS, STEPS = 800, 50, 20, 300
 ENDED_RUNS, TRAINING_RUNS = 12, 2
@@ -46,7 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="evenkeel-polling-") as folder, ExitStack() as running:
         home = Path(folder)
         url = given.database_url or f"sqlite:///{home / 'evenkeel.db'}"
-        upgrade(url)
+        apply_migrations(url)
         port = running.enter_context(run_api(home, url))
         database = Database(url)
         running.callback(database.dispose)
@@ -57,7 +61,7 @@ def main() -> None:
         if not given.no_trainer:
             with database.read() as session:
                 job = session.get_one(Job, job_id)
-            with _run_trainers(home, job, cpu_cores()):
+            with _run_trainers(home, job, count_cpu_cores()):
                 sides["beside niced trainers"] = _measure_both(port, path, given)
     result = _build_result(sides, given, database.engine.dialect.name)
     if given.dry:
@@ -92,16 +96,18 @@ def run_api(home: Path, database_url: str) -> Iterator[int]:
     }
     plain = {name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")}
     environment = (
-        plain | python_path() | {f"EVENKEEL_{name}": str(value) for name, value in settings.items()}
+        plain
+        | build_module_environment()
+        | {f"EVENKEEL_{name}": str(value) for name, value in settings.items()}
     )
     with open_listener("127.0.0.1", 0) as listener, (home / "api.log").open("wb") as log:
         api = subprocess.Popen(
-            python_module("api", "--fd", str(listener.fileno())),
+            build_module_command("api", "--fd", str(listener.fileno())),
             pass_fds=[listener.fileno()],
             env=environment,
             stdout=log,
             stderr=log,
-            preexec_fn=die_with_parent(),
+            preexec_fn=make_parent_death_hook(),
         )
         port = int(listener.getsockname()[1])
         try:
@@ -129,16 +135,16 @@ def _simulate_training(database: Database, job_id: str) -> Iterator[None]:
     """Some runs have ended; those in training record steps while the block runs."""
     with database.write() as session:
         runs = Runs(session)
-        runs.job_started(runs.ids_of_job(job_id)[0])
+        runs.start_job(runs.list_ids_by_job(job_id)[0])
         training = []
-        for run in runs.of_job(job_id)[: ENDED_RUNS + TRAINING_RUNS]:
-            hold = runs.claim("elsewhere", LEASE_S, prefer=run.id)
+        for run in runs.list_by_job(job_id)[: ENDED_RUNS + TRAINING_RUNS]:
+            hold = runs.claim_next("elsewhere", LEASE_S, preferred_run_id=run.id)
             assert hold is not None
-            runs.record(
+            runs.record_progress(
                 hold, LEASE_S, _build_points(1, STEPS // 2), step=STEPS // 2, train_loss=0.5
             )
             if run.index < ENDED_RUNS:
-                runs.end(
+                runs.finish_run(
                     hold,
                     RunState.SUCCEEDED,
                     step=STEPS,
@@ -155,7 +161,7 @@ def _simulate_training(database: Database, job_id: str) -> Iterator[None]:
             step += 1
             for hold in training:
                 with database.write() as session:
-                    Runs(session).record(
+                    Runs(session).record_progress(
                         hold, LEASE_S, _build_points(step, step), step=step, train_loss=1 / step
                     )
 
@@ -178,7 +184,9 @@ def _run_trainers(home: Path, job: Job, count: int) -> Iterator[None]:
     """Trainer processes at work on the job's data while the block runs, a thread each, as nice
     as they make themselves.
     """
-    environment = os.environ | python_path() | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    environment = (
+        os.environ | build_module_environment() | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    )
     trainers = []
     try:
         for seed in range(count):
@@ -186,12 +194,12 @@ def _run_trainers(home: Path, job: Job, count: int) -> Iterator[None]:
                 job, seed, home / DATA_FILENAME, home / f"run-{seed}", max_steps=1_000_000
             )
             process = subprocess.Popen(
-                python_module("worker.trainer"),
+                build_module_command("worker.trainer"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=environment,
-                preexec_fn=die_with_parent(),
+                preexec_fn=make_parent_death_hook(),
             )
             trainers.append(process)
             assert process.stdin is not None
@@ -233,7 +241,7 @@ def _build_result(
             "connections on loopback for "
             f"{args.seconds:g} s a row; client, one API process ({database}) and, in the "
             "rows beside them, one niced trainer a "
-            f"core share {cpu_cores()} cores. The job has {RUNS} runs, {TRAINING_RUNS} of "
+            f"core share {count_cpu_cores()} cores. The job has {RUNS} runs, {TRAINING_RUNS} of "
             "which record steps twice a second. "
             "Latency counts from the moment a request was due, whether or not its "
             "connection was free to send it.",

@@ -34,7 +34,7 @@ from benchmarks.speed_page import record_result
 from benchmarks.statements import record_statements
 from shared.db.session import Database
 from shared.domain.states import JobState, RunState
-from shared.infra.settings import Settings, cpu_cores
+from shared.infra.settings import Settings, count_cpu_cores
 
 JOBS_PATH = "/v1/fine_tuning/jobs"
 PAGE_GOAL_MS, SERIES_GOAL_MS = 50, 100
@@ -245,7 +245,7 @@ f"{'met' if told['met'] else 'not met'}")]
             f"{version} on the same machine, as it comes, with {counts}, made in "
             f"{seconds:.0f} s. One API process on loopback, "
             f"one request at a time, {args.requests} of each kind, in turn and after a "
-            f"warm-up; {cpu_cores()} cores for client, "
+            f"warm-up; {count_cpu_cores()} cores for client, "
             f"service and database. The long run has {args.long_steps:,} steps with three "
             "points each; it is asked for "
             f"{RESOLUTION} points a series. The load average in the end was {busy:.1f}, of "

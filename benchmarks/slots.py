@@ -3,7 +3,7 @@ benchmarks.slots``.
 
 The same runs, on all cores, in as many processes of one thread as there are cores, and in fewer
 of more threads; without the service. In turn, round by round, every process warm. What
-``threads: auto`` rests on (``shared.infra.hardware.threads_of``).
+``threads: auto`` rests on (``shared.infra.hardware.resolve_threads``).
 """
 
 import argparse
@@ -22,7 +22,7 @@ from benchmarks.speed_page import record_result
 from benchmarks.trainer_commands import build_run_spec
 from shared.db.tables import Job
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
-from shared.infra.settings import cpu_cores
+from shared.infra.settings import count_cpu_cores
 from shared.recipe import Recipe, RecipeRequest, resolve_recipe
 
 ROWS = 200
@@ -42,12 +42,12 @@ CASES = (Case(OFFLINE_ENCODER, "CoLA"), Case(OFFLINE_ENCODER, "RTE"), Case("tiny
 
 def main() -> None:
     given = _parse_arguments()
-    cores = cpu_cores()
+    cores = count_cpu_cores()
     sides = [threads for threads in range(1, cores + 1) if cores % threads == 0]
     with tempfile.TemporaryDirectory(prefix="evenkeel-slots-") as temporary, ExitStack() as running:
         home = Path(temporary)
         bases = {
-            OFFLINE_ENCODER: Catalogue().folder(OFFLINE_ENCODER),
+            OFFLINE_ENCODER: Catalogue().get_folder(OFFLINE_ENCODER),
             "tiny": _create_tiny_encoder(home / "tiny"),
         }
         trainers = {
@@ -104,7 +104,7 @@ def _resolve_recipe(steps: int) -> Recipe:
     asked = RecipeRequest.model_validate(
         {"preset": "debiased", "max_steps": steps, "eval_points": 1}
     )
-    return resolve_recipe(asked, Catalogue().facts(OFFLINE_ENCODER), ROWS).recipe
+    return resolve_recipe(asked, Catalogue().get_facts(OFFLINE_ENCODER), ROWS).recipe
 
 
 def _create_tiny_encoder(target: Path) -> Path:
@@ -115,7 +115,7 @@ def _create_tiny_encoder(target: Path) -> Path:
     from transformers import AutoTokenizer, BertConfig, BertModel
 
     tokenizer = AutoTokenizer.from_pretrained(
-        Catalogue().folder(OFFLINE_ENCODER), local_files_only=True
+        Catalogue().get_folder(OFFLINE_ENCODER), local_files_only=True
     )
     torch.manual_seed(0)
     config = BertConfig(

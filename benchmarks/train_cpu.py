@@ -63,7 +63,7 @@ def main() -> None:
         steps=given.steps,
         warm_up=given.warm_up,
         equal_steps=given.equal_steps,
-        base_model=Catalogue().folder(OFFLINE_ENCODER),
+        base_model=Catalogue().get_folder(OFFLINE_ENCODER),
     )
     with tempfile.TemporaryDirectory() as scratch, silence_transformers():
         benches = [_create_bench(plan, TASKS[name], Path(scratch)) for name in given.tasks]
@@ -82,7 +82,7 @@ def main() -> None:
 def _create_bench(plan: StepTimePlan, task: GlueTask, scratch: Path) -> TaskBench:
     file = get_glue_folder() / task.name / "train.tsv"
     table = read_table(file, file.name, header=task.header, limits=UNLIMITED_ROWS)
-    facts = Catalogue().facts(OFFLINE_ENCODER)
+    facts = Catalogue().get_facts(OFFLINE_ENCODER)
     asked = TaskRequest(**task.task)
     resolved = resolve_task(
         asked, table, max_positions=facts.max_position_embeddings, needs_validation_split=False

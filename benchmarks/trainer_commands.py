@@ -29,7 +29,7 @@ def build_data_spec(job: Job, run_id: str, data: Path) -> dict[str, Any]:
     """A ``DataSpec`` as JSON: what the job's baselines are scored from."""
     return {
         "run_id": run_id,
-        "base_model": str(Catalogue().folder(job.model)),
+        "base_model": str(Catalogue().get_folder(job.model)),
         "task": job.task,
         "metric": job.metric,
         "training_file": {"path": str(data), "filename": data.name},

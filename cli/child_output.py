@@ -14,11 +14,11 @@ from typing import BinaryIO, TextIO
 from rich.console import Console
 from rich.text import Text
 
-LOG_BYTES = 4_000_000  # of each of a child's two log files: the current one and the one before
+MAX_LOG_BYTES = 4_000_000  # of each of a child's two log files: the current one and the one before
 MAX_LINE_BYTES = 64 * 1024  # a longer line is cut into pieces, so that memory stays bounded
 TAIL_LINES = 5
 COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
-PARENT = "evenkeel"
+PARENT_NAME = "evenkeel"
 
 
 class _Console(Console):
@@ -40,42 +40,44 @@ class ChildOutput:
         names: Sequence[str],
         *,
         stream: TextIO,
-        logs: Path | None = None,
-        quiet: Sequence[str] = (),
+        log_folder: Path | None = None,
+        quiet_names: Sequence[str] = (),
     ) -> None:
         self._console: Console | None = _Console(
             file=stream, soft_wrap=True, highlight=False, markup=False, emoji=False
         )
-        self._width = max(map(len, (*names, PARENT)))
+        self._width = max(map(len, (*names, PARENT_NAME)))
         self._colours = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(names)}
-        self._quiet = frozenset(quiet)
+        self._quiet_names = frozenset(quiet_names)
         self._tails: dict[str, deque[str]] = {name: deque(maxlen=TAIL_LINES) for name in names}
-        self._files: dict[str, logging.Handler] = {}
-        if logs is not None:
-            logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._files = {name: _log_file(logs / f"{name}.log") for name in names}
+        self._log_handlers: dict[str, logging.Handler] = {}
+        if log_folder is not None:
+            log_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._log_handlers = {
+                name: _create_log_handler(log_folder / f"{name}.log") for name in names
+            }
 
-    def line(self, name: str, text: str) -> None:
+    def write_line(self, name: str, text: str) -> None:
         """One line a child said."""
         self._tails[name].append(text)
-        if name in self._files:
-            self._files[name].emit(logging.makeLogRecord({"msg": text}))
-        if name not in self._quiet:
-            self._print(name, text, self._colours[name])
+        if name in self._log_handlers:
+            self._log_handlers[name].emit(logging.makeLogRecord({"msg": text}))
+        if name not in self._quiet_names:
+            self._print_line(name, text, self._colours[name])
 
-    def say(self, text: str) -> None:
+    def write_parent_line(self, text: str) -> None:
         """One line of the parent's own."""
-        self._print(PARENT, text, "bold")
+        self._print_line(PARENT_NAME, text, "bold")
 
-    def tail(self, name: str) -> list[str]:
+    def get_hidden_tail(self, name: str) -> list[str]:
         """The child's last lines where the terminal has not shown them."""
-        return list(self._tails[name]) if name in self._quiet else []
+        return list(self._tails[name]) if name in self._quiet_names else []
 
     def close(self) -> None:
-        for handler in self._files.values():
+        for handler in self._log_handlers.values():
             handler.close()
 
-    def _print(self, name: str, text: str, colour: str) -> None:
+    def _print_line(self, name: str, text: str, colour: str) -> None:
         if self._console is None:
             return
         try:
@@ -86,7 +88,7 @@ class ChildOutput:
             self._console = None
 
 
-async def lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
+async def iterate_lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
     """Lines as text; one longer than MAX_LINE_BYTES comes in pieces, bytes that are no UTF-8 as
     replacement characters.
     """
@@ -110,13 +112,13 @@ async def copy_lines(name: str, pipe: BinaryIO, output: ChildOutput) -> None:
         lambda: asyncio.StreamReaderProtocol(reader), pipe
     )
     with contextlib.closing(transport):
-        async for line in lines(reader):
-            output.line(name, line)
+        async for line in iterate_lines(reader):
+            output.write_line(name, line)
 
 
-def _log_file(path: Path) -> logging.Handler:
+def _create_log_handler(path: Path) -> logging.Handler:
     handler = RotatingFileHandler(
-        path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8", delay=True
+        path, maxBytes=MAX_LOG_BYTES, backupCount=1, encoding="utf-8", delay=True
     )
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     return handler

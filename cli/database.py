@@ -4,7 +4,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from cli.errors import CliError
-from shared.db.migrate import DatabaseTooNew, upgrade
+from shared.db.migrate import DatabaseTooNew, apply_migrations
 
 
 def upgrade_database(url: str) -> None:
@@ -12,7 +12,7 @@ def upgrade_database(url: str) -> None:
     none at all.
     """
     try:
-        upgrade(url)
+        apply_migrations(url)
     except DatabaseTooNew as error:
         raise CliError(error.message) from error
     except ArgumentError as error:

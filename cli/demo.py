@@ -32,7 +32,12 @@ from cli.report_files import build_section
 from cli.tables import format_duration, format_job, format_reports_side_by_side, make_console
 from cli.up import require_worker_packages
 from shared.domain.states import JobState
-from shared.infra.child_process import die_with_parent, in_words, python_module, python_path
+from shared.infra.child_process import (
+    build_module_command,
+    build_module_environment,
+    describe_exit_code,
+    make_parent_death_hook,
+)
 from shared.report import StabilityReport
 from shared.report.comparison import Comparison, ComparisonInput, build_comparison
 
@@ -94,13 +99,13 @@ def run_child_service(home: Path) -> Iterator[str]:
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            python_module("cli", "up", "--home", str(home), "--port", "0"),
+            build_module_command("cli", "up", "--home", str(home), "--port", "0"),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment | python_path(),
+            env=environment | build_module_environment(),
             start_new_session=True,  # a terminal's Ctrl-C is ours to pass on
-            preexec_fn=die_with_parent(),
+            preexec_fn=make_parent_death_hook(),
         )
     try:
         yield _wait_for_url(process, log)
@@ -127,7 +132,7 @@ def _wait_for_url(process: "subprocess.Popen[bytes]", log: Path) -> str:
             why = (
                 "took too long to start"
                 if process.returncode is None
-                else in_words(process.returncode)
+                else describe_exit_code(process.returncode)
             )
             raise CliError(
                 "\n".join([f"`evenkeel up` {why}. Its last lines:", *said.splitlines()[-20:]])

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from cli.api_models import Job, Run
 from cli.client import Client
-from shared.domain.states import RUN_ENDED, Purpose, RunState
+from shared.domain.states import ENDED_RUN_STATES, Purpose, RunState
 
 POLL_INTERVAL_S: Final = 1.0
 RETRY_TIMEOUT_S: Final = 120.0  # for a service that is being started again
@@ -95,7 +95,7 @@ class _PlainLines:
 
     def show_run(self, followed: FollowedJob, run: Run) -> None:
         quarter = int(run.step / max(run.total_steps, 1) / PLAIN_LINE_SHARE)
-        now = (run.status, run.attempt, 0 if run.status in RUN_ENDED else quarter)
+        now = (run.status, run.attempt, 0 if run.status in ENDED_RUN_STATES else quarter)
         if self._printed_states.get(run.id) == now or (
             run.status is RunState.QUEUED and run.id not in self._printed_states
         ):

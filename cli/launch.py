@@ -11,16 +11,16 @@ from cli.child_output import ChildOutput
 from cli.processes import Supervisor
 from cli.settings import read_settings
 from cli.up import build_worker_programs, require_worker_packages
-from shared.infra.child_process import python_module, python_path
+from shared.infra.child_process import build_module_command, build_module_environment
 
 
 def exec_api(host: str | None, port: int | None) -> NoReturn:
     """This process turns into the API, so that signals and a container's process 1 are its own."""
     read_settings()
-    environment = {**os.environ, **python_path()}
+    environment = {**os.environ, **build_module_environment()}
     environment.update({"EVENKEEL_HOST": host} if host is not None else {})
     environment.update({"EVENKEEL_PORT": str(port)} if port is not None else {})
-    command = python_module("api")
+    command = build_module_command("api")
     os.execve(command[0], command, environment)
 
 
@@ -30,6 +30,6 @@ def run_worker() -> int:
     """
     require_worker_packages()
     read_settings()
-    programs = build_worker_programs(python_path())
+    programs = build_worker_programs(build_module_environment())
     output = ChildOutput([program.name for program in programs], stream=sys.stdout)
     return asyncio.run(Supervisor(programs, output).run())

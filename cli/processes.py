@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cli.child_output import ChildOutput, copy_lines
-from shared.infra.child_process import die_with_parent, in_words
+from shared.infra.child_process import describe_exit_code, make_parent_death_hook
 
-START_ATTEMPTS: Final = 3  # exits of a program that never settled, after which it is given up
-STEADY_SECONDS: Final = 30.0  # a child that lived so long starts its next pauses small again
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 30.0
-DRAIN_SECONDS: Final = (
+MAX_START_ATTEMPTS: Final = 3  # exits of a program that never settled, after which it is given up
+STABLE_UPTIME_S: Final = 30.0  # a child that lived so long starts its next pauses small again
+MIN_RESTART_DELAY_S: Final = 0.5
+MAX_RESTART_DELAY_S: Final = 30.0
+DRAIN_TIMEOUT_S: Final = (
     1.0  # for the last lines of a child that has ended; a grandchild may hold the pipe open
 )
-READY_POLL_SECONDS: Final = 0.05
+READY_POLL_INTERVAL_S: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +59,10 @@ class Supervisor:
         *,
         when_ready: Callable[[], None] | None = None,
     ) -> None:
-        self._children = [_Child(program, output) for program in programs]
+        self._children = [_SupervisedChild(program, output) for program in programs]
         self._output = output
         self._when_ready = when_ready
-        self._told_to_stop = asyncio.Event()
+        self._stop_requested = asyncio.Event()
 
     async def run(self) -> int:
         """Serve until SIGINT, SIGTERM or SIGHUP; returns the exit code: 0, or 1 when a program
@@ -72,43 +72,43 @@ class Supervisor:
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._on_signal)
-        keeping = asyncio.create_task(self._keep_all())
-        stopping = asyncio.create_task(self._told_to_stop.wait())
+            loop.add_signal_handler(number, self._handle_signal)
+        keeping = asyncio.create_task(self._keep_all_running())
+        stopping = asyncio.create_task(self._stop_requested.wait())
         try:
             await asyncio.wait({keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return await self._outcome(keeping)
+            return await self._get_exit_code(keeping)
         finally:
             stopping.cancel()
-            self._told_to_stop.set()
+            self._stop_requested.set()
             await self._stop_all()
 
-    def _on_signal(self) -> None:
-        if not self._told_to_stop.is_set():
-            self._output.say("stopping (once more to kill at once)")
-            self._told_to_stop.set()
+    def _handle_signal(self) -> None:
+        if not self._stop_requested.is_set():
+            self._output.write_parent_line("stopping (once more to kill at once)")
+            self._stop_requested.set()
             return
         for child in self._children:
             child.kill()
 
-    async def _outcome(self, keeping: "asyncio.Task[None]") -> int:
-        keeping.cancel()
+    async def _get_exit_code(self, keep_task: "asyncio.Task[None]") -> int:
+        keep_task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             try:
-                await keeping
+                await keep_task
             except BaseExceptionGroup as failures:
                 unstartable, others = failures.split(StartError)
                 if unstartable is None or others is not None:
                     raise
-                self._output.say(f"{unstartable.exceptions[0]}; giving up")
+                self._output.write_parent_line(f"{unstartable.exceptions[0]}; giving up")
                 return 1
         return 0
 
-    async def _keep_all(self) -> None:
+    async def _keep_all_running(self) -> None:
         async with asyncio.TaskGroup() as group:
             for child in self._children:
-                group.create_task(child.keep())
-                await child.until_ready()
+                group.create_task(child.keep_running())
+                await child.wait_until_ready()
             if self._when_ready is not None:
                 self._when_ready()
 
@@ -123,7 +123,7 @@ class StartError(Exception):
     """A program cannot be started, or exited START_ATTEMPTS times without ever settling."""
 
 
-class _Child:
+class _SupervisedChild:
     """One program's process, and its successors after unexpected deaths."""
 
     def __init__(self, program: Program, output: ChildOutput) -> None:
@@ -131,46 +131,46 @@ class _Child:
         self._output = output
         self._process: asyncio.subprocess.Process | None = None
         self._copier: asyncio.Task[None] | None = None
-        self._settled = False
+        self._has_settled = False
         """It was ready, or lived for a while: from then on it is started again however often it
         ends.
         """
 
-    async def keep(self) -> None:
+    async def keep_running(self) -> None:
         """Start it, and again whenever it ends, until cancelled; raises StartError."""
         deaths = exits = 0
         while True:
             born = time.monotonic()
-            await self._start()
-            code = await self._wait()
-            steady = time.monotonic() - born > STEADY_SECONDS
-            self._settled = self._settled or steady
+            await self._start_process()
+            code = await self._wait_for_exit()
+            steady = time.monotonic() - born > STABLE_UPTIME_S
+            self._has_settled = self._has_settled or steady
             deaths = 1 if steady else deaths + 1
             exits += code >= 0  # a signal comes from outside; an exit is the program's own word
-            self._tell_last_lines()
-            if not self._settled:
-                if exits >= START_ATTEMPTS:
+            self._print_last_lines()
+            if not self._has_settled:
+                if exits >= MAX_START_ATTEMPTS:
                     raise StartError(
-                        f"{self.program.name} {in_words(code)} at its start, {exits} times"
+                        f"{self.program.name} {describe_exit_code(code)} at its start, {exits} times"
                     )
                 if self.program.after_failed_start is not None:
                     self.program.after_failed_start()
-            pause = min(FIRST_PAUSE * 2 ** (deaths - 1), LONGEST_PAUSE)
-            self._output.say(
-                f"{self.program.name} {in_words(code)}; starting it again in {pause:g} s"
+            pause = min(MIN_RESTART_DELAY_S * 2 ** (deaths - 1), MAX_RESTART_DELAY_S)
+            self._output.write_parent_line(
+                f"{self.program.name} {describe_exit_code(code)}; starting it again in {pause:g} s"
             )
             await asyncio.sleep(pause)
 
-    async def until_ready(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Returns once the program answers, whichever of its processes that is."""
         question = self.program.ready
         while self._process is None or (question is not None and not await question()):
-            await asyncio.sleep(READY_POLL_SECONDS)
-        self._settled = self._settled or question is not None
+            await asyncio.sleep(READY_POLL_INTERVAL_S)
+        self._has_settled = self._has_settled or question is not None
 
-    def _tell_last_lines(self) -> None:
-        for line in self._output.tail(self.program.name):
-            self._output.say(f"{self.program.name} said: {line}")
+    def _print_last_lines(self) -> None:
+        for line in self._output.get_hidden_tail(self.program.name):
+            self._output.write_parent_line(f"{self.program.name} said: {line}")
 
     async def stop(self) -> None:
         """TERM, then KILL for the whole process group of whoever is left."""
@@ -183,12 +183,12 @@ class _Child:
             async with asyncio.timeout(self.program.stop_seconds):
                 await self._process.wait()
         except TimeoutError:
-            self._output.say(
+            self._output.write_parent_line(
                 f"{self.program.name} did not stop within {self.program.stop_seconds:g} s; "
                 "killing it"
             )
             self.kill()
-        await self._wait()
+        await self._wait_for_exit()
 
     def kill(self) -> None:
         """KILL, to the process and all of its group."""
@@ -196,7 +196,7 @@ class _Child:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    async def _start(self) -> None:
+    async def _start_process(self) -> None:
         program = self.program
         # a pipe of our own: asyncio's wait() holds out for the end of its pipes, which a
         # grandchild can keep open
@@ -213,7 +213,7 @@ class _Child:
                 env={**os.environ, **program.env},
                 pass_fds=program.pass_fds,
                 start_new_session=True,
-                preexec_fn=die_with_parent(),
+                preexec_fn=make_parent_death_hook(),
             )
         except OSError as error:  # no such file, not executable, no memory
             raise StartError(
@@ -222,7 +222,7 @@ class _Child:
         finally:
             os.close(write_end)
 
-    async def _wait(self) -> int:
+    async def _wait_for_exit(self) -> int:
         """The process's return code, once it has ended, its group is gone and its last lines
         are copied.
         """
@@ -230,6 +230,6 @@ class _Child:
         assert self._copier is not None
         code = await self._process.wait()
         self.kill()  # members of its group that it left behind
-        await asyncio.wait({self._copier}, timeout=DRAIN_SECONDS)
+        await asyncio.wait({self._copier}, timeout=DRAIN_TIMEOUT_S)
         self._copier.cancel()
         return code

@@ -11,7 +11,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from cli.errors import CliError
-from shared.infra.settings import LOOPBACK
+from shared.infra.settings import LOOPBACK_HOSTS
 
 _RETRYABLE_STATUSES: Final = frozenset({429, 502, 503, 504})
 _RETRY_DELAYS_S: Final = (
@@ -42,7 +42,7 @@ class Transport:
             headers={"authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=httpx.Timeout(60.0, connect=5.0),
             trust_env=parts.hostname
-            not in LOOPBACK,  # a proxy for the outside is not asked for this machine
+            not in LOOPBACK_HOSTS,  # a proxy for the outside is not asked for this machine
         )
 
     def __enter__(self) -> Self:

@@ -21,8 +21,8 @@ from cli.embedded_redis import EmbeddedRedis, prepare_embedded_redis
 from cli.errors import CliError
 from cli.processes import Program, Supervisor
 from cli.settings import read_settings
-from shared.infra.child_process import python_module, python_path
-from shared.infra.settings import Settings, refuse_open_door
+from shared.infra.child_process import build_module_command, build_module_environment
+from shared.infra.settings import Settings, describe_missing_key
 
 WORKER_PACKAGES = ("torch", "transformers", "safetensors")
 LISTEN_BACKLOG = 2048  # connections that wait while the API starts
@@ -49,7 +49,7 @@ def run_service(options: ServiceOptions) -> int:
     from starting.
     """
     require_worker_packages()
-    refusal = refuse_open_door(read_settings(host=options.host))
+    refusal = describe_missing_key(read_settings(host=options.host))
     if refusal is not None:
         raise CliError(refusal)
     os.umask(0o077)  # data and logs are their owner's alone
@@ -73,19 +73,19 @@ async def _run_programs(
     output = ChildOutput(
         [program.name for program in programs],
         stream=sys.stdout,
-        logs=home.logs_folder,
-        quiet=["redis"],
+        log_folder=home.logs_folder,
+        quiet_names=["redis"],
     )
 
     def announce_url() -> None:
         home.write_url(url)
         for line in _format_welcome(url, options, home):
-            output.say(line)
+            output.write_parent_line(line)
 
     try:
         for name in _EMBEDDED_VARIABLES:
             if os.environ.get(name):
-                output.say(
+                output.write_parent_line(
                     f"{name} is set, but `evenkeel up` keeps its state in {home.folder}; "
                     "it is not used."
                 )
@@ -108,7 +108,7 @@ def build_service_programs(
     return [
         Program(
             name="api",
-            command=python_module("api", "--fd", str(listener.fileno())),
+            command=build_module_command("api", "--fd", str(listener.fileno())),
             env=environment,
             pass_fds=(listener.fileno(),),
             ready=is_api_ready,
@@ -120,9 +120,11 @@ def build_service_programs(
 def build_worker_programs(environment: Mapping[str, str]) -> list[Program]:
     """The training side: who trains, and who sees to it that nothing is forgotten."""
     return [
-        Program(name="worker", command=python_module("worker"), env=environment),
+        Program(name="worker", command=build_module_command("worker"), env=environment),
         Program(
-            name="sweeper", command=python_module("worker.maintenance.sweeper"), env=environment
+            name="sweeper",
+            command=build_module_command("worker.maintenance.sweeper"),
+            env=environment,
         ),
     ]
 
@@ -145,7 +147,7 @@ def build_service_settings(
 
 def build_child_environment(settings: Settings) -> dict[str, str]:
     return {
-        **python_path(),
+        **build_module_environment(),
         "EVENKEEL_HOME": str(settings.home),
         "EVENKEEL_DATABASE_URL": settings.resolved_database_url,
         "EVENKEEL_STORAGE_URL": settings.resolved_storage_url,

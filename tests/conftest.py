@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.encoders import bert_folder, roberta_folder
+from tests.encoders import build_bert_folder, build_roberta_folder
 from tests.servers import PostgresServer, RedisServer, redis_server, run_postgres_server
 from tests.stack import Stack, running_stack
 
@@ -39,8 +39,8 @@ def own_postgres() -> Iterator[PostgresServer]:
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of base models: ``tiny-bert`` and ``tiny-roberta``."""
     folder = tmp_path_factory.mktemp("models")
-    bert_folder(folder / "tiny-bert")
-    roberta_folder(folder / "tiny-roberta")
+    build_bert_folder(folder / "tiny-bert")
+    build_roberta_folder(folder / "tiny-roberta")
     return folder
 
 

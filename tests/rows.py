@@ -21,7 +21,7 @@ def job_values() -> dict[str, object]:
         )
     }
     plain = {
-        "id": ids.job_id(),
+        "id": ids.make_job_id(),
         "owner_id": "local",
         "model": "m",
         "training_file": "f",
@@ -35,7 +35,7 @@ def add_job(database: Database, runs: int = 2) -> Job:
     job = Job(**job_values())
     rows = [
         Run(
-            id=ids.run_id(),
+            id=ids.make_run_id(),
             job_id=job.id,
             owner_id="local",
             index=index,

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import psutil
 
-from shared.db.migrate import upgrade
-from shared.domain.states import JOB_ENDED
+from shared.db.migrate import apply_migrations
+from shared.domain.states import ENDED_JOB_STATES
 from tests.servers import RedisServer, find_free_port, wait_until
 
 EVENT_STREAMS = 3
@@ -134,7 +134,7 @@ class Stack:
     def wait(self, job_id: str, seconds: float = 120.0) -> dict[str, Any]:
         """Poll until the job has ended; on a timeout, fail with the ends of the logs."""
         deadline = time.monotonic() + seconds
-        while (job := self.job(job_id))["status"] not in JOB_ENDED:
+        while (job := self.job(job_id))["status"] not in ENDED_JOB_STATES:
             if time.monotonic() > deadline:
                 raise TimeoutError(
                     f"{job['status']} {job['runs_summary']} after {seconds} s\n{self.logs()}"
@@ -182,7 +182,7 @@ def running_stack(
     **environment: str,
 ) -> Iterator[Stack]:
     home.mkdir(parents=True, exist_ok=True)
-    upgrade(database_url)
+    apply_migrations(database_url)
     stack = Stack(home, database_url, redis, models, slots)
     stack.environment |= environment
     try:

@@ -15,7 +15,7 @@ from worker.app import make_worker
 
 def main() -> None:
     settings = Settings()
-    log.configure(settings.log_level)
+    log.configure_logging(settings.log_level)
     app = make_worker(settings)
     tasks.register_tasks(app)
     # Celery warns a worker that runs as root, because pickled messages can run any code; this

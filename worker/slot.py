@@ -50,7 +50,7 @@ def _advance_jobs(context: WorkerContext, job_id: str) -> None:
     """
     advance.advance_job(context, job_id)
     with context.database.read() as session:
-        other_job_ids = Jobs(session).to_advance(MAX_OTHER_JOBS)
+        other_job_ids = Jobs(session).list_ready_to_advance(MAX_OTHER_JOBS)
     for other_job_id in other_job_ids:
         advance.advance_job(context, other_job_id)
 

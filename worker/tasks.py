@@ -7,7 +7,7 @@ from celery import Celery
 
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
 from shared.db.session import Database
-from shared.infra.broker import Bell
+from shared.infra.broker import JobQueue
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from worker import slot
@@ -24,7 +24,7 @@ def _get_context() -> WorkerContext:
     processes.
     """
     settings = Settings()
-    database = Database(settings.resolved_database_url, ring=Bell(settings.redis_url).ring)
+    database = Database(settings.resolved_database_url, notify=JobQueue(settings.redis_url).notify)
     index = getattr(current_process(), "index", 0)  # billiard numbers a pool's children from 0
     return WorkerContext(
         settings, database, Storage(settings.resolved_storage_url), Trainer(settings), index

@@ -18,12 +18,12 @@ from shared.datasets.columns import find_column
 from shared.datasets.labels import LABEL_SEPARATOR
 from shared.datasets.readers.cells import ListCell
 from shared.datasets.task_resolution import check_readable_rows, format_row_numbers
-from shared.db.files import Files, hold_digest
+from shared.db.files import Files, lock_digest
 from shared.db.tables import File
 from shared.domain import ids
 from shared.domain.errors import InvalidValue
-from shared.domain.task import Column, Task, TaskType
-from shared.infra.storage import file_key
+from shared.domain.task import ColumnReference, Task, TaskType
+from shared.infra.storage import build_file_key
 from shared.timings import CLASSIFICATION_LIMIT_S
 
 if TYPE_CHECKING:  # numpy and onnxruntime are loaded on first use
@@ -61,7 +61,7 @@ def classify_file(services: AppServices, request: BatchRequest) -> BatchObject:
         written = _write_results(services, models, texts, path)
         result = _store_results(services, path)
     return BatchObject(
-        id=ids.classification_batch_id(),
+        id=ids.make_classification_batch_id(),
         created_at=int(started),
         completed_at=int(time.time()),
         model=request.model,
@@ -98,7 +98,7 @@ def _read_texts(table: Table, task: Task, request: BatchRequest) -> "list[Text]"
     return list(zip(first, second, strict=True))
 
 
-def _read_column(table: Table, column: Column, param: str) -> Sequence[str]:
+def _read_column(table: Table, column: ColumnReference, param: str) -> Sequence[str]:
     cells = table.get_cells(find_column(column, table, param))
     empty_positions = [
         position
@@ -179,7 +179,7 @@ def _store_results(services: AppServices, path: Path) -> File:
     with path.open("rb") as content:
         sha256 = hashlib.file_digest(content, "sha256").hexdigest()
     file = File(
-        id=ids.file_id(),
+        id=ids.make_file_id(),
         owner_id=services.owner_id,
         filename=path.name,
         purpose=RESULTS_PURPOSE,
@@ -189,7 +189,7 @@ def _store_results(services: AppServices, path: Path) -> File:
     )
     with services.database.write() as session:
         # locked, so that no deletion of another file with the same content removes these bytes
-        hold_digest(session, sha256)
-        services.storage.put_file(file_key(sha256), path)
+        lock_digest(session, sha256)
+        services.storage.put_file(build_file_key(sha256), path)
         Files(session, services.owner_id).add(file)
     return file

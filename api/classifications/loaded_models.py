@@ -13,7 +13,7 @@ from api.serving.cache import Cache
 from shared.db.tables import Model
 from shared.domain.errors import ModelNotServed, ServiceBusy
 from shared.domain.task import Task
-from shared.infra.model_cache import fetched_folder, local_folder
+from shared.infra.model_cache import fetch_cached_folder, get_cached_folder
 from shared.infra.settings import Settings
 from shared.infra.storage import BlobMissing, Storage
 
@@ -76,7 +76,7 @@ class ModelServer:
     def evict_model(self, prefix: str) -> None:
         """Free the memory and the local copy of a deleted model."""
         self._classifiers.forget(prefix)
-        shutil.rmtree(local_folder(self._settings, prefix), ignore_errors=True)
+        shutil.rmtree(get_cached_folder(self._settings, prefix), ignore_errors=True)
 
     def _get_classifier(self, model: Model, task: Task) -> Classifier:
         return self._classifiers.get(model.prefix, lambda: self._load_classifier(model, task))
@@ -85,7 +85,7 @@ class ModelServer:
         from api.serving.classifier import Classifier
 
         try:
-            folder = fetched_folder(self._settings, self._storage, model.prefix)
+            folder = fetch_cached_folder(self._settings, self._storage, model.prefix)
         except BlobMissing:
             raise ModelNotServed(
                 f"The weights of {model.id} are missing from the storage.", param="model"

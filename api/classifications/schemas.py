@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
-from shared.domain.task import Column, Header
+from shared.domain.task import ColumnReference, Header
 
 MAX_INPUTS = 1000
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -83,10 +83,10 @@ class BatchRequest(BaseModel):
     input_file: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     """Id of an uploaded file in any format that jobs accept, up to 20,000 rows; labels are not
     needed."""
-    text_column: Column | None = None
+    text_column: ColumnReference | None = None
     """Name or index of the column with the (first) text; default: as in the model's training
     file."""
-    text_pair_column: Column | None = None
+    text_pair_column: ColumnReference | None = None
     """Name or index of the column with the second text, for a model trained on pairs; default: as
     in the model's training file."""
     header: Header | None = None

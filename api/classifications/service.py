@@ -60,7 +60,7 @@ def classify_inputs(services: AppServices, request: ClassificationRequest) -> Cl
     label_column = models.task.label_column
     target_name = label_column if isinstance(label_column, str) else DEFAULT_TARGET_NAME
     return ClassificationObject(
-        id=ids.classification_id(),
+        id=ids.make_classification_id(),
         created=int(time.time()),
         model=request.model,
         members=[member.id for member in models.members],
@@ -79,7 +79,7 @@ def find_ensemble(services: AppServices, model_id: str, *, ensemble: bool) -> En
     If all runs are degenerate, all models vote. Raises ModelNotFound, NoEnsemble, and InvalidValue
     for a base model.
     """
-    if model_id in services.catalogue.names():
+    if model_id in services.catalogue.list_names():
         raise InvalidValue(
             f"{model_id} is a base model, which has no labels; give a fine-tuned model.",
             param="model",
@@ -90,8 +90,8 @@ def find_ensemble(services: AppServices, model_id: str, *, ensemble: bool) -> En
         task = Task.model_validate(Jobs(session).get(model.job_id, services.owner_id).task)
         if not ensemble:
             return EnsembleModels(task, [model])
-        kept = repository.of_job(model.job_id)
-        degenerate = {run.id for run in Runs(session).of_job(model.job_id) if run.degenerate}
+        kept = repository.list_by_job(model.job_id)
+        degenerate = {run.id for run in Runs(session).list_by_job(model.job_id) if run.degenerate}
     members = [member for member in kept if member.run_id not in degenerate] or list(kept)
     if len(members) < 2:
         raise _build_no_ensemble_error(model.job_id, len(kept))
@@ -138,7 +138,7 @@ def _build_target(
     )
     disagreement = prediction.disagreement
     return ClassificationTarget(
-        scores={task.outputs[index]: prediction.scores[index] for index in shown_outputs},
+        scores={task.output_names[index]: prediction.scores[index] for index in shown_outputs},
         predicted=format_prediction(prediction.predicted, task.label_names),
         truncated=truncated,
         disagreement=None if disagreement is None else DisagreementObject(**vars(disagreement)),

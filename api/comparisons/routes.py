@@ -11,7 +11,7 @@ from api.errors import document_errors
 from api.pagination import Listing, build_listing
 from api.path_parameters import ComparisonIdPath
 from shared.db.comparisons import Comparisons
-from shared.db.pagination import Page
+from shared.db.pagination import PageRequest
 from shared.domain.errors import ComparisonNotFound, JobNotFound, JobsNotComparable
 
 router = APIRouter(prefix="/v1/fine_tuning/comparisons", tags=["comparisons"])
@@ -29,11 +29,11 @@ def create_comparison(services: ServicesDep, request: ComparisonRequest) -> Comp
 
 @router.get("", responses=document_errors())
 def list_comparisons(
-    services: ServicesDep, page: Annotated[Page, Depends(create_page_dependency(20, 100))]
+    services: ServicesDep, page: Annotated[PageRequest, Depends(create_page_dependency(20, 100))]
 ) -> Listing[ComparisonObject]:
     """List the comparisons, newest first."""
     with services.database.read() as session:
-        rows, has_more = Comparisons(session, services.owner_id).page(page)
+        rows, has_more = Comparisons(session, services.owner_id).list_page(page)
     return build_listing([ComparisonObject.from_row(row) for row in rows], has_more)
 
 

@@ -7,7 +7,7 @@ from api.comparisons.schemas import ComparisonObject, ComparisonRequest
 from api.dependencies import AppServices
 from shared.db.comparisons import Comparisons
 from shared.db.jobs import Jobs
-from shared.db.run_scores import ScoredRun, scored_runs
+from shared.db.run_scores import ScoredRun, list_scored_runs
 from shared.db.tables import Comparison, Job
 from shared.domain import ids
 from shared.domain.errors import JobsNotComparable
@@ -27,9 +27,9 @@ def create_comparison(services: AppServices, request: ComparisonRequest) -> Comp
     Raises JobNotFound, and JobsNotComparable for jobs that differ in data, split, task or metric.
     """
     with services.database.read() as session:
-        jobs = Jobs(session).named(request.job_ids, services.owner_id, param="job_ids")
+        jobs = Jobs(session).list_by_ids(request.job_ids, services.owner_id, param="job_ids")
         _check_same_rows(jobs)
-        runs = scored_runs(session, request.job_ids, results=request.metric is not None)
+        runs = list_scored_runs(session, request.job_ids, with_results=request.metric is not None)
     names = _list_job_names(jobs)
     inputs = [
         ComparisonInput(
@@ -39,7 +39,7 @@ def create_comparison(services: AppServices, request: ComparisonRequest) -> Comp
     ]
     comparison = build_comparison(inputs, request.alpha)
     row = Comparison(
-        id=ids.comparison_id(),
+        id=ids.make_comparison_id(),
         owner_id=services.owner_id,
         result=comparison.model_dump(mode="json"),
     )

@@ -17,7 +17,7 @@ from shared.db.files import Files
 from shared.db.models import Models
 from shared.db.tables import File
 from shared.domain.errors import InvalidValue
-from shared.domain.naming import FINE_TUNED, base_name
+from shared.domain.naming import FINE_TUNED_PREFIX, get_base_name
 from shared.domain.task import TaskRequest
 
 MAX_TEXT_CHARACTERS = 2_000  # so that a preview of a hundred long documents stays small
@@ -62,16 +62,16 @@ def build_preview(services: AppServices, file_id: str, options: PreviewOptions) 
 
 
 def _find_source(services: AppServices, file_id: str, options: PreviewOptions) -> _Source:
-    is_fine_tuned = options.model.startswith(FINE_TUNED)
+    is_fine_tuned = options.model.startswith(FINE_TUNED_PREFIX)
     with services.database.read() as session:
         file = Files(session, services.owner_id).get(file_id, param="file_id")
         if is_fine_tuned:
             Models(session, services.owner_id).get(options.model)
-    base_model = base_name(options.model) if is_fine_tuned else options.model
-    facts = services.catalogue.facts(base_model)
+    base_model = get_base_name(options.model) if is_fine_tuned else options.model
+    facts = services.catalogue.get_facts(base_model)
     return _Source(
         file,
-        services.catalogue.folder(base_model),
+        services.catalogue.get_folder(base_model),
         resolve_max_seq_length(options.max_seq_length, facts.max_position_embeddings),
     )
 

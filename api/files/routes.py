@@ -18,7 +18,7 @@ from api.path_parameters import FileIdPath
 from api.unknown_params import check_form_fields
 from shared.datasets import UnreadableFile, build_validation
 from shared.db.files import Files
-from shared.db.pagination import Page
+from shared.db.pagination import PageRequest
 from shared.domain.errors import (
     FileInUse,
     FileNotFound,
@@ -30,7 +30,7 @@ from shared.domain.errors import (
     UnsupportedMediaType,
 )
 from shared.domain.task import TaskRequest
-from shared.infra.storage import BlobMissing, file_key
+from shared.infra.storage import BlobMissing, build_file_key
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
@@ -88,7 +88,7 @@ def create_file(
 @router.get("", responses=document_errors())
 def list_files(
     services: ServicesDep,
-    page: Annotated[Page, Depends(create_page_dependency(10_000, 10_000))],
+    page: Annotated[PageRequest, Depends(create_page_dependency(10_000, 10_000))],
     order: Annotated[
         Literal["asc", "desc"], Query(description="`desc`: newest first; `asc`: oldest first.")
     ] = "desc",
@@ -99,7 +99,7 @@ def list_files(
     """List files, newest or oldest first."""
     with services.database.read() as session:
         ordered = page._replace(descending=order == "desc")
-        files, has_more = Files(session, services.owner_id).page(ordered, purpose)
+        files, has_more = Files(session, services.owner_id).list_page(ordered, purpose)
     return build_listing(
         [FileObject.from_row(file, with_profile=False) for file in files], has_more
     )
@@ -136,7 +136,7 @@ def file_content(services: ServicesDep, file_id: FileIdPath) -> StreamingRespons
     with services.database.read() as session:
         file = Files(session, services.owner_id).get(file_id, param="file_id")
     try:
-        chunks = services.storage.stream(file_key(file.sha256))
+        chunks = services.storage.stream(build_file_key(file.sha256))
     except BlobMissing:
         raise FileNotFound(
             f"The content of {file_id} is missing from the storage.", param="file_id"

@@ -18,7 +18,7 @@ from shared.datasets import (
     format_summary,
     read_table,
 )
-from shared.db.files import Files, digest_is_used, hold_digest
+from shared.db.files import Files, is_digest_used, lock_digest
 from shared.db.tables import File
 from shared.domain import ids
 from shared.domain.errors import (
@@ -29,7 +29,7 @@ from shared.domain.errors import (
     UnsupportedMediaType,
 )
 from shared.domain.task import Header
-from shared.infra.storage import CHUNK, BlobMissing, file_key
+from shared.infra.storage import CHUNK_BYTES, BlobMissing, build_file_key
 
 MAX_FILENAME = 255
 
@@ -87,10 +87,10 @@ def store_file(
     """
     with services.table_semaphore:
         validation = build_validation(_read_table(services, received.path, filename, "auto"))
-    key = file_key(received.sha256)
+    key = build_file_key(received.sha256)
     services.storage.put_file(key, received.path)
     file = File(
-        id=ids.file_id(),
+        id=ids.make_file_id(),
         owner_id=services.owner_id,
         filename=filename,
         purpose=purpose,
@@ -101,7 +101,7 @@ def store_file(
         validation=validation.model_dump(mode="json"),
     )
     with services.database.write() as session:
-        hold_digest(session, received.sha256)
+        lock_digest(session, received.sha256)
         # the last other file with the same content may have been deleted since
         if not services.storage.exists(key):
             services.storage.put_file(key, received.path)
@@ -118,9 +118,9 @@ def delete_file(services: AppServices, file_id: str) -> None:
     with services.database.write() as session:
         file = Files(session, services.owner_id).delete(file_id)
     with services.database.write() as session:
-        hold_digest(session, file.sha256)
-        if not digest_is_used(session, file.sha256):
-            services.storage.delete(file_key(file.sha256))
+        lock_digest(session, file.sha256)
+        if not is_digest_used(session, file.sha256):
+            services.storage.delete(build_file_key(file.sha256))
 
 
 @contextmanager
@@ -132,7 +132,7 @@ def open_table(services: AppServices, file: File, header: Header, *, param: str)
     with create_scratch_folder(services) as folder:
         path = folder / "file"
         try:
-            services.storage.fetch(file_key(file.sha256), path)
+            services.storage.fetch(build_file_key(file.sha256), path)
         except BlobMissing:
             raise ServiceUnavailable(
                 f"The content of {file.id} is missing from the storage."
@@ -166,7 +166,7 @@ def receive_file(source: BinaryIO, path: Path, limit: int, *, param: str = "file
     """Copy ``source`` to ``path`` while hashing it. Raises PayloadTooLarge."""
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as target:
-        while chunk := source.read(CHUNK):
+        while chunk := source.read(CHUNK_BYTES):
             size += len(chunk)
             if size > limit:
                 raise PayloadTooLarge(

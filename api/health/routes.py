@@ -9,7 +9,7 @@ from api.dependencies import ServicesDep
 from api.errors import document_errors
 from shared.db.health import check_connection
 from shared.domain.errors import ServiceUnavailable
-from shared.infra.broker import BrokerAway
+from shared.infra.broker import BrokerUnreachable
 
 router = APIRouter(tags=["health"])
 
@@ -46,8 +46,8 @@ def ready(services: ServicesDep) -> Ready:
     with services.database.read() as session:
         check_connection(session)
     try:
-        return Ready(queue_depth=services.job_queue.depth())
-    except BrokerAway:
+        return Ready(queue_depth=services.job_queue.count_messages())
+    except BrokerUnreachable:
         raise ServiceUnavailable(
             "The job queue does not respond; jobs are accepted and start once it does."
         ) from None

@@ -56,7 +56,7 @@ def _fetch_split(
     chosen = choose_split_files(info, reference.config, reference.split, source)
     name = build_filename(reference.repository, chosen.config, chosen.split, info.commit)
     with services.database.read() as session:
-        stored = Files(session, services.owner_id).called(name, FILE_PURPOSE)
+        stored = Files(session, services.owner_id).find_by_name(name, FILE_PURPOSE)
     if stored is not None:
         return stored
     with files.create_scratch_folder(services) as folder:

@@ -23,7 +23,7 @@ from shared.db.files import Files
 from shared.db.jobs import Jobs
 from shared.db.models import Models
 from shared.db.tables import Job, Run
-from shared.domain.naming import FINE_TUNED
+from shared.domain.naming import FINE_TUNED_PREFIX
 from shared.domain.states import Purpose
 
 
@@ -72,8 +72,8 @@ def _require_inputs(session: Session, job: Job) -> None:
         file_id: str | None = getattr(job, param)
         if file_id is not None:
             Files(session, job.owner_id).get(file_id, param=param, for_job=True)
-    if job.model.startswith(FINE_TUNED):
-        Models(session, job.owner_id).for_job(job.model)
+    if job.model.startswith(FINE_TUNED_PREFIX):
+        Models(session, job.owner_id).get_for_new_job(job.model)
 
 
 def _describe_creation(job: Job, runs: Sequence[Run]) -> str:

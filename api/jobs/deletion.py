@@ -9,8 +9,8 @@ from shared.db.files import Files
 from shared.db.models import Models
 from shared.db.runs import Runs
 from shared.domain.errors import FileNotFound, JobNotEnded
-from shared.domain.states import JOB_OPEN
-from shared.infra.storage import logs_prefix
+from shared.domain.states import OPEN_JOB_STATES
+from shared.infra.storage import build_logs_prefix
 
 
 def delete_job(services: AppServices, job_id: str) -> None:
@@ -20,26 +20,26 @@ def delete_job(services: AppServices, job_id: str) -> None:
     """
     with services.database.write() as session:
         job = lock_job(services, session, job_id)
-        if job.status in JOB_OPEN:
+        if job.status in OPEN_JOB_STATES:
             raise JobNotEnded(
                 f"Job {job_id} is {job.status}; cancel it or wait for its end before deleting it.",
                 param="fine_tuning_job_id",
             )
         models = Models(session, services.owner_id)
-        prefixes = [models.delete(model.id).prefix for model in models.of_job(job_id)]
+        prefixes = [models.delete(model.id).prefix for model in models.list_by_job(job_id)]
         result_ids = [
             file_id
             for file_id in job.result_files
             if _has_file(session, services.owner_id, file_id)
         ]
-        run_ids = Runs(session).ids_of_job(job_id)
+        run_ids = Runs(session).list_ids_by_job(job_id)
         session.flush()
         session.delete(job)  # the database deletes the rows that refer to it
     for prefix in prefixes:
         services.storage.delete_prefix(prefix)
         services.model_server.evict_model(prefix)
     for run_id in run_ids:
-        services.storage.delete_prefix(logs_prefix(run_id))
+        services.storage.delete_prefix(build_logs_prefix(run_id))
     for file_id in result_ids:
         files.delete_file(services, file_id)
 

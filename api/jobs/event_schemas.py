@@ -6,9 +6,9 @@ from pydantic import ConfigDict
 
 from api.jobs.schemas import StoredJson
 from api.pagination import Identified
-from shared.db.events import event_id
+from shared.db.events import format_event_id
 from shared.db.tables import Checkpoint, Event, WebhookDelivery
-from shared.domain.naming import checkpoint_model_id
+from shared.domain.naming import build_checkpoint_model_id
 
 
 class EventObject(Identified):
@@ -36,7 +36,7 @@ class EventObject(Identified):
     @classmethod
     def from_row(cls, event: Event) -> Self:
         return cls(
-            id=event_id(event.seq),
+            id=format_event_id(event.seq),
             created_at=int(event.created_at),
             level=event.level,
             message=event.message,
@@ -76,7 +76,7 @@ class CheckpointObject(Identified):
         return cls(
             id=checkpoint.id,
             created_at=int(checkpoint.created_at),
-            fine_tuned_model_checkpoint=checkpoint_model_id(model, seed, checkpoint.step),
+            fine_tuned_model_checkpoint=build_checkpoint_model_id(model, seed, checkpoint.step),
             fine_tuning_job_id=checkpoint.job_id,
             step_number=checkpoint.step,
             metrics=checkpoint.metrics,

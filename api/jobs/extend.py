@@ -17,7 +17,7 @@ from api.jobs.schemas import JobObject
 from api.jobs.service import get_job
 from shared.db.events import Events
 from shared.db.jobs import Jobs
-from shared.db.run_requests import RunWishes
+from shared.db.run_requests import RunRequests
 from shared.db.runs import Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Run
@@ -45,11 +45,11 @@ def extend_with_seeds(
             jobs = Jobs(session)
             job = lock_job(services, session, job_id)  # a copy sent meanwhile waits here
             is_keyless_copy = identity.is_resent and identity.key is None
-            if not (is_keyless_copy and jobs.extended_lately(job, digest, RESEND_WINDOW_S)):
+            if not (is_keyless_copy and jobs.was_extended_recently(job, digest, RESEND_WINDOW_S)):
                 _add_runs(services, session, job, request)
-                jobs.remember_extension(job, digest)
+                jobs.record_extension(job, digest)
                 if identity.key is not None:
-                    jobs.remember_key(services.owner_id, identity.key, digest, job_id)
+                    jobs.record_idempotency_key(services.owner_id, identity.key, digest, job_id)
             return job_id
 
     return get_job(services, run_unless_resent(services, identity, digest, extend))
@@ -63,13 +63,13 @@ def _require_base_model(services: AppServices, job_id: str) -> None:
 
 def _add_runs(services: AppServices, session: Session, job: Job, request: ExtendRequest) -> None:
     require_extendable_job(services, session, job)
-    existing_runs = Runs(session).of_job(job.id)
+    existing_runs = Runs(session).list_by_job(job.id)
     runs = _build_further_runs(job, request, existing_runs)
-    Jobs(session).reopen(job)
+    Jobs(session).reopen_job(job)
     Stages(session).add_runs(runs)
     if job.status == JobState.PAUSED:
         session.flush()
-        RunWishes(session).pause(job.id)
+        RunRequests(session).pause_runs(job.id)
     seeds = ", ".join(str(seed) for seed in dict.fromkeys(run.seed for run in runs))
     Events(session).add(
         job,

@@ -7,7 +7,7 @@ from shared.db.files import Files
 from shared.db.models import Models
 from shared.db.tables import Job
 from shared.domain.errors import FileNotFound, InvalidValue, JobNotExtendable, ModelInUse
-from shared.domain.naming import FINE_TUNED
+from shared.domain.naming import FINE_TUNED_PREFIX
 from shared.domain.states import JobState
 
 
@@ -30,10 +30,10 @@ def require_extendable_job(services: AppServices, session: Session, job: Job) ->
         )
     _require_files(services, session, job)
     models = Models(session, services.owner_id)
-    if job.model.startswith(FINE_TUNED):
-        models.for_job(job.model)
-    published = models.hold(job.id)
-    user = models.user(*(model.id for model in published))
+    if job.model.startswith(FINE_TUNED_PREFIX):
+        models.get_for_new_job(job.model)
+    published = models.lock_of_job(job.id)
+    user = models.find_dependent_job_id(*(model.id for model in published))
     if user is not None:
         raise ModelInUse(
             f"Job {user} starts from the model of job {job.id}, which further runs could replace. "

@@ -6,10 +6,10 @@ from api.jobs.service import get_job
 from api.jobs.waiting import wait_while
 from shared.db.events import Events
 from shared.db.jobs import Jobs
-from shared.db.run_requests import RunWishes, in_training, lock_runs
+from shared.db.run_requests import RunRequests, is_in_training, lock_runs
 from shared.db.tables import Job
 from shared.domain.errors import JobAlreadyEnded
-from shared.domain.states import JOB_ENDED, JobState
+from shared.domain.states import ENDED_JOB_STATES, JobState
 
 
 def pause_job(services: AppServices, job_id: str) -> JobObject:
@@ -20,8 +20,8 @@ def pause_job(services: AppServices, job_id: str) -> JobObject:
     with services.database.write() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         lock_runs(session, job_id)
-        if Jobs(session).pause(job_id):
-            RunWishes(session).pause(job_id)
+        if Jobs(session).pause_job(job_id):
+            RunRequests(session).pause_runs(job_id)
             Events(session).add(job, "The job was paused.", level="warn")
         else:
             session.refresh(job)
@@ -35,8 +35,8 @@ def resume_job(services: AppServices, job_id: str) -> JobObject:
     with services.database.write() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         lock_runs(session, job_id)
-        if Jobs(session).resume(job_id):
-            RunWishes(session).resume(job_id)
+        if Jobs(session).resume_job(job_id):
+            RunRequests(session).resume_runs(job_id)
             Events(session).add(job, "The job was resumed.")
         else:
             session.refresh(job)
@@ -46,11 +46,11 @@ def resume_job(services: AppServices, job_id: str) -> JobObject:
 
 def _is_training(services: AppServices, job_id: str) -> bool:
     with services.database.read() as session:
-        return in_training(session, job_id)
+        return is_in_training(session, job_id)
 
 
 def _require_open_job(job: Job) -> None:
-    if job.status in JOB_ENDED:
+    if job.status in ENDED_JOB_STATES:
         raise JobAlreadyEnded(
             f"Job {job.id} has already ended: it is {job.status}.", param="fine_tuning_job_id"
         )

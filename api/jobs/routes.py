@@ -20,10 +20,10 @@ from api.pagination import Listing, build_listing
 from api.path_parameters import JobIdPath
 from api.unknown_params import METADATA_PARAMETER, read_metadata_filter
 from shared.db.deliveries import Deliveries
-from shared.db.events import EVENT_ID, Events
+from shared.db.events import EVENT_ID_PATTERN, Events
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints
-from shared.db.pagination import Page
+from shared.db.pagination import PageRequest
 from shared.db.runs import Runs
 from shared.domain.errors import (
     FileNotFound,
@@ -35,7 +35,7 @@ from shared.domain.errors import (
     ModelNotAllowed,
     TooManyStreams,
 )
-from shared.domain.naming import model_id
+from shared.domain.naming import build_model_id
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 
@@ -74,7 +74,7 @@ def create_job(
 @router.get("", responses=document_errors(), openapi_extra={"parameters": [METADATA_PARAMETER]})
 def list_jobs(
     services: ServicesDep,
-    page: Annotated[Page, Depends(create_page_dependency(20, 100))],
+    page: Annotated[PageRequest, Depends(create_page_dependency(20, 100))],
     metadata: Annotated[dict[str, str] | None, Depends(read_metadata_filter)],
 ) -> Listing[JobObject]:
     """List jobs, newest first.
@@ -125,14 +125,14 @@ async def retrieve_job(
 async def list_events(
     services: ServicesDep,
     job_id: JobIdPath,
-    page: Annotated[Page, Depends(create_page_dependency(20, 1000))],
+    page: Annotated[PageRequest, Depends(create_page_dependency(20, 1000))],
     stream: Annotated[
         bool, Query(description="Send server-sent events, oldest first, until the job has ended.")
     ] = False,
     last_event_id: Annotated[
         str | None,
         Header(
-            pattern=EVENT_ID,
+            pattern=EVENT_ID_PATTERN,
             description="With `stream`: id of the last received event; only later ones are sent.",
         ),
     ] = None,
@@ -155,10 +155,10 @@ async def list_events(
     return await run_in_threadpool(_list_event_page, services, job_id, page)
 
 
-def _list_event_page(services: AppServices, job_id: str, page: Page) -> Listing[EventObject]:
+def _list_event_page(services: AppServices, job_id: str, page: PageRequest) -> Listing[EventObject]:
     with services.database.read() as session:
         Jobs(session).get(job_id, services.owner_id)
-        events, has_more = Events(session).page(job_id, page)
+        events, has_more = Events(session).list_page(job_id, page)
     return build_listing([EventObject.from_row(event) for event in events], has_more)
 
 
@@ -166,14 +166,14 @@ def _list_event_page(services: AppServices, job_id: str, page: Page) -> Listing[
 def list_checkpoints(
     services: ServicesDep,
     job_id: JobIdPath,
-    page: Annotated[Page, Depends(create_page_dependency(10, 1000))],
+    page: Annotated[PageRequest, Depends(create_page_dependency(10, 1000))],
 ) -> Listing[CheckpointObject]:
     """List the kept checkpoints: each run's best until the job ends, then the published run's."""
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
-        checkpoints, has_more = Checkpoints(session).page(job_id, page)
-        seeds = {run.id: run.seed for run in Runs(session).of_job(job_id)}
-    model = model_id(job.model, job.owner_id, job.suffix, job.id)
+        checkpoints, has_more = Checkpoints(session).list_page(job_id, page)
+        seeds = {run.id: run.seed for run in Runs(session).list_by_job(job_id)}
+    model = build_model_id(job.model, job.owner_id, job.suffix, job.id)
     return build_listing(
         [
             CheckpointObject.from_row(checkpoint, model, seeds[checkpoint.run_id])
@@ -187,10 +187,10 @@ def list_checkpoints(
 def list_webhook_deliveries(
     services: ServicesDep,
     job_id: JobIdPath,
-    page: Annotated[Page, Depends(create_page_dependency(20, 100))],
+    page: Annotated[PageRequest, Depends(create_page_dependency(20, 100))],
 ) -> Listing[DeliveryObject]:
     """List the deliveries to the job's webhook, newest first."""
     with services.database.read() as session:
         Jobs(session).get(job_id, services.owner_id)
-        deliveries, has_more = Deliveries(session).page(job_id, page)
+        deliveries, has_more = Deliveries(session).list_page(job_id, page)
     return build_listing([DeliveryObject.from_row(delivery) for delivery in deliveries], has_more)

@@ -7,16 +7,16 @@ from api.jobs.presenting.presenter import build_job_object, get_presentation_tim
 from api.jobs.schemas import JobObject
 from api.jobs.waiting import wait_while
 from api.reports.service import build_stability_summary
-from shared.db.counts import state_counts
-from shared.db.events import JOB_CANCELLED, Events
+from shared.db.counts import count_runs_by_state
+from shared.db.events import JOB_CANCELLED_MESSAGE, Events
 from shared.db.jobs import JOB_ADVANCE, Jobs
 from shared.db.models import Checkpoints, Models
-from shared.db.pagination import Page
-from shared.db.run_requests import RunWishes, lock_runs
-from shared.db.run_scores import scored_runs
-from shared.db.session import ring_after_commit
+from shared.db.pagination import PageRequest
+from shared.db.run_requests import RunRequests, lock_runs
+from shared.db.run_scores import list_scored_runs
+from shared.db.session import notify_after_commit
 from shared.domain.errors import JobAlreadyEnded
-from shared.domain.states import JOB_OPEN
+from shared.domain.states import OPEN_JOB_STATES
 
 
 def get_job(services: AppServices, job_id: str) -> JobObject:
@@ -28,13 +28,13 @@ def get_job(services: AppServices, job_id: str) -> JobObject:
 
 
 def list_jobs(
-    services: AppServices, page: Page, metadata: dict[str, str] | None
+    services: AppServices, page: PageRequest, metadata: dict[str, str] | None
 ) -> tuple[Sequence[JobObject], bool]:
     """Return a page of jobs, and whether more follow; ``metadata`` None: jobs without any."""
     with services.database.read() as session:
-        jobs, has_more = Jobs(session).page(services.owner_id, page, metadata)
+        jobs, has_more = Jobs(session).list_page(services.owner_id, page, metadata)
         job_ids = [job.id for job in jobs]
-        counts, runs = state_counts(session, job_ids), scored_runs(session, job_ids)
+        counts, runs = count_runs_by_state(session, job_ids), list_scored_runs(session, job_ids)
     now = get_presentation_time()
     return [
         build_job_object(
@@ -57,23 +57,23 @@ def cancel_job(services: AppServices, job_id: str) -> JobObject:
         jobs, events = Jobs(session), Events(session)
         job = jobs.get(job_id, services.owner_id)
         lock_runs(session, job_id)
-        if not jobs.wish_cancel(job):
+        if not jobs.request_cancel(job):
             session.refresh(job)
             raise JobAlreadyEnded(
                 f"Job {job_id} has already ended: it is {job.status}.", param="fine_tuning_job_id"
             )
-        RunWishes(session).cancel(job_id)
+        RunRequests(session).cancel_runs(job_id)
         events.add(job, "Cancellation was requested.", level="warn")
-        if jobs.end_cancelled(job_id):  # no run is training, so no worker is needed
-            published = Models(session, services.owner_id).of_job(job_id)  # if it was extended
+        if jobs.finish_cancelled_job(job_id):  # no run is training, so no worker is needed
+            published = Models(session, services.owner_id).list_by_job(job_id)  # if it was extended
             Checkpoints(session).keep_only(job_id, [model.run_id for model in published])
-            events.add(job, JOB_CANCELLED, level="warn")
+            events.add(job, JOB_CANCELLED_MESSAGE, level="warn")
         else:
-            ring_after_commit(session, JOB_ADVANCE, job_id)
+            notify_after_commit(session, JOB_ADVANCE, job_id)
     wait_while(lambda: _is_open(services, job_id))
     return get_job(services, job_id)
 
 
 def _is_open(services: AppServices, job_id: str) -> bool:
     with services.database.read() as session:
-        return Jobs(session).get(job_id, services.owner_id).status in JOB_OPEN
+        return Jobs(session).get(job_id, services.owner_id).status in OPEN_JOB_STATES

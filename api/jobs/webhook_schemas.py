@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from api.jobs.strict_request import StrictRequest
 from shared.domain.errors import InvalidValue
-from shared.infra.network import is_literal, is_public
+from shared.infra.network import is_ip_address, is_public_address
 from shared.infra.settings import Settings
 from shared.infra.webhook_signature import SECRET_PREFIX
 
@@ -78,7 +78,7 @@ def require_public_address(settings: Settings, webhook: WebhookRequest | None) -
     if webhook is None or settings.webhook_private_addresses:
         return
     host = urlsplit(webhook.url).hostname or ""
-    if host == "localhost" or (is_literal(host) and not is_public(host)):
+    if host == "localhost" or (is_ip_address(host) and not is_public_address(host)):
         raise InvalidValue(
             f"{host} is not a public address; set EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES=true to "
             "allow it.",

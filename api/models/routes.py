@@ -17,16 +17,16 @@ def list_models(services: ServicesDep) -> ModelList:
     """List published models, newest first, then the base models."""
     with services.database.read() as session:
         published = [
-            ModelObject.from_row(model) for model in Models(session, services.owner_id).all()
+            ModelObject.from_row(model) for model in Models(session, services.owner_id).list_all()
         ]
-    base = [ModelObject.from_base_model(name) for name in services.catalogue.names()]
+    base = [ModelObject.from_base_model(name) for name in services.catalogue.list_names()]
     return ModelList(data=[*published, *base])
 
 
 @router.get("/{model:path}", responses=document_errors(ModelNotFound))
 def retrieve_model(services: ServicesDep, model: ModelIdPath) -> ModelObject:
     """Return a base model, or a model that a job has published from one of its runs."""
-    if model in services.catalogue.names():
+    if model in services.catalogue.list_names():
         return ModelObject.from_base_model(model)
     with services.database.read() as session:
         return ModelObject.from_row(Models(session, services.owner_id).get(model))
@@ -38,7 +38,7 @@ def delete_model(services: ServicesDep, model: ModelIdPath) -> ModelDeleted:
 
     The job, its report and its result files remain.
     """
-    if model in services.catalogue.names():
+    if model in services.catalogue.list_names():
         raise ModelInUse(
             f"{model} is a base model of this installation; it cannot be deleted over the API.",
             param="model",

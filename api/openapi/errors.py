@@ -122,7 +122,7 @@ def _build_response(errors: Sequence[type[ServiceError]]) -> JsonNode:
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/ErrorResponse"},
                 "examples": {
-                    error.code: {"value": ERROR_EXAMPLES[error].as_body()} for error in errors
+                    error.code: {"value": ERROR_EXAMPLES[error].to_body()} for error in errors
                 },
             }
         },

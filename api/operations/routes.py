@@ -9,12 +9,17 @@ from fastapi import APIRouter, Query
 from api.dependencies import AppServices, ServicesDep
 from api.errors import document_errors
 from api.operations.schemas import ModelUsage, Queue, TrainingRun, Usage, WorkerObject
-from shared.db.queue import InTraining, paused_runs, runs_in_training, waiting_runs
+from shared.db.queue import (
+    RunInTraining,
+    count_paused_runs,
+    count_waiting_runs,
+    list_runs_in_training,
+)
 from shared.db.tables import Worker
-from shared.db.usage import files_stored, runs_ended
+from shared.db.usage import get_storage_usage, list_model_usage
 from shared.db.workers import Workers
 from shared.domain.errors import InvalidValue
-from shared.infra.broker import BrokerAway
+from shared.infra.broker import BrokerUnreachable
 
 router = APIRouter(prefix="/v1", tags=["operations"])
 DEFAULT_PERIOD_S = 30 * 24 * 3600
@@ -42,8 +47,8 @@ EndTimeQuery = Annotated[
 def queue(services: ServicesDep) -> Queue:
     """Return the number of waiting runs, the runs in training, and the workers."""
     with services.database.read() as session:
-        depth, paused = waiting_runs(session), paused_runs(session)
-        running, workers = runs_in_training(session), Workers(session).heard_of()
+        depth, paused = count_waiting_runs(session), count_paused_runs(session)
+        running, workers = list_runs_in_training(session), Workers(session).list_live()
     return Queue(
         depth=depth,
         paused=paused,
@@ -63,8 +68,8 @@ def usage(
     if start >= end:
         raise InvalidValue("start_time must be before end_time.", param="start_time")
     with services.database.read() as session:
-        usage_by_model = runs_ended(session, services.owner_id, start, end)
-        stored = files_stored(session, services.owner_id)
+        usage_by_model = list_model_usage(session, services.owner_id, start, end)
+        stored = get_storage_usage(session, services.owner_id)
     data = [
         ModelUsage(**{**row._asdict(), "seconds": round(row.seconds, 3)}) for row in usage_by_model
     ]
@@ -82,12 +87,12 @@ def usage(
 
 def _count_messages(services: AppServices) -> int | None:
     try:
-        return services.job_queue.depth()
-    except BrokerAway:
+        return services.job_queue.count_messages()
+    except BrokerUnreachable:
         return None
 
 
-def _build_worker_object(worker: Worker, running: Sequence[InTraining]) -> WorkerObject:
+def _build_worker_object(worker: Worker, running: Sequence[RunInTraining]) -> WorkerObject:
     busy_slots = {run.worker for run in running if run.worker is not None}
     return WorkerObject(
         name=worker.name,

@@ -11,7 +11,7 @@ from api.pagination import Listing, build_listing
 from api.recipes.schemas import RecipeObject
 from shared.domain.errors import ModelInUse, ModelNotAllowed, RecipeNotFound
 from shared.encoders.catalogue import OFFLINE_ENCODER
-from shared.infra.hardware import auto_precision
+from shared.infra.hardware import resolve_auto_precision
 from shared.recipe import PRESET_DESCRIPTIONS, PRESETS, RecipeRequest, resolve_recipe
 from shared.recipe.fields import Preset
 
@@ -70,7 +70,7 @@ def _build_recipe_object(
 ) -> RecipeObject:
     facts = get_encoder_facts(services, model)
     resolution = resolve_recipe(
-        RecipeRequest(preset=name), facts, train_rows, auto_precision(services.settings)
+        RecipeRequest(preset=name), facts, train_rows, resolve_auto_precision(services.settings)
     )
     return RecipeObject(
         id=name,

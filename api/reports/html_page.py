@@ -13,7 +13,7 @@ from shared.db.metrics import Metrics
 from shared.db.runs import Runs
 from shared.db.tables import Job, Run
 from shared.domain.errors import FileNotFound, ServiceBusy, ServiceUnavailable
-from shared.infra.child_process import python_path
+from shared.infra.child_process import build_module_environment
 from shared.report.builder import build_full_report
 from shared.report.figures import SeedCurve
 from shared.report.page import JobSection
@@ -37,7 +37,7 @@ def render_report_page(services: AppServices, job_id: str) -> str:
         environment = {
             name: os.environ[name] for name in _FORWARDED_VARIABLES if name in os.environ
         }
-        return render_report_in_child([section], environment | python_path())
+        return render_report_in_child([section], environment | build_module_environment())
     except subprocess.SubprocessError:
         raise ServiceUnavailable("The figures of the report could not be drawn.") from None
     finally:
@@ -47,7 +47,7 @@ def render_report_page(services: AppServices, job_id: str) -> str:
 def _build_section(services: AppServices, job_id: str) -> JobSection:
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
-        runs = Runs(session).of_job(job_id, results=True)
+        runs = Runs(session).list_by_job(job_id, with_results=True)
         report = build_full_report(session, job, runs)
         recipe = job.resolved_recipe or job.request.get("recipe", {})
         title = str(recipe.get("preset", "stabilized"))
@@ -67,8 +67,8 @@ def _read_curves(
 ) -> tuple[SeedCurve, ...]:
     started = [run for run in runs if run.step > 0]
     run_ids, metrics = [run.id for run in started], Metrics(session)
-    losses = metrics.of_runs(run_ids, "valid_loss")
-    scores = metrics.of_runs(run_ids, f"valid_{job.metric}")
+    losses = metrics.get_series_by_run(run_ids, "valid_loss")
+    scores = metrics.get_series_by_run(run_ids, f"valid_{job.metric}")
     return tuple(
         SeedCurve(
             job=title,

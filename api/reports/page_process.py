@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import TypeAdapter
 
-from shared.infra.child_process import python_module
+from shared.infra.child_process import build_module_command
 from shared.report.page import JobSection, render_report
 
 RENDER_TIMEOUT_S = 60
@@ -23,7 +23,7 @@ def render_report_in_child(sections: Sequence[JobSection], environment: Mapping[
     Raises subprocess.SubprocessError if the process fails or exceeds the timeout.
     """
     completed = subprocess.run(
-        python_module("api.reports.page_process"),
+        build_module_command("api.reports.page_process"),
         input=_SECTIONS_ADAPTER.dump_json(list(sections)),
         stdout=subprocess.PIPE,
         env=environment,

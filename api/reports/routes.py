@@ -38,7 +38,7 @@ def stability(services: ServicesDep, job_id: JobIdPath) -> StabilityReport:
     """
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
-        return build_full_report(session, job, Runs(session).of_job(job_id, results=True))
+        return build_full_report(session, job, Runs(session).list_by_job(job_id, with_results=True))
 
 
 @router.get(
@@ -52,7 +52,7 @@ def stability_csv(services: ServicesDep, job_id: JobIdPath) -> Response:
     """Return the report's runs as a table; undefined numbers are empty cells."""
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
-        report = build_report(job, Runs(session).of_job(job_id))
+        report = build_report(job, Runs(session).list_by_job(job_id))
     text = io.StringIO()
     table = csv.DictWriter(text, list(ReportedRun.model_fields))
     table.writeheader()

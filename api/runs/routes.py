@@ -63,7 +63,7 @@ def list_runs(
     """List all runs of the job, by index."""
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
-        runs = Runs(session).of_job(job_id, purpose=purpose)
+        runs = Runs(session).list_by_job(job_id, purpose=purpose)
     return build_listing([RunObject.from_row(run, job) for run in runs])
 
 
@@ -147,7 +147,7 @@ def run_metrics(
     with services.database.read() as session:
         Jobs(session).get(job_id, services.owner_id)
         Runs(session).get(job_id, run_id)
-        found = Metrics(session).thinned(
+        found = Metrics(session).get_downsampled_series(
             run_id, names=wanted, step_from=step_from, step_to=step_to, resolution=resolution
         )
     series = [

@@ -9,14 +9,14 @@ from api.jobs.waiting import wait_while
 from api.runs.schemas import RunObject
 from shared.db.events import Events
 from shared.db.jobs import JOB_ADVANCE, Jobs
-from shared.db.run_requests import RunWishes, in_training
+from shared.db.run_requests import RunRequests, is_in_training
 from shared.db.runs import Runs
-from shared.db.session import ring_after_commit
+from shared.db.session import notify_after_commit
 from shared.db.tables import Job, Run
 from shared.domain.errors import RunAlreadyEnded, RunNotRetryable
-from shared.domain.naming import run_title
-from shared.domain.states import RUN_ENDED, RUN_OPEN, JobState, Purpose, RunState
-from shared.infra.storage import BlobMissing, log_key
+from shared.domain.naming import format_run_title
+from shared.domain.states import ENDED_RUN_STATES, OPEN_RUN_STATES, JobState, Purpose, RunState
+from shared.infra.storage import BlobMissing, build_log_key
 
 _RETRYABLE_STATES = frozenset({RunState.FAILED, RunState.CANCELLED})
 
@@ -26,18 +26,18 @@ def cancel_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
     with services.database.write() as session:
         job = lock_job(services, session, job_id)
         run = Runs(session).get(job_id, run_id)
-        if run.status in RUN_ENDED:
+        if run.status in ENDED_RUN_STATES:
             raise RunAlreadyEnded(
                 f"Run {run_id} has already ended: it is {run.status}.", param="run_id"
             )
-        RunWishes(session).cancel(job_id, run_id)
+        RunRequests(session).cancel_runs(job_id, run_id)
         Events(session).add(
             job,
             f"{_format_run_title(run)}: cancellation was requested.",
             level="warn",
             run_id=run_id,
         )
-        ring_after_commit(session, JOB_ADVANCE, job_id)  # it may have been the last open run
+        notify_after_commit(session, JOB_ADVANCE, job_id)  # it may have been the last open run
     wait_while(lambda: _is_training(services, job_id, run_id))
     return _get_run_object(services, job_id, run_id)
 
@@ -50,7 +50,7 @@ def retry_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
     with services.database.write() as session:
         job = lock_job(services, session, job_id)
         run = Runs(session).get(job_id, run_id)
-        if run.status not in RUN_OPEN:
+        if run.status not in OPEN_RUN_STATES:
             _require_retryable(run)
             require_extendable_job(services, session, job)
             _requeue_run(session, job, run)
@@ -60,16 +60,16 @@ def retry_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
 def read_run_log(services: AppServices, run_id: str, attempt: int) -> str:
     """Return the log of an attempt; empty if none is stored."""
     try:
-        return b"".join(services.storage.stream(log_key(run_id, attempt))).decode()
+        return b"".join(services.storage.stream(build_log_key(run_id, attempt))).decode()
     except BlobMissing:
         return ""
 
 
 def _requeue_run(session: Session, job: Job, run: Run) -> None:
-    Jobs(session).reopen(job)
-    RunWishes(session).retry(run)
+    Jobs(session).reopen_job(job)
+    RunRequests(session).retry_run(run)
     if job.status == JobState.PAUSED:
-        RunWishes(session).pause(job.id)
+        RunRequests(session).pause_runs(job.id)
     Events(session).add(job, f"{_format_run_title(run)} is retried.", run_id=run.id)
 
 
@@ -85,7 +85,7 @@ def _require_retryable(run: Run) -> None:
 
 def _is_training(services: AppServices, job_id: str, run_id: str) -> bool:
     with services.database.read() as session:
-        return in_training(session, job_id, run_id)
+        return is_in_training(session, job_id, run_id)
 
 
 def _get_run_object(services: AppServices, job_id: str, run_id: str) -> RunObject:
@@ -96,4 +96,4 @@ def _get_run_object(services: AppServices, job_id: str, run_id: str) -> RunObjec
 
 
 def _format_run_title(run: Run) -> str:
-    return run_title(run.purpose, run.index, run.seed)
+    return format_run_title(run.purpose, run.index, run.seed)

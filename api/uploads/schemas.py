@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.files.schemas import FileObject, Purpose
 from shared.db.tables import Upload, UploadPart
-from shared.db.uploads import MOST_PARTS
+from shared.db.uploads import MAX_PARTS
 from shared.domain.states import UploadState
 
 PartId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -45,7 +45,7 @@ class CompleteRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
-    part_ids: Annotated[list[PartId], Field(min_length=1, max_length=MOST_PARTS)]
+    part_ids: Annotated[list[PartId], Field(min_length=1, max_length=MAX_PARTS)]
     """Ids of the parts, in the order of the file."""
     md5: Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{32}$")] | None = None
     """MD5 digest of the whole file in hexadecimal; if given, it must match."""

@@ -26,7 +26,7 @@ from shared.domain.errors import (
     UploadNotPending,
 )
 from shared.domain.states import UploadState
-from shared.infra.storage import BlobMissing, part_key, parts_prefix
+from shared.infra.storage import BlobMissing, build_part_key, build_parts_prefix
 
 
 def create_upload(services: AppServices, request: UploadRequest) -> UploadObject:
@@ -37,7 +37,7 @@ def create_upload(services: AppServices, request: UploadRequest) -> UploadObject
             param="bytes",
         )
     upload = Upload(
-        id=ids.upload_id(),
+        id=ids.make_upload_id(),
         owner_id=services.owner_id,
         filename=files.sanitize_filename(request.filename, param="filename"),
         purpose=request.purpose,
@@ -58,9 +58,9 @@ def add_part(services: AppServices, upload_id: str, data: BinaryIO) -> UploadPar
     InvalidValue for an empty part.
     """
     with services.database.read() as session:
-        upload = Uploads(session, services.owner_id).pending(upload_id)
-    part = UploadPart(id=ids.part_id(), upload_id=upload_id)
-    key = part_key(upload_id, part.id)
+        upload = Uploads(session, services.owner_id).get_pending(upload_id)
+    part = UploadPart(id=ids.make_part_id(), upload_id=upload_id)
+    key = build_part_key(upload_id, part.id)
     with files.create_scratch_folder(services) as folder:
         received = files.receive_file(data, folder / "part", upload.bytes, param="data")
         if not received.bytes:
@@ -91,21 +91,23 @@ def complete_upload(
             upload = Uploads(session, services.owner_id).get(upload_id)
         if upload.status != UploadState.COMPLETED or upload.part_ids != request.part_ids:
             raise
-    services.storage.delete_prefix(parts_prefix(upload_id))
+    services.storage.delete_prefix(build_parts_prefix(upload_id))
     return _get_completed_upload(services, upload_id)
 
 
 def _assemble_upload(services: AppServices, upload_id: str, request: CompleteRequest) -> None:
     with services.database.read() as session:
         uploads = Uploads(session, services.owner_id)
-        upload = uploads.pending(upload_id)
-        _check_parts(upload, uploads.parts(upload_id), request.part_ids)
+        upload = uploads.get_pending(upload_id)
+        _check_parts(upload, uploads.get_parts_by_id(upload_id), request.part_ids)
 
     def mark_completed(session: Session, file: File) -> None:
         uploads = Uploads(session, services.owner_id)
         # locked: of two requests that complete the upload at once, one succeeds
-        pending = uploads.pending(upload_id, to_change=True)
-        uploads.end(pending, UploadState.COMPLETED, part_ids=request.part_ids, file_id=file.id)
+        pending = uploads.get_pending(upload_id, for_update=True)
+        uploads.finish_upload(
+            pending, UploadState.COMPLETED, part_ids=request.part_ids, file_id=file.id
+        )
 
     with files.create_scratch_folder(services) as folder:
         received = _concatenate_parts(services, upload, request, folder / "upload")
@@ -143,14 +145,14 @@ def _concatenate_parts(
     try:
         with path.open("wb") as target:
             for part_id in request.part_ids:
-                for chunk in services.storage.stream(part_key(upload.id, part_id)):
+                for chunk in services.storage.stream(build_part_key(upload.id, part_id)):
                     sha256.update(chunk)
                     md5.update(chunk)
                     target.write(chunk)
     except BlobMissing:
         with services.database.read() as session:
             # most likely another request has ended the upload; then this raises
-            Uploads(session, services.owner_id).pending(upload.id)
+            Uploads(session, services.owner_id).get_pending(upload.id)
         raise ServiceUnavailable(f"A part of {upload.id} is missing from the storage.") from None
     if request.md5 is not None and request.md5.lower() != md5.hexdigest():
         raise InvalidValue(
@@ -176,9 +178,9 @@ def cancel_upload(services: AppServices, upload_id: str) -> UploadObject:
     """
     with services.database.write() as session:
         uploads = Uploads(session, services.owner_id)
-        upload = uploads.get(upload_id, to_change=True)
-        if uploads.state(upload) is not UploadState.CANCELLED:
-            upload = uploads.pending(upload_id)
-            uploads.end(upload, UploadState.CANCELLED)
-    services.storage.delete_prefix(parts_prefix(upload_id))
+        upload = uploads.get(upload_id, for_update=True)
+        if uploads.get_state(upload) is not UploadState.CANCELLED:
+            upload = uploads.get_pending(upload_id)
+            uploads.finish_upload(upload, UploadState.CANCELLED)
+    services.storage.delete_prefix(build_parts_prefix(upload_id))
     return UploadObject.from_row(upload, UploadState.CANCELLED)

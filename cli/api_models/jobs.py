@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from cli.api_models.base import ApiModel, ApiWarning
-from shared.domain.states import JOB_ENDED, JobState, RunState
+from shared.domain.states import ENDED_JOB_STATES, JobState, RunState
 from shared.report.comparison import Comparison as _Comparison
 
 
@@ -65,7 +65,7 @@ class Job(ApiModel):
 
     @property
     def has_ended(self) -> bool:
-        return self.status in JOB_ENDED
+        return self.status in ENDED_JOB_STATES
 
 
 class JobList(ApiModel):

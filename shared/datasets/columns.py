@@ -23,7 +23,7 @@ from shared.datasets.readers.cells import (
 )
 from shared.datasets.readers.table import Table
 from shared.domain.errors import InvalidValue
-from shared.domain.task import Column, TaskRequest, TaskType
+from shared.domain.task import ColumnReference, TaskRequest, TaskType
 
 ColumnKind = Literal["text", "number", "integer"]
 
@@ -126,11 +126,11 @@ def choose_columns(request: TaskRequest, table: Table) -> ColumnIndices:
     return columns
 
 
-def _find_optional_column(column: Column | None, table: Table, param: str) -> int | None:
+def _find_optional_column(column: ColumnReference | None, table: Table, param: str) -> int | None:
     return None if column is None else find_column(column, table, param)
 
 
-def find_column(column: Column, table: Table, param: str) -> int:
+def find_column(column: ColumnReference, table: Table, param: str) -> int:
     """Return the index of a column given by name or index. Raises ``InvalidValue`` with the
     known columns.
     """

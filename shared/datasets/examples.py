@@ -19,7 +19,7 @@ from shared.datasets.task_resolution import (
     format_row_numbers,
 )
 from shared.domain.errors import InvalidValue
-from shared.domain.task import Column, Label, Task, TaskRequest
+from shared.domain.task import ColumnReference, Label, Task, TaskRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,11 @@ class Examples:
 
 
 def load_examples(
-    table: Table, task: Task, *, group_by: Column | None = None, param: str = "training_file"
+    table: Table,
+    task: Task,
+    *,
+    group_by: ColumnReference | None = None,
+    param: str = "training_file",
 ) -> Examples:
     """Load the examples of a training, validation or test file; ``param`` is the file's name in
     the request.
@@ -102,7 +106,7 @@ def _check_known_labels(cells: list[str], task: Task, table: Table, param: str) 
         )
 
 
-def _get_groups(table: Table, group_by: Column) -> list[str]:
+def _get_groups(table: Table, group_by: ColumnReference) -> list[str]:
     groups = table.get_cells(find_column(group_by, table, "split.group_by"))
     empty = [position for position, group in enumerate(groups) if not group]
     if empty:

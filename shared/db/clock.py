@@ -19,12 +19,12 @@ class db_now(FunctionElement[float]):  # noqa: N801 (reads as the SQL function i
 
 
 @compiles(db_now)
-def _postgresql(_element: db_now, _compiler: SQLCompiler, **_: Any) -> str:
+def _compile_postgresql(_element: db_now, _compiler: SQLCompiler, **_: Any) -> str:
     return "extract(epoch from clock_timestamp())::double precision"
 
 
 @compiles(db_now, "sqlite")
-def _sqlite(_element: db_now, _compiler: SQLCompiler, **_: Any) -> str:
+def _compile_sqlite(_element: db_now, _compiler: SQLCompiler, **_: Any) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.db.pagination import Page, fetch
+from shared.db.pagination import PageRequest, fetch_page
 from shared.db.tables import Comparison
 from shared.domain.errors import ComparisonNotFound
 
@@ -31,6 +31,6 @@ class Comparisons:
             )
         return found
 
-    def page(self, page: Page) -> tuple[Sequence[Comparison], bool]:
+    def list_page(self, page: PageRequest) -> tuple[Sequence[Comparison], bool]:
         query = select(Comparison).where(Comparison.owner_id == self._owner_id)
-        return fetch(self._session, query, Comparison.id, page)
+        return fetch_page(self._session, query, Comparison.id, page)

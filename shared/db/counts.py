@@ -22,7 +22,7 @@ class StateCount(NamedTuple):
     steps_total: int
 
 
-def state_counts(session: Session, job_ids: Sequence[str]) -> list[StateCount]:
+def count_runs_by_state(session: Session, job_ids: Sequence[str]) -> list[StateCount]:
     """Count the runs of several jobs at once."""
     degenerate = func.sum(case((Run.degenerate.is_(True), 1), else_=0))
     group = (Run.job_id, Run.purpose, Run.status)
@@ -36,7 +36,7 @@ def state_counts(session: Session, job_ids: Sequence[str]) -> list[StateCount]:
     ]
 
 
-def queued_before(session: Session, job_id: str) -> int:
+def count_runs_ahead(session: Session, job_id: str) -> int:
     """Count the queued runs of older jobs, which start before this job's first run."""
     waiting = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.job_id < job_id)
     return session.scalar(select(func.count()).where(*waiting)) or 0

@@ -9,16 +9,16 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
-from shared.db.pagination import Page, fetch
+from shared.db.pagination import PageRequest, fetch_page
 from shared.db.tables import Job, WebhookDelivery
 from shared.domain import ids
 
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
-RETRY_S = (5.0, 30.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
+RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
 """Delays after the first attempt, the second, …; the last one is followed by a final attempt."""
 
 
-class Due(NamedTuple):
+class ClaimedDelivery(NamedTuple):
     """A delivery that the caller has claimed."""
 
     id: str
@@ -33,12 +33,12 @@ class Deliveries:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def add(self, job_id: str, status: str) -> None:
+    def add_for_job(self, job_id: str, status: str) -> None:
         """Queue a notice that the job has ended as ``status``, if the job names a webhook."""
         job = self._session.get_one(Job, job_id)
         if job.webhook is None:
             return
-        event_id, type_ = ids.event_id(), f"fine_tuning.job.{status}"
+        event_id, type_ = ids.make_event_id(), f"fine_tuning.job.{status}"
         data = {"id": job_id, "object": "fine_tuning.job", "status": status}
         payload = {
             "id": event_id,
@@ -60,15 +60,15 @@ class Deliveries:
         )
         self._session.flush()
 
-    def any_due(self) -> bool:
-        return self._session.scalar(_due().limit(1)) is not None
+    def has_due(self) -> bool:
+        return self._session.scalar(_build_due_query().limit(1)) is not None
 
-    def claim(self, lease: float) -> Due | None:
+    def claim_next(self, lease_seconds: float) -> ClaimedDelivery | None:
         """Claim the oldest due delivery under a lease of ``seconds``; after that anybody may
         claim it.
         """
         oldest = (
-            _due()
+            _build_due_query()
             .order_by(WebhookDelivery.next_attempt_at)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -78,38 +78,45 @@ class Deliveries:
             return None
         claimed = update(WebhookDelivery).where(WebhookDelivery.id == delivery_id)
         self._session.execute(
-            claimed.values(attempts=WebhookDelivery.attempts + 1, next_attempt_at=db_now() + lease)
+            claimed.values(
+                attempts=WebhookDelivery.attempts + 1, next_attempt_at=db_now() + lease_seconds
+            )
         )
         row = self._session.get_one(WebhookDelivery, delivery_id, populate_existing=True)
         webhook = self._session.get_one(Job, row.job_id).webhook
         assert webhook is not None, "a delivery is of a job with a webhook"
-        return Due(row.id, webhook["url"], webhook["secret"], row.payload, row.attempts)
+        return ClaimedDelivery(row.id, webhook["url"], webhook["secret"], row.payload, row.attempts)
 
-    def answered(
-        self, due: Due, response_status: int | None, error: str | None, *, final: bool = False
+    def record_attempt(
+        self,
+        delivery: ClaimedDelivery,
+        response_status: int | None,
+        error: str | None,
+        *,
+        final: bool = False,
     ) -> None:
         """Record the result of an attempt: delivered without ``error``; otherwise to be
         retried, unless it was the last attempt or is ``final``.
         """
-        row = self._session.get(WebhookDelivery, due.id)
-        if row is None or row.attempts != due.attempt or row.status != PENDING:
+        row = self._session.get(WebhookDelivery, delivery.id)
+        if row is None or row.attempts != delivery.attempt or row.status != PENDING:
             return  # the job was deleted, or another sender has claimed the delivery since
         row.response_status, row.error = response_status, error
         row.next_attempt_at = None
         if error is None:
             row.status = DELIVERED
             row.delivered_at = db_now()
-        elif final or due.attempt > len(RETRY_S):
+        elif final or delivery.attempt > len(RETRY_DELAYS_S):
             row.status = FAILED
         else:
-            row.next_attempt_at = db_now() + RETRY_S[due.attempt - 1]
+            row.next_attempt_at = db_now() + RETRY_DELAYS_S[delivery.attempt - 1]
 
-    def page(self, job_id: str, page: Page) -> tuple[Sequence[WebhookDelivery], bool]:
+    def list_page(self, job_id: str, page: PageRequest) -> tuple[Sequence[WebhookDelivery], bool]:
         query = select(WebhookDelivery).where(WebhookDelivery.job_id == job_id)
-        return fetch(self._session, query, WebhookDelivery.id, page)
+        return fetch_page(self._session, query, WebhookDelivery.id, page)
 
 
-def _due() -> Select[str]:
+def _build_due_query() -> Select[str]:
     return select(WebhookDelivery.id).where(
         WebhookDelivery.status == PENDING, WebhookDelivery.next_attempt_at <= db_now()
     )

@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from shared.db.tables import Metric
 
-Points = Select[str, int, float]
+PointsQuery = Select[str, int, float]
 """Names, steps and values, in no order."""
 
 
-class Thinned(NamedTuple):
+class DownsampledSeries(NamedTuple):
     total: int
     """Number of recorded points."""
     points: list[tuple[int, float]]
@@ -38,26 +38,35 @@ class _Extent(NamedTuple):
         return self.last - self.first + 1 == self.total
 
 
-def whole(session: Session, points: Points) -> dict[str, Thinned]:
+def load_full_series(session: Session, query: PointsQuery) -> dict[str, DownsampledSeries]:
     """Group every point by series name."""
-    found = _by_name(session.execute(points))
-    return {name: Thinned(len(found[name]), found[name]) for name in sorted(found)}
+    found = _group_by_name(session.execute(query))
+    return {name: DownsampledSeries(len(found[name]), found[name]) for name in sorted(found)}
 
 
-def thinned(session: Session, points: Points, resolution: int) -> dict[str, Thinned]:
+def load_downsampled_series(
+    session: Session, query: PointsQuery, resolution: int
+) -> dict[str, DownsampledSeries]:
     """Return at most ``resolution`` (2 or more) points of each series, by name."""
     measures = (Metric.name, func.count(), func.min(Metric.step), func.max(Metric.step))
     extents = [
         _Extent(*row)
-        for row in session.execute(points.with_only_columns(*measures).group_by(Metric.name))
+        for row in session.execute(query.with_only_columns(*measures).group_by(Metric.name))
     ]
-    found = _by_name(
-        row for query in _queries(points, extents, resolution) for row in session.execute(query)
+    found = _group_by_name(
+        row
+        for query in _build_queries(query, extents, resolution)
+        for row in session.execute(query)
     )
-    return {extent.name: Thinned(extent.total, found[extent.name]) for extent in sorted(extents)}
+    return {
+        extent.name: DownsampledSeries(extent.total, found[extent.name])
+        for extent in sorted(extents)
+    }
 
 
-def _queries(points: Points, extents: Sequence[_Extent], resolution: int) -> Iterator[Points]:
+def _build_queries(
+    base_query: PointsQuery, extents: Sequence[_Extent], resolution: int
+) -> Iterator[PointsQuery]:
     """Conditions that together select the points shown of each series."""
     short, gapless, others = [], defaultdict(list), []
     for extent in extents:
@@ -68,25 +77,25 @@ def _queries(points: Points, extents: Sequence[_Extent], resolution: int) -> Ite
         else:
             others.append(extent.name)
     if short:
-        yield points.where(Metric.name.in_(short))
+        yield base_query.where(Metric.name.in_(short))
     for (first, last), names in gapless.items():
-        steps = [first + place for place in _places(last - first + 1, resolution)]
-        yield points.where(Metric.name.in_(names), Metric.step.in_(steps))
+        steps = [first + place for place in _compute_positions(last - first + 1, resolution)]
+        yield base_query.where(Metric.name.in_(names), Metric.step.in_(steps))
     if others:
-        yield _numbered(points.where(Metric.name.in_(others)), resolution)
+        yield _build_numbered_query(base_query.where(Metric.name.in_(others)), resolution)
 
 
-def _places(total: int, resolution: int) -> list[int]:
+def _compute_positions(total: int, resolution: int) -> list[int]:
     """Positions, from 0, of the points shown of a series with ``count`` points; halves round up."""
     last, parts = total - 1, resolution - 1
     return [(2 * i * last + parts) // (2 * parts) for i in range(resolution)]
 
 
-def _numbered(points: Points, resolution: int) -> Points:
+def _build_numbered_query(query: PointsQuery, resolution: int) -> PointsQuery:
     """Select the points in the database by numbering them; every series must have more than
     ``resolution`` points.
     """
-    numbered = points.add_columns(
+    numbered = query.add_columns(
         (func.row_number().over(partition_by=Metric.name, order_by=Metric.step) - 1).label("place"),
         func.count().over(partition_by=Metric.name).label("total"),
     ).subquery()
@@ -98,7 +107,7 @@ def _numbered(points: Points, resolution: int) -> Points:
     return select(numbered.c.name, numbered.c.step, numbered.c.value).where(shown)
 
 
-def _by_name(rows: Iterable[tuple[str, int, float]]) -> dict[str, list[tuple[int, float]]]:
+def _group_by_name(rows: Iterable[tuple[str, int, float]]) -> dict[str, list[tuple[int, float]]]:
     """(step, value) by step."""
     found: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for name, step, value in rows:

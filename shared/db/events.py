@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from shared.db.pagination import Page
+from shared.db.pagination import PageRequest
 from shared.db.tables import Event, Job, Run
 
-JOB_CANCELLED = "The job was cancelled; the report of the runs that had ended is kept."
+JOB_CANCELLED_MESSAGE = "The job was cancelled; the report of the runs that had ended is kept."
 
 
 class Events:
@@ -42,7 +42,7 @@ class Events:
             )
         )
 
-    def forget_metrics(self, run_id: str, *, after: int = 0) -> None:
+    def delete_metrics(self, run_id: str, *, after_step: int = 0) -> None:
         """Delete the evaluations after ``step`` of a run that starts over or continues from
         that step.
         """
@@ -54,20 +54,20 @@ class Events:
         later = [
             seq
             for seq, data in self._session.execute(evaluations)
-            if data is None or data["step"] > after
+            if data is None or data["step"] > after_step
         ]
         if later:
             self._session.execute(delete(Event).where(Event.seq.in_(later)))
 
-    def after(self, job_id: str, seq: int, limit: int) -> Sequence[Event]:
+    def list_after(self, job_id: str, seq: int, limit: int) -> Sequence[Event]:
         """List the events with a larger number, oldest first."""
         query = select(Event).where(Event.job_id == job_id, Event.seq > seq)
         return self._session.scalars(query.order_by(Event.seq).limit(limit)).all()
 
-    def page(self, job_id: str, page: Page) -> tuple[Sequence[Event], bool]:
+    def list_page(self, job_id: str, page: PageRequest) -> tuple[Sequence[Event], bool]:
         query = select(Event).where(Event.job_id == job_id)
         if page.after is not None:
-            seq = event_seq(page.after)
+            seq = parse_event_id(page.after)
             query = query.where(Event.seq < seq if page.descending else Event.seq > seq)
         query = query.order_by(Event.seq.desc() if page.descending else Event.seq.asc()).limit(
             page.limit + 1
@@ -76,18 +76,18 @@ class Events:
         return rows[: page.limit], len(rows) > page.limit
 
 
-_PREFIX = "ftevent-"
-EVENT_ID = rf"^{_PREFIX}[0-7][0-9a-f]{{15}}$"
+_EVENT_ID_PREFIX = "ftevent-"
+EVENT_ID_PATTERN = rf"^{_EVENT_ID_PREFIX}[0-7][0-9a-f]{{15}}$"
 """Format the id of an event from its number, which fits into 63 bits."""
-_ID = re.compile(rf"{_PREFIX}([0-9a-f]{{16}})")
+_EVENT_ID_REGEX = re.compile(rf"{_EVENT_ID_PREFIX}([0-9a-f]{{16}})")
 
 
-def event_id(seq: int) -> str:
-    return f"{_PREFIX}{seq:016x}"
+def format_event_id(seq: int) -> str:
+    return f"{_EVENT_ID_PREFIX}{seq:016x}"
 
 
-def event_seq(identifier: str) -> int:
+def parse_event_id(identifier: str) -> int:
     """Parse the number in an event id; 0, which precedes every event, for an invalid id."""
-    match = _ID.fullmatch(identifier)
+    match = _EVENT_ID_REGEX.fullmatch(identifier)
     seq = 0 if match is None else int(match[1], 16)
     return seq if seq < 2**63 else 0

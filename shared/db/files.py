@@ -6,12 +6,12 @@ from sqlalchemy import Select, delete, exists, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from shared.db.clock import db_now
-from shared.db.pagination import Page, fetch
+from shared.db.pagination import PageRequest, fetch_page
 from shared.db.tables import File, Job
 from shared.domain.errors import FileInUse, FileNotFound
-from shared.domain.states import JOB_OPEN
+from shared.domain.states import OPEN_JOB_STATES
 
-_SHOWN_AS = {"user_data": ("user_data", "evals")}
+_LISTED_PURPOSES = {"user_data": ("user_data", "evals")}
 """Purposes that a list for this purpose includes besides exact matches."""
 
 
@@ -50,7 +50,7 @@ class Files:
         """Return a file. ``for_job`` locks it against deletion. Raises FileNotFound, also for
         an expired file or another owner's.
         """
-        query = self._living().where(File.id == file_id)
+        query = self._build_unexpired_query().where(File.id == file_id)
         if for_job:
             query = query.with_for_update(read=True)
         file = self._session.scalars(query).one_or_none()
@@ -58,25 +58,27 @@ class Files:
             raise FileNotFound(f"No file has the id {file_id[:80]!r}.", param=param)
         return file
 
-    def called(self, filename: str, purpose: str) -> File | None:
+    def find_by_name(self, filename: str, purpose: str) -> File | None:
         """Return the newest file of that name, for names that identify the content."""
-        named = self._living().where(File.filename == filename, File.purpose == purpose)
+        named = self._build_unexpired_query().where(
+            File.filename == filename, File.purpose == purpose
+        )
         return self._session.scalars(named.order_by(File.id.desc()).limit(1)).one_or_none()
 
-    def page(self, page: Page, purpose: str | None) -> tuple[Sequence[File], bool]:
+    def list_page(self, page: PageRequest, purpose: str | None) -> tuple[Sequence[File], bool]:
         """List files without their profiles, which can be megabytes each."""
-        query = self._living().options(defer(File.validation, raiseload=True))
+        query = self._build_unexpired_query().options(defer(File.validation, raiseload=True))
         if purpose is not None:
-            query = query.where(File.purpose.in_(_SHOWN_AS.get(purpose, (purpose,))))
-        return fetch(self._session, query, File.id, page)
+            query = query.where(File.purpose.in_(_LISTED_PURPOSES.get(purpose, (purpose,))))
+        return fetch_page(self._session, query, File.id, page)
 
     def delete(self, file_id: str) -> File:
         """Delete a file. Raises FileNotFound, or FileInUse while an open job needs it."""
-        mine = self._living().where(File.id == file_id)
+        mine = self._build_unexpired_query().where(File.id == file_id)
         file = self._session.scalars(mine.with_for_update()).one_or_none()
         if file is None:
             raise FileNotFound(f"No file has the id {file_id[:80]!r}.", param="file_id")
-        user = self._session.scalar(_open_jobs_with(file_id).order_by(Job.id).limit(1))
+        user = self._session.scalar(_build_open_jobs_query(file_id).order_by(Job.id).limit(1))
         if user is not None:
             raise FileInUse(
                 (
@@ -88,19 +90,19 @@ class Files:
         self._session.execute(delete(File).where(File.id == file_id))
         return file
 
-    def _living(self) -> Select[File]:
+    def _build_unexpired_query(self) -> Select[File]:
         return select(File).where(
             File.owner_id == self._owner_id,
             or_(File.expires_at.is_(None), File.expires_at > db_now()),
         )
 
 
-def digest_is_used(session: Session, sha256: str) -> bool:
+def is_digest_used(session: Session, sha256: str) -> bool:
     """Return whether any owner's file has these bytes."""
     return bool(session.scalar(select(exists().where(File.sha256 == sha256))))
 
 
-def hold_digest(session: Session, sha256: str) -> None:
+def lock_digest(session: Session, sha256: str) -> None:
     """Lock a digest until the transaction ends: of a file's bytes, to decide whether to store
     or delete them; of a request, to find out whether it has already created its job.
 
@@ -110,18 +112,20 @@ def hold_digest(session: Session, sha256: str) -> None:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(sha256, 0))))
 
 
-def expired(session: Session, limit: int) -> Sequence[File]:
+def list_expired_files(session: Session, limit: int) -> Sequence[File]:
     """List expired files of any owner, oldest expiry first, except those that an open job still
     needs.
     """
-    query = select(File).where(File.expires_at <= db_now(), ~_open_jobs_with(File.id).exists())
+    query = select(File).where(
+        File.expires_at <= db_now(), ~_build_open_jobs_query(File.id).exists()
+    )
     return session.scalars(
         query.options(defer(File.validation)).order_by(File.expires_at, File.id).limit(limit)
     ).all()
 
 
-def _open_jobs_with(file_id: str | InstrumentedAttribute[str]) -> Select[str]:
+def _build_open_jobs_query(file_id: str | InstrumentedAttribute[str]) -> Select[str]:
     names_it = or_(
         Job.training_file == file_id, Job.validation_file == file_id, Job.test_file == file_id
     )
-    return select(Job.id).where(names_it, Job.status.in_(JOB_OPEN))
+    return select(Job.id).where(names_it, Job.status.in_(OPEN_JOB_STATES))

@@ -10,42 +10,46 @@ from typing import NamedTuple
 from sqlalchemy import JSON, Column, Text, bindparam, cast, select
 from sqlalchemy.orm import Session
 
-from shared.db.jobs import no_such_job
+from shared.db.jobs import build_job_not_found
 from shared.db.tables import Job, Run
 
-UNSEEN_OF_JOB = frozenset({"fence", "lease_until", "publish_attempts", "request_sha256"})
+IGNORED_JOB_COLUMNS = frozenset({"fence", "lease_until", "publish_attempts", "request_sha256"})
 """Columns that only workers read."""
-UNSEEN_OF_RUN = frozenset(
+IGNORED_RUN_COLUMNS = frozenset(
     {"fence", "lease_until", "enqueued_at", "deaths", "death_step", "result", "environment"}
 )
 """Those, and columns that only the page of a run and the full report show."""
 
 
-def _seen(table: type[Job] | type[Run], unseen: frozenset[str]) -> list[Column[object]]:
-    columns = [column for column in table.__table__.columns if column.name not in unseen]
+def _select_columns(table: type[Job] | type[Run], ignored: frozenset[str]) -> list[Column[object]]:
+    columns = [column for column in table.__table__.columns if column.name not in ignored]
     # compared as the database's own text, so nothing is parsed
     return [cast(column, Text) if isinstance(column.type, JSON) else column for column in columns]  # type: ignore[misc]
 
 
-_JOB = select(*_seen(Job, UNSEEN_OF_JOB)).where(
+_JOB_QUERY = select(*_select_columns(Job, IGNORED_JOB_COLUMNS)).where(
     Job.id == bindparam("job_id"), Job.owner_id == bindparam("owner_id")
 )
-_RUNS = select(*_seen(Run, UNSEEN_OF_RUN)).where(Run.job_id == bindparam("job_id")).order_by(Run.id)
+_RUNS_QUERY = (
+    select(*_select_columns(Run, IGNORED_RUN_COLUMNS))
+    .where(Run.job_id == bindparam("job_id"))
+    .order_by(Run.id)
+)
 
 
 class Fingerprint(NamedTuple):
     digest: str
-    status: str
+    job_status: str
     """Columns of the job."""
 
 
-def fingerprint(session: Session, job_id: str, owner_id: str) -> Fingerprint:
+def compute_fingerprint(session: Session, job_id: str, owner_id: str) -> Fingerprint:
     """Digest of the job and all its runs as this transaction sees them. Raises JobNotFound,
     also for another owner's job.
     """
-    job = session.execute(_JOB, {"job_id": job_id, "owner_id": owner_id}).one_or_none()
+    job = session.execute(_JOB_QUERY, {"job_id": job_id, "owner_id": owner_id}).one_or_none()
     if job is None:
-        raise no_such_job(job_id)
-    runs = session.execute(_RUNS, {"job_id": job_id}).all()
+        raise build_job_not_found(job_id)
+    runs = session.execute(_RUNS_QUERY, {"job_id": job_id}).all()
     rows = [tuple(row) for row in (job, *runs)]
     return Fingerprint(hashlib.blake2b(repr(rows).encode(), digest_size=16).hexdigest(), job.status)

@@ -20,33 +20,33 @@ from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
 from shared.db.deliveries import Deliveries
-from shared.db.pagination import Page, fetch
+from shared.db.pagination import PageRequest, fetch_page
 from shared.db.runs import FenceLost
-from shared.db.session import ring_after_commit
+from shared.db.session import notify_after_commit
 from shared.db.tables import IdempotencyKey, Job, Run
 from shared.domain.errors import JobNotFound
-from shared.domain.states import JOB_OPEN, RUN_OPEN, JobState, RunState
+from shared.domain.states import OPEN_JOB_STATES, OPEN_RUN_STATES, JobState, RunState
 
 RUN_WAKE = "run.wake"
 JOB_ADVANCE = "job.advance"
 
 
-_MAY_ADVANCE = (
-    Job.status.in_(JOB_OPEN),
+_CAN_ADVANCE = (
+    Job.status.in_(OPEN_JOB_STATES),
     or_(Job.status != JobState.PAUSED, Job.cancel_requested.is_(True)),
     or_(Job.lease_until.is_(None), Job.lease_until < db_now()),
 )
-_NOTHING_OPEN = ~exists().where(Run.job_id == Job.id, Run.status.in_(RUN_OPEN))
-_MOVES = or_(
+_HAS_NO_OPEN_RUN = ~exists().where(Run.job_id == Job.id, Run.status.in_(OPEN_RUN_STATES))
+_IS_ACTIVE_RUN = or_(
     Run.status == RunState.RUNNING, and_(Run.status == RunState.QUEUED, Run.held.is_(False))
 )
-_NOTHING_MOVES = ~exists().where(Run.job_id == Job.id, _MOVES)
+_HAS_NO_ACTIVE_RUN = ~exists().where(Run.job_id == Job.id, _IS_ACTIVE_RUN)
 """Condition: every open run of the job waits for its next stage, held for pilots or paused for
 the early discard.
 """
 
 
-def no_such_job(job_id: str, *, param: str = "fine_tuning_job_id") -> JobNotFound:
+def build_job_not_found(job_id: str, *, param: str = "fine_tuning_job_id") -> JobNotFound:
     return JobNotFound(f"No fine-tuning job has the id {job_id[:80]!r}.", param=param)
 
 
@@ -61,7 +61,7 @@ class Jobs:
         self._session.add_all(runs)
         for run in runs:
             if not run.held:
-                ring_after_commit(self._session, RUN_WAKE, run.id)
+                notify_after_commit(self._session, RUN_WAKE, run.id)
 
     def get(self, job_id: str, owner_id: str, *, param: str = "fine_tuning_job_id") -> Job:
         """Return a job. Raises JobNotFound, also for another owner's."""
@@ -69,10 +69,10 @@ class Jobs:
             select(Job).where(Job.id == job_id, Job.owner_id == owner_id)
         ).one_or_none()
         if job is None:
-            raise no_such_job(job_id, param=param)
+            raise build_job_not_found(job_id, param=param)
         return job
 
-    def named(self, job_ids: Sequence[str], owner_id: str, *, param: str) -> list[Job]:
+    def list_by_ids(self, job_ids: Sequence[str], owner_id: str, *, param: str) -> list[Job]:
         """Return the jobs in the given order. Raises JobNotFound for the first one that this
         owner lacks.
         """
@@ -80,21 +80,21 @@ class Jobs:
         found = {job.id: job for job in self._session.scalars(query)}
         missing = next((job_id for job_id in job_ids if job_id not in found), None)
         if missing is not None:
-            raise no_such_job(missing, param=param)
+            raise build_job_not_found(missing, param=param)
         return [found[job_id] for job_id in job_ids]
 
-    def page(
-        self, owner_id: str, page: Page, metadata: dict[str, str] | None
+    def list_page(
+        self, owner_id: str, page: PageRequest, metadata: dict[str, str] | None
     ) -> tuple[Sequence[Job], bool]:
         """Condition: the job has all of ``metadata``, or none at all for None."""
         query = select(Job).where(Job.owner_id == owner_id)
         if metadata is None:
             query = query.where(Job.job_metadata.is_(None))
         for key, value in (metadata or {}).items():
-            query = query.where(self._carries(key, value))
-        return fetch(self._session, query, Job.id, page)
+            query = query.where(self._has_metadata(key, value))
+        return fetch_page(self._session, query, Job.id, page)
 
-    def _carries(self, key: str, value: str) -> ColumnElement[bool]:
+    def _has_metadata(self, key: str, value: str) -> ColumnElement[bool]:
         """Escape a metadata key for a JSON path; SQLite cannot look up quotation marks or
         non-ASCII letters.
         """
@@ -106,40 +106,43 @@ class Jobs:
             select(pairs.c.key).where(pairs.c.key == key, pairs.c.value == value).correlate(Job)
         )
 
-    def wish_cancel(self, job: Job) -> bool:
+    def request_cancel(self, job: Job) -> bool:
         """Mark an open job as to be cancelled; False if it has ended."""
         change = (
             update(Job)
-            .where(Job.id == job.id, Job.status.in_(JOB_OPEN))
+            .where(Job.id == job.id, Job.status.in_(OPEN_JOB_STATES))
             .values(cancel_requested=True)
         )
-        return self._changed(change)
+        return self._update_one(change)
 
-    def pause(self, job_id: str) -> bool:
+    def pause_job(self, job_id: str) -> bool:
         """Pause an open job that is not being cancelled; False otherwise.
 
         A worker that was about to advance the job loses its fence.
         """
-        open_ = (Job.status.in_(JOB_OPEN - {JobState.PAUSED}), Job.cancel_requested.is_(False))
+        open_ = (
+            Job.status.in_(OPEN_JOB_STATES - {JobState.PAUSED}),
+            Job.cancel_requested.is_(False),
+        )
         change = update(Job).where(Job.id == job_id, *open_)
-        return self._changed(
+        return self._update_one(
             change.values(status=JobState.PAUSED, fence=Job.fence + 1, lease_until=None)
         )
 
-    def resume(self, job_id: str) -> bool:
+    def resume_job(self, job_id: str) -> bool:
         """Resume a paused job; False if it is not paused, or is being cancelled."""
         before = case(
             (Job.started_at.is_(None), JobState.QUEUED.value), else_=JobState.RUNNING.value
         )
         paused = (Job.status == JobState.PAUSED, Job.cancel_requested.is_(False))
-        if not self._changed(update(Job).where(Job.id == job_id, *paused).values(status=before)):
+        if not self._update_one(update(Job).where(Job.id == job_id, *paused).values(status=before)):
             return False
-        ring_after_commit(
+        notify_after_commit(
             self._session, JOB_ADVANCE, job_id
         )  # its last run may have ended while it was pausing
         return True
 
-    def end_cancelled(self, job_id: str) -> bool:
+    def finish_cancelled_job(self, job_id: str) -> bool:
         """End a job that is to be cancelled and has no open run, without waiting for a worker;
         False if runs are still open.
         """
@@ -149,8 +152,8 @@ class Jobs:
             .where(
                 Job.id == job_id,
                 Job.cancel_requested.is_(True),
-                Job.status.in_(JOB_OPEN),
-                _NOTHING_OPEN,
+                Job.status.in_(OPEN_JOB_STATES),
+                _HAS_NO_OPEN_RUN,
             )
             .values(
                 status=JobState.CANCELLED,
@@ -160,18 +163,18 @@ class Jobs:
                 trained_tokens=cast(tokens, BigInteger),
             )
         )
-        if not self._changed(change):
+        if not self._update_one(change):
             return False
-        Deliveries(self._session).add(job_id, JobState.CANCELLED)
+        Deliveries(self._session).add_for_job(job_id, JobState.CANCELLED)
         unpublished = (Run.job_id == job_id, Run.fine_tuned_model.is_(None))
         self._session.execute(update(Run).where(*unpublished).values(artifacts=None))
         return True
 
-    def reopen(self, job: Job) -> None:
+    def reopen_job(self, job: Job) -> None:
         """Reopen an ended job after runs were added. A worker about to end an open job loses
         its fence.
         """
-        status = case((Job.status.in_(JOB_OPEN), Job.status), else_=JobState.QUEUED.value)
+        status = case((Job.status.in_(OPEN_JOB_STATES), Job.status), else_=JobState.QUEUED.value)
         values = {
             "fence": Job.fence + 1,
             "lease_until": None,
@@ -181,7 +184,7 @@ class Jobs:
         }
         self._session.execute(update(Job).where(Job.id == job.id).values(status=status, **values))
 
-    def warn(self, job_id: str, code: str, message: str) -> bool:
+    def add_warning(self, job_id: str, code: str, message: str) -> bool:
         """Add to the job's warnings; False if it has this warning already."""
         job = self._session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
         warning = {"code": code, "message": message}
@@ -193,7 +196,7 @@ class Jobs:
 
     # advancing to the next stage: one worker at a time, guarded by the job's fence
 
-    def claim_to_advance(self, job_id: str, lease: float) -> int | None:
+    def claim_to_advance(self, job_id: str, lease_seconds: float) -> int | None:
         """Claim a job none of whose runs is in progress, and return the fence for advancing it.
 
         Return None if the job has ended or another worker is at it. ``publish_attempts`` counts
@@ -201,124 +204,131 @@ class Jobs:
         """
         change = (
             update(Job)
-            .where(Job.id == job_id, *_MAY_ADVANCE, _NOTHING_MOVES)
+            .where(Job.id == job_id, *_CAN_ADVANCE, _HAS_NO_ACTIVE_RUN)
             .values(
                 fence=Job.fence + 1,
                 publish_attempts=Job.publish_attempts + 1,
-                lease_until=db_now() + lease,
+                lease_until=db_now() + lease_seconds,
             )
             .returning(Job.fence)
         )
         return self._session.scalar(change)
 
-    def moved_on(self, job_id: str, fence: int, **values: Any) -> None:
+    def advance_to_stage(self, job_id: str, fence: int, **values: Any) -> None:
         """Record the next stage and release the job. Raises FenceLost."""
         change = (
             update(Job)
             .where(
                 Job.id == job_id,
                 Job.fence == fence,
-                Job.status.in_(JOB_OPEN),
+                Job.status.in_(OPEN_JOB_STATES),
                 Job.cancel_requested.is_(False),
             )
             .values(lease_until=None, publish_attempts=0, **values)
         )
-        if not self._changed(change):
+        if not self._update_one(change):
             raise FenceLost(job_id)
 
-    def end(self, job_id: str, fence: int, status: JobState, **values: Any) -> None:
+    def finish_job(self, job_id: str, fence: int, status: JobState, **values: Any) -> None:
         """Record the end of the job. Raises FenceLost if another worker has taken it over."""
         change = (
             update(Job)
-            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN))
+            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(OPEN_JOB_STATES))
             .values(status=status, lease_until=None, finished_at=db_now(), **values)
         )
-        if not self._changed(change):
+        if not self._update_one(change):
             raise FenceLost(job_id)
-        Deliveries(self._session).add(job_id, status)
+        Deliveries(self._session).add_for_job(job_id, status)
 
-    def let_go(self, job_id: str, fence: int) -> None:
+    def release_lease(self, job_id: str, fence: int) -> None:
         """Release the job after a failed transition, so that it is tried again."""
         self._session.execute(
             update(Job)
-            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(JOB_OPEN))
+            .where(Job.id == job_id, Job.fence == fence, Job.status.in_(OPEN_JOB_STATES))
             .values(lease_until=None)
         )
 
-    def to_advance(self, limit: int) -> Sequence[str]:
+    def list_ready_to_advance(self, limit: int) -> Sequence[str]:
         """List open jobs without a run in progress that no worker is advancing: their worker
         was lost.
         """
-        query = select(Job.id).where(*_MAY_ADVANCE, _NOTHING_MOVES)
+        query = select(Job.id).where(*_CAN_ADVANCE, _HAS_NO_ACTIVE_RUN)
         return self._session.scalars(query.order_by(Job.id).limit(limit)).all()
 
     def release_leases(self) -> None:
         """Release every claimed job. Only for the start of a stack that is alone on its
         database.
         """
-        self._session.execute(update(Job).where(Job.status.in_(JOB_OPEN)).values(lease_until=None))
+        self._session.execute(
+            update(Job).where(Job.status.in_(OPEN_JOB_STATES)).values(lease_until=None)
+        )
 
-    def _changed(self, change: Any) -> bool:
-        result = self._session.execute(change)
+    def _update_one(self, statement: Any) -> bool:
+        result = self._session.execute(statement)
         return isinstance(result, CursorResult) and result.rowcount == 1
 
     # repeated creation requests
 
-    def created_with(self, owner_id: str, key: str) -> IdempotencyKey | None:
+    def find_idempotency_key(self, owner_id: str, key: str) -> IdempotencyKey | None:
         return self._session.get(IdempotencyKey, (owner_id, key))
 
-    def remember_key(self, owner_id: str, key: str, request_sha256: str, job_id: str) -> None:
+    def record_idempotency_key(
+        self, owner_id: str, key: str, request_sha256: str, job_id: str
+    ) -> None:
         self._session.add(
             IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id)
         )
         self._session.flush()
 
-    def made_lately(self, owner_id: str, request_sha256: str, seconds: float) -> str | None:
+    def find_recent_by_digest(
+        self, owner_id: str, request_sha256: str, window_seconds: float
+    ) -> str | None:
         """Return the newest job that this request created within the last ``seconds``."""
         same = select(Job.id).where(Job.owner_id == owner_id, Job.request_sha256 == request_sha256)
-        lately = same.where(Job.created_at > db_now() - seconds).order_by(
+        lately = same.where(Job.created_at > db_now() - window_seconds).order_by(
             Job.created_at.desc(), Job.id.desc()
         )
         return self._session.scalar(lately.limit(1))
 
-    def remember_resent(self, owner_id: str, request_sha256: str, job_id: str) -> None:
+    def record_copy(self, owner_id: str, request_sha256: str, job_id: str) -> None:
         """Record that a repeated request created the job, because the first one had not."""
-        key = _resent_key(request_sha256)
+        key = _build_resend_key(request_sha256)
         self._session.merge(
             IdempotencyKey(owner_id=owner_id, key=key, request_sha256=request_sha256, job_id=job_id)
         )
         self._session.flush()
 
-    def made_by_resent(self, owner_id: str, request_sha256: str, *, since: float) -> str | None:
+    def find_made_by_copy(self, owner_id: str, request_sha256: str, *, since: float) -> str | None:
         """Return the job that this repeated request has created since ``since`` (database
         clock).
         """
         made = select(Job.id).join(IdempotencyKey, IdempotencyKey.job_id == Job.id)
         mine = made.where(
-            IdempotencyKey.owner_id == owner_id, IdempotencyKey.key == _resent_key(request_sha256)
+            IdempotencyKey.owner_id == owner_id,
+            IdempotencyKey.key == _build_resend_key(request_sha256),
         )
         return self._session.scalar(mine.where(Job.created_at > since))
 
-    def remember_extension(self, job: Job, request_sha256: str) -> None:
+    def record_extension(self, job: Job, request_sha256: str) -> None:
         """Record that this request added runs to the job now."""
-        key, now = _extension_key(request_sha256), db_now()
+        key, now = _build_extension_key(request_sha256), db_now()
         of_job = {"owner_id": job.owner_id, "request_sha256": request_sha256, "job_id": job.id}
         self._session.merge(IdempotencyKey(key=key, created_at=now, **of_job))
         self._session.flush()
 
-    def extended_lately(self, job: Job, request_sha256: str, seconds: float) -> bool:
+    def was_extended_recently(self, job: Job, request_sha256: str, window_seconds: float) -> bool:
         """Return whether this request added runs to the job within the last ``seconds``."""
         mine = (
             IdempotencyKey.owner_id == job.owner_id,
-            IdempotencyKey.key == _extension_key(request_sha256),
+            IdempotencyKey.key == _build_extension_key(request_sha256),
         )
-        lately = IdempotencyKey.created_at > db_now() - seconds
+        lately = IdempotencyKey.created_at > db_now() - window_seconds
         return self._session.scalar(select(IdempotencyKey.key).where(*mine, lately)) is not None
 
 
-def _extension_key(request_sha256: str) -> str:
+def _build_extension_key(request_sha256: str) -> str:
     return f"extension {request_sha256}"
 
 
-def _resent_key(request_sha256: str) -> str:
+def _build_resend_key(request_sha256: str) -> str:
     return f"resent {request_sha256}"  # a caller's key never contains a blank

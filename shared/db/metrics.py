@@ -7,7 +7,12 @@ from typing import NamedTuple
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from shared.db.downsampling import Points, Thinned, thinned, whole
+from shared.db.downsampling import (
+    DownsampledSeries,
+    PointsQuery,
+    load_downsampled_series,
+    load_full_series,
+)
 from shared.db.tables import Metric
 
 
@@ -21,22 +26,26 @@ class Metrics:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def record(self, run_id: str, points: Iterable[Point]) -> None:
+    def insert_points(self, run_id: str, points: Iterable[Point]) -> None:
         rows = [{"run_id": run_id, **point._asdict()} for point in points]
         if rows:
             self._session.execute(insert(Metric), rows)
 
-    def forget(self, run_id: str, *, after: int = 0) -> None:
+    def delete_points(self, run_id: str, *, after_step: int = 0) -> None:
         """Delete the points after ``step``: all of them if the run starts over."""
-        self._session.execute(delete(Metric).where(Metric.run_id == run_id, Metric.step > after))
+        self._session.execute(
+            delete(Metric).where(Metric.run_id == run_id, Metric.step > after_step)
+        )
 
-    def names(self, run_ids: Sequence[str]) -> set[str]:
+    def list_names(self, run_ids: Sequence[str]) -> set[str]:
         """List the names of the series that any of the runs has."""
         return set(
             self._session.scalars(select(Metric.name).where(Metric.run_id.in_(run_ids)).distinct())
         )
 
-    def of_runs(self, run_ids: Sequence[str], name: str) -> dict[str, list[tuple[int, float]]]:
+    def get_series_by_run(
+        self, run_ids: Sequence[str], name: str
+    ) -> dict[str, list[tuple[int, float]]]:
         """Return one series of many runs in one query: (step, value) by step; runs without
         points are left out.
         """
@@ -50,7 +59,7 @@ class Metrics:
             found[run_id].append((step, value))
         return dict(found)
 
-    def of_run(
+    def list_points(
         self,
         run_id: str,
         *,
@@ -61,12 +70,12 @@ class Metrics:
         """Return all points of the named series, or of every series, by name and step. Both
         ends of the range are included.
         """
-        query = self._points(run_id, names, step_from, step_to)
+        query = self._build_query(run_id, names, step_from, step_to)
         return [
             Point(*row) for row in self._session.execute(query.order_by(Metric.name, Metric.step))
         ]
 
-    def thinned(
+    def get_downsampled_series(
         self,
         run_id: str,
         *,
@@ -74,18 +83,18 @@ class Metrics:
         step_from: int | None = None,
         step_to: int | None = None,
         resolution: int | None = None,
-    ) -> dict[str, Thinned]:
+    ) -> dict[str, DownsampledSeries]:
         """Return at most ``resolution`` (2 or more) points of each series, evenly down-sampled."""
-        points = self._points(run_id, names, step_from, step_to)
+        points = self._build_query(run_id, names, step_from, step_to)
         return (
-            whole(self._session, points)
+            load_full_series(self._session, points)
             if resolution is None
-            else thinned(self._session, points, resolution)
+            else load_downsampled_series(self._session, points, resolution)
         )
 
-    def _points(
+    def _build_query(
         self, run_id: str, names: Sequence[str], step_from: int | None, step_to: int | None
-    ) -> Points:
+    ) -> PointsQuery:
         query = select(Metric.name, Metric.step, Metric.value).where(Metric.run_id == run_id)
         if names:
             query = query.where(Metric.name.in_(names))

@@ -24,58 +24,58 @@ class DatabaseTooNew(ServiceError):
     """The database was created by a newer version; an older one could lose data."""
 
 
-def upgrade(url: str) -> None:
+def apply_migrations(url: str) -> None:
     """Apply the missing migrations, in one transaction where the database allows it. Raises
     DatabaseTooNew.
     """
     engine = make_engine(url)
     try:
-        _refuse_newer(engine)
-        command.upgrade(config(engine), "head")
+        _check_not_newer(engine)
+        command.upgrade(build_config(engine), "head")
     finally:
         engine.dispose()
 
 
-def head_revision() -> str:
-    head = _scripts().get_current_head()
+def get_head_revision() -> str:
+    head = _load_scripts().get_current_head()
     assert head is not None, "there is at least one migration"
     return head
 
 
-def current_revision(engine: Engine) -> str | None:
+def get_current_revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def config(engine: Engine | None = None) -> Config:
+def build_config(engine: Engine | None = None) -> Config:
     configuration = Config()
     configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     configuration.attributes["engine"] = engine
     return configuration
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(config())
+def _load_scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(build_config())
 
 
-def _refuse_newer(engine: Engine) -> None:
-    current = current_revision(engine)
-    known = {script.revision for script in _scripts().walk_revisions()}
+def _check_not_newer(engine: Engine) -> None:
+    current = get_current_revision(engine)
+    known = {script.revision for script in _load_scripts().walk_revisions()}
     if current is not None and current not in known:
         raise DatabaseTooNew(
             f"The database is at revision {current}, which this version does not know (it "
-            f"knows up to {head_revision()}): "
+            f"knows up to {get_head_revision()}): "
             "it was made by a newer Evenkeel. Install that version, or use another home or "
             "database."
         )
 
 
-def _check() -> int:
+def _check_migrations() -> int:
     with tempfile.TemporaryDirectory() as folder:
         engine = make_engine(f"sqlite:///{folder}/check.db")
         try:
-            command.upgrade(config(engine), "head")
-            command.check(config(engine))
+            command.upgrade(build_config(engine), "head")
+            command.check(build_config(engine))
         except CommandError as error:
             sys.stderr.write(
                 f"The migrations do not make the tables of shared/db/tables: {error}\n"
@@ -90,4 +90,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", required=True)
     parser.parse_args()
-    sys.exit(_check())
+    sys.exit(_check_migrations())

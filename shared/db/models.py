@@ -5,10 +5,10 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from shared.db.pagination import Page, fetch
+from shared.db.pagination import PageRequest, fetch_page
 from shared.db.tables import Checkpoint, Job, Model, Run
 from shared.domain.errors import ModelInUse, ModelNotAllowed, ModelNotFound
-from shared.domain.states import JOB_OPEN
+from shared.domain.states import OPEN_JOB_STATES
 
 
 def delete_other_models(session: Session, job_id: str, kept_ids: Sequence[str]) -> None:
@@ -21,7 +21,7 @@ class Models:
         self._session = session
         self._owner_id = owner_id
 
-    def all(self) -> Sequence[Model]:
+    def list_all(self) -> Sequence[Model]:
         return self._session.scalars(
             select(Model)
             .where(Model.owner_id == self._owner_id)
@@ -35,12 +35,12 @@ class Models:
             raise ModelNotFound(f"No model has the id {model_id[:200]!r}.", param="model")
         return model
 
-    def of_job(self, job_id: str) -> Sequence[Model]:
+    def list_by_job(self, job_id: str) -> Sequence[Model]:
         """List the models that the job published, and those kept of its other runs, by id."""
         query = select(Model).where(Model.job_id == job_id, Model.owner_id == self._owner_id)
         return self._session.scalars(query.order_by(Model.id)).all()
 
-    def for_job(self, model_id: str) -> Model:
+    def get_for_new_job(self, model_id: str) -> Model:
         """Lock a model as the start of a new job, so that it is neither deleted nor replaced
         meanwhile.
 
@@ -53,7 +53,7 @@ class Models:
             raise ModelNotAllowed(
                 f"There is no fine-tuned model {model_id[:200]!r} here.", param="model"
             )
-        if self._session.get_one(Job, model.job_id).status in JOB_OPEN:
+        if self._session.get_one(Job, model.job_id).status in OPEN_JOB_STATES:
             raise ModelInUse(
                 (
                     f"Job {model.job_id} is being extended and may replace its model; wait for "
@@ -63,17 +63,19 @@ class Models:
             )
         return model
 
-    def hold(self, job_id: str) -> Sequence[Model]:
+    def lock_of_job(self, job_id: str) -> Sequence[Model]:
         """List the job's models and lock them until the transaction ends, so that no job starts
         from them.
         """
         query = select(Model).where(Model.job_id == job_id, Model.owner_id == self._owner_id)
         return self._session.scalars(query.order_by(Model.id).with_for_update()).all()
 
-    def user(self, *model_ids: str) -> str | None:
+    def find_dependent_job_id(self, *model_ids: str) -> str | None:
         """Return an open job that starts from one of the models."""
         query = select(Job.id).where(
-            Job.model.in_(model_ids), Job.owner_id == self._owner_id, Job.status.in_(JOB_OPEN)
+            Job.model.in_(model_ids),
+            Job.owner_id == self._owner_id,
+            Job.status.in_(OPEN_JOB_STATES),
         )
         return self._session.scalar(query.order_by(Job.id).limit(1))
 
@@ -84,12 +86,12 @@ class Models:
         self._session.execute(select(Model.id).where(Model.id == model_id).with_for_update())
         model = self.get(model_id)
         job = self._session.get_one(Job, model.job_id)
-        if job.status in JOB_OPEN:
+        if job.status in OPEN_JOB_STATES:
             raise ModelInUse(
                 f"Job {job.id} has not ended yet; its model can be deleted afterwards.",
                 param="model",
             )
-        user = self.user(model_id)
+        user = self.find_dependent_job_id(model_id)
         if user is not None:
             raise ModelInUse(
                 f"Job {user} starts from this model; cancel the job or wait for its end.",
@@ -109,7 +111,7 @@ class Checkpoints:
     def add(self, checkpoint: Checkpoint) -> None:
         self._session.add(checkpoint)
 
-    def forget(self, run_id: str) -> None:
+    def delete_by_run(self, run_id: str) -> None:
         self._session.execute(delete(Checkpoint).where(Checkpoint.run_id == run_id))
 
     def keep_only(self, job_id: str, run_ids: Collection[str]) -> None:
@@ -119,8 +121,8 @@ class Checkpoints:
         )
         self._session.execute(others)
 
-    def page(self, job_id: str, page: Page) -> tuple[Sequence[Checkpoint], bool]:
-        return fetch(
+    def list_page(self, job_id: str, page: PageRequest) -> tuple[Sequence[Checkpoint], bool]:
+        return fetch_page(
             self._session,
             select(Checkpoint).where(Checkpoint.job_id == job_id),
             Checkpoint.id,

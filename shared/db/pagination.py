@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 Row = TypeVar("Row")
 
 
-class Page(NamedTuple):
+class PageRequest(NamedTuple):
     """The requested page: at most ``limit`` rows after the id ``after``."""
 
     after: str | None
@@ -19,8 +19,8 @@ class Page(NamedTuple):
     descending: bool = True
 
 
-def fetch(
-    session: Session, query: Select[Row], key: InstrumentedAttribute[str], page: Page
+def fetch_page(
+    session: Session, query: Select[Row], key: InstrumentedAttribute[str], page: PageRequest
 ) -> tuple[Sequence[Row], bool]:
     """Return the rows of a page in order, and whether more follow. Ids sort by creation time,
     so an unknown cursor is harmless.

@@ -13,6 +13,6 @@ def release_all_leases(url: str) -> int:
     try:
         with database.write() as session:
             Jobs(session).release_leases()
-            return len(Runs(session).take_back_expired(all_leases=True))
+            return len(Runs(session).release_expired_leases(all_leases=True))
     finally:
         database.dispose()

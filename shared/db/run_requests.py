@@ -9,18 +9,18 @@ from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
 from shared.db.jobs import RUN_WAKE
-from shared.db.session import ring_after_commit
+from shared.db.session import notify_after_commit
 from shared.db.tables import Job, Run
-from shared.domain.states import RUN_OPEN, RunState
+from shared.domain.states import OPEN_RUN_STATES, RunState
 
-_RUNNING = Run.status == RunState.RUNNING
+_IS_RUNNING = Run.status == RunState.RUNNING
 
 
-class RunWishes:
+class RunRequests:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def cancel(self, job_id: str, run_id: str | None = None) -> None:
+    def cancel_runs(self, job_id: str, run_id: str | None = None) -> None:
         """Cancel all open runs of the job, or this one; queued and waiting runs end at once."""
         lock_runs(self._session, job_id)
         these = (
@@ -29,26 +29,26 @@ class RunWishes:
         # one statement: between two, a run released by its worker could slip through
         self._session.execute(
             update(Run)
-            .where(these, Run.status.in_(RUN_OPEN))
+            .where(these, Run.status.in_(OPEN_RUN_STATES))
             .values(
                 cancel_requested=True,
-                status=case((_RUNNING, RunState.RUNNING.value), else_=RunState.CANCELLED.value),
-                finished_at=case((_RUNNING, Run.finished_at), else_=db_now()),
+                status=case((_IS_RUNNING, RunState.RUNNING.value), else_=RunState.CANCELLED.value),
+                finished_at=case((_IS_RUNNING, Run.finished_at), else_=db_now()),
             )
         )
 
-    def pause(self, job_id: str) -> None:
+    def pause_runs(self, job_id: str) -> None:
         """Pause the queued runs at once; runs held for another stage already wait."""
         lock_runs(self._session, job_id)
         moves = and_(Run.status.in_((RunState.QUEUED, RunState.RUNNING)), Run.held.is_(False))
-        status = case((_RUNNING, RunState.RUNNING.value), else_=RunState.PAUSED.value)
+        status = case((_IS_RUNNING, RunState.RUNNING.value), else_=RunState.PAUSED.value)
         self._session.execute(
             update(Run)
             .where(Run.job_id == job_id, moves)
             .values(pause_requested=True, status=status)
         )
 
-    def resume(self, job_id: str) -> None:
+    def resume_runs(self, job_id: str) -> None:
         """Queue the paused runs again and notify the queue. A run that has not stopped yet
         continues.
         """
@@ -67,9 +67,9 @@ class RunWishes:
         queued = [
             run_id for run_id, status in self._session.execute(change) if status == RunState.QUEUED
         ]
-        self._ring(sorted(queued))
+        self._notify_runs(sorted(queued))
 
-    def retry(self, run: Run) -> None:
+    def retry_run(self, run: Run) -> None:
         """Queue an ended run again as if it had never been tried."""
         again = {
             "status": RunState.QUEUED,
@@ -82,11 +82,11 @@ class RunWishes:
         self._session.execute(
             update(Run).where(Run.id == run.id).values(**again, **untried, **nothing)
         )
-        self._ring([run.id])
+        self._notify_runs([run.id])
 
-    def _ring(self, run_ids: Sequence[str]) -> None:
+    def _notify_runs(self, run_ids: Sequence[str]) -> None:
         for run_id in run_ids:
-            ring_after_commit(self._session, RUN_WAKE, run_id)
+            notify_after_commit(self._session, RUN_WAKE, run_id)
 
 
 def lock_runs(session: Session, job_id: str) -> None:
@@ -107,9 +107,9 @@ def lock_job(session: Session, job_id: str) -> Job:
     return session.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def in_training(session: Session, job_id: str, run_id: str | None = None) -> bool:
+def is_in_training(session: Session, job_id: str, run_id: str | None = None) -> bool:
     """Return whether the run, or any run of the job, is in training."""
-    query = select(Run.id).where(Run.job_id == job_id, _RUNNING)
+    query = select(Run.id).where(Run.job_id == job_id, _IS_RUNNING)
     if run_id is not None:
         query = query.where(Run.id == run_id)
     return session.scalar(query.limit(1)) is not None

@@ -34,13 +34,13 @@ class ScoredRun:
 _COLUMNS = [getattr(Run, field.name) for field in fields(ScoredRun)[:-1]]
 
 
-def scored_runs(
-    session: Session, job_ids: Sequence[str], *, results: bool = False
+def list_scored_runs(
+    session: Session, job_ids: Sequence[str], *, with_results: bool = False
 ) -> dict[str, list[ScoredRun]]:
     """List the main runs of the jobs, by index. ``results`` also loads the confusion matrices,
     which may be large.
     """
-    columns = [*_COLUMNS, Run.result if results else null()]
+    columns = [*_COLUMNS, Run.result if with_results else null()]
     found: dict[str, list[ScoredRun]] = {job_id: [] for job_id in job_ids}
     main = select(*columns).where(Run.job_id.in_(job_ids), Run.purpose == Purpose.MAIN)
     for row in session.execute(main.order_by(Run.job_id, Run.index)):

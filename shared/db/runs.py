@@ -14,8 +14,8 @@ from shared.db.metrics import Metrics, Point
 from shared.db.models import Checkpoints
 from shared.db.tables import Job, Run
 from shared.domain.errors import Reason, RunNotFound
-from shared.domain.naming import state_step
-from shared.domain.states import JOB_OPEN, JobState, Purpose, RunState
+from shared.domain.naming import parse_state_step
+from shared.domain.states import OPEN_JOB_STATES, JobState, Purpose, RunState
 
 CLAIMABLE = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.cancel_requested.is_(False))
 # order within a job: what decides the recipe, what is quickly known, the seeds
@@ -36,14 +36,14 @@ class FenceLost(Exception):
     """
 
 
-class Hold(NamedTuple):
+class Lease(NamedTuple):
     """A claimed run: the fence that guards every later write of its worker."""
 
     run_id: str
     fence: int
 
 
-class Wish(NamedTuple):
+class RunFlags(NamedTuple):
     """Cancel and pause flags of a run in training."""
 
     cancel: bool
@@ -72,24 +72,26 @@ class Runs:
             raise RunNotFound(f"Job {job_id} has no run {run_id[:80]!r}.", param="run_id")
         return run
 
-    def of_job(
-        self, job_id: str, *, purpose: str = Purpose.MAIN, results: bool = False
+    def list_by_job(
+        self, job_id: str, *, purpose: str = Purpose.MAIN, with_results: bool = False
     ) -> Sequence[Run]:
         """List the runs by index. ``results`` also loads the confusion matrices, which may be
         large.
         """
         query = select(Run).where(Run.job_id == job_id, Run.purpose == purpose).order_by(Run.index)
         return self._session.scalars(
-            query if results else query.options(defer(Run.result, raiseload=True))
+            query if with_results else query.options(defer(Run.result, raiseload=True))
         ).all()
 
-    def ids_of_job(self, job_id: str) -> Sequence[str]:
+    def list_ids_by_job(self, job_id: str) -> Sequence[str]:
         """List the ids of the job's runs, whatever their purpose."""
         return self._session.scalars(select(Run.id).where(Run.job_id == job_id)).all()
 
     # the life of a run with its worker
 
-    def claim(self, worker: str, lease: float, *, prefer: str | None = None) -> Hold | None:
+    def claim_next(
+        self, worker: str, lease_seconds: float, *, preferred_run_id: str | None = None
+    ) -> Lease | None:
         """Claim the preferred run if it is queued, else the oldest queued one; None if there is
         none.
 
@@ -97,13 +99,16 @@ class Runs:
         step. Later records of an earlier attempt are deleted in the same transaction.
         """
         taken = (
-            self.take(run_id, state, worker, lease) for run_id, state in self._candidates(prefer)
+            self.claim_run(run_id, state, worker, lease_seconds)
+            for run_id, state in self._list_candidates(preferred_run_id)
         )
         return next((hold for hold in taken if hold is not None), None)
 
-    def take(self, run_id: str, state: str | None, worker: str, lease: float) -> Hold | None:
+    def claim_run(
+        self, run_id: str, state: str | None, worker: str, lease_seconds: float
+    ) -> Lease | None:
         """Claim this run, unless it is no longer queued or its resume state has changed."""
-        reached = 0 if state is None else state_step(state)
+        reached = 0 if state is None else parse_state_step(state)
         change = (
             update(Run)
             .where(Run.id == run_id, *CLAIMABLE, Run.state.is_not_distinct_from(state))
@@ -111,22 +116,22 @@ class Runs:
                 status=RunState.RUNNING,
                 fence=Run.fence + 1,
                 attempt=Run.attempt + 1,
-                lease_until=db_now() + lease,
+                lease_until=db_now() + lease_seconds,
                 worker=worker,
                 started_at=db_now() if state is None else Run.started_at,
-                **(_NOTHING_YET if state is None else {"step": reached}),
+                **(_INITIAL_VALUES if state is None else {"step": reached}),
             )
             .returning(Run.fence)
         )
         fence = self._session.scalar(change)
         if fence is None:
             return None
-        Metrics(self._session).forget(run_id, after=reached)
-        Checkpoints(self._session).forget(run_id)
-        Events(self._session).forget_metrics(run_id, after=reached)
-        return Hold(run_id, fence)
+        Metrics(self._session).delete_points(run_id, after_step=reached)
+        Checkpoints(self._session).delete_by_run(run_id)
+        Events(self._session).delete_metrics(run_id, after_step=reached)
+        return Lease(run_id, fence)
 
-    def _candidates(self, prefer: str | None) -> Sequence[tuple[str, str | None]]:
+    def _list_candidates(self, preferred_run_id: str | None) -> Sequence[tuple[str, str | None]]:
         """Select ids and states: the oldest job first, and within it pilots, baselines and main
         runs.
         """
@@ -138,65 +143,69 @@ class Runs:
             .with_for_update(skip_locked=True)
         )
         preferred = (
-            [] if prefer is None else self._session.execute(claimable.where(Run.id == prefer)).all()
+            []
+            if preferred_run_id is None
+            else self._session.execute(claimable.where(Run.id == preferred_run_id)).all()
         )
         return [(run_id, state) for run_id, state in [*preferred, *self._session.execute(oldest)]]
 
-    def record(self, hold: Hold, lease: float, points: Sequence[Point] = (), **latest: Any) -> bool:
+    def record_progress(
+        self, lease: Lease, lease_seconds: float, points: Sequence[Point] = (), **latest: Any
+    ) -> bool:
         """Store points and the run's latest values and renew the lease in one go; return
         whether the run is to be cancelled.
 
         Raises FenceLost if the run belongs to another worker.
         """
         change = (
-            self._held(hold)
-            .values(lease_until=db_now() + lease, **latest)
+            self._build_fenced_update(lease)
+            .values(lease_until=db_now() + lease_seconds, **latest)
             .returning(Run.cancel_requested)
         )
         cancel: bool | None = self._session.scalar(change)
         if cancel is None:
-            raise FenceLost(hold.run_id)
-        Metrics(self._session).record(hold.run_id, points)
+            raise FenceLost(lease.run_id)
+        Metrics(self._session).insert_points(lease.run_id, points)
         return cancel
 
-    def wishes(self, holds: Sequence[Hold]) -> dict[str, Wish]:
+    def get_flags(self, leases: Sequence[Lease]) -> dict[str, RunFlags]:
         """Read the flags by run id; runs of other workers are left out."""
         query = select(Run.id, Run.fence, Run.cancel_requested, Run.pause_requested).where(
-            Run.id.in_([hold.run_id for hold in holds]), Run.status == RunState.RUNNING
+            Run.id.in_([hold.run_id for hold in leases]), Run.status == RunState.RUNNING
         )
         return {
-            run_id: Wish(*flags)
+            run_id: RunFlags(*flags)
             for run_id, fence, *flags in self._session.execute(query)
-            if (run_id, fence) in holds
+            if (run_id, fence) in leases
         }
 
-    def end(
-        self, hold: Hold, status: RunState, *, error: Reason | None = None, **values: Any
+    def finish_run(
+        self, lease: Lease, status: RunState, *, error: Reason | None = None, **values: Any
     ) -> None:
         """Record how the run ended. Raises FenceLost."""
-        change = self._held(hold).values(
+        change = self._build_fenced_update(lease).values(
             status=status, error=error, lease_until=None, finished_at=db_now(), **values
         )
-        self._expect_one(change, hold)
+        self._execute_fenced(change, lease)
 
-    def pause(self, hold: Hold, state: str, **values: Any) -> None:
+    def pause_run(self, lease: Lease, state: str, **values: Any) -> None:
         """Park the run at its ``stop_step`` until it continues from ``state`` or is discarded.
         Raises FenceLost.
 
         Resuming its job does not move it: it waits for the early discard.
         """
         moved = {"status": RunState.PAUSED, "pause_requested": False, "lease_until": None}
-        change = self._held(hold).values(state=state, **moved, **values)
-        self._expect_one(change, hold)
+        change = self._build_fenced_update(lease).values(state=state, **moved, **values)
+        self._execute_fenced(change, lease)
 
-    def give_back(self, hold: Hold, **values: Any) -> None:
+    def requeue_run(self, lease: Lease, **values: Any) -> None:
         """Queue the run again at once, because the worker is leaving or its trainer died.
         Raises FenceLost.
 
         A run that is to be cancelled is cancelled instead; a run of a paused job is paused.
         """
         cancelled = Run.cancel_requested.is_(True)
-        change = self._held(hold).values(
+        change = self._build_fenced_update(lease).values(
             status=case((cancelled, RunState.CANCELLED.value), else_=_QUEUED_OR_PAUSED),
             finished_at=case((cancelled, db_now()), else_=None),
             fence=Run.fence + 1,
@@ -204,21 +213,21 @@ class Runs:
             enqueued_at=None,
             **values,
         )
-        self._expect_one(change, hold)
+        self._execute_fenced(change, lease)
 
-    def _held(self, hold: Hold) -> Any:
+    def _build_fenced_update(self, lease: Lease) -> Any:
         return update(Run).where(
-            Run.id == hold.run_id, Run.fence == hold.fence, Run.status == RunState.RUNNING
+            Run.id == lease.run_id, Run.fence == lease.fence, Run.status == RunState.RUNNING
         )
 
-    def _expect_one(self, change: Any, hold: Hold) -> None:
-        result = self._session.execute(change)
+    def _execute_fenced(self, statement: Any, lease: Lease) -> None:
+        result = self._session.execute(statement)
         if not isinstance(result, CursorResult) or result.rowcount != 1:
-            raise FenceLost(hold.run_id)
+            raise FenceLost(lease.run_id)
 
     # for the sweeper
 
-    def take_back_expired(self, *, all_leases: bool = False) -> list[LostRun]:
+    def release_expired_leases(self, *, all_leases: bool = False) -> list[LostRun]:
         """Queue the runs whose worker was lost, or cancel them where that was requested.
 
         ``all_leases`` takes every lease: for the start of a stack that is alone on its
@@ -248,11 +257,11 @@ class Runs:
         changes = (cancelled.returning(*returning), queued.returning(*returning))
         return [LostRun(*row) for change in changes for row in self._session.execute(change)]
 
-    def waiting(self, requeue: float, limit: int) -> Sequence[str]:
+    def list_ids_to_notify(self, requeue_seconds: float, limit: int) -> Sequence[str]:
         """List queued runs that were never notified, or not for ``requeue`` seconds; oldest
         first.
         """
-        unheard = Run.enqueued_at.is_(None) | (Run.enqueued_at < db_now() - requeue)
+        unheard = Run.enqueued_at.is_(None) | (Run.enqueued_at < db_now() - requeue_seconds)
         query: Select[str] = select(Run.id).where(
             Run.status == RunState.QUEUED, Run.held.is_(False), unheard
         )
@@ -260,22 +269,25 @@ class Runs:
             query.order_by(Run.job_id, _PURPOSE_ORDER, Run.index).limit(limit)
         ).all()
 
-    def mark_rung(self, run_ids: Sequence[str]) -> None:
+    def mark_notified(self, run_ids: Sequence[str]) -> None:
         self._session.execute(update(Run).where(Run.id.in_(run_ids)).values(enqueued_at=db_now()))
 
-    def job_started(self, run_id: str) -> Job:
+    def start_job(self, run_id: str) -> Job:
         """Move the run's job from queued to running."""
         job_id = select(Run.job_id).where(Run.id == run_id).scalar_subquery()
         self._session.execute(
             update(Job)
-            .where(Job.id == job_id, Job.status.in_(JOB_OPEN - {JobState.RUNNING, JobState.PAUSED}))
+            .where(
+                Job.id == job_id,
+                Job.status.in_(OPEN_JOB_STATES - {JobState.RUNNING, JobState.PAUSED}),
+            )
             .values(status=JobState.RUNNING, started_at=func.coalesce(Job.started_at, db_now()))
         )
         return self._session.scalars(select(Job).where(Job.id == job_id)).one()
 
 
 # values that an attempt that starts over has not reached yet
-_NOTHING_YET: dict[str, Any] = {
+_INITIAL_VALUES: dict[str, Any] = {
     "step": 0,
     "train_loss": None,
     "validation_score": None,

@@ -22,7 +22,7 @@ Message = tuple[str, str]
 def make_engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(url)
+        return _make_sqlite_engine(url)
     return create_engine(
         url,
         hide_parameters=True,  # texts and labels do not belong in a log
@@ -39,7 +39,7 @@ def make_engine(url: str) -> Engine:
     )
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _make_sqlite_engine(url: str) -> Engine:
     engine = create_engine(
         url, hide_parameters=True, connect_args={"timeout": 10.0, "check_same_thread": False}
     )
@@ -69,23 +69,23 @@ def _sqlite_engine(url: str) -> Engine:
 
 
 class Database:
-    """Source of transactions. ``ring`` sends the messages that a committed transaction left in
+    """Source of transactions. ``notify`` sends the messages that a committed transaction left in
     its outbox, and returns False if it could not.
     """
 
-    def __init__(self, url: str, ring: Callable[[Message], bool] | None = None) -> None:
+    def __init__(self, url: str, notify: Callable[[Message], bool] | None = None) -> None:
         self.engine = make_engine(url)
         # SQLite's transactions read a snapshot by default
         snapshot = (
             {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         )
-        self._reading = self.engine.execution_options(evenkeel_read_only=True, **snapshot)
-        self._ring = ring
+        self._read_engine = self.engine.execution_options(evenkeel_read_only=True, **snapshot)
+        self._notify = notify
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a snapshot for reading; changes in it are discarded."""
-        with Session(self._reading, expire_on_commit=False) as session:
+        with Session(self._read_engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -97,9 +97,9 @@ class Database:
             with session.begin():
                 yield session
             messages: list[Message] = session.info.pop("outbox", [])
-        if self._ring is not None:
+        if self._notify is not None:
             for message in messages:
-                if not self._ring(message):
+                if not self._notify(message):
                     # the broker is unavailable: trying each message in turn would only delay
                     # the caller
                     return
@@ -108,7 +108,7 @@ class Database:
         self.engine.dispose()
 
 
-def ring_after_commit(session: Session, task: str, identifier: str) -> None:
+def notify_after_commit(session: Session, task: str, identifier: str) -> None:
     """Queue a message to be sent after the session's commit. If it is lost, the sweeper sends
     it again.
     """

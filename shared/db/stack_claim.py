@@ -8,40 +8,43 @@ from math import ceil
 from sqlalchemy import distinct, func, select
 from sqlalchemy.orm import Session
 
-from shared.db.runs import CLAIMABLE, Hold, Runs
+from shared.db.runs import CLAIMABLE, Lease, Runs
 from shared.db.tables import Run
-from shared.domain.naming import state_step
+from shared.domain.naming import parse_state_step
 from shared.domain.states import Purpose, RunState
 
-_ALIKE = ("fold", "stop_step", "stack_limit")
+_MATCHING_COLUMNS = ("fold", "stop_step", "stack_limit")
 
 
-class Companions:
+class StackClaimer:
     """Claims for the worker and the transaction that have just claimed a first run."""
 
-    def __init__(self, session: Session, worker: str, lease: float) -> None:
+    def __init__(self, session: Session, worker: str, lease_seconds: float) -> None:
         self._session = session
         self._worker = worker
-        self._lease = lease
+        self._lease_seconds = lease_seconds
 
-    def claim(self, first: Hold, *, most: int, slots: int) -> list[Hold]:
+    def claim_runs(self, first_lease: Lease, *, max_size: int, slot_count: int) -> list[Lease]:
         """Claim queued runs that can be trained with ``first``, by index, until the stack has
         ``most`` runs.
 
         Runs are shared among the worker's idle slots, so that one slot does not take them all
         while another has nothing to do.
         """
-        run = self._session.get_one(Run, first.run_id)
-        most = min(most, run.stack_limit or most)
-        if most == 1 or run.purpose == Purpose.BASELINES:
+        run = self._session.get_one(Run, first_lease.run_id)
+        max_size = min(max_size, run.stack_limit or max_size)
+        if max_size == 1 or run.purpose == Purpose.BASELINES:
             return []
-        alike = self._alike(run)
-        share = ceil((len(alike) + 1) / self._idle(slots))
-        return self._take(alike, min(most, share) - 1)
+        alike = self._list_matching_run_ids(run)
+        share = ceil((len(alike) + 1) / self._count_idle_slots(slot_count))
+        return self._claim_free_runs(alike, min(max_size, share) - 1)
 
-    def _alike(self, run: Run) -> list[str]:
+    def _list_matching_run_ids(self, run: Run) -> list[str]:
         """Select queued runs that differ from ``first`` in their seeds alone."""
-        same = [getattr(Run, name).is_not_distinct_from(getattr(run, name)) for name in _ALIKE]
+        same = [
+            getattr(Run, name).is_not_distinct_from(getattr(run, name))
+            for name in _MATCHING_COLUMNS
+        ]
         of_job = (
             Run.job_id == run.job_id,
             Run.purpose == run.purpose,
@@ -55,10 +58,10 @@ class Companions:
             run_id
             # PostgreSQL cannot compare JSON values
             for run_id, recipe, state in self._session.execute(query)
-            if recipe == run.recipe and _reached(state) == _reached(run.state)
+            if recipe == run.recipe and _get_state_step(state) == _get_state_step(run.state)
         ]
 
-    def _idle(self, slots: int) -> int:
+    def _count_idle_slots(self, slot_count: int) -> int:
         """Count the idle slots of this worker, including this one."""
         machine = f"{self._worker.rpartition(':')[0]}:"
         others = (Run.status == RunState.RUNNING, Run.worker != self._worker)
@@ -66,21 +69,24 @@ class Companions:
         busy = self._session.scalar(
             select(func.count(distinct(Run.worker))).where(*others, neighbours)
         )
-        return max(1, slots - (busy or 0))
+        return max(1, slot_count - (busy or 0))
 
-    def _take(self, run_ids: Sequence[str], most: int) -> list[Hold]:
+    def _claim_free_runs(self, run_ids: Sequence[str], limit: int) -> list[Lease]:
         # skip what another worker is claiming at the moment, as in Runs.claim
         free = (
             select(Run.id, Run.state)
             .where(Run.id.in_(run_ids), *CLAIMABLE)
             .order_by(Run.index)
-            .limit(most)
+            .limit(limit)
         )
         rows = self._session.execute(free.with_for_update(skip_locked=True)).all()
         runs = Runs(self._session)
-        holds = [runs.take(run_id, state, self._worker, self._lease) for run_id, state in rows]
+        holds = [
+            runs.claim_run(run_id, state, self._worker, self._lease_seconds)
+            for run_id, state in rows
+        ]
         return [hold for hold in holds if hold is not None]
 
 
-def _reached(state: str | None) -> int | None:
-    return None if state is None else state_step(state)
+def _get_state_step(state: str | None) -> int | None:
+    return None if state is None else parse_state_step(state)

@@ -12,15 +12,20 @@ from sqlalchemy.orm import Session
 
 from shared.db.clock import db_now
 from shared.db.jobs import RUN_WAKE
-from shared.db.session import ring_after_commit
+from shared.db.session import notify_after_commit
 from shared.db.tables import Job, Run
 from shared.domain import ids
-from shared.domain.states import RUN_OPEN, Purpose, RunState
+from shared.domain.states import OPEN_RUN_STATES, Purpose, RunState
 from shared.recipe.pilots import FIRST_PILOT_SEED, PILOT_SEEDS, Candidate
 
 
-def pilot_runs(
-    job: Job, rule: dict[str, Any], candidates: Sequence[Candidate], *, first: int, fold: int | None
+def build_pilot_runs(
+    job: Job,
+    base_recipe: dict[str, Any],
+    candidates: Sequence[Candidate],
+    *,
+    first_index: int,
+    fold: int | None,
 ) -> list[Run]:
     """Create ``PILOT_SEEDS`` runs per candidate, numbered from ``first``; ``rule`` is the
     recipe whose automatic values each candidate replaces.
@@ -28,7 +33,7 @@ def pilot_runs(
     tried = [(candidate, seed) for candidate in candidates for seed in range(PILOT_SEEDS)]
     return [
         Run(
-            id=ids.run_id(),
+            id=ids.make_run_id(),
             job_id=job.id,
             owner_id=job.owner_id,
             index=index,
@@ -37,12 +42,12 @@ def pilot_runs(
             init_seed=FIRST_PILOT_SEED + seed,
             data_seed=FIRST_PILOT_SEED + seed,
             fold=fold,
-            recipe={**rule, **candidate.to_settings()},
+            recipe={**base_recipe, **candidate.to_settings()},
             status=RunState.QUEUED,
             total_steps=candidate.max_steps,
             diagnosis=[],
         )
-        for index, (candidate, seed) in enumerate(tried, start=first)
+        for index, (candidate, seed) in enumerate(tried, start=first_index)
     ]
 
 
@@ -55,9 +60,9 @@ class Stages:
         self._session.add_all(runs)
         for run in runs:
             if not run.held:
-                ring_after_commit(self._session, RUN_WAKE, run.id)
+                notify_after_commit(self._session, RUN_WAKE, run.id)
 
-    def release(self, job_id: str, total_steps: int, stop_step: int | None) -> None:
+    def release_held_runs(self, job_id: str, total_steps: int, stop_step: int | None) -> None:
         """Store the resolved recipe and release the job's main runs."""
         held = update(Run).where(
             Run.job_id == job_id, Run.held.is_(True), Run.status == RunState.QUEUED
@@ -68,36 +73,36 @@ class Stages:
             "stop_step": stop_step,
             "enqueued_at": None,
         }
-        self._ring(self._session.scalars(held.values(values).returning(Run.id)).all())
+        self._notify_runs(self._session.scalars(held.values(values).returning(Run.id)).all())
 
-    def resume(self, run_ids: Sequence[str]) -> None:
+    def resume_runs(self, run_ids: Sequence[str]) -> None:
         """Resume the paused runs to their ends."""
         paused = update(Run).where(Run.id.in_(run_ids), Run.status == RunState.PAUSED)
         values = {"status": RunState.QUEUED, "stop_step": None, "enqueued_at": None}
-        self._ring(self._session.scalars(paused.values(values).returning(Run.id)).all())
+        self._notify_runs(self._session.scalars(paused.values(values).returning(Run.id)).all())
 
-    def discard(self, run_ids: Sequence[str]) -> None:
+    def discard_runs(self, run_ids: Sequence[str]) -> None:
         paused = update(Run).where(Run.id.in_(run_ids), Run.status == RunState.PAUSED)
         self._session.execute(
             paused.values(status=RunState.DISCARDED, state=None, finished_at=db_now())
         )
 
-    def cancel_open(self, job_id: str) -> None:
+    def cancel_open_runs(self, job_id: str) -> None:
         """End a job that cannot continue and has no run in progress."""
         unmoved = update(Run).where(
-            Run.job_id == job_id, Run.status.in_(RUN_OPEN - {RunState.RUNNING})
+            Run.job_id == job_id, Run.status.in_(OPEN_RUN_STATES - {RunState.RUNNING})
         )
         self._session.execute(
             unmoved.values(status=RunState.CANCELLED, cancel_requested=True, finished_at=db_now())
         )
 
-    def trained_tokens(self, job_id: str) -> int | None:
+    def sum_trained_tokens(self, job_id: str) -> int | None:
         """Sum over all of the job's runs, pilots and discarded ones included."""
         total = self._session.scalar(
             select(func.sum(Run.trained_tokens)).where(Run.job_id == job_id)
         )
         return int(total) if total else None
 
-    def _ring(self, run_ids: Sequence[str]) -> None:
+    def _notify_runs(self, run_ids: Sequence[str]) -> None:
         for run_id in sorted(run_ids):
-            ring_after_commit(self._session, RUN_WAKE, run_id)
+            notify_after_commit(self._session, RUN_WAKE, run_id)

@@ -12,7 +12,7 @@ from shared.domain.states import Purpose, RunState
 RECENT_JOBS = 20
 
 
-class Speed(NamedTuple):
+class Throughput(NamedTuple):
     seconds_per_row: float
     """Wall-clock seconds of a run, from claim to end, per row that passed through a training
     step.
@@ -21,9 +21,9 @@ class Speed(NamedTuple):
     """Number of runs in the median."""
 
 
-def measured_speed(
-    session: Session, owner_id: str, model: str, precision: str, sha256: str
-) -> Speed | None:
+def measure_throughput(
+    session: Session, owner_id: str, model: str, precision: str, training_sha256: str
+) -> Throughput | None:
     """Median of the latest jobs with this model and precision, on the same training file if
     there are any, because text lengths differ. None unless one of their runs ended without a
     pause, which would count as training time.
@@ -36,7 +36,7 @@ def measured_speed(
     for job_id, recipe, dataset in session.execute(jobs.order_by(Job.id.desc()).limit(RECENT_JOBS)):
         if recipe is not None and recipe.get("precision", "float32") == precision:
             batches[job_id] = recipe["train_batch_size"]
-            if dataset.get("training_sha256") == sha256:
+            if dataset.get("training_sha256") == training_sha256:
                 same_file.add(job_id)
     runs = select(Run.job_id, Run.started_at, Run.finished_at, Run.total_steps).where(
         Run.job_id.in_(batches),
@@ -52,4 +52,4 @@ def measured_speed(
     alike = [seconds for job_id, seconds in measured if job_id in same_file] or [
         seconds for _, seconds in measured
     ]
-    return Speed(median(alike), len(alike)) if alike else None
+    return Throughput(median(alike), len(alike)) if alike else None

@@ -11,10 +11,10 @@ from shared.domain.errors import InvalidValue, UploadNotFound, UploadNotPending
 from shared.domain.states import UploadState
 from shared.timings import UPLOAD_LIFETIME_S
 
-KEPT_S = 7 * 86_400
+RETENTION_S = 7 * 86_400
 """How long an ended upload is kept to answer late or repeated requests."""
-MOST_PARTS = 1000
-MOST_STORED = 4
+MAX_PARTS = 1000
+MAX_STORED_FACTOR = 4
 """Limit for the size of all parts as a multiple of the announced size: a repeated part is
 stored again.
 """
@@ -35,19 +35,19 @@ class Uploads:
         )
         self._session.refresh(upload)
 
-    def get(self, upload_id: str, *, to_change: bool = False) -> Upload:
+    def get(self, upload_id: str, *, for_update: bool = False) -> Upload:
         """Return an upload, locked with ``to_change``. Raises UploadNotFound, also for another
         owner's.
         """
         query = select(Upload).where(Upload.id == upload_id, Upload.owner_id == self._owner_id)
         upload = self._session.scalars(
-            query.with_for_update() if to_change else query
+            query.with_for_update() if for_update else query
         ).one_or_none()
         if upload is None:
             raise UploadNotFound(f"No upload has the id {upload_id[:80]!r}.", param="upload_id")
         return upload
 
-    def state(self, upload: Upload) -> UploadState:
+    def get_state(self, upload: Upload) -> UploadState:
         """Return the stored status, or expired for an upload that is past its time but not
         marked yet.
         """
@@ -58,10 +58,10 @@ class Uploads:
         )
         return UploadState.EXPIRED if over else state
 
-    def pending(self, upload_id: str, *, to_change: bool = False) -> Upload:
+    def get_pending(self, upload_id: str, *, for_update: bool = False) -> Upload:
         """Return a pending upload. Raises UploadNotFound and UploadNotPending."""
-        upload = self.get(upload_id, to_change=to_change)
-        if (state := self.state(upload)) is not UploadState.PENDING:
+        upload = self.get(upload_id, for_update=for_update)
+        if (state := self.get_state(upload)) is not UploadState.PENDING:
             raise UploadNotPending(
                 f"Upload {upload_id} takes no parts any more: it is {state}.", param="upload_id"
             )
@@ -71,28 +71,28 @@ class Uploads:
         """Add a part. Raises InvalidValue for too many parts and UploadNotPending for an ended
         upload.
         """
-        upload = self.pending(part.upload_id, to_change=True)
+        upload = self.get_pending(part.upload_id, for_update=True)
         counted = select(func.count(), func.coalesce(func.sum(UploadPart.bytes), 0))
         count, stored = self._session.execute(
             counted.where(UploadPart.upload_id == upload.id)
         ).one()
-        if count >= MOST_PARTS or stored + part.bytes > MOST_STORED * upload.bytes:
+        if count >= MAX_PARTS or stored + part.bytes > MAX_STORED_FACTOR * upload.bytes:
             raise InvalidValue(
                 f"The upload has {count:,} parts of {stored:,} bytes together; at most "
-                f"{MOST_PARTS:,} parts and "
-                f"{MOST_STORED} times the announced {upload.bytes:,} bytes are kept.",
+                f"{MAX_PARTS:,} parts and "
+                f"{MAX_STORED_FACTOR} times the announced {upload.bytes:,} bytes are kept.",
                 param="data",
             )
         self._session.add(part)
         self._session.flush()
         self._session.refresh(part)
 
-    def parts(self, upload_id: str) -> dict[str, UploadPart]:
+    def get_parts_by_id(self, upload_id: str) -> dict[str, UploadPart]:
         """List parts by id."""
         found = self._session.scalars(select(UploadPart).where(UploadPart.upload_id == upload_id))
         return {part.id: part for part in found}
 
-    def end(
+    def finish_upload(
         self,
         upload: Upload,
         state: UploadState,
@@ -109,7 +109,9 @@ class Uploads:
         self._session.execute(delete(UploadPart).where(UploadPart.upload_id == upload.id))
 
 
-def overdue(session: Session, limit: int, *, to_change: bool = False) -> Sequence[Upload]:
+def list_overdue_uploads(
+    session: Session, limit: int, *, for_update: bool = False
+) -> Sequence[Upload]:
     """List expired pending uploads of any owner. ``to_change`` locks them and skips rows that
     are locked elsewhere.
     """
@@ -117,13 +119,15 @@ def overdue(session: Session, limit: int, *, to_change: bool = False) -> Sequenc
         Upload.status == UploadState.PENDING, Upload.expires_at <= db_now()
     )
     query = query.order_by(Upload.expires_at, Upload.id).limit(limit)
-    return session.scalars(query.with_for_update(skip_locked=True) if to_change else query).all()
+    return session.scalars(query.with_for_update(skip_locked=True) if for_update else query).all()
 
 
-def forget_ended(session: Session) -> int:
+def delete_ended_uploads(session: Session) -> int:
     """Delete the rows of uploads that ended long ago, and return their number. Files made from
     them stay.
     """
     ended = [state for state in UploadState if state is not UploadState.PENDING]
-    old = delete(Upload).where(Upload.status.in_(ended), Upload.expires_at <= db_now() - KEPT_S)
+    old = delete(Upload).where(
+        Upload.status.in_(ended), Upload.expires_at <= db_now() - RETENTION_S
+    )
     return len(session.scalars(old.returning(Upload.id)).all())

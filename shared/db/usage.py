@@ -19,12 +19,12 @@ class ModelUsage(NamedTuple):
     """Seconds from the last start of each run to its end: the time that a slot was busy."""
 
 
-class StoredFiles(NamedTuple):
+class StorageUsage(NamedTuple):
     files: int
     bytes: int
 
 
-def runs_ended(session: Session, owner_id: str, start: float, end: float) -> list[ModelUsage]:
+def list_model_usage(session: Session, owner_id: str, start: float, end: float) -> list[ModelUsage]:
     """Sum the runs of every purpose and state that ended in [``start``, ``end``) (unix
     seconds), by model.
     """
@@ -52,10 +52,10 @@ def runs_ended(session: Session, owner_id: str, start: float, end: float) -> lis
     ]
 
 
-def files_stored(session: Session, owner_id: str) -> StoredFiles:
+def get_storage_usage(session: Session, owner_id: str) -> StorageUsage:
     """Current file sizes; equal bytes under two ids count twice."""
     query = select(func.count(), func.coalesce(func.sum(File.bytes), 0)).where(
         File.owner_id == owner_id
     )
     files, size = session.execute(query).one()
-    return StoredFiles(int(files), int(size))
+    return StorageUsage(int(files), int(size))

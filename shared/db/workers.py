@@ -9,14 +9,14 @@ from shared.db.clock import db_now
 from shared.db.tables import Worker
 from shared.timings import WORKER_TIMEOUT_S
 
-FORGOTTEN_S = 24 * 3600.0
+RETENTION_S = 24 * 3600.0
 
 
 class Workers:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def beat(self, name: str, host: str, devices: Sequence[str]) -> None:
+    def record_heartbeat(self, name: str, host: str, devices: Sequence[str]) -> None:
         """Record a worker's report, with the device of each slot, and delete workers silent for
         a day.
         """
@@ -26,14 +26,14 @@ class Workers:
             self._session.add(
                 Worker(name=name, host=host, slots=len(devices), devices=list(devices))
             )
-        self._session.execute(delete(Worker).where(Worker.last_beat < db_now() - FORGOTTEN_S))
+        self._session.execute(delete(Worker).where(Worker.last_beat < db_now() - RETENTION_S))
 
-    def heard_of(self) -> Sequence[Worker]:
+    def list_live(self) -> Sequence[Worker]:
         """List the workers heard of in the last minute, by name."""
         lately = select(Worker).where(Worker.last_beat > db_now() - WORKER_TIMEOUT_S)
         return self._session.scalars(lately.order_by(Worker.name)).all()
 
-    def slots(self) -> int:
+    def count_slots(self) -> int:
         """Sum over all workers heard of in the last minute."""
         lately = select(func.sum(Worker.slots)).where(
             Worker.last_beat > db_now() - WORKER_TIMEOUT_S

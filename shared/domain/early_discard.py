@@ -42,7 +42,7 @@ class DecidedDiscard(DiscardSettings, DiscardOutcome):
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingRun:
     """A run that waits for the decision, with its validation score at that step."""
 
     index: int
@@ -50,33 +50,33 @@ class Waiting:
     degenerate: bool
 
 
-def decision_step(at_fraction: float, max_steps: int) -> int:
+def compute_decision_step(at_fraction: float, max_steps: int) -> int:
     """Return the step after which the runs wait: ceil(at_fraction · T), and before the last."""
     return max(1, min(math.ceil(at_fraction * max_steps), max_steps - 1))
 
 
-def kept(waiting: Sequence[Waiting], keep: int) -> list[int]:
+def select_kept_runs(waiting: Sequence[WaitingRun], keep_count: int) -> list[int]:
     """Return the indices of the ``keep`` best runs by score, ascending.
 
     Degenerate and undefined scores rank last; of equal scores the lower index wins.
     """
 
-    def rank(run: Waiting) -> tuple[bool, float, int]:
+    def get_rank(run: WaitingRun) -> tuple[bool, float, int]:
         is_sound = run.score is not None and not run.degenerate
         return not is_sound, -(run.score if run.score is not None else -math.inf), run.index
 
-    return sorted(run.index for run in sorted(waiting, key=rank)[:keep])
+    return sorted(run.index for run in sorted(waiting, key=get_rank)[:keep_count])
 
 
-def outcome(waiting: Sequence[Waiting], indices: Sequence[int]) -> DiscardOutcome:
+def build_outcome(waiting: Sequence[WaitingRun], kept_indices: Sequence[int]) -> DiscardOutcome:
     """Return the outcome of keeping the runs with these indices."""
     return {
-        "kept": list(indices),
-        "mean_at_rung_all": _mean(waiting),
-        "mean_at_rung_kept": _mean([run for run in waiting if run.index in indices]),
+        "kept": list(kept_indices),
+        "mean_at_rung_all": _average_scores(waiting),
+        "mean_at_rung_kept": _average_scores([run for run in waiting if run.index in kept_indices]),
     }
 
 
-def _mean(waiting: Sequence[Waiting]) -> float | None:
+def _average_scores(waiting: Sequence[WaitingRun]) -> float | None:
     scores = [run.score for run in waiting if run.score is not None]
     return fmean(scores) if scores else None

@@ -60,7 +60,7 @@ class ServiceError(Exception):
         fallback = "invalid_request_error" if self.status < 500 else "server_error"
         return _TYPE_BY_STATUS.get(self.status, fallback)
 
-    def as_body(self) -> dict[str, ErrorBody]:
+    def to_body(self) -> dict[str, ErrorBody]:
         return {
             "error": {
                 "message": self.message,
@@ -70,5 +70,5 @@ class ServiceError(Exception):
             }
         }
 
-    def as_reason(self) -> Reason:
+    def to_reason(self) -> Reason:
         return {"code": self.code, "message": self.message, "param": self.param}

@@ -6,8 +6,8 @@ import re
 
 from shared.domain.states import Purpose
 
-FINE_TUNED = "ft:"
-_OF_A_RUN = re.compile(r":seed-\d+(-\d+)?(:fold-\d+)?$")
+FINE_TUNED_PREFIX = "ft:"
+_RUN_SUFFIX = re.compile(r":seed-\d+(-\d+)?(:fold-\d+)?$")
 
 WEIGHTS_FILE = "model.safetensors"
 GRAPH_FILE = "model.onnx"
@@ -16,41 +16,41 @@ it.
 """
 
 
-def base_name(model: str) -> str:
+def get_base_name(model: str) -> str:
     """Return the base model that a fine-tuned one descends from; any other name is returned
     unchanged.
     """
-    published = _OF_A_RUN.sub("", model)
-    return ":".join(published.split(":")[1:-3]) if model.startswith(FINE_TUNED) else model
+    published = _RUN_SUFFIX.sub("", model)
+    return ":".join(published.split(":")[1:-3]) if model.startswith(FINE_TUNED_PREFIX) else model
 
 
-def model_id(base_model: str, organization: str, suffix: str | None, job_id: str) -> str:
+def build_model_id(base_model: str, organization: str, suffix: str | None, job_id: str) -> str:
     """Build the id of a job's best model, always the same for a job. Blanks in the suffix
     become hyphens; without a suffix its place stays empty.
 
     ``base_model`` may be a fine-tuned model: the id then names the model that it started from.
     """
-    return f"{FINE_TUNED}{base_name(base_model)}:{organization}:{'-'.join((suffix or '').split())}:{job_id[-8:]}"
+    return f"{FINE_TUNED_PREFIX}{get_base_name(base_model)}:{organization}:{'-'.join((suffix or '').split())}:{job_id[-8:]}"
 
 
-def seed_model_id(model: str, seed: int) -> str:
+def build_seed_model_id(model: str, seed: int) -> str:
     return f"{model}:seed-{seed}"
 
 
-def kept_model_id(model: str, init_seed: int, data_seed: int, fold: int | None) -> str:
+def build_kept_model_id(model: str, init_seed: int, data_seed: int, fold: int | None) -> str:
     """Build the id of another run's model from its seed, its data seed if different, and its
     fold.
     """
-    seed = seed_model_id(model, init_seed)
+    seed = build_seed_model_id(model, init_seed)
     data = "" if data_seed == init_seed else f"-{data_seed}"
     return f"{seed}{data}" if fold is None else f"{seed}{data}:fold-{fold}"
 
 
-def checkpoint_model_id(model: str, seed: int, step: int) -> str:
-    return f"{seed_model_id(model, seed)}:ckpt-step-{step}"
+def build_checkpoint_model_id(model: str, seed: int, step: int) -> str:
+    return f"{build_seed_model_id(model, seed)}:ckpt-step-{step}"
 
 
-def run_title(purpose: str, index: int, seed: int) -> str:
+def format_run_title(purpose: str, index: int, seed: int) -> str:
     """Describe a run at the start of a sentence: ``Run 0 (seed 3)``, ``Pilot 2 (seed
     2147483648)``.
     """
@@ -59,11 +59,11 @@ def run_title(purpose: str, index: int, seed: int) -> str:
     return f"{'Pilot' if purpose == Purpose.PILOT else 'Run'} {index} (seed {seed})"
 
 
-def state_name(step: int) -> str:
+def format_state_name(step: int) -> str:
     """Name the folder of a resume state by its step; the last part of ``runs.state``."""
     return f"state-{step}"
 
 
-def state_step(prefix: str) -> int:
+def parse_state_step(prefix: str) -> int:
     """Parse the step from the name of a resume state."""
     return int(prefix.rpartition("-")[2])

@@ -2,15 +2,15 @@
 
 from pydantic import BaseModel, ConfigDict
 
-FLAT = 0.07
+MIN_LOSS_DROP = 0.07
 """A loss has fallen if it is below the chance loss by more than this share of it: 0.05 nats of
 the 0.69 of two equally frequent labels.
 """
-RISEN = 0.1
+MAX_LOSS_RISE = 0.1
 """A closing loss above the chance loss by more than this share of it is worse than chance."""
-OVERFIT_LOSS = 0.1
+OVERFIT_LOSS_SHARE = 0.1
 """Below this share of the chance loss the training rows count as memorised."""
-OVERFIT_RISE = 1.2
+OVERFIT_RISE_FACTOR = 1.2
 """The validation loss has risen if its last value exceeds its lowest by this factor."""
 
 
@@ -67,27 +67,27 @@ class Evidence(BaseModel):
     """Share of the training rows that were truncated."""
 
     @property
-    def fell(self) -> bool:
+    def has_loss_fallen(self) -> bool:
         """Whether the training loss ended below chance."""
-        return self.closing_loss < (1 - FLAT) * self.chance_loss
+        return self.closing_loss < (1 - MIN_LOSS_DROP) * self.chance_loss
 
     @property
-    def unsteady(self) -> bool:
+    def is_unstable(self) -> bool:
         """Whether the training loss rose above chance, temporarily or for good."""
-        return max(self.highest_loss, self.closing_loss) > (1 + RISEN) * max(
+        return max(self.highest_loss, self.closing_loss) > (1 + MAX_LOSS_RISE) * max(
             self.chance_loss, self.opening_loss
         )
 
     @property
-    def overfitted(self) -> bool:
-        learnt_by_heart = self.closing_loss < OVERFIT_LOSS * self.chance_loss
+    def is_overfitted(self) -> bool:
+        learnt_by_heart = self.closing_loss < OVERFIT_LOSS_SHARE * self.chance_loss
         return (
             learnt_by_heart
-            and self.final_validation_loss > OVERFIT_RISE * self.lowest_validation_loss
+            and self.final_validation_loss > OVERFIT_RISE_FACTOR * self.lowest_validation_loss
         )
 
     @property
-    def one_answer(self) -> str | None:
+    def single_predicted_label(self) -> str | None:
         """The label that was predicted for every validation row."""
         answers = self.answers or {}
         return (

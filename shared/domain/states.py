@@ -47,16 +47,16 @@ class UploadState(StrEnum):
     EXPIRED = "expired"
 
 
-RUN_OPEN = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.PAUSED})
-RUN_ENDED = frozenset(RunState) - RUN_OPEN
+OPEN_RUN_STATES = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.PAUSED})
+ENDED_RUN_STATES = frozenset(RunState) - OPEN_RUN_STATES
 
-JOB_OPEN = frozenset(
+OPEN_JOB_STATES = frozenset(
     {JobState.VALIDATING_FILES, JobState.QUEUED, JobState.RUNNING, JobState.PAUSED}
 )
-JOB_ENDED = frozenset(JobState) - JOB_OPEN
+ENDED_JOB_STATES = frozenset(JobState) - OPEN_JOB_STATES
 
 
-def fold(states: Iterable[str], *, cancelled: bool) -> JobState:
+def derive_job_state(states: Iterable[str], *, cancelled: bool) -> JobState:
     """Derive the state of a job without open runs (a job with an open run is queued, running or
     paused).
 
@@ -64,7 +64,7 @@ def fold(states: Iterable[str], *, cancelled: bool) -> JobState:
     enough for succeeded; if all failed, the job failed.
     """
     count = Counter(states)
-    if any(count[state] for state in RUN_OPEN):
+    if any(count[state] for state in OPEN_RUN_STATES):
         raise ValueError("fold() is for jobs without open runs")
     if cancelled:
         return JobState.CANCELLED

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-Column = ColumnName | Annotated[int, Field(ge=0, lt=10_000)]
+ColumnReference = ColumnName | Annotated[int, Field(ge=0, lt=10_000)]
 LabelName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
@@ -24,7 +24,7 @@ class TaskType(StrEnum):
 
 
 DEFAULT_FOLDS = 5
-NUMBER = "score"
+REGRESSION_OUTPUT = "score"
 """Name of the single output of a regression."""
 
 
@@ -42,11 +42,11 @@ class TaskRequest(BaseModel):
     labels: multi-label; numbers that are not class numbers: regression, with a warning),
     otherwise ``single_label_classification``.
     """
-    text_column: Column | None = None
+    text_column: ColumnReference | None = None
     """Name, or index from 0, of the column with the (first) text."""
-    text_pair_column: Column | None = None
+    text_pair_column: ColumnReference | None = None
     """Name or index of the second text's column, for tasks on pairs of texts."""
-    label_column: Column | None = None
+    label_column: ColumnReference | None = None
     """Name or index of the label column: a name; a number for regression; for multi-label a
     list of names (JSON, Parquet) or names joined by ``|`` (CSV, TSV), empty for a row
     without labels.
@@ -88,13 +88,13 @@ class Task(BaseModel):
     """Longest input in tokens; longer inputs are truncated."""
 
     @property
-    def outputs(self) -> list[str]:
+    def output_names(self) -> list[str]:
         """Names of the model's outputs: the labels, or the single number of a regression."""
-        return self.label_names or [NUMBER]
+        return self.label_names or [REGRESSION_OUTPUT]
 
     @property
     def num_outputs(self) -> int:
-        return len(self.outputs)
+        return len(self.output_names)
 
 
 class SplitRequest(BaseModel):
@@ -122,7 +122,7 @@ class SplitRequest(BaseModel):
     """The paper's protocol: the validation rows, given or split off, are halved within each
     label. One half chooses the checkpoint, the other is the test set.
     """
-    group_by: Column | None = None
+    group_by: ColumnReference | None = None
     """Name or index of a column; rows with equal values there stay in the same part of a split."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of the split, independent of the runs' seeds, so that jobs on the same data are

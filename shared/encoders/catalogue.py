@@ -55,28 +55,32 @@ class Catalogue:
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         self._folders = folders
 
-    def names(self) -> list[str]:
+    def list_names(self) -> list[str]:
         """List the names a job may use, the default first; unusable folders are left out."""
-        local = {name for name, folder in self._local().items() if _is_usable(name, folder)}
+        local = {
+            name
+            for name, folder in self._list_local_folders().items()
+            if _is_usable_model(name, folder)
+        }
         return [OFFLINE_ENCODER, *sorted(local - {OFFLINE_ENCODER})]
 
-    def facts(self, name: str) -> EncoderFacts:
+    def get_facts(self, name: str) -> EncoderFacts:
         """Return the facts of a base model. Raises ModelNotAllowed, which lists the known
         names, for any other name or an unusable folder.
         """
-        folder = self._local().get(name)
+        folder = self._list_local_folders().get(name)
         if folder is None:
             if name == OFFLINE_ENCODER:
                 return _OFFLINE_FACTS
-            known = ", ".join(self.names()[:20])
+            known = ", ".join(self.list_names()[:20])
             raise ModelNotAllowed(
                 f"No base model is named {name[:200]!r} here. Known: {known}.", param="model"
             )
         return _read_facts(name, folder)
 
-    def folder(self, name: str) -> Path:
+    def get_folder(self, name: str) -> Path:
         """Return the folder with the weights and the tokenizer of a base model on this machine."""
-        folder = self._local().get(name)
+        folder = self._list_local_folders().get(name)
         if folder is not None:
             return folder
         if name == OFFLINE_ENCODER:
@@ -98,22 +102,22 @@ class Catalogue:
             param="model",
         )
 
-    def _local(self) -> dict[str, Path]:
+    def _list_local_folders(self) -> dict[str, Path]:
         """List the folders by name. A requested name is looked up here and never used as a path."""
         return {
             child.name: child
             for folder in reversed(self._folders)  # the first folder of a name wins
             if folder.is_dir()
             for child in folder.iterdir()
-            if _is_model(child) and not child.name.startswith(".")
+            if _is_model_folder(child) and not child.name.startswith(".")
         }
 
 
-def _is_model(folder: Path) -> bool:
+def _is_model_folder(folder: Path) -> bool:
     return (folder / "config.json").is_file() and (folder / "model.safetensors").is_file()
 
 
-def _is_usable(name: str, folder: Path) -> bool:
+def _is_usable_model(name: str, folder: Path) -> bool:
     try:
         _read_facts(name, folder)
     except ModelNotAllowed:
@@ -121,17 +125,17 @@ def _is_usable(name: str, folder: Path) -> bool:
     return True
 
 
-_Config = TypeAdapter(dict[str, Any])
+_CONFIG_ADAPTER = TypeAdapter(dict[str, Any])
 
 
-class _Kind(BaseModel):
+class _ModelKind(BaseModel):
     """The part of config.json that every model has."""
 
     model_type: str = ""
     auto_map: Any = None
 
 
-class _Shape(BaseModel):
+class _EncoderDimensions(BaseModel):
     """The part that the families of ``FAMILIES`` have, under the names that most of them use."""
 
     num_hidden_layers: PositiveInt
@@ -140,10 +144,10 @@ class _Shape(BaseModel):
     shared_blocks: PositiveInt | None = None
 
 
-def _read_shape(config: bytes, family: Family) -> _Shape:
+def _parse_dimensions(config: bytes, family: Family) -> _EncoderDimensions:
     """Parse the facts from config.json. Raises ValidationError."""
-    named = _Config.validate_json(config)
-    return _Shape.model_validate(
+    named = _CONFIG_ADAPTER.validate_json(config)
+    return _EncoderDimensions.model_validate(
         {
             "num_hidden_layers": named.get(family.depth_key),
             "hidden_size": named.get(family.width_key),
@@ -156,7 +160,7 @@ def _read_shape(config: bytes, family: Family) -> _Shape:
 def _read_facts(name: str, folder: Path) -> EncoderFacts:
     try:
         config = (folder / "config.json").read_bytes()
-        kind = _Kind.model_validate_json(config)
+        kind = _ModelKind.model_validate_json(config)
         family = FAMILIES.get(kind.model_type)
         if family is None:
             raise ModelNotAllowed(
@@ -171,7 +175,7 @@ def _read_facts(name: str, folder: Path) -> EncoderFacts:
                 f"{name} asks to load code of its own (auto_map), which is never done.",
                 param="model",
             )
-        shape = _read_shape(config, family)
+        shape = _parse_dimensions(config, family)
     except (OSError, ValidationError):
         raise ModelNotAllowed(
             (

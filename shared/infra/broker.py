@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from celery import Celery
 
 log = logging.getLogger(__name__)
-QUEUE = "evenkeel"
+QUEUE_NAME = "evenkeel"
 
 
 def make_celery(redis_url: str) -> "Celery":
@@ -23,7 +23,7 @@ def make_celery(redis_url: str) -> "Celery":
 
     app = Celery("evenkeel", broker=redis_url, set_as_current=False)
     app.conf.update(
-        task_default_queue=QUEUE,
+        task_default_queue=QUEUE_NAME,
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,  # no second source of truth beside the database
@@ -52,11 +52,11 @@ def make_celery(redis_url: str) -> "Celery":
     return app
 
 
-class BrokerAway(Exception):
+class BrokerUnreachable(Exception):
     """The broker does not respond."""
 
 
-class Bell:
+class JobQueue:
     """Sends messages. If the broker does not respond, that is logged and the sweeper sends them
     later.
     """
@@ -73,20 +73,20 @@ class Bell:
         }
         self._redis_url = redis_url
 
-    def ring(self, message: Message) -> bool:
+    def notify(self, message: Message) -> bool:
         """Send a message; True if the broker accepted it."""
         from kombu.exceptions import OperationalError
         from redis.exceptions import RedisError
 
         task, identifier = message
         try:
-            self._app.send_task(task, args=[identifier], queue=QUEUE)
+            self._app.send_task(task, args=[identifier], queue=QUEUE_NAME)
         except (OperationalError, RedisError, OSError) as error:
             log.warning("broker_unreachable task=%s id=%s error=%s", task, identifier, error)
             return False
         return True
 
-    def depth(self) -> int:
+    def count_messages(self) -> int:
         """Count the waiting messages. Raises BrokerAway."""
         from redis import Redis
         from redis.exceptions import RedisError
@@ -94,9 +94,9 @@ class Bell:
         url = self._redis_url.replace("redis+socket://", "unix://", 1).split("?", maxsplit=1)[0]
         try:
             with Redis.from_url(url, socket_timeout=3, socket_connect_timeout=2) as client:
-                depth = client.llen(QUEUE)
+                depth = client.llen(QUEUE_NAME)
         except (RedisError, OSError) as error:
-            raise BrokerAway(str(error)) from error
+            raise BrokerUnreachable(str(error)) from error
         assert isinstance(depth, int)
         return depth
 

@@ -12,7 +12,7 @@ from typing import Final
 _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 
 
-def die_with_parent() -> Callable[[], None]:
+def make_parent_death_hook() -> Callable[[], None]:
     """For ``preexec_fn``: have the kernel kill the child when the calling thread's process ends
     (Linux).
     """
@@ -48,7 +48,7 @@ def _request_death_signal(libc: ctypes.CDLL | None) -> int:
     return 0 if libc is None else int(libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
 
 
-def in_words(code: int) -> str:
+def describe_exit_code(code: int) -> str:
     """Describe a return code: "was killed by signal 9 (SIGKILL)", "ended with code 1"."""
     if code >= 0:
         return f"ended with code {code}"
@@ -58,14 +58,14 @@ def in_words(code: int) -> str:
         return f"was killed by signal {-code}"
 
 
-def python_module(module: str, *arguments: str) -> list[str]:
+def build_module_command(module: str, *arguments: str) -> list[str]:
     """Build the command line that runs a module of this distribution; needs ``python_path`` in
     the environment.
     """
     return [sys.executable, "-u", "-m", module, *arguments]
 
 
-def python_path() -> dict[str, str]:
+def build_module_environment() -> dict[str, str]:
     """Build an environment in which a child and its own children import this distribution's
     modules.
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from shared.infra.settings import Settings
 from shared.recipe import AutoPrecision
 
-CPUINFO = Path("/proc/cpuinfo")
+CPUINFO_PATH = Path("/proc/cpuinfo")
 # Linux's names of the instructions that multiply bfloat16
-NATIVE_BFLOAT16 = ("amx_bf16", "avx512_bf16")
+BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16")
 
 
-def threads_of(settings: Settings, runs: int) -> int:
+def resolve_threads(settings: Settings, run_count: int) -> int:
     """Return the CPU threads per trainer for a job with this many runs, pilots included.
 
     Without a setting these are the cores divided by the runs that can be trained at the same
@@ -22,10 +22,10 @@ def threads_of(settings: Settings, runs: int) -> int:
     """
     if settings.threads != "auto":
         return settings.threads
-    return max(1, settings.cores // min(settings.worker_slots, runs))
+    return max(1, settings.cores // min(settings.worker_slots, run_count))
 
 
-def auto_precision(settings: Settings) -> AutoPrecision:
+def resolve_auto_precision(settings: Settings) -> AutoPrecision:
     """Return the precision by the setting, else by the configured GPUs, else by this machine's
     processor.
 
@@ -36,14 +36,14 @@ def auto_precision(settings: Settings) -> AutoPrecision:
         return AutoPrecision(settings.precision, "so this service is set up (EVENKEEL_PRECISION)")
     if settings.gpus:
         return AutoPrecision("bfloat16", "the service trains on GPUs, which multiply it natively")
-    flag = native_bfloat16(CPUINFO)
+    flag = find_bfloat16_flag(CPUINFO_PATH)
     if flag is not None:
         return AutoPrecision("bfloat16", f"the processor multiplies it natively ({flag})")
     return AutoPrecision("float32", "the processor has no instructions that multiply bfloat16")
 
 
 @cache
-def native_bfloat16(cpuinfo: Path) -> str | None:
+def find_bfloat16_flag(cpuinfo: Path) -> str | None:
     """Return the processor flag for native bfloat16; None without it, or where the system has
     no such file.
     """
@@ -52,4 +52,4 @@ def native_bfloat16(cpuinfo: Path) -> str | None:
     except OSError:
         return None
     flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
-    return next((flag for flag in NATIVE_BFLOAT16 if flag in flags), None)
+    return next((flag for flag in BFLOAT16_FLAGS if flag in flags), None)

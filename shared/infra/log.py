@@ -6,7 +6,7 @@ import logging
 import sys
 
 
-class _OneLine(logging.Formatter):
+class _OneLineFormatter(logging.Formatter):
     """Escape text from outside (ids, file names), so that it cannot forge a line or colour a
     terminal.
     """
@@ -19,11 +19,11 @@ class _OneLine(logging.Formatter):
         )
 
 
-def configure(level: str) -> None:
+def configure_logging(level: str) -> None:
     """Configure logging. Called once, by the entry point of a process."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        _OneLine("%(asctime)s %(levelname)-7s %(name)s %(message)s", datefmt="%H:%M:%S")
+        _OneLineFormatter("%(asctime)s %(levelname)-7s %(name)s %(message)s", datefmt="%H:%M:%S")
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for noisy in ("httpx", "httpcore", "alembic", "kombu", "amqp"):

@@ -8,16 +8,16 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 
 
-def local_folder(settings: Settings, prefix: str) -> Path:
+def get_cached_folder(settings: Settings, prefix: str) -> Path:
     """Return the folder for the copy of what is stored under ``prefix``, whether or not it
     exists.
     """
     return settings.resolved_cache_dir / "models" / prefix.replace("/", "-")
 
 
-def fetched_folder(settings: Settings, storage: Storage, prefix: str) -> Path:
+def fetch_cached_folder(settings: Settings, storage: Storage, prefix: str) -> Path:
     """Return the local copy and fetch it on first use. Raises BlobMissing."""
-    folder = local_folder(settings, prefix)
+    folder = get_cached_folder(settings, prefix)
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".", dir=folder.parent) as scratch:

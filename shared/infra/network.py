@@ -7,17 +7,17 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
 
 
-def is_public(address: str) -> bool:
+def is_public_address(address: str) -> bool:
     """Return whether an address is public; False for an invalid address."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    plain = _embedded(parsed)
+    plain = _extract_ipv4(parsed)
     return plain.is_global and not plain.is_multicast
 
 
-def is_literal(host: str) -> bool:
+def is_ip_address(host: str) -> bool:
     """Return whether the host of a URL is an address rather than a name."""
     try:
         ip_address(host.partition("%")[0])
@@ -26,7 +26,7 @@ def is_literal(host: str) -> bool:
     return True
 
 
-def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _extract_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """Return the IPv4 address embedded in an IPv6 address, if any."""
     if isinstance(address, IPv4Address):
         return address

@@ -12,10 +12,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def cpu_cores() -> int:
+def count_cpu_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     """Up to how many runs of one job a slot trains side by side; ``auto``: 20 on a GPU, 1 on a
     CPU.
     """
-    cores: int = Field(default_factory=cpu_cores, ge=1, le=1024)
+    cores: int = Field(default_factory=count_cpu_cores, ge=1, le=1024)
     """CPU cores that a worker's slots share; default: those of the machine that reads this. Say
     it where the API runs on another kind of machine than the workers, or where several
     workers share one.
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
     """CPU threads a trainer. Resolved when a job is made and stored with it, because the last
     bits of a sum depend on it; ``auto``: the cores, shared out among as many slots as the
-    job has runs for (``shared.infra.hardware.threads_of``).
+    job has runs for (``shared.infra.hardware.resolve_threads``).
     """
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """What a recipe's ``precision: "auto"`` comes to. auto: bfloat16 where there are GPUs, or
@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     """DEBUG, INFO, WARNING or ERROR."""
 
     @model_validator(mode="after")
-    def _heartbeat_within_lease(self) -> Self:
+    def _check_heartbeat_interval(self) -> Self:
         if self.heartbeat_seconds >= self.lease_seconds:
             raise ValueError(
                 "EVENKEEL_HEARTBEAT_SECONDS must be shorter than EVENKEEL_LEASE_SECONDS"
@@ -159,12 +159,12 @@ class Settings(BaseSettings):
         return [Path(folder) for folder in self.model_dirs.split(":") if folder]
 
 
-def refuse_open_door(settings: Settings) -> str | None:
+def describe_missing_key(settings: Settings) -> str | None:
     """Without a key the service is for this machine only: a sentence with the cure, or None if
     all is well.
     """
     reached_at = settings.published_host or settings.host
-    if settings.api_key is None and reached_at not in LOOPBACK:
+    if settings.api_key is None and reached_at not in LOOPBACK_HOSTS:
         return (
             f"Evenkeel will not serve {reached_at} without a key: anybody there could use it. "
             "Set EVENKEEL_API_KEY, or serve 127.0.0.1."

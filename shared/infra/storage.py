@@ -17,7 +17,7 @@ import obstore
 from obstore.exceptions import NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-CHUNK = 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 
 
 class BlobMissing(Exception):
@@ -43,22 +43,22 @@ class Storage:
     def put_bytes(self, key: str, content: bytes) -> None:
         obstore.put(self._store, key, content)
 
-    def take_file(self, key: str, path: Path) -> None:
+    def link_or_put_file(self, key: str, path: Path) -> None:
         """Store a file that nobody will write to again. On the storage's own disk it is
         hard-linked instead of copied. The source file stays in place.
         """
-        if self._folder is None or not _linked(path, self._folder / key):
+        if self._folder is None or not _try_hardlink(path, self._folder / key):
             self.put_file(key, path)
 
-    def take_folder(self, prefix: str, folder: Path) -> None:
+    def link_or_put_folder(self, prefix: str, folder: Path) -> None:
         """Store every file below ``folder`` like ``take_file``, under ``prefix/<relative
         path>``.
         """
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                self.take_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
+                self.link_or_put_file(f"{prefix}/{path.relative_to(folder).as_posix()}", path)
 
-    def shares_disk_with(self, folder: Path) -> bool:
+    def is_on_same_disk(self, folder: Path) -> bool:
         """Whether stored bytes use the same free space as ``folder``; an object store is
         assumed not to.
         """
@@ -76,7 +76,7 @@ class Storage:
             result = obstore.get(self._store, key)
         except (NotFoundError, FileNotFoundError) as error:
             raise BlobMissing(key) from error
-        return (bytes(chunk) for chunk in result.stream(min_chunk_size=CHUNK))
+        return (bytes(chunk) for chunk in result.stream(min_chunk_size=CHUNK_BYTES))
 
     def fetch(self, key: str, path: Path) -> None:
         """Copy a blob to a local file atomically. Raises BlobMissing."""
@@ -124,7 +124,7 @@ class Storage:
             self.delete(blob.key)
 
 
-def _linked(path: Path, target: Path) -> bool:
+def _try_hardlink(path: Path, target: Path) -> bool:
     """Hard-link the file atomically; False if the disks differ or do not support links."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.partial")
@@ -143,26 +143,26 @@ def _linked(path: Path, target: Path) -> bool:
     return True
 
 
-def file_key(sha256: str) -> str:
+def build_file_key(sha256: str) -> str:
     return f"files/{sha256}"
 
 
-def parts_prefix(upload_id: str) -> str:
+def build_parts_prefix(upload_id: str) -> str:
     """Prefix of the parts of an upload."""
     return f"uploads/{upload_id}"
 
 
-def logs_prefix(run_id: str) -> str:
+def build_logs_prefix(run_id: str) -> str:
     """Prefix of the logs of a run's attempts."""
     return f"logs/{run_id}"
 
 
-def log_key(run_id: str, attempt: int) -> str:
-    return f"{logs_prefix(run_id)}/{attempt}.txt"
+def build_log_key(run_id: str, attempt: int) -> str:
+    return f"{build_logs_prefix(run_id)}/{attempt}.txt"
 
 
-def part_key(upload_id: str, part_id: str) -> str:
-    return f"{parts_prefix(upload_id)}/{part_id}"
+def build_part_key(upload_id: str, part_id: str) -> str:
+    return f"{build_parts_prefix(upload_id)}/{part_id}"
 
 
 def _open_store(url: str) -> ObjectStore:

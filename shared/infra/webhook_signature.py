@@ -9,19 +9,21 @@ import hmac
 SECRET_PREFIX = "whsec_"
 
 
-def signing_key(secret: str) -> bytes:
+def decode_signing_key(secret: str) -> bytes:
     """Decode ``whsec_`` and base64, or use any other text as it is."""
     if secret.startswith(SECRET_PREFIX):
         return base64.b64decode(secret.removeprefix(SECRET_PREFIX))
     return secret.encode()
 
 
-def signed_headers(secret: str, notice_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+def build_signed_headers(
+    secret: str, notice_id: str, timestamp: int, body: bytes
+) -> dict[str, str]:
     """Build the three headers. ``timestamp`` is in unix seconds; receivers refuse one that is
     minutes old.
     """
     signed = b".".join([notice_id.encode(), str(timestamp).encode(), body])
-    signature = hmac.new(signing_key(secret), signed, hashlib.sha256).digest()
+    signature = hmac.new(decode_signing_key(secret), signed, hashlib.sha256).digest()
     return {
         "webhook-id": notice_id,
         "webhook-timestamp": str(timestamp),

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from shared.domain.states import RUN_OPEN, RunState
+from shared.domain.states import OPEN_RUN_STATES, RunState
 from shared.report.best_of_n import compute_best_of_n
 from shared.report.classes import summarize_classes
 from shared.report.curves import build_learning_curve, measure_discard_effect
@@ -78,7 +78,7 @@ def _collect_findings(results: JobResults) -> ReportFindings:
         effect = measure_discard_effect(results.runs, results.early_discard)
     return ReportFindings(
         results=results,
-        open_runs=sum(states[state] for state in RUN_OPEN),
+        open_runs=sum(states[state] for state in OPEN_RUN_STATES),
         n=states[RunState.SUCCEEDED],
         scored_runs=len(scored),
         degenerate=sum(

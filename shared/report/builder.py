@@ -35,7 +35,9 @@ def build_full_report(session: Session, job: Job, runs: Sequence[Run]) -> Stabil
     loaded with their results.
     """
     return build_report(
-        job, runs, curves=Metrics(session).of_runs([run.id for run in runs], f"valid_{job.metric}")
+        job,
+        runs,
+        curves=Metrics(session).get_series_by_run([run.id for run in runs], f"valid_{job.metric}"),
     )
 
 

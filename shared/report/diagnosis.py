@@ -106,7 +106,7 @@ def diagnose_job(job: JobFacts) -> list[str]:
         ),
         *_diagnose_overfitting(
             build_group(
-                [run for run in sound if run.evidence is not None and run.evidence.overfitted]
+                [run for run in sound if run.evidence is not None and run.evidence.is_overfitted]
             ),
             sound,
         ),
@@ -141,9 +141,13 @@ def _diagnose_degenerate_runs(group: _RunGroup) -> Iterator[str]:
     """Find the cause that most of the degenerate runs share."""
     if not group.evidence:
         return
-    collapsed = [evidence for evidence in group.evidence if evidence.unsteady or evidence.vanished]
+    collapsed = [
+        evidence for evidence in group.evidence if evidence.is_unstable or evidence.vanished
+    ]
     flat = [
-        evidence for evidence in group.evidence if evidence not in collapsed and not evidence.fell
+        evidence
+        for evidence in group.evidence
+        if evidence not in collapsed and not evidence.has_loss_fallen
     ]
     yield f"{group.subject} {_describe_answers(group)}; " + (
         _describe_collapse(group, collapsed)
@@ -155,7 +159,7 @@ def _diagnose_degenerate_runs(group: _RunGroup) -> Iterator[str]:
 
 
 def _describe_answers(group: _RunGroup) -> str:
-    answers = {evidence.one_answer for evidence in group.evidence}
+    answers = {evidence.single_predicted_label for evidence in group.evidence}
     verb, are = ("answers", "is") if group.size == 1 else ("answer", "are")
     if None in answers:
         return f"{are} no better than a constant answer"
@@ -229,7 +233,9 @@ def _diagnose_imbalance(group: _RunGroup) -> Iterator[str]:
         return
     name = max(labels, key=labels.__getitem__)
     share = labels[name] / sum(labels.values())
-    if share <= IMBALANCE_SHARE or any(evidence.one_answer != name for evidence in group.evidence):
+    if share <= IMBALANCE_SHARE or any(
+        evidence.single_predicted_label != name for evidence in group.evidence
+    ):
         return
     blind = (
         ", and metric mcc, which a constant answer cannot please"
@@ -243,7 +249,7 @@ def _diagnose_imbalance(group: _RunGroup) -> Iterator[str]:
 
 
 def _is_unsteady(run: RunFacts) -> bool:
-    return run.evidence is not None and run.evidence.unsteady
+    return run.evidence is not None and run.evidence.is_unstable
 
 
 def _diagnose_instability(group: _RunGroup) -> Iterator[str]:

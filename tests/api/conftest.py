@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.infra.settings import Settings
 from tests.conftest import new_database
@@ -22,7 +22,7 @@ def settings(
 ) -> Iterator[Settings]:
     home = tmp_path_factory.mktemp("api")
     url = new_database(request, request.param, home)
-    upgrade(url)
+    apply_migrations(url)
     with (
         tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as folder,
         redis_server(Path(folder)) as redis,

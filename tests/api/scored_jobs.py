@@ -31,7 +31,7 @@ def add_job(
     )
     runs = [
         Run(
-            id=ids.run_id(),
+            id=ids.make_run_id(),
             job_id=job.id,
             owner_id="local",
             index=seed,

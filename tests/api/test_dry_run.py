@@ -94,7 +94,7 @@ def test_the_estimate_uses_earlier_runs_of_the_model(
     known = http.post(JOBS, params={"dry_run": "1"}, json=body).json()["estimate"]
     assert (known["slots"], known["seconds"]) == (1, pytest.approx(5 * 32))
     with database.write() as session:
-        Workers(session).beat("here:1", "here", ["cpu"] * 3)
+        Workers(session).record_heartbeat("here:1", "here", ["cpu"] * 3)
     shared = http.post(JOBS, params={"dry_run": "1"}, json=body).json()["estimate"]
     assert (shared["slots"], shared["seconds"]) == (3, pytest.approx(5 * 32 / 3, abs=0.1))
     other_batch = {**body, "recipe": {**body["recipe"], "train_batch_size": 16}}

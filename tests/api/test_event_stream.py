@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.jobs.presenting import event_stream
-from shared.db.events import Events, event_id
+from shared.db.events import Events, format_event_id
 from shared.db.session import Database
 from shared.db.tables import Event, Job
 from shared.domain.errors import TooManyStreams
@@ -83,7 +83,7 @@ def test_an_invalid_stream_request_is_refused(http: TestClient, job_id: str) -> 
     )
     refused = http.get(path, params=query, headers={"last-event-id": "7"})
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "last-event-id")
-    refused = http.get(path, params={**query, "after": event_id(1)})
+    refused = http.get(path, params={**query, "after": format_event_id(1)})
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "after")
 
 

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from api.dependencies import MAX_CONCURRENT_TABLES, AppServices
-from shared.db.files import expired
+from shared.db.files import list_expired_files
 from shared.db.session import Database
 from shared.db.tables import File
 from tests.make import review_csv
@@ -32,7 +32,7 @@ def make_expire(database: Database, *file_ids: str) -> None:
 
 def expired_ids(database: Database) -> list[str]:
     with database.read() as session:
-        return [file.id for file in expired(session, 100)]
+        return [file.id for file in list_expired_files(session, 100)]
 
 
 def test_a_file_expires_after_the_requested_time(http: TestClient) -> None:

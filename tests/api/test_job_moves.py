@@ -13,7 +13,7 @@ from shared.db.session import Database
 from shared.db.tables import Event, Job, Metric, Model, Run
 from shared.domain.states import JobState
 from shared.infra.settings import Settings
-from shared.infra.storage import Storage, log_key
+from shared.infra.storage import Storage, build_log_key
 
 JOBS = "/v1/fine_tuning/jobs"
 REQUEST: dict[str, Any] = {
@@ -131,7 +131,7 @@ def test_a_single_run_is_cancelled_and_retried(
     assert http.post(f"{path}/retry").json()["status"] == "queued"
     assert http.post(f"{path}/retry").json()["status"] == "queued"  # sent again
     with database.write() as session:
-        assert Runs(session).take(first, None, "w", 60.0) is not None
+        assert Runs(session).claim_run(first, None, "w", 60.0) is not None
     assert http.post(f"{JOBS}/{job_id}/runs/ftrun-none/cancel").status_code == 404
     assert http.post(f"{JOBS}/{job_id}/runs/{second}/retry").json()["id"] == second
 
@@ -149,7 +149,7 @@ def fail_job(database: Database, job_id: str) -> None:
         session.execute(update(Run).where(Run.job_id == job_id).values(**values))
         fence = Jobs(session).claim_to_advance(job_id, 60.0)
         assert fence is not None
-        Jobs(session).end(job_id, fence, JobState.FAILED, error=error)
+        Jobs(session).finish_job(job_id, fence, JobState.FAILED, error=error)
 
 
 def test_retrying_a_failed_run_reopens_its_job(
@@ -201,9 +201,9 @@ def test_deleting_an_ended_job_keeps_only_its_training_files(
         "id"
     ]
     with database.write() as session:
-        run = Runs(session).of_job(job_id)[0]
+        run = Runs(session).list_by_job(job_id)[0]
         session.get_one(Job, job_id).result_files = [result, "file-gone"]
-        storage.put_bytes(log_key(run.id, 1), b"output")
+        storage.put_bytes(build_log_key(run.id, 1), b"output")
         session.add(Metric(run_id=run.id, name="train_loss", step=1, value=0.5))
         for name in ("gone", "gone:seed-1"):  # the second as kept by artifacts.keep "all_runs"
             prefix = f"models/{name}"
@@ -250,7 +250,7 @@ def test_the_log_of_each_attempt_is_served(
     )
     storage = Storage(settings.resolved_storage_url)
     for attempt, text in ((1, "out of memory"), (2, "trotz allem früh fertig\n")):
-        storage.put_bytes(log_key(run_id, attempt), text.encode())
+        storage.put_bytes(build_log_key(run_id, attempt), text.encode())
     with database.write() as session:
         Runs(session).get(job_id, run_id).attempt = 2
     assert http.get(logs).text == "trotz allem früh fertig\n"

@@ -41,10 +41,10 @@ def test_a_claim_and_a_request_do_not_deadlock(
     body = {"num_seeds": 1} if action == "extend" else None
     requester = threading.Thread(target=lambda: answers.append(http.post(path, json=body)))
     with database.write() as session:
-        lease = Runs(session).take(run_id, None, "w", 60.0)
+        lease = Runs(session).claim_run(run_id, None, "w", 60.0)
         assert lease is not None
         requester.start()
         requester.join(BLOCK_TIMEOUT_S)
-        Runs(session).job_started(run_id)
+        Runs(session).start_job(run_id)
     requester.join(30)
     assert [answer.status_code for answer in answers] == [200], answers[0].text

@@ -32,17 +32,17 @@ def test_the_queue_shows_runs_and_workers(
     )
     job_id = create_job(http, file_id, 3)
     with database.write() as session:
-        first = Runs(session).of_job(job_id)[0]
-        assert Runs(session).take(first.id, None, "alpha:17", 60.0) is not None
+        first = Runs(session).list_by_job(job_id)[0]
+        assert Runs(session).claim_run(first.id, None, "alpha:17", 60.0) is not None
         workers = Workers(session)
-        workers.beat("alpha:1", "alpha", ["cuda:0", "cuda:1"])
-        workers.beat("beta:1", "beta", ["cpu"])
-        workers.beat("gone:1", "gone", ["cpu"])
+        workers.record_heartbeat("alpha:1", "alpha", ["cuda:0", "cuda:1"])
+        workers.record_heartbeat("beta:1", "beta", ["cpu"])
+        workers.record_heartbeat("gone:1", "gone", ["cpu"])
     with database.write() as session:
         session.execute(
             update(Worker).where(Worker.name == "gone:1").values(last_beat=Worker.last_beat - 61)
         )
-        Workers(session).beat("alpha:1", "alpha", ["cuda:0"])  # its second heartbeat
+        Workers(session).record_heartbeat("alpha:1", "alpha", ["cuda:0"])  # its second heartbeat
     queue = http.get("/v1/queue").json()
     assert (queue["depth"], queue["paused"]) == (3, 0)  # two seeds and the baselines
     assert isinstance(queue["messages"], int)
@@ -66,7 +66,9 @@ def test_usage_counts_the_runs_that_ended_in_the_period(
     job_id = create_job(http, file_id, 2)
     with database.write() as session:
         ended = {"started_at": 1000.0, "trained_tokens": 700}
-        for run, finished_at in zip(Runs(session).of_job(job_id), (1010.0, 1500.0), strict=True):
+        for run, finished_at in zip(
+            Runs(session).list_by_job(job_id), (1010.0, 1500.0), strict=True
+        ):
             session.execute(
                 update(Run).where(Run.id == run.id).values(finished_at=finished_at, **ended)
             )

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from api.jobs import waiting
 from shared.db.jobs import Jobs
-from shared.db.runs import Hold, Runs, Wish
+from shared.db.runs import Lease, RunFlags, Runs
 from shared.db.session import Database
 from shared.db.tables import Run
 from shared.domain.states import RunState
@@ -47,16 +47,16 @@ def get_states(http: TestClient, job_id: str) -> tuple[str, list[str]]:
     return http.get(f"{JOBS}/{job_id}").json()["status"], [run["status"] for run in runs]
 
 
-def claim_run(database: Database, job_id: str) -> Hold | None:
+def claim_run(database: Database, job_id: str) -> Lease | None:
     """Claim the first claimable run of the job."""
     with database.write() as session:
         for run in [
-            *Runs(session).of_job(job_id, purpose="baselines"),
-            *Runs(session).of_job(job_id),
+            *Runs(session).list_by_job(job_id, purpose="baselines"),
+            *Runs(session).list_by_job(job_id),
         ]:
-            lease = Runs(session).take(run.id, run.state, "w", 60.0)
+            lease = Runs(session).claim_run(run.id, run.state, "w", 60.0)
             if lease is not None:
-                Runs(session).job_started(run.id)
+                Runs(session).start_job(run.id)
                 return lease
     return None
 
@@ -75,7 +75,7 @@ def test_a_paused_job_is_not_claimed_until_it_is_resumed(
     )  # repeating has no effect
     assert claim_run(database, job_id) is None
     with database.write() as session:
-        assert job_id not in Jobs(session).to_advance(1000)
+        assert job_id not in Jobs(session).list_ready_to_advance(1000)
         assert Jobs(session).claim_to_advance(job_id, 60.0) is None
     resumed = post_action(http, job_id, "resume").json()
     assert (resumed["status"], resumed["runs_summary"]["queued"]) == ("queued", 2)
@@ -94,8 +94,10 @@ def test_a_running_run_is_paused_once_its_worker_gives_it_back(
     post_action(http, job_id, "pause")
     assert get_states(http, job_id) == ("paused", ["running", "paused"])
     with database.write() as session:
-        assert Runs(session).wishes([lease]) == {lease.run_id: Wish(cancel=False, pause=True)}
-        Runs(session).give_back(lease)
+        assert Runs(session).get_flags([lease]) == {
+            lease.run_id: RunFlags(cancel=False, pause=True)
+        }
+        Runs(session).requeue_run(lease)
     assert get_states(http, job_id) == ("paused", ["paused", "paused"])
     assert post_action(http, job_id, "resume").json()["status"] == "running"  # a run had started
     assert get_states(http, job_id) == ("running", ["queued", "queued"])
@@ -105,12 +107,12 @@ def test_a_run_of_a_lost_worker_is_paused(
     http: TestClient, job_id: str, database: Database
 ) -> None:
     with database.write() as session:
-        first = Runs(session).of_job(job_id)[0]
-        lease = Runs(session).take(first.id, None, "gone", -1.0)
+        first = Runs(session).list_by_job(job_id)[0]
+        lease = Runs(session).claim_run(first.id, None, "gone", -1.0)
     assert lease is not None
     post_action(http, job_id, "pause")
     with database.write() as session:
-        lost = {entry.run_id: entry.state for entry in Runs(session).take_back_expired()}
+        lost = {entry.run_id: entry.state for entry in Runs(session).release_expired_leases()}
     assert lost[lease.run_id] == "paused"
 
 
@@ -122,7 +124,7 @@ def test_a_run_that_ends_before_it_pauses_stays_ended(
     assert lease is not None
     post_action(http, job_id, "pause")
     with database.write() as session:
-        Runs(session).end(
+        Runs(session).finish_run(
             lease, RunState.SUCCEEDED, step=40, validation_score=0.5, degenerate=False
         )
     post_action(http, job_id, "resume")
@@ -137,7 +139,7 @@ def test_resuming_keeps_runs_paused_for_an_early_discard(
     assert lease is not None
     post_action(http, job_id, "pause")
     with database.write() as session:
-        Runs(session).pause(lease, f"runs/{lease.run_id}/1/state-10", step=10)
+        Runs(session).pause_run(lease, f"runs/{lease.run_id}/1/state-10", step=10)
     post_action(http, job_id, "resume")
     assert get_states(http, job_id)[1] == ["paused", "queued"]
     with database.read() as session:

@@ -12,7 +12,7 @@ from sqlalchemy import JSON, Boolean, Column, Text, update
 
 from api.jobs.presenting import job_cache
 from api.jobs.presenting.presenter import present_job
-from shared.db.fingerprint import UNSEEN_OF_JOB, UNSEEN_OF_RUN, fingerprint
+from shared.db.fingerprint import IGNORED_JOB_COLUMNS, IGNORED_RUN_COLUMNS, compute_fingerprint
 from shared.db.jobs import Jobs
 from shared.db.metrics import Point
 from shared.db.runs import Runs
@@ -93,14 +93,14 @@ def build_changes(database: Database, job_id: str) -> dict[str, Callable[[TestCl
 
     def claim(_: TestClient) -> None:
         with database.write() as session:
-            first = Runs(session).of_job(job_id)[0]
-            leases.append(Runs(session).claim("w", LEASE, prefer=first.id))
-            Runs(session).job_started(first.id)
+            first = Runs(session).list_by_job(job_id)[0]
+            leases.append(Runs(session).claim_next("w", LEASE, preferred_run_id=first.id))
+            Runs(session).start_job(first.id)
 
     def build_record(**latest: Any) -> Callable[[TestClient], None]:
         def change(_: TestClient) -> None:
             with database.write() as session:
-                Runs(session).record(
+                Runs(session).record_progress(
                     leases[0], LEASE, [Point("train_loss", latest["step"], 0.5)], **latest
                 )
 
@@ -108,11 +108,11 @@ def build_changes(database: Database, job_id: str) -> dict[str, Callable[[TestCl
 
     def warn(_: TestClient) -> None:
         with database.write() as session:
-            Jobs(session).warn(job_id, "truncated_texts", "3 texts were cut.")
+            Jobs(session).add_warning(job_id, "truncated_texts", "3 texts were cut.")
 
     def end(_: TestClient) -> None:
         with database.write() as session:
-            Runs(session).end(
+            Runs(session).finish_run(
                 leases[0], RunState.SUCCEEDED, step=40, validation_score=0.9, degenerate=False
             )
 
@@ -178,20 +178,20 @@ def make_other_value(column: Column[Any]) -> Any:
 KEYS = {"id", "job_id", "owner_id"}
 SEEN = [
     (table, column.name)
-    for table, unseen in (("jobs", UNSEEN_OF_JOB), ("runs", UNSEEN_OF_RUN))
+    for table, unseen in (("jobs", IGNORED_JOB_COLUMNS), ("runs", IGNORED_RUN_COLUMNS))
     for column in Base.metadata.tables[table].columns
     if column.name not in unseen | KEYS
 ]
 UNSEEN = [
-    *(("jobs", name) for name in sorted(UNSEEN_OF_JOB)),
-    *(("runs", name) for name in sorted(UNSEEN_OF_RUN)),
+    *(("jobs", name) for name in sorted(IGNORED_JOB_COLUMNS)),
+    *(("runs", name) for name in sorted(IGNORED_RUN_COLUMNS)),
 ]
 
 
 def set_column(database: Database, job_id: str, table: str, name: str) -> None:
     rows = Base.metadata.tables[table]
     with database.write() as session:
-        run = Runs(session).of_job(job_id)[-1]
+        run = Runs(session).list_by_job(job_id)[-1]
         key = job_id if table == "jobs" else run.id
         session.execute(
             update(rows).where(rows.c.id == key).values({name: make_other_value(rows.c[name])})
@@ -200,7 +200,7 @@ def set_column(database: Database, job_id: str, table: str, name: str) -> None:
 
 def compute_digest(database: Database, job_id: str) -> str:
     with database.read() as session:
-        return fingerprint(session, job_id, "local").digest
+        return compute_fingerprint(session, job_id, "local").digest
 
 
 def test_every_presented_column_changes_the_fingerprint(database: Database, job_id: str) -> None:

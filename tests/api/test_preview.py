@@ -56,7 +56,7 @@ def test_the_preview_has_the_trainer_s_tokens(
 @pytest.mark.real_encoder
 def test_the_preview_of_the_offline_encoder_has_the_trainer_s_tokens() -> None:
     """Its tokenizer.json enables padding and truncation to 128 tokens; both must be overridden."""
-    base = Catalogue().folder(OFFLINE_ENCODER)
+    base = Catalogue().get_folder(OFFLINE_ENCODER)
     examples = Examples(texts=TEXTS, second_texts=PAIRS, labels=[0] * len(TEXTS))
     expected = encode_examples(examples, load_tokenizer(base), 30, lambda: None)
     seen = tokenize_texts(base, list(zip(TEXTS, PAIRS, strict=True)), 30)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from shared.db.uploads import MOST_STORED
+from shared.db.uploads import MAX_STORED_FACTOR
 from shared.infra.settings import Settings
 from tests.api.upload_requests import (
     UPLOADS,
@@ -67,10 +67,10 @@ def test_invalid_parts_are_refused(http: TestClient, settings: Settings) -> None
         http.post(parts, files={"data": b"x" * (settings.max_upload_bytes + 100_000)}).status_code
         == 413
     )
-    for _ in range(MOST_STORED):
+    for _ in range(MAX_STORED_FACTOR):
         send_part(http, upload["id"], b"x" * 10)
     assert get_error(http.post(parts, files={"data": b"x"})) == (400, "invalid_value", "data")
-    assert len(list_stored_parts(settings, upload["id"])) == MOST_STORED
+    assert len(list_stored_parts(settings, upload["id"])) == MAX_STORED_FACTOR
 
 
 def test_an_unknown_upload_is_not_found(http: TestClient) -> None:

@@ -19,7 +19,7 @@ def test_a_job_has_the_report_without_its_details(http: TestClient, database: Da
                 Point("valid_accuracy", 5, 0.5 + run.index / 100),
                 Point("valid_loss", 5, 0.1),
             ]
-            Metrics(session).record(run.id, points)
+            Metrics(session).insert_points(run.id, points)
     report = http.get(f"/v1/fine_tuning/jobs/{job_id}/stability").json()
     assert len(report["best_of_n"]["curve"]) == 6
     assert [

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from api.app import create_app
-from shared.infra.settings import Settings, refuse_open_door
+from shared.infra.settings import Settings, describe_missing_key
 
 JOBS = "/v1/fine_tuning/jobs"
 JSON = {"content-type": "application/json"}
@@ -147,7 +147,7 @@ def test_a_request_of_another_site_s_page_is_refused(http: TestClient) -> None:
 
 
 def test_a_public_address_requires_a_key() -> None:
-    assert refuse_open_door(Settings(host="127.0.0.1")) is None
-    assert refuse_open_door(Settings(host="0.0.0.0", published_host="127.0.0.1")) is None
-    assert "EVENKEEL_API_KEY" in str(refuse_open_door(Settings(host="0.0.0.0")))
-    assert refuse_open_door(Settings(host="0.0.0.0", api_key=SecretStr("k"))) is None
+    assert describe_missing_key(Settings(host="127.0.0.1")) is None
+    assert describe_missing_key(Settings(host="0.0.0.0", published_host="127.0.0.1")) is None
+    assert "EVENKEEL_API_KEY" in str(describe_missing_key(Settings(host="0.0.0.0")))
+    assert describe_missing_key(Settings(host="0.0.0.0", api_key=SecretStr("k"))) is None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from tests.make import review_csv
 from tests.servers import RedisServer
 from tests.stack import Stack
@@ -21,7 +21,7 @@ CONCURRENT_CREATIONS = 12
 @pytest.fixture
 def api(database_url: str, tmp_path: Path, redis: RedisServer, model_dir: Path) -> Iterator[Stack]:
     """Start an API process without a worker, on SQLite and on PostgreSQL."""
-    upgrade(database_url)
+    apply_migrations(database_url)
     with closing(Stack(tmp_path, database_url, redis, model_dir, slots=1)) as stack:
         stack.start("api")
         yield stack

@@ -135,10 +135,10 @@ def _add_rows(session: Session, filled: DatabaseContents, job_id: str) -> None:
     runs = [run for job, run, _ in filled.runs if job == job_id]
     session.execute(
         insert(Checkpoint),
-        [own | checkpoint | {"id": ids.checkpoint_id(), "run_id": run} for run in runs],
+        [own | checkpoint | {"id": ids.make_checkpoint_id(), "run_id": run} for run in runs],
     )
     session.execute(
-        insert(WebhookDelivery), [own | delivery | {"id": ids.event_id()} for _ in range(5)]
+        insert(WebhookDelivery), [own | delivery | {"id": ids.make_event_id()} for _ in range(5)]
     )
     workers = [
         {"name": f"bench:{n}", "host": "bench", "slots": 1, "devices": ["cpu"]} for n in range(2, 5)

@@ -15,7 +15,7 @@ from sqlalchemy import update
 from shared.db.references import collect_references
 from shared.db.session import Database
 from shared.db.tables import Upload
-from shared.infra.broker import Bell
+from shared.infra.broker import JobQueue
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.api.upload_requests import (
@@ -197,7 +197,7 @@ def test_an_expired_upload_is_removed_with_its_parts(
         assert {f"uploads/{upload['id']}", f"uploads/{pending['id']}"} <= collect_references(
             session
         ).prefixes
-    job_queue, storage = Bell(settings.redis_url), Storage(settings.resolved_storage_url)
+    job_queue, storage = JobQueue(settings.redis_url), Storage(settings.resolved_storage_url)
     Sweeper(settings, database, job_queue, storage).sweep()
     job_queue.close()
     assert list_stored_parts(settings, upload["id"]) == []

@@ -6,7 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from shared.infra.child_process import python_module, python_path
+from shared.infra.child_process import build_module_command, build_module_environment
 from tests.processes import children, command_line, descendants, until
 
 READY = re.compile(r"Evenkeel is ready at (\S+)")
@@ -23,13 +23,13 @@ def environment(**settings: str) -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")
     }
-    return {**inherited, **python_path(), "COLUMNS": "200", **settings}
+    return {**inherited, **build_module_environment(), "COLUMNS": "200", **settings}
 
 
 def evenkeel(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run a command to its end."""
     return subprocess.run(
-        python_module("cli", *arguments),
+        build_module_command("cli", *arguments),
         env=environment(**settings),
         capture_output=True,
         text=True,
@@ -46,7 +46,9 @@ class RunningStack:
         self.output = home.with_name(f"{home.name}.txt")
         with self.output.open("w") as stream:
             self.process = subprocess.Popen(
-                python_module("cli", "up", "--home", str(home), "--port", "0", "--workers", "2"),
+                build_module_command(
+                    "cli", "up", "--home", str(home), "--port", "0", "--workers", "2"
+                ),
                 env=environment(EVENKEEL_MODEL_DIRS=str(models), **FAST, **settings),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

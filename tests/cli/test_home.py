@@ -8,7 +8,7 @@ import pytest
 
 from cli.data_dir import open_data_dir
 from cli.errors import BAD_INPUT, CliError
-from shared.infra.child_process import python_path
+from shared.infra.child_process import build_module_environment
 
 
 def test_it_is_made_for_its_owner_only(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_it_is_free_again_afterwards_and_after_a_killed_owner(tmp_path: Path) ->
     )
     killed = subprocess.run(
         [sys.executable, "-c", dies, str(tmp_path)],
-        env={**os.environ, **python_path()},
+        env={**os.environ, **build_module_environment()},
         check=False,
     )
     assert killed.returncode == -9

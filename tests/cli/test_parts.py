@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from cli.errors import BAD_INPUT
-from shared.infra.child_process import python_module
+from shared.infra.child_process import build_module_command
 from tests.cli.stack import environment, evenkeel
 from tests.processes import await_end, children, command_line, until
 from tests.servers import RedisServer
@@ -75,7 +75,9 @@ def test_the_api_alone_is_the_process_that_was_started(tmp_path: Path) -> None:
     evenkeel("db", "upgrade", EVENKEEL_DATABASE_URL=database)
     settings = environment(EVENKEEL_HOME=str(tmp_path), EVENKEEL_DATABASE_URL=database)
     with subprocess.Popen(
-        python_module("cli", "api", "--port", str(port)), env=settings, stderr=subprocess.DEVNULL
+        build_module_command("cli", "api", "--port", str(port)),
+        env=settings,
+        stderr=subprocess.DEVNULL,
     ) as process:
         try:
             until(lambda: answers(f"http://127.0.0.1:{port}/health"), "no answer")
@@ -101,7 +103,7 @@ def test_a_worker_alone_has_its_sweeper_and_ends_on_sigterm(
     with (
         output.open("w") as stream,
         subprocess.Popen(
-            python_module("cli", "worker"),
+            build_module_command("cli", "worker"),
             env=environment(
                 EVENKEEL_HOME=str(tmp_path),
                 EVENKEEL_DATABASE_URL=database,

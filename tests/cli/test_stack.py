@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from cli.errors import BAD_INPUT, INTERRUPTED, JOB_DID_NOT_SUCCEED
-from shared.infra.child_process import python_module
+from shared.infra.child_process import build_module_command
 from tests.cli.stack import RunningStack, environment, reviews
 from tests.processes import await_end, until
 
@@ -177,7 +177,7 @@ def test_ctrl_c_while_following_leaves_the_job_to_go_on(stack: RunningStack, row
     job = job_of(stack, rows, *TINY, "--seeds", "1", *ENDLESS)
     await_training(stack, job)
     follower = subprocess.Popen(
-        python_module("cli", "show", job, "--follow"),
+        build_module_command("cli", "show", job, "--follow"),
         env=environment(EVENKEEL_URL=stack.url),
         stdout=subprocess.PIPE,
         text=True,
@@ -207,7 +207,7 @@ def in_terminal(*arguments: str, **settings: str) -> str:
     """What a command shows on a terminal, colours and cursor movements left out."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        python_module("cli", *arguments),
+        build_module_command("cli", *arguments),
         env=environment(TERM="xterm-256color", **settings),
         stdin=theirs,
         stdout=theirs,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.client.environments import MAJORS, EnvironmentFailed, create_environments
 from tests.client.hosted_script import MODEL as HOSTED_MODEL
-from tests.encoders import bert_folder
+from tests.encoders import build_bert_folder
 from tests.stack import Stack
 
 
@@ -32,7 +32,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Base models, one of them under the name of the hosted API's model."""
     folder = tmp_path_factory.mktemp("models")
     for name in ("tiny-bert", HOSTED_MODEL):
-        bert_folder(folder / name)
+        build_bert_folder(folder / name)
     return folder
 
 

@@ -16,7 +16,7 @@ from tests.cli.stack import environment
 from tests.docs.blocks import blocks_of, pages
 from tests.docs.reader import Reader
 from tests.docs.shell import shell
-from tests.encoders import bert_folder
+from tests.encoders import build_bert_folder
 from tests.make import review_csv
 from tests.servers import find_free_port, redis_server
 from tests.stack import Stack, running_stack
@@ -55,7 +55,7 @@ def _quick_learner(folder: Path) -> None:
     """A tiny encoder whose new layers are drawn widely, so that the pages' sixty steps teach it
     something.
     """
-    config = bert_folder(folder, dropout=0.0) / "config.json"
+    config = build_bert_folder(folder, dropout=0.0) / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"initializer_range": 0.2}))
 
 

@@ -48,14 +48,16 @@ WITH_UNUSED_POSITIONS = {"max_position_embeddings": 66}
 """Settings of families that count positions from padding_idx + 1: two positions stay unused."""
 
 
-def bert_folder(folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0) -> Path:
+def build_bert_folder(
+    folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
+) -> Path:
     """Build a BERT with a pooler and a WordPiece tokenizer."""
     tokenizer = build_wordpiece_tokenizer()
     config = BertConfig(**build_common_settings(tokenizer, blocks, dropout))
     return save_encoder(lambda: BertModel(config), tokenizer, folder, seed)
 
 
-def roberta_folder(
+def build_roberta_folder(
     folder: Path, *, blocks: int = BLOCKS, dropout: float = 0.1, seed: int = 0
 ) -> Path:
     """Build a RoBERTa, without token types and pooler, with a byte-level BPE tokenizer."""
@@ -206,8 +208,8 @@ RELATIVE: dict[str, Any] = {
 BUCKETS: dict[str, Any] = {"position_buckets": 8, "norm_rel_ebd": "layer_norm"}
 
 ENCODERS: dict[str, Builder] = {
-    "bert": bert_folder,
-    "roberta": roberta_folder,
+    "bert": build_bert_folder,
+    "roberta": build_roberta_folder,
     "xlm-roberta": build_xlm_roberta_folder,
     "electra": build_electra_folder,
     "distilbert": build_distilbert_folder,

@@ -2,7 +2,7 @@
 
 import time
 
-from shared.domain.states import JOB_ENDED
+from shared.domain.states import ENDED_JOB_STATES
 from tests.faults.conftest import REQUEST, SQLITE_IN_FULL_COUNTS, Undisturbed
 
 LONG = {**REQUEST, "recipe": {**REQUEST["recipe"], "max_steps": 200_000}}
@@ -52,7 +52,7 @@ def test_a_run_whose_trainer_always_dies_fails_and_others_continue(
     stack = undisturbed.stack
     poison = stack.create(undisturbed.file_id, **{**LONG, "runs": {"num_seeds": 1}})["id"]
     deadline = time.monotonic() + 120
-    while stack.job(poison)["status"] not in JOB_ENDED and time.monotonic() < deadline:
+    while stack.job(poison)["status"] not in ENDED_JOB_STATES and time.monotonic() < deadline:
         for trainer in stack.trainers():
             trainer.kill()  # before it has imported torch, so always at step 0
         time.sleep(0.2)

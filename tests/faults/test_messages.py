@@ -1,7 +1,7 @@
 """Duplicate, lost and unknown messages: only the database decides what is trained."""
 
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE
-from shared.infra.broker import Bell, BrokerAway
+from shared.infra.broker import BrokerUnreachable, JobQueue
 from tests.faults.conftest import SQLITE_IN_FULL_COUNTS, Undisturbed
 from tests.servers import RedisServer, wait_until
 
@@ -11,12 +11,12 @@ def test_duplicate_messages_change_nothing(
     undisturbed: Undisturbed, own_redis: RedisServer
 ) -> None:
     job_id = undisturbed.start()
-    bell = Bell(own_redis.url)
+    bell = JobQueue(own_redis.url)
     for run in undisturbed.stack.runs(job_id):
         for _ in range(30):
-            assert bell.ring((RUN_WAKE, run["id"]))
+            assert bell.notify((RUN_WAKE, run["id"]))
     for _ in range(10):
-        assert bell.ring((JOB_ADVANCE, job_id))
+        assert bell.notify((JOB_ADVANCE, job_id))
     undisturbed.expect_the_same_of(job_id)
     assert [run["attempt"] for run in undisturbed.stack.runs(job_id)] == [1, 1, 1]
 
@@ -43,15 +43,15 @@ def test_a_job_is_accepted_without_redis_and_starts_when_redis_is_back(
 def test_messages_about_unknown_rows_are_dropped(
     undisturbed: Undisturbed, own_redis: RedisServer
 ) -> None:
-    bell = Bell(own_redis.url)
-    bell.ring((RUN_WAKE, "ftrun-unknown"))
-    bell.ring((JOB_ADVANCE, "ftjob-unknown"))
-    bell.ring(("no.such.task", "x"))
+    bell = JobQueue(own_redis.url)
+    bell.notify((RUN_WAKE, "ftrun-unknown"))
+    bell.notify((JOB_ADVANCE, "ftjob-unknown"))
+    bell.notify(("no.such.task", "x"))
 
     def taken() -> bool:
         try:
-            return bell.depth() == 0
-        except BrokerAway:
+            return bell.count_messages() == 0
+        except BrokerUnreachable:
             return False
 
     wait_until(taken, description="the queue to be emptied")

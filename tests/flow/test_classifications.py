@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from cli.client import Client
 from cli.download import find_archive
 from cli.errors import CliError
-from shared.domain.naming import model_id
+from shared.domain.naming import build_model_id
 from tests.flow.test_whole_way import result_files
 from tests.make import csv_bytes, pair_tsv, review_csv
 from tests.stack import Stack
@@ -340,7 +340,7 @@ def test_a_job_that_keeps_no_model(shared_stack: Stack) -> None:
             )
             job = shared_stack.wait(job["id"])
     assert refusal(
-        shared_stack, model=model_id("tiny-bert", "local", None, job["id"]), input="a film"
+        shared_stack, model=build_model_id("tiny-bert", "local", None, job["id"]), input="a film"
     )[:2] == (
         404,
         "model_not_found",

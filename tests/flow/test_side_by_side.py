@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.encoders import bert_folder
+from tests.encoders import build_bert_folder
 from tests.make import review_csv
 from tests.servers import redis_server
 from tests.stack import Stack, running_stack
@@ -20,7 +20,7 @@ RECIPE = {"max_steps": STEPS, "learning_rate": 0.002, "train_batch_size": 16, "r
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A service with one slot that trains up to four runs together, and a model without dropout."""
     folder = tmp_path_factory.mktemp("side-by-side")
-    bert_folder(folder / "models" / "tiny-bert", dropout=0.0)
+    build_bert_folder(folder / "models" / "tiny-bert", dropout=0.0)
     with (
         tempfile.TemporaryDirectory(prefix="evenkeel-redis-") as redis_folder,
         redis_server(Path(redis_folder)) as redis,

@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedModel
 
-from tests.encoders import ENCODERS, bert_folder, roberta_folder
+from tests.encoders import ENCODERS, build_bert_folder, build_roberta_folder
 from tests.worker.training.runs import make_task
 from worker.training.model.encoder import load_encoder
 
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bert_folder(tmp_path_factory.mktemp("tiny-bert"))
+    return build_bert_folder(tmp_path_factory.mktemp("tiny-bert"))
 
 
 @pytest.fixture(scope="session")
 def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return roberta_folder(tmp_path_factory.mktemp("tiny-roberta"))
+    return build_roberta_folder(tmp_path_factory.mktemp("tiny-roberta"))
 
 
 @pytest.fixture(scope="module", params=sorted(ENCODERS))

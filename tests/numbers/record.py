@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shared.encoders.families import FAMILIES
 from tests.encoders import ENCODERS
-from tests.worker.training.runs import Trained, make_recipe, make_spec
+from tests.worker.training.runs import TrainedRun, make_recipe, make_spec
 
 RECORDED = Path(__file__).parent / "recorded" / "curves.json"
 STEPS = 10
@@ -49,7 +49,7 @@ def train_curve(name: str, folder: Path) -> dict[str, list[float]]:
         init_seed=int(seed),
         data_seed=int(seed),
     )
-    run = Trained(spec)
+    run = TrainedRun(spec)
     return {
         "train_loss": run.losses,
         "grad_norm": [step.grad_norm for step in run.steps],

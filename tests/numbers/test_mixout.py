@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from tests.encoders import ENCODERS
 from tests.encoders.names import get_block, is_pooler
-from tests.worker.training.runs import Trained, make_recipe, make_spec
+from tests.worker.training.runs import TrainedRun, make_recipe, make_spec
 from worker.training.model.initial_weights import copy_initial_weights
 from worker.training.optim.mixout import Mixout, add_mixout, remove_mixout
 from worker.training.seeding import seed_dropout
@@ -162,10 +162,10 @@ def test_a_run_depends_on_its_spec_alone_and_exports_a_plain_folder(
     recipe = make_recipe(mixout=P, max_steps=4, eval_points=2)
     runs = []
     for _ in range(2):
-        runs.append(Trained(make_spec(tmp_path, base, recipe=recipe)))
+        runs.append(TrainedRun(make_spec(tmp_path, base, recipe=recipe)))
         torch.randn(3)
     assert runs[0].events == runs[1].events
-    other = Trained(make_spec(tmp_path, base, recipe=recipe, data_seed=2))
+    other = TrainedRun(make_spec(tmp_path, base, recipe=recipe, data_seed=2))
     assert other.losses != runs[0].losses
     stored = load_file(runs[0].spec.output / "model" / "model.safetensors")
     assert not [name for name in stored if "parametrizations" in name or "start" in name]

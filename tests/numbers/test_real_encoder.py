@@ -7,13 +7,13 @@ import torch
 from safetensors.torch import load_file
 
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
-from tests.worker.training.runs import Trained, make_recipe, make_spec
+from tests.worker.training.runs import TrainedRun, make_recipe, make_spec
 
 
 @pytest.mark.real_encoder
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_few_steps_on_the_real_encoder(precision: str, tmp_path: Path) -> None:
-    base = Catalogue().folder(OFFLINE_ENCODER)
+    base = Catalogue().get_folder(OFFLINE_ENCODER)
     recipe = make_recipe(
         learning_rate=2e-4,
         max_steps=12,
@@ -23,7 +23,7 @@ def test_a_few_steps_on_the_real_encoder(precision: str, tmp_path: Path) -> None
         eval_points=2,
         precision=precision,
     )
-    run = Trained(make_spec(tmp_path, base, recipe=recipe))
+    run = TrainedRun(make_spec(tmp_path, base, recipe=recipe))
     assert len(run.steps) == 12
     assert [evaluation.step for evaluation in run.evaluations] == [6, 12]
     assert run.losses[-1] < 0.6 < run.losses[0]

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tests.encoders import BLOCKS, bert_folder
+from tests.encoders import BLOCKS, build_bert_folder
 from tests.encoders.names import POOLER, get_block, is_head, is_pooler
 from tests.worker.training.runs import make_task
 from worker.training.model.encoder import load_encoder
@@ -85,7 +85,7 @@ def assert_drawn(name: str, tensor: Tensor) -> None:
 
 
 def test_the_standard_deviation_comes_from_the_config(tmp_path: Path) -> None:
-    folder = bert_folder(tmp_path)
+    folder = build_bert_folder(tmp_path)
     config = (folder / "config.json").read_text()
     (folder / "config.json").write_text(
         config.replace('"initializer_range": 0.02', '"initializer_range": 0.5')

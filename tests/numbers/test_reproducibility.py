@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.worker.training.runs import (
-    Trained,
+    TrainedRun,
     iterate_events,
     make_recipe,
     make_review_rows,
@@ -62,7 +62,7 @@ def test_interleaved_runs_do_not_affect_each_other(tmp_path: Path, tiny_bert: Pa
 
 def test_each_seed_changes_the_result(tmp_path: Path, tiny_bert: Path) -> None:
     runs = {
-        seeds: Trained(make_spec(tmp_path, tiny_bert, init_seed=seeds[0], data_seed=seeds[1]))
+        seeds: TrainedRun(make_spec(tmp_path, tiny_bert, init_seed=seeds[0], data_seed=seeds[1]))
         for seeds in [(1, 1), (1, 2), (2, 1), (2, 2)]
     }
     assert len({run.finished.weights_sha256 for run in runs.values()}) == 4
@@ -110,7 +110,7 @@ def test_the_order_of_an_epoch_is_stable_over_versions() -> None:
 
 
 def test_the_name_and_folder_of_the_file_do_not_matter(tmp_path: Path, tiny_bert: Path) -> None:
-    here = Trained(make_spec(tmp_path, tiny_bert))
+    here = TrainedRun(make_spec(tmp_path, tiny_bert))
     (tmp_path / "elsewhere").mkdir()
     copy = write_tsv(tmp_path / "elsewhere" / "named-otherwise.tsv", make_review_rows(60))
-    assert Trained(make_spec(tmp_path, tiny_bert, training_file=copy)).finished == here.finished
+    assert TrainedRun(make_spec(tmp_path, tiny_bert, training_file=copy)).finished == here.finished

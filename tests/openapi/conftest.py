@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.jobs.presenting import event_stream
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.infra.settings import Settings
 from tests.conftest import new_database
 from tests.make import review_csv
@@ -46,7 +46,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iter
     """A service without workers, on SQLite: its jobs stay queued."""
     home = tmp_path_factory.mktemp("service")
     url = f"sqlite:///{home / 'test.db'}"
-    upgrade(url)
+    apply_migrations(url)
     with running_redis() as redis:
         settings = _build_settings(home, url, redis, model_dir)
         with TestClient(create_app(settings)) as http:

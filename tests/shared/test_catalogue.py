@@ -49,9 +49,9 @@ def test_a_folder_that_cannot_be_used_is_not_listed_and_refused_in_words(
     add(tmp_path, "good", json.dumps(GOOD))
     add(tmp_path, name, BROKEN[name])
     catalogue = Catalogue([tmp_path])
-    assert catalogue.names() == [OFFLINE_ENCODER, "good"]
+    assert catalogue.list_names() == [OFFLINE_ENCODER, "good"]
     with pytest.raises(ModelNotAllowed, match=name) as refused:
-        catalogue.facts(name)
+        catalogue.get_facts(name)
     assert refused.value.message.endswith(".")
 
 
@@ -80,7 +80,7 @@ def test_facts_are_read_under_the_familys_own_names(
     tmp_path: Path, config: dict[str, Any], expected: EncoderFacts
 ) -> None:
     add(tmp_path, "it", json.dumps({**GOOD, **config}))
-    found = Catalogue([tmp_path]).facts("it")
+    found = Catalogue([tmp_path]).get_facts("it")
     assert found == expected
     assert found.num_blocks == (expected.shared_blocks or expected.num_hidden_layers)
     assert found.has_pooler == (expected.family == "albert")
@@ -93,7 +93,7 @@ def test_names_of_nothing(tmp_path: Path, name: str) -> None:
     add(tmp_path, "good", json.dumps(GOOD))
     add(tmp_path, ".hidden", json.dumps(GOOD))
     catalogue = Catalogue([tmp_path])
-    for look_up in (catalogue.facts, catalogue.folder):
+    for look_up in (catalogue.get_facts, catalogue.get_folder):
         with pytest.raises(ModelNotAllowed):
             look_up(name)
 
@@ -102,5 +102,5 @@ def test_the_first_of_a_name_wins(tmp_path: Path) -> None:
     add(tmp_path / "one", "same", json.dumps(GOOD))
     add(tmp_path / "two", "same", json.dumps({**GOOD, "hidden_size": 64}))
     catalogue = Catalogue([tmp_path / "one", tmp_path / "two", tmp_path / "none"])
-    assert catalogue.facts("same").hidden_size == 32
-    assert catalogue.folder("same") == tmp_path / "one" / "same"
+    assert catalogue.get_facts("same").hidden_size == 32
+    assert catalogue.get_folder("same") == tmp_path / "one" / "same"

@@ -25,7 +25,7 @@ def copied(data: bytes, output: ChildOutput) -> None:
 
 def test_lines_are_copied_to_the_stream_and_to_the_log_file(tmp_path: Path) -> None:
     stream = io.StringIO()
-    output = ChildOutput(["api"], stream=stream, logs=tmp_path / "logs")
+    output = ChildOutput(["api"], stream=stream, log_folder=tmp_path / "logs")
     copied(b"one\r\n[bold]two[/bold]\n\xff three", output)
     output.close()
     assert (
@@ -38,11 +38,11 @@ def test_lines_are_copied_to_the_stream_and_to_the_log_file(tmp_path: Path) -> N
 
 def test_a_quiet_child_goes_to_its_log_alone_and_its_last_lines_are_kept(tmp_path: Path) -> None:
     stream = io.StringIO()
-    output = ChildOutput(["api"], stream=stream, logs=tmp_path, quiet=["api"])
+    output = ChildOutput(["api"], stream=stream, log_folder=tmp_path, quiet_names=["api"])
     copied(b"".join(b"%d\n" % number for number in range(10)), output)
     output.close()
     assert stream.getvalue() == ""
-    assert output.tail("api") == ["5", "6", "7", "8", "9"]
+    assert output.get_hidden_tail("api") == ["5", "6", "7", "8", "9"]
     assert len((tmp_path / "api.log").read_text().splitlines()) == 10
 
 
@@ -69,8 +69,8 @@ def test_names_are_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_log_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child_output, "LOG_BYTES", 2000)
-    output = ChildOutput(["api"], stream=io.StringIO(), logs=tmp_path)
+    monkeypatch.setattr(child_output, "MAX_LOG_BYTES", 2000)
+    output = ChildOutput(["api"], stream=io.StringIO(), log_folder=tmp_path)
     copied(b"a line of some length\n" * 1000, output)
     output.close()
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 2 * 2000
@@ -81,7 +81,7 @@ def test_a_reader_that_has_gone_does_not_stop_the_logs(tmp_path: Path) -> None:
         def write(self, _text: str) -> int:
             raise BrokenPipeError
 
-    output = ChildOutput(["api"], stream=Closed(), logs=tmp_path)
+    output = ChildOutput(["api"], stream=Closed(), log_folder=tmp_path)
     copied(b"one\ntwo\n", output)
     output.close()
     assert len((tmp_path / "api.log").read_text().splitlines()) == 2

@@ -2,7 +2,12 @@
 
 import pytest
 
-from shared.domain.early_discard import Waiting, decision_step, kept, outcome
+from shared.domain.early_discard import (
+    WaitingRun,
+    build_outcome,
+    compute_decision_step,
+    select_kept_runs,
+)
 
 
 @pytest.mark.parametrize(
@@ -12,30 +17,34 @@ from shared.domain.early_discard import Waiting, decision_step, kept, outcome
 def test_the_step_is_rounded_up_and_before_the_last(
     fraction: float, steps: int, expected: int
 ) -> None:
-    assert decision_step(fraction, steps) == expected
+    assert compute_decision_step(fraction, steps) == expected
 
 
-def make_waiting(*scores: float | None, degenerate: tuple[int, ...] = ()) -> list[Waiting]:
-    return [Waiting(index, score, index in degenerate) for index, score in enumerate(scores)]
+def make_waiting(*scores: float | None, degenerate: tuple[int, ...] = ()) -> list[WaitingRun]:
+    return [WaitingRun(index, score, index in degenerate) for index, score in enumerate(scores)]
 
 
 def test_the_best_runs_are_kept_and_ties_go_to_the_lower_index() -> None:
-    assert kept(make_waiting(0.1, 0.7, 0.5, 0.7), 2) == [1, 3]
-    assert kept(make_waiting(0.5, 0.5, 0.5), 2) == [0, 1]
-    assert kept(make_waiting(0.5), 2) == [0]
+    assert select_kept_runs(make_waiting(0.1, 0.7, 0.5, 0.7), 2) == [1, 3]
+    assert select_kept_runs(make_waiting(0.5, 0.5, 0.5), 2) == [0, 1]
+    assert select_kept_runs(make_waiting(0.5), 2) == [0]
 
 
 def test_degenerate_and_undefined_scores_rank_last() -> None:
     runs = make_waiting(0.6, None, 0.5, 0.9, degenerate=(3,))
-    assert kept(runs, 2) == [0, 2]
-    assert kept(runs, 3) == [0, 2, 3]
+    assert select_kept_runs(runs, 2) == [0, 2]
+    assert select_kept_runs(runs, 3) == [0, 2, 3]
 
 
 def test_the_outcome_has_the_mean_of_all_and_of_kept_runs() -> None:
     runs = make_waiting(0.2, 0.4, None, 0.6)
-    assert outcome(runs, [1, 3]) == {
+    assert build_outcome(runs, [1, 3]) == {
         "kept": [1, 3],
         "mean_at_rung_all": pytest.approx(0.4),
         "mean_at_rung_kept": pytest.approx(0.5),
     }
-    assert outcome([], []) == {"kept": [], "mean_at_rung_all": None, "mean_at_rung_kept": None}
+    assert build_outcome([], []) == {
+        "kept": [],
+        "mean_at_rung_all": None,
+        "mean_at_rung_kept": None,
+    }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.domain.naming import base_name, kept_model_id, model_id
+from shared.domain.naming import build_kept_model_id, build_model_id, get_base_name
 
 
 @pytest.mark.parametrize(
@@ -10,7 +10,7 @@ from shared.domain.naming import base_name, kept_model_id, model_id
 )
 def test_the_suffix_becomes_one_word_of_the_id(suffix: str | None, shown: str) -> None:
     assert (
-        model_id("tiny", "local", suffix, "ftjob-0123456789abcdef")
+        build_model_id("tiny", "local", suffix, "ftjob-0123456789abcdef")
         == f"ft:tiny:local:{shown}:89abcdef"
     )
 
@@ -22,8 +22,8 @@ def test_the_suffix_becomes_one_word_of_the_id(suffix: str | None, shown: str) -
 def test_a_run_that_was_kept_is_told_from_the_others_and_names_its_base_model(
     data_seed: int, fold: int | None, end: str
 ) -> None:
-    best = model_id("folder:with-colon", "local", "films", "ftjob-0123456789abcdef")
-    kept = kept_model_id(best, 3, data_seed, fold)
+    best = build_model_id("folder:with-colon", "local", "films", "ftjob-0123456789abcdef")
+    kept = build_kept_model_id(best, 3, data_seed, fold)
     assert kept == best + end
-    assert base_name(kept) == base_name(best) == "folder:with-colon"
-    assert model_id(kept, "local", None, "ftjob-x") == "ft:folder:with-colon:local::ftjob-x"
+    assert get_base_name(kept) == get_base_name(best) == "folder:with-colon"
+    assert build_model_id(kept, "local", None, "ftjob-x") == "ft:folder:with-colon:local::ftjob-x"

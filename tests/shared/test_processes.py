@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.infra.child_process import in_words, python_module, python_path
+from shared.infra.child_process import (
+    build_module_command,
+    build_module_environment,
+    describe_exit_code,
+)
 from tests.processes import alive, await_end, until
 
 PREAMBLE = """
@@ -31,7 +35,7 @@ def program(name, source, **options):
 def serve(*programs):
     async def main():
         output = ChildOutput([p.name for p in programs], stream=sys.stdout)
-        return await Supervisor(programs, output, when_ready=lambda: output.say("all ready")).run()
+        return await Supervisor(programs, output, when_ready=lambda: output.write_parent_line("all ready")).run()
     sys.exit(asyncio.run(main()))
 """
 
@@ -46,7 +50,7 @@ class Parent:
                 [sys.executable, "-u", "-c", PREAMBLE + source],
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **python_path()},
+                env={**os.environ, **build_module_environment()},
             )
 
     def text(self) -> str:
@@ -237,16 +241,16 @@ def test_ctrl_c_in_a_terminal_reaches_the_parent_alone(start: Start) -> None:
     ],
 )
 def test_return_codes_in_words(code: int, words: str) -> None:
-    assert in_words(code) == words
+    assert describe_exit_code(code) == words
 
 
 def test_a_users_own_folder_named_as_one_of_ours_is_not_run(tmp_path: Path) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "__init__.py").write_text("raise SystemExit('the user\\'s own')")
     done = subprocess.run(
-        python_module("shared.domain.states"),
+        build_module_command("shared.domain.states"),
         cwd=tmp_path,
-        env={**os.environ, **python_path()},
+        env={**os.environ, **build_module_environment()},
         capture_output=True,
         text=True,
         check=False,

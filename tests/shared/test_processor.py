@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.infra import hardware
-from shared.infra.hardware import auto_precision, native_bfloat16
+from shared.infra.hardware import find_bfloat16_flag, resolve_auto_precision
 from shared.infra.settings import Settings
 
 CPUINFO = "processor\t: 0\nvendor_id\t: Any\nflags\t\t: fpu sse2 {}\nbugs\t\t: amx_bf16\n"
@@ -19,7 +19,7 @@ def machine(
 ) -> Path:
     path = tmp_path / "cpuinfo"
     path.write_text(CPUINFO.format(getattr(request, "param", "avx2")), encoding="utf-8")
-    monkeypatch.setattr(hardware, "CPUINFO", path)
+    monkeypatch.setattr(hardware, "CPUINFO_PATH", path)
     return path
 
 
@@ -34,25 +34,25 @@ def machine(
     indirect=["machine"],
 )
 def test_the_flags_say_so(machine: Path, found: str | None) -> None:
-    assert native_bfloat16(machine) == found
-    precision = auto_precision(Settings())
+    assert find_bfloat16_flag(machine) == found
+    precision = resolve_auto_precision(Settings())
     assert precision.value == ("float32" if found is None else "bfloat16")
     assert (found or "no instructions") in precision.reason
 
 
 def test_a_machine_without_the_file_has_none(tmp_path: Path) -> None:
-    assert native_bfloat16(tmp_path / "none") is None
+    assert find_bfloat16_flag(tmp_path / "none") is None
 
 
 def test_gpus_multiply_it_whatever_the_processor(machine: Path) -> None:
-    assert auto_precision(Settings(gpus=1)).value == "bfloat16"
-    assert "GPU" in auto_precision(Settings(gpus=1)).reason
+    assert resolve_auto_precision(Settings(gpus=1)).value == "bfloat16"
+    assert "GPU" in resolve_auto_precision(Settings(gpus=1)).reason
 
 
 @pytest.mark.parametrize("machine", ["avx512_bf16"], indirect=True)
 def test_the_setting_has_the_last_word(machine: Path) -> None:
     for forced in ("float32", "bfloat16"):
         for gpus in (0, 2):
-            precision = auto_precision(Settings(precision=forced, gpus=gpus))
+            precision = resolve_auto_precision(Settings(precision=forced, gpus=gpus))
             assert precision.value == forced
             assert "EVENKEEL_PRECISION" in precision.reason

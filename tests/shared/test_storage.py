@@ -32,7 +32,7 @@ def test_on_the_same_disk_nothing_is_copied(tmp_path: Path, folder: Path) -> Non
     root = tmp_path / "a storage"
     storage = Storage(root.as_uri())
     for _ in range(2):  # a second try after one that was cut short
-        storage.take_folder("runs/r/1", folder)
+        storage.link_or_put_folder("runs/r/1", folder)
         assert stored(storage) == WHOLE
     kept = root / "runs" / "r" / "1" / "model" / "model.safetensors"
     assert kept.samefile(folder / "model" / "model.safetensors")
@@ -51,6 +51,6 @@ def test_elsewhere_it_is(tmp_path: Path, folder: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "link", other_device)
     root = tmp_path / "storage"
     storage = Storage(root.as_uri())
-    storage.take_folder("runs/r/1", folder)
+    storage.link_or_put_folder("runs/r/1", folder)
     assert stored(storage) == WHOLE
     assert not (root / "runs/r/1/predictions.json").samefile(folder / "predictions.json")

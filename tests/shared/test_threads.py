@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.infra.hardware import threads_of
+from shared.infra.hardware import resolve_threads
 from shared.infra.settings import Settings
 
 
@@ -21,8 +21,8 @@ from shared.infra.settings import Settings
 def test_the_cores_are_shared_out_among_the_runs_at_the_same_time(
     cores: int, slots: int, runs: int, threads: int
 ) -> None:
-    assert threads_of(Settings(cores=cores, worker_slots=slots), runs) == threads
+    assert resolve_threads(Settings(cores=cores, worker_slots=slots), runs) == threads
 
 
 def test_a_number_is_taken_at_its_word() -> None:
-    assert threads_of(Settings(cores=8, worker_slots=8, threads=3), 1) == 3
+    assert resolve_threads(Settings(cores=8, worker_slots=8, threads=3), 1) == 3

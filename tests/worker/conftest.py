@@ -3,23 +3,23 @@ from pathlib import Path
 
 import pytest
 
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.session import Database, Message
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
-from tests.encoders import bert_folder, roberta_folder
+from tests.encoders import build_bert_folder, build_roberta_folder
 from worker.context import WorkerContext
 from worker.trainer.process import Trainer
 
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return bert_folder(tmp_path_factory.mktemp("tiny-bert"))
+    return build_bert_folder(tmp_path_factory.mktemp("tiny-bert"))
 
 
 @pytest.fixture(scope="session")
 def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return roberta_folder(tmp_path_factory.mktemp("tiny-roberta"))
+    return build_roberta_folder(tmp_path_factory.mktemp("tiny-roberta"))
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def rung() -> list[Message]:
 def staged(database_url: str, tmp_path: Path, rung: list[Message]) -> Iterator[WorkerContext]:
     """Context without a trainer, on both databases; ``rung`` collects its notifications."""
     settings = Settings(home=tmp_path, database_url=database_url)
-    upgrade(database_url)
+    apply_migrations(database_url)
 
-    def ring(message: Message) -> bool:
+    def notify(message: Message) -> bool:
         rung.append(message)
         return True
 
-    database = Database(database_url, ring=ring)
+    database = Database(database_url, notify=notify)
     yield WorkerContext(
         settings, database, Storage(settings.resolved_storage_url), Trainer(settings)
     )

@@ -9,9 +9,9 @@ from typing import Any, cast
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from shared.db.runs import Hold, Runs
+from shared.db.runs import Lease, Runs
 from shared.db.session import Database
-from shared.db.stack_claim import Companions
+from shared.db.stack_claim import StackClaimer
 from shared.db.tables import Job, Run
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
@@ -172,9 +172,9 @@ def claimed_runs(url: str, runs: int) -> list[str]:
         for run, run_id in zip(session.query(Run).order_by(Run.index).all(), ids, strict=True):
             run.id = run_id
     with database.write() as session:
-        first = Runs(session).claim("here:1", 60.0)
+        first = Runs(session).claim_next("here:1", 60.0)
         assert first is not None
-        Companions(session, "here:1", 60.0).claim(first, most=runs, slots=1)
+        StackClaimer(session, "here:1", 60.0).claim_runs(first, max_size=runs, slot_count=1)
     database.dispose()
     return ids
 
@@ -192,7 +192,7 @@ def followed(
         runs = session.query(Run).order_by(Run.index).all()
         job = session.query(Job).one()
     plain.dispose()
-    assignments = [Assignment(job, run, Hold(run.id, run.fence), {}) for run in runs]
+    assignments = [Assignment(job, run, Lease(run.id, run.fence), {}) for run in runs]
     made = Settings(home=folder, **settings)
     used = database or Database(url)
     parts = WorkerContext(made, used, Storage(made.resolved_storage_url), cast(Trainer, trainer))

@@ -1,6 +1,6 @@
 """Helpers to read and claim the rows of a job's stages."""
 
-from shared.db.runs import Hold, Runs
+from shared.db.runs import Lease, Runs
 from shared.db.tables import Event, Job, Run
 from worker.context import WorkerContext
 
@@ -12,7 +12,7 @@ def row(parts: WorkerContext, job_id: str) -> Job:
 
 def rows(parts: WorkerContext, job_id: str, purpose: str = "main") -> list[Run]:
     with parts.database.read() as session:
-        return list(Runs(session).of_job(job_id, purpose=purpose))
+        return list(Runs(session).list_by_job(job_id, purpose=purpose))
 
 
 def events(parts: WorkerContext) -> list[str]:
@@ -20,6 +20,6 @@ def events(parts: WorkerContext) -> list[str]:
         return [event.message for event in session.query(Event).order_by(Event.seq)]
 
 
-def claim(parts: WorkerContext) -> Hold | None:
+def claim(parts: WorkerContext) -> Lease | None:
     with parts.database.write() as session:
-        return Runs(session).claim("w", 60.0)
+        return Runs(session).claim_next("w", 60.0)

@@ -7,7 +7,7 @@ import pytest
 
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
-from shared.db.runs import FenceLost, Hold, Runs
+from shared.db.runs import FenceLost, Lease, Runs
 from shared.db.session import Message
 from shared.db.tables import Job, Run
 from shared.domain.states import JobState, RunState
@@ -21,21 +21,21 @@ def add_discarding_job(staged: WorkerContext, keep: int) -> str:
     job = add_job(staged.database, runs=4)
     with staged.database.write() as session:
         session.get_one(Job, job.id).early_discard = {"start": 4, "keep": keep, "at_fraction": 0.5}
-        for run in Runs(session).of_job(job.id):
+        for run in Runs(session).list_by_job(job.id):
             run.stop_step = 5
     return job.id
 
 
 def pause_run(
-    staged: WorkerContext, lease: Hold, score: float | None, *, degenerate: bool = False
+    staged: WorkerContext, lease: Lease, score: float | None, *, degenerate: bool = False
 ) -> None:
     state = f"runs/{lease.run_id}/{lease.fence}/state-5"
     staged.storage.put_bytes(f"{state}/state.json", b"{}")
     with staged.database.write() as session:
-        Runs(session).record(
+        Runs(session).record_progress(
             lease, 60.0, [Point("train_loss", step, 0.5) for step in range(1, 6)], step=5
         )
-        Runs(session).pause(
+        Runs(session).pause_run(
             lease, state, result={"rung": {"step": 5, "score": score, "degenerate": degenerate}}
         )
 
@@ -90,13 +90,15 @@ def test_a_run_continues_from_its_state_however_often_its_worker_dies(
         with staged.database.write() as session:
             run = session.get_one(Run, lease.run_id)
             assert (run.index, run.status, run.attempt, run.step) == (0, "running", attempt, 5)
-            steps = [point.step for point in Metrics(session).of_run(run.id)]
+            steps = [point.step for point in Metrics(session).list_points(run.id)]
             assert steps == [1, 2, 3, 4, 5]
-            Runs(session).record(
+            Runs(session).record_progress(
                 lease, -1.0, [Point("train_loss", step, 0.4) for step in (6, 7)], step=7
             )
         with staged.database.write() as session:
-            assert [lost.run_id for lost in Runs(session).take_back_expired()] == [lease.run_id]
+            assert [lost.run_id for lost in Runs(session).release_expired_leases()] == [
+                lease.run_id
+            ]
 
 
 def test_failed_runs_do_not_take_places_and_the_job_ends_with_its_last_run(
@@ -108,14 +110,14 @@ def test_failed_runs_do_not_take_places_and_the_job_ends_with_its_last_run(
         assert lease is not None
         if score is None:
             with staged.database.write() as session:
-                Runs(session).end(lease, RunState.FAILED)
+                Runs(session).finish_run(lease, RunState.FAILED)
         else:
             pause_run(staged, lease, score)
     advance.advance_job(staged, job_id)
     assert [run.status for run in rows(staged, job_id)] == ["failed", "queued", "queued", "failed"]
     while (lease := claim(staged)) is not None:
         with staged.database.write() as session:
-            Runs(session).end(lease, RunState.FAILED)
+            Runs(session).finish_run(lease, RunState.FAILED)
     advance.advance_job(staged, job_id)
     assert row(staged, job_id).status == "failed"
     assert not list(staged.storage.list("runs"))
@@ -142,12 +144,12 @@ def test_an_extension_during_publishing_keeps_the_job_open(staged: WorkerContext
     lease = claim(staged)
     assert lease is not None
     with staged.database.write() as session:
-        Runs(session).end(lease, RunState.FAILED)
+        Runs(session).finish_run(lease, RunState.FAILED)
     with staged.database.write() as session:
         publisher = Jobs(session).claim_to_advance(job.id, 60.0)
         assert publisher is not None
     with staged.database.write() as session:
-        Jobs(session).reopen(session.get_one(Job, job.id))
+        Jobs(session).reopen_job(session.get_one(Job, job.id))
         old = session.get_one(Run, lease.run_id)
         values = {
             "id": "ftrun-more",
@@ -168,7 +170,7 @@ def test_an_extension_during_publishing_keeps_the_job_open(staged: WorkerContext
             )
         )
     with pytest.raises(FenceLost), staged.database.write() as session:
-        Jobs(session).end(job.id, publisher, JobState.FAILED)
+        Jobs(session).finish_job(job.id, publisher, JobState.FAILED)
     assert row(staged, job.id).status in ("queued", "running")
     more = claim(staged)
     assert more is not None

@@ -9,10 +9,10 @@ import pytest
 
 from shared.db.jobs import Jobs
 from shared.db.metrics import Point
-from shared.db.run_requests import RunWishes
+from shared.db.run_requests import RunRequests
 from shared.db.runs import FenceLost, Runs
 from shared.db.session import Message
-from shared.db.stages import pilot_runs
+from shared.db.stages import build_pilot_runs
 from shared.db.tables import Job, Run
 from shared.domain.states import RunState
 from shared.recipe.pilots import Candidate
@@ -38,10 +38,12 @@ def add_piloted_job(staged: WorkerContext, *, discard: dict[str, Any] | None = N
             "steps": 4 * 320,
         }
         stored.recipe_notes = {"reinit_layers": "1: by rule.", "max_steps": "320: by rule."}
-        for run in Runs(session).of_job(job.id):
+        for run in Runs(session).list_by_job(job.id):
             run.held = True
         session.add_all(
-            pilot_runs(stored, RULE, [Candidate(0, 320), Candidate(1, 320)], first=0, fold=None)
+            build_pilot_runs(
+                stored, RULE, [Candidate(0, 320), Candidate(1, 320)], first_index=0, fold=None
+            )
         )
     return job.id
 
@@ -59,9 +61,9 @@ def end_pilots(
                 Point("valid_accuracy", (i + 1) * run.total_steps // 5, value)
                 for i, value in enumerate(curve)
             ]
-            Runs(session).record(lease, 60.0, points)
+            Runs(session).record_progress(lease, 60.0, points)
             state = RunState.FAILED if score is None else RunState.SUCCEEDED
-            Runs(session).end(lease, state, validation_score=score, degenerate=False)
+            Runs(session).finish_run(lease, state, validation_score=score, degenerate=False)
 
 
 def test_only_pilots_are_claimed_while_main_runs_are_held(
@@ -69,12 +71,12 @@ def test_only_pilots_are_claimed_while_main_runs_are_held(
 ) -> None:
     job_id = add_piloted_job(staged)
     with staged.database.write() as session:
-        waiting = Runs(session).waiting(30.0, 100)
+        waiting = Runs(session).list_ids_to_notify(30.0, 100)
     assert waiting == [run.id for run in rows(staged, job_id, "pilot")]
     end_pilots(staged, {0: 0.5, 1: 0.6})
     assert claim(staged) is None
     with staged.database.read() as session:
-        assert Jobs(session).to_advance(10) == [job_id]
+        assert Jobs(session).list_ready_to_advance(10) == [job_id]
 
 
 def test_the_recipe_is_resolved_once_and_the_main_runs_are_queued(
@@ -154,10 +156,10 @@ def test_cancelling_ends_held_runs_without_a_worker(staged: WorkerContext) -> No
     lease = claim(staged)
     assert lease is not None
     with staged.database.write() as session:
-        assert Jobs(session).wish_cancel(session.get_one(Job, job_id))
-        RunWishes(session).cancel(job_id)
-        assert not Jobs(session).end_cancelled(job_id)  # a pilot trains
-        Runs(session).give_back(lease)
+        assert Jobs(session).request_cancel(session.get_one(Job, job_id))
+        RunRequests(session).cancel_runs(job_id)
+        assert not Jobs(session).finish_cancelled_job(job_id)  # a pilot trains
+        Runs(session).requeue_run(lease)
     advance.advance_job(staged, job_id)
     assert row(staged, job_id).status == "cancelled"
     assert {run.status for run in [*rows(staged, job_id), *rows(staged, job_id, "pilot")]} == {

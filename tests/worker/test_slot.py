@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.db.metrics import Metrics
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.db.tables import Run
 from shared.infra.settings import Settings
@@ -28,7 +28,7 @@ def parts(
     )  # needs more fields than these rows have
     monkeypatch.setattr(slot, "UNPREPARED_DELAY_S", 0.0)
     settings = Settings(home=tmp_path, model_dirs=str(model_dir), stack=20)
-    upgrade(settings.resolved_database_url)
+    apply_migrations(settings.resolved_database_url)
     database = Database(settings.resolved_database_url)
     yield WorkerContext(
         settings, database, Storage(settings.resolved_storage_url), Trainer(settings)
@@ -57,7 +57,7 @@ def test_runs_of_a_stack_succeed_and_leave_no_local_files(parts: WorkerContext) 
     ]
     for row in runs:
         with parts.database.read() as session:
-            points = Metrics(session).of_run(row.id, names=["train_loss"])
+            points = Metrics(session).list_points(row.id, names=["train_loss"])
         assert [point.step for point in points] == list(range(1, STEPS + 1))
         title = f"Run {row.index} (seed {row.seed})"
         assert events.count(f"{title} started.") == 1
@@ -152,7 +152,7 @@ def test_a_run_whose_artifacts_cannot_be_stored_is_trained_again(
 ) -> None:
     monkeypatch.setattr("worker.runs.finalizer.STORAGE_RETRY_DELAYS_S", ())
     job = job_of(parts, 3)
-    put: Callable[[str, Path], None] = parts.storage.take_folder
+    put: Callable[[str, Path], None] = parts.storage.link_or_put_folder
     refused: list[str] = []
 
     def take_folder(prefix: str, folder: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_run_whose_artifacts_cannot_be_stored_is_trained_again(
             raise OSError("no space")
         put(prefix, folder)
 
-    monkeypatch.setattr(parts.storage, "take_folder", take_folder)
+    monkeypatch.setattr(parts.storage, "link_or_put_folder", take_folder)
     assert train(parts, ModelTrainer()) == [[0, 1, 2], [0]]
     status, runs, _ = ended(parts, job)
     assert (status, [row.attempt for row in runs]) == ("succeeded", [2, 1, 1])

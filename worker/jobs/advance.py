@@ -16,7 +16,7 @@ from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from shared.db.events import JOB_CANCELLED, Events
+from shared.db.events import JOB_CANCELLED_MESSAGE, Events
 from shared.db.jobs import Jobs
 from shared.db.models import Checkpoints, Models
 from shared.db.run_requests import lock_runs
@@ -24,7 +24,7 @@ from shared.db.runs import FenceLost, Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Model, Run
 from shared.domain.errors import Reason
-from shared.domain.states import JobState, RunState, fold
+from shared.domain.states import JobState, RunState, derive_job_state
 from shared.infra.storage import BlobMissing
 from shared.report.builder import build_diagnosis, build_report, find_best_run
 from worker.context import WorkerContext
@@ -93,10 +93,10 @@ def _advance_stage(context: WorkerContext, job_id: str, fence: int) -> None:
 def _end_job(context: WorkerContext, job_id: str, fence: int) -> None:
     with context.database.read() as session:
         job = session.get_one(Job, job_id)
-        runs = Runs(session).of_job(job_id, results=True)
-        all_run_ids = Runs(session).ids_of_job(job_id)
-        earlier_models = Models(session, job.owner_id).of_job(job_id)
-    status = fold([run.status for run in runs], cancelled=job.cancel_requested)
+        runs = Runs(session).list_by_job(job_id, with_results=True)
+        all_run_ids = Runs(session).list_ids_by_job(job_id)
+        earlier_models = Models(session, job.owner_id).list_by_job(job_id)
+    status = derive_job_state([run.status for run in runs], cancelled=job.cancel_requested)
     # a run has no artifacts if its published model has been deleted
     best = find_best_run([run for run in runs if run.artifacts is not None])
     published = None
@@ -148,15 +148,15 @@ def _record_job_end(
     job = session.get_one(Job, job_id, with_for_update=True)
     if job.cancel_requested:  # cancelled while the model was being published: publish nothing
         status, published = JobState.CANCELLED, None
-    tokens = Stages(session).trained_tokens(job_id)
+    tokens = Stages(session).sum_trained_tokens(job_id)
     error = _build_failure_reason(runs) if status is JobState.FAILED else None
-    jobs.end(job_id, fence, status, trained_tokens=tokens, error=error)
+    jobs.finish_job(job_id, fence, status, trained_tokens=tokens, error=error)
     if published is not None:
         replace_published(session, job, published)
     # an extended job may have models of its earlier publication
-    kept_models = Models(session, job.owner_id).of_job(job_id)
+    kept_models = Models(session, job.owner_id).list_by_job(job_id)
     model_by_run = {model.run_id: model for model in kept_models}
-    for run in Runs(session).of_job(job_id):
+    for run in Runs(session).list_by_job(job_id):
         model = model_by_run.get(run.id)
         run.artifacts = None if model is None else model.prefix
         run.fine_tuned_model = None if model is None else model.id
@@ -173,7 +173,7 @@ def _record_job_end(
 
 def _format_end_message(job: Job, runs: Sequence[Run], status: JobState) -> str:
     if status is JobState.CANCELLED:
-        return JOB_CANCELLED
+        return JOB_CANCELLED_MESSAGE
     if status is JobState.FAILED:
         return "The job failed: none of its runs succeeded."
     return f"The job has succeeded. {build_report(job, runs).verdict.text}"
@@ -211,13 +211,13 @@ def _retry_or_fail_job(session: Session, job_id: str, fence: int, cause: str) ->
     jobs = Jobs(session)
     job = session.get_one(Job, job_id)
     if job.publish_attempts < MAX_PUBLISH_ATTEMPTS:
-        jobs.let_go(job_id, fence)
+        jobs.release_lease(job_id, fence)
         return
     message = f"The job could not be completed ({cause}); the worker's log has the details."
     reason = Reason(code="publish_failed", message=message, param=None)
     try:
-        jobs.end(job_id, fence, JobState.FAILED, error=reason)
+        jobs.finish_job(job_id, fence, JobState.FAILED, error=reason)
     except FenceLost:
         return
-    Stages(session).cancel_open(job_id)
+    Stages(session).cancel_open_runs(job_id)
     Events(session).add(job, message, level="error")

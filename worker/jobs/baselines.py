@@ -33,7 +33,7 @@ def store_scores(session: Session, assignment: Assignment, outcome: Scored) -> N
     # locks the job before the run, as a cancellation does: in the other order the two could
     # deadlock
     job = session.get_one(Job, assignment.job.id, with_for_update=True, populate_existing=True)
-    Runs(session).end(
+    Runs(session).finish_run(
         assignment.lease,
         RunState.SUCCEEDED,
         step=assignment.run.total_steps,

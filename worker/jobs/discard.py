@@ -9,7 +9,13 @@ from shared.db.jobs import Jobs
 from shared.db.runs import Runs
 from shared.db.stages import Stages
 from shared.db.tables import Job, Run
-from shared.domain.early_discard import DecidedDiscard, DiscardSettings, Waiting, kept, outcome
+from shared.domain.early_discard import (
+    DecidedDiscard,
+    DiscardSettings,
+    WaitingRun,
+    build_outcome,
+    select_kept_runs,
+)
 from shared.domain.states import RunState
 
 
@@ -27,27 +33,27 @@ def decide_early_discard(session: Session, job_id: str, fence: int) -> list[str]
     job = session.get_one(Job, job_id, with_for_update=True)
     assert job.early_discard is not None, "the job has no early discard"
     settings = cast(DiscardSettings, job.early_discard)
-    runs = Runs(session).of_job(job_id, results=True)
+    runs = Runs(session).list_by_job(job_id, with_results=True)
     paused = {run.index: run for run in runs if run.status == RunState.PAUSED}
     waiting = [_build_waiting_run(run) for run in paused.values()]
-    kept_indices = kept(waiting, settings["keep"])
+    kept_indices = select_kept_runs(waiting, settings["keep"])
     decided: DecidedDiscard = {
         **settings,
         "at_step": next((run.stop_step for run in paused.values()), None),
-        **outcome(waiting, kept_indices),
+        **build_outcome(waiting, kept_indices),
     }
-    Jobs(session).moved_on(job_id, fence, early_discard=decided)
+    Jobs(session).advance_to_stage(job_id, fence, early_discard=decided)
     discarded = [run.id for index, run in paused.items() if index not in kept_indices]
     stages = Stages(session)
-    stages.resume([paused[index].id for index in kept_indices])
-    stages.discard(discarded)
+    stages.resume_runs([paused[index].id for index in kept_indices])
+    stages.discard_runs(discarded)
     Events(session).add(job, _describe_decision(decided, len(waiting), len(runs)))
     return discarded
 
 
-def _build_waiting_run(run: Run) -> Waiting:
+def _build_waiting_run(run: Run) -> WaitingRun:
     rung = (run.result or {})["rung"]
-    return Waiting(run.index, rung["score"], rung["degenerate"])
+    return WaitingRun(run.index, rung["score"], rung["degenerate"])
 
 
 def _describe_decision(decided: DecidedDiscard, waiting_count: int, run_count: int) -> str:

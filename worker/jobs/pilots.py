@@ -12,9 +12,9 @@ from shared.db.events import Events
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics
 from shared.db.runs import Runs
-from shared.db.stages import Stages, pilot_runs
+from shared.db.stages import Stages, build_pilot_runs
 from shared.db.tables import Job, Run
-from shared.domain.early_discard import decision_step
+from shared.domain.early_discard import compute_decision_step
 from shared.domain.states import Purpose, RunState
 from shared.recipe.pilot_decision import LongerPilots, PilotChoice, advance_pilots
 from shared.recipe.pilot_schemas import PilotPlan
@@ -26,13 +26,13 @@ def decide_pilots(session: Session, job_id: str, fence: int) -> None:
     """Store the next pilots, or the recipe and release the job's main runs. Raises FenceLost."""
     job = session.get_one(Job, job_id, with_for_update=True)
     assert job.pilots is not None, "a job without a recipe has pilots"
-    pilots = Runs(session).of_job(job_id, purpose=Purpose.PILOT)
+    pilots = Runs(session).list_by_job(job_id, purpose=Purpose.PILOT)
     decision = advance_pilots(
         cast(PilotPlan, job.pilots),
         [_build_trial(session, job, run) for run in pilots],
         job.recipe_notes,
         metric=job.metric,
-        main_runs=len(Runs(session).of_job(job_id)),
+        main_runs=len(Runs(session).list_by_job(job_id)),
     )
     if isinstance(decision, LongerPilots):
         _start_longer_pilots(session, job, fence, pilots, decision)
@@ -42,7 +42,7 @@ def decide_pilots(session: Session, job_id: str, fence: int) -> None:
 
 def _build_trial(session: Session, job: Job, run: Run) -> Trial:
     assert run.recipe is not None, "a pilot has its own recipe"
-    points = Metrics(session).of_run(run.id, names=[f"valid_{job.metric}"])
+    points = Metrics(session).list_points(run.id, names=[f"valid_{job.metric}"])
     return Trial(
         Candidate.from_recipe(run.recipe),
         score=run.validation_score,
@@ -55,14 +55,14 @@ def _build_trial(session: Session, job: Job, run: Run) -> Trial:
 def _start_longer_pilots(
     session: Session, job: Job, fence: int, pilots: Sequence[Run], decision: LongerPilots
 ) -> None:
-    longer = pilot_runs(
+    longer = build_pilot_runs(
         job,
         decision.plan["rule"],
         [decision.candidate],
-        first=len(pilots),
+        first_index=len(pilots),
         fold=pilots[0].fold,
     )
-    Jobs(session).moved_on(job.id, fence, pilots=decision.plan)
+    Jobs(session).advance_to_stage(job.id, fence, pilots=decision.plan)
     Stages(session).add_runs(longer)
     Events(session).add(
         job,
@@ -71,7 +71,7 @@ def _start_longer_pilots(
 
 
 def _store_recipe(session: Session, job: Job, fence: int, choice: PilotChoice) -> None:
-    Jobs(session).moved_on(
+    Jobs(session).advance_to_stage(
         job.id,
         fence,
         pilots=choice.plan,
@@ -80,8 +80,8 @@ def _store_recipe(session: Session, job: Job, fence: int, choice: PilotChoice) -
     )
     steps = choice.candidate.max_steps
     fraction = (job.early_discard or {}).get("at_fraction")
-    Stages(session).release(
-        job.id, steps, None if fraction is None else decision_step(fraction, steps)
+    Stages(session).release_held_runs(
+        job.id, steps, None if fraction is None else compute_decision_step(fraction, steps)
     )
     _report_choice(session, job, choice)
 
@@ -94,9 +94,9 @@ def _report_choice(session: Session, job: Job, choice: PilotChoice) -> None:
         level="warn" if choice.all_unusable else "info",
     )
     if choice.all_failed:
-        Jobs(session).warn(job.id, "pilots_failed", choice.reason)
+        Jobs(session).add_warning(job.id, "pilots_failed", choice.reason)
     elif choice.all_unusable:
-        Jobs(session).warn(
+        Jobs(session).add_warning(
             job.id,
             "pilots_degenerate",
             f"Every pilot of every candidate learnt nothing. {choice.reason}",

@@ -16,8 +16,8 @@ from shared.db.files import delete_files
 from shared.db.models import delete_other_models
 from shared.db.tables import File, Job, Model, Run
 from shared.domain import ids
-from shared.domain.naming import kept_model_id, model_id
-from shared.infra.storage import file_key
+from shared.domain.naming import build_kept_model_id, build_model_id
+from shared.infra.storage import build_file_key
 from shared.report.builder import build_full_report
 from worker.context import WorkerContext
 from worker.jobs.model_card import format_provenance, render_model_card
@@ -60,7 +60,7 @@ def _build_artifacts(
     metrics = write_metrics(context, runs, folder / "metrics.csv")
     if _get_keep_policy(job) == "none":
         return PublishedArtifacts(None, [], [_store_file(context, job, metrics)])
-    identifier = model_id(job.model, job.owner_id, job.suffix, job.id)
+    identifier = build_model_id(job.model, job.owner_id, job.suffix, job.id)
     model = folder / "model"
     context.storage.fetch_folder(_get_model_prefix(best), model)
     with context.database.read() as session:
@@ -72,7 +72,7 @@ def _build_artifacts(
     )
     (model / "evenkeel.json").write_text(format_provenance(job, report, best), encoding="utf-8")
     prefix = f"models/{job.id}-{fence}"  # unique, so that readers never see a partial update
-    context.storage.take_folder(prefix, model)
+    context.storage.link_or_put_folder(prefix, model)
     result_files = [
         metrics,
         write_predictions(context, job, runs, folder / "predictions.csv"),
@@ -82,7 +82,7 @@ def _build_artifacts(
         _build_model_row(
             job,
             run,
-            kept_model_id(identifier, run.init_seed, run.data_seed, run.fold),
+            build_kept_model_id(identifier, run.init_seed, run.data_seed, run.fold),
             _get_model_prefix(run),
         )
         for run in (runs if _get_keep_policy(job) == "all_runs" else [])
@@ -136,9 +136,9 @@ def replace_published(session: Session, job: Job, published: PublishedArtifacts)
 def _store_file(context: WorkerContext, job: Job, path: Path) -> File:
     with path.open("rb") as source:
         sha256 = hashlib.file_digest(source, "sha256").hexdigest()
-    context.storage.take_file(file_key(sha256), path)
+    context.storage.link_or_put_file(build_file_key(sha256), path)
     return File(
-        id=ids.file_id(),
+        id=ids.make_file_id(),
         owner_id=job.owner_id,
         filename=path.name,
         purpose=RESULTS_PURPOSE,

@@ -33,7 +33,7 @@ def write_metrics(context: WorkerContext, runs: Sequence[Run], path: Path) -> Pa
     """
     with context.database.read() as session, path.open("w", encoding="utf-8", newline="") as target:
         metrics = Metrics(session)
-        recorded = metrics.names([run.id for run in runs])
+        recorded = metrics.list_names([run.id for run in runs])
         leading = [*_OPENAI_COLUMNS, "learning_rate", "grad_norm"]
         names = leading + sorted(recorded - set(leading))
         writer = csv.writer(target)
@@ -47,7 +47,7 @@ def write_metrics(context: WorkerContext, runs: Sequence[Run], path: Path) -> Pa
 
 def _read_values_by_step(metrics: Metrics, run: Run) -> list[tuple[int, dict[str, float]]]:
     values: dict[int, dict[str, float]] = defaultdict(dict)
-    for point in metrics.of_run(run.id):
+    for point in metrics.list_points(run.id):
         values[point.step][point.name] = point.value
         if point.name == "valid_accuracy":
             values[point.step]["valid_mean_token_accuracy"] = point.value

@@ -15,7 +15,7 @@ def register_worker(settings: Settings, database: Database) -> None:
         return
     host = socket.gethostname()
     with database.write() as session:
-        Workers(session).beat(f"{host}:{os.getpid()}", host, list_devices(settings))
+        Workers(session).record_heartbeat(f"{host}:{os.getpid()}", host, list_devices(settings))
 
 
 def list_devices(settings: Settings) -> list[str]:

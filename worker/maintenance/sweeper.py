@@ -16,19 +16,19 @@ from obstore.exceptions import BaseError as StorageError
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.db.events import Events
-from shared.db.files import digest_is_used, expired, hold_digest
+from shared.db.files import is_digest_used, list_expired_files, lock_digest
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
 from shared.db.references import collect_references
 from shared.db.runs import LostRun, Runs
 from shared.db.session import Database
 from shared.db.tables import Job, Run
-from shared.db.uploads import Uploads, forget_ended, overdue
-from shared.domain.naming import run_title
+from shared.db.uploads import Uploads, delete_ended_uploads, list_overdue_uploads
+from shared.domain.naming import format_run_title
 from shared.domain.states import RunState, UploadState
 from shared.infra import log as logs
-from shared.infra.broker import Bell, BrokerAway
+from shared.infra.broker import BrokerUnreachable, JobQueue
 from shared.infra.settings import Settings
-from shared.infra.storage import Storage, file_key, parts_prefix
+from shared.infra.storage import Storage, build_file_key, build_parts_prefix
 from shared.timings import REGISTRATION_INTERVAL_S
 from worker.maintenance.garbage import sweep_cache, sweep_storage
 from worker.maintenance.registration import register_worker
@@ -44,7 +44,7 @@ class Sweeper:
     """Periodic maintenance; ``sweep`` is called once per tick."""
 
     def __init__(
-        self, settings: Settings, database: Database, queue: Bell, storage: Storage
+        self, settings: Settings, database: Database, queue: JobQueue, storage: Storage
     ) -> None:
         self._settings = settings
         self._database = database
@@ -70,37 +70,37 @@ class Sweeper:
 
     def _delete_expired(self) -> None:
         with self._database.read() as session:
-            if not expired(session, 1):
+            if not list_expired_files(session, 1):
                 return
         with self._database.write() as session:
-            files = list(expired(session, BATCH_SIZE))
+            files = list(list_expired_files(session, BATCH_SIZE))
             for file in files:
                 session.delete(file)
         for file in files:
             log.info("file_expired file=%s", file.id)
             with self._database.write() as session:
-                hold_digest(session, file.sha256)
-                if not digest_is_used(session, file.sha256):
-                    self._storage.delete(file_key(file.sha256))
+                lock_digest(session, file.sha256)
+                if not is_digest_used(session, file.sha256):
+                    self._storage.delete(build_file_key(file.sha256))
 
     def _end_overdue_uploads(self) -> None:
         with self._database.read() as session:
-            if not overdue(session, 1):
+            if not list_overdue_uploads(session, 1):
                 return
         with self._database.write() as session:
-            uploads = overdue(session, BATCH_SIZE, to_change=True)
+            uploads = list_overdue_uploads(session, BATCH_SIZE, for_update=True)
             for upload in uploads:
-                Uploads(session, upload.owner_id).end(upload, UploadState.EXPIRED)
+                Uploads(session, upload.owner_id).finish_upload(upload, UploadState.EXPIRED)
         for upload in uploads:
             log.info("upload_expired upload=%s", upload.id)
-            self._storage.delete_prefix(parts_prefix(upload.id))
+            self._storage.delete_prefix(build_parts_prefix(upload.id))
 
     def _collect_garbage(self) -> None:
         if time.monotonic() < self._next_cleanup:
             return
         self._next_cleanup = time.monotonic() + CLEANUP_INTERVAL_S
         with self._database.write() as session:
-            forgotten = forget_ended(session)
+            forgotten = delete_ended_uploads(session)
         if forgotten:
             log.info("uploads_forgotten uploads=%s", forgotten)
         with self._database.read() as session:
@@ -111,7 +111,7 @@ class Sweeper:
 
     def _release_expired_leases(self) -> None:
         with self._database.write() as session:
-            lost_runs = Runs(session).take_back_expired()
+            lost_runs = Runs(session).release_expired_leases()
             for lost_run in lost_runs:
                 job = session.get_one(Job, lost_run.job_id)
                 run = session.get_one(Run, lost_run.run_id)
@@ -123,30 +123,30 @@ class Sweeper:
     def _notify_queued_runs(self) -> None:
         """Send messages for queued runs that have none, up to the number missing in the queue."""
         with self._database.read() as session:
-            waiting = Runs(session).waiting(self._settings.requeue_seconds, BATCH_SIZE)
+            waiting = Runs(session).list_ids_to_notify(self._settings.requeue_seconds, BATCH_SIZE)
         if not waiting:
             return
         try:
-            missing = waiting[: max(0, len(waiting) - self._queue.depth())]
-        except BrokerAway as error:
+            missing = waiting[: max(0, len(waiting) - self._queue.count_messages())]
+        except BrokerUnreachable as error:
             log.warning("broker_unreachable error=%s", error)
             return
-        notified = list(takewhile(lambda run_id: self._queue.ring((RUN_WAKE, run_id)), missing))
+        notified = list(takewhile(lambda run_id: self._queue.notify((RUN_WAKE, run_id)), missing))
         if notified:
             with self._database.write() as session:
-                Runs(session).mark_rung(notified)
+                Runs(session).mark_notified(notified)
             log.info("runs_notified_again runs=%s", len(notified))
 
     def _notify_waiting_jobs(self) -> None:
         with self._database.read() as session:
-            waiting = Jobs(session).to_advance(BATCH_SIZE)
+            waiting = Jobs(session).list_ready_to_advance(BATCH_SIZE)
         for job_id in waiting:
-            if not self._queue.ring((JOB_ADVANCE, job_id)):
+            if not self._queue.notify((JOB_ADVANCE, job_id)):
                 return
 
 
 def _describe_lost_run(run: Run, lost_run: LostRun) -> str:
-    title = run_title(run.purpose, run.index, run.seed)
+    title = format_run_title(run.purpose, run.index, run.seed)
     if lost_run.state == RunState.CANCELLED:
         return f"{title} was cancelled; its worker {run.worker} did not renew its lease."
     return f"{title} was queued again: its worker {run.worker} did not renew its lease."
@@ -154,7 +154,7 @@ def _describe_lost_run(run: Run, lost_run: LostRun) -> str:
 
 def main() -> int:
     settings = Settings()
-    logs.configure(settings.log_level)
+    logs.configure_logging(settings.log_level)
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -173,7 +173,7 @@ def main() -> int:
             name=f"webhooks-{number}",
             daemon=True,
         ).start()
-    sweeper = Sweeper(settings, database, Bell(settings.redis_url), storage)
+    sweeper = Sweeper(settings, database, JobQueue(settings.redis_url), storage)
     while not stop.is_set():
         try:
             sweeper.sweep()

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.db.deliveries import Deliveries, Due
+from shared.db.deliveries import ClaimedDelivery, Deliveries
 from shared.db.session import Database
-from shared.infra.network import is_public
+from shared.infra.network import is_public_address
 from shared.infra.settings import Settings
-from shared.infra.webhook_signature import signed_headers
+from shared.infra.webhook_signature import build_signed_headers
 from shared.timings import WEBHOOK_LEASE_S, WEBHOOK_TIMEOUT_S
 
 log = logging.getLogger(__name__)
@@ -59,15 +59,17 @@ class WebhookSender:
     def send_next_delivery(self) -> bool:
         """Send the oldest due delivery; return False if none is due. Raises SQLAlchemyError."""
         with self._database.read() as session:
-            if not Deliveries(session).any_due():
+            if not Deliveries(session).has_due():
                 return False
         with self._database.write() as session:
-            delivery = Deliveries(session).claim(WEBHOOK_LEASE_S)
+            delivery = Deliveries(session).claim_next(WEBHOOK_LEASE_S)
         if delivery is None:
             return False
         result = self._attempt_delivery(delivery)
         with self._database.write() as session:
-            Deliveries(session).answered(delivery, result.status, result.error, final=result.final)
+            Deliveries(session).record_attempt(
+                delivery, result.status, result.error, final=result.final
+            )
         log.info(
             "webhook_sent delivery=%s attempt=%s status=%s",
             delivery.id,
@@ -76,7 +78,7 @@ class WebhookSender:
         )
         return True
 
-    def _attempt_delivery(self, delivery: Due) -> DeliveryResult:
+    def _attempt_delivery(self, delivery: ClaimedDelivery) -> DeliveryResult:
         try:
             status = self._post_delivery(delivery)
         except AddressNotPublic as error:
@@ -87,14 +89,14 @@ class WebhookSender:
             return DeliveryResult(status, None)
         return DeliveryResult(status, f"The receiver answered {status}.", final=status == HTTP_GONE)
 
-    def _post_delivery(self, delivery: Due) -> int:
+    def _post_delivery(self, delivery: ClaimedDelivery) -> int:
         """Send the request and return the response's status.
 
         The response's body is not read and redirects are not followed. The connection goes to the
         address that was checked, without a second lookup of the name that could differ.
         """
         url, body = httpx.URL(delivery.url), delivery.body.encode()
-        headers = signed_headers(delivery.secret, delivery.id, int(time.time()), body)
+        headers = build_signed_headers(delivery.secret, delivery.id, int(time.time()), body)
         headers |= {
             "host": url.netloc.decode("ascii"),
             "content-type": "application/json",
@@ -119,7 +121,7 @@ class WebhookSender:
             for entry in socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
         ]
         if not self._allow_private_addresses and not all(
-            is_public(address) for address in addresses
+            is_public_address(address) for address in addresses
         ):
             raise AddressNotPublic(
                 f"{url.host} is not a public address; set EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES to "

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.db.runs import Hold
+from shared.db.runs import Lease
 from shared.db.tables import File, Job, Model, Run
 from shared.domain.errors import ServiceError
-from shared.domain.naming import FINE_TUNED
+from shared.domain.naming import FINE_TUNED_PREFIX
 from shared.domain.states import Purpose
 from shared.encoders.catalogue import Catalogue
-from shared.infra.model_cache import fetched_folder
-from shared.infra.storage import BlobMissing, file_key
+from shared.infra.model_cache import fetch_cached_folder
+from shared.infra.storage import BlobMissing, build_file_key
 from worker.context import WorkerContext
 
 
@@ -24,7 +24,7 @@ class DataMissing(ServiceError):
 class Assignment:
     job: Job
     run: Run
-    lease: Hold
+    lease: Lease
     files: dict[str, File]
     base_model: Model | None = None
     """The fine-tuned model that the job starts from; None if it starts from a base model."""
@@ -94,8 +94,8 @@ class Assignment:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _find_base_model_folder(self, context: WorkerContext) -> Path:
-        if not self.job.model.startswith(FINE_TUNED):
-            return Catalogue(context.settings.model_folders).folder(self.job.model)
+        if not self.job.model.startswith(FINE_TUNED_PREFIX):
+            return Catalogue(context.settings.model_folders).get_folder(self.job.model)
         if self.base_model is None:
             raise DataMissing(f"The model {self.job.model} was deleted.", param="model")
         return fetch_base_model(context, self.base_model.prefix)
@@ -125,7 +125,7 @@ class Assignment:
         path = context.settings.resolved_cache_dir / "files" / file.sha256
         if not path.exists():
             try:
-                context.storage.fetch(file_key(file.sha256), path)
+                context.storage.fetch(build_file_key(file.sha256), path)
             except BlobMissing:
                 raise DataMissing(
                     f"The content of {file_id} is not in the storage.", param=param
@@ -140,7 +140,7 @@ def fetch_base_model(context: WorkerContext, prefix: str) -> Path:
     Raises DataMissing.
     """
     try:
-        return fetched_folder(context.settings, context.storage, prefix)
+        return fetch_cached_folder(context.settings, context.storage, prefix)
     except BlobMissing:
         raise DataMissing(
             f"The model stored as {prefix} is not in the storage.", param="model"

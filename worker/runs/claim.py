@@ -6,10 +6,10 @@ from sqlalchemy.orm import Session
 
 from shared.db.events import Events
 from shared.db.files import files_of_job
-from shared.db.runs import Hold, Runs
-from shared.db.stack_claim import Companions
+from shared.db.runs import Lease, Runs
+from shared.db.stack_claim import StackClaimer
 from shared.db.tables import File, Job, Model
-from shared.domain.naming import FINE_TUNED, run_title, state_step
+from shared.domain.naming import FINE_TUNED_PREFIX, format_run_title, parse_state_step
 from worker.context import WorkerContext
 from worker.db_retry import write_with_retry
 from worker.runs.assignment import Assignment
@@ -34,25 +34,27 @@ def _claim_in_session(
     session: Session, context: WorkerContext, preferred_run_id: str | None
 ) -> list[Assignment]:
     lease_seconds, slots = context.settings.lease_seconds, context.settings.worker_slots
-    first = Runs(session).claim(context.name, lease_seconds, prefer=preferred_run_id)
+    first = Runs(session).claim_next(context.name, lease_seconds, preferred_run_id=preferred_run_id)
     if first is None:
         return []
-    others = Companions(session, context.name, lease_seconds).claim(
-        first, most=context.stack_size, slots=slots
+    others = StackClaimer(session, context.name, lease_seconds).claim_runs(
+        first, max_size=context.stack_size, slot_count=slots
     )
-    job = Runs(session).job_started(first.run_id)
+    job = Runs(session).start_job(first.run_id)
     files = {file.id: file for file in files_of_job(session, job)}
-    base = session.get(Model, job.model) if job.model.startswith(FINE_TUNED) else None
+    base = session.get(Model, job.model) if job.model.startswith(FINE_TUNED_PREFIX) else None
     return [_build_assignment(session, job, lease, files, base) for lease in (first, *others)]
 
 
 def _build_assignment(
-    session: Session, job: Job, lease: Hold, files: dict[str, File], base_model: Model | None
+    session: Session, job: Job, lease: Lease, files: dict[str, File], base_model: Model | None
 ) -> Assignment:
     run = Runs(session).get(job.id, lease.run_id)
     session.refresh(run)
-    title = run_title(run.purpose, run.index, run.seed)
-    action = "started" if run.state is None else f"continues from step {state_step(run.state)}"
+    title = format_run_title(run.purpose, run.index, run.seed)
+    action = (
+        "started" if run.state is None else f"continues from step {parse_state_step(run.state)}"
+    )
     attempt = "" if run.attempt == 1 else f" (attempt {run.attempt})"
     Events(session).add(job, f"{title} {action}{attempt}.", run_id=run.id)
     return Assignment(job, run, lease, files, base_model)

@@ -2,7 +2,7 @@
 
 The need is counted in copies of the weights, for these runs and for the artifacts that later runs
 of the same job will leave. A storage on the same disk gets hard links, not copies
-(``Storage.take_folder``); a storage elsewhere uses none of this disk once the run has ended.
+(``Storage.link_or_put_folder``); a storage elsewhere uses none of this disk once the run has ended.
 """
 
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shared.db.runs import Runs
 from shared.db.tables import Run
-from shared.domain.states import RUN_OPEN
+from shared.domain.states import OPEN_RUN_STATES
 from worker.context import WorkerContext
 from worker.db_retry import write_with_retry
 from worker.runs.assignment import Assignment
@@ -34,7 +34,7 @@ def count_fitting_runs(
     folder.mkdir(parents=True, exist_ok=True)
     copy_bytes = (base_model / "model.safetensors").stat().st_size
     free = shutil.disk_usage(folder).free
-    shares_disk = context.storage.shares_disk_with(folder)
+    shares_disk = context.storage.is_on_same_disk(folder)
     later_runs = _list_other_open_runs(context, assignments) if shares_disk else []
     later_copies = sum(map(_count_kept_copies, later_runs)) + PUBLISHED_COPIES
     run = assignments[0].run
@@ -71,5 +71,5 @@ def _count_kept_copies(run: Run) -> int:
 def _list_other_open_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> list[Run]:
     """Return the job's open runs without these."""
     run_ids, job_id = {assignment.run.id for assignment in assignments}, assignments[0].job.id
-    runs = write_with_retry(context.database, lambda session: Runs(session).of_job(job_id))
-    return [run for run in runs if run.status in RUN_OPEN and run.id not in run_ids]
+    runs = write_with_retry(context.database, lambda session: Runs(session).list_by_job(job_id))
+    return [run for run in runs if run.status in OPEN_RUN_STATES and run.id not in run_ids]

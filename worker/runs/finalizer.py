@@ -8,7 +8,7 @@ from typing import Self
 from obstore.exceptions import BaseError as StorageError
 
 from shared.db.runs import FenceLost
-from shared.infra.storage import log_key
+from shared.infra.storage import build_log_key
 from worker.context import WorkerContext
 from worker.db_retry import sleep_unless_shutting_down, write_with_retry
 from worker.runs.assignment import Assignment
@@ -93,7 +93,7 @@ class RunFinalizer:
             return
         try:
             self._context.storage.put_bytes(
-                log_key(assignment.run.id, assignment.run.attempt), stderr_text.encode()
+                build_log_key(assignment.run.id, assignment.run.attempt), stderr_text.encode()
             )
         except (StorageError, OSError) as error:
             log.warning("log_not_stored run=%s error=%s", assignment.run.id, error)
@@ -117,7 +117,7 @@ class RunFinalizer:
         """Upload the output folder. Raises MachineUnfit when all attempts fail."""
         for retry_delay in (*STORAGE_RETRY_DELAYS_S, None):
             try:
-                self._context.storage.take_folder(
+                self._context.storage.link_or_put_folder(
                     assignment.artifacts_prefix, assignment.get_output_folder(self._context)
                 )
                 return

@@ -11,7 +11,7 @@ from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.db.runs import FenceLost, Hold, Runs
+from shared.db.runs import FenceLost, Lease, Runs
 from shared.db.session import Database
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Heartbeat:
     """
 
     def __init__(
-        self, database: Database, leases: Sequence[Hold], *, interval: float, lease_seconds: float
+        self, database: Database, leases: Sequence[Lease], *, interval: float, lease_seconds: float
     ) -> None:
         self._database = database
         self._leases = list(leases)
@@ -48,7 +48,7 @@ class Heartbeat:
         self._stop.set()
         self._thread.join(timeout=5)
 
-    def drop_lease(self, lease: Hold) -> None:
+    def drop_lease(self, lease: Lease) -> None:
         """Stop renewing the lease of a run that has ended or was requeued."""
         with self._lock:
             self._leases = [other for other in self._leases if other != lease]
@@ -68,13 +68,13 @@ class Heartbeat:
                 self.lost_run_ids.add(lease.run_id)
                 self.drop_lease(lease)
 
-    def _extend_leases(self, leases: Sequence[Hold]) -> list[Hold]:
+    def _extend_leases(self, leases: Sequence[Lease]) -> list[Lease]:
         """Renew all leases in one transaction; return those that have been lost."""
         lost_leases = []
         with self._database.write() as session:
             for lease in leases:
                 try:
-                    Runs(session).record(lease, self._lease_seconds)
+                    Runs(session).record_progress(lease, self._lease_seconds)
                 except FenceLost:
                     lost_leases.append(lease)
         return lost_leases

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from shared.db.runs import FenceLost, Runs, Wish
+from shared.db.runs import FenceLost, RunFlags, Runs
 from shared.timings import FLUSH_INTERVAL_S, PAUSE_TIMEOUT_S, STOP_TIMEOUT_S
 from worker.app import is_shutting_down
 from worker.context import WorkerContext
@@ -32,7 +32,7 @@ from worker.trainer.protocol import (
 
 log = logging.getLogger(__name__)
 
-NO_FLAGS = Wish(cancel=False, pause=False)
+NO_FLAGS = RunFlags(cancel=False, pause=False)
 _SHARED_FAILURE_CODES = frozenset({"internal_error", "out_of_memory"})
 
 RunEnd = tuple[Assignment, Outcome]
@@ -165,7 +165,7 @@ class RunMonitor:
 
     # stops
 
-    def _request_stops(self, flags: dict[str, Wish], seconds: float) -> None:
+    def _request_stops(self, flags: dict[str, RunFlags], seconds: float) -> None:
         """Raises TrainerDied."""
         for run_id in self._recorders:
             earlier_request = self._stop_requests.get(run_id)
@@ -188,7 +188,7 @@ class RunMonitor:
             )
             self._context.trainer.request_pause(run_id)
 
-    def _get_stop_reason(self, run_id: str, flags: Wish, seconds: float) -> StopReason | None:
+    def _get_stop_reason(self, run_id: str, flags: RunFlags, seconds: float) -> StopReason | None:
         if run_id in self._lost_run_ids or run_id in self._heartbeat.lost_run_ids:
             return StopReason.LEASE_LOST
         if flags.cancel:
@@ -215,7 +215,7 @@ class RunMonitor:
 
     # storing
 
-    def _flush_records(self) -> dict[str, Wish]:
+    def _flush_records(self) -> dict[str, RunFlags]:
         """Store pending values and return the runs' flags.
 
         If the database is unavailable, the values stay pending and no flags are returned.
@@ -226,7 +226,7 @@ class RunMonitor:
             log.warning("record_failed runs=%s error=%s", ",".join(self._recorders), error.orig)
             return {}
 
-    def _store_records(self) -> dict[str, Wish]:
+    def _store_records(self) -> dict[str, RunFlags]:
         """Store the pending values of all runs in one transaction and return the runs' flags.
 
         Raises an error of ``UNAVAILABLE_ERRORS``; whether the commit took effect is then unknown.
@@ -257,8 +257,8 @@ class RunMonitor:
             log.warning("run_lost run=%s reason=lease_expired", error)
             self._lost_run_ids.add(recorder.assignment.run.id)
 
-    def _read_flags(self, session: Session) -> dict[str, Wish]:
+    def _read_flags(self, session: Session) -> dict[str, RunFlags]:
         leases = [recorder.assignment.lease for recorder in self._recorders.values()]
-        flags = Runs(session).wishes(leases)
+        flags = Runs(session).get_flags(leases)
         self._lost_run_ids |= self._recorders.keys() - flags.keys()
         return flags

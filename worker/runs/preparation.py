@@ -44,7 +44,7 @@ def prepare_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> P
         return _build_preparation(context, assignments)
     except ServiceError as error:
         return Preparation(
-            outcomes=[(assignment, Failed(error.as_reason())) for assignment in assignments]
+            outcomes=[(assignment, Failed(error.to_reason())) for assignment in assignments]
         )
     except MachineUnfit as error:
         return Preparation(
@@ -76,7 +76,7 @@ def _build_preparation(context: WorkerContext, assignments: Sequence[Assignment]
                 specs.append(SpecPayload(**data, **assignment.prepare_run_fields(context)))
                 preparation.ready.append(assignment)
             except ServiceError as error:
-                preparation.outcomes.append((assignment, Failed(error.as_reason())))
+                preparation.outcomes.append((assignment, Failed(error.to_reason())))
     except ModelNotAllowed as error:
         raise MachineUnfit(error.message) from error
     except (StorageError, OSError) as error:

@@ -138,7 +138,8 @@ class RunRecorder:
         first_step = min((point.step for point in points), default=0)
         run_id = self.assignment.run.id
         stored = {
-            (name, step) for name, step, _ in Metrics(session).of_run(run_id, step_from=first_step)
+            (name, step)
+            for name, step, _ in Metrics(session).list_points(run_id, step_from=first_step)
         }
         self._pending.points = [point for point in points if (point.name, point.step) not in stored]
         self._pending.evaluations = [
@@ -151,13 +152,13 @@ class RunRecorder:
         """Write the warnings to the job, once for all of its runs."""
         assignment = self.assignment
         for warning in self._pending.warnings:
-            if Jobs(session).warn(assignment.job.id, "truncated_texts", warning):
+            if Jobs(session).add_warning(assignment.job.id, "truncated_texts", warning):
                 Events(session).add(assignment.job, warning, level="warn", run_id=assignment.run.id)
 
     def write_pending(self, session: Session, lease_seconds: float) -> None:
         """Write the pending values and renew the lease. Raises FenceLost."""
         assignment = self.assignment
-        Runs(session).record(
+        Runs(session).record_progress(
             assignment.lease, lease_seconds, self._pending.points, **self._pending.latest
         )
         for evaluation in self._pending.evaluations:

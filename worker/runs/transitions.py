@@ -8,8 +8,8 @@ from shared.db.models import Checkpoints
 from shared.db.runs import Runs
 from shared.db.tables import Checkpoint, Run
 from shared.domain.errors import Reason
-from shared.domain.ids import checkpoint_id
-from shared.domain.naming import run_title, state_name
+from shared.domain.ids import make_checkpoint_id
+from shared.domain.naming import format_run_title, format_state_name
 from shared.domain.states import Purpose, RunState
 from worker.jobs.baselines import store_scores
 from worker.runs.assignment import Assignment
@@ -75,13 +75,13 @@ def _stop_run(session: Session, assignment: Assignment, reason: StopReason) -> N
         _fail_run(session, assignment, Reason(code="time_limit", message=message, param=None))
         return
     if reason is StopReason.CANCELLED:
-        runs.end(lease, RunState.CANCELLED)
+        runs.finish_run(lease, RunState.CANCELLED)
         ending = "was cancelled"
     elif reason is StopReason.PAUSED:
-        runs.give_back(lease)
+        runs.requeue_run(lease)
         ending = "was stopped, because its job was paused"
     else:
-        runs.give_back(lease)
+        runs.requeue_run(lease)
         ending = f"was queued again: {_REQUEUE_REASONS[reason]}"
     Events(session).add(
         assignment.job, f"{_format_title(run)} {ending}.", level="warn", run_id=run.id
@@ -91,7 +91,7 @@ def _stop_run(session: Session, assignment: Assignment, reason: StopReason) -> N
 def _finish_run(session: Session, assignment: Assignment, outcome: Finished) -> None:
     run, result = assignment.run, outcome.result
     validation, test = result.validation, result.test
-    Runs(session).end(
+    Runs(session).finish_run(
         assignment.lease,
         RunState.SUCCEEDED,
         step=run.total_steps,
@@ -126,7 +126,7 @@ def _build_checkpoint(run: Run, result: events.Finished) -> Checkpoint:
     metrics: dict[str, float | None] = {"step": result.best_step, "valid_loss": validation.loss}
     metrics |= {f"valid_{name}": value for name, value in validation.metrics.items()}
     return Checkpoint(
-        id=checkpoint_id(),
+        id=make_checkpoint_id(),
         job_id=run.job_id,
         run_id=run.id,
         owner_id=run.owner_id,
@@ -138,9 +138,9 @@ def _build_checkpoint(run: Run, result: events.Finished) -> Checkpoint:
 def _pause_at_rung(session: Session, assignment: Assignment, outcome: Paused) -> None:
     """Pause the run at its rung, with the score that the early discard decides by."""
     run, result = assignment.run, outcome.result
-    Runs(session).pause(
+    Runs(session).pause_run(
         assignment.lease,
-        f"{assignment.artifacts_prefix}/{state_name(result.step)}",
+        f"{assignment.artifacts_prefix}/{format_state_name(result.step)}",
         step=result.step,
         trained_tokens=result.trained_tokens,
         result={"rung": result.model_dump(include={"step", "score", "degenerate"})},
@@ -161,10 +161,10 @@ def _suspend_run(session: Session, assignment: Assignment, result: events.Paused
     The run continues from this step when the job is resumed, or at once if it was resumed already.
     """
     step = result.step
-    state = f"{assignment.artifacts_prefix}/{state_name(step)}"
+    state = f"{assignment.artifacts_prefix}/{format_state_name(step)}"
     tokens = result.trained_tokens
     no_deaths = {"deaths": 0, "death_step": None, "stack_limit": None}
-    Runs(session).give_back(
+    Runs(session).requeue_run(
         assignment.lease, state=state, step=step, trained_tokens=tokens, **no_deaths
     )
     message = f"{_format_title(assignment.run)} waits at step {step}, because its job was paused."
@@ -179,13 +179,13 @@ def _fail_run(
     if run.purpose != Purpose.PILOT:  # a failed pilot is reported with the choice of the recipe
         code = "baselines_failed" if run.purpose == Purpose.BASELINES else "run_failed"
         # locks the job before the run, in the same order as a cancellation
-        Jobs(session).warn(run.job_id, code, message)
-    Runs(session).end(assignment.lease, RunState.FAILED, error=reason, **values)
+        Jobs(session).add_warning(run.job_id, code, message)
+    Runs(session).finish_run(assignment.lease, RunState.FAILED, error=reason, **values)
     Events(session).add(assignment.job, message, level="error", run_id=run.id)
 
 
 def _format_title(run: Run) -> str:
-    return run_title(run.purpose, run.index, run.seed)
+    return format_run_title(run.purpose, run.index, run.seed)
 
 
 def _requeue_in_smaller_stack(
@@ -197,7 +197,7 @@ def _requeue_in_smaller_stack(
     isolate the cause among n runs after about log4(n) deaths; deaths of a run alone count.
     """
     run, limit = assignment.run, max(1, stack_size // 4)
-    Runs(session).give_back(assignment.lease, stack_limit=limit)
+    Runs(session).requeue_run(assignment.lease, stack_limit=limit)
     others = "1 other run" if limit == 2 else f"{limit - 1} other runs"
     next_stack = "alone" if limit == 1 else f"with at most {others}"
     message = (
@@ -223,7 +223,7 @@ def _requeue_or_fail(
         )
         _fail_run(session, assignment, reason, deaths=count, death_step=step)
         return
-    Runs(session).give_back(assignment.lease, deaths=count, death_step=step)
+    Runs(session).requeue_run(assignment.lease, deaths=count, death_step=step)
     message = f"{_format_title(run)} starts over: {when}, {cause[0].lower()}{cause[1:]}"
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)
 

@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import IO
 
-from shared.infra.child_process import in_words
+from shared.infra.child_process import describe_exit_code
 from shared.infra.settings import Settings
 from shared.timings import TERMINATE_TIMEOUT_S
 from worker.trainer.protocol import (
@@ -155,7 +155,9 @@ def describe_exit(code: int) -> str:
             "The trainer process was killed (signal 9), probably because the machine ran out of "
             "memory."
         )
-    return f"The trainer process {in_words(code)}; see the worker's log for its last output."
+    return (
+        f"The trainer process {describe_exit_code(code)}; see the worker's log for its last output."
+    )
 
 
 def _read_messages(stream: IO[str], messages: "queue.SimpleQueue[TrainerMessage | None]") -> None:

@@ -81,7 +81,7 @@ def _to_message(run_id: str, update: RunUpdate) -> RunMessage:
 def to_reason(error: Exception) -> Reason:
     """Return the code and message that are stored with a failed run."""
     if isinstance(error, ServiceError):
-        return error.as_reason()
+        return error.to_reason()
     if isinstance(error, ValidationError):
         fields = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
         return Reason(

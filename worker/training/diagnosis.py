@@ -78,7 +78,7 @@ def _describe_missing_skill(
 
 
 def _describe_rising_loss(evidence: Evidence, recipe: Recipe) -> str | None:
-    if not evidence.unsteady:
+    if not evidence.is_unstable:
         return None
     return (
         f"The training loss rose: it was {evidence.opening_loss:.3f} over the first tenth of the "
@@ -91,7 +91,7 @@ def _describe_rising_loss(evidence: Evidence, recipe: Recipe) -> str | None:
 
 def _describe_chance_loss(evidence: Evidence, recipe: Recipe, task_type: TaskType) -> str | None:
     """Report a loss that never fell below that of the best constant prediction."""
-    if evidence.fell:
+    if evidence.has_loss_fallen:
         return None
     steps = recipe.max_steps
     constant = "mean" if task_type is TaskType.REGRESSION else "frequencies"
@@ -116,7 +116,7 @@ def _describe_vanished_gradient(evidence: Evidence) -> str | None:
 
 
 def _describe_oversized_steps(evidence: Evidence, recipe: Recipe) -> str | None:
-    if recipe.bias_correction or not (evidence.unsteady or evidence.vanished):
+    if recipe.bias_correction or not (evidence.is_unstable or evidence.vanished):
         return None
     ratios = [
         compute_bias_ratio(step, recipe.adam_beta1, recipe.adam_beta2)
@@ -132,7 +132,7 @@ def _describe_oversized_steps(evidence: Evidence, recipe: Recipe) -> str | None:
 
 def _describe_lost_pretraining(evidence: Evidence, recipe: Recipe) -> str | None:
     """Report a large distance from pre-training, but only beside another symptom."""
-    if evidence.fell and not (evidence.unsteady or evidence.vanished):
+    if evidence.has_loss_fallen and not (evidence.is_unstable or evidence.vanished):
         return None
     blocks = [
         distance for group, distance in evidence.distance.items() if group.startswith("block")

@@ -10,7 +10,7 @@ from itertools import islice
 import torch
 import transformers
 
-from shared.domain.naming import state_name
+from shared.domain.naming import format_state_name
 from shared.metrics import Scoring
 from worker.training.async_metrics import READ_DELAY_STEPS
 from worker.training.completion import build_paused_event, finish_training
@@ -75,7 +75,7 @@ def train_run(
 
     network, best = setup.network, setup.best
     if history.step < spec.recipe.max_steps:
-        folder = spec.output / state_name(history.step)
+        folder = spec.output / format_state_name(history.step)
         save_state(folder, network, setup.optimizer, best, history)
         yield build_paused_event(spec, splits, scoring, history.step, evaluate.latest)
         return

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from shared.domain.run_evidence import FLAT, Evidence, Vanished
+from shared.domain.run_evidence import MIN_LOSS_DROP, Evidence, Vanished
 from shared.domain.task import Label, Task, TaskType
 from shared.recipe import Recipe
 from worker.training.events import Evaluation, Step
@@ -148,7 +148,7 @@ def _find_vanished_gradient(history: History, chance_loss: float) -> Vanished | 
         return None
     for step in sorted(lower):
         recent_loss = _compute_mean(history.losses[max(0, step - LOSS_WINDOW_STEPS) : step])
-        at_chance = recent_loss > (1 - FLAT) * chance_loss
+        at_chance = recent_loss > (1 - MIN_LOSS_DROP) * chance_loss
         if lower[step] < VANISHED_SHARE * first and at_chance:
             return Vanished(step=step, norm=lower[step], first=first)
     return None

@@ -12,7 +12,7 @@ PLACEHOLDER_SEED = 0  # the columns are not nullable; the baselines draw nothing
 
 def build_baselines_run(job: Job) -> Run:
     return Run(
-        id=ids.run_id(),
+        id=ids.make_run_id(),
         job_id=job.id,
         owner_id=job.owner_id,
         index=0,

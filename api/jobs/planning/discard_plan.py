@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from api.jobs.request_schemas import JobRequest
 from shared.db.tables import Job, Run
-from shared.domain.early_discard import DiscardSettings, decision_step
+from shared.domain.early_discard import DiscardSettings, compute_decision_step
 from shared.domain.errors import InvalidValue
 
 
@@ -37,4 +37,4 @@ def plan_discard(job: Job, request: JobRequest, runs: Sequence[Run]) -> None:
             param="early_discard",
         )
     for run in runs:
-        run.stop_step = decision_step(discard.at_fraction, run.total_steps)
+        run.stop_step = compute_decision_step(discard.at_fraction, run.total_steps)

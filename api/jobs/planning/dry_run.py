@@ -8,7 +8,7 @@ from api.jobs.planning.job_plan import plan_job
 from api.jobs.request_schemas import JobRequest
 from api.jobs.schemas import Warning
 from shared.db.tables import Job, Run
-from shared.db.throughput import Speed, measured_speed
+from shared.db.throughput import Throughput, measure_throughput
 from shared.db.workers import Workers
 from shared.domain.states import Purpose
 
@@ -35,9 +35,9 @@ def _estimate_duration(services: AppServices, job: Job, runs: Sequence[Run]) -> 
     """Estimate from earlier runs of the same model: pilots first, then the main runs."""
     recipe = job.resolved_recipe or (job.pilots or {})["rule"]
     with services.database.read() as session:
-        slots = Workers(session).slots() or services.settings.worker_slots
+        slots = Workers(session).count_slots() or services.settings.worker_slots
         sha256 = job.dataset["training_sha256"]
-        throughput = measured_speed(
+        throughput = measure_throughput(
             session, services.owner_id, job.model, recipe["precision"], sha256
         )
     stages = [_list_run_steps(job, runs, purpose) for purpose in (Purpose.PILOT, Purpose.MAIN)]
@@ -74,7 +74,7 @@ def _compute_critical_path(run_steps: Sequence[int], slots: int) -> float:
     return max([sum(run_steps) / slots, *run_steps], default=0.0)
 
 
-def _explain_estimate(job: Job, throughput: Speed) -> str:
+def _explain_estimate(job: Job, throughput: Throughput) -> str:
     return (
         f"{throughput.seconds_per_row:.3g} seconds per row, the median of {throughput.runs} "
         f"earlier runs of {job.model} on this installation; without waiting for other jobs and "

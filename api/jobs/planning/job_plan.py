@@ -19,12 +19,12 @@ from api.jobs.planning.run_rows import build_main_runs
 from api.jobs.request_schemas import JobRequest
 from api.jobs.webhook_schemas import require_public_address
 from shared.datasets import InputFile
-from shared.db.stages import pilot_runs
+from shared.db.stages import build_pilot_runs
 from shared.db.tables import File, Job, Run
 from shared.domain import ids
 from shared.domain.job_facts import DatasetFacts, JobWarning
 from shared.domain.states import JobState
-from shared.infra.hardware import auto_precision, threads_of
+from shared.infra.hardware import resolve_auto_precision, resolve_threads
 from shared.recipe import HostedHyperparameters, RecipeResolution, resolve_recipe
 from shared.recipe.hosted import merge_hosted_hyperparameters
 from shared.recipe.pilots import Candidate
@@ -55,12 +55,16 @@ def plan_job(services: AppServices, request: JobRequest) -> tuple[Job, list[Run]
     files = load_data_files(services, request)
     data = read_job_data(services, request, facts, files)
     resolution = resolve_recipe(
-        request.recipe, facts, len(data.train_labels), auto_precision(services.settings), hosted
+        request.recipe,
+        facts,
+        len(data.train_labels),
+        resolve_auto_precision(services.settings),
+        hosted,
     )
     job = _build_job(services, request, files, data, resolution, hosted)
     main_runs = build_main_runs(job, request, resolution.recipe.max_steps)
     pilots = _build_pilots(job, resolution, main_runs[0].fold)
-    job.threads = threads_of(services.settings, len(pilots) + len(main_runs))
+    job.threads = resolve_threads(services.settings, len(pilots) + len(main_runs))
     plan_discard(job, request, main_runs)
     return job, [*pilots, build_baselines_run(job), *main_runs]
 
@@ -75,7 +79,7 @@ def _build_job(
 ) -> Job:
     metric = resolve_metric(request, data)
     return Job(
-        id=ids.job_id(),
+        id=ids.make_job_id(),
         owner_id=services.owner_id,
         model=request.model,
         **{source: files[source].id if source in files else None for source in InputFile},
@@ -123,7 +127,7 @@ def _build_pilots(job: Job, resolution: RecipeResolution, fold: int | None) -> l
     if resolution.pilots is None:
         return []
     candidates = [Candidate.from_recipe(one) for one in resolution.pilots["candidates"]]
-    return pilot_runs(job, resolution.pilots["rule"], candidates, first=0, fold=fold)
+    return build_pilot_runs(job, resolution.pilots["rule"], candidates, first_index=0, fold=fold)
 
 
 def _list_hosted_warnings(hosted: HostedHyperparameters) -> Sequence[JobWarning]:

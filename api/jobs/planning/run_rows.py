@@ -64,7 +64,7 @@ def build_runs(
     _check_limits(seed_pairs, first_index + len(seed_pairs) * len(folds))
     return [
         Run(
-            id=ids.run_id(),
+            id=ids.make_run_id(),
             job_id=job.id,
             owner_id=job.owner_id,
             index=index,

@@ -11,12 +11,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.jobs.event_schemas import EventObject
-from shared.db.events import Events, event_seq
+from shared.db.events import Events, parse_event_id
 from shared.db.jobs import Jobs
 from shared.db.session import Database
 from shared.db.tables import Event
 from shared.domain.errors import TooManyStreams
-from shared.domain.states import JOB_ENDED
+from shared.domain.states import ENDED_JOB_STATES
 
 POLL_INTERVAL_S = 0.5
 KEEPALIVE_INTERVAL_S = 15.0  # shorter than the idle timeout of common proxies
@@ -87,7 +87,7 @@ class EventReader:
         """Return the unsent events, ordered by number. Raises JobNotFound."""
         with self._database.read() as session:
             status = Jobs(session).get(*self._job_key).status
-            rows = Events(session).after(
+            rows = Events(session).list_after(
                 self._job_key[0], self._settled_seq, MAX_EVENTS_PER_READ + len(self._sent_times)
             )
         events = [event for event in rows if event.seq not in self._sent_times]
@@ -115,10 +115,10 @@ async def open_event_stream(
     If the job has ended without a later event, the response is 204, which tells an ``EventSource``
     not to reconnect. Raises JobNotFound, TooManyStreams.
     """
-    after = 0 if last_event_id is None else event_seq(last_event_id)
+    after = 0 if last_event_id is None else parse_event_id(last_event_id)
     reader = EventReader(database, job_id, owner_id, after)
     first = await run_in_threadpool(reader.read_new_events)
-    if after and first.status in JOB_ENDED and not first.events:
+    if after and first.status in ENDED_JOB_STATES and not first.events:
         return Response(status_code=204)
     limiter.acquire_stream()
     return EventStream(_iterate_frames(reader, first), limiter)
@@ -131,7 +131,7 @@ async def _iterate_frames(reader: EventReader, batch: _EventBatch) -> AsyncItera
             yield _format_frame(event)
         if batch.events:
             last_sent = time.monotonic()
-        elif batch.status in JOB_ENDED:
+        elif batch.status in ENDED_JOB_STATES:
             yield f"event: done\ndata: {json.dumps({'status': batch.status})}\n\n"
             return
         else:

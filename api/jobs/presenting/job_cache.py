@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from api.jobs.presenting.presenter import get_presentation_time, present_job
 from api.jobs.schemas import JobObject
 from api.single_flight import SingleFlight
-from shared.db.counts import queued_before
-from shared.db.fingerprint import fingerprint
+from shared.db.counts import count_runs_ahead
+from shared.db.fingerprint import compute_fingerprint
 from shared.db.jobs import Jobs
 from shared.db.session import Database
-from shared.domain.states import JOB_OPEN, JobState
+from shared.domain.states import OPEN_JOB_STATES, JobState
 
 MAX_CACHED_JOBS = 128  # about 10 kB each
 
@@ -85,11 +85,11 @@ class JobCache:
 
 
 def _build_cache_key(session: Session, job_id: str, owner_id: str) -> _CacheKey:
-    current = fingerprint(session, job_id, owner_id)
+    current = compute_fingerprint(session, job_id, owner_id)
     return _CacheKey(
         current.digest,
-        queued_before(session, job_id) if current.status == JobState.QUEUED else None,
-        get_presentation_time() if current.status in JOB_OPEN else None,
+        count_runs_ahead(session, job_id) if current.job_status == JobState.QUEUED else None,
+        get_presentation_time() if current.job_status in OPEN_JOB_STATES else None,
     )
 
 

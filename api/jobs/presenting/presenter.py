@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from api.jobs.presenting.hyperparameters import build_hyperparameters
 from api.jobs.schemas import JobObject, Progress, RunsSummary, StoredJson, Warning
 from api.reports.service import build_stability_summary
-from shared.db.counts import StateCount, queued_before, state_counts
-from shared.db.run_scores import scored_runs
+from shared.db.counts import StateCount, count_runs_ahead, count_runs_by_state
+from shared.db.run_scores import list_scored_runs
 from shared.db.tables import Job
-from shared.domain.states import JOB_ENDED, RUN_OPEN, JobState, Purpose, RunState
+from shared.domain.states import ENDED_JOB_STATES, OPEN_RUN_STATES, JobState, Purpose, RunState
 
 
 def get_presentation_time() -> int:
@@ -22,11 +22,11 @@ def get_presentation_time() -> int:
 
 def present_job(session: Session, job: Job, now: int) -> JobObject:
     """Return a single job, with its queue position and the numbers of its report so far."""
-    queue_position = queued_before(session, job.id) if job.status == JobState.QUEUED else None
-    stability = build_stability_summary(job, scored_runs(session, [job.id])[job.id])
+    queue_position = count_runs_ahead(session, job.id) if job.status == JobState.QUEUED else None
+    stability = build_stability_summary(job, list_scored_runs(session, [job.id])[job.id])
     return build_job_object(
         job,
-        state_counts(session, [job.id]),
+        count_runs_by_state(session, [job.id]),
         now,
         queue_position=queue_position,
         stability=stability,
@@ -45,7 +45,7 @@ def build_job_object(
     hyperparameters = build_hyperparameters(job)
     progress = _build_progress(job, counts, now, queue_position)
     seconds_left = progress.seconds_remaining
-    has_estimate = seconds_left is not None and job.status not in JOB_ENDED
+    has_estimate = seconds_left is not None and job.status not in ENDED_JOB_STATES
     return JobObject(
         id=job.id,
         created_at=int(job.created_at),
@@ -103,8 +103,8 @@ def _build_progress(
     job: Job, counts: Sequence[StateCount], now: int, queue_position: int | None
 ) -> Progress:
     """Return the progress of pilots and main runs together; a stopped run has no steps left."""
-    has_ended = job.status in JOB_ENDED
-    to_the_end = RUN_OPEN | {RunState.SUCCEEDED}
+    has_ended = job.status in ENDED_JOB_STATES
+    to_the_end = OPEN_RUN_STATES | {RunState.SUCCEEDED}
     trained = [count for count in counts if count.purpose != Purpose.BASELINES]
     done = sum(count.steps_done for count in trained)
     total = sum(

@@ -17,7 +17,7 @@ from shared.datasets.split.stratified_split import (
     to_exact_fraction,
 )
 from shared.domain.errors import InvalidValue
-from shared.domain.task import Column, Label, SplitRequest, TaskType
+from shared.domain.task import ColumnReference, Label, SplitRequest, TaskType
 
 
 class InputFile(StrEnum):
@@ -58,7 +58,7 @@ def list_folds(request: SplitRequest) -> list[int | None]:
     return [None] if request.folds is None else list(range(request.folds))
 
 
-def get_group_column(request: SplitRequest, source: InputFile) -> Column | None:
+def get_group_column(request: SplitRequest, source: InputFile) -> ColumnReference | None:
     """Return the column that groups rows of this file, if the file is split."""
     parted = source is InputFile.TRAINING or (
         source is InputFile.VALIDATION and request.halve_validation

@@ -15,7 +15,7 @@ from shared.infra.settings import Settings
 
 
 @contextmanager
-def foreign_keys_off(connection: Connection) -> Iterator[None]:
+def disable_foreign_keys(connection: Connection) -> Iterator[None]:
     """Switch SQLite's foreign keys off for the migration.
 
     SQLite alters a table by copying it and dropping the old one, which would delete every row
@@ -36,7 +36,7 @@ def run() -> None:
     engine: Engine = context.config.attributes.get("engine") or make_engine(
         Settings().resolved_database_url
     )
-    with engine.connect() as connection, foreign_keys_off(connection):
+    with engine.connect() as connection, disable_foreign_keys(connection):
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,

@@ -142,7 +142,7 @@ def test_one_row_of_a_label_is_enough_when_nothing_is_split_off(tmp_path: Path) 
 def test_numbers_that_are_no_class_numbers_make_a_regression(tmp_path: Path) -> None:
     task = resolve(labelled(tmp_path, "0.5", "1.5", "2.5", "0.5"))
     assert (task.type, task.label_names, task.positive_label) == (TaskType.REGRESSION, [], None)
-    assert (task.outputs, task.num_outputs) == (["score"], 1)
+    assert (task.output_names, task.num_outputs) == (["score"], 1)
     assert (
         resolve(labelled(tmp_path, "1", "2", "1", "2"), type="regression").type
         is TaskType.REGRESSION

@@ -6,31 +6,34 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import update
 
-from shared.db.migrate import upgrade
-from shared.db.runs import Hold, Runs
+from shared.db.migrate import apply_migrations
+from shared.db.runs import Lease, Runs
 from shared.db.session import Database
-from shared.db.stack_claim import Companions
+from shared.db.stack_claim import StackClaimer
 from shared.db.tables import Job, Run
 from tests.rows import add_job
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    upgrade(database_url)
+    apply_migrations(database_url)
     database = Database(database_url)
     yield database
     database.dispose()
 
 
-def claim(database: Database, most: int, *, slots: int = 1, worker: str = "here:1") -> list[Hold]:
+def claim(database: Database, most: int, *, slots: int = 1, worker: str = "here:1") -> list[Lease]:
     with database.write() as session:
-        first = Runs(session).claim(worker, 60.0)
+        first = Runs(session).claim_next(worker, 60.0)
         if first is None:
             return []
-        return [first, *Companions(session, worker, 60.0).claim(first, most=most, slots=slots)]
+        return [
+            first,
+            *StackClaimer(session, worker, 60.0).claim_runs(first, max_size=most, slot_count=slots),
+        ]
 
 
-def indices(database: Database, holds: list[Hold]) -> list[int]:
+def indices(database: Database, holds: list[Lease]) -> list[int]:
     with database.read() as session:
         return [session.get_one(Run, hold.run_id).index for hold in holds]
 
@@ -47,7 +50,7 @@ def test_by_index_up_to_so_many_and_each_is_an_ordinary_running_run(database: Da
     assert indices(database, claim(database, 4)) == [0, 1, 2, 3]
     assert indices(database, claim(database, 4)) == [4, 5]  # never runs of another job
     with database.read() as session:
-        for run in Runs(session).of_job(job.id):
+        for run in Runs(session).list_by_job(job.id):
             assert (run.status, run.fence, run.attempt, run.worker) == ("running", 1, 1, "here:1")
             assert run.lease_until is not None
 
@@ -146,4 +149,4 @@ def test_however_many_ask_at_once_every_run_is_taken_once(database: Database) ->
         left += more
     assert len({hold.run_id for hold in taken + left}) == len(taken + left) == 40
     with database.read() as session:
-        assert {(run.fence, run.attempt) for run in Runs(session).of_job(job.id)} == {(1, 1)}
+        assert {(run.fence, run.attempt) for run in Runs(session).list_by_job(job.id)} == {(1, 1)}

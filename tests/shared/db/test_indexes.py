@@ -12,76 +12,82 @@ from sqlalchemy.orm import Session
 from benchmarks.statements import record_statements
 from shared.db import files, fingerprint, queue, throughput, uploads, usage
 from shared.db.comparisons import Comparisons
-from shared.db.counts import queued_before, state_counts
+from shared.db.counts import count_runs_ahead, count_runs_by_state
 from shared.db.deliveries import Deliveries
 from shared.db.events import Events
 from shared.db.files import Files
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.models import Checkpoints, Models
-from shared.db.pagination import Page
-from shared.db.run_requests import RunWishes, in_training
-from shared.db.run_scores import scored_runs
+from shared.db.pagination import PageRequest
+from shared.db.run_requests import RunRequests, is_in_training
+from shared.db.run_scores import list_scored_runs
 from shared.db.runs import Runs
 from shared.db.session import Database
-from shared.db.stack_claim import Companions
+from shared.db.stack_claim import StackClaimer
 from shared.db.tables import Job
 from tests.conftest import new_database
 from tests.rows import add_job
 
 JOB, RUN = "ftjob-a", "ftrun-a"
-PAGE = Page("z", 20)
+PAGE = PageRequest("z", 20)
 JOB_PAGE, FILE_PAGE = "ix_jobs_owner_id_id", "ix_files_owner_id_id"
 OF_JOB, BY_STATE = "ix_runs_job_id_purpose_index", "ix_runs_status_job_id_index"
 Query = Callable[[Session], object]
 
 READS: list[tuple[Query, str]] = [
     # pages
-    (lambda s: Jobs(s).page("local", PAGE, {}), JOB_PAGE),
-    (lambda s: Jobs(s).page("local", PAGE, {"team": "films"}), JOB_PAGE),
-    (lambda s: Jobs(s).page("local", PAGE._replace(after=None), None), JOB_PAGE),
-    (lambda s: Files(s, "local").page(PAGE, None), FILE_PAGE),
-    (lambda s: Files(s, "local").page(PAGE, "fine-tune"), "ix_files_owner_id_purpose_id"),
-    (lambda s: Events(s).page(JOB, Page("ftevent-000000000000000a", 9)), "ix_events_job_id_seq"),
-    (lambda s: Events(s).after(JOB, 5, 10), "ix_events_job_id_seq"),
-    (lambda s: Checkpoints(s).page(JOB, PAGE), "ix_checkpoints_job_id_id"),
-    (lambda s: Deliveries(s).page(JOB, PAGE), "ix_webhook_deliveries_job_id_id"),
-    (lambda s: Comparisons(s, "local").page(PAGE), "ix_comparisons_owner_id_id"),
-    (lambda s: Models(s, "local").all(), "ix_models_owner_id_created_at"),
-    # a job and its runs
-    (lambda s: Runs(s).of_job(JOB), OF_JOB),
-    (lambda s: scored_runs(s, [JOB, "ftjob-b"]), OF_JOB),
-    (lambda s: state_counts(s, [JOB, "ftjob-b"]), OF_JOB),
-    (lambda s: in_training(s, JOB), BY_STATE),
-    (lambda s: Models(s, "local").of_job(JOB), "ix_models_"),
-    (lambda s: Metrics(s).thinned(RUN), "pk_metrics"),
-    (lambda s: Metrics(s).thinned(RUN, names=["a"], step_from=3), "pk_metrics"),
-    (lambda s: Metrics(s).of_runs([RUN, "ftrun-b"], "a"), "pk_metrics"),
-    # over everything
-    (lambda s: queued_before(s, JOB), BY_STATE),
-    (queue.waiting_runs, BY_STATE),
-    (queue.paused_runs, BY_STATE),
-    (queue.runs_in_training, BY_STATE),
-    (lambda s: usage.runs_ended(s, "local", 1, 2), "ix_runs_owner_id_finished_at"),
+    (lambda s: Jobs(s).list_page("local", PAGE, {}), JOB_PAGE),
+    (lambda s: Jobs(s).list_page("local", PAGE, {"team": "films"}), JOB_PAGE),
+    (lambda s: Jobs(s).list_page("local", PAGE._replace(after=None), None), JOB_PAGE),
+    (lambda s: Files(s, "local").list_page(PAGE, None), FILE_PAGE),
+    (lambda s: Files(s, "local").list_page(PAGE, "fine-tune"), "ix_files_owner_id_purpose_id"),
     (
-        lambda s: throughput.measured_speed(s, "local", "m", "float32", "x"),
+        lambda s: Events(s).list_page(JOB, PageRequest("ftevent-000000000000000a", 9)),
+        "ix_events_job_id_seq",
+    ),
+    (lambda s: Events(s).list_after(JOB, 5, 10), "ix_events_job_id_seq"),
+    (lambda s: Checkpoints(s).list_page(JOB, PAGE), "ix_checkpoints_job_id_id"),
+    (lambda s: Deliveries(s).list_page(JOB, PAGE), "ix_webhook_deliveries_job_id_id"),
+    (lambda s: Comparisons(s, "local").list_page(PAGE), "ix_comparisons_owner_id_id"),
+    (lambda s: Models(s, "local").list_all(), "ix_models_owner_id_created_at"),
+    # a job and its runs
+    (lambda s: Runs(s).list_by_job(JOB), OF_JOB),
+    (lambda s: list_scored_runs(s, [JOB, "ftjob-b"]), OF_JOB),
+    (lambda s: count_runs_by_state(s, [JOB, "ftjob-b"]), OF_JOB),
+    (lambda s: is_in_training(s, JOB), BY_STATE),
+    (lambda s: Models(s, "local").list_by_job(JOB), "ix_models_"),
+    (lambda s: Metrics(s).get_downsampled_series(RUN), "pk_metrics"),
+    (lambda s: Metrics(s).get_downsampled_series(RUN, names=["a"], step_from=3), "pk_metrics"),
+    (lambda s: Metrics(s).get_series_by_run([RUN, "ftrun-b"], "a"), "pk_metrics"),
+    # over everything
+    (lambda s: count_runs_ahead(s, JOB), BY_STATE),
+    (queue.count_waiting_runs, BY_STATE),
+    (queue.count_paused_runs, BY_STATE),
+    (queue.list_runs_in_training, BY_STATE),
+    (lambda s: usage.list_model_usage(s, "local", 1, 2), "ix_runs_owner_id_finished_at"),
+    (
+        lambda s: throughput.measure_throughput(s, "local", "m", "float32", "x"),
         "ix_jobs_owner_id_model_id",
     ),
     (
-        lambda s: Jobs(s).made_lately("local", "digest", 900.0),
+        lambda s: Jobs(s).find_recent_by_digest("local", "digest", 900.0),
         "ix_jobs_owner_id_request_sha256_created_at",
     ),
-    (lambda s: Models(s, "local").user("m", "n"), "ix_jobs_"),
-    (lambda s: files.digest_is_used(s, "digest"), "ix_files_sha256"),
+    (lambda s: Models(s, "local").find_dependent_job_id("m", "n"), "ix_jobs_"),
+    (lambda s: files.is_digest_used(s, "digest"), "ix_files_sha256"),
     # the sweeper's and the workers'
-    (lambda s: Runs(s).waiting(30.0, 100), BY_STATE),
-    (lambda s: Runs(s).take_back_expired(), BY_STATE),
-    (lambda s: Jobs(s).to_advance(100), "ix_jobs_status"),
-    (lambda s: Deliveries(s).any_due(), "ix_webhook_deliveries_status_next_attempt_at"),
-    (lambda s: Deliveries(s).claim(60.0), "ix_webhook_deliveries_status_next_attempt_at"),
-    (lambda s: files.expired(s, 100), "ix_files_expires_at"),
-    (lambda s: uploads.overdue(s, 100, to_change=True), "ix_uploads_status_expires_at"),
+    (lambda s: Runs(s).list_ids_to_notify(30.0, 100), BY_STATE),
+    (lambda s: Runs(s).release_expired_leases(), BY_STATE),
+    (lambda s: Jobs(s).list_ready_to_advance(100), "ix_jobs_status"),
+    (lambda s: Deliveries(s).has_due(), "ix_webhook_deliveries_status_next_attempt_at"),
+    (lambda s: Deliveries(s).claim_next(60.0), "ix_webhook_deliveries_status_next_attempt_at"),
+    (lambda s: files.list_expired_files(s, 100), "ix_files_expires_at"),
+    (
+        lambda s: uploads.list_overdue_uploads(s, 100, for_update=True),
+        "ix_uploads_status_expires_at",
+    ),
 ]
 """What is asked, and the index that one of the plans is to name."""
 
@@ -89,7 +95,7 @@ READS: list[tuple[Query, str]] = [
 @pytest.fixture
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     url = new_database(request, "postgresql", tmp_path)
-    upgrade(url)
+    apply_migrations(url)
     database = Database(url)
     yield database
     database.dispose()
@@ -126,22 +132,22 @@ def test_a_run_is_claimed_recorded_and_read_from_indexes(database: Database) -> 
 
     def life(session: Session) -> None:
         runs = Runs(session)
-        hold = runs.claim("w:0", 60.0)
+        hold = runs.claim_next("w:0", 60.0)
         assert hold is not None
-        assert Companions(session, "w:0", 60.0).claim(hold, most=2, slots=1)
+        assert StackClaimer(session, "w:0", 60.0).claim_runs(hold, max_size=2, slot_count=1)
         points = [
             Point(name, step, 1.0)
             for name in ("all", "gaps")
             for step in range(1, 40)
             if name == "all" or step % 2
         ]
-        runs.record(hold, 60.0, points, step=39)
-        runs.wishes([hold])
-        thinned = Metrics(session).thinned(hold.run_id, resolution=9)
+        runs.record_progress(hold, 60.0, points, step=39)
+        runs.get_flags([hold])
+        thinned = Metrics(session).get_downsampled_series(hold.run_id, resolution=9)
         assert [len(series.points) for series in thinned.values()] == [9, 9]
-        RunWishes(session).cancel(job.id)
-        fingerprint.fingerprint(session, job.id, "local")
-        throughput.measured_speed(session, "local", "m", "float32", "x")
+        RunRequests(session).cancel_runs(job.id)
+        fingerprint.compute_fingerprint(session, job.id, "local")
+        throughput.measure_throughput(session, "local", "m", "float32", "x")
 
     found = plans(database, life)
     assert len(found) > 12
@@ -149,5 +155,7 @@ def test_a_run_is_claimed_recorded_and_read_from_indexes(database: Database) -> 
 
 
 def test_the_oldest_queued_run_is_found_without_sorting_the_queue(database: Database) -> None:
-    _, oldest = plans(database, lambda session: Runs(session).claim("w:0", 60.0, prefer=RUN))
+    _, oldest = plans(
+        database, lambda session: Runs(session).claim_next("w:0", 60.0, preferred_run_id=RUN)
+    )
     assert "Presorted Key: job_id" in oldest, oldest

@@ -7,22 +7,28 @@ from alembic import command
 from sqlalchemy import inspect, text
 
 from shared.db.metrics import Metrics, Point
-from shared.db.migrate import DatabaseTooNew, config, current_revision, head_revision, upgrade
+from shared.db.migrate import (
+    DatabaseTooNew,
+    apply_migrations,
+    build_config,
+    get_current_revision,
+    get_head_revision,
+)
 from shared.db.session import Database, make_engine
 from shared.db.tables import File, Job, Run
 
 
 def test_the_migrations_make_the_tables(database_url: str) -> None:
-    upgrade(database_url)
+    apply_migrations(database_url)
     engine = make_engine(database_url)
-    command.check(config(engine))  # raises where the two differ
-    assert current_revision(engine) == head_revision()
+    command.check(build_config(engine))  # raises where the two differ
+    assert get_current_revision(engine) == get_head_revision()
     engine.dispose()
 
 
 def test_an_older_database_is_migrated_with_what_is_in_it(database_url: str) -> None:
     engine = make_engine(database_url)
-    command.upgrade(config(engine), "0001")
+    command.upgrade(build_config(engine), "0001")
     assert "idempotency_keys" not in inspect(engine).get_table_names()
     row = "INSERT INTO files (id, owner_id, filename, purpose, bytes, sha256, status, created_at) "
     with engine.begin() as connection:
@@ -34,8 +40,8 @@ def test_an_older_database_is_migrated_with_what_is_in_it(database_url: str) -> 
         )
     engine.dispose()
 
-    upgrade(database_url)
-    upgrade(database_url)  # and once more, as every start does
+    apply_migrations(database_url)
+    apply_migrations(database_url)  # and once more, as every start does
     database = Database(database_url)
     with database.read() as session:
         file = session.get_one(File, "file-old")
@@ -46,7 +52,7 @@ def test_an_older_database_is_migrated_with_what_is_in_it(database_url: str) -> 
 
 def test_making_a_table_anew_loses_no_row_that_refers_to_it(database_url: str) -> None:
     engine = make_engine(database_url)
-    command.upgrade(config(engine), "0003")
+    command.upgrade(build_config(engine), "0003")
     with engine.begin() as connection:
         connection.execute(
             text(
@@ -74,11 +80,11 @@ def test_making_a_table_anew_loses_no_row_that_refers_to_it(database_url: str) -
         )
     engine.dispose()
 
-    upgrade(database_url)
+    apply_migrations(database_url)
     database = Database(database_url)
     with database.read() as session:
         run = session.get_one(Run, "ftrun-old")
-        points = Metrics(session).of_run(run.id)
+        points = Metrics(session).list_points(run.id)
         assert (session.get_one(Job, run.job_id).resolved_recipe, run.held, run.recipe) == (
             {},
             False,
@@ -89,11 +95,11 @@ def test_making_a_table_anew_loses_no_row_that_refers_to_it(database_url: str) -
 
 
 def test_a_newer_database_is_refused_and_left_alone(database_url: str) -> None:
-    upgrade(database_url)
+    apply_migrations(database_url)
     engine = make_engine(database_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DatabaseTooNew, match=r"9999.*newer Evenkeel"):
-        upgrade(database_url)
-    assert current_revision(engine) == "9999"
+        apply_migrations(database_url)
+    assert get_current_revision(engine) == "9999"
     engine.dispose()

@@ -14,12 +14,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.db.comparisons import Comparisons
 from shared.db.deliveries import Deliveries
-from shared.db.events import Events, event_id
+from shared.db.events import Events, format_event_id
 from shared.db.files import Files
 from shared.db.jobs import Jobs
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.models import Checkpoints
-from shared.db.pagination import Page
+from shared.db.pagination import PageRequest
 from shared.db.session import Database
 from shared.db.tables import Checkpoint, Comparison, Event, File, Job, Run, WebhookDelivery
 from tests.conftest import new_database
@@ -32,7 +32,7 @@ class List(NamedTuple):
     key: InstrumentedAttribute[Any]
     row: dict[str, object]
     """Of its table, but for the key and what ties it to a job."""
-    page: Callable[[Session, str, Page], tuple[Sequence[Any], bool]]
+    page: Callable[[Session, str, PageRequest], tuple[Sequence[Any], bool]]
     """Given a session and a job's id."""
     ties: tuple[str, ...] = ()
     """Columns out of ``job_id`` and ``run_id``."""
@@ -41,24 +41,24 @@ class List(NamedTuple):
 OTHERS: dict[str, object] = {"owner_id": "another"}
 OWN: dict[str, object] = {"owner_id": "local"}
 LISTS = {
-    "jobs": List(Job.id, job_values() | OTHERS, lambda s, _, page: Jobs(s).page("another", page, {})),
+    "jobs": List(Job.id, job_values() | OTHERS, lambda s, _, page: Jobs(s).list_page("another", page, {})),
     "files": List(
         File.id, OWN | dict.fromkeys(("filename", "purpose", "sha256", "status"), "x") | {"bytes": 1},
-        lambda s, _, page: Files(s, "local").page(page, None),
+        lambda s, _, page: Files(s, "local").list_page(page, None),
     ),
     "events": List(
-        Event.seq, OWN | dict.fromkeys(("level", "type", "message"), "x"), lambda s, job, page: Events(s).page(job, page),
+        Event.seq, OWN | dict.fromkeys(("level", "type", "message"), "x"), lambda s, job, page: Events(s).list_page(job, page),
         ("job_id", "run_id"),
     ),
     "checkpoints": List(
-        Checkpoint.id, OWN | {"step": 1, "metrics": {}}, lambda s, job, page: Checkpoints(s).page(job, page),
+        Checkpoint.id, OWN | {"step": 1, "metrics": {}}, lambda s, job, page: Checkpoints(s).list_page(job, page),
         ("job_id", "run_id"),
     ),
     "webhook deliveries": List(
         WebhookDelivery.id, OWN | dict.fromkeys(("type", "payload", "status"), "x"),
-        lambda s, job, page: Deliveries(s).page(job, page), ("job_id",),
+        lambda s, job, page: Deliveries(s).list_page(job, page), ("job_id",),
     ),
-    "comparisons": List(Comparison.id, OWN | {"result": {}}, lambda s, _, page: Comparisons(s, "local").page(page)),
+    "comparisons": List(Comparison.id, OWN | {"result": {}}, lambda s, _, page: Comparisons(s, "local").list_page(page)),
 }  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def installation(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     url = new_database(request, request.param, tmp_path_factory.mktemp("paging"))
-    upgrade(url)
+    apply_migrations(url)
     database = Database(url)
     job = add_job(database, runs=1)
     with database.read() as session:
@@ -113,7 +113,7 @@ class Reader:
             self.there.remove(key)
 
     def turn(self, limit: int) -> None:
-        page = Page(self._cursor(), limit, self._descending)
+        page = PageRequest(self._cursor(), limit, self._descending)
         rows, self.more = self._list.page(self._session, self._ids["job_id"], page)
         keys = [getattr(row, self._list.key.key) for row in rows]
         ahead = sorted(filter(self._is_ahead, self.there), reverse=self._descending)
@@ -124,7 +124,7 @@ class Reader:
     def _cursor(self) -> str | None:
         if not self.told:
             return None
-        return event_id(self.told[-1]) if self._list.key is Event.seq else str(self.told[-1])
+        return format_event_id(self.told[-1]) if self._list.key is Event.seq else str(self.told[-1])
 
     def _is_ahead(self, key: Any) -> bool:
         return not self.told or bool(
@@ -196,7 +196,9 @@ def test_an_unknown_cursor_is_a_place_in_the_order_or_the_end(installation: Inst
             reader = Reader(session, listed, installation.ids, descending=True)
             for _ in range(3):
                 reader.insert()
-            found, more = listed.page(session, installation.ids["job_id"], Page("id-000003~", 2))
+            found, more = listed.page(
+                session, installation.ids["job_id"], PageRequest("id-000003~", 2)
+            )
             assert ([getattr(row, listed.key.key) for row in found], more) == (
                 ([], False) if name == "events" else (["id-000003", "id-000002"], True)
             )

@@ -7,10 +7,10 @@ import pytest
 
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
-from shared.db.migrate import upgrade
-from shared.db.run_requests import RunWishes
-from shared.db.runs import FenceLost, Hold, Runs, Wish
-from shared.db.session import Database, Message, ring_after_commit
+from shared.db.migrate import apply_migrations
+from shared.db.run_requests import RunRequests
+from shared.db.runs import FenceLost, Lease, RunFlags, Runs
+from shared.db.session import Database, Message, notify_after_commit
 from shared.db.tables import Job, Run
 from shared.domain.states import JobState, RunState
 from tests.rows import add_job, job_values
@@ -23,29 +23,29 @@ def rung() -> list[Message]:
 
 @pytest.fixture
 def database(database_url: str, rung: list[Message]) -> Iterator[Database]:
-    upgrade(database_url)
+    apply_migrations(database_url)
 
-    def ring(message: Message) -> bool:
+    def notify(message: Message) -> bool:
         rung.append(message)
         return True
 
-    database = Database(database_url, ring=ring)
+    database = Database(database_url, notify=notify)
     yield database
     database.dispose()
 
 
-def claim(database: Database, *, lease: float = 60.0, prefer: str | None = None) -> Hold | None:
+def claim(database: Database, *, lease: float = 60.0, prefer: str | None = None) -> Lease | None:
     with database.write() as session:
-        return Runs(session).claim("worker-1", lease, prefer=prefer)
+        return Runs(session).claim_next("worker-1", lease, preferred_run_id=prefer)
 
 
-def claimed(database: Database, *, lease: float = 60.0) -> Hold:
+def claimed(database: Database, *, lease: float = 60.0) -> Lease:
     hold = claim(database, lease=lease)
     assert hold is not None
     return hold
 
 
-def run_of(database: Database, hold: Hold) -> Run:
+def run_of(database: Database, hold: Lease) -> Run:
     with database.read() as session:
         return session.get_one(Run, hold.run_id)
 
@@ -60,7 +60,7 @@ def test_messages_leave_after_the_commit_and_never_after_a_rollback(
     def half_done() -> None:
         with database.write() as session:
             Jobs(session).add(Job(**job_values()), [])
-            ring_after_commit(session, "run.wake", "ftrun-1")
+            notify_after_commit(session, "run.wake", "ftrun-1")
             raise RuntimeError("on the way")
 
     with pytest.raises(RuntimeError, match="on the way"):
@@ -79,7 +79,7 @@ def test_every_run_is_claimed_once_however_many_ask(database: Database) -> None:
 def test_the_preferred_run_first_then_the_oldest(database: Database) -> None:
     older, newer = add_job(database), add_job(database)
     with database.read() as session:
-        wanted = Runs(session).of_job(newer.id)[1].id
+        wanted = Runs(session).list_by_job(newer.id)[1].id
     first = claim(database, prefer=wanted)
     second = claim(database, prefer=wanted)
     assert first is not None
@@ -92,28 +92,28 @@ def test_a_worker_that_was_given_up_can_write_nothing_more(database: Database) -
     add_job(database, runs=1)
     old = claimed(database, lease=-1.0)
     with database.write() as session:
-        Runs(session).record(old, -1.0, [Point("train_loss", 1, 0.7)], step=1)
+        Runs(session).record_progress(old, -1.0, [Point("train_loss", 1, 0.7)], step=1)
     with database.write() as session:
-        assert [lost.state for lost in Runs(session).take_back_expired()] == ["queued"]
+        assert [lost.state for lost in Runs(session).release_expired_leases()] == ["queued"]
     new = claimed(database)
     assert new.run_id == old.run_id
     assert new.fence > old.fence
     writes: tuple[Callable[[Runs], object], ...] = (
-        lambda runs: runs.record(old, 60.0, [Point("train_loss", 2, 0.6)], step=2),
-        lambda runs: runs.end(old, RunState.SUCCEEDED),
-        lambda runs: runs.give_back(old),
+        lambda runs: runs.record_progress(old, 60.0, [Point("train_loss", 2, 0.6)], step=2),
+        lambda runs: runs.finish_run(old, RunState.SUCCEEDED),
+        lambda runs: runs.requeue_run(old),
     )
     for write in writes:
         with pytest.raises(FenceLost), database.write() as session:
             write(Runs(session))
     with database.read() as session:
-        assert Runs(session).wishes([old]) == {}
-        assert Runs(session).wishes([new]) == {new.run_id: Wish(cancel=False, pause=False)}
+        assert Runs(session).get_flags([old]) == {}
+        assert Runs(session).get_flags([new]) == {new.run_id: RunFlags(cancel=False, pause=False)}
     run = run_of(database, new)
     assert (run.status, run.attempt, run.step) == ("running", 2, 0)
     with database.read() as session:
         assert (
-            Metrics(session).of_run(run.id) == []
+            Metrics(session).list_points(run.id) == []
         )  # the new attempt starts without the old one's points
 
 
@@ -121,7 +121,7 @@ def test_a_living_lease_is_left_alone(database: Database) -> None:
     add_job(database, runs=1)
     hold = claimed(database, lease=60.0)
     with database.write() as session:
-        assert Runs(session).take_back_expired() == []
+        assert Runs(session).release_expired_leases() == []
     assert run_of(database, hold).status == "running"
 
 
@@ -129,10 +129,10 @@ def test_an_ended_run_stays_as_it_ended(database: Database) -> None:
     job = add_job(database, runs=1)
     hold = claimed(database)
     with database.write() as session:
-        Runs(session).end(hold, RunState.SUCCEEDED, validation_score=0.5)
+        Runs(session).finish_run(hold, RunState.SUCCEEDED, validation_score=0.5)
     with database.write() as session:
-        RunWishes(session).cancel(job.id)
-        assert Runs(session).take_back_expired(all_leases=True) == []
+        RunRequests(session).cancel_runs(job.id)
+        assert Runs(session).release_expired_leases(all_leases=True) == []
     assert claim(database, prefer=hold.run_id) is None
     assert run_of(database, hold).status == "succeeded"
 
@@ -144,9 +144,9 @@ def test_a_run_that_is_to_be_cancelled_is_not_queued_again(database: Database) -
     job = add_job(database, runs=1)
     hold = claimed(database)
     with database.write() as session:
-        RunWishes(session).cancel(job.id)
+        RunRequests(session).cancel_runs(job.id)
     with database.write() as session:
-        Runs(session).give_back(hold, deaths=1, death_step=4)
+        Runs(session).requeue_run(hold, deaths=1, death_step=4)
     run = run_of(database, hold)
     assert (run.status, run.deaths) == ("cancelled", 1)
     assert run.finished_at is not None
@@ -156,12 +156,12 @@ def test_a_job_without_open_runs_is_cancelled_without_a_worker(database: Databas
     job = add_job(database, runs=2)
     with database.write() as session:
         jobs = Jobs(session)
-        assert jobs.end_cancelled(job.id) is False  # nobody has wished for it
-        assert jobs.wish_cancel(job)
-        assert jobs.end_cancelled(job.id) is False  # its runs are still open
-        RunWishes(session).cancel(job.id)
-        assert jobs.end_cancelled(job.id) is True
-        assert jobs.end_cancelled(job.id) is False
+        assert jobs.finish_cancelled_job(job.id) is False  # nobody has wished for it
+        assert jobs.request_cancel(job)
+        assert jobs.finish_cancelled_job(job.id) is False  # its runs are still open
+        RunRequests(session).cancel_runs(job.id)
+        assert jobs.finish_cancelled_job(job.id) is True
+        assert jobs.finish_cancelled_job(job.id) is False
     with database.read() as session:
         assert session.get_one(Job, job.id).status == "cancelled"
 
@@ -169,12 +169,12 @@ def test_a_job_without_open_runs_is_cancelled_without_a_worker(database: Databas
 def test_a_broker_that_is_away_is_asked_once(database_url: str) -> None:
     asked: list[Message] = []
 
-    def ring(message: Message) -> bool:
+    def notify(message: Message) -> bool:
         asked.append(message)
         return False
 
-    upgrade(database_url)
-    database = Database(database_url, ring=ring)
+    apply_migrations(database_url)
+    database = Database(database_url, notify=notify)
     add_job(database, runs=20)
     database.dispose()
     assert len(asked) == 1
@@ -183,10 +183,10 @@ def test_a_broker_that_is_away_is_asked_once(database_url: str) -> None:
 def test_a_warning_is_said_once(database: Database) -> None:
     job = add_job(database)
     with database.write() as session:
-        assert Jobs(session).warn(job.id, "run_failed", "Run 0 failed.") is True
+        assert Jobs(session).add_warning(job.id, "run_failed", "Run 0 failed.") is True
     with database.write() as session:
-        assert Jobs(session).warn(job.id, "run_failed", "Run 0 failed.") is False
-        assert Jobs(session).warn(job.id, "run_failed", "Run 1 failed.") is True
+        assert Jobs(session).add_warning(job.id, "run_failed", "Run 0 failed.") is False
+        assert Jobs(session).add_warning(job.id, "run_failed", "Run 1 failed.") is True
     with database.read() as session:
         assert len(session.get_one(Job, job.id).warnings) == 2
 
@@ -195,20 +195,20 @@ def test_cancelling_takes_the_queued_at_once_and_flags_the_running(database: Dat
     job = add_job(database, runs=2)
     hold = claimed(database)
     with database.write() as session:
-        RunWishes(session).cancel(job.id)
+        RunRequests(session).cancel_runs(job.id)
     with database.write() as session:
-        assert Runs(session).record(hold, 60.0) is True
-        assert sorted(run.status for run in Runs(session).of_job(job.id)) == [
+        assert Runs(session).record_progress(hold, 60.0) is True
+        assert sorted(run.status for run in Runs(session).list_by_job(job.id)) == [
             "cancelled",
             "running",
         ]
     with database.write() as session:
         assert Jobs(session).claim_to_advance(job.id, 60.0) is None  # a run is still open
-        Runs(session).end(hold, RunState.CANCELLED)
+        Runs(session).finish_run(hold, RunState.CANCELLED)
     with database.write() as session:
         fence = Jobs(session).claim_to_advance(job.id, 60.0)
         assert fence is not None
         assert Jobs(session).claim_to_advance(job.id, 60.0) is None  # one worker at a time
-        Jobs(session).end(job.id, fence, JobState.CANCELLED)
+        Jobs(session).finish_job(job.id, fence, JobState.CANCELLED)
     with pytest.raises(FenceLost), database.write() as session:
-        Jobs(session).end(job.id, fence, JobState.SUCCEEDED)
+        Jobs(session).finish_job(job.id, fence, JobState.SUCCEEDED)

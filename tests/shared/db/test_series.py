@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.db.metrics import Metrics, Point
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.db.tables import Run
 from tests.rows import add_job
@@ -15,7 +15,7 @@ from tests.rows import add_job
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    upgrade(database_url)
+    apply_migrations(database_url)
     database = Database(database_url)
     yield database
     database.dispose()
@@ -34,12 +34,12 @@ def test_thinned_evenly_with_both_ends(database: Database) -> None:
         first, second = session.query(Run).where(Run.job_id == job.id).order_by(Run.index)
         for name, length in lengths.items():
             points = [Point(name, 10 + step, step / 8) for step in range(length)]
-            Metrics(session).record(first.id, points)
-        Metrics(session).record(second.id, [Point("many", 1, 9.0)])
+            Metrics(session).insert_points(first.id, points)
+        Metrics(session).insert_points(second.id, [Point("many", 1, 9.0)])
     with database.read() as session:
         metrics = Metrics(session)
         for resolution in (2, 3, 6, 7, 8, 40, 100, 101, 500):
-            found = metrics.thinned(first.id, resolution=resolution)
+            found = metrics.get_downsampled_series(first.id, resolution=resolution)
             for name, length in lengths.items():
                 kept = evenly(length, resolution) if length > resolution else range(length)
                 assert found[name].total == length
@@ -47,7 +47,7 @@ def test_thinned_evenly_with_both_ends(database: Database) -> None:
                     name,
                     resolution,
                 )
-        part = metrics.thinned(
+        part = metrics.get_downsampled_series(
             first.id, names=["many", "none"], step_from=20, step_to=59, resolution=5
         )
         assert list(part) == ["many"]
@@ -57,7 +57,7 @@ def test_thinned_evenly_with_both_ends(database: Database) -> None:
             (59, 6.125),
         )
         assert (
-            metrics.thinned(first.id)["many"].total
-            == len(metrics.thinned(first.id)["many"].points)
+            metrics.get_downsampled_series(first.id)["many"].total
+            == len(metrics.get_downsampled_series(first.id)["many"].points)
             == 101
         )

@@ -11,8 +11,8 @@ from typing import cast
 import pytest
 
 from api.jobs.planning.baseline_run import build_baselines_run
-from shared.db.counts import state_counts
-from shared.db.migrate import upgrade
+from shared.db.counts import count_runs_by_state
+from shared.db.migrate import apply_migrations
 from shared.db.runs import FenceLost, Runs
 from shared.db.session import Database
 from shared.db.tables import Event, File, Job, Run
@@ -78,7 +78,7 @@ class ScriptedTrainer:
 @pytest.fixture
 def parts(tmp_path: Path, model_dir: Path) -> Iterator[WorkerContext]:
     settings = Settings(home=tmp_path, model_dirs=str(model_dir))
-    upgrade(settings.resolved_database_url)
+    apply_migrations(settings.resolved_database_url)
     database = Database(settings.resolved_database_url)
     yield WorkerContext(
         settings, database, Storage(settings.resolved_storage_url), Trainer(settings)
@@ -157,10 +157,10 @@ def test_baselines_are_scored_before_the_seeds_and_reported(
         "a linear probe of the frozen encoder reaches accuracy undefined.",
     ]
     with parts.database.read() as session:
-        report = build_report(row, Runs(session).of_job(job.id))
+        report = build_report(row, Runs(session).list_by_job(job.id))
         counts = {
             count.purpose: (count.runs, count.steps_total)
-            for count in state_counts(session, [job.id])
+            for count in count_runs_by_state(session, [job.id])
         }
     assert (report.planned, report.n) == (2, 2)
     assert counts == {"baselines": (1, 1), "main": (2, 20)}
@@ -206,10 +206,10 @@ def test_a_job_whose_seeds_fail_fails_despite_its_baselines(
 def test_a_worker_that_lost_the_run_stores_no_scores(parts: WorkerContext) -> None:
     job = job_with_baselines(parts)
     with parts.database.write() as session:
-        hold = Runs(session).claim("gone", -1.0)
+        hold = Runs(session).claim_next("gone", -1.0)
         assert hold is not None
     with parts.database.write() as session:
-        Runs(session).take_back_expired()
+        Runs(session).release_expired_leases()
     with parts.database.read() as session:
         assignment = Assignment(
             session.get_one(Job, job.id), session.get_one(Run, hold.run_id), hold, {}

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.references import collect_references
 from shared.db.session import Database
 from shared.db.tables import File, Job, Model, Run, Upload
-from shared.domain.states import JOB_OPEN
+from shared.domain.states import OPEN_JOB_STATES
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.rows import add_job
@@ -27,7 +27,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def session(settings: Settings) -> Iterator[Session]:
-    upgrade(settings.resolved_database_url)
+    apply_migrations(settings.resolved_database_url)
     database = Database(settings.resolved_database_url)
     job = add_job(database)
     with database.write() as session:
@@ -61,7 +61,9 @@ def session(settings: Settings) -> Iterator[Session]:
             )
         )
     with database.read() as session:
-        assert session.scalars(select(Job.id).where(Job.status.in_(JOB_OPEN))).all() == [job.id]
+        assert session.scalars(select(Job.id).where(Job.status.in_(OPEN_JOB_STATES))).all() == [
+            job.id
+        ]
         assert session.get_one(Job, job.id).status == "queued"
         yield session
     database.dispose()

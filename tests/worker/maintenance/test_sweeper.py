@@ -7,13 +7,13 @@ from typing import cast
 
 import pytest
 
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.runs import Runs
 from shared.db.session import Database, Message
 from shared.db.tables import File, Job, Run, Upload
-from shared.db.uploads import KEPT_S
+from shared.db.uploads import RETENTION_S
 from shared.domain.states import UploadState
-from shared.infra.broker import Bell, BrokerAway
+from shared.infra.broker import BrokerUnreachable, JobQueue
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from tests.rows import add_job
@@ -26,20 +26,20 @@ class CountingBell:
         self._depth = depth
         """Messages in the queue; None: the broker is away."""
 
-    def ring(self, message: Message) -> bool:
+    def notify(self, message: Message) -> bool:
         self.rung.append(message)
         return self._depth is not None
 
-    def depth(self) -> int:
+    def count_messages(self) -> int:
         if self._depth is None:
-            raise BrokerAway("refused")
+            raise BrokerUnreachable("refused")
         return self._depth
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     settings = Settings(home=tmp_path)
-    upgrade(settings.resolved_database_url)
+    apply_migrations(settings.resolved_database_url)
     return settings
 
 
@@ -51,7 +51,9 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 def sweep(settings: Settings, database: Database, bell: CountingBell) -> list[Message]:
-    Sweeper(settings, database, cast(Bell, bell), Storage(settings.resolved_storage_url)).sweep()
+    Sweeper(
+        settings, database, cast(JobQueue, bell), Storage(settings.resolved_storage_url)
+    ).sweep()
     return bell.rung
 
 
@@ -60,7 +62,7 @@ def test_queued_runs_are_notified_again_after_an_interval(
 ) -> None:
     job = add_job(database, runs=3)
     with database.read() as session:
-        expected = [("run.wake", run.id) for run in Runs(session).of_job(job.id)]
+        expected = [("run.wake", run.id) for run in Runs(session).list_by_job(job.id)]
     assert sweep(settings, database, CountingBell()) == expected
     assert sweep(settings, database, CountingBell()) == []  # their messages were just sent
 
@@ -84,7 +86,7 @@ def test_the_run_of_a_lost_worker_is_requeued_and_notified(
 ) -> None:
     job = add_job(database, runs=1)
     with database.write() as session:
-        hold = Runs(session).claim("gone", -1.0)
+        hold = Runs(session).claim_next("gone", -1.0)
     assert hold is not None
     assert sweep(settings, database, CountingBell()) == [("run.wake", hold.run_id)]
     with database.read() as session:
@@ -143,7 +145,10 @@ def test_uploads_that_ended_long_ago_are_deleted(
     with database.write() as session:
         session.add(File(id="made-of-one", sha256="a", status="processed", **plain))
         for state in UploadState:
-            for age, time_over in (("old", now - KEPT_S - 60), ("young", now - KEPT_S + 600)):
+            for age, time_over in (
+                ("old", now - RETENTION_S - 60),
+                ("young", now - RETENTION_S + 600),
+            ):
                 session.add(
                     Upload(id=f"{age}-{state}", status=state, expires_at=time_over, **plain)
                 )

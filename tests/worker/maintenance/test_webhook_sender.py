@@ -11,12 +11,12 @@ import pytest
 from openai import OpenAI
 from sqlalchemy import update
 
-from shared.db.deliveries import RETRY_S, Deliveries
+from shared.db.deliveries import RETRY_DELAYS_S, Deliveries
 from shared.db.jobs import Jobs
-from shared.db.run_requests import RunWishes
+from shared.db.run_requests import RunRequests
 from shared.db.session import Database
 from shared.db.tables import Job, WebhookDelivery
-from shared.infra.network import is_public
+from shared.infra.network import is_public_address
 from shared.infra.settings import Settings
 from tests.rows import add_job
 from tests.servers import find_free_port
@@ -67,9 +67,9 @@ def cancelled_job(database: Database, url: str, secret: str = SECRET) -> str:
         job = session.get_one(Job, made.id)
         job.webhook = {"url": url, "secret": secret}
         session.flush()
-        assert Jobs(session).wish_cancel(job)
-        RunWishes(session).cancel(made.id)
-        assert Jobs(session).end_cancelled(made.id)
+        assert Jobs(session).request_cancel(job)
+        RunRequests(session).cancel_runs(made.id)
+        assert Jobs(session).finish_cancelled_job(made.id)
     return made.id
 
 
@@ -118,8 +118,8 @@ def test_attempts_repeat_with_the_same_id_until_the_last(
     staged: WorkerContext, receiver: Receiver
 ) -> None:
     job_id = cancelled_job(staged.database, receiver.url)
-    receiver.statuses = [500, 307, 404, *[503] * len(RETRY_S)]
-    for attempt, pause in enumerate(RETRY_S, start=1):
+    receiver.statuses = [500, 307, 404, *[503] * len(RETRY_DELAYS_S)]
+    for attempt, pause in enumerate(RETRY_DELAYS_S, start=1):
         assert sender(staged).send_next_delivery()
         row = delivery(staged.database, job_id)
         assert (row.status, row.attempts, row.error) == (
@@ -133,9 +133,13 @@ def test_attempts_repeat_with_the_same_id_until_the_last(
         make_due(staged.database)
     assert sender(staged).send_next_delivery()
     row = delivery(staged.database, job_id)
-    assert (row.status, row.attempts, row.next_attempt_at) == ("failed", len(RETRY_S) + 1, None)
+    assert (row.status, row.attempts, row.next_attempt_at) == (
+        "failed",
+        len(RETRY_DELAYS_S) + 1,
+        None,
+    )
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
-    assert len(receiver.received) == len(RETRY_S) + 1  # the redirect was not followed
+    assert len(receiver.received) == len(RETRY_DELAYS_S) + 1  # the redirect was not followed
 
 
 def test_no_attempt_follows_status_410(staged: WorkerContext, receiver: Receiver) -> None:
@@ -159,13 +163,13 @@ def test_another_sender_takes_over_after_the_lease(
 ) -> None:
     job_id = cancelled_job(staged.database, receiver.url)
     with staged.database.write() as session:
-        lost = Deliveries(session).claim(60.0)
+        lost = Deliveries(session).claim_next(60.0)
     assert lost is not None
     assert not sender(staged).send_next_delivery()
     make_due(staged.database)
     assert sender(staged).send_next_delivery()
     with staged.database.write() as session:
-        Deliveries(session).answered(lost, None, "too late")
+        Deliveries(session).record_attempt(lost, None, "too late")
     assert delivery(staged.database, job_id).status == "delivered"
 
 
@@ -202,9 +206,9 @@ def test_which_addresses_are_public() -> None:
         "224.0.0.1",
         "a name",
     ]
-    assert [address for address in private if is_public(address)] == []
+    assert [address for address in private if is_public_address(address)] == []
     public = ["93.184.216.34", "2606:4700::1111", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"]
-    assert [address for address in public if is_public(address)] == public
+    assert [address for address in public if is_public_address(address)] == public
 
 
 def test_a_job_without_a_webhook_sends_nothing(staged: WorkerContext) -> None:
@@ -212,7 +216,7 @@ def test_a_job_without_a_webhook_sends_nothing(staged: WorkerContext) -> None:
     with staged.database.write() as session:
         fence = Jobs(session).claim_to_advance(made.id, 60.0)
         assert fence is not None
-        Jobs(session).end(made.id, fence, "failed")  # type: ignore[arg-type]
+        Jobs(session).finish_job(made.id, fence, "failed")  # type: ignore[arg-type]
     assert not sender(staged).send_next_delivery()
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
@@ -27,7 +27,7 @@ def parts(
     )  # needs more fields than these rows have
     monkeypatch.setattr(slot, "UNPREPARED_DELAY_S", 0.0)
     settings = Settings(home=tmp_path, model_dirs=str(model_dir), stack=20)
-    upgrade(settings.resolved_database_url)
+    apply_migrations(settings.resolved_database_url)
     database = Database(settings.resolved_database_url)
     yield WorkerContext(
         settings, database, Storage(settings.resolved_storage_url), Trainer(settings)

@@ -2,8 +2,8 @@
 
 from sqlalchemy import update
 
-from shared.db.runs import Hold, Runs
-from shared.db.stack_claim import Companions
+from shared.db.runs import Lease, Runs
+from shared.db.stack_claim import StackClaimer
 from shared.db.tables import Run
 from tests.processes import until
 from tests.rows import add_job
@@ -11,12 +11,15 @@ from worker.context import WorkerContext
 from worker.runs.lease import Heartbeat
 
 
-def held(staged: WorkerContext, runs: int) -> list[Hold]:
+def held(staged: WorkerContext, runs: int) -> list[Lease]:
     add_job(staged.database, runs=runs)
     with staged.database.write() as session:
-        first = Runs(session).claim("here:1", 60.0)
+        first = Runs(session).claim_next("here:1", 60.0)
         assert first is not None
-        return [first, *Companions(session, "here:1", 60.0).claim(first, most=runs, slots=1)]
+        return [
+            first,
+            *StackClaimer(session, "here:1", 60.0).claim_runs(first, max_size=runs, slot_count=1),
+        ]
 
 
 def leases(staged: WorkerContext) -> dict[str, float | None]:
@@ -24,7 +27,7 @@ def leases(staged: WorkerContext) -> dict[str, float | None]:
         return {run.id: run.lease_until for run in session.query(Run)}
 
 
-def change(staged: WorkerContext, hold: Hold, **values: object) -> None:
+def change(staged: WorkerContext, hold: Lease, **values: object) -> None:
     with staged.database.write() as session:
         session.execute(update(Run).where(Run.id == hold.run_id).values(**values))
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from shared.db.metrics import Metrics
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.db.tables import Event, Run
 from tests.worker.script import (
@@ -28,7 +28,7 @@ from worker.trainer.process import TrainerDied
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path / 'test.db'}"
-    upgrade(url)
+    apply_migrations(url)
     return url
 
 
@@ -65,7 +65,7 @@ def test_each_point_is_stored_once_even_if_commits_lose_their_answer(
     )
     database = Database(url)
     with database.read() as session:
-        points = Metrics(session).of_run("ftrun-1")
+        points = Metrics(session).list_points("ftrun-1")
     database.dispose()
     assert [point.step for point in points if point.name == "train_loss"] == list(
         range(1, STEPS + 1)

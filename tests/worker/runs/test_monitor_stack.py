@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from shared.db.metrics import Metrics
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.domain.errors import Reason
 from tests.worker.runs.stack_scripts import NAN_LOSS, in_lockstep, make_line, monitor_script, rows
@@ -30,7 +30,7 @@ UNFORESEEN = Reason(code="internal_error", message="RuntimeError: device-side as
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path / 'test.db'}"
-    upgrade(url)
+    apply_migrations(url)
     return url
 
 
@@ -54,7 +54,7 @@ def test_each_point_of_each_run_is_stored_once_even_if_commits_lose_their_answer
         assert (run.step, run.validation_score, run.best_step, run.device) == (12, 1.0, 12, "cpu")
         plain = Database(url)
         with plain.read() as session:
-            points = Metrics(session).of_run(run.id)
+            points = Metrics(session).list_points(run.id)
         plain.dispose()
         assert [point.step for point in points if point.name == "train_loss"] == list(
             range(1, STEPS + 1)

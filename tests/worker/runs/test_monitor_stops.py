@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from tests.worker.runs.stack_scripts import (
     in_lockstep,
     make_line,
@@ -27,7 +27,7 @@ from worker.runs.outcomes import Finished, Stopped, StopReason
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path / 'test.db'}"
-    upgrade(url)
+    apply_migrations(url)
     return url
 
 

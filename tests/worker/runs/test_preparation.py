@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.db.migrate import upgrade
+from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.db.tables import Event, File, Job, Run
 from shared.infra.settings import Settings
@@ -20,7 +20,7 @@ from worker.trainer.process import Trainer
 def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerContext]:
     monkeypatch.setattr(slot, "UNPREPARED_DELAY_S", 0.0)
     settings = Settings(home=tmp_path)
-    upgrade(settings.resolved_database_url)
+    apply_migrations(settings.resolved_database_url)
     database = Database(settings.resolved_database_url)
     yield WorkerContext(
         settings, database, Storage(settings.resolved_storage_url), Trainer(settings)

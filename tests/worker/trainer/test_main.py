@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.worker.trainer.trainer_process import ENDLESS, Trainer, event_type, is_last, is_step
-from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task
+from tests.worker.training.runs import TrainedRun, make_recipe, make_spec, make_task
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def trainer(warm: Trainer) -> Trainer:
 def test_events_of_a_run_equal_those_of_training_in_this_process(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
-    here = Trained(make_spec(tmp_path, tiny_bert))
+    here = TrainedRun(make_spec(tmp_path, tiny_bert))
     for attempt in ("first, cold", "second, with everything cached"):
         trainer.run(make_spec(tmp_path, tiny_bert))
         lines = trainer.until(is_last)

@@ -111,7 +111,7 @@ def iterate_events(spec: RunSpec) -> Iterator[RunEvent]:
     return train_run(spec, lambda: False)
 
 
-class Trained:
+class TrainedRun:
     """A trained run with its events, sorted by type."""
 
     def __init__(self, spec: RunSpec) -> None:

@@ -14,7 +14,7 @@ from shared.metrics import Scoring
 from shared.recipe import PRESETS, Recipe, RecipeRequest, resolve_recipe
 from tests.encoders import ENCODERS
 from tests.encoders.names import is_head
-from tests.worker.training.runs import Trained, make_review_rows, make_spec, make_task, write_tsv
+from tests.worker.training.runs import TrainedRun, make_review_rows, make_spec, make_task, write_tsv
 from worker.training.model.encoder import load_encoder
 from worker.training.model.transformers_logging import silence_transformers
 from worker.training.optim.objective import set_bias_to_mean
@@ -94,12 +94,12 @@ def resolve_short_recipe(models: Path, family: str, switch: dict[str, object]) -
     }
     return resolve_recipe(
         RecipeRequest.model_validate(request | switch),
-        Catalogue([models]).facts(family),
+        Catalogue([models]).get_facts(family),
         train_rows=30,
     ).recipe
 
 
-def train_pairs(folder: Path, models: Path, family: str, recipe: Recipe) -> Trained:
+def train_pairs(folder: Path, models: Path, family: str, recipe: Recipe) -> TrainedRun:
     pairs = write_tsv(folder / "train.tsv", make_review_rows(30, pairs=True))
     held_out = write_tsv(
         folder / "dev.tsv", make_review_rows(9, pairs=True, seed=3, positive_share=0.4)
@@ -112,11 +112,11 @@ def train_pairs(folder: Path, models: Path, family: str, recipe: Recipe) -> Trai
         training_file=pairs,
         validation_file=held_out,
     )
-    return Trained(spec)
+    return TrainedRun(spec)
 
 
 @torch.no_grad()
-def score_exported_model(run: Trained) -> tuple[dict[str, float | None], float]:
+def score_exported_model(run: TrainedRun) -> tuple[dict[str, float | None], float]:
     """Return metrics and loss of the exported folder, computed with plain transformers."""
     folder = run.spec.output / "model"
     with silence_transformers():
@@ -171,7 +171,7 @@ def test_every_switch_trains_or_is_rejected(family: str, models: Path, tmp_path:
 
 @pytest.mark.parametrize("family", ENCODERS)
 def test_every_preset_fits_every_family_and_notes_what_it_omits(family: str, models: Path) -> None:
-    facts = Catalogue([models]).facts(family)
+    facts = Catalogue([models]).get_facts(family)
     for preset, values in PRESETS.items():
         recipe, notes, _ = resolve_recipe(RecipeRequest(preset=preset), facts, train_rows=1000)
         assert recipe.reinit_pooler == (values["reinit_pooler"] and family in WITH_POOLER)

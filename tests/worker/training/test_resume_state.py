@@ -6,7 +6,7 @@ import pytest
 
 from shared.domain.task import SplitRequest
 from shared.recipe import Recipe
-from tests.worker.training.runs import Trained, iterate_events, make_recipe, make_spec
+from tests.worker.training.runs import TrainedRun, iterate_events, make_recipe, make_spec
 from worker.training.events import Evaluation, Paused, RunEvent, Step
 from worker.training.run import train_run
 
@@ -42,7 +42,7 @@ def test_a_resumed_run_is_the_same_to_the_last_bit(
     changes: dict[str, object], family: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     base, recipe = request.getfixturevalue(family), make_recipe(**changes)
-    whole = Trained(make_spec(tmp_path, base, recipe=recipe))
+    whole = TrainedRun(make_spec(tmp_path, base, recipe=recipe))
     before, after, _ = pause_and_resume(tmp_path, base, recipe, STOP)
     reported = [event for event in [*before, *after] if isinstance(event, Step | Evaluation)]
     assert reported == [event for event in whole.events if isinstance(event, Step | Evaluation)]
@@ -60,7 +60,7 @@ def test_a_pause_between_evaluation_steps_evaluates_but_does_not_choose(
     select: str, stop: int, expected_steps: list[int], tmp_path: Path, tiny_bert: Path
 ) -> None:
     recipe = make_recipe(select=select)
-    whole = Trained(make_spec(tmp_path, tiny_bert, recipe=recipe))
+    whole = TrainedRun(make_spec(tmp_path, tiny_bert, recipe=recipe))
     before, after, _ = pause_and_resume(tmp_path, tiny_bert, recipe, stop)
     evaluations = [event for event in before if isinstance(event, Evaluation)]
     assert [event.step for event in evaluations] == expected_steps
@@ -73,7 +73,7 @@ def test_a_pause_request_takes_effect_after_the_current_step(
     tmp_path: Path, tiny_bert: Path
 ) -> None:
     recipe, pause_requests = make_recipe(), iter([False] * 4 + [True])
-    whole = Trained(make_spec(tmp_path, tiny_bert, recipe=recipe))
+    whole = TrainedRun(make_spec(tmp_path, tiny_bert, recipe=recipe))
     first = make_spec(tmp_path, tiny_bert, recipe=recipe)
     *_, pause = train_run(first, lambda: False, None, lambda: next(pause_requests))
     assert isinstance(pause, Paused)
@@ -99,8 +99,8 @@ def test_a_pause_writes_safetensors_and_json_and_nothing_else(
 
 def test_a_pilot_is_not_tested_and_exports_nothing(tmp_path: Path, tiny_bert: Path) -> None:
     split = SplitRequest(validation_fraction=0.3, test_fraction=0.2)
-    plain = Trained(make_spec(tmp_path, tiny_bert, split=split))
-    pilot = Trained(make_spec(tmp_path, tiny_bert, split=split, export=False))
+    plain = TrainedRun(make_spec(tmp_path, tiny_bert, split=split))
+    pilot = TrainedRun(make_spec(tmp_path, tiny_bert, split=split, export=False))
     assert pilot.events[:-1] == plain.events[:-1]
     assert (pilot.finished.test, pilot.finished.weights_sha256) == (None, None)
     assert pilot.finished.validation == plain.finished.validation

@@ -12,7 +12,7 @@ from shared.domain.errors import InvalidValue
 from shared.domain.task import SplitRequest
 from shared.metrics import Scoring
 from tests.worker.training.runs import (
-    Trained,
+    TrainedRun,
     iterate_events,
     make_recipe,
     make_review_rows,
@@ -92,7 +92,7 @@ def test_plain_transformers_gets_the_recorded_scores_from_the_exported_folder(
         split=SplitRequest(validation_fraction=0.3, test_fraction=0.2),
         recipe=LONG_ENOUGH,
     )
-    run = Trained(spec)
+    run = TrainedRun(spec)
     assert run.started.truncated["validation"] > 0
     assert run.finished.test is not None
     for split, result in (("validation", run.finished.validation), ("test", run.finished.test)):
@@ -102,7 +102,7 @@ def test_plain_transformers_gets_the_recorded_scores_from_the_exported_folder(
 
 
 def test_events_are_in_order(tmp_path: Path, tiny_bert: Path) -> None:
-    run = Trained(make_spec(tmp_path, tiny_bert, rows=60))
+    run = TrainedRun(make_spec(tmp_path, tiny_bert, rows=60))
     types = [type(event) for event in run.events]
     assert types == [Started, *([Step] * 3 + [Evaluation]) * 4, Finished]
     assert run.started.total_steps == 12
@@ -114,7 +114,7 @@ def test_events_are_in_order(tmp_path: Path, tiny_bert: Path) -> None:
 
 
 def test_the_chosen_checkpoint_is_the_best_evaluation(tmp_path: Path, tiny_bert: Path) -> None:
-    run = Trained(make_spec(tmp_path, tiny_bert, recipe=LONG_ENOUGH))
+    run = TrainedRun(make_spec(tmp_path, tiny_bert, recipe=LONG_ENOUGH))
     scores = [evaluation.score or 0.0 for evaluation in run.evaluations]
     best = run.evaluations[scores.index(max(scores))]
     assert run.finished.best_step == best.step
@@ -129,7 +129,7 @@ def test_the_chosen_checkpoint_is_the_best_evaluation(tmp_path: Path, tiny_bert:
 
 
 def test_select_last_chooses_the_last_step(tmp_path: Path, tiny_bert: Path) -> None:
-    run = Trained(make_spec(tmp_path, tiny_bert, recipe=make_recipe(select="last")))
+    run = TrainedRun(make_spec(tmp_path, tiny_bert, recipe=make_recipe(select="last")))
     assert run.finished.best_step == 12
     assert run.finished.validation.loss == run.evaluations[-1].valid_loss
 
@@ -138,7 +138,7 @@ def test_the_artefacts_are_complete(tmp_path: Path, tiny_bert: Path) -> None:
     spec = make_spec(
         tmp_path, tiny_bert, task=make_task(label_names=["yes", "no"], positive_label="yes")
     )
-    run = Trained(spec)
+    run = TrainedRun(spec)
     model = spec.output / "model"
     assert {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= {
         f.name for f in model.iterdir()
@@ -173,7 +173,7 @@ def test_a_validation_file_is_used_whole_and_its_rows_count_from_one(
         validation_file=validation,
         split=SplitRequest(validation_fraction=0.3, test_fraction=0.25),
     )
-    run = Trained(spec)
+    run = TrainedRun(spec)
     assert run.started.rows == {"train": 45, "validation": 20, "test": 15}
     rows = [
         (prediction["split"], prediction["row"]) for prediction in read_predictions(spec)["rows"]
@@ -183,14 +183,14 @@ def test_a_validation_file_is_used_whole_and_its_rows_count_from_one(
 
 
 def test_a_learning_rate_that_is_too_small_is_diagnosed(tmp_path: Path, tiny_bert: Path) -> None:
-    run = Trained(make_spec(tmp_path, tiny_bert, recipe=make_recipe(learning_rate=1e-9)))
+    run = TrainedRun(make_spec(tmp_path, tiny_bert, recipe=make_recipe(learning_rate=1e-9)))
     assert run.finished.degenerate
     assert any("validation rows" in sentence for sentence in run.finished.diagnosis)
     assert any("did not fall below chance" in sentence for sentence in run.finished.diagnosis)
 
 
 def test_a_run_that_learns_is_not_degenerate(tmp_path: Path, tiny_bert: Path) -> None:
-    run = Trained(make_spec(tmp_path, tiny_bert, rows=120, recipe=LONG_ENOUGH))
+    run = TrainedRun(make_spec(tmp_path, tiny_bert, rows=120, recipe=LONG_ENOUGH))
     assert run.finished.validation.score is not None
     assert run.finished.validation.score > 0.8
     assert not run.finished.degenerate

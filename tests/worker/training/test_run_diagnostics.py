@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from shared.domain.task import TaskType
-from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task, never_stop
+from tests.worker.training.runs import TrainedRun, make_recipe, make_spec, make_task, never_stop
 from worker.training.data.split import load_splits
 from worker.training.data.tokenization import TextCache
 from worker.training.events import Evaluation, Step
@@ -37,7 +37,7 @@ def load_initial_network(spec: RunSpec) -> PreTrainedModel:
 
 
 def test_norms_by_module_group_add_up_to_the_whole_norm(spec: RunSpec) -> None:
-    run = Trained(spec)
+    run = TrainedRun(spec)
     monitored = {step.step: step for step in run.steps if step.part_grad_norms}
     assert list(monitored) == [1, 2, 10, 20]  # the warm-up ends with step 2
     for step in monitored.values():
@@ -54,12 +54,12 @@ def test_a_group_without_a_gradient_has_no_norm(spec: RunSpec) -> None:
 
 
 def test_distances_are_from_the_initial_to_the_last_weights(spec: RunSpec) -> None:
-    chosen_early = Trained(
+    chosen_early = TrainedRun(
         spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"eval_points": 12})})
     )
     spec = spec.model_copy(update={"recipe": spec.recipe.model_copy(update={"select": "last"})})
     spec.output.joinpath("model").rename(spec.output / "chosen early")
-    run = Trained(spec)
+    run = TrainedRun(spec)
     assert chosen_early.finished.best_step < run.finished.best_step
     assert run.finished.evidence.distance == chosen_early.finished.evidence.distance
     start = dict(load_initial_network(spec).named_parameters())
@@ -115,8 +115,8 @@ def test_a_finished_run_is_summarised() -> None:
         found.lowest_validation_step,
         found.final_validation_loss,
     ) == (0.4, 20, 0.9)
-    assert found.unsteady
-    assert found.fell
+    assert found.is_unstable
+    assert found.has_loss_fallen
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_a_collapsed_run_is_diagnosed(tmp_path: Path, tiny_bert: Path) -> None:
     recipe = make_recipe(
         learning_rate=1e-2, bias_correction=False, max_steps=40, max_grad_norm=0.0, reinit_layers=0
     )
-    run = Trained(make_spec(tmp_path, tiny_bert, recipe=recipe))
-    assert run.finished.evidence.unsteady or run.finished.evidence.vanished
+    run = TrainedRun(make_spec(tmp_path, tiny_bert, recipe=recipe))
+    assert run.finished.evidence.is_unstable or run.finished.evidence.vanished
     assert any("bias correction" in sentence for sentence in run.finished.diagnosis)
 
 

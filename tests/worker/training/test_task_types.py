@@ -16,7 +16,7 @@ from tests.worker.training.runs import (
     BAD,
     FILLER,
     GOOD,
-    Trained,
+    TrainedRun,
     make_recipe,
     make_spec,
     make_task,
@@ -91,7 +91,7 @@ def test_multi_label(family: str, tmp_path: Path, request: pytest.FixtureRequest
         split=SPLIT,
         recipe=LONG_ENOUGH,
     )
-    run = Trained(spec)
+    run = TrainedRun(spec)
     assert run.finished.test is not None
     assert not run.finished.degenerate
     assert run.finished.validation.confusion is None
@@ -137,7 +137,7 @@ def test_regression(family: str, tmp_path: Path, request: pytest.FixtureRequest)
         split=SPLIT,
         recipe=LONG_ENOUGH,
     )
-    run = Trained(spec)
+    run = TrainedRun(spec)
     assert run.finished.test is not None
     assert not run.finished.degenerate
     assert run.finished.validation.score is not None
@@ -198,7 +198,7 @@ def test_the_mean_is_exported_with_the_head(tmp_path: Path, tiny_bert: Path) -> 
         training_file=write_tsv(tmp_path / "far.tsv", rows),
         recipe=make_recipe(max_steps=2, learning_rate=1e-6),
     )
-    run = Trained(spec)
+    run = TrainedRun(spec)
     bias = load_file(spec.output / "model" / "model.safetensors")["classifier.bias"]
     assert bias.item() == pytest.approx(1000 + 20 / 7, abs=2)
     assert run.steps[0].train_loss < 10  # a start at zero would have a loss of a million

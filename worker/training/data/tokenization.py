@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from shared.datasets import Examples, Limits, load_examples, read_table
-from shared.domain.task import Column, Label, Task
+from shared.domain.task import ColumnReference, Label, Task
 from worker.training.data.targets import build_targets
 from worker.training.device import to_device
 from worker.training.errors import BaseModelUnreadable
@@ -205,7 +205,7 @@ class TextCache:
         check_stop: Callable[[], None],
         *,
         param: str,
-        group_by: Column | None = None,
+        group_by: ColumnReference | None = None,
     ) -> EncodedText:
         """Return the encoded file. Raise InvalidValue for ``param`` if it does not fit the task."""
         with file.path.open("rb") as content:

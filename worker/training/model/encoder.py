@@ -28,7 +28,7 @@ def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedMode
     Raise BaseModelUnreadable if its folder is incomplete or damaged.
     """
     checkpoint, missing = _read_checkpoint(
-        base_model, compute_folder_fingerprint(base_model), task.type, tuple(task.outputs)
+        base_model, compute_folder_fingerprint(base_model), task.type, tuple(task.output_names)
     )
     network = copy.deepcopy(checkpoint)
     family = get_family(network)

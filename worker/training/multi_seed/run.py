@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from shared.domain.naming import state_name
+from shared.domain.naming import format_state_name
 from shared.metrics import Scoring
 from worker.training.completion import build_paused_event, finish_training
 from worker.training.data.split import Splits, load_splits
@@ -199,7 +199,7 @@ def _finish_seed(stack: SeedStack, seed: SeedRun, is_stopped: Callable[[str], bo
 
     check_stop()
     if stack.step < spec.recipe.max_steps:
-        folder = spec.output / state_name(stack.step)
+        folder = spec.output / format_state_name(stack.step)
         save_state(folder, view, view.optimizer, seed.best, seed.history)
         assert seed.latest_evaluation is not None, "training ends with an evaluation"
         return build_paused_event(

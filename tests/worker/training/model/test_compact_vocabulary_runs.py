@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from tests.encoders import ENCODERS
 from tests.worker.training.model.test_compact_vocabulary import build_vocabulary
 from tests.worker.training.runs import (
-    Trained,
+    TrainedRun,
     iterate_events,
     make_recipe,
     make_spec,
@@ -41,16 +41,16 @@ RECIPES: list[dict[str, object]] = [
 
 
 @pytest.fixture
-def train_full_table(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunSpec], Trained]:
+def train_full_table(monkeypatch: pytest.MonkeyPatch) -> Callable[[RunSpec], TrainedRun]:
     """Trains a run without a compact vocabulary."""
 
     def keep_all_entries(network: PreTrainedModel, _: object) -> CompactVocabulary:
         return CompactVocabulary(torch.arange(network.config.vocab_size), network.config.vocab_size)
 
-    def train(spec: RunSpec) -> Trained:
+    def train(spec: RunSpec) -> TrainedRun:
         with monkeypatch.context() as patched:
             patched.setattr(CompactVocabulary, "from_texts", keep_all_entries)
-            return Trained(spec)
+            return TrainedRun(spec)
 
     return train
 
@@ -69,25 +69,25 @@ def test_every_number_and_the_exported_weights_equal_full_training(
     changes: dict[str, object],
     tmp_path: Path,
     get_base_model: Callable[[str], Path],
-    train_full_table: Callable[[RunSpec], Trained],
+    train_full_table: Callable[[RunSpec], TrainedRun],
 ) -> None:
     """Compare losses, gradient norms, scores, distances and the digest of the weights."""
     recipe = make_recipe(max_steps=8, **changes)
     spec = make_spec(tmp_path, get_base_model(base), recipe=recipe)
     assert build_vocabulary(spec)[1].is_cut
     full = train_full_table(make_spec(tmp_path, get_base_model(base), recipe=recipe))
-    assert Trained(spec).events == full.events
+    assert TrainedRun(spec).events == full.events
 
 
 def test_the_checkpoint_of_an_earlier_step_has_the_decay_of_that_step(
     tmp_path: Path,
     get_base_model: Callable[[str], Path],
-    train_full_table: Callable[[RunSpec], Trained],
+    train_full_table: Callable[[RunSpec], TrainedRun],
 ) -> None:
     base = get_base_model("bert")
     recipe = make_recipe(weight_decay=0.5, learning_rate=1e-9, warmup_ratio=0.0, eval_points=4)
     full, compact = (
-        train(make_spec(tmp_path, base, recipe=recipe)) for train in (train_full_table, Trained)
+        train(make_spec(tmp_path, base, recipe=recipe)) for train in (train_full_table, TrainedRun)
     )
     # nothing is learned in 12 steps, and the first of equal scores is kept
     assert compact.finished.best_step == 3
@@ -103,7 +103,7 @@ def test_resume_states_have_the_cut_table_and_exports_the_full_one(
     state = paused.output / "state-6"
     for file in ("weights", "best"):
         assert len(load_file(state / f"{file}.safetensors")[name]) < 100
-    resumed = Trained(
+    resumed = TrainedRun(
         make_spec(tmp_path, get_base_model("large"), recipe=make_recipe(), state=state)
     )
     exported = load_file(resumed.spec.output / "model" / "model.safetensors")[name]

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tests.encoders import ENCODERS, bert_folder
+from tests.encoders import ENCODERS, build_bert_folder
 from tests.encoders.names import is_head
 from tests.worker.training.runs import make_task
 from worker.training.data.tokenization import load_tokenizer
@@ -111,7 +111,7 @@ def test_missing_encoder_weights_are_named(copy: Path) -> None:
         BaseModelUnreadable, match=r"lack 1 tensors: bert\.encoder\.layer\.1\.output\.dense\.weight"
     ) as caught:
         load_parameters(copy)
-    assert caught.value.as_reason()["code"] == "base_model_unreadable"
+    assert caught.value.to_reason()["code"] == "base_model_unreadable"
 
 
 def test_encoder_weights_of_another_size_are_named(copy: Path) -> None:
@@ -150,6 +150,6 @@ def test_damaged_folders_are_rejected(damage: str, copy: Path) -> None:
 
 
 def test_dropout_comes_from_the_config(tmp_path: Path) -> None:
-    network = load_encoder(bert_folder(tmp_path, dropout=0.25), make_task(), 0)
+    network = load_encoder(build_bert_folder(tmp_path, dropout=0.25), make_task(), 0)
     dropouts = [module for module in network.modules() if isinstance(module, torch.nn.Dropout)]
     assert {dropout.p for dropout in dropouts} == {0.25}

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from transformers import AutoModelForSequenceClassification
 
-from tests.encoders import bert_folder
-from tests.worker.training.runs import Trained, make_spec, make_task
+from tests.encoders import build_bert_folder
+from tests.worker.training.runs import TrainedRun, make_spec, make_task
 from worker.training.errors import BaseModelUnreadable
 from worker.training.model.encoder import load_encoder
 
 
-def read_artefacts(run: Trained) -> dict[str, bytes]:
+def read_artefacts(run: TrainedRun) -> dict[str, bytes]:
     folder = run.spec.output
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -22,16 +22,16 @@ def read_artefacts(run: Trained) -> dict[str, bytes]:
 
 
 def test_a_run_after_another_writes_the_same_bytes(tmp_path: Path) -> None:
-    base = bert_folder(tmp_path / "base")
-    alone = Trained(make_spec(tmp_path, base, init_seed=2, data_seed=2))
-    Trained(make_spec(tmp_path, base, init_seed=3, data_seed=3))
-    again = Trained(make_spec(tmp_path, base, init_seed=2, data_seed=2))
+    base = build_bert_folder(tmp_path / "base")
+    alone = TrainedRun(make_spec(tmp_path, base, init_seed=2, data_seed=2))
+    TrainedRun(make_spec(tmp_path, base, init_seed=3, data_seed=3))
+    again = TrainedRun(make_spec(tmp_path, base, init_seed=2, data_seed=2))
     assert alone.losses == again.losses
     assert read_artefacts(alone) == read_artefacts(again)
 
 
 def test_the_weights_are_read_once_per_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    base, calls = bert_folder(tmp_path / "base"), []
+    base, calls = build_bert_folder(tmp_path / "base"), []
     original = AutoModelForSequenceClassification.from_pretrained
 
     def count_and_load(*arguments: Any, **options: Any) -> Any:
@@ -49,7 +49,7 @@ def test_the_weights_are_read_once_per_job(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_changing_a_network_does_not_change_another(tmp_path: Path) -> None:
-    base = bert_folder(tmp_path / "base")
+    base = build_bert_folder(tmp_path / "base")
     first = load_encoder(base, make_task(), 1)
     before = {name: tensor.clone() for name, tensor in first.state_dict().items()}
     for parameter in first.parameters():
@@ -61,7 +61,7 @@ def test_changing_a_network_does_not_change_another(tmp_path: Path) -> None:
 
 
 def test_a_replaced_base_model_is_read_again(tmp_path: Path) -> None:
-    base = bert_folder(tmp_path / "base")
+    base = build_bert_folder(tmp_path / "base")
     load_encoder(base, make_task(), 1)
     (base / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(BaseModelUnreadable):

@@ -128,7 +128,7 @@ def test_the_graph_contains_no_weights(tmp_path: Path) -> None:
 
 @pytest.mark.real_encoder
 def test_the_real_encoders_probabilities_equal_torchs(tmp_path: Path) -> None:
-    base, task = Catalogue().folder(OFFLINE_ENCODER), make_task(max_seq_length=128)
+    base, task = Catalogue().get_folder(OFFLINE_ENCODER), make_task(max_seq_length=128)
     network, tokenizer = load_encoder(base, task, 0), get_export_tokenizer(base)
     with torch.no_grad():
         # otherwise all probabilities would be about a half

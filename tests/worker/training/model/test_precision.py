@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from shared.domain.task import SplitRequest
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import (
-    Trained,
+    TrainedRun,
     make_recipe,
     make_review_rows,
     make_spec,
@@ -209,8 +209,8 @@ def test_curves_agree_with_those_of_float32(family: str, tmp_path: Path) -> None
     """Dropout is off because its draws differ; losses of about 0.69 may differ by 0.005."""
     base = ENCODERS[family](tmp_path / "base", dropout=0.0)
     recipe = make_recipe(learning_rate=1e-3, max_steps=6, eval_points=1)
-    exact = Trained(make_spec(tmp_path, base, recipe=recipe))
-    found = Trained(
+    exact = TrainedRun(make_spec(tmp_path, base, recipe=recipe))
+    found = TrainedRun(
         make_spec(tmp_path, base, recipe=recipe.model_copy(update={"precision": "bfloat16"}))
     )
     assert found.losses == pytest.approx(exact.losses, abs=5e-3)
@@ -223,7 +223,7 @@ def test_curves_agree_with_those_of_float32(family: str, tmp_path: Path) -> None
 )
 def test_the_same_spec_twice(changes: dict[str, object], tmp_path: Path, tiny_bert: Path) -> None:
     recipe = make_recipe(precision="bfloat16", **changes)
-    first, second = (Trained(make_spec(tmp_path, tiny_bert, recipe=recipe)) for _ in range(2))
+    first, second = (TrainedRun(make_spec(tmp_path, tiny_bert, recipe=recipe)) for _ in range(2))
     assert [event.model_dump() for event in first.events] == [
         event.model_dump() for event in second.events
     ]
@@ -240,7 +240,7 @@ def test_plain_transformers_gets_the_recorded_scores_in_float32(
         split=SplitRequest(validation_fraction=0.3, test_fraction=0.2),
         recipe=LONG_ENOUGH.model_copy(update={"precision": "bfloat16", "max_steps": 40}),
     )
-    run = Trained(spec)
+    run = TrainedRun(spec)
     for split, result in (("validation", run.finished.validation), ("test", run.finished.test)):
         assert result is not None
         metrics, deviation = score_exported_model(spec, rows, split)

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from shared.datasets import Examples
 from tests.encoders import ENCODERS
-from tests.worker.training.runs import Trained, make_recipe, make_spec, make_task, never_stop
+from tests.worker.training.runs import TrainedRun, make_recipe, make_spec, make_task, never_stop
 from worker.training.data.tokenization import EncodedText, encode_examples, load_tokenizer
 from worker.training.model.encoder import load_encoder
 from worker.training.model.forward import Forward
@@ -187,9 +187,9 @@ def test_without_dropout_packed_and_padded_runs_learn_the_same(
     """With dropout the draws differ, so the recorded curves cannot show this."""
     base = ENCODERS[family](tmp_path / "base", dropout=0.0)
     recipe = make_recipe(max_steps=20, learning_rate=1e-3)
-    packed = Trained(make_spec(tmp_path, base, recipe=recipe))
+    packed = TrainedRun(make_spec(tmp_path, base, recipe=recipe))
     monkeypatch.setattr("worker.training.model.forward.is_padding_free", lambda _: False)
-    padded = Trained(make_spec(tmp_path, base, recipe=recipe))
+    padded = TrainedRun(make_spec(tmp_path, base, recipe=recipe))
     assert packed.started.environment["batches"] == "padding_free"
     assert padded.started.environment["batches"] == "padded"
     assert packed.losses == pytest.approx(padded.losses, abs=1e-5)
