@@ -154,7 +154,7 @@ def test_a_folder_without_a_graph_is_rejected(tmp_path: Path) -> None:
 )
 def test_a_damaged_graph_is_rejected(content: bytes, tmp_path: Path) -> None:
     (tmp_path / GRAPH_FILE).write_bytes(content)
-    with pytest.raises(ModelNotServed, match="does not take this model"):
+    with pytest.raises(ModelNotServed, match="cannot load this model"):
         Classifier(tmp_path, max_seq_length=16, threads=1)
 
 
