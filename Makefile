@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# The tests of a file share their servers, so a file runs in one process.
+PARALLEL := -n 2 --dist loadfile
 
-.PHONY: help setup demo check test test-long compose-smoke clean
+.PHONY: help setup demo check test-fast test test-long compose-smoke clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -28,11 +30,15 @@ check: setup  ## ruff, mypy --strict, import contracts, migrations == tables
 	$(BIN)/lint-imports
 	$(BIN)/python -m shared.db.migrate --check
 
+test-fast: setup  ## the tests without servers and training, for the inner loop
+	$(BIN)/python -m pytest -m 'not long and not server and not real_encoder' -q $(PARALLEL) \
+		--ignore=tests/worker/training
+
 test: setup  ## the tests, against real Redis and PostgreSQL from wheels
-	$(BIN)/python -m pytest -m 'not long' --durations=25 --durations-min=5
+	$(BIN)/python -m pytest -m 'not long' $(PARALLEL) --durations=25 --durations-min=5
 
 test-long: setup  ## the same with full counts
-	$(BIN)/python -m pytest --durations=25
+	$(BIN)/python -m pytest $(PARALLEL) --durations=25
 
 compose-smoke:  ## build the images, train a job in containers, kill a worker, take all down (needs a Docker engine)
 	bash tests/compose/smoke.sh

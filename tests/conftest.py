@@ -16,6 +16,37 @@ from tests.stack import Stack, running_stack
 
 _numbers = count()
 
+_SERVER_FIXTURES = {"postgres", "redis", "stack", "shared_stack", "own_redis", "settings"}
+_PROCESS_FOLDERS = (
+    "benchmarks",
+    "cli",
+    "client",
+    "compose",
+    "docs",
+    "faults",
+    "flow",
+    "openapi",
+    "worker/trainer",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start servers or other processes."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _starts_server(item):
+            item.add_marker("server")
+
+
+def _starts_server(test: pytest.Function) -> bool:
+    folder = test.path.parent.relative_to(Path(__file__).parent)
+    folders = {str(folder), folder.parts[0] if folder.parts else ""}
+    params = test.callspec.params.values() if hasattr(test, "callspec") else ()
+    return (
+        not folders.isdisjoint(_PROCESS_FOLDERS)
+        or not _SERVER_FIXTURES.isdisjoint(test.fixturenames)
+        or "postgresql" in params
+    )
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
