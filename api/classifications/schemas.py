@@ -70,7 +70,7 @@ class ClassificationRequest(BaseModel):
     (``artifacts.keep: "all_runs"``), and to report their disagreement. Models of degenerate runs
     are left out unless all are degenerate."""
     return_all_scores: bool = True
-    """Whether to return the score of every label, or only of the predicted ones."""
+    """Whether to return the score of every label, or only those of the predicted labels."""
 
 
 class BatchRequest(BaseModel):
@@ -93,7 +93,7 @@ class BatchRequest(BaseModel):
     """Whether the first line of a CSV or TSV file names the columns; default: as in the model's
     training file."""
     ensemble: bool = False
-    """Whether all models that the model's job has kept classify together."""
+    """Whether to average the scores of all models that the model's job has kept."""
 
 
 class RequestCounts(BaseModel):
@@ -139,7 +139,7 @@ class BatchObject(BaseModel):
     truncated: int
     """Number of rows that were longer than the model's maximum length."""
     tokens: int
-    """Tokens read, over all rows."""
+    """Number of tokens of all rows, after truncation."""
 
 
 class DisagreementObject(BaseModel):
@@ -148,7 +148,7 @@ class DisagreementObject(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     vote_entropy: float | None
-    """Normalised entropy of the models' votes, from 0 (all agree) to 1; null for a regression."""
+    """Normalized entropy of the models' votes, from 0 (all agree) to 1; null for a regression."""
     score_std: float
     """Standard deviation of the predicted label's score over the models."""
 
@@ -171,7 +171,7 @@ class ClassificationTarget(BaseModel):
 
 
 class ClassificationUsage(BaseModel):
-    """Tokens read."""
+    """Number of tokens read."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -204,4 +204,4 @@ class ClassificationObject(BaseModel):
     truncated: int
     """Number of truncated inputs."""
     usage: ClassificationUsage
-    """Tokens read; each input counts once, also for an ensemble."""
+    """Number of tokens read; an ensemble counts each input once."""

@@ -30,7 +30,7 @@ def extend_with_seeds(
 ) -> JobObject:
     """Add the runs in one transaction that also reopens the job.
 
-    A request that is sent again adds nothing more. A grid grows by initialisation seeds, each with
+    A request that is sent again adds nothing more. A grid grows by initialization seeds, each with
     all its data seeds; a k-fold job by seeds, each with all its folds. Raises JobNotFound,
     InvalidValue for a seed that the job has, and what ``require_extendable_job`` raises.
     """
@@ -70,11 +70,14 @@ def _add_runs(services: AppServices, session: Session, job: Job, request: Extend
     if job.status == JobState.PAUSED:
         session.flush()
         RunRequests(session).pause_runs(job.id)
-    seeds = ", ".join(str(seed) for seed in dict.fromkeys(run.seed for run in runs))
-    Events(session).add(
-        job,
-        f"Extended by {len(runs)} runs (seed {seeds}); {len(existing_runs)} are kept as they are.",
-    )
+    Events(session).add(job, _describe_extension(runs, len(existing_runs)))
+
+
+def _describe_extension(runs: Sequence[Run], existing_count: int) -> str:
+    seeds = list(dict.fromkeys(run.seed for run in runs))
+    count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+    named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    return f"Added {count} ({named}). Existing runs: {existing_count}, which are kept."
 
 
 def _build_further_runs(

@@ -13,7 +13,7 @@ _KEY_PATTERN = "[!-~]{1,255}"
 
 def _check_key(key: str) -> str:
     if re.fullmatch(_KEY_PATTERN, key) is None:
-        raise ValueError("the key must be 1 to 255 visible ASCII characters without blanks")
+        raise ValueError("the key must have 1 to 255 visible ASCII characters and no spaces")
     return key
 
 
@@ -25,8 +25,8 @@ IdempotencyKey = Annotated[
     ]
     | None,
     Header(
-        description="A key chosen by the caller: the same request with the same key is carried "
-        "out once."
+        description="A key chosen by the caller. Sending the same request again with the same key "
+        "has no further effect."
     ),
 ]
 RetryCount = Annotated[
@@ -34,7 +34,7 @@ RetryCount = Annotated[
     Header(
         ge=0,
         alias="x-stainless-retry-count",
-        description="Retry count, set by the official client when it sends a request again.",
+        description="Number of retries so far; the official client sets it when it repeats a request.",
     ),
 ]
 

@@ -1,6 +1,6 @@
-"""Recognise a creation that is sent again, so that it creates nothing new.
+"""Recognize a creation that is sent again, so that it creates nothing new.
 
-A request with an ``Idempotency-Key`` is recognised by its key. One without is recognised by its
+A request with an ``Idempotency-Key`` is recognized by its key. One without is recognized by its
 digest, if the official client counts it as a retry and the first attempt is recent.
 """
 
@@ -41,7 +41,7 @@ def find_existing_job(services: AppServices, identity: RequestIdentity, digest: 
         return None
     if existing.request_sha256 != digest:
         raise IdempotencyKeyReused(
-            "This Idempotency-Key was used with a different request; use a new key.",
+            "This Idempotency-Key was used for a different request; use a new key.",
             param="Idempotency-Key",
         )
     return existing.job_id

@@ -18,7 +18,7 @@ class ExpiresAfter(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     anchor: Literal["created_at"]
-    """Time that `seconds` counts from."""
+    """Start of the period `seconds`."""
     seconds: Annotated[int, Field(ge=3600, le=2_592_000)]
     """Seconds until the deletion, from an hour to thirty days."""
 
@@ -48,7 +48,7 @@ class CompleteRequest(BaseModel):
     part_ids: Annotated[list[PartId], Field(min_length=1, max_length=MAX_PARTS)]
     """Ids of the parts, in the order of the file."""
     md5: Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{32}$")] | None = None
-    """MD5 digest of the whole file in hexadecimal; if given, it must match."""
+    """Expected MD5 digest of the whole file, in hexadecimal."""
 
 
 class UploadPartObject(BaseModel):
