@@ -7,17 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
+from api.strict_request import StrictRequest
 from shared.domain.task import ColumnReference, Header
 
 MAX_INPUTS = 1000
 Text = Annotated[str, StringConstraints(min_length=1)]
-_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
-class TextPair(BaseModel):
+class TextPair(StrictRequest):
     """One input; ``text_b`` is required by a model trained on pairs, and refused by any other."""
-
-    model_config = _STRICT
 
     text_a: Text
     """The text, or the first text of a pair."""
@@ -49,10 +47,8 @@ Input = Annotated[
 Inputs = Annotated[list[Input], Field(min_length=1, max_length=MAX_INPUTS)]
 
 
-class ClassificationRequest(BaseModel):
+class ClassificationRequest(StrictRequest):
     """A model and the inputs to classify."""
-
-    model_config = _STRICT
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     """Id of a fine-tuned model, for example the ``fine_tuned_model`` of a job."""
@@ -73,10 +69,8 @@ class ClassificationRequest(BaseModel):
     """Whether to return the score of every label, or only those of the predicted labels."""
 
 
-class BatchRequest(BaseModel):
+class BatchRequest(StrictRequest):
     """A model and the file whose rows to classify."""
-
-    model_config = _STRICT
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     """Id of a fine-tuned model."""

@@ -11,9 +11,9 @@ from api.errors import document_errors
 from api.jobs import creation, deletion, pausing, service
 from api.jobs.clone import build_clone_request, compute_clone_digest
 from api.jobs.extend import extend_with_seeds
-from api.jobs.idempotency import RequestIdentityDep
 from api.jobs.planning.dry_run import plan_dry_run
 from api.jobs.planning.dry_run_schemas import DryRun
+from api.jobs.request_identity import RequestIdentityDep
 from api.jobs.request_schemas import CloneRequest
 from api.jobs.run_schemas import ExtendRequest
 from api.jobs.schemas import JobObject

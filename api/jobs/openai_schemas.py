@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.jobs.strict_request import StrictRequest
+from api.strict_request import StrictRequest
 from shared.recipe import RecipeRequest
 
 AutoValue = Literal["auto"]

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, m
 
 from api.jobs.openai_schemas import Hyperparameters, Method
 from api.jobs.run_schemas import EarlyDiscardRequest, RunsRequest, Seed
-from api.jobs.strict_request import StrictRequest
 from api.jobs.webhook_schemas import WebhookRequest
+from api.strict_request import StrictRequest
 from shared.domain.task import SplitRequest, TaskRequest
 from shared.encoders.catalogue import OFFLINE_ENCODER
 from shared.metrics import METRICS

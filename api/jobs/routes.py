@@ -10,10 +10,10 @@ from api.dependencies import AppServices, ServicesDep, create_page_dependency
 from api.errors import document_errors
 from api.jobs import creation, service
 from api.jobs.event_schemas import CheckpointObject, DeliveryObject, EventObject
-from api.jobs.idempotency import RequestIdentityDep
 from api.jobs.planning.dry_run import plan_dry_run
 from api.jobs.planning.dry_run_schemas import DryRun
 from api.jobs.presenting.event_stream import open_event_stream
+from api.jobs.request_identity import RequestIdentityDep
 from api.jobs.request_schemas import JobRequest
 from api.jobs.schemas import JobObject
 from api.pagination import Listing, build_listing

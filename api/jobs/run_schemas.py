@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from api.jobs.strict_request import StrictRequest
+from api.strict_request import StrictRequest
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 SeedList = Annotated[

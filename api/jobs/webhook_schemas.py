@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from api.jobs.strict_request import StrictRequest
+from api.strict_request import StrictRequest
 from shared.domain.errors import InvalidValue
 from shared.infra.network import is_ip_address, is_public_address
 from shared.infra.settings import Settings
