@@ -1,6 +1,6 @@
 """Error responses: every error has the shape ``{"error": {message, type, param, code}}``.
 
-Nothing that a caller sent is echoed back, except names of fields and parameters.
+A response quotes nothing from the request except the names of fields and parameters.
 """
 
 import json
@@ -41,43 +41,44 @@ _UNION_BRANCHES = frozenset(
 
 
 class ErrorDetail(BaseModel):
-    """An error, for people and for programs."""
+    """An error: a message for people, and a code for programs."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     message: str
-    """What is wrong and what to do about it, for people."""
+    """Human-readable explanation: what is wrong, and what to do about it."""
     type: str
-    """Class of the HTTP status, as the official client names it."""
+    """Kind of error by HTTP status, named as in the hosted API."""
     param: str | None
-    """Dotted path of the field, parameter or header at fault; null if there is none."""
+    """Dotted path of the invalid field, or name of the invalid parameter or header; null if the error
+    concerns none."""
     code: str | None
     """Stable machine-readable code."""
 
 
 class ErrorResponse(BaseModel):
-    """The body of every error response; the header `x-request-id` has the request's id."""
+    """Body of every error response; the header `x-request-id` has the id of the request."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     error: ErrorDetail
-    """What is wrong."""
+    """The error."""
 
 
 class RouteNotFound(ServiceError):
-    """The address does not exist."""
+    """No operation has this URL path."""
 
     status = 404
 
 
 class MethodNotAllowed(ServiceError):
-    """The address does not support the request's method."""
+    """The URL path does not support the method of the request."""
 
     status = 405
 
 
 class InternalError(ServiceError):
-    """An unexpected error of the service; its log has the details under the request id."""
+    """An unexpected error in the service, whose log has the details under the request id."""
 
     status = 500
 
@@ -122,12 +123,15 @@ def describe_validation_errors(errors: Sequence[ErrorDetails]) -> InvalidRequest
     for error in errors:
         errors_by_path.setdefault(_format_path(error["loc"][1:]), []).append(error)
     path, first_errors = next(iter(errors_by_path.items()))
-    others = len(errors_by_path) - 1
-    suffix = f" ({others} more fields are wrong)" if others else ""
-    return InvalidRequest(
-        f"{_describe_field_errors(path, first_errors)}{suffix}.",
-        param=_truncate_text(path) or None,
-    )
+    description = _describe_field_errors(path, first_errors)
+    others = _describe_others(len(errors_by_path) - 1)
+    return InvalidRequest(f"{description}{others}.", param=_truncate_text(path) or None)
+
+
+def _describe_others(count: int) -> str:
+    if not count:
+        return ""
+    return f" ({count} more {'field is' if count == 1 else 'fields are'} invalid)"
 
 
 def _format_path(location: tuple[int | str, ...]) -> str:
@@ -136,7 +140,7 @@ def _format_path(location: tuple[int | str, ...]) -> str:
 
 
 def _is_union_branch(part: int | str) -> bool:
-    """Whether a part of pydantic's location is no field but the tried branch of a union.
+    """Whether a part of pydantic's location names the tried branch of a union, not a field.
 
     For example ``constrained-int`` or ``literal['auto']``.
     """
@@ -186,7 +190,7 @@ def _handle_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _list_allowed_methods(request: Request) -> list[str]:
-    """List the methods of all routes at the address: a route that refuses lists its own only."""
+    """List the methods of all routes with the request's path; Starlette lists those of one route."""
 
     def is_served(method: str) -> bool:
         scope = {**request.scope, "method": method}
@@ -204,7 +208,7 @@ def _handle_unexpected_error(request: Request, error: Exception) -> JSONResponse
     request_id = request.scope.get("state", {}).get("request_id")
     log.error("internal_error request_id=%s", request_id, exc_info=error)
     response = to_error_response(
-        InternalError(f"Internal error; the service's log has details under {request_id}.")
+        InternalError(f"Internal error; search the log of the service for {request_id}.")
     )
     if request_id is not None:  # this response does not pass the middleware that adds the header
         response.headers["x-request-id"] = request_id

@@ -21,7 +21,7 @@ Item = TypeVar("Item", bound=Identified)
 class Listing(BaseModel, Generic[Item]):
     """A page of a list."""
 
-    # pydantic takes neither docstrings nor attribute docstrings over to parametrised models
+    # pydantic takes neither docstrings nor attribute docstrings over to parametrized models
     model_config = ConfigDict(json_schema_extra={"description": "A page of a list."})
 
     object: Annotated[Literal["list"], Field(description="Kind of object.")] = "list"

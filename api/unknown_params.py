@@ -1,6 +1,6 @@
 """Refusal of unknown query parameters and form fields.
 
-A misspelt parameter that is silently ignored looks like one that was applied.
+If they were ignored, a caller could take a misspelled parameter for one that was applied.
 """
 
 import re
@@ -20,8 +20,8 @@ METADATA_PARAMETER = {
     "name": "metadata",
     "in": "query",
     "required": False,
-    "description": "Select by metadata: `metadata[key]=value`, several of them combined with "
-    "and; `metadata=null` selects what has no metadata.",
+    "description": "Filter by metadata: `metadata[key]=value`; a job must match every given pair. "
+    "`metadata=null` selects jobs without metadata.",
     "style": "deepObject",
     "explode": True,
     "schema": {
@@ -31,7 +31,7 @@ METADATA_PARAMETER = {
         "maxProperties": 16,
     },
 }
-"""OpenAPI definition of what ``read_metadata_filter`` reads, which no signature can express."""
+"""OpenAPI definition of what ``read_metadata_filter`` reads; a signature cannot express it."""
 
 
 async def read_metadata_filter(request: Request) -> dict[str, str] | None:
@@ -68,7 +68,8 @@ def _check_metadata_parameter(request: Request) -> None:
         map(_METADATA_PATTERN.fullmatch, request.query_params)
     ):
         raise InvalidRequest(
-            "Filter by metadata[key]=value, or by metadata=null alone for what has no metadata.",
+            "metadata must be metadata[key]=value, or metadata=null alone to select jobs without "
+            "metadata.",
             param="metadata",
         )
 

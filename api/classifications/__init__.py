@@ -1,1 +1,1 @@
-
+"""Classification of texts and files with published models."""

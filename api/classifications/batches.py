@@ -81,7 +81,7 @@ def _read_texts(table: Table, task: Task, request: BatchRequest) -> "list[Text]"
     check_readable_rows(table, "input_file")
     if table.total_rows > MAX_ROWS:
         raise InvalidValue(
-            f"The file has {table.total_rows:,} rows and the limit is {MAX_ROWS:,}; split it.",
+            f"The file has {table.total_rows:,} rows, but the limit is {MAX_ROWS:,}; split it.",
             param="input_file",
         )
     first = _read_column(table, request.text_column or task.text_column, "text_column")
@@ -147,8 +147,8 @@ def check_throughput(rows_done: int, rows_total: int, seconds: float) -> None:
     if seconds * rows_total > CLASSIFICATION_LIMIT_S * rows_done:
         fitting_rows = int(CLASSIFICATION_LIMIT_S * rows_done / seconds)
         raise InvalidValue(
-            f"At {rows_done / seconds:.1f} rows per second the file takes longer than the "
-            f"{CLASSIFICATION_LIMIT_S / 60:.0f} minutes of a request; "
+            f"At {rows_done / seconds:.1f} rows per second the file takes longer than the limit of "
+            f"{CLASSIFICATION_LIMIT_S / 60:.0f} minutes per request; "
             f"split it into parts of up to {fitting_rows:,} rows.",
             param="input_file",
         )

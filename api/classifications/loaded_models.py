@@ -48,7 +48,8 @@ class ModelServer:
         """Count a request while it runs. Raises ServiceBusy if the limit is reached."""
         if not self._admission.acquire(blocking=False):
             raise ServiceBusy(
-                f"{MAX_CONCURRENT_REQUESTS} requests are being classified already; retry shortly."
+                f"The limit of {MAX_CONCURRENT_REQUESTS} concurrent classifications is reached; "
+                "retry shortly."
             )
         try:
             yield

@@ -49,6 +49,6 @@ def create_classification(
 def create_classification_batch(services: ServicesDep, request: BatchRequest) -> BatchObject:
     """Classify every row of an uploaded file and store the predictions as a result file.
 
-    The response is sent when all rows are classified.
+    The response is sent once all rows are classified.
     """
     return batches.classify_file(services, request)

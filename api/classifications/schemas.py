@@ -7,17 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
+from api.strict_request import StrictRequest
 from shared.domain.task import ColumnReference, Header
 
 MAX_INPUTS = 1000
 Text = Annotated[str, StringConstraints(min_length=1)]
-_STRICT = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
-class TextPair(BaseModel):
+class TextPair(StrictRequest):
     """One input; ``text_b`` is required by a model trained on pairs, and refused by any other."""
-
-    model_config = _STRICT
 
     text_a: Text
     """The text, or the first text of a pair."""
@@ -49,10 +47,8 @@ Input = Annotated[
 Inputs = Annotated[list[Input], Field(min_length=1, max_length=MAX_INPUTS)]
 
 
-class ClassificationRequest(BaseModel):
+class ClassificationRequest(StrictRequest):
     """A model and the inputs to classify."""
-
-    model_config = _STRICT
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     """Id of a fine-tuned model, for example the ``fine_tuned_model`` of a job."""
@@ -70,13 +66,11 @@ class ClassificationRequest(BaseModel):
     (``artifacts.keep: "all_runs"``), and to report their disagreement. Models of degenerate runs
     are left out unless all are degenerate."""
     return_all_scores: bool = True
-    """Whether to return the score of every label, or only of the predicted ones."""
+    """Whether to return the score of every label, or only those of the predicted labels."""
 
 
-class BatchRequest(BaseModel):
+class BatchRequest(StrictRequest):
     """A model and the file whose rows to classify."""
-
-    model_config = _STRICT
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
     """Id of a fine-tuned model."""
@@ -93,7 +87,7 @@ class BatchRequest(BaseModel):
     """Whether the first line of a CSV or TSV file names the columns; default: as in the model's
     training file."""
     ensemble: bool = False
-    """Whether all models that the model's job has kept classify together."""
+    """Whether to average the scores of all models that the model's job has kept."""
 
 
 class RequestCounts(BaseModel):
@@ -139,7 +133,7 @@ class BatchObject(BaseModel):
     truncated: int
     """Number of rows that were longer than the model's maximum length."""
     tokens: int
-    """Tokens read, over all rows."""
+    """Number of tokens of all rows, after truncation."""
 
 
 class DisagreementObject(BaseModel):
@@ -148,7 +142,7 @@ class DisagreementObject(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     vote_entropy: float | None
-    """Normalised entropy of the models' votes, from 0 (all agree) to 1; null for a regression."""
+    """Normalized entropy of the models' votes, from 0 (all agree) to 1; null for a regression."""
     score_std: float
     """Standard deviation of the predicted label's score over the models."""
 
@@ -171,7 +165,7 @@ class ClassificationTarget(BaseModel):
 
 
 class ClassificationUsage(BaseModel):
-    """Tokens read."""
+    """Number of tokens read."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -204,4 +198,4 @@ class ClassificationObject(BaseModel):
     truncated: int
     """Number of truncated inputs."""
     usage: ClassificationUsage
-    """Tokens read; each input counts once, also for an ensemble."""
+    """Number of tokens read; an ensemble counts each input once."""

@@ -100,12 +100,12 @@ def find_ensemble(services: AppServices, model_id: str, *, ensemble: bool) -> En
 
 def _build_no_ensemble_error(job_id: str, kept_count: int) -> NoEnsemble:
     reason = (
-        f'job {job_id} has kept one; create jobs with artifacts.keep "all_runs" to keep all.'
+        f'job {job_id} has kept only one; set artifacts.keep to "all_runs" to keep all.'
         if kept_count < 2
-        else f"all but one of the {kept_count} models of job {job_id} are from degenerate runs, "
-        "which do not vote."
+        else f"only one of the {kept_count} models of job {job_id} comes from a run that is not "
+        "degenerate."
     )
-    return NoEnsemble(f"An ensemble needs two models, and {reason}", param="ensemble")
+    return NoEnsemble(f"An ensemble needs at least two models, but {reason}", param="ensemble")
 
 
 def _collect_texts(inputs: Sequence[Input], task: Task, *, is_list: bool) -> list[Text]:

@@ -1,1 +1,1 @@
-
+"""Data sets and result files: upload, checks, preview, download and deletion."""

@@ -32,11 +32,15 @@ async def read_preview_options(
     ] = OFFLINE_ENCODER,
     n: Annotated[
         int,
-        Query(ge=1, le=MAX_PREVIEW_ROWS, description="Number of rows, from the first readable."),
+        Query(
+            ge=1,
+            le=MAX_PREVIEW_ROWS,
+            description="Number of rows, starting at the first readable one.",
+        ),
     ] = 10,
     max_seq_length: Annotated[
         MaxSeqLength,
-        Query(description="Maximum number of tokens per row; `auto`: as for a job."),
+        Query(description="Maximum number of tokens per row; `auto`: as in a job."),
     ] = "auto",
     header: Annotated[
         Literal["auto", "true", "false"],

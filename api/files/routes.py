@@ -56,7 +56,7 @@ def create_file(
         Literal["created_at"] | None,
         Form(
             alias="expires_after[anchor]",
-            description="Time that `expires_after[seconds]` counts from; give both or neither.",
+            description="Start of the period `expires_after[seconds]`; give both or neither.",
         ),
     ] = None,
     seconds: Annotated[
@@ -65,14 +65,14 @@ def create_file(
             alias="expires_after[seconds]",
             ge=3600,
             le=2_592_000,
-            description="Seconds until the file is deleted, later if a job still needs it then; "
-            "default: the file is kept.",
+            description="Seconds until the file is deleted, or longer while a job needs it; default: "
+            "the file is kept.",
         ),
     ] = None,
 ) -> FileObject:
     """Upload a data set.
 
-    The file is read at once: the response has its profile and lists its problems by row number.
+    The file is checked before the response, which has its profile and its problems by row number.
     """
     if (anchor is None) != (seconds is None):
         missing = f"expires_after[{'anchor' if anchor is None else 'seconds'}]"
@@ -114,7 +114,7 @@ def retrieve_file(services: ServicesDep, file_id: FileIdPath) -> FileObject:
 
 @router.delete("/{file_id}", responses=document_errors(FileNotFound, FileInUse))
 def delete_file(services: ServicesDep, file_id: FileIdPath) -> FileDeleted:
-    """Delete a file; refused while an open job needs it."""
+    """Delete a file, unless an open job needs it."""
     service.delete_file(services, file_id)
     return FileDeleted(id=file_id)
 
@@ -139,7 +139,8 @@ def file_content(services: ServicesDep, file_id: FileIdPath) -> StreamingRespons
         chunks = services.storage.stream(build_file_key(file.sha256))
     except BlobMissing:
         raise FileNotFound(
-            f"The content of {file_id} is missing from the storage.", param="file_id"
+            f"The content of file {file_id} is missing from the storage; upload it again.",
+            param="file_id",
         ) from None
     headers = {
         "content-length": str(file.bytes),
@@ -160,7 +161,7 @@ def file_validation(services: ServicesDep, file_id: FileIdPath) -> FileValidatio
         file = Files(session, services.owner_id).get(file_id, param="file_id")
     if file.validation is None:
         raise FileNotFound(
-            f"{file_id} is a result file, which has no validation report.", param="file_id"
+            f"File {file_id} is a result file, which has no validation report.", param="file_id"
         )
     return FileValidation(file_id=file_id, **file.validation)
 
@@ -187,13 +188,13 @@ def validate_file(
         Body(
             embed=True,
             default_factory=TaskRequest,
-            description="How to read the file; what is left out is detected.",
+            description="How to read the file; settings that are left out are detected.",
         ),
     ],
 ) -> FileValidation:
     """Validate the file with the columns that `task` names.
 
-    For files whose columns could not be detected on upload.
+    Use this if the columns could not be detected on upload.
     """
     with services.database.read() as session:
         file = Files(session, services.owner_id).get(file_id, param="file_id")

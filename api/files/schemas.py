@@ -32,7 +32,7 @@ class FileObject(Identified):
     status: str
     """Always `processed`: files are read on upload, and unreadable ones are not stored."""
     status_details: str | None
-    """Summary of the content, in one line."""
+    """One-line summary of the content."""
     sha256: str
     """SHA-256 digest of the content; files with equal content are stored once."""
     profile: Validation | None

@@ -135,14 +135,15 @@ def open_table(services: AppServices, file: File, header: Header, *, param: str)
             services.storage.fetch(build_file_key(file.sha256), path)
         except BlobMissing:
             raise ServiceUnavailable(
-                f"The content of {file.id} is missing from the storage."
+                f"The content of file {file.id} is missing from the storage; upload it again."
             ) from None
         with services.table_semaphore:
             try:
                 table = _read_table(services, path, file.filename, header)
             except (UnreadableFile, UnsupportedMediaType) as error:
                 raise InvalidValue(
-                    f"{file.id} cannot be read with these settings: {error.message}", param=param
+                    f"File {file.id} cannot be read with these settings: {error.message}",
+                    param=param,
                 ) from None
             yield table
 

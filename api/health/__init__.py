@@ -1,1 +1,1 @@
-
+"""Liveness and readiness of the API process."""

@@ -36,18 +36,18 @@ class Ready(BaseModel):
 
 @router.get("/health", summary="Check liveness")
 def health() -> Health:
-    """Check that the process responds; the database and the job queue are not checked."""
+    """Check that the process responds, without checking the database and the job queue."""
     return Health()
 
 
 @router.get("/ready", summary="Check readiness", responses=document_errors(ServiceUnavailable))
 def ready(services: ServicesDep) -> Ready:
-    """Check that the database and the job queue respond as well."""
+    """Check that the database and the job queue respond too."""
     with services.database.read() as session:
         check_connection(session)
     try:
         return Ready(queue_depth=services.job_queue.count_messages())
     except BrokerUnreachable:
         raise ServiceUnavailable(
-            "The job queue does not respond; jobs are accepted and start once it does."
+            "The job queue does not respond; new jobs are accepted and start once it responds."
         ) from None

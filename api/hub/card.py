@@ -62,13 +62,13 @@ def choose_split_files(
     name, files_by_split = _find_config(info.card or {}, tables, config, source)
     if not any(files_by_split.values()):
         raise InvalidValue(
-            "The data set has no Parquet, JSON or CSV files there. If a script generates it, try "
-            "the revision @refs/convert/parquet.",
+            "This config of the data set has no Parquet, JSON or CSV files. If a script generates "
+            "them, try the revision @refs/convert/parquet.",
             param=source,
         )
     if CONFIG_PATTERN.fullmatch(name) is None:
         raise InvalidValue(
-            "The config of the data set has a name that cannot be part of a file name; "
+            "The name of the config cannot be part of a file name; "
             "upload the split as a file instead.",
             param=source,
         )

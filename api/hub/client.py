@@ -1,4 +1,4 @@
-"""HTTP client of the hub: the description of a data set at a revision, and the bytes of a file."""
+"""HTTP client of the hub: requests the description of a data set, and downloads files."""
 
 import hashlib
 import time
@@ -23,7 +23,7 @@ _PUBLIC_HUB_DOWNLOADS = "hf.co"  # where the public hub redirects downloads to
 _NOT_FOUND_MESSAGES = {
     "RevisionNotFound": "The data set has no such revision.",
     "GatedRepo": "The data set is gated, and this service has no access to it.",
-    "EntryNotFound": "The hub lists a file of the data set but does not have it.",
+    "EntryNotFound": "The hub lists a file of the data set, but cannot find it.",
 }
 """Messages by the hub's ``x-error-code``."""
 _NOT_FOUND_MESSAGE = "The hub has no such data set, or this service has no access to it."
@@ -81,7 +81,7 @@ class HubClient:
                 content += chunk
                 if len(content) > MAX_INFO_BYTES:
                     raise DatasetTooLarge(
-                        "The data set has too many files to be listed; upload the split instead.",
+                        "The data set has too many files to be listed; upload the split as a file instead.",
                         param=self._param,
                     )
         try:
@@ -154,7 +154,7 @@ class HubClient:
             address = f"{target.scheme}://{target.host}"[:100]
             raise HubNotAllowed(
                 f"The hub redirects to {address}, which is not an allowed host; "
-                "its operator can allow it with EVENKEEL_HUB_HOSTS.",
+                "add it to EVENKEEL_HUB_HOSTS to allow it.",
                 param=self._param,
             )
         return target

@@ -33,7 +33,7 @@ class HubReference(NamedTuple):
         match = _REFERENCE_PATTERN.fullmatch(text)
         if match is None or len(match["repository"]) > MAX_REPOSITORY_LENGTH:
             raise InvalidValue(
-                f"This is not a reference to a data set on the hub; write {REFERENCE_SYNTAX}.",
+                f"The reference to a data set on the hub is malformed; write {REFERENCE_SYNTAX}.",
                 param=param,
             )
         return cls(match["repository"], match["config"], match["revision"], match["split"])

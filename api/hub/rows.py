@@ -50,7 +50,7 @@ class JoinedRowsWriter:
             self._columns = columns
         if columns != self._columns:
             raise InvalidValue(
-                f"{filename} has other columns than the first file of the split.",
+                f"{filename} and the first file of the split have different columns.",
                 param=self._param,
             )
         self._row_count += len(table.rows)
@@ -94,7 +94,7 @@ class JoinedRowsWriter:
             )
         columns = [column or f"column {index}" for index, column in enumerate(table.columns)]
         if len(set(columns)) < len(columns):
-            raise InvalidValue(f"{filename} has two columns of the same name.", param=self._param)
+            raise InvalidValue(f"{filename} has two columns with the same name.", param=self._param)
         return columns
 
     def _write_line(self, line: bytes) -> None:

@@ -1,1 +1,1 @@
-
+"""Jobs: requests, creation, actions and responses."""

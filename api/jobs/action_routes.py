@@ -11,9 +11,9 @@ from api.errors import document_errors
 from api.jobs import creation, deletion, pausing, service
 from api.jobs.clone import build_clone_request, compute_clone_digest
 from api.jobs.extend import extend_with_seeds
-from api.jobs.idempotency import RequestIdentityDep
 from api.jobs.planning.dry_run import plan_dry_run
 from api.jobs.planning.dry_run_schemas import DryRun
+from api.jobs.request_identity import RequestIdentityDep
 from api.jobs.request_schemas import CloneRequest
 from api.jobs.run_schemas import ExtendRequest
 from api.jobs.schemas import JobObject
@@ -48,13 +48,13 @@ class JobDeleted(BaseModel):
 
 @router.post("/{job_id}/cancel", responses=document_errors(JobNotFound, JobAlreadyEnded))
 def cancel_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
-    """Cancel the job: keep the results of its finished runs, and publish no model."""
+    """Cancel the job; the results of its finished runs are kept, and no model is published."""
     return service.cancel_job(services, job_id)
 
 
 @router.post("/{job_id}/pause", responses=document_errors(JobNotFound, JobAlreadyEnded))
 def pause_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
-    """Pause the job: stop its running trainings, and start no run until the job is resumed.
+    """Pause the job: stop its runs in training, and start no run until the job is resumed.
 
     Pausing a paused job has no effect.
     """
@@ -81,10 +81,10 @@ def resume_job(services: ServicesDep, job_id: JobIdPath) -> JobObject:
 def extend_job(
     services: ServicesDep, job_id: JobIdPath, request: ExtendRequest, identity: RequestIdentityDep
 ) -> JobObject:
-    """Add runs from further seeds to an open or ended job, and keep its existing runs.
+    """Add runs with further seeds to an open or ended job; its existing runs are kept.
 
-    At its new end, the best of all runs is published. A request that is sent again adds its runs
-    once.
+    When the job ends again, the best of all its runs is published. A repeated request adds the runs
+    only once.
     """
     return extend_with_seeds(services, job_id, request, identity)
 
@@ -107,9 +107,10 @@ def clone_job(
     identity: RequestIdentityDep,
     changes: CloneRequest | None = None,
 ) -> JobObject | DryRun:
-    """Create a new job from this job's request; fields given in the body replace the original ones.
+    """Create a new job from this job's request; fields in the body replace the original ones.
 
-    Automatic settings are searched again. A request that is sent again creates no second job.
+    Automatic settings are chosen again. A repeated request returns the job that the first one
+    created.
     """
     request = build_clone_request(services, job_id, changes or CloneRequest())
     if request.dry_run:
@@ -122,7 +123,7 @@ def clone_job(
 def delete_job(services: ServicesDep, job_id: JobIdPath) -> JobDeleted:
     """Delete an ended job with its runs, metrics, events, published model and result files.
 
-    The files that it was trained on remain.
+    The data files that it was trained on remain.
     """
     deletion.delete_job(services, job_id)
     return JobDeleted(id=job_id)

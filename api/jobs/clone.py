@@ -6,8 +6,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from api.dependencies import AppServices
+from api.jobs.idempotency import compute_request_digest
 from api.jobs.request_schemas import CloneRequest, JobRequest
-from api.jobs.resent_requests import compute_request_digest
 from shared.db.jobs import Jobs
 from shared.db.tables import Job
 

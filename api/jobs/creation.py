@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from api.dependencies import AppServices
-from api.jobs.idempotency import RequestIdentity
-from api.jobs.planning.job_plan import plan_job
-from api.jobs.request_schemas import JobRequest
-from api.jobs.resent_requests import (
+from api.jobs.idempotency import (
     compute_request_digest,
     find_concurrent_job,
-    find_existing_job,
-    record_request,
-    run_unless_resent,
+    record_creation,
+    run_once,
 )
+from api.jobs.planning.job_plan import plan_job
+from api.jobs.request_identity import RequestIdentity
+from api.jobs.request_schemas import JobRequest
 from api.jobs.schemas import JobObject
 from api.jobs.service import get_job
 from shared.datasets import InputFile
@@ -36,26 +35,23 @@ def create_job(
 ) -> JobObject:
     """Store the job and its runs in one transaction, then notify the job queue.
 
-    A request that is sent again returns the job that it already made. ``digest`` identifies the
+    A repeated request returns the job that the first one created. ``digest`` identifies the
     request; by default it is computed from the body.
     """
     request_digest = digest or compute_request_digest(request)
-    existing = find_existing_job(services, identity, request_digest)
-    if existing is not None:
-        return get_job(services, existing)
-    job, runs = plan_job(services, request)
-    job.request_sha256 = request_digest
 
-    def insert() -> str:
+    def plan_and_insert() -> str:
+        job, runs = plan_job(services, request)
+        job.request_sha256 = request_digest
         with services.database.write() as session:
             concurrent = find_concurrent_job(session, services.owner_id, identity, request_digest)
             if concurrent is not None:
                 return concurrent
             _insert_job(session, job, runs)
-            record_request(session, job, identity, request_digest)
+            record_creation(session, job, identity, request_digest)
             return job.id
 
-    return get_job(services, run_unless_resent(services, identity, request_digest, insert))
+    return get_job(services, run_once(services, identity, request_digest, plan_and_insert))
 
 
 def _insert_job(session: Session, job: Job, runs: Sequence[Run]) -> None:

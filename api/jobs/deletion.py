@@ -22,7 +22,7 @@ def delete_job(services: AppServices, job_id: str) -> None:
         job = lock_job(services, session, job_id)
         if job.status in OPEN_JOB_STATES:
             raise JobNotEnded(
-                f"Job {job_id} is {job.status}; cancel it or wait for its end before deleting it.",
+                f"Job {job_id} is {job.status}; cancel it or wait until it has ended, then delete it.",
                 param="fine_tuning_job_id",
             )
         models = Models(session, services.owner_id)

@@ -12,7 +12,7 @@ from shared.domain.naming import build_checkpoint_model_id
 
 
 class EventObject(Identified):
-    """An event in the life of a job."""
+    """An event of a job, or of one of its runs."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -21,7 +21,7 @@ class EventObject(Identified):
     object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
     """Always `fine_tuning.job.event`."""
     created_at: int
-    """Time of the event, unix seconds."""
+    """Time of the event, Unix seconds."""
     level: Literal["info", "warn", "error"]
     """Severity of the event."""
     message: str
@@ -47,7 +47,7 @@ class EventObject(Identified):
 
 
 class CheckpointObject(Identified):
-    """A kept checkpoint, which is a model with its own id."""
+    """A kept checkpoint of a run."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -56,13 +56,13 @@ class CheckpointObject(Identified):
     object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
     """Always `fine_tuning.job.checkpoint`."""
     created_at: int
-    """Time of the checkpoint, unix seconds."""
+    """Time of the checkpoint, Unix seconds."""
     fine_tuned_model_checkpoint: str
     """Model id of the checkpoint."""
     fine_tuning_job_id: str
     """Id of the job."""
     step_number: int
-    """Optimiser step after which the weights were kept."""
+    """Optimizer step at which the weights were kept."""
     metrics: StoredJson
     """Losses and scores at that step."""
     run_id: str
@@ -91,25 +91,25 @@ class DeliveryObject(Identified):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Id of the delivery: the `id` of the sent event, and the `webhook-id` of every attempt."""
+    """Id of the delivery; also the `id` of the sent event and the `webhook-id` of every attempt."""
     object: Literal["webhook.delivery"] = "webhook.delivery"
     """Always `webhook.delivery`."""
     type: str
-    """Type of the sent event, e.g. `fine_tuning.job.succeeded`."""
+    """Type of the sent event, for example `fine_tuning.job.succeeded`."""
     status: Literal["pending", "delivered", "failed"]
     """State of the delivery; `failed` once no further attempt will be made."""
     attempts: int
     """Number of attempts so far."""
     next_attempt_at: int | None
-    """Time of the next attempt, unix seconds; null if there will be none."""
+    """Time of the next attempt, Unix seconds; null if there will be none."""
     response_status: int | None
     """HTTP status of the latest response; null if there was no response."""
     error: str | None
     """Why the latest attempt failed; null if it succeeded."""
     created_at: int
-    """Time at which the delivery was queued, unix seconds."""
+    """Time at which the delivery was queued, Unix seconds."""
     delivered_at: int | None
-    """Time of the successful attempt, unix seconds; null until then."""
+    """Time of the successful attempt, Unix seconds; null until then."""
 
     @classmethod
     def from_row(cls, delivery: WebhookDelivery) -> Self:

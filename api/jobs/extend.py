@@ -1,17 +1,21 @@
 """Add runs from further seeds to an existing job, keeping its recipe, splits and ended runs."""
 
-import hashlib
 from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
 from api.dependencies import AppServices
 from api.jobs.extendability import require_extendable_job
-from api.jobs.idempotency import RequestIdentity
+from api.jobs.idempotency import (
+    compute_request_digest,
+    is_repeated_extension,
+    record_extension,
+    run_once,
+)
 from api.jobs.locking import lock_job
 from api.jobs.planning.encoder_facts import get_encoder_facts
-from api.jobs.planning.run_rows import build_runs, cross_seeds
-from api.jobs.resent_requests import RESEND_WINDOW_S, find_existing_job, run_unless_resent
+from api.jobs.planning.main_runs import build_runs, cross_seeds
+from api.jobs.request_identity import RequestIdentity
 from api.jobs.run_schemas import ExtendRequest
 from api.jobs.schemas import JobObject
 from api.jobs.service import get_job
@@ -30,29 +34,22 @@ def extend_with_seeds(
 ) -> JobObject:
     """Add the runs in one transaction that also reopens the job.
 
-    A request that is sent again adds nothing more. A grid grows by initialisation seeds, each with
-    all its data seeds; a k-fold job by seeds, each with all its folds. Raises JobNotFound,
-    InvalidValue for a seed that the job has, and what ``require_extendable_job`` raises.
+    A repeated request adds its runs only once. A grid grows by initialization seeds, each with all
+    its data seeds; a k-fold job by seeds, each with all its folds. Raises JobNotFound, InvalidValue
+    for a seed that the job has, and what ``require_extendable_job`` raises.
     """
-    digest = hashlib.sha256(f"extend {job_id} {request.model_dump_json()}".encode()).hexdigest()
-    existing = find_existing_job(services, identity, digest) if identity.key is not None else None
-    if existing is not None:
-        return get_job(services, existing)
-    _require_base_model(services, job_id)
+    digest = compute_request_digest(request, f"extend {job_id} ")
 
     def extend() -> str:
+        _require_base_model(services, job_id)
         with services.database.write() as session:
-            jobs = Jobs(session)
             job = lock_job(services, session, job_id)  # a copy sent meanwhile waits here
-            is_keyless_copy = identity.is_resent and identity.key is None
-            if not (is_keyless_copy and jobs.was_extended_recently(job, digest, RESEND_WINDOW_S)):
+            if not is_repeated_extension(session, job, identity, digest):
                 _add_runs(services, session, job, request)
-                jobs.record_extension(job, digest)
-                if identity.key is not None:
-                    jobs.record_idempotency_key(services.owner_id, identity.key, digest, job_id)
-            return job_id
+                record_extension(session, job, identity, digest)
+        return job_id
 
-    return get_job(services, run_unless_resent(services, identity, digest, extend))
+    return get_job(services, run_once(services, identity, digest, extend))
 
 
 def _require_base_model(services: AppServices, job_id: str) -> None:
@@ -70,11 +67,14 @@ def _add_runs(services: AppServices, session: Session, job: Job, request: Extend
     if job.status == JobState.PAUSED:
         session.flush()
         RunRequests(session).pause_runs(job.id)
-    seeds = ", ".join(str(seed) for seed in dict.fromkeys(run.seed for run in runs))
-    Events(session).add(
-        job,
-        f"Extended by {len(runs)} runs (seed {seeds}); {len(existing_runs)} are kept as they are.",
-    )
+    Events(session).add(job, _describe_extension(runs, len(existing_runs)))
+
+
+def _describe_extension(runs: Sequence[Run], existing_count: int) -> str:
+    seeds = list(dict.fromkeys(run.seed for run in runs))
+    count = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+    named = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+    return f"Added {count} ({named}). Existing runs: {existing_count}, which are kept."
 
 
 def _build_further_runs(

@@ -20,11 +20,11 @@ def require_extendable_job(services: AppServices, session: Session, job: Job) ->
     """
     if job.status == JobState.CANCELLED or job.cancel_requested:
         raise JobNotExtendable(
-            f"Job {job.id} was cancelled; create a new one.", param="fine_tuning_job_id"
+            f"Job {job.id} was cancelled; create a new job.", param="fine_tuning_job_id"
         )
     if job.early_discard is not None:
         raise JobNotExtendable(
-            f"Job {job.id} has an early discard, so further runs could not be compared with the "
+            f"Job {job.id} discards runs early, so further runs could not be compared with the "
             "discarded ones. Create a new job.",
             param="fine_tuning_job_id",
         )
@@ -37,7 +37,7 @@ def require_extendable_job(services: AppServices, session: Session, job: Job) ->
     if user is not None:
         raise ModelInUse(
             f"Job {user} starts from the model of job {job.id}, which further runs could replace. "
-            f"Cancel job {user} or wait for its end.",
+            f"Cancel job {user} or wait until it has ended.",
             param="fine_tuning_job_id",
         )
 
@@ -50,7 +50,7 @@ def _require_files(services: AppServices, session: Session, job: Job) -> None:
             Files(session, services.owner_id).get(file_id, for_job=True)
         except FileNotFound:
             raise InvalidValue(
-                f"File {file_id} of job {job.id} was deleted, so no run can be added. Upload it "
-                "again and create a new job.",
+                f"File {file_id} of job {job.id} was deleted, so no run can be added. Upload the "
+                "file again and create a new job.",
                 param="fine_tuning_job_id",
             ) from None

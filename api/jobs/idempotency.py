@@ -1,63 +1,114 @@
-"""Read the headers that identify a request sent again."""
+"""Recognize a repeated request that creates or extends a job, so that it has no second effect.
 
-import re
+A request with an ``Idempotency-Key`` is recognized by its key. One without is recognized by its
+digest, if the official client counts it as a retry and the first attempt is recent.
+"""
+
+import hashlib
 import time
-from dataclasses import dataclass, field
-from typing import Annotated
+from collections.abc import Callable
 
-from fastapi import Depends, Header
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import BaseModel
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-_KEY_PATTERN = "[!-~]{1,255}"
+from api.dependencies import AppServices
+from api.jobs.request_identity import RequestIdentity
+from shared.db.clock import read_db_time
+from shared.db.files import lock_digest
+from shared.db.jobs import Jobs
+from shared.db.tables import Job
+from shared.domain.errors import IdempotencyKeyReused
 
-
-def _check_key(key: str) -> str:
-    if re.fullmatch(_KEY_PATTERN, key) is None:
-        raise ValueError("the key must be 1 to 255 visible ASCII characters without blanks")
-    return key
-
-
-IdempotencyKey = Annotated[
-    Annotated[
-        str,
-        AfterValidator(_check_key),
-        WithJsonSchema({"type": "string", "pattern": f"^{_KEY_PATTERN}$"}),
-    ]
-    | None,
-    Header(
-        description="A key chosen by the caller: the same request with the same key is carried "
-        "out once."
-    ),
-]
-RetryCount = Annotated[
-    int,
-    Header(
-        ge=0,
-        alias="x-stainless-retry-count",
-        description="Retry count, set by the official client when it sends a request again.",
-    ),
-]
+RESEND_WINDOW_S = 15 * 60
 
 
-@dataclass(frozen=True)
-class RequestIdentity:
-    """The key, the retry count and the arrival of a request."""
-
-    key: str | None = None
-    retry_count: int = 0
-    arrived_at: float = field(default_factory=time.monotonic)
-    """On the clock of ``time.monotonic``."""
-
-    @property
-    def is_resent(self) -> bool:
-        return self.retry_count > 0
+def compute_request_digest(request: BaseModel, prefix: str = "") -> str:
+    """Return a digest of the body; ``prefix`` distinguishes operations with equal bodies."""
+    body = request.model_dump_json(exclude={"dry_run"})
+    return hashlib.sha256(f"{prefix}{body}".encode()).hexdigest()
 
 
-async def _read_request_identity(
-    idempotency_key: IdempotencyKey = None, retry_count: RetryCount = 0
-) -> RequestIdentity:
-    # async, because a plain function would wait for a thread before it takes the time of arrival
-    return RequestIdentity(idempotency_key, retry_count)
+def run_once(
+    services: AppServices, identity: RequestIdentity, digest: str, write: Callable[[], str]
+) -> str:
+    """Return the job id that ``write`` returns, or that of an earlier copy of the request.
+
+    Copies with the same key may arrive concurrently: each inserts the key, so the transaction of
+    the later one fails. Raises IdempotencyKeyReused if the key came with another request.
+    """
+    existing = _find_existing_job(services, identity, digest)
+    if existing is not None:
+        return existing
+    try:
+        return write()
+    except IntegrityError:
+        existing = _find_existing_job(services, identity, digest)
+        if existing is None:
+            raise
+        return existing
 
 
-RequestIdentityDep = Annotated[RequestIdentity, Depends(_read_request_identity)]
+def _find_existing_job(services: AppServices, identity: RequestIdentity, digest: str) -> str | None:
+    if identity.key is None:
+        return _find_recent_job(services, digest) if identity.is_resent else None
+    with services.database.read() as session:
+        existing = Jobs(session).find_idempotency_key(services.owner_id, identity.key)
+    if existing is None:
+        return None
+    if existing.request_sha256 != digest:
+        raise IdempotencyKeyReused(
+            "This Idempotency-Key was used for a different request; use a new key.",
+            param="Idempotency-Key",
+        )
+    return existing.job_id
+
+
+def _find_recent_job(services: AppServices, digest: str) -> str | None:
+    with services.database.read() as session:
+        return Jobs(session).find_recent_by_digest(services.owner_id, digest, RESEND_WINDOW_S)
+
+
+def find_concurrent_job(
+    session: Session, owner_id: str, identity: RequestIdentity, digest: str
+) -> str | None:
+    """Return the id of the job that a copy of this request created while this one was processed.
+
+    A client that gives up waiting sends again while its first request is still processed, and
+    either may finish first. Further copies wait until the transaction ends.
+    """
+    if identity.key is not None:
+        return None  # the row of the key decides
+    lock_digest(session, digest)
+    jobs = Jobs(session)
+    if identity.is_resent:
+        return jobs.find_recent_by_digest(owner_id, digest, RESEND_WINDOW_S)
+    now = read_db_time(session)  # only after the lock, which may have waited
+    arrived_at = now - (time.monotonic() - identity.arrived_at)
+    return jobs.find_made_by_copy(owner_id, digest, since=arrived_at)
+
+
+def is_repeated_extension(
+    session: Session, job: Job, identity: RequestIdentity, digest: str
+) -> bool:
+    """Return whether a copy of this request without a key extended the locked job recently."""
+    if identity.key is not None or not identity.is_resent:
+        return False
+    return Jobs(session).was_extended_recently(job, digest, RESEND_WINDOW_S)
+
+
+def record_extension(session: Session, job: Job, identity: RequestIdentity, digest: str) -> None:
+    """Store that the request extended the job, so that a copy of it adds no runs."""
+    jobs = Jobs(session)
+    jobs.record_extension(job, digest)
+    if identity.key is not None:
+        jobs.record_idempotency_key(job.owner_id, identity.key, digest, job.id)
+
+
+def record_creation(session: Session, job: Job, identity: RequestIdentity, digest: str) -> None:
+    """Store that the request created the job, so that a copy of it finds the job."""
+    session.flush()
+    if identity.key is not None:
+        Jobs(session).record_idempotency_key(job.owner_id, identity.key, digest, job.id)
+    elif identity.is_resent:
+        Jobs(session).record_copy(job.owner_id, digest, job.id)

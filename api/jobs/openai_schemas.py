@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from api.jobs.strict_request import StrictRequest
+from api.strict_request import StrictRequest
 from shared.recipe import RecipeRequest
 
 AutoValue = Literal["auto"]
@@ -25,7 +25,7 @@ class Hyperparameters(StrictRequest):
     n_epochs: NEpochs = "auto"
     """Passes over the training rows."""
     batch_size: HostedBatchSize = "auto"
-    """Rows per optimiser step."""
+    """Rows per optimizer step."""
     learning_rate_multiplier: Multiplier = "auto"
     """Factor of the resolved learning rate."""
 
@@ -36,7 +36,7 @@ class MethodHyperparameters(RecipeRequest):
     n_epochs: NEpochs = "auto"
     """Passes over the training rows."""
     batch_size: HostedBatchSize = "auto"
-    """Rows per optimiser step."""
+    """Rows per optimizer step."""
     learning_rate_multiplier: Multiplier = "auto"
     """Factor of the resolved learning rate."""
 
@@ -49,9 +49,9 @@ class Supervised(StrictRequest):
 
 
 class Method(StrictRequest):
-    """Settings in the hosted API's current form."""
+    """Hyperparameters in the hosted API's current format."""
 
     type: Literal["supervised"] = "supervised"
-    """Kind of fine-tuning; supervised is the only one."""
+    """Kind of fine-tuning; only `supervised` exists."""
     supervised: Supervised = Supervised()
     """Settings of supervised fine-tuning."""

@@ -52,7 +52,8 @@ def _is_training(services: AppServices, job_id: str) -> bool:
 def _require_open_job(job: Job) -> None:
     if job.status in ENDED_JOB_STATES:
         raise JobAlreadyEnded(
-            f"Job {job.id} has already ended: it is {job.status}.", param="fine_tuning_job_id"
+            f"Job {job.id} has already ended; its status is {job.status}.",
+            param="fine_tuning_job_id",
         )
     if job.cancel_requested and job.status != JobState.CANCELLED:
         raise JobAlreadyEnded(f"Job {job.id} is being cancelled.", param="fine_tuning_job_id")

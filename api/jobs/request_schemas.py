@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, m
 
 from api.jobs.openai_schemas import Hyperparameters, Method
 from api.jobs.run_schemas import EarlyDiscardRequest, RunsRequest, Seed
-from api.jobs.strict_request import StrictRequest
 from api.jobs.webhook_schemas import WebhookRequest
+from api.strict_request import StrictRequest
 from shared.domain.task import SplitRequest, TaskRequest
 from shared.encoders.catalogue import OFFLINE_ENCODER
 from shared.metrics import METRICS
@@ -27,7 +27,7 @@ _SUFFIX_PATTERN = "[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}"
 def _check_suffix(suffix: str) -> str:
     if re.fullmatch(_SUFFIX_PATTERN, suffix) is None:
         raise ValueError(
-            "give 1 to 64 letters (a to z), digits, blanks, dots, hyphens and underscores, "
+            "give 1 to 64 letters (a to z), digits, spaces, dots, hyphens and underscores, "
             "starting with a letter or digit"
         )
     return suffix
@@ -41,8 +41,8 @@ class EvaluationRequest(StrictRequest):
 
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
     """Metric of the report and of the choice of a checkpoint. Default: accuracy, or mcc if the
-    largest class has more than 60 % of the training rows; f1_micro for multi-label; pearson for
-    regression."""
+    largest class has more than 60 % of the training rows; f1_micro for a multi-label task; pearson
+    for a regression."""
 
 
 class ArtifactsRequest(StrictRequest):
@@ -50,16 +50,16 @@ class ArtifactsRequest(StrictRequest):
 
     keep: Literal["best_run", "all_runs", "none"] = "best_run"
     """`best_run` publishes the model of the best run. `all_runs` also keeps the model of every
-    other succeeded run under its own id, so that they can answer as an ensemble; each takes as much
-    storage as the best one. `none` publishes no model and keeps the report and the metrics."""
+    other succeeded run under its own id, so that they can predict as an ensemble; each takes as
+    much storage as the best one. `none` publishes no model and keeps the report and the metrics."""
 
 
 FileId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256),
     Field(
-        description="Id of a file; or `hf://owner/name[/config][@revision][:split]`, if the "
-        "service may download from the hub."
+        description="Id of a file, or `hf://owner/name[/config][@revision][:split]` if the "
+        "service may download from the Hugging Face hub."
     ),
 ]
 
@@ -68,11 +68,11 @@ class JobSettings(StrictRequest):
     """All settings of a job except its training file."""
 
     validation_file: FileId | None = None
-    """File whose rows choose the checkpoint; without it, validation rows are split off the training
-    file, stratified by label. A file id, or `hf://…`."""
+    """File with the validation rows, which choose each run's checkpoint. Without it, they are split
+    off the training file, stratified by label. A file id, or `hf://…`."""
     test_file: FileId | None = None
-    """File whose rows are scored once, with each run's chosen checkpoint; the report describes
-    these scores. A file id, or `hf://…`."""
+    """File with the test rows, which are scored once with each run's chosen checkpoint. The report
+    describes these scores. A file id, or `hf://…`."""
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] = OFFLINE_ENCODER
     """A base model of `GET /v1/models`, or a fine-tuned model to start from."""
     seed: Seed | None = None
@@ -80,32 +80,33 @@ class JobSettings(StrictRequest):
     suffix: Annotated[str, AfterValidator(_check_suffix), WithJsonSchema(_SUFFIX_SCHEMA)] | None = (
         None
     )
-    """Part of the fine-tuned model's id, where blanks become hyphens."""
+    """Part of the fine-tuned model's id; spaces become hyphens."""
     metadata: Metadata | None = None
-    """Up to 16 key-value pairs, by which jobs can be listed."""
+    """Up to 16 key-value pairs; jobs can be listed by them."""
     hyperparameters: Hyperparameters | None = None
-    """The hosted API's three hyperparameters. The hosted API deprecates this field in favour of
+    """The hosted API's three hyperparameters. The hosted API deprecates this field in favor of
     `method`; both are supported."""
     method: Method | None = None
-    """Settings in the hosted API's current form; they may include settings of a recipe."""
+    """Hyperparameters in the hosted API's current format; every setting of a recipe is accepted
+    too."""
     task: TaskRequest = TaskRequest()
-    """How to read the training file; whatever is left out is detected from the file."""
+    """How to read the training file; settings that are left out are detected from the file."""
     split: SplitRequest = SplitRequest()
-    """How validation and test rows are split off where no file is given for them; the same for
-    every seed."""
+    """How validation and test rows are split off the training file if no file is given for them.
+    All seeds use the same split."""
     recipe: RecipeRequest = RecipeRequest()
-    """A preset and the settings that should differ from it."""
+    """A preset, and the settings that differ from it."""
     runs: RunsRequest = RunsRequest()
     """How many runs to train, and from which seeds; at most 200 runs."""
     evaluation: EvaluationRequest = EvaluationRequest()
     """How runs are scored."""
     early_discard: EarlyDiscardRequest | None = None
-    """Start many seeds, stop the less promising part-way, and continue the best; null trains every
-    run to its end."""
+    """Start many runs, compare them part-way, and continue only the best; null trains every run to
+    its end."""
     artifacts: ArtifactsRequest = ArtifactsRequest()
     """Which models are kept once the job has ended."""
     webhook: WebhookRequest | None = None
-    """Address to notify when the job has ended."""
+    """URL to notify when the job has ended."""
     dry_run: bool = False
     """Return the plan of the job without creating it."""
 
@@ -113,7 +114,7 @@ class JobSettings(StrictRequest):
     def _check_run_count(self) -> Self:
         discards = self.early_discard is not None and self.early_discard.enabled
         if discards and self.runs.model_dump(exclude_none=True):
-            raise ValueError("early_discard.start is the number of runs; leave runs out")
+            raise ValueError("early_discard.start sets the number of runs; leave runs out")
         return self
 
 

@@ -10,10 +10,10 @@ from api.dependencies import AppServices, ServicesDep, create_page_dependency
 from api.errors import document_errors
 from api.jobs import creation, service
 from api.jobs.event_schemas import CheckpointObject, DeliveryObject, EventObject
-from api.jobs.idempotency import RequestIdentityDep
 from api.jobs.planning.dry_run import plan_dry_run
 from api.jobs.planning.dry_run_schemas import DryRun
 from api.jobs.presenting.event_stream import open_event_stream
+from api.jobs.request_identity import RequestIdentityDep
 from api.jobs.request_schemas import JobRequest
 from api.jobs.schemas import JobObject
 from api.pagination import Listing, build_listing
@@ -61,10 +61,10 @@ def create_job(
 ) -> JobObject | DryRun:
     """Create a job: resolve and store its recipe, and queue one run per seed.
 
-    A request that is sent again creates no second job. With `dry_run`, as a parameter or in the
-    body, no job is created: the response describes how the request was understood, its runs, and
-    their estimated duration. A data set of the hub (`hf://…`) is downloaded for a dry run too, and
-    remains as a file.
+    A repeated request returns the job that the first one created. With `dry_run`, as a parameter or
+    in the body, no job is created: the response has the resolved settings, the runs and their
+    estimated duration. A dry run also downloads data sets of the hub (`hf://…`), and they remain as
+    files.
     """
     if dry_run or request.dry_run:
         return plan_dry_run(services, request)
@@ -79,7 +79,8 @@ def list_jobs(
 ) -> Listing[JobObject]:
     """List jobs, newest first.
 
-    `metadata[key]=value` selects jobs with that pair, `metadata=null` jobs without metadata.
+    `metadata[key]=value` selects jobs with that pair, `metadata=null` selects jobs without
+    metadata.
     """
     jobs, has_more = service.list_jobs(services, page, metadata)
     return build_listing(jobs, has_more)
@@ -89,7 +90,7 @@ def list_jobs(
     "/{job_id}",
     response_model=JobObject,
     responses=document_errors(JobNotFound)
-    | {304: {"description": "Unchanged since the response with this `ETag`."}},
+    | {304: {"description": "The job has not changed since the response with this `ETag`."}},
 )
 async def retrieve_job(
     services: ServicesDep,
@@ -100,8 +101,8 @@ async def retrieve_job(
 ) -> Response:
     """Return the job with its progress and the numbers of its report so far.
 
-    Polling is cheap: send the last response's `ETag` as `If-None-Match`, and while nothing has
-    changed the response is an empty 304.
+    To poll cheaply, send the `ETag` of the last response as `If-None-Match`: while nothing has
+    changed, the response is an empty 304.
     """
     job = await services.job_cache.get_job(services.database, job_id, services.owner_id)
     headers = {"etag": job.etag, "cache-control": "private, no-cache"}
@@ -117,9 +118,9 @@ async def retrieve_job(
     | {
         200: {
             "content": {"text/event-stream": {}},
-            "description": "A page of events; with `stream`, events as they happen.",
+            "description": "A page of events; with `stream`, a stream of events as they happen.",
         },
-        204: {"description": "The job has ended without an event after `Last-Event-ID`."},
+        204: {"description": "The job has ended and has no event after `Last-Event-ID`."},
     },
 )
 async def list_events(
@@ -133,20 +134,20 @@ async def list_events(
         str | None,
         Header(
             pattern=EVENT_ID_PATTERN,
-            description="With `stream`: id of the last received event; only later ones are sent.",
+            description="With `stream`: id of the last received event; only later events are sent.",
         ),
     ] = None,
 ) -> Response | Listing[EventObject]:
     """List the events of a job, newest first.
 
-    With `stream=true` they are server-sent events, oldest first: `event` is the event's type,
-    `data` its object, and a final `event: done` follows once the job has ended. A client that
-    reconnects with the last received id as `Last-Event-ID` misses nothing.
+    With `stream=true` they are sent as server-sent events, oldest first: `event` is the type of the
+    event, `data` its object. A final `event: done` follows once the job has ended. A client that
+    reconnects with the last received id as `Last-Event-ID` misses no event.
     """
     if stream:
         if page.after is not None:
             raise InvalidRequest(
-                "after does not apply to a stream; send the header Last-Event-ID to resume one.",
+                "after does not apply to a stream; to resume one, send the header Last-Event-ID.",
                 param="after",
             )
         return await open_event_stream(
@@ -168,7 +169,10 @@ def list_checkpoints(
     job_id: JobIdPath,
     page: Annotated[PageRequest, Depends(create_page_dependency(10, 1000))],
 ) -> Listing[CheckpointObject]:
-    """List the kept checkpoints: each run's best until the job ends, then the published run's."""
+    """List the kept checkpoints.
+
+    While the job is open, these are the best checkpoint of each run; once it has ended, only those
+    of published models remain."""
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         checkpoints, has_more = Checkpoints(session).list_page(job_id, page)

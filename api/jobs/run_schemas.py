@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from api.jobs.strict_request import StrictRequest
+from api.strict_request import StrictRequest
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 SeedList = Annotated[
@@ -16,15 +16,15 @@ class RunsRequest(StrictRequest):
     """How many runs to train, and from which seeds; at most 200 runs."""
 
     num_seeds: Annotated[int, Field(ge=1, le=200)] | None = None
-    """Number of runs, 5 by default. Run i uses the seed `seed + i` for both the initialisation and
+    """Number of runs, 5 by default. Run i uses the seed `seed + i` for both the initialization and
     the data order."""
     seeds: SeedList | None = None
     """Explicit list of seeds, instead of `num_seeds`."""
     init_seeds: SeedList | None = None
-    """Seeds of the initialisation for a grid: each is combined with each of `data_seeds`, so that
-    the report can split the variance. A run's `seed` is then its `init_seed`."""
+    """Initialization seeds of a grid: each is combined with each of `data_seeds`, so that the report
+    can split the variance. A run's `seed` is then its `init_seed`."""
     data_seeds: SeedList | None = None
-    """Seeds of the data order and the dropout for a grid; give them with `init_seeds`, `seeds` or
+    """Data order and dropout seeds of a grid; give them with `init_seeds`, `seeds` or
     `num_seeds`."""
 
     @model_validator(mode="after")
@@ -35,7 +35,7 @@ class RunsRequest(StrictRequest):
             raise ValueError(f"give {given[0]} or {given[1]}, not both")
         if self.init_seeds is not None and self.data_seeds is None:
             raise ValueError(
-                "init_seeds need data_seeds to form a grid; give both, or give seeds instead"
+                "init_seeds needs data_seeds to form a grid; give both, or give seeds instead"
             )
         for name in ("seeds", "init_seeds", "data_seeds"):
             _check_distinct(name, getattr(self, name))
@@ -43,38 +43,38 @@ class RunsRequest(StrictRequest):
 
 
 class ExtendRequest(StrictRequest):
-    """Further seeds for a job: a number of them, or a list."""
+    """Further seeds of a job: their number, or a list of them."""
 
     num_seeds: Annotated[int, Field(ge=1, le=200)] | None = None
     """Number of further seeds; they follow the job's highest seed."""
     seeds: SeedList | None = None
-    """Explicit list of further seeds, none of which the job has."""
+    """Explicit list of further seeds; the job must not have any of them."""
 
     @model_validator(mode="after")
     def _check_seed_settings(self) -> Self:
         if (self.num_seeds is None) == (self.seeds is None):
-            raise ValueError("give num_seeds or seeds")
+            raise ValueError("give either num_seeds or seeds")
         _check_distinct("seeds", self.seeds)
         return self
 
 
 def _check_distinct(name: str, seeds: list[int] | None) -> None:
     if seeds is not None and len(set(seeds)) != len(seeds):
-        raise ValueError(f"{name} has a seed twice; the two runs would be identical")
+        raise ValueError(f"{name} has a seed twice; give each seed once")
 
 
 class EarlyDiscardRequest(StrictRequest):
-    """Start many seeds, stop the less promising part-way, and continue the best by validation
-    score (Dodge et al. 2020)."""
+    """Start many runs, compare their validation scores part-way, and continue only the best (Dodge
+    et al. 2020)."""
 
     enabled: bool = True
     """Whether to discard runs early."""
     start: Annotated[int, Field(ge=2, le=200)]
-    """Number of seeds to start; it is the number of the job's runs."""
+    """Number of runs to start, each with its own seed."""
     keep: Annotated[int, Field(ge=1, le=199)]
     """Number of runs that continue to the end."""
     at_fraction: Annotated[float, Field(ge=0.05, le=0.9)] = 0.25
-    """Share of the steps after which the runs are compared."""
+    """Fraction of a run's steps after which the runs are compared."""
 
     @model_validator(mode="after")
     def _check_keep_below_start(self) -> Self:

@@ -30,9 +30,9 @@ class RunsSummary(BaseModel):
     cancelled: int = 0
     """Runs that were cancelled by a request."""
     discarded: int = 0
-    """Runs that were stopped early as the less promising."""
+    """Runs that early discard has stopped."""
     degenerate: int = 0
-    """Succeeded runs no better than a constant answer."""
+    """Succeeded runs no better than a constant prediction."""
 
 
 class Progress(BaseModel):
@@ -41,15 +41,16 @@ class Progress(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     percent: float
-    """Share of the steps of all runs, in percent; 100 once the job has ended."""
+    """Percentage of the steps of all runs that are done; 100 once the job has ended."""
     steps_done: int
-    """Completed optimiser steps of all runs and pilots."""
+    """Completed optimizer steps of all runs and pilots."""
     steps_total: int
-    """Planned optimiser steps, as far as known; a stopped run counts the steps it completed."""
+    """Planned optimizer steps of all runs and pilots that exist; a stopped run counts with the steps
+    it has completed."""
     seconds_remaining: int | None
-    """Estimate from the steps done so far; null before the first step and while paused."""
+    """Estimate from the speed so far; null before the first step and while the job is paused."""
     queue_position: int | None
-    """Number of queued runs of older jobs; null once the job runs."""
+    """Number of queued runs of older jobs; null once the job has started."""
 
 
 class Warning(BaseModel):
@@ -65,12 +66,11 @@ class Warning(BaseModel):
 
 StoredList = list[object]
 StoredJson = dict[str, object]
-"""JSON as stored with the job: settings of another version are shown, even if a request could not
-give them today."""
+"""JSON as stored with the job, which may have settings that this version no longer accepts."""
 
 
 class JobObject(Identified):
-    """A job with its progress; recipe, runs and task as requested and as resolved."""
+    """A job with its progress, and with its settings as requested and as resolved."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -79,11 +79,11 @@ class JobObject(Identified):
     object: Literal["fine_tuning.job"] = "fine_tuning.job"
     """Always `fine_tuning.job`."""
     created_at: int
-    """Time of creation, unix seconds."""
+    """Time of creation, Unix seconds."""
     started_at: int | None
-    """Time at which the first run started, unix seconds; null until then."""
+    """Time at which the first run started, Unix seconds; null until then."""
     finished_at: int | None
-    """Time at which the job ended, unix seconds; null until then."""
+    """Time at which the job ended, Unix seconds; null until then."""
     model: str
     """The requested model: a base model, or the fine-tuned model that the job starts from."""
     status: str
@@ -96,23 +96,25 @@ class JobObject(Identified):
     test_file: str | None
     """Id of the test file; null without one."""
     fine_tuned_model: str | None
-    """Id of the published model, that of the best run by validation score; null until then."""
+    """Id of the published model, which comes from the best run by validation score; null until it is
+    published."""
     error: Reason | None
     """Why the job failed; null otherwise."""
     organization_id: str
     """Owner of the job."""
     result_files: list[str]
-    """Ids of `metrics.csv` and `model.zip`; empty until the job has succeeded."""
+    """Ids of `metrics.csv`, `predictions.csv` and `model.zip`, or of `metrics.csv` alone if no model is
+    kept; empty until the job has succeeded."""
     seed: int
     """Seed of the first run."""
     trained_tokens: int | None
-    """Tokens trained on in all runs; null until the end."""
+    """Tokens that all runs together were trained on; null until the job has ended."""
     estimated_finish: int | None
-    """Estimated end, unix seconds; null without an estimate."""
+    """Estimated time of the end, Unix seconds; null without an estimate."""
     hyperparameters: StoredJson
     """The hosted API's three hyperparameters, filled in from the resolved recipe."""
     method: StoredJson
-    """The same hyperparameters in the hosted API's current form."""
+    """The same hyperparameters in the hosted API's current format."""
     metadata: dict[str, str] | None
     """The requested key-value pairs; null without any."""
     integrations: StoredList
@@ -120,19 +122,20 @@ class JobObject(Identified):
     suffix: str | None
     """The requested part of the fine-tuned model's id; null without one."""
     task: Task | StoredJson
-    """The task with a value for every setting, as the worker uses it."""
+    """The task with a value for every setting."""
     split: SplitRequest | StoredJson
     """The requested split."""
     recipe: StoredJson
     """The requested recipe."""
     resolved_recipe: Recipe | StoredJson | None
-    """The recipe with a value for every setting; null while pilots search an automatic one."""
+    """The recipe with a value for every setting; null while pilots search for automatic settings."""
     pilots: StoredJson | None
     """The search for automatic settings: candidates with their validation scores, the choice, and
     the reason. Null without pilots."""
     early_discard: StoredJson | None
-    """`start`, `keep` and `at_fraction` as requested; once decided also `at_step`, the `kept` runs
-    and both means at that step. Null without an early discard."""
+    """`start`, `keep` and `at_fraction` as requested; after the decision also `at_step`, the
+    `kept` runs, and the mean scores of all runs and of the kept runs at that step. Null without an
+    early discard."""
     recipe_notes: dict[str, str]
     """Why each automatic or adapted setting has its value."""
     runs: StoredJson

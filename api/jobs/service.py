@@ -60,7 +60,8 @@ def cancel_job(services: AppServices, job_id: str) -> JobObject:
         if not jobs.request_cancel(job):
             session.refresh(job)
             raise JobAlreadyEnded(
-                f"Job {job_id} has already ended: it is {job.status}.", param="fine_tuning_job_id"
+                f"Job {job_id} has already ended; its status is {job.status}.",
+                param="fine_tuning_job_id",
             )
         RunRequests(session).cancel_runs(job_id)
         events.add(job, "Cancellation was requested.", level="warn")

@@ -1,4 +1,4 @@
-"""Request schema of a job's webhook, and the check of its address."""
+"""Request schema of a job's webhook, and the check of its URL."""
 
 import base64
 import binascii
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from api.jobs.strict_request import StrictRequest
+from api.strict_request import StrictRequest
 from shared.domain.errors import InvalidValue
 from shared.infra.network import is_ip_address, is_public_address
 from shared.infra.settings import Settings
@@ -23,10 +23,10 @@ def _check_url(url: str) -> str:
     except ValueError:
         is_usable = False
     if not is_usable or not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError("give an http or https address of visible ASCII characters")
+        raise ValueError("give an http or https URL of visible ASCII characters")
     if parts.username is not None or parts.password is not None:
         raise ValueError(
-            "leave user and password out of the address; the signature authenticates the sender"
+            "leave user and password out of the URL; the signature authenticates the sender"
         )
     return url
 
@@ -44,9 +44,9 @@ def _check_secret(secret: str) -> str:
 
 
 class WebhookRequest(StrictRequest):
-    """Where to send a POST when the job has succeeded, failed or been cancelled.
+    """Where to send a POST request once the job has succeeded, failed or been cancelled.
 
-    It is signed as described by https://www.standardwebhooks.com.
+    The request is signed as described at https://www.standardwebhooks.com.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -60,7 +60,7 @@ class WebhookRequest(StrictRequest):
         ),
         AfterValidator(_check_url),
     ]
-    """An `http` or `https` address without user and password."""
+    """An `http` or `https` URL without user and password."""
     secret: Annotated[
         str,
         StringConstraints(min_length=MIN_KEY_BYTES, max_length=256),
@@ -71,7 +71,7 @@ class WebhookRequest(StrictRequest):
 
 
 def require_public_address(settings: Settings, webhook: WebhookRequest | None) -> None:
-    """Raise InvalidValue for an address that is visibly not public.
+    """Raise InvalidValue for a URL whose host is visibly not public.
 
     Host names are resolved and checked when the webhook is sent.
     """
@@ -80,7 +80,7 @@ def require_public_address(settings: Settings, webhook: WebhookRequest | None) -
     host = urlsplit(webhook.url).hostname or ""
     if host == "localhost" or (is_ip_address(host) and not is_public_address(host)):
         raise InvalidValue(
-            f"{host} is not a public address; set EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES=true to "
-            "allow it.",
+            f"{host} is not a public address; use a public one, or set "
+            "EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES=true.",
             param="webhook.url",
         )

@@ -52,7 +52,9 @@ class LimitedBody:
         while True:
             message = await self.receive()
             if message["type"] == "http.disconnect":
-                raise InvalidRequest("The connection closed before the body was complete.")
+                raise InvalidRequest(
+                    "The connection was closed before the request body was complete."
+                )
             chunks.append(message.get("body", b""))
             if not message.get("more_body", False):
                 return b"".join(chunks)

@@ -1,4 +1,4 @@
-"""The guard in front of the routes: no unauthorised, oversized or malformed request reaches one."""
+"""The guard in front of the routes: it stops unauthorized, oversized and malformed requests."""
 
 from urllib.parse import unquote_to_bytes
 
@@ -19,7 +19,7 @@ from shared.infra.settings import Settings
 
 
 class RequestGuard:
-    """Middleware that checks access, address, body size and JSON before a body is parsed."""
+    """Middleware that checks access, URL, body size and JSON before a body is parsed."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -33,7 +33,7 @@ class RequestGuard:
         limit = get_body_limit(scope["method"], scope["path"], self._settings)
         try:
             check_access(scope["path"], headers, self._settings)
-            _check_address(scope)
+            _check_url(scope)
             check_content_length(headers, limit)
         except ServiceError as error:
             await _send_error(error, send)
@@ -80,9 +80,9 @@ class RequestGuard:
             await _send_error(build_too_large_error(body.limit), send)
 
 
-def _check_address(scope: Scope) -> None:
+def _check_url(scope: Scope) -> None:
     if "\0" in scope["path"] or b"\0" in unquote_to_bytes(scope["query_string"]):
-        raise InvalidRequest("The request's address contains a NUL character.")
+        raise InvalidRequest("The URL of the request contains a NUL character; remove it.")
 
 
 async def _send_error(error: ServiceError, send: Send) -> None:

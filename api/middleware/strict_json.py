@@ -26,34 +26,39 @@ def check_json(content: bytes) -> None:
         )
         _check_value(value)
     except UnicodeDecodeError:
-        raise InvalidRequest("The request body is not UTF-8 text.") from None
+        raise InvalidRequest("The request body is not UTF-8; encode it as UTF-8.") from None
     except json.JSONDecodeError as error:
         raise InvalidRequest(
-            f"The request body is not JSON: {error.msg} "
+            f"The request body is not valid JSON: {error.msg} "
             f"(line {error.lineno}, column {error.colno})."
         ) from None
     except RecursionError:
         raise InvalidRequest("The JSON in the request body is nested too deeply.") from None
-    except ValueError:  # an integer of more digits than Python converts
+    except ValueError:  # Python does not convert an integer of this many digits
         raise _build_out_of_range_error() from None
 
 
 def _build_unique_dict(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise InvalidRequest("An object in the request body has the same key twice.")
+        raise InvalidRequest(
+            "An object in the request body has the same key twice; send each key once."
+        )
     return members
 
 
 def _reject_constant(name: str) -> None:
-    raise InvalidRequest(f"{name} is not a JSON number.")
+    raise InvalidRequest(
+        f"The request body contains {name}, which is not valid JSON; send a number or null."
+    )
 
 
 def _check_value(value: object) -> None:
     if isinstance(value, str):
         if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
             raise InvalidRequest(
-                "A text in the request body contains a NUL character or an unpaired surrogate."
+                "A string in the request body contains a NUL character or an unpaired surrogate; "
+                "remove it."
             )
     elif isinstance(value, float):
         if value in (float("inf"), float("-inf")):

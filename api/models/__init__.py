@@ -1,1 +1,1 @@
-
+"""Base models of the installation and models that jobs have published."""

@@ -40,7 +40,7 @@ def delete_model(services: ServicesDep, model: ModelIdPath) -> ModelDeleted:
     """
     if model in services.catalogue.list_names():
         raise ModelInUse(
-            f"{model} is a base model of this installation; it cannot be deleted over the API.",
+            f"{model} is a base model of this installation; it cannot be deleted through the API.",
             param="model",
         )
     with services.database.write() as session:

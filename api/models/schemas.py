@@ -21,7 +21,7 @@ class ModelObject(BaseModel):
     owned_by: str
     """Owner of the model; `system` for a base model."""
     kind: Literal["base", "fine-tuned"]
-    """`base`: comes with the installation. `fine-tuned`: published by a job."""
+    """`base`: part of the installation. `fine-tuned`: published by a job."""
     base_model: str | None = None
     """Model that it was fine-tuned from; null for a base model."""
     job_id: str | None = None

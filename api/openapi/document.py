@@ -5,7 +5,7 @@ from fastapi.routing import APIRoute
 
 from api.openapi.errors import describe_error_responses
 from api.openapi.examples import add_examples
-from api.openapi.fields import inherit_descriptions
+from api.openapi.inherited_descriptions import inherit_descriptions
 from api.openapi.links import add_links
 from api.openapi.nodes import JsonNode
 from api.openapi.nullability import remove_null_schemas

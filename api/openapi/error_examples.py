@@ -64,13 +64,13 @@ _REQUEST_ERRORS: tuple[ServiceError, ...] = (
         "The gzip file contains a tar archive; upload the table inside it.", param="file"
     ),
     IdempotencyKeyReused(
-        "This Idempotency-Key was sent with a different request before; use a new key.",
+        "This Idempotency-Key was used for a different request; use a new key.",
         param="Idempotency-Key",
     ),
-    ServiceBusy("8 requests are being classified already; retry shortly."),
+    ServiceBusy("The limit of 8 concurrent classifications is reached; retry shortly."),
     TooManyStreams("The limit of 100 open event streams is reached; poll the events instead."),
     InternalError(
-        "Internal error; the service's log has details under req_5f0c1d9ab2e34c7786f0a1b2."
+        "Internal error; search the log of the service for req_5f0c1d9ab2e34c7786f0a1b2."
     ),
     ServiceUnavailable("The database does not respond; try again."),
 )
@@ -87,10 +87,10 @@ _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
     ),
     JobNotFound(f"No job has the id '{_JOB_ID}'.", param="fine_tuning_job_id"),
     JobAlreadyEnded(
-        f"Job {_JOB_ID} has already ended: it is succeeded.", param="fine_tuning_job_id"
+        f"Job {_JOB_ID} has already ended; its status is succeeded.", param="fine_tuning_job_id"
     ),
     JobNotEnded(
-        f"Job {_JOB_ID} is running; cancel it or wait for its end before you delete it.",
+        f"Job {_JOB_ID} is running; cancel it or wait until it has ended, then delete it.",
         param="fine_tuning_job_id",
     ),
     JobNotExtendable(f"Job {_JOB_ID} was cancelled; create a new job.", param="fine_tuning_job_id"),
@@ -100,9 +100,9 @@ _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
         param="job_ids",
     ),
     RunNotFound(f"Job {_JOB_ID} has no run '{_RUN_ID}'.", param="run_id"),
-    RunAlreadyEnded(f"Run {_RUN_ID} has already ended: it is succeeded.", param="run_id"),
+    RunAlreadyEnded(f"Run {_RUN_ID} has already ended; its status is succeeded.", param="run_id"),
     RunNotRetryable(
-        f"Run {_RUN_ID} is succeeded; only failed and cancelled runs can be retried.",
+        f"Run {_RUN_ID} has the status succeeded; only failed and cancelled runs can be retried.",
         param="run_id",
     ),
     ComparisonNotFound(
@@ -121,8 +121,8 @@ _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
     ),
     ModelNotServed(f"The weights of {_MODEL_ID} are missing from the storage.", param="model"),
     NoEnsemble(
-        f"An ensemble needs two models, and job {_JOB_ID} has kept one; "
-        'create jobs with artifacts.keep "all_runs" to keep all.',
+        f"An ensemble needs at least two models, but job {_JOB_ID} has kept only one; "
+        'set artifacts.keep to "all_runs" to keep all.',
         param="ensemble",
     ),
 )

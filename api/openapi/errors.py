@@ -15,9 +15,9 @@ from shared.domain.errors import (
 )
 
 _STATUS_DESCRIPTIONS = {
-    400: "The request is invalid, or not possible in the current state",
+    400: "The request is invalid, or impossible in the current state",
     401: "The API key is missing or wrong",
-    403: "The request comes from a page of another site",
+    403: "The request comes from a web page of another site",
     404: "The resource does not exist",
     413: "The request is too large",
     415: "The file is not a table",
@@ -33,7 +33,7 @@ _HEADER_SCHEMAS = {
         "schema": {"type": "string"},
     },
     "www-authenticate": {
-        "description": "`Bearer`.",
+        "description": "Always `Bearer`.",
         "required": True,
         "schema": {"type": "string"},
     },

@@ -4,12 +4,11 @@ from api.openapi.nodes import JsonNode, iterate_operations
 from shared.infra.settings import Settings
 
 TAG_DESCRIPTIONS = {
-    "files": "Data sets: uploaded, checked and profiled on upload. "
-    "Result files of jobs are files too.",
+    "files": "Data sets, which are checked and profiled on upload, and the result files of jobs.",
     "uploads": "Large files, uploaded in parts.",
     "fine-tuning": "Jobs: one request, several seeds, one report. "
     "Create, follow, pause, resume, extend and clone them.",
-    "runs": "The trainings of a job, one per seed, with their metric series.",
+    "runs": "The training runs of a job, one per seed, with their metric series.",
     "reports": "Stability reports: the distribution of a job's scores over its seeds.",
     "comparisons": "Statistical comparisons of jobs, based on their seeds.",
     "recipes": "Presets of training settings, resolved to a value for every setting.",
@@ -22,33 +21,34 @@ SERVICE_DESCRIPTION = """
 Upload a table of texts and labels, create a job, follow it, read its stability report, and
 classify texts with its model.
 
-Scripts for the hosted fine-tuning API work with another `base_url`: files, uploads, jobs, events,
-checkpoints and models have its schemas. Additions are extra fields and extra operations.
+Scripts for the hosted fine-tuning API work once their `base_url` is changed: files, uploads, jobs,
+events, checkpoints and models have its schemas, with additional fields and operations.
 
 - **Errors** have one schema, `{"error": {"message", "type", "param", "code"}}`: `message` is for
   people, `code` for programs.
-- **Unknown fields and parameters** are refused with status 400, which names them.
+- **Unknown fields and parameters** are refused with status 400; the message names the first one.
 - **Lists** are paginated, newest first: `after` is the last id of the previous page, `limit` the
   maximum number of items.
-- **Times** are Unix seconds; undefined numbers are null.
-- **Retries** are safe: a creation with an `Idempotency-Key` is carried out once.
+- **Times** are Unix seconds. Undefined numbers are null.
+- **Retries** are safe: requests that create or extend a job accept an `Idempotency-Key`, and
+  repeating one with the same key has no further effect.
 """
 _REQUEST_ID_HEADER = {
-    "description": "Id of the request in the service's log; the request's own `x-request-id` "
-    "if that is at most 64 letters, digits, `-` and `_`.",
+    "description": "Id of the request in the log of the service. A request may send its own "
+    "`x-request-id`, of at most 64 letters, digits, `-` and `_`.",
     "required": True,
     "schema": {"type": "string"},
 }
 _ETAG_HEADER = {
-    "description": "Changes with the response; send it as `If-None-Match`.",
+    "description": "Version of the response; send it as `If-None-Match` in the next request.",
     "required": True,
     "schema": {"type": "string"},
 }
 _API_KEY_SCHEME = {
     "type": "http",
     "scheme": "bearer",
-    "description": "The service's API key. A service without a key accepts any key, "
-    "and requests from its own machine only.",
+    "description": "The API key of the service. A service without a key accepts requests with any key "
+    "or none, but only from its own machine.",
 }
 
 

@@ -1,1 +1,1 @@
-
+"""State of the queue, the workers and the storage."""

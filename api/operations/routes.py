@@ -58,11 +58,11 @@ def queue(services: ServicesDep) -> Queue:
     )
 
 
-@router.get("/usage", summary="Sum up the usage", responses=document_errors(InvalidValue))
+@router.get("/usage", summary="Summarize the usage", responses=document_errors(InvalidValue))
 def usage(
     services: ServicesDep, start_time: StartTimeQuery = None, end_time: EndTimeQuery = None
 ) -> Usage:
-    """Return what was trained in a period, and what is stored now."""
+    """Return the training done in a period, and the storage used now."""
     end = int(time.time()) + 1 if end_time is None else end_time
     start = max(0, end - DEFAULT_PERIOD_S) if start_time is None else start_time
     if start >= end:

@@ -36,7 +36,7 @@ class WorkerObject(BaseModel):
     slots: int
     """Runs, or stacks of runs, that it can train at the same time."""
     busy: int
-    """Slots on its machine that are training."""
+    """Slots on its machine that are training a run."""
     devices: list[str]
     """Device of each slot."""
     started_at: int
@@ -55,14 +55,14 @@ class Queue(BaseModel):
     depth: int
     """Runs that wait for a worker."""
     paused: int
-    """Runs that wait until their job is resumed, or until it decides which runs to continue."""
+    """Runs that wait for their job to be resumed, or for its decision which runs to discard."""
     running: list[TrainingRun]
     """Runs in training."""
     messages: int | None
-    """Messages in the job queue; null while it does not respond, which delays waiting runs by
-    seconds and loses none."""
+    """Messages in the job queue; null while it does not respond. Waiting runs then start a few seconds
+    later, and none is lost."""
     workers: list[WorkerObject]
-    """Workers with a heartbeat in the last minute."""
+    """Workers that sent a heartbeat in the last minute."""
 
 
 class ModelUsage(BaseModel):

@@ -1,1 +1,1 @@
-
+"""Presets of training settings, as jobs would resolve them."""

@@ -32,8 +32,8 @@ TrainRowsQuery = Annotated[
     Query(
         ge=1,
         le=10_000_000,
-        description="Number of training rows, without validation and test rows, to resolve the "
-        "length of training for.",
+        description="Number of training rows to resolve the length of training for; validation and "
+        "test rows do not count.",
     ),
 ]
 

@@ -12,7 +12,7 @@ PresetSettings = dict[str, object]
 
 
 class RecipeObject(Identified):
-    """A preset, as `recipe.preset` of a job names it."""
+    """A preset, which a job selects by `recipe.preset`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 

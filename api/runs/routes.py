@@ -30,11 +30,11 @@ MAX_STEP = 10_000_000
 
 PurposeQuery = Annotated[
     Literal["main", "pilot", "baselines"],
-    Query(description="Kind of runs: those of the report (`main`), pilots or baselines."),
+    Query(description="Kind of runs: the runs of the report (`main`), pilots or baselines."),
 ]
 AttemptQuery = Annotated[
     int | None,
-    Query(ge=1, le=1_000_000, description="Attempt at the run, from 1; default: the latest."),
+    Query(ge=1, le=1_000_000, description="Number of the attempt, from 1; default: the latest."),
 ]
 SeriesNamesQuery = Annotated[
     str | None,
@@ -51,7 +51,7 @@ ResolutionQuery = Annotated[
     Query(
         ge=2,
         le=10_000,
-        description="Maximum number of points per series; longer series are down-sampled evenly.",
+        description="Maximum number of points per series; longer series are downsampled evenly.",
     ),
 ]
 
@@ -87,8 +87,8 @@ def run_logs(
 ) -> PlainTextResponse:
     """Return the log of the process that trained the run.
 
-    It is stored when an attempt has ended, and empty before that. Runs that are trained together
-    share a process, so they share its log.
+    The log is stored when an attempt ends; until then the response is empty. Runs that are trained
+    together share a process and therefore a log.
     """
     with services.database.read() as session:
         Jobs(session).get(job_id, services.owner_id)

@@ -15,7 +15,7 @@ StoredJson = dict[str, object]
 
 
 class RunObject(Identified):
-    """One training of a job, from one seed."""
+    """One training run of a job, from one seed."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -29,18 +29,18 @@ class RunObject(Identified):
     """Number that identifies the run; outside a grid of seeds also its `init_seed` and
     `data_seed`."""
     init_seed: int
-    """Seed of the newly initialised weights."""
+    """Seed of the newly initialized weights."""
     data_seed: int
     """Seed of the order of the rows and of dropout."""
     fold: int | None
     """Fold of the training file that it is validated on, from 0; null without k-fold."""
     purpose: str
-    """`main`: counts in the report. `pilot`, `baselines`: auxiliary runs of the job."""
+    """`main`: the run counts in the report. `pilot`, `baselines`: auxiliary runs of the job."""
     recipe: StoredJson | None
     """Recipe of a pilot; null if the run has the job's recipe."""
     status: str
-    """State of the run: `queued`, `running` or `paused`; in the end `succeeded`, `failed`,
-    `cancelled` or `discarded`."""
+    """State of the run: `queued`, `running` or `paused`; finally `succeeded`, `failed`, `cancelled`
+    or `discarded`."""
     degenerate: bool | None
     """Whether it scored no better than a constant prediction; null until it has ended."""
     attempt: int
@@ -126,11 +126,11 @@ class Series(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     name: str
-    """Name of the metric, e.g. `train_loss`."""
+    """Name of the metric, for example `train_loss`."""
     total: int
-    """Number of points in the requested range, before down-sampling."""
+    """Number of points in the requested range, before downsampling."""
     points: list[tuple[int, float]]
-    """Pairs (step, value), by step."""
+    """Pairs of step and value, in the order of the steps."""
 
 
 class RunMetrics(BaseModel):

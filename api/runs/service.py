@@ -28,7 +28,7 @@ def cancel_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
         run = Runs(session).get(job_id, run_id)
         if run.status in ENDED_RUN_STATES:
             raise RunAlreadyEnded(
-                f"Run {run_id} has already ended: it is {run.status}.", param="run_id"
+                f"Run {run_id} has already ended; its status is {run.status}.", param="run_id"
             )
         RunRequests(session).cancel_runs(job_id, run_id)
         Events(session).add(
@@ -70,7 +70,7 @@ def _requeue_run(session: Session, job: Job, run: Run) -> None:
     RunRequests(session).retry_run(run)
     if job.status == JobState.PAUSED:
         RunRequests(session).pause_runs(job.id)
-    Events(session).add(job, f"{_format_run_title(run)} is retried.", run_id=run.id)
+    Events(session).add(job, f"{_format_run_title(run)}: a retry was requested.", run_id=run.id)
 
 
 def _require_retryable(run: Run) -> None:
@@ -78,7 +78,7 @@ def _require_retryable(run: Run) -> None:
         raise RunNotRetryable("Pilots cannot be retried; clone the job instead.", param="run_id")
     if run.status not in _RETRYABLE_STATES:
         raise RunNotRetryable(
-            f"Run {run.id} is {run.status}; only failed and cancelled runs can be retried.",
+            f"Run {run.id} has the status {run.status}; only failed and cancelled runs can be retried.",
             param="run_id",
         )
 

@@ -61,8 +61,8 @@ class Classifier:
         graph = folder / GRAPH_FILE
         if not graph.is_file():
             raise ModelNotServed(
-                "This model has no ONNX graph: it was published by an earlier version, or models "
-                "of its family cannot be exported. Use its model.zip with transformers.",
+                "This model has no ONNX graph: it was published by an earlier version, or its family "
+                "cannot be exported. Use its model.zip with the transformers library instead.",
                 param="model",
             )
         try:
@@ -71,7 +71,9 @@ class Classifier:
             )
         except _UNUSABLE_GRAPH_ERRORS as error:
             raise ModelNotServed(
-                f"ONNX Runtime cannot load this model ({type(error).__name__}).", param="model"
+                f"ONNX Runtime cannot load this model ({type(error).__name__}); use its model.zip "
+                "with the transformers library instead.",
+                param="model",
             ) from error
         self._inputs = [value.name for value in self._session.get_inputs()]
         self._pad_token_id = int(self._session.get_modelmeta().custom_metadata_map["pad_token_id"])

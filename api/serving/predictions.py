@@ -19,7 +19,7 @@ class Disagreement:
     """Disagreement between the members of an ensemble on one text; 0 where all agree."""
 
     vote_entropy: float | None
-    """Normalised entropy of the members' votes, from 0 to 1.
+    """Normalized entropy of the members' votes, from 0 to 1.
 
     -Σ v/k · log(v/k) / log min(k, labels) over the labels with v of k votes (Engelson and Dagan
     1996). Multi-label: the mean over the labels of the entropy of yes and no. None for a
@@ -34,7 +34,7 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model or an ensemble says about one text."""
+    """Prediction of a model or an ensemble for one text."""
 
     predicted: Label
     scores: list[float]

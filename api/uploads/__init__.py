@@ -1,1 +1,1 @@
-
+"""Files that clients send in parts."""

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
 @router.post("", responses=document_errors(PayloadTooLarge))
 def create_upload(services: ServicesDep, request: UploadRequest) -> UploadObject:
-    """Announce a file that follows in parts.
+    """Announce a file that will be sent in parts.
 
     The upload expires after an hour if it is not completed.
     """
@@ -56,7 +56,7 @@ def complete_upload(
 ) -> UploadObject:
     """Concatenate the parts, in the given order, into one file.
 
-    The file is read at once: the response has its profile.
+    The file is checked before the response, which has its profile.
     """
     return service.complete_upload(services, upload_id, request)
 

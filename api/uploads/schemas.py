@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.files.schemas import FileObject, Purpose
+from api.strict_request import StrictRequest
 from shared.db.tables import Upload, UploadPart
 from shared.db.uploads import MAX_PARTS
 from shared.domain.states import UploadState
@@ -12,21 +13,17 @@ from shared.domain.states import UploadState
 PartId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
-class ExpiresAfter(BaseModel):
+class ExpiresAfter(StrictRequest):
     """Time after which the resulting file is deleted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
-
     anchor: Literal["created_at"]
-    """Time that `seconds` counts from."""
+    """Start of the period `seconds`."""
     seconds: Annotated[int, Field(ge=3600, le=2_592_000)]
     """Seconds until the deletion, from an hour to thirty days."""
 
 
-class UploadRequest(BaseModel):
+class UploadRequest(StrictRequest):
     """A file to upload in parts."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     bytes: Annotated[int, Field(ge=1, le=2**53)]
     """Size of the whole file in bytes."""
@@ -40,15 +37,13 @@ class UploadRequest(BaseModel):
     """Time after which the file is deleted; default: the file is kept."""
 
 
-class CompleteRequest(BaseModel):
+class CompleteRequest(StrictRequest):
     """The parts of the file, in order."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
     part_ids: Annotated[list[PartId], Field(min_length=1, max_length=MAX_PARTS)]
     """Ids of the parts, in the order of the file."""
     md5: Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{32}$")] | None = None
-    """MD5 digest of the whole file in hexadecimal; if given, it must match."""
+    """Expected MD5 digest of the whole file, in hexadecimal."""
 
 
 class UploadPartObject(BaseModel):

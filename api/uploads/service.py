@@ -64,7 +64,7 @@ def add_part(services: AppServices, upload_id: str, data: BinaryIO) -> UploadPar
     with files.create_scratch_folder(services) as folder:
         received = files.receive_file(data, folder / "part", upload.bytes, param="data")
         if not received.bytes:
-            raise InvalidValue("The part is empty.", param="data")
+            raise InvalidValue("The part is empty; send at least one byte.", param="data")
         part.bytes = received.bytes
         services.storage.put_file(key, received.path)
     try:
@@ -128,11 +128,13 @@ def _check_parts(
         raise InvalidValue("A part is listed twice; list each part once.", param="part_ids")
     unknown = [part_id for part_id in part_ids if part_id not in stored_parts]
     if unknown:
-        raise InvalidValue(f"The upload has no part {unknown[0]!r}.", param="part_ids")
+        raise InvalidValue(
+            f"The upload has no part {unknown[0]!r}; list ids of its parts.", param="part_ids"
+        )
     total = sum(stored_parts[part_id].bytes for part_id in part_ids)
     if total != upload.bytes:
         raise InvalidValue(
-            f"The parts have {total:,} bytes in total; the upload was announced with "
+            f"The listed parts have {total:,} bytes in total, but the upload was announced with "
             f"{upload.bytes:,}.",
             param="part_ids",
         )
@@ -153,10 +155,14 @@ def _concatenate_parts(
         with services.database.read() as session:
             # most likely another request has ended the upload; then this raises
             Uploads(session, services.owner_id).get_pending(upload.id)
-        raise ServiceUnavailable(f"A part of {upload.id} is missing from the storage.") from None
+        raise ServiceUnavailable(
+            f"A part of {upload.id} is missing from the storage; upload the file again."
+        ) from None
     if request.md5 is not None and request.md5.lower() != md5.hexdigest():
         raise InvalidValue(
-            f"The parts in this order have another MD5 digest, {md5.hexdigest()}.", param="md5"
+            f"The parts in this order have the MD5 digest {md5.hexdigest()}; check their order and "
+            "their content.",
+            param="md5",
         )
     return files.ReceivedFile(path, upload.bytes, sha256.hexdigest())
 

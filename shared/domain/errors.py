@@ -84,7 +84,7 @@ class JobAlreadyEnded(ServiceError):
 
 
 class JobNotEnded(ServiceError):
-    """The job has not ended yet; cancel it or wait for its end."""
+    """The job has not ended yet; cancel it or wait until it has ended."""
 
     status = 400
 
@@ -96,7 +96,7 @@ class RunAlreadyEnded(ServiceError):
 
 
 class RunNotRetryable(ServiceError):
-    """Only a failed or cancelled run can be retried, and a pilot never."""
+    """Only a failed or cancelled run can be retried, and only if it is not a pilot."""
 
     status = 400
 

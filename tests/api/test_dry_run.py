@@ -81,7 +81,7 @@ def test_the_estimate_uses_earlier_runs_of_the_model(
     )
     unknown = http.post(JOBS, params={"dry_run": "1"}, json=body).json()["estimate"]
     assert (unknown["seconds"], unknown["steps"]) == (None, 200)
-    assert unknown["reason"].startswith("No run of tiny-roberta in float32 has ended here yet")
+    assert unknown["reason"].startswith("No run of tiny-roberta in float32 has finished on this")
 
     job = http.post(JOBS, json=body).json()
     database = Database(settings.resolved_database_url)

@@ -42,7 +42,7 @@ def test_further_seeds_follow_the_highest_one(http: TestClient, file_id: str) ->
     assert extend(http, job_id, seeds=[5]).status_code == 200
     assert [seed for seed, _, _ in list_seeds(http, job_id)] == [4, 9, 10, 11, 5]
     messages = [event["message"] for event in http.get(f"{JOBS}/{job_id}/events").json()["data"]]
-    assert messages[0] == "Extended by 1 runs (seed 5); 4 are kept as they are."
+    assert messages[0] == "Added 1 run (seed 5). Existing runs: 4, which are kept."
 
 
 def test_a_grid_grows_by_initialisation_seeds(http: TestClient, file_id: str) -> None:

@@ -16,7 +16,7 @@ JSON = {"content-type": "application/json"}
 @pytest.mark.parametrize(
     ("body", "expected_text"),
     [
-        (b"{", "not JSON"),
+        (b"{", "not valid JSON"),
         (b"[1, 2]", "Input should be"),
         (b'{"training_file": NaN}', "NaN"),
         (b'{"seed": Infinity}', "Infinity"),

@@ -36,22 +36,22 @@ PLACES_BY_KIND = {
 RULES_IN_WORDS = (
     # rules between fields
     "expires_after needs both",
-    "give num_seeds or seeds",
+    "give either num_seeds or seeds",
     "give num_train_epochs or max_steps, not both",
     "give num_seeds or init_seeds, not both",
     "give num_seeds or seeds, not both",
     "give seeds or init_seeds, not both",
-    "init_seeds need data_seeds to form a grid",
+    "init_seeds needs data_seeds to form a grid",
     "keep must be smaller than start",
-    "early_discard.start is the number of runs",
+    "early_discard.start sets the number of runs",
     "after does not apply to a stream",
     # rules of one field that JSON Schema cannot express
     # JSON Schema counts 6.0 as an integer
     "Input should be a valid integer",
     # in the document, but the known jobs are inserted without regard to it
     "a job is named twice",
-    "an http or https address of visible ASCII characters",
-    "leave user and password out of the address",
+    "an http or https URL of visible ASCII characters",
+    "leave user and password out of the URL",
     "must be base64",
     "a key of at least 16 bytes",
     "printable characters",

@@ -12,8 +12,8 @@ from shared.domain.job_facts import JobWarning
 from shared.domain.task import TaskType
 
 USUAL_LABEL_STD = (0.1, 10.0)
-"""Standard deviations of a regression's labels that the recipe's learning rates suit: within a
-factor of ten of 1."""
+"""Range of a regression's label standard deviations that suits the recipe's learning rates: within
+a factor of ten of 1."""
 
 
 def list_data_warnings(data: JobData, request: JobRequest) -> list[JobWarning]:
@@ -33,7 +33,7 @@ def _warn_few_validation_rows(data: JobData) -> Iterator[JobWarning]:
     if rows >= MIN_VALIDATION_ROWS:
         return
     if data.task.type is TaskType.REGRESSION:
-        effect = "a correlation on so few rows is coarse."
+        effect = "a correlation of so few rows is imprecise."
     else:
         effect = f"a single row changes accuracy by {100 / rows:.1f} points."
     yield JobWarning(code="small_validation_set", message=f"Only {rows} validation rows: {effect}")
@@ -56,15 +56,15 @@ def _warn_regression_labels(data: JobData, request: JobRequest) -> Iterator[JobW
     if request.task.type is None:
         yield JobWarning(
             code="task_type_inferred",
-            message="The label column has numbers that are not class numbers, so the task is a "
-            f"regression. If they are classes, set task.type to {TaskType.SINGLE_LABEL}.",
+            message="The label column has numbers that do not look like class numbers, so the task is "
+            f"a regression. If they are classes, set task.type to {TaskType.SINGLE_LABEL}.",
         )
     spread, (least, most) = summarize_numeric_labels(data.train_labels)["std"], USUAL_LABEL_STD
     if not least <= spread <= most:
         yield JobWarning(
             code="label_scale",
             message=f"The labels have a standard deviation of {spread:.3g}, but the learning rates "
-            "suit labels with one near 1. Rescaled labels may be learnt better.",
+            "suit labels with a standard deviation near 1. Consider rescaling the labels.",
         )
 
 
@@ -77,7 +77,7 @@ def _describe_leak(split: str, leak: Leak) -> str:
     )
     rows, have = ("rows", "have") if count > 1 else ("row", "has")
     return (
-        f"{count:,} {split} {rows} ({named}{more}) {have} the text of a training row{conflict}: "
-        "their scores say nothing about new texts. Remove the copies, or keep them in one split "
-        "(split.group_by)."
+        f"{count:,} {split} {rows} ({named}{more}) {have} the text of a training row{conflict}; "
+        "scores on such rows say nothing about new texts. Remove the copies, or keep them in one "
+        "split (split.group_by)."
     )

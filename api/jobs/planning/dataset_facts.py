@@ -1,4 +1,4 @@
-"""Summarise a job's data for its row: counts, digests, leaks, constant baselines, the metric."""
+"""Summarize a job's data for its row: counts, digests, leaks, constant baselines, the metric."""
 
 import math
 from collections import Counter

@@ -11,7 +11,7 @@ from shared.domain.errors import InvalidValue
 def plan_discard(job: Job, request: JobRequest, runs: Sequence[Run]) -> None:
     """Store the requested early discard with the job, and the step to wait at with its runs.
 
-    While pilots search the recipe, the length and with it the step is not known yet. Raises
+    While pilots search for the recipe, the length of the runs is unknown, so no step is stored. Raises
     InvalidValue for a k-fold split or a run of a single step.
     """
     discard = request.early_discard
@@ -19,8 +19,8 @@ def plan_discard(job: Job, request: JobRequest, runs: Sequence[Run]) -> None:
         return
     if any(run.fold is not None for run in runs):
         raise InvalidValue(
-            "early_discard ranks runs by scores on the same rows, which a k-fold split does not "
-            "have; use one or the other.",
+            "early_discard compares runs on the same validation rows, but a k-fold split has "
+            "different rows in each fold; use one or the other.",
             param="early_discard",
         )
     settings: DiscardSettings = {
@@ -33,7 +33,7 @@ def plan_discard(job: Job, request: JobRequest, runs: Sequence[Run]) -> None:
         return
     if job.resolved_recipe["max_steps"] < 2:
         raise InvalidValue(
-            "early_discard needs runs of at least two steps; give more recipe.max_steps.",
+            "early_discard needs runs of at least two steps; increase recipe.max_steps.",
             param="early_discard",
         )
     for run in runs:

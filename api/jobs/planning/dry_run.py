@@ -44,8 +44,8 @@ def _estimate_duration(services: AppServices, job: Job, runs: Sequence[Run]) -> 
     total = sum(sum(steps) for steps in stages)
     if throughput is None:
         reason = (
-            f"No run of {job.model} in {recipe['precision']} has ended here yet, so there is "
-            "nothing to base an estimate on."
+            f"No run of {job.model} in {recipe['precision']} has finished on this installation "
+            "yet, so its duration cannot be estimated."
         )
         return Estimate(seconds=None, reason=reason, slots=slots, steps=total)
     critical_steps = sum(_compute_critical_path(steps, slots) for steps in stages)
@@ -77,6 +77,6 @@ def _compute_critical_path(run_steps: Sequence[int], slots: int) -> float:
 def _explain_estimate(job: Job, throughput: Throughput) -> str:
     return (
         f"{throughput.seconds_per_row:.3g} seconds per row, the median of {throughput.runs} "
-        f"earlier runs of {job.model} on this installation; without waiting for other jobs and "
-        "scoring the baselines."
+        f"earlier runs of {job.model} on this installation. Waiting for other jobs and scoring the "
+        "baselines are not included."
     )

@@ -15,17 +15,17 @@ class PlannedRun(BaseModel):
     index: int
     """Position among the runs of the same purpose, from 0."""
     purpose: str
-    """`main`, or `pilot` for a run that searches automatic settings."""
+    """`main`; or `pilot` for a run that helps to choose automatic settings."""
     seed: int
     """Seed that identifies the run; it equals `init_seed`."""
     init_seed: int
-    """Seed of the newly initialised weights."""
+    """Seed of the newly initialized weights."""
     data_seed: int
     """Seed of the row order and the dropout."""
     fold: int | None
-    """Part of the training file that the run is validated on, from 0; null unless k-fold."""
+    """Fold that the run is validated on, from 0; null without a k-fold split."""
     total_steps: int
-    """Planned optimiser steps."""
+    """Planned optimizer steps."""
 
 
 class Estimate(BaseModel):
@@ -39,13 +39,13 @@ class Estimate(BaseModel):
     reason: str
     """What the estimate is based on, or why there is none."""
     slots: int
-    """Number of runs that are trained at the same time."""
+    """Number of runs that can be trained at the same time."""
     steps: int
-    """Optimiser steps of all runs, pilots included."""
+    """Optimizer steps of all runs, pilots included."""
 
 
 class DryRun(BaseModel):
-    """The plan of a job that is not created: how its request was understood."""
+    """The plan of a job that is not created: its settings as resolved, its runs and their duration."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -66,11 +66,12 @@ class DryRun(BaseModel):
     recipe: StoredJson
     """The requested recipe."""
     resolved_recipe: StoredJson | None
-    """The recipe with a value for every setting; null if pilots would search an automatic one."""
+    """The recipe with a value for every setting; null if pilots would search for automatic
+    settings."""
     recipe_notes: dict[str, str]
     """Why each automatic or adapted setting has its value."""
     pilots: StoredJson | None
-    """The candidates for the automatic settings; null if nothing is searched."""
+    """The candidates for the automatic settings; null without pilots."""
     early_discard: StoredJson | None
     """The requested early discard; null without one."""
     metric: str
@@ -80,7 +81,7 @@ class DryRun(BaseModel):
     dataset: StoredJson
     """Number of rows per split, label counts, and digests of the files."""
     baselines: StoredJson
-    """Scores without fine-tuning, as far as they are known already."""
+    """Scores without fine-tuning that are already known."""
     warnings: list[Warning]
     """Caveats about the job's data."""
     runs: list[PlannedRun]

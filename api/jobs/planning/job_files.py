@@ -38,7 +38,7 @@ def _load_data_file(services: AppServices, file_id: str, param: InputFile) -> Fi
         file = Files(session, services.owner_id).get(file_id, param=param)
     if file.purpose not in _DATASET_PURPOSES or file.validation is None:
         raise InvalidValue(
-            f"{file_id} is a result file; give the id of an uploaded data set.", param=param
+            f"File {file_id} is a result file; give the id of an uploaded data set.", param=param
         )
     return file
 

@@ -15,7 +15,7 @@ from api.jobs.planning.discard_plan import plan_discard
 from api.jobs.planning.encoder_facts import get_encoder_facts
 from api.jobs.planning.job_data import JobData, read_job_data
 from api.jobs.planning.job_files import build_hub_sources, list_hub_references, load_data_files
-from api.jobs.planning.run_rows import build_main_runs
+from api.jobs.planning.main_runs import build_main_runs
 from api.jobs.request_schemas import JobRequest
 from api.jobs.webhook_schemas import require_public_address
 from shared.datasets import InputFile
@@ -136,7 +136,7 @@ def _list_hosted_warnings(hosted: HostedHyperparameters) -> Sequence[JobWarning]
     return [
         JobWarning(
             code="n_epochs_taken_at_its_word",
-            message=f"The length is n_epochs = {hosted.n_epochs}, as requested. On small data a "
-            "length in steps (recipe.max_steps) is usually more stable.",
+            message=f"The runs train for the requested {hosted.n_epochs} epochs (n_epochs). On small "
+            "data sets, a length in steps (recipe.max_steps) is usually more stable.",
         )
     ]

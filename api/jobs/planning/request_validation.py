@@ -35,18 +35,18 @@ def _list_kfold_contradictions(request: JobRequest) -> list[_Contradiction]:
         _Contradiction(
             is_kfold and "validation_fraction" in split.model_fields_set,
             "split.validation_fraction",
-            "A k-fold split validates on a k-th of the rows; leave validation_fraction out or set "
-            "split.k.",
+            "A k-fold split validates on one k-th of the rows; leave validation_fraction out and "
+            "set split.k.",
         ),
         _Contradiction(
             is_kfold and split.halve_validation,
             "split.halve_validation",
-            "halve_validation is for split.mode holdout; leave it out for a k-fold split.",
+            "halve_validation applies only to split.mode holdout; leave it out for a k-fold split.",
         ),
         _Contradiction(
             not is_kfold and split.k is not None,
             "split.k",
-            "k is for split.mode kfold; leave it out for a holdout.",
+            "k applies only to split.mode kfold; leave it out for a holdout split.",
         ),
     ]
 
@@ -69,7 +69,7 @@ def _list_holdout_contradictions(request: JobRequest) -> list[_Contradiction]:
         _Contradiction(
             split.halve_validation and (has_test or splits_test),
             "split.halve_validation",
-            "halve_validation makes half of the validation rows the test rows; leave test_file and "
+            "halve_validation turns half of the validation rows into test rows; leave test_file and "
             "test_fraction out.",
         ),
         _Contradiction(
@@ -77,7 +77,8 @@ def _list_holdout_contradictions(request: JobRequest) -> list[_Contradiction]:
             and has_validation
             and not (split.halve_validation or splits_test),
             "split.group_by",
-            "With validation_file no rows are split off, so group_by has no effect; leave it out.",
+            "group_by has no effect if validation_file is given, because no rows are split off; "
+            "leave it out.",
         ),
     ]
 

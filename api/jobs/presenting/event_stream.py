@@ -35,7 +35,7 @@ class EventStreamLimiter:
         """Count a stream as open. Raises TooManyStreams."""
         if self._open_count >= self._max_streams:
             raise TooManyStreams(
-                f"The maximum of {self._max_streams} event streams is open; poll the events "
+                f"The limit of {self._max_streams} open event streams is reached; poll the events "
                 "instead."
             )
         self._open_count += 1
@@ -137,7 +137,7 @@ async def _iterate_frames(reader: EventReader, batch: _EventBatch) -> AsyncItera
         else:
             if time.monotonic() - last_sent > KEEPALIVE_INTERVAL_S:
                 last_sent = time.monotonic()
-                yield ": still here\n\n"
+                yield ": keep-alive\n\n"
             await asyncio.sleep(POLL_INTERVAL_S)
         batch = await run_in_threadpool(reader.read_new_events)
 

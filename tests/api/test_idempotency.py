@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from api.dependencies import AppServices
 from api.jobs.creation import create_job
-from api.jobs.idempotency import RequestIdentity
+from api.jobs.request_identity import RequestIdentity
 from api.jobs.request_schemas import JobRequest
 from shared.db.session import Database
 from shared.db.tables import Job
