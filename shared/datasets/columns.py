@@ -139,8 +139,8 @@ def find_column(column: ColumnReference, table: Table, param: str) -> int:
             if column >= table.width:
                 raise InvalidValue(
                     (
-                        f"There is no column {column}; the last one is {table.width - 1}, "
-                        "counted from 0."
+                        f"The file has no column {column}. Columns are counted from 0, so the "
+                        f"last one is {table.width - 1}."
                     ),
                     param=param,
                 )
@@ -149,8 +149,8 @@ def find_column(column: ColumnReference, table: Table, param: str) -> int:
             if table.columns is None:
                 raise InvalidValue(
                     (
-                        "The file has no header, so its columns are called by their index, 0 "
-                        f"to {table.width - 1}."
+                        "The file has no header, so its columns have no names. Use the index "
+                        f"of a column, 0 to {table.width - 1}."
                     ),
                     param=param,
                 )
@@ -158,14 +158,15 @@ def find_column(column: ColumnReference, table: Table, param: str) -> int:
             if len(places) > 1:
                 raise InvalidValue(
                     (
-                        f"{len(places)} columns have this name; give the index of one: "
+                        f"{len(places)} columns have this name. Use the index of one of them: "
                         f"{', '.join(map(str, places))}."
                     ),
                     param=param,
                 )
             if not places:
                 raise InvalidValue(
-                    f"The file has no such column. {_format_available_columns(table)}", param=param
+                    f"The file has no column with this name. {_format_available_columns(table)}",
+                    param=param,
                 )
             return places[0]
 
@@ -218,11 +219,12 @@ def _make_ambiguity_error(
     if candidates:
         names = format_names([table.columns[column] for column in candidates])
         return InvalidValue(
-            f"Several columns may hold the {role} ({names}); name one as {param}.", param=param
+            f"Several columns could be the {role} ({names}). Set {param} to one of them.",
+            param=param,
         )
     return InvalidValue(
         (
-            f"No column's name says that it holds the {role}; set {param}. "
+            f"No column has a known name for the {role}, so set {param}. "
             f"{_format_available_columns(table)}"
         ),
         param=param,
@@ -237,7 +239,7 @@ def _format_available_columns(table: Table) -> str:
         for column in range(min(table.width, 12))
     ]
     return (
-        "The file has no header; its columns by index are: "
+        "The file has no header. Its columns by index are: "
         f"{', '.join(kinds)}{', …' if table.width > 12 else ''}."
     )
 
@@ -261,14 +263,14 @@ def detect_column_kind(cells: Sequence[str]) -> ColumnKind:
 def _check_distinct_columns(columns: ColumnIndices, table: Table) -> None:
     if columns.text == columns.label:
         raise InvalidValue(
-            f"{_format_column(columns.label, table)} cannot be both text and label.",
+            f"{_format_column(columns.label, table)} cannot be both the text and the label.",
             param="task.label_column",
         )
     if columns.pair in (columns.text, columns.label):
         raise InvalidValue(
             (
-                f"{_format_column(columns.pair, table)} cannot be the second text and another "
-                "column as well."
+                f"{_format_column(columns.pair, table)} is already the text or the label. "
+                "Choose another column for the second text."
             ),
             param="task.text_pair_column",
         )

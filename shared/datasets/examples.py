@@ -99,9 +99,9 @@ def _check_known_labels(cells: list[str], task: Task, table: Table, param: str) 
             collect_label_names((cells[position] for position in unknown), task.type) - known
         )
         raise InvalidValue(
-            f"{format_row_numbers(table, unknown)} a label that the task does not know: "
+            f"{format_row_numbers(table, unknown)} a label that the task does not have: "
             f"{format_names(others, 5)}. "
-            f"It knows {format_names(task.label_names)}.",
+            f"The task's labels are {format_names(task.label_names)}.",
             param=param,
         )
 
@@ -112,8 +112,8 @@ def _get_groups(table: Table, group_by: ColumnReference) -> list[str]:
     if empty:
         raise InvalidValue(
             (
-                f"{format_row_numbers(table, empty)} no value in the column that groups the "
-                "rows; fill it in or leave the row out."
+                f"{format_row_numbers(table, empty)} no value in the column split.group_by. "
+                "Fill in the value or remove the row."
             ),
             param="split.group_by",
         )

@@ -35,18 +35,19 @@ MAX_ROWS_NAMED = 5
 
 _LABEL_PROBLEM_TEXTS = {
     LIST_OF_LABELS: (
-        f"a list for a label; for several labels a row set task.type to {TaskType.MULTI_LABEL}."
+        f"a list as the label. For several labels per row, set task.type to {TaskType.MULTI_LABEL}."
     ),
-    EMPTY_LABEL: "no label; fill it in or leave the row out.",
-    EMPTY_LABEL_PART: f"an empty name among the labels; labels are joined by {LABEL_SEPARATOR}.",
+    EMPTY_LABEL: "no label. Fill in the label or remove the row.",
+    EMPTY_LABEL_PART: f"an empty label among several. Labels are separated by {LABEL_SEPARATOR}.",
     LABEL_TOO_LONG: (
-        f"a label of more than {MAX_LABEL_CHARS} characters; is this the label's column?"
+        f"a label of more than {MAX_LABEL_CHARS} characters. "
+        "Check that task.label_column is the right column."
     ),
     SEPARATOR_IN_LABEL: (
-        f"a label with {LABEL_SEPARATOR} in its name, which joins labels; name it otherwise."
+        f"a label that contains {LABEL_SEPARATOR}, which separates labels. Rename the label."
     ),
-    LABEL_NOT_A_NUMBER: "a label that is no number; regression predicts numbers.",
-    LABEL_TOO_LARGE: f"a number larger than {MAX_LABEL_NUMBER:g}; scale the numbers.",
+    LABEL_NOT_A_NUMBER: "a label that is not a number. Regression needs numbers.",
+    LABEL_TOO_LARGE: f"a number above {MAX_LABEL_NUMBER:g} in absolute value. Scale the numbers down.",
 }
 """Continuations of a sentence that begins with row numbers."""
 
@@ -69,7 +70,10 @@ def resolve_task(
     if request.header != "auto" and table.header is not None and request.header != table.header:
         raise ValueError("the table was read with another header setting than the task asks for")
     if request.header is False and table.header is None:
-        raise InvalidValue(f"A {table.format} file names its columns itself.", param="task.header")
+        raise InvalidValue(
+            f"A {table.format} file always names its columns. Leave task.header out.",
+            param="task.header",
+        )
     check_readable_rows(table, param)
     columns = choose_columns(request, table)
     check_texts(table, columns)
@@ -94,11 +98,10 @@ def resolve_task(
 def check_readable_rows(table: Table, param: str) -> None:
     if table.problems_total:
         first = table.problems[0]
-        place = f"row {first.row}" if first.line is None else f"row {first.row}, line {first.line}"
+        place = f"row {first.row}" if first.line is None else f"row {first.row} (line {first.line})"
         raise InvalidValue(
-            f"{table.problems_total:,} of the file's {table.total_rows:,} rows cannot be "
-            f"read; the first: {place}: {first.message} "
-            "The file's validation lists them.",
+            f"{table.problems_total:,} of the file's {table.total_rows:,} rows cannot be read; "
+            f"the file's validation lists them. The first is {place}: {first.message}",
             param=param,
         )
 
@@ -111,15 +114,15 @@ def check_texts(table: Table, columns: ColumnIndices) -> None:
         lists = [position for position, text in enumerate(texts) if isinstance(text, ListCell)]
         if lists:
             raise InvalidValue(
-                f"{format_row_numbers(table, lists)} a list for a text; one text is read.",
+                f"{format_row_numbers(table, lists)} a list instead of a single text.",
                 param=param,
             )
         empty = [position for position, text in enumerate(texts) if not text.strip()]
         if empty:
             raise InvalidValue(
                 (
-                    f"{format_row_numbers(table, empty)} no text in this column; fill it in or "
-                    "leave the row out."
+                    f"{format_row_numbers(table, empty)} no text in this column. Fill in the "
+                    "text or remove the row."
                 ),
                 param=param,
             )
@@ -155,15 +158,16 @@ def _resolve_label_names(
     if len({_parse_label_value(label, task_type) for label in labels}) < 2:
         raise InvalidValue(
             (
-                f"All rows have the same label ({format_name(next(iter(labels), ''))}); there "
-                "is nothing to tell apart."
+                f"All rows have the same label ({format_name(next(iter(labels), ''))}). "
+                "Training needs at least two different labels."
             ),
             param="task.label_column",
         )
     if task_type is TaskType.REGRESSION:
         if request.label_names is not None:
             raise InvalidValue(
-                "A regression's labels are numbers and have no names.", param="task.label_names"
+                "The labels of a regression are numbers. Leave task.label_names out.",
+                param="task.label_names",
             )
         return []
     if request.label_names is not None:
@@ -172,16 +176,15 @@ def _resolve_label_names(
     if len(seen) > MAX_LABEL_NAMES:
         raise InvalidValue(
             (
-                f"The label column holds {len(seen):,} different labels, more than "
-                f"{MAX_LABEL_NAMES:,}; is it the right column?"
+                f"The label column has {len(seen):,} different labels, more than the limit of "
+                f"{MAX_LABEL_NAMES:,}. Check that it is the right column."
             ),
             param="task.label_column",
         )
     if len(seen) < 2:
         raise InvalidValue(
-            f"The only label is {format_name(next(iter(seen)))}; for one label that a row "
-            "has or has not, write two and use "
-            f"{TaskType.SINGLE_LABEL}.",
+            f"The only label is {format_name(next(iter(seen)))}. If some rows have it and "
+            f"others do not, use {TaskType.SINGLE_LABEL} with two labels.",
             param="task.label_column",
         )
     if all(is_integer(label) for label in seen):
@@ -207,12 +210,12 @@ def _resolve_given_names(
     known = set(names)
     if "" in known or len(known) < len(names):
         raise InvalidValue(
-            "The label names must be different from each other and not blank.",
+            "The label names must be distinct and not blank.",
             param="task.label_names",
         )
     if task_type is TaskType.MULTI_LABEL and any(LABEL_SEPARATOR in name for name in names):
         raise InvalidValue(
-            f"A label's name may not hold {LABEL_SEPARATOR}, which joins labels.",
+            f"A label name must not contain {LABEL_SEPARATOR}, which separates labels.",
             param="task.label_names",
         )
     unknown = [
@@ -226,7 +229,7 @@ def _resolve_given_names(
         )
         raise InvalidValue(
             (
-                f"{format_row_numbers(table, unknown)} a label that is not among them: "
+                f"{format_row_numbers(table, unknown)} a label that is not in task.label_names: "
                 f"{format_names(others, 5)}."
             ),
             param="task.label_names",
@@ -238,9 +241,9 @@ def _check_label_counts(counts: Counter[str]) -> None:
     single = sorted(label for label, count in counts.items() if count < 2)
     if single:
         raise InvalidValue(
-            "A label needs two rows, one to train and one to validate on; these have one: "
-            f"{format_names(single, 5)}. "
-            "Add rows, leave these out, or give a validation_file.",
+            "Each label needs two rows, one for training and one for validation; these labels "
+            f"have one: {format_names(single, 5)}. "
+            "Add rows for them, remove them, or give a validation_file.",
             param="task.label_column",
         )
 
@@ -254,17 +257,18 @@ def _resolve_positive_label(
         )
     if task_type is not TaskType.SINGLE_LABEL:
         raise InvalidValue(
-            f"A positive label is for {TaskType.SINGLE_LABEL}.", param="task.positive_label"
+            f"Only {TaskType.SINGLE_LABEL} has a positive label. Leave task.positive_label out.",
+            param="task.positive_label",
         )
     positive = request.positive_label.strip()
     if len(label_names) != 2:
         raise InvalidValue(
-            f"There are {len(label_names)} labels; a positive one is for two.",
+            f"A positive label needs exactly two labels, and this task has {len(label_names)}.",
             param="task.positive_label",
         )
     if positive not in label_names:
         raise InvalidValue(
-            f"The labels are {format_names(label_names)}; this is none of them.",
+            f"The positive label must be one of the labels {format_names(label_names)}.",
             param="task.positive_label",
         )
     return positive
@@ -278,6 +282,7 @@ def resolve_max_seq_length(requested: int | Literal["auto"], max_positions: int)
         return min(DEFAULT_SEQ_LENGTH, max_positions)
     if requested > max_positions:
         raise InvalidValue(
-            f"The model reads at most {max_positions} tokens.", param="task.max_seq_length"
+            f"The model reads at most {max_positions} tokens. Lower task.max_seq_length.",
+            param="task.max_seq_length",
         )
     return requested

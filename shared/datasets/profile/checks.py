@@ -76,7 +76,7 @@ def _find_row_problem(
 ) -> tuple[int, str, str] | None:
     for column in columns.list_text_columns():
         if isinstance(row[column], ListCell):
-            return column, "list_of_texts", "The text is a list; one text is read."
+            return column, "list_of_texts", "The text is a list instead of a single text."
         if not row[column].strip():
             return column, "empty_text", "The text is empty."
     problem = find_label_problem(row[columns.label], task_type, known_labels)
@@ -89,13 +89,13 @@ def find_table_warnings(table: Table) -> list[Finding]:
     if table.blank_lines:
         findings.append(
             Finding(
-                code="blank_lines", message="Blank lines were passed over.", count=table.blank_lines
+                code="blank_lines", message="Blank lines were skipped.", count=table.blank_lines
             )
         )
     if table.omitted_context_count:
         message = (
-            "Chats say more before the last question than a system prompt that all "
-            "rows share; it is not read."
+            "Chats have earlier messages besides a system prompt that all rows share. Only the "
+            "last user message and its answer are read."
         )
         findings.append(
             Finding(
@@ -108,13 +108,16 @@ def find_table_warnings(table: Table) -> list[Finding]:
         )
         if quoted * 10 > len(table.rows):
             message = (
-                "Cells are in quotes. TSV is read without quoting, so the quotes are "
-                "part of the text; write the file as CSV."
+                "Cells are in quotes, and in TSV the quotes are part of the text. If they are "
+                "not meant as text, save the file as CSV."
             )
             findings.append(Finding(code="quoted_cells", message=message, count=quoted))
     replaced = sum("\ufffd" in cell for row in table.rows for cell in row)
     if replaced:
-        message = "Cells contain U+FFFD: letters were lost before the file came here."
+        message = (
+            "Cells contain U+FFFD, which replaces characters lost in an earlier conversion. "
+            "Export the data again as UTF-8."
+        )
         findings.append(Finding(code="replacement_characters", message=message, count=replaced))
     return findings
 
@@ -130,8 +133,8 @@ def find_task_warnings(table: Table, columns: ColumnIndices, task_type: TaskType
     match task_type:
         case TaskType.REGRESSION:
             message = (
-                "The labels are read as numbers to be predicted (regression); if "
-                "they are classes, set task.type."
+                "The labels are read as numbers to predict (regression). If they are classes, "
+                "set task.type."
             )
             findings.append(Finding(code="regression", message=message, count=len(set(labels))))
             return findings + _find_small_validation_set(len(labels))
@@ -139,7 +142,7 @@ def find_task_warnings(table: Table, columns: ColumnIndices, task_type: TaskType
             return findings + _find_label_set_warnings([parse_label_set(label) for label in labels])
         case TaskType.SINGLE_LABEL:
             if blanks := sum(label != cell for label, cell in zip(labels, raw, strict=True)):
-                message = "Labels had blanks around them, which were taken off."
+                message = "Spaces before or after labels are ignored."
                 findings.append(Finding(code="label_blanks", message=message, count=blanks))
             return findings + _find_label_warnings(
                 Counter(label for label in labels if 0 < len(label) <= MAX_LABEL_CHARS)
@@ -155,12 +158,13 @@ def _find_repeated_texts(texts: Sequence[tuple[str, ...]], labels: Sequence[str]
     findings = []
     if repeated:
         message = (
-            "Rows repeat an earlier row's text and label; a split may put one copy on each side."
+            "Rows repeat the text and label of an earlier row. A split may put one copy into "
+            "training and another into validation."
         )
         findings.append(Finding(code="duplicate_rows", message=message, count=repeated))
     if contradicting:
         count = sum(text in contradicting for text in texts)
-        message = "Rows have the same text as another row, but another label."
+        message = "Rows have the same text as another row but a different label."
         findings.append(Finding(code="conflicting_duplicates", message=message, count=count))
     return findings
 
@@ -176,10 +180,10 @@ def _find_label_set_warnings(label_sets: Sequence[tuple[str, ...]]) -> list[Find
         *_find_small_validation_set(len(label_sets)),
     ]
     if unlabelled := sum(not names for names in label_sets):
-        message = "Rows have no label, which is an answer as good as any."
+        message = "Rows have no label. They count as rows to which none of the labels applies."
         findings.append(Finding(code="rows_without_labels", message=message, count=unlabelled))
     if everywhere := sorted(name for name, count in counts.items() if count == len(label_sets)):
-        message = f"Labels that every row has teach nothing: {format_names(everywhere, 6)}."
+        message = f"Labels that every row has cannot be learned: {format_names(everywhere, 6)}."
         findings.append(Finding(code="label_on_every_row", message=message, count=len(everywhere)))
     return findings
 
@@ -190,13 +194,13 @@ def _find_label_warnings(counts: Counter[str]) -> list[Finding]:
         return []
     findings = []
     if len(counts) == 1:
-        message = "All rows have the same label; a job needs two."
+        message = "All rows have the same label. A job needs at least two different labels."
         findings.append(Finding(code="single_label", message=message, count=rows))
     findings += _find_label_collisions(counts)
     label, most = counts.most_common(1)[0]
     if len(counts) > 1 and most > MAJORITY_THRESHOLD * rows:
         message = (
-            f"{most / rows:.0%} of the rows have the label {format_name(label)}; the "
+            f"{most / rows:.0%} of the rows have the label {format_name(label)}, so the "
             "default metric is Matthews correlation."
         )
         findings.append(Finding(code="imbalanced", message=message, count=most))
@@ -214,7 +218,7 @@ def _find_label_collisions(counts: Counter[str]) -> list[Finding]:
         findings.append(Finding(code="label_case_collision", message=message, count=len(by_case)))
     if by_blanks := sorted(set(_list_colliding_labels(counts, _normalize_label)) - set(by_case)):
         message = (
-            "Labels differ from others only in blanks or in how a letter is encoded: "
+            "Labels differ only in spaces or in the Unicode form of a character: "
             f"{format_names(by_blanks, 6)}."
         )
         findings.append(
@@ -244,7 +248,7 @@ def _find_small_validation_set(rows: int) -> list[Finding]:
     if validation_rows >= MIN_VALIDATION_ROWS:
         return []
     message = (
-        f"The default split leaves fewer than {MIN_VALIDATION_ROWS} rows to validate "
-        "on; scores on so few are coarse."
+        f"The default split has fewer than {MIN_VALIDATION_ROWS} validation rows, so scores "
+        "are imprecise."
     )
     return [Finding(code="few_validation_rows", message=message, count=validation_rows)]

@@ -178,7 +178,7 @@ def format_summary(validation: Validation) -> str:
         roles = " + ".join(_format_column(column) for column in texts if column is not None)
         parts.append(f"{roles} → {_format_column(validation.detected.label_column)}")
     else:
-        parts.append("columns to be named in the job's task")
+        parts.append("set the columns in the job's task")
     if validation.labels is not None:
         parts.append(_format_count(len(validation.labels), "label"))
     for count, word in ((validation.errors_total, "error"), (len(validation.warnings), "warning")):

@@ -61,8 +61,8 @@ def read_parquet(path: Path, limits: Limits, collector: RowCollector) -> tuple[s
             child.kill()
     if names is None:
         raise ParquetMalformed(
-            "The file could not be unpacked within the limits of memory and time; it may "
-            "be damaged."
+            "The file could not be unpacked within the limits of memory and time. It may be "
+            "damaged."
         )
     if collector.total_rows == 0:
         raise EmptyFile("The file has no rows.")
@@ -76,8 +76,8 @@ def _check_footer(path: Path) -> None:
         end = file.read()
     if end != b"PAR1":
         raise ParquetMalformed(
-            "The file begins like Parquet but does not end like it; it is cut short, or "
-            "its footer is encrypted."
+            "The file begins like a Parquet file but does not end like one. It is incomplete, "
+            "or its footer is encrypted."
         )
 
 

@@ -80,7 +80,7 @@ def _send_rows(path: str, limits: dict[str, int]) -> None:
             if count > limits["max_rows"]:
                 raise ParquetError(
                     "too_many_rows",
-                    f"The file has more than {limits['max_rows']:,} rows; draw a sample.",
+                    f"The file has more than {limits['max_rows']:,} rows. Upload a sample of them.",
                 )
             _send_message(_build_row_message(row, names, limits))
         _send_message({"end": count})
@@ -88,11 +88,11 @@ def _send_rows(path: str, limits: dict[str, int]) -> None:
         raise
     except UnicodeDecodeError:
         raise ParquetError(
-            "encoding_not_utf8", "A text column holds bytes that are not UTF-8."
+            "encoding_not_utf8", "A text column contains bytes that are not UTF-8."
         ) from None
     except (pa.ArrowException, OSError, ValueError, OverflowError):
         raise ParquetError(
-            "parquet_malformed", "The file begins like Parquet but cannot be read as Parquet."
+            "parquet_malformed", "The file begins like a Parquet file but cannot be read as one."
         ) from None
 
 
@@ -115,13 +115,13 @@ def _open_parquet(path: str, limits: dict[str, int]) -> Any:
     if len(schema) > limits["max_columns"]:
         raise ParquetError(
             "too_many_columns",
-            f"The file has {len(schema):,} columns; {limits['max_columns']:,} are allowed.",
+            f"The file has {len(schema):,} columns, but at most {limits['max_columns']:,} are allowed.",
         )
     for index, field in enumerate(schema):
         if not _is_scalar_type(field.type) and not _is_label_list_type(field.type):
             raise ParquetError(
                 "parquet_column_not_supported",
-                f"Column {index} holds {_describe_type(field.type)}; leave it out.",
+                f"Column {index} contains {_describe_type(field.type)}. Remove the column.",
             )
     groups = [
         file.metadata.row_group(index).total_byte_size
@@ -185,13 +185,13 @@ def _build_row_message(
             return {
                 "column": name[:40],
                 "code": "nested_value",
-                "problem": "The list holds a null.",
+                "problem": "The list contains a null.",
             }
         if isinstance(value, float) and not math.isfinite(value):
             return {
                 "column": name[:40],
                 "code": "invalid_number",
-                "problem": "NaN and infinity are no values; use null.",
+                "problem": "NaN and infinity are not allowed. Use null for a missing value.",
             }
         cell = _format_cell(value)
         texts = cell if isinstance(cell, list) else [cell]
@@ -199,7 +199,7 @@ def _build_row_message(
             return {
                 "column": name[:40],
                 "code": "invalid_text",
-                "problem": "The text has a NUL character.",
+                "problem": "The text contains a NUL character.",
             }
         if sum(map(len, texts)) + len(texts) > limits["max_cell_chars"] + 1:
             raise ParquetError(
@@ -271,11 +271,11 @@ def _describe_type(arrow_type: Any) -> str:
     import pyarrow.types as types
 
     if types.is_nested(arrow_type):
-        return "structs, vectors, or lists of other than texts, integers and booleans"
+        return "structs, vectors, or lists of values other than texts, integers and booleans"
     return (
         "bytes"
         if types.is_binary(arrow_type) or types.is_large_binary(arrow_type)
-        else "values that are neither text nor number"
+        else "values that are neither texts nor numbers"
     )
 
 
