@@ -6,12 +6,8 @@ from typing import Any
 import pytest
 
 from shared.datasets import Detected, Table, build_validation
-from shared.datasets.columns import (
-    ColumnIndices,
-    choose_columns,
-    detect_column_kind,
-    detect_task_type,
-)
+from shared.datasets.columns import ColumnIndices, choose_columns
+from shared.datasets.type_detection import detect_column_kind, detect_task_type
 from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskRequest, TaskType
 from tests.shared.datasets.files import read, tsv_bytes
