@@ -17,7 +17,7 @@ from shared.datasets import Table
 from shared.datasets.columns import find_column
 from shared.datasets.labels import LABEL_SEPARATOR
 from shared.datasets.readers.cells import ListCell
-from shared.datasets.task_resolution import check_readable_rows, format_row_numbers
+from shared.datasets.task_checks import check_readable_rows, format_row_numbers
 from shared.db.files import Files, lock_digest
 from shared.db.tables import File
 from shared.domain import ids

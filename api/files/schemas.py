@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from api.pagination import Identified
-from shared.datasets.profile.validation import Validation
+from shared.datasets.profile.schemas import Validation
 from shared.db.tables import File
 
 Purpose = Literal["fine-tune", "user_data", "evals"]

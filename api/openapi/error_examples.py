@@ -50,7 +50,8 @@ _MODEL_ID = "ft:all-MiniLM-L6-v2:local::7d6c0f9e"
 _REQUEST_ERRORS: tuple[ServiceError, ...] = (
     InvalidRequest("Unknown field recipe.lerning_rate.", param="recipe.lerning_rate"),
     InvalidValue(
-        "The file has no such column. The columns are: text, label.", param="task.label_column"
+        "The file has no column with this name. The columns are: text, label.",
+        param="task.label_column",
     ),
     NotAuthenticated(
         "The API key is missing or wrong; send the header 'Authorization: Bearer <key>'."
@@ -61,7 +62,7 @@ _REQUEST_ERRORS: tuple[ServiceError, ...] = (
     ),
     PayloadTooLarge("The request exceeds the limit of 1,048,576 bytes."),
     UnsupportedMediaType(
-        "The gzip file contains a tar archive; upload the table inside it.", param="file"
+        "The gzip file contains a Parquet file. Upload that file itself.", param="file"
     ),
     IdempotencyKeyReused(
         "This Idempotency-Key was used for a different request; use a new key.",
@@ -114,7 +115,7 @@ _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
     ),
     ModelNotFound(f"No model has the id '{_MODEL_ID}'.", param="model"),
     ModelNotAllowed(
-        "No base model is named 'gpt-4.1'; this installation has all-MiniLM-L6-v2.", param="model"
+        "This installation has no base model 'gpt-4.1'. It has: all-MiniLM-L6-v2.", param="model"
     ),
     ModelInUse(
         f"Job {_JOB_ID} starts from this model; cancel the job or wait for its end.", param="model"
@@ -145,28 +146,31 @@ _HUB_ERRORS: tuple[ServiceError, ...] = (
 _UNREADABLE_FILE_ERRORS: tuple[ServiceError, ...] = (
     unreadable.EmptyFile("The file is empty."),
     unreadable.NotATable(
-        "The first line has no comma, semicolon or tab that separates columns; "
-        "a table needs at least a text and a label."
+        "The first line has no comma, semicolon or tab between columns. "
+        "A file needs at least two columns, a text and its label."
     ),
-    unreadable.EncodingNotUtf8("Line 17 is not UTF-8 (byte 0xE9); save the file as UTF-8."),
+    unreadable.EncodingNotUtf8("Line 17 is not UTF-8 (byte 0xE9). Save the file as UTF-8."),
     unreadable.InvalidText("Line 17 contains a NUL character."),
-    unreadable.TooManyRows("The file has more than 200,000 rows."),
-    unreadable.TooManyColumns("The file has more than 1,000 columns."),
+    unreadable.TooManyRows("The file has more than 200,000 rows. Upload a sample of them."),
+    unreadable.TooManyColumns("The file has 1,200 columns, but at most 1,000 are allowed."),
     unreadable.TooManyCells(
-        "The file has more than 20,000,000 cells; remove the columns that are not needed."
+        "The file has more than 5,000,000 cells. Remove the columns that are not needed."
     ),
-    unreadable.FieldTooLarge("Line 17 has a value of more than 1,000,000 characters."),
-    unreadable.CsvMalformed("Lines end with a carriage return alone; use LF or CRLF."),
-    unreadable.CsvFieldTooLarge("Line 17 has a cell of more than 1,000,000 characters."),
-    unreadable.CsvTooManyColumns("The first line has 1,200 columns; the limit is 1,000."),
-    unreadable.JsonlMalformed("Line 17 is not one JSON object."),
-    unreadable.JsonMalformed("The file is not an array of objects."),
-    unreadable.GzipMalformed("The gzip file is truncated."),
-    unreadable.ParquetMalformed("The Parquet file cannot be read."),
+    unreadable.FieldTooLarge("Line 17 has a value of more than 131,072 characters."),
+    unreadable.CsvMalformed("Lines end with a carriage return alone. End them with LF or CRLF."),
+    unreadable.CsvFieldTooLarge("Line 17 has a cell of more than 131,072 characters."),
+    unreadable.CsvTooManyColumns(
+        "The first line has 1,200 columns, but at most 1,000 are allowed."
+    ),
+    unreadable.JsonlMalformed("Line 17 is not a JSON object."),
+    unreadable.JsonMalformed("Element 3 of the array, on line 17, is not an object."),
+    unreadable.GzipMalformed("The gzip file is incomplete. Upload it again."),
+    unreadable.ParquetMalformed("The file begins like a Parquet file but cannot be read as one."),
     unreadable.ParquetColumnNotSupported(
-        "Column 'tags' contains structs; a column must contain texts, numbers or lists of texts."
+        "Column 2 contains structs, vectors, or lists of values other than texts, integers and "
+        "booleans. Remove the column."
     ),
-    unreadable.DecompressedTooLarge("The file is larger than 512 MB when decompressed."),
+    unreadable.DecompressedTooLarge("The file unpacks to more than 256 MB."),
 )
 ERROR_EXAMPLES: dict[type[ServiceError], ServiceError] = {
     type(error): error

@@ -6,9 +6,10 @@ the trainer.
    ``rows.Limits``. A fault of the whole file is raised (``errors``: 415 or 422); a fault of a
    row is kept with its number.
 2. ``profile``: ``validation.build_validation`` describes the table as ``GET
-   /v1/files/{id}/validation`` returns it; ``checks`` finds its warnings.
+   /v1/files/{id}/validation`` returns it (``schemas``), with the ``statistics`` of its columns,
+   ``row_problems``, and the warnings about the table, the task's texts and its labels.
 3. ``columns`` and ``task_resolution.resolve_task`` turn the requested task into the resolved
-   one, or say what to change (400).
+   one, or say what to change (400); ``task_checks`` refuses rows, ``label_names`` orders names.
 4. ``examples.load_examples`` returns texts and labels.
 5. ``split``: ``job_splits.split_files`` chooses training, validation and test rows by
    ``strata`` and, if requested, by group (``grouping``). ``leakage`` finds texts on both sides.
@@ -17,7 +18,8 @@ the trainer.
 from shared.datasets.columns import Detected
 from shared.datasets.errors import RowProblem, UnreadableFile
 from shared.datasets.examples import Examples, load_examples
-from shared.datasets.profile.validation import Validation, build_validation, format_summary
+from shared.datasets.profile.schemas import Validation
+from shared.datasets.profile.validation import build_validation, format_summary
 from shared.datasets.readers.formats import Format
 from shared.datasets.readers.rows import Limits
 from shared.datasets.readers.table import Table, read_table

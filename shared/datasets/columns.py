@@ -6,29 +6,16 @@ a minute. A file without a header therefore has no detected columns, unless one 
 columns is named in the request.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.datasets.column_names import list_label_candidates, list_text_candidates
-from shared.datasets.readers.cells import (
-    ListCell,
-    format_name,
-    format_names,
-    is_integer,
-    is_number,
-    is_whole_number,
-)
+from shared.datasets.readers.cells import ListCell, format_name, format_names
 from shared.datasets.readers.table import Table
+from shared.datasets.type_detection import detect_column_kind, detect_task_type
 from shared.domain.errors import InvalidValue
 from shared.domain.task import ColumnReference, TaskRequest, TaskType
-
-ColumnKind = Literal["text", "number", "integer"]
-
-MAX_CLASS_NUMBERS = 20
-"""Up to this many distinct integers always count as classes."""
 
 
 class Detected(BaseModel):
@@ -79,33 +66,6 @@ def get_label_cells(table: Table, column: int) -> list[str]:
     ]
 
 
-def detect_task_type(labels: Sequence[str]) -> TaskType:
-    """Infer the kind of task: multi-label if there are lists; regression if all labels are
-    numbers but not class numbers; otherwise single-label.
-
-    Class numbers are integers with at most ``MAX_CLASS_NUMBERS`` distinct values, or a range
-    without gaps from 0 or 1 in which each value occurs more than once (77 intents numbered 0 to
-    76).
-    """
-    if any(isinstance(label, ListCell) for label in labels):
-        return TaskType.MULTI_LABEL
-    distinct = set(labels) - {""}
-    if not distinct or not all(is_number(label) for label in distinct):
-        return TaskType.SINGLE_LABEL
-    if not all(is_whole_number(label) for label in distinct):
-        return TaskType.REGRESSION
-    if len(distinct) <= MAX_CLASS_NUMBERS or (
-        _is_gapless_range(distinct) and len(labels) >= 2 * len(distinct)
-    ):
-        return TaskType.SINGLE_LABEL
-    return TaskType.REGRESSION
-
-
-def _is_gapless_range(distinct: set[str]) -> bool:
-    numbers = {float(label) for label in distinct}
-    return min(numbers) in (0, 1) and max(numbers) - min(numbers) + 1 == len(numbers)
-
-
 def choose_columns(request: TaskRequest, table: Table) -> ColumnIndices:
     """Return the requested columns, completed by those whose names are clear.
 
@@ -134,40 +94,33 @@ def find_column(column: ColumnReference, table: Table, param: str) -> int:
     """Return the index of a column given by name or index. Raises ``InvalidValue`` with the
     known columns.
     """
-    match column:
-        case int():
-            if column >= table.width:
-                raise InvalidValue(
-                    (
-                        f"There is no column {column}; the last one is {table.width - 1}, "
-                        "counted from 0."
-                    ),
-                    param=param,
-                )
-            return column
-        case str():
-            if table.columns is None:
-                raise InvalidValue(
-                    (
-                        "The file has no header, so its columns are called by their index, 0 "
-                        f"to {table.width - 1}."
-                    ),
-                    param=param,
-                )
-            places = [index for index, name in enumerate(table.columns) if name == column]
-            if len(places) > 1:
-                raise InvalidValue(
-                    (
-                        f"{len(places)} columns have this name; give the index of one: "
-                        f"{', '.join(map(str, places))}."
-                    ),
-                    param=param,
-                )
-            if not places:
-                raise InvalidValue(
-                    f"The file has no such column. {_format_available_columns(table)}", param=param
-                )
-            return places[0]
+    if isinstance(column, str):
+        return _find_named_column(column, table, param)
+    if column >= table.width:
+        raise InvalidValue(
+            f"The file has no column {column}. Columns are counted from 0, so the last one is "
+            f"{table.width - 1}.",
+            param=param,
+        )
+    return column
+
+
+def _find_named_column(name: str, table: Table, param: str) -> int:
+    if table.columns is None:
+        raise InvalidValue(
+            "The file has no header, so its columns have no names. Use the index of a column, 0 "
+            f"to {table.width - 1}.",
+            param=param,
+        )
+    places = [index for index, known in enumerate(table.columns) if known == name]
+    if len(places) == 1:
+        return places[0]
+    if places:
+        indices = ", ".join(map(str, places))
+        message = f"{len(places)} columns have this name. Use the index of one of them: {indices}."
+    else:
+        message = f"The file has no column with this name. {_format_available_columns(table)}"
+    raise InvalidValue(message, param=param)
 
 
 def _choose_label_column(table: Table, requested: set[int]) -> int:
@@ -186,17 +139,7 @@ def _choose_label_column(table: Table, requested: set[int]) -> int:
 def _choose_text_columns(
     table: Table, requested_pair: int | None, label: int
 ) -> tuple[int, int | None]:
-    taken = {requested_pair, label}
-    readings = [
-        (text, pair)
-        for text, pair in list_text_candidates(list(table.columns or ()))
-        if text not in taken
-        and (
-            pair == requested_pair
-            if requested_pair is not None
-            else pair not in taken or pair is None
-        )
-    ]
+    readings = _list_possible_texts(table, requested_pair, label)
     if not readings and table.width == 2 and requested_pair is None:
         return 1 - label, None
     if len(readings) != 1:
@@ -207,26 +150,35 @@ def _choose_text_columns(
     return readings[0]
 
 
+def _list_possible_texts(
+    table: Table, requested_pair: int | None, label: int
+) -> list[tuple[int, int | None]]:
+    """List the (text, second text) that the names allow beside the columns already chosen."""
+    taken = {requested_pair, label}
+    return [
+        (text, pair)
+        for text, pair in list_text_candidates(list(table.columns or ()))
+        if text not in taken
+        and (
+            pair == requested_pair
+            if requested_pair is not None
+            else pair not in taken or pair is None
+        )
+    ]
+
+
 def _make_ambiguity_error(
     role: str, candidates: list[int], table: Table, param: str
 ) -> InvalidValue:
+    columns = _format_available_columns(table)
     if table.columns is None:
-        return InvalidValue(
-            f"Set task.text_column and task.label_column. {_format_available_columns(table)}",
-            param=param,
-        )
-    if candidates:
+        message = f"Set task.text_column and task.label_column. {columns}"
+    elif candidates:
         names = format_names([table.columns[column] for column in candidates])
-        return InvalidValue(
-            f"Several columns may hold the {role} ({names}); name one as {param}.", param=param
-        )
-    return InvalidValue(
-        (
-            f"No column's name says that it holds the {role}; set {param}. "
-            f"{_format_available_columns(table)}"
-        ),
-        param=param,
-    )
+        message = f"Several columns could be the {role} ({names}). Set {param} to one of them."
+    else:
+        message = f"No column has a known name for the {role}, so set {param}. {columns}"
+    return InvalidValue(message, param=param)
 
 
 def _format_available_columns(table: Table) -> str:
@@ -237,38 +189,22 @@ def _format_available_columns(table: Table) -> str:
         for column in range(min(table.width, 12))
     ]
     return (
-        "The file has no header; its columns by index are: "
+        "The file has no header. Its columns by index are: "
         f"{', '.join(kinds)}{', …' if table.width > 12 else ''}."
     )
-
-
-def detect_column_kind(cells: Sequence[str]) -> ColumnKind:
-    """Return ``integer`` or ``number`` if all non-empty cells are; otherwise, or for an empty
-    column, ``text``.
-    """
-    kind: ColumnKind = "integer"
-    filled = False
-    for cell in cells:
-        if cell:
-            filled = True
-            if kind == "integer" and not is_integer(cell):
-                kind = "number"
-            if kind == "number" and not is_number(cell):
-                return "text"
-    return kind if filled else "text"
 
 
 def _check_distinct_columns(columns: ColumnIndices, table: Table) -> None:
     if columns.text == columns.label:
         raise InvalidValue(
-            f"{_format_column(columns.label, table)} cannot be both text and label.",
+            f"{_format_column(columns.label, table)} cannot be both the text and the label.",
             param="task.label_column",
         )
     if columns.pair in (columns.text, columns.label):
         raise InvalidValue(
             (
-                f"{_format_column(columns.pair, table)} cannot be the second text and another "
-                "column as well."
+                f"{_format_column(columns.pair, table)} is already the text or the label. "
+                "Choose another column for the second text."
             ),
             param="task.text_pair_column",
         )
@@ -276,8 +212,5 @@ def _check_distinct_columns(columns: ColumnIndices, table: Table) -> None:
 
 def _format_column(column: int, table: Table) -> str:
     reference = table.get_column_reference(column)
-    return (
-        f"Column {reference}"
-        if isinstance(reference, int)
-        else f"Column {format_name(reference)!r}"
-    )
+    name = reference if isinstance(reference, int) else repr(format_name(reference))
+    return f"Column {name}"

@@ -4,15 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.datasets.columns import ColumnIndices, choose_columns, find_column, get_label_cells
-from shared.datasets.labels import (
-    UNKNOWN_LABEL,
-    collect_label_names,
-    find_label_problem,
-    parse_labels,
-)
+from shared.datasets.label_names import list_unknown_labels
+from shared.datasets.labels import parse_labels
 from shared.datasets.readers.cells import format_names
 from shared.datasets.readers.table import Table
-from shared.datasets.task_resolution import (
+from shared.datasets.task_checks import (
     check_labels,
     check_readable_rows,
     check_texts,
@@ -71,10 +67,7 @@ def load_examples(
     """
     check_readable_rows(table, param)
     try:
-        columns = _find_columns(task, table)
-        check_texts(table, columns)
-        cells = get_label_cells(table, columns.label)
-        check_labels(cells, table, task.type)
+        columns, cells = _check_columns(task, table)
     except InvalidValue as error:
         raise InvalidValue(f"{error.message} ({error.param})", param=param) from None
     _check_known_labels(cells, task, table, param)
@@ -87,21 +80,22 @@ def load_examples(
     )
 
 
+def _check_columns(task: Task, table: Table) -> tuple[ColumnIndices, list[str]]:
+    """Return the task's columns in this file and the label cells."""
+    columns = _find_columns(task, table)
+    check_texts(table, columns)
+    cells = get_label_cells(table, columns.label)
+    check_labels(cells, table, task.type)
+    return columns, cells
+
+
 def _check_known_labels(cells: list[str], task: Task, table: Table, param: str) -> None:
-    known = set(task.label_names)
-    unknown = [
-        position
-        for position, cell in enumerate(cells)
-        if find_label_problem(cell, task.type, known) is UNKNOWN_LABEL
-    ]
-    if unknown:
-        others = sorted(
-            collect_label_names((cells[position] for position in unknown), task.type) - known
-        )
+    unknown = list_unknown_labels(cells, task.type, set(task.label_names))
+    if unknown.positions:
         raise InvalidValue(
-            f"{format_row_numbers(table, unknown)} a label that the task does not know: "
-            f"{format_names(others, 5)}. "
-            f"It knows {format_names(task.label_names)}.",
+            f"{format_row_numbers(table, unknown.positions)} a label that the task does not have: "
+            f"{format_names(unknown.names, 5)}. "
+            f"The task's labels are {format_names(task.label_names)}.",
             param=param,
         )
 
@@ -111,10 +105,8 @@ def _get_groups(table: Table, group_by: ColumnReference) -> list[str]:
     empty = [position for position, group in enumerate(groups) if not group]
     if empty:
         raise InvalidValue(
-            (
-                f"{format_row_numbers(table, empty)} no value in the column that groups the "
-                "rows; fill it in or leave the row out."
-            ),
+            f"{format_row_numbers(table, empty)} no value in the column split.group_by. "
+            "Fill in the value or remove the row.",
             param="split.group_by",
         )
     return groups

@@ -28,21 +28,22 @@ EMPTY_LABEL = LabelProblem("empty_label", "The label is empty.")
 LABEL_TOO_LONG = LabelProblem(
     "label_too_long", f"The label has more than {MAX_LABEL_CHARS} characters."
 )
-UNKNOWN_LABEL = LabelProblem("unknown_label", "The label is not among the label names.")
+UNKNOWN_LABEL = LabelProblem("unknown_label", "The label is not one of the given label names.")
 LIST_OF_LABELS = LabelProblem(
-    "list_of_labels", "The label is a list, which only multi-label classification takes."
+    "list_of_labels", "The label is a list. Only multi-label classification has lists of labels."
 )
 EMPTY_LABEL_PART = LabelProblem(
-    "empty_label", f"One of the row's labels is empty (labels are joined by {LABEL_SEPARATOR})."
+    "empty_label", f"One of the row's labels is empty (labels are separated by {LABEL_SEPARATOR})."
 )
 SEPARATOR_IN_LABEL = LabelProblem(
-    "label_with_joint", f"A label's name holds {LABEL_SEPARATOR}, which joins labels."
+    "label_with_joint", f"A label name contains {LABEL_SEPARATOR}, which separates labels."
 )
 LABEL_NOT_A_NUMBER = LabelProblem(
-    "label_not_a_number", "The label is not a number, and regression predicts numbers."
+    "label_not_a_number", "The label is not a number. Regression needs numbers."
 )
 LABEL_TOO_LARGE = LabelProblem(
-    "label_too_large", f"The label's size is above {MAX_LABEL_NUMBER:g}; scale the numbers."
+    "label_too_large",
+    f"The label exceeds {MAX_LABEL_NUMBER:g} in absolute value. Scale the numbers down.",
 )
 
 

@@ -2,53 +2,23 @@
 the row or field to change.
 """
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import Literal
 
-from shared.datasets.columns import ColumnIndices, choose_columns, detect_task_type, get_label_cells
-from shared.datasets.labels import (
-    EMPTY_LABEL,
-    EMPTY_LABEL_PART,
-    LABEL_NOT_A_NUMBER,
-    LABEL_SEPARATOR,
-    LABEL_TOO_LARGE,
-    LABEL_TOO_LONG,
-    LIST_OF_LABELS,
-    MAX_LABEL_CHARS,
-    MAX_LABEL_NUMBER,
-    SEPARATOR_IN_LABEL,
-    UNKNOWN_LABEL,
-    collect_label_names,
-    find_label_problem,
-    parse_label_set,
-)
-from shared.datasets.readers.cells import ListCell, format_name, format_names, is_integer
+from shared.datasets.columns import choose_columns, get_label_cells
+from shared.datasets.label_names import resolve_label_names, resolve_positive_label
 from shared.datasets.readers.table import Table
+from shared.datasets.task_checks import (
+    check_label_counts,
+    check_labels,
+    check_readable_rows,
+    check_texts,
+)
+from shared.datasets.type_detection import detect_task_type
 from shared.domain.errors import InvalidValue
 from shared.domain.task import Task, TaskRequest, TaskType
 
 DEFAULT_SEQ_LENGTH = 128
 """Tokens; the length in the paper and in most GLUE fine-tuning."""
-MAX_LABEL_NAMES = 5_000
-MAX_ROWS_NAMED = 5
-
-_LABEL_PROBLEM_TEXTS = {
-    LIST_OF_LABELS: (
-        f"a list for a label; for several labels a row set task.type to {TaskType.MULTI_LABEL}."
-    ),
-    EMPTY_LABEL: "no label; fill it in or leave the row out.",
-    EMPTY_LABEL_PART: f"an empty name among the labels; labels are joined by {LABEL_SEPARATOR}.",
-    LABEL_TOO_LONG: (
-        f"a label of more than {MAX_LABEL_CHARS} characters; is this the label's column?"
-    ),
-    SEPARATOR_IN_LABEL: (
-        f"a label with {LABEL_SEPARATOR} in its name, which joins labels; name it otherwise."
-    ),
-    LABEL_NOT_A_NUMBER: "a label that is no number; regression predicts numbers.",
-    LABEL_TOO_LARGE: f"a number larger than {MAX_LABEL_NUMBER:g}; scale the numbers.",
-}
-"""Continuations of a sentence that begins with row numbers."""
 
 
 def resolve_task(
@@ -61,213 +31,40 @@ def resolve_task(
 ) -> Task:
     """Resolve the task for this training file.
 
-    ``max_positions`` is the encoder's longest input in tokens. ``split`` says that validation
-    rows are taken from this file, so that every label needs two rows. Label names are ordered
-    as given, else numerically if all are integers, else by code point. Raises ``InvalidValue``
-    with the ``param`` to change; ``param`` names the file in the request.
+    ``max_positions`` is the encoder's longest input in tokens. ``needs_validation_split`` says
+    that validation rows are taken from this file, so that every label needs two rows. Raises
+    ``InvalidValue`` with the ``param`` to change; ``param`` names the file in the request.
     """
-    if request.header != "auto" and table.header is not None and request.header != table.header:
-        raise ValueError("the table was read with another header setting than the task asks for")
-    if request.header is False and table.header is None:
-        raise InvalidValue(f"A {table.format} file names its columns itself.", param="task.header")
+    _check_header_setting(request, table)
     check_readable_rows(table, param)
     columns = choose_columns(request, table)
     check_texts(table, columns)
     labels = get_label_cells(table, columns.label)
-    kind = request.type or detect_task_type(labels)
-    check_labels(labels, table, kind)
-    label_names = _resolve_label_names(request, kind, labels, table)
-    if kind is TaskType.SINGLE_LABEL and needs_validation_split:
-        _check_label_counts(Counter(labels))
+    task_type = request.type or detect_task_type(labels)
+    check_labels(labels, table, task_type)
+    label_names = resolve_label_names(request, task_type, labels, table)
+    if task_type is TaskType.SINGLE_LABEL and needs_validation_split:
+        check_label_counts(labels)
     return Task(
-        type=kind,
+        type=task_type,
         text_column=table.get_column_reference(columns.text),
         text_pair_column=None if columns.pair is None else table.get_column_reference(columns.pair),
         label_column=table.get_column_reference(columns.label),
         header=table.header is not False,
         label_names=label_names,
-        positive_label=_resolve_positive_label(request, kind, label_names),
+        positive_label=resolve_positive_label(request, task_type, label_names),
         max_seq_length=resolve_max_seq_length(request.max_seq_length, max_positions),
     )
 
 
-def check_readable_rows(table: Table, param: str) -> None:
-    if table.problems_total:
-        first = table.problems[0]
-        place = f"row {first.row}" if first.line is None else f"row {first.row}, line {first.line}"
+def _check_header_setting(request: TaskRequest, table: Table) -> None:
+    if request.header != "auto" and table.header is not None and request.header != table.header:
+        raise ValueError("the table was read with another header setting than the task has")
+    if request.header is False and table.header is None:
         raise InvalidValue(
-            f"{table.problems_total:,} of the file's {table.total_rows:,} rows cannot be "
-            f"read; the first: {place}: {first.message} "
-            "The file's validation lists them.",
-            param=param,
+            f"A {table.format} file always names its columns. Leave task.header out.",
+            param="task.header",
         )
-
-
-def check_texts(table: Table, columns: ColumnIndices) -> None:
-    for column, param in zip(
-        columns.list_text_columns(), ("task.text_column", "task.text_pair_column"), strict=False
-    ):
-        texts = table.get_cells(column)
-        lists = [position for position, text in enumerate(texts) if isinstance(text, ListCell)]
-        if lists:
-            raise InvalidValue(
-                f"{format_row_numbers(table, lists)} a list for a text; one text is read.",
-                param=param,
-            )
-        empty = [position for position, text in enumerate(texts) if not text.strip()]
-        if empty:
-            raise InvalidValue(
-                (
-                    f"{format_row_numbers(table, empty)} no text in this column; fill it in or "
-                    "leave the row out."
-                ),
-                param=param,
-            )
-
-
-def format_row_numbers(table: Table, positions: Sequence[int]) -> str:
-    """Begin a sentence about these rows: ``3 rows (4, 9 and 17) have``."""
-    numbers = [str(table.row_numbers[position]) for position in positions[:MAX_ROWS_NAMED]]
-    if len(positions) == 1:
-        return f"Row {numbers[0]} has"
-    more = len(positions) - len(numbers)
-    return (
-        f"{len(positions):,} rows "
-        f"({', '.join(numbers)}{f' and {more:,} more' if more else ''}) have"
-    )
-
-
-def check_labels(labels: Sequence[str], table: Table, task_type: TaskType) -> None:
-    """Raise ``InvalidValue`` for the first applicable problem of ``_LABEL_PROBLEM_TEXTS``, with
-    the rows.
-    """
-    problems = [find_label_problem(label, task_type) for label in labels]
-    for unfit, words in _LABEL_PROBLEM_TEXTS.items():
-        found = [position for position, problem in enumerate(problems) if problem is unfit]
-        if found:
-            param = "task.type" if unfit is LIST_OF_LABELS else "task.label_column"
-            raise InvalidValue(f"{format_row_numbers(table, found)} {words}", param=param)
-
-
-def _resolve_label_names(
-    request: TaskRequest, task_type: TaskType, labels: list[str], table: Table
-) -> list[str]:
-    if len({_parse_label_value(label, task_type) for label in labels}) < 2:
-        raise InvalidValue(
-            (
-                f"All rows have the same label ({format_name(next(iter(labels), ''))}); there "
-                "is nothing to tell apart."
-            ),
-            param="task.label_column",
-        )
-    if task_type is TaskType.REGRESSION:
-        if request.label_names is not None:
-            raise InvalidValue(
-                "A regression's labels are numbers and have no names.", param="task.label_names"
-            )
-        return []
-    if request.label_names is not None:
-        return _resolve_given_names(request.label_names, task_type, labels, table)
-    seen = collect_label_names(labels, task_type)
-    if len(seen) > MAX_LABEL_NAMES:
-        raise InvalidValue(
-            (
-                f"The label column holds {len(seen):,} different labels, more than "
-                f"{MAX_LABEL_NAMES:,}; is it the right column?"
-            ),
-            param="task.label_column",
-        )
-    if len(seen) < 2:
-        raise InvalidValue(
-            f"The only label is {format_name(next(iter(seen)))}; for one label that a row "
-            "has or has not, write two and use "
-            f"{TaskType.SINGLE_LABEL}.",
-            param="task.label_column",
-        )
-    if all(is_integer(label) for label in seen):
-        return sorted(seen, key=lambda label: (int(label), label))
-    return sorted(seen)
-
-
-def _parse_label_value(label: str, task_type: TaskType) -> object:
-    """Build a key that is equal for cells with the same meaning."""
-    match task_type:
-        case TaskType.SINGLE_LABEL:
-            return label
-        case TaskType.MULTI_LABEL:
-            return frozenset(parse_label_set(label))
-        case TaskType.REGRESSION:
-            return float(label)
-
-
-def _resolve_given_names(
-    given: list[str], task_type: TaskType, labels: list[str], table: Table
-) -> list[str]:
-    names = [name.strip() for name in given]
-    known = set(names)
-    if "" in known or len(known) < len(names):
-        raise InvalidValue(
-            "The label names must be different from each other and not blank.",
-            param="task.label_names",
-        )
-    if task_type is TaskType.MULTI_LABEL and any(LABEL_SEPARATOR in name for name in names):
-        raise InvalidValue(
-            f"A label's name may not hold {LABEL_SEPARATOR}, which joins labels.",
-            param="task.label_names",
-        )
-    unknown = [
-        position
-        for position, label in enumerate(labels)
-        if find_label_problem(label, task_type, known) is UNKNOWN_LABEL
-    ]
-    if unknown:
-        others = sorted(
-            collect_label_names((labels[position] for position in unknown), task_type) - known
-        )
-        raise InvalidValue(
-            (
-                f"{format_row_numbers(table, unknown)} a label that is not among them: "
-                f"{format_names(others, 5)}."
-            ),
-            param="task.label_names",
-        )
-    return names
-
-
-def _check_label_counts(counts: Counter[str]) -> None:
-    single = sorted(label for label, count in counts.items() if count < 2)
-    if single:
-        raise InvalidValue(
-            "A label needs two rows, one to train and one to validate on; these have one: "
-            f"{format_names(single, 5)}. "
-            "Add rows, leave these out, or give a validation_file.",
-            param="task.label_column",
-        )
-
-
-def _resolve_positive_label(
-    request: TaskRequest, task_type: TaskType, label_names: list[str]
-) -> str | None:
-    if request.positive_label is None:
-        return (
-            label_names[1] if task_type is TaskType.SINGLE_LABEL and len(label_names) == 2 else None
-        )
-    if task_type is not TaskType.SINGLE_LABEL:
-        raise InvalidValue(
-            f"A positive label is for {TaskType.SINGLE_LABEL}.", param="task.positive_label"
-        )
-    positive = request.positive_label.strip()
-    if len(label_names) != 2:
-        raise InvalidValue(
-            f"There are {len(label_names)} labels; a positive one is for two.",
-            param="task.positive_label",
-        )
-    if positive not in label_names:
-        raise InvalidValue(
-            f"The labels are {format_names(label_names)}; this is none of them.",
-            param="task.positive_label",
-        )
-    return positive
 
 
 def resolve_max_seq_length(requested: int | Literal["auto"], max_positions: int) -> int:
@@ -278,6 +75,7 @@ def resolve_max_seq_length(requested: int | Literal["auto"], max_positions: int)
         return min(DEFAULT_SEQ_LENGTH, max_positions)
     if requested > max_positions:
         raise InvalidValue(
-            f"The model reads at most {max_positions} tokens.", param="task.max_seq_length"
+            f"The model reads at most {max_positions} tokens. Lower task.max_seq_length.",
+            param="task.max_seq_length",
         )
     return requested

@@ -65,7 +65,7 @@ def derive_job_state(states: Iterable[str], *, cancelled: bool) -> JobState:
     """
     count = Counter(states)
     if any(count[state] for state in OPEN_RUN_STATES):
-        raise ValueError("fold() is for jobs without open runs")
+        raise ValueError("the state of a job with open runs does not follow from them")
     if cancelled:
         return JobState.CANCELLED
     return JobState.SUCCEEDED if count[RunState.SUCCEEDED] else JobState.FAILED

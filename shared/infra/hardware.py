@@ -33,9 +33,9 @@ def resolve_auto_precision(settings: Settings) -> AutoPrecision:
     no faster than float32.
     """
     if settings.precision != "auto":
-        return AutoPrecision(settings.precision, "so this service is set up (EVENKEEL_PRECISION)")
+        return AutoPrecision(settings.precision, "set by EVENKEEL_PRECISION")
     if settings.gpus:
-        return AutoPrecision("bfloat16", "the service trains on GPUs, which multiply it natively")
+        return AutoPrecision("bfloat16", "the service trains on GPUs, which compute it natively")
     flag = find_bfloat16_flag(CPUINFO_PATH)
     if flag is not None:
         return AutoPrecision("bfloat16", f"the processor multiplies it natively ({flag})")

@@ -166,7 +166,7 @@ def describe_missing_key(settings: Settings) -> str | None:
     reached_at = settings.published_host or settings.host
     if settings.api_key is None and reached_at not in LOOPBACK_HOSTS:
         return (
-            f"Evenkeel will not serve {reached_at} without a key: anybody there could use it. "
-            "Set EVENKEEL_API_KEY, or serve 127.0.0.1."
+            f"Evenkeel does not serve {reached_at} without an API key, because anyone who "
+            "reaches that address could use it. Set EVENKEEL_API_KEY, or serve 127.0.0.1."
         )
     return None

@@ -31,7 +31,7 @@ def merge_hosted_hyperparameters(
         _require_agreement(settings, "num_train_epochs", "n_epochs", hosted.n_epochs)
         if "max_steps" in settings:
             raise InvalidValue(
-                "hyperparameters.n_epochs and recipe.max_steps both give a length; give one.",
+                "hyperparameters.n_epochs and recipe.max_steps both set the length. Set only one.",
                 param="recipe.max_steps",
             )
         settings["num_train_epochs"] = hosted.n_epochs
@@ -46,8 +46,8 @@ def _require_agreement(
 ) -> None:
     if settings.get(name, value) != value:
         raise InvalidValue(
-            f"hyperparameters.{hosted_name} and recipe.{name} have different values; "
-            "give one of them.",
+            f"hyperparameters.{hosted_name} and recipe.{name} have different values. "
+            "Set only one of them.",
             param=f"recipe.{name}",
         )
 

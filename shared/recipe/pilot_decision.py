@@ -130,8 +130,8 @@ def _explain_depth(first_round: Sequence[CandidateResult], metric: str) -> str:
     )
     return (
         f"pilots of {first_round[0].candidate.max_steps} steps from {PILOT_SEEDS} seeds reached a "
-        f"mean validation {metric} of {scores} of the top blocks re-initialised; differences "
-        f"within {SCORE_MARGIN:g} go to the shallower."
+        f"mean validation {metric} of {scores} of the top blocks re-initialised; within "
+        f"{SCORE_MARGIN:g} of the best mean, the shallowest is chosen."
     )
 
 
@@ -142,7 +142,7 @@ def _explain_length(lengths: Sequence[CandidateResult], metric: str) -> str:
     reached = f"pilots from {PILOT_SEEDS} seeds reached a mean validation {metric} of {scores}"
     if len(lengths) == 1:
         return f"{reached}, and longer pilots were not needed."
-    return f"{reached}; a longer run is taken if it is better by more than {SCORE_MARGIN:g}."
+    return f"{reached}; a longer run is chosen if it is better by more than {SCORE_MARGIN:g}."
 
 
 def _format_mean_score(result: CandidateResult) -> str:

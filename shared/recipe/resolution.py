@@ -32,7 +32,7 @@ class AutoPrecision(NamedTuple):
     """A clause."""
 
 
-UNKNOWN_PROCESSOR = AutoPrecision("float32", "nothing is known about the processor that trains")
+UNKNOWN_PROCESSOR = AutoPrecision("float32", "the processor that trains is unknown")
 
 
 class RecipeResolution(NamedTuple):

@@ -78,8 +78,8 @@ def _compute_long_steps(epoch_steps: int) -> int:
 def _check_step_limit(steps: int) -> int:
     if steps > MAX_STEPS:
         raise InvalidValue(
-            f"The epochs come to {steps:,} steps on this data; a run has at most {MAX_STEPS:,}. "
-            "Give fewer epochs, recipe.max_steps, or a larger recipe.train_batch_size.",
+            f"The epochs amount to {steps:,} steps on this data; a run has at most {MAX_STEPS:,}. "
+            "Set fewer epochs, recipe.max_steps, or a larger recipe.train_batch_size.",
             param="recipe.num_train_epochs",
         )
     return steps

@@ -64,7 +64,7 @@ class RecipeRequest(BaseModel):
     @model_validator(mode="after")
     def _require_one_length(self) -> Self:
         if self.num_train_epochs is not None and self.max_steps is not None:
-            raise ValueError("give num_train_epochs or max_steps, not both")
+            raise ValueError("set num_train_epochs or max_steps, not both")
         return self
 
 

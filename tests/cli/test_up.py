@@ -52,7 +52,8 @@ def test_no_key_for_the_outside() -> None:
     done = evenkeel("up", "--host", "0.0.0.0", EVENKEEL_API_KEY="")
     assert done.returncode == BAD_INPUT
     assert done.stderr == (
-        "Error: Evenkeel will not serve 0.0.0.0 without a key: anybody there could use it. "
+        "Error: Evenkeel does not serve 0.0.0.0 without an API key, because anyone who reaches "
+        "that address could use it. "
         "Set EVENKEEL_API_KEY, or serve 127.0.0.1.\n"
     )
 

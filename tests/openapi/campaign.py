@@ -37,7 +37,7 @@ RULES_IN_WORDS = (
     # rules between fields
     "expires_after needs both",
     "give either num_seeds or seeds",
-    "give num_train_epochs or max_steps, not both",
+    "set num_train_epochs or max_steps, not both",
     "give num_seeds or init_seeds, not both",
     "give num_seeds or seeds, not both",
     "give seeds or init_seeds, not both",

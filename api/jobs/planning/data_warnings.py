@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from api.jobs.planning.dataset_facts import list_label_indices, summarize_numeric_labels
 from api.jobs.planning.job_data import JobData
 from api.jobs.request_schemas import JobRequest
-from shared.datasets.profile.checks import MIN_VALIDATION_ROWS
+from shared.datasets.profile.label_warnings import MIN_VALIDATION_ROWS
 from shared.datasets.readers.cells import format_names
 from shared.datasets.split.leakage import MAX_ROWS_NAMED, Leak
 from shared.domain.job_facts import JobWarning

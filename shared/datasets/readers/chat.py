@@ -48,13 +48,13 @@ class ChatReader:
         )
         if asked is None:
             raise _make_cell_error(
-                "chat_without_text", "No message is the user's; the last of them is the text."
+                "chat_without_text", "The chat has no user message, which would be the text."
             )
         answers = [content for role, content in turns[asked + 1 :] if role == "assistant"]
         if not answers:
             raise _make_cell_error(
                 "chat_without_label",
-                "No assistant's message follows the user's last one; it is the label.",
+                "No assistant message, which would be the label, follows the last user message.",
             )
         example = Members(
             [(TEXT_KEY, _parse_content(turns[asked][1])), (LABEL_KEY, _parse_content(answers[-1]))]
@@ -98,7 +98,7 @@ def _parse_content(content: object) -> str:
     ]
     if not isinstance(content, list) or not texts or len(texts) < len(content):
         raise _make_cell_error(
-            "chat_not_text", "The content of the text or of the label is something else than text."
+            "chat_not_text", "The content of the last user message or of its answer is not text."
         )
     return "".join(texts)
 

@@ -47,13 +47,13 @@ class DelimitedReader:
         self.width = len(first)
         if self.width < 2:
             raise NotATable(
-                "No comma, semicolon or tab separates columns in the first line; a text "
-                "and its label need two."
+                "The first line has no comma, semicolon or tab between columns. A file needs at "
+                "least two columns, a text and its label."
             )
         if self.width > self.limits.max_columns:
             raise CsvTooManyColumns(
-                f"The first line has {self.width:,} columns; {self.limits.max_columns:,} "
-                "are allowed."
+                f"The first line has {self.width:,} columns, but at most "
+                f"{self.limits.max_columns:,} are allowed."
             )
         if header == "auto":
             header = has_header(first, [cells for _, cells in sample[1:]])
@@ -64,7 +64,7 @@ class DelimitedReader:
             "header" if header else "first row",
         )
         if collector.total_rows == 0:
-            raise EmptyFile("The file has a header and no rows below it.")
+            raise EmptyFile("The file has a header but no rows.")
         return names
 
     def _collect_rows(
@@ -78,7 +78,7 @@ class DelimitedReader:
                     line,
                     None,
                     "wrong_width",
-                    f"The row has {len(cells)} cells, the {width_source} has {self.width}.",
+                    f"The row has {len(cells)} cells, but the {width_source} has {self.width}.",
                 )
 
     def _iterate_records(self) -> Iterator[DelimitedRecord]:
@@ -124,30 +124,29 @@ class DelimitedReader:
                     "characters."
                 )
             return CsvMalformed(
-                f"A quote in the row that begins in line {first_line} is not closed within "
+                f"A quote in the row that begins on line {first_line} is not closed within "
                 f"{csv.field_size_limit():,} characters."
             )
         if "unexpected end" in reason:
             return CsvMalformed(
-                f"A quote in the row that begins in line {first_line} is never closed."
+                f"A quote in the row that begins on line {first_line} is never closed."
             )
         if "new-line" in reason:
             return CsvMalformed(
-                f"Line {last_line} has a carriage return outside quotes; end lines with LF or CRLF."
+                f"Line {last_line} has a carriage return outside quotes. End lines with LF or CRLF."
             )
         return CsvMalformed(
-            f"Line {last_line} has a closing quote that neither {self.delimiter!r} nor the "
-            "end of the line follows; "
-            'write a quote inside a quoted cell as "".'
+            f"Line {last_line} has a closing quote that is not followed by {self.delimiter!r} "
+            'or the end of the line. Write a quote inside a quoted cell as "".'
         )
 
     def _iterate_lines(self) -> Iterator[str]:
         for number, line in enumerate(iterate_lines(self.path, self.limits), start=1):
             if "\0" in line:
-                raise InvalidText(f"Line {number} has a NUL character.")
+                raise InvalidText(f"Line {number} contains a NUL character.")
             if "\r" in line and not line.endswith("\n") and number == 1:
                 raise CsvMalformed(
-                    "Lines end with a carriage return alone; end them with LF or CRLF."
+                    "Lines end with a carriage return alone. End them with LF or CRLF."
                 )
             if len(line) > self.limits.max_line_chars:
                 raise self._make_line_error(number, line)

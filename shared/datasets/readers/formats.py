@@ -92,9 +92,9 @@ def sniff_format(path: Path, filename: str) -> SniffedFormat:
     with open_unpacked(path) as file:
         head = file.read(HEAD_BYTES)
     if compression and head.startswith((b"PAR1", GZIP_MAGIC)):
-        inside = "gzip" if head.startswith(GZIP_MAGIC) else "Parquet, which is compressed in itself"
+        inside = "another gzip file" if head.startswith(GZIP_MAGIC) else "a Parquet file"
         raise UnsupportedMediaType(
-            f"The gzip file holds {inside}; send what is inside.", param="file"
+            f"The gzip file contains {inside}. Upload that file itself.", param="file"
         )
     if head.startswith(b"PAR1"):
         return SniffedFormat(Format.PARQUET, None)
@@ -115,8 +115,8 @@ def _check_media_type(head: bytes) -> None:
     if kind is not None:
         raise UnsupportedMediaType(
             (
-                f"The file looks like {kind}. Send a table as CSV, TSV, JSON Lines or JSON, "
-                "each plain or gzip'd, or as Parquet."
+                f"The file looks like {kind}. Upload a table as CSV, TSV, JSON Lines or JSON, "
+                "each plain or gzipped, or as Parquet."
             ),
             param="file",
         )
@@ -160,7 +160,7 @@ def _check_encoding(head: bytes) -> None:
         len(sample) >= 4 and nuls[1] > 0.4 * len(sample) / 2 and nuls[0] < 0.05 * len(sample) / 2
     )
     if marked or striped:
-        raise EncodingNotUtf8("The file looks like UTF-16 or UTF-32; save it as UTF-8.")
+        raise EncodingNotUtf8("The file looks like UTF-16 or UTF-32. Save it as UTF-8.")
 
 
 def _sniff_json(text: str, extension: str) -> Format | None:

@@ -86,7 +86,7 @@ class _GzipReader(io.RawIOBase):
         self._member_count += 1
         if self._member_count > MAX_GZIP_MEMBERS:
             raise GzipMalformed(
-                f"The file is more than {MAX_GZIP_MEMBERS:,} gzip files in one; pack it anew."
+                f"The file joins more than {MAX_GZIP_MEMBERS:,} gzip files. Compress it as one."
             )
         self._member = zlib.decompressobj(wbits=GZIP_WINDOW_BITS)
         return self._member
@@ -96,13 +96,11 @@ class _GzipReader(io.RawIOBase):
         try:
             piece = member.decompress(packed, max_bytes)
         except zlib.error:
-            raise GzipMalformed(
-                "The file begins like gzip but cannot be unpacked; it is damaged."
-            ) from None
+            raise GzipMalformed("The gzip file is damaged and cannot be unpacked.") from None
         if member.eof:
             self._member, self._pending = None, member.unused_data
         elif not (piece or packed):
-            raise GzipMalformed("The gzip file is cut short.")
+            raise GzipMalformed("The gzip file is incomplete. Upload it again.")
         else:
             self._pending = member.unconsumed_tail
         return piece

@@ -51,7 +51,7 @@ def format_cell(key: str, value: object) -> str:
             raise CellError(
                 format_name(key),
                 "invalid_number",
-                "NaN and infinity are no values; leave the key out or set it to null.",
+                "NaN and infinity are not allowed. Leave the key out or set it to null.",
             )
         case list() if not isinstance(value, Members):
             return ListCell.from_values(_format_item(key, item) for item in value)
@@ -59,7 +59,7 @@ def format_cell(key: str, value: object) -> str:
             raise CellError(
                 format_name(key),
                 "nested_value",
-                "The value is an object; a text, number, boolean, or list of these is read.",
+                "The value is an object. It must be a text, number, boolean, or list of these.",
             )
 
 
@@ -68,7 +68,7 @@ def _format_item(key: str, value: object) -> str:
         raise CellError(
             format_name(key),
             "nested_value",
-            "The list holds null, a list or an object; texts, numbers and booleans are read.",
+            "The list contains a null, a list or an object. Use texts, numbers and booleans only.",
         )
     return format_cell(key, value)
 

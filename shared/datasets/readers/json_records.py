@@ -44,7 +44,7 @@ class JsonLinesReader:
         limits = self._limits
         for number, line in enumerate(iterate_lines(self._path, limits), start=1):
             if "\0" in line:
-                raise InvalidText(f"Line {number} has a NUL character.")
+                raise InvalidText(f"Line {number} contains a NUL character.")
             if len(line) > limits.max_line_chars:
                 raise FieldTooLarge(
                     f"Line {number} has more than {limits.max_line_chars:,} characters."
@@ -89,7 +89,7 @@ class JsonArrayReader:
             else:
                 yield from self._iterate_elements(window)
             if window.peek_char():
-                raise JsonMalformed(f"Line {window.line} goes on after the end of the array.")
+                raise JsonMalformed(f"Line {window.line} has text after the end of the array.")
 
     def _iterate_elements(self, window: "_TextWindow") -> Iterator[JsonRecord]:
         for number in count(1):
@@ -115,7 +115,9 @@ class _TextWindow:
         chunk = self._file.read(max(WINDOW, len(rest)))
         if "\0" in chunk:
             before, _, _ = chunk.partition("\0")
-            raise InvalidText(f"Line {self.count_line_after(rest + before)} has a NUL character.")
+            raise InvalidText(
+                f"Line {self.count_line_after(rest + before)} contains a NUL character."
+            )
         self.text, self.position = rest + chunk, 0
         return bool(chunk)
 
@@ -144,7 +146,7 @@ class _TextWindow:
         """Consume and return the next non-blank character if it is one of these."""
         found = self.peek_char()
         if not found:
-            raise JsonMalformed("The array has no end; the file is cut short.")
+            raise JsonMalformed("The array is not closed. The file is incomplete.")
         if found not in chars:
             raise JsonMalformed(f"Line {self.line}: expected {' or '.join(chars)} in the array.")
         self.advance_to(self.position + 1)
@@ -154,7 +156,7 @@ class _TextWindow:
 def _parse_element(window: _TextWindow, number: int, limits: Limits) -> JsonRecord:
     if window.peek_char() not in ("{", ""):
         raise JsonMalformed(
-            f"Element {number} of the array, in line {window.line}, is not an object."
+            f"Element {number} of the array, on line {window.line}, is not an object."
         )
     while True:
         try:
@@ -168,7 +170,7 @@ def _parse_element(window: _TextWindow, number: int, limits: Limits) -> JsonReco
             line = window.count_line_after(window.text[window.position : error.pos])
             if not (cut and window.read_more()):
                 raise JsonMalformed(
-                    f"Element {number} is not valid JSON: {error.msg}, in line {line}."
+                    f"Element {number} is not valid JSON: {error.msg}, on line {line}."
                 ) from None
         except RecursionError:
             raise JsonMalformed(f"Element {number} is nested too deeply.") from None

@@ -43,7 +43,8 @@ class JsonTableReader:
         width = len(self._column_indices)
         if width * len(collector.rows) > self._limits.max_cells:
             raise TooManyColumns(
-                f"The objects have {width:,} different keys together, too many for so many rows."
+                f"The objects have {width:,} different keys in total, too many columns for "
+                f"{len(collector.rows):,} rows. Remove the keys that are not needed."
             )
         collector.rows[:] = (
             cells if len(cells) == width else cells + ("",) * (width - len(cells))
@@ -61,8 +62,8 @@ class JsonTableReader:
             self._column_indices.setdefault(key, len(self._column_indices))
         if len(self._column_indices) > self._limits.max_columns:
             raise TooManyColumns(
-                f"{record.location} brings the number of different keys above "
-                f"{self._limits.max_columns:,}."
+                f"{record.location} raises the number of different keys above "
+                f"{self._limits.max_columns:,}. Remove the keys that are not needed."
             )
         cells = [""] * len(self._column_indices)
         for key, cell in values.items():
@@ -77,7 +78,7 @@ class JsonTableReader:
                 raise CellError(
                     format_name(repr(key)),
                     "invalid_text",
-                    "The text has a NUL or half a surrogate pair.",
+                    "The text contains a NUL character or half of a surrogate pair.",
                 )
             if key in values:
                 raise CellError(format_name(key), "duplicate_key", "The object has this key twice.")

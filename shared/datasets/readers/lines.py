@@ -47,7 +47,7 @@ def check_blank_line_count(blank_lines: int, limits: Limits) -> None:
     few bytes.
     """
     if blank_lines > limits.max_rows:
-        raise TooManyRows(f"The file has more than {limits.max_rows:,} blank lines.")
+        raise TooManyRows(f"The file has more than {limits.max_rows:,} blank lines. Remove them.")
 
 
 def _make_encoding_error(path: Path, limits: Limits) -> EncodingNotUtf8:
@@ -63,7 +63,7 @@ def _make_encoding_error(path: Path, limits: Limits) -> EncodingNotUtf8:
                 line = 1 + lines + error.object[: error.start].count(b"\n")
                 byte = error.object[error.start]
                 return EncodingNotUtf8(
-                    f"Line {line} is not UTF-8 (byte 0x{byte:02X}); save the file as UTF-8."
+                    f"Line {line} is not UTF-8 (byte 0x{byte:02X}). Save the file as UTF-8."
                 )
             lines += chunk.count(b"\n")
-    return EncodingNotUtf8("The file is not UTF-8; save it as UTF-8.")
+    return EncodingNotUtf8("The file is not UTF-8. Save it as UTF-8.")

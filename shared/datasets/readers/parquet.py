@@ -1,7 +1,7 @@
 """Parquet reader that unpacks in a limited child process.
 
 A Parquet file of 1.5 kB can unpack to gigabytes, its page headers may lie about sizes, and a
-crafted one may crash the C++ code that reads it. The child (``parquet_child``) therefore has
+crafted one may crash the C++ code that reads it. The child (``shared.parquet_child``) has
 ceilings on memory and CPU time, sends each row as one line of JSON, and can only crash itself.
 This process also avoids pyarrow's 100 MB.
 """
@@ -28,8 +28,7 @@ from shared.datasets.errors import (
 )
 from shared.datasets.readers.cells import ListCell
 from shared.datasets.readers.rows import Limits, RowCollector
-
-CHILD_SCRIPT = Path(__file__).with_name("parquet_child.py")
+from shared.infra.child_process import build_module_environment
 
 INHERITED_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "TZ")
 """Environment variables that the child may need; passwords and keys are not among them."""
@@ -49,20 +48,18 @@ ERRORS_BY_CODE: dict[str, type[UnreadableFile]] = {
 
 
 def read_parquet(path: Path, limits: Limits, collector: RowCollector) -> tuple[str, ...]:
-    """Reads a file through the child: ``read`` fills the collector and returns the names."""
+    """Read a file through the child into the collector and return the column names."""
     _check_footer(path)
     with _start_child(path, limits) as child:
         assert child.stdout is not None
         try:
             names = _receive_rows(child.stdout, collector)
         finally:
-            # after a complete answer nothing is left to do; after an error it must stop
-            # unpacking
-            child.kill()
+            child.kill()  # after an error it must stop unpacking
     if names is None:
         raise ParquetMalformed(
-            "The file could not be unpacked within the limits of memory and time; it may "
-            "be damaged."
+            "The file could not be unpacked within the limits of memory and time. It may be "
+            "damaged."
         )
     if collector.total_rows == 0:
         raise EmptyFile("The file has no rows.")
@@ -76,26 +73,18 @@ def _check_footer(path: Path) -> None:
         end = file.read()
     if end != b"PAR1":
         raise ParquetMalformed(
-            "The file begins like Parquet but does not end like it; it is cut short, or "
-            "its footer is encrypted."
+            "The file begins like a Parquet file but does not end like one. It is incomplete, "
+            "or its footer is encrypted."
         )
 
 
 def _start_child(path: Path, limits: Limits) -> subprocess.Popen[bytes]:
-    # -P: the folder of the script must not shadow the standard library. -X utf8: names,
-    # whatever the locale.
-    command = [
-        sys.executable,
-        "-P",
-        "-X",
-        "utf8",
-        str(CHILD_SCRIPT),
-        str(path.absolute()),
-        json.dumps(asdict(limits)),
-    ]
-    environment = {name: os.environ[name] for name in INHERITED_ENVIRONMENT if name in os.environ}
+    arguments = [str(path.absolute()), json.dumps(asdict(limits))]
+    inherited = {name: os.environ[name] for name in INHERITED_ENVIRONMENT if name in os.environ}
+    # UTF-8 mode: column names can be written whatever the locale
+    environment = inherited | build_module_environment() | {"PYTHONUTF8": "1"}
     return subprocess.Popen(
-        command,
+        [sys.executable, "-m", "shared.parquet_child", *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -117,14 +106,12 @@ def _receive_rows(messages: IO[bytes], collector: RowCollector) -> tuple[str, ..
             case {"end": _}:
                 return names
             case list():
-                collector.add_row(
-                    tuple(
-                        ListCell.from_values(cell) if isinstance(cell, list) else cell
-                        for cell in message
-                    ),
-                    None,
-                )
+                collector.add_row(tuple(map(_parse_cell, message)), None)
     return None
+
+
+def _parse_cell(cell: str | list[str]) -> str:
+    return ListCell.from_values(cell) if isinstance(cell, list) else cell
 
 
 def _iterate_messages(messages: IO[bytes]) -> Iterator[Any]:

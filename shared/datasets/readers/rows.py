@@ -49,8 +49,8 @@ class RowCollector:
         self._count_row()
         if (len(self.rows) + 1) * len(cells) > self.limits.max_cells:
             raise TooManyCells(
-                f"The file has more than {self.limits.max_cells:,} cells; leave out the "
-                "columns that are not needed."
+                f"The file has more than {self.limits.max_cells:,} cells. Remove the columns "
+                "that are not needed."
             )
         self.rows.append(cells)
         self.row_numbers.append(self.total_rows)
@@ -74,5 +74,5 @@ class RowCollector:
         self.total_rows += 1
         if self.total_rows > self.limits.max_rows:
             raise TooManyRows(
-                f"The file has more than {self.limits.max_rows:,} rows; split it or draw a sample."
+                f"The file has more than {self.limits.max_rows:,} rows. Upload a sample of them."
             )

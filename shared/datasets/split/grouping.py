@@ -29,7 +29,7 @@ def split_groups(
         members.setdefault(groups[row], []).append(row)
     if len(members) < len(shares):
         raise InvalidValue(
-            f"The rows make {len(members)} groups, too few for {len(shares)} parts.",
+            f"The rows form {len(members)} groups, which are too few for {len(shares)} parts.",
             param="split.group_by",
         )
     totals = _count_strata(strata, rows)

@@ -119,7 +119,8 @@ def _split_training_file(
     rest = split_by_strata(strata, request, needs_validation=False)
     if len(rest.train) < request.folds:
         raise InvalidValue(
-            f"{len(rest.train)} rows cannot make {request.folds} parts.", param="split.k"
+            f"{len(rest.train)} rows are too few for {request.folds} folds. Lower split.k.",
+            param="split.k",
         )
     return _build_fold_split(
         deal_rows(strata, rest.train, request.folds, request.seed), fold, rest.test
@@ -148,7 +149,8 @@ def _split_by_group(
     )
     if test + held_out >= 1:
         raise InvalidValue(
-            "Validation and test together leave no row to train on.", param="split.test_fraction"
+            "The validation and test fractions leave no row for training. Lower one of them.",
+            param="split.test_fraction",
         )
     rest = [(1 - test) / folds] * folds if folds else [1 - test - held_out, held_out]
     wanted = [share for share in (*rest, test) if share]
@@ -166,7 +168,10 @@ def _halve_validation(
     paper's protocol).
     """
     if len(validation.rows) < 2:
-        raise InvalidValue("One validation row cannot be halved.", param="split.halve_validation")
+        raise InvalidValue(
+            "A single validation row cannot be halved. Add validation rows.",
+            param="split.halve_validation",
+        )
     strata = assign_strata([file.labels[row] for row in validation.rows], task_type)
     of_row = dict(zip(validation.rows, strata, strict=True))
     everywhere = [of_row.get(row, 0) for row in range(len(file.labels))]

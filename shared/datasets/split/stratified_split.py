@@ -44,7 +44,8 @@ def split_by_strata(
     )
     if sum(fractions) >= 1:
         raise InvalidValue(
-            "Validation and test together leave no row to train on.", param="split.test_fraction"
+            "The validation and test fractions leave no row for training. Lower one of them.",
+            param="split.test_fraction",
         )
     groups: dict[int, list[int]] = {}
     for row, label in enumerate(strata):

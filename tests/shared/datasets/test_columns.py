@@ -6,12 +6,8 @@ from typing import Any
 import pytest
 
 from shared.datasets import Detected, Table, build_validation
-from shared.datasets.columns import (
-    ColumnIndices,
-    choose_columns,
-    detect_column_kind,
-    detect_task_type,
-)
+from shared.datasets.columns import ColumnIndices, choose_columns
+from shared.datasets.type_detection import detect_column_kind, detect_task_type
 from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskRequest, TaskType
 from tests.shared.datasets.files import read, tsv_bytes
@@ -124,7 +120,7 @@ def test_what_is_asked_for_comes_first(
     ("request_", "param", "words"),
     [
         ({"text_column": "txt"}, "task.text_column", "The columns are: text, other, label"),
-        ({"label_column": "Label"}, "task.label_column", "no such column"),
+        ({"label_column": "Label"}, "task.label_column", "no column with this name"),
         ({"label_column": 3}, "task.label_column", "the last one is 2"),
         (
             {"text_column": "label", "label_column": "label"},
@@ -151,7 +147,9 @@ def test_what_cannot_be(request_: dict[str, Any], param: str, words: str, tmp_pa
 
 
 def test_a_name_shared_by_columns_is_asked_for_by_index(tmp_path: Path) -> None:
-    with pytest.raises(InvalidValue, match="2 columns have this name; give the index of one: 0, 1"):
+    with pytest.raises(
+        InvalidValue, match=r"2 columns have this name\. Use the index of one of them: 0, 1"
+    ):
         choose_columns(TaskRequest(text_column="text"), headed(tmp_path, "text|text|label"))
 
 
@@ -174,7 +172,7 @@ class TestWithoutHeader:
         )
 
     def test_names_do_not(self, tmp_path: Path) -> None:
-        with pytest.raises(InvalidValue, match="by their index, 0 to 3"):
+        with pytest.raises(InvalidValue, match="Use the index of a column, 0 to 3"):
             choose_columns(
                 TaskRequest(text_column="3", label_column=1),
                 read(tmp_path, tsv_bytes(self.ROWS), "cola.tsv"),

@@ -56,13 +56,13 @@ def test_a_validation_file_may_have_another_format_and_order_of_columns(tmp_path
     [
         (
             [["text", "label"], ["Good", "pos"], ["Bad", "bad"]],
-            "Row 2 has a label that the task does not know: bad. It knows neg, pos.",
+            "Row 2 has a label that the task does not have: bad. The task's labels are neg, pos.",
         ),
         ([["text", "label"], ["Good", "pos"], ["Bad", ""]], "Row 2 has no label"),
         ([["text", "label"], ["", "pos"]], "Row 1 has no text"),
         (
             [["review", "label"], ["Good", "pos"]],
-            "no such column. The columns are: review, label. (task.text_column)",
+            "no column with this name. The columns are: review, label. (task.text_column)",
         ),
         ([["text", "label"], ["Good", "pos", "?"]], "1 of the file's 1 rows cannot be read"),
     ],

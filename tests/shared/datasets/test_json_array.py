@@ -72,7 +72,7 @@ def test_a_table_may_begin_with_a_bracket(filename: str, tmp_path: Path) -> None
         ('[{"text": "a"}, [], {}]', "json_malformed", "Element 2"),
         ('[{"text": "a"},\n{"text": "b"', "json_malformed", "Element 2"),
         ('[{"text": "a"},\n{"text": "b}\n]', "json_malformed", "Element 2"),
-        ('[{"text": "a"}', "json_malformed", "no end"),
+        ('[{"text": "a"}', "json_malformed", "not closed"),
         ('[{"text": "a"},', "json_malformed", "Element 2"),
         ('[{"text": "a"},]', "json_malformed", "Element 2"),
         ('[{"text": "a"}\n{"text": "b"}]', "json_malformed", "Line 2"),

@@ -125,7 +125,7 @@ def test_rows_of_another_width_are_counted_and_named(tmp_path: Path) -> None:
         (2, 4, None, "wrong_width"),
         (3, 5, None, "wrong_width"),
     ]
-    assert table.problems[1].message == "The row has 3 cells, the header has 2."
+    assert table.problems[1].message == "The row has 3 cells, but the header has 2."
 
 
 def test_only_the_first_hundred_problems_are_spelled_out(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_groups_are_shared_out_near_to_the_asked_shares() -> None:
 
 
 def test_too_few_groups_are_refused() -> None:
-    with pytest.raises(InvalidValue, match="2 groups, too few for 3") as refusal:
+    with pytest.raises(InvalidValue, match="2 groups, which are too few for 3") as refusal:
         split_groups([0] * 4, ["a", "a", "b", "b"], range(4), [Fraction(1, 3)] * 3, 0)
     assert refusal.value.param == "split.group_by"
 

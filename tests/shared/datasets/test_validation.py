@@ -50,14 +50,14 @@ def test_the_whole_shape(tmp_path: Path) -> None:
             {
                 "code": "duplicate_rows",
                 "message": (
-                    "Rows repeat an earlier row's text and label; a split may put "
-                    "one copy on each side."
+                    "Rows repeat the text and label of an earlier row. A split may put one copy "
+                    "into training and another into validation."
                 ),
                 "count": 1,
             },
             {
                 "code": "conflicting_duplicates",
-                "message": "Rows have the same text as another row, but another label.",
+                "message": "Rows have the same text as another row but a different label.",
                 "count": 3,
             },
             {
@@ -68,8 +68,7 @@ def test_the_whole_shape(tmp_path: Path) -> None:
             {
                 "code": "few_validation_rows",
                 "message": (
-                    "The default split leaves fewer than 100 rows to validate on; "
-                    "scores on so few are coarse."
+                    "The default split has fewer than 100 validation rows, so scores are imprecise."
                 ),
                 "count": 2,
             },
@@ -199,7 +198,7 @@ class TestWithoutHeader:
         assert warnings(validation) == {"columns_not_detected": 1}
         assert (
             format_summary(validation)
-            == "TSV: 8 rows, columns to be named in the job's task, 1 warning."
+            == "TSV: 8 rows, set the columns in the job's task, 1 warning."
         )
 
     def test_a_task_tells_it(self, tmp_path: Path) -> None:
@@ -267,7 +266,7 @@ def test_a_file_of_rows_that_are_all_wrong_is_still_described(tmp_path: Path) ->
     )
     assert (
         format_summary(validation)
-        == "JSONL: 2 rows, columns to be named in the job's task, 2 errors, 1 warning."
+        == "JSONL: 2 rows, set the columns in the job's task, 2 errors, 1 warning."
     )
 
 

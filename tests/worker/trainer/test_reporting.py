@@ -14,9 +14,9 @@ from worker.training.spec import RunSpec
     ("problem", "code", "said"),
     [
         (
-            InvalidValue("The file has no such column.", param="training_file"),
+            InvalidValue("The file has no column with this name.", param="training_file"),
             "invalid_value",
-            "no such column",
+            "no column with this name",
         ),
         (TrainingDiverged("at step 7", float("nan"), 1.0), "nan_loss", "step 7"),
         (MemoryError(), "out_of_memory", "train_batch_size"),

@@ -1,0 +1,109 @@
+"""Checks of a table's rows against a task. A refusal names the first rows that do not fit."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from shared.datasets.columns import ColumnIndices
+from shared.datasets.labels import (
+    EMPTY_LABEL,
+    EMPTY_LABEL_PART,
+    LABEL_NOT_A_NUMBER,
+    LABEL_SEPARATOR,
+    LABEL_TOO_LARGE,
+    LABEL_TOO_LONG,
+    LIST_OF_LABELS,
+    MAX_LABEL_CHARS,
+    MAX_LABEL_NUMBER,
+    SEPARATOR_IN_LABEL,
+    find_label_problem,
+)
+from shared.datasets.readers.cells import ListCell, format_names
+from shared.datasets.readers.table import Table
+from shared.domain.errors import InvalidValue
+from shared.domain.task import TaskType
+
+MAX_ROWS_NAMED = 5
+
+_LABEL_PROBLEM_TEXTS = {
+    LIST_OF_LABELS: (
+        f"a list as the label. For several labels per row, set task.type to {TaskType.MULTI_LABEL}."
+    ),
+    EMPTY_LABEL: "no label. Fill in the label or remove the row.",
+    EMPTY_LABEL_PART: f"an empty label among several. Labels are separated by {LABEL_SEPARATOR}.",
+    LABEL_TOO_LONG: (
+        f"a label of more than {MAX_LABEL_CHARS} characters. "
+        "Check that task.label_column is the right column."
+    ),
+    SEPARATOR_IN_LABEL: (
+        f"a label that contains {LABEL_SEPARATOR}, which separates labels. Rename the label."
+    ),
+    LABEL_NOT_A_NUMBER: "a label that is not a number. Regression needs numbers.",
+    LABEL_TOO_LARGE: f"a number above {MAX_LABEL_NUMBER:g} in absolute value. Scale the numbers down.",
+}
+"""Continuations of a sentence that begins with row numbers."""
+
+
+def check_readable_rows(table: Table, param: str) -> None:
+    """Raise ``InvalidValue`` for a file with rows that could not be read."""
+    if table.problems_total:
+        first = table.problems[0]
+        place = f"row {first.row}" if first.line is None else f"row {first.row} (line {first.line})"
+        raise InvalidValue(
+            f"{table.problems_total:,} of the file's {table.total_rows:,} rows cannot be read; "
+            f"the file's validation lists them. The first is {place}: {first.message}",
+            param=param,
+        )
+
+
+def check_texts(table: Table, columns: ColumnIndices) -> None:
+    """Raise ``InvalidValue`` for rows with an empty text or a list in place of a text."""
+    for column, param in zip(
+        columns.list_text_columns(), ("task.text_column", "task.text_pair_column"), strict=False
+    ):
+        texts = table.get_cells(column)
+        lists = [position for position, text in enumerate(texts) if isinstance(text, ListCell)]
+        if lists:
+            rows = format_row_numbers(table, lists)
+            raise InvalidValue(f"{rows} a list instead of a single text.", param=param)
+        empty = [position for position, text in enumerate(texts) if not text.strip()]
+        if empty:
+            rows = format_row_numbers(table, empty)
+            message = f"{rows} no text in this column. Fill in the text or remove the row."
+            raise InvalidValue(message, param=param)
+
+
+def format_row_numbers(table: Table, positions: Sequence[int]) -> str:
+    """Begin a sentence about these rows: ``3 rows (4, 9 and 17) have``."""
+    numbers = [str(table.row_numbers[position]) for position in positions[:MAX_ROWS_NAMED]]
+    if len(positions) == 1:
+        return f"Row {numbers[0]} has"
+    more = len(positions) - len(numbers)
+    return (
+        f"{len(positions):,} rows "
+        f"({', '.join(numbers)}{f' and {more:,} more' if more else ''}) have"
+    )
+
+
+def check_labels(labels: Sequence[str], table: Table, task_type: TaskType) -> None:
+    """Raise ``InvalidValue`` for the first applicable problem of ``_LABEL_PROBLEM_TEXTS``, with
+    the rows.
+    """
+    problems = [find_label_problem(label, task_type) for label in labels]
+    for problem_kind, text in _LABEL_PROBLEM_TEXTS.items():
+        found = [position for position, problem in enumerate(problems) if problem is problem_kind]
+        if found:
+            param = "task.type" if problem_kind is LIST_OF_LABELS else "task.label_column"
+            raise InvalidValue(f"{format_row_numbers(table, found)} {text}", param=param)
+
+
+def check_label_counts(labels: Sequence[str]) -> None:
+    """Raise ``InvalidValue`` for labels with too few rows for training and validation."""
+    counts = Counter(labels)
+    single = sorted(label for label, count in counts.items() if count < 2)
+    if single:
+        raise InvalidValue(
+            "Each label needs two rows, one for training and one for validation; these labels "
+            f"have one: {format_names(single, 5)}. "
+            "Add rows for them, remove them, or give a validation_file.",
+            param="task.label_column",
+        )
