@@ -3,6 +3,7 @@ operator may want.
 """
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,12 @@ def test_what_compose_hands_on_is_told_to_whoever_fills_in_env() -> None:
     told = (ROOT / ".env.example").read_text()
     assert len(handed_on) > 10
     assert [name for name in handed_on if name not in told] == []
+
+
+def test_the_newest_version_of_the_changelog_is_the_one_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    versions = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == project["version"]
 
 
 def test_links_between_pages_lead_somewhere() -> None:
