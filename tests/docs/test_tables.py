@@ -78,3 +78,15 @@ def test_links_between_pages_lead_somewhere() -> None:
         text = page.read_text()
         for target in re.findall(r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)", text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_index_lists_every_page_and_the_heading_of_every_decision() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    listed = re.findall(r"^\| \[\d{4}\]\((decisions/.+)\) \| (.+) \|$", index, re.MULTILINE)
+    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert listed == [
+        (f"decisions/{page.name}", page.read_text().partition("\n")[0].split(maxsplit=2)[2])
+        for page in decisions
+    ]
+    names = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert [name for name in sorted(names - {"README.md"}) if f"]({name})" not in index] == []
