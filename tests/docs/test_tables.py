@@ -18,6 +18,11 @@ ROOT = Path(__file__).parents[2]
 NEVER_ANSWERED = {ServiceError, UnreadableFile, DatabaseTooNew}
 """Two that only others derive from, and one that keeps a process from starting."""
 
+SOURCE_REFERENCE = re.compile(
+    r"`((?:api|benchmarks|cli|shared|tests|worker)/[\w./-]+)(?:::(\w+))?[\w., ()=]*`"
+)
+"""A path of the tree in backticks, with a name defined in the file or without."""
+
 NOT_FOR_OPERATORS = {"lease_seconds", "heartbeat_seconds", "requeue_seconds", "tick_seconds"}
 """How the parts watch each other: tests shorten it, and nobody gains by another value."""
 
@@ -90,3 +95,12 @@ def test_the_index_lists_every_page_and_the_heading_of_every_decision() -> None:
     ]
     names = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
     assert [name for name in sorted(names - {"README.md"}) if f"]({name})" not in index] == []
+
+
+def test_files_and_names_that_pages_refer_to_exist() -> None:
+    for page in [ROOT / "CONTRIBUTING.md", *pages(ROOT)]:
+        for path, name in SOURCE_REFERENCE.findall(page.read_text()):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
+            defined = rf"^\s*(?:(?:def|class) {name}\b|{name}\b.*=)"
+            source = (ROOT / path).read_text() if name else ""
+            assert re.search(defined, source, re.MULTILINE) or not name, f"{page.name}: {name}"
