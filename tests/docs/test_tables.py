@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from api.errors import InternalError
-from shared.datasets import UnreadableFile
+from shared.datasets import Format, UnreadableFile
 from shared.db.migrate import DatabaseTooNew
 from shared.domain.errors import ServiceError
+from shared.encoders.families import FAMILIES
 from shared.infra.settings import Settings
+from shared.metrics import METRICS
+from shared.recipe import PRESETS
 from tests.docs.blocks import pages
 
 ROOT = Path(__file__).parents[2]
@@ -104,3 +107,14 @@ def test_files_and_names_that_pages_refer_to_exist() -> None:
             defined = rf"^\s*(?:(?:def|class) {name}\b|{name}\b.*=)"
             source = (ROOT / path).read_text() if name else ""
             assert re.search(defined, source, re.MULTILINE) or not name, f"{page.name}: {name}"
+
+
+def test_pages_list_every_preset_metric_family_and_format() -> None:
+    jobs, recipe, data = (
+        (ROOT / "docs" / name).read_text() for name in ("jobs.md", "recipe.md", "data.md")
+    )
+    assert [preset for preset in PRESETS if f"`{preset}`" not in jobs] == []
+    assert [metric for metric in METRICS if not re.search(rf"\b{metric}\b", jobs)] == []
+    assert [family for family in FAMILIES if f"`{family}`" not in recipe] == []
+    formats = data.split("| format |")[1].split("\n\n")[0]
+    assert formats.count("\n| ") == len(Format)
