@@ -19,6 +19,7 @@ from api.middleware.request_id import RequestIdMiddleware
 from api.models.routes import router as models
 from api.openapi import document
 from api.openapi.document import get_operation_id
+from api.openapi.service_metadata import get_version
 from api.operations.routes import router as operations
 from api.recipes.routes import router as recipes
 from api.reports.routes import router as reports
@@ -57,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         title="Evenkeel",
         summary="Stability-first fine-tuning of BERT-like encoders on small data sets.",
-        version="0.1.0",
+        version=get_version(),
         lifespan=lifespan,
         redirect_slashes=False,
         generate_unique_id_function=get_operation_id,

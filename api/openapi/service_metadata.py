@@ -1,5 +1,7 @@
 """Service-wide parts of the document: API key, groups of operations, response headers."""
 
+from importlib.metadata import version
+
 from api.openapi.nodes import JsonNode, iterate_operations
 from shared.infra.settings import Settings
 
@@ -50,6 +52,11 @@ _API_KEY_SCHEME = {
     "description": "The API key of the service. A service without a key accepts requests with any key "
     "or none, but only from its own machine.",
 }
+
+
+def get_version() -> str:
+    """Return the version of the installed distribution, which pyproject.toml sets."""
+    return version("evenkeel")
 
 
 def describe_service(document: JsonNode, settings: Settings) -> None:

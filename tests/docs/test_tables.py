@@ -3,19 +3,28 @@ operator may want.
 """
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 from api.errors import InternalError
-from shared.datasets import UnreadableFile
+from shared.datasets import Format, UnreadableFile
 from shared.db.migrate import DatabaseTooNew
 from shared.domain.errors import ServiceError
+from shared.encoders.families import FAMILIES
 from shared.infra.settings import Settings
+from shared.metrics import METRICS
+from shared.recipe import PRESETS
 from tests.docs.blocks import pages
 
 ROOT = Path(__file__).parents[2]
 NEVER_ANSWERED = {ServiceError, UnreadableFile, DatabaseTooNew}
 """Two that only others derive from, and one that keeps a process from starting."""
+
+SOURCE_REFERENCE = re.compile(
+    r"`((?:api|benchmarks|cli|shared|tests|worker)/[\w./-]+)(?:::(\w+))?[\w., ()=]*`"
+)
+"""A path of the tree in backticks, with a name defined in the file or without."""
 
 NOT_FOR_OPERATORS = {"lease_seconds", "heartbeat_seconds", "requeue_seconds", "tick_seconds"}
 """How the parts watch each other: tests shorten it, and nobody gains by another value."""
@@ -66,8 +75,46 @@ def test_what_compose_hands_on_is_told_to_whoever_fills_in_env() -> None:
     assert [name for name in handed_on if name not in told] == []
 
 
+def test_the_newest_version_of_the_changelog_is_the_one_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    versions = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == project["version"]
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in pages(ROOT):
         text = page.read_text()
         for target in re.findall(r"\]\((?!https?:)([^)#]*)(?:#[^)]*)?\)", text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_index_lists_every_page_and_the_heading_of_every_decision() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    listed = re.findall(r"^\| \[\d{4}\]\((decisions/.+)\) \| (.+) \|$", index, re.MULTILINE)
+    decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert listed == [
+        (f"decisions/{page.name}", page.read_text().partition("\n")[0].split(maxsplit=2)[2])
+        for page in decisions
+    ]
+    names = {str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")}
+    assert [name for name in sorted(names - {"README.md"}) if f"]({name})" not in index] == []
+
+
+def test_files_and_names_that_pages_refer_to_exist() -> None:
+    for page in [ROOT / "CONTRIBUTING.md", *pages(ROOT)]:
+        for path, name in SOURCE_REFERENCE.findall(page.read_text()):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
+            defined = rf"^\s*(?:(?:def|class) {name}\b|{name}\b.*=)"
+            source = (ROOT / path).read_text() if name else ""
+            assert re.search(defined, source, re.MULTILINE) or not name, f"{page.name}: {name}"
+
+
+def test_pages_list_every_preset_metric_family_and_format() -> None:
+    jobs, recipe, data = (
+        (ROOT / "docs" / name).read_text() for name in ("jobs.md", "recipe.md", "data.md")
+    )
+    assert [preset for preset in PRESETS if f"`{preset}`" not in jobs] == []
+    assert [metric for metric in METRICS if not re.search(rf"\b{metric}\b", jobs)] == []
+    assert [family for family in FAMILIES if f"`{family}`" not in recipe] == []
+    formats = data.split("| format |")[1].split("\n\n")[0]
+    assert formats.count("\n| ") == len(Format)

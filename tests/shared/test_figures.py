@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from shared.metrics import METRICS
 from shared.report import Baseline, ConfusionMatrix, StabilityReport, build_stability_report
 from shared.report.figures import (
     CSS_VARIABLES,
@@ -23,6 +24,7 @@ from shared.report.figures import (
     build_scores_figure,
     build_step_size_figure,
 )
+from shared.report.figures.scores import METRIC_FLOORS
 from shared.report.figures.step_size import compute_step_excess
 from tests.shared.reports import make_report, make_results
 
@@ -102,6 +104,9 @@ class TestScores:
         # two seeds: t(0.975, 1) = 12.7, so the interval of an accuracy would reach from 0.1 to 1.4
         (mean,) = rows_of(build_scores_figure([("a", make_report([0.7, 0.8]))]), "low")
         assert 0 <= mean["low"] < mean["high"] == 1.0
+
+    def test_every_bounded_metric_has_a_floor(self) -> None:
+        assert METRIC_FLOORS.keys() == set(METRICS) - {"r2"}
 
     @pytest.mark.parametrize("scores", [[], [0.8], [0.4] * 20, [None]])
     def test_few_equal_or_no_scores_render(self, scores: list[float | None]) -> None:

@@ -10,6 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskType
 from shared.encoders.catalogue import Catalogue
+from shared.encoders.families import FAMILIES
 from shared.metrics import Scoring
 from shared.recipe import PRESETS, Recipe, RecipeRequest, resolve_recipe
 from tests.encoders import ENCODERS
@@ -156,6 +157,11 @@ def check_switches(family: str, switches: set[str], models: Path, folder: Path) 
         weights[switch] = run.finished.weights_sha256
     same = {switch for switch, sha256 in weights.items() if sha256 == weights["debiased"]}
     assert same == SAME_WEIGHTS & switches  # every other switch has an effect
+
+
+def test_every_family_has_a_tiny_encoder() -> None:
+    """Tests that are parametrized by ``ENCODERS`` would skip a family without one."""
+    assert FAMILIES.keys() <= ENCODERS.keys()
 
 
 @pytest.mark.parametrize("family", ENCODERS)
