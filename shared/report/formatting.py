@@ -2,6 +2,8 @@
 splits.
 """
 
+from collections.abc import Sequence
+
 BASELINES = {
     "majority": "the majority baseline",
     "tfidf_logistic_regression": "TF-IDF with logistic regression",
@@ -38,6 +40,12 @@ def format_fraction(part: int, whole: int, noun: str) -> str:
         if part == whole and whole > 1
         else f"{part} of {format_count(whole, noun)}"
     )
+
+
+def format_sizes(sizes: Sequence[int]) -> str:
+    """Format sample sizes: "5" if all are equal, else "5, 4 and 5"."""
+    texts = [str(size) for size in sizes]
+    return texts[0] if len(set(texts)) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
 def capitalize_first(text: str) -> str:
