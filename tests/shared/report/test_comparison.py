@@ -99,19 +99,19 @@ def test_wire_shape() -> None:
     assert body["pairs"][0]["verdict"].keys() >= {"code", "text", "seeds_needed"}
 
 
-def test_jobs_of_different_arithmetic_are_compared_with_a_warning() -> None:
+def test_jobs_of_different_precisions_are_compared_with_a_warning() -> None:
     reports = [make_report([0.6, 0.7, 0.8], job_id=f"ftjob-{name}") for name in "ab"]
 
     def warned(*precisions: str) -> list[str]:
         jobs = [
-            ComparisonInput(its, "debiased", precision=p)
-            for its, p in zip(reports, precisions, strict=True)
+            ComparisonInput(report, "debiased", precision=p)
+            for report, p in zip(reports, precisions, strict=True)
         ]
         return [f"{warning.code}: {warning.message}" for warning in build_comparison(jobs).warnings]
 
     assert warned("bfloat16", "bfloat16") == warned("float32", "float32") == []
     [warning] = warned("float32", "bfloat16")
     assert warning.startswith(
-        "different_precision: Trained in different arithmetic: debiased in float32, "
-        "debiased in bfloat16."
+        "different_precision: The jobs were trained in different precisions: "
+        "debiased in float32, debiased in bfloat16."
     )

@@ -27,7 +27,7 @@ class TestVerdict:
     def test_no_difference_is_not_called_equal(self) -> None:
         verdict = compare(self.LOW, [0.59, 0.62, 0.60, 0.61, 0.61]).pairs[0].verdict
         assert verdict.code == "no_difference_shown"
-        assert "not the same as equal" in verdict.text
+        assert "does not mean that they are equal" in verdict.text
 
     def test_three_seeds_cannot_show_anything_at_five_percent(self) -> None:
         # 2/C(6, 3) = 0.1, 2/C(8, 4) = 0.029
@@ -54,12 +54,12 @@ class TestVerdict:
         a = ComparisonInput(make_report([0.4] * 5, degenerate=range(5)), preset="conventional")
         assert build_comparison([a, a]).pairs[0].verdict.code == "all_degenerate"
 
-    def test_one_side_all_degenerate_is_compared_and_said(self) -> None:
+    def test_a_side_with_only_degenerate_seeds_is_compared_with_a_note(self) -> None:
         verdict = compare([0.4] * 5, self.HIGH, degenerate=range(5)).pairs[0].verdict
         assert verdict.code == "b_better"
-        assert "all 5 seeds of conventional degenerate" in verdict.text
+        assert "all 5 seeds of conventional are degenerate" in verdict.text
 
-    def test_failed_and_open_runs_are_said(self) -> None:
+    def test_failed_and_open_runs_are_noted(self) -> None:
         text = (
             compare([*self.LOW, 0.5, 0.5], self.HIGH, status={5: "failed", 6: "running"})
             .pairs[0]
@@ -68,28 +68,28 @@ class TestVerdict:
         assert "1 run of conventional failed" in text
         assert "conventional still has open runs" in text
 
-    def test_spread_and_failures_are_said_whatever_the_means_do(self) -> None:
+    def test_spread_and_failures_are_reported_whether_or_not_the_means_differ(self) -> None:
         wide, narrow = (
             [0.50, 0.90, 0.52, 0.88, 0.51, 0.89, 0.53, 0.87],
             [0.70, 0.71, 0.69, 0.70, 0.71, 0.70, 0.69, 0.72],
         )
         verdict = compare(wide, narrow, degenerate=range(5)).pairs[0].verdict
         assert verdict.code == "no_difference_shown"
-        assert "The seeds of stabilized agree better: std 0.010 against 0.198" in verdict.text
+        assert "The scores of stabilized vary less: std 0.010 against 0.198" in verdict.text
         assert (
             "5 of 8 runs of conventional and 0 of 8 of stabilized are degenerate or failed"
             in verdict.text
         )
 
-    def test_seeds_that_agree_because_they_learnt_nothing_are_not_praised(self) -> None:
+    def test_seeds_that_agree_because_they_learned_nothing_are_not_called_stable(self) -> None:
         text = (
             compare([0.0] * 10, [0.05 * i for i in range(10)], degenerate=range(8))
             .pairs[0]
             .verdict.text
         )
-        assert "agree better" not in text
-        assert "lie closer together (std 0.000 against 0.151" in text
-        assert "is no merit: most of its seeds learnt nothing" in text
+        assert "vary less: " not in text
+        assert "vary less (std 0.000 against 0.151" in text
+        assert "only because most of its seeds learned nothing" in text
 
     def test_runs_without_a_score_lose_by_their_failures(self) -> None:
         # a correlation of constant predictions is undefined: conventional has ten runs and not
@@ -102,7 +102,7 @@ class TestVerdict:
         assert (pair.verdict.code, pair.difference) == ("b_better", None)
         assert "10 of 10 runs of conventional and 0 of 10 of stabilized" in pair.verdict.text
 
-    def test_fewer_than_two_jobs_are_no_comparison(self) -> None:
+    def test_fewer_than_two_jobs_are_refused(self) -> None:
         with pytest.raises(ValueError, match="two jobs"):
             build_comparison([ComparisonInput(make_report([0.5]), "a")])
 

@@ -51,8 +51,8 @@ class TestEarlyDiscard:
         message = next(
             warning.message for warning in report.warnings if warning.code == "discarded_runs"
         )
-        assert "the 2 kept had a mean validation accuracy of 0.600, all 4 of 0.400" in message
-        assert "2 runs were discarded part-way" in report.verdict.text
+        assert "accuracy was 0.600 for the 2 kept runs and 0.400 for all 4" in message
+        assert "2 runs were discarded early" in report.verdict.text
 
     def test_seeds_added_later_are_no_part_of_it(self) -> None:
         report = make_detailed_report(

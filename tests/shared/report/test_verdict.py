@@ -30,10 +30,10 @@ class TestVerdict:
     def test_code(self, scores: list[float | None], settings: dict[str, object], code: str) -> None:
         assert make_report(scores, **settings).verdict.code == code
 
-    def test_equal_scores_of_degenerate_runs_are_no_stability(self) -> None:
+    def test_equal_scores_of_degenerate_runs_do_not_show_stability(self) -> None:
         text = make_report([0.4] * 6, degenerate=range(6)).verdict.text
         assert "All 6 runs are degenerate" in text
-        assert "no stability" in text
+        assert "do not show stability" in text
 
     def test_says_how_many_of_how_many(self) -> None:
         text = make_report([0.4, 0.4, 0.4, 0.4, 0.4, 0.8], degenerate=range(5)).verdict.text
@@ -51,7 +51,7 @@ class TestVerdict:
         ).verdict.text
         assert "2 runs failed and are missing" in text
 
-    def test_a_mean_that_may_be_the_baselines_is_said(self) -> None:
+    def test_a_mean_near_the_baseline_is_mentioned(self) -> None:
         report = make_report([0.41, 0.42, 0.39, 0.40, 0.41])
         assert report.mean == pytest.approx(0.406)
         assert "not shown to be better than the majority baseline (0.400)" in report.verdict.text
