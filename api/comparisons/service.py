@@ -30,14 +30,8 @@ def create_comparison(services: AppServices, request: ComparisonRequest) -> Comp
         jobs = Jobs(session).list_by_ids(request.job_ids, services.owner_id, param="job_ids")
         _check_same_rows(jobs)
         runs = list_scored_runs(session, request.job_ids, with_results=request.metric is not None)
-    names = _list_job_names(jobs)
-    inputs = [
-        ComparisonInput(
-            _build_report(job, runs[job.id], request.metric), preset, title, _get_precision(job)
-        )
-        for job, (preset, title) in zip(jobs, names, strict=True)
-    ]
-    comparison = build_comparison(inputs, request.alpha)
+    reports = [_build_report(job, runs[job.id], request.metric) for job in jobs]
+    comparison = build_comparison(_build_inputs(jobs, reports), request.alpha)
     row = Comparison(
         id=ids.make_comparison_id(),
         owner_id=services.owner_id,
@@ -47,6 +41,13 @@ def create_comparison(services: AppServices, request: ComparisonRequest) -> Comp
         Comparisons(session, services.owner_id).add(row)
         session.refresh(row)
     return ComparisonObject.from_row(row)
+
+
+def _build_inputs(jobs: Sequence[Job], reports: Sequence[StabilityReport]) -> list[ComparisonInput]:
+    return [
+        ComparisonInput(report, preset, title, _get_precision(job))
+        for job, report, (preset, title) in zip(jobs, reports, _list_job_names(jobs), strict=True)
+    ]
 
 
 class _RowIdentity(NamedTuple):

@@ -39,19 +39,24 @@ def split_variance(cells: Sequence[Cell]) -> VarianceSplit:
     total = sum(variances.values())
     if total == 0:  # scores so close that their squared differences vanish in a float
         return VarianceSplit(runs=len(cells), components=None, reason=NO_VARIANCE)
-    return VarianceSplit(
-        runs=len(cells),
-        components=[
-            VarianceComponent(
-                factor=name,
-                levels=len(set(factors[name])) if name != "residual" else None,
-                variance=variance,
-                std=math.sqrt(variance),
-                share=variance / total,
-            )
-            for name, variance in variances.items()
-        ],
-        reason=None,
+    components = [
+        _build_component(
+            name, len(set(factors[name])) if name != "residual" else None, value, total
+        )
+        for name, value in variances.items()
+    ]
+    return VarianceSplit(runs=len(cells), components=components, reason=None)
+
+
+def _build_component(
+    factor: Literal[Factor, "residual"], levels: int | None, variance: float, total: float
+) -> VarianceComponent:
+    return VarianceComponent(
+        factor=factor,
+        levels=levels,
+        variance=variance,
+        std=math.sqrt(variance),
+        share=variance / total,
     )
 
 

@@ -71,23 +71,26 @@ def build_baseline_layers(
 
     if not scores:
         return []
-    leaders = [
+    y, end = alt.Y("y:Q"), alt.Y2("end:Q")
+    return [
+        alt.Chart(alt.InlineData(values=_build_rules(scores)))
+        .mark_rule(strokeDash=[5, 4], strokeWidth=1.5, color=palette.muted)
+        .encode(x=alt.X("score:Q"), y=y, y2=end),
+        alt.Chart(alt.InlineData(values=_build_leaders(labels, strip_px)))
+        .mark_rule(strokeWidth=1, color=palette.muted)
+        .encode(x=alt.X("x:Q", scale=None), y=y, y2=end),
+        *(_build_text_layer(label.placed, palette, strip_px) for label in labels),
+    ]
+
+
+def _build_leaders(labels: list[BaselineLabel], strip_px: float) -> list[dict[str, float]]:
+    return [
         {
             "x": label.placed.x,
             "y": label.row - 0.5,
             "end": -0.5 - (label.placed.bottom + LEADER_END_PX) / strip_px,
         }
         for label in labels
-    ]
-    y, end = alt.Y("y:Q"), alt.Y2("end:Q")
-    return [
-        alt.Chart(alt.InlineData(values=_build_rules(scores)))
-        .mark_rule(strokeDash=[5, 4], strokeWidth=1.5, color=palette.muted)
-        .encode(x=alt.X("score:Q"), y=y, y2=end),
-        alt.Chart(alt.InlineData(values=leaders))
-        .mark_rule(strokeWidth=1, color=palette.muted)
-        .encode(x=alt.X("x:Q", scale=None), y=y, y2=end),
-        *(_build_text_layer(label.placed, palette, strip_px) for label in labels),
     ]
 
 

@@ -17,6 +17,10 @@ LINE_DASHES = (
     [2, 2],
     [8, 3, 2, 3],
 )  # jobs differ by their dashes, not by colour alone
+SCORE_DESCRIPTIONS = {
+    "test": "Its score on the test rows",
+    "validation": "Its score on the validation rows that chose it, which is somewhat too high",
+}
 LEGEND_COLUMNS = 3
 LEGEND_LABEL_PX = 170
 
@@ -36,18 +40,11 @@ def build_best_of_n_figure(
     if not curves:
         raise ValueError("the figure needs a report with a best-of-n curve")
     split, metric = reports[0][1].split, reports[0][1].metric
-    basis = (
-        "Its score on the test rows"
-        if split == "test"
-        else "Its score on the validation rows that chose it, which is somewhat too high"
-    )
+    subtitle = f"{SCORE_DESCRIPTIONS[split]}; drawn from the existing seeds (Dodge et al. 2019)."
     chart = _build_lines(curves, f"expected {metric} on {split}", palette).properties(
         width=620,
         height=200,
-        title=alt.TitleParams(
-            "Expected score of the best of n seeds",
-            subtitle=f"{basis}; drawn from the existing seeds (Dodge et al. 2019).",
-        ),
+        title=alt.TitleParams("Expected score of the best of n seeds", subtitle=subtitle),
     )
     return finish_figure(chart, palette)
 
@@ -94,19 +91,21 @@ def _encode_jobs(titles: list[str], palette: Palette) -> "tuple[altair.Color, al
     jobs = list(range(len(titles)))
     colours = (palette.good, palette.ink, palette.muted, palette.bad)
     dashes = [LINE_DASHES[(job + job // len(colours)) % len(LINE_DASHES)] for job in jobs]
-    legend = (
-        alt.Legend(
-            title=None,
-            labelExpr=f"{json.dumps(titles)}[datum.value]",
-            symbolType="stroke",
-            columns=LEGEND_COLUMNS,
-            labelLimit=LEGEND_LABEL_PX,
-        )
-        if len(jobs) > 1
-        else None
-    )
+    legend = _build_legend(titles) if len(jobs) > 1 else None
     color_scale = alt.Scale(domain=jobs, range=[colours[job % len(colours)] for job in jobs])
     return (
         alt.Color("job:O", scale=color_scale, legend=legend),
         alt.StrokeDash("job:O", scale=alt.Scale(domain=jobs, range=dashes), legend=legend),
+    )
+
+
+def _build_legend(titles: list[str]) -> "altair.Legend":
+    import altair as alt
+
+    return alt.Legend(
+        title=None,
+        labelExpr=f"{json.dumps(titles)}[datum.value]",
+        symbolType="stroke",
+        columns=LEGEND_COLUMNS,
+        labelLimit=LEGEND_LABEL_PX,
     )

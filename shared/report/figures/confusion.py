@@ -46,16 +46,10 @@ def _build_cell_layers(
     import altair as alt
 
     names = [_shorten_label(label) for label in confusion.labels]
-    axis: dict[str, Any] = {
-        "labelExpr": _build_label_expression(names),
-        "domain": False,
-        "ticks": False,
-        "labelLimit": 160,
-    }
-    top_axis = alt.Axis(orient="top", labelAngle=_choose_label_angle(names), **axis)
+    top_axis = _build_name_axis(names, orient="top", labelAngle=_choose_label_angle(names))
     base = alt.Chart(alt.InlineData(values=_build_cells(confusion))).encode(
         x=alt.X("predicted:O", title="predicted", axis=top_axis),
-        y=alt.Y("true:O", title="true", axis=alt.Axis(**axis)),
+        y=alt.Y("true:O", title="true", axis=_build_name_axis(names)),
     )
     shade_scale = alt.Scale(domain=[0, 1], range=[0.03, 1])
     shades = base.mark_rect(color=palette.good, stroke=palette.grid, strokeWidth=1).encode(
@@ -66,6 +60,18 @@ def _build_cell_layers(
     )
     counts = base.mark_text(fontSize=13).encode(text="count:Q", color=text_color)
     return alt.layer(shades, counts)
+
+
+def _build_name_axis(names: list[str], **settings: Any) -> "altair.Axis":
+    import altair as alt
+
+    return alt.Axis(
+        labelExpr=_build_label_expression(names),
+        domain=False,
+        ticks=False,
+        labelLimit=160,
+        **settings,
+    )
 
 
 def _build_cells(confusion: ConfusionMatrix) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ PANEL_HEIGHT_PX = 190
 
 @dataclass(frozen=True)
 class SeedCurve:
-    """Evaluations of one seed: (optimiser step, value), steps ascending; undefined values leave
+    """Evaluations of one seed: (optimizer step, value), steps ascending; undefined values leave
     a gap.
     """
 
@@ -130,7 +130,7 @@ def _build_line_layers(
     kinds = ["learned", "degenerate"]
     color_scale = alt.Scale(domain=kinds, range=[palette.good, palette.bad])
     dash_scale = alt.Scale(domain=kinds, range=[[1, 0], [5, 3]])
-    step_title = None if row.is_upper else "optimiser step"
+    step_title = None if row.is_upper else "optimizer step"
     base = alt.Chart().encode(
         x=alt.X("step:Q", title=step_title, axis=alt.Axis(tickCount=5)),
         y=alt.Y("value:Q", title=row.y_title, scale=y_scale, axis=alt.Axis(tickCount=5)),

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import altair
 
 PANEL_HEIGHT_PX = 200
+SUBTITLE = (
+    "Line: median. Darker band: first to third quartile. Lighter band: lowest to highest seed."
+)
 
 
 def build_fan_figure(
@@ -30,50 +33,56 @@ def build_fan_figure(
     ]
     if not curves:
         raise ValueError("a fan needs a report with a learning curve")
-    metric = curves[0][1].metric
-    grid = PanelGrid(len(curves))
-    header = grid.build_header(
-        [(title, _format_run_counts(curve.points)) for title, curve in curves]
-    )
-    chart = (
-        _build_fan_layers([curve for _, curve in curves], metric, palette)
-        .properties(width=grid.panel_px, height=PANEL_HEIGHT_PX)
-        .facet(facet=alt.Facet("job:O", header=header), columns=grid.columns, spacing=SPACING_PX)
-        .resolve_scale(x="independent")
-        .properties(
-            title=alt.TitleParams(
-                f"Validation {metric} over the seeds, at each evaluation",
-                subtitle=(
-                    "Line: median. Darker band: first to third quartile. Lighter "
-                    "band: lowest to highest seed."
-                ),
-            )
-        )
+    title = f"Validation {curves[0][1].metric} over the seeds, at each evaluation"
+    chart = _build_panels(curves, palette).properties(
+        title=alt.TitleParams(title, subtitle=SUBTITLE)
     )
     return finish_figure(chart, palette)
 
 
+def _build_panels(
+    curves: Sequence[tuple[str, LearningCurve]], palette: Palette
+) -> "altair.FacetChart":
+    import altair as alt
+
+    grid = PanelGrid(len(curves))
+    header = grid.build_header(
+        [(title, _format_run_counts(curve.points)) for title, curve in curves]
+    )
+    chart: alt.FacetChart = (
+        _build_fan_layers([curve for _, curve in curves], palette)
+        .properties(width=grid.panel_px, height=PANEL_HEIGHT_PX)
+        .facet(facet=alt.Facet("job:O", header=header), columns=grid.columns, spacing=SPACING_PX)
+        .resolve_scale(x="independent")
+    )
+    return chart
+
+
 def _build_fan_layers(
-    curves: Sequence[LearningCurve], metric: str, palette: Palette
+    curves: Sequence[LearningCurve], palette: Palette
 ) -> "altair.LayerChart | altair.FacetChart":
     import altair as alt
 
-    values: list[dict[str, Any]] = [
-        {"job": index, **point.model_dump()}
-        for index, curve in enumerate(curves)
-        for point in curve.points
-    ]
     scale = alt.Scale(zero=False, nice=True)
-    base = alt.Chart().encode(x=alt.X("step:Q", title="optimiser step", axis=alt.Axis(tickCount=5)))
-    low = alt.Y("min:Q", title=f"validation {metric}", scale=scale, axis=alt.Axis(tickCount=5))
+    title = f"validation {curves[0].metric}"
+    base = alt.Chart().encode(x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickCount=5)))
+    low = alt.Y("min:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5))
     q1, median = alt.Y("q1:Q", scale=scale), alt.Y("median:Q", scale=scale)
     return alt.layer(
         base.mark_area(color=palette.good, opacity=0.16).encode(y=low, y2="max:Q"),
         base.mark_area(color=palette.good, opacity=0.3).encode(y=q1, y2="q3:Q"),
         base.mark_line(color=palette.good, strokeWidth=2.4).encode(y=median),
         base.mark_point(color=palette.good, filled=True, size=36, opacity=1).encode(y=median),
-        data=alt.InlineData(values=values),
+        data=alt.InlineData(values=_list_values(curves)),
     )
+
+
+def _list_values(curves: Sequence[LearningCurve]) -> list[dict[str, Any]]:
+    return [
+        {"job": index, **point.model_dump()}
+        for index, curve in enumerate(curves)
+        for point in curve.points
+    ]
 
 
 def _format_run_counts(points: Sequence[FanPoint]) -> str:

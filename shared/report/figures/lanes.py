@@ -118,19 +118,20 @@ def _assign_lanes(labels: Sequence[Label], sides: Sequence[Side]) -> list[Placed
     ]
     placed: list[PlacedLabel] = []
     while waiting:
-        free = next(
-            (
-                label
-                for label in waiting
-                if not any(label.covers(other.x) for other in waiting if other is not label)
-            ),
-            None,
-        )
-        if free is None:
+        label = _find_free_label(waiting)
+        if label is None:
             return None
-        waiting.remove(free)
-        placed.append(_raise_label(free, placed))
+        waiting.remove(label)
+        placed.append(_raise_label(label, placed))
     return sorted(placed, key=lambda label: (label.x, label.text))
+
+
+def _find_free_label(waiting: Sequence[PlacedLabel]) -> PlacedLabel | None:
+    """Find a label that covers no leader of the others."""
+    for label in waiting:
+        if not any(label.covers(other.x) for other in waiting if other is not label):
+            return label
+    return None
 
 
 def _raise_label(label: PlacedLabel, placed: Sequence[PlacedLabel]) -> PlacedLabel:

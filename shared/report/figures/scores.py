@@ -14,6 +14,7 @@ from shared.report.figures.baseline_rules import (
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.figures.score_axis import (
     AXIS_TICKS,
+    ScoreAxis,
     TitledReports,
     build_score_axis,
     clip_mean_interval,
@@ -50,20 +51,9 @@ def build_scores_figure(reports: TitledReports, palette: Palette = LIGHT) -> Fig
     if not reports:
         raise ValueError("a figure of scores needs at least one report")
     axis = build_score_axis(reports, PLOT_PX)
+    x, y = _encode_score(reports, axis), _encode_strip(reports)
     baselines = list_baseline_scores(reports)
     labels = place_baseline_labels(baselines, axis)
-    x = alt.X(
-        "score:Q",
-        title=format_axis_title(reports),
-        scale=alt.Scale(domain=axis.domain, nice=False, zero=False),
-        axis=alt.Axis(tickCount=AXIS_TICKS),
-    )
-    y = alt.Y(
-        "y:Q",
-        title=None,
-        scale=alt.Scale(domain=[len(reports) - 0.5, -0.5], nice=False, zero=False),
-        axis=build_strip_axis(reports),
-    )
     chart = alt.layer(
         *_build_mean_layers(reports, x, y, palette),
         *build_baseline_layers(baselines, labels, palette, STRIP_PX),
@@ -74,6 +64,29 @@ def build_scores_figure(reports: TitledReports, palette: Palette = LIGHT) -> Fig
         title=alt.TitleParams(format_title(reports), subtitle=format_subtitle(reports)),
     )
     return finish_figure(chart, palette)
+
+
+def _encode_score(reports: TitledReports, axis: ScoreAxis) -> "altair.X":
+    import altair as alt
+
+    return alt.X(
+        "score:Q",
+        title=format_axis_title(reports),
+        scale=alt.Scale(domain=axis.domain, nice=False, zero=False),
+        axis=alt.Axis(tickCount=AXIS_TICKS),
+    )
+
+
+def _encode_strip(reports: TitledReports) -> "altair.Y":
+    import altair as alt
+
+    domain = [len(reports) - 0.5, -0.5]
+    return alt.Y(
+        "y:Q",
+        title=None,
+        scale=alt.Scale(domain=domain, nice=False, zero=False),
+        axis=build_strip_axis(reports),
+    )
 
 
 def _build_mean_layers(
@@ -105,25 +118,13 @@ def _build_point_layer(
 
     strips = [_build_points(row, report) for row, (_, report) in enumerate(reports)]
     points = [point for strip in strips for point in strip]
+    area = _choose_point_area(max(map(len, strips)))
+    tooltip = [alt.Tooltip("seed:Q"), alt.Tooltip("score:Q", format=".4f"), alt.Tooltip("kind:N")]
+    kinds = _encode_kind({point["kind"] for point in points}, palette)
     layer: alt.Chart = (
         alt.Chart(alt.InlineData(values=points))
-        .mark_point(
-            filled=True,
-            size=_choose_point_area(max(map(len, strips))),
-            opacity=0.85,
-            stroke=palette.paper,
-            strokeWidth=1,
-        )
-        .encode(
-            x=x,
-            y=y,
-            **_encode_kind({point["kind"] for point in points}, palette),
-            tooltip=[
-                alt.Tooltip("seed:Q"),
-                alt.Tooltip("score:Q", format=".4f"),
-                alt.Tooltip("kind:N"),
-            ],
-        )
+        .mark_point(filled=True, size=area, opacity=0.85, stroke=palette.paper, strokeWidth=1)
+        .encode(x=x, y=y, tooltip=tooltip, **kinds)
     )
     return layer
 
