@@ -1,7 +1,7 @@
 """Creation of a comparison: check that the jobs are comparable, build it, store it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from api.comparisons.schemas import ComparisonObject, ComparisonRequest
 from api.dependencies import AppServices
@@ -32,11 +32,11 @@ def create_comparison(services: AppServices, request: ComparisonRequest) -> Comp
         runs = list_scored_runs(session, request.job_ids, with_results=request.metric is not None)
     reports = [_build_report(job, runs[job.id], request.metric) for job in jobs]
     comparison = build_comparison(_build_inputs(jobs, reports), request.alpha)
-    row = Comparison(
-        id=ids.make_comparison_id(),
-        owner_id=services.owner_id,
-        result=comparison.model_dump(mode="json"),
-    )
+    return _store_comparison(services, comparison.model_dump(mode="json"))
+
+
+def _store_comparison(services: AppServices, result: dict[str, Any]) -> ComparisonObject:
+    row = Comparison(id=ids.make_comparison_id(), owner_id=services.owner_id, result=result)
     with services.database.write() as session:
         Comparisons(session, services.owner_id).add(row)
         session.refresh(row)

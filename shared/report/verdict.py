@@ -79,13 +79,17 @@ def _judge_degenerate_runs(findings: ReportFindings) -> Verdict | None:
     if not findings.degenerate:
         return None
     meaning = f"{_format_degenerate(findings, 'run')}: {_describe_degenerate(findings)}."
-    if findings.degenerate == findings.n:
-        std = format_number(findings.distribution.std)
-        return Verdict(
-            code="all_degenerate",
-            text=f"{meaning} Nothing was learned: scores that agree for this reason (std {std}) "
-            "do not show stability. Train longer or at a higher rate.",
-        )
+    if findings.degenerate < findings.n:
+        return _judge_some_degenerate(findings, meaning)
+    std = format_number(findings.distribution.std)
+    return Verdict(
+        code="all_degenerate",
+        text=f"{meaning} Nothing was learned: scores that agree for this reason (std {std}) do "
+        "not show stability. Train longer or at a higher rate.",
+    )
+
+
+def _judge_some_degenerate(findings: ReportFindings, meaning: str) -> Verdict:
     rate = wilson_interval(findings.degenerate, findings.n)
     assert rate is not None, "a degenerate run is a succeeded one"
     return Verdict(
@@ -139,13 +143,10 @@ def _judge_baselines(findings: ReportFindings) -> Verdict | None:
     ]
     if not ahead:
         return None
-    better = " and ".join(
-        f"{format_baseline(name)} ({format_number(score)})" for score, name in ahead
-    )
+    better = " and ".join(_format_baseline_score(score, name) for score, name in ahead)
+    meaning = "Fine-tuning does not pay off here, at least with this recipe"
     if any(name == "majority" for _, name in ahead):
         meaning = "The model has learned nothing useful"
-    else:
-        meaning = "Fine-tuning does not pay off here, at least with this recipe"
     text = (
         f"Not better than {better} on the same rows: {findings.format_scores()}. {meaning}."
         f"{_format_missing_runs(findings)}"
@@ -170,18 +171,15 @@ def _judge_spread(findings: ReportFindings) -> Verdict:
     std = findings.distribution.std
     assert std is not None, "fewer than two scores were ruled out before"
     baseline = _format_baseline_comparison(findings)
+    scores, interval = findings.format_scores(), _format_std_interval(std, findings.scored_runs)
     limit = f"{format_number(STABLE_STD)}, the limit for stable"
     if std > STABLE_STD:
         code = "unstable"
-        text = (
-            f"The score depends on the seed: {findings.format_scores()}; the std is above {limit}. "
-            f"{_format_std_interval(std, findings.scored_runs)}."
-        )
+        text = f"The score depends on the seed: {scores}; the std is above {limit}. {interval}."
     else:
         code = _choose_stable_code(findings, baseline)
         text = (
-            f"The seeds agree: {findings.format_scores()}; the std is within {limit}. "
-            f"{_format_std_interval(std, findings.scored_runs)}, and up to "
+            f"The seeds agree: {scores}; the std is within {limit}. {interval}, and up to "
             f"{_format_highest_degenerate_rate(findings)} of all seeds may still be degenerate."
         )
     return Verdict(code=code, text=text + _format_missing_runs(findings) + baseline)
@@ -227,7 +225,7 @@ def _format_baseline_comparison(findings: ReportFindings) -> str:
     if mean is None or not findings.baselines:
         return ""
     score, name = findings.baselines[0]
-    baseline = f"{format_baseline(name)} ({format_number(score)})"
+    baseline = _format_baseline_score(score, name)
     if mean <= score:
         return f" The mean is not above {baseline}."
     if bounds is None or bounds[0] > score:
@@ -236,3 +234,7 @@ def _format_baseline_comparison(findings: ReportFindings) -> str:
         f" It is not shown to be better than {baseline}: the mean's 95 % interval is "
         f"{format_interval(bounds)}."
     )
+
+
+def _format_baseline_score(score: float, name: str) -> str:
+    return f"{format_baseline(name)} ({format_number(score)})"

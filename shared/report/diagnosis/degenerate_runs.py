@@ -21,22 +21,24 @@ def diagnose_degenerate_runs(group: RunGroup) -> Iterator[str]:
     """Find the cause that most of the degenerate runs share."""
     if not group.evidence:
         return
+    yield f"{group.subject} {_describe_predictions(group)}; {_describe_cause(group)}"
+
+
+def _describe_cause(group: RunGroup) -> str:
     majority = MAJORITY_SHARE * len(group.evidence)
     collapsed = [
         evidence for evidence in group.evidence if evidence.is_unstable or evidence.vanished
     ]
+    if len(collapsed) > majority:
+        return _describe_collapse(group, collapsed)
     flat = [
         evidence
         for evidence in group.evidence
         if evidence not in collapsed and not evidence.has_loss_fallen
     ]
-    if len(collapsed) > majority:
-        cause = _describe_collapse(group, collapsed)
-    elif len(flat) + len(collapsed) > majority:
-        cause = _describe_flat_loss(group)
-    else:
-        cause = _describe_falling_loss(group)
-    yield f"{group.subject} {_describe_predictions(group)}; {cause}"
+    if len(flat) + len(collapsed) > majority:
+        return _describe_flat_loss(group)
+    return _describe_falling_loss(group)
 
 
 def diagnose_imbalance(group: RunGroup) -> Iterator[str]:
@@ -49,11 +51,9 @@ def diagnose_imbalance(group: RunGroup) -> Iterator[str]:
     is_predicted = all(evidence.single_predicted_label == name for evidence in group.evidence)
     if share <= IMBALANCE_SHARE or not is_predicted:
         return
-    metric = (
-        ", and metric mcc, which does not reward a constant prediction"
-        if group.job.metric == "accuracy"
-        else ""
-    )
+    metric = ""
+    if group.job.metric == "accuracy":
+        metric = ", and metric mcc, which does not reward a constant prediction"
     yield (
         f"The predicted label {name!r} has {format_percent(share)} of the training rows: try "
         f"class_weights balanced{metric}."
@@ -91,10 +91,7 @@ def _describe_collapse(group: RunGroup, collapsed: list[Evidence]) -> str:
 def _describe_flat_loss(group: RunGroup) -> str:
     """Decide between too short, too slow, and both."""
     recipe, long = group.job.recipe, compute_job_auto_steps(group.job)
-    stayed = (
-        f"the training loss stayed at {group.format_mean('closing_loss')} (chance is "
-        f"{group.format_mean('chance_loss')})"
-    )
+    stayed = f"the training loss stayed at {_format_closing_loss(group)}"
     moved = median(_measure_least_movement(evidence) for evidence in group.evidence)
     if moved < STALLED_DISTANCE:
         return (
@@ -119,7 +116,10 @@ def _measure_least_movement(evidence: Evidence) -> float:
 
 def _describe_falling_loss(group: RunGroup) -> str:
     return (
-        f"the training loss did fall, to {group.format_mean('closing_loss')} (chance is "
-        f"{group.format_mean('chance_loss')}), but what was learned does not apply to the "
-        "validation rows. More, or more varied, training rows may help."
+        f"the training loss did fall, to {_format_closing_loss(group)}, but what was learned does "
+        "not apply to the validation rows. More, or more varied, training rows may help."
     )
+
+
+def _format_closing_loss(group: RunGroup) -> str:
+    return f"{group.format_mean('closing_loss')} (chance is {group.format_mean('chance_loss')})"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from shared.report.figures.figure import Palette
 from shared.report.figures.lanes import LABEL_FONT_PX, Label, PlacedLabel, place_labels
@@ -97,20 +97,12 @@ def _build_leaders(labels: list[BaselineLabel], strip_px: float) -> list[dict[st
 def _build_text_layer(label: PlacedLabel, palette: Palette, strip_px: float) -> "altair.Chart":
     import altair as alt
 
-    is_right = label.side == "right"
-    value = {
-        "x": label.left if is_right else label.right,
-        "y": -0.5 - label.bottom / strip_px,
-        "text": label.text,
-    }
+    align: Literal["left", "right"] = "left" if label.side == "right" else "right"
+    anchor = label.left if align == "left" else label.right
+    value = {"x": anchor, "y": -0.5 - label.bottom / strip_px, "text": label.text}
     chart: alt.Chart = (
         alt.Chart(alt.InlineData(values=[value]))
-        .mark_text(
-            align="left" if is_right else "right",
-            baseline="bottom",
-            color=palette.muted,
-            fontSize=LABEL_FONT_PX,
-        )
+        .mark_text(align=align, baseline="bottom", color=palette.muted, fontSize=LABEL_FONT_PX)
         .encode(x=alt.X("x:Q", scale=None), y=alt.Y("y:Q"), text="text:N")
     )
     return chart

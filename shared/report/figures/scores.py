@@ -151,11 +151,10 @@ def _build_points(row: int, report: StabilityReport) -> list[dict[str, Any]]:
     """Place the points of a job, spread vertically where scores are close, as a function of the
     scores alone. Degenerate ones come last, so that they are drawn on top.
     """
-    runs = [
-        run for run in report.runs if run.status == RunState.SUCCEEDED and run.score is not None
-    ]
-    runs.sort(key=lambda run: (run.score, run.seed))
-    heights = _spread_heights(len(runs))
+    scored = (run for run in report.runs if run.status == RunState.SUCCEEDED)
+    runs = sorted(
+        (run for run in scored if run.score is not None), key=lambda run: (run.score, run.seed)
+    )
     points: list[dict[str, Any]] = [
         {
             "y": row + POINTS_OFFSET + POINTS_SPREAD * height,
@@ -163,7 +162,7 @@ def _build_points(row: int, report: StabilityReport) -> list[dict[str, Any]]:
             "seed": run.seed,
             "kind": POINT_KINDS[bool(run.degenerate)],
         }
-        for run, height in zip(runs, heights, strict=True)
+        for run, height in zip(runs, _spread_heights(len(runs)), strict=True)
     ]
     return sorted(points, key=lambda point: POINT_KINDS.index(point["kind"]))
 

@@ -29,18 +29,27 @@ def build_tables(jobs: Sequence[JobSection]) -> dict[str, Any]:
         "settings": _build_setting_rows([job.recipe for job in jobs]),
         "seeds": _build_seed_rows(jobs),
         "baselines": list(dict.fromkeys(names)),
-        "classes": [
-            (job.title, _select_weakest_classes(job.report.per_class))
-            for job in jobs
-            if job.report.per_class
-        ],
+        "classes": _build_class_tables(jobs),
         "max_classes": MAX_CLASSES,
-        "pilots": [
-            (job.title, job.report.pilots, _list_pilot_columns(job.report.pilots))
-            for job in jobs
-            if job.report.pilots
-        ],
+        "pilots": _build_pilot_tables(jobs),
     }
+
+
+def _build_class_tables(jobs: Sequence[JobSection]) -> list[tuple[str, list[ClassScores]]]:
+    return [
+        (job.title, _select_weakest_classes(job.report.per_class))
+        for job in jobs
+        if job.report.per_class
+    ]
+
+
+def _build_pilot_tables(jobs: Sequence[JobSection]) -> list[tuple[str, dict[str, Any], list[str]]]:
+    """Build each job's title, its pilots, and the columns of their table."""
+    return [
+        (job.title, job.report.pilots, _list_pilot_columns(job.report.pilots))
+        for job in jobs
+        if job.report.pilots
+    ]
 
 
 def _build_setting_rows(columns: Sequence[Mapping[str, object]]) -> list[SettingRow]:
