@@ -14,7 +14,7 @@ from cli.report_files import build_section
 from cli.tables import format_interval, format_number, make_console
 from shared.domain.states import JobState
 from shared.report.comparison import ComparedJob, Pair
-from shared.report.comparison.verdict import TEST_NAMES
+from shared.report.comparison.notes import TEST_NAMES
 
 
 def compare_jobs(

@@ -1,7 +1,7 @@
 """Creation of a comparison: check that the jobs are comparable, build it, store it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from api.comparisons.schemas import ComparisonObject, ComparisonRequest
 from api.dependencies import AppServices
@@ -30,23 +30,24 @@ def create_comparison(services: AppServices, request: ComparisonRequest) -> Comp
         jobs = Jobs(session).list_by_ids(request.job_ids, services.owner_id, param="job_ids")
         _check_same_rows(jobs)
         runs = list_scored_runs(session, request.job_ids, with_results=request.metric is not None)
-    names = _list_job_names(jobs)
-    inputs = [
-        ComparisonInput(
-            _build_report(job, runs[job.id], request.metric), preset, title, _get_precision(job)
-        )
-        for job, (preset, title) in zip(jobs, names, strict=True)
-    ]
-    comparison = build_comparison(inputs, request.alpha)
-    row = Comparison(
-        id=ids.make_comparison_id(),
-        owner_id=services.owner_id,
-        result=comparison.model_dump(mode="json"),
-    )
+    reports = [_build_report(job, runs[job.id], request.metric) for job in jobs]
+    comparison = build_comparison(_build_inputs(jobs, reports), request.alpha)
+    return _store_comparison(services, comparison.model_dump(mode="json"))
+
+
+def _store_comparison(services: AppServices, result: dict[str, Any]) -> ComparisonObject:
+    row = Comparison(id=ids.make_comparison_id(), owner_id=services.owner_id, result=result)
     with services.database.write() as session:
         Comparisons(session, services.owner_id).add(row)
         session.refresh(row)
     return ComparisonObject.from_row(row)
+
+
+def _build_inputs(jobs: Sequence[Job], reports: Sequence[StabilityReport]) -> list[ComparisonInput]:
+    return [
+        ComparisonInput(report, preset, title, _get_precision(job))
+        for job, report, (preset, title) in zip(jobs, reports, _list_job_names(jobs), strict=True)
+    ]
 
 
 class _RowIdentity(NamedTuple):

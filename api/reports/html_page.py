@@ -34,14 +34,16 @@ def render_report_page(services: AppServices, job_id: str) -> str:
     try:
         from api.reports.page_process import render_report_in_child
 
-        environment = {
-            name: os.environ[name] for name in _FORWARDED_VARIABLES if name in os.environ
-        }
-        return render_report_in_child([section], environment | build_module_environment())
+        return render_report_in_child([section], _build_child_environment())
     except subprocess.SubprocessError:
         raise ServiceUnavailable("The figures of the report could not be drawn.") from None
     finally:
         services.report_semaphore.release()
+
+
+def _build_child_environment() -> dict[str, str]:
+    forwarded = {name: os.environ[name] for name in _FORWARDED_VARIABLES if name in os.environ}
+    return forwarded | build_module_environment()
 
 
 def _build_section(services: AppServices, job_id: str) -> JobSection:

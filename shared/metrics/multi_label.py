@@ -24,14 +24,12 @@ def compute_scores(
     """
     from sklearn.metrics import accuracy_score, f1_score
 
-    truth, answers = (
-        build_indicator_matrix(labels, num_labels),
-        build_indicator_matrix(predictions, num_labels),
-    )
+    truth = build_indicator_matrix(labels, num_labels)
+    predicted = build_indicator_matrix(predictions, num_labels)
     return {
-        "accuracy": float(accuracy_score(truth, answers)),
-        "f1_macro": float(f1_score(truth, answers, average="macro", zero_division=0.0)),
-        "f1_micro": float(f1_score(truth, answers, average="micro", zero_division=0.0)),
+        "accuracy": float(accuracy_score(truth, predicted)),
+        "f1_macro": float(f1_score(truth, predicted, average="macro", zero_division=0.0)),
+        "f1_micro": float(f1_score(truth, predicted, average="micro", zero_division=0.0)),
     }
 
 
@@ -50,7 +48,7 @@ def compute_constant_score(metric: str, labels: Sequence[LabelSet], num_labels: 
                 (2 * hit / (size * rows + sum(counts)) for size, hit in enumerate(hits, start=1)),
                 default=0.0,
             )
-    raise ValueError(f"{metric!r} is no metric of label sets")
+    raise ValueError(f"{metric!r} is not a metric of label sets")
 
 
 def compute_class_scores(

@@ -17,21 +17,27 @@ def compute_scores(
 
     A correlation with constant numbers is undefined, as is R² for constant labels.
     """
-    from scipy.stats import pearsonr, spearmanr
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
     varies = not is_constant(labels)
-    correlates = varies and not is_constant(predictions)
     return {
-        "pearson": _to_finite_score(pearsonr(labels, predictions).statistic)
-        if correlates
-        else None,
-        "spearman": _to_finite_score(spearmanr(labels, predictions).statistic)
-        if correlates
-        else None,
+        **_compute_correlations(labels, predictions),
         "r2": _to_finite_score(r2_score(labels, predictions)) if varies else None,
         "mae": _to_finite_score(mean_absolute_error(labels, predictions)),
         "rmse": _to_finite_score(root_mean_squared_error(labels, predictions)),
+    }
+
+
+def _compute_correlations(
+    labels: Sequence[float], predictions: Sequence[float]
+) -> dict[str, float | None]:
+    from scipy.stats import pearsonr, spearmanr
+
+    if is_constant(labels) or is_constant(predictions):
+        return {"pearson": None, "spearman": None}
+    return {
+        "pearson": _to_finite_score(pearsonr(labels, predictions).statistic),
+        "spearman": _to_finite_score(spearmanr(labels, predictions).statistic),
     }
 
 
@@ -44,7 +50,7 @@ def compute_constant_score(metric: str, labels: Sequence[float]) -> float | None
             return None
         case "r2":
             return None if is_constant(labels) else 0.0
-    raise ValueError(f"{metric!r} is no metric of numbers")
+    raise ValueError(f"{metric!r} is not a metric of numbers")
 
 
 def is_constant(numbers: Sequence[float]) -> bool:

@@ -28,7 +28,7 @@ def compute_scores(
 ) -> dict[str, float | None]:
     """Compute every metric of single labels by name.
 
-    ``positive`` is the index of the label that binary F1 refers to; it is required for two
+    ``positive_index`` is that of the label that binary F1 refers to; it is required for two
     labels and unused otherwise. Macro averages and balanced accuracy run over the classes that
     occur, as with scikit-learn's defaults.
     """
@@ -39,20 +39,24 @@ def compute_scores(
         "balanced_accuracy": _compute_balanced_accuracy(labels, predictions),
         "f1_macro": float(f1_score(labels, predictions, average="macro", zero_division=0.0)),
         "f1_micro": float(f1_score(labels, predictions, average="micro", zero_division=0.0)),
-        # constant predictions score 0 by convention; with constant labels there is nothing to
-        # correlate with
+        # constant predictions score 0 by convention; with constant labels it is undefined
         "mcc": float(matthews_corrcoef(labels, predictions)) if len(set(labels)) > 1 else None,
     }
     if num_labels == 2:
-        if positive_index is None:
-            raise ValueError("binary F1 needs the index of the positive label")
-        occurs = positive_index in labels or positive_index in predictions  # 0/0 otherwise
-        found["f1"] = (
-            float(f1_score(labels, predictions, pos_label=positive_index, zero_division=0.0))
-            if occurs
-            else None
-        )
+        found["f1"] = _compute_binary_f1(labels, predictions, positive_index)
     return found
+
+
+def _compute_binary_f1(
+    labels: Sequence[int], predictions: Sequence[int], positive_index: int | None
+) -> float | None:
+    from sklearn.metrics import f1_score
+
+    if positive_index is None:
+        raise ValueError("binary F1 needs the index of the positive label")
+    if positive_index not in labels and positive_index not in predictions:  # 0/0
+        return None
+    return float(f1_score(labels, predictions, pos_label=positive_index, zero_division=0.0))
 
 
 def compute_constant_score(
@@ -69,16 +73,15 @@ def compute_constant_score(
         case "balanced_accuracy":
             return 1 / len(counts)  # one class has recall 1, the others 0
         case "f1_macro":
-            return compute_constant_f1(majority) / len(
-                counts
-            )  # the other classes that occur have F1 0
+            # the other classes that occur have F1 0
+            return compute_constant_f1(majority) / len(counts)
         case "mcc":
             return 0.0 if len(counts) > 1 else None
         case "f1":
             if positive_index is None or num_labels != 2:
                 raise ValueError("binary F1 needs two labels and the index of the positive one")
             return compute_constant_f1(counts[positive_index] / len(labels))
-    raise ValueError(f"{metric!r} is no metric of single labels")
+    raise ValueError(f"{metric!r} is not a metric of single labels")
 
 
 def build_confusion_matrix(

@@ -7,12 +7,14 @@ from shared.domain.states import OPEN_RUN_STATES, RunState
 from shared.report.best_of_n import compute_best_of_n
 from shared.report.classes import summarize_classes
 from shared.report.curves import build_learning_curve, measure_discard_effect
+from shared.report.details import DiscardEffect
 from shared.report.distribution import (
     binomial_standard_error,
     describe_distribution,
     forecast_interval_widths,
     wilson_interval,
 )
+from shared.report.findings import ReportFindings
 from shared.report.schemas import (
     DegenerateRate,
     JobResults,
@@ -21,13 +23,13 @@ from shared.report.schemas import (
     StabilityReport,
 )
 from shared.report.variance import Cell, split_variance
-from shared.report.verdict import ReportFindings, decide_report_verdict
+from shared.report.verdict import decide_report_verdict
 from shared.report.warnings import build_warnings
 
 ROW_SHARE_METRICS = frozenset({"accuracy"})
 """Metrics that are a share of the rows, to which the binomial standard error applies."""
 MAX_SCORE = 1e100
-"""Scores beyond this magnitude (an R² of diverged weights, say) are overflows and count as
+"""Scores beyond this magnitude, such as an R² of diverged weights, are overflows and count as
 undefined.
 """
 
@@ -37,74 +39,86 @@ def build_stability_report(results: JobResults) -> StabilityReport:
     open.
     """
     findings = _collect_findings(results)
-    rate = findings.degenerate / findings.n if findings.n else None
     return StabilityReport(
         job_id=results.job_id,
-        provisional=findings.open_runs > 0,
         metric=results.metric,
         split=results.split,
         planned=results.planned,
-        n=findings.n,
-        **vars(findings.distribution),
-        degenerate=findings.degenerate,
-        failed=findings.failed,
-        cancelled=findings.cancelled,
-        discarded=findings.discarded,
-        degenerate_rate=DegenerateRate(
-            value=rate, ci95=wilson_interval(findings.degenerate, findings.n)
-        ),
         best_run_id=results.best_run_id,
         fine_tuned_model=results.fine_tuned_model,
         baselines=list(results.baselines),
         evaluation_rows=results.evaluation_rows,
-        score_standard_error=findings.standard_error,
         verdict=decide_report_verdict(findings),
         warnings=build_warnings(findings),
         confusion_matrix=results.confusion_matrix,
-        early_discard=findings.discard_effect,
         diagnosis=list(results.diagnosis),
         pilots=None if results.pilots is None else dict(results.pilots),
-        **(_build_details(results, findings) if results.detailed else {}),
         runs=[_build_reported_run(run) for run in results.runs],
+        **vars(findings.distribution),
+        **_build_counts(findings),
+        **(_build_details(results, findings) if results.detailed else {}),
     )
+
+
+def _build_counts(findings: ReportFindings) -> dict[str, Any]:
+    """Build the fields that count runs, and what follows from the counts."""
+    return {
+        "provisional": findings.open_runs > 0,
+        "n": findings.n,
+        "degenerate": findings.degenerate,
+        "failed": findings.failed,
+        "cancelled": findings.cancelled,
+        "discarded": findings.discarded,
+        "degenerate_rate": DegenerateRate(
+            value=findings.degenerate / findings.n if findings.n else None,
+            ci95=wilson_interval(findings.degenerate, findings.n),
+        ),
+        "score_standard_error": findings.standard_error,
+        "early_discard": findings.discard_effect,
+    }
 
 
 def _collect_findings(results: JobResults) -> ReportFindings:
     states = Counter(RunState(run.status) for run in results.runs)
     scored = _list_scored_runs(results)
     distribution = describe_distribution([score for _, score in scored])
-    effect = None
-    if results.detailed and results.early_discard is not None:
-        effect = measure_discard_effect(results.runs, results.early_discard)
     return ReportFindings(
         results=results,
         open_runs=sum(states[state] for state in OPEN_RUN_STATES),
         n=states[RunState.SUCCEEDED],
         scored_runs=len(scored),
-        degenerate=sum(
-            bool(run.degenerate) for run in results.runs if run.status == RunState.SUCCEEDED
-        ),
+        degenerate=sum(bool(run.degenerate) for run in _list_succeeded_runs(results)),
         failed=states[RunState.FAILED],
         cancelled=states[RunState.CANCELLED],
         discarded=states[RunState.DISCARDED],
         distribution=distribution,
         standard_error=_compute_standard_error(results, distribution.mean),
-        discard_effect=effect,
+        discard_effect=_measure_discard_effect(results),
     )
 
 
+def _measure_discard_effect(results: JobResults) -> DiscardEffect | None:
+    if not results.detailed or results.early_discard is None:
+        return None
+    return measure_discard_effect(results.runs, results.early_discard)
+
+
+def _list_succeeded_runs(results: JobResults) -> list[RunResult]:
+    return [run for run in results.runs if run.status == RunState.SUCCEEDED]
+
+
 def _list_scored_runs(results: JobResults) -> list[tuple[RunResult, float]]:
-    """Select the succeeded runs with a defined score."""
-    succeeded = (run for run in results.runs if run.status == RunState.SUCCEEDED)
+    """List the succeeded runs with a defined score."""
     return [
-        (run, score) for run in succeeded if (score := _to_defined_score(run.score)) is not None
+        (run, score)
+        for run in _list_succeeded_runs(results)
+        if (score := _to_defined_score(run.score)) is not None
     ]
 
 
 def _build_details(results: JobResults, findings: ReportFindings) -> dict[str, Any]:
     """Compute the further statistics, by field."""
     scored, spread = _list_scored_runs(results), findings.distribution.std
-    succeeded = [run for run in results.runs if run.status == RunState.SUCCEEDED]
     return {
         "best_of_n": compute_best_of_n(
             [(_to_defined_score(run.validation_score), score) for run, score in scored]
@@ -115,7 +129,7 @@ def _build_details(results: JobResults, findings: ReportFindings) -> dict[str, A
         "learning_curve": build_learning_curve(results.metric, [run.curve for run in results.runs]),
         "more_seeds": forecast_interval_widths(spread, findings.scored_runs) if spread else None,
         "per_class": summarize_classes(
-            [run.classes for run in succeeded if run.classes is not None]
+            [run.classes for run in _list_succeeded_runs(results) if run.classes is not None]
         ),
     }
 

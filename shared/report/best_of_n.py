@@ -21,13 +21,7 @@ def compute_best_of_n(draws: Sequence[Draw]) -> BestOfN | None:
     """
     if not draws:
         return None
-    runs = len(draws)
-    ranked = sorted(draws, key=_get_selection_key)
-    groups: list[tuple[int, int, float]] = []  # ranks below, ranks up to, mean score
-    for _, tied in groupby(ranked, key=_get_selection_key):
-        scores = [score for _, score in tied]
-        below = groups[-1][1] if groups else 0
-        groups.append((below, below + len(scores), sum(scores) / len(scores)))
+    runs, groups = len(draws), _group_ties(draws)
     curve = [
         BestOf(
             n=n,
@@ -38,6 +32,19 @@ def compute_best_of_n(draws: Sequence[Draw]) -> BestOfN | None:
         for n in range(1, runs + 1)
     ]
     return BestOfN(runs=runs, curve=curve)
+
+
+def _group_ties(draws: Sequence[Draw]) -> list[tuple[int, int, float]]:
+    """Return the ranks below, the ranks up to, and the mean score of each group of runs with
+    equal validation scores.
+    """
+    ranked = sorted(draws, key=_get_selection_key)
+    groups: list[tuple[int, int, float]] = []
+    for _, tied in groupby(ranked, key=_get_selection_key):
+        scores = [score for _, score in tied]
+        below = groups[-1][1] if groups else 0
+        groups.append((below, below + len(scores), sum(scores) / len(scores)))
+    return groups
 
 
 def _get_selection_key(draw: Draw) -> tuple[bool, float]:

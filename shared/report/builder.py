@@ -53,39 +53,54 @@ def build_report(
     A ``metric`` other than the job's is taken from the runs' results. With ``curves`` (by run
     id) the report is full. Either needs runs that were loaded with their results.
     """
-    split: Split = "test" if job.dataset["rows"]["test"] else "validation"
-    best = find_best_run(runs)
-    own = metric is None or metric == job.metric
-    results = [
-        _build_run_result(run, split) if own else _build_run_result(run, split, metric)
-        for run in runs
-    ]
-    if curves is not None:
-        results = [
-            _add_details(result, run, job, curves)
-            for result, run in zip(results, runs, strict=True)
-        ]
+    split, best = _get_report_split(job), find_best_run(runs)
+    is_own_metric = metric is None or metric == job.metric
+    run_results = _build_run_results(runs, split, None if is_own_metric else metric)
+    job_results = JobResults(
+        job_id=job.id,
+        metric=metric or job.metric,
+        split=split,
+        planned=len(runs),
+        runs=run_results,
+        # a baseline has a score in the job's own metric only
+        baselines=_get_baselines(job, split) if is_own_metric else (),
+        best_run_id=None if best is None else best.id,
+        fine_tuned_model=job.fine_tuned_model,
+        evaluation_rows=job.dataset["rows"][split],
+        regression=job.task.get("type") == TaskType.REGRESSION,
+        pilots=job.pilots,
+        early_discard=job.early_discard,
+    )
     return build_stability_report(
-        JobResults(
-            job_id=job.id,
-            metric=metric or job.metric,
-            split=split,
-            planned=len(runs),
-            runs=tuple(results),
-            # a baseline has a score in the job's own metric only
-            baselines=tuple(Baseline(**baseline) for baseline in job.baselines.get(split, []))
-            if own
-            else (),
-            best_run_id=None if best is None else best.id,
-            fine_tuned_model=job.fine_tuned_model,
-            evaluation_rows=job.dataset["rows"][split],
-            confusion_matrix=None if curves is None else _build_confusion_matrix(job, best, split),
-            regression=job.task.get("type") == TaskType.REGRESSION,
-            pilots=job.pilots,
-            early_discard=job.early_discard,
-            diagnosis=() if curves is None else tuple(build_diagnosis(job, runs)),
-            detailed=curves is not None,
-        )
+        job_results if curves is None else _add_details(job_results, job, runs, curves)
+    )
+
+
+def _get_report_split(job: Job) -> Split:
+    return "test" if job.dataset["rows"]["test"] else "validation"
+
+
+def _get_baselines(job: Job, split: Split) -> tuple[Baseline, ...]:
+    return tuple(Baseline(**baseline) for baseline in job.baselines.get(split, []))
+
+
+def _add_details(
+    results: JobResults, job: Job, runs: Sequence[AnyRun], curves: Mapping[str, Curve]
+) -> JobResults:
+    """Add what only the full report has: curves, class scores, confusion matrix, diagnosis."""
+    return replace(
+        results,
+        runs=tuple(
+            replace(
+                result,
+                curve=curves.get(run.id, ()),
+                classes=_get_class_scores(job, run, results.split),
+            )
+            for result, run in zip(results.runs, runs, strict=True)
+        ),
+        confusion_matrix=_build_confusion_matrix(job, find_best_run(runs), results.split),
+        diagnosis=tuple(build_diagnosis(job, runs)),
+        detailed=True,
     )
 
 
@@ -133,17 +148,16 @@ def find_best_run(runs: Sequence[Scored]) -> Scored | None:
     return max(ended, key=rank_run, default=None)
 
 
-def _build_run_result(run: AnyRun, split: Split, metric: str | None = None) -> RunResult:
-    """``metric``: a metric other than the job's."""
-    succeeded = (
-        run.status == RunState.SUCCEEDED
-    )  # the latest evaluation of a running run is not its result
-    validation, test = run.validation_score, run.test_score
-    if metric is not None:
-        validation, test = (
-            _get_recorded_score(run, where, metric) if succeeded else None
-            for where in ("validation", "test")
-        )
+def _build_run_results(
+    runs: Sequence[AnyRun], split: Split, metric: str | None
+) -> tuple[RunResult, ...]:
+    """Build the results in a metric other than the job's, or in the job's own if it is None."""
+    return tuple(_build_run_result(run, split, *_get_scores(run, metric)) for run in runs)
+
+
+def _build_run_result(
+    run: AnyRun, split: Split, validation: float | None, test: float | None
+) -> RunResult:
     return RunResult(
         run_id=run.id,
         seed=run.seed,
@@ -151,11 +165,22 @@ def _build_run_result(run: AnyRun, split: Split, metric: str | None = None) -> R
         data_seed=run.data_seed,
         status=run.status,
         degenerate=run.degenerate,
-        score=(test if split == "test" else validation) if succeeded else None,
-        validation_score=validation if succeeded else None,
-        test_score=test if succeeded else None,
+        score=test if split == "test" else validation,
+        validation_score=validation,
+        test_score=test,
         fold=run.fold,
     )
+
+
+def _get_scores(run: AnyRun, metric: str | None) -> tuple[float | None, float | None]:
+    """Return the validation and test score of a succeeded run: the latest evaluation of a running
+    run is not its result.
+    """
+    if run.status != RunState.SUCCEEDED:
+        return None, None
+    if metric is None:
+        return run.validation_score, run.test_score
+    return _get_recorded_score(run, "validation", metric), _get_recorded_score(run, "test", metric)
 
 
 def _get_recorded_score(run: AnyRun, split: str, metric: str) -> float | None:
@@ -164,27 +189,19 @@ def _get_recorded_score(run: AnyRun, split: str, metric: str) -> float | None:
     return score
 
 
-def _add_details(
-    result: RunResult, run: AnyRun, job: Job, curves: Mapping[str, Curve]
-) -> RunResult:
-    split: Split = "test" if job.dataset["rows"]["test"] else "validation"
-    of_split = (run.result or {}).get(split) if run.status == RunState.SUCCEEDED else None
-    return replace(
-        result,
-        curve=curves.get(run.id, ()),
-        classes=_get_class_rows(job, of_split) if of_split else None,
-    )
-
-
-def _get_class_rows(job: Job, result: dict[str, Any]) -> Sequence[Mapping[str, Any]] | None:
+def _get_class_scores(job: Job, run: AnyRun, split: Split) -> Sequence[Mapping[str, Any]] | None:
+    """Return the scores of each label as recorded, or computed for a run that recorded only its
+    confusion matrix.
+    """
+    result = (run.result or {}).get(split) if run.status == RunState.SUCCEEDED else None
+    if not result:
+        return None
     if result.get("per_class") is not None:
-        listed: Sequence[Mapping[str, Any]] = result["per_class"]
-        return listed
-    return (
-        None
-        if result["confusion"] is None
-        else score_classes_from_confusion(job.task["label_names"], result["confusion"])
-    )
+        recorded: Sequence[Mapping[str, Any]] = result["per_class"]
+        return recorded
+    if result["confusion"] is None:
+        return None
+    return score_classes_from_confusion(job.task["label_names"], result["confusion"])
 
 
 def _build_confusion_matrix(job: Job, best: AnyRun | None, split: Split) -> ConfusionMatrix | None:

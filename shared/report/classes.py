@@ -34,28 +34,26 @@ def score_classes_from_confusion(
     labels: Sequence[str], matrix: Sequence[Sequence[int]]
 ) -> list[dict[str, Any]]:
     """Compute the class scores from one run's confusion matrix (rows: true label), for runs
-    that stored no more than that.
+    that stored only that.
+    """
+    return [_score_class(label, index, matrix) for index, label in enumerate(labels)]
+
+
+def _score_class(label: str, index: int, matrix: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """Compute the scores of one label.
 
     A label that never occurs has no recall, one that is never predicted no precision. F1 is
     2·hits over the sum of both counts.
     """
-    found = []
-    for index, label in enumerate(labels):
-        hits, support, predicted = (
-            matrix[index][index],
-            sum(matrix[index]),
-            sum(row[index] for row in matrix),
-        )
-        found.append(
-            {
-                "label": label,
-                "support": support,
-                "precision": hits / predicted if predicted else None,
-                "recall": hits / support if support else None,
-                "f1": 2 * hits / (support + predicted) if support + predicted else None,
-            }
-        )
-    return found
+    hits, support = matrix[index][index], sum(matrix[index])
+    predicted = sum(row[index] for row in matrix)
+    return {
+        "label": label,
+        "support": support,
+        "precision": hits / predicted if predicted else None,
+        "recall": hits / support if support else None,
+        "f1": 2 * hits / (support + predicted) if support + predicted else None,
+    }
 
 
 def _build_class_statistic(values: Sequence[float | None]) -> ClassStatistic:

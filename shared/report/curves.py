@@ -32,20 +32,18 @@ def build_learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve 
 def measure_discard_effect(
     runs: Sequence[RunResult], decision: Mapping[str, Any]
 ) -> DiscardEffect | None:
-    """Compute the effect of an early discard; None before runs were discarded. ``decision`` has
-    ``start``, the number of runs that began, and after the decision ``at_step``.
+    """Compute the effect of an early discard; None before runs were discarded.
 
-    A run was kept or not by its score at that step.
+    ``decision`` has ``start``, the number of runs that began, and later ``at_step``, the step
+    whose score decided which runs were kept.
     """
     step, started = decision.get("at_step"), list(runs[: decision["start"]])
     discarded = [run for run in started if run.status == RunState.DISCARDED]
     if step is None or not discarded:
         return None
     kept = [run for run in started if run.status not in {RunState.DISCARDED, RunState.CANCELLED}]
-    mean_started, mean_kept = (
-        _compute_mean_at_step(step, [*kept, *discarded]),
-        _compute_mean_at_step(step, kept),
-    )
+    mean_started = _compute_mean_at_step(step, [*kept, *discarded])
+    mean_kept = _compute_mean_at_step(step, kept)
     return DiscardEffect(
         started=len(started),
         discarded=len(discarded),

@@ -67,12 +67,12 @@ def _clamp_to_range(number: float, values: Sequence[float]) -> float:
 
 
 def compute_std(values: Sequence[float]) -> float | None:
-    """Sample standard deviation (ddof 1); undefined for fewer than two values."""
+    """Compute the sample standard deviation (ddof 1); undefined for fewer than two values."""
     return statistics.stdev(values) if len(values) > 1 else None
 
 
 def compute_quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Linear interpolation between order statistics (Hyndman & Fan's type 7, numpy's default)."""
+    """Interpolate linearly between order statistics (Hyndman & Fan's type 7, numpy's default)."""
     if len(values) == 1:
         return values[0], values[0], values[0]
     q1, median, q3 = statistics.quantiles(values, n=4, method="inclusive")
@@ -80,7 +80,7 @@ def compute_quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def mean_interval(values: Sequence[float]) -> Interval | None:
-    """Student's t interval of the mean."""
+    """Compute Student's t interval of the mean."""
     spread = compute_std(values)
     if spread is None:
         return None
@@ -92,8 +92,8 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
 
 
 def forecast_interval_widths(spread: float, n: int) -> list[ForecastWidth]:
-    """Half width of Student's t interval of the mean at some larger numbers of seeds, for the
-    same standard deviation.
+    """Compute the half width of Student's t interval of the mean at some larger numbers of seeds,
+    for the same standard deviation.
     """
     from scipy.special import stdtrit
 
@@ -107,8 +107,8 @@ def forecast_interval_widths(spread: float, n: int) -> list[ForecastWidth]:
 
 
 def bootstrap_interval(values: tuple[float, ...]) -> Interval | None:
-    """Percentile bootstrap interval of the mean (Efron 1979). Too narrow for few seeds, so it
-    is given beside Student's.
+    """Compute the percentile bootstrap interval of the mean (Efron 1979). It is too narrow for
+    few seeds, so it is reported beside Student's.
     """
     if len(values) < 2:
         return None
@@ -121,8 +121,8 @@ def bootstrap_interval(values: tuple[float, ...]) -> Interval | None:
 
 @lru_cache(maxsize=8)  # jobs have few distinct numbers of seeds; for twenty it takes 1.6 MB
 def _draw_resamples(n: int) -> Any:
-    """Positions of the scores in each resample, ``[resample, score]``: the same for all jobs of
-    this size.
+    """Draw the positions of the scores in each resample, ``[resample, score]``: the same for all
+    jobs of this size.
     """
     import numpy as np
 
@@ -130,7 +130,7 @@ def _draw_resamples(n: int) -> Any:
 
 
 def wilson_interval(successes: int, trials: int) -> Interval | None:
-    """Wilson's score interval of a share."""
+    """Compute Wilson's score interval of a share."""
     if trials == 0:
         return None
     share, z2 = successes / trials, Z95**2
@@ -142,8 +142,8 @@ def wilson_interval(successes: int, trials: int) -> Interval | None:
 
 
 def std_interval(spread: float, n: int) -> Interval:
-    """Chi-squared interval of a standard deviation over n ≥ 2 scores taken as normal, which
-    shows how little a few seeds say.
+    """Compute the chi-squared interval of a standard deviation over n ≥ 2 scores, assumed to be
+    normal; it shows how little a few seeds say.
     """
     from scipy.special import chdtri
 
@@ -156,7 +156,7 @@ def std_interval(spread: float, n: int) -> Interval:
 
 
 def binomial_standard_error(share: float, rows: int) -> float | None:
-    """Binomial standard error of a score that is a share of ``rows`` correct predictions."""
+    """Compute the standard error of a score that is a share of ``rows`` correct predictions."""
     if rows < 1 or not 0 <= share <= 1:
         return None
     return math.sqrt(share * (1 - share) / rows)

@@ -1,6 +1,6 @@
-"""Formatting of numbers and names in sentences: three decimals, plain counts, names of the
-splits.
-"""
+"""Formatting of numbers, counts and names in sentences."""
+
+from collections.abc import Sequence
 
 BASELINES = {
     "majority": "the majority baseline",
@@ -40,8 +40,19 @@ def format_fraction(part: int, whole: int, noun: str) -> str:
     )
 
 
+def choose_verb(amount: int, singular: str, plural: str) -> str:
+    """Choose the form of a verb that agrees with the number of its subjects."""
+    return singular if amount == 1 else plural
+
+
+def format_sizes(sizes: Sequence[int]) -> str:
+    """Format sample sizes: "5" if all are equal, else "5, 4 and 5"."""
+    texts = [str(size) for size in sizes]
+    return texts[0] if len(set(texts)) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
 def capitalize_first(text: str) -> str:
-    """Capitalise the first letter."""
+    """Capitalize the first letter only."""
     return text[:1].upper() + text[1:]
 
 

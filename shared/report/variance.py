@@ -1,5 +1,5 @@
-"""Components of variance: the spread of scores divided among the seeds of initialisation and
-data (and folds).
+"""Components of variance: the spread of scores, divided among the seeds of initialization and
+data, and the folds.
 """
 
 import math
@@ -10,11 +10,9 @@ from shared.report.details import VarianceComponent, VarianceSplit
 from shared.report.distribution import compute_mean
 
 Factor = Literal["init_seed", "data_seed", "seed", "fold"]
-ROUNDING_TOLERANCE = (
-    1e-12  # of the largest deviation: a mean square below its square consists of rounding errors
-)
-
-NO_VARIANCE = "all scores are equal: there is no variance to split"
+ROUNDING_TOLERANCE = 1e-12
+"""Share of the largest deviation: a mean square below its square consists of rounding errors."""
+NO_VARIANCE = "all scores are equal, so there is no variance to split"
 
 
 class Cell(NamedTuple):
@@ -25,7 +23,7 @@ class Cell(NamedTuple):
 
 
 def split_variance(cells: Sequence[Cell]) -> VarianceSplit:
-    """Random-effects analysis of variance of a complete grid with one run per cell, main
+    """Run a random-effects analysis of variance of a complete grid with one run per cell: main
     effects and residual.
 
     With two factors of a and b levels: MS_A, MS_B on a - 1 and b - 1 degrees of freedom, MS_E
@@ -41,19 +39,24 @@ def split_variance(cells: Sequence[Cell]) -> VarianceSplit:
     total = sum(variances.values())
     if total == 0:  # scores so close that their squared differences vanish in a float
         return VarianceSplit(runs=len(cells), components=None, reason=NO_VARIANCE)
-    return VarianceSplit(
-        runs=len(cells),
-        components=[
-            VarianceComponent(
-                factor=name,
-                levels=len(set(factors[name])) if name != "residual" else None,
-                variance=variance,
-                std=math.sqrt(variance),
-                share=variance / total,
-            )
-            for name, variance in variances.items()
-        ],
-        reason=None,
+    components = [
+        _build_component(
+            name, len(set(factors[name])) if name != "residual" else None, value, total
+        )
+        for name, value in variances.items()
+    ]
+    return VarianceSplit(runs=len(cells), components=components, reason=None)
+
+
+def _build_component(
+    factor: Literal[Factor, "residual"], levels: int | None, variance: float, total: float
+) -> VarianceComponent:
+    return VarianceComponent(
+        factor=factor,
+        levels=levels,
+        variance=variance,
+        std=math.sqrt(variance),
+        share=variance / total,
     )
 
 
@@ -79,16 +82,15 @@ def _find_split_obstacle(
 ) -> str | None:
     if len(factors) < 2:
         return (
-            "init_seed and data_seed change together (or one of them not at all), so their "
-            "effects cannot be told apart: "
-            "it takes a grid of both"
+            "init_seed and data_seed change together, or one of them not at all, so their effects "
+            "cannot be separated; use a grid of both"
         )
     crossed = math.prod(len(set(levels)) for levels in factors.values())
     combinations = set(zip(*factors.values(), strict=True))
     if len(combinations) != crossed or len(cells) != crossed:
         return (
-            f"the grid is not complete: {len(combinations)} of {crossed} combinations "
-            "have one scored run each"
+            f"the grid needs one scored run for each combination; {len(cells)} runs cover "
+            f"{len(combinations)} of {crossed} combinations"
         )
     if len({cell.score for cell in cells}) == 1:
         return NO_VARIANCE

@@ -74,7 +74,7 @@ def test_three_seeds_per_job_are_not_enough(http: TestClient, database: Database
         "pairs"
     ][0]["verdict"]
     assert (verdict["code"], verdict["seeds_needed"]) == ("not_enough_seeds", 4)
-    assert "it takes 4 seeds a job" in verdict["text"]
+    assert "At least 4 seeds per job are needed" in verdict["text"]
 
 
 def test_p_values_of_several_jobs_are_adjusted(http: TestClient, database: Database) -> None:

@@ -1,6 +1,7 @@
 """Builders of reports for tests: what is not given is ordinary."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from shared.report import Baseline, JobResults, RunResult, StabilityReport, build_stability_report
 
@@ -46,3 +47,20 @@ def make_results(
 
 def make_report(scores: Sequence[float | None], **settings: object) -> StabilityReport:
     return build_stability_report(make_results(scores, **settings))  # type: ignore[arg-type]
+
+
+def make_detailed_report(
+    scores: Sequence[float | None],
+    curves: Sequence[Sequence[tuple[int, float]]] = (),
+    **more: object,
+) -> StabilityReport:
+    results = make_results(scores, **more)  # type: ignore[arg-type]
+    runs = [
+        replace(run, curve=curve)
+        for run, curve in zip(results.runs, curves or [()] * len(scores), strict=True)
+    ]
+    return build_stability_report(replace(results, runs=tuple(runs), detailed=True))
+
+
+def list_warning_codes(report: StabilityReport) -> set[str]:
+    return {warning.code for warning in report.warnings}

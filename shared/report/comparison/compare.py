@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from shared.domain.errors import JobsNotComparable
+from shared.report.comparison.findings import PairFindings
 from shared.report.comparison.inference import (
     adjust_with_holm,
     brown_forsythe_test,
@@ -28,23 +29,17 @@ from shared.report.comparison.schemas import (
     HypothesisTest,
     Pair,
 )
-from shared.report.comparison.verdict import PairFindings, decide_pair_verdict
+from shared.report.comparison.verdict import decide_pair_verdict
 from shared.report.schemas import Caution
 
 
 def build_comparison(jobs: Sequence[ComparisonInput], alpha: float = 0.05) -> Comparison:
-    """Compare every two of at least two jobs over their succeeded seeds, each with the jobs
-    before it.
+    """Compare at least two jobs over their succeeded seeds, every pair of them in order.
 
     Raises JobsNotComparable if their metrics or splits differ. The caller ensures that the rows
     are the same.
     """
     _require_comparable(jobs)
-    pairs = list(combinations(jobs, 2))
-    tests = _adjust_tests([_run_tests(a, b) for a, b in pairs])
-    attainable = adjust_with_holm(
-        [compute_smallest_p(len(a.scores), len(b.scores)) for a, b in pairs]
-    )
     return Comparison(
         metric=jobs[0].report.metric,
         split=jobs[0].report.split,
@@ -52,16 +47,25 @@ def build_comparison(jobs: Sequence[ComparisonInput], alpha: float = 0.05) -> Co
         provisional=any(job.report.provisional for job in jobs),
         warnings=list(_warn_different_precision(jobs)),
         jobs=[_build_compared_job(job) for job in jobs],
-        pairs=[
-            _build_pair(PairFindings(a, b, tuple(made), alpha, len(pairs), least))
-            for (a, b), made, least in zip(pairs, tests, attainable, strict=True)
-        ],
+        pairs=_build_pairs(jobs, alpha),
     )
+
+
+def _build_pairs(jobs: Sequence[ComparisonInput], alpha: float) -> list[Pair]:
+    pairs = list(combinations(jobs, 2))
+    tests = _adjust_tests([_run_tests(a, b) for a, b in pairs])
+    attainable = adjust_with_holm(
+        [compute_smallest_p(len(a.scores), len(b.scores)) for a, b in pairs]
+    )
+    return [
+        _build_pair(PairFindings(a, b, tuple(pair_tests), alpha, len(pairs), smallest_p))
+        for (a, b), pair_tests, smallest_p in zip(pairs, tests, attainable, strict=True)
+    ]
 
 
 def _require_comparable(jobs: Sequence[ComparisonInput]) -> None:
     if len(jobs) < 2:
-        raise ValueError("it takes two jobs to compare")
+        raise ValueError("a comparison needs at least two jobs")
     first = jobs[0].report
     for report in (job.report for job in jobs[1:]):
         for field in ("metric", "split"):
@@ -69,20 +73,18 @@ def _require_comparable(jobs: Sequence[ComparisonInput]) -> None:
             if of_first != of_other:
                 raise JobsNotComparable(
                     f"{first.job_id} has the {field} {of_first!r}, {report.job_id} has "
-                    f"{of_other!r}; only jobs scored "
-                    "alike can be compared.",
+                    f"{of_other!r}; compare jobs with the same {field}.",
                     param="job_ids",
                 )
 
 
 def _warn_different_precision(jobs: Sequence[ComparisonInput]) -> Iterator[Caution]:
     if len({job.precision for job in jobs}) > 1:
-        said = ", ".join(f"{job.name} in {job.precision}" for job in jobs)
+        precisions = ", ".join(f"{job.name} in {job.precision}" for job in jobs)
         yield Caution(
             code="different_precision",
-            message=f"Trained in different arithmetic: {said}. Equal seeds then take "
-            "different ways, and a difference may be of the "
-            "arithmetic; give recipe.precision to have the recipes alone compared.",
+            message=f"The jobs were trained in different precisions: {precisions}. The precision "
+            "alone can cause a difference; set recipe.precision to compare only the recipes.",
         )
 
 

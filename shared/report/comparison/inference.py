@@ -2,8 +2,8 @@
 never NaN.
 
 The permutation tests are in ``permutation``. ``scipy.stats`` would cost the API process a
-second of import and tens of megabytes, so its tests are written here over ``scipy.special`` and
-tested against it.
+second of import and tens of megabytes, so its tests are implemented here with ``scipy.special``
+and tested against it.
 """
 
 import math
@@ -16,9 +16,8 @@ from shared.report.comparison.permutation import Scores
 from shared.report.comparison.schemas import EffectSize, HypothesisTest
 from shared.report.distribution import CONFIDENCE
 
-ROUNDING_TOLERANCE = (
-    1e-12  # of the largest deviation: a variance below its square consists of rounding errors
-)
+ROUNDING_TOLERANCE = 1e-12
+"""Share of the largest deviation: a variance below its square consists of rounding errors."""
 
 
 class _WelchStatistics(NamedTuple):
@@ -50,8 +49,8 @@ def _compute_welch(a: Scores, b: Scores) -> _WelchStatistics | str:
 
 
 def welch_test(a: Scores, b: Scores) -> HypothesisTest:
-    """Welch's t test (1947): a difference of means without equal variances, for roughly normal
-    scores.
+    """Run Welch's t test (1947): a difference of means without equal variances, for roughly
+    normal scores.
     """
     sizes, found = (len(a), len(b)), _compute_welch(a, b)
     if isinstance(found, str):
@@ -74,8 +73,8 @@ def welch_interval(a: Scores, b: Scores) -> Interval | None:
 
 
 def brown_forsythe_test(a: Scores, b: Scores) -> HypothesisTest:
-    """Brown & Forsythe's test (1974) of equal spread: an analysis of variance of the distances
-    from each job's median.
+    """Run Brown & Forsythe's test (1974) of equal spread: an analysis of variance of the
+    distances from each job's median.
 
     ``statistic`` is F with 1 and n_a + n_b - 2 degrees of freedom.
     """
@@ -97,54 +96,61 @@ def _compute_sums_of_squares(a: Scores, b: Scores) -> tuple[float, float] | str:
     the reason why F is undefined.
     """
     if min(len(a), len(b)) < 3:
-        return "it takes three scores of each job: with two, both lie equally far from their median"
+        return "each job needs three scores: two always lie equally far from their median"
     distances = [[abs(score - statistics.median(job)) for score in job] for job in (a, b)]
     of_a, of_b = map(statistics.fmean, distances)
     within = sum((d - of_a) ** 2 for d in distances[0]) + sum((d - of_b) ** 2 for d in distances[1])
     if within <= (ROUNDING_TOLERANCE * max(map(max, distances))) ** 2 * (len(a) + len(b)):
-        return "within each job all scores lie equally far from the median, so that F is undefined"
+        return "within each job all scores lie equally far from the median, so F is undefined"
     return (of_b - of_a) ** 2 * len(a) * len(b) / (len(a) + len(b)), within
 
 
 def fisher_test(failures_a: int, n_a: int, failures_b: int, n_b: int) -> HypothesisTest:
-    """Fisher's exact test (1922) of equal failure rates, two-sided over the tables that are no
-    more probable than the observed one.
+    """Run Fisher's exact test (1922) of equal failure rates, two-sided over the tables that are
+    no more probable than the observed one.
 
     ``statistic`` is the odds ratio, b's odds of failing over a's; null if it is not finite.
     ``n`` counts runs, not scores.
     """
-    sizes, bad = (n_a, n_b), failures_a + failures_b
+    sizes = (n_a, n_b)
     if min(sizes) == 0:
         reason = "a job without an ended run has no failure rate"
         return HypothesisTest(name="fisher", n=sizes, statistic=None, p=None, reason=reason)
-    seen = _count_tables(failures_a, n_a, bad, n_b)
-    # counts of tables are unbounded integers, so that equal probabilities compare as equal
-    no_more = sum(
-        ways for x in range(bad + 1) if 0 < (ways := _count_tables(x, n_a, bad, n_b)) <= seen
-    )
     against = failures_a * (n_b - failures_b)
+    # if all runs of one job fail and none of the other
+    smallest_p = min(1.0, (2 if n_a == n_b else 1) / math.comb(n_a + n_b, n_a))
     return HypothesisTest(
         name="fisher",
         n=sizes,
         statistic=failures_b * (n_a - failures_a) / against if against else None,
-        p=no_more / math.comb(n_a + n_b, bad),
-        min_p=min(
-            1.0, (2 if n_a == n_b else 1) / math.comb(n_a + n_b, n_a)
-        ),  # all of one fail, none of the other
+        p=_compute_fisher_p(failures_a, n_a, failures_b, n_b),
+        min_p=smallest_p,
     )
 
 
+def _compute_fisher_p(failures_a: int, n_a: int, failures_b: int, n_b: int) -> float:
+    failures = failures_a + failures_b
+    observed = _count_tables(failures_a, n_a, failures, n_b)
+    # counts of tables are unbounded integers, so that equal probabilities compare as equal
+    no_more_probable = sum(
+        ways
+        for x in range(failures + 1)
+        if 0 < (ways := _count_tables(x, n_a, failures, n_b)) <= observed
+    )
+    return no_more_probable / math.comb(n_a + n_b, failures)
+
+
 def _count_tables(failures_a: int, n_a: int, failures: int, n_b: int) -> int:
-    """Count the ways in which ``bad_a`` of ``bad`` failures fall on a."""
+    """Count the ways in which ``failures_a`` of the failures are a's."""
     return math.comb(n_a, failures_a) * math.comb(n_b, failures - failures_a)
 
 
 def adjust_with_holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Holm's adjusted p (1979): at most alpha wrong rejections in the whole family, under any
-    dependence.
+    """Compute Holm's adjusted p (1979): at most alpha wrong rejections in the whole family, under
+    any dependence.
 
-    An undefined p stays undefined and counts in the family's size: a test that cannot be
-    rejected is no reason to relax the others.
+    An undefined p stays undefined but counts in the family's size: that one test is undefined
+    does not relax the others.
     """
     defined = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
@@ -160,7 +166,7 @@ def compute_effect_size(a: Scores, b: Scores) -> EffectSize:
 
 
 def _cohens_d(a: Scores, b: Scores) -> float | None:
-    """Cohen's d (1988), over the pooled standard deviation."""
+    """Compute Cohen's d (1988), over the pooled standard deviation."""
     if min(len(a), len(b)) < 2:
         return None
     squares = statistics.variance(a) * (len(a) - 1) + statistics.variance(b) * (len(b) - 1)
@@ -169,7 +175,7 @@ def _cohens_d(a: Scores, b: Scores) -> float | None:
 
 
 def _cliffs_delta(a: Scores, b: Scores) -> float | None:
-    """Cliff's delta (1993)."""
+    """Compute Cliff's delta (1993)."""
     if not a or not b:
         return None
     return sum((y > x) - (y < x) for x in a for y in b) / (len(a) * len(b))

@@ -31,9 +31,8 @@ MIN_PAIRS = 6
 0.05.
 """
 RANDOM_SEED = 0
-ROUNDING_TOLERANCE = (
-    1e-11  # of the largest score: regroupings whose sums differ by less count as equal
-)
+ROUNDING_TOLERANCE = 1e-11
+"""Share of the largest score: regroupings whose sums differ by less count as equal."""
 REGROUPING_BATCH = 20_000  # regroupings multiplied at once: 64 MB for 400 seeds
 
 Scores = tuple[float, ...]
@@ -41,10 +40,10 @@ Scores = tuple[float, ...]
 
 @lru_cache(maxsize=64)
 def permutation_test(a: Scores, b: Scores) -> HypothesisTest:
-    """Unpaired test: every way of exchanging which scores are b's."""
+    """Run the unpaired test: every way of choosing which scores are b's."""
     sizes = (len(a), len(b))
     if min(sizes) < 2:
-        reason = "it takes two scores of each job to permute"
+        reason = "each job needs two scores to permute"
         return HypothesisTest(name="permutation", n=sizes, statistic=None, p=None, reason=reason)
     pooled = _center_scores([*a, *b])
     return HypothesisTest(
@@ -59,30 +58,36 @@ def permutation_test(a: Scores, b: Scores) -> HypothesisTest:
 
 
 def paired_permutation_test(differences: Sequence[float]) -> HypothesisTest:
-    """Paired test by seed: every way of flipping the signs of the differences (b minus a)."""
+    """Run the paired test by seed: every way of flipping the signs of the differences (b minus
+    a).
+    """
     pairs = len(differences)
     sizes = (pairs, pairs)
     if pairs < MIN_PAIRS:
-        reason = f"it takes {MIN_PAIRS} seeds that both jobs have a score of; there are {pairs}"
+        reason = f"{MIN_PAIRS} seeds with a score in both jobs are needed; there are {pairs}"
         return HypothesisTest(
             name="paired_permutation", n=sizes, statistic=None, p=None, reason=reason
         )
-    import numpy as np
-
-    # flipping a sign moves the sum by twice that difference, so the sum of the flipped ones
-    # gives the order
-    p = _compute_two_sided_p(
-        _build_sign_flips(pairs),
-        np.asarray(differences),
-        0.0,
-        exact=2**pairs <= MAX_EXACT_REGROUPINGS,
-    )
     return HypothesisTest(
         name="paired_permutation",
         n=sizes,
         statistic=statistics.fmean(differences),
-        p=p,
+        p=_compute_paired_p(differences),
         min_p=2 / (2**pairs if 2**pairs <= MAX_EXACT_REGROUPINGS else SAMPLED_REGROUPINGS + 1),
+    )
+
+
+def _compute_paired_p(differences: Sequence[float]) -> float:
+    import numpy as np
+
+    pairs = len(differences)
+    # flipping a sign moves the sum by twice that difference, so the sum of the flipped ones
+    # gives the order
+    return _compute_two_sided_p(
+        _build_sign_flips(pairs),
+        np.asarray(differences),
+        0.0,
+        exact=2**pairs <= MAX_EXACT_REGROUPINGS,
     )
 
 
@@ -123,8 +128,9 @@ def _center_scores(scores: Sequence[float]) -> "NDArray[np.float64]":
 def _compute_two_sided_p(
     members: "NDArray[np.bool_]", values: "NDArray[np.float64]", observed: float, exact: bool
 ) -> float:
-    """``members``: one row per regrouping, true for each value in the sum; ``observed``: the
-    observed sum.
+    """Compute twice the smaller tail of the observed sum.
+
+    ``members`` has one row per regrouping, true for each value in the sum.
     """
     tolerance = ROUNDING_TOLERANCE * float(abs(values).max())
     below = above = 0

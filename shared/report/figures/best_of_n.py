@@ -1,9 +1,15 @@
 """Figure of the expected score of the best of n seeds."""
 
+import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from shared.report.details import BestOf
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.schemas import StabilityReport
+
+if TYPE_CHECKING:
+    import altair
 
 LINE_DASHES = (
     [1, 0],
@@ -11,6 +17,12 @@ LINE_DASHES = (
     [2, 2],
     [8, 3, 2, 3],
 )  # jobs differ by their dashes, not by colour alone
+SCORE_DESCRIPTIONS = {
+    "test": "Its score on the test rows",
+    "validation": "Its score on the validation rows that chose it, which is somewhat too high",
+}
+LEGEND_COLUMNS = 3
+LEGEND_LABEL_PX = 170
 
 
 def build_best_of_n_figure(
@@ -20,8 +32,6 @@ def build_best_of_n_figure(
 
     Raises ValueError if no report has the curve.
     """
-    import json
-
     import altair as alt
 
     curves = [
@@ -30,52 +40,72 @@ def build_best_of_n_figure(
     if not curves:
         raise ValueError("the figure needs a report with a best-of-n curve")
     split, metric = reports[0][1].split, reports[0][1].metric
+    subtitle = f"{SCORE_DESCRIPTIONS[split]}; drawn from the existing seeds (Dodge et al. 2019)."
+    chart = _build_lines(curves, f"expected {metric} on {split}", palette).properties(
+        width=620,
+        height=200,
+        title=alt.TitleParams("Expected score of the best of n seeds", subtitle=subtitle),
+    )
+    return finish_figure(chart, palette)
+
+
+def _build_lines(
+    curves: Sequence[tuple[str, Sequence[BestOf]]], y_title: str, palette: Palette
+) -> "altair.LayerChart | altair.FacetChart":
+    import altair as alt
+
     values = [
         {"job": index, "n": point.n, "expected": point.expected}
         for index, (_, curve) in enumerate(curves)
         for point in curve
     ]
-    most = max(len(curve) for _, curve in curves)
-    x = alt.X(
+    color, dash = _encode_jobs([title for title, _ in curves], palette)
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        x=_build_seed_axis(max(len(curve) for _, curve in curves)),
+        y=alt.Y("expected:Q", title=y_title, scale=alt.Scale(zero=False, nice=True)),
+        color=color,
+    )
+    return alt.layer(
+        base.mark_line(strokeWidth=2.2).encode(strokeDash=dash),
+        base.mark_point(filled=True, size=40, opacity=1),
+    )
+
+
+def _build_seed_axis(most: int) -> "altair.X":
+    import altair as alt
+
+    return alt.X(
         "n:Q",
         title="seeds trained, the best by validation kept",
         scale=alt.Scale(domain=[1, max(most, 2)], nice=False),
         axis=alt.Axis(tickCount=min(most, 10), tickMinStep=1, format="d", labelFlush=False),
     )
-    y = alt.Y(
-        "expected:Q", title=f"expected {metric} on {split}", scale=alt.Scale(zero=False, nice=True)
-    )
-    jobs = list(range(len(curves)))
-    names = json.dumps([title for title, _ in curves])
-    legend = (
-        alt.Legend(title=None, labelExpr=f"{names}[datum.value]", symbolType="stroke")
-        if len(jobs) > 1
-        else None
-    )
+
+
+def _encode_jobs(titles: list[str], palette: Palette) -> "tuple[altair.Color, altair.StrokeDash]":
+    """Give each job a pair of colour and dashes of its own, up to sixteen, and a legend if there
+    are several.
+    """
+    import altair as alt
+
+    jobs = list(range(len(titles)))
     colours = (palette.good, palette.ink, palette.muted, palette.bad)
-    colour = alt.Color(
-        "job:O", scale=alt.Scale(domain=jobs, range=[colours[i % 4] for i in jobs]), legend=legend
+    dashes = [LINE_DASHES[(job + job // len(colours)) % len(LINE_DASHES)] for job in jobs]
+    legend = _build_legend(titles) if len(jobs) > 1 else None
+    color_scale = alt.Scale(domain=jobs, range=[colours[job % len(colours)] for job in jobs])
+    return (
+        alt.Color("job:O", scale=color_scale, legend=legend),
+        alt.StrokeDash("job:O", scale=alt.Scale(domain=jobs, range=dashes), legend=legend),
     )
-    dash = alt.StrokeDash(
-        "job:O",
-        scale=alt.Scale(domain=jobs, range=[LINE_DASHES[i % 4] for i in jobs]),
-        legend=legend,
+
+
+def _build_legend(titles: list[str]) -> "altair.Legend":
+    import altair as alt
+
+    return alt.Legend(
+        title=None,
+        labelExpr=f"{json.dumps(titles)}[datum.value]",
+        symbolType="stroke",
+        columns=LEGEND_COLUMNS,
+        labelLimit=LEGEND_LABEL_PX,
     )
-    base = alt.Chart(alt.InlineData(values=values)).encode(x=x, y=y, color=colour)
-    told = (
-        "its score on test"
-        if split == "test"
-        else "its score on the validation rows that chose it, hence somewhat too good"
-    )
-    chart = alt.layer(
-        base.mark_line(strokeWidth=2.2).encode(strokeDash=dash),
-        base.mark_point(filled=True, size=40, opacity=1),
-    ).properties(
-        width=620,
-        height=200,
-        title=alt.TitleParams(
-            "Expected score of the best of n seeds",
-            subtitle=f"Drawn from the seeds there are (Dodge et al. 2019); what is told is {told}.",
-        ),
-    )
-    return finish_figure(chart, palette)

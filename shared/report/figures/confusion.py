@@ -1,9 +1,13 @@
 """Figure of the confusion matrix."""
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
 from shared.report.schemas import ConfusionMatrix
+
+if TYPE_CHECKING:
+    import altair
 
 CELL_PX = 62  # pixels
 MAX_LABELS = 20
@@ -24,33 +28,9 @@ def build_confusion_figure(
         raise ValueError(
             f"a confusion matrix is drawn for 1 to {MAX_LABELS} labels, not {len(confusion.labels)}"
         )
-    cells = _build_cells(confusion)
-    names = [_shorten_label(label) for label in confusion.labels]
-    label_expression = _build_label_expression(names)
-    axis: dict[str, Any] = {
-        "labelExpr": label_expression,
-        "domain": False,
-        "ticks": False,
-        "labelLimit": 160,
-    }
-    base = alt.Chart(alt.InlineData(values=cells)).encode(
-        x=alt.X(
-            "predicted:O",
-            title="predicted",
-            axis=alt.Axis(orient="top", labelAngle=_choose_label_angle(names), **axis),
-        ),
-        y=alt.Y("true:O", title="true", axis=alt.Axis(**axis)),
-    )
-    shades = base.mark_rect(color=palette.good, stroke=palette.grid, strokeWidth=1).encode(
-        opacity=alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.03, 1]), legend=None)
-    )
-    counts = base.mark_text(fontSize=13).encode(
-        text="count:Q",
-        color=alt.condition("datum.share > 0.55", alt.value(palette.paper), alt.value(palette.ink)),
-    )
     rows = sum(map(sum, confusion.matrix))
-    side = CELL_PX * len(names)
-    chart = alt.layer(shades, counts).properties(
+    side = CELL_PX * len(confusion.labels)
+    chart = _build_cell_layers(confusion, palette).properties(
         width=side,
         height=side,
         title=alt.TitleParams(
@@ -58,6 +38,40 @@ def build_confusion_figure(
         ),
     )
     return finish_figure(chart, palette)
+
+
+def _build_cell_layers(
+    confusion: ConfusionMatrix, palette: Palette
+) -> "altair.LayerChart | altair.FacetChart":
+    import altair as alt
+
+    names = [_shorten_label(label) for label in confusion.labels]
+    top_axis = _build_name_axis(names, orient="top", labelAngle=_choose_label_angle(names))
+    base = alt.Chart(alt.InlineData(values=_build_cells(confusion))).encode(
+        x=alt.X("predicted:O", title="predicted", axis=top_axis),
+        y=alt.Y("true:O", title="true", axis=_build_name_axis(names)),
+    )
+    shade_scale = alt.Scale(domain=[0, 1], range=[0.03, 1])
+    shades = base.mark_rect(color=palette.good, stroke=palette.grid, strokeWidth=1).encode(
+        opacity=alt.Opacity("share:Q", scale=shade_scale, legend=None)
+    )
+    text_color = alt.condition(
+        "datum.share > 0.55", alt.value(palette.paper), alt.value(palette.ink)
+    )
+    counts = base.mark_text(fontSize=13).encode(text="count:Q", color=text_color)
+    return alt.layer(shades, counts)
+
+
+def _build_name_axis(names: list[str], **settings: Any) -> "altair.Axis":
+    import altair as alt
+
+    return alt.Axis(
+        labelExpr=_build_label_expression(names),
+        domain=False,
+        ticks=False,
+        labelLimit=160,
+        **settings,
+    )
 
 
 def _build_cells(confusion: ConfusionMatrix) -> list[dict[str, Any]]:
@@ -77,8 +91,6 @@ def _build_label_expression(names: list[str]) -> str:
     """Build a Vega expression for the name at an axis value; JSON keeps quotes in names from
     ending it.
     """
-    import json
-
     return f"{json.dumps(names)}[datum.value]"
 
 

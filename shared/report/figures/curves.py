@@ -5,20 +5,23 @@ which never learn.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
+from shared.report.figures.panels import SPACING_PX, PanelGrid
+from shared.report.formatting import format_sizes
 
 if TYPE_CHECKING:
     import altair
 
 Points = Sequence[tuple[int, float | None]]
-WIDTH, HEIGHT = 620, 190  # pixels of a row of panels, and of one panel
+Measure = Literal["valid_loss", "valid_score"]
+PANEL_HEIGHT_PX = 190
 
 
 @dataclass(frozen=True)
 class SeedCurve:
-    """Evaluations of one seed: (optimiser step, value), steps ascending; undefined values leave
+    """Evaluations of one seed: (optimizer step, value), steps ascending; undefined values leave
     a gap.
     """
 
@@ -29,6 +32,23 @@ class SeedCurve:
     valid_score: Points
     best_step: int | None = None
     """Step of the chosen checkpoint, marked on the lines."""
+
+
+@dataclass(frozen=True)
+class _PanelRow:
+    """A row of panels that show the same measure of several jobs."""
+
+    jobs: list[str]
+    measure: Measure
+    y_title: str
+    y_domain: list[float] | None
+    """Extremes of the measure over all jobs, so that all rows of it have the same scale."""
+    grid: PanelGrid
+
+    @property
+    def is_upper(self) -> bool:
+        """Whether the jobs' other measure is below, with the axis of the steps."""
+        return self.measure == "valid_loss"
 
 
 def build_loss_curves_figure(
@@ -42,88 +62,98 @@ def build_loss_curves_figure(
     if not curves:
         raise ValueError("a figure of learning curves needs at least one curve")
     jobs = list(dict.fromkeys(curve.job for curve in curves))
-    rows = [
-        _build_panel_row(curves, jobs, measure, title, palette, with_header=first)
-        for measure, title, first in (
-            ("valid_loss", "validation loss (nats)", True),
-            ("valid_score", f"validation {metric}", False),
-        )
-    ]
-    sizes = " and ".join(str(sum(curve.job == job for curve in curves)) for job in jobs)
+    rows = [_build_row(curves, row, palette) for row in _plan_rows(curves, jobs, metric)]
+    sizes = format_sizes([sum(curve.job == job for curve in curves) for job in jobs])
     chart = alt.vconcat(*rows, spacing=22).properties(
         title=alt.TitleParams(
             f"Validation loss and {metric} during training (n = {sizes})",
-            subtitle="One line a seed; the dot is its chosen checkpoint. Dashed: degenerate seeds.",
+            subtitle=(
+                "One line per seed; the dot is its chosen checkpoint. Dashed: degenerate seeds."
+            ),
         )
     )
     return finish_figure(chart, palette)
 
 
-def _build_panel_row(
-    curves: Sequence[SeedCurve],
-    jobs: list[str],
-    measure: str,
-    title: str,
-    palette: Palette,
-    *,
-    with_header: bool,
-) -> "altair.FacetChart":
-    import json
+def _plan_rows(curves: Sequence[SeedCurve], jobs: list[str], metric: str) -> list[_PanelRow]:
+    grid = PanelGrid(len(jobs))
+    measures: tuple[tuple[Measure, str], ...] = (
+        ("valid_loss", "validation loss (nats)"),
+        ("valid_score", f"validation {metric}"),
+    )
+    return [
+        _PanelRow(
+            jobs[start : start + grid.columns],
+            measure,
+            title,
+            _find_domain(curves, measure),
+            grid,
+        )
+        for start in range(0, len(jobs), grid.columns)
+        for measure, title in measures
+    ]
 
+
+def _build_row(
+    curves: Sequence[SeedCurve], row: _PanelRow, palette: Palette
+) -> "altair.FacetChart":
     import altair as alt
 
-    header = alt.Header(
-        title=None, labelExpr=f"{json.dumps(jobs)}[datum.value]", labelAnchor="start"
-    )
-    x = alt.X("step:Q", title=None if with_header else "optimiser step", axis=alt.Axis(tickCount=5))
-    y = alt.Y(
-        "value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=5)
-    )
-    colour = alt.Color(
-        "kind:N",
-        scale=alt.Scale(domain=["learned", "degenerate"], range=[palette.good, palette.bad]),
-        legend=None,
-    )
-    lines = (
-        alt.Chart()
-        .mark_line(strokeWidth=1.6, opacity=0.75)
-        .encode(
-            x=x,
-            y=y,
-            color=colour,
-            detail="line:N",
-            strokeDash=alt.StrokeDash(
-                "kind:N",
-                scale=alt.Scale(domain=["learned", "degenerate"], range=[[1, 0], [5, 3]]),
-                legend=None,
-            ),
-        )
-    )
-    dots = (
-        alt.Chart()
-        .mark_point(filled=True, size=42, opacity=1)
-        .encode(x=x, y=y, color=colour, detail="line:N")
+    header = (
+        row.grid.build_header([[job] for job in row.jobs])
+        if row.is_upper
+        else alt.Header(title=None, labels=False)
     )
     values = [
         {"line": line, **value}  # not the seed: runs of a grid or of folds share theirs
         for line, curve in enumerate(curves)
-        for value in _build_curve_values(curve, jobs.index(curve.job), measure)
+        if curve.job in row.jobs
+        for value in _build_curve_values(curve, row.jobs.index(curve.job), row.measure)
     ]
-    row: alt.FacetChart = (
-        alt.layer(lines, dots.transform_filter("datum.chosen"), data=alt.InlineData(values=values))
-        .properties(width=(WIDTH - 30 * (len(jobs) - 1)) / len(jobs), height=HEIGHT)
-        .facet(
-            column=alt.Column(
-                "job:O", header=header if with_header else alt.Header(title=None, labels=False)
-            )
-        )
+    chart: alt.FacetChart = (
+        _build_line_layers(row, palette, alt.InlineData(values=values))
+        .properties(width=row.grid.panel_px, height=PANEL_HEIGHT_PX)
+        .facet(column=alt.Column("job:O", header=header), spacing=SPACING_PX)
         .resolve_scale(x="independent")  # a run of 30 steps beside one of 300 would be a spike
     )
-    return row
+    return chart
 
 
-def _build_curve_values(curve: SeedCurve, job: int, measure: str) -> list[dict[str, Any]]:
-    points: Points = getattr(curve, measure)
+def _build_line_layers(
+    row: _PanelRow, palette: Palette, data: "altair.InlineData"
+) -> "altair.LayerChart | altair.FacetChart":
+    import altair as alt
+
+    y_scale = alt.Scale(zero=False, nice=True)
+    if row.y_domain is not None:
+        y_scale = alt.Scale(zero=False, nice=True, domain=row.y_domain)
+    kinds = ["learned", "degenerate"]
+    color_scale = alt.Scale(domain=kinds, range=[palette.good, palette.bad])
+    dash_scale = alt.Scale(domain=kinds, range=[[1, 0], [5, 3]])
+    step_title = None if row.is_upper else "optimizer step"
+    base = alt.Chart().encode(
+        x=alt.X("step:Q", title=step_title, axis=alt.Axis(tickCount=5)),
+        y=alt.Y("value:Q", title=row.y_title, scale=y_scale, axis=alt.Axis(tickCount=5)),
+        color=alt.Color("kind:N", scale=color_scale, legend=None),
+        detail="line:N",
+    )
+    dash = alt.StrokeDash("kind:N", scale=dash_scale, legend=None)
+    lines = base.mark_line(strokeWidth=1.6, opacity=0.75).encode(strokeDash=dash)
+    dots = base.mark_point(filled=True, size=42, opacity=1)
+    return alt.layer(lines, dots.transform_filter("datum.chosen"), data=data)
+
+
+def _find_domain(curves: Sequence[SeedCurve], measure: Measure) -> list[float] | None:
+    values = [
+        value
+        for curve in curves
+        for _, value in _get_points(curve, measure)
+        if value is not None and math.isfinite(value)
+    ]
+    return [min(values), max(values)] if values and min(values) < max(values) else None
+
+
+def _build_curve_values(curve: SeedCurve, job: int, measure: Measure) -> list[dict[str, Any]]:
     return [
         {
             "job": job,
@@ -133,5 +163,9 @@ def _build_curve_values(curve: SeedCurve, job: int, measure: str) -> list[dict[s
             "value": value if value is not None and math.isfinite(value) else None,
             "chosen": step == curve.best_step,
         }
-        for step, value in points
+        for step, value in _get_points(curve, measure)
     ]
+
+
+def _get_points(curve: SeedCurve, measure: Measure) -> Points:
+    return curve.valid_loss if measure == "valid_loss" else curve.valid_score

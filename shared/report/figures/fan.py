@@ -1,12 +1,20 @@
 """Figure of many learning curves at once: median, quartiles and extremes at every evaluation."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from shared.report.details import FanPoint, LearningCurve
 from shared.report.figures.figure import LIGHT, Figure, Palette, finish_figure
+from shared.report.figures.panels import SPACING_PX, PanelGrid
 from shared.report.schemas import StabilityReport
 
-WIDTH, HEIGHT = 620, 200  # pixels of the row of panels
+if TYPE_CHECKING:
+    import altair
+
+PANEL_HEIGHT_PX = 200
+SUBTITLE = (
+    "Line: median. Darker band: first to third quartile. Lighter band: lowest to highest seed."
+)
 
 
 def build_fan_figure(
@@ -16,62 +24,68 @@ def build_fan_figure(
 
     Raises ValueError if no report has a learning curve.
     """
-    import json
-
     import altair as alt
 
-    shown = [
-        (title, report, report.learning_curve)
+    curves = [
+        (title, report.learning_curve)
         for title, report in reports
         if report.learning_curve is not None
     ]
-    if not shown:
+    if not curves:
         raise ValueError("a fan needs a report with a learning curve")
-    values: list[dict[str, Any]] = [
-        {"job": index, **point.model_dump()}
-        for index, (_, _, curve) in enumerate(shown)
-        for point in curve.points
-    ]
-    metric = shown[0][2].metric
-    x = alt.X("step:Q", title="optimiser step", axis=alt.Axis(tickCount=5))
-    scale = alt.Scale(zero=False, nice=True)
-    base = alt.Chart().encode(x=x)
-    low = alt.Y("min:Q", title=f"validation {metric}", scale=scale, axis=alt.Axis(tickCount=5))
-    layers = alt.layer(
-        base.mark_area(color=palette.good, opacity=0.16).encode(y=low, y2="max:Q"),
-        base.mark_area(color=palette.good, opacity=0.3).encode(
-            y=alt.Y("q1:Q", scale=scale), y2="q3:Q"
-        ),
-        base.mark_line(color=palette.good, strokeWidth=2.4).encode(
-            y=alt.Y("median:Q", scale=scale)
-        ),
-        base.mark_point(color=palette.good, filled=True, size=36, opacity=1).encode(
-            y=alt.Y("median:Q", scale=scale)
-        ),
-        data=alt.InlineData(values=values),
-    )
-    titles = [f"{title} ({_format_run_counts(curve.points)})" for title, _, curve in shown]
-    header = alt.Header(
-        title=None, labelExpr=f"{json.dumps(titles)}[datum.value]", labelAnchor="start"
-    )
-    chart = (
-        layers.properties(width=(WIDTH - 30 * (len(shown) - 1)) / len(shown), height=HEIGHT)
-        .facet(column=alt.Column("job:O", header=header))
-        .resolve_scale(x="independent")
-        .properties(
-            title=alt.TitleParams(
-                f"Validation {metric} over the seeds, at each evaluation",
-                subtitle=(
-                    "Line: median. Darker band: first to third quartile. Lighter "
-                    "band: lowest to highest seed."
-                ),
-            )
-        )
+    title = f"Validation {curves[0][1].metric} over the seeds, at each evaluation"
+    chart = _build_panels(curves, palette).properties(
+        title=alt.TitleParams(title, subtitle=SUBTITLE)
     )
     return finish_figure(chart, palette)
 
 
-def _format_run_counts(points: Sequence[Any]) -> str:
+def _build_panels(
+    curves: Sequence[tuple[str, LearningCurve]], palette: Palette
+) -> "altair.FacetChart":
+    import altair as alt
+
+    grid = PanelGrid(len(curves))
+    header = grid.build_header(
+        [(title, _format_run_counts(curve.points)) for title, curve in curves]
+    )
+    chart: alt.FacetChart = (
+        _build_fan_layers([curve for _, curve in curves], palette)
+        .properties(width=grid.panel_px, height=PANEL_HEIGHT_PX)
+        .facet(facet=alt.Facet("job:O", header=header), columns=grid.columns, spacing=SPACING_PX)
+        .resolve_scale(x="independent")
+    )
+    return chart
+
+
+def _build_fan_layers(
+    curves: Sequence[LearningCurve], palette: Palette
+) -> "altair.LayerChart | altair.FacetChart":
+    import altair as alt
+
+    scale = alt.Scale(zero=False, nice=True)
+    title = f"validation {curves[0].metric}"
+    base = alt.Chart().encode(x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickCount=5)))
+    low = alt.Y("min:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5))
+    q1, median = alt.Y("q1:Q", scale=scale), alt.Y("median:Q", scale=scale)
+    return alt.layer(
+        base.mark_area(color=palette.good, opacity=0.16).encode(y=low, y2="max:Q"),
+        base.mark_area(color=palette.good, opacity=0.3).encode(y=q1, y2="q3:Q"),
+        base.mark_line(color=palette.good, strokeWidth=2.4).encode(y=median),
+        base.mark_point(color=palette.good, filled=True, size=36, opacity=1).encode(y=median),
+        data=alt.InlineData(values=_list_values(curves)),
+    )
+
+
+def _list_values(curves: Sequence[LearningCurve]) -> list[dict[str, Any]]:
+    return [
+        {"job": index, **point.model_dump()}
+        for index, curve in enumerate(curves)
+        for point in curve.points
+    ]
+
+
+def _format_run_counts(points: Sequence[FanPoint]) -> str:
     """Describe the number of runs in the fan, which is smaller at the end if some were stopped."""
     sizes = [point.n for point in points]
     return (

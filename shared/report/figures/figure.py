@@ -62,39 +62,51 @@ def finish_figure(chart: "altair.TopLevelMixin", palette: Palette) -> Figure:
             padding=12,
         )
         .configure_view(stroke=None)
-        .configure_axis(
-            domainColor=palette.muted,
-            tickColor=palette.muted,
-            gridColor=palette.grid,
-            labelColor=palette.ink,
-            titleColor=palette.muted,
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            titlePadding=10,
-            labelLimit=240,
-        )
-        .configure_title(
-            anchor="start",
-            color=palette.ink,
-            subtitleColor=palette.muted,
-            fontSize=16,
-            fontWeight=600,
-            subtitleFontSize=12,
-            subtitlePadding=6,
-            offset=14,
-        )
-        .configure_legend(
-            orient="bottom",
-            titleColor=palette.muted,
-            labelColor=palette.ink,
-            titleFontWeight="normal",
-            labelFontSize=12,
-            symbolSize=110,
-            labelLimit=320,
-        )
+        .configure_axis(**_style_axes(palette))
+        .configure_title(**_style_titles(palette))
+        .configure_legend(**_style_legends(palette))
         .configure_header(
             labelColor=palette.ink, labelFontSize=13, labelFontWeight=600, titleColor=palette.muted
         )
     )
     return Figure(spec=styled.to_dict(validate=False))
+
+
+def _style_axes(palette: Palette) -> dict[str, Any]:
+    return {
+        "domainColor": palette.muted,
+        "tickColor": palette.muted,
+        "gridColor": palette.grid,
+        "labelColor": palette.ink,
+        "titleColor": palette.muted,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "titlePadding": 10,
+        "labelLimit": 240,
+    }
+
+
+def _style_titles(palette: Palette) -> dict[str, Any]:
+    return {
+        "anchor": "start",
+        "color": palette.ink,
+        "subtitleColor": palette.muted,
+        "fontSize": 16,
+        "fontWeight": 600,
+        "subtitleFontSize": 12,
+        "subtitlePadding": 6,
+        "offset": 14,
+    }
+
+
+def _style_legends(palette: Palette) -> dict[str, Any]:
+    return {
+        "orient": "bottom",
+        "titleColor": palette.muted,
+        "labelColor": palette.ink,
+        "titleFontWeight": "normal",
+        "labelFontSize": 12,
+        "symbolSize": 110,
+        "labelLimit": 320,
+    }

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -11,49 +10,11 @@ from shared.report import Baseline, ConfusionMatrix, build_stability_report
 from shared.report.comparison import ComparisonInput, build_comparison
 from shared.report.figures import SeedCurve
 from shared.report.page import JobSection, render_report, render_summary_png
+from tests.shared.report.parsed_page import ParsedPage
 from tests.shared.reports import make_report, make_results
 
 HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}"
 STABLE, SPREAD = [0.80, 0.81, 0.79, 0.82, 0.80], [0.60, 0.70, 0.75, 0.80, 0.90]
-VOID = {"meta", "br", "img", "link", "input", "hr"}
-
-
-class Page(HTMLParser):
-    """Elements, texts and table rows of a page; balance of its tags is checked on the way."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.rows: list[list[str]] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(html)
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th") and self.rows:
-            self.rows[-1].append("")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-        if tag in {"td", "th"}:
-            self.rows[-1][-1] = " ".join(self.rows[-1][-1].split())
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if self._open and {"td", "th"} & set(self._open):
-            self.rows[-1][-1] += data
-
-    def row(self, name: str) -> list[str]:
-        return next(row[1:] for row in self.rows if row and row[0] == name)
 
 
 def section(
@@ -96,7 +57,7 @@ def two_jobs() -> str:
 
 
 def test_distributions_stand_side_by_side(two_jobs: str) -> None:
-    page = Page(two_jobs)
+    page = ParsedPage(two_jobs)
     assert page.row("mean") == ["0.750", "0.804"]
     assert page.row("standard deviation") == ["0.112", "0.011"]
     assert page.row("median") == ["0.750", "0.800"]
@@ -105,14 +66,14 @@ def test_distributions_stand_side_by_side(two_jobs: str) -> None:
 
 
 def test_every_seed_is_listed(two_jobs: str) -> None:
-    rows = [row for row in Page(two_jobs).rows if len(row) == 6]
+    rows = [row for row in ParsedPage(two_jobs).rows if len(row) == 6]
     assert [row[1] for row in rows[1:]] == ["0.600", "0.700", "0.750", "0.800", "0.900"]
     assert [row[4] for row in rows[1:]] == ["0.800", "0.810", "0.790", "0.820", "0.800"]
     assert rows[4][5] == "succeeded, best"
 
 
 def test_verdicts_and_warnings_are_said_in_full(two_jobs: str) -> None:
-    text = Page(two_jobs).text
+    text = ParsedPage(two_jobs).text
     for scores in (SPREAD, STABLE):
         report = make_report([*scores])
         assert report.verdict.text in text
@@ -122,7 +83,7 @@ def test_verdicts_and_warnings_are_said_in_full(two_jobs: str) -> None:
 
 
 def test_settings_that_differ_are_marked(two_jobs: str) -> None:
-    page = Page(two_jobs)
+    page = ParsedPage(two_jobs)
     assert page.row("bias_correction") == ["no", "yes"]
     assert page.row("learning_rate") == ["2e-05", "2e-05"]
     assert page.row("max_steps") == ["30", "–"]
@@ -132,14 +93,14 @@ def test_settings_that_differ_are_marked(two_jobs: str) -> None:
 
 
 def test_all_figures_are_inside(two_jobs: str) -> None:
-    page = Page(two_jobs)
+    page = ParsedPage(two_jobs)
     assert sum(tag == "svg" for tag, _ in page.elements) == 4
     assert "Step size without bias correction, over the 30 steps of a run" in page.text
     assert "Confusion matrix of the best run (n = 80 rows)" in page.text
 
 
 def test_the_page_asks_for_nothing(two_jobs: str) -> None:
-    for tag, attrs in Page(two_jobs).elements:
+    for tag, attrs in ParsedPage(two_jobs).elements:
         assert tag not in {"script", "link", "iframe", "img", "object", "embed"}
         assert not {"src", "href", "xlink:href", "action"} & attrs.keys()
         assert not any(name.startswith("on") for name in attrs)
@@ -185,7 +146,7 @@ def test_everything_a_full_report_holds_is_on_the_page() -> None:
         early_discard={"start": 5, "at_step": 20},
         baselines=(*results.baselines, Baseline(name="linear_probe", score=0.75)),
     )
-    page = Page(render_report([JobSection("full", build_stability_report(full), {})]))
+    page = ParsedPage(render_report([JobSection("full", build_stability_report(full), {})]))
     assert page.row("linear probe of the frozen encoder") == ["0.750"]
     assert page.row("init seed")[0] == "2"
     assert page.row(HOSTILE) == ["40", "0.900 ± 0.000", "–", "0.800 ± 0.000"]
@@ -221,8 +182,8 @@ def test_hostile_names_are_text() -> None:
     html = render_report([job, job], build_comparison([contender, contender]), heading=HOSTILE)
     assert "<script" not in html
     assert "<img" not in html
-    assert not {"script", "img"} & {tag for tag, _ in Page(html).elements}
-    assert Page(html).text.count("<script>alert(1)</script>") > 5
+    assert not {"script", "img"} & {tag for tag, _ in ParsedPage(html).elements}
+    assert ParsedPage(html).text.count("<script>alert(1)</script>") > 5
     assert "{{ 7 * 7 }}" in html
 
 
@@ -238,14 +199,14 @@ def test_hostile_names_are_text() -> None:
 def test_every_stage_of_a_job_has_a_page(
     scores: list[float | None], settings: dict[str, Any], badge: str
 ) -> None:
-    page = Page(render_report([section("job", scores, **settings)]))
+    page = ParsedPage(render_report([section("job", scores, **settings)]))
     assert badge in page.text
     assert "NaN" not in page.text
     assert "None" not in page.text
 
 
 def test_jobs_of_unequal_numbers_of_seeds() -> None:
-    page = Page(render_report([section("a", [0.8, 0.7]), section("bb", [0.6, 0.5, 0.4])]))
+    page = ParsedPage(render_report([section("a", [0.8, 0.7]), section("bb", [0.6, 0.5, 0.4])]))
     assert ["", "", "", "2", "0.400", "succeeded"] in page.rows
 
 

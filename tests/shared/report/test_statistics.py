@@ -1,6 +1,4 @@
-"""The report's numbers against arithmetic written out here, and its verdict against what the
-seeds can carry.
-"""
+"""The report's numbers against arithmetic written out here."""
 
 import json
 import math
@@ -9,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.report import STABLE_STD, StabilityReport
+from shared.report import StabilityReport
 from shared.report.distribution import std_interval, wilson_interval
-from tests.shared.reports import make_report
+from tests.shared.reports import list_warning_codes, make_report
 
 # every field of GET …/stability that a client may rely on
 WIRE_FIELDS = {
@@ -44,10 +42,6 @@ def report_of(drawn: list[tuple[float | None, str, bool]]) -> StabilityReport:
         degenerate=[index for index, (_, _, flag) in enumerate(drawn) if flag],
         best_run_id="ftrun-0",
     )
-
-
-def codes(report: StabilityReport) -> set[str]:
-    return {warning.code for warning in report.warnings}
 
 
 class TestNumbers:
@@ -143,7 +137,7 @@ class TestWhatCounts:
         report = make_report([0.5, None, 0.7, math.nan], metric="pearson", degenerate=[1, 3])
         assert report.n == 4
         assert report.mean == pytest.approx(0.6)
-        assert "undefined_scores" in codes(report)
+        assert "undefined_scores" in list_warning_codes(report)
         assert [run.score for run in report.runs] == [0.5, None, 0.7, None]
 
     def test_wire_shape(self) -> None:
@@ -163,14 +157,14 @@ class TestUndefined:
         for field in ("mean", "std", "min", "q1", "median", "q3", "max", "ci95", "bootstrap_ci95"):
             assert getattr(report, field) is None
         assert (report.degenerate_rate.value, report.degenerate_rate.ci95) == (None, None)
-        assert "undefined_statistics" in codes(report)
+        assert "undefined_statistics" in list_warning_codes(report)
 
     def test_one_seed_has_no_spread(self) -> None:
         report = make_report([0.8])
         assert (report.mean, report.median, report.q1) == (0.8, 0.8, 0.8)
         assert (report.std, report.ci95, report.bootstrap_ci95) == (None, None, None)
         assert report.verdict.code == "not_enough_seeds"
-        assert "undefined_statistics" in codes(report)
+        assert "undefined_statistics" in list_warning_codes(report)
 
     @settings(deadline=None)
     @given(runs)
@@ -214,88 +208,4 @@ class TestUndefined:
     def test_equal_scores_have_a_spread_of_exactly_zero(self, score: float, seeds: int) -> None:
         report = make_report([score] * seeds)
         assert (report.mean, report.std) == (score, 0.0)
-        assert "zero_spread" in codes(report)
-
-
-class TestVerdict:
-    @pytest.mark.parametrize(
-        ("scores", "settings", "code"),
-        [
-            ([], {}, "no_result"),
-            ([None, None], {"status": {0: "failed", 1: "failed"}}, "no_result"),
-            ([None, None], {"metric": "pearson"}, "no_result"),
-            ([0.8, None], {"status": {1: "running"}}, "provisional"),
-            ([None, None], {"status": {0: "queued", 1: "queued"}}, "provisional"),
-            ([0.4] * 6, {"degenerate": range(6)}, "all_degenerate"),
-            ([None] * 3, {"degenerate": range(3), "metric": "pearson"}, "all_degenerate"),
-            ([0.4, 0.8, 0.8, 0.8, 0.8, 0.8], {"degenerate": [0]}, "some_degenerate"),
-            ([0.8], {}, "not_enough_seeds"),
-            ([0.8, 0.8, 0.8, 0.8], {}, "not_enough_seeds"),
-            ([0.60, 0.70, 0.75, 0.80, 0.90], {}, "unstable"),
-            ([0.80, 0.81, 0.79, 0.82, 0.80], {}, "stable"),
-            ([0.80, 0.81, 0.79, 0.82, 0.80, None], {"status": {5: "failed"}}, "some_failed"),
-            ([0.39, 0.40, 0.38, 0.39, 0.40], {}, "not_better_than_baseline"),
-            ([0.41, 0.42, 0.39, 0.40, 0.41], {}, "not_better_than_baseline"),
-        ],
-    )
-    def test_code(self, scores: list[float | None], settings: dict[str, object], code: str) -> None:
-        assert make_report(scores, **settings).verdict.code == code
-
-    def test_equal_scores_of_degenerate_runs_are_no_stability(self) -> None:
-        text = make_report([0.4] * 6, degenerate=range(6)).verdict.text
-        assert "All 6 runs are degenerate" in text
-        assert "no stability" in text
-
-    def test_says_how_many_of_how_many(self) -> None:
-        text = make_report([0.4, 0.4, 0.4, 0.4, 0.4, 0.8], degenerate=range(5)).verdict.text
-        assert "5 of 6 runs are degenerate" in text
-
-    def test_stable_names_its_limit_and_what_it_cannot_exclude(self) -> None:
-        # 0 of 5 degenerate: up to 43 % (3.841 / 8.841)
-        text = make_report([0.80, 0.81, 0.79, 0.82, 0.80]).verdict.text
-        assert f"{STABLE_STD:.3f}" in text
-        assert "up to 43 %" in text
-
-    def test_missing_runs_are_named(self) -> None:
-        text = make_report(
-            [0.8, 0.81, 0.8, 0.8, 0.81, None, None], status={5: "failed", 6: "failed"}
-        ).verdict.text
-        assert "2 runs failed and are missing" in text
-
-    def test_a_mean_that_may_be_the_baselines_is_said(self) -> None:
-        report = make_report([0.41, 0.42, 0.39, 0.40, 0.41])
-        assert report.mean == pytest.approx(0.406)
-        assert "not shown to be better than the majority baseline (0.400)" in report.verdict.text
-
-    def test_provisional_until_the_last_run_ends(self) -> None:
-        open_runs = make_report([0.8, 0.8, None], status={2: "paused"})
-        assert (open_runs.provisional, open_runs.verdict.code) == (True, "provisional")
-        assert "runs_open" in codes(open_runs)
-        assert make_report([0.8, 0.8, None], status={2: "cancelled"}).provisional is False
-
-
-class TestWarnings:
-    def test_validation_rows_chose_the_checkpoint_test_rows_did_not(self) -> None:
-        assert "checkpoint_chosen_on_same_rows" in codes(make_report([0.8, 0.7]))
-        assert "checkpoint_chosen_on_same_rows" not in codes(make_report([0.8, 0.7], split="test"))
-
-    @pytest.mark.parametrize(("rows", "warned"), [(80, True), (10_000, False), (None, False)])
-    def test_few_rows(self, rows: int | None, warned: bool) -> None:
-        for metric in ("accuracy", "mcc"):
-            assert (
-                "small_evaluation_set" in codes(make_report([0.8, 0.7], rows=rows, metric=metric))
-            ) is warned
-
-    def test_the_best_of_n_is_above_the_mean(self) -> None:
-        report = make_report([0.8, 0.7, 0.6], best_run_id="ftrun-0")
-        message = next(
-            warning.message for warning in report.warnings if warning.code == "selection_effect"
-        )
-        assert "0.800 is the highest of 3" in message
-        assert "0.100 above their mean" in message
-
-    @pytest.mark.parametrize("status", ["failed", "cancelled", "discarded"])
-    def test_a_run_without_a_score_is_named(self, status: str) -> None:
-        report = make_report([0.8, 0.7, None], status={2: status})
-        assert f"{status}_runs" in codes(report)
-        assert any(warning.message.startswith("1 of 3 runs") for warning in report.warnings)
+        assert "zero_spread" in list_warning_codes(report)

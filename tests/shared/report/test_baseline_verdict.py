@@ -1,4 +1,4 @@
-"""The verdict against baselines, and what is said of regression and of folds."""
+"""The verdict against baselines, and on regression and on folds."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -21,8 +21,8 @@ class TestBaselines:
     def test_a_linear_model_that_is_better_is_named(self) -> None:
         code, text = self.verdict(self.SCORES, tfidf_logistic_regression=0.83, linear_probe=0.70)
         assert code == "not_better_than_baseline"
-        assert "No better than TF-IDF with logistic regression (0.830) on the same rows" in text
-        assert "fine-tuning does not pay here" in text
+        assert "Not better than TF-IDF with logistic regression (0.830) on the same rows" in text
+        assert "Fine-tuning does not pay off here" in text
         assert "probe" not in text
 
     def test_all_that_are_better_are_named_the_best_first(self) -> None:
@@ -43,7 +43,7 @@ class TestBaselines:
         assert code == "stable"
         assert "probe" not in text
 
-    def test_degenerate_seeds_stay_the_headline(self) -> None:
+    def test_degenerate_seeds_come_before_baselines(self) -> None:
         results = make_results([0.4, 0.8, 0.8, 0.8, 0.8], degenerate=[0])
         found = build_stability_report(
             replace(results, baselines=(Baseline(name="linear_probe", score=0.9),))
@@ -52,20 +52,22 @@ class TestBaselines:
         assert "The mean is not above a linear probe of the frozen encoder (0.900)." in found.text
 
 
-def test_a_regressions_degenerate_seeds_are_said_in_its_own_words() -> None:
+def test_degenerate_seeds_of_a_regression_are_described_by_correlation() -> None:
     report = make_report(
         [None, None, 0.8, 0.82], degenerate=[0, 1], metric="pearson", regression=True
     )
-    assert "no correlation of predictions and labels, or pearson not above 0" in report.verdict.text
+    assert (
+        "predictions and labels do not correlate, or pearson is not above 0" in report.verdict.text
+    )
     # (1 - 0.81²)/√80
     message = next(
         warning.message for warning in report.warnings if warning.code == "small_evaluation_set"
     )
-    assert "A correlation of 0.810 carries a standard error of about 0.038" in message
+    assert "A correlation of 0.810 has a standard error of about 0.038" in message
     assert report.score_standard_error is None
 
 
-def test_folds_are_no_independent_measurements() -> None:
+def test_folds_are_dependent_measurements() -> None:
     results = make_results([0.8, 0.81, 0.79, 0.8])
     runs = tuple(replace(run, fold=index % 2) for index, run in enumerate(results.runs))
     report = build_stability_report(replace(results, runs=runs))

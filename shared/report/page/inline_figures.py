@@ -1,0 +1,74 @@
+"""The page's figures as inline SVG, with the colors of its theme."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from shared.report.figures import (
+    CSS_VARIABLES,
+    Figure,
+    build_best_of_n_figure,
+    build_confusion_figure,
+    build_fan_figure,
+    build_loss_curves_figure,
+    build_scores_figure,
+    build_step_size_figure,
+)
+from shared.report.figures.confusion import MAX_LABELS
+from shared.report.page.section import JobSection
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+
+def build_inline_figures(jobs: Sequence[JobSection]) -> "dict[str, list[Markup]]":
+    """Build the page's figures by section; a section without data has none."""
+    reports = [(job.title, job.report) for job in jobs]
+    figures = {
+        "scores": [build_scores_figure(reports, CSS_VARIABLES)],
+        "best_of_n": _build_best_of_n_figures(jobs),
+        "fan": [],
+        "curves": [],
+        "step_size": _build_step_size_figures(jobs),
+        "confusion": [figure for job in jobs for figure in _build_confusion_figures(job)],
+    }
+    if any(job.report.learning_curve is not None for job in jobs):
+        figures["fan"] = [build_fan_figure(reports, CSS_VARIABLES)]
+    if curves := [curve for job in jobs for curve in job.curves]:
+        figures["curves"] = [build_loss_curves_figure(curves, jobs[0].report.metric, CSS_VARIABLES)]
+    return {section: list(map(_inline_figure, found)) for section, found in figures.items()}
+
+
+def _build_best_of_n_figures(jobs: Sequence[JobSection]) -> list[Figure]:
+    """Build the figure if a job has more than one run to choose from."""
+    if not any(job.report.best_of_n and job.report.best_of_n.runs > 1 for job in jobs):
+        return []
+    return [build_best_of_n_figure([(job.title, job.report) for job in jobs], CSS_VARIABLES)]
+
+
+def _build_step_size_figures(jobs: Sequence[JobSection]) -> list[Figure]:
+    """Build one figure for each length of the runs without bias correction."""
+    lengths = {
+        steps
+        for job in jobs
+        if job.recipe.get("bias_correction") is False
+        and isinstance(steps := job.recipe.get("max_steps"), int)
+    }
+    return [build_step_size_figure(steps, palette=CSS_VARIABLES) for steps in sorted(lengths)]
+
+
+def _build_confusion_figures(job: JobSection) -> list[Figure]:
+    confusion = job.report.confusion_matrix
+    if confusion is None or not 0 < len(confusion.labels) <= MAX_LABELS:
+        return []
+    seed = next(
+        (f", seed {run.seed}" for run in job.report.runs if run.run_id == confusion.run_id), ""
+    )
+    subtitle = f"{job.title}{seed}, {job.report.split} rows"
+    return [build_confusion_figure(confusion, subtitle, CSS_VARIABLES)]
+
+
+def _inline_figure(figure: Figure) -> "Markup":
+    """Inline the SVG as markup: the renderer has escaped its texts."""
+    from markupsafe import Markup
+
+    return Markup(figure.to_svg())

@@ -1,0 +1,83 @@
+"""Rows and columns of the page's tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from shared.report.details import ClassScores
+from shared.report.page.cells import format_value
+from shared.report.page.section import JobSection
+from shared.report.schemas import ReportedRun
+
+MAX_CLASSES = 30
+"""Number of labels in a job's table; with more, the weakest are shown."""
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    name: str
+    values: list[str]
+    differs: bool
+
+
+def build_tables(jobs: Sequence[JobSection]) -> dict[str, Any]:
+    """Build the template's variables that are tables."""
+    names = (baseline.name for job in jobs for baseline in job.report.baselines)
+    return {
+        "facts": _build_setting_rows([job.facts for job in jobs]),
+        "settings": _build_setting_rows([job.recipe for job in jobs]),
+        "seeds": _build_seed_rows(jobs),
+        "baselines": list(dict.fromkeys(names)),
+        "classes": _build_class_tables(jobs),
+        "max_classes": MAX_CLASSES,
+        "pilots": _build_pilot_tables(jobs),
+    }
+
+
+def _build_class_tables(jobs: Sequence[JobSection]) -> list[tuple[str, list[ClassScores]]]:
+    return [
+        (job.title, _select_weakest_classes(job.report.per_class))
+        for job in jobs
+        if job.report.per_class
+    ]
+
+
+def _build_pilot_tables(jobs: Sequence[JobSection]) -> list[tuple[str, dict[str, Any], list[str]]]:
+    """Build each job's title, its pilots, and the columns of their table."""
+    return [
+        (job.title, job.report.pilots, _list_pilot_columns(job.report.pilots))
+        for job in jobs
+        if job.report.pilots
+    ]
+
+
+def _build_setting_rows(columns: Sequence[Mapping[str, object]]) -> list[SettingRow]:
+    """Build one row for each name that any column has, in order of first appearance."""
+    names = dict.fromkeys(name for column in columns for name in column)
+    rows = ([format_value(column.get(name)) for column in columns] for name in names)
+    return [
+        SettingRow(name, values, len(set(values)) > 1)
+        for name, values in zip(names, rows, strict=True)
+    ]
+
+
+def _build_seed_rows(jobs: Sequence[JobSection]) -> list[tuple[ReportedRun | None, ...]]:
+    """Build rows of runs by index, one column per job."""
+    return list(zip_longest(*(job.report.runs for job in jobs)))
+
+
+def _select_weakest_classes(classes: list[ClassScores]) -> list[ClassScores]:
+    """List all labels in their order or, if there are too many, those with the lowest F1."""
+    if len(classes) <= MAX_CLASSES:
+        return classes
+    return sorted(classes, key=lambda one: one.f1.mean if one.f1.mean is not None else -1.0)[
+        :MAX_CLASSES
+    ]
+
+
+def _list_pilot_columns(pilots: Mapping[str, Any]) -> list[str]:
+    """List what the pilots' candidates differ in and their scores, in order of first appearance."""
+    return list(
+        dict.fromkeys(name for candidate in pilots.get("candidates", []) for name in candidate)
+    )
