@@ -153,7 +153,7 @@ def test_something_else_that_answers_is_said_to_be_something_else(
     server: Server, client: Client, answer: tuple[int, dict[str, str], Any]
 ) -> None:
     server.answers = [answer]
-    with pytest.raises(CliError, match="is not an Evenkeel of this version"):
+    with pytest.raises(CliError, match="does not match this version of Evenkeel"):
         client.get_job("ftjob-1")
 
 
@@ -162,12 +162,12 @@ def test_nobody_there_is_said_with_the_cure() -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with Client(url) as client, pytest.raises(CliError) as caught:
         client.list_jobs(20)
-    assert str(caught.value) == f"No Evenkeel answers at {url}. Start one with: evenkeel up"
+    assert str(caught.value) == f"No service answers at {url}. Start one with: evenkeel up"
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host", "http://"])
 def test_no_url_at_all(url: str) -> None:
-    with pytest.raises(CliError, match="it looks like http://127"):
+    with pytest.raises(CliError, match="Example: http://127"):
         Client(url)
 
 

@@ -46,7 +46,7 @@ def test_two_jobs() -> None:
     assert row(text, "paired", "permutation", "test") == ["0.1000", "0.0312", "0.0312"]
     assert row(text, "Fisher's", "exact", "test")[:2] == ["-", "1.0000"]
     assert "[recipe] 1 is better than [recipe] 0 by 0.100 accuracy" in text
-    assert "accuracy on validation, alpha 0.05; kept as ftcmp-1" in text
+    assert "accuracy on validation, alpha 0.05; stored as ftcmp-1" in text
     assert "Holm" not in text
 
 
@@ -59,7 +59,10 @@ def test_several_jobs_have_adjusted_p_and_reasons() -> None:
 
 
 def test_a_page_is_of_the_jobs_own_metric() -> None:
-    with Client("http://127.0.0.1:9") as client, pytest.raises(CliError, match="not both"):
+    with (
+        Client("http://127.0.0.1:9") as client,
+        pytest.raises(CliError, match="cannot be combined"),
+    ):
         compare_jobs(
             client, ["a", "b"], metric="mcc", alpha=0.05, html=Path("page.html"), as_json=False
         )

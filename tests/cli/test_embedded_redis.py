@@ -150,5 +150,5 @@ def test_a_server_on_path_is_preferred(tmp_path: Path, monkeypatch: pytest.Monke
 def test_no_server_at_all_is_said_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(CliError, match="install Redis so that `redis-server` is on PATH"):
+    with pytest.raises(CliError, match="Install Redis so that `redis-server` is on PATH"):
         find_redis_server()

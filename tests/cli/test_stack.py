@@ -236,7 +236,7 @@ def test_each_part_is_started_again_when_killed_and_the_job_goes_on(
     until(lambda: all(pid not in before.values() for pid in stack.children().values()), stack.text)
     until(lambda: len(stack.children()) == 4, stack.text)
     for part in before:
-        assert f"{part} was killed by signal 9 (SIGKILL); starting it again" in stack.text()
+        assert f"{part} was killed by signal 9 (SIGKILL); restarting it" in stack.text()
     followed = stack.evenkeel("show", job, "--follow")
     assert followed.returncode == 0, followed.stdout + followed.stderr + stack.text()
     runs = httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{job}/runs").json()["data"]
@@ -276,7 +276,10 @@ def test_after_a_kill_nothing_is_left_and_the_next_start_goes_on(
         tmp_path / "home", model_dir, EVENKEEL_REDIS_URL="redis://no.such.host.invalid/0"
     )
     try:
-        assert "EVENKEEL_REDIS_URL is set, but `evenkeel up` keeps its state in" in again.text()
+        assert (
+            "EVENKEEL_REDIS_URL is set but ignored: `evenkeel up` keeps its state in"
+            in again.text()
+        )
         followed = again.evenkeel("show", job, "--follow")
         assert followed.returncode == 0, followed.stdout + followed.stderr + again.text()
         assert "3 of 3 succeeded" in followed.stdout

@@ -33,9 +33,8 @@ def test_a_port_in_use(tmp_path: Path) -> None:
         done = evenkeel("up", "--home", str(tmp_path), "--port", str(port))
     assert done.returncode == BAD_INPUT
     assert done.stderr == (
-        f"Error: Port {port} on 127.0.0.1 cannot be had (Address already in use); stop "
-        "what listens there, "
-        "or choose another with --port (0 takes a free one).\n"
+        f"Error: Cannot listen on port {port} of 127.0.0.1 (Address already in use). Choose "
+        "another port with --port, or let --port 0 pick a free one.\n"
     )
     assert not (tmp_path / "evenkeel.db").exists()
 
@@ -60,7 +59,7 @@ def test_no_key_for_the_outside() -> None:
 def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(up, "WORKER_PACKAGES", ("json", "no_such_package", "nor_this"))
     with pytest.raises(
-        CliError, match=r"\(no_such_package, nor_this\): pip install 'evenkeel\[worker\]'"
+        CliError, match=r"\(no_such_package, nor_this\)\. .* pip install 'evenkeel\[worker\]'"
     ) as caught:
         up.require_worker_packages()
     assert caught.value.exit_code == BAD_INPUT
@@ -71,7 +70,7 @@ def test_an_unknown_address(tmp_path: Path) -> None:
         "up", "--home", str(tmp_path), "--host", "no.such.host.invalid", EVENKEEL_API_KEY="secret"
     )
     assert done.returncode == BAD_INPUT
-    assert "'no.such.host.invalid' is no address of this machine" in done.stderr
+    assert "'no.such.host.invalid' is not an address of this machine" in done.stderr
 
 
 def test_a_home_of_a_newer_version(tmp_path: Path) -> None:

@@ -33,13 +33,13 @@ def test_db_upgrade_makes_the_tables_and_may_be_repeated(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"EVENKEEL_DATABASE_URL": "nonsense"}, "EVENKEEL_DATABASE_URL is not understood"),
+        ({"EVENKEEL_DATABASE_URL": "nonsense"}, "EVENKEEL_DATABASE_URL is not a database URL"),
         (
             {"EVENKEEL_DATABASE_URL": "sqlite:////no/such/folder/a.db"},
             "unable to open database file",
         ),
-        ({"EVENKEEL_PORT": "http"}, "EVENKEEL_PORT cannot be used"),
-        ({"EVENKEEL_STACK": "many"}, "EVENKEEL_STACK cannot be used"),
+        ({"EVENKEEL_PORT": "http"}, "EVENKEEL_PORT is invalid"),
+        ({"EVENKEEL_STACK": "many"}, "EVENKEEL_STACK is invalid"),
         (
             {"EVENKEEL_LEASE_SECONDS": "1"},
             "EVENKEEL_HEARTBEAT_SECONDS must be shorter than EVENKEEL_LEASE_SECONDS",
@@ -64,7 +64,7 @@ def test_a_password_in_a_url_is_not_said() -> None:
         EVENKEEL_DATABASE_URL=f"postgresql+psycopg://user:s3cret@127.0.0.1:{port}/name",
     )
     assert done.returncode == BAD_INPUT
-    assert "cannot be used" in done.stderr
+    assert "Cannot open the database" in done.stderr
     assert "s3cret" not in done.stderr
 
 

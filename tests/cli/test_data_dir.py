@@ -19,7 +19,7 @@ def test_it_is_made_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_a_second_owner_is_told_who_has_it_and_what_to_do(tmp_path: Path) -> None:
-    sentence = rf"process {os.getpid()}\); stop that one, or .* --home DIR"
+    sentence = rf"process {os.getpid()}\)\. Stop that process, or .* --home"
     with (
         open_data_dir(tmp_path),
         pytest.raises(CliError, match=sentence) as caught,
@@ -57,7 +57,9 @@ def test_the_url_of_an_owner_that_has_gone_is_removed(tmp_path: Path) -> None:
 def test_a_file_in_its_place_is_refused_with_the_cure(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     with (
-        pytest.raises(CliError, match=r"cannot be used .* choose another with --home DIR"),
+        pytest.raises(
+            CliError, match=r"Cannot use the data folder .* Choose another one with --home"
+        ),
         open_data_dir(tmp_path / "home"),
     ):
         pass

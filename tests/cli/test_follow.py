@@ -1,4 +1,4 @@
-"""What a terminal shows of a job whose recipe pilots find out."""
+"""What a terminal shows of a job whose recipe is chosen by pilots."""
 
 import io
 from typing import Any
@@ -21,7 +21,7 @@ def shown(**changes: Any) -> str:
 
 def test_before_the_choice_it_says_what_is_searched_and_after_it_why() -> None:
     searching = shown(resolved_recipe=None, recipe={"preset": "stabilized"}, pilots=PILOTS)
-    assert "m, recipe stabilized: pilots find out reinit_layers and max_steps first" in searching
+    assert "m, recipe stabilized: pilots choose reinit_layers and max_steps first" in searching
     recipe = {
         "preset": "stabilized",
         "max_steps": 320,
@@ -32,7 +32,7 @@ def test_before_the_choice_it_says_what_is_searched_and_after_it_why() -> None:
     found = shown(
         resolved_recipe=recipe, pilots={**PILOTS, "reason": "reinit_layers 1: it was best."}
     )
-    assert "320 steps a run" in found
+    assert "320 steps per run" in found
     assert "reinit_layers 1: it was best." in found
 
 
