@@ -20,7 +20,7 @@ class DataDir:
 
     @property
     def redis_folder(self) -> Path:
-        """Folder of the queue's append-only file. Losing it loses nothing: the database has it all."""
+        """Folder of the queue's append-only file, which holds nothing that the database lacks."""
         return self.folder / "redis"
 
     @property

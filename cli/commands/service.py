@@ -51,7 +51,7 @@ def worker() -> None:
 def demo(keep_home: option.KeptFolder = None) -> None:
     """Compare two recipes on a real data set, on a service of its own.
 
-    The report is written to the current folder. Takes about ten minutes on two CPU cores.
+    The report is written to the current folder. Takes 5 to 10 minutes on two CPU cores.
     """
     from cli.demo import run_demo
 
