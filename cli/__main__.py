@@ -1,7 +1,7 @@
-"""``evenkeel``: starts the service or its parts, and talks to a running one over HTTP.
+"""The ``evenkeel`` program: starts the service or one of its parts, and is its HTTP client.
 
-Heavy imports wait inside the commands that need them, so that ``evenkeel --help`` answers at once.
-Exit codes: 0 all well, 1 a job failed or was cancelled, 2 what was asked for cannot be done.
+Commands import heavy modules when they are called, so that ``evenkeel --help`` answers at once.
+Exit codes: 0 success, 1 a job failed or was cancelled, 2 the request cannot be carried out.
 """
 
 import sys
@@ -13,8 +13,8 @@ from cli.errors import CliError
 
 app = typer.Typer(
     help=(
-        "Stability-first fine-tuning of encoders: start the service, train over many "
-        "seeds, read the report."
+        "Stable fine-tuning of encoders: start the service, train over many seeds, and read "
+        "how far the model can be trusted."
     ),
     no_args_is_help=True,
     add_completion=False,
@@ -26,7 +26,7 @@ app.add_typer(service.database_app, name="db")
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Run the program; a CliError is printed without a traceback."""
     try:
         app()
     except CliError as error:

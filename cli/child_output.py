@@ -1,5 +1,5 @@
-"""What children say, made readable: an aligned, coloured name before each line, and a bounded
-log file a child.
+"""Output of child processes: printed with a colored name before each line, and kept in bounded
+log files.
 """
 
 import asyncio
@@ -14,25 +14,24 @@ from typing import BinaryIO, TextIO
 from rich.console import Console
 from rich.text import Text
 
-MAX_LOG_BYTES = 4_000_000  # of each of a child's two log files: the current one and the one before
-MAX_LINE_BYTES = 64 * 1024  # a longer line is cut into pieces, so that memory stays bounded
+MAX_LOG_BYTES = 4_000_000  # of each of a child's two log files, the current and the previous one
+MAX_LINE_BYTES = 64 * 1024  # a longer line is split, so that memory stays bounded
 TAIL_LINES = 5
-COLOURS = ("cyan", "green", "magenta", "blue", "yellow")
+COLORS = ("cyan", "green", "magenta", "blue", "yellow")
 PARENT_NAME = "evenkeel"
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Rich would end the process here; whether that follows is the caller's to say."""
+        """Raise instead of ending the process, as Rich does; the caller decides."""
         raise BrokenPipeError
 
 
 class ChildOutput:
-    """Where lines go: the terminal (or whatever ``stream`` is) and, given ``logs``, one file a
-    child in that folder.
+    """Writes children's lines to ``stream`` and, if given, to one file per child in ``log_folder``.
 
-    A child in ``quiet`` is written to its log file only; ``tail`` has its last lines for the
-    moment they matter.
+    Lines of a child in ``quiet_names`` go to its log file only; ``get_hidden_tail`` returns the
+    last of them.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class ChildOutput:
             file=stream, soft_wrap=True, highlight=False, markup=False, emoji=False
         )
         self._width = max(map(len, (*names, PARENT_NAME)))
-        self._colours = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(names)}
+        self._colors = {name: COLORS[index % len(COLORS)] for index, name in enumerate(names)}
         self._quiet_names = frozenset(quiet_names)
         self._tails: dict[str, deque[str]] = {name: deque(maxlen=TAIL_LINES) for name in names}
         self._log_handlers: dict[str, logging.Handler] = {}
@@ -58,40 +57,36 @@ class ChildOutput:
             }
 
     def write_line(self, name: str, text: str) -> None:
-        """One line a child said."""
+        """Write a line of a child's output."""
         self._tails[name].append(text)
         if name in self._log_handlers:
             self._log_handlers[name].emit(logging.makeLogRecord({"msg": text}))
         if name not in self._quiet_names:
-            self._print_line(name, text, self._colours[name])
+            self._print_line(name, text, self._colors[name])
 
     def write_parent_line(self, text: str) -> None:
-        """One line of the parent's own."""
+        """Write a line of the parent process."""
         self._print_line(PARENT_NAME, text, "bold")
 
     def get_hidden_tail(self, name: str) -> list[str]:
-        """The child's last lines where the terminal has not shown them."""
+        """Return the last lines of a quiet child; empty for one whose lines were printed."""
         return list(self._tails[name]) if name in self._quiet_names else []
 
     def close(self) -> None:
         for handler in self._log_handlers.values():
             handler.close()
 
-    def _print_line(self, name: str, text: str, colour: str) -> None:
+    def _print_line(self, name: str, text: str, color: str) -> None:
         if self._console is None:
             return
         try:
-            self._console.print(Text.assemble((f"{name:<{self._width}} | ", colour), text))
-        except (
-            OSError
-        ):  # the reader of our output has gone (`| head`): the log files and the service go on
+            self._console.print(Text.assemble((f"{name:<{self._width}} | ", color), text))
+        except OSError:  # the reader is gone (`| head`); the service and its log files continue
             self._console = None
 
 
 async def iterate_lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
-    """Lines as text; one longer than MAX_LINE_BYTES comes in pieces, bytes that are no UTF-8 as
-    replacement characters.
-    """
+    """Decode lines as UTF-8 with replacement characters; split those over MAX_LINE_BYTES."""
     pending = b""
     while chunk := await reader.read(MAX_LINE_BYTES):
         *whole, pending = (pending + chunk).split(b"\n")
@@ -104,9 +99,7 @@ async def iterate_lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
 
 
 async def copy_lines(name: str, pipe: BinaryIO, output: ChildOutput) -> None:
-    """Hand over what a child says until it, and whoever has its output, has closed the pipe;
-    closes our end.
-    """
+    """Copy a child's output until every process that holds the pipe has closed it."""
     reader = asyncio.StreamReader()
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), pipe

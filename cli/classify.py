@@ -1,27 +1,47 @@
-"""``evenkeel classify``: what a fine-tuned model, or all seeds of its job, say of texts or of a
-file's rows.
-"""
+"""``evenkeel classify``: answers of a fine-tuned model, or of an ensemble of a job's seeds."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from cli.api_models import Classification, Target
+from cli.api_models import Batch, Classification, Target
 from cli.client import Client
 from cli.errors import CliError
+from cli.job_request import parse_column
 from cli.tables import format_count, make_console
 
-MAX_TEXT_CHARACTERS: Final = 60  # characters of each text
+MAX_TEXT_CHARACTERS: Final = 60  # of a text in the table
+
+
+class FileRequest(NamedTuple):
+    """A local file whose rows are to be classified."""
+
+    path: Path
+    output: Path | None
+    """File for the answers; None: ``path`` with ``.answers.csv`` appended."""
+    text_column: str | None
+    ensemble: bool
+
+    @property
+    def answers_path(self) -> Path:
+        return self.output or self.path.with_name(f"{self.path.name}.answers.csv")
+
+    def build_body(self, model_id: str, file_id: str) -> dict[str, Any]:
+        """Build the service's request."""
+        body = {"model": model_id, "input_file": file_id, "ensemble": self.ensemble}
+        if self.text_column is not None:
+            body["text_column"] = parse_column(self.text_column)
+        return body
 
 
 def classify_texts(
     client: Client, model: str, texts: Sequence[str], *, ensemble: bool, as_json: bool
 ) -> None:
-    """One line a text."""
+    """Print a table with one line per text, or the answer as JSON."""
     name = resolve_model_id(client, model)
     answer = client.classify_texts({"model": name, "input": list(texts), "ensemble": ensemble})
     console = make_console()
@@ -31,16 +51,15 @@ def classify_texts(
     console.print(_build_answers_table(texts, answer))
 
 
-def classify_file(
-    client: Client, model: str, file: Path, output: Path, options: dict[str, Any]
-) -> None:
-    """A row of ``output`` for each of the file's; nothing of either stays with the service."""
+def classify_file(client: Client, model: str, request: FileRequest) -> None:
+    """Write an answer for every row of a file; delete both files from the service afterwards."""
+    output = request.answers_path
     if output.exists():
-        raise CliError(f"{output} is there already; choose another file with --output.")
-    name = resolve_model_id(client, model)
-    uploaded = client.upload_file(file).id
+        raise CliError(f"{output} already exists. Choose another file with --output.")
+    model_id = resolve_model_id(client, model)
+    file_id = client.upload_file(request.path).id
     try:
-        batch = client.classify_file({"model": name, "input_file": uploaded, **options})
+        batch = client.classify_file(request.build_body(model_id, file_id))
         with (
             client.stream_file_content(batch.output_file_id) as chunks,
             output.open("wb") as stream,
@@ -48,45 +67,50 @@ def classify_file(
             stream.writelines(chunks)
         client.delete_file(batch.output_file_id)
     finally:
-        client.delete_file(uploaded)
-    said = f"{output} has the answers to {format_count(batch.request_counts['total'], 'row')}"
-    said += f" of {len(batch.members)} models together" if len(batch.members) > 1 else ""
-    make_console().print(
-        f"{said}, {batch.truncated} of them cut to what the model reads.", markup=False
-    )
+        client.delete_file(file_id)
+    make_console().print(_format_batch_summary(batch, output), markup=False)
 
 
 def resolve_model_id(client: Client, name: str) -> str:
-    """The id of a fine-tuned model that is named by its job's, and any other name as it is.
-    Raises CliError for a job without one.
+    """Return the model of a job given by id, and any other name unchanged.
+
+    Raises CliError for a job without a model.
     """
     if not name.startswith("ftjob-"):
         return name
     job = client.get_job(name)
     if job.fine_tuned_model is None:
-        raise CliError(f"Job {name} has no model: it is {job.status.value}.")
+        raise CliError(f"Job {name} has no model; its status is {job.status.value}.")
     return job.fine_tuned_model
 
 
+def _format_batch_summary(batch: Batch, output: Path) -> str:
+    rows = format_count(batch.request_counts["total"], "row")
+    models = f" by an ensemble of {len(batch.members)} models" if len(batch.members) > 1 else ""
+    return f"{output}: {rows} classified{models}, {batch.truncated} truncated."
+
+
 def _build_answers_table(texts: Sequence[str], answer: Classification) -> RenderableType:
-    together = len(answer.members) > 1
-    more = ("votes apart", "std of the score") if together else ()
-    table = Table("text", "answer", "score", *more, "", box=None)
+    is_ensemble = len(answer.members) > 1
+    spread = ("vote entropy", "score std") if is_ensemble else ()
+    table = Table("text", "answer", "score", *spread, "", box=None)
     for text, result in zip(texts, answer.results, strict=True):
         [target] = result.values()
-        shown = text if len(text) <= MAX_TEXT_CHARACTERS else f"{text[: MAX_TEXT_CHARACTERS - 1]}…"
-        cut = "its end was not read" if target.truncated else ""
         table.add_row(
-            escape(shown),
+            escape(_shorten_text(text)),
             escape(_format_prediction(target)),
             _format_scores(target),
             *_format_disagreement(target),
-            cut,
+            "truncated" if target.truncated else "",
         )
-    if together:
-        table.caption = f"{len(answer.members)} models together"
+    if is_ensemble:
+        table.caption = f"ensemble of {len(answer.members)} models"
         table.caption_justify = "left"
     return table
+
+
+def _shorten_text(text: str) -> str:
+    return text if len(text) <= MAX_TEXT_CHARACTERS else f"{text[: MAX_TEXT_CHARACTERS - 1]}…"
 
 
 def _format_prediction(target: Target) -> str:
@@ -96,16 +120,14 @@ def _format_prediction(target: Target) -> str:
 
 
 def _format_scores(target: Target) -> str:
-    """Of a label its probability; a regression's answer is its own score."""
+    """Format the probability of each predicted label; empty for a regression."""
     labels = target.predicted if isinstance(target.predicted, list) else [target.predicted]
     return ", ".join(f"{target.scores[label]:.3f}" for label in labels if isinstance(label, str))
 
 
 def _format_disagreement(target: Target) -> list[str]:
-    apart = target.disagreement
-    if apart is None:
+    disagreement = target.disagreement
+    if disagreement is None:
         return []
-    return [
-        "-" if apart.vote_entropy is None else f"{apart.vote_entropy:.2f}",
-        f"{apart.score_std:.3f}",
-    ]
+    entropy = disagreement.vote_entropy
+    return ["-" if entropy is None else f"{entropy:.2f}", f"{disagreement.score_std:.3f}"]

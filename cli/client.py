@@ -1,7 +1,7 @@
-"""A thin, typed client of the service.
+"""A typed client of the service's API.
 
-Requests that may be sent again without harm are sent again, job creation included: it carries
-an Idempotency-Key.
+Requests that are safe to repeat are retried. Job creation is one of them, because it carries an
+Idempotency-Key.
 """
 
 import uuid
@@ -42,10 +42,10 @@ _JOBS_PATH: Final = "/v1/fine_tuning/jobs"
 
 
 class Client(Transport):
-    """A method an operation."""
+    """One method per operation of the API."""
 
     def upload_file(self, path: Path) -> File:
-        """Sent once only: a second sending would make a second file."""
+        """Upload a file, without retries: a second request would create a second file."""
         with path.open("rb") as stream:
             try:
                 response = self._http.post(
@@ -76,7 +76,7 @@ class Client(Transport):
         return self._fetch_model(Job, _build_job_path(job_id))
 
     def list_jobs(self, limit: int, metadata: Mapping[str, str] | None = None) -> list[Job]:
-        """The newest jobs, of those that carry all of the metadata."""
+        """List the newest jobs that have all of the given metadata."""
         wanted = {f"metadata[{key}]": value for key, value in (metadata or {}).items()}
         return self._fetch_model(
             JobList, f"{_JOBS_PATH}?{urlencode({'limit': limit, **wanted})}"
@@ -94,13 +94,14 @@ class Client(Transport):
         self._send_request("DELETE", _build_job_path(job_id))
 
     def list_events(self, job_id: str, limit: int) -> list[Event]:
-        """The latest, newest first."""
+        """List the latest events, newest first."""
         return self._fetch_model(EventList, f"{_build_job_path(job_id)}/events?limit={limit}").data
 
     @contextmanager
     def stream_event_lines(self, job_id: str, after: str | None = None) -> Iterator[Iterator[str]]:
-        """The lines of the job's events as they come, from the one after ``after`` on. Raises
-        httpx.TransportError when it breaks off.
+        """Stream the lines of the job's events, starting after event ``after``.
+
+        Raises httpx.TransportError if the connection breaks.
         """
         headers = {} if after is None else {"last-event-id": after}
         with self._http.stream(
@@ -114,7 +115,8 @@ class Client(Transport):
         return self._fetch_model(RunList, f"{_build_job_path(job_id)}/runs?purpose={purpose}").data
 
     def list_run_metrics(self, job_id: str, run_id: str, *names: str) -> list[Series]:
-        path = f"{_build_job_path(job_id)}/runs/{quote(run_id, safe='')}/metrics?names={','.join(names)}"
+        query = f"names={','.join(names)}"
+        path = f"{_build_job_path(job_id)}/runs/{quote(run_id, safe='')}/metrics?{query}"
         return self._fetch_model(RunMetrics, path).series
 
     def get_stability_report(self, job_id: str) -> StabilityReport:
@@ -154,7 +156,7 @@ class Client(Transport):
         )
 
     def classify_file(self, body: dict[str, Any]) -> Batch:
-        """The answer comes when every row has one."""
+        """Classify every row of an uploaded file; return when all rows are done."""
         return self._parse_response(
             Batch,
             self._send_request(
@@ -171,7 +173,7 @@ class Client(Transport):
 
     @contextmanager
     def stream_file_content(self, file_id: str) -> Iterator[Iterator[bytes]]:
-        """A file's bytes, chunk by chunk."""
+        """Stream a file's bytes in chunks."""
         try:
             with self._http.stream("GET", f"{_build_file_path(file_id)}/content") as response:
                 if response.is_error:
@@ -183,7 +185,7 @@ class Client(Transport):
     def _post_idempotent(
         self, model_type: type[ResponseModel], path: str, body: dict[str, Any]
     ) -> ResponseModel:
-        """Under a key of its own, so that however often it is sent it is done once."""
+        """Send a request with a new Idempotency-Key, so that retries take effect once."""
         headers = {"idempotency-key": str(uuid.uuid4())}
         return self._parse_response(
             model_type, self._send_request("POST", path, json=body, headers=headers)

@@ -1,4 +1,4 @@
-"""``evenkeel compare``: whether one job is better than another, as far as their seeds can tell."""
+"""``evenkeel compare``: tests of whether one job is better than another."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,11 +9,11 @@ from rich.table import Table
 
 from cli.api_models import Comparison, Job
 from cli.client import Client
-from cli.errors import JOB_DID_NOT_SUCCEED, CliError
+from cli.errors import CliError
 from cli.report_files import build_section
 from cli.tables import format_interval, format_number, make_console
-from shared.domain.states import JobState
-from shared.report.comparison import ComparedJob, Pair
+from cli.train import get_exit_code
+from shared.report.comparison import ComparedJob, HypothesisTest, Pair
 from shared.report.comparison.notes import TEST_NAMES
 
 
@@ -26,11 +26,14 @@ def compare_jobs(
     html: Path | None,
     as_json: bool,
 ) -> int:
-    """Compare over HTTP, print, and write the jobs' reports side by side where a page is asked
-    for; returns the exit code.
+    """Print the comparison and, if ``html`` is given, write the reports side by side.
+
+    Returns the exit code.
     """
     if html is not None and metric is not None:
-        raise CliError("The page shows the jobs' own metric: give --html or --metric, not both.")
+        raise CliError(
+            "--html cannot be combined with --metric, because the page shows the jobs' own metric."
+        )
     comparison = client.compare_jobs(job_ids, metric, alpha)
     jobs = [client.get_job(job_id) for job_id in job_ids]
     if as_json:
@@ -40,29 +43,19 @@ def compare_jobs(
     if html is not None:
         _write_page(client, jobs, comparison, html)
         make_console(stderr=as_json).print(f"Wrote {html}", markup=False, soft_wrap=True)
-    bad_end = {JobState.FAILED, JobState.CANCELLED}
-    return JOB_DID_NOT_SUCCEED if any(job.status in bad_end for job in jobs) else 0
+    return max(map(get_exit_code, jobs))
 
 
 def format_comparison(comparison: Comparison) -> RenderableType:
-    """The jobs by letters, then each pair with its tests and its verdict."""
+    """Format the jobs, named by letters, and each pair with its tests and verdict."""
     letters = {job.job_id: chr(ord("A") + index) for index, job in enumerate(comparison.jobs)}
     parts: list[RenderableType] = [_build_jobs_table(comparison.jobs, letters, comparison.metric)]
     for pair in comparison.pairs:
-        parts += [
-            "",
-            f"[bold]{letters[pair.b]} against {letters[pair.a]}[/bold]",
-            _build_pair_table(pair),
-        ]
-        parts.append(escape(pair.verdict.text))
+        title = f"[bold]{letters[pair.b]} against {letters[pair.a]}[/bold]"
+        parts += ["", title, _build_pair_table(pair), escape(pair.verdict.text)]
     parts += [escape(f"Warning: {warning.message}") for warning in comparison.warnings]
-    parts += [
-        "",
-        escape(
-            f"{comparison.metric} on {comparison.split}, alpha {comparison.alpha:g}; kept "
-            f"as {comparison.id}"
-        ),
-    ]
+    scope = f"{comparison.metric} on {comparison.split}, alpha {comparison.alpha:g}"
+    parts += ["", escape(f"{scope}; stored as {comparison.id}")]
     return Group(*parts)
 
 
@@ -85,29 +78,27 @@ def _build_jobs_table(jobs: Sequence[ComparedJob], letters: dict[str, str], metr
 
 
 def _build_pair_table(pair: Pair) -> Table:
-    adjusted = any(test.p_holm is not None for test in pair.tests)
-    table = Table("", "value", "p", *(["p (Holm)"] if adjusted else []), "smallest p", "", box=None)
-    blank = [""] * (3 + adjusted)
-    table.add_row(
-        "difference of means",
-        f"{format_number(pair.difference)} ({format_interval(pair.ci95)})",
-        *blank,
-    )
+    is_adjusted = any(test.p_holm is not None for test in pair.tests)
+    holm_title = ["p (Holm)"] if is_adjusted else []
+    table = Table("", "value", "p", *holm_title, "smallest possible p", "", box=None)
+    difference = f"{format_number(pair.difference)} ({format_interval(pair.ci95)})"
     effect = pair.effect_size
-    table.add_row(
-        "Cohen's d, Cliff's delta",
-        f"{format_number(effect.cohens_d)}, {format_number(effect.cliffs_delta)}",
-        *blank,
-    )
+    sizes = f"{format_number(effect.cohens_d)}, {format_number(effect.cliffs_delta)}"
+    table.add_row("difference of means", difference)
+    table.add_row("Cohen's d, Cliff's delta", sizes)
     for test in pair.tests:
-        ps = [test.p, *([test.p_holm] if adjusted else []), test.min_p]
-        table.add_row(
-            TEST_NAMES[test.name],
-            format_number(test.statistic),
-            *map(_format_p_value, ps),
-            test.reason or "",
-        )
+        table.add_row(*_format_test_cells(test, is_adjusted=is_adjusted))
     return table
+
+
+def _format_test_cells(test: HypothesisTest, *, is_adjusted: bool) -> list[str]:
+    p_values = [test.p, *([test.p_holm] if is_adjusted else []), test.min_p]
+    return [
+        TEST_NAMES[test.name],
+        format_number(test.statistic),
+        *map(_format_p_value, p_values),
+        test.reason or "",
+    ]
 
 
 def _format_p_value(p: float | None) -> str:

@@ -1,6 +1,4 @@
-"""The home folder of the embedded stack: all that survives a restart, and the lock that keeps
-it to one owner.
-"""
+"""The data folder of ``evenkeel up``: everything that survives a restart, locked by one owner."""
 
 import fcntl
 import os
@@ -16,13 +14,13 @@ PRIVATE_MODE = 0o700
 
 @dataclass(frozen=True)
 class DataDir:
-    """Paths below one folder. ``open_data_dir`` makes it and takes its lock."""
+    """Paths inside the data folder; ``open_data_dir`` creates and locks it."""
 
     folder: Path
 
     @property
     def redis_folder(self) -> Path:
-        """The queue's append-only file; nothing that the database does not know as well."""
+        """Folder of the queue's append-only file, which holds nothing that the database lacks."""
         return self.folder / "redis"
 
     @property
@@ -31,11 +29,11 @@ class DataDir:
 
     @property
     def url_file(self) -> Path:
-        """Holds the service's URL while it is ready, for programs that started it with port 0."""
+        """File with the URL of a ready service, for programs that started it with port 0."""
         return self.folder / "url"
 
     def write_url(self, url: str) -> None:
-        """Write the URL, whole or not at all."""
+        """Write the URL atomically."""
         unfinished = self.folder / "url.new"
         unfinished.write_text(f"{url}\n", encoding="ascii")
         unfinished.replace(self.url_file)
@@ -47,11 +45,10 @@ class DataDir:
 
 @contextmanager
 def open_data_dir(folder: Path) -> Iterator[DataDir]:
-    """Make the folder, readable for its owner only, and hold its lock; raises CliError when it
-    cannot be had.
+    """Create the folder, readable by its owner only, and hold its lock.
 
-    The lock is the kernel's (flock): it ends with its owner, however the owner ends. The pid
-    inside is for people.
+    The kernel releases the lock (flock) however the owner ends; the process id in the file is for
+    people. Raises CliError if the folder cannot be created or is locked.
     """
     home = DataDir(folder.expanduser().absolute())
     try:
@@ -61,12 +58,12 @@ def open_data_dir(folder: Path) -> Iterator[DataDir]:
         descriptor = os.open(home.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise CliError(
-            f"The home folder {home.folder} cannot be used ({error.strerror}); choose "
-            "another with --home DIR."
+            f"Cannot use the data folder {home.folder} ({error.strerror}). Choose another one "
+            "with --home."
         ) from error
     try:
         _acquire_lock(descriptor, home)
-        home.url_file.unlink(missing_ok=True)  # left by a killed owner
+        home.url_file.unlink(missing_ok=True)  # a killed owner leaves its file behind
         try:
             yield home
         finally:
@@ -81,8 +78,8 @@ def _acquire_lock(descriptor: int, home: DataDir) -> None:
     except BlockingIOError as error:
         owner = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
         raise CliError(
-            f"{home.folder} is in use by another `evenkeel up` (process {owner}); "
-            "stop that one, or choose another home with --home DIR."
+            f"{home.folder} is in use by another `evenkeel up` (process {owner}). Stop that "
+            "process, or choose another folder with --home."
         ) from error
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)

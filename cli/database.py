@@ -1,4 +1,4 @@
-"""The database as far as the command line sees it: bringing it to this version's tables."""
+"""Migration of the database to this version's tables."""
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -8,8 +8,10 @@ from shared.db.migrate import DatabaseTooNew, apply_migrations
 
 
 def upgrade_database(url: str) -> None:
-    """Migrate; raises CliError for a database that is newer than this version, not there, or
-    none at all.
+    """Apply the migrations that are missing.
+
+    Raises CliError if the URL is invalid, the database cannot be opened, or it belongs to a newer
+    version.
     """
     try:
         apply_migrations(url)
@@ -17,10 +19,8 @@ def upgrade_database(url: str) -> None:
         raise CliError(error.message) from error
     except ArgumentError as error:
         raise CliError(
-            "EVENKEEL_DATABASE_URL is not understood; SQLite is sqlite:////folder/evenkeel.db."
+            "EVENKEEL_DATABASE_URL is not a database URL. Example: sqlite:////folder/evenkeel.db."
         ) from error
     except DBAPIError as error:
         where = make_url(url).render_as_string(hide_password=True)
-        raise CliError(
-            f"The database {where} cannot be used: {str(error.orig).strip()}."
-        ) from error
+        raise CliError(f"Cannot open the database {where}: {str(error.orig).strip()}.") from error

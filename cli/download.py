@@ -1,5 +1,6 @@
-"""Fetching a published model: the archive is checked, then unpacked beside its place and moved
-there whole.
+"""``evenkeel download``: fetch a published model's archive, check it and unpack it.
+
+It is unpacked next to the target folder and then renamed, so that no partial model is left.
 """
 
 import shutil
@@ -15,11 +16,12 @@ ARCHIVE_NAME = "model.zip"
 
 
 def download_model(client: Client, name: str, folder: Path) -> None:
-    """``name``: a fine-tuned model, or the job that made it. ``folder`` must not exist yet, or
-    be empty.
+    """Download a model into a folder that does not exist yet, or is empty.
+
+    ``name`` is the id of a fine-tuned model or of the job that trained it.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CliError(f"{folder} is there already and not empty; choose another folder.")
+        raise CliError(f"{folder} already exists and is not empty. Choose another folder.")
     archive_id = find_archive(client, name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
@@ -35,20 +37,18 @@ def download_model(client: Client, name: str, folder: Path) -> None:
 
 
 def find_archive(client: Client, name: str) -> str:
-    """Id of the file with the model of a job, named by the model's id or the job's. Raises
-    CliError for another of the job's models.
+    """Return the id of the file with the model's archive.
+
+    Raises CliError for a model without one: only a job's best run has an archive.
     """
     job_id = name if name.startswith("ftjob-") else client.get_model(name).job_id
     if job_id is None:
         raise CliError(f"{name} is a base model; only fine-tuned models can be downloaded.")
     job = client.get_job(job_id)
-    if name not in (
-        job_id,
-        job.fine_tuned_model,
-    ):  # the archive holds other weights than those of that name
+    if name not in (job_id, job.fine_tuned_model):  # the archive holds another run's weights
         raise CliError(
-            f"{name} is kept to be asked, not packed: the archive of job {job_id} holds "
-            f"{job.fine_tuned_model or 'its best run'}."
+            f"{name} cannot be downloaded: the archive of job {job_id} holds "
+            f"{job.fine_tuned_model or 'its best run'}. It can still classify texts."
         )
     for file_id in job.result_files:
         if client.get_file(file_id).filename.endswith(ARCHIVE_NAME):
@@ -57,9 +57,7 @@ def find_archive(client: Client, name: str) -> str:
 
 
 def unpack_archive(archive: Path, folder: Path) -> None:
-    """Unpack plain files and folders; an archive that would write elsewhere, or holds links, is
-    refused whole.
-    """
+    """Unpack plain files and folders; refuse a damaged archive, and all of an unsafe one."""
     try:
         with zipfile.ZipFile(archive) as members:
             for member in members.infolist():
@@ -73,10 +71,11 @@ def unpack_archive(archive: Path, folder: Path) -> None:
                 with members.open(member) as source, target.open("wb") as stream:
                     shutil.copyfileobj(source, stream)
     except zipfile.BadZipFile as error:
-        raise CliError(f"The model's archive is damaged ({error}); download it again.") from error
+        raise CliError(f"The model's archive is damaged ({error}). Download it again.") from error
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:
+    """Raise CliError for a link, or for a path outside the target folder."""
     path = PurePosixPath(member.filename)
     kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was not made on Unix
     if (
@@ -86,6 +85,5 @@ def _check_member(member: zipfile.ZipInfo) -> None:
         or kind not in {0, stat.S_IFREG, stat.S_IFDIR}
     ):
         raise CliError(
-            f"The model's archive holds an entry that is refused ({member.filename!r}); "
-            "nothing was unpacked."
+            f"The model's archive has an unsafe entry ({member.filename!r}). Nothing was unpacked."
         )

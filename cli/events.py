@@ -1,4 +1,4 @@
-"""``evenkeel events``: what has happened to a job, and what happens to it now."""
+"""``evenkeel events``: a job's past events and, if followed, the new ones."""
 
 import json
 import time
@@ -17,13 +17,14 @@ from cli.follow import RETRY_TIMEOUT_S
 from cli.tables import make_console
 from cli.train import get_exit_code
 
-RECONNECT_DELAY_S: Final = 1.0  # before a stream that broke off is begun again
-LEVEL_COLOURS: Final = {"warn": "yellow", "error": "red"}
+RECONNECT_DELAY_S: Final = 1.0  # before reconnecting to a stream that broke off
+LEVEL_COLORS: Final = {"warn": "yellow", "error": "red"}
 
 
 def show_events(client: Client, job_id: str, limit: int, *, follow: bool) -> int:
-    """Print the latest, oldest first, and if asked to those that come until the job has ended;
-    returns the exit code.
+    """Print the latest events, oldest first; if ``follow``, also new ones until the job ends.
+
+    Returns the exit code.
     """
     console = make_console()
     latest = client.list_events(job_id, limit)
@@ -39,30 +40,30 @@ def show_events(client: Client, job_id: str, limit: int, *, follow: bool) -> int
 
 
 def _follow_events(client: Client, job_id: str, after: str | None) -> Iterator[Event]:
-    """Goes on after the last event when a stream breaks off. Raises CliError once the service
-    has been away for long.
+    """Iterate over new events; after a broken stream, continue with the event after the last.
+
+    Raises CliError if the service stays away for RETRY_TIMEOUT_S.
     """
     client.retry_timeout_s = RETRY_TIMEOUT_S
-    heard = time.monotonic()
+    last_event_at = time.monotonic()
     while True:
         try:
             with client.stream_event_lines(job_id, after) as lines:
                 for event in _parse_events(lines):
-                    after, heard = event.id, time.monotonic()
+                    after, last_event_at = event.id, time.monotonic()
                     yield event
                 return
         except httpx.TransportError as error:
-            if time.monotonic() - heard > RETRY_TIMEOUT_S:
+            if time.monotonic() - last_event_at > RETRY_TIMEOUT_S:
                 raise CliError(
-                    f"The service has not answered for {RETRY_TIMEOUT_S:.0f} seconds."
+                    f"The service has not answered for {RETRY_TIMEOUT_S:.0f} seconds. "
+                    "Check that it is running."
                 ) from error
             time.sleep(RECONNECT_DELAY_S)
 
 
 def _parse_events(lines: Iterable[str]) -> Iterator[Event]:
-    """Of a stream of server-sent events, each of one line of data; ``event: done`` has none of
-    ours.
-    """
+    """Parse server-sent events with one data line each; skip the data of ``event: done``."""
     kind = ""
     for line in lines:
         field, _, value = line.partition(": ")
@@ -74,6 +75,6 @@ def _parse_events(lines: Iterable[str]) -> Iterator[Event]:
 
 def _print_event(console: Console, event: Event) -> None:
     at = datetime.fromtimestamp(event.created_at, UTC).astimezone().strftime("%H:%M:%S")
-    colour = LEVEL_COLOURS.get(event.level)
-    text = escape(event.message if colour is None else f"{event.level}: {event.message}")
-    console.print(f"{at}  {text if colour is None else f'[{colour}]{text}[/]'}", soft_wrap=True)
+    color = LEVEL_COLORS.get(event.level)
+    text = escape(event.message if color is None else f"{event.level}: {event.message}")
+    console.print(f"{at}  {text if color is None else f'[{color}]{text}[/]'}", soft_wrap=True)

@@ -1,5 +1,6 @@
-"""The options of ``evenkeel train`` as the body of a job's creation. What was not asked for is
-left to the service.
+"""The options of ``evenkeel train`` as the request that creates a job.
+
+Options that are not given are left out, so that the service's defaults apply.
 """
 
 import math
@@ -11,6 +12,8 @@ from shared.encoders.catalogue import OFFLINE_ENCODER
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
+    """Options of ``evenkeel train``; None where the user gave none."""
+
     model: str | None = None
     suffix: str | None = None
     seed: int | None = None
@@ -39,6 +42,7 @@ def build_job_request(
     validation_file: str | None = None,
     test_file: str | None = None,
 ) -> dict[str, Any]:
+    """Build the body of the request that creates a job; files are given by their ids."""
     files = {
         "training_file": training_file,
         "validation_file": validation_file,
@@ -48,60 +52,70 @@ def build_job_request(
 
 
 def build_clone_request(options: TrainOptions) -> dict[str, Any]:
-    """What was asked for, and nothing else: the body of a clone."""
+    """Build the body of the request that clones a job: the given options alone."""
     return _drop_unset(
         {
             "model": options.model,
             "suffix": options.suffix,
             "seed": options.seed,
-            "task": _drop_unset(
-                {
-                    "type": options.task_type,
-                    "text_column": parse_column(options.text_column),
-                    "text_pair_column": parse_column(options.text_pair_column),
-                    "label_column": parse_column(options.label_column),
-                }
-            ),
-            "recipe": _drop_unset(
-                {
-                    "preset": options.preset,
-                    "max_steps": _parse_setting(options.max_steps),
-                    "num_train_epochs": _parse_setting(options.epochs),
-                    "learning_rate": _parse_setting(options.learning_rate),
-                    "train_batch_size": options.batch_size,
-                    "reinit_layers": _parse_setting(options.reinit_layers),
-                    "precision": options.precision,
-                }
-            ),
-            "split": _drop_unset(
-                {
-                    "mode": None if options.folds is None else "kfold",
-                    "k": options.folds,
-                    "group_by": parse_column(options.group_by),
-                    "validation_fraction": options.validation_fraction,
-                    "test_fraction": options.test_fraction,
-                }
-            ),
+            "task": _build_task(options),
+            "recipe": _build_recipe(options),
+            "split": _build_split(options),
             "runs": _drop_unset({"num_seeds": options.seeds}),
             "evaluation": _drop_unset({"metric": options.metric}),
         }
     )
 
 
+def _build_task(options: TrainOptions) -> dict[str, Any]:
+    return _drop_unset(
+        {
+            "type": options.task_type,
+            "text_column": parse_column(options.text_column),
+            "text_pair_column": parse_column(options.text_pair_column),
+            "label_column": parse_column(options.label_column),
+        }
+    )
+
+
+def _build_recipe(options: TrainOptions) -> dict[str, Any]:
+    return _drop_unset(
+        {
+            "preset": options.preset,
+            "max_steps": _parse_setting(options.max_steps),
+            "num_train_epochs": _parse_setting(options.epochs),
+            "learning_rate": _parse_setting(options.learning_rate),
+            "train_batch_size": options.batch_size,
+            "reinit_layers": _parse_setting(options.reinit_layers),
+            "precision": options.precision,
+        }
+    )
+
+
+def _build_split(options: TrainOptions) -> dict[str, Any]:
+    return _drop_unset(
+        {
+            "mode": None if options.folds is None else "kfold",
+            "k": options.folds,
+            "group_by": parse_column(options.group_by),
+            "validation_fraction": options.validation_fraction,
+            "test_fraction": options.test_fraction,
+        }
+    )
+
+
 def _drop_unset(fields: dict[str, Any]) -> dict[str, Any]:
-    """Without what was not asked for, and without what holds nothing."""
+    """Return the fields without those that are None or empty."""
     return {name: value for name, value in fields.items() if value is not None and value != {}}
 
 
 def parse_column(text: str | None) -> int | str | None:
-    """A whole number is a column's index, anything else its name."""
+    """Read a whole number as a column's index, anything else as its name."""
     return int(text) if text is not None and text.isdecimal() else text
 
 
 def _parse_setting(text: str | None) -> int | float | str | None:
-    """``3`` and ``5e-5`` are numbers; ``auto`` is a word, and so is whatever the service may
-    refuse.
-    """
+    """Read ``3`` and ``5e-5`` as numbers; leave ``auto`` and invalid values to the service."""
     if text is None or text.isdecimal():
         return None if text is None else int(text)
     try:

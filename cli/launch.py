@@ -1,6 +1,4 @@
-"""``evenkeel api`` and ``evenkeel worker``: the parts alone, as compose and production start
-them.
-"""
+"""``evenkeel api`` and ``evenkeel worker``: start one part of the service, as containers do."""
 
 import asyncio
 import os
@@ -15,7 +13,7 @@ from shared.infra.child_process import build_module_command, build_module_enviro
 
 
 def exec_api(host: str | None, port: int | None) -> NoReturn:
-    """This process turns into the API, so that signals and a container's process 1 are its own."""
+    """Replace this process with the API, so that signals reach the API directly."""
     read_settings()
     environment = {**os.environ, **build_module_environment()}
     environment.update({"EVENKEEL_HOST": host} if host is not None else {})
@@ -25,8 +23,9 @@ def exec_api(host: str | None, port: int | None) -> NoReturn:
 
 
 def run_worker() -> int:
-    """The Celery worker and a sweeper, until told to stop. Any number of sweepers may run
-    beside each other.
+    """Run a Celery worker and a sweeper until a signal stops them; return the exit code.
+
+    Every worker brings a sweeper, because any number of sweepers can run side by side.
     """
     require_worker_packages()
     read_settings()

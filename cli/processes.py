@@ -1,9 +1,8 @@
-"""A small process supervisor: named children under one parent, one Ctrl-C for all of them.
+"""A small process supervisor: starts children, restarts them, and stops them all on Ctrl-C.
 
-Children get a session of their own, so that a terminal's Ctrl-C reaches the parent alone, and
-the kernel's promise to kill them when the parent dies (PR_SET_PDEATHSIG), so that none outlives
-a killed parent. That promise is tied to the *thread* that made the child: everything here runs
-in one asyncio loop on the main thread.
+Each child has its own session, so that a terminal's Ctrl-C reaches only the parent. The kernel
+kills a child when its parent dies (PR_SET_PDEATHSIG); this is tied to the *thread* that started
+the child, so everything here runs in one asyncio loop on the main thread.
 """
 
 import asyncio
@@ -18,19 +17,17 @@ from typing import Final
 from cli.child_output import ChildOutput, copy_lines
 from shared.infra.child_process import describe_exit_code, make_parent_death_hook
 
-MAX_START_ATTEMPTS: Final = 3  # exits of a program that never settled, after which it is given up
-STABLE_UPTIME_S: Final = 30.0  # a child that lived so long starts its next pauses small again
+MAX_START_ATTEMPTS: Final = 3  # of a program that exits before it has settled
+STABLE_UPTIME_S: Final = 30.0  # a child that ran this long is restarted with the shortest delay
 MIN_RESTART_DELAY_S: Final = 0.5
 MAX_RESTART_DELAY_S: Final = 30.0
-DRAIN_TIMEOUT_S: Final = (
-    1.0  # for the last lines of a child that has ended; a grandchild may hold the pipe open
-)
+DRAIN_TIMEOUT_S: Final = 1.0  # for the last lines of an ended child; a grandchild may hold the pipe
 READY_POLL_INTERVAL_S: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """What to run as a child, and how to treat it."""
+    """A program to run as a child, and how to start and stop it."""
 
     name: str
     command: Sequence[str]
@@ -38,19 +35,17 @@ class Program:
     """Added to the parent's environment."""
     pass_fds: tuple[int, ...] = ()
     ready: Callable[[], Awaitable[bool]] | None = None
-    """Asked again and again, until true, before the next program starts; None: ready as soon as
-    it was started.
-    """
+    """Polled until true before the next program starts; None: ready as soon as it is started."""
     after_failed_start: Callable[[], None] | None = None
-    """Called when it died before it was ready, to clear out of its way what may have stopped it."""
+    """Called after it exits before it was ready, to remove what may have stopped it."""
     stop_stage: int = 0
-    """All programs of a stage have ended before those of the next stage are asked to."""
+    """Programs of one stage are stopped, and have ended, before those of the next."""
     stop_seconds: float = 6.0
-    """From TERM to KILL."""
+    """Time between SIGTERM and SIGKILL."""
 
 
 class Supervisor:
-    """Starts programs in order, keeps them running, stops them by stage when told to."""
+    """Starts programs in order, keeps them running, and stops them stage by stage."""
 
     def __init__(
         self,
@@ -65,10 +60,9 @@ class Supervisor:
         self._stop_requested = asyncio.Event()
 
     async def run(self) -> int:
-        """Serve until SIGINT, SIGTERM or SIGHUP; returns the exit code: 0, or 1 when a program
-        would not start.
+        """Run until SIGINT, SIGTERM or SIGHUP; a second signal kills everything at once.
 
-        A second signal kills everything at once.
+        Returns the exit code: 0, or 1 if a program cannot be started.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -85,13 +79,16 @@ class Supervisor:
 
     def _handle_signal(self) -> None:
         if not self._stop_requested.is_set():
-            self._output.write_parent_line("stopping (once more to kill at once)")
+            self._output.write_parent_line(
+                "stopping (press Ctrl-C again to kill everything at once)"
+            )
             self._stop_requested.set()
             return
         for child in self._children:
             child.kill()
 
     async def _get_exit_code(self, keep_task: "asyncio.Task[None]") -> int:
+        """End the task that keeps the programs running; return 1 if one could not be started."""
         keep_task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             try:
@@ -120,11 +117,11 @@ class Supervisor:
 
 
 class StartError(Exception):
-    """A program cannot be started, or exited START_ATTEMPTS times without ever settling."""
+    """A program cannot be started, or exited MAX_START_ATTEMPTS times before it settled."""
 
 
 class _SupervisedChild:
-    """One program's process, and its successors after unexpected deaths."""
+    """A program's process, and the ones that replace it after an unexpected end."""
 
     def __init__(self, program: Program, output: ChildOutput) -> None:
         self.program = program
@@ -132,48 +129,50 @@ class _SupervisedChild:
         self._process: asyncio.subprocess.Process | None = None
         self._copier: asyncio.Task[None] | None = None
         self._has_settled = False
-        """It was ready, or lived for a while: from then on it is started again however often it
-        ends.
-        """
+        """It was ready, or ran for a while. From then on it is restarted whenever it ends."""
 
     async def keep_running(self) -> None:
-        """Start it, and again whenever it ends, until cancelled; raises StartError."""
-        deaths = exits = 0
+        """Start the program, and again whenever it ends, until cancelled; raises StartError."""
+        ends = exits = 0
         while True:
-            born = time.monotonic()
+            started = time.monotonic()
             await self._start_process()
             code = await self._wait_for_exit()
-            steady = time.monotonic() - born > STABLE_UPTIME_S
-            self._has_settled = self._has_settled or steady
-            deaths = 1 if steady else deaths + 1
-            exits += code >= 0  # a signal comes from outside; an exit is the program's own word
+            was_stable = time.monotonic() - started > STABLE_UPTIME_S
+            self._has_settled = self._has_settled or was_stable
+            ends = 1 if was_stable else ends + 1
+            exits += code >= 0  # a signal comes from outside; only an exit is the program's fault
             self._print_last_lines()
             if not self._has_settled:
-                if exits >= MAX_START_ATTEMPTS:
-                    raise StartError(
-                        f"{self.program.name} {describe_exit_code(code)} at its start, {exits} times"
-                    )
-                if self.program.after_failed_start is not None:
-                    self.program.after_failed_start()
-            pause = min(MIN_RESTART_DELAY_S * 2 ** (deaths - 1), MAX_RESTART_DELAY_S)
+                self._handle_failed_start(code, exits)
+            delay = min(MIN_RESTART_DELAY_S * 2 ** (ends - 1), MAX_RESTART_DELAY_S)
             self._output.write_parent_line(
-                f"{self.program.name} {describe_exit_code(code)}; starting it again in {pause:g} s"
+                f"{self.program.name} {describe_exit_code(code)}; restarting it in {delay:g} s"
             )
-            await asyncio.sleep(pause)
+            await asyncio.sleep(delay)
+
+    def _handle_failed_start(self, code: int, exits: int) -> None:
+        """Raise StartError after MAX_START_ATTEMPTS exits; else prepare the next attempt."""
+        if exits >= MAX_START_ATTEMPTS:
+            raise StartError(
+                f"{self.program.name} {describe_exit_code(code)} while starting, {exits} times"
+            )
+        if self.program.after_failed_start is not None:
+            self.program.after_failed_start()
 
     async def wait_until_ready(self) -> None:
-        """Returns once the program answers, whichever of its processes that is."""
-        question = self.program.ready
-        while self._process is None or (question is not None and not await question()):
+        """Wait until the program answers, even if it is restarted meanwhile."""
+        is_ready = self.program.ready
+        while self._process is None or (is_ready is not None and not await is_ready()):
             await asyncio.sleep(READY_POLL_INTERVAL_S)
-        self._has_settled = self._has_settled or question is not None
+        self._has_settled = self._has_settled or is_ready is not None
 
     def _print_last_lines(self) -> None:
         for line in self._output.get_hidden_tail(self.program.name):
-            self._output.write_parent_line(f"{self.program.name} said: {line}")
+            self._output.write_parent_line(f"{self.program.name}: {line}")
 
     async def stop(self) -> None:
-        """TERM, then KILL for the whole process group of whoever is left."""
+        """Send SIGTERM, then SIGKILL to what is left of the process group."""
         if self._process is None:
             return
         if self._process.returncode is None:
@@ -191,30 +190,20 @@ class _SupervisedChild:
         await self._wait_for_exit()
 
     def kill(self) -> None:
-        """KILL, to the process and all of its group."""
+        """Send SIGKILL to the whole process group."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _start_process(self) -> None:
         program = self.program
-        # a pipe of our own: asyncio's wait() holds out for the end of its pipes, which a
-        # grandchild can keep open
+        # not asyncio's pipe: its wait() returns only when a grandchild has closed the pipe, too
         read_end, write_end = os.pipe()
         self._copier = asyncio.create_task(
             copy_lines(program.name, os.fdopen(read_end, "rb", buffering=0), self._output)
         )
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *program.command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=asyncio.subprocess.STDOUT,
-                env={**os.environ, **program.env},
-                pass_fds=program.pass_fds,
-                start_new_session=True,
-                preexec_fn=make_parent_death_hook(),
-            )
+            self._process = await _spawn_process(program, write_end)
         except OSError as error:  # no such file, not executable, no memory
             raise StartError(
                 f"{program.name} cannot be started ({program.command[0]}: {error.strerror})"
@@ -223,13 +212,24 @@ class _SupervisedChild:
             os.close(write_end)
 
     async def _wait_for_exit(self) -> int:
-        """The process's return code, once it has ended, its group is gone and its last lines
-        are copied.
-        """
+        """Wait for the process's end, kill the rest of its group, and return its exit code."""
         assert self._process is not None
         assert self._copier is not None
         code = await self._process.wait()
-        self.kill()  # members of its group that it left behind
+        self.kill()  # processes of its group that it left behind
         await asyncio.wait({self._copier}, timeout=DRAIN_TIMEOUT_S)
         self._copier.cancel()
         return code
+
+
+async def _spawn_process(program: Program, output_fd: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *program.command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output_fd,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, **program.env},
+        pass_fds=program.pass_fds,
+        start_new_session=True,
+        preexec_fn=make_parent_death_hook(),
+    )

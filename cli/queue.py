@@ -1,45 +1,45 @@
-"""``evenkeel queue``: what waits, what trains, and where."""
+"""``evenkeel queue``: the waiting and running runs, and the workers."""
 
 import time
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from cli.api_models import Queue
+from cli.api_models import Queue, QueueWorker, TrainingRun
 from cli.tables import format_count, format_duration
 
 
 def format_queue(queue: Queue, now: float | None = None) -> RenderableType:
-    """``now``: unix seconds, by which a worker's last beat was so long ago."""
-    at = time.time() if now is None else now
+    """Format the queue; the workers' heartbeats are relative to ``now`` (unix seconds)."""
+    training = format_count(len(queue.running), "run")
     parts: list[RenderableType] = [
-        (
-            f"{format_count(len(queue.running), 'run')} in training, {queue.depth} waiting, "
-            f"{queue.paused} paused"
-        )
+        f"{training} in training, {queue.depth} waiting, {queue.paused} paused"
     ]
     if queue.running:
-        runs = Table("job", "run", "step", "worker", "device", box=None)
-        for run in queue.running:
-            runs.add_row(
-                run.job_id,
-                run.run_id,
-                f"{run.step}/{run.total_steps}",
-                run.worker or "-",
-                run.device or "-",
-            )
-        parts += ["", runs]
+        parts += ["", _build_runs_table(queue.running)]
     if queue.workers:
-        workers = Table("worker", "slots in use", "devices", "last heard of", box=None)
-        for worker in queue.workers:
-            ago = f"{format_duration(max(0.0, at - worker.last_beat))} ago"
-            workers.add_row(
-                worker.name, f"{worker.busy}/{worker.slots}", ", ".join(worker.devices), ago
-            )
-        parts += ["", workers]
+        at = time.time() if now is None else now
+        parts += ["", _build_workers_table(queue.workers, at)]
     else:
         parts.append(
-            "No worker has been heard of in the last minute: nothing will be trained until "
-            "one is started."
+            "No worker has reported in the last minute. Start one to train the waiting runs."
         )
     return Group(*parts)
+
+
+def _build_runs_table(runs: Sequence[TrainingRun]) -> Table:
+    table = Table("job", "run", "step", "worker", "device", box=None)
+    for run in runs:
+        step = f"{run.step}/{run.total_steps}"
+        table.add_row(run.job_id, run.run_id, step, run.worker or "-", run.device or "-")
+    return table
+
+
+def _build_workers_table(workers: Sequence[QueueWorker], now: float) -> Table:
+    table = Table("worker", "slots in use", "devices", "last heartbeat", box=None)
+    for worker in workers:
+        slots, devices = f"{worker.busy}/{worker.slots}", ", ".join(worker.devices)
+        ago = f"{format_duration(max(0.0, now - worker.last_beat))} ago"
+        table.add_row(worker.name, slots, devices, ago)
+    return table

@@ -1,4 +1,4 @@
-"""``evenkeel report``: the stability report on the terminal, or as a page, a figure or a table."""
+"""``evenkeel report``: the stability report as text, or as an HTML, PNG or CSV file."""
 
 import csv as csv_format
 from pathlib import Path
@@ -28,39 +28,46 @@ CSV_COLUMNS = (
 def write_report(
     client: Client, job_id: str, *, html: Path | None, png: Path | None, csv: Path | None
 ) -> None:
-    """Print the report if no file is asked for; else write each that is."""
+    """Write the report to the given files; print it if there are none."""
     console = make_console()
     job = client.get_job(job_id)
     report = client.get_stability_report(job_id)
     if html is png is csv is None:
         console.print(format_report(report))
-        return
     if csv is not None:
         write_csv(csv, report)
     if png is not None:
-        from shared.report.page import render_summary_png
-
-        png.write_bytes(render_summary_png([(job.preset, report)]))
+        _write_png(png, job, report)
     if html is not None:
-        from shared.report.page import render_report
-
-        html.write_text(render_report([build_section(client, job, report)]), encoding="utf-8")
+        _write_html(html, client, job, report)
     for path in filter(None, (html, png, csv)):
         console.print(f"Wrote {path}", markup=False, soft_wrap=True)
 
 
 def write_csv(path: Path, report: StabilityReport) -> None:
-    """A row a run, by index; empty for what is undefined."""
+    """Write one row per run, in order; undefined scores are empty."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         table = csv_format.DictWriter(stream, CSV_COLUMNS, extrasaction="ignore")
         table.writeheader()
         table.writerows(run.model_dump(mode="json") for run in report.runs)
 
 
+def _write_png(path: Path, job: Job, report: StabilityReport) -> None:
+    from shared.report.page import render_summary_png
+
+    path.write_bytes(render_summary_png([(job.preset, report)]))
+
+
+def _write_html(path: Path, client: Client, job: Job, report: StabilityReport) -> None:
+    from shared.report.page import render_report
+
+    path.write_text(render_report([build_section(client, job, report)]), encoding="utf-8")
+
+
 def build_section(
     client: Client, job: Job, report: StabilityReport, title: str | None = None
 ) -> "JobSection":
-    """A job as the page shows it, called by its recipe's preset unless another title is given."""
+    """Collect what the page shows of a job; its title is the preset unless one is given."""
     from shared.report.page import JobSection
 
     runs = client.list_runs(job.id)

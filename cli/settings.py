@@ -1,4 +1,4 @@
-"""EVENKEEL_* as the command line reads them: what is not understood is one sentence."""
+"""Settings from EVENKEEL_* variables, with an invalid one reported as a CliError."""
 
 from typing import Any
 
@@ -9,12 +9,13 @@ from shared.infra.settings import Settings
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """The environment's settings, but for ``overrides``. Raises CliError about the first that
-    is not understood.
+    """Read the settings from the environment; ``overrides`` take precedence.
+
+    Raises CliError for the first invalid one.
     """
     try:
         return Settings(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
-        name = f"EVENKEEL_{first['loc'][0]}".upper() if first["loc"] else "The settings"
-        raise CliError(f"{name} cannot be used: {first['msg']}.") from error
+        subject = f"EVENKEEL_{first['loc'][0]}".upper() + " is" if first["loc"] else "Settings are"
+        raise CliError(f"{subject} invalid: {first['msg']}.") from error

@@ -1,6 +1,4 @@
-"""Jobs and reports as text for a terminal. Every figure is followed by what it is; undefined
-ones are a dash.
-"""
+"""Jobs and reports as text for a terminal. An undefined number is shown as a dash."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -16,18 +14,25 @@ from shared.domain.states import RunState
 from shared.report import ReportedRun, StabilityReport
 from shared.report.formatting import format_baseline_title, format_seeds
 
-PLAIN_WIDTH: Final = (
-    200  # columns where the output is no terminal, so that sentences stay on one line
+PLAIN_WIDTH: Final = 200  # columns when not writing to a terminal, to keep sentences on one line
+JOB_COLUMNS: Final = (
+    "job",
+    "created (UTC)",
+    "status",
+    "model",
+    "preset",
+    "runs",
+    "done",
+    "fine-tuned model",
 )
 
 
 def make_console(*, stderr: bool = False) -> Console:
+    """Create a console as wide as the terminal, or PLAIN_WIDTH if it is not a terminal."""
     console = Console(stderr=stderr, highlight=False)
-    return (
-        console
-        if console.is_terminal
-        else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
-    )
+    if console.is_terminal:
+        return console
+    return Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
 
 
 def format_number(value: float | None) -> str:
@@ -43,17 +48,7 @@ def format_interval(bounds: tuple[float, float] | None) -> str:
 
 
 def build_jobs_table(jobs: Sequence[Job]) -> Table:
-    table = Table(
-        "job",
-        "created (UTC)",
-        "status",
-        "model",
-        "preset",
-        "runs",
-        "done",
-        "fine-tuned model",
-        box=None,
-    )
+    table = Table(*JOB_COLUMNS, box=None)
     for job in jobs:
         created = datetime.fromtimestamp(job.created_at, UTC).strftime("%Y-%m-%d %H:%M")
         summary = job.runs_summary
@@ -71,32 +66,21 @@ def build_jobs_table(jobs: Sequence[Job]) -> Table:
 
 
 def format_job(job: Job) -> RenderableType:
-    """A job's state and settings, as far as its report does not say them."""
-    state = (
-        f"{job.id}: {job.status.value}, {job.progress.percent:.0f}% of "
-        f"{job.progress.steps_total} steps"
-    )
-    if job.finished_at is not None:
-        state += f", after {format_duration(job.finished_at - job.created_at)}"
-    elif job.progress.seconds_remaining:
-        state += f", about {format_duration(job.progress.seconds_remaining)} left"
-    lines = [state]
-    recipe = job.resolved_recipe
-    if recipe is not None:
-        lines.append(format_recipe_summary(job.model, recipe))
+    """Format a job's state, settings, pilots, error and warnings."""
+    lines = [_format_job_state(job)]
+    if job.resolved_recipe is not None:
+        lines.append(format_recipe_summary(job.model, job.resolved_recipe))
     if job.pilots is not None:
-        searched = " and ".join(job.pilots["automatic"])
-        lines.append(
-            job.pilots["reason"]
-            or f"{job.model}, recipe {job.preset}: pilots find out {searched} first"
-        )
+        settings = " and ".join(job.pilots["automatic"])
+        searching = f"{job.model}, recipe {job.preset}: pilots choose {settings} first"
+        lines.append(job.pilot_reason or searching)
     lines += [f"Failed: {job.error.message}"] if job.error is not None else []
     lines += [f"Warning: {warning.message}" for warning in job.warnings]
     return Group(*map(escape, lines))
 
 
 def format_report(report: StabilityReport) -> RenderableType:
-    """Every seed, then the distribution, the verdict, what looks wrong, and the warnings."""
+    """Format every seed, the distribution, the verdict, the diagnosis and the warnings."""
     parts: list[RenderableType] = [
         _build_runs_table(report),
         "",
@@ -112,7 +96,7 @@ def format_report(report: StabilityReport) -> RenderableType:
 
 
 def format_reports_side_by_side(reports: Sequence[tuple[str, StabilityReport]]) -> RenderableType:
-    """Several jobs' seeds and distributions in columns."""
+    """Format several jobs' seeds and distributions, one column per job."""
     by_seed = [{_format_run_seeds(run): run for run in report.runs} for _, report in reports]
     seeds = dict.fromkeys(seed for runs in by_seed for seed in runs)
     table = Table("seed", *(f"{name}: {report.metric}" for name, report in reports), box=None)
@@ -128,14 +112,25 @@ def format_reports_side_by_side(reports: Sequence[tuple[str, StabilityReport]]) 
 
 
 def format_recipe_summary(model: str, recipe: dict[str, Any]) -> str:
-    """What of a resolved recipe decides most."""
+    """Format the most important settings of a resolved recipe."""
     return (
-        f"{model}, recipe {recipe.get('preset', 'stabilized')}: {recipe['max_steps']} "
-        "steps a run, batches of "
-        f"{recipe['train_batch_size']}, rate {recipe['learning_rate']:g}, top blocks new: "
-        f"{recipe['reinit_layers']}, "
-        f"in {recipe.get('precision', 'float32')}"
+        f"{model}, recipe {recipe.get('preset', 'stabilized')}: {recipe['max_steps']} steps per "
+        f"run, batch size {recipe['train_batch_size']}, learning rate "
+        f"{recipe['learning_rate']:g}, re-initialized top blocks: {recipe['reinit_layers']}, "
+        f"{recipe.get('precision', 'float32')}"
     )
+
+
+def _format_job_state(job: Job) -> str:
+    state = (
+        f"{job.id}: {job.status.value}, {job.progress.percent:.0f}% of "
+        f"{job.progress.steps_total} steps"
+    )
+    if job.finished_at is not None:
+        return f"{state}, after {format_duration(job.finished_at - job.created_at)}"
+    if job.progress.seconds_remaining:
+        return f"{state}, about {format_duration(job.progress.seconds_remaining)} left"
+    return state
 
 
 def format_duration(seconds: float) -> str:
@@ -144,6 +139,20 @@ def format_duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+DISTRIBUTION_ROWS: Final[dict[str, Callable[[StabilityReport], str]]] = {
+    "runs": lambda r: f"{r.n} of {r.planned} succeeded" + (" (so far)" if r.provisional else ""),
+    "mean ± std": lambda r: f"{format_number(r.mean)} ± {format_number(r.std)}",
+    "95% interval of the mean": lambda r: format_interval(r.ci95),
+    "min, quartiles, max": lambda r: " ".join(
+        map(format_number, (r.min, r.q1, r.median, r.q3, r.max))
+    ),
+    "degenerate, failed": lambda r: (
+        f"{r.degenerate}, {r.failed}" + (f", {r.discarded} discarded" if r.discarded else "")
+    ),
+}
+"""Title of each line of the distribution, and how it is computed from a report."""
 
 
 def _build_runs_table(report: StabilityReport) -> Table:
@@ -165,19 +174,7 @@ def _build_runs_table(report: StabilityReport) -> Table:
 
 def _build_distribution_table(reports: Sequence[tuple[str, StabilityReport]]) -> Table:
     table = Table("", *(name for name, _ in reports), box=None, show_header=len(reports) > 1)
-    rows: dict[str, Callable[[StabilityReport], str]] = {
-        "runs": lambda r: (
-            f"{r.n} of {r.planned} succeeded" + (" (so far)" if r.provisional else "")
-        ),
-        "mean ± std": lambda r: f"{format_number(r.mean)} ± {format_number(r.std)}",
-        "95% interval of the mean": lambda r: format_interval(r.ci95),
-        "min, quartiles, max": lambda r: " ".join(
-            map(format_number, (r.min, r.q1, r.median, r.q3, r.max))
-        ),
-        "degenerate, failed": lambda r: (
-            f"{r.degenerate}, {r.failed}" + (f", {r.discarded} discarded" if r.discarded else "")
-        ),
-    }
+    rows = dict(DISTRIBUTION_ROWS)
     for name in dict.fromkeys(one.name for _, report in reports for one in report.baselines):
         rows[escape(format_baseline_title(name))] = partial(_format_baseline_score, name)
     for title, cell in rows.items():

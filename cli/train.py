@@ -1,6 +1,4 @@
-"""``evenkeel train`` and ``evenkeel show``: from a file to its report, with the way there in
-view.
-"""
+"""``evenkeel train``, ``show`` and ``retry``: create or find a job, follow it, print its report."""
 
 import json
 from pathlib import Path
@@ -11,36 +9,43 @@ from rich.markup import escape
 
 from cli.api_models import Job
 from cli.client import Client
-from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED
+from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED, CliError
 from cli.follow import FollowedJob, follow_jobs
 from cli.job_request import TrainOptions, build_job_request
 from cli.previews import format_dry_run
 from cli.tables import format_job, format_report, make_console
-from shared.domain.states import JobState
+from shared.domain.states import JobState, RunState
 
 
 class JobFiles(NamedTuple):
-    """What a job is made of, on this machine."""
+    """Local data sets of a job."""
 
     training: Path
     validation: Path | None = None
     test: Path | None = None
 
 
-def train(
-    client: Client, files: JobFiles, options: TrainOptions, *, as_json: bool, detach: bool
+def run_training(
+    client: Client,
+    files: JobFiles,
+    options: TrainOptions,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    detach: bool,
 ) -> int:
-    """Upload, create, follow, report; returns the exit code."""
-    training, validation, test = (
-        None if file is None else client.upload_file(file).id for file in files
-    )
+    """Upload the files, create the job, follow it and print its report; return the exit code."""
+    if dry_run:
+        show_dry_run(client, files, options, as_json=as_json)
+        return 0
+    training, validation, test = _upload_files(client, files)
     job = client.create_job(build_job_request(options, str(training), validation, test))
     return follow_or_detach(client, job, as_json=as_json, detach=detach)
 
 
 def show_dry_run(client: Client, files: JobFiles, options: TrainOptions, *, as_json: bool) -> None:
-    """Say what the job would be; its files do not stay with the service either."""
-    uploaded = [None if file is None else client.upload_file(file).id for file in files]
+    """Print what the job would be, and delete the uploaded files again."""
+    uploaded = _upload_files(client, files)
     training, validation, test = uploaded
     try:
         planned = client.plan_job(build_job_request(options, str(training), validation, test))
@@ -54,18 +59,29 @@ def show_dry_run(client: Client, files: JobFiles, options: TrainOptions, *, as_j
 
 
 def follow_or_detach(client: Client, job: Job, *, as_json: bool, detach: bool) -> int:
-    """Follow a job that was begun, unless told not to wait for it; returns the exit code."""
-    talk = make_console(stderr=as_json)  # with --json, stdout is for the JSON alone
-    talk.print(format_job(job))
+    """Print the job and, unless detached, follow it to its report; return the exit code."""
+    console = make_console(stderr=as_json)  # with --json, stdout is for the JSON alone
+    console.print(format_job(job))
     if not detach:
-        return _follow_and_report(client, job, talk, as_json=as_json)
+        return _follow_and_report(client, job, console, as_json=as_json)
     if as_json:
         _print_json(client, job)
-    talk.print(escape(f"Follow it with: evenkeel show {job.id} --follow"))
+    console.print(escape(f"Follow it with: evenkeel show {job.id} --follow"))
     return 0
 
 
+def retry_runs(client: Client, job_id: str) -> None:
+    """Queue the job's failed and cancelled runs again; raise CliError if it has none."""
+    retryable = {RunState.FAILED, RunState.CANCELLED}
+    run_ids = [run.id for run in client.list_runs(job_id) if run.status in retryable]
+    if not run_ids:
+        raise CliError(f"Job {job_id} has no failed or cancelled run to retry.")
+    for run_id in run_ids:
+        client.retry_run(job_id, run_id)
+
+
 def show_job(client: Client, job_id: str, *, should_follow: bool, as_json: bool) -> int:
+    """Print a job and its report, after following it if asked to; return the exit code."""
     job = client.get_job(job_id)
     if should_follow and not job.has_ended:
         return _follow_and_report(client, job, make_console(stderr=as_json), as_json=as_json)
@@ -73,13 +89,18 @@ def show_job(client: Client, job_id: str, *, should_follow: bool, as_json: bool)
     return get_exit_code(job)
 
 
+def _upload_files(client: Client, files: JobFiles) -> list[str | None]:
+    """Upload the given files; return their ids."""
+    return [None if file is None else client.upload_file(file).id for file in files]
+
+
 def _follow_and_report(client: Client, job: Job, console: Console, *, as_json: bool) -> int:
     try:
         [job] = follow_jobs(client, [FollowedJob(job)], console)
     except KeyboardInterrupt:
         console.print(
-            f"\nThe job goes on. Follow it again: evenkeel show {job.id} --follow   Stop "
-            f"it: evenkeel cancel {job.id}"
+            f"\nThe job continues. To follow it: evenkeel show {job.id} --follow   "
+            f"To stop it: evenkeel cancel {job.id}"
         )
         return INTERRUPTED
     _print_report(client, job, console, as_json=as_json)
@@ -105,5 +126,5 @@ def _print_json(client: Client, job: Job) -> None:
 
 
 def get_exit_code(job: Job) -> int:
-    """Of a command that waited for the job."""
+    """Return the exit code of a command that waited for the job."""
     return JOB_DID_NOT_SUCCEED if job.status in {JobState.FAILED, JobState.CANCELLED} else 0

@@ -1,6 +1,4 @@
-"""Sending to the service, again where that does no harm; whatever goes wrong comes out as one
-sentence (``CliError``).
-"""
+"""HTTP requests to the service, with retries; every failure becomes a ``CliError``."""
 
 import time
 from types import TracebackType
@@ -14,35 +12,30 @@ from cli.errors import CliError
 from shared.infra.settings import LOOPBACK_HOSTS
 
 _RETRYABLE_STATUSES: Final = frozenset({429, 502, 503, 504})
-_RETRY_DELAYS_S: Final = (
-    0.2,
-    0.5,
-    1.0,
-    2.0,
-)  # seconds before each re-sending, unless the service asks for longer
+_RETRY_DELAYS_S: Final = (0.2, 0.5, 1.0, 2.0)
+"""Pause before each retry, unless the service asks for a longer one."""
+_RECONNECT_DELAY_S: Final = 0.5
 _MAX_RETRY_DELAY_S: Final = 30.0
 ResponseModel = TypeVar("ResponseModel", bound=BaseModel)
 
 
 class Transport:
-    """``patience``: for how many seconds a service that cannot be reached is waited for."""
+    """A connection to the service; waits ``retry_timeout_s`` for one that cannot be reached."""
 
     def __init__(
         self, url: str, api_key: str | None = None, *, retry_timeout_s: float = 0.0
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise CliError(
-                f"{url!r} is not the URL of a service; it looks like http://127.0.0.1:8000."
-            )
+            raise CliError(f"{url!r} is not the URL of a service. Example: http://127.0.0.1:8000.")
         self.url = url.rstrip("/")
         self.retry_timeout_s = retry_timeout_s
         self._http = httpx.Client(
             base_url=self.url,
             headers={"authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=httpx.Timeout(60.0, connect=5.0),
-            trust_env=parts.hostname
-            not in LOOPBACK_HOSTS,  # a proxy for the outside is not asked for this machine
+            # requests to this machine bypass the environment's proxy
+            trust_env=parts.hostname not in LOOPBACK_HOSTS,
         )
 
     def __enter__(self) -> Self:
@@ -60,26 +53,24 @@ class Transport:
         return self._parse_response(model_type, self._send_request("GET", path))
 
     def _send_request(self, method: str, path: str, **content: Any) -> httpx.Response:
-        """Send, and again while the service is busy, or cannot be reached and there is patience
-        left.
-        """
+        """Send a request; retry while the service is busy, or unreachable within the timeout."""
         give_up_at = time.monotonic() + self.retry_timeout_s
-        pauses = iter(_RETRY_DELAYS_S)
+        delays = iter(_RETRY_DELAYS_S)
         while True:
             try:
                 response = self._http.request(method, path, **content)
             except httpx.TransportError as error:
                 if time.monotonic() >= give_up_at:
                     raise self._build_unreachable_error(error) from error
-                time.sleep(_RETRY_DELAYS_S[1])
+                time.sleep(_RECONNECT_DELAY_S)
                 continue
-            pause = next(pauses, None) if _is_retryable(response) else None
-            if pause is None:
+            delay = next(delays, None) if _is_retryable(response) else None
+            if delay is None:
                 return self._check_response(response)
-            time.sleep(max(pause, _get_retry_after(response)))
+            time.sleep(max(delay, _get_retry_after(response)))
 
     def _check_response(self, response: httpx.Response) -> httpx.Response:
-        """The response, if it is the service's and no error; else its error as a sentence."""
+        """Return a successful response; raise the service's error message as a CliError."""
         if response.is_success:
             return response
         try:
@@ -101,14 +92,15 @@ class Transport:
 
     def _build_mismatch_error(self, detail: str = "") -> CliError:
         return CliError(
-            f"What answers at {self.url} is not an Evenkeel of this version{detail}; check --url."
+            f"The answer from {self.url} does not match this version of Evenkeel{detail}. "
+            "Check --url."
         )
 
     def _build_unreachable_error(self, error: httpx.TransportError) -> CliError:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-            return CliError(f"No Evenkeel answers at {self.url}. Start one with: evenkeel up")
+            return CliError(f"No service answers at {self.url}. Start one with: evenkeel up")
         return CliError(
-            f"The connection to {self.url} broke off ({type(error).__name__}); try again."
+            f"The connection to {self.url} was lost ({type(error).__name__}). Try again."
         )
 
 
@@ -120,7 +112,8 @@ def _is_retryable(response: httpx.Response) -> bool:
 
 
 def _get_retry_after(response: httpx.Response) -> float:
+    """Return the seconds that the service asks to wait, at most _MAX_RETRY_DELAY_S."""
     try:
         return min(float(response.headers.get("retry-after", 0)), _MAX_RETRY_DELAY_S)
-    except ValueError:  # it may be a date
+    except ValueError:  # the header may hold a date instead
         return _RETRY_DELAYS_S[-1]

@@ -1,8 +1,7 @@
-"""``evenkeel up``: the whole service on one machine, under one parent: Redis, API, worker and
-sweeper.
+"""``evenkeel up``: Redis, API, worker and sweeper on one machine, under one parent process.
 
-Order: what can be refused is refused before anything starts; the listening socket is made here
-and handed down, so that connections wait rather than fail while the API starts or starts again.
+Everything that can be wrong is checked before anything starts. The listening socket is created
+here and inherited by the API, so that connections wait instead of failing while the API restarts.
 """
 
 import asyncio
@@ -27,32 +26,33 @@ from shared.infra.settings import Settings, describe_missing_key
 WORKER_PACKAGES = ("torch", "transformers", "safetensors")
 LISTEN_BACKLOG = 2048  # connections that wait while the API starts
 _HEALTH_TIMEOUT_S = 2.0
-# the embedded stack brings its own; an installation that has them elsewhere starts the parts alone
-_EMBEDDED_VARIABLES = ("EVENKEEL_DATABASE_URL", "EVENKEEL_REDIS_URL", "EVENKEEL_STORAGE_URL")
+_IGNORED_VARIABLES = ("EVENKEEL_DATABASE_URL", "EVENKEEL_REDIS_URL", "EVENKEEL_STORAGE_URL")
+"""``evenkeel up`` keeps all state in its data folder; ``evenkeel api`` and ``worker`` use these."""
 
 
 @dataclass(frozen=True)
 class ServiceOptions:
-    """What ``evenkeel up`` was asked for."""
+    """Options of ``evenkeel up``."""
 
     home: Path
     host: str
     port: int
     slots: int
-    """Runs trained at the same time."""
+    """Number of runs trained at the same time."""
     threads: int | Literal["auto"]
-    """CPU threads of each; ``auto``: resolved for each job."""
+    """CPU threads per run; ``auto`` chooses them for each job."""
 
 
 def run_service(options: ServiceOptions) -> int:
-    """Serve until told to stop; returns the exit code. Raises CliError for whatever keeps it
-    from starting.
+    """Run the service until a signal stops it; return the exit code.
+
+    Raises CliError if it cannot start.
     """
     require_worker_packages()
     refusal = describe_missing_key(read_settings(host=options.host))
     if refusal is not None:
         raise CliError(refusal)
-    os.umask(0o077)  # data and logs are their owner's alone
+    os.umask(0o077)  # only the owner can read data and logs
     with (
         open_data_dir(options.home) as home,
         open_listener(options.host, options.port) as listener,
@@ -83,12 +83,10 @@ async def _run_programs(
             output.write_parent_line(line)
 
     try:
-        for name in _EMBEDDED_VARIABLES:
-            if os.environ.get(name):
-                output.write_parent_line(
-                    f"{name} is set, but `evenkeel up` keeps its state in {home.folder}; "
-                    "it is not used."
-                )
+        for name in filter(os.environ.get, _IGNORED_VARIABLES):
+            output.write_parent_line(
+                f"{name} is set but ignored: `evenkeel up` keeps its state in {home.folder}"
+            )
         return await Supervisor(programs, output, when_ready=announce_url).run()
     finally:
         output.close()
@@ -97,9 +95,7 @@ async def _run_programs(
 def build_service_programs(
     listener: socket.socket, environment: Mapping[str, str]
 ) -> list[Program]:
-    """The three parts that are our own code; the API first, so that there is an answer while
-    the worker loads.
-    """
+    """Build the programs that are Python: the API, which starts first, worker and sweeper."""
     host, port = listener.getsockname()[:2]
 
     async def is_api_ready() -> bool:
@@ -118,7 +114,7 @@ def build_service_programs(
 
 
 def build_worker_programs(environment: Mapping[str, str]) -> list[Program]:
-    """The training side: who trains, and who sees to it that nothing is forgotten."""
+    """Build the worker, which trains, and the sweeper, which recovers lost runs."""
     return [
         Program(name="worker", command=build_module_command("worker"), env=environment),
         Program(
@@ -132,7 +128,7 @@ def build_worker_programs(environment: Mapping[str, str]) -> list[Program]:
 def build_service_settings(
     options: ServiceOptions, home: DataDir, redis: EmbeddedRedis
 ) -> Settings:
-    """The environment's settings, but for what the embedded stack brings itself."""
+    """Read the environment's settings, with this service's own paths and options instead."""
     return read_settings(
         home=home.folder,
         database_url="",
@@ -146,6 +142,7 @@ def build_service_settings(
 
 
 def build_child_environment(settings: Settings) -> dict[str, str]:
+    """Build the variables that give the children these settings."""
     return {
         **build_module_environment(),
         "EVENKEEL_HOME": str(settings.home),
@@ -162,9 +159,7 @@ def build_child_environment(settings: Settings) -> dict[str, str]:
 
 
 def prepare_database(url: str) -> None:
-    """Bring an older home's tables to this version, and give back what a killed stack was
-    training.
-    """
+    """Migrate the database, and release the runs that a killed service was training."""
     from cli.database import upgrade_database
     from shared.db.recovery import release_all_leases
 
@@ -173,7 +168,7 @@ def prepare_database(url: str) -> None:
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """The listening socket; port 0 takes a free one. Raises CliError with the cure."""
+    """Open the listening socket; port 0 picks a free port. Raises CliError if it cannot."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -181,24 +176,24 @@ def open_listener(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family, backlog=LISTEN_BACKLOG)
     except socket.gaierror as error:
         raise CliError(
-            f"{host!r} is no address of this machine ({error.strerror}); try --host 127.0.0.1."
+            f"{host!r} is not an address of this machine ({error.strerror}). Try --host 127.0.0.1."
         ) from error
     except OSError as error:
         raise CliError(
-            f"Port {port} on {host} cannot be had ({os.strerror(error.errno or 0)}); stop "
-            "what listens there, "
-            "or choose another with --port (0 takes a free one)."
+            f"Cannot listen on port {port} of {host} ({os.strerror(error.errno or 0)}). Choose "
+            "another port with --port, or let --port 0 pick a free one."
         ) from error
 
 
 def get_listener_url(listener: socket.socket) -> str:
+    """Return the URL under which this machine reaches the socket."""
     host, port = listener.getsockname()[:2]
     reached_at = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{reached_at}]:{port}" if ":" in reached_at else f"http://{reached_at}:{port}"
 
 
 async def is_healthy(host: str, port: int) -> bool:
-    """True once GET /health answers 200."""
+    """Return whether GET /health answers 200."""
     try:
         async with asyncio.timeout(_HEALTH_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(host, port)
@@ -214,11 +209,12 @@ async def is_healthy(host: str, port: int) -> bool:
 
 
 def require_worker_packages() -> None:
+    """Raise CliError if the packages for training are not installed."""
     missing = [name for name in WORKER_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise CliError(
-            f"Training needs packages that are not installed here ({', '.join(missing)}): "
-            "pip install 'evenkeel[worker]'."
+            f"Training needs packages that are not installed ({', '.join(missing)}). Install them "
+            "with: pip install 'evenkeel[worker]'"
         )
 
 
@@ -227,11 +223,11 @@ def _format_welcome(url: str, options: ServiceOptions, home: DataDir) -> list[st
     return [
         (
             f"Evenkeel is ready at {url} ({options.slots} training "
-            f"slot{'s' if options.slots > 1 else ''}; interface: {url}/docs)"
+            f"slot{'s' if options.slots > 1 else ''}; API documentation: {url}/docs)"
         ),
-        f"train with: evenkeel train FILE{option}",
+        f"to train a model: evenkeel train FILE{option}",
         (
-            f"state and logs are in {home.folder}; Ctrl-C stops everything, and the next "
-            "`evenkeel up` goes on from there"
+            f"data and logs are in {home.folder}; Ctrl-C stops everything, and the next "
+            "`evenkeel up` continues from there"
         ),
     ]

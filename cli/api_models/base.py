@@ -1,14 +1,16 @@
-"""The base of what is read."""
+"""Base classes of the answers' models."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class ApiModel(BaseModel):
-    """Fields that it does not know are let pass, so that versions may differ."""
+    """A part of an answer; unknown fields are ignored, so that versions may differ."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class ApiWarning(ApiModel):
+    """A caveat about a file or a job."""
+
     code: str
     message: str

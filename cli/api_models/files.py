@@ -1,4 +1,4 @@
-"""What the service says of uploaded files."""
+"""Answers about uploaded files."""
 
 from cli.api_models.base import ApiModel, ApiWarning
 
@@ -11,7 +11,7 @@ class RowProblem(ApiModel):
 
 
 class Profile(ApiModel):
-    """What a file holds, as far as it is shown."""
+    """Number of rows and problems of a file."""
 
     rows: int
     errors: list[RowProblem]

@@ -1,4 +1,4 @@
-"""What the service says of jobs and their runs."""
+"""Answers about jobs, their runs and comparisons."""
 
 from typing import Any
 
@@ -49,9 +49,9 @@ class Job(ApiModel):
     metric: str
     dataset: dict[str, Any]
     recipe: dict[str, Any] = Field(default_factory=dict)
-    """As asked for."""
+    """The recipe as requested."""
     resolved_recipe: dict[str, Any] | None
-    """Every setting with its value; None only until pilots have found the automatic ones."""
+    """The recipe with a value for every setting; None until pilots have chosen."""
     recipe_notes: dict[str, str] = Field(default_factory=dict)
     pilots: dict[str, Any] | None = None
     runs_summary: RunsSummary
@@ -62,6 +62,12 @@ class Job(ApiModel):
     def preset(self) -> str:
         recipe = self.resolved_recipe or self.recipe
         return str(recipe.get("preset", "stabilized"))
+
+    @property
+    def pilot_reason(self) -> str | None:
+        """What pilots have chosen and why; None while they run, or without pilots."""
+        reason: str | None = None if self.pilots is None else self.pilots["reason"]
+        return reason
 
     @property
     def has_ended(self) -> bool:
@@ -97,7 +103,7 @@ class RunList(ApiModel):
 class Series(ApiModel):
     name: str
     points: list[tuple[int, float]]
-    """(step, value), by step."""
+    """(step, value) pairs, by step."""
 
 
 class RunMetrics(ApiModel):
@@ -135,7 +141,7 @@ class PlannedRun(ApiModel):
 
 
 class DryRun(ApiModel):
-    """A job that was not made."""
+    """A job as it would be created."""
 
     model: str
     task: dict[str, Any]

@@ -1,4 +1,4 @@
-"""What the service says of models and recipes, and its models of texts."""
+"""Answers about models, classifications and recipes."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class Disagreement(ApiModel):
 
 
 class Target(ApiModel):
-    """What was said of one input."""
+    """The prediction for one column of one input."""
 
     scores: dict[str, float]
     predicted: str | list[str] | float
@@ -29,11 +29,11 @@ class Classification(ApiModel):
     model: str
     members: list[str]
     results: list[dict[str, Target]]
-    """One an input, under the name of the predicted column."""
+    """One per input, keyed by the name of the predicted column."""
 
 
 class Batch(ApiModel):
-    """A file that was classified."""
+    """The answers to a classified file."""
 
     members: list[str]
     output_file_id: str

@@ -1,4 +1,4 @@
-"""What the service says of its workers."""
+"""Answers about the queue and the workers."""
 
 from cli.api_models.base import ApiModel
 

@@ -1,3 +1,3 @@
-"""The words of the command line: what each takes and says of itself. What it does is in a
-module of ``cli`` that it imports when called.
+"""The commands' names, parameters and help texts. Each command imports its implementation from
+another module of ``cli`` when it is called.
 """

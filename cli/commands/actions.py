@@ -1,21 +1,11 @@
-"""What can be done to jobs. Those that take several go on to the next only if the one before
-could be moved.
-"""
+"""Commands that change jobs. A command for several jobs stops at the first one that fails."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.common import (
-    DEFAULT_URL,
-    JOBS_PANEL,
-    Detach,
-    JobId,
-    JobIds,
-    Url,
-    create_client,
-    create_command_group,
-)
+from cli import options as option
+from cli.commands.common import JOBS_PANEL, create_client, create_command_group
 from cli.errors import CliError
 
 if TYPE_CHECKING:
@@ -25,24 +15,24 @@ app = create_command_group()
 
 
 @app.command(rich_help_panel=JOBS_PANEL)
-def cancel(jobs: JobIds, url: Url = DEFAULT_URL) -> None:
-    """Stop jobs; what their finished runs have shown is kept."""
+def cancel(jobs: option.JobIds, url: option.Url = option.DEFAULT_URL) -> None:
+    """Cancel jobs; the results of finished runs are kept."""
     with create_client(url) as client:
         for job in jobs:
-            _print_status(client.cancel_job(job), "its runs are being stopped")
+            _print_status(client.cancel_job(job), pending_text="stopping its runs")
 
 
 @app.command(rich_help_panel=JOBS_PANEL)
-def pause(jobs: JobIds, url: Url = DEFAULT_URL) -> None:
-    """Have jobs wait: runs in training stop where they are and begin no other."""
+def pause(jobs: option.JobIds, url: option.Url = option.DEFAULT_URL) -> None:
+    """Pause jobs: their training stops where it is, and no further run starts."""
     with create_client(url) as client:
         for job in jobs:
             _print_status(client.pause_job(job))
 
 
 @app.command(rich_help_panel=JOBS_PANEL)
-def resume(jobs: JobIds, url: Url = DEFAULT_URL) -> None:
-    """Go on with paused jobs."""
+def resume(jobs: option.JobIds, url: option.Url = option.DEFAULT_URL) -> None:
+    """Resume paused jobs."""
     with create_client(url) as client:
         for job in jobs:
             _print_status(client.resume_job(job))
@@ -50,83 +40,62 @@ def resume(jobs: JobIds, url: Url = DEFAULT_URL) -> None:
 
 @app.command(rich_help_panel=JOBS_PANEL)
 def extend(
-    job: JobId,
-    seeds: Annotated[int, typer.Option(min=1, max=200, help="How many more runs.")],
-    detach: Detach = False,
-    url: Url = DEFAULT_URL,
+    job: option.JobId,
+    seeds: Annotated[int, typer.Option(min=1, max=200, help="Number of runs to add.")],
+    detach: option.Detach = False,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
-    """Add runs from further seeds to a job, without redoing any."""
+    """Add runs with new seeds to a job; its earlier runs are kept."""
     from cli.train import follow_or_detach
 
     with create_client(url) as client:
-        raise typer.Exit(
-            follow_or_detach(client, client.extend_job(job, seeds), as_json=False, detach=detach)
-        )
+        extended = client.extend_job(job, seeds)
+        raise typer.Exit(follow_or_detach(client, extended, as_json=False, detach=detach))
 
 
 @app.command(rich_help_panel=JOBS_PANEL)
 def clone(
-    job: JobId,
-    preset: Annotated[
-        str | None, typer.Option(help="Another recipe.", show_default="the job's")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Another base model.", show_default="the job's")
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(help="Another number of runs.", show_default="the job's")
-    ] = None,
-    suffix: Annotated[
-        str | None, typer.Option(help="Part of its model's id.", show_default="the job's")
-    ] = None,
-    detach: Detach = False,
-    url: Url = DEFAULT_URL,
+    job: option.JobId,
+    preset: option.NewPreset = None,
+    model: option.NewModel = None,
+    seeds: option.NewSeedCount = None,
+    suffix: option.NewSuffix = None,
+    detach: option.Detach = False,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
-    """Make a new job from an earlier one's request; a recipe or number of runs given here
-    replaces that one's whole.
+    """Create a job like an earlier one, with the changes given as options.
+
+    --preset replaces the earlier job's whole recipe, --seeds all its settings about runs.
     """
     from cli.job_request import TrainOptions, build_clone_request
     from cli.train import follow_or_detach
 
-    asked = build_clone_request(
-        TrainOptions(preset=preset, model=model, seeds=seeds, suffix=suffix)
-    )
+    changes = TrainOptions(preset=preset, model=model, seeds=seeds, suffix=suffix)
     with create_client(url) as client:
-        raise typer.Exit(
-            follow_or_detach(client, client.clone_job(job, asked), as_json=False, detach=detach)
-        )
+        created = client.clone_job(job, build_clone_request(changes))
+        raise typer.Exit(follow_or_detach(client, created, as_json=False, detach=detach))
 
 
 @app.command(rich_help_panel=JOBS_PANEL)
-def retry(job: JobId, detach: Detach = False, url: Url = DEFAULT_URL) -> None:
+def retry(
+    job: option.JobId, detach: option.Detach = False, url: option.Url = option.DEFAULT_URL
+) -> None:
     """Train a job's failed and cancelled runs again."""
-    from cli.train import follow_or_detach
-    from shared.domain.states import RunState
+    from cli.train import follow_or_detach, retry_runs
 
     with create_client(url) as client:
-        again = [
-            run
-            for run in client.list_runs(job)
-            if run.status in {RunState.FAILED, RunState.CANCELLED}
-        ]
-        if not again:
-            raise CliError(f"None of {job}'s runs has failed or was cancelled.")
-        for run in again:
-            client.retry_run(job, run.id)
-        raise typer.Exit(
-            follow_or_detach(client, client.get_job(job), as_json=False, detach=detach)
-        )
+        retry_runs(client, job)
+        retried = client.get_job(job)
+        raise typer.Exit(follow_or_detach(client, retried, as_json=False, detach=detach))
 
 
 @app.command(rich_help_panel=JOBS_PANEL)
 def delete(
-    jobs: JobIds,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    url: Url = DEFAULT_URL,
+    jobs: option.JobIds,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
-    """Delete ended jobs with their runs, models and result files; the files they were trained
-    on stay.
-    """
+    """Delete ended jobs with their runs, models and results; uploaded files are kept."""
     if not yes and not typer.confirm(f"Delete {', '.join(jobs)} with all models and results?"):
         raise CliError("Nothing was deleted.")
     with create_client(url) as client:
@@ -135,7 +104,7 @@ def delete(
             typer.echo(f"{job}: deleted")
 
 
-def _print_status(job: "Job", pending_text: str = "") -> None:
-    typer.echo(
-        f"{job.id}: {pending_text if pending_text and not job.has_ended else job.status.value}"
-    )
+def _print_status(job: "Job", *, pending_text: str = "") -> None:
+    """Print the job's status, or ``pending_text`` for a job that has not ended."""
+    text = pending_text if pending_text and not job.has_ended else job.status.value
+    typer.echo(f"{job.id}: {text}")

@@ -1,7 +1,7 @@
-"""What several commands take, and where they are listed."""
+"""What the command modules share: help panels, command groups and the client."""
 
 import os
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -12,22 +12,14 @@ SERVICE_PANEL: Final = "The service"
 JOBS_PANEL: Final = "Jobs"
 MODELS_PANEL: Final = "Models and data"
 
-DEFAULT_URL: Final = "http://127.0.0.1:8000"
-Url = Annotated[
-    str, typer.Option("--url", envvar="EVENKEEL_URL", help="Where the service answers.")
-]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id: ftjob-…")]
-JobIds = Annotated[list[str], typer.Argument(metavar="JOB…", help="Jobs' ids: ftjob-…")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the service's answer as JSON.")]
-Detach = Annotated[bool, typer.Option("--detach", help="Do not wait for the job.")]
-
 
 def create_command_group() -> typer.Typer:
-    """Commands that are merged into the program's own."""
+    """Create a group whose commands become top-level commands of the program."""
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 def create_client(url: str) -> "Client":
+    """Create a client that sends the key in EVENKEEL_API_KEY, if there is one."""
     from cli.client import Client
 
     return Client(url, os.environ.get("EVENKEEL_API_KEY"))

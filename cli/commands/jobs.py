@@ -1,29 +1,24 @@
-"""Looking at jobs."""
+"""Commands that show jobs, their reports and the queue."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.commands.common import (
-    DEFAULT_URL,
-    JOBS_PANEL,
-    AsJson,
-    JobId,
-    Url,
-    create_client,
-    create_command_group,
-)
+from cli import options as option
+from cli.commands.common import JOBS_PANEL, create_client, create_command_group
 
 app = create_command_group()
 
 
 @app.command(rich_help_panel=JOBS_PANEL)
 def jobs(
-    limit: Annotated[int, typer.Option(min=1, max=100, help="Most jobs to list.")] = 20,
-    url: Url = DEFAULT_URL,
+    limit: Annotated[
+        int, typer.Option(min=1, max=100, help="Maximum number of jobs to list.")
+    ] = 20,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
-    """List the jobs, newest first."""
+    """List jobs, newest first."""
     from cli.tables import build_jobs_table, make_console
 
     with create_client(url) as client:
@@ -32,15 +27,15 @@ def jobs(
 
 @app.command(rich_help_panel=JOBS_PANEL)
 def show(
-    job: JobId,
+    job: option.JobId,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Show its runs until it has ended.")
+        bool, typer.Option("--follow", help="Show the runs' progress until the job ends.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print job and report as JSON.")] = False,
-    url: Url = DEFAULT_URL,
+    as_json: option.ReportAsJson = False,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
     """Show a job and its report."""
-    from cli.train import show_job as show_job
+    from cli.train import show_job
 
     with create_client(url) as client:
         raise typer.Exit(show_job(client, job, should_follow=follow, as_json=as_json))
@@ -48,15 +43,17 @@ def show(
 
 @app.command(rich_help_panel=JOBS_PANEL)
 def report(
-    job: JobId,
+    job: option.JobId,
     html: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write the report as a page.")
+        Path | None, typer.Option(dir_okay=False, help="Write the report as an HTML page.")
     ] = None,
-    png: Annotated[Path | None, typer.Option(dir_okay=False, help="Write its figure.")] = None,
+    png: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the report's figure as a PNG.")
+    ] = None,
     csv: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write every seed's scores.")
+        Path | None, typer.Option(dir_okay=False, help="Write every seed's scores as CSV.")
     ] = None,
-    url: Url = DEFAULT_URL,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
     """Print a job's stability report, or write it to files."""
     from cli.report_files import write_report
@@ -67,20 +64,15 @@ def report(
 
 @app.command(rich_help_panel=JOBS_PANEL)
 def compare(
-    jobs: Annotated[
-        list[str], typer.Argument(metavar="JOB JOB [JOB…]", help="2 to 10 jobs on the same rows.")
-    ],
-    metric: Annotated[str | None, typer.Option(help="Another score than the jobs' own.")] = None,
-    alpha: Annotated[float, typer.Option(help="Highest p that counts as shown.")] = 0.05,
-    html: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="Write their reports side by side as a page."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
-    url: Url = DEFAULT_URL,
+    jobs: option.ComparedJobs,
+    metric: option.ComparisonMetric = None,
+    alpha: option.Alpha = 0.05,
+    html: option.ComparisonPage = None,
+    as_json: option.AsJson = False,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
-    """Compare jobs: which is better, as far as their seeds can tell."""
-    from cli.compare import compare_jobs as compare_jobs
+    """Test whether one job is better than another, given the spread over their seeds."""
+    from cli.compare import compare_jobs
 
     with create_client(url) as client:
         raise typer.Exit(
@@ -90,16 +82,17 @@ def compare(
 
 @app.command(rich_help_panel=JOBS_PANEL)
 def events(
-    job: JobId,
+    job: option.JobId,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Go on with those that come, until it has ended.")
+        bool, typer.Option("--follow", help="Keep printing new events until the job ends.")
     ] = False,
     limit: Annotated[
-        int, typer.Option("-n", "--limit", min=1, max=1000, help="Most of the past ones.")
+        int,
+        typer.Option("-n", "--limit", min=1, max=1000, help="Maximum number of past events."),
     ] = 20,
-    url: Url = DEFAULT_URL,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
-    """Print what has happened to a job, oldest first."""
+    """Print a job's events, oldest first."""
     from cli.events import show_events
 
     with create_client(url) as client:
@@ -107,8 +100,8 @@ def events(
 
 
 @app.command(rich_help_panel=JOBS_PANEL)
-def queue(as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
-    """Show what waits, what trains, and which workers there are."""
+def queue(as_json: option.AsJson = False, url: option.Url = option.DEFAULT_URL) -> None:
+    """Show the waiting and running runs, and the workers."""
     from cli.queue import format_queue
     from cli.tables import make_console
 

@@ -1,84 +1,47 @@
-"""Models, and the files they are made from and asked about."""
+"""Commands about fine-tuned models, data sets and recipes."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.commands.common import (
-    DEFAULT_URL,
-    MODELS_PANEL,
-    AsJson,
-    Url,
-    create_client,
-    create_command_group,
-)
+from cli import options as option
+from cli.commands.common import MODELS_PANEL, create_client, create_command_group
 from cli.errors import CliError
 
 app = create_command_group()
 
 
-MODEL_HELP = "A fine-tuned model's id (ft:…), or its job's."
-
-
 @app.command(rich_help_panel=MODELS_PANEL)
 def classify(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
-    texts: Annotated[
-        list[str] | None, typer.Argument(metavar="TEXT…", help="What to classify.")
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            help="Classify a file's rows instead: CSV, JSONL, …",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            dir_okay=False, help="Where their answers go.", show_default="FILE.answers.csv"
-        ),
-    ] = None,
-    text_column: Annotated[
-        str | None,
-        typer.Option(
-            help="Name or index of the file's text column.", show_default="as in training"
-        ),
-    ] = None,
-    ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="Have all seeds answer that the job has kept.")
-    ] = False,
-    as_json: AsJson = False,
-    url: Url = DEFAULT_URL,
+    model: option.FineTunedModel,
+    texts: option.InputTexts = None,
+    file: option.InputFile = None,
+    output: option.AnswersFile = None,
+    text_column: option.InputColumn = None,
+    ensemble: option.AsEnsemble = False,
+    as_json: option.AsJson = False,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
-    """Say what a fine-tuned model makes of texts, or of every row of a file."""
-    from cli import classify as command
-    from cli.job_request import parse_column
+    """Classify texts, or every row of a file, with a fine-tuned model."""
+    from cli.classify import FileRequest, classify_file, classify_texts
 
     if (file is None) == (not texts):
-        raise CliError("Give the texts to classify, or --file with a table of them.")
+        raise CliError("Give either texts to classify or a file with --file.")
     with create_client(url) as client:
         if file is None:
-            command.classify_texts(client, model, texts or [], ensemble=ensemble, as_json=as_json)
-            return
-        options = {"ensemble": ensemble} | (
-            {} if text_column is None else {"text_column": parse_column(text_column)}
-        )
-        command.classify_file(
-            client, model, file, output or file.with_name(f"{file.name}.answers.csv"), options
-        )
+            classify_texts(client, model, texts or [], ensemble=ensemble, as_json=as_json)
+        else:
+            classify_file(client, model, FileRequest(file, output, text_column, ensemble))
 
 
 @app.command(rich_help_panel=MODELS_PANEL)
 def download(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP)],
+    model: option.FineTunedModel,
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to put it; must not exist, or be empty.")
+        Path, typer.Argument(metavar="DIR", help="New or empty folder for the model.")
     ],
-    url: Url = DEFAULT_URL,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
     """Download a fine-tuned model as a folder that transformers loads."""
     from cli.download import download_model
@@ -90,19 +53,18 @@ def download(
 
 @app.command(rich_help_panel=MODELS_PANEL)
 def preview(
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A data set.")
-    ],
+    file: option.PreviewFile,
     model: Annotated[
-        str | None, typer.Option(help="Whose tokenizer.", show_default="all-MiniLM-L6-v2")
+        str | None,
+        typer.Option(help="Model whose tokenizer to use.", show_default="all-MiniLM-L6-v2"),
     ] = None,
-    rows: Annotated[int, typer.Option("-n", "--rows", min=1, max=100, help="How many rows.")] = 5,
-    url: Url = DEFAULT_URL,
+    rows: Annotated[
+        int, typer.Option("-n", "--rows", min=1, max=100, help="Number of rows to show.")
+    ] = 5,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
-    """Show what a data set holds, what is wrong with it, and its first rows as a model reads
-    them.
-    """
-    from cli.previews import show_preview as show_preview
+    """Show a data set's size and problems, and its first rows as the model reads them."""
+    from cli.previews import show_preview
     from shared.encoders.catalogue import OFFLINE_ENCODER
 
     with create_client(url) as client:
@@ -112,17 +74,19 @@ def preview(
 @app.command(rich_help_panel=MODELS_PANEL)
 def recipes(
     name: Annotated[
-        str | None, typer.Argument(metavar="[RECIPE]", help="One of them, with every setting.")
+        str | None, typer.Argument(metavar="RECIPE", help="Recipe to show in full.")
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="The base model to resolve them for.", show_default="all-MiniLM-L6-v2"),
+        typer.Option(help="Base model that the settings are for.", show_default="all-MiniLM-L6-v2"),
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, help="Training rows to resolve them for.")] = 1000,
-    url: Url = DEFAULT_URL,
+    rows: Annotated[
+        int, typer.Option(min=1, help="Number of training rows that the settings are for.")
+    ] = 1000,
+    url: option.Url = option.DEFAULT_URL,
 ) -> None:
-    """List the recipes that `train --preset` knows."""
-    from cli.previews import show_recipes as show_recipes
+    """List the recipes for `train --preset`, or show every setting of one."""
+    from cli.previews import show_recipes
     from shared.encoders.catalogue import OFFLINE_ENCODER
 
     with create_client(url) as client:

@@ -1,72 +1,39 @@
-"""Starting the service, or its parts."""
+"""Commands that start the service, one of its parts, or the demo."""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from cli import options as option
 from cli.commands.common import SERVICE_PANEL, create_command_group
 
 app = create_command_group()
-database_app = typer.Typer(help="The database.", no_args_is_help=True)
+database_app = typer.Typer(help="Manage the database.", no_args_is_help=True)
 
 
 @app.command(rich_help_panel=SERVICE_PANEL)
 def up(
-    home: Annotated[
-        Path,
-        typer.Option(
-            envvar="EVENKEEL_HOME", file_okay=False, help="Data folder; survives restarts."
-        ),
-    ] = Path("~/.evenkeel"),
-    host: Annotated[
-        str, typer.Option(envvar="EVENKEEL_HOST", help="Address to serve.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(envvar="EVENKEEL_PORT", min=0, max=65535, help="0 takes a free one.")
-    ] = 8000,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            envvar="EVENKEEL_WORKER_SLOTS",
-            min=1,
-            max=256,
-            help="Runs at once.",
-            show_default="CPU cores",
-        ),
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=256,
-            help="CPU threads of each; else EVENKEEL_THREADS.",
-            show_default="by the job",
-        ),
-    ] = None,
+    home: option.DataFolder = Path("~/.evenkeel"),
+    host: option.ListenHost = "127.0.0.1",
+    port: option.ListenPort = 8000,
+    workers: option.WorkerSlots = None,
+    threads: option.Threads = None,
 ) -> None:
-    """Start everything on this machine: API, worker, queue and database; Ctrl-C stops it."""
+    """Start the whole service on this machine: API, worker, queue and database.
+
+    Ctrl-C stops it.
+    """
     from cli.settings import read_settings
-    from cli.up import ServiceOptions
-    from cli.up import run_service as start
+    from cli.up import ServiceOptions, run_service
 
     settings = read_settings()
-    stack = ServiceOptions(
-        home=home,
-        host=host,
-        port=port,
-        slots=workers or settings.cores,
-        threads=threads or settings.threads,
-    )
-    raise typer.Exit(start(stack))
+    slots, run_threads = workers or settings.cores, threads or settings.threads
+    raise typer.Exit(run_service(ServiceOptions(home, host, port, slots, run_threads)))
 
 
 @app.command(rich_help_panel=SERVICE_PANEL)
-def api(
-    host: Annotated[str | None, typer.Option(help="Address to serve; else EVENKEEL_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Else EVENKEEL_PORT.")] = None,
-) -> None:
-    """Start the API alone, configured by EVENKEEL_*."""
+def api(host: option.ApiHost = None, port: option.ApiPort = None) -> None:
+    """Start the API alone, configured by EVENKEEL_* variables."""
     from cli.launch import exec_api
 
     exec_api(host, port)
@@ -74,32 +41,26 @@ def api(
 
 @app.command(rich_help_panel=SERVICE_PANEL)
 def worker() -> None:
-    """Start a worker and its sweeper, configured by EVENKEEL_*."""
+    """Start a worker and its sweeper, configured by EVENKEEL_* variables."""
     from cli.launch import run_worker
 
     raise typer.Exit(run_worker())
 
 
 @app.command(rich_help_panel=SERVICE_PANEL)
-def demo(
-    keep_home: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", file_okay=False, help="Keep the service's data there afterwards."
-        ),
-    ] = None,
-) -> None:
-    """See it work: a stack of its own, a real data set, two recipes over five seeds, the
-    comparison.
+def demo(keep_home: option.KeptFolder = None) -> None:
+    """Compare two recipes on a real data set, on a service of its own.
+
+    The report is written to the current folder. Takes 5 to 10 minutes on two CPU cores.
     """
-    from cli.demo import run_demo as run_demo
+    from cli.demo import run_demo
 
     raise typer.Exit(run_demo(keep_home))
 
 
 @database_app.command("upgrade")
 def database_upgrade() -> None:
-    """Bring the database at EVENKEEL_DATABASE_URL to this version's tables."""
+    """Migrate the database at EVENKEEL_DATABASE_URL to this version's tables."""
     from cli.database import upgrade_database
     from cli.settings import read_settings
 

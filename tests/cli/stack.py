@@ -1,4 +1,4 @@
-"""A real embedded stack, started as a user starts it."""
+"""``evenkeel up`` as a user starts it, and helpers for its jobs."""
 
 import os
 import re
@@ -6,20 +6,36 @@ import signal
 import subprocess
 from pathlib import Path
 
+import httpx
+
 from shared.infra.child_process import build_module_command, build_module_environment
 from tests.processes import children, command_line, descendants, until
 
 READY = re.compile(r"Evenkeel is ready at (\S+)")
-FAST = {  # the same mechanisms, quicker
+FAST = {  # the same mechanisms with shorter periods
     "EVENKEEL_LEASE_SECONDS": "3",
     "EVENKEEL_HEARTBEAT_SECONDS": "0.5",
     "EVENKEEL_REQUEUE_SECONDS": "4",
     "EVENKEEL_TICK_SECONDS": "0.5",
 }
 
+TINY = (
+    "--model",
+    "tiny-bert",
+    "--batch-size",
+    "8",
+    "--reinit-layers",
+    "1",
+    "--text-column",
+    "text",
+    "--label-column",
+    "label",
+)
+ENDLESS = ("--max-steps", "20000", "--detach")
+
 
 def environment(**settings: str) -> dict[str, str]:
-    """This process's environment without any EVENKEEL_* of its own."""
+    """Return this process's environment without its EVENKEEL_* variables."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("EVENKEEL_")
     }
@@ -39,7 +55,7 @@ def evenkeel(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[s
 
 
 class RunningStack:
-    """``evenkeel up`` on a home folder, from its start to its end."""
+    """A running ``evenkeel up`` with a data folder of its own."""
 
     def __init__(self, home: Path, models: Path, **settings: str) -> None:
         self.home = home
@@ -69,7 +85,7 @@ class RunningStack:
         return evenkeel(*arguments, EVENKEEL_URL=self.url)
 
     def children(self) -> dict[str, int]:
-        """Process ids of the four parts, as far as they are there."""
+        """Return the process ids of the four children that are running."""
         marks = {
             "redis": "redis-server",
             "sweeper": "-m worker.maintenance.sweeper",
@@ -91,10 +107,32 @@ class RunningStack:
 
 
 def reviews(path: Path, rows: int = 60) -> Path:
-    """A small data set of two labels that words tell apart."""
+    """Write a small data set with two labels that differ in one word."""
     lines = [
         f"{'a good' if i % 2 else 'a dull'} film number {i},{'pos' if i % 2 else 'neg'}"
         for i in range(rows)
     ]
     path.write_text("\n".join(["text,label", *lines, ""]), encoding="utf-8")
     return path
+
+
+def create_job(stack: RunningStack, *train: str) -> str:
+    done = stack.evenkeel("train", *train)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(re.findall(r"ftjob-\w+", done.stdout)[0])
+
+
+def get_status(stack: RunningStack, job: str) -> str:
+    return str(httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{job}").json()["status"])
+
+
+def count_steps(stack: RunningStack, job: str) -> int:
+    return int(httpx.get(f"{stack.url}/v1/fine_tuning/jobs/{job}").json()["progress"]["steps_done"])
+
+
+def await_training(stack: RunningStack, job: str) -> None:
+    until(
+        lambda: count_steps(stack, job) > 0,
+        lambda: f"{get_status(stack, job)}\n{stack.text()}",
+        seconds=120,
+    )

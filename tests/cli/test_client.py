@@ -1,11 +1,9 @@
-"""The client against a real HTTP server that answers as told."""
+"""The client against a real HTTP server that gives prepared answers."""
 
-import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,91 +11,7 @@ import pytest
 
 from cli.client import Client
 from cli.errors import BAD_INPUT, CliError
-
-FILE = {
-    "id": "file-1",
-    "object": "file",
-    "filename": "a.csv",
-    "bytes": 3,
-    "created_at": 0,
-    "purpose": "fine-tune",
-}
-JOB: dict[str, Any] = {
-    "id": "ftjob-1",
-    "created_at": 0,
-    "finished_at": None,
-    "model": "m",
-    "status": "queued",
-    "training_file": "file-1",
-    "fine_tuned_model": None,
-    "error": None,
-    "result_files": [],
-    "metric": "accuracy",
-    "dataset": {},
-    "resolved_recipe": {"preset": "stabilized"},
-    "runs_summary": dict.fromkeys(
-        ("total", "queued", "running", "succeeded", "failed", "cancelled", "degenerate"), 0
-    ),
-    "progress": {
-        "percent": 0,
-        "steps_done": 0,
-        "steps_total": 3,
-        "seconds_remaining": None,
-        "queue_position": 0,
-    },
-    "warnings": [],
-    "a_later_versions_field": {"x": 1},
-}
-
-
-class Server(ThreadingHTTPServer):
-    """Gives its ``answers`` one after the other, the last again and again, and keeps what was
-    asked.
-    """
-
-    def __init__(self, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
-        self.answers: list[tuple[int, dict[str, str], Any]] = []
-        self.asked: list[tuple[str, dict[str, str], bytes]] = []
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        body = self.rfile.read(int(headers.get("content-length", 0)))
-        self.server.asked.append((f"{self.command} {self.path}", headers, body))
-        answers = self.server.answers
-        status, extra, answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response(status)
-        for name, value in {
-            "content-type": "application/json",
-            "content-length": str(len(data)),
-            **extra,
-        }.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
-
-    do_POST = do_DELETE = do_GET  # noqa: N815
-
-    def log_message(self, *_: Any) -> None:
-        """Not on the tests' output."""
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.shutdown()
-    server.server_close()
+from tests.cli.fake_service import FILE, JOB, Server
 
 
 @pytest.fixture
@@ -117,7 +31,7 @@ def error(message: str, param: str | None = None) -> dict[str, Any]:
     }
 
 
-def test_the_key_and_fields_of_later_versions(server: Server, client: Client) -> None:
+def test_sends_the_key_and_ignores_unknown_fields(server: Server, client: Client) -> None:
     server.answers = [(200, {}, JOB)]
     assert client.get_job("ftjob-1").preset == "stabilized"
     asked, headers, _ = server.asked[0]
@@ -127,9 +41,7 @@ def test_the_key_and_fields_of_later_versions(server: Server, client: Client) ->
     )
 
 
-def test_an_error_is_the_services_own_sentence_with_the_parameter(
-    server: Server, client: Client
-) -> None:
+def test_an_error_shows_the_services_message_and_parameter(server: Server, client: Client) -> None:
     server.answers = [(400, {}, error("Only 6 blocks.", "recipe.reinit_layers"))]
     with pytest.raises(
         CliError, match=r"^Only 6 blocks\. \(param: recipe\.reinit_layers\)$"
@@ -138,9 +50,7 @@ def test_an_error_is_the_services_own_sentence_with_the_parameter(
     assert caught.value.exit_code == BAD_INPUT
 
 
-def test_a_parameter_that_the_sentence_names_is_not_said_twice(
-    server: Server, client: Client
-) -> None:
+def test_a_parameter_named_in_the_message_is_not_repeated(server: Server, client: Client) -> None:
     server.answers = [(400, {}, error("recipe.max_steps is too large.", "recipe.max_steps"))]
     with pytest.raises(CliError, match=r"^recipe\.max_steps is too large\.$"):
         client.get_job("ftjob-1")
@@ -149,29 +59,29 @@ def test_a_parameter_that_the_sentence_names_is_not_said_twice(
 @pytest.mark.parametrize(
     "answer", [(200, {}, b"<html>"), (404, {}, b"<html>"), (200, {}, {"id": 1}), (500, {}, [1])]
 )
-def test_something_else_that_answers_is_said_to_be_something_else(
+def test_reports_a_server_that_is_not_the_service(
     server: Server, client: Client, answer: tuple[int, dict[str, str], Any]
 ) -> None:
     server.answers = [answer]
-    with pytest.raises(CliError, match="is not an Evenkeel of this version"):
+    with pytest.raises(CliError, match="does not match this version of Evenkeel"):
         client.get_job("ftjob-1")
 
 
-def test_nobody_there_is_said_with_the_cure() -> None:
+def test_reports_an_unreachable_service_and_how_to_start_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with Client(url) as client, pytest.raises(CliError) as caught:
         client.list_jobs(20)
-    assert str(caught.value) == f"No Evenkeel answers at {url}. Start one with: evenkeel up"
+    assert str(caught.value) == f"No service answers at {url}. Start one with: evenkeel up"
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host", "http://"])
-def test_no_url_at_all(url: str) -> None:
-    with pytest.raises(CliError, match="it looks like http://127"):
+def test_refuses_an_invalid_url(url: str) -> None:
+    with pytest.raises(CliError, match="Example: http://127"):
         Client(url)
 
 
-def test_job_creation_is_sent_again_under_one_key(server: Server, client: Client) -> None:
+def test_job_creation_is_retried_with_one_key(server: Server, client: Client) -> None:
     server.answers = [
         (503, {}, error("busy")),
         (409, {"x-should-retry": "true"}, error("busy")),
@@ -190,14 +100,14 @@ def test_two_creations_have_two_keys(server: Server, client: Client) -> None:
     assert len({headers["idempotency-key"] for _, headers, _ in server.asked}) == 2
 
 
-def test_a_refusal_is_not_sent_again(server: Server, client: Client) -> None:
+def test_a_rejected_request_is_not_retried(server: Server, client: Client) -> None:
     server.answers = [(400, {}, error("no")), (200, {}, JOB)]
     with pytest.raises(CliError, match="no"):
         client.create_job({})
     assert len(server.asked) == 1
 
 
-def test_patience_waits_for_a_service_that_is_being_started(server: Server) -> None:
+def test_waits_for_a_service_that_is_starting(server: Server) -> None:
     port = server.server_address[1]
     server.shutdown()
     server.server_close()
@@ -230,7 +140,7 @@ def test_an_upload_streams_the_file_under_its_name(
     assert b'name="purpose"\r\n\r\nfine-tune' in body
 
 
-def test_content_comes_as_it_is_and_its_refusal_as_a_sentence(
+def test_file_content_is_unchanged_and_its_error_has_a_message(
     server: Server, client: Client
 ) -> None:
     server.answers = [

@@ -1,4 +1,4 @@
-"""A comparison on the terminal: jobs by letters, every test with its p, the verdict whole."""
+"""A comparison on the terminal: jobs named by letters, every test, the verdict."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def shown(*scores: list[float]) -> str:
 
 
 def row(text: str, *cells: str) -> list[str]:
-    """The cells of the first line that begins with these words."""
+    """Return the remaining words of the first line that begins with ``cells``."""
     line = next(line for line in text.splitlines() if line.split()[: len(cells)] == list(cells))
     return line.split()[len(cells) :]
 
@@ -46,7 +46,7 @@ def test_two_jobs() -> None:
     assert row(text, "paired", "permutation", "test") == ["0.1000", "0.0312", "0.0312"]
     assert row(text, "Fisher's", "exact", "test")[:2] == ["-", "1.0000"]
     assert "[recipe] 1 is better than [recipe] 0 by 0.100 accuracy" in text
-    assert "accuracy on validation, alpha 0.05; kept as ftcmp-1" in text
+    assert "accuracy on validation, alpha 0.05; stored as ftcmp-1" in text
     assert "Holm" not in text
 
 
@@ -58,8 +58,11 @@ def test_several_jobs_have_adjusted_p_and_reasons() -> None:
     assert text.count("against") == 3
 
 
-def test_a_page_is_of_the_jobs_own_metric() -> None:
-    with Client("http://127.0.0.1:9") as client, pytest.raises(CliError, match="not both"):
+def test_a_page_cannot_have_another_metric() -> None:
+    with (
+        Client("http://127.0.0.1:9") as client,
+        pytest.raises(CliError, match="cannot be combined"),
+    ):
         compare_jobs(
             client, ["a", "b"], metric="mcc", alpha=0.05, html=Path("page.html"), as_json=False
         )

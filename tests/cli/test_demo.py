@@ -1,4 +1,4 @@
-"""The demo on its real encoder: with a few steps here, at its full size in the long tests."""
+"""The demo with its real encoder: a few steps here, its full size in the long tests."""
 
 import signal
 from collections.abc import Iterator
@@ -15,31 +15,35 @@ pytestmark = pytest.mark.real_encoder
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty current folder; the demo's way to be told to stop is undone afterwards."""
+    """An empty current folder; the demo's signal handler is removed afterwards."""
     monkeypatch.chdir(tmp_path)
     before = signal.getsignal(signal.SIGTERM)
     yield tmp_path
     signal.signal(signal.SIGTERM, before)
 
 
-def test_a_small_one_goes_all_the_way(
+def test_a_small_demo_lets_pilots_choose_and_writes_the_report(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small = [
-        TrainOptions(preset=preset, seeds=2, max_steps="2", batch_size=4, reinit_layers="1")
+        TrainOptions(preset=preset, seeds=2, max_steps="2", batch_size=4)
         for preset in ("conventional", "stabilized")
     ]
     monkeypatch.setattr(demo, "RECIPE_OPTIONS", small)
     monkeypatch.setattr(demo, "ROW_COUNT", 60)
     assert demo.run_demo(None) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for expected in (
+        "recipe stabilized: pilots choose reinit_layers first",
+        "Pilots are short runs with seeds of their own.",
+        "stabilized pilot 5: succeeded",
+        "stabilized: reinit_layers ",
         "conventional seed 0: succeeded",
         "stabilized seed 1: succeeded",
         "mean ± std",
         "Comparison: ",
     ):
-        assert expected in said
+        assert expected in output
     page = (here / "demo-report.html").read_text(encoding="utf-8")
     assert "conventional" in page
     assert "stabilized" in page

@@ -1,3 +1,5 @@
+"""Unpacking of a model's archive, safe or not."""
+
 import stat
 import zipfile
 from pathlib import Path
@@ -26,20 +28,20 @@ def test_files_and_folders_are_unpacked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil", "..\\evil"])
-def test_an_entry_outside_the_folder_refuses_the_whole_archive(tmp_path: Path, name: str) -> None:
-    with pytest.raises(CliError, match="holds an entry that is refused"):
+def test_an_entry_outside_the_folder_rejects_the_whole_archive(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CliError, match="has an unsafe entry"):
         unpack_archive(archive(tmp_path, ("config.json", b"{}"), (name, b"")), tmp_path / "model")
     assert {file.name for file in tmp_path.rglob("*")} == {"model.zip"}
 
 
-def test_a_link_is_refused(tmp_path: Path) -> None:
+def test_a_link_is_rejected(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("link")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    with pytest.raises(CliError, match="holds an entry that is refused"):
+    with pytest.raises(CliError, match="has an unsafe entry"):
         unpack_archive(archive(tmp_path, (link, b"/etc/passwd")), tmp_path / "model")
 
 
-def test_a_damaged_archive_is_said(tmp_path: Path) -> None:
+def test_a_damaged_archive_is_reported(tmp_path: Path) -> None:
     path = archive(tmp_path, ("config.json", b"{}" * 1000))
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(CliError, match="damaged"):

@@ -1,4 +1,4 @@
-"""The embedded Redis: a real server, killed and started again."""
+"""The embedded Redis: a real server that is killed and restarted."""
 
 import asyncio
 import subprocess
@@ -76,13 +76,13 @@ def test_settings_are_those_of_a_queue(data: Path) -> None:
 
 
 def append_only_file(data: Path) -> Path:
-    """One file in Redis 6; since 7 the newest increment in a folder."""
+    """Find the file: a single one in Redis 6, the newest increment in a folder since 7."""
     return next(
         file for pattern in ("appendonly.aof", "*/*.incr.aof") for file in data.glob(pattern)
     )
 
 
-def test_a_file_cut_off_in_mid_record_is_loaded_up_to_there(data: Path) -> None:
+def test_a_truncated_file_is_loaded_up_to_the_last_whole_record(data: Path) -> None:
     with embedded_redis.prepare_embedded_redis(data) as server:
         with running(server) as process, client(server) as redis:
             redis.rpush("queue", "one")
@@ -147,8 +147,8 @@ def test_a_server_on_path_is_preferred(tmp_path: Path, monkeypatch: pytest.Monke
     assert find_redis_server() == tmp_path / "redis-server"
 
 
-def test_no_server_at_all_is_said_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_server_is_reported_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(CliError, match="install Redis so that `redis-server` is on PATH"):
+    with pytest.raises(CliError, match="Install Redis so that `redis-server` is on PATH"):
         find_redis_server()

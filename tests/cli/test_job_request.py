@@ -1,3 +1,5 @@
+"""The request that ``evenkeel train`` sends for its options."""
+
 import pytest
 
 from api.jobs.request_schemas import JobRequest
@@ -5,14 +7,14 @@ from cli.job_request import TrainOptions, build_job_request
 from shared.encoders.catalogue import OFFLINE_ENCODER
 
 
-def test_what_is_not_asked_for_is_left_to_the_service() -> None:
+def test_options_not_given_are_left_to_the_service() -> None:
     assert build_job_request(TrainOptions(), "file-1") == {
         "training_file": "file-1",
         "model": OFFLINE_ENCODER,
     }
 
 
-def test_everything_at_once_is_a_request_the_service_understands() -> None:
+def test_all_options_together_are_a_valid_request() -> None:
     options = TrainOptions(
         model="m",
         suffix="s",
@@ -74,5 +76,5 @@ def test_numbers_and_words(text: str, value: object) -> None:
     }
 
 
-def test_a_column_named_like_a_number_that_is_no_index_stays_a_name() -> None:
+def test_a_decimal_number_is_a_column_name_not_an_index() -> None:
     assert build_job_request(TrainOptions(text_column="1.5"), "f")["task"] == {"text_column": "1.5"}

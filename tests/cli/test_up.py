@@ -1,6 +1,4 @@
-"""What keeps ``evenkeel up`` from starting, each in one sentence with the cure; nothing is left
-behind.
-"""
+"""Whatever keeps ``evenkeel up`` from starting is reported in one line, with the remedy."""
 
 import socket
 import sqlite3
@@ -15,7 +13,7 @@ from tests.cli.stack import evenkeel
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
-def test_port_0_takes_a_free_one(host: str) -> None:
+def test_port_0_picks_a_free_port(host: str) -> None:
     try:
         listener = up.open_listener(host, 0)
     except CliError:
@@ -33,14 +31,13 @@ def test_a_port_in_use(tmp_path: Path) -> None:
         done = evenkeel("up", "--home", str(tmp_path), "--port", str(port))
     assert done.returncode == BAD_INPUT
     assert done.stderr == (
-        f"Error: Port {port} on 127.0.0.1 cannot be had (Address already in use); stop "
-        "what listens there, "
-        "or choose another with --port (0 takes a free one).\n"
+        f"Error: Cannot listen on port {port} of 127.0.0.1 (Address already in use). Choose "
+        "another port with --port, or let --port 0 pick a free one.\n"
     )
     assert not (tmp_path / "evenkeel.db").exists()
 
 
-def test_a_home_in_use(tmp_path: Path) -> None:
+def test_a_data_folder_in_use(tmp_path: Path) -> None:
     with open_data_dir(tmp_path):
         done = evenkeel("up", "--home", str(tmp_path), "--port", "0")
     assert done.returncode == BAD_INPUT
@@ -48,7 +45,7 @@ def test_a_home_in_use(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_no_key_for_the_outside() -> None:
+def test_refuses_other_machines_without_a_key() -> None:
     done = evenkeel("up", "--host", "0.0.0.0", EVENKEEL_API_KEY="")
     assert done.returncode == BAD_INPUT
     assert done.stderr == (
@@ -61,21 +58,21 @@ def test_no_key_for_the_outside() -> None:
 def test_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(up, "WORKER_PACKAGES", ("json", "no_such_package", "nor_this"))
     with pytest.raises(
-        CliError, match=r"\(no_such_package, nor_this\): pip install 'evenkeel\[worker\]'"
+        CliError, match=r"\(no_such_package, nor_this\)\. .* pip install 'evenkeel\[worker\]'"
     ) as caught:
         up.require_worker_packages()
     assert caught.value.exit_code == BAD_INPUT
 
 
-def test_an_unknown_address(tmp_path: Path) -> None:
+def test_refuses_an_unknown_address(tmp_path: Path) -> None:
     done = evenkeel(
         "up", "--home", str(tmp_path), "--host", "no.such.host.invalid", EVENKEEL_API_KEY="secret"
     )
     assert done.returncode == BAD_INPUT
-    assert "'no.such.host.invalid' is no address of this machine" in done.stderr
+    assert "'no.such.host.invalid' is not an address of this machine" in done.stderr
 
 
-def test_a_home_of_a_newer_version(tmp_path: Path) -> None:
+def test_refuses_a_database_of_a_newer_version(tmp_path: Path) -> None:
     up.prepare_database(f"sqlite:///{tmp_path / 'evenkeel.db'}")
     with sqlite3.connect(tmp_path / "evenkeel.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -86,7 +83,7 @@ def test_a_home_of_a_newer_version(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_database_that_is_none(tmp_path: Path) -> None:
+def test_refuses_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     (tmp_path / "evenkeel.db").write_bytes(
         b"not a database, but long enough to be read as the head of one" * 100
     )

@@ -103,9 +103,9 @@ def test_a_child_that_dies_is_started_again_and_the_reason_is_said(start: Start)
     os.kill(first, signal.SIGKILL)
     second = parent.pid_of("worker", generation=2)
     assert second != first
-    assert "worker was killed by signal 9 (SIGKILL); starting it again in 0.5 s" in parent.text()
+    assert "worker was killed by signal 9 (SIGKILL); restarting it in 0.5 s" in parent.text()
     os.kill(second, signal.SIGTERM)
-    parent.wait_for(re.escape("worker was killed by signal 15 (SIGTERM); starting it again in 1 s"))
+    parent.wait_for(re.escape("worker was killed by signal 15 (SIGTERM); restarting it in 1 s"))
     assert alive(other)
 
 
@@ -196,7 +196,7 @@ def test_a_program_that_never_starts_ends_everything_with_1(start: Start) -> Non
     )
     worker = parent.pid_of("worker")
     assert parent.process.wait(timeout=30) == 1
-    assert "api ended with code 1 at its start, 3 times; giving up" in parent.text()
+    assert "api ended with code 1 while starting, 3 times; giving up" in parent.text()
     assert parent.text().count("no such table") == 3
     assert not alive(worker)
 
@@ -204,7 +204,7 @@ def test_a_program_that_never_starts_ends_everything_with_1(start: Start) -> Non
 def test_a_program_without_a_question_that_exits_at_once_is_given_up_too(start: Start) -> None:
     parent = start("serve(program('worker', 'import sys; sys.exit(2)'))")
     assert parent.process.wait(timeout=30) == 1
-    assert "worker ended with code 2 at its start, 3 times; giving up" in parent.text()
+    assert "worker ended with code 2 while starting, 3 times; giving up" in parent.text()
 
 
 def test_a_program_that_is_killed_again_and_again_is_never_given_up(start: Start) -> None:

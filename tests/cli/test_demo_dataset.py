@@ -1,4 +1,4 @@
-"""The demo's rows: real, short, of four labels, the same every time."""
+"""The demo's rows: real, short sentences with four labels, always the same."""
 
 import csv
 import itertools
@@ -34,7 +34,7 @@ def read(path: Path) -> list[tuple[str, str]]:
     return [(text, label) for text, label in rows]
 
 
-def test_as_many_rows_as_asked_moderately_skewed(rows: list[tuple[str, str]]) -> None:
+def test_writes_the_requested_rows_moderately_skewed(rows: list[tuple[str, str]]) -> None:
     counts = Counter(label for _, label in rows)
     assert counts == {"network": 144, "text": 112, "files": 80, "concurrency": 64}
     assert sum(LABEL_SHARES.values()) == pytest.approx(1)
@@ -54,7 +54,7 @@ def test_classes_are_mixed_not_in_blocks(rows: list[tuple[str, str]]) -> None:
     assert longest < 15
 
 
-def test_the_same_every_time_and_a_shorter_set_is_part_of_a_longer(
+def test_is_reproducible_and_a_smaller_set_is_part_of_a_larger_one(
     rows: list[tuple[str, str]], tmp_path: Path
 ) -> None:
     write_dataset(tmp_path / "again.csv")
@@ -65,7 +65,7 @@ def test_the_same_every_time_and_a_shorter_set_is_part_of_a_longer(
     assert set(short) < set(rows)
 
 
-def test_more_rows_than_there_are_is_said(tmp_path: Path) -> None:
+def test_refuses_more_rows_than_there_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"rows need [0-9]+ sentences on network"):
         write_dataset(tmp_path / "rows.csv", rows=100_000)
     assert not (tmp_path / "rows.csv").exists()
@@ -74,7 +74,7 @@ def test_more_rows_than_there_are_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "module", [module for modules in MODULES_BY_LABEL.values() for module in modules]
 )
-def test_every_module_is_there(module: str) -> None:
+def test_every_module_exists(module: str) -> None:
     assert _list_sources(module)
 
 

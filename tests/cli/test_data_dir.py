@@ -1,3 +1,5 @@
+"""The data folder of ``evenkeel up``: its permissions, its lock, its URL file."""
+
 import os
 import stat
 import subprocess
@@ -11,15 +13,15 @@ from cli.errors import BAD_INPUT, CliError
 from shared.infra.child_process import build_module_environment
 
 
-def test_it_is_made_for_its_owner_only(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_folder(tmp_path: Path) -> None:
     with open_data_dir(tmp_path / "deep" / "home") as home:
         assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700
         assert {part.name for part in home.folder.iterdir()} == {"lock", "logs", "redis"}
         assert home.lock_file.read_text() == f"{os.getpid()}\n"
 
 
-def test_a_second_owner_is_told_who_has_it_and_what_to_do(tmp_path: Path) -> None:
-    sentence = rf"process {os.getpid()}\); stop that one, or .* --home DIR"
+def test_a_locked_folder_names_the_owner(tmp_path: Path) -> None:
+    sentence = rf"process {os.getpid()}\)\. Stop that process, or .* --home"
     with (
         open_data_dir(tmp_path),
         pytest.raises(CliError, match=sentence) as caught,
@@ -29,7 +31,7 @@ def test_a_second_owner_is_told_who_has_it_and_what_to_do(tmp_path: Path) -> Non
     assert caught.value.exit_code == BAD_INPUT
 
 
-def test_it_is_free_again_afterwards_and_after_a_killed_owner(tmp_path: Path) -> None:
+def test_the_lock_ends_with_its_owner_even_if_killed(tmp_path: Path) -> None:
     with open_data_dir(tmp_path):
         pass
     dies = (
@@ -46,7 +48,7 @@ def test_it_is_free_again_afterwards_and_after_a_killed_owner(tmp_path: Path) ->
         assert home.lock_file.read_text() == f"{os.getpid()}\n"
 
 
-def test_the_url_of_an_owner_that_has_gone_is_removed(tmp_path: Path) -> None:
+def test_the_url_of_a_killed_owner_is_removed(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("http://127.0.0.1:1\n")
     with open_data_dir(tmp_path) as home:
         assert not home.url_file.exists()
@@ -54,10 +56,12 @@ def test_the_url_of_an_owner_that_has_gone_is_removed(tmp_path: Path) -> None:
     assert not home.url_file.exists()
 
 
-def test_a_file_in_its_place_is_refused_with_the_cure(tmp_path: Path) -> None:
+def test_refuses_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     with (
-        pytest.raises(CliError, match=r"cannot be used .* choose another with --home DIR"),
+        pytest.raises(
+            CliError, match=r"Cannot use the data folder .* Choose another one with --home"
+        ),
         open_data_dir(tmp_path / "home"),
     ):
         pass

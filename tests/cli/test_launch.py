@@ -1,4 +1,4 @@
-"""The parts alone, as compose starts them; and what every command has in common."""
+"""``evenkeel api``, ``worker`` and ``db upgrade`` as containers run them, and ``--help``."""
 
 import signal
 import socket
@@ -17,7 +17,7 @@ from tests.processes import await_end, children, command_line, until
 from tests.servers import RedisServer
 
 
-def test_db_upgrade_makes_the_tables_and_may_be_repeated(tmp_path: Path) -> None:
+def test_db_upgrade_creates_the_tables_and_can_be_repeated(tmp_path: Path) -> None:
     for _ in range(2):
         done = evenkeel("db", "upgrade", EVENKEEL_DATABASE_URL=f"sqlite:///{tmp_path / 'some.db'}")
         assert done.returncode == 0, done.stderr
@@ -33,20 +33,20 @@ def test_db_upgrade_makes_the_tables_and_may_be_repeated(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"EVENKEEL_DATABASE_URL": "nonsense"}, "EVENKEEL_DATABASE_URL is not understood"),
+        ({"EVENKEEL_DATABASE_URL": "nonsense"}, "EVENKEEL_DATABASE_URL is not a database URL"),
         (
             {"EVENKEEL_DATABASE_URL": "sqlite:////no/such/folder/a.db"},
             "unable to open database file",
         ),
-        ({"EVENKEEL_PORT": "http"}, "EVENKEEL_PORT cannot be used"),
-        ({"EVENKEEL_STACK": "many"}, "EVENKEEL_STACK cannot be used"),
+        ({"EVENKEEL_PORT": "http"}, "EVENKEEL_PORT is invalid"),
+        ({"EVENKEEL_STACK": "many"}, "EVENKEEL_STACK is invalid"),
         (
             {"EVENKEEL_LEASE_SECONDS": "1"},
             "EVENKEEL_HEARTBEAT_SECONDS must be shorter than EVENKEEL_LEASE_SECONDS",
         ),
     ],
 )
-def test_settings_that_cannot_be_used_are_one_sentence(
+def test_an_invalid_setting_is_reported_in_one_line(
     settings: dict[str, str], sentence: str
 ) -> None:
     done = evenkeel("db", "upgrade", **settings)
@@ -55,7 +55,7 @@ def test_settings_that_cannot_be_used_are_one_sentence(
     assert done.stderr.count("\n") == 1
 
 
-def test_a_password_in_a_url_is_not_said() -> None:
+def test_a_password_in_a_url_is_hidden() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     done = evenkeel(
@@ -64,11 +64,11 @@ def test_a_password_in_a_url_is_not_said() -> None:
         EVENKEEL_DATABASE_URL=f"postgresql+psycopg://user:s3cret@127.0.0.1:{port}/name",
     )
     assert done.returncode == BAD_INPUT
-    assert "cannot be used" in done.stderr
+    assert "Cannot open the database" in done.stderr
     assert "s3cret" not in done.stderr
 
 
-def test_the_api_alone_is_the_process_that_was_started(tmp_path: Path) -> None:
+def test_the_api_replaces_the_process_that_was_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     database = f"sqlite:///{tmp_path / 'some.db'}"
@@ -94,7 +94,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_a_worker_alone_has_its_sweeper_and_ends_on_sigterm(
+def test_a_worker_runs_with_its_sweeper_and_ends_on_sigterm(
     tmp_path: Path, redis: RedisServer
 ) -> None:
     database = f"sqlite:///{tmp_path / 'some.db'}"
@@ -129,7 +129,7 @@ def test_a_worker_alone_has_its_sweeper_and_ends_on_sigterm(
     await_end(*parts)
 
 
-def test_help_is_light() -> None:
+def test_help_imports_no_heavy_module() -> None:
     heavy = "{'torch', 'transformers', 'httpx', 'pydantic', 'sqlalchemy', 'celery', 'fastapi'}"
     source = f"import sys, cli.__main__; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run(

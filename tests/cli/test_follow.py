@@ -1,4 +1,4 @@
-"""What a terminal shows of a job whose recipe pilots find out."""
+"""What a terminal shows of a job whose recipe is chosen by pilots."""
 
 import io
 from typing import Any
@@ -8,7 +8,7 @@ from rich.console import Console
 from cli.api_models import Job, Run
 from cli.follow import FollowedJob, _PlainLines
 from cli.tables import format_job
-from tests.cli.test_client import JOB
+from tests.cli.fake_service import JOB
 
 PILOTS: dict[str, Any] = {"automatic": ["reinit_layers", "max_steps"], "reason": None}
 
@@ -19,9 +19,9 @@ def shown(**changes: Any) -> str:
     return console.export_text()
 
 
-def test_before_the_choice_it_says_what_is_searched_and_after_it_why() -> None:
+def test_a_job_shows_what_pilots_choose_and_then_why() -> None:
     searching = shown(resolved_recipe=None, recipe={"preset": "stabilized"}, pilots=PILOTS)
-    assert "m, recipe stabilized: pilots find out reinit_layers and max_steps first" in searching
+    assert "m, recipe stabilized: pilots choose reinit_layers and max_steps first" in searching
     recipe = {
         "preset": "stabilized",
         "max_steps": 320,
@@ -32,16 +32,25 @@ def test_before_the_choice_it_says_what_is_searched_and_after_it_why() -> None:
     found = shown(
         resolved_recipe=recipe, pilots={**PILOTS, "reason": "reinit_layers 1: it was best."}
     )
-    assert "320 steps a run" in found
+    assert "320 steps per run" in found
     assert "reinit_layers 1: it was best." in found
 
 
-def test_a_pilot_s_line_says_so() -> None:
+def test_lines_name_pilots_and_seeds() -> None:
     said: list[str] = []
     run: dict[str, Any] = {
-        "id": "r", "index": 3, "seed": 2**31 + 1, "status": "running", "degenerate": None, "attempt": 1, "step": 5,
-        "total_steps": 10, "validation_score": None, "score": None, "error": None,
-    }  # fmt: skip
+        "id": "r",
+        "index": 3,
+        "seed": 2**31 + 1,
+        "status": "running",
+        "degenerate": None,
+        "attempt": 1,
+        "step": 5,
+        "total_steps": 10,
+        "validation_score": None,
+        "score": None,
+        "error": None,
+    }
     job = FollowedJob(Job.model_validate(JOB))
     _PlainLines(said.append).show_run(job, Run.model_validate({**run, "purpose": "pilot"}))
     _PlainLines(said.append).show_run(

@@ -1,0 +1,137 @@
+"""Parameters of the commands, as named types that carry their help texts; those of
+``evenkeel train`` alone are in ``cli.train_options``.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+# Shared by several commands
+
+DEFAULT_URL: Final = "http://127.0.0.1:8000"
+Url = Annotated[str, typer.Option("--url", envvar="EVENKEEL_URL", help="URL of the service.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="ID of a job (ftjob-…).")]
+JobIds = Annotated[list[str], typer.Argument(metavar="JOB", help="IDs of jobs (ftjob-…).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the service's answer as JSON.")]
+ReportAsJson = Annotated[bool, typer.Option("--json", help="Print the job and its report as JSON.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Return without waiting for the job.")]
+FineTunedModel = Annotated[
+    str, typer.Argument(metavar="MODEL", help="ID of a fine-tuned model (ft:…), or of its job.")
+]
+
+# evenkeel up, api, demo
+
+DataFolder = Annotated[
+    Path,
+    typer.Option(
+        envvar="EVENKEEL_HOME", file_okay=False, help="Data folder; it is kept across restarts."
+    ),
+]
+ListenHost = Annotated[str, typer.Option(envvar="EVENKEEL_HOST", help="Address to listen on.")]
+ListenPort = Annotated[
+    int,
+    typer.Option(
+        envvar="EVENKEEL_PORT",
+        min=0,
+        max=65535,
+        help="Port to listen on; 0 picks a free port.",
+    ),
+]
+WorkerSlots = Annotated[
+    int | None,
+    typer.Option(
+        envvar="EVENKEEL_WORKER_SLOTS",
+        min=1,
+        max=256,
+        help="Number of runs trained at the same time.",
+        show_default="CPU cores",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=256,
+        help="CPU threads per run; overrides EVENKEEL_THREADS.",
+        show_default="chosen per job",
+    ),
+]
+ApiHost = Annotated[str | None, typer.Option(help="Address to listen on; overrides EVENKEEL_HOST.")]
+ApiPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Port to listen on; overrides EVENKEEL_PORT."),
+]
+KeptFolder = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", file_okay=False, help="Keep the service's data in this folder."),
+]
+
+# evenkeel classify and preview
+
+InputTexts = Annotated[list[str] | None, typer.Argument(metavar="TEXT", help="Texts to classify.")]
+InputFile = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        help="File whose rows to classify instead of texts.",
+    ),
+]
+AnswersFile = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        help="File to write the rows' answers to.",
+        show_default="FILE.answers.csv",
+    ),
+]
+InputColumn = Annotated[
+    str | None,
+    typer.Option(help="Name or index of the file's text column.", show_default="as in training"),
+]
+AsEnsemble = Annotated[
+    bool, typer.Option("--ensemble", help="Average the models of all seeds that the job kept.")
+]
+PreviewFile = Annotated[
+    Path,
+    typer.Argument(
+        exists=True, dir_okay=False, readable=True, metavar="FILE", help="Data set to preview."
+    ),
+]
+
+# evenkeel compare
+
+ComparedJobs = Annotated[
+    list[str],
+    typer.Argument(metavar="JOB", help="IDs of 2 to 10 jobs with the same rows."),
+]
+ComparisonMetric = Annotated[
+    str | None, typer.Option(help="Score to compare by, instead of the jobs' own.")
+]
+Alpha = Annotated[
+    float, typer.Option(help="Significance level: the largest p-value that shows a difference.")
+]
+ComparisonPage = Annotated[
+    Path | None,
+    typer.Option(dir_okay=False, help="Write the reports side by side as an HTML page."),
+]
+
+# evenkeel clone
+
+NewPreset = Annotated[
+    str | None, typer.Option(help="Recipe of the new job.", show_default="the old job's")
+]
+NewModel = Annotated[
+    str | None, typer.Option(help="Base model of the new job.", show_default="the old job's")
+]
+NewSeedCount = Annotated[
+    int | None, typer.Option(help="Number of runs.", show_default="the old job's")
+]
+NewSuffix = Annotated[
+    str | None,
+    typer.Option(
+        help="Text to include in the fine-tuned model's ID.", show_default="the old job's"
+    ),
+]
