@@ -174,12 +174,8 @@ class RowFactory:
         if state == RunState.RUNNING:
             run["lease_until"] = self._now + DAY_S
         if state == RunState.SUCCEEDED:
-            _add_event(
-                rows,
-                job,
-                run,
-                f"{format_run_title('main', index, index)} finished: validation {outcome.score:.4f}.",
-            )
+            title = format_run_title("main", index, index)
+            _add_event(rows, job, run, f"{title} finished: validation {outcome.score:.4f}.")
         return run
 
     def _finish_job(self, rows: Rows, job: Row, runs: Sequence[Row]) -> None:
@@ -284,10 +280,19 @@ def _build_evidence(job: Row, score: float, answer_shares: dict[str, float]) -> 
         ("embeddings", *(f"layer.{block}" for block in range(6)), "pooler", "head"), 0.01
     )
     return Evidence(
-        chance_loss=1.33, opening_loss=1.35, closing_loss=loss, highest_loss=1.35, highest_loss_step=5,
-        lowest_validation_loss=loss, lowest_validation_step=steps, final_validation_loss=loss, vanished=None,
-        distance=distance, answers=answer_shares, truncated=0.0,
-    ).model_dump(mode="json")  # fmt: skip
+        chance_loss=1.33,
+        opening_loss=1.35,
+        closing_loss=loss,
+        highest_loss=1.35,
+        highest_loss_step=5,
+        lowest_validation_loss=loss,
+        lowest_validation_step=steps,
+        final_validation_loss=loss,
+        vanished=None,
+        distance=distance,
+        answers=answer_shares,
+        truncated=0.0,
+    ).model_dump(mode="json")
 
 
 def _build_end_columns(run: Row, outcome: Outcome) -> Row:

@@ -40,8 +40,13 @@ from shared.infra.settings import Settings
 STEPS = 68
 STEP_SERIES = ("train_loss", "learning_rate", "grad_norm")
 EVALUATION_SERIES = (
-    "valid_loss", "valid_accuracy", "valid_balanced_accuracy", "valid_f1_macro", "valid_f1_micro", "valid_mcc",
-)  # fmt: skip
+    "valid_loss",
+    "valid_accuracy",
+    "valid_balanced_accuracy",
+    "valid_f1_macro",
+    "valid_f1_micro",
+    "valid_mcc",
+)
 JOBS_PER_TRANSACTION = 50
 """Jobs a transaction."""
 

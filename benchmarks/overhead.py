@@ -202,11 +202,7 @@ def _build_result(
     rounds: Sequence[Round], first_metrics: Sequence[float], args: argparse.Namespace, slots: int
 ) -> Result:
     ratios = [one.ratio for one in rounds]
-    rows = [
-        [str(number), *(f"{seconds:.2f}" for seconds in (one.job, one.baselines, one.publishing, one.direct)),
-         f"{one.run:.2f} / {one.direct_run:.2f}", f"{one.between * 1000:.0f}", f"{one.ratio:.3f}"]
-        for number, one in enumerate(rounds, start=1)
-    ]  # fmt: skip
+    rows = [_format_row(number, one) for number, one in enumerate(rounds, start=1)]
     ratio, slowest = statistics.median(ratios), max(first_metrics)
     options = " --quick" if args.quick else ""
     if not args.quick and (args.seeds, args.steps, args.rows, args.rounds) != DEFAULTS:
@@ -260,6 +256,19 @@ def _build_result(
             f"{'met' if slowest <= FIRST_METRIC_GOAL_S else 'not met'}.",
         ],
     )
+
+
+def _format_row(number: int, measured: Round) -> list[str]:
+    return [
+        str(number),
+        f"{measured.job:.2f}",
+        f"{measured.baselines:.2f}",
+        f"{measured.publishing:.2f}",
+        f"{measured.direct:.2f}",
+        f"{measured.run:.2f} / {measured.direct_run:.2f}",
+        f"{measured.between * 1000:.0f}",
+        f"{measured.ratio:.3f}",
+    ]
 
 
 def _parse_arguments() -> argparse.Namespace:

@@ -225,12 +225,7 @@ def _build_result(
     """
     seconds, busy = fill_and_load
     figures = {one.kind.name: _summarize_kind(one) for one in measurements}
-    rows = [
-        [name, f"{told['median_ms']:.1f}", f"{told['p95_ms']:.1f}", str(told["statements"]), f"{told['bytes'] / 1000:.0f}",
-         "" if told["goal_ms"] is None else (f"≤ {told['goal_ms']:g}: "
-f"{'met' if told['met'] else 'not met'}")]
-        for name, told in figures.items()
-    ]  # fmt: skip
+    rows = [_format_row(name, summary) for name, summary in figures.items()]
     missed = [
         name for name, told in figures.items() if told["goal_ms"] is not None and not told["met"]
     ]
@@ -275,6 +270,18 @@ _REPORTED_TABLES = {
     "events": "events",
     "files": "files",
 }
+
+
+def _format_row(name: str, summary: dict[str, Any]) -> list[str]:
+    met, goal = ("met" if summary["met"] else "not met"), summary["goal_ms"]
+    return [
+        name,
+        f"{summary['median_ms']:.1f}",
+        f"{summary['p95_ms']:.1f}",
+        str(summary["statements"]),
+        f"{summary['bytes'] / 1000:.0f}",
+        "" if goal is None else f"≤ {goal:g}: {met}",
+    ]
 
 
 def _summarize_kind(measurement: RequestMeasurement) -> dict[str, Any]:

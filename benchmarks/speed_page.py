@@ -23,9 +23,10 @@ SECTION_ORDER = (
 """Names of the results, in the order of the page; others follow by name."""
 INTRODUCTION = """# Speed
 
-Each section is one command, run from the repository's root; it writes a table and `speed/<name>.json`. Sides that are compared are
-measured in turn, round by round, on the same machine; figures are medians, and the ratio is what to trust. This page is put together
-from those files and says what was measured, whatever it was.
+Each section comes from one command, run from the repository's root, which writes a table and
+`speed/<name>.json`. The sides of a comparison take turns, round by round, on the same machine.
+Figures are medians; trust the ratios more than the absolute values. The page is generated from
+those files and shows every measurement, whatever its outcome.
 """
 
 

@@ -13,12 +13,14 @@ RECIPES = ("conventional", "debiased", "reinit", "longer", "stabilized")
 CONTROL = RECIPES[0]
 INTRODUCTION = """# Stability on GLUE tasks cut to {rows} rows
 
-The protocol is that of *Revisiting Few-sample BERT Fine-tuning* (Zhang et al., ICLR 2021): {rows} training rows, the task's dev rows
-halved within each class into validation and test, ten evaluations spread over a run, the checkpoint with the best validation score
-scored once on the test half, the same seeds, rows and learning rate for every recipe. The encoder is the real {model} (6 layers, 22.7 M
-parameters). Scores are of the test half; "±" is the standard deviation over seeds. Every recipe ran through the service
-itself (upload, job, queue, worker), and the comparisons are the service's own. This page is written by the benchmark and says what was
-measured, whatever it was.
+The protocol is that of *Revisiting Few-sample BERT Fine-tuning* (Zhang et al., ICLR 2021): {rows}
+training rows, the task's dev rows halved within each class into validation and test, ten
+evaluations spread over a run, the checkpoint with the best validation score scored once on the
+test half, the same seeds, rows and learning rate for every recipe. The encoder is the real
+{model} (6 layers, 22.7 M parameters). Scores are of the test half; "±" is the standard deviation
+over seeds. Every recipe ran through the service itself (upload, job, queue, worker), and the
+comparisons are the service's own. The benchmark generates this page and shows every measurement,
+whatever its outcome.
 """
 
 

@@ -114,7 +114,8 @@ class Client(Transport):
         return self._fetch_model(RunList, f"{_build_job_path(job_id)}/runs?purpose={purpose}").data
 
     def list_run_metrics(self, job_id: str, run_id: str, *names: str) -> list[Series]:
-        path = f"{_build_job_path(job_id)}/runs/{quote(run_id, safe='')}/metrics?names={','.join(names)}"
+        run_path = f"{_build_job_path(job_id)}/runs/{quote(run_id, safe='')}"
+        path = f"{run_path}/metrics?names={','.join(names)}"
         return self._fetch_model(RunMetrics, path).series
 
     def get_stability_report(self, job_id: str) -> StabilityReport:

@@ -19,20 +19,21 @@ from pathlib import Path
 
 MODULES_BY_LABEL: dict[str, tuple[str, ...]] = {
     "network": (
-        "email", "ftplib", "http", "imaplib", "ipaddress", "mailbox", "poplib", "smtplib", "socket", "socketserver",
-        "ssl", "urllib", "wsgiref", "xmlrpc",
+        "email", "ftplib", "http", "imaplib", "ipaddress", "mailbox", "poplib", "smtplib",
+        "socket", "socketserver", "ssl", "urllib", "wsgiref", "xmlrpc",
     ),
     "text": (
-        "argparse", "codecs", "configparser", "csv", "difflib", "gettext", "html", "json", "locale", "optparse",
-        "pprint", "re", "shlex", "string", "textwrap", "tokenize", "xml",
+        "argparse", "codecs", "configparser", "csv", "difflib", "gettext", "html", "json",
+        "locale", "optparse", "pprint", "re", "shlex", "string", "textwrap", "tokenize", "xml",
     ),
     "files": (
-        "_pyio", "bz2", "dbm", "filecmp", "fileinput", "fnmatch", "genericpath", "glob", "gzip", "lzma", "ntpath",
-        "os", "pathlib", "posixpath", "shelve", "shutil", "tarfile", "tempfile", "zipfile",
+        "_pyio", "bz2", "dbm", "filecmp", "fileinput", "fnmatch", "genericpath", "glob",
+        "gzip", "lzma", "ntpath", "os", "pathlib", "posixpath", "shelve", "shutil", "tarfile",
+        "tempfile", "zipfile",
     ),
     "concurrency": (
-        "asyncio", "concurrent", "contextlib", "contextvars", "multiprocessing", "queue", "sched", "selectors",
-        "signal", "subprocess", "threading",
+        "asyncio", "concurrent", "contextlib", "contextvars", "multiprocessing", "queue",
+        "sched", "selectors", "signal", "subprocess", "threading",
     ),
 }  # fmt: skip
 """Modules and packages of each label; all of them are in CPython 3.11 to 3.14."""

@@ -150,9 +150,8 @@ class _SupervisedChild:
             self._print_last_lines()
             if not self._has_settled:
                 if exits >= MAX_START_ATTEMPTS:
-                    raise StartError(
-                        f"{self.program.name} {describe_exit_code(code)} at its start, {exits} times"
-                    )
+                    ending = describe_exit_code(code)
+                    raise StartError(f"{self.program.name} {ending} at its start, {exits} times")
                 if self.program.after_failed_start is not None:
                     self.program.after_failed_start()
             pause = min(MIN_RESTART_DELAY_S * 2 ** (deaths - 1), MAX_RESTART_DELAY_S)

@@ -293,13 +293,14 @@ def _is_still_improving(run: RunFacts, recipe: Recipe) -> bool:
 
 
 def _diagnose_short_training(group: _RunGroup, sound: list[RunFacts]) -> Iterator[str]:
-    steps = group.job.recipe.max_steps
+    recipe = group.job.recipe
+    steps = recipe.max_steps
     if group.size and group.size > MAJORITY_SHARE * len(sound):
+        auto_steps = compute_auto_steps(group.job.train_rows, recipe.train_batch_size)
         yield (
             f"{group.subject} scored best, with the lowest validation loss, at the very "
-            f"last of {steps} steps: more may do better. Try "
-            "max_steps "
-            f"{max(2 * steps, compute_auto_steps(group.job.train_rows, group.job.recipe.train_batch_size))}."
+            f"last of {steps} steps: more may do better. Try max_steps "
+            f"{max(2 * steps, auto_steps)}."
         )
 
 

@@ -2,9 +2,9 @@
 
 The rule, the first that applies:
 
-========================  ================================================================================
+========================  ==========================================================================
 code                      when
-========================  ================================================================================
+========================  ==========================================================================
 provisional               a run is still open
 all_degenerate            every succeeded run is degenerate: that their scores agree is no stability
 some_degenerate           at least one succeeded run is degenerate
@@ -13,10 +13,10 @@ not_better_than_baseline  the mean is not above the score of every baseline
 not_enough_seeds          fewer than ``MIN_SEEDS`` scores
 unstable                  the standard deviation over the seeds is above ``STABLE_STD``
 not_better_than_baseline  it is not, but the mean's 95 % interval reaches down to the best
-baseline
+                          baseline
 some_failed               the standard deviation is small, but a run failed and is missing from it
 stable                    none of these
-========================  ================================================================================
+========================  ==========================================================================
 """
 
 from dataclasses import dataclass
@@ -94,10 +94,8 @@ def _judge_open_runs(findings: ReportFindings) -> Verdict | None:
     if findings.distribution.mean is not None:
         text += f" So far: {_format_scores(findings)}."
     if findings.degenerate:
-        text += (
-            " "
-            f"{capitalize_first(format_fraction(findings.degenerate, findings.n, 'finished run'))} degenerate."
-        )
+        share = format_fraction(findings.degenerate, findings.n, "finished run")
+        text += f" {capitalize_first(share)} degenerate."
     return Verdict(code="provisional", text=text)
 
 

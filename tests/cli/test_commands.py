@@ -28,8 +28,8 @@ RECIPE = {
 JOB: dict[str, Any] = {**BARE, "resolved_recipe": RECIPE}
 DONE = {**JOB, "status": "succeeded", "fine_tuned_model": MODEL}
 RUN: dict[str, Any] = {
-    "id": "ftrun-1", "index": 0, "seed": 0, "status": "failed", "degenerate": None, "attempt": 1, "step": 1, "total_steps": 3,
-    "validation_score": None, "score": None, "error": None,
+    "id": "ftrun-1", "index": 0, "seed": 0, "status": "failed", "degenerate": None, "attempt": 1,
+    "step": 1, "total_steps": 3, "validation_score": None, "score": None, "error": None,
 }  # fmt: skip
 TARGET = {
     "scores": {"good": 0.875, "bad": 0.125},
@@ -39,12 +39,18 @@ TARGET = {
 }
 APART = {**TARGET, "predicted": "bad", "disagreement": {"vote_entropy": 0.5, "score_std": 0.25}}
 PLAN: dict[str, Any] = {
-    "model": "m", "task": {"type": "single_label_classification", "text_column": "text", "label_column": "label"},
+    "model": "m",
+    "task": {
+        "type": "single_label_classification", "text_column": "text", "label_column": "label",
+    },
     "recipe": {}, "resolved_recipe": None, "recipe_notes": {"learning_rate": "5e-5: a rule."},
     "pilots": {"automatic": ["reinit_layers", "max_steps"]}, "metric": "accuracy",
-    "dataset": {"rows": {"train": 8, "validation": 2, "test": 0}}, "warnings": [{"code": "c", "message": ("Few "
-"rows.")}],
-    "runs": [{"purpose": "pilot", "seed": 9, "total_steps": 20}, {"purpose": "main", "seed": 0, "total_steps": 30}],
+    "dataset": {"rows": {"train": 8, "validation": 2, "test": 0}},
+    "warnings": [{"code": "c", "message": "Few rows."}],
+    "runs": [
+        {"purpose": "pilot", "seed": 9, "total_steps": 20},
+        {"purpose": "main", "seed": 0, "total_steps": 30},
+    ],
     "estimate": {"seconds": 90.0, "reason": "As measured.", "slots": 2, "steps": 50},
 }  # fmt: skip
 

@@ -39,8 +39,9 @@ def test_before_the_choice_it_says_what_is_searched_and_after_it_why() -> None:
 def test_a_pilot_s_line_says_so() -> None:
     said: list[str] = []
     run: dict[str, Any] = {
-        "id": "r", "index": 3, "seed": 2**31 + 1, "status": "running", "degenerate": None, "attempt": 1, "step": 5,
-        "total_steps": 10, "validation_score": None, "score": None, "error": None,
+        "id": "r", "index": 3, "seed": 2**31 + 1, "status": "running", "degenerate": None,
+        "attempt": 1, "step": 5, "total_steps": 10, "validation_score": None, "score": None,
+        "error": None,
     }  # fmt: skip
     job = FollowedJob(Job.model_validate(JOB))
     _PlainLines(said.append).show_run(job, Run.model_validate({**run, "purpose": "pilot"}))

@@ -35,7 +35,8 @@ def program(name, source, **options):
 def serve(*programs):
     async def main():
         output = ChildOutput([p.name for p in programs], stream=sys.stdout)
-        return await Supervisor(programs, output, when_ready=lambda: output.write_parent_line("all ready")).run()
+        say_ready = lambda: output.write_parent_line("all ready")
+        return await Supervisor(programs, output, when_ready=say_ready).run()
     sys.exit(asyncio.run(main()))
 """
 

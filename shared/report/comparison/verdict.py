@@ -5,16 +5,17 @@ unpaired. A difference is called shown when every one of them that is defined re
 after Holm over all pairs; asking both keeps the rate of wrong claims at alpha or below. The
 rule, the first that applies:
 
-===================  =====================================================================================
+===================  ===============================================================================
 code                 when
-===================  =====================================================================================
+===================  ===============================================================================
 all_degenerate       every succeeded run of both jobs is degenerate
-a_better, b_better   means undefined, as every run of one job is degenerate and has no score, and Fisher's
-                     test of the failure rates reaches alpha
-not_enough_seeds     with so many scores, over so many pairs, even the largest difference has p above alpha
+a_better, b_better   means undefined, as every run of one job is degenerate and has no score,
+                     and Fisher's test of the failure rates reaches alpha
+not_enough_seeds     with so many scores, over so many pairs, even the largest difference has
+                     p above alpha
 a_better, b_better   the headline tests reach alpha
 no_difference_shown  they do not
-===================  =====================================================================================
+===================  ===============================================================================
 """
 
 from dataclasses import dataclass
