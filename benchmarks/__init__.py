@@ -1,3 +1,3 @@
-"""Measurements, run by hand: each is one command that prints a table and writes its results to
-``docs/results``. Never timed tests.
+"""Benchmarks, run by hand: each is one command that prints a table and writes its results to
+``docs/results``. The tests run some of them, but never check their times.
 """

@@ -1,19 +1,19 @@
-"""Texts a second that the API classifies: ``EVENKEEL_GLUE_DIR=… python -m
-benchmarks.classifications``.
+"""Measure how many texts per second the API classifies:
+``EVENKEEL_GLUE_DIR=… python -m benchmarks.classifications``.
 
-An API of its own, in a temporary home, knows a job whose seeds are all kept: all-MiniLM-L6-v2
-under heads of their own (what the weights are makes no difference to the speed). Sentences of
-CoLA are classified over HTTP by one model, and by an ensemble, and once by torch.
+An API process in a temporary home has a job with one kept model per seed: all-MiniLM-L6-v2
+with random heads, because the values of the weights do not change the speed. Sentences of CoLA
+are classified over HTTP by one model and by an ensemble; torch checks one response.
 """
 
 import argparse
 import csv
 import itertools
-import json
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -21,64 +21,52 @@ import httpx
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from benchmarks.api_process import run_api
 from benchmarks.glue import get_glue_folder
-from benchmarks.polling import run_api
-from benchmarks.results import Result, Table
-from benchmarks.speed_page import record_result
-from cli.client import Client
-from cli.demo_dataset import write_dataset
+from benchmarks.published_models import publish_models
+from benchmarks.results import Result, Table, format_verdict
+from benchmarks.speed_page import publish_result
 from shared.db.migrate import apply_migrations
-from shared.db.session import Database
-from shared.db.tables import Job, Model
-from shared.domain.task import Task
-from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
-from shared.infra.settings import Settings, count_cpu_cores
-from shared.infra.storage import Storage
-from worker.training.data.tokenization import get_export_tokenizer
-from worker.training.model.checkpoint import export_model
-from worker.training.model.encoder import load_encoder
-from worker.training.model.onnx_export import GRAPH_EXPORTER
+from shared.infra.settings import count_cpu_cores
 from worker.training.model.transformers_logging import silence_transformers
 
 ENSEMBLE_SIZE, TEXTS_PER_REQUEST = 5, 500
-GOALS = {"one model": 150, f"ensemble of {ENSEMBLE_SIZE}": 50}
-"""Texts a second, on two cores."""
+ONE_MODEL = "one model"
+GOALS = {ONE_MODEL: 150, f"ensemble of {ENSEMBLE_SIZE}": 50}
+"""Texts per second on two cores."""
 TOLERANCE = 1e-4
-HEAD_SCALE = 20
-"""Times a new head's weights, so that probabilities differ from text to text."""
+"""Largest difference between a probability of the API and torch's that counts as equal."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A published model behind the API, and its files."""
+
+    http: httpx.Client
+    model_id: str
+    folder: Path
 
 
 def main() -> None:
-    given = _parse_arguments()
-    texts = _read_sentences(given.texts)
+    """Measure both sides in turn and publish the result."""
+    options = _parse_arguments()
+    texts = _read_sentences(options.texts)
     with (
         tempfile.TemporaryDirectory(prefix="evenkeel-classifications-") as scratch,
         ExitStack() as running,
     ):
         home = Path(scratch)
-        url = f"sqlite:///{home / 'evenkeel.db'}"
-        apply_migrations(url)
-        http = httpx.Client(
-            base_url=f"http://127.0.0.1:{running.enter_context(run_api(home, url))}",
-            timeout=600,
-            trust_env=False,
-        )
+        database_url = f"sqlite:///{home / 'evenkeel.db'}"
+        apply_migrations(database_url)
+        base_url = f"http://127.0.0.1:{running.enter_context(run_api(home, database_url))}"
+        http = httpx.Client(base_url=base_url, timeout=600, trust_env=False)
         running.enter_context(http)
-        model = _publish_models(str(http.base_url), home, url)
-        sides: dict[str, list[float]] = {side: [] for side in GOALS}
-        for _ in range(given.rounds + 1):  # the first loads the models and is not counted
-            for side, rates in zip(sides, sides.values(), strict=True):
-                rates.append(_measure_rate(http, model, texts, ensemble=side != "one model"))
-        difference = _find_largest_difference(
-            http, model, texts[:TEXTS_PER_REQUEST], home / "model-0"
-        )
-    result = _build_result(
-        {side: median(rates[1:]) for side, rates in sides.items()}, difference, given
-    )
-    if given.dry:
-        json.dump(result.figures, sys.stdout, indent=1)
-    else:
-        record_result(result)
+        folders = publish_models(base_url, home, database_url, ENSEMBLE_SIZE)
+        model_id, folder = next(iter(folders.items()))
+        model = Model(http, model_id, folder)
+        rates = _measure_rates(model, texts, options.rounds)
+        difference = _find_largest_difference(model, texts[:TEXTS_PER_REQUEST])
+    publish_result(_build_result(rates, difference, options), dry=options.dry)
 
 
 def _read_sentences(count: int) -> list[str]:
@@ -87,106 +75,71 @@ def _read_sentences(count: int) -> list[str]:
         return [row[3] for row in itertools.islice(rows, count)]
 
 
-def _publish_models(url: str, home: Path, database_url: str) -> str:
-    """The id of a job's model, kept beside the models of its other seeds as a worker would
-    leave them.
-    """
-    write_dataset(home / "data.csv", 60)
-    with Client(url) as client:
-        file = client.upload_file(home / "data.csv")
-        job_id = client.create_job(
-            {"training_file": file.id, "runs": {"num_seeds": ENSEMBLE_SIZE}}
-        ).id
-        runs = [run.id for run in client.list_runs(job_id)]
-    database, storage = Database(database_url), Storage(Settings(home=home).resolved_storage_url)
-    with database.read() as session:
-        task = Task.model_validate(session.get_one(Job, job_id).task)
-    base = Catalogue().get_folder(OFFLINE_ENCODER)
-    tokenizer = get_export_tokenizer(base)
-    for seed, run_id in enumerate(runs):
-        network, made = load_encoder(base, task, seed), home / f"model-{seed}"
-        with torch.no_grad():
-            network.get_parameter("classifier.weight").mul_(HEAD_SCALE)
-        export_model(network, tokenizer, task, made)
-        GRAPH_EXPORTER.write_graph(network, tokenizer, made)
-        storage.link_or_put_folder(f"models/{seed}", made)
-        row = {
-            "owner_id": "local",
-            "job_id": job_id,
-            "run_id": run_id,
-            "base_model": OFFLINE_ENCODER,
-        }
-        with database.write() as session:
-            session.add(
-                Model(
-                    id=f"ft:bench:seed-{seed}",
-                    prefix=f"models/{seed}",
-                    labels=task.label_names,
-                    **row,
-                )
-            )
-    database.dispose()
-    return "ft:bench:seed-0"
+def _measure_rates(model: Model, texts: Sequence[str], rounds: int) -> dict[str, float]:
+    """Measure the median texts per second of each side."""
+    rates: dict[str, list[float]] = {side: [] for side in GOALS}
+    for _ in range(rounds + 1):
+        for side, side_rates in rates.items():
+            side_rates.append(_measure_rate(model, texts, ensemble=side != ONE_MODEL))
+    # the first round loads the models and does not count
+    return {side: median(side_rates[1:]) for side, side_rates in rates.items()}
 
 
-def _measure_rate(http: httpx.Client, model: str, texts: list[str], *, ensemble: bool) -> float:
-    """Texts a second, in requests of ``TEXTS_PER_REQUEST`` one after the other."""
+def _measure_rate(model: Model, texts: Sequence[str], *, ensemble: bool) -> float:
+    """Measure texts per second over requests of ``TEXTS_PER_REQUEST``, one after the other."""
     started = time.perf_counter()
     for start in range(0, len(texts), TEXTS_PER_REQUEST):
-        asked = {
-            "model": model,
+        body = {
+            "model": model.model_id,
             "input": texts[start : start + TEXTS_PER_REQUEST],
             "ensemble": ensemble,
         }
-        http.post("/v1/classifications", json=asked).raise_for_status()
+        model.http.post("/v1/classifications", json=body).raise_for_status()
     return len(texts) / (time.perf_counter() - started)
 
 
 @torch.no_grad()
-def _find_largest_difference(
-    http: httpx.Client, model: str, texts: list[str], export_folder: Path
-) -> float:
-    """The largest between a probability of the answers and of plain transformers."""
-    answer = (
-        http.post("/v1/classifications", json={"model": model, "input": texts})
-        .raise_for_status()
-        .json()
-    )
+def _find_largest_difference(model: Model, texts: list[str]) -> float:
+    """Find the largest difference between a probability of the API and of plain transformers."""
+    body = {"model": model.model_id, "input": texts}
+    response = model.http.post("/v1/classifications", json=body).raise_for_status()
+    probabilities = [
+        list(target["scores"].values())
+        for result in response.json()["results"]
+        for target in result.values()
+    ]
     with silence_transformers():
-        network = AutoModelForSequenceClassification.from_pretrained(export_folder).eval()
-    inputs = AutoTokenizer.from_pretrained(export_folder)(
+        network = AutoModelForSequenceClassification.from_pretrained(model.folder).eval()
+    inputs = AutoTokenizer.from_pretrained(model.folder)(
         texts, padding=True, truncation=True, return_tensors="pt"
     )
     expected = network(**inputs).logits.softmax(dim=1)
-    found = torch.tensor(
-        [
-            list(target["scores"].values())
-            for result in answer["results"]
-            for target in result.values()
-        ]
-    )
-    return float((found - expected).abs().max())
+    return float((torch.tensor(probabilities) - expected).abs().max())
 
 
-def _build_result(rates: dict[str, float], difference: float, args: argparse.Namespace) -> Result:
+def _build_result(
+    rates: dict[str, float], difference: float, options: argparse.Namespace
+) -> Result:
     met = all(rates[side] >= goal for side, goal in GOALS.items()) and difference <= TOLERANCE
     rows = [[side, f"{rate:.0f}", str(GOALS[side])] for side, rate in rates.items()]
+    verdict = format_verdict(met)
     return Result(
         name="classifications",
         title="Classifying without torch",
         command="EVENKEEL_GLUE_DIR=… python -m benchmarks.classifications",
-        text=[
-            f"{args.texts} sentences of CoLA, {TEXTS_PER_REQUEST} a request, one request "
-            "after the other over HTTP; client and API share "
-            f"{count_cpu_cores()} cores; medians of {args.rounds} rounds. Loading a model is not "
-            "counted. The largest difference "
-            f"between a probability and torch's is {difference:.1e}.",
-        ],
+        text=[_format_text(difference, options)],
         tables=[Table(["", "texts/s", "goal on 2 cores"], rows)],
         figures={"texts_per_second": rates, "largest_difference": difference, "goal_met": met},
-        notes=[
-            f"Goal, with answers within {TOLERANCE:g} of torch's: {'met' if met else 'not met'}."
-        ],
+        notes=[f"Goal, with probabilities within {TOLERANCE:g} of torch's: {verdict}."],
+    )
+
+
+def _format_text(difference: float, options: argparse.Namespace) -> str:
+    return (
+        f"{options.texts} sentences of CoLA, {TEXTS_PER_REQUEST} per request, one request after "
+        f"the other over HTTP. Client and API share {count_cpu_cores()} cores. Medians of "
+        f"{options.rounds} rounds, without the time for loading a model. The largest difference "
+        f"between a probability and torch's is {difference:.1e}."
     )
 
 
@@ -194,8 +147,8 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--texts", type=int, default=2000, help="how many (default 2000)")
-    parser.add_argument("--rounds", type=int, default=5, help="counted ones (default 5)")
+    parser.add_argument("--texts", type=int, default=2000, help="number of texts (default 2000)")
+    parser.add_argument("--rounds", type=int, default=5, help="counted rounds (default 5)")
     parser.add_argument("--dry", action="store_true", help="print the figures and write no result")
     return parser.parse_args()
 

@@ -1,34 +1,32 @@
-"""Runs without the service: warm processes that call the training package, one run after the
-other.
-"""
+"""Runs without the service: warm processes that call the training package directly."""
 
 import multiprocessing
 import os
-import shutil
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-Specs = Sequence[dict[str, Any]]
+from benchmarks.trainer_commands import SpecValues
 
 
 class DirectRunner:
-    """So many processes, each with its share of the runs."""
+    """A pool of training processes; each takes the next run as soon as it is free."""
 
     def __init__(self, processes: int) -> None:
         self.processes = processes
         context = multiprocessing.get_context("spawn")
         pipes = [context.Pipe() for _ in range(processes)]
-        self._connections = [mine for mine, _ in pipes]
+        self._connections = [own_end for own_end, _ in pipes]
         self._children = [
-            context.Process(target=_serve_runs, args=(theirs,), daemon=True) for _, theirs in pipes
+            context.Process(target=_run_child, args=(child_end,), daemon=True)
+            for _, child_end in pipes
         ]
 
     def __enter__(self) -> Self:
         environment = dict(os.environ)
-        # as the supervisor of a trainer sets them, before torch is imported
+        # set before torch is imported, as the worker does for its trainers
         os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
         try:
             for child in self._children:
@@ -36,8 +34,8 @@ class DirectRunner:
         finally:
             os.environ.clear()
             os.environ.update(environment)
-        for end in self._connections:
-            end.recv()  # torch is imported
+        for connection in self._connections:
+            connection.recv()  # torch is imported
         return self
 
     def __exit__(
@@ -50,11 +48,14 @@ class DirectRunner:
             child.kill()
             child.join()
 
-    def run(self, specs: Specs, *, steps: int | None = None) -> tuple[float, list[float]]:
-        """Seconds until all have ended, and those of each in the order of their ends; the next
-        run goes to the next free process.
+    def run(
+        self, specs: Sequence[SpecValues], *, steps: int | None = None
+    ) -> tuple[float, list[float]]:
+        """Run all specs; returns the seconds until the last one ended, and those of each in the
+        order in which they ended.
 
-        A spec without a recipe is of a job's baselines. ``steps``: only so many of each run.
+        A spec without a recipe scores a job's baselines. With ``steps``, each run stops after
+        that many steps.
         """
         began = time.perf_counter()
         waiting, each = list(specs), []
@@ -62,40 +63,17 @@ class DirectRunner:
         busy: list[Connection] = []
         while waiting or busy:
             while waiting and free:
-                end = free.pop()
-                end.send((waiting.pop(0), steps))
-                busy.append(end)
+                busy.append(free.pop())
+                busy[-1].send((waiting.pop(0), steps))
             answered = wait(busy)
-            for end in [end for end in busy if end in answered]:
-                each.append(end.recv())
-                busy.remove(end)
-                free.append(end)
+            for connection in [connection for connection in busy if connection in answered]:
+                each.append(connection.recv())
+                busy.remove(connection)
+                free.append(connection)
         return time.perf_counter() - began, each
 
 
-def _serve_runs(connection: Connection) -> None:
-    from shared.infra.child_process import exit_unless_child_of
-    from worker.trainer.__main__ import NICENESS
-    from worker.training.baselines.scoring import score_baselines
-    from worker.training.data.tokenization import TextCache
-    from worker.training.run import train_run
-    from worker.training.spec import DataSpec, RunSpec
+def _run_child(connection: Connection) -> None:
+    from benchmarks.direct_child import serve_runs  # imports torch, which only children need
 
-    exit_unless_child_of(None)
-    os.nice(NICENESS)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    cache = TextCache()
-    connection.send("ready")
-    while True:
-        values, steps = connection.recv()
-        began = time.perf_counter()
-        if "recipe" in values:
-            spec = RunSpec.model_validate(values)
-            spec.output.mkdir(parents=True, exist_ok=True)
-            for event in train_run(spec, lambda: False, cache):
-                if steps is not None and getattr(event, "step", 0) >= steps:
-                    break
-            shutil.rmtree(spec.output)
-        else:
-            list(score_baselines(DataSpec.model_validate(values), lambda: False, cache))
-        connection.send(time.perf_counter() - began)
+    serve_runs(connection)

@@ -1,8 +1,6 @@
-"""A database as years of use would leave it: jobs with their runs, series, events, models,
-files and notices.
+"""Filling a database with years of made-up use: jobs, runs, series, events, models and files.
 
-One job is made through the API; ``filled_rows`` makes the others of it, and the database makes
-the series itself.
+The API creates one job; ``database_jobs`` copies it, and the database generates the series.
 """
 
 from collections.abc import Sequence
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 from fastapi.testclient import TestClient
 from sqlalchemy import (
     CTE,
+    Connection,
     Engine,
     Select,
     delete,
@@ -26,7 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase
 
 from api.app import create_app
-from benchmarks.database_rows import EVALUATIONS, Row, RowFactory, Template
+from benchmarks.database_jobs import RowFactory
+from benchmarks.database_rows import Row, Template
+from benchmarks.database_runs import EVALUATIONS
 from cli.demo_dataset import write_dataset
 from shared.db.migrate import apply_migrations
 from shared.db.runs import Runs
@@ -40,85 +41,102 @@ from shared.infra.settings import Settings
 STEPS = 68
 STEP_SERIES = ("train_loss", "learning_rate", "grad_norm")
 EVALUATION_SERIES = (
-    "valid_loss", "valid_accuracy", "valid_balanced_accuracy", "valid_f1_macro", "valid_f1_micro", "valid_mcc",
-)  # fmt: skip
+    "valid_loss",
+    "valid_accuracy",
+    "valid_balanced_accuracy",
+    "valid_f1_macro",
+    "valid_f1_micro",
+    "valid_mcc",
+)
 JOBS_PER_TRANSACTION = 50
-"""Jobs a transaction."""
 
 
 @dataclass(frozen=True)
 class DatabaseSize:
+    """The size of a made-up database."""
+
     jobs: int = 1000
     runs: int = 20
-    """Of a job."""
+    """Runs per job."""
     long_steps: int = 70_000
-    """Of one run beyond all others, with three points a step."""
+    """Additional steps of one long run, with three points each."""
 
 
 @dataclass(frozen=True)
 class DatabaseContents:
-    """What there is to ask for."""
+    """Jobs and runs of a filled database."""
 
     jobs: list[tuple[str, JobState]]
     """Ids and states, oldest first."""
     runs: list[tuple[str, str, RunState]]
-    """Ids of the job and the run, and the run's state."""
+    """Ids of the job and of the run, and the run's state."""
     long_run: tuple[str, str]
-    """Ids of a job and of its run with the long series."""
+    """Ids of the long run's job and of the run."""
     rows: dict[str, int]
-    """By table."""
+    """Number of rows by table."""
 
     def list_job_ids(self, state: JobState) -> list[str]:
-        """Ids of the jobs in that state."""
+        """List the ids of the jobs in this state."""
         return [job_id for job_id, job_state in self.jobs if job_state == state]
 
 
 def fill_database(
     settings: Settings, size: DatabaseSize, model: str = OFFLINE_ENCODER
 ) -> DatabaseContents:
-    """Make the tables in an empty database and fill them with jobs from this base model."""
+    """Create the tables in an empty database and fill them with jobs of this base model."""
     apply_migrations(settings.resolved_database_url)
-    made = RowFactory(_create_template(settings, size.runs, model), size.jobs, size.runs)
+    factory = RowFactory(_create_template(settings, size.runs, model), size.jobs, size.runs)
     database = Database(settings.resolved_database_url)
     try:
-        for start in range(0, size.jobs, JOBS_PER_TRANSACTION):
-            rows = made.build_rows(range(start, min(size.jobs, start + JOBS_PER_TRANSACTION)))
-            with database.write() as session:
-                for table, new in rows.items():
-                    if new:
-                        session.execute(insert(table), new)
-                Workers(session).record_heartbeat("bench:1", "bench", ["cpu"])
-        long_run = next((job, run) for job, run, state in made.runs if state == RunState.SUCCEEDED)
-        _add_series(database.engine, long_run[1], size.long_steps)
-        return DatabaseContents(
-            made.jobs, made.runs, long_run, _count_rows_by_table(database.engine)
+        _insert_jobs(database, factory, size.jobs)
+        long_run = next(
+            (job, run) for job, run, state in factory.runs if state == RunState.SUCCEEDED
         )
+        _add_series(database.engine, long_run[1], size.long_steps)
+        counts = _count_rows_by_table(database.engine)
     finally:
         database.dispose()
+    return DatabaseContents(factory.jobs, factory.runs, long_run, counts)
+
+
+def _insert_jobs(database: Database, factory: RowFactory, count: int) -> None:
+    for start in range(0, count, JOBS_PER_TRANSACTION):
+        rows = factory.build_rows(range(start, min(count, start + JOBS_PER_TRANSACTION)))
+        with database.write() as session:
+            for table, table_rows in rows.items():
+                if table_rows:
+                    session.execute(insert(table), table_rows)
+            Workers(session).record_heartbeat("bench:1", "bench", ["cpu"])
 
 
 def _create_template(settings: Settings, runs: int, model: str) -> Template:
-    """The rows of a job that the API has made; the job itself is taken back."""
+    """Create a job through the API, read its rows and delete the job."""
+    job_id, file_id = _create_job(settings, runs, model)
+    database = Database(settings.resolved_database_url)
+    with database.write() as session:
+        job, file = session.get_one(Job, job_id), session.get_one(File, file_id)
+        run = Runs(session).list_by_job(job_id, with_results=True)[0]
+        template = Template(_read_row(job), _read_row(run), _read_row(file))
+        session.execute(delete(Job).where(Job.id == job_id))
+    database.dispose()
+    return template
+
+
+def _create_job(settings: Settings, runs: int, model: str) -> tuple[str, str]:
+    """Create a job through the API; returns the ids of the job and of its training file."""
     data = settings.home / "docstrings.csv"
     write_dataset(data, 560)
     with TestClient(create_app(settings)) as http:
         answer = http.post("/v1/files", files={"file": (data.name, data.read_bytes())})
         file_id = answer.raise_for_status().json()["id"]
-        asked = {"training_file": file_id, "model": model, "runs": {"num_seeds": runs}}
-        recipe = {"max_steps": STEPS, "reinit_layers": 1}
-        job_id = (
-            http.post("/v1/fine_tuning/jobs", json=asked | {"recipe": recipe})
-            .raise_for_status()
-            .json()["id"]
-        )
-    database = Database(settings.resolved_database_url)
-    with database.write() as session:
-        job, file = session.get_one(Job, job_id), session.get_one(File, file_id)
-        run = Runs(session).list_by_job(job_id, with_results=True)[0]
-        rows = Template(_read_row(job), _read_row(run), _read_row(file))
-        session.execute(delete(Job).where(Job.id == job_id))
-    database.dispose()
-    return rows
+        body = {
+            "training_file": file_id,
+            "model": model,
+            "runs": {"num_seeds": runs},
+            "recipe": {"max_steps": STEPS, "reinit_layers": 1},
+        }
+        answer = http.post("/v1/fine_tuning/jobs", json=body)
+        return answer.raise_for_status().json()["id"], file_id
 
 
 def _read_row(instance: DeclarativeBase) -> Row:
@@ -129,47 +147,48 @@ def _read_row(instance: DeclarativeBase) -> Row:
 
 
 def _add_series(engine: Engine, long_run: str, long_steps: int) -> None:
-    """Points of every step that a run has taken and of its evaluations, and the rest of the
-    long run's.
+    """Insert the points of every run's steps and evaluations, and the long run's further steps.
+
+    The database generates the points itself.
     """
     run, steps = Run.__table__, _build_number_range(STEPS)
-    apart = STEPS // EVALUATIONS
-    taken = select(run.c.id, steps.c.number).join(steps, steps.c.number <= run.c.step)
-    far = _build_number_range(STEPS + long_steps)
-    beyond = select(literal(long_run).label("id"), far.c.number).where(far.c.number > STEPS)
+    run_steps = select(run.c.id, steps.c.number).join(steps, steps.c.number <= run.c.step)
+    evaluations = run_steps.where(steps.c.number % (STEPS // EVALUATIONS) == 0)
+    all_steps = _build_number_range(STEPS + long_steps)
+    further_steps = select(literal(long_run).label("id"), all_steps.c.number).where(
+        all_steps.c.number > STEPS
+    )
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))
-        for rows, names in (
-            (taken, STEP_SERIES),
-            (taken.where(steps.c.number % apart == 0), EVALUATION_SERIES),
-            (beyond, STEP_SERIES),
-        ):
-            connection.execute(
-                insert(Metric).from_select(
-                    ["run_id", "name", "step", "value"], _select_points(rows, names)
-                )
-            )
+        _insert_points(connection, run_steps, STEP_SERIES)
+        _insert_points(connection, evaluations, EVALUATION_SERIES)
+        _insert_points(connection, further_steps, STEP_SERIES)
         connection.execute(update(Run).where(Run.id == long_run).values(step=STEPS + long_steps))
 
 
+def _insert_points(connection: Connection, steps: Select[str, int], names: Sequence[str]) -> None:
+    columns = ["run_id", "name", "step", "value"]
+    connection.execute(insert(Metric).from_select(columns, _select_points(steps, names)))
+
+
 def _build_number_range(last: int) -> CTE:
-    """1 to ``last``, as the column ``number``."""
+    """Build a table of the numbers from 1 to ``last``, in the column ``number``."""
     first = select(literal(1).label("number")).cte("numbers", recursive=True)
     return first.union_all(select(first.c.number + 1).where(first.c.number < last))
 
 
-def _select_points(rows: Select[str, int], names: Sequence[str]) -> Select[str, str, int, float]:
-    """A point of each series for each (id, number), by run and step as they come from a worker."""
-    at = rows.subquery()
-    named = union_all(*(select(literal(name).label("name")) for name in names)).subquery()
+def _select_points(steps: Select[str, int], names: Sequence[str]) -> Select[str, str, int, float]:
+    """Select one point per series and step, in the order in which a worker inserts them."""
+    at = steps.subquery()
+    series = union_all(*(select(literal(name).label("name")) for name in names)).subquery()
     value = 0.3 + 1.0 / at.c.number
-    query = select(at.c.id, named.c.name, at.c.number, value).join_from(at, named, true())
-    return query.order_by(at.c.id, at.c.number, named.c.name)
+    query = select(at.c.id, series.c.name, at.c.number, value).join_from(at, series, true())
+    return query.order_by(at.c.id, at.c.number, series.c.name)
 
 
 def _count_rows_by_table(engine: Engine) -> dict[str, int]:
-    """Rows by table, once the database knows its tables as it does after a while."""
+    """Update the planner's statistics and count the rows of each table."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(
             text("VACUUM ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE")

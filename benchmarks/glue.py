@@ -1,8 +1,7 @@
-"""Tasks of the GLUE benchmark as their authors publish them, cut to a number of training rows
-in the paper's manner.
+"""Tasks of the GLUE benchmark in their published format, cut to a number of training rows.
 
-The folder is named by ``EVENKEEL_GLUE_DIR`` and holds ``<task>/train.tsv`` and
-``<task>/dev.tsv``. Nothing of it is ever committed.
+``EVENKEEL_GLUE_DIR`` names the folder, which holds ``<task>/train.tsv`` and ``<task>/dev.tsv``.
+The data must not be committed.
 """
 
 import hashlib
@@ -16,11 +15,13 @@ FOLDER_VARIABLE = "EVENKEEL_GLUE_DIR"
 
 @dataclass(frozen=True)
 class GlueTask:
+    """A task of GLUE and its training settings."""
+
     name: str
     task: dict[str, Any]
-    """The ``task`` of a job's creation."""
+    """The field ``task`` of a job request."""
     metric: str
-    """The paper's metric."""
+    """The metric that the paper reports."""
     header: bool = True
 
 
@@ -53,7 +54,7 @@ TASKS = {
 
 
 def get_glue_folder() -> Path:
-    """Raises SystemExit, in words, where the data are not to be had."""
+    """Return the folder of the data; raises SystemExit if it is not set or does not exist."""
     named = os.environ.get(FOLDER_VARIABLE)
     if not named or not Path(named).is_dir():
         raise SystemExit(
@@ -64,10 +65,10 @@ def get_glue_folder() -> Path:
 
 
 def write_subset(source: Path, task: GlueTask, rows: int, target: Path) -> Path:
-    """``rows`` lines of the task's training file, chosen and ordered by a hash of the line's
-    place and text; its dev file whole.
+    """Write ``rows`` lines of the task's training file, chosen and ordered by a hash.
 
-    Byte for byte the authors' lines: what they left unquoted stays unquoted.
+    The hash is that of a line's number and text. The lines are copied byte for byte, including
+    unbalanced quotes. Returns the path of the new file.
     """
     lines = (source / task.name / "train.tsv").read_text(encoding="utf-8-sig").split("\n")
     head, body = (lines[:1], lines[1:]) if task.header else ([], lines)

@@ -1,5 +1,5 @@
-"""The sides of the GPU benchmark: our stacked seeds, ``transformers.Trainer`` by itself, and
-several Trainers at once on one GPU.
+"""The sides of the GPU benchmark: our stacked seeds, one ``transformers.Trainer``, and several
+Trainers at once on one GPU.
 """
 
 import subprocess
@@ -26,75 +26,86 @@ from worker.training.spec import RunSpec
 
 @dataclass(frozen=True)
 class SideMeasurement:
+    """The measurement of one side."""
+
     side: str
     seeds: int
-    """Advanced by a step in each step's time."""
+    """Seeds that advance by one step in ``seconds``."""
     seconds: float
-    """A step."""
     flops: float
-    """Of a step of all these seeds: real tokens alone."""
+    """Floating-point operations of one step of all seeds, without padding."""
     peak_bytes: int
+    """Peak GPU memory; 0 where it is unknown."""
 
     @property
     def seed_steps_per_second(self) -> float:
-        """Steps of one seed a second."""
+        """Steps per second, summed over the seeds."""
         return self.seeds / self.seconds
 
     def compute_rate_share(self, rate: float) -> float:
-        """Of a rate of floating-point operations a second."""
+        """Compute the share of a rate of floating-point operations per second."""
         return self.flops / self.seconds / rate
 
 
 @dataclass(frozen=True)
 class StepWindow:
-    """Steps that are counted, after those that warm up."""
+    """The counted steps, and the warm-up steps before them."""
 
     warm_up: int
     steps: int
+
+    @property
+    def last(self) -> int:
+        """The number of the last counted step."""
+        return self.warm_up + self.steps
 
 
 def measure_stack(
     specs: Sequence[RunSpec], size: EncoderSize, window: StepWindow, *, compiled: bool = False
 ) -> SideMeasurement:
-    """The specs side by side, through what the trainer process calls; one spec alone is trained
-    as a single run is.
+    """Train the specs side by side, as the trainer process does; a single spec is trained like a
+    single run.
     """
     _reset_peak_memory()
-    cache, first, last = TextCache(), window.warm_up, window.warm_up + window.steps
-    at: dict[int, float] = {}
+    cache = TextCache()
+    seconds = _time_stack_step(specs, window, cache, compiled=compiled)
+    name = f"Evenkeel, {len(specs)} seed{'s' if len(specs) > 1 else ''}" + (
+        ", compiled" if compiled else ""
+    )
+    flops = sum(_count_step_flops(spec, size, window, cache) for spec in specs)
+    return SideMeasurement(name, len(specs), seconds, flops, _get_peak_memory())
+
+
+def _time_stack_step(
+    specs: Sequence[RunSpec], window: StepWindow, cache: TextCache, *, compiled: bool
+) -> float:
+    """Return the mean seconds of the window's steps."""
+    ends: dict[int, float] = {}
     for run_id, event in train_runs(
         specs, lambda _: False, cache, stack_size=len(specs), compiled=compiled
     ):
         if isinstance(event, Exception):
             raise event
-        if isinstance(event, Step) and run_id == specs[-1].run_id:  # told last of a step
-            at[event.step] = time.perf_counter()
-            if event.step == last:
+        if isinstance(event, Step) and run_id == specs[-1].run_id:  # the last event of a step
+            ends[event.step] = time.perf_counter()
+            if event.step == window.last:
                 break
-    name = f"Evenkeel, {len(specs)} seed{'s' if len(specs) > 1 else ''}" + (
-        ", compiled" if compiled else ""
-    )
-    flops = sum(_count_flops(spec, size, cache, first, last) for spec in specs) / window.steps
-    return SideMeasurement(
-        name, len(specs), (at[last] - at[first]) / window.steps, flops, _get_peak_memory()
-    )
+    return (ends[window.last] - ends[window.warm_up]) / window.steps
 
 
 def measure_trainer(spec: RunSpec, size: EncoderSize, window: StepWindow) -> SideMeasurement:
-    """One Trainer in this process."""
+    """Measure one Trainer in this process."""
     _reset_peak_memory()
     cache = TextCache()
-    seconds = _measure_trainer_step(spec, window, cache)
-    flops = (
-        _count_flops(spec, size, cache, window.warm_up, window.warm_up + window.steps)
-        / window.steps
-    )
+    seconds = _time_trainer_step(spec, window, cache)
+    flops = _count_step_flops(spec, size, window, cache)
     return SideMeasurement("Trainer", 1, seconds, flops, _get_peak_memory())
 
 
 def run_child_trainer(spec: RunSpec, window: StepWindow) -> None:
-    """A child of ``measure_concurrent_trainers``: says when it is ready, waits for a line,
-    trains, says how long a step took.
+    """Serve ``measure_concurrent_trainers`` in a child process.
+
+    Prints that it is ready, waits for a line, trains, and prints the seconds of its steps.
     """
     reference, batches = _prepare_reference(spec, window, TextCache())
     reference.train(batches[: window.warm_up])
@@ -106,40 +117,48 @@ def run_child_trainer(spec: RunSpec, window: StepWindow) -> None:
 def measure_concurrent_trainers(
     spec: RunSpec, size: EncoderSize, window: StepWindow, processes: int, scratch: Path
 ) -> SideMeasurement:
-    """So many processes with a Trainer each, all training over the same time. Their memory is
-    not this process's to see.
+    """Measure several processes that train at the same time, each with one Trainer.
+
+    Their memory cannot be measured from this process.
     """
-    written = scratch / "spec.json"
-    written.write_text(spec.model_dump_json(), encoding="utf-8")
-    command = [sys.executable, "-m", "benchmarks.train_gpu", "--one-of-many", str(written)]
-    command += ["--warm-up", str(window.warm_up), "--steps", str(window.steps)]
-    children = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(processes)
-    ]
+    children = _start_children(spec, window, processes, scratch)
     try:
-        for child in children:
-            _read_line(child)
-        for child in children:
-            assert child.stdin is not None
-            child.stdin.write("go\n")
-            child.stdin.flush()
-        slowest = max(float(_read_line(child)) for child in children)
+        slowest = max(_run_children(children))
     finally:
         for child in children:
             child.kill()
             child.communicate()
-    flops = (
-        _count_flops(spec, size, TextCache(), window.warm_up, window.warm_up + window.steps)
-        / window.steps
-    )
-    return SideMeasurement(
-        f"Trainer, {processes} processes", processes, slowest / window.steps, flops * processes, 0
-    )
+    name, seconds = f"Trainer, {processes} processes", slowest / window.steps
+    flops = _count_step_flops(spec, size, window, TextCache())
+    return SideMeasurement(name, processes, seconds, flops * processes, 0)
+
+
+def _start_children(
+    spec: RunSpec, window: StepWindow, processes: int, scratch: Path
+) -> list["subprocess.Popen[str]"]:
+    path = scratch / "spec.json"
+    path.write_text(spec.model_dump_json(), encoding="utf-8")
+    command = [sys.executable, "-m", "benchmarks.train_gpu", "--one-of-many", str(path)]
+    command += ["--warm-up", str(window.warm_up), "--steps", str(window.steps)]
+    return [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(processes)
+    ]
+
+
+def _run_children(children: Sequence["subprocess.Popen[str]"]) -> list[float]:
+    """Let all children train at the same time; returns the seconds that each reports."""
+    for child in children:
+        _read_line(child)  # ready
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    return [float(_read_line(child)) for child in children]
 
 
 def measure_matrix_rate(device: str, width: int, rounds: int = 10) -> float:
-    """FLOP/s of the best of a few bfloat16 matrix products of random numbers."""
+    """Measure the FLOP/s of bfloat16 products of random matrices, the best of ``rounds``."""
     left, right = (torch.randn(width, width, device=device, dtype=torch.bfloat16) for _ in range(2))
     best = float("inf")
     for _ in range(rounds):
@@ -152,15 +171,16 @@ def measure_matrix_rate(device: str, width: int, rounds: int = 10) -> float:
     return 2.0 * width**3 / best
 
 
-def _measure_trainer_step(spec: RunSpec, window: StepWindow, cache: TextCache) -> float:
+def _time_trainer_step(spec: RunSpec, window: StepWindow, cache: TextCache) -> float:
     reference, batches = _prepare_reference(spec, window, cache)
     reference.train(batches[: window.warm_up])
     return _time_steps(reference, batches[window.warm_up :]) / window.steps
 
 
 def _time_steps(reference: TrainerReference, batches: list[list[int]]) -> float:
-    """Seconds of these steps, and of what the device still has to do after them; making the
-    Trainer is not counted.
+    """Return the seconds of these steps and of the GPU's remaining work after them.
+
+    The construction of the Trainer does not count.
     """
     _synchronize_gpu()
     seconds, _ = reference.train(batches)
@@ -185,27 +205,28 @@ def _prepare_reference(
         spec.output,
         cpu=spec.device == "cpu",
     )
-    return reference, list(islice(batches, window.warm_up + window.steps))
+    return reference, list(islice(batches, window.last))
 
 
-def _count_flops(
-    spec: RunSpec, size: EncoderSize, cache: TextCache, first: int, last: int
+def _count_step_flops(
+    spec: RunSpec, size: EncoderSize, window: StepWindow, cache: TextCache
 ) -> float:
-    """Of the steps after ``first`` up to ``last``."""
+    """Count the floating-point operations of the window's mean step."""
     train = load_splits(spec, cache, lambda: None).train
     batches = iterate_shuffled_batches(train.rows, spec.recipe.train_batch_size, spec.data_seed)
-    return sum(
+    flops = sum(
         size.count_row_flops(tokens)
-        for rows in islice(batches, first, last)
+        for rows in islice(batches, window.warm_up, window.last)
         for tokens in train.text.list_lengths(rows)
     )
+    return flops / window.steps
 
 
 def _read_line(child: "subprocess.Popen[str]") -> str:
     assert child.stdout is not None
     line = child.stdout.readline()
     if not line:
-        raise SystemExit(f"a Trainer's process ended with {child.wait()}")
+        raise SystemExit(f"A Trainer process ended with code {child.wait()} before its result.")
     return line
 
 

@@ -1,8 +1,8 @@
-"""Requests at a fixed rate over keep-alive connections, whatever the server does: an open loop.
+"""An open-loop client: requests at a fixed rate over keep-alive connections.
 
-A closed loop waits for an answer before it asks again, and so asks least while the server is
-slowest ("coordinated omission"). Here each request has its moment, and its latency counts from
-then, also where its connection is still busy with the one before.
+A closed loop waits for a response before it sends the next request, so it sends the fewest
+requests while the server is slowest ("coordinated omission"). Here each request is scheduled,
+and its latency counts from the scheduled time even if its connection is still busy.
 """
 
 import asyncio
@@ -18,13 +18,13 @@ _ANSWER_TIMEOUT_S = 10.0
 
 @dataclass
 class Sample:
-    """What came of the requests of one measurement."""
+    """The responses to the requests of one measurement."""
 
     latencies: list[float] = field(default_factory=list)
-    """Seconds from the scheduled moment to the whole answer."""
+    """Seconds from the scheduled time to the complete response."""
     send_delays: list[float] = field(default_factory=list)
-    """Seconds by which each request left after its moment: this client's own delay, or a busy
-    connection's.
+    """Seconds from the scheduled time to the sending: the delay of this client or of a busy
+    connection.
     """
     statuses: dict[int, int] = field(default_factory=dict)
     unanswered: int = 0
@@ -32,11 +32,13 @@ class Sample:
 
     @property
     def errors(self) -> int:
+        """Requests without a response, or with a status other than 200 and 304."""
         return self.unanswered + sum(
             count for status, count in self.statuses.items() if status not in (200, 304)
         )
 
     def build_summary(self) -> dict[str, float | int]:
+        """Summarise the latencies, in milliseconds, and the counts."""
         p50, p90, p99, worst = np.quantile(self.latencies, [0.5, 0.9, 0.99, 1.0]) * 1000
         return {
             "requests": len(self.latencies) + self.unanswered,
@@ -52,7 +54,7 @@ class Sample:
 
 
 class _Connection(asyncio.Protocol):
-    """One request at a time; those that come while it is busy wait in line."""
+    """A connection that sends one request at a time and queues the others."""
 
     def __init__(self, path: str, sample: Sample, *, conditional: bool) -> None:
         self._head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n".encode()
@@ -74,16 +76,17 @@ class _Connection(asyncio.Protocol):
 
     @property
     def open_requests(self) -> int:
-        """Requests without an answer."""
+        """Requests without a response."""
         return len(self._pending) + (self._due_at is not None)
 
     def enqueue_request(self, due_at: float) -> None:
+        """Send a request, or queue it while the connection is busy."""
         self._pending.append(due_at)
         if self._due_at is None:
             self._send_next()
 
     def _send_next(self) -> None:
-        if self._transport is None:  # closed by the server: what waits stays unanswered
+        if self._transport is None:  # closed by the server: queued requests stay unanswered
             return
         self._due_at = self._pending.popleft()
         condition = (
@@ -128,29 +131,42 @@ def _find_header(head: bytes, name: bytes) -> bytes | None:
 async def measure_latency(
     port: int, path: str, *, rate: float, seconds: float, connections: int, conditional: bool
 ) -> Sample:
-    """GET the path on 127.0.0.1; ``conditional`` sends the last answer's ETag along. Raises
-    OSError where nobody listens.
+    """Send GET requests for the path to 127.0.0.1 at a fixed rate and measure their latency.
+
+    ``conditional`` sends the ETag of the last response. Raises OSError if nothing listens.
     """
     loop = asyncio.get_running_loop()
     sample = Sample()
     protocols = [_Connection(path, sample, conditional=conditional) for _ in range(connections)]
-    for protocol in protocols:
-        await loop.create_connection(partial(_return_protocol, protocol), "127.0.0.1", port)
+    await _connect(protocols, port)
     begin = loop.time() + 0.1
-    for number in range(int(rate * seconds)):
-        due = begin + number / rate
-        wait = due - loop.time()
-        if wait > 0:
-            await asyncio.sleep(wait)
-        protocols[number % connections].enqueue_request(due)
-        if wait <= 0 and number % connections == 0:
-            await asyncio.sleep(0)  # behind the schedule: answers must be read all the same
+    await _send_requests(protocols, begin, rate, int(rate * seconds))
     await _wait_for_answers(protocols)
     sample.seconds = loop.time() - begin
     sample.unanswered = sum(protocol.open_requests for protocol in protocols)
     for protocol in protocols:
         protocol.close()
     return sample
+
+
+async def _connect(protocols: list[_Connection], port: int) -> None:
+    loop = asyncio.get_running_loop()
+    for protocol in protocols:
+        await loop.create_connection(partial(_return_protocol, protocol), "127.0.0.1", port)
+
+
+async def _send_requests(
+    protocols: list[_Connection], begin: float, rate: float, count: int
+) -> None:
+    loop = asyncio.get_running_loop()
+    for number in range(count):
+        due = begin + number / rate
+        wait = due - loop.time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        protocols[number % len(protocols)].enqueue_request(due)
+        if wait <= 0 and number % len(protocols) == 0:
+            await asyncio.sleep(0)  # behind the schedule: let the responses be read
 
 
 def _return_protocol(protocol: _Connection) -> _Connection:

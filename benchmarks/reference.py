@@ -1,10 +1,9 @@
-"""``transformers.Trainer`` as it is used, and as fast as it gets: the yardstick of our own
-training.
+"""``transformers.Trainer`` in its fastest usual configuration, for comparison with our training.
 
-Rows are tokenised beforehand, batches padded to their own longest row
-(``DataCollatorWithPadding``), the optimiser is the fused AdamW, bfloat16 is
-``TrainingArguments(bf16=True)``; nothing is logged, saved or evaluated in between, and batches
-are made in the process.
+Rows are tokenised beforehand, and batches are padded to their longest row
+(``DataCollatorWithPadding``). The optimiser is the fused AdamW, and bfloat16 is
+``TrainingArguments(bf16=True)``. Nothing is logged, saved or evaluated in between, and the
+batches are collated in the same process.
 """
 
 import time
@@ -34,7 +33,7 @@ Row = dict[str, Any]
 
 
 class TokenizedRows(Dataset[Row]):
-    """Rows of a split, by their numbers in its file, as ids that were made beforehand."""
+    """Tokenised rows of a split, by their row numbers in the file."""
 
     def __init__(self, split: Split) -> None:
         text = split.text
@@ -52,7 +51,7 @@ class TokenizedRows(Dataset[Row]):
 
 
 class StepTimer(TrainerCallback):
-    """Seconds of each step: from the end of the one before, so that making its batch counts."""
+    """Measures each step from the end of the step before, so that collating its batch counts."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -68,7 +67,7 @@ class StepTimer(TrainerCallback):
 
 
 class _FixedBatchTrainer(Trainer):
-    """Trains the batches it is given, in their order, and notes each loss where it is asked to."""
+    """A Trainer of the given batches in their order; with ``keep_losses`` it keeps each loss."""
 
     def __init__(
         self,
@@ -99,7 +98,7 @@ class _FixedBatchTrainer(Trainer):
 
 
 class TrainerReference:
-    """A network in a Trainer's hands; each call goes on from the weights of the one before,
+    """Trains a network with Trainer; each call continues from the weights of the call before,
     with a new optimiser.
     """
 
@@ -113,13 +112,8 @@ class TrainerReference:
         *,
         cpu: bool = True,
     ) -> None:
-        """``recipe``: of a plain fine-tuning, without re-initialisation, decay and other
-        methods. ``folder`` is left empty.
-        """
-        if find_spec("accelerate") is None:
-            raise SystemExit(
-                "Trainer needs accelerate: pip install --constraint constraints.txt '.[benchmarks]'"
-            )
+        """``recipe`` must be plain fine-tuning; ``folder`` stays empty."""
+        _require_accelerate()
         self._network, self._rows, self._recipe = network, TokenizedRows(train), recipe
         self._collator = DataCollatorWithPadding(tokenizer)
         self._folder, self._cpu = folder, cpu
@@ -127,10 +121,11 @@ class TrainerReference:
     def train(
         self, batches: Sequence[Sequence[int]], *, keep_losses: bool = False
     ) -> tuple[list[float], list[float]]:
-        """One step a batch, with warm-up and decay of the rate over these. Seconds of each
-        step; losses, where they are kept.
+        """Train one step per batch; returns the seconds and, with ``keep_losses``, the losses.
+
+        The learning rate warms up and decays over these steps.
         """
-        clock = StepTimer()
+        timer = StepTimer()
         trainer = _FixedBatchTrainer(
             self._rows,
             batches,
@@ -138,12 +133,12 @@ class TrainerReference:
             model=self._network,
             args=self._build_arguments(len(batches)),
             data_collator=self._collator,
-            callbacks=[clock],
+            callbacks=[timer],
         )
         trainer.remove_callback(PrinterCallback)
-        with allow_nondeterminism():
+        with _allow_nondeterminism():
             trainer.train()
-        return clock.seconds, [loss.item() for loss in trainer.losses]
+        return timer.seconds, [loss.item() for loss in trainer.losses]
 
     def _build_arguments(self, steps: int) -> TrainingArguments:
         recipe = self._recipe
@@ -169,14 +164,22 @@ class TrainerReference:
         )
 
 
+def _require_accelerate() -> None:
+    if find_spec("accelerate") is None:
+        raise SystemExit(
+            "Trainer needs accelerate: pip install --constraint constraints.txt '.[benchmarks]'"
+        )
+
+
 @contextmanager
-def allow_nondeterminism() -> Iterator[None]:
-    """As torch is out of the box: our own training asks for deterministic kernels, and the
-    yardstick should not have to pay for that.
+def _allow_nondeterminism() -> Iterator[None]:
+    """Allow nondeterministic kernels while the block runs.
+
+    Our training requires deterministic kernels; Trainer by default does not pay for them.
     """
-    were = torch.are_deterministic_algorithms_enabled()
+    deterministic = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(False)
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(were)
+        torch.use_deterministic_algorithms(deterministic)

@@ -1,27 +1,28 @@
-"""What the benchmarks of speed have in common: the machine in words, and a section of tables.
+"""The result of a speed benchmark, and the description of the machine it was measured on.
 
-A benchmark makes a ``Result`` and hands it to ``speed_page.record_result``.
+A benchmark builds a ``Result`` and hands it to ``speed_page.publish_result``.
 """
 
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Printed
 
 RESULTS_FOLDER = Path(__file__).parents[1] / "docs" / "results"
 KNOWN_INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16")
-"""Flags of /proc/cpuinfo on which the speed of float32 and bfloat16 rests."""
+"""Flags of /proc/cpuinfo that decide the speed of float32 and bfloat16."""
 
 
 @dataclass(frozen=True)
 class Table:
+    """A table of formatted cells."""
+
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     title: str = ""
@@ -29,41 +30,39 @@ class Table:
 
 @dataclass(frozen=True)
 class Result:
-    """One benchmark's outcome: a section of the page."""
+    """One benchmark's section of the speed page."""
 
     name: str
-    """Of its file; ``speed_page.SECTION_ORDER`` has its place."""
+    """Name of the JSON file; ``speed_page.SECTION_ORDER`` gives its place on the page."""
     title: str
     command: str
-    """By which it is measured again, from the repository's root."""
+    """Command that repeats the measurement, from the repository's root."""
     text: Sequence[str]
-    """Paragraphs before the tables: what was measured how, and what it says. Markdown."""
+    """Markdown paragraphs before the tables: what was measured, and how."""
     tables: Sequence[Table]
-    figures: dict[str, Any]
-    """What the tables were made of, for programs."""
+    figures: Mapping[str, object]
+    """The numbers behind the tables, as JSON."""
     notes: Sequence[str] = ()
     """Paragraphs after the tables."""
     machine: dict[str, str] = field(default_factory=lambda: describe_machine())
 
 
 def describe_machine() -> dict[str, str]:
-    """What a figure depends on: processor, its instructions, GPU if there is one, versions."""
-    found = {
+    """Describe what the figures depend on: processor, instructions, GPU if any, and versions."""
+    machine = {
         "cores": str(os.cpu_count()),
         "processor": _get_processor_name(),
-        "instructions": " ".join(list_instructions()) or "none of " + " ".join(KNOWN_INSTRUCTIONS),
+        "instructions": " ".join(_list_instructions()) or "none of " + " ".join(KNOWN_INSTRUCTIONS),
         "python": platform.python_version(),
         "torch": version("torch"),
         "transformers": version("transformers"),
     }
     gpu = _get_gpu_name()
-    return found | ({"gpu": gpu} if gpu else {})
+    return machine | ({"gpu": gpu} if gpu else {})
 
 
-def list_instructions() -> list[str]:
-    """Those of ``INSTRUCTION_ROLES`` that this processor has; empty where the system does not
-    tell.
-    """
+def _list_instructions() -> list[str]:
+    """List the ``KNOWN_INSTRUCTIONS`` of this processor; empty without /proc/cpuinfo."""
     flags = set(_read_cpuinfo("flags").split())
     return [flag for flag in KNOWN_INSTRUCTIONS if flag in flags]
 
@@ -74,12 +73,11 @@ def _get_processor_name() -> str:
 
 def _read_cpuinfo(name: str) -> str:
     try:
-        found = re.search(
-            rf"^{name}\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE
-        )
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return ""
-    return found[1].strip() if found else ""
+    match = re.search(rf"^{name}\s*: (.*)$", text, re.MULTILINE)
+    return match[1].strip() if match else ""
 
 
 def _get_gpu_name() -> str:
@@ -89,6 +87,7 @@ def _get_gpu_name() -> str:
 
 
 def print_result(result: Result) -> None:
+    """Print the machine, the tables and the notes."""
     console = Console()
     console.print(
         f"[bold]{result.title}[/bold]  {format_machine(result.machine)}\n{result.command}",
@@ -103,5 +102,11 @@ def print_result(result: Result) -> None:
         console.print(note, highlight=False)
 
 
-def format_machine(machine: dict[str, str]) -> str:
+def format_machine(machine: Mapping[str, str]) -> str:
+    """Format the machine's description as one line."""
     return ", ".join(f"{name} {value}" for name, value in machine.items())
+
+
+def format_verdict(met: bool) -> str:
+    """Return whether a goal is met, in words."""
+    return "met" if met else "not met"

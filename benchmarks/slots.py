@@ -1,25 +1,25 @@
-"""Many trainers of one thread or one of many: ``EVENKEEL_GLUE_DIR=… python -m
-benchmarks.slots``.
+"""Compare many trainers of one thread with few of many threads:
+``EVENKEEL_GLUE_DIR=… python -m benchmarks.slots``.
 
-The same runs, on all cores, in as many processes of one thread as there are cores, and in fewer
-of more threads; without the service. In turn, round by round, every process warm. What
-``threads: auto`` rests on (``shared.infra.hardware.resolve_threads``).
+The same runs train on all cores without the service: in as many processes of one thread as
+there are cores, and in fewer processes of more threads. The sides take turns, and every process
+is warm. The setting ``threads: auto`` (``shared.infra.hardware.resolve_threads``) relies on the
+result.
 """
 
 import argparse
 import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.direct import DirectRunner
 from benchmarks.glue import TASKS, get_glue_folder, write_subset
 from benchmarks.results import Result, Table
 from benchmarks.speed_page import record_result
-from benchmarks.trainer_commands import build_run_spec
+from benchmarks.trainer_commands import SpecValues, build_run_spec
 from shared.db.tables import Job
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.infra.settings import count_cpu_cores
@@ -27,96 +27,117 @@ from shared.recipe import Recipe, RecipeRequest, resolve_recipe
 
 ROWS = 200
 LABELS = {"CoLA": ["0", "1"], "RTE": ["entailment", "not_entailment"]}
+COLUMNS = ("encoder", "texts", "trainers x threads", "seconds", "speed")
 
 
 @dataclass(frozen=True)
 class Case:
-    """One encoder on texts of one length."""
+    """One encoder on texts of one task."""
 
     encoder: str
     task: str
 
 
 CASES = (Case(OFFLINE_ENCODER, "CoLA"), Case(OFFLINE_ENCODER, "RTE"), Case("tiny", "CoLA"))
+Seconds = Mapping[Case, Mapping[int, list[float]]]
+"""Seconds of the counted rounds, by case and by threads per trainer."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The runs of one case: one per core, each of which keeps nothing."""
+
+    case: Case
+    base_model: Path
+    data: Path
+    steps: int
+
+    def build_spec(self, seed: int, threads: int, output: Path) -> SpecValues:
+        """Build the spec of one run."""
+        job = Job(
+            model=OFFLINE_ENCODER,
+            task=_resolve_task(self.case.task),
+            metric="accuracy",
+            split={},
+            threads=threads,
+            resolved_recipe=_resolve_recipe(self.steps).model_dump(mode="json"),
+        )
+        spec = build_run_spec(job, seed, self.data, output / str(seed))
+        return spec | {"base_model": str(self.base_model), "export": False}
 
 
 def main() -> None:
-    given = _parse_arguments()
+    """Measure all cases on all sides in turn and record the result."""
+    options = _parse_arguments()
     cores = count_cpu_cores()
-    sides = [threads for threads in range(1, cores + 1) if cores % threads == 0]
     with tempfile.TemporaryDirectory(prefix="evenkeel-slots-") as temporary, ExitStack() as running:
         home = Path(temporary)
-        bases = {
-            OFFLINE_ENCODER: Catalogue().get_folder(OFFLINE_ENCODER),
-            "tiny": _create_tiny_encoder(home / "tiny"),
-        }
+        workloads = [_create_workload(case, home, options.steps) for case in CASES]
         trainers = {
-            threads: running.enter_context(DirectRunner(cores // threads)) for threads in sides
+            threads: running.enter_context(DirectRunner(cores // threads))
+            for threads in range(1, cores + 1)
+            if cores % threads == 0
         }
-        seconds: dict[Case, dict[int, list[float]]] = {
-            case: {threads: [] for threads in sides} for case in CASES
-        }
-        for number in range(given.rounds + 1):
-            for case in CASES:
-                data = write_subset(get_glue_folder(), TASKS[case.task], ROWS, home / "data")
-                for threads in sides:
-                    output = home / f"{number}-{case.encoder}-{case.task}-{threads}"
-                    specs = [
-                        _build_spec(case, bases, seed, threads, data, output, given.steps)
-                        for seed in range(cores)
-                    ]
-                    taken, _ = trainers[threads].run(specs)
-                    if number > 0:  # the first round is the warm-up
-                        seconds[case][threads].append(taken)
-    record_result(_build_result(seconds, cores, given))
+        seconds = _measure_rounds(workloads, trainers, home / "output", options.rounds)
+    record_result(_build_result(seconds, cores, options))
 
 
-def _build_spec(
-    case: Case,
-    bases: dict[str, Path],
-    seed: int,
-    threads: int,
-    data: Path,
-    output: Path,
-    steps: int,
-) -> dict[str, Any]:
-    """A run that keeps nothing."""
-    task = TASKS[case.task]
-    full = {
+def _create_workload(case: Case, home: Path, steps: int) -> Workload:
+    if case.encoder == "tiny":
+        base_model = _create_tiny_encoder(home / "tiny")
+    else:
+        base_model = Catalogue().get_folder(case.encoder)
+    data = write_subset(get_glue_folder(), TASKS[case.task], ROWS, home / "data")
+    return Workload(case, base_model, data, steps)
+
+
+def _measure_rounds(
+    workloads: Sequence[Workload], trainers: Mapping[int, DirectRunner], output: Path, rounds: int
+) -> Seconds:
+    seconds: dict[Case, dict[int, list[float]]] = {
+        workload.case: {threads: [] for threads in trainers} for workload in workloads
+    }
+    cores = trainers[1].processes
+    for number in range(rounds + 1):
+        for place, workload in enumerate(workloads):
+            for threads, runner in trainers.items():
+                folder = output / f"{number}-{place}-{threads}"
+                specs = [workload.build_spec(seed, threads, folder) for seed in range(cores)]
+                taken, _ = runner.run(specs)
+                if number > 0:  # the first round is the warm-up
+                    seconds[workload.case][threads].append(taken)
+    return seconds
+
+
+def _resolve_task(name: str) -> dict[str, object]:
+    return {
         "type": "single_label_classification",
         "text_pair_column": None,
-        "positive_label": LABELS[case.task][1],
+        "positive_label": LABELS[name][1],
         "header": True,
+        **TASKS[name].task,
+        "label_names": LABELS[name],
+        "max_seq_length": 128,
     }
-    job = Job(
-        model=OFFLINE_ENCODER,
-        task={**full, **task.task, "label_names": LABELS[case.task], "max_seq_length": 128},
-        metric="accuracy",
-        split={},
-        threads=threads,
-        resolved_recipe=_resolve_recipe(steps).model_dump(mode="json"),
-    )
-    spec = build_run_spec(job, seed, data, output / str(seed))
-    return spec | {"base_model": str(bases[case.encoder]), "export": False}
 
 
 def _resolve_recipe(steps: int) -> Recipe:
-    asked = RecipeRequest.model_validate(
+    request = RecipeRequest.model_validate(
         {"preset": "debiased", "max_steps": steps, "eval_points": 1}
     )
-    return resolve_recipe(asked, Catalogue().get_facts(OFFLINE_ENCODER), ROWS).recipe
+    return resolve_recipe(request, Catalogue().get_facts(OFFLINE_ENCODER), ROWS).recipe
 
 
 def _create_tiny_encoder(target: Path) -> Path:
-    """Two blocks of width 128, drawn at random: what a step costs does not depend on its
-    weights.
+    """Create an encoder of two random blocks of width 128.
+
+    The duration of a step does not depend on the values of the weights.
     """
     import torch
     from transformers import AutoTokenizer, BertConfig, BertModel
 
-    tokenizer = AutoTokenizer.from_pretrained(
-        Catalogue().get_folder(OFFLINE_ENCODER), local_files_only=True
-    )
+    base = Catalogue().get_folder(OFFLINE_ENCODER)
+    tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=len(tokenizer),
@@ -130,52 +151,45 @@ def _create_tiny_encoder(target: Path) -> Path:
     return target
 
 
-def _build_result(
-    seconds: dict[Case, dict[int, list[float]]], cores: int, args: argparse.Namespace
-) -> Result:
-    rows = []
-    for case, sides in seconds.items():
-        medians = {threads: statistics.median(taken) for threads, taken in sides.items()}
-        for threads, median in medians.items():
-            ratio = medians[1] / median
-            rows.append(
-                [
-                    case.encoder,
-                    case.task,
-                    f"{cores // threads} x {threads}",
-                    f"{median:.2f}",
-                    f"{ratio:.2f}x",
-                ]
-            )
+def _build_result(seconds: Seconds, cores: int, options: argparse.Namespace) -> Result:
     return Result(
         name="slots",
         title="Trainers and threads",
         command="EVENKEEL_GLUE_DIR=… python -m benchmarks.slots",
         text=[
-            f"{cores} runs of {args.steps} steps (batch 16, one evaluation, no export) on "
-            f"texts cut to {ROWS} rows, in trainers "
-            f"x threads; medians of {args.rounds} rounds in turn. The last column is the "
-            "speed against trainers of one thread: "
-            "below 1, more threads lose.",
+            f"{cores} runs of {options.steps} steps (batch 16, one evaluation, no export) on "
+            f"texts cut to {ROWS} rows, in trainers x threads; medians of {options.rounds} "
+            "rounds in turn. The last column is the speed relative to trainers of one thread: "
+            "below 1, more threads are slower."
         ],
-        tables=[Table(["encoder", "texts", "trainers x threads", "seconds", "speed"], rows)],
-        figures={
-            "cores": cores,
-            "seconds": [
-                {"encoder": case.encoder, "task": case.task, "threads": threads, "seconds": taken}
-                for case, sides in seconds.items()
-                for threads, taken in sides.items()
-            ],
-        },
+        tables=[Table(COLUMNS, list(_iterate_rows(seconds, cores)))],
+        figures={"cores": cores, "seconds": _list_figures(seconds)},
     )
+
+
+def _list_figures(seconds: Seconds) -> list[dict[str, object]]:
+    return [
+        {"encoder": case.encoder, "task": case.task, "threads": threads, "seconds": taken}
+        for case, sides in seconds.items()
+        for threads, taken in sides.items()
+    ]
+
+
+def _iterate_rows(seconds: Seconds, cores: int) -> Iterator[list[str]]:
+    for case, sides in seconds.items():
+        medians = {threads: statistics.median(taken) for threads, taken in sides.items()}
+        for threads, median in medians.items():
+            trainers = f"{cores // threads} x {threads}"
+            speed = f"{medians[1] / median:.2f}x"
+            yield [case.encoder, case.task, trainers, f"{median:.2f}", speed]
 
 
 def _parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5, help="of all sides (default 5)")
-    parser.add_argument("--steps", type=int, default=20, help="of each run (default 20)")
+    parser.add_argument("--rounds", type=int, default=5, help="counted rounds (default 5)")
+    parser.add_argument("--steps", type=int, default=20, help="steps of each run (default 20)")
     return parser.parse_args(argv)
 
 

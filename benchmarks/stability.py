@@ -1,12 +1,11 @@
-"""The paper's protocol through the service: ``python -m benchmarks.stability --home DIR --task
-CoLA --seeds 10``.
+"""Run the paper's protocol through the service:
+``python -m benchmarks.stability --home DIR --task CoLA --seeds 10``.
 
-A GLUE task is cut to 1,000 training rows, its dev rows are halved within each class into
-validation and test, and the same data are given to one job a recipe. A stack of its own works
-in ``--home``, which is kept: stopped at any moment and started again with the same words, the
-measurement goes on where it was, and with more ``--seeds`` it extends the jobs that are there.
-Writes ``docs/results``: ``stability/<task>.json`` and ``.png`` for the task, and
-``stability.md`` from all tasks measured so far.
+A GLUE task is cut to 1,000 training rows, and its dev rows are halved within each class into
+validation and test. Each recipe is one job on the same data. The service works in ``--home``,
+which is kept: the same command continues an interrupted measurement, and more ``--seeds``
+extend the existing jobs. The benchmark writes ``stability/<task>.json`` and ``.png`` in
+``docs/results``, and ``stability.md`` from all tasks measured so far.
 """
 
 import argparse
@@ -16,13 +15,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from benchmarks.glue import TASKS, GlueTask, get_glue_folder, write_subset
 from benchmarks.results import RESULTS_FOLDER, describe_machine
-from benchmarks.stability_page import RECIPES, write_page
+from benchmarks.stability_page import RECIPES, JsonObject, RecipeResult, TaskResult, write_page
 from cli.api_models import Job
 from cli.client import Client
 from cli.demo import run_child_service
@@ -36,6 +34,8 @@ from shared.report.figures import build_scores_figure
 
 @dataclass(frozen=True)
 class StabilityPlan:
+    """The size and the recipes of the measurement."""
+
     task: GlueTask
     rows: int
     seeds: int
@@ -43,9 +43,7 @@ class StabilityPlan:
     model: str
 
     def build_metadata(self, recipe: str) -> dict[str, str]:
-        """The metadata by which a job of this measurement is found again, whatever number of
-        seeds it has by now.
-        """
+        """Build the metadata that identify the job of this measurement, for any number of seeds."""
         return {
             "benchmark": "stability",
             "task": self.task.name,
@@ -54,12 +52,19 @@ class StabilityPlan:
             "model": self.model,
         }
 
+    def format_command(self) -> str:
+        """Return the command that repeats this measurement."""
+        return (
+            "EVENKEEL_GLUE_DIR=… python -m benchmarks.stability --home DIR --task "
+            f"{self.task.name} --seeds {self.seeds}"
+        )
+
 
 def main() -> None:
+    """Run one job per recipe and write the results."""
     plan, home = _parse_arguments()
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
-    )  # so that the stack is stopped in order
+    # SystemExit stops the service in order
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console()
     data = (
         write_subset(get_glue_folder(), plan.task, plan.rows, home / "data"),
@@ -68,39 +73,39 @@ def main() -> None:
     with run_child_service(home) as url, Client(url) as client:
         jobs = follow_jobs(client, _start_jobs(client, plan, data), console)
         for job in jobs:
-            if job.status is not JobState.SUCCEEDED:
-                console.print(format_job(job))
-                raise SystemExit(f"Job {job.id} is {job.status}; the table needs every recipe.")
+            _require_success(job, console)
         _write_results(client, plan, jobs)
     write_page(RESULTS_FOLDER)
     console.print(f"Wrote {RESULTS_FOLDER / 'stability.md'}")
 
 
+def _require_success(job: Job, console: Console) -> None:
+    if job.status is not JobState.SUCCEEDED:
+        console.print(format_job(job))
+        raise SystemExit(f"Job {job.id} is {job.status}, but the page needs every recipe.")
+
+
 def _start_jobs(client: Client, plan: StabilityPlan, data: tuple[Path, Path]) -> list[FollowedJob]:
-    """The jobs of this measurement: those in the home, with more seeds where there are too few;
-    new ones for the rest.
-    """
+    """Extend the jobs of this measurement that have too few seeds, and create missing jobs."""
     files: list[str] = []
-    followed = []
+    jobs = []
     for recipe in plan.recipes:
-        known = [
-            job
-            for job in client.list_jobs(10, metadata=plan.build_metadata(recipe))
-            if job.status is not JobState.CANCELLED
-        ]
-        if known:
-            job = known[0]
-            missing = plan.seeds - job.runs_summary.total
-            if missing > 0:
-                job = client.extend_job(job.id, missing)
-        else:
+        job = _find_job(client, plan, recipe)
+        if job is None:
             files = files or [client.upload_file(path).id for path in data]
             job = client.create_job(_build_request(plan, recipe, files))
-        followed.append(FollowedJob(job, f"{recipe:>12}"))
-    return followed
+        elif (missing := plan.seeds - job.runs_summary.total) > 0:
+            job = client.extend_job(job.id, missing)
+        jobs.append(FollowedJob(job, f"{recipe:>12}"))
+    return jobs
 
 
-def _build_request(plan: StabilityPlan, recipe: str, files: Sequence[str]) -> dict[str, Any]:
+def _find_job(client: Client, plan: StabilityPlan, recipe: str) -> Job | None:
+    jobs = client.list_jobs(10, metadata=plan.build_metadata(recipe))
+    return next((job for job in jobs if job.status is not JobState.CANCELLED), None)
+
+
+def _build_request(plan: StabilityPlan, recipe: str, files: Sequence[str]) -> dict[str, object]:
     training, validation = files
     return {
         "training_file": training,
@@ -116,41 +121,34 @@ def _build_request(plan: StabilityPlan, recipe: str, files: Sequence[str]) -> di
 
 
 def _write_results(client: Client, plan: StabilityPlan, jobs: Sequence[Job]) -> None:
-    reports = [
-        (recipe, client.get_stability_report(job.id))
-        for recipe, job in zip(plan.recipes, jobs, strict=True)
-    ]
-    comparison = client.compare_jobs([job.id for job in jobs])
-    into = RESULTS_FOLDER / "stability"
-    into.mkdir(parents=True, exist_ok=True)
-    (into / f"{plan.task.name}.png").write_bytes(build_scores_figure(reports).to_png())
-    result = {
+    reports = [client.get_stability_report(job.id) for job in jobs]
+    folder = RESULTS_FOLDER / "stability"
+    folder.mkdir(parents=True, exist_ok=True)
+    figure = build_scores_figure(list(zip(plan.recipes, reports, strict=True)))
+    (folder / f"{plan.task.name}.png").write_bytes(figure.to_png())
+    result: TaskResult = {
         "task": plan.task.name,
         "rows": plan.rows,
         "model": plan.model,
-        "command": (
-            "EVENKEEL_GLUE_DIR=… python -m benchmarks.stability --home DIR --task "
-            f"{plan.task.name} --seeds {plan.seeds}"
-        ),
+        "command": plan.format_command(),
         "machine": describe_machine(),
-        "recipes": [
-            _describe_recipe(recipe, job, report)
-            for (recipe, report), job in zip(reports, jobs, strict=True)
-        ],
-        "pairs": [
-            pair.model_dump(mode="json")
-            | {
-                "a": _find_recipe_name(pair.a, jobs, plan),
-                "b": _find_recipe_name(pair.b, jobs, plan),
-            }
-            for pair in comparison.pairs
-        ],
+        "recipes": list(map(_describe_recipe, plan.recipes, jobs, reports)),
+        "pairs": _compare_jobs(client, plan, jobs),
     }
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    (into / f"{plan.task.name}.json").write_text(text, encoding="utf-8")
+    (folder / f"{plan.task.name}.json").write_text(text, encoding="utf-8")
 
 
-def _describe_recipe(name: str, job: Job, report: StabilityReport) -> dict[str, Any]:
+def _compare_jobs(client: Client, plan: StabilityPlan, jobs: Sequence[Job]) -> list[JsonObject]:
+    """Compare all pairs of jobs; in the pairs, names of recipes replace the ids of the jobs."""
+    recipes = {job.id: recipe for recipe, job in zip(plan.recipes, jobs, strict=True)}
+    return [
+        pair.model_dump(mode="json") | {"a": recipes[pair.a], "b": recipes[pair.b]}
+        for pair in client.compare_jobs([job.id for job in jobs]).pairs
+    ]
+
+
+def _describe_recipe(name: str, job: Job, report: StabilityReport) -> RecipeResult:
     return {
         "name": name,
         "resolved": job.resolved_recipe,
@@ -162,17 +160,13 @@ def _describe_recipe(name: str, job: Job, report: StabilityReport) -> dict[str, 
     }
 
 
-def _find_recipe_name(job_id: str, jobs: Sequence[Job], plan: StabilityPlan) -> str:
-    return next(recipe for recipe, job in zip(plan.recipes, jobs, strict=True) if job.id == job_id)
-
-
 def _parse_arguments() -> tuple[StabilityPlan, Path]:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--home", type=Path, required=True, help="folder of the stack; kept")
+    parser.add_argument("--home", type=Path, required=True, help="the service's folder; kept")
     parser.add_argument("--task", choices=sorted(TASKS), required=True)
-    parser.add_argument("--seeds", type=int, default=10, help="runs a recipe (default 10)")
+    parser.add_argument("--seeds", type=int, default=10, help="runs per recipe (default 10)")
     parser.add_argument("--rows", type=int, default=1000, help="training rows (default 1000)")
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=RECIPES)
     parser.add_argument("--model", default=OFFLINE_ENCODER)

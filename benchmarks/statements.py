@@ -1,4 +1,4 @@
-"""The SQL statements that an engine is sent while a block runs."""
+"""Recording of the SQL statements that an engine sends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,26 +8,29 @@ from sqlalchemy import Engine, event
 
 
 class Statement(NamedTuple):
+    """A statement as sent to the database."""
+
     sql: str
-    """With the driver's placeholders."""
+    """SQL with the driver's placeholders."""
     parameters: Any
 
 
 @contextmanager
 def record_statements(engine: Engine) -> Iterator[list[Statement]]:
-    """Yields a list that they are added to as they are sent; the beginning and the end of a
-    transaction are none of them.
+    """Yield a list to which the block's statements are added as they are sent.
+
+    Statements that begin or end a transaction are not recorded.
     """
-    made: list[Statement] = []
+    statements: list[Statement] = []
 
     def add_statement(
         _connection: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, _many: bool
     ) -> None:
-        if not sql.startswith("BEGIN"):  # of SQLite; other drivers begin by themselves
-            made.append(Statement(sql, parameters))
+        if not sql.startswith("BEGIN"):  # SQLite's own; other drivers do not show it
+            statements.append(Statement(sql, parameters))
 
     event.listen(engine, "before_cursor_execute", add_statement)
     try:
-        yield made
+        yield statements
     finally:
         event.remove(engine, "before_cursor_execute", add_statement)

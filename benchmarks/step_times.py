@@ -1,13 +1,12 @@
-"""Our own training and ``transformers.Trainer`` (``reference.py``) step by step on the same
-rows of a GLUE task.
+"""Times of single steps of our training and of ``transformers.Trainer`` (``reference.py``) on
+the same rows of a GLUE task.
 
-Ours is ``train_run``, all that the service's trainer process does between the events of two
-steps.
+Our side is ``train_run``: everything that the service's trainer process does between two steps.
 """
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -31,20 +30,24 @@ from worker.training.spec import DataFile, RunSpec
 
 @dataclass(frozen=True)
 class StepTimePlan:
+    """The size of the measurement."""
+
     precisions: tuple[Precision, ...]
     batch_size: int
     threads: int
     rounds: int
     steps: int
-    """Counted steps of a round."""
+    """Counted steps per round."""
     warm_up: int
-    """Steps of a round that are not counted, before these."""
+    """Steps before these, which do not count."""
     equal_steps: int
+    """Steps over which the losses of the two sides are compared."""
     base_model: Path
 
     def build_recipe(self, precision: Precision, max_steps: int) -> Recipe:
-        """Plain fine-tuning with the bias correction, all of which Trainer can do too; its one
-        evaluation is at the last step.
+        """Build the recipe of plain fine-tuning with bias correction, which Trainer can do too.
+
+        Its only evaluation is at the last step.
         """
         return Recipe(
             preset="debiased",
@@ -62,7 +65,7 @@ class StepTimePlan:
 
 @dataclass(frozen=True)
 class TaskBench:
-    """A task's rows, for both sides."""
+    """A task whose rows both sides train."""
 
     plan: StepTimePlan
     task: GlueTask
@@ -71,6 +74,7 @@ class TaskBench:
     cache: TextCache
 
     def build_spec(self, precision: Precision, max_steps: int, base_model: Path) -> RunSpec:
+        """Build the spec of a run that exports nothing."""
         source = get_glue_folder() / self.task.name
         return RunSpec(
             run_id="benchmark",
@@ -90,22 +94,26 @@ class TaskBench:
         )
 
     def load_task_splits(self, spec: RunSpec) -> Splits:
+        """Load the tokenised rows of the task."""
         return load_splits(spec, self.cache, lambda: None)
 
     def iterate_batches(self, spec: RunSpec) -> Iterator[list[int]]:
+        """Iterate over the batches that the spec's run trains."""
         return iterate_shuffled_batches(
             self.load_task_splits(spec).train.rows, self.plan.batch_size, spec.data_seed
         )
 
     def count_row_tokens(self) -> list[int]:
-        """Tokens of each training row."""
+        """Count the tokens of each training row."""
         train = self.load_task_splits(self.build_spec("float32", 1, self.plan.base_model)).train
         return train.text.list_lengths(train.rows)
 
     def create_own_run(self, spec: RunSpec) -> "OwnRun":
+        """Start a run of our own training."""
         return OwnRun(train_run(spec, lambda: False, self.cache))
 
     def create_reference(self, spec: RunSpec) -> TrainerReference:
+        """Create a Trainer from the same weights as the spec's run."""
         splits = self.load_task_splits(spec)
         make_deterministic(spec.threads, spec.device)
         return TrainerReference(
@@ -118,14 +126,14 @@ class TaskBench:
 
 
 class OwnRun:
-    """A run under way."""
+    """A started run of our own training."""
 
     def __init__(self, events: Iterator[RunEvent]) -> None:
         self._events = events
-        next(events)  # started: the data are read, the network is built
+        next(events)  # reads the data and builds the network
 
     def train(self, steps: int) -> tuple[list[float], list[float]]:
-        """Seconds and losses of the next steps."""
+        """Train the next steps; returns the seconds and the loss of each."""
         seconds, losses = [], []
         for _ in range(steps):
             began = time.perf_counter()
@@ -140,54 +148,62 @@ Times = dict[str, dict[str, list[list[float]]]]
 """Milliseconds of the counted steps by side (``trainer``, ``evenkeel``), precision and round."""
 
 
+Turn = tuple[str, Precision, Callable[[], tuple[list[float], list[float]]]]
+"""A side, a precision, and the function that trains a round and returns seconds and losses."""
+
+
 def measure_times(bench: TaskBench) -> Times:
+    """Train both sides in turn at each precision; returns the times of the counted steps."""
     plan = bench.plan
-    a_round = plan.warm_up + plan.steps
+    round_steps = plan.warm_up + plan.steps
     specs = [
-        bench.build_spec(precision, plan.rounds * a_round + 1, plan.base_model)
+        bench.build_spec(precision, plan.rounds * round_steps + 1, plan.base_model)
         for precision in plan.precisions
     ]
     batches = bench.iterate_batches(specs[0])
-    ours = {spec.recipe.precision: bench.create_own_run(spec) for spec in specs}
-    references = {spec.recipe.precision: bench.create_reference(spec) for spec in specs}
+    list_turns = _start_sides(bench, specs, round_steps)
     times: Times = {
         side: {precision: [] for precision in plan.precisions} for side in ("trainer", "evenkeel")
     }
     for number in range(plan.rounds):
-        rows = list(islice(batches, a_round))
-        turns = [
-            *(
-                ("trainer", precision, partial(references[precision].train, rows))
-                for precision in plan.precisions
-            ),
-            *(
-                ("evenkeel", precision, partial(ours[precision].train, a_round))
-                for precision in plan.precisions
-            ),
-        ]
+        turns = list_turns(list(islice(batches, round_steps)))
         for side, precision, train in turns if number % 2 == 0 else reversed(turns):
             seconds, _ = train()
             times[side][precision].append([1000 * second for second in seconds[plan.warm_up :]])
     return times
 
 
+def _start_sides(
+    bench: TaskBench, specs: Sequence[RunSpec], round_steps: int
+) -> Callable[[list[list[int]]], list[Turn]]:
+    """Start both sides of every spec; returns a function from a round's batches to its turns."""
+    ours = {spec.recipe.precision: bench.create_own_run(spec) for spec in specs}
+    references = {spec.recipe.precision: bench.create_reference(spec) for spec in specs}
+
+    def list_turns(batches: list[list[int]]) -> list[Turn]:
+        return [
+            *(("trainer", key, partial(side.train, batches)) for key, side in references.items()),
+            *(("evenkeel", key, partial(side.train, round_steps)) for key, side in ours.items()),
+        ]
+
+    return list_turns
+
+
 def find_largest_loss_difference(bench: TaskBench) -> float:
-    """Of a step's loss on the two sides, over ``equal_steps`` steps in float32 without dropout,
-    from the same weights.
+    """Find the largest difference between the two sides' losses of a step.
+
+    Both train ``equal_steps`` steps in float32 without dropout, from the same weights.
     """
-    spec = bench.build_spec(
-        "float32",
-        bench.plan.equal_steps,
-        copy_without_dropout(bench.plan.base_model, bench.scratch / "base"),
-    )
+    base_model = _copy_without_dropout(bench.plan.base_model, bench.scratch / "base")
+    spec = bench.build_spec("float32", bench.plan.equal_steps, base_model)
     rows = list(islice(bench.iterate_batches(spec), bench.plan.equal_steps))
     _, theirs = bench.create_reference(spec).train(rows, keep_losses=True)
     _, losses = bench.create_own_run(spec).train(len(rows))
     return max(abs(their - our) for their, our in zip(theirs, losses, strict=True))
 
 
-def copy_without_dropout(base_model: Path, copy: Path) -> Path:
-    """The same files, but for the probabilities in its config."""
+def _copy_without_dropout(base_model: Path, copy: Path) -> Path:
+    """Link the files of the base model, with a config whose dropout probabilities are 0."""
     copy.mkdir(exist_ok=True)
     for file in base_model.iterdir():
         (copy / file.name).unlink(missing_ok=True)
@@ -204,7 +220,7 @@ def copy_without_dropout(base_model: Path, copy: Path) -> Path:
 
 
 def profile_steps(bench: TaskBench, precision: Precision) -> str:
-    """Torch's operators in our steps, by the time spent in themselves."""
+    """Format a table of the torch operators in our steps, by their own time."""
     plan = bench.plan
     ours = bench.create_own_run(
         bench.build_spec(precision, plan.warm_up + plan.steps + 1, plan.base_model)

@@ -1,19 +1,20 @@
-"""The wishes that a worker would hand its trainer for a stored job, for benchmarks that train
-without one.
-"""
+"""Trainer commands for the runs of a stored job, for benchmarks that train without a worker."""
 
 from pathlib import Path
-from typing import Any
 
 from shared.db.tables import Job
 from shared.encoders.catalogue import Catalogue
 
+SpecValues = dict[str, object]
+"""A ``RunSpec`` or a ``DataSpec`` as JSON."""
+
 
 def build_run_spec(
-    job: Job, seed: int, data: Path, output: Path, **recipe_changes: Any
-) -> dict[str, Any]:
-    """A ``RunSpec`` as JSON for one seed of a job without validation and test files; ``recipe``
-    changes the job's own.
+    job: Job, seed: int, data: Path, output: Path, **recipe_changes: object
+) -> SpecValues:
+    """Build the ``RunSpec`` of one seed of a job that has only a training file.
+
+    ``recipe_changes`` replace values of the job's recipe.
     """
     output.mkdir(parents=True)
     own = {
@@ -25,8 +26,8 @@ def build_run_spec(
     return build_data_spec(job, f"ftrun-{seed}", data) | own
 
 
-def build_data_spec(job: Job, run_id: str, data: Path) -> dict[str, Any]:
-    """A ``DataSpec`` as JSON: what the job's baselines are scored from."""
+def build_data_spec(job: Job, run_id: str, data: Path) -> SpecValues:
+    """Build the ``DataSpec`` from which the job's baselines are scored."""
     return {
         "run_id": run_id,
         "base_model": str(Catalogue().get_folder(job.model)),

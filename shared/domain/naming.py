@@ -30,7 +30,8 @@ def build_model_id(base_model: str, organization: str, suffix: str | None, job_i
 
     ``base_model`` may be a fine-tuned model: the id then names the model that it started from.
     """
-    return f"{FINE_TUNED_PREFIX}{get_base_name(base_model)}:{organization}:{'-'.join((suffix or '').split())}:{job_id[-8:]}"
+    base_name, suffix_part = get_base_name(base_model), "-".join((suffix or "").split())
+    return f"{FINE_TUNED_PREFIX}{base_name}:{organization}:{suffix_part}:{job_id[-8:]}"
 
 
 def build_seed_model_id(model: str, seed: int) -> str:

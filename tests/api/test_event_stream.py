@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import httpx
@@ -14,7 +13,6 @@ from shared.db.events import Events, format_event_id
 from shared.db.session import Database
 from shared.db.tables import Event, Job
 from shared.domain.errors import TooManyStreams
-from shared.infra.settings import Settings
 from tests.make import review_csv
 from tests.servers import wait_until
 from tests.stack import EVENT_STREAMS, Stack
@@ -37,13 +35,6 @@ def parse_frames(text: str) -> list[Frame]:
         if fields:
             parsed.append(Frame(fields.get("id"), fields["event"], json.loads(fields["data"])))
     return parsed
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.resolved_database_url)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 No worker runs: the tests claim and end runs through the database, as a worker would.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,16 +14,8 @@ from shared.db.runs import Lease, RunFlags, Runs
 from shared.db.session import Database
 from shared.db.tables import Run
 from shared.domain.states import RunState
-from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.resolved_database_url)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 An unchanged response is not built again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,18 +19,10 @@ from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Base
 from shared.domain.states import RunState
-from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
 LEASE = 60.0
 NOW = 2_000_000_000
-
-
-@pytest.fixture(scope="module")
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.resolved_database_url)
-    yield database
-    database.dispose()
 
 
 @pytest.fixture

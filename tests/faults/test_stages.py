@@ -1,5 +1,6 @@
 """kill -9 in every stage of a job with pilots and early discard: the results stay the same."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -59,11 +60,7 @@ def test_the_worker_at_every_stage(undisturbed: Undisturbed) -> None:
         ("main", ("discarded",)),
     )
     for purpose, states in moments:
-        wait_until(
-            lambda purpose=purpose, states=states: reached(purpose, *states),
-            120,
-            f"{purpose} {states}",
-        )
+        wait_until(partial(reached, purpose, *states), 120, f"{purpose} {states}")
         stack.kill("worker")
         stack.start("worker")
     assert stack.wait(job_id, 180)["status"] == "succeeded", stack.logs()

@@ -60,7 +60,9 @@ def untrained(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iter
 def trained(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_dir: Path
 ) -> Iterator[Service]:
-    """A service on PostgreSQL with trained models, whose worker has stopped: new jobs stay queued."""
+    """A service on PostgreSQL with trained models and a stopped worker, so that new jobs stay
+    queued.
+    """
     home = tmp_path_factory.mktemp("service")
     with running_redis() as redis:
         url = new_database(request, "postgresql", home)

@@ -63,7 +63,8 @@ try:
     read_table(Path(sys.argv[1]), sys.argv[2])
 except ServiceError as refusal:
     peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]
-    print(refusal.code, int(peak) // 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+    peak_of_children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(refusal.code, int(peak) // 1024, peak_of_children // 1024)
 """
 
 

@@ -13,9 +13,10 @@ from tests.shared.reports import list_warning_codes, make_report
 
 # every field of GET …/stability that a client may rely on
 WIRE_FIELDS = {
-    "object", "job_id", "provisional", "metric", "split", "planned", "n", "mean", "std", "min", "q1", "median", "q3",
-    "max", "ci95", "bootstrap_ci95", "degenerate", "failed", "cancelled", "discarded", "degenerate_rate", "best_run_id",
-    "fine_tuned_model", "baselines", "verdict", "warnings", "runs",
+    "object", "job_id", "provisional", "metric", "split", "planned", "n", "mean", "std", "min",
+    "q1", "median", "q3", "max", "ci95", "bootstrap_ci95", "degenerate", "failed", "cancelled",
+    "discarded", "degenerate_rate", "best_run_id", "fine_tuned_model", "baselines", "verdict",
+    "warnings", "runs",
 }  # fmt: skip
 RUN_FIELDS = {
     "run_id",

@@ -41,25 +41,40 @@ class List(NamedTuple):
 OTHERS: dict[str, object] = {"owner_id": "another"}
 OWN: dict[str, object] = {"owner_id": "local"}
 LISTS = {
-    "jobs": List(Job.id, job_values() | OTHERS, lambda s, _, page: Jobs(s).list_page("another", page, {})),
+    "jobs": List(
+        Job.id,
+        job_values() | OTHERS,
+        lambda s, _, page: Jobs(s).list_page("another", page, {}),
+    ),
     "files": List(
-        File.id, OWN | dict.fromkeys(("filename", "purpose", "sha256", "status"), "x") | {"bytes": 1},
+        File.id,
+        OWN | dict.fromkeys(("filename", "purpose", "sha256", "status"), "x") | {"bytes": 1},
         lambda s, _, page: Files(s, "local").list_page(page, None),
     ),
     "events": List(
-        Event.seq, OWN | dict.fromkeys(("level", "type", "message"), "x"), lambda s, job, page: Events(s).list_page(job, page),
+        Event.seq,
+        OWN | dict.fromkeys(("level", "type", "message"), "x"),
+        lambda s, job, page: Events(s).list_page(job, page),
         ("job_id", "run_id"),
     ),
     "checkpoints": List(
-        Checkpoint.id, OWN | {"step": 1, "metrics": {}}, lambda s, job, page: Checkpoints(s).list_page(job, page),
+        Checkpoint.id,
+        OWN | {"step": 1, "metrics": {}},
+        lambda s, job, page: Checkpoints(s).list_page(job, page),
         ("job_id", "run_id"),
     ),
     "webhook deliveries": List(
-        WebhookDelivery.id, OWN | dict.fromkeys(("type", "payload", "status"), "x"),
-        lambda s, job, page: Deliveries(s).list_page(job, page), ("job_id",),
+        WebhookDelivery.id,
+        OWN | dict.fromkeys(("type", "payload", "status"), "x"),
+        lambda s, job, page: Deliveries(s).list_page(job, page),
+        ("job_id",),
     ),
-    "comparisons": List(Comparison.id, OWN | {"result": {}}, lambda s, _, page: Comparisons(s, "local").list_page(page)),
-}  # fmt: skip
+    "comparisons": List(
+        Comparison.id,
+        OWN | {"result": {}},
+        lambda s, _, page: Comparisons(s, "local").list_page(page),
+    ),
+}
 
 
 class Installation(NamedTuple):

@@ -1,4 +1,4 @@
-"""The process supervisor with real small children; the parent is a process of its own, so that
+"""The process supervisor with small real children; the parent is a separate process, so that the
 signals are real.
 """
 
@@ -13,11 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.infra.child_process import (
-    build_module_command,
-    build_module_environment,
-    describe_exit_code,
-)
+from shared.infra.child_process import build_module_environment
 from tests.processes import alive, await_end, until
 
 PREAMBLE = """
@@ -35,7 +31,8 @@ def program(name, source, **options):
 def serve(*programs):
     async def main():
         output = ChildOutput([p.name for p in programs], stream=sys.stdout)
-        return await Supervisor(programs, output, when_ready=lambda: output.write_parent_line("all ready")).run()
+        say_ready = lambda: output.write_parent_line("all ready")
+        return await Supervisor(programs, output, when_ready=say_ready).run()
     sys.exit(asyncio.run(main()))
 """
 
@@ -229,30 +226,3 @@ def test_ctrl_c_in_a_terminal_reaches_the_parent_alone(start: Start) -> None:
     worker = parent.pid_of("worker")
     assert os.getsid(worker) == worker
     assert os.getpgid(worker) != os.getpgid(parent.process.pid)
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (0, "ended with code 0"),
-        (3, "ended with code 3"),
-        (-9, "was killed by signal 9 (SIGKILL)"),
-        (-40, "was killed by signal 40"),
-    ],
-)
-def test_return_codes_in_words(code: int, words: str) -> None:
-    assert describe_exit_code(code) == words
-
-
-def test_a_users_own_folder_named_as_one_of_ours_is_not_run(tmp_path: Path) -> None:
-    (tmp_path / "shared").mkdir()
-    (tmp_path / "shared" / "__init__.py").write_text("raise SystemExit('the user\\'s own')")
-    done = subprocess.run(
-        build_module_command("shared.domain.states"),
-        cwd=tmp_path,
-        env={**os.environ, **build_module_environment()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")

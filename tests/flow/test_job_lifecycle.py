@@ -1,4 +1,4 @@
-"""The whole way of a job over HTTP: upload, job, runs, report, model."""
+"""A job over HTTP from the upload to the published model."""
 
 import csv
 import io
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flow.result_files import get_result_files
 from tests.make import pair_tsv, review_csv
 from tests.stack import Stack
 
@@ -86,16 +87,16 @@ def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
     model = stack.get(f"/v1/models/{ended['fine_tuned_model']}")
     assert model["id"].startswith("ft:tiny-bert:local:films:")
     assert (model["run_id"], model["labels"]) == (best["id"], ["bad", "good"])
-    the_model_scored_outside_gives_the_recorded_score(stack, ended, best, tmp_path)
+    assert_model_reproduces_score(stack, ended, best, tmp_path)
 
 
-def the_model_scored_outside_gives_the_recorded_score(
+def assert_model_reproduces_score(
     stack: Stack, job: dict[str, object], best: dict[str, object], folder: Path
 ) -> None:
     """Assert that plain transformers reproduce predictions.csv and the run's score."""
     from transformers import pipeline
 
-    files = result_files(stack, job)
+    files = get_result_files(stack, job)
     assert set(files) == {"metrics.csv", "predictions.csv", "model.zip"}
     with zipfile.ZipFile(io.BytesIO(files["model.zip"])) as archive:
         archive.extractall(folder / "model")
@@ -121,17 +122,6 @@ def the_model_scored_outside_gives_the_recorded_score(
         for answer, row in zip(answers, predictions, strict=True)
     )
     assert right / 16 == pytest.approx(best["validation_score"])
-
-
-def result_files(stack: Stack, job: dict[str, object]) -> dict[str, bytes]:
-    found = {}
-    assert isinstance(job["result_files"], list)
-    for file_id in job["result_files"]:
-        file = stack.get(f"/v1/files/{file_id}")
-        assert file["purpose"] == "fine-tune-results"
-        found[file["filename"]] = stack.http.get(f"/v1/files/{file_id}/content").content
-        assert len(found[file["filename"]]) == file["bytes"]
-    return found
 
 
 def test_equal_requests_give_equal_metrics_value_by_value(shared_stack: Stack) -> None:

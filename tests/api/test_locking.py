@@ -1,7 +1,6 @@
 """Requests during a worker's claim: both lock runs before the job, so that neither deadlocks."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,18 +9,10 @@ from fastapi.testclient import TestClient
 from api.jobs import waiting
 from shared.db.runs import Runs
 from shared.db.session import Database
-from shared.infra.settings import Settings
 
 JOBS = "/v1/fine_tuning/jobs"
 BLOCK_TIMEOUT_S = 0.5
 """Time for the request to reach the lock; a slower request makes the test pass untested."""
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.resolved_database_url)
-    yield database
-    database.dispose()
 
 
 @pytest.mark.parametrize("action", ["cancel", "pause", "extend", "runs/{run}/cancel"])
