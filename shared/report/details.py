@@ -92,7 +92,7 @@ class DiscardEffect(FrozenModel):
     kept: int
     """Runs that continued."""
     step: int
-    """Optimiser step after which the decision was made."""
+    """Optimizer step after which the decision was made."""
     mean_started: float | None
     """Mean of the best validation scores up to that step, over all runs that reached it; null
     without scores.

@@ -19,7 +19,7 @@ from shared.report.details import (
 
 Split = Literal["validation", "test"]
 Curve = Sequence[tuple[int, float]]
-"""(optimiser step, validation score) of a run's evaluations, steps ascending."""
+"""(optimizer step, validation score) of a run's evaluations, steps ascending."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class ReportedRun(FrozenModel):
     seed: int
     """Number that identifies the run; outside a grid, also its two other seeds."""
     init_seed: int
-    """Seed of the newly initialised weights."""
+    """Seed of the newly initialized weights."""
     data_seed: int
     """Seed of the order of the rows and of dropout."""
     status: RunState

@@ -16,7 +16,7 @@ LINE_DASHES = (
     [6, 3],
     [2, 2],
     [8, 3, 2, 3],
-)  # jobs differ by their dashes, not by colour alone
+)  # jobs differ by their dashes, not by color alone
 SCORE_DESCRIPTIONS = {
     "test": "Its score on the test rows",
     "validation": "Its score on the validation rows that chose it, which is somewhat too high",
@@ -83,16 +83,16 @@ def _build_seed_axis(most: int) -> "altair.X":
 
 
 def _encode_jobs(titles: list[str], palette: Palette) -> "tuple[altair.Color, altair.StrokeDash]":
-    """Give each job a pair of colour and dashes of its own, up to sixteen, and a legend if there
+    """Give each job a pair of color and dashes of its own, up to sixteen, and a legend if there
     are several.
     """
     import altair as alt
 
     jobs = list(range(len(titles)))
-    colours = (palette.good, palette.ink, palette.muted, palette.bad)
-    dashes = [LINE_DASHES[(job + job // len(colours)) % len(LINE_DASHES)] for job in jobs]
+    colors = (palette.good, palette.ink, palette.muted, palette.bad)
+    dashes = [LINE_DASHES[(job + job // len(colors)) % len(LINE_DASHES)] for job in jobs]
     legend = _build_legend(titles) if len(jobs) > 1 else None
-    color_scale = alt.Scale(domain=jobs, range=[colours[job % len(colours)] for job in jobs])
+    color_scale = alt.Scale(domain=jobs, range=[colors[job % len(colors)] for job in jobs])
     return (
         alt.Color("job:O", scale=color_scale, legend=legend),
         alt.StrokeDash("job:O", scale=alt.Scale(domain=jobs, range=dashes), legend=legend),

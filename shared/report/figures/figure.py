@@ -12,8 +12,8 @@ FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours by meaning. ``good`` and ``bad`` differ in lightness and for every common colour
-    blindness (Okabe & Ito); no figure relies on colour alone.
+    """Colors by meaning. ``good`` and ``bad`` differ in lightness and for every common color
+    blindness (Okabe & Ito); no figure relies on color alone.
     """
 
     paper: str

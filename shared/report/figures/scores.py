@@ -130,15 +130,15 @@ def _build_point_layer(
 
 
 def _encode_kind(seen: set[str], palette: Palette) -> dict[str, Any]:
-    """Tell degenerate seeds apart by colour and shape, with a legend if there are any."""
+    """Tell degenerate seeds apart by color and shape, with a legend if there are any."""
     import altair as alt
 
     looks = {"learned": (palette.good, "circle"), "degenerate": (palette.bad, "triangle-down")}
     domain = [kind for kind in POINT_KINDS if kind in seen]
-    colours, shapes = ([looks[kind][part] for kind in domain] for part in (0, 1))
+    colors, shapes = ([looks[kind][part] for kind in domain] for part in (0, 1))
     legend = alt.Legend(title=None) if "degenerate" in seen else None
     return {
-        "color": alt.Color("kind:N", scale=alt.Scale(domain=domain, range=colours), legend=legend),
+        "color": alt.Color("kind:N", scale=alt.Scale(domain=domain, range=colors), legend=legend),
         "shape": alt.Shape("kind:N", scale=alt.Scale(domain=domain, range=shapes), legend=legend),
     }
 

@@ -26,7 +26,7 @@ class TestBestOfN:
     @settings(deadline=None, max_examples=40)
     @given(st.lists(st.tuples(st.none() | finite, finite), min_size=1, max_size=4))
     def test_is_the_mean_over_all_draws(self, draws: list[tuple[float | None, float]]) -> None:
-        def told(drawn: Sequence[tuple[float | None, float]]) -> float:
+        def score_chosen(drawn: Sequence[tuple[float | None, float]]) -> float:
             best = max(-2.0 if validation is None else validation for validation, _ in drawn)
             return statistics.fmean(
                 score for v, score in drawn if (-2.0 if v is None else v) == best
@@ -37,9 +37,11 @@ class TestBestOfN:
         for point in found.curve:
             every = product(draws, repeat=point.n)
             # runs equal in validation share their chance: drawn together, each is taken as often
-            assert point.expected == pytest.approx(statistics.fmean(map(told, every)), abs=1e-9)
+            assert point.expected == pytest.approx(
+                statistics.fmean(map(score_chosen, every)), abs=1e-9
+            )
 
-    def test_chosen_by_validation_and_told_on_test(self) -> None:
+    def test_chosen_by_validation_and_scored_on_test(self) -> None:
         found = compute_best_of_n([(0.9, 0.70), (0.8, 0.75)])
         assert found is not None
         assert [point.expected for point in found.curve] == pytest.approx(

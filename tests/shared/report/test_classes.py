@@ -18,13 +18,13 @@ class TestLabels:
 
         matrix = [[3, 1, 2], [0, 5, 1], [2, 2, 4]]
         rows = [
-            (true, said)
+            (true, predicted)
             for true in range(3)
-            for said in range(3)
-            for _ in range(matrix[true][said])
+            for predicted in range(3)
+            for _ in range(matrix[true][predicted])
         ]
         expected = precision_recall_fscore_support(
-            [true for true, _ in rows], [said for _, said in rows]
+            [true for true, _ in rows], [predicted for _, predicted in rows]
         )
         found = score_classes_from_confusion(["a", "b", "c"], matrix)
         for name, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):

@@ -141,7 +141,7 @@ class TestRendering:
         assert once.startswith(b"\x89PNG\r\n")
         assert get_png_width(twice) == pytest.approx(2 * get_png_width(once), abs=2)
 
-    def test_colours_of_the_page_stay_variables(self) -> None:
+    def test_colors_of_the_page_stay_variables(self) -> None:
         svg = build_scores_figure(
             [("a", make_report([0.8, 0.4], degenerate=[1]))], CSS_VARIABLES
         ).to_svg()

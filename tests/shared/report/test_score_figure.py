@@ -28,7 +28,7 @@ class TestScores:
             (3, 0.7, "learned"),
         }
 
-    def test_degenerate_seeds_differ_in_shape_as_well_as_colour(self) -> None:
+    def test_degenerate_seeds_differ_in_shape_as_well_as_color(self) -> None:
         spec = json.dumps(
             build_scores_figure([("a", make_report([0.8, 0.4], degenerate=[1]))]).spec
         )
