@@ -1,9 +1,9 @@
 """Detection of a header line in CSV and TSV files.
 
-A wrong yes loses a row, a wrong no turns names into a row; either is visible in the profile,
+A wrong yes loses a row, and a wrong no turns names into a row; both are visible in the profile,
 and ``task.header`` overrides the guess. The first rule that applies decides:
 
-1. A cell that occurs again below in its own column is a value, and no evidence for names.
+1. A cell that occurs again below in its own column is a value, not a name.
 2. A known column name (``text``, ``label``, ``sentence1``, …, see ``column_names``): a header.
 3. A number in the first row: no header.
 4. A column that is all numbers below a first cell that is not: a header.
