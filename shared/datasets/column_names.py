@@ -107,13 +107,13 @@ def list_text_candidates(names: list[str]) -> list[tuple[int, int | None]]:
     places: dict[str, list[int]] = {}
     for index, name in enumerate(names):
         places.setdefault(normalize_name(name), []).append(index)
-    readings: list[tuple[int, int | None]] = []
-    taken: set[int] = set()
-    for first, second in TEXT_PAIR_NAMES:
-        for a in places.get(first, []):
-            for b in places.get(second, []):
-                readings.append((a, b))
-                taken |= {a, b}
+    readings: list[tuple[int, int | None]] = [
+        (a, b)
+        for first, second in TEXT_PAIR_NAMES
+        for a in places.get(first, [])
+        for b in places.get(second, [])
+    ]
+    taken = {index for reading in readings for index in reading}
     for name in places.keys() & TEXT_NAMES:
         readings.extend((index, None) for index in places[name] if index not in taken)
     return sorted(readings, key=lambda reading: reading[0])

@@ -1,5 +1,5 @@
 """Recognition of the text, second-text and label columns: as requested, else by their names,
-else a question to the user.
+else by asking the user.
 
 Contents are never used for guessing: a wrong guess trains on the wrong column, a question costs
 a minute. A file without a header therefore has no detected columns, unless one of its two
@@ -58,8 +58,8 @@ def describe_columns(
 
 
 def get_label_cells(table: Table, column: int) -> list[str]:
-    """Return the labels without surrounding blanks: a blank at the end of a label is a slip,
-    never a class.
+    """Return the labels without surrounding blanks: a blank at the end of a label is a typing
+    error, not a part of its name.
     """
     return [
         label if isinstance(label, ListCell) else label.strip() for label in table.get_cells(column)

@@ -60,8 +60,8 @@ def parse_label_set(cell: str) -> tuple[str, ...]:
 def find_label_problem(
     cell: str, task_type: TaskType, known_labels: AbstractSet[str] | None = None
 ) -> LabelProblem | None:
-    """Describe why this cell is not a label, or set of labels, of the task; ``known`` are the
-    given names.
+    """Describe why this cell is not a label, or set of labels, of the task; ``known_labels`` are
+    the given names.
     """
     if task_type is TaskType.MULTI_LABEL:
         found = (_find_name_problem(name, known_labels) for name in parse_label_set(cell))

@@ -56,7 +56,7 @@ def compute_decision_step(at_fraction: float, max_steps: int) -> int:
 
 
 def select_kept_runs(waiting: Sequence[WaitingRun], keep_count: int) -> list[int]:
-    """Return the indices of the ``keep`` best runs by score, ascending.
+    """Return the indices of the ``keep_count`` best runs by score, ascending.
 
     Degenerate and undefined scores rank last; of equal scores the lower index wins.
     """

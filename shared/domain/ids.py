@@ -10,7 +10,7 @@ import time
 
 
 def make_id(prefix: str) -> str:
-    """Return a fresh id, e.g. ``ftjob-0198a1b2c3d4e5f6a7b8c9d0`` for ``new_id("ftjob-")``."""
+    """Return a fresh id, e.g. ``ftjob-0198a1b2c3d4e5f6a7b8c9d0`` for ``make_id("ftjob-")``."""
     return f"{prefix}{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
 
 
@@ -51,5 +51,5 @@ def make_checkpoint_id() -> str:
 
 
 def make_event_id() -> str:
-    """Prefix of a webhook notice."""
+    """Return a fresh id of a webhook notice."""
     return make_id("evt_")

@@ -85,18 +85,9 @@ class Catalogue:
         if folder is not None:
             return folder
         if name == OFFLINE_ENCODER:
-            spec = importlib.util.find_spec(_OFFLINE_PACKAGE)
-            if spec is not None and spec.origin is not None:
-                return Path(spec.origin).parent / "model"
-            raise ModelNotAllowed(
-                (
-                    f"{OFFLINE_ENCODER} is part of the worker extra, which is not installed. "
-                    "Run pip install 'evenkeel[worker]'."
-                ),
-                param="model",
-            )
+            return _find_offline_folder()
         raise ModelNotAllowed(
-            (f"This machine has no folder for the base model {name!r}. Check EVENKEEL_MODEL_DIRS."),
+            f"This machine has no folder for the base model {name!r}. Check EVENKEEL_MODEL_DIRS.",
             param="model",
         )
 
@@ -109,6 +100,17 @@ class Catalogue:
             for child in folder.iterdir()
             if _is_model_folder(child) and not child.name.startswith(".")
         }
+
+
+def _find_offline_folder() -> Path:
+    spec = importlib.util.find_spec(_OFFLINE_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ModelNotAllowed(
+            f"{OFFLINE_ENCODER} is part of the worker extra, which is not installed. "
+            "Run pip install 'evenkeel[worker]'.",
+            param="model",
+        )
+    return Path(spec.origin).parent / "model"
 
 
 def _is_model_folder(folder: Path) -> bool:
@@ -158,38 +160,38 @@ def _parse_dimensions(config: bytes, family: Family) -> _EncoderDimensions:
 def _read_facts(name: str, folder: Path) -> EncoderFacts:
     try:
         config = (folder / "config.json").read_bytes()
-        kind = _ModelKind.model_validate_json(config)
-        family = FAMILIES.get(kind.model_type)
-        if family is None:
-            raise ModelNotAllowed(
-                (
-                    f"{name} belongs to the family {kind.model_type!r}, which is not supported. "
-                    f"Supported families: {', '.join(sorted(FAMILIES))}."
-                ),
-                param="model",
-            )
-        if kind.auto_map is not None:
-            raise ModelNotAllowed(
-                f"{name} needs code from its own repository (auto_map), which the service never "
-                "runs. Choose another base model.",
-                param="model",
-            )
+        family = _find_family(name, _ModelKind.model_validate_json(config))
         shape = _parse_dimensions(config, family)
     except (OSError, ValidationError):
         raise ModelNotAllowed(
-            (
-                f"{name} cannot be used because its config.json is damaged or incomplete. "
-                "Copy its folder again."
-            ),
+            f"{name} cannot be used because its config.json is damaged or incomplete. "
+            "Copy its folder again.",
             param="model",
         ) from None
+    has_own_blocks = shape.shared_blocks == shape.num_hidden_layers
     return EncoderFacts(
         name=name,
         family=family.model_type,
         num_hidden_layers=shape.num_hidden_layers,
         hidden_size=shape.hidden_size,
         max_position_embeddings=shape.max_position_embeddings - family.position_offset,
-        shared_blocks=None
-        if shape.shared_blocks == shape.num_hidden_layers
-        else shape.shared_blocks,
+        shared_blocks=None if has_own_blocks else shape.shared_blocks,
     )
+
+
+def _find_family(name: str, kind: _ModelKind) -> Family:
+    """Return the family of a model that needs no code of its own."""
+    family = FAMILIES.get(kind.model_type)
+    if family is None:
+        raise ModelNotAllowed(
+            f"{name} belongs to the family {kind.model_type!r}, which is not supported. "
+            f"Supported families: {', '.join(sorted(FAMILIES))}.",
+            param="model",
+        )
+    if kind.auto_map is not None:
+        raise ModelNotAllowed(
+            f"{name} needs code from its own repository (auto_map), which the service never runs. "
+            "Choose another base model.",
+            param="model",
+        )
+    return family

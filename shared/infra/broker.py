@@ -87,7 +87,7 @@ class JobQueue:
         return True
 
     def count_messages(self) -> int:
-        """Count the waiting messages. Raises BrokerAway."""
+        """Count the waiting messages. Raises BrokerUnreachable."""
         from redis import Redis
         from redis.exceptions import RedisError
 

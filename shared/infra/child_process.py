@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 
 
 def make_parent_death_hook() -> Callable[[], None]:
-    """For ``preexec_fn``: have the kernel kill the child when the calling thread's process ends
+    """Return a hook for ``preexec_fn`` by which the kernel kills the child when its parent ends
     (Linux).
     """
     parent = os.getpid()
@@ -30,7 +30,7 @@ def make_parent_death_hook() -> Callable[[], None]:
 def exit_unless_child_of(parent: int | None) -> None:
     """Have the kernel kill this process when its parent ends (Linux).
 
-    Raises SystemExit if ``parent`` is given and is not the parent any more; OSError if the kernel
+    Raises SystemExit if ``parent`` is given and is no longer the parent; OSError if the kernel
     refuses.
     """
     if _request_death_signal(_load_libc()) != 0:

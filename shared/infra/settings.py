@@ -1,5 +1,5 @@
-"""Where the parts find each other: everything that may differ between two installations of the
-same service.
+"""Settings of an installation: everything that may differ between two installations of the same
+service.
 
 Nothing here decides a weight; that is the recipe's (``shared.recipe``).
 """
@@ -16,7 +16,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def count_cpu_cores() -> int:
-    """Cores this process may use."""
+    """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -160,8 +160,8 @@ class Settings(BaseSettings):
 
 
 def describe_missing_key(settings: Settings) -> str | None:
-    """Without a key the service is for this machine only: a sentence with the cure, or None if
-    all is well.
+    """Return a sentence on what to do if the service listens beyond this machine without a key;
+    None if it does not.
     """
     reached_at = settings.published_host or settings.host
     if settings.api_key is None and reached_at not in LOOPBACK_HOSTS:

@@ -51,7 +51,7 @@ class Storage:
             self.put_file(key, path)
 
     def link_or_put_folder(self, prefix: str, folder: Path) -> None:
-        """Store every file below ``folder`` like ``take_file``, under ``prefix/<relative
+        """Store every file below ``folder`` like ``link_or_put_file``, under ``prefix/<relative
         path>``.
         """
         for path in sorted(folder.rglob("*")):

@@ -34,9 +34,9 @@ class PilotChoice(NamedTuple):
     notes: dict[str, str]
     """The recipe's notes, with new ones for the settings that were searched."""
     reason: str
-    all_failed: bool
+    all_failed: bool = False
     """Every pilot failed, so the recipe has the rules' values."""
-    all_unusable: bool
+    all_unusable: bool = False
     """Every pilot of the chosen candidate failed or learnt nothing."""
 
 
@@ -85,24 +85,31 @@ def _choose_recipe(
 ) -> PilotChoice:
     automatic, best = plan["automatic"], select_best_candidate(results)
     if best is None:
-        found = {name: f"{notes[name]} (All pilots failed.)" for name in automatic}
-        pilots = sum(len(result.trials) for result in results)
-        reason = f"All {pilots} pilots failed, so the recipe has the values of the rules."
-        candidate = Candidate.from_recipe(plan["rule"])
-    else:
-        found = explain_choice(results, best, metric, automatic)
-        reason = " ".join(f"{name} {note}" for name, note in found.items())
-        candidate = best.candidate
+        return _fall_back_to_rules(plan, results, notes)
+    found = explain_choice(results, best, metric, automatic)
+    reason = " ".join(f"{name} {note}" for name, note in found.items())
+    choice = _make_choice(plan, best.candidate, {**notes, **found}, reason)
+    return choice._replace(all_unusable=best.unusable_count == len(best.trials))
+
+
+def _fall_back_to_rules(
+    plan: PilotPlan, results: Sequence[CandidateResult], notes: Mapping[str, str]
+) -> PilotChoice:
+    found = {name: f"{notes[name]} (All pilots failed.)" for name in plan["automatic"]}
+    pilots = sum(len(result.trials) for result in results)
+    reason = f"All {pilots} pilots failed, so the recipe has the values of the rules."
+    rule = Candidate.from_recipe(plan["rule"])
+    choice = _make_choice(plan, rule, {**notes, **found}, reason)
+    return choice._replace(all_failed=True, all_unusable=True)
+
+
+def _make_choice(
+    plan: PilotPlan, candidate: Candidate, notes: dict[str, str], reason: str
+) -> PilotChoice:
     chosen = candidate.to_settings()
     recipe: RecipeSettings = {**plan["rule"], **chosen}
     return PilotChoice(
-        {**plan, "chosen": chosen, "reason": reason},
-        candidate,
-        recipe,
-        {**notes, **found},
-        reason,
-        all_failed=best is None,
-        all_unusable=best is None or best.unusable_count == len(best.trials),
+        {**plan, "chosen": chosen, "reason": reason}, candidate, recipe, notes, reason
     )
 
 

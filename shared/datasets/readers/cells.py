@@ -1,5 +1,5 @@
 """Cells are strings. Only the empty string is missing: "NA", "None" and "null" are data,
-because they may be somebody's text or label.
+because they may be texts or labels.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 INTEGER_PATTERN = re.compile(r"[+-]?[0-9]+")
 NUMBER_PATTERN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
-# from here on a float may not be exactly the integer it shows
+# larger floats may not be exactly the integer that they show
 MAX_EXACT_INTEGER = 2**53
 
 
@@ -38,7 +38,7 @@ def is_integer(cell: str) -> bool:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a text is a finite decimal number; "nan" and "inf" are words here."""
+    """Whether a text is a finite decimal number; "nan" and "inf" do not count."""
     return NUMBER_PATTERN.fullmatch(cell) is not None and math.isfinite(float(cell))
 
 

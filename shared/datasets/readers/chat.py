@@ -43,22 +43,10 @@ class ChatReader:
         does not end in a question and its answer.
         """
         turns = [_parse_turn(number, message) for number, message in enumerate(messages, start=1)]
-        asked = max(
-            (place for place, (role, _) in enumerate(turns) if role == "user"), default=None
-        )
-        if asked is None:
-            raise _make_cell_error(
-                "chat_without_text", "The chat has no user message, which would be the text."
-            )
-        answers = [content for role, content in turns[asked + 1 :] if role == "assistant"]
-        if not answers:
-            raise _make_cell_error(
-                "chat_without_label",
-                "No assistant message, which would be the label, follows the last user message.",
-            )
-        example = Members(
-            [(TEXT_KEY, _parse_content(turns[asked][1])), (LABEL_KEY, _parse_content(answers[-1]))]
-        )
+        asked = _find_last_question(turns)
+        text = turns[asked][1]
+        label = _find_answer(turns[asked + 1 :])
+        example = Members([(TEXT_KEY, _parse_content(text)), (LABEL_KEY, _parse_content(label))])
         self._count_omitted_context(turns[:asked])
         return example
 
@@ -74,6 +62,25 @@ class ChatReader:
             self.omitted_context_count += 1
 
 
+def _find_last_question(turns: Sequence[tuple[str, object]]) -> int:
+    places = [place for place, (role, _) in enumerate(turns) if role == "user"]
+    if not places:
+        raise _make_cell_error(
+            "chat_without_text", "The chat has no user message, which would be the text."
+        )
+    return places[-1]
+
+
+def _find_answer(later_turns: Sequence[tuple[str, object]]) -> object:
+    answers = [content for role, content in later_turns if role == "assistant"]
+    if not answers:
+        raise _make_cell_error(
+            "chat_without_label",
+            "No assistant message, which would be the label, follows the last user message.",
+        )
+    return answers[-1]
+
+
 def _parse_turn(number: int, message: object) -> tuple[str, object]:
     named = dict(message) if isinstance(message, Members) else {}
     role = named.get("role")
@@ -86,21 +93,19 @@ def _parse_content(content: object) -> str:
     """Return a message's content: a text, or a list of parts that are all text."""
     if isinstance(content, str):
         return content
-    parts = (
-        [dict(part) for part in content if isinstance(part, Members)]
-        if type(content) is list
-        else []
-    )
-    texts = [
-        part["text"]
-        for part in parts
-        if part.get("type") == "text" and isinstance(part.get("text"), str)
-    ]
-    if not isinstance(content, list) or not texts or len(texts) < len(content):
+    parts = content if type(content) is list else []
+    texts = [text for part in parts if (text := _parse_text_part(part)) is not None]
+    if not texts or len(texts) < len(parts):
         raise _make_cell_error(
             "chat_not_text", "The content of the last user message or of its answer is not text."
         )
     return "".join(texts)
+
+
+def _parse_text_part(part: object) -> str | None:
+    named = dict(part) if isinstance(part, Members) else {}
+    text = named.get("text")
+    return text if named.get("type") == "text" and isinstance(text, str) else None
 
 
 def _make_cell_error(code: str, message: str) -> CellError:

@@ -25,9 +25,7 @@ DelimitedRecord = tuple[int, list[str]]
 
 
 class DelimitedReader:
-    """One pass over a delimited file: ``read`` fills the collector and returns the names, if
-    any.
-    """
+    """One pass over a delimited file."""
 
     def __init__(self, path: Path, delimiter: str, limits: Limits) -> None:
         self.path = path
@@ -39,12 +37,23 @@ class DelimitedReader:
     def read_rows(
         self, header: Literal["auto"] | bool, collector: RowCollector
     ) -> tuple[str, ...] | None:
+        """Read the rows into the collector and return the names, if any."""
         records = self._iterate_records()
         sample = list(islice(records, MAX_SAMPLE_ROWS + 1))
         if not sample:
             raise EmptyFile("The file is empty.")
         first = sample[0][1]
         self.width = len(first)
+        self._check_width()
+        if header == "auto":
+            header = has_header(first, [cells for _, cells in sample[1:]])
+        rows = chain(sample[1:] if header else sample, records)
+        self._collect_rows(rows, collector, "header" if header else "first row")
+        if collector.total_rows == 0:
+            raise EmptyFile("The file has a header but no rows.")
+        return tuple(name.strip() for name in first) if header else None
+
+    def _check_width(self) -> None:
         if self.width < 2:
             raise NotATable(
                 "The first line has no comma, semicolon or tab between columns. A file needs at "
@@ -55,17 +64,6 @@ class DelimitedReader:
                 f"The first line has {self.width:,} columns, but at most "
                 f"{self.limits.max_columns:,} are allowed."
             )
-        if header == "auto":
-            header = has_header(first, [cells for _, cells in sample[1:]])
-        names = tuple(name.strip() for name in first) if header else None
-        self._collect_rows(
-            chain(sample[1:] if header else sample, records),
-            collector,
-            "header" if header else "first row",
-        )
-        if collector.total_rows == 0:
-            raise EmptyFile("The file has a header but no rows.")
-        return names
 
     def _collect_rows(
         self, records: Iterator[DelimitedRecord], collector: RowCollector, width_source: str
@@ -115,18 +113,10 @@ class DelimitedReader:
     def _make_csv_error(
         self, error: csv.Error, first_line: int, last_line: int
     ) -> CsvMalformed | CsvFieldTooLarge:
-        """Translate the csv module's complaint about the record in lines ``first`` to ``last``."""
+        """Translate the csv module's error in the record that spans these lines."""
         reason = str(error)
         if "field limit" in reason:
-            if last_line == first_line:
-                return CsvFieldTooLarge(
-                    f"Line {first_line} has a cell of more than {csv.field_size_limit():,} "
-                    "characters."
-                )
-            return CsvMalformed(
-                f"A quote in the row that begins on line {first_line} is not closed within "
-                f"{csv.field_size_limit():,} characters."
-            )
+            return self._make_field_limit_error(first_line, last_line)
         if "unexpected end" in reason:
             return CsvMalformed(
                 f"A quote in the row that begins on line {first_line} is never closed."
@@ -138,6 +128,19 @@ class DelimitedReader:
         return CsvMalformed(
             f"Line {last_line} has a closing quote that is not followed by {self.delimiter!r} "
             'or the end of the line. Write a quote inside a quoted cell as "".'
+        )
+
+    def _make_field_limit_error(
+        self, first_line: int, last_line: int
+    ) -> CsvMalformed | CsvFieldTooLarge:
+        limit = csv.field_size_limit()
+        if last_line == first_line:
+            return CsvFieldTooLarge(
+                f"Line {first_line} has a cell of more than {limit:,} characters."
+            )
+        return CsvMalformed(
+            f"A quote in the row that begins on line {first_line} is not closed within "
+            f"{limit:,} characters."
         )
 
     def _iterate_lines(self) -> Iterator[str]:

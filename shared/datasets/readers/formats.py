@@ -39,7 +39,7 @@ class SniffedFormat:
 
 
 JSON_EXTENSIONS = frozenset({".jsonl", ".ndjson", ".json"})
-DELIMITED_EXTENSIONS = frozenset({".csv", ".tsv", ".tab"})
+DELIMITERS_BY_EXTENSION = {".tsv": "\t", ".tab": "\t", ".csv": ","}
 OBJECT_ARRAY_PATTERN = re.compile(r"\[\s*[{\]]")
 
 
@@ -91,23 +91,34 @@ def sniff_format(path: Path, filename: str) -> SniffedFormat:
     compression: Compression | None = "gzip" if is_gzip(path) else None
     with open_unpacked(path) as file:
         head = file.read(HEAD_BYTES)
-    if compression and head.startswith((b"PAR1", GZIP_MAGIC)):
-        inside = "another gzip file" if head.startswith(GZIP_MAGIC) else "a Parquet file"
-        raise UnsupportedMediaType(
-            f"The gzip file contains {inside}. Upload that file itself.", param="file"
-        )
+    if compression:
+        _check_unpacked(head)
     if head.startswith(b"PAR1"):
         return SniffedFormat(Format.PARQUET, None)
     _check_encoding(head)
     _check_media_type(head)
+    extension = PurePath(filename.removesuffix(".gz") if compression else filename).suffix.lower()
+    text_format, delimiter = _sniff_text_format(head, extension)
+    return SniffedFormat(text_format, delimiter, compression)
+
+
+def _sniff_text_format(head: bytes, extension: str) -> tuple[Format, str | None]:
     text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="ignore")
     if not text.strip():
         raise EmptyFile("The file is empty.")
-    extension = PurePath(filename.removesuffix(".gz") if compression else filename).suffix.lower()
     if (json_format := _sniff_json(text, extension)) is not None:
-        return SniffedFormat(json_format, None, compression)
+        return json_format, None
     delimiter = _sniff_delimiter(text, extension, is_complete=len(head) < HEAD_BYTES)
-    return SniffedFormat(Format.TSV if delimiter == "\t" else Format.CSV, delimiter, compression)
+    return Format.TSV if delimiter == "\t" else Format.CSV, delimiter
+
+
+def _check_unpacked(head: bytes) -> None:
+    """Refuse a gzip file of a format that is compressed in itself."""
+    if head.startswith((b"PAR1", GZIP_MAGIC)):
+        inside = "another gzip file" if head.startswith(GZIP_MAGIC) else "a Parquet file"
+        raise UnsupportedMediaType(
+            f"The gzip file contains {inside}. Upload that file itself.", param="file"
+        )
 
 
 def _check_media_type(head: bytes) -> None:
@@ -150,8 +161,8 @@ def _is_utf8(head: bytes) -> bool:
 
 
 def _check_encoding(head: bytes) -> None:
-    """Return whether it is UTF-16 or UTF-32: by a byte order mark, or by a NUL in nearly every
-    second byte.
+    """Refuse UTF-16 and UTF-32, known by a byte order mark or by a NUL in nearly every second
+    byte.
     """
     marked = head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff"))
     sample = head[: 4096 - len(head) % 2]
@@ -167,12 +178,12 @@ def _sniff_json(text: str, extension: str) -> Format | None:
     start = text.lstrip()
     named = extension in JSON_EXTENSIONS
     if start.startswith("[") and (
-        named or (extension not in DELIMITED_EXTENSIONS and OBJECT_ARRAY_PATTERN.match(start))
+        named or (extension not in DELIMITERS_BY_EXTENSION and OBJECT_ARRAY_PATTERN.match(start))
     ):
         return Format.JSON
     if named or (
         start.startswith("{")
-        and (extension not in DELIMITED_EXTENSIONS or _is_json_object(start.split("\n", 1)[0]))
+        and (extension not in DELIMITERS_BY_EXTENSION or _is_json_object(start.split("\n", 1)[0]))
     ):
         return Format.JSONL
     return None
@@ -190,7 +201,7 @@ def _sniff_delimiter(text: str, extension: str, *, is_complete: bool) -> str:
     that fits.
     """
     first_line = text.lstrip("\r\n").split("\n", 1)[0]
-    own = {".tsv": "\t", ".tab": "\t", ".csv": ","}.get(extension)
+    own = DELIMITERS_BY_EXTENSION.get(extension)
     if own == "\t" and own in first_line:
         return own
     order = [own] if own else []

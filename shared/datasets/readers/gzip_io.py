@@ -32,7 +32,7 @@ def open_unpacked(
     path: Path, max_bytes: int = DEFAULT_LIMITS.max_decompressed_bytes
 ) -> Iterator[BinaryIO]:
     """Open the plain bytes. Reading raises ``GzipMalformed``, or ``DecompressedTooLarge`` once
-    gzip has produced more than ``most`` bytes.
+    gzip has produced more than ``max_bytes`` bytes.
     """
     with path.open("rb") as file:
         if is_gzip(path):
@@ -72,15 +72,12 @@ class _GzipReader(io.RawIOBase):
         return len(piece)
 
     def _get_current_member(self) -> "zlib._Decompress | None":
-        """The current gzip member, or the next one; None after the last member and any zero
-        padding.
+        """Return the current gzip member, or the next one; None after the last member and any
+        zero padding.
         """
         if self._member is not None:
             return self._member
-        ahead = self._pending or self._packed.read(CHUNK_BYTES)
-        while ahead and not ahead.lstrip(b"\0"):
-            ahead = self._packed.read(CHUNK_BYTES)
-        self._pending = ahead.lstrip(b"\0")
+        self._skip_padding()
         if not self._pending:
             return None
         self._member_count += 1
@@ -90,6 +87,13 @@ class _GzipReader(io.RawIOBase):
             )
         self._member = zlib.decompressobj(wbits=GZIP_WINDOW_BITS)
         return self._member
+
+    def _skip_padding(self) -> None:
+        """Read on to the first byte that is not zero."""
+        ahead = self._pending or self._packed.read(CHUNK_BYTES)
+        while ahead and not ahead.lstrip(b"\0"):
+            ahead = self._packed.read(CHUNK_BYTES)
+        self._pending = ahead.lstrip(b"\0")
 
     def _unpack_chunk(self, member: "zlib._Decompress", max_bytes: int) -> bytes:
         packed = self._pending or self._packed.read(CHUNK_BYTES)

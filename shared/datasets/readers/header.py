@@ -1,9 +1,9 @@
 """Detection of a header line in CSV and TSV files.
 
-A wrong yes loses a row, a wrong no turns names into a row; either is visible in the profile,
+A wrong yes loses a row, and a wrong no turns names into a row; both are visible in the profile,
 and ``task.header`` overrides the guess. The first rule that applies decides:
 
-1. A cell that occurs again below in its own column is a value, and no evidence for names.
+1. A cell that occurs again below in its own column is a value, not a name.
 2. A known column name (``text``, ``label``, ``sentence1``, …, see ``column_names``): a header.
 3. A number in the first row: no header.
 4. A column that is all numbers below a first cell that is not: a header.
@@ -26,17 +26,12 @@ MAX_HEADER_NAME_CHARS = 40
 
 
 def has_header(first_row: Sequence[str], rows_below: Sequence[Sequence[str]]) -> bool:
-    """Compares the first row with the rows below it, ignoring those of another width."""
+    """Compare the first row with the rows below it, ignoring those of another width."""
     columns = [
         [row[i] for row in rows_below[:MAX_SAMPLE_ROWS] if len(row) == len(first_row)]
         for i in range(len(first_row))
     ]
-    names = [
-        cell
-        for cell, column in zip(first_row, columns, strict=True)
-        if cell.strip() not in {value.strip() for value in column}
-    ]
-    if any(normalize_name(cell) in KNOWN_NAMES for cell in names):
+    if any(normalize_name(cell) in KNOWN_NAMES for cell in _list_unrepeated(first_row, columns)):
         return True
     if any(is_number(cell.strip()) for cell in first_row):
         return False
@@ -46,6 +41,15 @@ def has_header(first_row: Sequence[str], rows_below: Sequence[Sequence[str]]) ->
         not rows_below
         or any(_is_category(name, column) for name, column in zip(first_row, columns, strict=True))
     )
+
+
+def _list_unrepeated(first_row: Sequence[str], columns: Sequence[list[str]]) -> list[str]:
+    """List the first cells that do not occur again below in their column."""
+    return [
+        cell
+        for cell, column in zip(first_row, columns, strict=True)
+        if cell.strip() not in {value.strip() for value in column}
+    ]
 
 
 def _is_numeric(column: list[str]) -> bool:

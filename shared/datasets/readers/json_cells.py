@@ -8,6 +8,8 @@ from typing import Any
 from shared.datasets.readers.cells import ListCell, format_float, format_name
 
 NOT_FINITE = float("nan")
+NOT_FINITE_MESSAGE = "NaN and infinity are not allowed. Leave the key out or set it to null."
+OBJECT_MESSAGE = "The value is an object. It must be a text, number, boolean, or list of these."
 
 
 class Members(list[tuple[str, Any]]):
@@ -48,19 +50,11 @@ def format_cell(key: str, value: object) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            raise CellError(
-                format_name(key),
-                "invalid_number",
-                "NaN and infinity are not allowed. Leave the key out or set it to null.",
-            )
+            raise CellError(format_name(key), "invalid_number", NOT_FINITE_MESSAGE)
         case list() if not isinstance(value, Members):
             return ListCell.from_values(_format_item(key, item) for item in value)
         case _:
-            raise CellError(
-                format_name(key),
-                "nested_value",
-                "The value is an object. It must be a text, number, boolean, or list of these.",
-            )
+            raise CellError(format_name(key), "nested_value", OBJECT_MESSAGE)
 
 
 def _format_item(key: str, value: object) -> str:

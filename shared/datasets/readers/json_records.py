@@ -29,7 +29,7 @@ class JsonRecord(NamedTuple):
     """Physical line on which it begins, from 1."""
     members: Members
     has_escapes: bool
-    r"""Whether it has a ``\u`` escape, which can write what no file can hold."""
+    r"""Whether it has a ``\u`` escape, which can express characters that no file contains."""
 
 
 class JsonLinesReader:
@@ -74,7 +74,7 @@ class JsonArrayReader:
     """Iterate over one array of objects. Reading raises ``JsonMalformed`` for anything else."""
 
     blank_lines = 0
-    """Whitespace between the elements of an array."""
+    """Whitespace between the elements of an array does not count."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
@@ -158,32 +158,35 @@ def _parse_element(window: _TextWindow, number: int, limits: Limits) -> JsonReco
         raise JsonMalformed(
             f"Element {number} of the array, on line {window.line}, is not an object."
         )
+    members, end = _decode_element(window, number, limits)
+    _check_element_length(number, end - window.position, limits)
+    has_escapes = window.text.find("\\u", window.position, end) >= 0
+    record = JsonRecord(f"Element {number}", window.line, members, has_escapes)
+    window.advance_to(end)
+    return record
+
+
+def _decode_element(window: _TextWindow, number: int, limits: Limits) -> tuple[Members, int]:
+    """Return the members of the object at the window's position, and where it ends."""
     while True:
         try:
             members, end = DECODER.raw_decode(window.text, window.position)
         except json.JSONDecodeError as error:
             _check_element_length(number, len(window.text) - window.position, limits)
-            cut = (
-                error.msg.startswith("Unterminated string")
-                or error.pos > len(window.text) - MAX_TOKEN_CHARS
-            )
             line = window.count_line_after(window.text[window.position : error.pos])
-            if not (cut and window.read_more()):
+            if not (_may_be_cut(error, window.text) and window.read_more()):
                 raise JsonMalformed(
                     f"Element {number} is not valid JSON: {error.msg}, on line {line}."
                 ) from None
         except RecursionError:
             raise JsonMalformed(f"Element {number} is nested too deeply.") from None
         else:
-            _check_element_length(number, end - window.position, limits)
-            record = JsonRecord(
-                f"Element {number}",
-                window.line,
-                members,
-                window.text.find("\\u", window.position, end) >= 0,
-            )
-            window.advance_to(end)
-            return record
+            return members, end
+
+
+def _may_be_cut(error: json.JSONDecodeError, text: str) -> bool:
+    """Whether the error may come from text that is not in memory yet."""
+    return error.msg.startswith("Unterminated string") or error.pos > len(text) - MAX_TOKEN_CHARS
 
 
 def _check_element_length(number: int, characters: int, limits: Limits) -> None:

@@ -16,7 +16,7 @@ from shared.datasets.readers.rows import Limits, RowCollector
 
 
 class JsonTableReader:
-    """One pass over a file's objects: ``read`` fills the collector and returns the names."""
+    """One pass over a file's objects."""
 
     def __init__(self, records: Iterable[JsonRecord], limits: Limits) -> None:
         self._records = records
@@ -30,7 +30,9 @@ class JsonTableReader:
         return self._chat_reader.omitted_context_count
 
     def read_rows(self, collector: RowCollector) -> tuple[str, ...]:
-        """The union of all keys in order of first appearance; a missing key is an empty cell."""
+        """Read the rows into the collector and return all keys in order of first appearance; a
+        missing key is an empty cell.
+        """
         for record in self._records:
             try:
                 cells = self._parse_cells(record)
@@ -40,6 +42,11 @@ class JsonTableReader:
                 collector.add_row(cells, record.line)
         if collector.total_rows == 0:
             raise EmptyFile("The file has no rows.")
+        self._pad_rows(collector)
+        return tuple(self._column_indices)
+
+    def _pad_rows(self, collector: RowCollector) -> None:
+        """Give rows that were read before a key first appeared an empty cell for it."""
         width = len(self._column_indices)
         if width * len(collector.rows) > self._limits.max_cells:
             raise TooManyColumns(
@@ -50,7 +57,6 @@ class JsonTableReader:
             cells if len(cells) == width else cells + ("",) * (width - len(cells))
             for cells in collector.rows
         )
-        return tuple(self._column_indices)
 
     def _parse_cells(self, record: JsonRecord) -> tuple[str, ...]:
         messages = get_messages(record.members)
@@ -71,7 +77,7 @@ class JsonTableReader:
         return tuple(cells)
 
     def _parse_values(self, record: JsonRecord, members: Members) -> dict[str, str]:
-        most = self._limits.max_cell_chars
+        max_chars = self._limits.max_cell_chars
         values: dict[str, str] = {}
         for key, value in members:
             if record.has_escapes and not (is_encodable_text(key) and is_encodable_text(value)):
@@ -83,8 +89,8 @@ class JsonTableReader:
             if key in values:
                 raise CellError(format_name(key), "duplicate_key", "The object has this key twice.")
             values[key] = format_cell(key, value)
-            if max(len(values[key]), len(key)) > most:
+            if max(len(values[key]), len(key)) > max_chars:
                 raise FieldTooLarge(
-                    f"{record.location} has a value of more than {most:,} characters."
+                    f"{record.location} has a value of more than {max_chars:,} characters."
                 )
         return values

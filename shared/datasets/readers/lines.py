@@ -43,8 +43,8 @@ def iterate_lines(path: Path, limits: Limits) -> Iterator[str]:
 
 
 def check_blank_line_count(blank_lines: int, limits: Limits) -> None:
-    """Limit for blank lines: they are not rows but cost time, and gzip packs a thousand into a
-    few bytes.
+    """Limit the blank lines: they are not rows but cost time, and gzip packs a thousand into a few
+    bytes.
     """
     if blank_lines > limits.max_rows:
         raise TooManyRows(f"The file has more than {limits.max_rows:,} blank lines. Remove them.")

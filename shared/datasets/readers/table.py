@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from shared.datasets.errors import RowProblem
 from shared.datasets.readers.delimited import DelimitedReader
-from shared.datasets.readers.formats import Compression, Format, sniff_format
+from shared.datasets.readers.formats import Compression, Format, SniffedFormat, sniff_format
 from shared.datasets.readers.json_records import JsonArrayReader, JsonLinesReader
 from shared.datasets.readers.json_table import JsonTableReader
 from shared.datasets.readers.parquet import read_parquet
@@ -79,44 +79,55 @@ def read_table(
     (415) if the file is not a table.
     """
     sniffed = sniff_format(path, filename)
-    rows = RowCollector(limits)
-    blank_lines = context_left_out = 0
-    names: tuple[str, ...] | None
-    match sniffed.format:
-        case Format.PARQUET:
-            names = read_parquet(path, limits, rows)
-            width = len(names)
-        case Format.JSONL | Format.JSON:
-            records = (
-                JsonLinesReader(path, limits)
-                if sniffed.format is Format.JSONL
-                else JsonArrayReader(path, limits)
-            )
-            objects = JsonTableReader(records, limits)
-            names = objects.read_rows(rows)
-            width, blank_lines, context_left_out = (
-                len(names),
-                records.blank_lines,
-                objects.omitted_context_count,
-            )
-        case Format.CSV | Format.TSV:
-            delimited = DelimitedReader(path, sniffed.delimiter or ",", limits)
-            names = delimited.read_rows(header, rows)
-            width, blank_lines = delimited.width, delimited.blank_lines
+    collector = RowCollector(limits)
+    content = _read_content(path, sniffed, header, collector)
+    is_parquet = sniffed.format is Format.PARQUET
     return Table(
         format=sniffed.format,
-        encoding=None if sniffed.format is Format.PARQUET else "utf-8",
+        encoding=None if is_parquet else "utf-8",
         delimiter=sniffed.delimiter,
-        header=names is not None if sniffed.delimiter else None,
-        columns=names,
-        width=width,
-        rows=rows.rows,
-        row_numbers=rows.row_numbers,
-        lines=None if sniffed.format is Format.PARQUET else rows.lines,
-        total_rows=rows.total_rows,
-        problems=tuple(rows.problems),
-        problems_total=rows.problems_total,
-        blank_lines=blank_lines,
+        header=content.names is not None if sniffed.delimiter else None,
+        columns=content.names,
+        width=content.width,
+        rows=collector.rows,
+        row_numbers=collector.row_numbers,
+        lines=None if is_parquet else collector.lines,
+        total_rows=collector.total_rows,
+        problems=tuple(collector.problems),
+        problems_total=collector.problems_total,
+        blank_lines=content.blank_lines,
         compression=sniffed.compression,
-        omitted_context_count=context_left_out,
+        omitted_context_count=content.omitted_context_count,
     )
+
+
+class _Content(NamedTuple):
+    """What a reader returns besides the rows that it collects."""
+
+    names: tuple[str, ...] | None
+    width: int
+    blank_lines: int = 0
+    omitted_context_count: int = 0
+
+
+def _read_content(
+    path: Path, sniffed: SniffedFormat, header: Literal["auto"] | bool, collector: RowCollector
+) -> _Content:
+    limits = collector.limits
+    match sniffed.format:
+        case Format.PARQUET:
+            names = read_parquet(path, limits, collector)
+            return _Content(names, len(names))
+        case Format.JSONL:
+            return _read_json(JsonLinesReader(path, limits), collector)
+        case Format.JSON:
+            return _read_json(JsonArrayReader(path, limits), collector)
+        case Format.CSV | Format.TSV:
+            reader = DelimitedReader(path, sniffed.delimiter or ",", limits)
+            return _Content(reader.read_rows(header, collector), reader.width, reader.blank_lines)
+
+
+def _read_json(records: JsonLinesReader | JsonArrayReader, collector: RowCollector) -> _Content:
+    reader = JsonTableReader(records, collector.limits)
+    names = reader.read_rows(collector)
+    return _Content(names, len(names), records.blank_lines, reader.omitted_context_count)

@@ -32,23 +32,33 @@ def split_groups(
             f"The rows form {len(members)} groups, which are too few for {len(shares)} parts.",
             param="split.group_by",
         )
-    totals = _count_strata(strata, rows)
+    # the largest group first
+    order = sorted(
+        members, key=lambda group: (-len(members[group]), hash_row(seed, members[group][0]))
+    )
+    counts = {group: _count_strata(strata, members[group]) for group in order}
+    parts = _place_groups(counts, _count_strata(strata, rows), shares)
+    _fill_empty_parts(parts)
+    return [sorted(row for group in part for row in members[group]) for part in parts]
+
+
+def _place_groups(
+    counts: dict[str, dict[int, int]], totals: dict[int, int], shares: Sequence[Fraction]
+) -> list[list[str]]:
+    """Place each group, in order, into the part that it improves most."""
     spare = [
         {stratum: float(share * total) for stratum, total in totals.items()} for share in shares
     ]
     parts: list[list[str]] = [[] for _ in shares]
-    for group in sorted(
-        members, key=lambda group: (-len(members[group]), hash_row(seed, members[group][0]))
-    ):
-        counts = _count_strata(strata, members[group])
+    for group, group_counts in counts.items():
         place = min(
-            range(len(parts)), key=lambda part: _compute_cost_change(counts, spare[part], totals)
+            range(len(parts)),
+            key=lambda part: _compute_cost_change(group_counts, spare[part], totals),
         )
         parts[place].append(group)
-        for stratum, count in counts.items():
+        for stratum, count in group_counts.items():
             spare[place][stratum] -= count
-    _fill_empty_parts(parts)
-    return [sorted(row for group in part for row in members[group]) for part in parts]
+    return parts
 
 
 def _count_strata(strata: Sequence[int], rows: Sequence[int]) -> dict[int, int]:

@@ -12,6 +12,7 @@ from shared.datasets.split.grouping import split_groups
 from shared.datasets.split.strata import assign_strata
 from shared.datasets.split.stratified_split import (
     RowSplit,
+    check_fractions,
     deal_rows,
     split_by_strata,
     to_exact_fraction,
@@ -116,15 +117,20 @@ def _split_training_file(
         )
     if fold is None or request.folds is None:
         return split_by_strata(strata, request, needs_validation=needs_validation)
+    return _split_into_folds(strata, request, request.folds, fold)
+
+
+def _split_into_folds(
+    strata: list[int], request: SplitRequest, num_folds: int, fold: int
+) -> RowSplit:
     rest = split_by_strata(strata, request, needs_validation=False)
-    if len(rest.train) < request.folds:
+    if len(rest.train) < num_folds:
         raise InvalidValue(
-            f"{len(rest.train)} rows are too few for {request.folds} folds. Lower split.k.",
+            f"{len(rest.train)} rows are too few for {num_folds} folds. Lower split.k.",
             param="split.k",
         )
-    return _build_fold_split(
-        deal_rows(strata, rest.train, request.folds, request.seed), fold, rest.test
-    )
+    parts = deal_rows(strata, rest.train, num_folds, request.seed)
+    return _build_fold_split(parts, fold, rest.test)
 
 
 def _build_fold_split(parts: Sequence[list[int]], fold: int, test: list[int]) -> RowSplit:
@@ -147,11 +153,7 @@ def _split_by_group(
         if needs_validation and not folds
         else Fraction(0)
     )
-    if test + held_out >= 1:
-        raise InvalidValue(
-            "The validation and test fractions leave no row for training. Lower one of them.",
-            param="split.test_fraction",
-        )
+    check_fractions(held_out, test)
     rest = [(1 - test) / folds] * folds if folds else [1 - test - held_out, held_out]
     wanted = [share for share in (*rest, test) if share]
     parts = iter(split_groups(strata, groups, range(len(strata)), wanted, request.seed))
@@ -168,10 +170,8 @@ def _halve_validation(
     paper's protocol).
     """
     if len(validation.rows) < 2:
-        raise InvalidValue(
-            "A single validation row cannot be halved. Add validation rows.",
-            param="split.halve_validation",
-        )
+        message = "A single validation row cannot be halved. Add validation rows."
+        raise InvalidValue(message, param="split.halve_validation")
     strata = assign_strata([file.labels[row] for row in validation.rows], task_type)
     of_row = dict(zip(validation.rows, strata, strict=True))
     everywhere = [of_row.get(row, 0) for row in range(len(file.labels))]

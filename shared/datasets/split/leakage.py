@@ -1,5 +1,5 @@
-"""Texts that occur on both sides of a split: a model that was trained on a row's text is scored
-too well, or on a contradiction.
+"""Texts that occur on both sides of a split. A model is scored too well on a text that it was
+trained on, or wrongly if the labels differ.
 
 Texts are compared without case and with runs of blanks collapsed, second texts included. Only
 digests are kept, 16 bytes per row.

@@ -17,7 +17,7 @@ hundred other sets.
 
 
 def assign_strata(labels: Sequence[Label], task_type: TaskType) -> list[int]:
-    """Return the stratum number of each row. Single labels: the label itself.
+    """Return the stratum number of each row. For single labels it is the label itself.
 
     Regression: the tenth of the rows that the number falls into by rank, equal numbers
     together; fewer, larger bins if a bin would have fewer than ten rows. Multi-label: the set
