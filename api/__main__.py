@@ -25,7 +25,15 @@ def main() -> int:
     if refusal is not None:
         sys.stderr.write(f"{refusal}\n")
         return 2
-    config = uvicorn.Config(
+    config = _create_server_config(settings)
+    sockets = [socket.socket(fileno=arguments.fd)] if arguments.fd is not None else None
+    os.environ.pop("EVENKEEL_API_KEY", None)  # child processes of this one do not need it
+    uvicorn.Server(config).run(sockets=sockets)
+    return 0
+
+
+def _create_server_config(settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
         create_app(settings),
         host=settings.host,
         port=settings.port,
@@ -35,10 +43,6 @@ def main() -> int:
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
         timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
     )
-    sockets = [socket.socket(fileno=arguments.fd)] if arguments.fd is not None else None
-    os.environ.pop("EVENKEEL_API_KEY", None)  # child processes of this one do not need it
-    uvicorn.Server(config).run(sockets=sockets)
-    return 0
 
 
 if __name__ == "__main__":

@@ -47,22 +47,7 @@ ROUTERS = (
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return the ASGI application; without ``settings`` they come from the environment."""
     app_settings = settings or Settings()
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.services = create_services(app_settings)
-        yield
-        app.state.services.close()
-
-    app = FastAPIOffline(  # its /docs loads nothing from the internet
-        redoc_url=None,
-        title="Evenkeel",
-        summary="Stability-first fine-tuning of BERT-like encoders on small data sets.",
-        version=get_version(),
-        lifespan=lifespan,
-        redirect_slashes=False,
-        generate_unique_id_function=get_operation_id,
-    )
+    app = _create_bare_app(app_settings)
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(check_query_parameters)])
     app.include_router(health)
@@ -71,3 +56,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestGuard, settings=app_settings)
     app.add_middleware(RequestIdMiddleware)
     return app
+
+
+def _create_bare_app(settings: Settings) -> FastAPI:
+    """Return an app without routes that creates the services when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.services = create_services(settings)
+        yield
+        app.state.services.close()
+
+    return FastAPIOffline(  # its /docs loads nothing from the internet
+        redoc_url=None,
+        title="Evenkeel",
+        summary="Stability-first fine-tuning of BERT-like encoders on small data sets.",
+        version=get_version(),
+        lifespan=lifespan,
+        redirect_slashes=False,
+        generate_unique_id_function=get_operation_id,
+    )

@@ -50,8 +50,8 @@ class ErrorDetail(BaseModel):
     type: str
     """Kind of error by HTTP status, named as in the hosted API."""
     param: str | None
-    """Dotted path of the invalid field, or name of the invalid parameter or header; null if the error
-    concerns none."""
+    """Dotted path of the invalid field, or name of the invalid parameter or header; null without
+    one."""
     code: str | None
     """Stable machine-readable code."""
 
@@ -140,7 +140,7 @@ def _format_path(location: tuple[int | str, ...]) -> str:
 
 
 def _is_union_branch(part: int | str) -> bool:
-    """Whether a part of pydantic's location names the tried branch of a union, not a field.
+    """Return whether a part of pydantic's location names the tried branch of a union, not a field.
 
     For example ``constrained-int`` or ``literal['auto']``.
     """
@@ -190,7 +190,7 @@ def _handle_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _list_allowed_methods(request: Request) -> list[str]:
-    """List the methods of all routes with the request's path; Starlette lists those of one route."""
+    """List the methods of all routes with this path; Starlette lists those of one route."""
 
     def is_served(method: str) -> bool:
         scope = {**request.scope, "method": method}

@@ -1,7 +1,7 @@
 """Single flight: callers that ask for the same thing at the same time share one read.
 
-A call that comes while a read is running waits for the next read, together with all other calls
-that came meanwhile. So the load per key is bounded by the duration of a read, not by the number
+A call during a running read waits for the next read, together with all other calls that arrive
+until then. So the load per key is bounded by the duration of a read, not by the number
 of callers, and every caller gets a state that is no older than its call.
 """
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from api.classifications.loaded_models import ClassifiedTexts
 from api.classifications.schemas import BatchObject, BatchRequest, RequestCounts
 from api.classifications.service import EnsembleModels, find_ensemble, format_prediction
 from api.dependencies import AppServices
@@ -51,11 +52,7 @@ def classify_file(services: AppServices, request: BatchRequest) -> BatchObject:
     """
     started = time.time()
     models = find_ensemble(services, request.model, ensemble=request.ensemble)
-    with services.database.read() as session:
-        source = Files(session, services.owner_id).get(request.input_file, param="input_file")
-    header = models.task.header if request.header is None else request.header
-    with open_table(services, source, header, param="input_file") as table:
-        texts = _read_texts(table, models.task, request)
+    texts = _read_input_file(services, request, models.task)
     with services.model_server.admit_request(), tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "classifications.csv"
         written = _write_results(services, models, texts, path)
@@ -66,7 +63,7 @@ def classify_file(services: AppServices, request: BatchRequest) -> BatchObject:
         completed_at=int(time.time()),
         model=request.model,
         members=[member.id for member in models.members],
-        input_file_id=source.id,
+        input_file_id=request.input_file,
         output_file_id=result.id,
         request_counts=RequestCounts(
             total=written.row_count, completed=written.row_count, failed=0
@@ -76,14 +73,18 @@ def classify_file(services: AppServices, request: BatchRequest) -> BatchObject:
     )
 
 
+def _read_input_file(services: AppServices, request: BatchRequest, task: Task) -> "list[Text]":
+    with services.database.read() as session:
+        file = Files(session, services.owner_id).get(request.input_file, param="input_file")
+    header = task.header if request.header is None else request.header
+    with open_table(services, file, header, param="input_file") as table:
+        return _read_texts(table, task, request)
+
+
 def _read_texts(table: Table, task: Task, request: BatchRequest) -> "list[Text]":
     """Return every row's text or pair of texts. Raises InvalidValue with row numbers."""
     check_readable_rows(table, "input_file")
-    if table.total_rows > MAX_ROWS:
-        raise InvalidValue(
-            f"The file has {table.total_rows:,} rows, but the limit is {MAX_ROWS:,}; split it.",
-            param="input_file",
-        )
+    _check_row_count(table.total_rows)
     first = _read_column(table, request.text_column or task.text_column, "text_column")
     if task.text_pair_column is None:
         if request.text_pair_column is not None:
@@ -96,6 +97,14 @@ def _read_texts(table: Table, task: Task, request: BatchRequest) -> "list[Text]"
         table, request.text_pair_column or task.text_pair_column, "text_pair_column"
     )
     return list(zip(first, second, strict=True))
+
+
+def _check_row_count(row_count: int) -> None:
+    if row_count > MAX_ROWS:
+        raise InvalidValue(
+            f"The file has {row_count:,} rows, but the limit is {MAX_ROWS:,}; split it.",
+            param="input_file",
+        )
 
 
 def _read_column(table: Table, column: ColumnReference, param: str) -> Sequence[str]:
@@ -130,10 +139,7 @@ def _write_results(
             classified = services.model_server.classify_texts(
                 models.members, models.task, texts[start : start + ROWS_PER_CHUNK]
             )
-            for row, (prediction, truncated) in enumerate(
-                zip(classified.predictions, classified.truncated, strict=True), start=start + 1
-            ):
-                writer.writerow([row, *_iterate_cells(prediction, models), int(truncated)])
+            writer.writerows(_iterate_result_rows(classified, models, first_row=start + 1))
             truncated_count += sum(classified.truncated)
             token_count += classified.token_count
             check_throughput(
@@ -163,6 +169,14 @@ def _build_header(models: EnsembleModels) -> list[str]:
         *disagreement,
         "truncated",
     ]
+
+
+def _iterate_result_rows(
+    classified: ClassifiedTexts, models: EnsembleModels, *, first_row: int
+) -> Iterator[list[ResultCell]]:
+    pairs = zip(classified.predictions, classified.truncated, strict=True)
+    for row, (prediction, truncated) in enumerate(pairs, start=first_row):
+        yield [row, *_iterate_cells(prediction, models), int(truncated)]
 
 
 def _iterate_cells(prediction: "Prediction", models: EnsembleModels) -> Iterator[ResultCell]:

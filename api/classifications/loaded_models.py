@@ -33,7 +33,7 @@ class ClassifiedTexts:
 
 
 class ModelServer:
-    """Loads published models on demand and classifies texts with them."""
+    """Published models that are loaded on demand to classify texts."""
 
     def __init__(self, settings: Settings, storage: Storage) -> None:
         self._settings = settings

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from api.classifications.loaded_models import ClassifiedTexts
 from api.classifications.schemas import (
     ClassificationObject,
     ClassificationRequest,
@@ -57,12 +58,21 @@ def classify_inputs(services: AppServices, request: ClassificationRequest) -> Cl
         )
         for prediction, truncated in zip(classified.predictions, classified.truncated, strict=True)
     ]
+    return _build_classification(request.model, models, results, classified)
+
+
+def _build_classification(
+    model_id: str,
+    models: EnsembleModels,
+    results: Sequence[ClassificationTarget],
+    classified: ClassifiedTexts,
+) -> ClassificationObject:
     label_column = models.task.label_column
     target_name = label_column if isinstance(label_column, str) else DEFAULT_TARGET_NAME
     return ClassificationObject(
         id=ids.make_classification_id(),
         created=int(time.time()),
-        model=request.model,
+        model=model_id,
         members=[member.id for member in models.members],
         labels=models.task.label_names,
         results=[{target_name: result} for result in results],
@@ -79,11 +89,7 @@ def find_ensemble(services: AppServices, model_id: str, *, ensemble: bool) -> En
     If all runs are degenerate, all models vote. Raises ModelNotFound, NoEnsemble, and InvalidValue
     for a base model.
     """
-    if model_id in services.catalogue.list_names():
-        raise InvalidValue(
-            f"{model_id} is a base model, which has no labels; give a fine-tuned model.",
-            param="model",
-        )
+    _require_fine_tuned(services, model_id)
     with services.database.read() as session:
         repository = Models(session, services.owner_id)
         model = repository.get(model_id)
@@ -96,6 +102,14 @@ def find_ensemble(services: AppServices, model_id: str, *, ensemble: bool) -> En
     if len(members) < 2:
         raise _build_no_ensemble_error(model.job_id, len(kept))
     return EnsembleModels(task, members)
+
+
+def _require_fine_tuned(services: AppServices, model_id: str) -> None:
+    if model_id in services.catalogue.list_names():
+        raise InvalidValue(
+            f"{model_id} is a base model, which has no labels; give a fine-tuned model.",
+            param="model",
+        )
 
 
 def _build_no_ensemble_error(job_id: str, kept_count: int) -> NoEnsemble:

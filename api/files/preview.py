@@ -48,9 +48,18 @@ def build_preview(services: AppServices, file_id: str, options: PreviewOptions) 
     except InvalidValue as error:
         # in a job's request, these parameters are fields of its task
         raise InvalidValue(error.message, param=(error.param or "").removeprefix("task.")) from None
-    data = list(_tokenize_rows(rows, source))
+    return _build_file_preview(source, options, table, columns, list(_tokenize_rows(rows, source)))
+
+
+def _build_file_preview(
+    source: _Source,
+    options: PreviewOptions,
+    table: Table,
+    columns: ColumnIndices,
+    data: list[PreviewRow],
+) -> FilePreview:
     return FilePreview(
-        file_id=file_id,
+        file_id=source.file.id,
         model=options.model,
         max_seq_length=source.max_seq_length,
         text_column=table.get_column_reference(columns.text),

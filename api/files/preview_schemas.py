@@ -12,6 +12,36 @@ from shared.encoders.catalogue import OFFLINE_ENCODER
 MAX_PREVIEW_ROWS = 100
 
 MaxSeqLength = Annotated[int, Query(ge=8, le=8192)] | Literal["auto"]
+TokenizerModelQuery = Annotated[
+    str, Query(max_length=256, description="Model whose tokenizer is used.")
+]
+RowCountQuery = Annotated[
+    int,
+    Query(
+        ge=1,
+        le=MAX_PREVIEW_ROWS,
+        description="Number of rows, starting at the first readable one.",
+    ),
+]
+MaxSeqLengthQuery = Annotated[
+    MaxSeqLength, Query(description="Maximum number of tokens per row; `auto`: as in a job.")
+]
+HeaderQuery = Annotated[
+    Literal["auto", "true", "false"],
+    Query(description="Whether the first line names the columns; `auto`: detect it."),
+]
+TextColumnQuery = Annotated[
+    ColumnName | None,
+    Query(description="Name or index (from 0) of the text column; default: detected."),
+]
+TextPairColumnQuery = Annotated[
+    ColumnName | None,
+    Query(description="Name or index (from 0) of the second text column; default: detected."),
+]
+LabelColumnQuery = Annotated[
+    ColumnName | None,
+    Query(description="Name or index (from 0) of the label column; default: detected."),
+]
 
 
 @dataclass(frozen=True)
@@ -27,37 +57,13 @@ class PreviewOptions:
 
 
 async def read_preview_options(
-    model: Annotated[
-        str, Query(max_length=256, description="Model whose tokenizer is used.")
-    ] = OFFLINE_ENCODER,
-    n: Annotated[
-        int,
-        Query(
-            ge=1,
-            le=MAX_PREVIEW_ROWS,
-            description="Number of rows, starting at the first readable one.",
-        ),
-    ] = 10,
-    max_seq_length: Annotated[
-        MaxSeqLength,
-        Query(description="Maximum number of tokens per row; `auto`: as in a job."),
-    ] = "auto",
-    header: Annotated[
-        Literal["auto", "true", "false"],
-        Query(description="Whether the first line names the columns; `auto`: detect it."),
-    ] = "auto",
-    text_column: Annotated[
-        ColumnName | None,
-        Query(description="Name or index (from 0) of the text column; default: detected."),
-    ] = None,
-    text_pair_column: Annotated[
-        ColumnName | None,
-        Query(description="Name or index (from 0) of the second text column; default: detected."),
-    ] = None,
-    label_column: Annotated[
-        ColumnName | None,
-        Query(description="Name or index (from 0) of the label column; default: detected."),
-    ] = None,
+    model: TokenizerModelQuery = OFFLINE_ENCODER,
+    n: RowCountQuery = 10,
+    max_seq_length: MaxSeqLengthQuery = "auto",
+    header: HeaderQuery = "auto",
+    text_column: TextColumnQuery = None,
+    text_pair_column: TextPairColumnQuery = None,
+    label_column: LabelColumnQuery = None,
 ) -> PreviewOptions:
     """Collect the query parameters of a preview."""
     columns = {
@@ -65,9 +71,8 @@ async def read_preview_options(
         "text_pair_column": text_pair_column,
         "label_column": label_column,
     }
-    return PreviewOptions(
-        model, n, header if header == "auto" else header == "true", max_seq_length, columns
-    )
+    parsed_header = header if header == "auto" else header == "true"
+    return PreviewOptions(model, n, parsed_header, max_seq_length, columns)
 
 
 class PreviewRow(BaseModel):

@@ -34,6 +34,42 @@ from shared.infra.storage import BlobMissing, build_file_key
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 
+TableForm = Annotated[
+    UploadFile,
+    File(
+        description="A table: CSV, TSV, JSON Lines or a JSON array in UTF-8, plain or "
+        "gzip-compressed; or Parquet."
+    ),
+]
+PurposeForm = Annotated[
+    Purpose, Form(description="Purpose of the file; it is stored and has no effect.")
+]
+ExpiryAnchorForm = Annotated[
+    Literal["created_at"] | None,
+    Form(
+        alias="expires_after[anchor]",
+        description="Start of the period `expires_after[seconds]`; give both or neither.",
+    ),
+]
+ExpirySecondsForm = Annotated[
+    int | None,
+    Form(
+        alias="expires_after[seconds]",
+        ge=3600,
+        le=2_592_000,
+        description="Seconds until the file is deleted, or longer while a job needs it; default: "
+        "the file is kept.",
+    ),
+]
+TaskBody = Annotated[
+    TaskRequest,
+    Body(
+        embed=True,
+        default_factory=TaskRequest,
+        description="How to read the file; settings that are left out are detected.",
+    ),
+]
+
 
 @router.post(
     "",
@@ -42,46 +78,28 @@ router = APIRouter(prefix="/v1/files", tags=["files"])
 )
 def create_file(
     services: ServicesDep,
-    file: Annotated[
-        UploadFile,
-        File(
-            description="A table: CSV, TSV, JSON Lines or a JSON array in UTF-8, plain or "
-            "gzip-compressed; or Parquet."
-        ),
-    ],
-    purpose: Annotated[
-        Purpose, Form(description="Purpose of the file; it is stored and has no effect.")
-    ] = "fine-tune",
-    anchor: Annotated[
-        Literal["created_at"] | None,
-        Form(
-            alias="expires_after[anchor]",
-            description="Start of the period `expires_after[seconds]`; give both or neither.",
-        ),
-    ] = None,
-    seconds: Annotated[
-        int | None,
-        Form(
-            alias="expires_after[seconds]",
-            ge=3600,
-            le=2_592_000,
-            description="Seconds until the file is deleted, or longer while a job needs it; default: "
-            "the file is kept.",
-        ),
-    ] = None,
+    file: TableForm,
+    purpose: PurposeForm = "fine-tune",
+    anchor: ExpiryAnchorForm = None,
+    seconds: ExpirySecondsForm = None,
 ) -> FileObject:
     """Upload a data set.
 
     The file is checked before the response, which has its profile and its problems by row number.
     """
-    if (anchor is None) != (seconds is None):
-        missing = f"expires_after[{'anchor' if anchor is None else 'seconds'}]"
-        raise InvalidRequest(
-            f"{missing} is missing; expires_after needs both anchor and seconds.", param=missing
-        )
+    _require_whole_expiry(anchor, seconds)
     filename = service.sanitize_filename(file.filename or "upload", param="file")
-    return FileObject.from_row(
-        service.create_file(services, file.file, filename, purpose, expires_after=seconds)
+    details = service.FileDetails(filename, purpose, seconds)
+    return FileObject.from_row(service.create_file(services, file.file, details))
+
+
+def _require_whole_expiry(anchor: str | None, seconds: int | None) -> None:
+    """Raise InvalidRequest if only one of the two form fields is given."""
+    if (anchor is None) == (seconds is None):
+        return
+    missing = f"expires_after[{'anchor' if anchor is None else 'seconds'}]"
+    raise InvalidRequest(
+        f"{missing} is missing; expires_after needs both anchor and seconds.", param=missing
     )
 
 
@@ -180,18 +198,7 @@ def preview_file(
 
 
 @router.post("/{file_id}/validate", responses=document_errors(FileNotFound, InvalidValue))
-def validate_file(
-    services: ServicesDep,
-    file_id: FileIdPath,
-    task: Annotated[
-        TaskRequest,
-        Body(
-            embed=True,
-            default_factory=TaskRequest,
-            description="How to read the file; settings that are left out are detected.",
-        ),
-    ],
-) -> FileValidation:
+def validate_file(services: ServicesDep, file_id: FileIdPath, task: TaskBody) -> FileValidation:
     """Validate the file with the columns that `task` names.
 
     Use this if the columns could not be detected on upload.

@@ -42,6 +42,15 @@ class ReceivedFile(NamedTuple):
     sha256: str
 
 
+class FileDetails(NamedTuple):
+    """What the caller says about a new file."""
+
+    filename: str
+    purpose: str
+    expires_after: int | None = None
+    """Seconds until the file is deleted; None keeps it."""
+
+
 def sanitize_filename(name: str, *, param: str) -> str:
     """Return a file name without its folders.
 
@@ -55,62 +64,58 @@ def sanitize_filename(name: str, *, param: str) -> str:
     return filename
 
 
-def create_file(
-    services: AppServices,
-    source: BinaryIO,
-    filename: str,
-    purpose: str,
-    *,
-    expires_after: int | None = None,
-) -> File:
-    """Receive, check and store an upload; with ``expires_after``, for that many seconds.
+def create_file(services: AppServices, source: BinaryIO, details: FileDetails) -> File:
+    """Receive, check and store an upload.
 
     Raises UnreadableFile (422) or UnsupportedMediaType (415) for a file that is not a table.
     """
     with create_scratch_folder(services) as folder:
         received = receive_file(source, folder / "upload", services.settings.max_upload_bytes)
-        return store_file(services, received, filename, purpose, expires_after=expires_after)
+        return store_file(services, received, details)
 
 
 def store_file(
     services: AppServices,
     received: ReceivedFile,
-    filename: str,
-    purpose: str,
-    *,
-    expires_after: int | None = None,
+    details: FileDetails,
     on_insert: Callable[[Session, File], None] | None = None,
 ) -> File:
     """Check, store and register a file that is on this machine's disk.
 
     ``on_insert`` runs in the transaction that adds the file's row.
     """
-    with services.table_semaphore:
-        validation = build_validation(_read_table(services, received.path, filename, "auto"))
+    file = _check_file(services, received, details)
     key = build_file_key(received.sha256)
     services.storage.put_file(key, received.path)
-    file = File(
+    with services.database.write() as session:
+        lock_digest(session, received.sha256)
+        # the last other file with the same content may have been deleted since
+        if not services.storage.exists(key):
+            services.storage.put_file(key, received.path)
+        Files(session, services.owner_id).add(file, expires_after=details.expires_after)
+        session.flush()
+        session.refresh(file)
+        if on_insert is not None:
+            on_insert(session, file)
+    return file
+
+
+def _check_file(services: AppServices, received: ReceivedFile, details: FileDetails) -> File:
+    """Read the file as a table, and return its row with the profile."""
+    with services.table_semaphore:
+        table = _read_table(services, received.path, details.filename, "auto")
+        validation = build_validation(table)
+    return File(
         id=ids.make_file_id(),
         owner_id=services.owner_id,
-        filename=filename,
-        purpose=purpose,
+        filename=details.filename,
+        purpose=details.purpose,
         bytes=received.bytes,
         sha256=received.sha256,
         status="processed",
         status_details=format_summary(validation),
         validation=validation.model_dump(mode="json"),
     )
-    with services.database.write() as session:
-        lock_digest(session, received.sha256)
-        # the last other file with the same content may have been deleted since
-        if not services.storage.exists(key):
-            services.storage.put_file(key, received.path)
-        Files(session, services.owner_id).add(file, expires_after=expires_after)
-        session.flush()
-        session.refresh(file)
-        if on_insert is not None:
-            on_insert(session, file)
-    return file
 
 
 def delete_file(services: AppServices, file_id: str) -> None:
@@ -131,12 +136,7 @@ def open_table(services: AppServices, file: File, header: Header, *, param: str)
     """
     with create_scratch_folder(services) as folder:
         path = folder / "file"
-        try:
-            services.storage.fetch(build_file_key(file.sha256), path)
-        except BlobMissing:
-            raise ServiceUnavailable(
-                f"The content of file {file.id} is missing from the storage; upload it again."
-            ) from None
+        _fetch_content(services, file, path)
         with services.table_semaphore:
             try:
                 table = _read_table(services, path, file.filename, header)
@@ -146,6 +146,15 @@ def open_table(services: AppServices, file: File, header: Header, *, param: str)
                     param=param,
                 ) from None
             yield table
+
+
+def _fetch_content(services: AppServices, file: File, path: Path) -> None:
+    try:
+        services.storage.fetch(build_file_key(file.sha256), path)
+    except BlobMissing:
+        raise ServiceUnavailable(
+            f"The content of file {file.id} is missing from the storage; upload it again."
+        ) from None
 
 
 def _read_table(services: AppServices, path: Path, filename: str, header: Header) -> Table:

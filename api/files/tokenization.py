@@ -68,7 +68,8 @@ def _load_tokenizer(file: Path, _modified_ns: int) -> "Tokenizer":
         tokenizer = Tokenizer.from_file(str(file))
     except Exception as problem:  # noqa: BLE001 (the library raises nothing narrower)
         raise ModelNotAllowed(
-            f"The tokenizer.json of {file.parent.name} cannot be read ({problem}); copy the model again.",
+            f"The tokenizer.json of {file.parent.name} cannot be read ({problem}); copy the model "
+            "again.",
             param="model",
         ) from None
     tokenizer.no_padding()

@@ -1,4 +1,4 @@
-"""Routes for liveness and readiness probes."""
+"""Routes /health and /ready, for liveness and readiness probes."""
 
 from typing import Literal
 

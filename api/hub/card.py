@@ -1,8 +1,8 @@
 """Choice of a data set's config and split, from its card or from the names of its files.
 
 The rules are those of the hub's ``datasets`` library for tables: ``configs`` with ``data_files``
-and ``data_dir`` in the card; else ``train``, ``validation``, ``test`` and the like in names, and
-``<split>-00000-of-00001`` for shards. Code of a data set is never run.
+and ``data_dir`` in the card; else words such as ``train``, ``validation`` and ``test`` in names,
+and ``<split>-00000-of-00001`` for shards. Code of a data set is never run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,6 +60,14 @@ def choose_split_files(
     """
     tables = [file for file in info.files if is_table(file)]
     name, files_by_split = _find_config(info.card or {}, tables, config, source)
+    _require_usable_config(name, files_by_split, source)
+    chosen_split = split or DEFAULT_SPLITS[source]
+    _require_split(chosen_split, files_by_split, source)
+    files = sorted(files_by_split[chosen_split], key=lambda file: file.path)
+    return SplitFiles(name, chosen_split, files)
+
+
+def _require_usable_config(name: str, files_by_split: FilesBySplit, source: InputFile) -> None:
     if not any(files_by_split.values()):
         raise InvalidValue(
             "This config of the data set has no Parquet, JSON or CSV files. If a script generates "
@@ -72,15 +80,14 @@ def choose_split_files(
             "upload the split as a file instead.",
             param=source,
         )
-    chosen_split = split or DEFAULT_SPLITS[source]
-    if not files_by_split.get(chosen_split):
+
+
+def _require_split(split: str, files_by_split: FilesBySplit, source: InputFile) -> None:
+    if not files_by_split.get(split):
         known = format_names(sorted(files_by_split))
         raise InvalidValue(
-            f"The data set has no split {chosen_split!r}; append one of {known} (…:split).",
-            param=source,
+            f"The data set has no split {split!r}; append one of {known} (…:split).", param=source
         )
-    files = sorted(files_by_split[chosen_split], key=lambda file: file.path)
-    return SplitFiles(name, chosen_split, files)
 
 
 def parse_class_names(info: DatasetInfo, config: str) -> dict[str, dict[str, str]]:
@@ -141,24 +148,29 @@ def _parse_configs(card: Mapping[str, object], source: InputFile) -> list[Config
 def _choose_config(
     config: str | None, config_names: Sequence[str], default_names: Sequence[str], source: InputFile
 ) -> str:
-    if config is None:
-        candidates = [
-            *default_names,
-            *(name for name in config_names if name == DEFAULT_CONFIG or len(config_names) == 1),
-        ]
-        if candidates:
-            return candidates[0]
-        problem = "The data set has several configs"
-    elif config in config_names:
+    default = _find_default_config(config_names, default_names)
+    if config is None and default is not None:
+        return default
+    if config is not None and config in config_names:
         return config
-    else:
-        problem = f"The data set has no config {config!r}"
+    problem = (
+        "The data set has several configs"
+        if config is None
+        else f"The data set has no config {config!r}"
+    )
     advice = (
         f"give one of {format_names(list(config_names))} (hf://owner/name/config)"
         if config_names
         else "leave it out (hf://owner/name)"
     )
     raise InvalidValue(f"{problem}; {advice}.", param=source)
+
+
+def _find_default_config(config_names: Sequence[str], default_names: Sequence[str]) -> str | None:
+    """Return the config marked as default, else the one named so, else the only one."""
+    only = config_names if len(config_names) == 1 else []
+    named_default = [name for name in config_names if name == DEFAULT_CONFIG]
+    return next(iter([*default_names, *named_default, *only]), None)
 
 
 def _list_config_folders(tables: Sequence[HubFile]) -> list[str]:

@@ -74,22 +74,26 @@ class HubClient:
         revision = (
             "" if reference.revision is None else f"/revision/{quote(reference.revision, safe='')}"
         )
-        path = f"/api/datasets/{reference.repository}{revision}?blobs=true"
+        content = self._read_info(f"/api/datasets/{reference.repository}{revision}?blobs=true")
+        try:
+            return DatasetInfo.model_validate_json(content)
+        except ValidationError:
+            raise self._build_unreachable_error(
+                "its response is not a description of a data set"
+            ) from None
+
+    def _read_info(self, path: str) -> bytes:
         content = bytearray()
         with self._stream_body(path) as chunks:
             for chunk in chunks:
                 content += chunk
                 if len(content) > MAX_INFO_BYTES:
                     raise DatasetTooLarge(
-                        "The data set has too many files to be listed; upload the split as a file instead.",
+                        "The data set has too many files to be listed; upload the split as a file "
+                        "instead.",
                         param=self._param,
                     )
-        try:
-            return DatasetInfo.model_validate_json(bytes(content))
-        except ValidationError:
-            raise self._build_unreachable_error(
-                "its response is not a description of a data set"
-            ) from None
+        return bytes(content)
 
     def download_file(
         self, reference: HubReference, commit: str, file: HubFile, target: Path, max_bytes: int
@@ -104,19 +108,19 @@ class HubClient:
             for chunk in chunks:
                 size += len(chunk)
                 if size > max_bytes:
-                    raise DatasetTooLarge(
-                        f"The files of the split have more than {max_bytes:,} bytes.",
-                        param=self._param,
-                    )
+                    raise build_too_large_error(max_bytes, self._param)
                 sha256.update(chunk)
                 written.write(chunk)
+        self._verify_download(file, size, sha256.hexdigest())
+        return size
+
+    def _verify_download(self, file: HubFile, size: int, sha256: str) -> None:
         has_listed_size = file.size is None or file.size == size
-        has_listed_digest = file.lfs is None or file.lfs.sha256 == sha256.hexdigest()
+        has_listed_digest = file.lfs is None or file.lfs.sha256 == sha256
         if not (has_listed_size and has_listed_digest):
             raise self._build_unreachable_error(
                 f"the downloaded {file.path[:80]} differs from the listed file"
             )
-        return size
 
     @contextmanager
     def _stream_body(self, path: str) -> Iterator[Iterator[bytes]]:
@@ -179,6 +183,12 @@ class HubClient:
 
     def _build_unreachable_error(self, reason: str) -> HubNotReachable:
         return HubNotReachable(f"The hub cannot be read: {reason}.", param=self._param)
+
+
+def build_too_large_error(max_bytes: int, param: str) -> DatasetTooLarge:
+    return DatasetTooLarge(
+        f"The files of the split have more than {max_bytes:,} bytes.", param=param
+    )
 
 
 def _list_allowed_hosts(endpoint_host: str, hub_hosts: str) -> list[str]:

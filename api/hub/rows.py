@@ -13,7 +13,7 @@ from shared.domain.errors import DatasetTooLarge, InvalidValue, UnsupportedMedia
 
 
 class JoinedRowsWriter:
-    """Writes the rows of added files in order; equal rows give equal bytes.
+    """Writer of the rows of added files, in order; equal rows give equal bytes.
 
     Cells are written as the reader of an upload would return them.
     """
@@ -46,6 +46,15 @@ class JoinedRowsWriter:
         """
         table = self._read_file(path, filename)
         columns = self._list_columns(table, filename)
+        self._check_columns(columns, filename)
+        self._row_count += len(table.rows)
+        if self._row_count > self._limits.max_rows:
+            raise DatasetTooLarge(
+                f"The split has more than {self._limits.max_rows:,} rows.", param=self._param
+            )
+        self._write_rows(table, columns)
+
+    def _check_columns(self, columns: Sequence[str], filename: str) -> None:
         if self._columns is None:
             self._columns = columns
         if columns != self._columns:
@@ -53,12 +62,6 @@ class JoinedRowsWriter:
                 f"{filename} and the first file of the split have different columns.",
                 param=self._param,
             )
-        self._row_count += len(table.rows)
-        if self._row_count > self._limits.max_rows:
-            raise DatasetTooLarge(
-                f"The split has more than {self._limits.max_rows:,} rows.", param=self._param
-            )
-        self._write_rows(table, columns)
 
     def _write_rows(self, table: Table, columns: Sequence[str]) -> None:
         class_names = [self._class_names.get(column, {}) for column in columns]

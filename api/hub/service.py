@@ -1,20 +1,22 @@
 """Download of a referenced data set into a file of the service."""
 
 import hashlib
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from api.dependencies import AppServices
 from api.files import service as files
 from api.hub.card import SplitFiles, choose_split_files, parse_class_names
-from api.hub.client import DatasetInfo, HubClient
+from api.hub.client import DatasetInfo, HubClient, build_too_large_error
 from api.hub.reference import HubReference, build_filename
 from api.hub.rows import JoinedRowsWriter
 from shared.datasets import InputFile, Limits, UnreadableFile
 from shared.db.files import Files
 from shared.db.tables import File
 from shared.domain.errors import DatasetTooLarge, HubNotAllowed, InvalidValue, ServiceBusy
+from shared.infra.settings import Settings
 
 FILE_PURPOSE = "fine-tune"
 
@@ -33,12 +35,7 @@ def fetch_dataset(services: AppServices, reference_text: str, source: InputFile)
     Raises HubNotAllowed, InvalidValue, DatasetNotFound, DatasetTooLarge, HubNotReachable, and
     ServiceBusy while too many data sets are downloaded.
     """
-    if not services.settings.hub_datasets:
-        raise HubNotAllowed(
-            "Data sets from the hub are disabled (EVENKEEL_HUB_DATASETS); "
-            "upload the file, for example the split as Parquet, and give its id.",
-            param=source,
-        )
+    _require_hub_allowed(services.settings, source)
     reference = HubReference.parse(reference_text, param=source)
     if not services.download_semaphore.acquire(blocking=False):
         raise ServiceBusy("Too many hub downloads are in progress; retry shortly.", param=source)
@@ -47,6 +44,15 @@ def fetch_dataset(services: AppServices, reference_text: str, source: InputFile)
             return _fetch_split(services, client, reference, source)
     finally:
         services.download_semaphore.release()
+
+
+def _require_hub_allowed(settings: Settings, param: str) -> None:
+    if not settings.hub_datasets:
+        raise HubNotAllowed(
+            "Data sets from the hub are disabled (EVENKEEL_HUB_DATASETS); "
+            "upload the file, for example the split as Parquet, and give its id.",
+            param=param,
+        )
 
 
 def _fetch_split(
@@ -70,9 +76,22 @@ def _store_split(services: AppServices, path: Path, name: str, source: InputFile
         sha256 = hashlib.file_digest(content, "sha256").hexdigest()
     received = files.ReceivedFile(path, path.stat().st_size, sha256)
     try:
-        return files.store_file(services, received, name, FILE_PURPOSE)
+        return files.store_file(services, received, files.FileDetails(name, FILE_PURPOSE))
     except UnreadableFile as error:
         raise InvalidValue(f"The split cannot be read: {error.message}", param=source) from None
+
+
+@contextmanager
+def _open_rows_writer(
+    services: AppServices, split: _Split, path: Path, source: InputFile
+) -> Iterator[JoinedRowsWriter]:
+    limits = Limits(max_rows=services.settings.max_rows)
+    class_names = parse_class_names(split.info, split.files.config)
+    with (
+        path.open("wb") as target,
+        closing(JoinedRowsWriter(target, class_names, limits, source)) as rows,
+    ):
+        yield rows
 
 
 def _download_split(
@@ -81,15 +100,8 @@ def _download_split(
     """Download the files of a split one by one and join them into ``target_path``."""
     max_bytes = remaining_bytes = services.settings.max_upload_bytes
     if sum(file.size or 0 for file in split.files.files) > max_bytes:
-        raise DatasetTooLarge(
-            f"The files of the split have more than {max_bytes:,} bytes.", param=source
-        )
-    limits = Limits(max_rows=services.settings.max_rows)
-    class_names = parse_class_names(split.info, split.files.config)
-    with (
-        target_path.open("wb") as target,
-        closing(JoinedRowsWriter(target, class_names, limits, source)) as rows,
-    ):
+        raise build_too_large_error(max_bytes, source)
+    with _open_rows_writer(services, split, target_path, source) as rows:
         for file in split.files.files:
             shard = target_path.with_name("shard")
             remaining_bytes -= client.download_file(

@@ -116,7 +116,7 @@ def clone_job(
     if request.dry_run:
         return plan_dry_run(services, request)
     digest = compute_clone_digest(job_id, request)
-    return creation.create_job(services, request, identity, digest=digest)
+    return creation.create_job(services, request, identity, digest)
 
 
 @router.delete("/{job_id}", responses=document_errors(JobNotFound, JobNotEnded, ModelInUse))

@@ -51,5 +51,5 @@ def rebuild_request(job: Job) -> dict[str, object]:
 
 
 def compute_clone_digest(job_id: str, request: JobRequest) -> str:
-    """Return a digest that differs from the one of the original's request, even if equal to it."""
+    """Return a digest that differs from the original job's, even if both requests are equal."""
     return compute_request_digest(request, f"clone {job_id} ")

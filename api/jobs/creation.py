@@ -27,11 +27,7 @@ from shared.domain.states import Purpose
 
 
 def create_job(
-    services: AppServices,
-    request: JobRequest,
-    identity: RequestIdentity,
-    *,
-    digest: str | None = None,
+    services: AppServices, request: JobRequest, identity: RequestIdentity, digest: str | None = None
 ) -> JobObject:
     """Store the job and its runs in one transaction, then notify the job queue.
 
@@ -44,14 +40,21 @@ def create_job(
         job, runs = plan_job(services, request)
         job.request_sha256 = request_digest
         with services.database.write() as session:
-            concurrent = find_concurrent_job(session, services.owner_id, identity, request_digest)
-            if concurrent is not None:
-                return concurrent
-            _insert_job(session, job, runs)
-            record_creation(session, job, identity, request_digest)
-            return job.id
+            return _insert_once(session, job, runs, identity, request_digest)
 
     return get_job(services, run_once(services, identity, request_digest, plan_and_insert))
+
+
+def _insert_once(
+    session: Session, job: Job, runs: Sequence[Run], identity: RequestIdentity, digest: str
+) -> str:
+    """Insert the job, unless a concurrent copy of the request has; return the job's id."""
+    concurrent = find_concurrent_job(session, job.owner_id, identity, digest)
+    if concurrent is not None:
+        return concurrent
+    _insert_job(session, job, runs)
+    record_creation(session, job, identity, digest)
+    return job.id
 
 
 def _insert_job(session: Session, job: Job, runs: Sequence[Run]) -> None:
@@ -84,6 +87,6 @@ def _describe_creation(job: Job, runs: Sequence[Run]) -> str:
     pilots = [run for run in runs if run.purpose == Purpose.PILOT]
     automatic = " and ".join((job.pilots or {})["automatic"])
     return (
-        f"Created: {main_count} runs with the recipe {preset}; before them {len(pilots)} pilots of "
-        f"{pilots[0].total_steps} steps search {automatic}."
+        f"Created: {main_count} runs with the recipe {preset}. First, {len(pilots)} pilots of "
+        f"{pilots[0].total_steps} steps choose {automatic}."
     )

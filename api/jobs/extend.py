@@ -1,6 +1,7 @@
 """Add runs from further seeds to an existing job, keeping its recipe, splits and ended runs."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from sqlalchemy.orm import Session
 
@@ -43,7 +44,7 @@ def extend_with_seeds(
     def extend() -> str:
         _require_base_model(services, job_id)
         with services.database.write() as session:
-            job = lock_job(services, session, job_id)  # a copy sent meanwhile waits here
+            job = lock_job(services, session, job_id)  # a concurrent copy waits here
             if not is_repeated_extension(session, job, identity, digest):
                 _add_runs(services, session, job, request)
                 record_extension(session, job, identity, digest)
@@ -77,17 +78,22 @@ def _describe_extension(runs: Sequence[Run], existing_count: int) -> str:
     return f"Added {count} ({named}). Existing runs: {existing_count}, which are kept."
 
 
-def _build_further_runs(
-    job: Job, request: ExtendRequest, existing_runs: Sequence[Run]
-) -> list[Run]:
-    existing_seeds = {run.init_seed for run in existing_runs}
+def _list_further_seeds(
+    job_id: str, request: ExtendRequest, existing_seeds: AbstractSet[int]
+) -> list[int]:
     repeated = existing_seeds & set(request.seeds or [])
     if repeated:
         raise InvalidValue(
-            f"Job {job.id} already has seed {min(repeated)}; give other seeds.", param="seeds"
+            f"Job {job_id} already has seed {min(repeated)}; give other seeds.", param="seeds"
         )
     next_seed = max(existing_seeds) + 1
-    seeds = request.seeds or [next_seed + offset for offset in range(request.num_seeds or 0)]
+    return request.seeds or [next_seed + offset for offset in range(request.num_seeds or 0)]
+
+
+def _build_further_runs(
+    job: Job, request: ExtendRequest, existing_runs: Sequence[Run]
+) -> list[Run]:
+    seeds = _list_further_seeds(job.id, request, {run.init_seed for run in existing_runs})
     data_seeds = job.request.get("runs", {}).get("data_seeds")
     folds = list(dict.fromkeys(run.fold for run in existing_runs))
     return build_runs(

@@ -18,6 +18,12 @@ def require_extendable_job(services: AppServices, session: Session, job: Job) ->
     was deleted. ModelNotAllowed: its base model is gone. ModelInUse: another job starts from the
     job's model.
     """
+    _require_comparable_runs(job)
+    _require_files(services, session, job)
+    _require_models(Models(session, services.owner_id), job)
+
+
+def _require_comparable_runs(job: Job) -> None:
     if job.status == JobState.CANCELLED or job.cancel_requested:
         raise JobNotExtendable(
             f"Job {job.id} was cancelled; create a new job.", param="fine_tuning_job_id"
@@ -28,8 +34,10 @@ def require_extendable_job(services: AppServices, session: Session, job: Job) ->
             "discarded ones. Create a new job.",
             param="fine_tuning_job_id",
         )
-    _require_files(services, session, job)
-    models = Models(session, services.owner_id)
+
+
+def _require_models(models: Models, job: Job) -> None:
+    """Raise if the base model cannot be used, or if another job starts from the job's models."""
     if job.model.startswith(FINE_TUNED_PREFIX):
         models.get_for_new_job(job.model)
     published = models.lock_of_job(job.id)

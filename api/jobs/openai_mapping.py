@@ -1,6 +1,6 @@
 """Map the hosted API's request fields to plain values and recipe settings."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from pydantic import ValidationError
 
@@ -19,13 +19,7 @@ def merge_method_settings(request: JobRequest) -> JobRequest:
     if not method_settings:
         return request
     recipe = {name: getattr(request.recipe, name) for name in request.recipe.model_fields_set}
-    for name in method_settings.keys() & recipe.keys():
-        if method_settings[name] != recipe[name]:
-            raise InvalidValue(
-                f"method.supervised.hyperparameters.{name} and recipe.{name} have different "
-                "values; give one of them.",
-                param=f"recipe.{name}",
-            )
+    _require_equal_values(method_settings, recipe, "recipe")
     try:
         merged = RecipeRequest.model_validate(recipe | method_settings)
     except ValidationError:
@@ -44,18 +38,9 @@ def read_hosted_hyperparameters(request: JobRequest) -> HostedHyperparameters:
     """
     names = Hyperparameters.model_fields
     by_method = _drop_auto(_get_method_settings(request, names))
-    plain = _drop_auto(
-        {}
-        if request.hyperparameters is None
-        else request.hyperparameters.model_dump(exclude_unset=True)
-    )
-    for name in by_method.keys() & plain.keys():
-        if by_method[name] != plain[name]:
-            raise InvalidValue(
-                f"method.supervised.hyperparameters.{name} and hyperparameters.{name} have "
-                "different values; give one of them.",
-                param=f"hyperparameters.{name}",
-            )
+    plain_request = request.hyperparameters or Hyperparameters()
+    plain = _drop_auto(plain_request.model_dump(exclude_unset=True))
+    _require_equal_values(by_method, plain, "hyperparameters")
     given = Hyperparameters.model_validate(by_method | plain)
     return HostedHyperparameters(
         n_epochs=None if given.n_epochs == "auto" else given.n_epochs,
@@ -64,6 +49,19 @@ def read_hosted_hyperparameters(request: JobRequest) -> HostedHyperparameters:
             None if given.learning_rate_multiplier == "auto" else given.learning_rate_multiplier
         ),
     )
+
+
+def _require_equal_values(
+    method_settings: Mapping[str, object], others: Mapping[str, object], section: str
+) -> None:
+    """Raise InvalidValue for a setting of ``method`` that has another value in ``section``."""
+    for name in method_settings.keys() & others.keys():
+        if method_settings[name] != others[name]:
+            raise InvalidValue(
+                f"method.supervised.hyperparameters.{name} and {section}.{name} have different "
+                "values; give one of them.",
+                param=f"{section}.{name}",
+            )
 
 
 def _get_method_settings(request: JobRequest, names: Collection[str]) -> dict[str, object]:

@@ -34,7 +34,7 @@ RetryCount = Annotated[
     Header(
         ge=0,
         alias="x-stainless-retry-count",
-        description="Number of retries so far; the official client sets it when it repeats a request.",
+        description="Number of retries so far; the official client sets it on repeated requests.",
     ),
 ]
 

@@ -39,6 +39,17 @@ from shared.domain.naming import build_model_id
 
 router = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["fine-tuning"])
 
+StreamQuery = Annotated[
+    bool, Query(description="Send server-sent events, oldest first, until the job has ended.")
+]
+LastEventIdHeader = Annotated[
+    str | None,
+    Header(
+        pattern=EVENT_ID_PATTERN,
+        description="With `stream`: id of the last received event; only later events are sent.",
+    ),
+]
+
 
 @router.post(
     "",
@@ -127,16 +138,8 @@ async def list_events(
     services: ServicesDep,
     job_id: JobIdPath,
     page: Annotated[PageRequest, Depends(create_page_dependency(20, 1000))],
-    stream: Annotated[
-        bool, Query(description="Send server-sent events, oldest first, until the job has ended.")
-    ] = False,
-    last_event_id: Annotated[
-        str | None,
-        Header(
-            pattern=EVENT_ID_PATTERN,
-            description="With `stream`: id of the last received event; only later events are sent.",
-        ),
-    ] = None,
+    stream: StreamQuery = False,
+    last_event_id: LastEventIdHeader = None,
 ) -> Response | Listing[EventObject]:
     """List the events of a job, newest first.
 
@@ -144,16 +147,20 @@ async def list_events(
     event, `data` its object. A final `event: done` follows once the job has ended. A client that
     reconnects with the last received id as `Last-Event-ID` misses no event.
     """
-    if stream:
-        if page.after is not None:
-            raise InvalidRequest(
-                "after does not apply to a stream; to resume one, send the header Last-Event-ID.",
-                param="after",
-            )
-        return await open_event_stream(
-            services.database, services.stream_limiter, job_id, services.owner_id, last_event_id
+    if not stream:
+        return await run_in_threadpool(_list_event_page, services, job_id, page)
+    _require_no_cursor(page)
+    return await open_event_stream(
+        services.database, services.stream_limiter, job_id, services.owner_id, last_event_id
+    )
+
+
+def _require_no_cursor(page: PageRequest) -> None:
+    if page.after is not None:
+        raise InvalidRequest(
+            "after does not apply to a stream; to resume one, send the header Last-Event-ID.",
+            param="after",
         )
-    return await run_in_threadpool(_list_event_page, services, job_id, page)
 
 
 def _list_event_page(services: AppServices, job_id: str, page: PageRequest) -> Listing[EventObject]:
@@ -172,19 +179,15 @@ def list_checkpoints(
     """List the kept checkpoints.
 
     While the job is open, these are the best checkpoint of each run; once it has ended, only those
-    of published models remain."""
+    of published models remain.
+    """
     with services.database.read() as session:
         job = Jobs(session).get(job_id, services.owner_id)
         checkpoints, has_more = Checkpoints(session).list_page(job_id, page)
         seeds = {run.id: run.seed for run in Runs(session).list_by_job(job_id)}
     model = build_model_id(job.model, job.owner_id, job.suffix, job.id)
-    return build_listing(
-        [
-            CheckpointObject.from_row(checkpoint, model, seeds[checkpoint.run_id])
-            for checkpoint in checkpoints
-        ],
-        has_more,
-    )
+    objects = [CheckpointObject.from_row(row, model, seeds[row.run_id]) for row in checkpoints]
+    return build_listing(objects, has_more)
 
 
 @router.get("/{job_id}/webhook_deliveries", responses=document_errors(JobNotFound))

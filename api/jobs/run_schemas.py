@@ -21,8 +21,8 @@ class RunsRequest(StrictRequest):
     seeds: SeedList | None = None
     """Explicit list of seeds, instead of `num_seeds`."""
     init_seeds: SeedList | None = None
-    """Initialization seeds of a grid: each is combined with each of `data_seeds`, so that the report
-    can split the variance. A run's `seed` is then its `init_seed`."""
+    """Initialization seeds of a grid: each is combined with each of `data_seeds`, so that the
+    report can split the variance. A run's `seed` is then its `init_seed`."""
     data_seeds: SeedList | None = None
     """Data order and dropout seeds of a grid; give them with `init_seeds`, `seeds` or
     `num_seeds`."""

@@ -45,8 +45,8 @@ class Progress(BaseModel):
     steps_done: int
     """Completed optimizer steps of all runs and pilots."""
     steps_total: int
-    """Planned optimizer steps of all runs and pilots that exist; a stopped run counts with the steps
-    it has completed."""
+    """Planned optimizer steps of all runs and pilots that exist; a stopped run counts with the
+    steps it has completed."""
     seconds_remaining: int | None
     """Estimate from the speed so far; null before the first step and while the job is paused."""
     queue_position: int | None
@@ -96,15 +96,15 @@ class JobObject(Identified):
     test_file: str | None
     """Id of the test file; null without one."""
     fine_tuned_model: str | None
-    """Id of the published model, which comes from the best run by validation score; null until it is
-    published."""
+    """Id of the published model, which comes from the best run by validation score; null until it
+    is published."""
     error: Reason | None
     """Why the job failed; null otherwise."""
     organization_id: str
     """Owner of the job."""
     result_files: list[str]
-    """Ids of `metrics.csv`, `predictions.csv` and `model.zip`, or of `metrics.csv` alone if no model is
-    kept; empty until the job has succeeded."""
+    """Ids of `metrics.csv`, `predictions.csv` and `model.zip`, or of `metrics.csv` alone if no
+    model is kept; empty until the job has succeeded."""
     seed: int
     """Seed of the first run."""
     trained_tokens: int | None
@@ -128,7 +128,7 @@ class JobObject(Identified):
     recipe: StoredJson
     """The requested recipe."""
     resolved_recipe: Recipe | StoredJson | None
-    """The recipe with a value for every setting; null while pilots search for automatic settings."""
+    """The recipe with a value for every setting; null while pilots choose automatic settings."""
     pilots: StoredJson | None
     """The search for automatic settings: candidates with their validation scores, the choice, and
     the reason. Null without pilots."""

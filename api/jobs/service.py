@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy.orm import Session
+
 from api.dependencies import AppServices
 from api.jobs.presenting.presenter import build_job_object, get_presentation_time, present_job
 from api.jobs.schemas import JobObject
@@ -15,6 +17,7 @@ from shared.db.pagination import PageRequest
 from shared.db.run_requests import RunRequests, lock_runs
 from shared.db.run_scores import list_scored_runs
 from shared.db.session import notify_after_commit
+from shared.db.tables import Job
 from shared.domain.errors import JobAlreadyEnded
 from shared.domain.states import OPEN_JOB_STATES
 
@@ -50,29 +53,37 @@ def list_jobs(
 def cancel_job(services: AppServices, job_id: str) -> JobObject:
     """Request the cancellation and wait briefly for it.
 
-    The state is ``cancelled`` only once no run trains any more. Raises JobNotFound and
+    The state becomes ``cancelled`` once no run is training. Raises JobNotFound and
     JobAlreadyEnded.
     """
     with services.database.write() as session:
-        jobs, events = Jobs(session), Events(session)
-        job = jobs.get(job_id, services.owner_id)
+        job = Jobs(session).get(job_id, services.owner_id)
         lock_runs(session, job_id)
-        if not jobs.request_cancel(job):
-            session.refresh(job)
-            raise JobAlreadyEnded(
-                f"Job {job_id} has already ended; its status is {job.status}.",
-                param="fine_tuning_job_id",
-            )
+        _request_cancel(session, job)
         RunRequests(session).cancel_runs(job_id)
-        events.add(job, "Cancellation was requested.", level="warn")
-        if jobs.finish_cancelled_job(job_id):  # no run is training, so no worker is needed
-            published = Models(session, services.owner_id).list_by_job(job_id)  # if it was extended
-            Checkpoints(session).keep_only(job_id, [model.run_id for model in published])
-            events.add(job, JOB_CANCELLED_MESSAGE, level="warn")
-        else:
-            notify_after_commit(session, JOB_ADVANCE, job_id)
+        Events(session).add(job, "Cancellation was requested.", level="warn")
+        _finish_cancellation(session, job)
     wait_while(lambda: _is_open(services, job_id))
     return get_job(services, job_id)
+
+
+def _request_cancel(session: Session, job: Job) -> None:
+    if not Jobs(session).request_cancel(job):
+        session.refresh(job)
+        raise JobAlreadyEnded(
+            f"Job {job.id} has already ended; its status is {job.status}.",
+            param="fine_tuning_job_id",
+        )
+
+
+def _finish_cancellation(session: Session, job: Job) -> None:
+    """End the job if no run is training; else notify a worker, which ends it later."""
+    if Jobs(session).finish_cancelled_job(job.id):
+        published = Models(session, job.owner_id).list_by_job(job.id)  # if it was extended
+        Checkpoints(session).keep_only(job.id, [model.run_id for model in published])
+        Events(session).add(job, JOB_CANCELLED_MESSAGE, level="warn")
+    else:
+        notify_after_commit(session, JOB_ADVANCE, job.id)
 
 
 def _is_open(services: AppServices, job_id: str) -> bool:

@@ -12,7 +12,7 @@ _request_id_random = random.Random()
 
 
 class RequestIdMiddleware:
-    """Adds ``x-request-id``: the caller's own if it is a short plain word, else a new one."""
+    """Middleware that adds ``x-request-id``: the caller's if it is a short word, else a new id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what routes and models declare, completed by what concerns all of them."""
+"""The OpenAPI document: FastAPI's own, completed with errors, links, examples and metadata."""
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute

@@ -1,4 +1,4 @@
-"""Descriptions taken over from types: by fields, and by successful responses."""
+"""Descriptions that fields and successful responses inherit from their types."""
 
 from api.openapi.nodes import JsonNode, get_schema, iterate_operations
 

@@ -49,8 +49,8 @@ _ETAG_HEADER = {
 _API_KEY_SCHEME = {
     "type": "http",
     "scheme": "bearer",
-    "description": "The API key of the service. A service without a key accepts requests with any key "
-    "or none, but only from its own machine.",
+    "description": "The API key of the service. A service without a key accepts requests with any "
+    "key or none, but only from its own machine.",
 }
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from api.dependencies import AppServices, ServicesDep
 from api.errors import document_errors
 from api.operations.schemas import ModelUsage, Queue, TrainingRun, Usage, WorkerObject
+from shared.db import usage as usage_rows
 from shared.db.queue import (
     RunInTraining,
     count_paused_runs,
@@ -16,7 +17,6 @@ from shared.db.queue import (
     list_runs_in_training,
 )
 from shared.db.tables import Worker
-from shared.db.usage import get_storage_usage, list_model_usage
 from shared.db.workers import Workers
 from shared.domain.errors import InvalidValue
 from shared.infra.broker import BrokerUnreachable
@@ -63,13 +63,19 @@ def usage(
     services: ServicesDep, start_time: StartTimeQuery = None, end_time: EndTimeQuery = None
 ) -> Usage:
     """Return the training done in a period, and the storage used now."""
-    end = int(time.time()) + 1 if end_time is None else end_time
-    start = max(0, end - DEFAULT_PERIOD_S) if start_time is None else start_time
-    if start >= end:
-        raise InvalidValue("start_time must be before end_time.", param="start_time")
+    start, end = _resolve_period(start_time, end_time)
     with services.database.read() as session:
-        usage_by_model = list_model_usage(session, services.owner_id, start, end)
-        stored = get_storage_usage(session, services.owner_id)
+        usage_by_model = usage_rows.list_model_usage(session, services.owner_id, start, end)
+        stored = usage_rows.get_storage_usage(session, services.owner_id)
+    return _build_usage(start, end, usage_by_model, stored)
+
+
+def _build_usage(
+    start: int,
+    end: int,
+    usage_by_model: Sequence[usage_rows.ModelUsage],
+    stored: usage_rows.StorageUsage,
+) -> Usage:
     data = [
         ModelUsage(**{**row._asdict(), "seconds": round(row.seconds, 3)}) for row in usage_by_model
     ]
@@ -83,6 +89,14 @@ def usage(
         files=stored.files,
         file_bytes=stored.bytes,
     )
+
+
+def _resolve_period(start_time: int | None, end_time: int | None) -> tuple[int, int]:
+    end = int(time.time()) + 1 if end_time is None else end_time
+    start = max(0, end - DEFAULT_PERIOD_S) if start_time is None else start_time
+    if start >= end:
+        raise InvalidValue("start_time must be before end_time.", param="start_time")
+    return start, end
 
 
 def _count_messages(services: AppServices) -> int | None:

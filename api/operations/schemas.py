@@ -59,8 +59,8 @@ class Queue(BaseModel):
     running: list[TrainingRun]
     """Runs in training."""
     messages: int | None
-    """Messages in the job queue; null while it does not respond. Waiting runs then start a few seconds
-    later, and none is lost."""
+    """Messages in the job queue; null while it does not respond. Waiting runs then start a few
+    seconds later, and none is lost."""
     workers: list[WorkerObject]
     """Workers that sent a heartbeat in the last minute."""
 

@@ -26,10 +26,7 @@ def cancel_run(services: AppServices, job_id: str, run_id: str) -> RunObject:
     with services.database.write() as session:
         job = lock_job(services, session, job_id)
         run = Runs(session).get(job_id, run_id)
-        if run.status in ENDED_RUN_STATES:
-            raise RunAlreadyEnded(
-                f"Run {run_id} has already ended; its status is {run.status}.", param="run_id"
-            )
+        _require_open(run)
         RunRequests(session).cancel_runs(job_id, run_id)
         Events(session).add(
             job,
@@ -73,12 +70,20 @@ def _requeue_run(session: Session, job: Job, run: Run) -> None:
     Events(session).add(job, f"{_format_run_title(run)}: a retry was requested.", run_id=run.id)
 
 
+def _require_open(run: Run) -> None:
+    if run.status in ENDED_RUN_STATES:
+        raise RunAlreadyEnded(
+            f"Run {run.id} has already ended; its status is {run.status}.", param="run_id"
+        )
+
+
 def _require_retryable(run: Run) -> None:
     if run.purpose == Purpose.PILOT:
         raise RunNotRetryable("Pilots cannot be retried; clone the job instead.", param="run_id")
     if run.status not in _RETRYABLE_STATES:
         raise RunNotRetryable(
-            f"Run {run.id} has the status {run.status}; only failed and cancelled runs can be retried.",
+            f"Run {run.id} has the status {run.status}; only failed and cancelled runs can be "
+            "retried.",
             param="run_id",
         )
 

@@ -59,22 +59,7 @@ class Classifier:
         Raises ModelNotServed for a folder without a graph, or with one that ONNX Runtime refuses.
         """
         graph = folder / GRAPH_FILE
-        if not graph.is_file():
-            raise ModelNotServed(
-                "This model has no ONNX graph: it was published by an earlier version, or its family "
-                "cannot be exported. Use its model.zip with the transformers library instead.",
-                param="model",
-            )
-        try:
-            self._session = onnxruntime.InferenceSession(
-                graph, _create_session_options(threads), providers=["CPUExecutionProvider"]
-            )
-        except _UNUSABLE_GRAPH_ERRORS as error:
-            raise ModelNotServed(
-                f"ONNX Runtime cannot load this model ({type(error).__name__}); use its model.zip "
-                "with the transformers library instead.",
-                param="model",
-            ) from error
+        self._session = _load_session(graph, threads)
         self._inputs = [value.name for value in self._session.get_inputs()]
         self._pad_token_id = int(self._session.get_modelmeta().custom_metadata_map["pad_token_id"])
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -137,6 +122,25 @@ def iterate_length_batches(
         batch.append(row)
     if batch:
         yield batch
+
+
+def _load_session(graph: Path, threads: int) -> onnxruntime.InferenceSession:
+    if not graph.is_file():
+        raise ModelNotServed(
+            "This model has no ONNX graph: it was published by an earlier version, or its family "
+            "cannot be exported. Use its model.zip with the transformers library instead.",
+            param="model",
+        )
+    try:
+        return onnxruntime.InferenceSession(
+            graph, _create_session_options(threads), providers=["CPUExecutionProvider"]
+        )
+    except _UNUSABLE_GRAPH_ERRORS as error:
+        raise ModelNotServed(
+            f"ONNX Runtime cannot load this model ({type(error).__name__}); use its model.zip with "
+            "the transformers library instead.",
+            param="model",
+        ) from error
 
 
 def _create_session_options(threads: int) -> onnxruntime.SessionOptions:

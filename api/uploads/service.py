@@ -31,11 +31,7 @@ from shared.infra.storage import BlobMissing, build_part_key, build_parts_prefix
 
 def create_upload(services: AppServices, request: UploadRequest) -> UploadObject:
     """Announce an upload. Raises PayloadTooLarge if the whole file would be refused."""
-    if request.bytes > services.settings.max_upload_bytes:
-        raise PayloadTooLarge(
-            f"The file exceeds the limit of {services.settings.max_upload_bytes:,} bytes.",
-            param="bytes",
-        )
+    _require_size_within_limit(request.bytes, services.settings.max_upload_bytes)
     upload = Upload(
         id=ids.make_upload_id(),
         owner_id=services.owner_id,
@@ -51,6 +47,11 @@ def create_upload(services: AppServices, request: UploadRequest) -> UploadObject
     return UploadObject.from_row(upload, UploadState.PENDING)
 
 
+def _require_size_within_limit(size: int, limit: int) -> None:
+    if size > limit:
+        raise PayloadTooLarge(f"The file exceeds the limit of {limit:,} bytes.", param="bytes")
+
+
 def add_part(services: AppServices, upload_id: str, data: BinaryIO) -> UploadPart:
     """Store a part.
 
@@ -59,20 +60,25 @@ def add_part(services: AppServices, upload_id: str, data: BinaryIO) -> UploadPar
     """
     with services.database.read() as session:
         upload = Uploads(session, services.owner_id).get_pending(upload_id)
-    part = UploadPart(id=ids.make_part_id(), upload_id=upload_id)
-    key = build_part_key(upload_id, part.id)
+    part = _store_part(services, upload, data)
+    try:
+        with services.database.write() as session:
+            Uploads(session, services.owner_id).add_part(part)
+    except (UploadNotPending, InvalidValue):
+        services.storage.delete(build_part_key(upload_id, part.id))
+        raise
+    return part
+
+
+def _store_part(services: AppServices, upload: Upload, data: BinaryIO) -> UploadPart:
+    """Store the content of a part, and return its row."""
+    part = UploadPart(id=ids.make_part_id(), upload_id=upload.id)
     with files.create_scratch_folder(services) as folder:
         received = files.receive_file(data, folder / "part", upload.bytes, param="data")
         if not received.bytes:
             raise InvalidValue("The part is empty; send at least one byte.", param="data")
         part.bytes = received.bytes
-        services.storage.put_file(key, received.path)
-    try:
-        with services.database.write() as session:
-            Uploads(session, services.owner_id).add_part(part)
-    except (UploadNotPending, InvalidValue):
-        services.storage.delete(key)
-        raise
+        services.storage.put_file(build_part_key(upload.id, part.id), received.path)
     return part
 
 
@@ -109,16 +115,10 @@ def _assemble_upload(services: AppServices, upload_id: str, request: CompleteReq
             pending, UploadState.COMPLETED, part_ids=request.part_ids, file_id=file.id
         )
 
+    details = files.FileDetails(upload.filename, upload.purpose, upload.file_expires_after)
     with files.create_scratch_folder(services) as folder:
         received = _concatenate_parts(services, upload, request, folder / "upload")
-        files.store_file(
-            services,
-            received,
-            upload.filename,
-            upload.purpose,
-            expires_after=upload.file_expires_after,
-            on_insert=mark_completed,
-        )
+        files.store_file(services, received, details, on_insert=mark_completed)
 
 
 def _check_parts(
@@ -152,19 +152,26 @@ def _concatenate_parts(
                     md5.update(chunk)
                     target.write(chunk)
     except BlobMissing:
-        with services.database.read() as session:
-            # most likely another request has ended the upload; then this raises
-            Uploads(session, services.owner_id).get_pending(upload.id)
+        _require_pending(services, upload.id)  # another request has probably ended the upload
         raise ServiceUnavailable(
             f"A part of {upload.id} is missing from the storage; upload the file again."
         ) from None
-    if request.md5 is not None and request.md5.lower() != md5.hexdigest():
+    _check_md5(request.md5, md5.hexdigest())
+    return files.ReceivedFile(path, upload.bytes, sha256.hexdigest())
+
+
+def _require_pending(services: AppServices, upload_id: str) -> None:
+    with services.database.read() as session:
+        Uploads(session, services.owner_id).get_pending(upload_id)
+
+
+def _check_md5(expected: str | None, actual: str) -> None:
+    if expected is not None and expected.lower() != actual:
         raise InvalidValue(
-            f"The parts in this order have the MD5 digest {md5.hexdigest()}; check their order and "
-            "their content.",
+            f"The parts in this order have the MD5 digest {actual}; check their order and their "
+            "content.",
             param="md5",
         )
-    return files.ReceivedFile(path, upload.bytes, sha256.hexdigest())
 
 
 def _get_completed_upload(services: AppServices, upload_id: str) -> UploadObject:

@@ -1,8 +1,5 @@
 """Cloning and deleting jobs over HTTP."""
 
-from collections.abc import Iterator
-
-import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
@@ -12,13 +9,6 @@ from shared.db.tables import Event, Job, Metric, Model, Run
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage, build_log_key
 from tests.api.job_requests import JOBS, create_job, fail_job, get_refusal
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.resolved_database_url)
-    yield database
-    database.dispose()
 
 
 def test_a_clone_has_the_request_of_the_original(http: TestClient, file_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Creations sent again: a client that missed the response gets the same job."""
+"""Repeated creations: a client that missed the response gets the same job."""
 
 import time
 

@@ -1,8 +1,5 @@
 """Cancelling and retrying single runs over HTTP, and their logs."""
 
-from collections.abc import Iterator
-
-import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
@@ -12,13 +9,6 @@ from shared.db.tables import Run
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage, build_log_key
 from tests.api.job_requests import JOBS, create_job, fail_job, get_refusal, list_runs
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.resolved_database_url)
-    yield database
-    database.dispose()
 
 
 def test_a_single_run_is_cancelled_and_retried(
@@ -32,7 +22,7 @@ def test_a_single_run_is_cancelled_and_retried(
     assert [run["status"] for run in list_runs(http, job_id)] == ["cancelled", "queued"]
     assert http.get(f"{JOBS}/{job_id}").json()["status"] == "queued"
     assert http.post(f"{path}/retry").json()["status"] == "queued"
-    assert http.post(f"{path}/retry").json()["status"] == "queued"  # sent again
+    assert http.post(f"{path}/retry").json()["status"] == "queued"  # repeated
     with database.write() as session:
         assert Runs(session).claim_run(first, None, "w", 60.0) is not None
     assert http.post(f"{JOBS}/{job_id}/runs/ftrun-none/cancel").status_code == 404

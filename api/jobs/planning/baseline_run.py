@@ -7,7 +7,7 @@ from shared.db.tables import Job, Run
 from shared.domain import ids
 from shared.domain.states import Purpose, RunState
 
-PLACEHOLDER_SEED = 0  # the columns are not nullable; the baselines draw nothing
+PLACEHOLDER_SEED = 0  # the columns are not nullable, but baselines use no random numbers
 
 
 def build_baselines_run(job: Job) -> Run:

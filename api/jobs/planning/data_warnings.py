@@ -56,8 +56,8 @@ def _warn_regression_labels(data: JobData, request: JobRequest) -> Iterator[JobW
     if request.task.type is None:
         yield JobWarning(
             code="task_type_inferred",
-            message="The label column has numbers that do not look like class numbers, so the task is "
-            f"a regression. If they are classes, set task.type to {TaskType.SINGLE_LABEL}.",
+            message="The numbers in the label column do not look like class numbers, so this is a "
+            f"regression. If they are classes, set task.type to {TaskType.SINGLE_LABEL}.",
         )
     spread, (least, most) = summarize_numeric_labels(data.train_labels)["std"], USUAL_LABEL_STD
     if not least <= spread <= most:

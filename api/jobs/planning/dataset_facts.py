@@ -74,16 +74,20 @@ def resolve_metric(request: JobRequest, data: JobData) -> str:
         return choose_default_metric(data.task.type, Counter(data.train_labels))
     names = list_metrics(data.task)
     if requested not in names:
-        reason = (
-            "needs exactly two labels"
-            if requested == "f1" and data.task.type is TaskType.SINGLE_LABEL
-            else "does not apply to this task"
-        )
-        raise InvalidValue(
-            f"{requested} {reason}; the metrics of {data.task.type} are {', '.join(names)}.",
-            param="evaluation.metric",
-        )
+        raise _build_metric_error(requested, data.task.type, names)
     return requested
+
+
+def _build_metric_error(metric: str, task_type: TaskType, names: Sequence[str]) -> InvalidValue:
+    reason = (
+        "needs exactly two labels"
+        if metric == "f1" and task_type is TaskType.SINGLE_LABEL
+        else "does not apply to this task"
+    )
+    return InvalidValue(
+        f"{metric} {reason}; the metrics of {task_type} are {', '.join(names)}.",
+        param="evaluation.metric",
+    )
 
 
 def score_majority_baselines(data: JobData, metric: str) -> BaselineScores:

@@ -11,7 +11,7 @@ from shared.domain.errors import InvalidValue
 def plan_discard(job: Job, request: JobRequest, runs: Sequence[Run]) -> None:
     """Store the requested early discard with the job, and the step to wait at with its runs.
 
-    While pilots search for the recipe, the length of the runs is unknown, so no step is stored. Raises
+    While pilots choose the recipe, the length of the runs is unknown, so no step is stored. Raises
     InvalidValue for a k-fold split or a run of a single step.
     """
     discard = request.early_discard

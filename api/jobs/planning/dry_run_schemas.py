@@ -45,7 +45,7 @@ class Estimate(BaseModel):
 
 
 class DryRun(BaseModel):
-    """The plan of a job that is not created: its settings as resolved, its runs and their duration."""
+    """The plan of a job that is not created: resolved settings, runs and their duration."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 

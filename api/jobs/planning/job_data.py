@@ -95,9 +95,26 @@ def read_job_data(
     Raises InvalidValue for data, splits and settings that do not fit each other.
     """
     check_split_settings(request)
-    is_header_given = request.task.header != "auto"
-    param = "task.header" if is_header_given else InputFile.TRAINING
-    with open_table(services, files[InputFile.TRAINING], request.task.header, param=param) as table:
+    task, training_rows = _read_training_file(services, request, facts, files)
+    rows = {InputFile.TRAINING: training_rows}
+    for source in (InputFile.VALIDATION, InputFile.TEST):
+        if source in files:
+            with open_table(services, files[source], task.header, param=source) as table:
+                rows[source] = _read_rows(table, task, request.split, source)
+            del table  # frees it before the next one is read
+    folds = [
+        split_files(rows, task.type, request.split, fold) for fold in list_folds(request.split)
+    ]
+    return JobData(task, request.split, rows, folds)
+
+
+def _read_training_file(
+    services: AppServices, request: JobRequest, facts: EncoderFacts, files: Mapping[InputFile, File]
+) -> tuple[Task, FileRows]:
+    """Return the resolved task and the rows; the table is freed before the next one is read."""
+    source = InputFile.TRAINING
+    param = source if request.task.header == "auto" else "task.header"
+    with open_table(services, files[source], request.task.header, param=param) as table:
         task = resolve_task(
             request.task,
             table,
@@ -105,17 +122,7 @@ def read_job_data(
             needs_validation_split=InputFile.VALIDATION not in files,
         )
         check_class_weights(request, task)
-        rows = {InputFile.TRAINING: _read_rows(table, task, request.split, InputFile.TRAINING)}
-    del table  # frees it before the next one is read
-    for source in (InputFile.VALIDATION, InputFile.TEST):
-        if source in files:
-            with open_table(services, files[source], task.header, param=source) as table:
-                rows[source] = _read_rows(table, task, request.split, source)
-            del table
-    folds = [
-        split_files(rows, task.type, request.split, fold) for fold in list_folds(request.split)
-    ]
-    return JobData(task, request.split, rows, folds)
+        return task, _read_rows(table, task, request.split, source)
 
 
 def _read_rows(table: Table, task: Task, split: SplitRequest, source: InputFile) -> FileRows:

@@ -136,7 +136,7 @@ def _list_hosted_warnings(hosted: HostedHyperparameters) -> Sequence[JobWarning]
     return [
         JobWarning(
             code="n_epochs_taken_at_its_word",
-            message=f"The runs train for the requested {hosted.n_epochs} epochs (n_epochs). On small "
-            "data sets, a length in steps (recipe.max_steps) is usually more stable.",
+            message=f"The runs train for the requested {hosted.n_epochs} epochs (n_epochs). On "
+            "small data sets, a length in steps (recipe.max_steps) is usually more stable.",
         )
     ]

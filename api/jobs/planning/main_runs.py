@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import product
+from typing import NamedTuple
 
 from api.jobs.request_schemas import JobRequest
 from shared.datasets import list_folds
@@ -14,8 +15,12 @@ DEFAULT_SEEDS = 5
 MAX_RUNS = 200
 SEED_LIMIT = 2**31
 
-SeedPair = tuple[int, int]
-"""``init_seed`` and ``data_seed`` of a run."""
+
+class SeedPair(NamedTuple):
+    """The two seeds of a run."""
+
+    init_seed: int
+    data_seed: int
 
 
 def build_main_runs(job: Job, request: JobRequest, total_steps: int) -> list[Run]:
@@ -43,9 +48,9 @@ def _list_initial_seeds(request: JobRequest) -> list[int]:
 
 def cross_seeds(seeds: Sequence[int], data_seeds: Sequence[int] | None) -> list[SeedPair]:
     """Return each seed with each data seed of a grid; without a grid, each with itself."""
-    return (
-        [(seed, seed) for seed in seeds] if data_seeds is None else list(product(seeds, data_seeds))
-    )
+    if data_seeds is None:
+        return [SeedPair(seed, seed) for seed in seeds]
+    return [SeedPair(*pair) for pair in product(seeds, data_seeds)]
 
 
 def build_runs(
@@ -56,32 +61,36 @@ def build_runs(
     *,
     first_index: int = 0,
 ) -> list[Run]:
-    """Return main runs numbered from ``first_index``, with the folds of a seed in a row.
+    """Return main runs numbered from ``first_index``; the folds of a seed follow one another.
 
     They are held while pilots search the job's recipe. Raises InvalidValue for too many runs or
     too large a seed.
     """
     _check_limits(seed_pairs, first_index + len(seed_pairs) * len(folds))
     return [
-        Run(
-            id=ids.make_run_id(),
-            job_id=job.id,
-            owner_id=job.owner_id,
-            index=index,
-            purpose=Purpose.MAIN,
-            seed=init_seed,
-            init_seed=init_seed,
-            data_seed=data_seed,
-            fold=fold,
-            held=job.resolved_recipe is None,
-            status=RunState.QUEUED,
-            total_steps=total_steps,
-            diagnosis=[],
-        )
-        for index, ((init_seed, data_seed), fold) in enumerate(
-            product(seed_pairs, folds), start=first_index
-        )
+        _build_main_run(job, index, seeds, fold, total_steps)
+        for index, (seeds, fold) in enumerate(product(seed_pairs, folds), start=first_index)
     ]
+
+
+def _build_main_run(
+    job: Job, index: int, seeds: SeedPair, fold: int | None, total_steps: int
+) -> Run:
+    return Run(
+        id=ids.make_run_id(),
+        job_id=job.id,
+        owner_id=job.owner_id,
+        index=index,
+        purpose=Purpose.MAIN,
+        seed=seeds.init_seed,
+        init_seed=seeds.init_seed,
+        data_seed=seeds.data_seed,
+        fold=fold,
+        held=job.resolved_recipe is None,
+        status=RunState.QUEUED,
+        total_steps=total_steps,
+        diagnosis=[],
+    )
 
 
 def _check_limits(seed_pairs: Sequence[SeedPair], run_count: int) -> None:

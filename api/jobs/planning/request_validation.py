@@ -69,8 +69,8 @@ def _list_holdout_contradictions(request: JobRequest) -> list[_Contradiction]:
         _Contradiction(
             split.halve_validation and (has_test or splits_test),
             "split.halve_validation",
-            "halve_validation turns half of the validation rows into test rows; leave test_file and "
-            "test_fraction out.",
+            "halve_validation turns half of the validation rows into test rows; leave test_file "
+            "and test_fraction out.",
         ),
         _Contradiction(
             split.group_by is not None

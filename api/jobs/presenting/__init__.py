@@ -1,1 +1,5 @@
-"""Responses about existing jobs: the job object, its cache and its event stream."""
+"""Responses about existing jobs.
+
+``presenter`` builds the JSON object of a job, ``job_cache`` keeps it with its ETag for polling, and
+``event_stream`` sends events as they happen.
+"""

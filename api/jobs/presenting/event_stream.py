@@ -45,7 +45,7 @@ class EventStreamLimiter:
 
 
 class EventStream(StreamingResponse):
-    """A stream that releases its place however it ends, also before the first byte."""
+    """A stream that releases its place in the limit when it ends, even before the first byte."""
 
     def __init__(self, frames: AsyncIterator[str], limiter: EventStreamLimiter) -> None:
         super().__init__(

@@ -41,7 +41,7 @@ def build_job_object(
     queue_position: int | None = None,
     stability: StoredJson | None = None,
 ) -> JobObject:
-    """Return the job; ``counts`` are this job's ``state_counts``, ``now`` is in unix seconds."""
+    """Return the job; ``counts`` are its runs by state, and ``now`` is in Unix seconds."""
     hyperparameters = build_hyperparameters(job)
     progress = _build_progress(job, counts, now, queue_position)
     seconds_left = progress.seconds_remaining
@@ -99,26 +99,30 @@ def _summarize_runs(counts: Sequence[StateCount]) -> RunsSummary:
     return RunsSummary(total=sum(by_state.values()), degenerate=degenerate, **by_state)
 
 
+def _estimate_remaining_seconds(job: Job, now: int, done: int, total: int) -> int | None:
+    if job.status in ENDED_JOB_STATES:
+        return 0
+    if job.started_at is None or done == 0 or job.status == JobState.PAUSED:
+        return None
+    return round((now - job.started_at) / done * (total - done))
+
+
 def _build_progress(
     job: Job, counts: Sequence[StateCount], now: int, queue_position: int | None
 ) -> Progress:
     """Return the progress of pilots and main runs together; a stopped run has no steps left."""
     has_ended = job.status in ENDED_JOB_STATES
-    to_the_end = OPEN_RUN_STATES | {RunState.SUCCEEDED}
+    unstopped_states = OPEN_RUN_STATES | {RunState.SUCCEEDED}
     trained = [count for count in counts if count.purpose != Purpose.BASELINES]
     done = sum(count.steps_done for count in trained)
     total = sum(
-        count.steps_total if count.state in to_the_end else count.steps_done for count in trained
+        count.steps_total if count.state in unstopped_states else count.steps_done
+        for count in trained
     )
-    remaining = None
-    if has_ended:
-        remaining = 0
-    elif job.started_at is not None and done > 0 and job.status != JobState.PAUSED:
-        remaining = round((now - job.started_at) / done * (total - done))
     return Progress(
         percent=100.0 if has_ended else round(100 * done / max(total, 1), 1),
         steps_done=done,
         steps_total=total,
-        seconds_remaining=remaining,
+        seconds_remaining=_estimate_remaining_seconds(job, now, done, total),
         queue_position=queue_position,
     )
