@@ -20,7 +20,7 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from shared.report.builder import build_report
 from tests.rows import add_job
-from tests.worker.script import Line, finished_event, to_message
+from tests.worker.scripted_trainer import Line, make_finished_event, to_message
 from worker import slot
 from worker.context import WorkerContext
 from worker.jobs.baselines import BaselineScores, describe_scores, merge_scores, store_scores
@@ -67,7 +67,7 @@ class ScriptedTrainer:
         (output / "model").mkdir()
         (output / "model" / "config.json").write_text("{}")
         (output / "predictions.json").write_text(json.dumps({"rows": []}))
-        self._next = {"run_id": spec["run_id"], "event": finished_event()}
+        self._next = {"run_id": spec["run_id"], "event": make_finished_event()}
 
     def receive_message(self, _timeout: float) -> TrainerMessage | None:
         return to_message(self._next)
