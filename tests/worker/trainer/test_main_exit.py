@@ -72,13 +72,13 @@ trainer.wait()
             pass
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert ended(trainer)
+        assert has_ended(trainer)
     finally:
         os.kill(keeper, signal.SIGKILL)
         process.stdout.close()
 
 
-def ended(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     """Wait for the end of a process that is not this process's child."""
     for _ in range(200):
         try:
