@@ -16,7 +16,8 @@ from benchmarks.gpu_workload import EncoderSize
 from benchmarks.reference import TrainerReference
 from worker.training.data.batches import iterate_shuffled_batches
 from worker.training.data.split import load_splits
-from worker.training.data.tokenization import TextCache, load_tokenizer
+from worker.training.data.tokenization import TextCache
+from worker.training.data.tokenizer import load_tokenizer
 from worker.training.events import Step
 from worker.training.multi_seed.run import train_runs
 from worker.training.network_setup import build_network

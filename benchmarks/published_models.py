@@ -12,7 +12,7 @@ from shared.domain.task import Task
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
-from worker.training.data.tokenization import get_export_tokenizer
+from worker.training.data.tokenizer import get_export_tokenizer
 from worker.training.model.checkpoint import export_model
 from worker.training.model.encoder import load_encoder
 from worker.training.model.onnx_export import GRAPH_EXPORTER

@@ -20,7 +20,8 @@ from shared.domain.task import SplitRequest, Task
 from shared.recipe import Precision, Recipe
 from worker.training.data.batches import iterate_shuffled_batches
 from worker.training.data.split import Splits, load_splits
-from worker.training.data.tokenization import TextCache, load_tokenizer
+from worker.training.data.tokenization import TextCache
+from worker.training.data.tokenizer import load_tokenizer
 from worker.training.events import RunEvent, Step
 from worker.training.network_setup import build_network
 from worker.training.run import train_run

@@ -33,7 +33,7 @@ def retry_while_unavailable(work: Callable[[], Result]) -> Result:
         except UNAVAILABLE_ERRORS as error:
             if time.monotonic() > deadline:
                 raise
-            log.warning("database_away error=%s", error.orig)
+            log.warning("database_unavailable error=%s", error.orig)
             time.sleep(RETRY_INTERVAL_S)
 
 

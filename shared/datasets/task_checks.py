@@ -38,7 +38,9 @@ _LABEL_PROBLEM_TEXTS = {
         f"a label that contains {LABEL_SEPARATOR}, which separates labels. Rename the label."
     ),
     LABEL_NOT_A_NUMBER: "a label that is not a number. Regression needs numbers.",
-    LABEL_TOO_LARGE: f"a number above {MAX_LABEL_NUMBER:g} in absolute value. Scale the numbers down.",
+    LABEL_TOO_LARGE: (
+        f"a number above {MAX_LABEL_NUMBER:g} in absolute value. Scale the numbers down."
+    ),
 }
 """Continuations of a sentence that begins with row numbers."""
 

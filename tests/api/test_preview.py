@@ -13,7 +13,8 @@ from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from tests.encoders import ENCODERS
 from tests.make import pair_tsv, review_csv
 from tests.shared.datasets.files import jsonl_bytes
-from worker.training.data.tokenization import encode_examples, load_tokenizer
+from worker.training.data.tokenization import encode_examples
+from worker.training.data.tokenizer import load_tokenizer
 
 TEXTS = [
     "The good film was a joy!",

@@ -55,8 +55,8 @@ def test_from_upload_to_model(stack: Stack, tmp_path: Path) -> None:
         )
 
     log = stack.http.get(f"/v1/fine_tuning/jobs/{job['id']}/runs/{runs[0]['id']}/logs").text
-    assert f"run begins: {runs[0]['id']}" in log
-    assert log.rstrip().endswith(f"{runs[0]['id']} ends: Finished")
+    assert f"run started: {runs[0]['id']}" in log
+    assert log.rstrip().endswith(f"{runs[0]['id']} ended: Finished")
     assert runs[1]["id"] not in log
     assert log.splitlines()[-1] in (stack.home / "worker.log").read_text()
 

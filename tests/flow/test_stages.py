@@ -86,7 +86,7 @@ def test_pilots_find_the_recipe_that_the_runs_then_have(
     report = shared_stack.get(f"/v1/fine_tuning/jobs/{piloted['id']}/stability")
     assert [run["seed"] for run in report["runs"]] == [0, 1]
     assert any(
-        message.startswith("Pilots have found the recipe: reinit_layers")
+        message.startswith("Pilots chose the recipe: reinit_layers")
         for message in events(shared_stack, piloted["id"])
     )
     assert {row["run_id"] for row in result_file(shared_stack, piloted, "predictions.csv")} == {
@@ -218,6 +218,6 @@ def test_the_best_go_on_as_if_they_had_never_waited(shared_stack: Stack, file_id
         pytest.approx(decided[f"mean_at_rung_{which}"]) for which in ("all", "kept")
     )
     assert any(
-        message.startswith("Early discard at step 12: of 4 runs the best 2")
+        message.startswith("Early discard at step 12: the best 2 of 4 runs")
         for message in events(shared_stack, job_id)
     )

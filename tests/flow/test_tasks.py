@@ -165,7 +165,7 @@ def test_regression_with_a_test_file(shared_stack: Stack, tmp_path: Path) -> Non
     assert pearsonr(labels, found).statistic == pytest.approx(best["test_score"], abs=1e-5)
     assert shared_stack.get(f"/v1/models/{ended['fine_tuned_model']}")["labels"] == []
     card = (tmp_path / "README.md").read_text()
-    assert "is the number itself" in card
+    assert "is the predicted number" in card
     assert "Training labels: mean 2." in card
     assert "| label |" not in card
 

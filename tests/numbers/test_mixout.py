@@ -141,7 +141,7 @@ def test_removing_mixout_leaves_the_plain_network(
     network = load_network()
     identities = {id(parameter) for parameter in network.parameters()}
     enable_mixout(network)
-    # an optimiser refers to the same parameters before and after
+    # an optimizer refers to the same parameters before and after
     assert {id(parameter) for parameter in network.parameters()} == identities
     assert "start" not in " ".join(network.state_dict())
     remove_mixout(network)

@@ -1,4 +1,4 @@
-"""The corrected optimiser equals torch's AdamW to the last bit; the control equals BERTAdam."""
+"""The corrected optimizer equals torch's AdamW to the last bit; the control equals BERTAdam."""
 
 import io
 import math
@@ -159,7 +159,7 @@ def test_the_control_is_bertadam_as_published(decay: float, epsilon: float) -> N
     torch.testing.assert_close(layer.weight.detach(), expected, rtol=1e-10, atol=1e-12)
 
 
-def test_bias_and_normalisation_parameters_take_no_decay() -> None:
+def test_bias_and_normalization_parameters_take_no_decay() -> None:
     net = build_network()
     decayed, undecayed = build_parameter_groups(net, make_recipe())
     assert decayed.has_weight_decay

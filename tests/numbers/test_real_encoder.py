@@ -38,7 +38,7 @@ def test_a_few_steps_on_the_real_encoder(precision: str, tmp_path: Path) -> None
         """Return the distance from the checkpoint relative to the tensor's norm there."""
         return float((trained[f"bert.{name}"] - original[name]).norm() / original[name].norm())
 
-    # block 4 is the lower of the two re-initialised blocks
+    # block 4 is the lower of the two re-initialized blocks
     assert measure_distance("encoder.layer.4.attention.self.query.weight") > 0.5
     assert 0 < measure_distance("encoder.layer.3.attention.self.query.weight") < 0.1
     # token 29000 occurs in no row

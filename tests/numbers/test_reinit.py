@@ -1,4 +1,4 @@
-"""Re-initialised tensors have the right distribution, and all others are the checkpoint's."""
+"""Re-initialized tensors have the right distribution, and all others are the checkpoint's."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ from worker.training.model.reinit import reinitialize_modules
 
 @pytest.fixture(scope="module")
 def draw_parameters(folder: Path) -> Callable[..., dict[str, Tensor]]:
-    """Loads the network, re-initialises it as asked, and returns its parameters."""
+    """Loads the network, re-initializes it as asked, and returns its parameters."""
 
     def draw(
         *, pooler: bool = False, layers: int | list[int] = 0, init_seed: int = 5
@@ -142,7 +142,7 @@ def test_the_draw_depends_on_the_init_seed_only(
 def reinitialize_invalid(
     network: PreTrainedModel, *, pooler: bool = False, layers: int | list[int] = 0
 ) -> str:
-    with pytest.raises(ValueError, match="cannot re-initialise") as caught:
+    with pytest.raises(ValueError, match="cannot re-initialize") as caught:
         reinitialize_modules(network, pooler=pooler, layers=layers, init_seed=0)
     return str(caught.value)
 

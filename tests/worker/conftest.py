@@ -23,18 +23,20 @@ def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def rung() -> list[Message]:
+def notifications() -> list[Message]:
     return []
 
 
 @pytest.fixture
-def staged(database_url: str, tmp_path: Path, rung: list[Message]) -> Iterator[WorkerContext]:
-    """Context without a trainer, on both databases; ``rung`` collects its notifications."""
+def context(
+    database_url: str, tmp_path: Path, notifications: list[Message]
+) -> Iterator[WorkerContext]:
+    """Context without a trainer, on both databases; ``notifications`` collects its messages."""
     settings = Settings(home=tmp_path, database_url=database_url)
     apply_migrations(database_url)
 
     def notify(message: Message) -> bool:
-        rung.append(message)
+        notifications.append(message)
         return True
 
     database = Database(database_url, notify=notify)

@@ -12,15 +12,21 @@ from shared.db.session import Database
 from shared.db.tables import Run
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
-from tests.worker.model_trainer import STEPS, ModelTrainer, ended, job_of, train
-from tests.worker.script import Line
+from tests.worker.scripted_trainer import Line
+from tests.worker.simulated_trainer import (
+    STEPS,
+    ModelTrainer,
+    add_trainable_job,
+    load_outcome,
+    train_queued_runs,
+)
 from worker import slot
 from worker.context import WorkerContext
 from worker.trainer.process import Trainer
 
 
 @pytest.fixture
-def parts(
+def context(
     tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[WorkerContext]:
     monkeypatch.setattr(
@@ -41,33 +47,36 @@ def parts(
     [("auto", 0, 1), ("auto", 2, 20), (4, 0, 4), (1, 1, 1), (200, 1, 200)],
 )
 def test_a_slot_claims_stacks_up_to_its_limit(
-    parts: WorkerContext, stack: int | str, gpus: int, most: int
+    context: WorkerContext, stack: int | str, gpus: int, most: int
 ) -> None:
-    settings = parts.settings.model_copy(update={"stack": stack, "gpus": gpus})
-    assert WorkerContext(settings, parts.database, parts.storage, parts.trainer).stack_size == most
+    settings = context.settings.model_copy(update={"stack": stack, "gpus": gpus})
+    assert (
+        WorkerContext(settings, context.database, context.storage, context.trainer).stack_size
+        == most
+    )
 
 
-def test_runs_of_a_stack_succeed_and_leave_no_local_files(parts: WorkerContext) -> None:
-    job = job_of(parts, 5)
-    assert train(parts, ModelTrainer()) == [[0, 1, 2, 3, 4]]
-    status, runs, events = ended(parts, job)
+def test_runs_of_a_stack_succeed_and_leave_no_local_files(context: WorkerContext) -> None:
+    job = add_trainable_job(context, 5)
+    assert train_queued_runs(context, ModelTrainer()) == [[0, 1, 2, 3, 4]]
+    status, runs, events = load_outcome(context, job)
     assert status == "succeeded"
     assert [(r.status, r.attempt, r.step, r.validation_score) for r in runs] == [
         ("succeeded", 1, STEPS, index / 100) for index in range(5)
     ]
     for row in runs:
-        with parts.database.read() as session:
+        with context.database.read() as session:
             points = Metrics(session).list_points(row.id, names=["train_loss"])
         assert [point.step for point in points] == list(range(1, STEPS + 1))
         title = f"Run {row.index} (seed {row.seed})"
         assert events.count(f"{title} started.") == 1
         assert sum(message.startswith(f"{title} finished: ") for message in events) == 1
-    assert not list((parts.settings.resolved_cache_dir / "runs").iterdir())
+    assert not list((context.settings.resolved_cache_dir / "runs").iterdir())
 
 
-def test_smaller_stacks_isolate_the_run_that_kills_the_trainer(parts: WorkerContext) -> None:
-    job = job_of(parts, 20)
-    stacks = train(parts, ModelTrainer(deadly={13: 6}))
+def test_smaller_stacks_isolate_the_run_that_kills_the_trainer(context: WorkerContext) -> None:
+    job = add_trainable_job(context, 20)
+    stacks = train_queued_runs(context, ModelTrainer(deadly={13: 6}))
     found = [[10], [11], [12], *[[13]] * 3, [14]]
     assert stacks == [
         list(range(20)),
@@ -75,7 +84,7 @@ def test_smaller_stacks_isolate_the_run_that_kills_the_trainer(parts: WorkerCont
         *found,
         list(range(15, 20)),
     ]
-    status, runs, events = ended(parts, job)
+    status, runs, events = load_outcome(context, job)
     assert status == "succeeded"
     guilty = runs.pop(13)
     assert (guilty.status, guilty.deaths, guilty.death_step, guilty.attempt) == ("failed", 3, 5, 5)
@@ -96,40 +105,43 @@ def test_smaller_stacks_isolate_the_run_that_kills_the_trainer(parts: WorkerCont
 
 
 def test_several_runs_that_kill_the_trainer_at_different_steps_all_end(
-    parts: WorkerContext,
+    context: WorkerContext,
 ) -> None:
-    job = job_of(parts, 8)
-    train(parts, ModelTrainer(deadly={0: 1, 5: 3, 7: 10}))
-    _, runs, _ = ended(parts, job)
+    job = add_trainable_job(context, 8)
+    train_queued_runs(context, ModelTrainer(deadly={0: 1, 5: 3, 7: 10}))
+    _, runs, _ = load_outcome(context, job)
     assert [row.status == "failed" for row in runs] == [index in (0, 5, 7) for index in range(8)]
     assert [row.death_step for row in runs if row.status == "failed"] == [0, 2, 9]
 
 
-def test_a_single_run_that_kills_the_trainer_is_retried_alone(parts: WorkerContext) -> None:
-    job = job_of(parts, 3)
+def test_a_single_run_that_kills_the_trainer_is_retried_alone(context: WorkerContext) -> None:
+    job = add_trainable_job(context, 3)
     alone = WorkerContext(
-        parts.settings.model_copy(update={"stack": 1}), parts.database, parts.storage, parts.trainer
+        context.settings.model_copy(update={"stack": 1}),
+        context.database,
+        context.storage,
+        context.trainer,
     )
-    assert train(alone, ModelTrainer(deadly={1: 2})) == [[0], [1], [1], [1], [2]]
-    _, runs, _ = ended(parts, job)
+    assert train_queued_runs(alone, ModelTrainer(deadly={1: 2})) == [[0], [1], [1], [1], [2]]
+    _, runs, _ = load_outcome(context, job)
     assert [row.status for row in runs] == ["succeeded", "failed", "succeeded"]
 
 
-def test_a_run_that_cannot_be_prepared_fails_alone(parts: WorkerContext) -> None:
-    job = job_of(parts, 4)
-    with parts.database.write() as session:
+def test_a_run_that_cannot_be_prepared_fails_alone(context: WorkerContext) -> None:
+    job = add_trainable_job(context, 4)
+    with context.database.write() as session:
         for row in session.query(Run).where(Run.job_id == job.id):
             row.state = f"runs/{row.id}/1/state-5"
             if row.index != 2:
-                parts.storage.put_bytes(f"{row.state}/state.json", b"{}")
-    assert train(parts, ModelTrainer()) == [[0, 1, 3]]
-    _, runs, _ = ended(parts, job)
+                context.storage.put_bytes(f"{row.state}/state.json", b"{}")
+    assert train_queued_runs(context, ModelTrainer()) == [[0, 1, 3]]
+    _, runs, _ = load_outcome(context, job)
     assert [row.status for row in runs] == ["succeeded", "succeeded", "failed", "succeeded"]
     assert (runs[2].error or {})["code"] == "data_missing"
 
 
-def test_a_finished_run_is_recorded_while_the_others_train(parts: WorkerContext) -> None:
-    job = job_of(parts, 2)
+def test_a_finished_run_is_recorded_while_the_others_train(context: WorkerContext) -> None:
+    job = add_trainable_job(context, 2)
     seen: list[str] = []
 
     class Waiting(ModelTrainer):
@@ -139,20 +151,22 @@ def test_a_finished_run_is_recorded_while_the_others_train(parts: WorkerContext)
             *before, last = super()._train(specs)
             yield from before
             while not seen:
-                seen.extend(row.status for row in ended(parts, job)[1] if row.status == "succeeded")
+                seen.extend(
+                    row.status for row in load_outcome(context, job)[1] if row.status == "succeeded"
+                )
                 yield {"run_id": specs[1]["run_id"], "alive": True}
             yield last
 
-    train(parts, Waiting())
-    assert [row.status for row in ended(parts, job)[1]] == ["succeeded"] * 2
+    train_queued_runs(context, Waiting())
+    assert [row.status for row in load_outcome(context, job)[1]] == ["succeeded"] * 2
 
 
 def test_a_run_whose_artifacts_cannot_be_stored_is_trained_again(
-    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.runs.finalizer.STORAGE_RETRY_DELAYS_S", ())
-    job = job_of(parts, 3)
-    put: Callable[[str, Path], None] = parts.storage.link_or_put_folder
+    job = add_trainable_job(context, 3)
+    put: Callable[[str, Path], None] = context.storage.link_or_put_folder
     refused: list[str] = []
 
     def take_folder(prefix: str, folder: Path) -> None:
@@ -161,7 +175,7 @@ def test_a_run_whose_artifacts_cannot_be_stored_is_trained_again(
             raise OSError("no space")
         put(prefix, folder)
 
-    monkeypatch.setattr(parts.storage, "link_or_put_folder", take_folder)
-    assert train(parts, ModelTrainer()) == [[0, 1, 2], [0]]
-    status, runs, _ = ended(parts, job)
+    monkeypatch.setattr(context.storage, "link_or_put_folder", take_folder)
+    assert train_queued_runs(context, ModelTrainer()) == [[0, 1, 2], [0]]
+    status, runs, _ = load_outcome(context, job)
     assert (status, [row.attempt for row in runs]) == ("succeeded", [2, 1, 1])

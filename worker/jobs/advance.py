@@ -49,9 +49,9 @@ def advance_job(context: WorkerContext, job_id: str) -> None:
     try:
         _advance_stage(context, job_id, fence)
     except FenceLost:
-        log.info("job_taken_over job=%s", job_id)
+        log.info("job_lease_lost job=%s", job_id)
     except (StorageError, SQLAlchemyError, BlobMissing, OSError, ValueError) as error:
-        log.exception("job_not_advanced job=%s", job_id)
+        log.exception("job_advance_failed job=%s", job_id)
         cause = type(error).__name__
         _write_with_locked_runs(
             context, job_id, lambda session: _retry_or_fail_job(session, job_id, fence, cause)
@@ -97,14 +97,9 @@ def _end_job(context: WorkerContext, job_id: str, fence: int) -> None:
         all_run_ids = Runs(session).list_ids_by_job(job_id)
         earlier_models = Models(session, job.owner_id).list_by_job(job_id)
     status = derive_job_state([run.status for run in runs], cancelled=job.cancel_requested)
-    # a run has no artifacts if its published model has been deleted
-    best = find_best_run([run for run in runs if run.artifacts is not None])
     published = None
-    if status is JobState.SUCCEEDED and best is not None:
-        if job.publish_attempts > MAX_PUBLISH_ATTEMPTS:
-            # the earlier attempts left no error: their processes were killed
-            raise OSError("publishing was interrupted too often")
-        published = publish_artifacts(context, job, runs, best, fence)
+    if status is JobState.SUCCEEDED:
+        published = _publish_best_run(context, job, runs, fence)
     kept_models = _write_with_locked_runs(
         context,
         job_id,
@@ -112,6 +107,20 @@ def _end_job(context: WorkerContext, job_id: str, fence: int) -> None:
     )
     _delete_unused_artifacts(context, all_run_ids, earlier_models, kept_models)
     log.info("job_ended job=%s status=%s", job_id, status)
+
+
+def _publish_best_run(
+    context: WorkerContext, job: Job, runs: Sequence[Run], fence: int
+) -> PublishedArtifacts | None:
+    """Publish the best run, or return None if no run has artifacts. Raises OSError and others."""
+    # a run has no artifacts if its published model has been deleted
+    best = find_best_run([run for run in runs if run.artifacts is not None])
+    if best is None:
+        return None
+    if job.publish_attempts > MAX_PUBLISH_ATTEMPTS:
+        # the earlier attempts left no error: their processes were killed
+        raise OSError(f"publishing was interrupted {MAX_PUBLISH_ATTEMPTS} times")
+    return publish_artifacts(context, job, runs, best, fence)
 
 
 def _delete_unused_artifacts(
@@ -143,32 +152,43 @@ def _record_job_end(
 
     Return the models that the job keeps. Raises FenceLost.
     """
-    jobs, events = Jobs(session), Events(session)
     # locked, so that no cancellation can come between here and the end
     job = session.get_one(Job, job_id, with_for_update=True)
     if job.cancel_requested:  # cancelled while the model was being published: publish nothing
         status, published = JobState.CANCELLED, None
     tokens = Stages(session).sum_trained_tokens(job_id)
     error = _build_failure_reason(runs) if status is JobState.FAILED else None
-    jobs.finish_job(job_id, fence, status, trained_tokens=tokens, error=error)
+    Jobs(session).finish_job(job_id, fence, status, trained_tokens=tokens, error=error)
     if published is not None:
         replace_published(session, job, published)
+    kept_models = _link_kept_models(session, job)
+    session.flush()
+    session.refresh(job)
+    _add_end_events(session, job, runs, status)
+    return kept_models
+
+
+def _link_kept_models(session: Session, job: Job) -> Sequence[Model]:
+    """Point the runs and checkpoints to the models that the job keeps, and return the models."""
     # an extended job may have models of its earlier publication
-    kept_models = Models(session, job.owner_id).list_by_job(job_id)
+    kept_models = Models(session, job.owner_id).list_by_job(job.id)
     model_by_run = {model.run_id: model for model in kept_models}
-    for run in Runs(session).list_by_job(job_id):
+    for run in Runs(session).list_by_job(job.id):
         model = model_by_run.get(run.id)
         run.artifacts = None if model is None else model.prefix
         run.fine_tuned_model = None if model is None else model.id
-    Checkpoints(session).keep_only(job_id, model_by_run)
-    session.flush()
-    session.refresh(job)
+    Checkpoints(session).keep_only(job.id, model_by_run)
+    return kept_models
+
+
+def _add_end_events(session: Session, job: Job, runs: Sequence[Run], status: JobState) -> None:
+    """Add the diagnosis and the outcome of the job as events."""
+    events = Events(session)
     level = {JobState.SUCCEEDED: "info", JobState.CANCELLED: "warn"}.get(status, "error")
     if status is not JobState.CANCELLED:
         for sentence in build_diagnosis(job, runs):
             events.add(job, sentence, level="warn")
     events.add(job, _format_end_message(job, runs, status), level=level)
-    return kept_models
 
 
 def _format_end_message(job: Job, runs: Sequence[Run], status: JobState) -> str:
@@ -183,24 +203,16 @@ def _build_failure_reason(runs: Sequence[Run]) -> Reason:
     """Return why the job failed: the reason of its runs, if they share one."""
     reasons = [run.error for run in runs if run.status == RunState.FAILED and run.error is not None]
     if not reasons:
-        return Reason(
-            code="all_runs_cancelled",
-            message="All runs were cancelled individually.",
-            param=None,
-        )
-    codes = {reason["code"] for reason in reasons}
+        message = "All runs were cancelled individually."
+        return Reason(code="all_runs_cancelled", message=message, param=None)
     first = reasons[0]
-    if len(codes) == 1:
+    if len({reason["code"] for reason in reasons}) == 1:
+        failed = "Its only run failed" if len(reasons) == 1 else f"All {len(reasons)} runs failed"
         return Reason(
-            code=first["code"],
-            message=f"All {len(reasons)} runs failed: {first['message']}",
-            param=first["param"],
+            code=first["code"], message=f"{failed}: {first['message']}", param=first["param"]
         )
-    return Reason(
-        code="all_runs_failed",
-        message=f"All {len(reasons)} runs failed, for different reasons.",
-        param=None,
-    )
+    message = f"All {len(reasons)} runs failed, for different reasons; each run has its own error."
+    return Reason(code="all_runs_failed", message=message, param=None)
 
 
 def _retry_or_fail_job(session: Session, job_id: str, fence: int, cause: str) -> None:
@@ -213,7 +225,7 @@ def _retry_or_fail_job(session: Session, job_id: str, fence: int, cause: str) ->
     if job.publish_attempts < MAX_PUBLISH_ATTEMPTS:
         jobs.release_lease(job_id, fence)
         return
-    message = f"The job could not be completed ({cause}); the worker's log has the details."
+    message = f"The job could not be completed ({cause}). See the worker's log."
     reason = Reason(code="publish_failed", message=message, param=None)
     try:
         jobs.finish_job(job_id, fence, JobState.FAILED, error=reason)

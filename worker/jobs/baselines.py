@@ -1,4 +1,4 @@
-"""Storage of a job's baseline scores, on the job's row and as an event."""
+"""Storage of a job's baseline scores: in the job's row and as an event."""
 
 from typing import TypedDict
 
@@ -21,7 +21,7 @@ class BaselineEntry(TypedDict):
 
 
 BaselineScores = dict[str, list[BaselineEntry]]
-"""The baselines' scores by split."""
+"""Baseline scores by split."""
 
 
 def store_scores(session: Session, assignment: Assignment, outcome: Scored) -> None:
@@ -51,7 +51,7 @@ def store_scores(session: Session, assignment: Assignment, outcome: Scored) -> N
 
 
 def merge_scores(stored: BaselineScores, added: BaselineScores) -> BaselineScores:
-    """Return the stored scores and the added ones; an added score replaces one of its name."""
+    """Merge the scores; an added score replaces the stored one of the same name."""
     merged = dict(stored)
     for split, entries in added.items():
         names = {entry["name"] for entry in entries}
@@ -63,7 +63,7 @@ def merge_scores(stored: BaselineScores, added: BaselineScores) -> BaselineScore
 def describe_scores(
     scores: BaselineScores, metric: str, *, fitted_rows: int, total_rows: int
 ) -> str:
-    """Return a sentence with the scores on the test rows, or else on the validation rows."""
+    """Describe the scores on the test rows, or on the validation rows if there is no test split."""
     split = "test" if "test" in scores else "validation"
     sentences = [
         f"{format_baseline(entry['name'])} reaches {metric} {format_number(entry['score'])}"

@@ -59,10 +59,10 @@ def _build_waiting_run(run: Run) -> WaitingRun:
 def _describe_decision(decided: DecidedDiscard, waiting_count: int, run_count: int) -> str:
     kept_indices = decided["kept"]
     if not waiting_count:
-        return f"Early discard: none of the {run_count} runs reached the step of the decision."
+        return f"Early discard: none of the {run_count} runs reached the decision step."
     indices = ", ".join(str(index) for index in kept_indices)
     return (
-        f"Early discard at step {decided['at_step']}: of {waiting_count} runs the best "
-        f"{len(kept_indices)} by validation score continue (run {indices}); "
+        f"Early discard at step {decided['at_step']}: the best {len(kept_indices)} of "
+        f"{waiting_count} runs by validation score continue (index {indices}); "
         f"{waiting_count - len(kept_indices)} are discarded."
     )

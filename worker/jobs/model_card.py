@@ -12,6 +12,15 @@ from shared.report.formatting import format_baseline_title
 
 def render_model_card(identifier: str, job: Job, report: StabilityReport, best: Run) -> str:
     """Return the model's README: its use, the report over all seeds, the recipe, the data."""
+    is_pair_task = job.task["text_pair_column"] is not None
+    example = '{"text": "first text", "text_pair": "second text"}' if is_pair_task else '"a text"'
+    template = _make_environment().get_template("model_card.md.j2")
+    return template.render(
+        model_id=identifier, job=job, run=best, report=report, example=example, kinds=TaskType
+    )
+
+
+def _make_environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("worker"),
         autoescape=False,
@@ -23,12 +32,7 @@ def render_model_card(identifier: str, job: Job, report: StabilityReport, best: 
     environment.filters["cell"] = lambda text: (
         str(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
     )
-    is_pair_task = job.task["text_pair_column"] is not None
-    example = '{"text": "first text", "text_pair": "second text"}' if is_pair_task else '"a text"'
-    template = environment.get_template("model_card.md.j2")
-    return template.render(
-        model_id=identifier, job=job, run=best, report=report, example=example, kinds=TaskType
-    )
+    return environment
 
 
 def format_provenance(job: Job, report: StabilityReport, best: Run) -> str:

@@ -66,7 +66,7 @@ def _start_longer_pilots(
     Stages(session).add_runs(longer)
     Events(session).add(
         job,
-        f"Pilots: trying {decision.candidate.max_steps} steps as well, because {decision.reason}.",
+        f"Pilots: also trying {decision.candidate.max_steps} steps, because {decision.reason}.",
     )
 
 
@@ -87,10 +87,10 @@ def _store_recipe(session: Session, job: Job, fence: int, choice: PilotChoice) -
 
 
 def _report_choice(session: Session, job: Job, choice: PilotChoice) -> None:
-    """Add an event, and a warning where no pilot of the chosen recipe learnt anything."""
+    """Add an event, and a warning if no pilot of the chosen recipe learned anything."""
     Events(session).add(
         job,
-        choice.reason if choice.all_failed else f"Pilots have found the recipe: {choice.reason}",
+        choice.reason if choice.all_failed else f"Pilots chose the recipe: {choice.reason}",
         level="warn" if choice.all_unusable else "info",
     )
     if choice.all_failed:
@@ -99,5 +99,5 @@ def _report_choice(session: Session, job: Job, choice: PilotChoice) -> None:
         Jobs(session).add_warning(
             job.id,
             "pilots_degenerate",
-            f"Every pilot of every candidate learnt nothing. {choice.reason}",
+            f"No pilot of any candidate learned anything. {choice.reason}",
         )

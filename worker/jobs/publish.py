@@ -1,7 +1,7 @@
-"""Publication of a job's artefacts: the model folder with its card, and the result files.
+"""Publication of a job's artifacts: the model folder with its card, and the result files.
 
-Everything is stored under keys that follow from the content or the job, so that a second attempt
-stores the same again.
+Every storage key follows from the content or the job, so a second attempt stores the same
+objects again.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ RESULTS_PURPOSE = "fine-tune-results"
 
 @dataclass(frozen=True)
 class PublishedArtifacts:
-    """Rows of the stored artefacts, not yet in the database."""
+    """Rows of the stored artifacts, not yet in the database."""
 
     model: Model | None
     """None if the job keeps no model."""
@@ -40,7 +40,7 @@ class PublishedArtifacts:
 def publish_artifacts(
     context: WorkerContext, job: Job, runs: Sequence[Run], best: Run, fence: int
 ) -> PublishedArtifacts:
-    """Store the job's artefacts and return their rows for the caller to commit.
+    """Store the job's artifacts and return their rows for the caller to commit.
 
     ``runs`` must be loaded with their results. The ``fence`` keeps the scratch folder apart from
     that of a worker that lost the job. Raises BlobMissing, OSError, storage errors.
@@ -103,7 +103,7 @@ def _get_keep_policy(job: Job) -> str:
 def _get_model_prefix(run: Run) -> str:
     """Return the storage prefix of the run's model.
 
-    The artefacts of a run whose model is published are only the model itself.
+    Once a run's model is published, its artifacts are that model alone.
     """
     return str(run.artifacts) if run.fine_tuned_model is not None else f"{run.artifacts}/model"
 

@@ -22,6 +22,7 @@ _OPENAI_COLUMNS = ("train_loss", "train_accuracy", "valid_loss", "valid_mean_tok
 """Columns that scripts for the hosted API expect. The accuracy on training batches is not
 measured, so its column is empty; a label counts as the one token of the answer.
 """
+_PREDICTION_COLUMNS = ("split", "row", "label", "predicted")
 _ZIP_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # constant, so that equal content gives equal bytes
 _COPY_CHUNK_BYTES = 1024 * 1024
 
@@ -60,25 +61,21 @@ def write_predictions(context: WorkerContext, job: Job, runs: Sequence[Run], pat
     The predictions are those of the run's checkpoint. Several labels of a text are joined as in a
     training file.
     """
-    columns = ["split", "row", "label", "predicted"]
     with path.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target)
-        writer.writerow(
-            [
-                *_build_identity_cells(runs),
-                *columns,
-                *(f"p({name})" for name in job.task["label_names"]),
-            ]
-        )
+        probabilities = [f"p({name})" for name in job.task["label_names"]]
+        writer.writerow([*_build_identity_cells(runs), *_PREDICTION_COLUMNS, *probabilities])
         for run in runs:
             content = _load_predictions(context, run) if run.status == RunState.SUCCEEDED else None
+            identity = _build_identity_cells(runs, run)
             for row in json.loads(content)["rows"] if content is not None else []:
-                cells = [
-                    LABEL_SEPARATOR.join(cell) if isinstance(cell := row[name], list) else cell
-                    for name in columns
-                ]
-                writer.writerow([*_build_identity_cells(runs, run), *cells, *row["probabilities"]])
+                cells = [_format_cell(row[name]) for name in _PREDICTION_COLUMNS]
+                writer.writerow([*identity, *cells, *row["probabilities"]])
     return path
+
+
+def _format_cell(value: str | float | list[str]) -> str | float:
+    return LABEL_SEPARATOR.join(value) if isinstance(value, list) else value
 
 
 def _load_predictions(context: WorkerContext, run: Run) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Garbage collection: blobs without a row, unused local copies, folders of lost workers."""
+"""Garbage collection: unreferenced blobs, unused local copies, folders of lost workers."""
 
 import logging
 import shutil
@@ -25,7 +25,7 @@ def sweep_storage(references: References, storage: Storage, *, now: datetime | N
                 storage.delete(blob.key)
                 deleted += 1
     if deleted:
-        log.info("orphans_deleted blobs=%s", deleted)
+        log.info("garbage_deleted blobs=%s", deleted)
     return deleted
 
 

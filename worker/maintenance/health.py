@@ -37,7 +37,7 @@ def find_database_problem(url: str) -> str | None:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
-        return f"the database does not answer ({type(error).__name__})"
+        return f"the database cannot be reached ({type(error).__name__})"
     finally:
         engine.dispose()
     return None
@@ -59,7 +59,10 @@ def main() -> int:
     database = find_database_problem(Settings().resolved_database_url)
     if database is not None:
         problems.append(database)
-    sys.stdout.write("; ".join(problems) or "worker and sweeper run, the database answers")
+    sys.stdout.write(
+        "; ".join(problems)
+        or "the worker and the sweeper are running and the database can be reached"
+    )
     return 1 if problems else 0
 
 

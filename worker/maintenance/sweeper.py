@@ -100,9 +100,9 @@ class Sweeper:
             return
         self._next_cleanup = time.monotonic() + CLEANUP_INTERVAL_S
         with self._database.write() as session:
-            forgotten = delete_ended_uploads(session)
-        if forgotten:
-            log.info("uploads_forgotten uploads=%s", forgotten)
+            deleted = delete_ended_uploads(session)
+        if deleted:
+            log.info("uploads_deleted uploads=%s", deleted)
         with self._database.read() as session:
             references = collect_references(session)
         # outside the transaction, because listing a whole storage takes long
@@ -118,7 +118,7 @@ class Sweeper:
                 message = _describe_lost_run(run, lost_run)
                 Events(session).add(job, message, level="warn", run_id=run.id)
         for lost_run in lost_runs:
-            log.warning("run_taken_back run=%s state=%s", lost_run.run_id, lost_run.state)
+            log.warning("run_lease_expired run=%s state=%s", lost_run.run_id, lost_run.state)
 
     def _notify_queued_runs(self) -> None:
         """Send messages for queued runs that have none, up to the number missing in the queue."""
@@ -135,7 +135,7 @@ class Sweeper:
         if notified:
             with self._database.write() as session:
                 Runs(session).mark_notified(notified)
-            log.info("runs_notified_again runs=%s", len(notified))
+            log.info("runs_notified runs=%s", len(notified))
 
     def _notify_waiting_jobs(self) -> None:
         with self._database.read() as session:
@@ -152,9 +152,8 @@ def _describe_lost_run(run: Run, lost_run: LostRun) -> str:
     return f"{title} was queued again: its worker {run.worker} did not renew its lease."
 
 
-def main() -> int:
-    settings = Settings()
-    logs.configure_logging(settings.log_level)
+def _stop_on_signals() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -162,17 +161,27 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    database, storage = (
-        Database(settings.resolved_database_url),
-        Storage(settings.resolved_storage_url),
-    )
-    for number in range(SENDER_THREADS):  # threads, so that a slow receiver delays nothing else
+    return stop
+
+
+def _start_webhook_senders(settings: Settings, database: Database, stop: threading.Event) -> None:
+    """Start the senders on threads of their own, so that a slow receiver delays nothing else."""
+    for number in range(SENDER_THREADS):
         threading.Thread(
             target=WebhookSender(settings, database).run,
             args=[stop],
             name=f"webhooks-{number}",
             daemon=True,
         ).start()
+
+
+def main() -> int:
+    settings = Settings()
+    logs.configure_logging(settings.log_level)
+    stop = _stop_on_signals()
+    database = Database(settings.resolved_database_url)
+    storage = Storage(settings.resolved_storage_url)
+    _start_webhook_senders(settings, database, stop)
     sweeper = Sweeper(settings, database, JobQueue(settings.redis_url), storage)
     while not stop.is_set():
         try:

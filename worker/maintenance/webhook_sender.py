@@ -32,7 +32,7 @@ class DeliveryResult(NamedTuple):
 
 
 class AddressNotPublic(Exception):
-    """Raised when a host resolves to an address that is not public."""
+    """Refusal of a host that resolves to an address that is not public."""
 
 
 class WebhookSender:
@@ -53,16 +53,12 @@ class WebhookSender:
                 while not stop.is_set() and self.send_next_delivery():
                     pass
             except SQLAlchemyError as error:  # the next tick tries again
-                log.warning("webhooks_not_sent error=%s", error)
+                log.warning("webhook_sender_failed error=%s", error)
             stop.wait(self._tick_seconds)
 
     def send_next_delivery(self) -> bool:
         """Send the oldest due delivery; return False if none is due. Raises SQLAlchemyError."""
-        with self._database.read() as session:
-            if not Deliveries(session).has_due():
-                return False
-        with self._database.write() as session:
-            delivery = Deliveries(session).claim_next(WEBHOOK_LEASE_S)
+        delivery = self._claim_delivery()
         if delivery is None:
             return False
         result = self._attempt_delivery(delivery)
@@ -78,6 +74,13 @@ class WebhookSender:
         )
         return True
 
+    def _claim_delivery(self) -> ClaimedDelivery | None:
+        with self._database.read() as session:
+            if not Deliveries(session).has_due():
+                return None
+        with self._database.write() as session:
+            return Deliveries(session).claim_next(WEBHOOK_LEASE_S)
+
     def _attempt_delivery(self, delivery: ClaimedDelivery) -> DeliveryResult:
         try:
             status = self._post_delivery(delivery)
@@ -87,7 +90,9 @@ class WebhookSender:
             return DeliveryResult(None, f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARS])
         if 200 <= status < 300:
             return DeliveryResult(status, None)
-        return DeliveryResult(status, f"The receiver answered {status}.", final=status == HTTP_GONE)
+        return DeliveryResult(
+            status, f"The receiver answered with status {status}.", final=status == HTTP_GONE
+        )
 
     def _post_delivery(self, delivery: ClaimedDelivery) -> int:
         """Send the request and return the response's status.
@@ -96,12 +101,7 @@ class WebhookSender:
         address that was checked, without a second lookup of the name that could differ.
         """
         url, body = httpx.URL(delivery.url), delivery.body.encode()
-        headers = build_signed_headers(delivery.secret, delivery.id, int(time.time()), body)
-        headers |= {
-            "host": url.netloc.decode("ascii"),
-            "content-type": "application/json",
-            "user-agent": "Evenkeel",
-        }
+        headers = _build_headers(delivery, url, body)
         target = url.copy_with(host=self._resolve_address(url))
         with (
             httpx.Client(
@@ -124,7 +124,16 @@ class WebhookSender:
             is_public_address(address) for address in addresses
         ):
             raise AddressNotPublic(
-                f"{url.host} is not a public address; set EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES to "
-                "allow private ones."
+                f"{url.host} is not a public address. Set EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES to "
+                "allow private addresses."
             )
         return addresses[0]
+
+
+def _build_headers(delivery: ClaimedDelivery, url: httpx.URL, body: bytes) -> dict[str, str]:
+    signed = build_signed_headers(delivery.secret, delivery.id, int(time.time()), body)
+    return signed | {
+        "host": url.netloc.decode("ascii"),
+        "content-type": "application/json",
+        "user-agent": "Evenkeel",
+    }

@@ -73,9 +73,7 @@ class Assignment:
 
         Raises DataMissing, storage errors or OSError.
         """
-        output = self.get_output_folder(context)
-        shutil.rmtree(output, ignore_errors=True)
-        output.mkdir(parents=True)
+        output = self._create_output_folder(context)
         return {
             "run_id": self.run.id,
             "recipe": self.run.recipe or self.job.resolved_recipe,
@@ -88,6 +86,12 @@ class Assignment:
             "state": self._fetch_resume_state(context),
         }
 
+    def _create_output_folder(self, context: WorkerContext) -> Path:
+        output = self.get_output_folder(context)
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir(parents=True)
+        return output
+
     def delete_folders(self, context: WorkerContext) -> None:
         """Delete the run's folders on this machine."""
         for folder in (self.get_output_folder(context), self.get_state_folder(context)):
@@ -97,7 +101,10 @@ class Assignment:
         if not self.job.model.startswith(FINE_TUNED_PREFIX):
             return Catalogue(context.settings.model_folders).get_folder(self.job.model)
         if self.base_model is None:
-            raise DataMissing(f"The model {self.job.model} was deleted.", param="model")
+            raise DataMissing(
+                f"Model {self.job.model} was deleted. Start a new job from another model.",
+                param="model",
+            )
         return fetch_base_model(context, self.base_model.prefix)
 
     def _fetch_resume_state(self, context: WorkerContext) -> str | None:
@@ -109,27 +116,23 @@ class Assignment:
             context.storage.fetch_folder(self.run.state, folder)
         except BlobMissing:
             raise DataMissing(
-                f"The run's resume state {self.run.state} is not in the storage."
+                f"The run's resume state {self.run.state} is missing from the storage."
             ) from None
         return str(folder)
 
     def _fetch_file(
         self, context: WorkerContext, file_id: str | None, param: str
     ) -> dict[str, str] | None:
-        """Return the file's local path and name, or None if the job has no such file."""
+        """Fetch the file; return its local path and name, or None if the job has no such file."""
         if file_id is None:
             return None
         file = self.files.get(file_id)
         if file is None:
-            raise DataMissing(f"File {file_id} was deleted.", param=param)
+            raise DataMissing(
+                f"File {file_id} was deleted. Upload it again and create a new job.", param=param
+            )
         path = context.settings.resolved_cache_dir / "files" / file.sha256
-        if not path.exists():
-            try:
-                context.storage.fetch(build_file_key(file.sha256), path)
-            except BlobMissing:
-                raise DataMissing(
-                    f"The content of {file_id} is not in the storage.", param=param
-                ) from None
+        _fetch_content(context, file, path, param)
         path.touch()  # keeps the garbage collection from deleting the copy as unused
         return {"path": str(path), "filename": file.filename}
 
@@ -143,5 +146,18 @@ def fetch_base_model(context: WorkerContext, prefix: str) -> Path:
         return fetch_cached_folder(context.settings, context.storage, prefix)
     except BlobMissing:
         raise DataMissing(
-            f"The model stored as {prefix} is not in the storage.", param="model"
+            f"The model stored at {prefix} is missing from the storage.", param="model"
+        ) from None
+
+
+def _fetch_content(context: WorkerContext, file: File, path: Path, param: str) -> None:
+    """Fetch the file's content, unless it is cached. Raises DataMissing."""
+    try:
+        if not path.exists():
+            context.storage.fetch(build_file_key(file.sha256), path)
+    except BlobMissing:
+        raise DataMissing(
+            f"The content of file {file.id} is missing from the storage. Upload it again and "
+            "create a new job.",
+            param=param,
         ) from None

@@ -46,7 +46,7 @@ def count_fitting_runs(
             return count
     later = f" and those of {len(later_runs)} later runs of its job" if later_runs else ""
     raise MachineUnfit(
-        f"A run needs {needed >> 20} MB of free disk for its weights{later}, but only "
+        f"The run needs {needed >> 20} MB of free disk space for its weights{later}, but only "
         f"{free >> 20} MB are free."
     )
 
@@ -69,7 +69,7 @@ def _count_kept_copies(run: Run) -> int:
 
 
 def _list_other_open_runs(context: WorkerContext, assignments: Sequence[Assignment]) -> list[Run]:
-    """Return the job's open runs without these."""
+    """Return the open runs of the same job, without these."""
     run_ids, job_id = {assignment.run.id for assignment in assignments}, assignments[0].job.id
     runs = write_with_retry(context.database, lambda session: Runs(session).list_by_job(job_id))
     return [run for run in runs if run.status in OPEN_RUN_STATES and run.id not in run_ids]

@@ -1,4 +1,4 @@
-"""Finalises ended runs on a background thread, so that uploads do not delay other runs."""
+"""Background thread that finalizes ended runs, so that uploads do not delay other runs."""
 
 import logging
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,9 +29,9 @@ STORAGE_RETRY_DELAYS_S = (1.0, 5.0)
 
 
 class RunFinalizer:
-    """Queue of ended runs; leaving the ``with`` block waits until all of them are finalised.
+    """Queue of ended runs; leaving the ``with`` block waits until all of them are finalized.
 
-    The runs are finalised one after the other.
+    Runs are finalized one at a time, in order.
     """
 
     def __init__(self, context: WorkerContext, heartbeat: Heartbeat) -> None:
@@ -57,7 +57,7 @@ class RunFinalizer:
                 pending.result()
 
     def submit_outcome(self, assignment: Assignment, outcome: Outcome | Unprepared) -> None:
-        """Queue the run to be finalised, with what the trainer has logged until now."""
+        """Queue the run to be finalized, with the trainer's log up to now."""
         stderr_text = self._context.trainer.stderr_tail.get_text()
         self._pending.append(
             self._executor.submit(self._finalize_run, assignment, outcome, stderr_text)
@@ -78,7 +78,7 @@ class RunFinalizer:
             )
             log.info("run_ended run=%s outcome=%s", run_id, type(outcome).__name__)
         except FenceLost:
-            log.warning("run_lost run=%s reason=lease_expired", run_id)
+            log.warning("run_lease_lost run=%s", run_id)
         finally:
             self._heartbeat.drop_lease(assignment.lease)
             assignment.delete_folders(self._context)
@@ -96,7 +96,7 @@ class RunFinalizer:
                 build_log_key(assignment.run.id, assignment.run.attempt), stderr_text.encode()
             )
         except (StorageError, OSError) as error:
-            log.warning("log_not_stored run=%s error=%s", assignment.run.id, error)
+            log.warning("log_upload_failed run=%s error=%s", assignment.run.id, error)
 
     def _store_artifacts(
         self, assignment: Assignment, outcome: Outcome | Unprepared
@@ -122,9 +122,10 @@ class RunFinalizer:
                 )
                 return
             except (StorageError, OSError) as error:
-                log.warning("artifacts_not_stored run=%s error=%s", assignment.run.id, error)
+                log.warning("artifacts_upload_failed run=%s error=%s", assignment.run.id, error)
                 if retry_delay is None:
                     raise MachineUnfit(
-                        f"The run's weights could not be stored ({type(error).__name__})."
+                        f"The run's weights could not be stored ({type(error).__name__}); see the "
+                        "worker's log."
                     ) from error
                 sleep_unless_shutting_down(retry_delay)

@@ -1,6 +1,7 @@
 """The heartbeat that renews the leases of claimed runs.
 
-It has its own thread, so that a slow upload or a busy trainer never loses a lease.
+It has its own thread, so that a slow upload or a busy trainer never loses a lease. If the whole
+worker dies, its leases expire and ``worker.maintenance.sweeper`` queues the runs again.
 """
 
 import logging

@@ -3,23 +3,21 @@
 The trainer's messages become rows; flags, limits and lost leases become requests to stop.
 """
 
-import logging
 import math
 import signal
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy.orm import Session
-
-from shared.db.runs import FenceLost, RunFlags, Runs
+from shared.db.runs import RunFlags
 from shared.timings import FLUSH_INTERVAL_S, PAUSE_TIMEOUT_S, STOP_TIMEOUT_S
 from worker.app import is_shutting_down
 from worker.context import WorkerContext
-from worker.db_retry import UNAVAILABLE_ERRORS, retry_while_unavailable
+from worker.db_retry import retry_while_unavailable
 from worker.runs.assignment import Assignment
 from worker.runs.lease import Heartbeat
 from worker.runs.outcomes import Died, Failed, Outcome, Stopped, StopReason
+from worker.runs.record_store import RecordStore
 from worker.runs.recorder import RunRecorder
 from worker.trainer.process import TrainerDied
 from worker.trainer.protocol import (
@@ -29,8 +27,6 @@ from worker.trainer.protocol import (
     WorkCommand,
     is_last_message,
 )
-
-log = logging.getLogger(__name__)
 
 NO_FLAGS = RunFlags(cancel=False, pause=False)
 _SHARED_FAILURE_CODES = frozenset({"internal_error", "out_of_memory"})
@@ -57,13 +53,10 @@ class RunMonitor:
         self._context = context
         self._heartbeat = heartbeat
         self._recorders = {assignment.run.id: RunRecorder(assignment) for assignment in assignments}
-        """Recorders of the runs that have not ended, in the order in which transactions lock
-        them.
-        """
+        """Recorders of the runs that have not ended, in the order that transactions lock them."""
+        self._store = RecordStore(context, self._recorders)
         self._time_limit = context.settings.time_limit_seconds * len(assignments)
         self._stop_requests: dict[str, _StopRequest] = {}
-        self._lost_run_ids: set[str] = set()
-        self._is_commit_uncertain = False
         self._needs_new_trainer = False
         self._is_single_run = False
 
@@ -84,29 +77,36 @@ class RunMonitor:
             self._context.trainer.kill()
 
     def _listen_to_trainer(self) -> Iterator[RunEnd]:
-        """Raises TrainerDied."""
-        trainer, stall_timeout = self._context.trainer, self._context.settings.stall_seconds
+        """Handle messages until all runs have ended. Raises TrainerDied."""
         started_at = flushed_at = received_at = time.monotonic()
         while self._recorders:
-            message = trainer.receive_message(FLUSH_INTERVAL_S / 2)
+            message = self._context.trainer.receive_message(FLUSH_INTERVAL_S / 2)
             now = time.monotonic()
             if message is not None:
                 received_at = now
                 yield from self._handle_message(message)
-            if now - received_at > stall_timeout:
-                trainer.kill()
-                raise TrainerDied(
-                    f"The trainer process sent nothing for {stall_timeout:.0f} seconds and was "
-                    "killed."
-                )
+            self._check_stall(now - received_at)
             if now - flushed_at >= FLUSH_INTERVAL_S:
                 flushed_at = now
-                self._request_stops(self._flush_records(), now - started_at)
+                self._request_stops(self._store.flush_records(), now - started_at)
             if self._is_overdue(now):
-                trainer.kill(signal.SIGTERM)
-                yield from self._end_all_runs(
-                    {run_id: Stopped(StopReason.TRAINER_KILLED) for run_id in self._recorders}
-                )
+                yield from self._kill_trainer()
+
+    def _kill_trainer(self) -> Iterator[RunEnd]:
+        """Kill a trainer that did not stop in time, which ends all of its runs."""
+        self._context.trainer.kill(signal.SIGTERM)
+        yield from self._end_all_runs(
+            {run_id: Stopped(StopReason.TRAINER_KILLED) for run_id in self._recorders}
+        )
+
+    def _check_stall(self, silent_seconds: float) -> None:
+        """Kill a trainer that has been silent for too long, and raise TrainerDied."""
+        stall_timeout = self._context.settings.stall_seconds
+        if silent_seconds > stall_timeout:
+            self._context.trainer.kill()
+            raise TrainerDied(
+                f"The trainer process sent nothing for {stall_timeout:.0f} seconds and was killed."
+            )
 
     # messages
 
@@ -156,17 +156,17 @@ class RunMonitor:
         yield from self._end_runs(outcomes | stopped)
 
     def _end_runs(self, outcomes: dict[str, Outcome]) -> Iterator[RunEnd]:
-        retry_while_unavailable(self._store_records)  # the points before the outcome
+        retry_while_unavailable(self._store.store_records)  # the points before the outcome
         for run_id, outcome in outcomes.items():
             recorder = self._recorders.pop(run_id)
             self._stop_requests.pop(run_id, None)
-            is_lost = run_id in self._lost_run_ids
+            is_lost = run_id in self._store.lost_run_ids
             yield recorder.assignment, Stopped(StopReason.LEASE_LOST) if is_lost else outcome
 
     # stops
 
     def _request_stops(self, flags: dict[str, RunFlags], seconds: float) -> None:
-        """Raises TrainerDied."""
+        """Ask the trainer to stop or pause the runs that should. Raises TrainerDied."""
         for run_id in self._recorders:
             earlier_request = self._stop_requests.get(run_id)
             if earlier_request is not None and not earlier_request.graceful:
@@ -181,7 +181,7 @@ class RunMonitor:
                 self._context.trainer.request_stop(run_id)
 
     def _request_pause(self, run_id: str) -> None:
-        """Raises TrainerDied."""
+        """Ask the trainer to pause the run, once. Raises TrainerDied."""
         if run_id not in self._stop_requests:
             self._stop_requests[run_id] = _StopRequest(
                 StopReason.PAUSED, time.monotonic() + PAUSE_TIMEOUT_S, graceful=True
@@ -189,7 +189,7 @@ class RunMonitor:
             self._context.trainer.request_pause(run_id)
 
     def _get_stop_reason(self, run_id: str, flags: RunFlags, seconds: float) -> StopReason | None:
-        if run_id in self._lost_run_ids or run_id in self._heartbeat.lost_run_ids:
+        if run_id in self._store.lost_run_ids | self._heartbeat.lost_run_ids:
             return StopReason.LEASE_LOST
         if flags.cancel:
             return StopReason.CANCELLED
@@ -212,53 +212,3 @@ class RunMonitor:
             if not (others_train and request.reason is StopReason.LEASE_LOST)
         ]
         return now > min(deadlines, default=math.inf)
-
-    # storing
-
-    def _flush_records(self) -> dict[str, RunFlags]:
-        """Store pending values and return the runs' flags.
-
-        If the database is unavailable, the values stay pending and no flags are returned.
-        """
-        try:
-            return self._store_records()
-        except UNAVAILABLE_ERRORS as error:
-            log.warning("record_failed runs=%s error=%s", ",".join(self._recorders), error.orig)
-            return {}
-
-    def _store_records(self) -> dict[str, RunFlags]:
-        """Store the pending values of all runs in one transaction and return the runs' flags.
-
-        Raises an error of ``UNAVAILABLE_ERRORS``; whether the commit took effect is then unknown.
-        """
-        pending = [recorder for recorder in self._recorders.values() if not recorder.is_stored]
-        if not pending:
-            with self._context.database.read() as session:
-                return self._read_flags(session)
-        was_uncertain, self._is_commit_uncertain = self._is_commit_uncertain, True
-        with self._context.database.write() as session:
-            if was_uncertain:
-                for recorder in pending:
-                    recorder.drop_stored_points(session)
-            for recorder in pending:  # locks the job before the runs, as a cancellation does
-                recorder.write_warnings(session)
-            for recorder in pending:
-                self._write_record(session, recorder)
-            flags = self._read_flags(session)
-        for recorder in pending:
-            recorder.mark_stored()
-        self._is_commit_uncertain = False
-        return flags
-
-    def _write_record(self, session: Session, recorder: RunRecorder) -> None:
-        try:
-            recorder.write_pending(session, self._context.settings.lease_seconds)
-        except FenceLost as error:
-            log.warning("run_lost run=%s reason=lease_expired", error)
-            self._lost_run_ids.add(recorder.assignment.run.id)
-
-    def _read_flags(self, session: Session) -> dict[str, RunFlags]:
-        leases = [recorder.assignment.lease for recorder in self._recorders.values()]
-        flags = Runs(session).get_flags(leases)
-        self._lost_run_ids |= self._recorders.keys() - flags.keys()
-        return flags

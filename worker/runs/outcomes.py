@@ -1,4 +1,4 @@
-"""The ways in which an attempt at a run can end."""
+"""Outcomes of an attempt at a run."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -64,7 +64,7 @@ class Unprepared:
 
 
 class MachineUnfit(Exception):
-    """Raised when this machine cannot train or store a run at present (disk, model, storage).
+    """Failure of this machine to train or store a run at present (disk, model, storage).
 
     Another machine, or a later attempt, may succeed.
     """

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from obstore.exceptions import BaseError as StorageError
 
@@ -63,27 +64,37 @@ def _build_preparation(context: WorkerContext, assignments: Sequence[Assignment]
         if first.run.purpose == Purpose.BASELINES:
             spec = SpecPayload(run_id=first.run.id, **data)
             return Preparation(BaselinesCommand(baselines=spec), [first])
-        fitting = count_fitting_runs(context, assignments, Path(data["base_model"]))
-        preparation = Preparation(
-            outcomes=[
-                (assignment, Stopped(StopReason.NO_DISK_SPACE))
-                for assignment in assignments[fitting:]
-            ]
-        )
-        specs = []
-        for assignment in assignments[:fitting]:
-            try:
-                specs.append(SpecPayload(**data, **assignment.prepare_run_fields(context)))
-                preparation.ready.append(assignment)
-            except ServiceError as error:
-                preparation.outcomes.append((assignment, Failed(error.to_reason())))
+        return _prepare_fitting_runs(context, assignments, data)
     except ModelNotAllowed as error:
         raise MachineUnfit(error.message) from error
     except (StorageError, OSError) as error:
         raise MachineUnfit(
-            f"Preparing the run failed ({type(error).__name__}); the worker's log has the details."
+            f"The run could not be prepared ({type(error).__name__}); see the worker's log."
         ) from error
-    if specs:
-        is_single = len(specs) == 1
-        preparation.command = RunCommand(run=specs[0]) if is_single else StackCommand(stack=specs)
+
+
+def _prepare_fitting_runs(
+    context: WorkerContext, assignments: Sequence[Assignment], data: dict[str, Any]
+) -> Preparation:
+    """Prepare the runs that fit on the disk; ``data`` has the fields that all runs share."""
+    fitting = count_fitting_runs(context, assignments, Path(data["base_model"]))
+    preparation = Preparation(
+        outcomes=[
+            (assignment, Stopped(StopReason.NO_DISK_SPACE)) for assignment in assignments[fitting:]
+        ]
+    )
+    specs = []
+    for assignment in assignments[:fitting]:
+        try:
+            specs.append(SpecPayload(**data, **assignment.prepare_run_fields(context)))
+            preparation.ready.append(assignment)
+        except ServiceError as error:
+            preparation.outcomes.append((assignment, Failed(error.to_reason())))
+    preparation.command = _build_command(specs)
     return preparation
+
+
+def _build_command(specs: list[SpecPayload]) -> WorkCommand | None:
+    if not specs:
+        return None
+    return RunCommand(run=specs[0]) if len(specs) == 1 else StackCommand(stack=specs)

@@ -9,11 +9,14 @@ from shared.db.events import Events
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.runs import Runs
+from shared.db.tables import Run
 from shared.domain.states import Purpose
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import Failed, Finished, Outcome, Paused, Scored
 from worker.trainer.protocol import RunEvented, RunFailed, RunMessage
 from worker.training import events
+
+_SPLIT_TITLES = {"train": "training", "validation": "validation", "test": "test"}
 
 
 class _PendingEvaluation(NamedTuple):
@@ -74,8 +77,8 @@ class RunRecorder:
         limit = self.assignment.job.task["max_seq_length"]
         self._pending.warnings = [
             (
-                f"{truncated} of {event.rows[split]} {split} texts are longer than {limit} "
-                "tokens and were truncated."
+                f"{truncated} of {event.rows[split]} {_SPLIT_TITLES[split]} texts are longer than "
+                f"{limit} tokens and were truncated."
             )
             for split, truncated in event.truncated.items()
             if truncated
@@ -175,14 +178,19 @@ class RunRecorder:
             "run_id": run.id,
             "seed": run.seed,
         }
-        step = f"Pilot {run.index}, step" if run.purpose == Purpose.PILOT else "Step"
-        message = (
-            f"{step} {event.step}/{run.total_steps}, seed {run.seed}: "
-            f"training loss={_format_score(train_loss)}, "
-            f"validation loss={_format_score(event.valid_loss)}, "
-            f"{job.metric}={_format_score(event.score)}"
-        )
+        message = _format_evaluation(evaluation, job.metric, run)
         Events(session).add(job, message, run_id=run.id, type="metrics", data=data)
+
+
+def _format_evaluation(evaluation: _PendingEvaluation, metric: str, run: Run) -> str:
+    event, train_loss = evaluation
+    step = f"Pilot {run.index}, step" if run.purpose == Purpose.PILOT else "Step"
+    return (
+        f"{step} {event.step}/{run.total_steps}, seed {run.seed}: "
+        f"training loss={_format_score(train_loss)}, "
+        f"validation loss={_format_score(event.valid_loss)}, "
+        f"{metric}={_format_score(event.score)}"
+    )
 
 
 def _format_score(value: float | None) -> str:

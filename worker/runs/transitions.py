@@ -31,10 +31,18 @@ MAX_TRAINER_DEATHS = 3
 # attempts by machines that could not start the run, after which it fails
 MAX_PREPARATION_FAILURES = 5
 BEFORE_FIRST_STEP = -1
+_TIME_LIMIT_REACHED = Reason(
+    code="time_limit",
+    message=(
+        "The run exceeded the service's time limit. Train fewer steps, or raise "
+        "EVENKEEL_TIME_LIMIT_SECONDS."
+    ),
+    param=None,
+)
 _REQUEUE_REASONS = {
     StopReason.SHUTDOWN: "its worker is shutting down",
-    StopReason.NO_DISK_SPACE: "the disk of its worker is too full to train so many runs together",
-    StopReason.TRAINER_KILLED: ("its trainer was killed, because another run did not stop in time"),
+    StopReason.NO_DISK_SPACE: "its worker's disk is too full to train this many runs together",
+    StopReason.TRAINER_KILLED: "its trainer was killed, because another run did not stop in time",
 }
 
 
@@ -53,26 +61,16 @@ def record_outcome(session: Session, assignment: Assignment, outcome: Outcome | 
             _fail_run(session, assignment, error)
         case Stopped(reason):
             _stop_run(session, assignment, reason)
-        case Died(step, cause, stack_size) if stack_size > 1:
-            _requeue_in_smaller_stack(session, assignment, step, cause, stack_size)
-        case Died(step, cause):
-            _requeue_or_fail(session, assignment, step, cause, "trainer_died", MAX_TRAINER_DEATHS)
-        case Unprepared(cause):
-            _requeue_or_fail(
-                session,
-                assignment,
-                BEFORE_FIRST_STEP,
-                cause,
-                "not_prepared",
-                MAX_PREPARATION_FAILURES,
-            )
+        case Died(stack_size=1) | Unprepared():
+            _requeue_or_fail(session, assignment, outcome)
+        case Died():
+            _requeue_in_smaller_stack(session, assignment, outcome)
 
 
 def _stop_run(session: Session, assignment: Assignment, reason: StopReason) -> None:
     runs, run, lease = Runs(session), assignment.run, assignment.lease
     if reason is StopReason.TIME_LIMIT:
-        message = "The run exceeded the service's time limit for a run."
-        _fail_run(session, assignment, Reason(code="time_limit", message=message, param=None))
+        _fail_run(session, assignment, _TIME_LIMIT_REACHED)
         return
     if reason is StopReason.CANCELLED:
         runs.finish_run(lease, RunState.CANCELLED)
@@ -90,7 +88,20 @@ def _stop_run(session: Session, assignment: Assignment, reason: StopReason) -> N
 
 def _finish_run(session: Session, assignment: Assignment, outcome: Finished) -> None:
     run, result = assignment.run, outcome.result
-    validation, test = result.validation, result.test
+    _store_result(session, assignment, result)
+    if run.purpose != Purpose.PILOT:
+        Checkpoints(session).add(_build_checkpoint(run, result))
+    note = ", degenerate: no better than a constant answer" if result.degenerate else ""
+    message = (
+        f"{_format_title(run)} finished: validation {assignment.job.metric} "
+        f"{_format_score(result.validation.score)} at step {result.best_step}{note}."
+    )
+    level = "warn" if result.degenerate else "info"
+    Events(session).add(assignment.job, message, level=level, run_id=run.id)
+
+
+def _store_result(session: Session, assignment: Assignment, result: events.Finished) -> None:
+    run, validation, test = assignment.run, result.validation, result.test
     Runs(session).finish_run(
         assignment.lease,
         RunState.SUCCEEDED,
@@ -106,18 +117,6 @@ def _finish_run(session: Session, assignment: Assignment, outcome: Finished) -> 
         artifacts=None if run.purpose == Purpose.PILOT else assignment.artifacts_prefix,
         deaths=0,
         death_step=None,
-    )
-    if run.purpose != Purpose.PILOT:
-        Checkpoints(session).add(_build_checkpoint(run, result))
-    note = ", degenerate: no better than a constant answer" if result.degenerate else ""
-    Events(session).add(
-        assignment.job,
-        (
-            f"{_format_title(run)} finished: validation {assignment.job.metric} "
-            f"{_format_score(validation.score)} at step {result.best_step}{note}."
-        ),
-        level="warn" if result.degenerate else "info",
-        run_id=run.id,
     )
 
 
@@ -149,7 +148,7 @@ def _pause_at_rung(session: Session, assignment: Assignment, outcome: Paused) ->
         stack_limit=None,
     )
     message = (
-        f"{_format_title(run)} waits at step {result.step}: validation "
+        f"{_format_title(run)} paused at step {result.step}: validation "
         f"{assignment.job.metric} {_format_score(result.score)}."
     )
     Events(session).add(assignment.job, message, run_id=run.id)
@@ -167,7 +166,7 @@ def _suspend_run(session: Session, assignment: Assignment, result: events.Paused
     Runs(session).requeue_run(
         assignment.lease, state=state, step=step, trained_tokens=tokens, **no_deaths
     )
-    message = f"{_format_title(assignment.run)} waits at step {step}, because its job was paused."
+    message = f"{_format_title(assignment.run)} paused at step {step}, because its job was paused."
     Events(session).add(assignment.job, message, level="warn", run_id=assignment.run.id)
 
 
@@ -188,48 +187,51 @@ def _format_title(run: Run) -> str:
     return format_run_title(run.purpose, run.index, run.seed)
 
 
-def _requeue_in_smaller_stack(
-    session: Session, assignment: Assignment, step: int, cause: str, stack_size: int
-) -> None:
+def _requeue_in_smaller_stack(session: Session, assignment: Assignment, death: Died) -> None:
     """Requeue a run of a stack whose trainer died, to be trained in a stack a quarter as large.
 
     Any of the runs may be the cause, so the death does not count against this one. Quarters
     isolate the cause among n runs after about log4(n) deaths; deaths of a run alone count.
     """
-    run, limit = assignment.run, max(1, stack_size // 4)
+    run, limit = assignment.run, max(1, death.stack_size // 4)
     Runs(session).requeue_run(assignment.lease, stack_limit=limit)
     others = "1 other run" if limit == 2 else f"{limit - 1} other runs"
     next_stack = "alone" if limit == 1 else f"with at most {others}"
     message = (
-        f"{_format_title(run)} starts over {next_stack}: {_format_step(step)}, in a stack of "
-        f"{stack_size}, {cause[0].lower()}{cause[1:]}"
+        f"{_format_title(run)} starts over {next_stack}: {_format_step(death.step)}, in a stack "
+        f"of {death.stack_size}, {_lower_first(death.message)}"
     )
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)
 
 
-def _requeue_or_fail(
-    session: Session, assignment: Assignment, step: int, cause: str, code: str, limit: int
-) -> None:
-    """Requeue the run, or fail it if this has happened ``limit`` times at the same step.
+def _requeue_or_fail(session: Session, assignment: Assignment, outcome: Died | Unprepared) -> None:
+    """Requeue the run, or fail it if this has happened too often at the same step.
 
     By then the run, not the machine, is taken to be the cause.
     """
-    run = assignment.run
+    run, cause = assignment.run, outcome.message
+    if isinstance(outcome, Died):
+        step, code, limit = outcome.step, "trainer_died", MAX_TRAINER_DEATHS
+    else:
+        step, code, limit = BEFORE_FIRST_STEP, "not_prepared", MAX_PREPARATION_FAILURES
     count = run.deaths + 1 if run.death_step == step else 1
     when = _format_step(step)
     if count >= limit:
-        reason = Reason(
-            code=code, message=f"{cause} This happened {count} times {when}.", param=None
-        )
+        message = f"{cause} This happened {count} times {when}."
+        reason = Reason(code=code, message=message, param=None)
         _fail_run(session, assignment, reason, deaths=count, death_step=step)
         return
     Runs(session).requeue_run(assignment.lease, deaths=count, death_step=step)
-    message = f"{_format_title(run)} starts over: {when}, {cause[0].lower()}{cause[1:]}"
+    message = f"{_format_title(run)} starts over: {when}, {_lower_first(cause)}"
     Events(session).add(assignment.job, message, level="warn", run_id=run.id)
 
 
 def _format_score(score: float | None) -> str:
     return "undefined" if score is None else f"{score:.4f}"
+
+
+def _lower_first(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 def _format_step(step: int) -> str:

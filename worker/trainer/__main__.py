@@ -1,7 +1,7 @@
 """``python -m worker.trainer --parent PID``: the process that trains, the only one with torch.
 
 It carries out the commands on its standard input (``worker.trainer.protocol``). A failed run does
-not end the process: it keeps torch and the tokenised files in memory for the next run. It logs to
+not end the process: it keeps torch and the tokenized files in memory for the next run. It logs to
 standard error, and the kernel kills it when its parent dies.
 """
 
@@ -43,11 +43,7 @@ def main() -> None:
         format="%(asctime)s %(levelname)s trainer %(message)s",
     )
     exit_unless_child_of(arguments.parent)
-    os.nice(NICENESS)
-    # Ctrl-C reaches every process of the terminal; the parent decides what happens to this one
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # the tokenizers library reads this at each use; its threads would come on top of the run's
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    _configure_process()
     send_message = _open_private_output()
     commands = CommandReader(sys.stdin)
     commands.start_reading()
@@ -57,6 +53,14 @@ def main() -> None:
         serve_command(command, commands, send_message, cache)
 
 
+def _configure_process() -> None:
+    os.nice(NICENESS)
+    # Ctrl-C reaches every process of the terminal; the parent decides what happens to this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # the tokenizers library reads this at each use; its threads would come on top of the run's
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
 def serve_command(
     command: WorkCommand, commands: CommandReader, send_message: SendMessage, cache: TextCache
 ) -> None:
@@ -64,7 +68,7 @@ def serve_command(
     run_ids = [spec.run_id for spec in list_specs(command)]
     reporter = RunReporter(run_ids, commands, send_message)
     [kind] = type(command).model_fields  # run, stack or baselines
-    log.info("%s begins: %s", kind, ", ".join(run_ids))
+    log.info("%s started: %s", kind, ", ".join(run_ids))
     try:
         for run_id, update in _execute_command(
             command, reporter.is_stopped, commands.should_pause, cache
@@ -72,7 +76,7 @@ def serve_command(
             reporter.report_update(run_id, update)
             if not reporter.open_run_ids:
                 return
-        raise RuntimeError("the training ended without reporting its outcome")
+        raise RuntimeError("training ended without reporting an outcome")
     except BrokenPipeError:
         raise  # the parent has closed the pipe: there is nobody to report to
     except Exception as error:  # noqa: BLE001 (process boundary)
@@ -86,17 +90,12 @@ def _execute_command(
     should_pause: Callable[[str], bool],
     cache: TextCache,
 ) -> Iterator[tuple[str, RunUpdate]]:
-    """Yield what happens to each run, with its id."""
-    specs = [spec.model_dump() for spec in list_specs(command)]
+    """Yield each run's events, with its id."""
     if isinstance(command, StackCommand):
-        runs = [RunSpec.model_validate(spec) for spec in specs]
-        # on a GPU the memory decides how many are trained at a time; on a CPU stacks are only
-        # trained on request, and then whole
-        width = None if runs[0].device.startswith("cuda") else len(runs)
-        yield from train_runs(runs, is_stopped, cache, stack_size=width)
+        yield from _train_stack(command, is_stopped, cache)
         return
-    [spec] = specs
-    run_id = spec["run_id"]
+    [payload] = list_specs(command)
+    run_id, spec = payload.run_id, payload.model_dump()
     should_stop = partial(is_stopped, run_id)
     events: Iterator[RunUpdate]
     if isinstance(command, BaselinesCommand):
@@ -105,8 +104,17 @@ def _execute_command(
         events = train_run(
             RunSpec.model_validate(spec), should_stop, cache, partial(should_pause, run_id)
         )
-    for event in events:
-        yield run_id, event
+    yield from ((run_id, event) for event in events)
+
+
+def _train_stack(
+    command: StackCommand, is_stopped: Callable[[str], bool], cache: TextCache
+) -> Iterator[tuple[str, RunUpdate]]:
+    runs = [RunSpec.model_validate(spec.model_dump()) for spec in command.stack]
+    # on a GPU the memory decides how many are trained at a time; on a CPU stacks are only trained
+    # on request, and then whole
+    size = None if runs[0].device.startswith("cuda") else len(runs)
+    yield from train_runs(runs, is_stopped, cache, stack_size=size)
 
 
 def _open_private_output() -> SendMessage:

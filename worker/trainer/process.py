@@ -26,10 +26,18 @@ from worker.trainer.stderr_tail import StderrTail
 log = logging.getLogger(__name__)
 
 _SECRET_PREFIXES = ("EVENKEEL_", "PG", "AWS_", "AZURE_", "GOOGLE_")
+_TRAINER_VARIABLES = {
+    # the last bits of a sum depend on the number of threads, so the environment must not decide
+    # it: each run sets its own
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
 
 
 class TrainerDied(Exception):
-    """Raised when the trainer process has ended or was killed; the message says how."""
+    """Death of the trainer process; the message says how it ended."""
 
 
 class Trainer:
@@ -46,7 +54,10 @@ class Trainer:
         self.stderr_tail = StderrTail()
 
     def submit_command(self, command: WorkCommand) -> None:
-        """Have runs carried out. Raises TrainerDied if the process ends before it reads them."""
+        """Send the trainer work.
+
+        Raises TrainerDied if the process ends before it reads the command.
+        """
         if self._process is None or self._process.poll() is not None:
             self._start_process()
         self._write_command(command)
@@ -90,9 +101,6 @@ class Trainer:
         log.info("trainer_stopped pid=%s", process.pid)
 
     def _start_process(self) -> None:
-        # the last bits of a sum depend on the number of threads, so the environment must not
-        # decide it: each run sets its own
-        threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "worker.trainer", "--parent", str(os.getpid())],
             stdin=subprocess.PIPE,
@@ -100,20 +108,13 @@ class Trainer:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env=_build_environment()
-            | threads
-            | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
+            env=_build_environment(),
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self.stderr_tail.follow_stream(self._process.stderr)
         self._messages = queue.SimpleQueue()
-        threading.Thread(
-            target=_read_messages,
-            args=(self._process.stdout, self._messages),
-            name="trainer-messages",
-            daemon=True,
-        ).start()
+        _start_reader(self._process.stdout, self._messages)
         log.info("trainer_started pid=%s", self._process.pid)
 
     def _write_command(self, command: TrainerCommand) -> None:
@@ -139,13 +140,14 @@ class Trainer:
 
 
 def _build_environment() -> dict[str, str]:
-    """Return the environment without the credentials that the trainer does not need.
+    """Return the trainer's environment, without the credentials that it does not need.
 
     They belong to the database, the broker, the storage and the API.
     """
-    return {
+    inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)
     }
+    return inherited | _TRAINER_VARIABLES
 
 
 def describe_exit(code: int) -> str:
@@ -160,12 +162,18 @@ def describe_exit(code: int) -> str:
     )
 
 
+def _start_reader(stream: IO[str], messages: "queue.SimpleQueue[TrainerMessage | None]") -> None:
+    threading.Thread(
+        target=_read_messages, args=(stream, messages), name="trainer-messages", daemon=True
+    ).start()
+
+
 def _read_messages(stream: IO[str], messages: "queue.SimpleQueue[TrainerMessage | None]") -> None:
     """Parse messages into the queue, and put None when the stream ends or cannot be parsed."""
     try:
         for line in stream:
             messages.put(parse_message(line))
     except ValueError:  # a message that cannot be parsed
-        log.exception("trainer_line_unreadable")
+        log.exception("trainer_message_invalid")
     finally:
         messages.put(None)

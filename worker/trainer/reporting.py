@@ -1,4 +1,4 @@
-"""What the trainer reports of the runs of one command, and why a run failed."""
+"""The trainer's reports about the runs of one command, and the reasons of failed runs."""
 
 import logging
 import time
@@ -23,12 +23,21 @@ from worker.training.events import BaselinesScored, Finished, Paused, RunEvent
 
 log = logging.getLogger("evenkeel.trainer")
 
+_OUT_OF_MEMORY = Reason(
+    code="out_of_memory",
+    message=(
+        "There is not enough memory for this run. Try a smaller recipe.train_batch_size or "
+        "task.max_seq_length."
+    ),
+    param="recipe.train_batch_size",
+)
+
 RunUpdate = RunEvent | BaselinesScored | StopRequested | Exception
 SendMessage = Callable[[TrainerReady | RunMessage], None]
 
 
 class RunReporter:
-    """Sender of what happens to the runs of one command, each until its last message."""
+    """Sender of the messages about the runs of one command, up to the last message of each."""
 
     def __init__(
         self, run_ids: Iterable[str], commands: CommandReader, send_message: SendMessage
@@ -46,9 +55,9 @@ class RunReporter:
         self._unstarted_run_ids.pop(run_id, None)
         if isinstance(update, Exception | Finished | Paused | BaselinesScored):
             del self.open_run_ids[run_id]
-            log.info("%s ends: %s", run_id, type(update).__name__)
+            log.info("%s ended: %s", run_id, type(update).__name__)
         if isinstance(update, Exception) and not isinstance(update, StopRequested):
-            log.error("run %s failed", run_id, exc_info=update)
+            log.error("%s failed", run_id, exc_info=update)
         self._send_message(_to_message(run_id, update))
 
     def is_stopped(self, run_id: str) -> bool:
@@ -83,21 +92,22 @@ def to_reason(error: Exception) -> Reason:
     if isinstance(error, ServiceError):
         return error.to_reason()
     if isinstance(error, ValidationError):
-        fields = ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
+        fields = _list_fields(error)
         return Reason(
             code="internal_error",
-            message=f"The run's specification does not fit this worker's version: {fields}.",
+            message=f"The run's specification does not match this worker's version ({fields}). "
+            "Update the API and the worker to the same version.",
             param=None,
         )
     if _is_out_of_memory(error):
-        message = (
-            "There is not enough memory for this run. Try a smaller recipe.train_batch_size or "
-            "task.max_seq_length."
-        )
-        return Reason(code="out_of_memory", message=message, param="recipe.train_batch_size")
+        return _OUT_OF_MEMORY
     return Reason(
         code="internal_error", message=f"{type(error).__name__}: {error}"[:1000], param=None
     )
+
+
+def _list_fields(error: ValidationError) -> str:
+    return ", ".join(".".join(map(str, problem["loc"])) for problem in error.errors())
 
 
 def _is_out_of_memory(error: Exception) -> bool:

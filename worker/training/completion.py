@@ -1,9 +1,10 @@
-"""The end of a run: restore the chosen weights, test, export, and summarise.
+"""The end of a run: restore the chosen weights, test, export and summarize.
 
-A paused run is summarised here as well.
+The summary of a paused run is built here as well.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from transformers import PreTrainedModel
@@ -12,7 +13,7 @@ from shared.domain.run_evidence import Evidence
 from shared.metrics import Scoring
 from worker.training.data.batches import count_trained_tokens
 from worker.training.data.split import Split, Splits
-from worker.training.data.tokenization import get_export_tokenizer
+from worker.training.data.tokenizer import get_export_tokenizer
 from worker.training.diagnosis import diagnose_run
 from worker.training.evaluation import EvaluationResult, evaluate_split
 from worker.training.events import Finished, Paused
@@ -32,12 +33,25 @@ from worker.training.run_diagnostics import (
 from worker.training.spec import RunSpec
 
 
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network with the weights of the last step, and the record of its training."""
+
+    network: PreTrainedModel
+    vocabulary: CompactVocabulary
+    """The vocabulary that the network was cut to."""
+    splits: Splits
+    """The rows, with the ids of the compact vocabulary."""
+    best: BestCheckpoint
+    history: History
+
+
 class RunResults(NamedTuple):
-    """What is known of a run after its last step."""
+    """Measurements of a run after its last step."""
 
     history: History
     distances: dict[str, float]
-    """Distance from the start by module group, of the last weights whichever were chosen."""
+    """Distance from the start by module group, always of the last step's weights."""
     test: EvaluationResult | None
     """Test of the chosen checkpoint."""
     weights_sha256: str | None
@@ -45,49 +59,53 @@ class RunResults(NamedTuple):
 
 
 def finish_training(
-    spec: RunSpec,
-    splits: Splits,
-    vocabulary: CompactVocabulary,
-    network: PreTrainedModel,
-    best: BestCheckpoint,
-    history: History,
-    check_stop: Callable[[], None],
+    spec: RunSpec, trained: TrainedNetwork, check_stop: Callable[[], None]
 ) -> Finished:
-    """Export the chosen weights of a network that has the last step's weights.
-
-    ``splits`` have the ids of the compact vocabulary.
-    """
-    start = build_network(spec, splits)
+    """Restore, test and export the chosen weights, and summarize the run."""
+    network, best = trained.network, trained.best
+    start = build_network(spec, trained.splits)
     apply_mixout(start, spec.recipe)  # mixout renames parameters
-    full_table = vocabulary.build_full_table(network, start, spec.recipe, history.step)
-    distances = compute_distances(start, network, full_table)
+    distances = _measure_distances(spec, trained, start)
     best.restore_weights(network)
     remove_mixout(network)
-    forward, scoring = Forward(network), Scoring(spec.task, spec.metric)
+    test = _evaluate_chosen_weights(spec, trained, check_stop)
+    trained.vocabulary.restore_full_table(network, start, spec.recipe, best.step)
+    sha256 = _export_run(spec, trained, test) if spec.export else None
+    results = RunResults(trained.history, distances, test, sha256)
+    return _build_finished_event(spec, trained.splits, best, results)
+
+
+def _measure_distances(
+    spec: RunSpec, trained: TrainedNetwork, start: PreTrainedModel
+) -> dict[str, float]:
+    full_table = trained.vocabulary.build_full_table(
+        trained.network, start, spec.recipe, trained.history.step
+    )
+    return compute_distances(start, trained.network, full_table)
+
+
+def _evaluate_chosen_weights(
+    spec: RunSpec, trained: TrainedNetwork, check_stop: Callable[[], None]
+) -> EvaluationResult | None:
+    """Evaluate the restored weights on the test rows, if there are any and the run is exported."""
+    forward, scoring = Forward(trained.network), Scoring(spec.task, spec.metric)
+    splits = trained.splits
     if spec.recipe.precision != "float32":
         # the reported scores must be those of the published float32 weights
-        best.replace_evaluation(evaluate_split(forward, splits.validation, scoring, check_stop))
-    test = None
+        validation = evaluate_split(forward, splits.validation, scoring, check_stop)
+        trained.best.replace_evaluation(validation)
     if splits.test and spec.export:
-        test = evaluate_split(forward, splits.test, scoring, check_stop)
-    vocabulary.restore_full_table(network, start, spec.recipe, best.step)
-    sha256 = _export_run(spec, splits, network, best.evaluation, test) if spec.export else None
-    results = RunResults(history, distances, test, sha256)
-    return _build_finished_event(spec, splits, scoring, best, results)
+        return evaluate_split(forward, splits.test, scoring, check_stop)
+    return None
 
 
-def _export_run(
-    spec: RunSpec,
-    splits: Splits,
-    network: PreTrainedModel,
-    validation: EvaluationResult,
-    test: EvaluationResult | None,
-) -> str:
-    """Write the artefacts of the network's weights; return the digest of the weights file."""
+def _export_run(spec: RunSpec, trained: TrainedNetwork, test: EvaluationResult | None) -> str:
+    """Write the artifacts of the network's weights; return the digest of the weights file."""
+    splits = trained.splits
     tokenizer, folder = get_export_tokenizer(spec.base_model), spec.output / "model"
-    sha256 = export_model(network, tokenizer, spec.task, folder)
-    GRAPH_EXPORTER.write_graph(network, tokenizer, folder)
-    evaluations = {"validation": (splits.validation, validation)}
+    sha256 = export_model(trained.network, tokenizer, spec.task, folder)
+    GRAPH_EXPORTER.write_graph(trained.network, tokenizer, folder)
+    evaluations = {"validation": (splits.validation, trained.best.evaluation)}
     if splits.test and test:
         evaluations["test"] = (splits.test, test)
     export_predictions(evaluations, spec.task, spec.output / "predictions.json")
@@ -95,9 +113,9 @@ def _export_run(
 
 
 def _build_finished_event(
-    spec: RunSpec, splits: Splits, scoring: Scoring, best: BestCheckpoint, results: RunResults
+    spec: RunSpec, splits: Splits, best: BestCheckpoint, results: RunResults
 ) -> Finished:
-    validation = best.evaluation
+    scoring, validation = Scoring(spec.task, spec.metric), best.evaluation
     evidence = _build_run_evidence(spec, splits.train, validation, results)
     return Finished(
         best_step=best.step,
@@ -127,9 +145,10 @@ def _build_run_evidence(
 
 
 def build_paused_event(
-    spec: RunSpec, splits: Splits, scoring: Scoring, step: int, evaluation: EvaluationResult
+    spec: RunSpec, splits: Splits, step: int, evaluation: EvaluationResult
 ) -> Paused:
-    """Summarise a run that pauses after ``step``."""
+    """Summarize a run that pauses after ``step``; ``evaluation`` is that of the same step."""
+    scoring = Scoring(spec.task, spec.metric)
     return Paused(
         step=step,
         score=evaluation.result.score,

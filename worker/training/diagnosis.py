@@ -1,4 +1,7 @@
-"""Diagnosis of a finished run: sentences, with their evidence, about what looks wrong."""
+"""Diagnosis of a finished run: sentences, with their evidence, about what looks wrong.
+
+Whether a run is degenerate is decided in ``shared.metrics`` (``Scoring.is_degenerate``).
+"""
 
 import math
 

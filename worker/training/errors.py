@@ -1,4 +1,6 @@
-"""Errors that end a run before its last step."""
+"""Errors that end a run before its last step, and the check for a requested stop."""
+
+from collections.abc import Callable
 
 from shared.domain.errors import ServiceError
 
@@ -23,3 +25,13 @@ class TrainingDiverged(ServiceError):
 
 class BaseModelUnreadable(ServiceError):
     """The base model's folder is incomplete, damaged, or not an encoder of a known family."""
+
+
+def build_stop_check(run_id: str, should_stop: Callable[[], bool]) -> Callable[[], None]:
+    """Build a function that raises StopRequested once ``should_stop`` returns true."""
+
+    def check_stop() -> None:
+        if should_stop():
+            raise StopRequested(run_id)
+
+    return check_stop

@@ -47,12 +47,7 @@ def evaluate_split(
 def score_logits(logits: Tensor, split: Split, scoring: Scoring) -> EvaluationResult:
     """Score the logits of ``predict_logits``. Raise TrainingDiverged if they are not finite."""
     labels = split.list_labels()
-    loss = get_plain_objective(scoring.task.type)(
-        logits.double(), build_targets(labels, scoring.num_labels)
-    ).item()
-    # the update after the last finite training loss can make the weights non-finite
-    if not math.isfinite(loss):
-        raise TrainingDiverged("at an evaluation", loss)
+    loss = _compute_finite_loss(logits, labels, scoring)
     predictions, probabilities = decode_logits(logits, scoring.task.type)
     metrics = scoring.compute_scores(labels, predictions)
     result = SplitResult(
@@ -63,6 +58,16 @@ def score_logits(logits: Tensor, split: Split, scoring: Scoring) -> EvaluationRe
         per_class=scoring.compute_class_scores(labels, predictions),
     )
     return EvaluationResult(result, predictions, probabilities)
+
+
+def _compute_finite_loss(logits: Tensor, labels: Sequence[Label], scoring: Scoring) -> float:
+    loss = get_plain_objective(scoring.task.type)(
+        logits.double(), build_targets(labels, scoring.num_labels)
+    ).item()
+    # the update after the last finite training loss can make the weights non-finite
+    if not math.isfinite(loss):
+        raise TrainingDiverged("at an evaluation", loss)
+    return loss
 
 
 def decode_logits(logits: Tensor, task_type: TaskType) -> tuple[Sequence[Label], list[list[float]]]:

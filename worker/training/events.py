@@ -34,7 +34,7 @@ class Started(_Event):
 
 
 class Step(_Event):
-    """One optimiser step; steps count from 1."""
+    """One optimizer step; steps count from 1."""
 
     type: Literal["step"] = "step"
     step: int
@@ -76,7 +76,7 @@ class SplitResult(_Event):
 
 
 class Finished(_Event):
-    """The run is complete; its artefacts are in the spec's output folder."""
+    """The run is complete; its artifacts are in the spec's output folder."""
 
     type: Literal["finished"] = "finished"
     best_step: int

@@ -61,40 +61,32 @@ def train(
     evaluate: Callable[[], EvaluationResult],
     should_pause: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step | Evaluation]:
-    """Train to the plan's last step, evaluating at the recipe's points.
+    """Train to the plan's last step and evaluate at the recipe's evaluation steps.
 
     Afterwards ``setup.best`` has the chosen weights. ``batches`` is endless; to stop the run,
-    raise from it. When ``should_pause`` is true after a step, the loop evaluates and returns, as
-    after ``stop_step``. An evaluation between the recipe's points only reports a score and never
-    chooses a checkpoint, so a run that paused ends like one that did not.
+    raise from it. If ``should_pause`` is true after a step, the loop evaluates and returns, as
+    after ``stop_step``. That evaluation reports a score but chooses a checkpoint only at one of
+    the recipe's steps, so a run that paused ends like one that did not.
 
     Raise TrainingDiverged if a loss or gradient is not finite; such a step changes no weights.
     With a ``read_delay`` the host notices that later, at the latest before the next evaluation,
-    and the update is skipped on the device.
+    and the device skips the update.
     """
-    recipe, forward = plan.recipe, setup.forward
-    evaluation_steps = set(list_evaluation_steps(recipe.max_steps, recipe.eval_points))
     trainer = _StepTrainer(setup, plan)
-    forward.train()
+    setup.forward.train()
     for step, batch in enumerate(
         islice(batches, plan.last_step - plan.completed_steps), start=plan.completed_steps + 1
     ):
         yield from trainer.train_step(step, batch)
         pauses = step == plan.last_step or should_pause()
-        if step in evaluation_steps or pauses:
-            yield from trainer.metrics.take_remaining_steps()
-            evaluation = evaluate()
-            forward.train()
-            is_best = step in evaluation_steps and setup.best.offer_weights(
-                step, evaluation, setup.network
-            )
-            yield build_evaluation_event(step, evaluation, is_best=is_best)
+        if step in trainer.evaluation_steps or pauses:
+            yield from trainer.evaluate_weights(step, evaluate)
         if pauses:
             return
 
 
 class _StepTrainer:
-    """Single training steps and the queue of their metrics."""
+    """Training and evaluation at single steps, with the queue of their metrics."""
 
     def __init__(self, setup: TrainingSetup, plan: TrainingPlan) -> None:
         recipe = plan.recipe
@@ -104,7 +96,9 @@ class _StepTrainer:
         )
         self._parameters = list(setup.network.parameters())
         self._gradient_monitor = GradientMonitor(setup.network, recipe)
-        self.metrics = StepMetricsQueue(plan.read_delay)
+        self._metrics = StepMetricsQueue(plan.read_delay)
+        self.evaluation_steps = set(list_evaluation_steps(recipe.max_steps, recipe.eval_points))
+        """Steps at which the recipe evaluates and may choose a checkpoint."""
 
     def train_step(self, step: int, batch: Batch) -> list[Step]:
         """Make one step and return the steps that are due to be reported."""
@@ -116,9 +110,9 @@ class _StepTrainer:
         loss.backward()
         norm = setup.compute_weights.transfer_and_measure_gradients()
         group_norms = self._gradient_monitor.compute_norms(step)
-        self.metrics.send_metrics(step, rate, loss, norm, group_norms)
+        self._metrics.send_metrics(step, rate, loss, norm, group_norms)
         # read before the update: without delay this is the step itself, which may have diverged
-        due_steps = list(self.metrics.take_due_steps())
+        due_steps = list(self._metrics.take_due_steps())
         clip_gradient(self._parameters, norm, recipe.max_grad_norm)
         setup.optimizer.step(
             rate,
@@ -126,6 +120,18 @@ class _StepTrainer:
             after_update=setup.compute_weights.refresh_replica,
         )
         return due_steps
+
+    def evaluate_weights(
+        self, step: int, evaluate: Callable[[], EvaluationResult]
+    ) -> Iterator[Step | Evaluation]:
+        """Report the steps that are still unread, then evaluate the current weights."""
+        yield from self._metrics.take_remaining_steps()
+        evaluation = evaluate()
+        self._setup.forward.train()
+        is_best = step in self.evaluation_steps and self._setup.best.offer_weights(
+            step, evaluation, self._setup.network
+        )
+        yield build_evaluation_event(step, evaluation, is_best=is_best)
 
 
 def _flag_non_finite(loss: Tensor, norm: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The network before its first step, with its optimiser, as the spec defines it."""
+"""The network before its first step, with its optimizer, as the spec defines it."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class PreparedNetwork(NamedTuple):
 
 
 def prepare_network(spec: RunSpec, splits: Splits) -> PreparedNetwork:
-    """Build the network, cut its vocabulary, put it under mixout if asked, create its optimiser."""
+    """Build the network, cut its vocabulary, put it under mixout if asked, create its optimizer."""
     network = build_network(spec, splits)
     vocabulary = CompactVocabulary.from_texts(
         network, [split.text for split in splits.get_named_splits().values()]

@@ -1,4 +1,4 @@
-"""Resume state of a paused run, on disk: weights, optimiser, best checkpoint so far, and metrics.
+"""Resume state of a paused run, on disk: weights, optimizer, best checkpoint so far, and metrics.
 
 The order of the rows and the dropout are functions of the seeds and the step (``seeding``), so no
 generator state is saved. On a CPU a resumed run ends bit for bit like one that never paused.
@@ -25,7 +25,7 @@ from worker.training.run_diagnostics import History
 
 
 class SupportsOptimizerState(Protocol):
-    """An optimiser, or one seed's view of a stack's optimiser."""
+    """An optimizer, or one seed's view of a stack's optimizer."""
 
     def state_dict(self) -> OptimizerState: ...
 
@@ -63,7 +63,7 @@ class _TensorReference(BaseModel):
 
 
 class _OptimizerDescription(BaseModel):
-    """The optimiser's state as pairs of names and values, its tensors replaced by references."""
+    """The optimizer's state as pairs of names and values, its tensors replaced by references."""
 
     pairs: tuple[
         tuple[str, int],

@@ -1,6 +1,6 @@
-"""One run from top to bottom: from its spec to its events and artefacts.
+"""One run from start to end: from its spec to its events and artifacts.
 
-seed -> split -> text -> encoder -> re-init -> vocabulary -> mixout -> optimiser -> loop -> evaluate
+seed -> split -> text -> encoder -> re-init -> vocabulary -> mixout -> optimizer -> loop -> evaluate
 -> export.
 """
 
@@ -13,11 +13,11 @@ import transformers
 from shared.domain.naming import format_state_name
 from shared.metrics import Scoring
 from worker.training.async_metrics import READ_DELAY_STEPS
-from worker.training.completion import build_paused_event, finish_training
+from worker.training.completion import TrainedNetwork, build_paused_event, finish_training
 from worker.training.data.batches import iterate_shuffled_batches
 from worker.training.data.split import Split, Splits, load_splits
 from worker.training.data.tokenization import Batch, TextCache
-from worker.training.errors import StopRequested
+from worker.training.errors import build_stop_check
 from worker.training.evaluation import EvaluationResult, evaluate_split
 from worker.training.events import RunEvent, Started
 from worker.training.loop import TrainingPlan, TrainingSetup, train
@@ -39,19 +39,15 @@ def train_run(
     cache: TextCache | None = None,
     should_pause: Callable[[], bool] = lambda: False,
 ) -> Iterator[RunEvent]:
-    """Train one seed of one job, leaving its artefacts in ``spec.output``.
+    """Train one seed of one job and write its artifacts to ``spec.output``.
 
-    When ``should_pause`` is true after a step, the run pauses as at a ``stop_step``. ``cache``
-    keeps tokenised files between runs and changes no result.
+    If ``should_pause`` is true after a step, the run pauses as at a ``stop_step``. ``cache`` keeps
+    tokenized files between runs and does not affect the result.
 
     Raise StopRequested within one batch of ``should_stop`` being true, TrainingDiverged,
-    BaseModelUnreadable, and InvalidValue for data that do not fit the task.
+    BaseModelUnreadable, and InvalidValue if the data do not fit the task.
     """
-
-    def check_stop() -> None:
-        if should_stop():
-            raise StopRequested(spec.run_id)
-
+    check_stop = build_stop_check(spec.run_id, should_stop)
     check_stop()
     make_deterministic(spec.threads, spec.device)
     keep_freed_memory()
@@ -63,9 +59,7 @@ def train_run(
     yield build_started_event(spec, splits, scoring, padding_free=setup.forward.padding_free)
 
     evaluate = ValidationScorer(setup.forward, splits.validation, scoring, check_stop)
-    history = History()
-    if spec.state is not None:
-        history = load_state(spec.state, setup, evaluate)
+    history = History() if spec.state is None else load_state(spec.state, setup, evaluate)
     batches = iterate_training_batches(
         spec, splits, setup.forward, check_stop, completed_steps=history.step
     )
@@ -73,13 +67,13 @@ def train_run(
         history.record_event(event)
         yield event
 
-    network, best = setup.network, setup.best
     if history.step < spec.recipe.max_steps:
         folder = spec.output / format_state_name(history.step)
-        save_state(folder, network, setup.optimizer, best, history)
-        yield build_paused_event(spec, splits, scoring, history.step, evaluate.latest)
-        return
-    yield finish_training(spec, splits, prepared.vocabulary, network, best, history, check_stop)
+        save_state(folder, setup.network, setup.optimizer, setup.best, history)
+        yield build_paused_event(spec, splits, history.step, evaluate.latest)
+    else:
+        trained = TrainedNetwork(setup.network, prepared.vocabulary, splits, setup.best, history)
+        yield finish_training(spec, trained, check_stop)
 
 
 def _build_setup(spec: RunSpec, splits: Splits, prepared: PreparedNetwork) -> TrainingSetup:
@@ -160,17 +154,20 @@ def build_started_event(
             for name, split in named_splits.items()
             if name != "train"
         },
-        environment=describe_environment()
-        | {
-            "threads": str(spec.threads),
-            "device": spec.device,
-            "batches": "padding_free" if padding_free else "padded",
-        },
+        environment=describe_environment() | _describe_batches(spec, padding_free),
     )
 
 
+def _describe_batches(spec: RunSpec, padding_free: bool) -> dict[str, str]:
+    return {
+        "threads": str(spec.threads),
+        "device": spec.device,
+        "batches": "padding_free" if padding_free else "padded",
+    }
+
+
 def describe_environment() -> dict[str, str]:
-    """Return what bitwise equal results require, besides the run's threads and device."""
+    """Return what must be equal for bitwise equal results, besides threads and device."""
     return {
         "torch": torch.__version__,
         "transformers": transformers.__version__,

@@ -94,7 +94,7 @@ def build_evidence(
     answer_shares: dict[str, float] | None,
     truncated_share: float,
 ) -> Evidence:
-    """Summarise a finished run.
+    """Summarize a finished run.
 
     ``answer_shares`` come from ``compute_answer_shares``; ``truncated_share`` is that of the
     training rows.
@@ -176,9 +176,8 @@ def compute_distances(
         pairs = [(theta0, trained[name]) for name, theta0 in before.parameters.items()]
         norm = math.hypot(*(theta0.norm().item() for theta0, _ in pairs))
         if norm > 0:
-            distances[before.name] = (
-                math.hypot(*((theta - theta0).norm().item() for theta0, theta in pairs)) / norm
-            )
+            change = math.hypot(*((theta - theta0).norm().item() for theta0, theta in pairs))
+            distances[before.name] = change / norm
     return distances
 
 

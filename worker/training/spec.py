@@ -49,11 +49,11 @@ class RunSpec(DataSpec):
 
     recipe: Recipe
     init_seed: int
-    """Draws the new head and the re-initialised tensors."""
+    """Draws the new head and the re-initialized tensors."""
     data_seed: int
     """Orders the rows and draws the dropout."""
     output: Path
-    """Existing, empty folder for the artefacts ``model/`` (for transformers) and
+    """Existing, empty folder for the artifacts ``model/`` (for transformers) and
     ``predictions.json``."""
     export: bool = True
     """False for a pilot: it is scored on the validation rows only, and its weights are dropped."""

@@ -76,7 +76,8 @@ def _iterate_notes(job: ComparisonInput) -> Iterator[str]:
         yield f"{seeds} of {job.name} {choose_verb(report.degenerate, 'is', 'are')} degenerate"
     if (unscored := report.n - len(job.scores)) > 0:
         verb = choose_verb(unscored, "has", "have")
-        yield f"{format_count(unscored, 'seed')} of {job.name} {verb} no score, so no part in the mean"
+        seeds = format_count(unscored, "seed")
+        yield f"{seeds} of {job.name} {verb} no score, so no part in the mean"
     if report.failed:
         verb = choose_verb(report.failed, "is", "are")
         yield f"{format_count(report.failed, 'run')} of {job.name} failed and {verb} not counted"

@@ -1,4 +1,4 @@
-"""A comparison on arbitrary input: nothing is NaN, and the order of seeds and jobs is irrelevant."""
+"""Comparisons of arbitrary input: nothing is NaN, and the order of seeds and jobs is irrelevant."""
 
 import json
 

@@ -20,7 +20,7 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from shared.report.builder import build_report
 from tests.rows import add_job
-from tests.worker.script import Line, finished_event, to_message
+from tests.worker.scripted_trainer import Line, make_finished_event, to_message
 from worker import slot
 from worker.context import WorkerContext
 from worker.jobs.baselines import BaselineScores, describe_scores, merge_scores, store_scores
@@ -67,7 +67,7 @@ class ScriptedTrainer:
         (output / "model").mkdir()
         (output / "model" / "config.json").write_text("{}")
         (output / "predictions.json").write_text(json.dumps({"rows": []}))
-        self._next = {"run_id": spec["run_id"], "event": finished_event()}
+        self._next = {"run_id": spec["run_id"], "event": make_finished_event()}
 
     def receive_message(self, _timeout: float) -> TrainerMessage | None:
         return to_message(self._next)
@@ -76,7 +76,7 @@ class ScriptedTrainer:
 
 
 @pytest.fixture
-def parts(tmp_path: Path, model_dir: Path) -> Iterator[WorkerContext]:
+def context(tmp_path: Path, model_dir: Path) -> Iterator[WorkerContext]:
     settings = Settings(home=tmp_path, model_dirs=str(model_dir))
     apply_migrations(settings.resolved_database_url)
     database = Database(settings.resolved_database_url)
@@ -86,9 +86,9 @@ def parts(tmp_path: Path, model_dir: Path) -> Iterator[WorkerContext]:
     database.dispose()
 
 
-def job_with_baselines(parts: WorkerContext) -> Job:
+def job_with_baselines(context: WorkerContext) -> Job:
     """Add a job of two seeds whose file exists, and then its baselines run."""
-    job = add_job(parts.database, runs=2)
+    job = add_job(context.database, runs=2)
     plain = {
         "owner_id": "local",
         "filename": "f.csv",
@@ -96,8 +96,8 @@ def job_with_baselines(parts: WorkerContext) -> Job:
         "bytes": 1,
         "status": "processed",
     }
-    parts.storage.put_bytes("files/f0", b"x")
-    with parts.database.write() as session:
+    context.storage.put_bytes("files/f0", b"x")
+    with context.database.write() as session:
         row = session.get_one(Job, job.id)
         row.model, row.threads, row.resolved_recipe = (
             "tiny-bert",
@@ -112,18 +112,18 @@ def job_with_baselines(parts: WorkerContext) -> Job:
     return job
 
 
-def train(parts: WorkerContext, baselines: Line, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def train(context: WorkerContext, baselines: Line, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     # the model card needs more fields than these rows have
     monkeypatch.setattr("worker.jobs.publish.render_model_card", lambda *_: "")
     trainer = ScriptedTrainer(baselines)
     slot.train_queued_runs(
-        WorkerContext(parts.settings, parts.database, parts.storage, cast(Trainer, trainer))
+        WorkerContext(context.settings, context.database, context.storage, cast(Trainer, trainer))
     )
     return trainer.commands
 
 
-def ended(parts: WorkerContext, job: Job) -> tuple[Job, dict[str, Run], list[str]]:
-    with parts.database.read() as session:
+def load_outcome(context: WorkerContext, job: Job) -> tuple[Job, dict[str, Run], list[str]]:
+    with context.database.read() as session:
         runs = {
             f"{run.purpose} {run.index}": run
             for run in session.query(Run).where(Run.job_id == job.id)
@@ -133,11 +133,11 @@ def ended(parts: WorkerContext, job: Job) -> tuple[Job, dict[str, Run], list[str
 
 
 def test_baselines_are_scored_before_the_seeds_and_reported(
-    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = job_with_baselines(parts)
-    assert train(parts, SCORES_LINE, monkeypatch) == ["baselines", "run", "run"]
-    row, runs, events = ended(parts, job)
+    job = job_with_baselines(context)
+    assert train(context, SCORES_LINE, monkeypatch) == ["baselines", "run", "run"]
+    row, runs, events = load_outcome(context, job)
     assert row.status == "succeeded"
     assert row.baselines == {
         "validation": [{"name": "majority", "score": 0.5}, *SCORES["validation"]],
@@ -156,7 +156,7 @@ def test_baselines_are_scored_before_the_seeds_and_reported(
         "logistic regression reaches accuracy 0.750, "
         "a linear probe of the frozen encoder reaches accuracy undefined.",
     ]
-    with parts.database.read() as session:
+    with context.database.read() as session:
         report = build_report(row, Runs(session).list_by_job(job.id))
         counts = {
             count.purpose: (count.runs, count.steps_total)
@@ -172,11 +172,11 @@ def test_baselines_are_scored_before_the_seeds_and_reported(
 
 
 def test_failed_baselines_are_a_warning_of_the_job(
-    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = job_with_baselines(parts)
-    train(parts, OUT_OF_MEMORY, monkeypatch)
-    row, runs, events = ended(parts, job)
+    job = job_with_baselines(context)
+    train(context, OUT_OF_MEMORY, monkeypatch)
+    row, runs, events = load_outcome(context, job)
     assert (row.status, row.error, runs["baselines 0"].status) == ("succeeded", None, "failed")
     assert row.baselines == {"validation": [{"name": "majority", "score": 0.5}]}
     said = "The scoring of the baselines failed: The memory does not suffice."
@@ -185,17 +185,17 @@ def test_failed_baselines_are_a_warning_of_the_job(
 
 
 def test_a_job_whose_seeds_fail_fails_despite_its_baselines(
-    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = job_with_baselines(parts)
-    with parts.database.write() as session:
+    job = job_with_baselines(context)
+    with context.database.write() as session:
         for seed in session.query(Run).where(Run.job_id == job.id, Run.purpose == "main"):
             seed.status, seed.error = (
                 "failed",
                 {"code": "nan_loss", "message": "It diverged.", "param": None},
             )
-    assert train(parts, SCORES_LINE, monkeypatch) == ["baselines"]
-    row, _, _ = ended(parts, job)
+    assert train(context, SCORES_LINE, monkeypatch) == ["baselines"]
+    row, _, _ = load_outcome(context, job)
     assert (row.status, row.error) == (
         "failed",
         {"code": "nan_loss", "message": "All 2 runs failed: It diverged.", "param": None},
@@ -203,22 +203,22 @@ def test_a_job_whose_seeds_fail_fails_despite_its_baselines(
     assert len(row.baselines["validation"]) == 3
 
 
-def test_a_worker_that_lost_the_run_stores_no_scores(parts: WorkerContext) -> None:
-    job = job_with_baselines(parts)
-    with parts.database.write() as session:
+def test_a_worker_that_lost_the_run_stores_no_scores(context: WorkerContext) -> None:
+    job = job_with_baselines(context)
+    with context.database.write() as session:
         hold = Runs(session).claim_next("gone", -1.0)
         assert hold is not None
-    with parts.database.write() as session:
+    with context.database.write() as session:
         Runs(session).release_expired_leases()
-    with parts.database.read() as session:
+    with context.database.read() as session:
         assignment = Assignment(
             session.get_one(Job, job.id), session.get_one(Run, hold.run_id), hold, {}
         )
-    with pytest.raises(FenceLost), parts.database.write() as session:
+    with pytest.raises(FenceLost), context.database.write() as session:
         store_scores(
             session, assignment, Scored(BaselinesScored.model_validate(SCORES_LINE["event"]))
         )
-    row, _, _ = ended(parts, job)
+    row, _, _ = load_outcome(context, job)
     assert row.baselines == {"validation": [{"name": "majority", "score": 0.5}]}
 
 

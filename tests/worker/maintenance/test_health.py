@@ -60,4 +60,4 @@ def test_a_process_that_ends_during_the_check_is_ignored(tmp_path: Path) -> None
 def test_an_unreachable_database_is_reported(tmp_path: Path) -> None:
     assert find_database_problem(f"sqlite:///{tmp_path / 'evenkeel.db'}") is None
     nobody = "postgresql+psycopg://evenkeel@127.0.0.1:1/evenkeel"
-    assert find_database_problem(nobody) == "the database does not answer (OperationalError)"
+    assert find_database_problem(nobody) == "the database cannot be reached (OperationalError)"

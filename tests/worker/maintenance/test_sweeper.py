@@ -20,7 +20,7 @@ from tests.rows import add_job
 from worker.maintenance.sweeper import Sweeper
 
 
-class CountingBell:
+class CountingQueue:
     def __init__(self, depth: int | None = 0) -> None:
         self.rung: list[Message] = []
         self._depth = depth
@@ -50,11 +50,11 @@ def database(settings: Settings) -> Iterator[Database]:
     database.dispose()
 
 
-def sweep(settings: Settings, database: Database, bell: CountingBell) -> list[Message]:
+def sweep(settings: Settings, database: Database, queue: CountingQueue) -> list[Message]:
     Sweeper(
-        settings, database, cast(JobQueue, bell), Storage(settings.resolved_storage_url)
+        settings, database, cast(JobQueue, queue), Storage(settings.resolved_storage_url)
     ).sweep()
-    return bell.rung
+    return queue.rung
 
 
 def test_queued_runs_are_notified_again_after_an_interval(
@@ -63,22 +63,22 @@ def test_queued_runs_are_notified_again_after_an_interval(
     job = add_job(database, runs=3)
     with database.read() as session:
         expected = [("run.wake", run.id) for run in Runs(session).list_by_job(job.id)]
-    assert sweep(settings, database, CountingBell()) == expected
-    assert sweep(settings, database, CountingBell()) == []  # their messages were just sent
+    assert sweep(settings, database, CountingQueue()) == expected
+    assert sweep(settings, database, CountingQueue()) == []  # their messages were just sent
 
 
 def test_only_messages_missing_in_the_queue_are_sent(
     settings: Settings, database: Database
 ) -> None:
     add_job(database, runs=3)
-    assert len(sweep(settings, database, CountingBell(depth=2))) == 1
-    assert sweep(settings, database, CountingBell(depth=50)) == []
+    assert len(sweep(settings, database, CountingQueue(depth=2))) == 1
+    assert sweep(settings, database, CountingQueue(depth=50)) == []
 
 
 def test_an_unreachable_broker_changes_nothing(settings: Settings, database: Database) -> None:
     add_job(database, runs=3)
-    assert sweep(settings, database, CountingBell(depth=None)) == []
-    assert len(sweep(settings, database, CountingBell())) == 3
+    assert sweep(settings, database, CountingQueue(depth=None)) == []
+    assert len(sweep(settings, database, CountingQueue())) == 3
 
 
 def test_the_run_of_a_lost_worker_is_requeued_and_notified(
@@ -88,7 +88,7 @@ def test_the_run_of_a_lost_worker_is_requeued_and_notified(
     with database.write() as session:
         hold = Runs(session).claim_next("gone", -1.0)
     assert hold is not None
-    assert sweep(settings, database, CountingBell()) == [("run.wake", hold.run_id)]
+    assert sweep(settings, database, CountingQueue()) == [("run.wake", hold.run_id)]
     with database.read() as session:
         run = session.get_one(Run, hold.run_id)
         assert (run.status, run.fence) == ("queued", hold.fence + 1)
@@ -100,7 +100,7 @@ def test_a_job_that_waits_to_advance_is_notified(settings: Settings, database: D
     with database.write() as session:
         for run in session.query(Run).where(Run.job_id == job.id):
             run.status = "succeeded"
-    assert sweep(settings, database, CountingBell()) == [("job.advance", job.id)]
+    assert sweep(settings, database, CountingQueue()) == [("job.advance", job.id)]
 
 
 def test_expired_files_are_deleted_unless_a_job_needs_them(
@@ -127,7 +127,7 @@ def test_expired_files_are_deleted_unless_a_job_needs_them(
         )
     for digest in ("needed", "old", "shared", "young"):
         storage.put_bytes(f"files/{digest}", b"x")
-    sweep(settings, database, CountingBell())
+    sweep(settings, database, CountingQueue())
     with database.read() as session:
         assert {file.id for file in session.query(File)} == {job.training_file, "kept", "young"}
     assert {blob.key for blob in storage.list("files")} == {
@@ -152,11 +152,11 @@ def test_uploads_that_ended_long_ago_are_deleted(
                 session.add(
                     Upload(id=f"{age}-{state}", status=state, expires_at=time_over, **plain)
                 )
-    sweep(settings, database, CountingBell())  # just started: garbage is collected once an hour
+    sweep(settings, database, CountingQueue())  # just started: garbage is collected once an hour
     with database.read() as session:
         assert session.query(Upload).filter(Upload.status != "expired").count() == 4
     monkeypatch.setattr("worker.maintenance.sweeper.CLEANUP_INTERVAL_S", -1.0)
-    sweep(settings, database, CountingBell())
+    sweep(settings, database, CountingQueue())
     with database.read() as session:
         left = {upload.id for upload in session.query(Upload)}
         assert session.query(File).count() == 1

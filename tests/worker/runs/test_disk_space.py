@@ -11,7 +11,12 @@ from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
-from tests.worker.model_trainer import ModelTrainer, ended, job_of, train
+from tests.worker.simulated_trainer import (
+    ModelTrainer,
+    add_trainable_job,
+    load_outcome,
+    train_queued_runs,
+)
 from worker import slot
 from worker.context import WorkerContext
 from worker.runs import disk_space
@@ -19,7 +24,7 @@ from worker.trainer.process import Trainer
 
 
 @pytest.fixture
-def parts(
+def context(
     tmp_path: Path, model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[WorkerContext]:
     monkeypatch.setattr(
@@ -35,24 +40,26 @@ def parts(
     database.dispose()
 
 
-def free_disk(parts: WorkerContext, monkeypatch: pytest.MonkeyPatch, copies: float) -> None:
+def free_disk(context: WorkerContext, monkeypatch: pytest.MonkeyPatch, copies: float) -> None:
     """Simulate a disk with free space for this many copies of the weights."""
-    weights = (Path(parts.settings.model_dirs) / "tiny-bert" / "model.safetensors").stat().st_size
+    weights = (Path(context.settings.model_dirs) / "tiny-bert" / "model.safetensors").stat().st_size
     free = disk_space.SPARE_BYTES + int(copies * weights)
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free))
 
 
 def test_the_disk_limits_the_number_of_runs_started(
-    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = WorkerContext(parts.settings, parts.database, Storage("memory:///"), parts.trainer)
-    free_disk(parts, monkeypatch, disk_space.PUBLISHED_COPIES + 4.5 * disk_space.WEIGHTS_COPIES)
-    job = job_of(elsewhere, 9)
-    assert train(elsewhere, ModelTrainer()) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
-    _, runs, events = ended(parts, job)
+    elsewhere = WorkerContext(
+        context.settings, context.database, Storage("memory:///"), context.trainer
+    )
+    free_disk(context, monkeypatch, disk_space.PUBLISHED_COPIES + 4.5 * disk_space.WEIGHTS_COPIES)
+    job = add_trainable_job(elsewhere, 9)
+    assert train_queued_runs(elsewhere, ModelTrainer()) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
+    _, runs, events = load_outcome(context, job)
     assert {(row.status, row.deaths) for row in runs} == {("succeeded", 0)}
     words = (
-        "Run 8 (seed 8) was queued again: the disk of its worker is too full to train so "
+        "Run 8 (seed 8) was queued again: its worker's disk is too full to train this "
         "many runs together."
     )
     assert events.count(words) == 2
@@ -70,20 +77,22 @@ def test_the_disk_limits_the_number_of_runs_started(
     ],
 )
 def test_artifacts_of_later_runs_count_if_they_stay_on_this_disk(
-    parts: WorkerContext, monkeypatch: pytest.MonkeyPatch, runs: int, stack: int, needed: int
+    context: WorkerContext, monkeypatch: pytest.MonkeyPatch, runs: int, stack: int, needed: int
 ) -> None:
-    settings = parts.settings.model_copy(update={"stack": stack})
-    parts = WorkerContext(settings, parts.database, parts.storage, parts.trainer)
-    job = job_of(parts, runs)
-    free_disk(parts, monkeypatch, needed - 0.1)
+    settings = context.settings.model_copy(update={"stack": stack})
+    context = WorkerContext(settings, context.database, context.storage, context.trainer)
+    job = add_trainable_job(context, runs)
+    free_disk(context, monkeypatch, needed - 0.1)
     with monkeypatch.context() as once:
         once.setattr(
             slot,
             "sleep_unless_shutting_down",
-            lambda _seconds: free_disk(parts, monkeypatch, needed + 0.1),
+            lambda _seconds: free_disk(context, monkeypatch, needed + 0.1),
         )
-        train(parts, ModelTrainer())
-    messages = [event for event in ended(parts, job)[2] if "MB of free disk" in event]
+        train_queued_runs(context, ModelTrainer())
+    messages = [
+        event for event in load_outcome(context, job)[2] if "MB of free disk space" in event
+    ]
     assert messages[0].startswith("Run 0 (seed 0) starts over: before the first step")
     assert len(messages) == min(runs, stack)  # with enough disk space all runs succeed
-    assert {row.status for row in ended(parts, job)[1]} == {"succeeded"}
+    assert {row.status for row in load_outcome(context, job)[1]} == {"succeeded"}

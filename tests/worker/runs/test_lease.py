@@ -11,9 +11,9 @@ from worker.context import WorkerContext
 from worker.runs.lease import Heartbeat
 
 
-def held(staged: WorkerContext, runs: int) -> list[Lease]:
-    add_job(staged.database, runs=runs)
-    with staged.database.write() as session:
+def claim_leases(context: WorkerContext, runs: int) -> list[Lease]:
+    add_job(context.database, runs=runs)
+    with context.database.write() as session:
         first = Runs(session).claim_next("here:1", 60.0)
         assert first is not None
         return [
@@ -22,40 +22,41 @@ def held(staged: WorkerContext, runs: int) -> list[Lease]:
         ]
 
 
-def leases(staged: WorkerContext) -> dict[str, float | None]:
-    with staged.database.read() as session:
+def load_lease_ends(context: WorkerContext) -> dict[str, float | None]:
+    with context.database.read() as session:
         return {run.id: run.lease_until for run in session.query(Run)}
 
 
-def change(staged: WorkerContext, hold: Lease, **values: object) -> None:
-    with staged.database.write() as session:
-        session.execute(update(Run).where(Run.id == hold.run_id).values(**values))
+def update_run(context: WorkerContext, lease: Lease, **values: object) -> None:
+    with context.database.write() as session:
+        session.execute(update(Run).where(Run.id == lease.run_id).values(**values))
 
 
-def test_a_lost_lease_is_reported_and_the_others_are_renewed(staged: WorkerContext) -> None:
-    first, lost, last = held(staged, 3)
-    change(staged, lost, fence=lost.fence + 1, status="queued", lease_until=None)
-    before = leases(staged)
+def test_a_lost_lease_is_reported_and_the_others_are_renewed(context: WorkerContext) -> None:
+    first, lost, last = claim_leases(context, 3)
+    update_run(context, lost, fence=lost.fence + 1, status="queued", lease_until=None)
+    before = load_lease_ends(context)
     with Heartbeat(
-        staged.database, [first, lost, last], interval=0.02, lease_seconds=600.0
+        context.database, [first, lost, last], interval=0.02, lease_seconds=600.0
     ) as beat:
         until(
-            lambda: (leases(staged)[last.run_id] or 0) > (before[last.run_id] or 0) + 500, "no beat"
+            lambda: (load_lease_ends(context)[last.run_id] or 0) > (before[last.run_id] or 0) + 500,
+            "no beat",
         )
         until(lambda: bool(beat.lost_run_ids), "the loss is not told")
-    after = leases(staged)
+    after = load_lease_ends(context)
     assert beat.lost_run_ids == {lost.run_id}
     assert after[lost.run_id] is None
     assert (after[first.run_id] or 0) > (before[first.run_id] or 0) + 500
 
 
-def test_a_released_run_is_not_renewed(staged: WorkerContext) -> None:
-    ended, other = held(staged, 2)
-    change(staged, ended, lease_until=5.0)
-    change(staged, other, lease_until=5.0)
-    beat = Heartbeat(staged.database, [ended, other], interval=0.02, lease_seconds=600.0)
+def test_a_released_run_is_not_renewed(context: WorkerContext) -> None:
+    ended, other = claim_leases(context, 2)
+    update_run(context, ended, lease_until=5.0)
+    update_run(context, other, lease_until=5.0)
+    beat = Heartbeat(context.database, [ended, other], interval=0.02, lease_seconds=600.0)
     beat.drop_lease(ended)
     with beat:
-        until(lambda: leases(staged)[other.run_id] != 5.0, "no beat")
-    assert leases(staged)[ended.run_id] == 5.0
+        until(lambda: load_lease_ends(context)[other.run_id] != 5.0, "no beat")
+    assert load_lease_ends(context)[ended.run_id] == 5.0
     assert beat.lost_run_ids == set()

@@ -17,7 +17,7 @@ from worker.trainer.process import Trainer
 
 
 @pytest.fixture
-def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerContext]:
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerContext]:
     monkeypatch.setattr(slot, "UNPREPARED_DELAY_S", 0.0)
     settings = Settings(home=tmp_path)
     apply_migrations(settings.resolved_database_url)
@@ -28,17 +28,17 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerCon
     database.dispose()
 
 
-def ended(parts: WorkerContext, job: Job) -> tuple[Job, list[Run], list[str]]:
-    with parts.database.read() as session:
+def load_outcome(context: WorkerContext, job: Job) -> tuple[Job, list[Run], list[str]]:
+    with context.database.read() as session:
         runs = session.query(Run).where(Run.job_id == job.id).order_by(Run.index).all()
         events = [event.message for event in session.query(Event).order_by(Event.seq)]
         return session.get_one(Job, job.id), runs, events
 
 
-def test_a_missing_base_model_fails_the_runs_after_five_attempts(parts: WorkerContext) -> None:
-    job = add_job(parts.database, runs=2)  # of a model named "m"
-    slot.train_queued_runs(parts)
-    row, runs, events = ended(parts, job)
+def test_a_missing_base_model_fails_the_runs_after_five_attempts(context: WorkerContext) -> None:
+    job = add_job(context.database, runs=2)  # of a model named "m"
+    slot.train_queued_runs(context)
+    row, runs, events = load_outcome(context, job)
     assert [(r.status, r.attempt, (r.error or {})["code"]) for r in runs] == [
         ("failed", 5, "not_prepared")
     ] * 2
@@ -52,16 +52,16 @@ def test_a_missing_base_model_fails_the_runs_after_five_attempts(parts: WorkerCo
 
 
 def test_a_missing_file_fails_the_run_at_once(
-    parts: WorkerContext, model_dir: Path, monkeypatch: pytest.MonkeyPatch
+    context: WorkerContext, model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = WorkerContext(
-        parts.settings.model_copy(update={"model_dirs": str(model_dir)}),
-        parts.database,
-        parts.storage,
-        parts.trainer,
+        context.settings.model_copy(update={"model_dirs": str(model_dir)}),
+        context.database,
+        context.storage,
+        context.trainer,
     )
-    job = add_job(parts.database, runs=1)
-    with parts.database.write() as session:
+    job = add_job(context.database, runs=1)
+    with context.database.write() as session:
         session.get_one(Job, job.id).model = "tiny-bert"
         plain = {
             "owner_id": "local",
@@ -72,7 +72,7 @@ def test_a_missing_file_fails_the_run_at_once(
         }
         session.add(File(id="f", sha256="0" * 64, **plain))
     slot.train_queued_runs(here)
-    row, [only], _ = ended(parts, job)
+    row, [only], _ = load_outcome(context, job)
     assert (only.status, only.attempt) == ("failed", 1)
     assert (only.error or {})["code"] == "data_missing"
     assert (row.status, (row.error or {})["code"]) == ("failed", "data_missing")

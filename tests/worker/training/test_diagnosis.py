@@ -157,7 +157,7 @@ def test_weights_far_from_pretraining(layers: int | list[int]) -> None:
         for sentence in sentences
         if sentence.startswith("Every block moved by at least 30% of")
     ]
-    assert len(far) == (0 if layers == 3 else 1)  # re-initialised blocks do not count
+    assert len(far) == (0 if layers == 3 else 1)  # re-initialized blocks do not count
     assert diagnose(distance=FAR, recipe=recipe) == []  # it learned nevertheless
     near = diagnose(
         distance={**FAR, "block 0": 0.02}, vanished=VANISHED, recipe=make_recipe(reinit_layers=0)

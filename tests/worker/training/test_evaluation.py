@@ -1,4 +1,4 @@
-"""Evaluation scores every row in its place; degenerate results are recognised."""
+"""Evaluation scores every row in its place; degenerate results are recognized."""
 
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from shared.datasets import Examples
 from shared.metrics import Scoring
 from tests.worker.training.runs import make_review_rows, make_task, never_stop
 from worker.training.data.split import Split
-from worker.training.data.tokenization import encode_examples, load_tokenizer
+from worker.training.data.tokenization import encode_examples
+from worker.training.data.tokenizer import load_tokenizer
 from worker.training.errors import StopRequested
 from worker.training.evaluation import evaluate_split
 from worker.training.model.encoder import load_encoder

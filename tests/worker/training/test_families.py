@@ -61,7 +61,7 @@ FAMILY_SWITCHES = {
     "a missing block",
     "all at once",
 }
-"""Switches that depend on the family; the others are numbers of the optimiser or the loop."""
+"""Switches that depend on the family; the others are numbers of the optimizer or the loop."""
 WITH_POOLER = {"bert", "albert", "modernbert"}
 
 

@@ -1,4 +1,4 @@
-"""A run from its spec to its artefacts, which plain transformers can use."""
+"""A run from its spec to its artifacts, which plain transformers can use."""
 
 import hashlib
 import json
@@ -134,7 +134,7 @@ def test_select_last_chooses_the_last_step(tmp_path: Path, tiny_bert: Path) -> N
     assert run.finished.validation.loss == run.evaluations[-1].valid_loss
 
 
-def test_the_artefacts_are_complete(tmp_path: Path, tiny_bert: Path) -> None:
+def test_the_artifacts_are_complete(tmp_path: Path, tiny_bert: Path) -> None:
     spec = make_spec(
         tmp_path, tiny_bert, task=make_task(label_names=["yes", "no"], positive_label="yes")
     )
@@ -149,7 +149,7 @@ def test_the_artefacts_are_complete(tmp_path: Path, tiny_bert: Path) -> None:
     )
     config = (model / "config.json").read_text()
     assert json.loads(config)["id2label"] == {"0": "yes", "1": "no"}
-    # local paths must not leak into the artefacts
+    # local paths must not leak into the artifacts
     assert str(tiny_bert) not in config + (model / "tokenizer_config.json").read_text()
     written = read_predictions(spec)
     assert written["columns"] == [

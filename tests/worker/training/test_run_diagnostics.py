@@ -147,7 +147,7 @@ def test_a_collapsed_run_is_diagnosed(tmp_path: Path, tiny_bert: Path) -> None:
     assert any("bias correction" in sentence for sentence in run.finished.diagnosis)
 
 
-def test_a_history_survives_serialisation() -> None:
+def test_a_history_survives_serialization() -> None:
     history = History()
     history.record_event(
         Step(

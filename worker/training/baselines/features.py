@@ -61,8 +61,12 @@ def compute_frozen_states(
     for rows in iterate_batches_by_length(split.rows, split.text):
         check_stop()
         inputs = split.text.build_padded_batch(rows).to(device).inputs
-        hidden = encoder(**inputs).last_hidden_state
-        mask = inputs["attention_mask"][..., None].to(hidden.dtype)
-        means = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
+        means = _average_tokens(encoder(**inputs).last_hidden_state, inputs["attention_mask"])
         states.update(zip(rows, means.cpu(), strict=True))
     return np.asarray(torch.stack([states[row] for row in split.rows]).double().numpy())
+
+
+def _average_tokens(hidden: Tensor, attention_mask: Tensor) -> Tensor:
+    """Return the mean over each row's tokens of hidden states (rows, tokens, width)."""
+    mask = attention_mask[..., None].to(hidden.dtype)
+    return (hidden * mask).sum(dim=1) / mask.sum(dim=1)

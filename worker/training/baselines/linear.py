@@ -1,4 +1,4 @@
-"""Linear models of given features, with regularisation chosen on the training rows only.
+"""Linear models of given features, with regularization chosen on the training rows only.
 
 Classification is logistic regression with an L2 penalty (one per label for multi-label tasks),
 regression is ridge regression, both by scikit-learn. The inverse penalty C is chosen by
@@ -9,10 +9,11 @@ metric, and the stronger penalty wins a tie. Nothing is random.
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
@@ -22,15 +23,15 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from shared.domain.task import TaskType
 
-Array = np.ndarray[Any, Any]
+Array = npt.NDArray[Any]  # of text, numbers or label indices; numpy has no common type for these
 ScoreFunction = Callable[[Array, Array], float | None]
 """The task's metric of targets and predictions; larger is better, None is undefined."""
 INVERSE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 FOLDS = 3
 MAX_SELECTION_ROWS = 2_000
-"""Most rows used to choose C; the model itself is fitted on all rows."""
+"""Maximum of rows used to choose C; the model itself is fitted on all rows."""
 MAX_SELECTION_OUTPUTS = 100
-"""Most labels for which C is chosen: with more, 18 fits would take minutes, and C is 1."""
+"""Maximum of labels for which C is chosen; with more, 18 fits would take minutes, and C is 1."""
 MAX_ITERATIONS = 200
 
 
@@ -114,19 +115,26 @@ def _choose_inverse_penalty(
     check_stop: Callable[[], None],
 ) -> float:
     """Return the inverse penalty whose out-of-fold predictions score best."""
-    folds = assign_folds(targets)
     best, best_score = INVERSE_PENALTIES[0], -math.inf
     for inverse_penalty in INVERSE_PENALTIES:
-        predictions = np.empty_like(targets)
-        for fold in range(FOLDS):
-            check_stop()
-            model = LinearModel(make_features(), task_type, inverse_penalty)
-            model.fit(inputs[folds != fold], targets[folds != fold])
-            predictions[folds == fold] = model.predict(inputs[folds == fold])
-        current_score = score(targets, predictions)
+        models = (LinearModel(make_features(), task_type, inverse_penalty) for _ in range(FOLDS))
+        current_score = score(targets, _predict_out_of_fold(models, inputs, targets, check_stop))
         if current_score is not None and current_score > best_score:
             best, best_score = inverse_penalty, current_score
     return best
+
+
+def _predict_out_of_fold(
+    models: Iterator[LinearModel], inputs: Array, targets: Array, check_stop: Callable[[], None]
+) -> Array:
+    """Return predictions of the rows of every fold by a model fitted on the other folds."""
+    folds, predictions = assign_folds(targets), np.empty_like(targets)
+    for fold, model in enumerate(models):
+        check_stop()
+        held_out = folds == fold
+        model.fit(inputs[~held_out], targets[~held_out])
+        predictions[held_out] = model.predict(inputs[held_out])
+    return predictions
 
 
 def count_outputs(targets: Array, task_type: TaskType) -> int:

@@ -1,8 +1,8 @@
-"""Baseline scores: what simpler models reach on a job's rows.
+"""Baseline scores: the scores of simpler models on a job's rows.
 
 ``tfidf_logistic_regression`` (``tfidf_ridge`` for regression) is a linear model of weighted word
 counts that never sees the encoder. ``linear_probe`` is a linear model of the frozen encoder's last
-hidden states, averaged over the tokens and standardised, as in probing studies (Alain & Bengio
+hidden states, averaged over the tokens and standardized, as in probing studies (Alain & Bengio
 2016); the encoder reads pairs joined, as in training.
 
 Both are fitted on the training rows only, where their penalties are chosen too (``linear.py``), and
@@ -10,7 +10,7 @@ scored once on the job's validation and test rows with its metric. They ignore t
 weights, no seed. On a CPU the same job has the same scores.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,25 +20,31 @@ from shared.datasets import list_folds
 from shared.domain.task import Label, Task, TaskType
 from shared.metrics import Scoring
 from worker.training.baselines.features import TfIdfFeatures, compute_frozen_states
-from worker.training.baselines.linear import Array, Features, downsample_rows, fit_linear_model
+from worker.training.baselines.linear import (
+    Array,
+    Features,
+    LinearModel,
+    downsample_rows,
+    fit_linear_model,
+)
 from worker.training.data.split import Split, Splits, load_splits
 from worker.training.data.targets import build_targets
 from worker.training.data.tokenization import EncodedText, TextCache
-from worker.training.errors import StopRequested
+from worker.training.errors import build_stop_check
 from worker.training.events import BaselineScore, BaselinesScored
 from worker.training.model.encoder import load_encoder
 from worker.training.seeding import make_deterministic
 from worker.training.spec import DataSpec
 
 MAX_ROWS = 10_000
-"""Most training rows to fit on: the probe then costs less than a tenth of a run of 320 steps."""
+"""Maximum of training rows to fit on; the probe then costs less than a tenth of 320 steps."""
 MAX_TARGETS = 1_000_000
-"""Most rows times outputs: many labels mean fewer rows, but at least ``MIN_ROWS``."""
+"""Maximum of rows times outputs: many labels mean fewer rows, but at least ``MIN_ROWS``."""
 MIN_ROWS = 2_000
 MAX_FEATURES = 50_000
-"""Most word features."""
+"""Maximum of word features."""
 MAX_COEFFICIENTS = 2_000_000
-"""Most features times outputs."""
+"""Maximum of features times outputs."""
 UNUSED_INIT_SEED = 0
 """Seed of the head, which the probe does not use."""
 
@@ -54,16 +60,8 @@ class BaselineScorer:
     def score_model(
         self, make_features: Callable[[], Features], get_inputs: Callable[[Split], Array]
     ) -> dict[str, float | None]:
-        """Fit a linear model of these features of these inputs and return its score by split."""
-        train, task = self.splits.train, self.scoring.task
-        model = fit_linear_model(
-            make_features,
-            get_inputs(train),
-            build_linear_targets(train, task),
-            task.type,
-            self._score_predictions,
-            self.check_stop,
-        )
+        """Fit a linear model of the features of the inputs, and return its score by split."""
+        model, task = self._fit_model(make_features, get_inputs), self.scoring.task
         return {
             name: self._score_predictions(
                 build_linear_targets(split, task), model.predict(get_inputs(split))
@@ -71,6 +69,19 @@ class BaselineScorer:
             for name, split in self.splits.get_named_splits().items()
             if name != "train"
         }
+
+    def _fit_model(
+        self, make_features: Callable[[], Features], get_inputs: Callable[[Split], Array]
+    ) -> LinearModel:
+        train, task = self.splits.train, self.scoring.task
+        return fit_linear_model(
+            make_features,
+            get_inputs(train),
+            build_linear_targets(train, task),
+            task.type,
+            self._score_predictions,
+            self.check_stop,
+        )
 
     def _score_predictions(self, targets: Array, predictions: Array) -> float | None:
         scores = self.scoring.compute_scores(_to_labels(targets), _to_labels(predictions))
@@ -80,35 +91,44 @@ class BaselineScorer:
 def score_baselines(
     spec: DataSpec, should_stop: Callable[[], bool], cache: TextCache | None = None
 ) -> Iterator[BaselinesScored]:
-    """Fit the baselines and score them: one event, at the end.
+    """Fit the baselines, score them, and yield the only event at the end.
 
     With k-fold splits, every fold is scored by models of the other folds, and a score is the mean
-    over the folds. ``cache`` keeps tokenised files between runs and changes no result.
+    over the folds. ``cache`` keeps tokenized files between runs and does not affect the result.
 
     Raise StopRequested within one batch, or one fit of a linear model, of ``should_stop`` being
-    true, BaseModelUnreadable, and InvalidValue for data that do not fit the task.
+    true, BaseModelUnreadable, and InvalidValue if the data do not fit the task.
     """
-
-    def check_stop() -> None:
-        if should_stop():
-            raise StopRequested(spec.run_id)
-
+    check_stop = build_stop_check(spec.run_id, should_stop)
     check_stop()
     make_deterministic(spec.threads, spec.device)
-    cache, states = cache or TextCache(), FrozenStateCache(spec, check_stop)
+    states = FrozenStateCache(spec, check_stop)
     fold_scores: dict[str, dict[str, list[float | None]]] = {}
     rows = 0
-    for fold in list_folds(spec.split):
-        splits = load_splits(spec.model_copy(update={"fold": fold}), cache, check_stop)
-        train = _downsample_split(splits.train, spec.task, _get_max_rows(spec.task))
-        rows = max(rows, len(train.rows))
-        scorer = BaselineScorer(
-            replace(splits, train=train), Scoring(spec.task, spec.metric), check_stop
-        )
+    for splits in _iterate_folds(spec, cache or TextCache(), check_stop):
+        rows = max(rows, len(splits.train.rows))
+        scorer = BaselineScorer(splits, Scoring(spec.task, spec.metric), check_stop)
         for name, scores in _score_fold(scorer, states).items():
             for split, score in scores.items():
                 fold_scores.setdefault(split, {}).setdefault(name, []).append(score)
-    yield BaselinesScored(
+    yield _build_scores_event(fold_scores, rows)
+
+
+def _iterate_folds(
+    spec: DataSpec, cache: TextCache, check_stop: Callable[[], None]
+) -> Iterator[Splits]:
+    """Yield the splits of each fold, with as many training rows as the baselines are fitted on."""
+    for fold in list_folds(spec.split):
+        splits = load_splits(spec.model_copy(update={"fold": fold}), cache, check_stop)
+        train = _downsample_split(splits.train, spec.task, _get_max_rows(spec.task))
+        yield replace(splits, train=train)
+
+
+def _build_scores_event(
+    fold_scores: Mapping[str, Mapping[str, Sequence[float | None]]], rows: int
+) -> BaselinesScored:
+    """Average the scores, given by split, name and fold."""
+    return BaselinesScored(
         scores={
             split: [
                 BaselineScore(name=name, score=_average_scores(scores))

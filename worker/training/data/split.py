@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.datasets import Examples, InputFile, get_group_column, split_files
 from shared.domain.task import Label
 from worker.training.data.tokenization import EncodedText, TextCache
-from worker.training.spec import DataSpec
+from worker.training.spec import DataFile, DataSpec
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,21 @@ class Splits:
 
 
 def load_splits(spec: DataSpec, cache: TextCache, check_stop: Callable[[], None]) -> Splits:
-    """Read, tokenise and split the run's files. Raise InvalidValue if they do not fit the task."""
-    input_files = {
-        InputFile.TRAINING: spec.training_file,
-        InputFile.VALIDATION: spec.validation_file,
-        InputFile.TEST: spec.test_file,
-    }
-    texts = {
+    """Read, tokenize and split the run's files. Raise InvalidValue if they do not fit the task."""
+    texts = _encode_files(spec, cache, check_stop)
+    files = {source: text.examples for source, text in texts.items()}
+    parts = split_files(files, spec.task.type, spec.split, spec.fold)
+    train, validation = (
+        Split(texts[part.source], part.rows) for part in (parts.train, parts.validation)
+    )
+    test = None if parts.test is None else Split(texts[parts.test.source], parts.test.rows)
+    return Splits(train, validation, test)
+
+
+def _encode_files(
+    spec: DataSpec, cache: TextCache, check_stop: Callable[[], None]
+) -> dict[InputFile, EncodedText]:
+    return {
         source: cache.get_encoded_text(
             file,
             spec.task,
@@ -59,13 +67,14 @@ def load_splits(spec: DataSpec, cache: TextCache, check_stop: Callable[[], None]
             param=source,
             group_by=get_group_column(spec.split, source),
         )
-        for source, file in input_files.items()
-        if file is not None
+        for source, file in _list_input_files(spec).items()
     }
-    files = {source: text.examples for source, text in texts.items()}
-    parts = split_files(files, spec.task.type, spec.split, spec.fold)
-    train, validation = (
-        Split(texts[part.source], part.rows) for part in (parts.train, parts.validation)
-    )
-    test = None if parts.test is None else Split(texts[parts.test.source], parts.test.rows)
-    return Splits(train, validation, test)
+
+
+def _list_input_files(spec: DataSpec) -> dict[InputFile, DataFile]:
+    files = {
+        InputFile.TRAINING: spec.training_file,
+        InputFile.VALIDATION: spec.validation_file,
+        InputFile.TEST: spec.test_file,
+    }
+    return {source: file for source, file in files.items() if file is not None}

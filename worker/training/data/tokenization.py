@@ -1,6 +1,6 @@
-"""Tokenised text: from rows of text to batches of token ids.
+"""Tokenized text: from rows of text to batches of token ids.
 
-A file is tokenised once per base model and task; the warm trainer process keeps the result for the
+A file is tokenized once per base model and task; the warm trainer process keeps the result for the
 job's other seeds. Padded batches are padded to their own longest row, so short texts do not cost
 ``max_seq_length`` tokens.
 """
@@ -9,26 +9,23 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from shared.datasets import Examples, Limits, load_examples, read_table
 from shared.domain.task import ColumnReference, Label, Task
 from worker.training.data.targets import build_targets
+from worker.training.data.tokenizer import load_tokenizer
 from worker.training.device import to_device
-from worker.training.errors import BaseModelUnreadable
-from worker.training.model.folder_fingerprint import FolderFingerprint, compute_folder_fingerprint
-from worker.training.model.transformers_logging import silence_transformers
 from worker.training.packed.packed_layout import PackedLayout
 from worker.training.spec import DataFile
 
 TOKENIZER_CHUNK_ROWS = 1000
-"""Rows tokenised between two checks for a stop."""
+"""Rows tokenized between two checks for a stop."""
 
 UNLIMITED_ROWS = Limits(max_rows=10**9)
 """Limits of stored files: the number of rows was checked at upload."""
@@ -92,78 +89,13 @@ class EncodedText:
         return build_targets([self.labels[row] for row in rows], self.examples.num_labels)
 
 
-def load_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
-    """Load the base model's tokenizer, without running code from its folder or using the network.
-
-    Raise BaseModelUnreadable if it is missing, damaged or unsuitable.
-    """
-    try:
-        with silence_transformers():
-            config = AutoConfig.from_pretrained(
-                base_model, local_files_only=True, trust_remote_code=False
-            )
-            tokenizer = AutoTokenizer.from_pretrained(
-                base_model,
-                local_files_only=True,
-                trust_remote_code=False,
-                **_build_tokenizer_options(config),
-            )
-            vocabulary_size = config.vocab_size
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise BaseModelUnreadable(
-            f"The tokenizer of {base_model.name} cannot be read: {error}", param="model"
-        ) from error
-    # transformers creates an empty tokenizer if the folder has no tokenizer files
-    if not any((base_model / file).is_file() for file in tokenizer.vocab_files_names.values()):
-        raise BaseModelUnreadable(
-            f"{base_model.name} has no tokenizer: tokenizer.json is missing.", param="model"
-        )
-    if not tokenizer.is_fast or tokenizer.pad_token_id is None:
-        raise BaseModelUnreadable(
-            f"{base_model.name} has no fast tokenizer with a padding token.", param="model"
-        )
-    if len(tokenizer) > vocabulary_size:
-        raise BaseModelUnreadable(
-            f"The tokenizer of {base_model.name} has {len(tokenizer)} tokens, but its weights only "
-            f"{vocabulary_size}.",
-            param="model",
-        )
-    return tokenizer
-
-
-@lru_cache(maxsize=1)
-def _load_export_tokenizer(
-    base_model: Path, _fingerprint: FolderFingerprint
-) -> PreTrainedTokenizerBase:
-    return load_tokenizer(base_model)
-
-
-def get_export_tokenizer(base_model: Path) -> PreTrainedTokenizerBase:
-    """Return the tokenizer to export, read once for the runs of a job.
-
-    Do not tokenise with it: that changes settings that are exported. Raise BaseModelUnreadable
-    like ``load_tokenizer``.
-    """
-    return _load_export_tokenizer(base_model, compute_folder_fingerprint(base_model))
-
-
-def _build_tokenizer_options(config: PreTrainedConfig) -> dict[str, list[str]]:
-    """Return options that suppress token types if the encoder does not distinguish them.
-
-    Many tokenizers return types anyway, which would index past the end of RoBERTa's single type.
-    """
-    if getattr(config, "type_vocab_size", 0) >= 2:
-        return {}
-    return {"model_input_names": ["input_ids", "attention_mask"]}
-
-
 def encode_examples(
     examples: Examples,
     tokenizer: PreTrainedTokenizerBase,
     max_seq_length: int,
     check_stop: Callable[[], None],
 ) -> EncodedText:
-    """Tokenise every row; the longer text of a pair is truncated first.
+    """Tokenize every row; the longer text of a pair is truncated first.
 
     ``check_stop`` is called before each chunk of rows and may raise.
     """
@@ -172,14 +104,7 @@ def encode_examples(
     for start in range(0, len(examples.texts), TOKENIZER_CHUNK_ROWS):
         check_stop()
         chunk = slice(start, start + TOKENIZER_CHUNK_ROWS)
-        encoded = tokenizer(
-            list(examples.texts[chunk]),
-            None if examples.second_texts is None else list(examples.second_texts[chunk]),
-            truncation="longest_first",
-            max_length=max_seq_length,
-            padding=False,
-            return_attention_mask=False,
-        )
+        encoded = _tokenize_rows(examples, chunk, tokenizer, max_seq_length)
         for name, rows in encoded.items():
             columns.setdefault(name, []).extend(torch.tensor(row) for row in rows)
         truncated.extend(bool(row.overflowing) for row in encoded.encodings or ())
@@ -187,10 +112,24 @@ def encode_examples(
     return EncodedText(columns, padding, examples, truncated)
 
 
+def _tokenize_rows(
+    examples: Examples, rows: slice, tokenizer: PreTrainedTokenizerBase, max_seq_length: int
+) -> BatchEncoding:
+    encoded: BatchEncoding = tokenizer(
+        list(examples.texts[rows]),
+        None if examples.second_texts is None else list(examples.second_texts[rows]),
+        truncation="longest_first",
+        max_length=max_seq_length,
+        padding=False,
+        return_attention_mask=False,
+    )
+    return encoded
+
+
 class TextCache:
     """The last few encoded files of this process, by content.
 
-    With it a warm trainer reads a job's files once for all seeds.
+    A warm trainer thus reads a job's files once for all of its seeds.
     """
 
     def __init__(self, size: int = 4) -> None:
@@ -208,18 +147,28 @@ class TextCache:
         group_by: ColumnReference | None = None,
     ) -> EncodedText:
         """Return the encoded file. Raise InvalidValue for ``param`` if it does not fit the task."""
-        with file.path.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
-        key = "\n".join(
-            (digest, file.filename, str(base_model), task.model_dump_json(), repr(group_by))
-        )
+        key = _build_cache_key(file, task, base_model, group_by)
         if key not in self._entries:
             table = read_table(file.path, file.filename, header=task.header, limits=UNLIMITED_ROWS)
             examples = load_examples(table, task, group_by=group_by, param=param)
             self._entries[key] = encode_examples(
                 examples, load_tokenizer(base_model), task.max_seq_length, check_stop
             )
+        return self._use_entry(key)
+
+    def _use_entry(self, key: str) -> EncodedText:
+        """Return an entry as the last one used, and drop the entries used least recently."""
         self._entries.move_to_end(key)
         while len(self._entries) > self._size:
             self._entries.popitem(last=False)
         return self._entries[key]
+
+
+def _build_cache_key(
+    file: DataFile, task: Task, base_model: Path, group_by: ColumnReference | None
+) -> str:
+    with file.path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return "\n".join(
+        (digest, file.filename, str(base_model), task.model_dump_json(), repr(group_by))
+    )

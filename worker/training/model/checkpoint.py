@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -89,7 +89,7 @@ class BestCheckpoint:
     def evaluation(self) -> EvaluationResult:
         """The evaluation of the chosen weights. Raises RuntimeError before the first evaluation."""
         if self._evaluation is None:
-            raise RuntimeError("no evaluation was recorded, so no checkpoint can be chosen")
+            raise RuntimeError("no checkpoint can be chosen before the first evaluation")
         return self._evaluation
 
 
@@ -120,17 +120,9 @@ def export_predictions(
     regression. ``columns`` names the columns of the equivalent flat table.
     """
     rows = [
-        {
-            "split": name,
-            "row": row + 1,
-            "label": _format_label(split.text.labels[row], task.label_names),
-            "predicted": _format_label(predicted, task.label_names),
-            "probabilities": probabilities,
-        }
+        row
         for name, (split, evaluation) in evaluations.items()
-        for row, predicted, probabilities in zip(
-            split.rows, evaluation.predictions, evaluation.probabilities, strict=True
-        )
+        for row in _iterate_prediction_rows(name, split, evaluation, task.label_names)
     ]
     columns = [
         "split",
@@ -142,6 +134,21 @@ def export_predictions(
     path.write_text(
         json.dumps({"columns": columns, "rows": rows}, ensure_ascii=False), encoding="utf-8"
     )
+
+
+def _iterate_prediction_rows(
+    name: str, split: Split, evaluation: EvaluationResult, label_names: list[str]
+) -> Iterator[dict[str, object]]:
+    for row, predicted, probabilities in zip(
+        split.rows, evaluation.predictions, evaluation.probabilities, strict=True
+    ):
+        yield {
+            "split": name,
+            "row": row + 1,
+            "label": _format_label(split.text.labels[row], label_names),
+            "predicted": _format_label(predicted, label_names),
+            "probabilities": probabilities,
+        }
 
 
 def _format_label(label: Label, names: list[str]) -> str | list[str] | float:

@@ -2,7 +2,7 @@
 
 An entry whose token is in no training row has gradient 0 at every step, hence m = v = 0 and no
 update except weight decay. So the embedding table is cut to the entries of the run's files before
-the optimiser and the forward pass are created; gradient, norm, clipping, moments and copies shrink
+the optimizer and the forward pass are created; gradient, norm, clipping, moments and copies shrink
 with it. The full table is rebuilt at the end. MiniLM has 11.7 M of its 22.7 M parameters in that
 table, XLM-R 192 M of 278 M; a few thousand rows use a few thousand of the entries.
 
@@ -37,7 +37,7 @@ from worker.training.data.split import Split, Splits
 from worker.training.data.tokenization import EncodedText
 from worker.training.model.module_groups import get_family
 from worker.training.optim.optimizer import compute_adamw_settings
-from worker.training.optim.parameter_groups import build_parameter_groups
+from worker.training.optim.parameter_groups import ParameterGroup, build_parameter_groups
 from worker.training.optim.schedule import create_linear_schedule
 
 REGISTER_FLOATS = 16
@@ -125,8 +125,7 @@ class CompactVocabulary:
         table = initial.detach().clone()
         factors = compute_decay_factors(network, recipe, step)
         if factors:
-            absent = torch.ones(self.size, dtype=torch.bool, device=initial.device)
-            absent[entries] = False
+            absent = self._find_absent_entries(initial.device)
             table[absent] = replay_decay(table[absent], initial[absent], factors)
         table[entries] = trained
         [name] = (name for name, parameter in network.named_parameters() if parameter is trained)
@@ -141,6 +140,12 @@ class CompactVocabulary:
             if embedding.padding_idx is not None:
                 embedding.padding_idx = int(self.entries[embedding.padding_idx])
             _set_table(embedding, table)
+
+    def _find_absent_entries(self, device: torch.device) -> Tensor:
+        """Return a mask of shape (size,), true for the entries that are left out."""
+        absent = torch.ones(self.size, dtype=torch.bool, device=device)
+        absent[self.entries.to(device)] = False
+        return absent
 
     def _build_id_map(self) -> Tensor:
         """Return the id in the run of every token id; -1 for absent tokens."""
@@ -157,12 +162,7 @@ def compute_decay_factors(
     A step first moves an entry toward its start by the share given first, then multiplies it by
     the factor given second.
     """
-    table = _get_embedding(network).weight
-    [group] = (
-        group
-        for group in build_parameter_groups(network, recipe)
-        if any(parameter is table for parameter in group.parameters)
-    )
+    group = _find_table_group(network, recipe)
     if not (recipe.weight_decay and group.has_weight_decay):
         return []
     schedule = create_linear_schedule(recipe.learning_rate, recipe.warmup_ratio, recipe.max_steps)
@@ -175,6 +175,16 @@ def compute_decay_factors(
     return factors
 
 
+def _find_table_group(network: PreTrainedModel, recipe: Recipe) -> ParameterGroup:
+    table = _get_embedding(network).weight
+    [group] = (
+        group
+        for group in build_parameter_groups(network, recipe)
+        if any(parameter is table for parameter in group.parameters)
+    )
+    return group
+
+
 def replay_decay(entries: Tensor, start: Tensor, factors: Sequence[tuple[float, float]]) -> Tensor:
     """Apply the decay of pre-trained decay and AdamW to entries that never have a gradient.
 
@@ -185,15 +195,16 @@ def replay_decay(entries: Tensor, start: Tensor, factors: Sequence[tuple[float, 
         start.flatten().split(REPLAY_CHUNK_SIZE),
         strict=True,
     )
-    decayed = []
-    for block, block_start in blocks:
-        block = block.clone()
-        for toward_start, factor in factors:
-            if toward_start:
-                block.lerp_(block_start, toward_start)
-            block.mul_(factor)
-        decayed.append(block)
+    decayed = [_decay_block(block.clone(), block_start, factors) for block, block_start in blocks]
     return torch.cat(decayed).view_as(entries)
+
+
+def _decay_block(block: Tensor, start: Tensor, factors: Sequence[tuple[float, float]]) -> Tensor:
+    for toward_start, factor in factors:
+        if toward_start:
+            block.lerp_(start, toward_start)
+        block.mul_(factor)
+    return block
 
 
 def _get_embedding(network: PreTrainedModel) -> nn.Embedding:

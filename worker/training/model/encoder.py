@@ -17,7 +17,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from shared.domain.task import Task, TaskType
 from worker.training.errors import BaseModelUnreadable
 from worker.training.model.folder_fingerprint import FolderFingerprint, compute_folder_fingerprint
-from worker.training.model.module_groups import get_family, is_bias, is_normalisation
+from worker.training.model.module_groups import get_family, is_bias, is_normalization
 from worker.training.model.transformers_logging import silence_transformers
 from worker.training.seeding import init_stream
 
@@ -33,18 +33,21 @@ def load_encoder(base_model: Path, task: Task, init_seed: int) -> PreTrainedMode
     network = copy.deepcopy(checkpoint)
     family = get_family(network)
     drawn = [*family.head, *([family.pooler] if family.pooler else [])]
-    unexpected = [key for key in missing if not _is_below(key, *drawn)]
-    if unexpected:
-        raise BaseModelUnreadable(
-            f"The weights of {base_model.name} lack {len(unexpected)} tensors: "
-            f"{', '.join(unexpected[:5])}{', …' if len(unexpected) > 5 else ''}.",
-            param="model",
-        )
+    _check_missing_tensors(base_model, [key for key in missing if not _is_below(key, *drawn)])
     for path in family.head:
         draw_module(network, path, init_seed)
     if family.pooler and any(_is_below(key, family.pooler) for key in missing):
         draw_module(network, family.pooler, init_seed)
     return network
+
+
+def _check_missing_tensors(base_model: Path, missing: list[str]) -> None:
+    if missing:
+        raise BaseModelUnreadable(
+            f"The weights of {base_model.name} lack {len(missing)} tensors: "
+            f"{', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}.",
+            param="model",
+        )
 
 
 # the runs of a job start from the same weights: a warm trainer reads them once
@@ -86,29 +89,31 @@ def _is_below(key: str, *paths: str) -> bool:
 
 @torch.no_grad()
 def draw_module(network: PreTrainedModel, path: str, init_seed: int) -> None:
-    """Draw every parameter below ``path`` as BERT was initialised.
+    """Draw every parameter below ``path`` as BERT was initialized.
 
     Linear weights are drawn from N(0, ``initializer_range``), every bias is 0, weights of
-    normalisations are 1. transformers' helpers cannot be used because they skip loaded
+    normalizations are 1. transformers' helpers cannot be used because they skip loaded
     parameters. Each parameter has its own random stream, named by its path, so its draw does not
     depend on which others are drawn.
     """
+    std = network.config.initializer_range
     for module_name, module in network.get_submodule(path).named_modules(prefix=path):
         for name, parameter in module.named_parameters(recurse=False):
-            full_name = f"{module_name}.{name}"
-            if is_bias(full_name):
-                parameter.zero_()
-            elif is_normalisation(module):
-                parameter.fill_(1.0)
-            elif isinstance(module, nn.Linear):
-                parameter.normal_(
-                    0.0,
-                    network.config.initializer_range,
-                    generator=init_stream(init_seed, full_name),
-                )
-            else:
-                raise BaseModelUnreadable(
-                    f"{full_name} cannot be initialised: {type(module).__name__} has no known "
-                    "initial distribution.",
-                    param="model",
-                )
+            _draw_parameter(module, parameter, f"{module_name}.{name}", std, init_seed)
+
+
+def _draw_parameter(
+    module: nn.Module, parameter: nn.Parameter, full_name: str, std: float, init_seed: int
+) -> None:
+    if is_bias(full_name):
+        parameter.zero_()
+    elif is_normalization(module):
+        parameter.fill_(1.0)
+    elif isinstance(module, nn.Linear):
+        parameter.normal_(0.0, std, generator=init_stream(init_seed, full_name))
+    else:
+        raise BaseModelUnreadable(
+            f"{full_name} cannot be initialized: {type(module).__name__} has no known initial "
+            "distribution.",
+            param="model",
+        )

@@ -1,6 +1,6 @@
 """The forward pass of a network in training: rows to a batch, and a batch to logits.
 
-The rest of training (optimiser, clipping, checkpoints, export) handles the network itself, whose
+The rest of training (optimizer, clipping, checkpoints, export) handles the network itself, whose
 weights are float32. Only this module knows which weights a pass is computed with.
 """
 

@@ -1,6 +1,6 @@
 """Copies of the initial weights, for pre-trained weight decay and mixout.
 
-They are taken after re-initialisation, so for re-initialised tensors they are the draw. One copy
+They are taken after re-initialization, so for re-initialized tensors they are the draw. One copy
 serves both methods; a recipe with neither of them keeps none.
 """
 

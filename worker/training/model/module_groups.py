@@ -53,28 +53,32 @@ def list_module_groups(network: PreTrainedModel) -> list[ModuleGroup]:
 
     Raise BaseModelUnreadable if a parameter is in none of them.
     """
-    family = get_family(network)
-    blocks = list_block_paths(network)
-    layout: list[tuple[str, tuple[str, ...]]] = [
-        ("embeddings", family.embeddings),
-        *((f"block {index}", (path,)) for index, path in enumerate(blocks[:-1])),
-        (f"block {len(blocks) - 1}", (blocks[-1], *family.top)),
-        *([("pooler", (family.pooler,))] if family.pooler else []),
-        ("head", family.head),
-    ]
+    layout = _list_module_paths(network)
     group_of = {path: name for name, paths in layout for path in paths}
     parameters: dict[str, dict[str, nn.Parameter]] = {name: {} for name, _ in layout}
     for full_name, parameter in network.named_parameters():
         ancestors = _list_ancestor_paths(full_name)
         owner = next((group_of[path] for path in ancestors if path in group_of), None)
         if owner is None:
+            family = network.config.model_type
             raise BaseModelUnreadable(
-                f"The parameter {full_name} is in no known module of the family "
-                f"{family.model_type}.",
-                param="model",
+                f"{full_name} belongs to no known module of the family {family}.", param="model"
             )
         parameters[owner][full_name] = parameter
     return [ModuleGroup(name, paths, parameters[name]) for name, paths in layout]
+
+
+def _list_module_paths(network: PreTrainedModel) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the name and the module paths of each group, from the bottom up."""
+    family = get_family(network)
+    blocks = list_block_paths(network)
+    return [
+        ("embeddings", family.embeddings),
+        *((f"block {index}", (path,)) for index, path in enumerate(blocks[:-1])),
+        (f"block {len(blocks) - 1}", (blocks[-1], *family.top)),
+        *([("pooler", (family.pooler,))] if family.pooler else []),
+        ("head", family.head),
+    ]
 
 
 def _list_ancestor_paths(full_name: str) -> list[str]:
@@ -91,8 +95,8 @@ def is_bias(full_name: str) -> bool:
     return full_name.removesuffix(".weight").endswith("bias")
 
 
-def is_normalisation(module: nn.Module) -> bool:
-    """Return whether a module is a normalisation, by its class name.
+def is_normalization(module: nn.Module) -> bool:
+    """Return whether a module is a normalization, by its class name.
 
     Some families have norms that do not subclass torch's, such as ``DebertaLayerNorm``.
     """

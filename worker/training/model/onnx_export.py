@@ -1,6 +1,6 @@
 """ONNX export of the network, so that serving needs neither torch nor the code of a model.
 
-The graph is torch's own export and holds no weights: ONNX lets an initialiser refer to bytes of
+The graph is torch's own export and holds no weights: ONNX lets an initializer refer to bytes of
 another file, and a safetensors file is the tensors' bytes behind a header. So ``model.onnx`` is
 small whatever the network's size, and serving uses the very bytes of ``model.safetensors``. The
 graph does not depend on the values of weights, so it is traced once for all runs of a job.
@@ -33,6 +33,7 @@ IR_VERSION = 8
 """The IR version of that opset; the exporter's default may be too new for a runtime."""
 EXAMPLE_ROWS, EXAMPLE_TOKENS = 2, 5
 """Size of the traced example; the graph leaves both free."""
+_EXPORT_ERRORS = (OnnxExporterError, RuntimeError, TypeError, ValueError, NotImplementedError)
 _DTYPES = {"F32": TensorProto.FLOAT, "I64": TensorProto.INT64}
 
 
@@ -88,18 +89,8 @@ class GraphExporter:
             names.append("token_type_ids")
         try:
             model = self._get_traced_model(network, names)
-        except (
-            OnnxExporterError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-            NotImplementedError,
-        ) as error:
-            log.warning(
-                "onnx_export_failed network=%s error=%s",
-                type(network).__name__,
-                error,
-            )
+        except _EXPORT_ERRORS as error:
+            log.warning("onnx_export_failed network=%s error=%s", type(network).__name__, error)
             return False
         graph = ModelProto()
         graph.CopyFrom(model)
@@ -130,24 +121,10 @@ GRAPH_EXPORTER = GraphExporter()
 
 
 def _trace_network(network: PreTrainedModel, names: list[str]) -> ModelProto:
-    """Export the graph with every parameter as an input, under its name in the network."""
-    device, shape = network.device, (EXAMPLE_ROWS, EXAMPLE_TOKENS)
-    example = {
-        # 5 is not the padding id in any vocabulary
-        "input_ids": torch.full(shape, 5, device=device),
-        "attention_mask": torch.ones(shape, dtype=torch.long, device=device),
-        "token_type_ids": torch.zeros(shape, dtype=torch.long, device=device),
-    }
-    example["attention_mask"][-1, -1] = 0
-    axes = {0: "rows", 1: "tokens"}
-    with (
-        TemporaryDirectory() as scratch,
-        _use_published_mode(network),
-        warnings.catch_warnings(),
-        torch.no_grad(),
-    ):
+    """Export the graph; every parameter is an input with its name in the network."""
+    example, axes = _build_example(network.device), {0: "rows", 1: "tokens"}
+    with TemporaryDirectory() as scratch, _use_published_mode(network), torch.no_grad():
         target = Path(scratch) / GRAPH_FILE
-        warnings.simplefilter("ignore")  # the tracer warns about every use of a shape
         torch.onnx.export(
             _LogitsWrapper(network, names),
             tuple(example[name] for name in names),
@@ -164,14 +141,28 @@ def _trace_network(network: PreTrainedModel, names: list[str]) -> ModelProto:
         return onnx.load(target)
 
 
+def _build_example(device: torch.device) -> dict[str, Tensor]:
+    shape = (EXAMPLE_ROWS, EXAMPLE_TOKENS)
+    attention_mask = torch.ones(shape, dtype=torch.long, device=device)
+    attention_mask[-1, -1] = 0
+    return {
+        # 5 is not the padding id in any vocabulary
+        "input_ids": torch.full(shape, 5, device=device),
+        "attention_mask": attention_mask,
+        "token_type_ids": torch.zeros(shape, dtype=torch.long, device=device),
+    }
+
+
 @contextmanager
 def _use_published_mode(network: PreTrainedModel) -> Iterator[None]:
-    """Switch to evaluation mode and to eager attention within the context."""
+    """Switch to evaluation mode and eager attention, without warnings, within the context."""
     training, attention = network.training, network.config._attn_implementation
     network.eval()
     network.set_attn_implementation("eager")
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the tracer warns about every use of a shape
+            yield
     finally:
         network.set_attn_implementation(attention)
         network.train(training)
@@ -197,7 +188,7 @@ def _read_tensor_locations(path: Path) -> dict[str, _TensorLocation]:
 
 
 def _link_weights(model: ModelProto, locations: Mapping[str, _TensorLocation]) -> None:
-    """Turn the inputs that are parameters into initialisers that refer to the weights file."""
+    """Turn the inputs that are parameters into initializers that refer to the weights file."""
     graph = model.graph
     model.ir_version = IR_VERSION
     inputs: list[ValueInfoProto] = []

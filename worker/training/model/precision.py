@@ -1,6 +1,6 @@
 """The weights that passes are computed with: the network's own in float32, or a bfloat16 replica.
 
-The network is always float32: the optimiser updates it, and clipping, checkpoints, resume states
+The network is always float32: the optimizer updates it, and clipping, checkpoints, resume states
 and the export use it alone. With ``precision: bfloat16``, forward and backward run on a replica.
 After a backward pass the replica's gradients are copied to the network in float32; after an update
 its weights are cast from the network's, once per step and not once per use as with autocast.
@@ -135,7 +135,7 @@ def _copy_tensors(targets: list[Tensor], sources: list[Tensor]) -> None:
 
 
 class CastToBFloat16(nn.Module):
-    """Last parametrisation of a weight that is computed in float32 at each use."""
+    """Last parametrization of a weight that is computed in float32 at each use."""
 
     def forward(self, weight: Tensor) -> Tensor:
         return weight.bfloat16()

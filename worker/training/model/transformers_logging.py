@@ -10,7 +10,7 @@ from transformers.utils import logging
 def silence_transformers() -> Iterator[None]:
     """Silence transformers within the context.
 
-    Its report on newly initialised weights would read like an error.
+    Its report on newly initialized weights would read like an error.
     """
     verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

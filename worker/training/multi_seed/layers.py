@@ -76,7 +76,7 @@ class StackedLayerNorm(nn.LayerNorm):
         _stack_parameters(self, single, stack_size)
 
     def forward(self, states: Tensor) -> Tensor:
-        """Normalise ``states`` (K, …, width); the result has their type, not the weights'."""
+        """Normalize ``states`` (K, …, width); the result has their type, not the weights'."""
         normal = functional.layer_norm(states, self.normalized_shape, eps=self.eps)
         shape = (-1, *[1] * (states.dim() - 2), states.shape[-1])
         scaled = normal * self.weight.view(shape)

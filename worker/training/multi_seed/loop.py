@@ -45,7 +45,7 @@ class StackLoop:
     def __init__(
         self, stack: SeedStack, is_stopped: Callable[[str], bool], deferred: list[SeedRun]
     ) -> None:
-        """``deferred`` receives the seeds that do not fit into memory, with their resume states."""
+        """Prepare the loop; ``deferred`` receives seeds that do not fit into memory."""
         spec = stack.seeds[0].spec
         self._stack, self._is_stopped = stack, is_stopped
         self._scoring = Scoring(spec.task, spec.metric)
@@ -109,14 +109,19 @@ class StackLoop:
                 continue
             if isinstance(evaluation, TrainingDiverged):
                 yield from self._remove_seeds([seed], evaluation)
-                continue
-            seed.latest_evaluation = evaluation
-            is_best = yield from self._run_with_retry(
-                partial(self._offer_weights, step, seed, evaluation)
-            )
-            if is_best is not None:
-                event = build_evaluation_event(step, evaluation, is_best=is_best)
-                yield seed.run_id, seed.record_event(event)
+            else:
+                yield from self._report_evaluation(step, seed, evaluation)
+
+    def _report_evaluation(
+        self, step: int, seed: SeedRun, evaluation: EvaluationResult
+    ) -> Iterator[TaggedEvent]:
+        seed.latest_evaluation = evaluation
+        is_best = yield from self._run_with_retry(
+            partial(self._offer_weights, step, seed, evaluation)
+        )
+        if is_best is not None:
+            event = build_evaluation_event(step, evaluation, is_best=is_best)
+            yield seed.run_id, seed.record_event(event)
 
     def _evaluate_stack(self) -> dict[SeedRun, EvaluationResult | TrainingDiverged]:
         stack = self._stack

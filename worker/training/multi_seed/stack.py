@@ -1,4 +1,4 @@
-"""A stack of seeds: their network, its optimiser, and each seed's view of both."""
+"""A stack of seeds: their network, its optimizer, and each seed's view of both."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -118,18 +118,18 @@ class SeedView:
 
     @property
     def optimizer(self) -> "OptimizerView":
-        """The seed's view of the optimiser."""
+        """The seed's view of the optimizer."""
         return OptimizerView(self._stack.optimizer, self._index)
 
 
 class OptimizerView:
-    """One seed's slices of a stack's optimiser state."""
+    """One seed's slices of a stack's optimizer state."""
 
     def __init__(self, optimizer: Optimizer, index: int) -> None:
         self._optimizer, self._index = optimizer, index
 
     def state_dict(self) -> OptimizerState:
-        """Return the state of a single run's optimiser, as views of the stack's tensors."""
+        """Return the state of a single run's optimizer, as views of the stack's tensors."""
         state = self._optimizer.state_dict()
         return OptimizerState(
             updates=state["updates"],

@@ -79,6 +79,10 @@ def compute_class_weights(
         return None
     if isinstance(class_weights, dict):
         return [class_weights.get(name, 1.0) for name in task.label_names]
+    return _compute_balanced_weights(task, labels)
+
+
+def _compute_balanced_weights(task: Task, labels: Sequence[Label]) -> list[float]:
     rows, names = len(labels), range(len(task.label_names))
     counts = count_labels(labels)
     if task.type is TaskType.MULTI_LABEL:

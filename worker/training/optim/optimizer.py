@@ -5,7 +5,7 @@ With it (``bias_correction: true``) a step is that of ``torch.optim.AdamW``, to 
     θ ← θ - α λ θ - α m̂/(√v̂ + ε).
 Without it, BERTAdam (Devlin et al. 2019; Zhang et al. 2021, section 4) uses m and v as they are:
     θ ← θ - α λ θ - α m/(√v + ε).
-That needs no second optimiser. Since m/(√v + ε) = r(t) · m̂/(√v̂ + ε/√(1-β2^t)) with
+That needs no second optimizer. Since m/(√v + ε) = r(t) · m̂/(√v̂ + ε/√(1-β2^t)) with
 r(t) = (1-β1^t)/√(1-β2^t), AdamW at the rate α·r(t), with ε/√(1-β2^t) and the decay λ/r(t), takes
 BERTAdam's step. r(t) is the factor by which BERTAdam's steps are too large.
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class OptimizerState(TypedDict):
-    """State of the optimiser, as saved with a paused run."""
+    """State of the optimizer, as saved with a paused run."""
 
     updates: int
     exp_avg: list[Tensor]
@@ -54,13 +54,25 @@ class AdamWSettings(NamedTuple):
     weight_decay: float
 
 
+class _Chunk(NamedTuple):
+    """Parameters that are updated together: all with a gradient, all of one group."""
+
+    parameters: list[Tensor]
+    first_moments: list[Tensor]
+    second_moments: list[Tensor]
+    settings: AdamWSettings
+
+
 class Optimizer:
     """AdamW over the parameter groups of a network, with or without the bias correction."""
 
     def __init__(
         self, network: nn.Module, recipe: Recipe, start: InitialWeights | None = None
     ) -> None:
-        """``start`` is required by pre-trained weight decay; see ``copy_initial_weights``."""
+        """Group the parameters.
+
+        Pre-trained weight decay needs ``start`` (``copy_initial_weights``).
+        """
         self._recipe = recipe
         self._groups = build_parameter_groups(network, recipe)
         self._parameters = [parameter for group in self._groups for parameter in group.parameters]
@@ -100,6 +112,12 @@ class Optimizer:
         self._applied_updates += 1 if found_inf is None else 1 - found_inf
         if self._toward_start is not None:
             self._toward_start.step(rate, found_inf)
+        for chunk in self._iterate_chunks(rate):
+            self._update_chunk(chunk, found_inf)
+            if after_update is not None:
+                after_update(chunk.parameters)
+
+    def _iterate_chunks(self, rate: float) -> Iterator[_Chunk]:
         chunk_size = get_chunk_size(self._applied_updates.device)
         entries = iter(zip(self._parameters, *self._moments, strict=True))
         for group in self._groups:
@@ -111,25 +129,17 @@ class Optimizer:
             ]
             for chunk in split_into_chunks(with_gradient, chunk_size):
                 parameters, first, second = map(list, zip(*chunk, strict=True))
-                self._update_chunk(parameters, first, second, settings, found_inf)
-                if after_update is not None:
-                    after_update(parameters)
+                yield _Chunk(parameters, first, second, settings)
 
-    def _update_chunk(
-        self,
-        parameters: list[Tensor],
-        first: list[Tensor],
-        second: list[Tensor],
-        settings: AdamWSettings,
-        found_inf: Tensor | None,
-    ) -> None:
+    def _update_chunk(self, chunk: _Chunk, found_inf: Tensor | None) -> None:
+        settings = chunk.settings
         torch._fused_adamw_(
-            parameters,
-            [parameter.grad for parameter in parameters if parameter.grad is not None],
-            first,
-            second,
+            chunk.parameters,
+            [parameter.grad for parameter in chunk.parameters if parameter.grad is not None],
+            chunk.first_moments,
+            chunk.second_moments,
             [],
-            [self._applied_updates] * len(parameters),
+            [self._applied_updates] * len(chunk.parameters),
             beta1=self._recipe.adam_beta1,
             beta2=self._recipe.adam_beta2,
             amsgrad=False,

@@ -5,7 +5,7 @@ and pooler train at the full rate α, the top block at α·ξ, the next at α·�
 blocks at α·ξ^L, the embeddings at α·ξ^(L+1). Depths follow ``list_module_groups``. ALBERT's layers
 share their weights, so its L is the number of distinct blocks, usually one.
 
-Weight decay of either kind skips biases and the parameters of normalisations (Devlin et al. 2019).
+Weight decay of either kind skips biases and the parameters of normalizations (Devlin et al. 2019).
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from shared.recipe import Recipe
-from worker.training.model.module_groups import is_bias, is_normalisation, list_module_groups
+from worker.training.model.module_groups import is_bias, is_normalization, list_module_groups
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ def compute_layerwise_scales(network: nn.Module, decay: float) -> dict[nn.Parame
 
 
 def find_undecayed_parameters(network: nn.Module) -> set[nn.Parameter]:
-    """Return the biases and the parameters of normalisations, which take no weight decay."""
+    """Return the biases and the parameters of normalizations, which take no weight decay."""
     return {
         parameter
         for module_name, module in network.named_modules()
         for name, parameter in module.named_parameters(recurse=False)
-        if is_normalisation(module) or is_bias(f"{module_name}.{name}")
+        if is_normalization(module) or is_bias(f"{module_name}.{name}")
     }

@@ -2,9 +2,9 @@
 
     θ ← θ - α λ (θ - θ0),   before the Adam step, α the rate of the parameter's group at this step.
 
-θ0 is the value at the start of training: the checkpoint's, or the draw of a re-initialised tensor.
+θ0 is the value at the start of training: the checkpoint's, or the draw of a re-initialized tensor.
 The new head has no pre-trained value and decays to zero. As with other weight decay, biases and
-the parameters of normalisations are skipped. The decay is decoupled from Adam: if the recipe has
+the parameters of normalizations are skipped. The decay is decoupled from Adam: if the recipe has
 weight decay as well, both apply, this one first.
 """
 
@@ -35,16 +35,16 @@ class PretrainedDecay:
         assert isinstance(network, PreTrainedModel), (
             "pre-trained decay needs a known encoder family"
         )
-        head = set(list_module_groups(network)[-1].parameters.values())
         self._strength = strength
         self._groups = [
-            (
-                group.rate_scale,
-                [(parameter, start.get(parameter)) for parameter in group.parameters],
-            )
+            (group.rate_scale, [(theta, start.get(theta)) for theta in group.parameters])
             for group in groups
             if group.has_weight_decay
         ]
+        self._check_initial_weights(network)
+
+    def _check_initial_weights(self, network: PreTrainedModel) -> None:
+        head = set(list_module_groups(network)[-1].parameters.values())
         missing = [
             parameter
             for _, pairs in self._groups

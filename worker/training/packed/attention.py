@@ -67,6 +67,11 @@ def _compute_fused_attention(
     if layout.first_queries_only:
         first: Tensor = torch.zeros_like(flat[2]).index_copy(0, query_slots.flatten(), mixed)
         return first
+    return _return_to_places(mixed, layout)
+
+
+def _return_to_places(mixed: Tensor, layout: PackedLayout) -> Tensor:
+    """Reorder results from slots to places, with 0 at padding."""
     mixed = mixed.index_select(0, layout.slot_of_place)
     if layout.padding_mask is None:
         return mixed

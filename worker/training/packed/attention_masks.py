@@ -15,20 +15,24 @@ def build_visibility_mask(
 
     The mask broadcasts with (rows, heads, queries, length).
     """
-    near = None
-    if window is not None and window < group.length - 1:
-        slots = torch.arange(group.length, device=layout.places.device)
-        near = (slots[:, None] - slots).abs() <= window
-        if layout.first_queries_only:
-            near = near[:1]
+    near = _build_window_mask(group, window, layout)
     if group.token_mask is None:
         return near
     real = group.token_mask[:, None, None, :]
     if near is None:
         return real
-    # An empty slot may be further than the window from every token, and a softmax over
-    # nothing is NaN: let it see itself.
+    # an empty slot may be further than the window from every token, and a softmax over nothing is
+    # NaN: let it see itself
     return (real & near) | torch.eye(*near.shape, dtype=torch.bool, device=near.device)
+
+
+def _build_window_mask(group: RowGroup, window: int | None, layout: PackedLayout) -> Tensor | None:
+    """Return which keys are within each query's window, or None if all are."""
+    if window is None or window >= group.length - 1:
+        return None
+    slots = torch.arange(group.length, device=layout.places.device)
+    near = (slots[:, None] - slots).abs() <= window
+    return near[:1] if layout.first_queries_only else near
 
 
 def get_mask_biases(

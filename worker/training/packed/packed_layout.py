@@ -92,11 +92,7 @@ def build_packed_layout(lengths: Sequence[Sequence[int]], device: torch.device) 
     expensive there and padding is cheap.
     """
     width = _round_up(TOKEN_MULTIPLE, max(map(sum, lengths)))
-    starts = [
-        index * width + start
-        for index, rows in enumerate(lengths)
-        for start in list(accumulate(rows, initial=0))[:-1]
-    ]
+    starts = _compute_row_starts(lengths, width)
     flat = [length for rows in lengths for length in rows]
     groups = partition_rows(flat) if device.type == "cpu" else [list(range(len(flat)))]
     slots = [
@@ -114,6 +110,15 @@ def build_packed_layout(lengths: Sequence[Sequence[int]], device: torch.device) 
         slot_of_place=to_device(slot_of_place, device),
         padding_mask=to_device(padding, device) if bool(padding.any()) else None,
     )
+
+
+def _compute_row_starts(lengths: Sequence[Sequence[int]], width: int) -> list[int]:
+    """Return the place of each row's first token, over all sequences."""
+    return [
+        index * width + start
+        for index, rows in enumerate(lengths)
+        for start in list(accumulate(rows, initial=0))[:-1]
+    ]
 
 
 def partition_rows(lengths: Sequence[int]) -> list[list[int]]:

@@ -51,34 +51,53 @@ def build_packed_inputs(
     ``rows`` lists the rows of each of S sequences. Tensors are on the network's device. The
     layout's ``first_tokens`` follow the order of ``rows``, whatever order the rows are packed in.
     """
-    # sorted by length, so that rows whose attention is computed together are neighbours
-    orders = [
-        sorted(range(len(sequence)), key=text.list_lengths(sequence).__getitem__)
-        for sequence in rows
-    ]
-    sorted_rows = [
-        [sequence[index] for index in order] for sequence, order in zip(rows, orders, strict=True)
-    ]
+    orders, sorted_rows = _sort_rows_by_length(text, rows)
     layout = build_packed_layout(
         [text.list_lengths(sequence) for sequence in sorted_rows], network.device
     )
     place_of_row = to_device(torch.tensor(orders).argsort(dim=1), network.device)
     layout = replace(layout, first_tokens=layout.first_tokens.gather(1, place_of_row))
+    inputs = {
+        name: to_device(
+            _pad_and_stack(tensors, layout.width, text.padding.get(name, 0)), network.device
+        )
+        for name, tensors in _build_sequences(text, sorted_rows, layout, network).items()
+    }
+    return inputs, layout
+
+
+def _sort_rows_by_length(
+    text: EncodedText, rows: Sequence[Sequence[int]]
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Return the order of each sequence's rows by length, and the rows in that order.
+
+    Rows whose attention is computed together are then neighbors.
+    """
+    orders = [
+        sorted(range(len(sequence)), key=text.list_lengths(sequence).__getitem__)
+        for sequence in rows
+    ]
+    return orders, [
+        [sequence[index] for index in order] for sequence, order in zip(rows, orders, strict=True)
+    ]
+
+
+def _build_sequences(
+    text: EncodedText,
+    rows: Sequence[Sequence[int]],
+    layout: PackedLayout,
+    network: PreTrainedModel,
+) -> dict[str, list[Tensor]]:
+    """Return the unpadded inputs of each sequence, by name."""
     sequences = {
-        name: [torch.cat([column[row] for row in sequence]) for sequence in sorted_rows]
+        name: [torch.cat([column[row] for row in sequence]) for sequence in rows]
         for name, column in text.columns.items()
     }
     positions = [
         compute_position_ids(ids, lengths, network)
         for ids, lengths in zip(sequences["input_ids"], layout.lengths, strict=True)
     ]
-    inputs = {
-        name: to_device(
-            _pad_and_stack(tensors, layout.width, text.padding.get(name, 0)), network.device
-        )
-        for name, tensors in (sequences | {"position_ids": positions}).items()
-    }
-    return inputs, layout
+    return sequences | {"position_ids": positions}
 
 
 def _pad_and_stack(sequences: Sequence[Tensor], width: int, padding: int) -> Tensor:
@@ -156,16 +175,19 @@ def _register_narrowing_hooks(
 ) -> tuple[RemovableHandle, ...]:
     """Drop all but the rows' first tokens from the point where the family reads no others."""
     family = get_family(network)
-    if family.first_tokens is not None:
-        top = network.get_submodule(list_block_paths(network)[-1])
-        return (
-            top.register_forward_pre_hook(_restrict_queries, with_kwargs=True),
-            top.get_submodule(family.first_tokens).register_forward_pre_hook(
-                lambda _module, inputs: tuple(
-                    _select_first_tokens(states, layout) for states in inputs
-                )
-            ),
-        )
+    if family.first_tokens is None:
+        return (_narrow_encoder_output(network, layout),)
+    top = network.get_submodule(list_block_paths(network)[-1])
+    return (
+        top.register_forward_pre_hook(_restrict_queries, with_kwargs=True),
+        top.get_submodule(family.first_tokens).register_forward_pre_hook(
+            lambda _module, inputs: tuple(_select_first_tokens(states, layout) for states in inputs)
+        ),
+    )
+
+
+def _narrow_encoder_output(network: PreTrainedModel, layout: PackedLayout) -> RemovableHandle:
+    """Narrow the encoder's last states: to the first tokens, or to means if its head pools so."""
     pool: Callable[[Tensor, PackedLayout], Tensor] = _select_first_tokens
     if getattr(network.config, "classifier_pooling", "cls") == "mean":
         pool = _average_rows
@@ -176,8 +198,8 @@ def _register_narrowing_hooks(
         assert output.last_hidden_state is not None
         return BaseModelOutput(last_hidden_state=pool(output.last_hidden_state, layout))
 
-    encoder, _, _ = family.blocks.rpartition(".")
-    return (network.get_submodule(encoder).register_forward_hook(replace_last_states),)
+    encoder, _, _ = get_family(network).blocks.rpartition(".")
+    return network.get_submodule(encoder).register_forward_hook(replace_last_states)
 
 
 def _restrict_queries(

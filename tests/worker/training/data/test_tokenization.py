@@ -1,4 +1,4 @@
-"""Tokenisation truncates, pads and caches as documented."""
+"""Tokenization truncates, pads and caches as documented."""
 
 import json
 import shutil
@@ -12,12 +12,8 @@ from shared.datasets import Examples
 from shared.domain.errors import InvalidValue
 from tests.encoders.families import build_xlm_roberta_folder
 from tests.worker.training.runs import make_review_rows, make_task, never_stop, write_tsv
-from worker.training.data.tokenization import (
-    EncodedText,
-    TextCache,
-    encode_examples,
-    load_tokenizer,
-)
+from worker.training.data.tokenization import EncodedText, TextCache, encode_examples
+from worker.training.data.tokenizer import load_tokenizer
 from worker.training.errors import BaseModelUnreadable
 
 TEXTS = ["good film", "a", "the story was long and dull and bad " * 3]
@@ -121,8 +117,8 @@ def test_an_unknown_label_is_named(tmp_path: Path, tiny_bert: Path) -> None:
     [
         ("no tokenizer", "no tokenizer"),
         ("no json", "cannot be read"),
-        ("no padding", "no fast tokenizer with a padding token"),
-        ("smaller weights", "has 92 tokens, but its weights only 90"),
+        ("no padding", "is slow or has no padding token"),
+        ("smaller weights", "has 92 tokens, but its embeddings have only 90"),
     ],
 )
 def test_unsuitable_tokenizers_are_rejected(

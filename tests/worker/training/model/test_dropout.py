@@ -39,7 +39,7 @@ def test_kept_elements_are_rounded_once() -> None:
     assert torch.equal(result[kept], (values[kept].float() / (1 - rate)).bfloat16())
 
 
-def test_neighbours_are_dropped_independently() -> None:
+def test_neighbors_are_dropped_independently() -> None:
     """Four elements share a draw of 64 bits."""
     p = 0.3
     _, result = drop_ones(p)

@@ -13,7 +13,7 @@ from torch import Tensor
 from tests.encoders import ENCODERS, build_bert_folder
 from tests.encoders.names import is_head
 from tests.worker.training.runs import make_task
-from worker.training.data.tokenization import load_tokenizer
+from worker.training.data.tokenizer import load_tokenizer
 from worker.training.errors import BaseModelUnreadable
 from worker.training.model.checkpoint import export_model
 from worker.training.model.encoder import load_encoder

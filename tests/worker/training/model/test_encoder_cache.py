@@ -12,7 +12,7 @@ from worker.training.errors import BaseModelUnreadable
 from worker.training.model.encoder import load_encoder
 
 
-def read_artefacts(run: TrainedRun) -> dict[str, bytes]:
+def read_artifacts(run: TrainedRun) -> dict[str, bytes]:
     folder = run.spec.output
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -27,7 +27,7 @@ def test_a_run_after_another_writes_the_same_bytes(tmp_path: Path) -> None:
     TrainedRun(make_spec(tmp_path, base, init_seed=3, data_seed=3))
     again = TrainedRun(make_spec(tmp_path, base, init_seed=2, data_seed=2))
     assert alone.losses == again.losses
-    assert read_artefacts(alone) == read_artefacts(again)
+    assert read_artifacts(alone) == read_artifacts(again)
 
 
 def test_the_weights_are_read_once_per_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from shared.domain.task import Task, TaskType
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import make_task
-from worker.training.data.tokenization import get_export_tokenizer
+from worker.training.data.tokenizer import get_export_tokenizer
 from worker.training.model.checkpoint import export_model
 from worker.training.model.encoder import load_encoder
 from worker.training.model.onnx_export import GraphExporter

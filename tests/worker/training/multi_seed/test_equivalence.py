@@ -99,7 +99,7 @@ RECIPES: dict[str, dict[str, object]] = {
         "pretrained_weight_decay": 0.2,
         "max_grad_norm": 0.5,
     },
-    "a re-initialised pooler, balanced classes": {
+    "a re-initialized pooler, balanced classes": {
         "reinit_pooler": True,
         "class_weights": "balanced",
     },

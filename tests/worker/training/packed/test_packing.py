@@ -12,7 +12,8 @@ from transformers import PreTrainedModel
 from shared.datasets import Examples
 from tests.encoders import ENCODERS
 from tests.worker.training.runs import TrainedRun, make_recipe, make_spec, make_task, never_stop
-from worker.training.data.tokenization import EncodedText, encode_examples, load_tokenizer
+from worker.training.data.tokenization import EncodedText, encode_examples
+from worker.training.data.tokenizer import load_tokenizer
 from worker.training.model.encoder import load_encoder
 from worker.training.model.forward import Forward
 from worker.training.packed.packed_layout import TOKEN_MULTIPLE

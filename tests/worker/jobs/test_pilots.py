@@ -17,7 +17,7 @@ from shared.db.tables import Job, Run
 from shared.domain.states import RunState
 from shared.recipe.pilots import Candidate
 from tests.rows import add_job
-from tests.worker.stages import claim, events, row, rows
+from tests.worker.job_rows import claim_next_run, load_event_messages, load_job, load_runs
 from worker.context import WorkerContext
 from worker.jobs import advance, pilots
 
@@ -25,10 +25,10 @@ RULE = {"preset": "stabilized", "reinit_layers": 1, "max_steps": 320}
 RISING, FLAT = (0.1, 0.2, 0.3, 0.4, 0.5), (0.5,) * 5
 
 
-def add_piloted_job(staged: WorkerContext, *, discard: dict[str, Any] | None = None) -> str:
+def add_piloted_job(context: WorkerContext, *, discard: dict[str, Any] | None = None) -> str:
     """Add a job with two held runs, and pilots of depths 0 and 1."""
-    job = add_job(staged.database, runs=2)
-    with staged.database.write() as session:
+    job = add_job(context.database, runs=2)
+    with context.database.write() as session:
         stored = session.get_one(Job, job.id)
         stored.resolved_recipe, stored.early_discard = None, discard
         stored.pilots = {
@@ -49,11 +49,11 @@ def add_piloted_job(staged: WorkerContext, *, discard: dict[str, Any] | None = N
 
 
 def end_pilots(
-    staged: WorkerContext, scores: dict[int, float | None], *, curve: tuple[float, ...] = FLAT
+    context: WorkerContext, scores: dict[int, float | None], *, curve: tuple[float, ...] = FLAT
 ) -> None:
     """End queued pilots with a score by depth (None: failed) and ``curve`` as evaluations."""
-    while (lease := claim(staged)) is not None:
-        with staged.database.write() as session:
+    while (lease := claim_next_run(context)) is not None:
+        with context.database.write() as session:
             run = session.get_one(Run, lease.run_id)
             assert (run.purpose, run.recipe is not None) == ("pilot", True)
             score = scores[(run.recipe or {})["reinit_layers"]]
@@ -67,29 +67,29 @@ def end_pilots(
 
 
 def test_only_pilots_are_claimed_while_main_runs_are_held(
-    staged: WorkerContext,
+    context: WorkerContext,
 ) -> None:
-    job_id = add_piloted_job(staged)
-    with staged.database.write() as session:
+    job_id = add_piloted_job(context)
+    with context.database.write() as session:
         waiting = Runs(session).list_ids_to_notify(30.0, 100)
-    assert waiting == [run.id for run in rows(staged, job_id, "pilot")]
-    end_pilots(staged, {0: 0.5, 1: 0.6})
-    assert claim(staged) is None
-    with staged.database.read() as session:
+    assert waiting == [run.id for run in load_runs(context, job_id, "pilot")]
+    end_pilots(context, {0: 0.5, 1: 0.6})
+    assert claim_next_run(context) is None
+    with context.database.read() as session:
         assert Jobs(session).list_ready_to_advance(10) == [job_id]
 
 
 def test_the_recipe_is_resolved_once_and_the_main_runs_are_queued(
-    staged: WorkerContext, rung: list[Message]
+    context: WorkerContext, notifications: list[Message]
 ) -> None:
-    job_id = add_piloted_job(staged, discard={"start": 2, "keep": 1, "at_fraction": 0.25})
-    advance.advance_job(staged, job_id)  # pilots are still queued
-    assert row(staged, job_id).resolved_recipe is None
-    end_pilots(staged, {0: 0.5, 1: 0.6})
-    rung.clear()
+    job_id = add_piloted_job(context, discard={"start": 2, "keep": 1, "at_fraction": 0.25})
+    advance.advance_job(context, job_id)  # pilots are still queued
+    assert load_job(context, job_id).resolved_recipe is None
+    end_pilots(context, {0: 0.5, 1: 0.6})
+    notifications.clear()
     for _ in range(3):
-        advance.advance_job(staged, job_id)
-    stored, runs = row(staged, job_id), rows(staged, job_id)
+        advance.advance_job(context, job_id)
+    stored, runs = load_job(context, job_id), load_runs(context, job_id)
     assert stored.resolved_recipe == RULE
     assert stored.pilots is not None
     assert stored.pilots["chosen"] == {"reinit_layers": 1, "max_steps": 320}
@@ -97,71 +97,75 @@ def test_the_recipe_is_resolved_once_and_the_main_runs_are_queued(
     assert [(run.held, run.total_steps, run.stop_step, run.status) for run in runs] == [
         (False, 320, 80, "queued")
     ] * 2
-    assert sorted(rung) == sorted(("run.wake", run.id) for run in runs)
+    assert sorted(notifications) == sorted(("run.wake", run.id) for run in runs)
     assert (
-        sum(message.startswith("Pilots have found the recipe") for message in events(staged)) == 1
+        sum(
+            message.startswith("Pilots chose the recipe")
+            for message in load_event_messages(context)
+        )
+        == 1
     )
     assert (stored.lease_until, stored.publish_attempts) == (None, 0)
 
 
-def test_longer_pilots_follow_if_the_score_still_improves(staged: WorkerContext) -> None:
-    job_id = add_piloted_job(staged)
-    end_pilots(staged, {0: 0.5, 1: 0.4}, curve=RISING)
+def test_longer_pilots_follow_if_the_score_still_improves(context: WorkerContext) -> None:
+    job_id = add_piloted_job(context)
+    end_pilots(context, {0: 0.5, 1: 0.4}, curve=RISING)
     for _ in range(2):
-        advance.advance_job(staged, job_id)
-    added = rows(staged, job_id, "pilot")[4:]
+        advance.advance_job(context, job_id)
+    added = load_runs(context, job_id, "pilot")[4:]
     assert [((run.recipe or {})["reinit_layers"], run.total_steps, run.index) for run in added] == [
         (0, 640, 4),
         (0, 640, 5),
     ]
-    assert len({run.seed for run in rows(staged, job_id, "pilot")}) == 2
-    stored = row(staged, job_id)
+    assert len({run.seed for run in load_runs(context, job_id, "pilot")}) == 2
+    stored = load_job(context, job_id)
     assert stored.pilots is not None
     assert (stored.resolved_recipe, stored.pilots["steps"]) == (None, 4 * 320 + 2 * 640)
-    end_pilots(staged, {0: 0.505}, curve=RISING)
-    advance.advance_job(staged, job_id)
-    stored = row(staged, job_id)
+    end_pilots(context, {0: 0.505}, curve=RISING)
+    advance.advance_job(context, job_id)
+    stored = load_job(context, job_id)
     assert stored.resolved_recipe == {**RULE, "reinit_layers": 0}
     assert "0.505 in 640 steps" in stored.recipe_notes["max_steps"]
 
 
-def test_the_rules_decide_with_a_warning_if_all_pilots_fail(staged: WorkerContext) -> None:
-    job_id = add_piloted_job(staged)
-    end_pilots(staged, {0: None, 1: None})
-    advance.advance_job(staged, job_id)
-    stored = row(staged, job_id)
+def test_the_rules_decide_with_a_warning_if_all_pilots_fail(context: WorkerContext) -> None:
+    job_id = add_piloted_job(context)
+    end_pilots(context, {0: None, 1: None})
+    advance.advance_job(context, job_id)
+    stored = load_job(context, job_id)
     assert stored.resolved_recipe == RULE
     assert [warning["code"] for warning in stored.warnings] == ["pilots_failed"]
     assert stored.recipe_notes["reinit_layers"] == "1: by rule. (All pilots failed.)"
-    assert {run.held for run in rows(staged, job_id)} == {False}
+    assert {run.held for run in load_runs(context, job_id)} == {False}
 
 
 def test_a_worker_that_lost_its_fence_decides_nothing(
-    staged: WorkerContext,
+    context: WorkerContext,
 ) -> None:
-    job_id = add_piloted_job(staged)
-    end_pilots(staged, {0: 0.5, 1: 0.6})
-    with staged.database.write() as session:
+    job_id = add_piloted_job(context)
+    end_pilots(context, {0: 0.5, 1: 0.6})
+    with context.database.write() as session:
         old = Jobs(session).claim_to_advance(job_id, -1.0)
         assert old is not None
-    advance.advance_job(staged, job_id)
-    assert row(staged, job_id).resolved_recipe == RULE
-    with pytest.raises(FenceLost), staged.database.write() as session:
+    advance.advance_job(context, job_id)
+    assert load_job(context, job_id).resolved_recipe == RULE
+    with pytest.raises(FenceLost), context.database.write() as session:
         pilots.decide_pilots(session, job_id, old)
-    assert len(rows(staged, job_id, "pilot")) == 4
+    assert len(load_runs(context, job_id, "pilot")) == 4
 
 
-def test_cancelling_ends_held_runs_without_a_worker(staged: WorkerContext) -> None:
-    job_id = add_piloted_job(staged)
-    lease = claim(staged)
+def test_cancelling_ends_held_runs_without_a_worker(context: WorkerContext) -> None:
+    job_id = add_piloted_job(context)
+    lease = claim_next_run(context)
     assert lease is not None
-    with staged.database.write() as session:
+    with context.database.write() as session:
         assert Jobs(session).request_cancel(session.get_one(Job, job_id))
         RunRequests(session).cancel_runs(job_id)
         assert not Jobs(session).finish_cancelled_job(job_id)  # a pilot trains
         Runs(session).requeue_run(lease)
-    advance.advance_job(staged, job_id)
-    assert row(staged, job_id).status == "cancelled"
-    assert {run.status for run in [*rows(staged, job_id), *rows(staged, job_id, "pilot")]} == {
-        "cancelled"
-    }
+    advance.advance_job(context, job_id)
+    assert load_job(context, job_id).status == "cancelled"
+    assert {
+        run.status for run in [*load_runs(context, job_id), *load_runs(context, job_id, "pilot")]
+    } == {"cancelled"}

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from shared.db.tables import Event, File, Job, Run
 from tests.rows import add_job
-from tests.worker.script import Line, finished_event, to_message
+from tests.worker.scripted_trainer import Line, make_finished_event, to_message
 from worker import slot
 from worker.context import WorkerContext
 from worker.trainer.process import Trainer, TrainerDied
@@ -57,11 +57,11 @@ class ModelTrainer:
             (output / "predictions.json").write_text('{"rows": []}')
             (output / "model").mkdir()
             (output / "model" / "config.json").write_text("{}")
-            yield {"run_id": spec["run_id"], "event": finished_event(spec["init_seed"] / 100)}
+            yield {"run_id": spec["run_id"], "event": make_finished_event(spec["init_seed"] / 100)}
 
 
-def job_of(parts: WorkerContext, runs: int) -> Job:
-    job = add_job(parts.database, runs=runs)
+def add_trainable_job(context: WorkerContext, runs: int) -> Job:
+    job = add_job(context.database, runs=runs)
     plain = {
         "owner_id": "local",
         "filename": "f.csv",
@@ -69,8 +69,8 @@ def job_of(parts: WorkerContext, runs: int) -> Job:
         "bytes": 1,
         "status": "processed",
     }
-    parts.storage.put_bytes("files/f0", b"x")
-    with parts.database.write() as session:
+    context.storage.put_bytes("files/f0", b"x")
+    with context.database.write() as session:
         row = session.get_one(Job, job.id)
         row.model, row.resolved_recipe = "tiny-bert", {"preset": "stabilized", "max_steps": STEPS}
         row.task = {"label_names": ["a", "b"], "text_pair_column": None}
@@ -79,15 +79,15 @@ def job_of(parts: WorkerContext, runs: int) -> Job:
     return job
 
 
-def train(parts: WorkerContext, trainer: ModelTrainer) -> list[list[int]]:
+def train_queued_runs(context: WorkerContext, trainer: ModelTrainer) -> list[list[int]]:
     slot.train_queued_runs(
-        WorkerContext(parts.settings, parts.database, parts.storage, cast(Trainer, trainer))
+        WorkerContext(context.settings, context.database, context.storage, cast(Trainer, trainer))
     )
     return trainer.stacks
 
 
-def ended(parts: WorkerContext, job: Job) -> tuple[str, list[Run], list[str]]:
-    with parts.database.read() as session:
+def load_outcome(context: WorkerContext, job: Job) -> tuple[str, list[Run], list[str]]:
+    with context.database.read() as session:
         runs = session.query(Run).where(Run.job_id == job.id).order_by(Run.index).all()
         events = [event.message for event in session.query(Event).order_by(Event.seq)]
         return session.get_one(Job, job.id).status, runs, events

@@ -26,20 +26,20 @@ def test_the_end_of_the_input_stops_the_run_and_invalid_lines_are_logged(
     assert trainer.process.stdin is not None
     for line in ("{", "[]", "7", '{"run": {}}', '{"run": 3}', "{}"):
         trainer.process.stdin.write(line + "\n")
-    trainer.run(make_spec(tmp_path, tmp_path, run_id="ftrun-a"))
-    trainer.run(make_spec(tmp_path, tiny_bert, run_id="ftrun-b", recipe=ENDLESS))
-    trainer.until(is_step)
-    rest, log = trainer.end()
+    trainer.submit_run(make_spec(tmp_path, tmp_path, run_id="ftrun-a"))
+    trainer.submit_run(make_spec(tmp_path, tiny_bert, run_id="ftrun-b", recipe=ENDLESS))
+    trainer.read_until(is_step)
+    rest, log = trainer.close_input()
     assert json.loads(rest.splitlines()[-1]) == {"run_id": "ftrun-b", "stopped": True}
     assert trainer.process.returncode == 0
     assert log.count("command_invalid") == 6
-    assert "run ftrun-a failed" in log
+    assert "ftrun-a failed" in log
     assert "Traceback" in log
 
 
 def test_it_does_not_start_without_its_parent() -> None:
     trainer = Trainer("--parent", "1" if os.getpid() != 1 else "2")
-    out, log = trainer.end()
+    out, log = trainer.close_input()
     assert out == ""
     assert "has ended" in log
     assert trainer.process.returncode == 1
@@ -72,13 +72,13 @@ trainer.wait()
             pass
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert ended(trainer)
+        assert has_ended(trainer)
     finally:
         os.kill(keeper, signal.SIGKILL)
         process.stdout.close()
 
 
-def ended(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     """Wait for the end of a process that is not this process's child."""
     for _ in range(200):
         try:
