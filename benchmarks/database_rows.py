@@ -16,8 +16,8 @@ from shared.domain.naming import build_model_id, format_run_title
 from shared.domain.run_evidence import Evidence
 from shared.domain.states import ENDED_JOB_STATES, JobState, RunState
 from shared.domain.task import Task
+from shared.metrics.run_result import SplitResult
 from shared.metrics.scoring import Scoring
-from worker.training.events import SplitResult
 
 Row = dict[str, Any]
 Rows = dict[type[Base], list[Row]]

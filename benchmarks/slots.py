@@ -21,6 +21,7 @@ from benchmarks.results import Result, Table
 from benchmarks.speed_page import record_result
 from benchmarks.trainer_commands import build_run_spec
 from shared.db.tables import Job
+from shared.domain.task import SplitRequest, Task
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.infra.settings import count_cpu_cores
 from shared.recipe import Recipe, RecipeRequest, resolve_recipe
@@ -87,14 +88,16 @@ def _build_spec(
         "text_pair_column": None,
         "positive_label": LABELS[case.task][1],
         "header": True,
+        "label_names": LABELS[case.task],
+        "max_seq_length": 128,
     }
     job = Job(
         model=OFFLINE_ENCODER,
-        task={**full, **task.task, "label_names": LABELS[case.task], "max_seq_length": 128},
+        task=Task.model_validate(full | task.task),
         metric="accuracy",
-        split={},
+        split=SplitRequest(),
         threads=threads,
-        resolved_recipe=_resolve_recipe(steps).model_dump(mode="json"),
+        resolved_recipe=_resolve_recipe(steps),
     )
     spec = build_run_spec(job, seed, data, output / str(seed))
     return spec | {"base_model": str(bases[case.encoder]), "export": False}

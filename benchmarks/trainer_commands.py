@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.db.tables import Job
+from shared.domain.stored import dump_stored
 from shared.encoders.catalogue import Catalogue
 
 
@@ -16,8 +17,9 @@ def build_run_spec(
     changes the job's own.
     """
     output.mkdir(parents=True)
+    recipe = {} if job.resolved_recipe is None else dump_stored(job.resolved_recipe)
     own = {
-        "recipe": {**(job.resolved_recipe or {}), **recipe_changes},
+        "recipe": recipe | recipe_changes,
         "init_seed": seed,
         "data_seed": seed,
         "output": str(output),
@@ -30,11 +32,11 @@ def build_data_spec(job: Job, run_id: str, data: Path) -> dict[str, Any]:
     return {
         "run_id": run_id,
         "base_model": str(Catalogue().get_folder(job.model)),
-        "task": job.task,
+        "task": job.task.model_dump(mode="json"),
         "metric": job.metric,
         "training_file": {"path": str(data), "filename": data.name},
         "validation_file": None,
-        "split": job.split,
+        "split": job.split.model_dump(mode="json"),
         "threads": job.threads,
         "device": "cpu",
     }

@@ -18,7 +18,7 @@ from shared.domain.states import Purpose
 def format_dry_run(dry_run: DryRun) -> RenderableType:
     """How the request was understood, what it comes to, and how long that takes."""
     rows = ", ".join(
-        f"{amount} {split}" for split, amount in dry_run.dataset.get("rows", {}).items() if amount
+        f"{amount} {split}" for split, amount in dry_run.dataset.rows.items() if amount
     )
     task = dry_run.task
     columns = " and ".join(
@@ -36,7 +36,7 @@ def format_dry_run(dry_run: DryRun) -> RenderableType:
         lines.append(format_recipe_summary(dry_run.model, dry_run.resolved_recipe))
     pilots = [run for run in dry_run.runs if run.purpose == Purpose.PILOT]
     if dry_run.pilots is not None:
-        searched = " and ".join(dry_run.pilots["automatic"])
+        searched = " and ".join(dry_run.pilots.automatic)
         lines.append(
             f"{dry_run.model}: {format_count(len(pilots), 'pilot')} of "
             f"{pilots[0].total_steps} steps find out {searched}"

@@ -85,9 +85,9 @@ def format_job(job: Job) -> RenderableType:
     if recipe is not None:
         lines.append(format_recipe_summary(job.model, recipe))
     if job.pilots is not None:
-        searched = " and ".join(job.pilots["automatic"])
+        searched = " and ".join(job.pilots.automatic)
         lines.append(
-            job.pilots["reason"]
+            job.pilots.reason
             or f"{job.model}, recipe {job.preset}: pilots find out {searched} first"
         )
     lines += [f"Failed: {job.error.message}"] if job.error is not None else []

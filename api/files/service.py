@@ -98,7 +98,7 @@ def store_file(
         sha256=received.sha256,
         status="processed",
         status_details=format_summary(validation),
-        validation=validation.model_dump(mode="json"),
+        validation=validation,
     )
     with services.database.write() as session:
         lock_digest(session, received.sha256)

@@ -88,7 +88,7 @@ def _build_further_runs(
         )
     next_seed = max(existing_seeds) + 1
     seeds = request.seeds or [next_seed + offset for offset in range(request.num_seeds or 0)]
-    data_seeds = job.request.get("runs", {}).get("data_seeds")
+    data_seeds = job.request.runs.data_seeds
     folds = list(dict.fromkeys(run.fold for run in existing_runs))
     return build_runs(
         job,

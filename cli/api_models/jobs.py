@@ -36,6 +36,18 @@ class RunsSummary(ApiModel):
     degenerate: int
 
 
+class Dataset(ApiModel):
+    rows: dict[str, int] = Field(default_factory=dict)
+    """Number of rows per split."""
+
+
+class Pilots(ApiModel):
+    automatic: list[str]
+    """Names of the settings that are searched."""
+    reason: str | None = None
+    """Why their values were chosen; None until the pilots have ended."""
+
+
 class Job(ApiModel):
     id: str
     created_at: int
@@ -47,13 +59,13 @@ class Job(ApiModel):
     error: Problem | None
     result_files: list[str]
     metric: str
-    dataset: dict[str, Any]
+    dataset: Dataset
     recipe: dict[str, Any] = Field(default_factory=dict)
     """As asked for."""
     resolved_recipe: dict[str, Any] | None
     """Every setting with its value; None only until pilots have found the automatic ones."""
     recipe_notes: dict[str, str] = Field(default_factory=dict)
-    pilots: dict[str, Any] | None = None
+    pilots: Pilots | None = None
     runs_summary: RunsSummary
     progress: Progress
     warnings: list[ApiWarning]
@@ -142,9 +154,9 @@ class DryRun(ApiModel):
     recipe: dict[str, Any]
     resolved_recipe: dict[str, Any] | None
     recipe_notes: dict[str, str]
-    pilots: dict[str, Any] | None
+    pilots: Pilots | None
     metric: str
-    dataset: dict[str, Any]
+    dataset: Dataset
     warnings: list[ApiWarning]
     runs: list[PlannedRun]
     estimate: Estimate

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from shared.db.metrics import Metrics
 from shared.db.run_scores import ScoredRun
 from shared.db.tables import Job, Run
-from shared.domain.run_evidence import Evidence
 from shared.domain.states import RunState
 from shared.domain.task import TaskType
+from shared.metrics import ClassScores
+from shared.metrics.run_result import SplitResult, TrainedResult
 from shared.recipe import Recipe
 from shared.report import (
     Baseline,
@@ -53,7 +53,7 @@ def build_report(
     A ``metric`` other than the job's is taken from the runs' results. With ``curves`` (by run
     id) the report is full. Either needs runs that were loaded with their results.
     """
-    split: Split = "test" if job.dataset["rows"]["test"] else "validation"
+    split: Split = "test" if job.dataset.rows.test else "validation"
     best = find_best_run(runs)
     own = metric is None or metric == job.metric
     results = [
@@ -73,14 +73,17 @@ def build_report(
             planned=len(runs),
             runs=tuple(results),
             # a baseline has a score in the job's own metric only
-            baselines=tuple(Baseline(**baseline) for baseline in job.baselines.get(split, []))
+            baselines=tuple(
+                Baseline(name=entry.name, score=entry.score)
+                for entry in job.baselines.get(split, [])
+            )
             if own
             else (),
             best_run_id=None if best is None else best.id,
             fine_tuned_model=job.fine_tuned_model,
-            evaluation_rows=job.dataset["rows"][split],
+            evaluation_rows=job.dataset.rows.by_split[split],
             confusion_matrix=None if curves is None else _build_confusion_matrix(job, best, split),
-            regression=job.task.get("type") == TaskType.REGRESSION,
+            regression=job.task.type == TaskType.REGRESSION,
             pilots=job.pilots,
             early_discard=job.early_discard,
             diagnosis=() if curves is None else tuple(build_diagnosis(job, runs)),
@@ -94,29 +97,26 @@ def build_diagnosis(job: Job, runs: Sequence[AnyRun]) -> list[str]:
 
     Empty while pilots choose the recipe, and for a recipe that another version has stored.
     """
-    try:
-        recipe = Recipe.model_validate(job.resolved_recipe)
-    except ValidationError:
+    if not isinstance(job.resolved_recipe, Recipe):
         return []
     facts = JobFacts(
-        recipe=recipe,
+        recipe=job.resolved_recipe,
         metric=job.metric,
-        train_rows=job.dataset["rows"]["train"],
-        labels={entry["label"]: entry["count"] for entry in job.dataset.get("labels", [])},
-        max_seq_length=job.task["max_seq_length"],
+        train_rows=job.dataset.rows.train,
+        labels={entry.label: entry.count for entry in job.dataset.labels or []},
+        max_seq_length=job.task.max_seq_length,
         runs=tuple(_build_run_facts(run) for run in runs),
     )
     return diagnose_job(facts)
 
 
 def _build_run_facts(run: AnyRun) -> RunFacts:
-    evidence = (run.result or {}).get("evidence")
     return RunFacts(
         status=run.status,
         degenerate=run.degenerate,
-        error_code=None if run.error is None else run.error["code"],
+        error_code=None if run.error is None else run.error.code,
         best_step=run.best_step,
-        evidence=None if evidence is None else Evidence.model_validate(evidence),
+        evidence=run.result.evidence if isinstance(run.result, TrainedResult) else None,
     )
 
 
@@ -159,16 +159,19 @@ def _build_run_result(run: AnyRun, split: Split, metric: str | None = None) -> R
 
 
 def _get_recorded_score(run: AnyRun, split: str, metric: str) -> float | None:
-    result = (run.result or {}).get(split)
-    score: float | None = result["metrics"].get(metric) if result else None
-    return score
+    result = _get_split_result(run, split)
+    return None if result is None else result.metrics.get(metric)
+
+
+def _get_split_result(run: AnyRun, split: str) -> SplitResult | None:
+    return run.result.get_split(split) if isinstance(run.result, TrainedResult) else None
 
 
 def _add_details(
     result: RunResult, run: AnyRun, job: Job, curves: Mapping[str, Curve]
 ) -> RunResult:
-    split: Split = "test" if job.dataset["rows"]["test"] else "validation"
-    of_split = (run.result or {}).get(split) if run.status == RunState.SUCCEEDED else None
+    split: Split = "test" if job.dataset.rows.test else "validation"
+    of_split = _get_split_result(run, split) if run.status == RunState.SUCCEEDED else None
     return replace(
         result,
         curve=curves.get(run.id, ()),
@@ -176,23 +179,14 @@ def _add_details(
     )
 
 
-def _get_class_rows(job: Job, result: dict[str, Any]) -> Sequence[Mapping[str, Any]] | None:
-    if result.get("per_class") is not None:
-        listed: Sequence[Mapping[str, Any]] = result["per_class"]
-        return listed
-    return (
-        None
-        if result["confusion"] is None
-        else score_classes_from_confusion(job.task["label_names"], result["confusion"])
-    )
+def _get_class_rows(job: Job, result: SplitResult) -> Sequence[ClassScores] | None:
+    if result.per_class is not None or result.confusion is None:
+        return result.per_class
+    return score_classes_from_confusion(job.task.label_names, result.confusion)
 
 
 def _build_confusion_matrix(job: Job, best: AnyRun | None, split: Split) -> ConfusionMatrix | None:
-    if best is None or best.result is None:
+    result = None if best is None else _get_split_result(best, split)
+    if best is None or result is None or result.confusion is None:
         return None
-    result: dict[str, Any] | None = best.result.get(split)
-    if result is None or result["confusion"] is None:
-        return None
-    return ConfusionMatrix(
-        labels=job.task["label_names"], matrix=result["confusion"], run_id=best.id
-    )
+    return ConfusionMatrix(labels=job.task.label_names, matrix=result.confusion, run_id=best.id)

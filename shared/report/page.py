@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shared.recipe.pilot_schemas import PilotEvidence
 from shared.report.comparison.schemas import Comparison
 from shared.report.comparison.verdict import TEST_NAMES
 from shared.report.details import ClassScores
@@ -70,6 +71,14 @@ class _SettingRow:
     differs: bool
 
 
+@dataclass(frozen=True)
+class _PilotTable:
+    title: str
+    evidence: PilotEvidence
+    columns: list[str]
+    """In order of first appearance."""
+
+
 def render_report(
     jobs: Sequence[JobSection],
     comparison: Comparison | None = None,
@@ -106,7 +115,7 @@ def render_report(
             ],
             max_classes=MAX_CLASSES,
             pilots=[
-                (job.title, job.report.pilots, _list_pilot_columns(job.report.pilots))
+                _build_pilot_table(job.title, job.report.pilots)
                 for job in jobs
                 if job.report.pilots
             ],
@@ -197,11 +206,11 @@ def _select_weakest_classes(classes: list[ClassScores]) -> list[ClassScores]:
     ]
 
 
-def _list_pilot_columns(pilots: Mapping[str, Any]) -> list[str]:
-    """List what the pilots' candidates differ in and their scores, in order of first appearance."""
-    return list(
-        dict.fromkeys(name for candidate in pilots.get("candidates", []) for name in candidate)
-    )
+def _build_pilot_table(title: str, pilots: Mapping[str, Any]) -> _PilotTable:
+    """Build a table of what the pilots' candidates differ in and of their scores."""
+    evidence = PilotEvidence.model_validate(pilots)
+    names = (name for candidate in evidence.candidates for name in candidate)
+    return _PilotTable(title, evidence, list(dict.fromkeys(names)))
 
 
 def _build_seed_rows(jobs: Sequence[JobSection]) -> list[tuple[ReportedRun | None, ...]]:

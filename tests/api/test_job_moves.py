@@ -11,6 +11,7 @@ from shared.db.jobs import Jobs
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Event, Job, Metric, Model, Run
+from shared.domain.errors import Reason
 from shared.domain.states import JobState
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage, build_log_key
@@ -138,7 +139,7 @@ def test_a_single_run_is_cancelled_and_retried(
 
 def fail_job(database: Database, job_id: str) -> None:
     with database.write() as session:
-        error = {"code": "diverged", "message": "It diverged.", "param": None}
+        error = Reason(code="diverged", message="It diverged.", param=None)
         values = {
             "status": "failed",
             "error": error,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from shared.domain.early_discard import DecidedDiscard
 from shared.report import Baseline, JobResults, RunResult, StabilityReport, build_stability_report
 
 
@@ -46,3 +47,7 @@ def make_results(
 
 def make_report(scores: Sequence[float | None], **settings: object) -> StabilityReport:
     return build_stability_report(make_results(scores, **settings))  # type: ignore[arg-type]
+
+
+def make_discard(*, start: int, at_step: int) -> DecidedDiscard:
+    return DecidedDiscard(start=start, keep=1, at_fraction=0.5, at_step=at_step, kept=[0])

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.domain.early_discard import DiscardSettings
 from shared.report import StabilityReport, build_stability_report
 from shared.report.best_of_n import compute_best_of_n
 from shared.report.classes import score_classes_from_confusion, summarize_classes
 from shared.report.variance import Cell, split_variance
-from tests.shared.reports import make_results
+from tests.shared.reports import make_discard, make_results
 
 finite = st.floats(min_value=-1, max_value=1)
 
@@ -174,7 +175,7 @@ class TestEarlyDiscard:
             [0.9, 0.8, None, None],
             self.CURVES,
             status={2: "discarded", 3: "discarded"},
-            early_discard={"start": 4, "keep": 2, "at_step": 20},
+            early_discard=make_discard(start=4, at_step=20),
         )
         effect = report.early_discard
         assert effect is not None
@@ -193,7 +194,7 @@ class TestEarlyDiscard:
             [0.9, None, 0.9],
             [*self.CURVES[:1], self.CURVES[2], [(20, 0.99)]],
             status={1: "discarded"},
-            early_discard={"start": 2, "at_step": 20},
+            early_discard=make_discard(start=2, at_step=20),
         )
         assert report.early_discard is not None
         assert report.early_discard.mean_kept == pytest.approx(0.5)
@@ -202,11 +203,13 @@ class TestEarlyDiscard:
         waiting = detailed(
             [None, None],
             status={0: "paused", 1: "paused"},
-            early_discard={"start": 2, "at_step": 20},
+            early_discard=make_discard(start=2, at_step=20),
         )
         assert waiting.early_discard is None
         undecided = detailed(
-            [None, None], status={0: "paused", 1: "queued"}, early_discard={"start": 2, "keep": 1}
+            [None, None],
+            status={0: "paused", 1: "queued"},
+            early_discard=DiscardSettings(start=2, keep=1, at_fraction=0.5),
         )
         assert undecided.early_discard is None
 
@@ -215,9 +218,9 @@ class TestLabels:
     def test_from_a_confusion_matrix(self) -> None:
         # "no": 30 hits of 40 rows, 35 answers: recall 0.75, precision 30/35, F1 60/75
         no, yes = score_classes_from_confusion(["no", "yes"], [[30, 10], [5, 35]])
-        assert (no["support"], no["recall"]) == (40, 0.75)
-        assert (no["precision"], no["f1"]) == pytest.approx((30 / 35, 60 / 75))
-        assert yes["precision"] == pytest.approx(35 / 45)
+        assert (no.support, no.recall) == (40, 0.75)
+        assert (no.precision, no.f1) == pytest.approx((30 / 35, 60 / 75))
+        assert yes.precision == pytest.approx(35 / 45)
 
     def test_scikit_learn_agrees(self) -> None:
         from sklearn.metrics import precision_recall_fscore_support
@@ -234,7 +237,7 @@ class TestLabels:
         )
         found = score_classes_from_confusion(["a", "b", "c"], matrix)
         for name, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):
-            assert [row[name] for row in found] == pytest.approx(list(values))
+            assert [getattr(row, name) for row in found] == pytest.approx(list(values))
 
     def test_mean_and_spread_over_seeds_skip_what_is_undefined(self) -> None:
         first = score_classes_from_confusion(
@@ -254,7 +257,7 @@ class TestLabels:
 
     def test_a_label_without_rows(self) -> None:
         (absent, _) = score_classes_from_confusion(["never", "always"], [[0, 0], [0, 3]])
-        assert (absent["precision"], absent["recall"], absent["f1"]) == (None, None, None)
+        assert (absent.precision, absent.recall, absent.f1) == (None, None, None)
 
 
 class TestForecast:
@@ -286,6 +289,6 @@ def test_never_nan(drawn: list[tuple[float | None, str, list[float]]]) -> None:
         [score for score, _, _ in drawn],
         [list(enumerate(curve, start=1)) for _, _, curve in drawn],
         status={index: status for index, (_, status, _) in enumerate(drawn)},
-        early_discard={"start": len(drawn), "at_step": 2},
+        early_discard=make_discard(start=len(drawn), at_step=2),
     )
     json.loads(report.model_dump_json(), parse_constant=pytest.fail)

@@ -188,13 +188,13 @@ def _build_failure_reason(runs: Sequence[Run]) -> Reason:
             message="All runs were cancelled individually.",
             param=None,
         )
-    codes = {reason["code"] for reason in reasons}
+    codes = {reason.code for reason in reasons}
     first = reasons[0]
     if len(codes) == 1:
         return Reason(
-            code=first["code"],
-            message=f"All {len(reasons)} runs failed: {first['message']}",
-            param=first["param"],
+            code=first.code,
+            message=f"All {len(reasons)} runs failed: {first.message}",
+            param=first.param,
         )
     return Reason(
         code="all_runs_failed",

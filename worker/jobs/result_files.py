@@ -67,7 +67,7 @@ def write_predictions(context: WorkerContext, job: Job, runs: Sequence[Run], pat
             [
                 *_build_identity_cells(runs),
                 *columns,
-                *(f"p({name})" for name in job.task["label_names"]),
+                *(f"p({name})" for name in job.task.label_names),
             ]
         )
         for run in runs:

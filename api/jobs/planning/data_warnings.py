@@ -59,7 +59,7 @@ def _warn_regression_labels(data: JobData, request: JobRequest) -> Iterator[JobW
             message="The label column has numbers that are not class numbers, so the task is a "
             f"regression. If they are classes, set task.type to {TaskType.SINGLE_LABEL}.",
         )
-    spread, (least, most) = summarize_numeric_labels(data.train_labels)["std"], USUAL_LABEL_STD
+    spread, (least, most) = summarize_numeric_labels(data.train_labels).std, USUAL_LABEL_STD
     if not least <= spread <= most:
         yield JobWarning(
             code="label_scale",
