@@ -1,10 +1,10 @@
 """The database as far as the command line sees it: bringing it to this version's tables."""
 
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from cli.errors import CliError
 from shared.db.migrate import DatabaseTooNew, apply_migrations
+from shared.db.session import hide_password
 
 
 def upgrade_database(url: str) -> None:
@@ -20,7 +20,7 @@ def upgrade_database(url: str) -> None:
             "EVENKEEL_DATABASE_URL is not understood; SQLite is sqlite:////folder/evenkeel.db."
         ) from error
     except DBAPIError as error:
-        where = make_url(url).render_as_string(hide_password=True)
+        where = hide_password(url)
         raise CliError(
             f"The database {where} cannot be used: {str(error.orig).strip()}."
         ) from error

@@ -40,6 +40,11 @@ def make_engine(url: str) -> Engine:
     )
 
 
+def hide_password(url: str) -> str:
+    """Return the address of a database for messages."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
 def _keep_text(text: bytes) -> bytes:
     """Leave JSON to ``TypedJson``, which parses the text itself."""
     return text
