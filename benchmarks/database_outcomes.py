@@ -9,8 +9,8 @@ from typing import NamedTuple
 from benchmarks.database_rows import Row, get_max_steps
 from shared.domain.run_evidence import Evidence
 from shared.domain.task import Task
+from shared.metrics.run_result import SplitResult
 from shared.metrics.scoring import Scoring
-from worker.training.events import SplitResult
 
 OUTCOME_COUNT = 60
 """Number of different results that the runs draw from."""

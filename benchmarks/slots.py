@@ -21,6 +21,7 @@ from benchmarks.results import Result, Table
 from benchmarks.speed_page import record_result
 from benchmarks.trainer_commands import SpecValues, build_run_spec
 from shared.db.tables import Job
+from shared.domain.task import SplitRequest, Task
 from shared.encoders.catalogue import OFFLINE_ENCODER, Catalogue
 from shared.infra.settings import count_cpu_cores
 from shared.recipe import Recipe, RecipeRequest, resolve_recipe
@@ -58,9 +59,9 @@ class Workload:
             model=OFFLINE_ENCODER,
             task=_resolve_task(self.case.task),
             metric="accuracy",
-            split={},
+            split=SplitRequest(),
             threads=threads,
-            resolved_recipe=_resolve_recipe(self.steps).model_dump(mode="json"),
+            resolved_recipe=_resolve_recipe(self.steps),
         )
         spec = build_run_spec(job, seed, self.data, output / str(seed))
         return spec | {"base_model": str(self.base_model), "export": False}
@@ -109,8 +110,8 @@ def _measure_rounds(
     return seconds
 
 
-def _resolve_task(name: str) -> dict[str, object]:
-    return {
+def _resolve_task(name: str) -> Task:
+    values = {
         "type": "single_label_classification",
         "text_pair_column": None,
         "positive_label": LABELS[name][1],
@@ -119,6 +120,7 @@ def _resolve_task(name: str) -> dict[str, object]:
         "label_names": LABELS[name],
         "max_seq_length": 128,
     }
+    return Task.model_validate(values)
 
 
 def _resolve_recipe(steps: int) -> Recipe:

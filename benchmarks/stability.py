@@ -153,7 +153,7 @@ def _describe_recipe(name: str, job: Job, report: StabilityReport) -> RecipeResu
         "name": name,
         "resolved": job.resolved_recipe,
         "notes": job.recipe_notes,
-        "pilots": job.pilots,
+        "pilots": report.pilots,
         "report": report.model_dump(
             mode="json", exclude={"job_id", "best_run_id", "fine_tuned_model", "diagnosis"}
         ),

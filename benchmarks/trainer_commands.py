@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from shared.db.tables import Job
+from shared.domain.stored import dump_stored
 from shared.encoders.catalogue import Catalogue
 
 SpecValues = dict[str, object]
@@ -17,8 +18,9 @@ def build_run_spec(
     ``recipe_changes`` replace values of the job's recipe.
     """
     output.mkdir(parents=True)
+    recipe = {} if job.resolved_recipe is None else dump_stored(job.resolved_recipe)
     own = {
-        "recipe": {**(job.resolved_recipe or {}), **recipe_changes},
+        "recipe": recipe | recipe_changes,
         "init_seed": seed,
         "data_seed": seed,
         "output": str(output),
@@ -31,11 +33,11 @@ def build_data_spec(job: Job, run_id: str, data: Path) -> SpecValues:
     return {
         "run_id": run_id,
         "base_model": str(Catalogue().get_folder(job.model)),
-        "task": job.task,
+        "task": job.task.model_dump(mode="json"),
         "metric": job.metric,
         "training_file": {"path": str(data), "filename": data.name},
         "validation_file": None,
-        "split": job.split,
+        "split": job.split.model_dump(mode="json"),
         "threads": job.threads,
         "device": "cpu",
     }

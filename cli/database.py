@@ -1,10 +1,10 @@
 """Migration of the database to this version's tables."""
 
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from cli.errors import CliError
 from shared.db.migrate import DatabaseTooNew, apply_migrations
+from shared.db.session import hide_password
 
 
 def upgrade_database(url: str) -> None:
@@ -22,5 +22,5 @@ def upgrade_database(url: str) -> None:
             "EVENKEEL_DATABASE_URL is not a database URL. Example: sqlite:////folder/evenkeel.db."
         ) from error
     except DBAPIError as error:
-        where = make_url(url).render_as_string(hide_password=True)
+        where = hide_password(url)
         raise CliError(f"Cannot open the database {where}: {str(error.orig).strip()}.") from error

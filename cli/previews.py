@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from cli.api_models import DryRun, Estimate, File, PlannedRun, Preview, Recipe
+from cli.api_models import DryRun, Estimate, File, Pilots, PlannedRun, Preview, Recipe
 from cli.client import Client
 from cli.errors import CliError
 from cli.tables import format_count, format_duration, format_recipe_summary, make_console
@@ -55,7 +54,7 @@ def _format_task(dry_run: DryRun) -> str:
     task = dry_run.task
     names = ("text_column", "text_pair_column")
     texts = " and ".join(str(task[name]) for name in names if task.get(name) is not None)
-    splits = dry_run.dataset.get("rows", {})
+    splits = dry_run.dataset.rows
     rows = ", ".join(f"{amount} {split}" for split, amount in splits.items() if amount)
     return (
         f"{task['type']}: {texts} → {task['label_column']}, scored by {dry_run.metric}; "
@@ -63,8 +62,8 @@ def _format_task(dry_run: DryRun) -> str:
     )
 
 
-def _format_planned_pilots(model: str, plan: dict[str, Any], pilots: Sequence[PlannedRun]) -> str:
-    settings = " and ".join(plan["automatic"])
+def _format_planned_pilots(model: str, plan: Pilots, pilots: Sequence[PlannedRun]) -> str:
+    settings = " and ".join(plan.automatic)
     return (
         f"{model}: {format_count(len(pilots), 'pilot')} of {pilots[0].total_steps} steps "
         f"choose {settings}"

@@ -82,7 +82,7 @@ def build_section(
 
 
 def _collect_facts(client: Client, job: Job, runs: list[Run]) -> dict[str, str]:
-    rows = job.dataset.get("rows", {})
+    rows = job.dataset.rows
     devices = sorted({run.device for run in runs if run.device})
     return {
         "job": job.id,

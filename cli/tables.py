@@ -71,7 +71,7 @@ def format_job(job: Job) -> RenderableType:
     if job.resolved_recipe is not None:
         lines.append(format_recipe_summary(job.model, job.resolved_recipe))
     if job.pilots is not None:
-        settings = " and ".join(job.pilots["automatic"])
+        settings = " and ".join(job.pilots.automatic)
         searching = f"{job.model}, recipe {job.preset}: pilots choose {settings} first"
         lines.append(job.pilot_reason or searching)
     lines += [f"Failed: {job.error.message}"] if job.error is not None else []

@@ -50,4 +50,4 @@ class ComparisonObject(Identified, Comparison):
 
     @classmethod
     def from_row(cls, row: Row) -> "ComparisonObject":
-        return cls(id=row.id, created_at=int(row.created_at), **row.result)
+        return cls(id=row.id, created_at=int(row.created_at), **dict(row.result))

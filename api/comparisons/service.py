@@ -1,7 +1,7 @@
 """Creation of a comparison: check that the jobs are comparable, build it, store it."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from api.comparisons.schemas import ComparisonObject, ComparisonRequest
 from api.dependencies import AppServices
@@ -12,10 +12,14 @@ from shared.db.tables import Comparison, Job
 from shared.domain import ids
 from shared.domain.errors import JobsNotComparable
 from shared.domain.states import RunState
+from shared.domain.stored import dump_stored
+from shared.metrics.run_result import TrainedResult
 from shared.report import StabilityReport
 from shared.report.builder import build_report
 from shared.report.comparison import ComparisonInput, build_comparison
+from shared.report.comparison.schemas import StoredComparison
 
+_DIGEST_FIELDS = {"training_sha256", "validation_sha256", "test_sha256"}
 TASK_IDENTITY_FIELDS = ("type", "label_column", "label_names", "positive_label")
 """Fields of a task that decide which labels are right. Which texts are read, and up to which
 length, may differ between the jobs like any setting of a recipe."""
@@ -32,10 +36,10 @@ def create_comparison(services: AppServices, request: ComparisonRequest) -> Comp
         runs = list_scored_runs(session, request.job_ids, with_results=request.metric is not None)
     reports = [_build_report(job, runs[job.id], request.metric) for job in jobs]
     comparison = build_comparison(_build_inputs(jobs, reports), request.alpha)
-    return _store_comparison(services, comparison.model_dump(mode="json"))
+    return _store_comparison(services, StoredComparison(**dict(comparison)))
 
 
-def _store_comparison(services: AppServices, result: dict[str, Any]) -> ComparisonObject:
+def _store_comparison(services: AppServices, result: StoredComparison) -> ComparisonObject:
     row = Comparison(id=ids.make_comparison_id(), owner_id=services.owner_id, result=result)
     with services.database.write() as session:
         Comparisons(session, services.owner_id).add(row)
@@ -77,15 +81,17 @@ def _check_same_rows(jobs: Sequence[Job]) -> None:
 def _get_row_identity(job: Job) -> _RowIdentity:
     digests = {
         name: value
-        for name, value in job.dataset.items()
-        if name.endswith("_sha256") and value is not None
+        for name, value in job.dataset.model_dump(include=_DIGEST_FIELDS).items()
+        if value is not None
     }
     # a setting that is switched off counts as not given
     split = {
-        name: value for name, value in job.split.items() if value is not None and value is not False
+        name: value
+        for name, value in dump_stored(job.split).items()
+        if value is not None and value is not False
     }
-    task = {name: job.task.get(name) for name in TASK_IDENTITY_FIELDS}
-    return _RowIdentity(digests, split, job.dataset["rows"], task)
+    task = {name: getattr(job.task, name) for name in TASK_IDENTITY_FIELDS}
+    return _RowIdentity(digests, split, job.dataset.rows.by_split, task)
 
 
 def _build_report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> StabilityReport:
@@ -94,11 +100,11 @@ def _build_report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> St
         return build_report(job, runs)
     report = build_report(job, runs, metric=metric)
     is_recorded = any(
-        metric in result["metrics"]
+        metric in result.metrics
         for run in runs
         if run.status == RunState.SUCCEEDED
-        and run.result
-        and (result := run.result.get(report.split))
+        and isinstance(run.result, TrainedResult)
+        and (result := run.result.get_split(report.split)) is not None
     )
     if report.n and not is_recorded:
         raise JobsNotComparable(f"The runs of {job.id} have not recorded {metric}.", param="metric")
@@ -116,10 +122,9 @@ def _list_job_names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
 
 def _get_precision(job: Job) -> str:
     # jobs that are older than the setting were trained in float32
-    return str((job.resolved_recipe or {}).get("precision", "float32"))
+    return "float32" if job.resolved_recipe is None else job.resolved_recipe.precision
 
 
 def _get_preset(job: Job) -> str:
     # the resolved recipe is null while pilots run
-    recipe = job.resolved_recipe or job.request.get("recipe", {})
-    return str(recipe.get("preset", "stabilized"))
+    return (job.resolved_recipe or job.request.recipe).preset

@@ -181,7 +181,7 @@ def file_validation(services: ServicesDep, file_id: FileIdPath) -> FileValidatio
         raise FileNotFound(
             f"File {file_id} is a result file, which has no validation report.", param="file_id"
         )
-    return FileValidation(file_id=file_id, **file.validation)
+    return FileValidation(file_id=file_id, **dict(file.validation))
 
 
 @router.get(

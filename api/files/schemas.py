@@ -52,7 +52,7 @@ class FileObject(Identified):
             status=file.status,
             status_details=file.status_details,
             sha256=file.sha256,
-            profile=None if profile is None else Validation.model_validate(profile),
+            profile=profile,
         )
 
 

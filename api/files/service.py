@@ -114,7 +114,7 @@ def _check_file(services: AppServices, received: ReceivedFile, details: FileDeta
         sha256=received.sha256,
         status="processed",
         status_details=format_summary(validation),
-        validation=validation.model_dump(mode="json"),
+        validation=validation,
     )
 
 

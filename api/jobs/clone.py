@@ -10,6 +10,7 @@ from api.jobs.idempotency import compute_request_digest
 from api.jobs.request_schemas import CloneRequest, JobRequest
 from shared.db.jobs import Jobs
 from shared.db.tables import Job
+from shared.domain.stored import dump_stored
 
 _COLUMN_FIELDS = (
     "training_file",
@@ -18,7 +19,6 @@ _COLUMN_FIELDS = (
     "model",
     "seed",
     "suffix",
-    "webhook",
 )
 
 
@@ -46,8 +46,12 @@ def rebuild_request(job: Job) -> dict[str, object]:
     Settings that were left to the defaults are left out again; a data set of the hub becomes the
     id of the downloaded file.
     """
-    fields = {name: getattr(job, name) for name in _COLUMN_FIELDS} | {"metadata": job.job_metadata}
-    return job.request | {name: value for name, value in fields.items() if value is not None}
+    fields = {name: getattr(job, name) for name in _COLUMN_FIELDS} | {
+        "webhook": None if job.webhook is None else dump_stored(job.webhook),
+        "metadata": job.job_metadata,
+    }
+    given = {name: value for name, value in fields.items() if value is not None}
+    return dump_stored(job.request) | given
 
 
 def compute_clone_digest(job_id: str, request: JobRequest) -> str:

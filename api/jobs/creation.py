@@ -62,7 +62,7 @@ def _insert_job(session: Session, job: Job, runs: Sequence[Run]) -> None:
     Jobs(session).add(job, runs)
     Events(session).add(job, _describe_creation(job, runs))
     for warning in job.warnings:
-        Events(session).add(job, warning["message"], level="warn")
+        Events(session).add(job, warning.message, level="warn")
 
 
 def _require_inputs(session: Session, job: Job) -> None:
@@ -80,13 +80,13 @@ def _describe_creation(job: Job, runs: Sequence[Run]) -> str:
     if job.resolved_recipe is not None:
         recipe = job.resolved_recipe
         return (
-            f"Created: {main_count} runs of {recipe['max_steps']} steps with the recipe "
-            f"{recipe['preset']}."
+            f"Created: {main_count} runs of {recipe.max_steps} steps with the recipe "
+            f"{recipe.preset}."
         )
-    preset = job.request.get("recipe", {}).get("preset", "stabilized")
     pilots = [run for run in runs if run.purpose == Purpose.PILOT]
-    automatic = " and ".join((job.pilots or {})["automatic"])
+    assert job.pilots is not None, "a job without a recipe has pilots"
+    automatic = " and ".join(job.pilots.automatic)
     return (
-        f"Created: {main_count} runs with the recipe {preset}. First, {len(pilots)} pilots of "
-        f"{pilots[0].total_steps} steps choose {automatic}."
+        f"Created: {main_count} runs with the recipe {job.request.recipe.preset}. First, "
+        f"{len(pilots)} pilots of {pilots[0].total_steps} steps choose {automatic}."
     )

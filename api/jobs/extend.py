@@ -94,7 +94,7 @@ def _build_further_runs(
     job: Job, request: ExtendRequest, existing_runs: Sequence[Run]
 ) -> list[Run]:
     seeds = _list_further_seeds(job.id, request, {run.init_seed for run in existing_runs})
-    data_seeds = job.request.get("runs", {}).get("data_seeds")
+    data_seeds = job.request.runs.data_seeds
     folds = list(dict.fromkeys(run.fold for run in existing_runs))
     return build_runs(
         job,

@@ -13,6 +13,7 @@ from shared.db.metrics import Metrics
 from shared.db.runs import Runs
 from shared.db.tables import Job, Run
 from shared.domain.errors import FileNotFound, ServiceBusy, ServiceUnavailable
+from shared.domain.stored import dump_stored
 from shared.infra.child_process import build_module_environment
 from shared.report.builder import build_full_report
 from shared.report.figures import SeedCurve
@@ -51,14 +52,14 @@ def _build_section(services: AppServices, job_id: str) -> JobSection:
         job = Jobs(session).get(job_id, services.owner_id)
         runs = Runs(session).list_by_job(job_id, with_results=True)
         report = build_full_report(session, job, runs)
-        recipe = job.resolved_recipe or job.request.get("recipe", {})
-        title = str(recipe.get("preset", "stabilized"))
+        recipe = job.resolved_recipe or job.request.recipe
+        title = recipe.preset
         curves = _read_curves(session, job, runs, title)
         filename = _get_training_filename(session, services.owner_id, job)
     return JobSection(
         title=title,
         report=report,
-        recipe=recipe,
+        recipe=dump_stored(recipe),
         facts=_describe_job(job, runs, filename),
         curves=curves,
     )
@@ -92,7 +93,7 @@ def _get_training_filename(session: Session, owner_id: str, job: Job) -> str:
 
 
 def _describe_job(job: Job, runs: Sequence[Run], filename: str) -> Mapping[str, str]:
-    row_counts = job.dataset["rows"].items()
+    row_counts = job.dataset.rows.by_split.items()
     return {
         "job": job.id,
         "base model": job.model,

@@ -9,6 +9,8 @@ from shared.db.tables import Job, Run
 from shared.domain.errors import Reason
 from shared.domain.run_evidence import Evidence
 from shared.domain.states import RunState
+from shared.domain.stored import dump_stored
+from shared.metrics.run_result import TrainedResult
 
 # an alias, because the field named object hides the type within the class
 StoredJson = dict[str, object]
@@ -86,9 +88,10 @@ class RunObject(Identified):
 
     @classmethod
     def from_row(cls, run: Run, job: Job) -> Self:
-        computed = {"object", "score", "created_at", "started_at", "finished_at"}
+        computed = {"object", "score", "recipe", "created_at", "started_at", "finished_at"}
         return cls(
             **{name: getattr(run, name) for name in set(cls.model_fields) - computed},
+            recipe=None if run.recipe is None else dump_stored(run.recipe),
             score=_get_score(run, job),
             created_at=int(run.created_at),
             started_at=None if run.started_at is None else int(run.started_at),
@@ -100,7 +103,7 @@ def _get_score(run: Run, job: Job) -> float | None:
     """Return the run's result; a run that has not succeeded has scores but no result."""
     if run.status != RunState.SUCCEEDED:
         return None
-    return run.test_score if job.dataset["rows"]["test"] else run.validation_score
+    return run.test_score if job.dataset.rows.test else run.validation_score
 
 
 class RunDetails(RunObject):
@@ -113,11 +116,8 @@ class RunDetails(RunObject):
 
     @classmethod
     def from_row(cls, run: Run, job: Job) -> Self:
-        evidence = (run.result or {}).get("evidence")
-        fields = RunObject.from_row(run, job).model_dump(by_alias=True)
-        return cls(
-            **fields, evidence=None if evidence is None else Evidence.model_validate(evidence)
-        )
+        evidence = run.result.evidence if isinstance(run.result, TrainedResult) else None
+        return cls(**RunObject.from_row(run, job).model_dump(by_alias=True), evidence=evidence)
 
 
 class Series(BaseModel):

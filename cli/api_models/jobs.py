@@ -36,6 +36,18 @@ class RunsSummary(ApiModel):
     degenerate: int
 
 
+class Dataset(ApiModel):
+    rows: dict[str, int] = Field(default_factory=dict)
+    """Number of rows per split."""
+
+
+class Pilots(ApiModel):
+    automatic: list[str]
+    """Names of the settings that are searched."""
+    reason: str | None = None
+    """Why their values were chosen; None until the pilots have ended."""
+
+
 class Job(ApiModel):
     id: str
     created_at: int
@@ -47,13 +59,13 @@ class Job(ApiModel):
     error: Problem | None
     result_files: list[str]
     metric: str
-    dataset: dict[str, Any]
+    dataset: Dataset
     recipe: dict[str, Any] = Field(default_factory=dict)
     """The recipe as requested."""
     resolved_recipe: dict[str, Any] | None
     """The recipe with a value for every setting; None until pilots have chosen."""
     recipe_notes: dict[str, str] = Field(default_factory=dict)
-    pilots: dict[str, Any] | None = None
+    pilots: Pilots | None = None
     runs_summary: RunsSummary
     progress: Progress
     warnings: list[ApiWarning]
@@ -66,8 +78,7 @@ class Job(ApiModel):
     @property
     def pilot_reason(self) -> str | None:
         """What pilots have chosen and why; None while they run, or without pilots."""
-        reason: str | None = None if self.pilots is None else self.pilots["reason"]
-        return reason
+        return None if self.pilots is None else self.pilots.reason
 
     @property
     def has_ended(self) -> bool:
@@ -148,9 +159,9 @@ class DryRun(ApiModel):
     recipe: dict[str, Any]
     resolved_recipe: dict[str, Any] | None
     recipe_notes: dict[str, str]
-    pilots: dict[str, Any] | None
+    pilots: Pilots | None
     metric: str
-    dataset: dict[str, Any]
+    dataset: Dataset
     warnings: list[ApiWarning]
     runs: list[PlannedRun]
     estimate: Estimate

@@ -85,7 +85,7 @@ class Deliveries:
         row = self._session.get_one(WebhookDelivery, delivery_id, populate_existing=True)
         webhook = self._session.get_one(Job, row.job_id).webhook
         assert webhook is not None, "a delivery is of a job with a webhook"
-        return ClaimedDelivery(row.id, webhook["url"], webhook["secret"], row.payload, row.attempts)
+        return ClaimedDelivery(row.id, webhook.url, webhook.secret, row.payload, row.attempts)
 
     def record_attempt(
         self,

@@ -1,9 +1,11 @@
 """Queries on a job's events."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -52,9 +54,7 @@ class Events:
         its = (Event.job_id == job_id, Event.run_id == run_id, Event.type == "metrics")
         evaluations = select(Event.seq, Event.data).where(*its)
         later = [
-            seq
-            for seq, data in self._session.execute(evaluations)
-            if data is None or data["step"] > after_step
+            seq for seq, data in self._session.execute(evaluations) if _get_step(data) > after_step
         ]
         if later:
             self._session.execute(delete(Event).where(Event.seq.in_(later)))
@@ -91,3 +91,9 @@ def parse_event_id(identifier: str) -> int:
     match = _EVENT_ID_REGEX.fullmatch(identifier)
     seq = 0 if match is None else int(match[1], 16)
     return seq if seq < 2**63 else 0
+
+
+def _get_step(data: dict[str, JsonValue] | None) -> float:
+    """Return the step of an evaluation; one without a step counts as the last."""
+    step = math.inf if data is None else data.get("step")
+    return step if isinstance(step, int) else math.inf

@@ -25,6 +25,7 @@ from shared.db.runs import FenceLost
 from shared.db.session import notify_after_commit
 from shared.db.tables import IdempotencyKey, Job, Run
 from shared.domain.errors import JobNotFound
+from shared.domain.job_facts import JobWarning
 from shared.domain.states import OPEN_JOB_STATES, OPEN_RUN_STATES, JobState, RunState
 
 RUN_WAKE = "run.wake"
@@ -187,7 +188,7 @@ class Jobs:
     def add_warning(self, job_id: str, code: str, message: str) -> bool:
         """Add to the job's warnings; False if it has this warning already."""
         job = self._session.get_one(Job, job_id, with_for_update=True, populate_existing=True)
-        warning = {"code": code, "message": message}
+        warning = JobWarning(code=code, message=message)
         if warning in job.warnings:
             return False
         job.warnings = [*job.warnings, warning]

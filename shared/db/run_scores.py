@@ -6,8 +6,10 @@ from dataclasses import dataclass, fields
 from sqlalchemy import null, select
 from sqlalchemy.orm import Session
 
-from shared.db.tables import Json, Run
+from shared.db.tables import Run
+from shared.domain.errors import Reason
 from shared.domain.states import Purpose
+from shared.metrics.run_result import BaselinesResult, RungResult, TrainedResult
 
 
 @dataclass(slots=True)
@@ -26,8 +28,8 @@ class ScoredRun:
     best_step: int | None
     validation_score: float | None
     test_score: float | None
-    error: Json | None
-    result: Json | None
+    error: Reason | None
+    result: TrainedResult | RungResult | BaselinesResult | None
     """Null unless it was asked for."""
 
 

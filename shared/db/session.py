@@ -26,6 +26,7 @@ def make_engine(url: str) -> Engine:
     return create_engine(
         url,
         hide_parameters=True,  # texts and labels do not belong in a log
+        json_deserializer=_keep_text,
         pool_pre_ping=True,  # the first query after a server restart must not fail
         pool_size=5,
         max_overflow=15,
@@ -37,6 +38,16 @@ def make_engine(url: str) -> Engine:
             ),
         },
     )
+
+
+def hide_password(url: str) -> str:
+    """Return the address of a database for messages."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _keep_text(text: bytes) -> bytes:
+    """Leave JSON to ``TypedJson``, which parses the text itself."""
+    return text
 
 
 def _make_sqlite_engine(url: str) -> Engine:

@@ -5,7 +5,6 @@ Each happens in the transaction of the one worker that holds the job's fence
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -17,11 +16,12 @@ from shared.db.tables import Job, Run
 from shared.domain import ids
 from shared.domain.states import OPEN_RUN_STATES, Purpose, RunState
 from shared.recipe.pilots import FIRST_PILOT_SEED, PILOT_SEEDS, Candidate
+from shared.recipe.value import ForeignRecipe, Recipe
 
 
 def build_pilot_runs(
     job: Job,
-    base_recipe: dict[str, Any],
+    base_recipe: Recipe | ForeignRecipe,
     candidates: Sequence[Candidate],
     *,
     first_index: int,
@@ -42,7 +42,7 @@ def build_pilot_runs(
             init_seed=FIRST_PILOT_SEED + seed,
             data_seed=FIRST_PILOT_SEED + seed,
             fold=fold,
-            recipe={**base_recipe, **candidate.to_settings()},
+            recipe=candidate.change_recipe(base_recipe),
             status=RunState.QUEUED,
             total_steps=candidate.max_steps,
             diagnosis=[],

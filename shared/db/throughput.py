@@ -22,7 +22,7 @@ class Throughput(NamedTuple):
 
 
 def measure_throughput(
-    session: Session, owner_id: str, model: str, precision: str, training_sha256: str
+    session: Session, owner_id: str, model: str, precision: str, training_sha256: str | None
 ) -> Throughput | None:
     """Median of the latest jobs with this model and precision, on the same training file if
     there are any, because text lengths differ. None unless one of their runs ended without a
@@ -34,9 +34,9 @@ def measure_throughput(
     batches: dict[str, int] = {}
     same_file: set[str] = set()
     for job_id, recipe, dataset in session.execute(jobs.order_by(Job.id.desc()).limit(RECENT_JOBS)):
-        if recipe is not None and recipe.get("precision", "float32") == precision:
-            batches[job_id] = recipe["train_batch_size"]
-            if dataset.get("training_sha256") == training_sha256:
+        if recipe is not None and recipe.precision == precision:
+            batches[job_id] = recipe.train_batch_size
+            if dataset.training_sha256 == training_sha256:
                 same_file.add(job_id)
     runs = select(Run.job_id, Run.started_at, Run.finished_at, Run.total_steps).where(
         Run.job_id.in_(batches),

@@ -8,12 +8,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Annotated
 
-from typing_extensions import TypedDict
+from pydantic import Field
+
+from shared.domain.stored import StoredModel
 
 
-class DiscardSettings(TypedDict):
-    """The requested early discard, as stored in ``Job.early_discard`` until it is decided."""
+class DiscardSettings(StoredModel):
+    """The requested early discard, as in ``Job.early_discard`` until it is decided."""
 
     start: int
     """Number of runs to start."""
@@ -23,22 +26,24 @@ class DiscardSettings(TypedDict):
     """Share of the steps after which the runs wait for the decision."""
 
 
-class DiscardOutcome(TypedDict):
-    """Which runs continue, and how that changes the mean: selection alone raises it."""
+class DecidedDiscard(DiscardSettings):
+    """A decided early discard: which runs continue, and how that changes the mean.
 
+    Selection alone raises the mean.
+    """
+
+    at_step: int | None = None
+    """The step of the decision; None if no run reached it."""
     kept: list[int]
     """Indices of the runs that continue."""
-    mean_at_rung_all: float | None
+    mean_at_rung_all: float | None = None
     """Mean validation score of all waiting runs at the step of the decision."""
-    mean_at_rung_kept: float | None
+    mean_at_rung_kept: float | None = None
     """Mean validation score of the kept runs at that step."""
 
 
-class DecidedDiscard(DiscardSettings, DiscardOutcome):
-    """A decided early discard, as stored in ``Job.early_discard``."""
-
-    at_step: int | None
-    """The step of the decision; None if no run reached it."""
+StoredDiscard = Annotated[DecidedDiscard | DiscardSettings, Field(union_mode="left_to_right")]
+"""An early discard as in ``Job.early_discard``."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +73,20 @@ def select_kept_runs(waiting: Sequence[WaitingRun], keep_count: int) -> list[int
     return sorted(run.index for run in sorted(waiting, key=get_rank)[:keep_count])
 
 
-def build_outcome(waiting: Sequence[WaitingRun], kept_indices: Sequence[int]) -> DiscardOutcome:
-    """Return the outcome of keeping the runs with these indices."""
-    return {
-        "kept": list(kept_indices),
-        "mean_at_rung_all": _average_scores(waiting),
-        "mean_at_rung_kept": _average_scores([run for run in waiting if run.index in kept_indices]),
-    }
+def decide_discard(
+    settings: DiscardSettings, waiting: Sequence[WaitingRun], at_step: int | None
+) -> DecidedDiscard:
+    """Return the decision at this step: the best runs are kept."""
+    kept_indices = select_kept_runs(waiting, settings.keep)
+    return DecidedDiscard(
+        start=settings.start,
+        keep=settings.keep,
+        at_fraction=settings.at_fraction,
+        at_step=at_step,
+        kept=kept_indices,
+        mean_at_rung_all=_average_scores(waiting),
+        mean_at_rung_kept=_average_scores([run for run in waiting if run.index in kept_indices]),
+    )
 
 
 def _average_scores(waiting: Sequence[WaitingRun]) -> float | None:

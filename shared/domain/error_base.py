@@ -7,7 +7,7 @@ HTTP error read alike.
 import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 _TYPE_BY_STATUS = {
@@ -18,8 +18,10 @@ _TYPE_BY_STATUS = {
 }
 
 
-class Reason(TypedDict):
+class Reason(BaseModel):
     """Why a job or run failed, as stored in its row and shown in its ``error``."""
+
+    model_config = ConfigDict(frozen=True)
 
     code: Annotated[str, Field(description="Stable machine-readable code.")]
     message: Annotated[str, Field(description="Explanation for people.")]
@@ -71,4 +73,4 @@ class ServiceError(Exception):
         }
 
     def to_reason(self) -> Reason:
-        return {"code": self.code, "message": self.message, "param": self.param}
+        return Reason(code=self.code, message=self.message, param=self.param)

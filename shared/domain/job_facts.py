@@ -1,33 +1,47 @@
 """The JSON that planning a job stores in its row: warnings, facts about the data, baselines."""
 
-from typing import NotRequired
+from pydantic import ConfigDict, Field
 
-from typing_extensions import TypedDict
+from shared.domain.stored import OptionalKey, StoredModel
 
 
-class JobWarning(TypedDict):
+class JobWarning(StoredModel):
     """A caveat about a job's data or numbers, as in ``Job.warnings``."""
 
     code: str
     message: str
 
 
-class RowCounts(TypedDict):
+class WebhookTarget(StoredModel):
+    """Where to send the notice of a job's end, as in ``Job.webhook``."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    url: str
+    secret: str = Field(repr=False)
+    """Key of the signature; it is never returned."""
+
+
+class RowCounts(StoredModel):
     """Number of rows per split."""
 
     train: int
     validation: int
     test: int
 
+    @property
+    def by_split(self) -> dict[str, int]:
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
-class LabelCount(TypedDict):
+
+class LabelCount(StoredModel):
     """Number of training rows with a label."""
 
     label: str
     count: int
 
 
-class NumericSummary(TypedDict):
+class NumericSummary(StoredModel):
     """Distribution of a regression's training labels; ``std`` is that of a population."""
 
     mean: float
@@ -36,7 +50,17 @@ class NumericSummary(TypedDict):
     max: float
 
 
-class HubSource(TypedDict):
+class LeakSummary(StoredModel):
+    """Rows of a split whose text is also a training row's."""
+
+    rows: int
+    """Number of these rows."""
+    first_rows: list[int]
+    conflicting_labels: int
+    """Number of these rows that have another label in training."""
+
+
+class HubSource(StoredModel):
     """A file that was requested as a data set of the hub."""
 
     asked: str
@@ -45,25 +69,25 @@ class HubSource(TypedDict):
     """Name of the downloaded file, which includes the commit."""
 
 
-class DatasetFacts(TypedDict):
+class DatasetFacts(StoredModel):
     """Facts about a job's data, as in ``Job.dataset``; of a k-fold split those of fold 0."""
 
     rows: RowCounts
-    labels: list[LabelCount]
-    training_sha256: str | None
-    validation_sha256: str | None
-    test_sha256: str | None
-    leakage: dict[str, dict[str, object]]
+    labels: OptionalKey[list[LabelCount]] = None
+    training_sha256: str | None = None
+    validation_sha256: str | None = None
+    test_sha256: str | None = None
+    leakage: OptionalKey[dict[str, LeakSummary]] = None
     """Split -> rows whose text is also a training row's; without the splits that have none."""
-    numbers: NotRequired[NumericSummary]
+    numbers: OptionalKey[NumericSummary] = None
     """For a regression."""
-    folds: NotRequired[int]
+    folds: OptionalKey[int] = None
     """For a k-fold split."""
-    hub: NotRequired[dict[str, HubSource]]
+    hub: OptionalKey[dict[str, HubSource]] = None
     """By the request's field, for files that came from the hub."""
 
 
-class BaselineScore(TypedDict):
+class BaselineScore(StoredModel):
     """Score of a model that was not fine-tuned."""
 
     name: str

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.domain.stored import StoredModel
+
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 ColumnReference = ColumnName | Annotated[int, Field(ge=0, lt=10_000)]
 LabelName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -97,6 +99,22 @@ class Task(BaseModel):
         return len(self.output_names)
 
 
+class ForeignTask(StoredModel):
+    """A task that another version stored, with settings that this version does not know."""
+
+    type: str | None = None
+    text_column: str | int | None = None
+    text_pair_column: str | int | None = None
+    label_column: str | int | None = None
+    label_names: list[str] = Field(default_factory=list)
+    positive_label: str | None = None
+    max_seq_length: int
+
+
+StoredTask = Annotated[Task | ForeignTask, Field(union_mode="left_to_right")]
+"""A task as in ``Job.task``."""
+
+
 class SplitRequest(BaseModel):
     """How validation and test rows are chosen where no file is given for them. The same for
     every seed, so that the variance is the model's.
@@ -133,3 +151,11 @@ class SplitRequest(BaseModel):
     def folds(self) -> int | None:
         """Number of parts of a k-fold split; None for a holdout."""
         return (self.k or DEFAULT_FOLDS) if self.mode == "kfold" else None
+
+
+class ForeignSplit(StoredModel):
+    """A split that another version stored, with settings that this version does not know."""
+
+
+StoredSplit = Annotated[SplitRequest | ForeignSplit, Field(union_mode="left_to_right")]
+"""A split as in ``Job.split``."""

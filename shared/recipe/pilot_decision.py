@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from shared.recipe.pilot_schemas import PilotPlan, RecipeSettings
+from shared.recipe.pilot_schemas import PilotPlan
 from shared.recipe.pilot_trials import (
     SCORE_MARGIN,
     CandidateResult,
@@ -14,6 +14,7 @@ from shared.recipe.pilot_trials import (
     summarize_trials,
 )
 from shared.recipe.pilots import PILOT_SEEDS, Candidate
+from shared.recipe.value import ForeignRecipe, Recipe
 
 
 class LongerPilots(NamedTuple):
@@ -30,7 +31,7 @@ class PilotChoice(NamedTuple):
 
     plan: PilotPlan
     candidate: Candidate
-    recipe: RecipeSettings
+    recipe: Recipe | ForeignRecipe
     notes: dict[str, str]
     """The recipe's notes, with new ones for the settings that were searched."""
     reason: str
@@ -50,8 +51,8 @@ def advance_pilots(
 ) -> LongerPilots | PilotChoice:
     """Decide what follows the pilots tried so far; ``notes`` are the recipe's, by the rules."""
     results = summarize_trials(trials)
-    plan = {**plan, "candidates": [result.to_summary() for result in results]}
-    if "max_steps" in plan["automatic"]:
+    plan = plan.model_copy(update={"candidates": [result.to_summary() for result in results]})
+    if "max_steps" in plan.automatic:
         longer = propose_longer_candidate(results, main_runs=main_runs)
         if longer is not None:
             return _plan_longer_pilots(plan, results, longer)
@@ -61,9 +62,13 @@ def advance_pilots(
 def _plan_longer_pilots(
     plan: PilotPlan, results: Sequence[CandidateResult], longer: Candidate
 ) -> LongerPilots:
-    plan["candidates"].append(CandidateResult(longer, ()).to_summary())
-    plan["steps"] += PILOT_SEEDS * longer.max_steps
-    return LongerPilots(plan, longer, _explain_longer_pilots(results, longer))
+    longer_plan = plan.model_copy(
+        update={
+            "candidates": [*plan.candidates, longer.to_untried()],
+            "steps": plan.steps + PILOT_SEEDS * longer.max_steps,
+        }
+    )
+    return LongerPilots(longer_plan, longer, _explain_longer_pilots(results, longer))
 
 
 def _explain_longer_pilots(results: Sequence[CandidateResult], longer: Candidate) -> str:
@@ -83,7 +88,7 @@ def _choose_recipe(
     notes: Mapping[str, str],
     metric: str,
 ) -> PilotChoice:
-    automatic, best = plan["automatic"], select_best_candidate(results)
+    automatic, best = plan.automatic, select_best_candidate(results)
     if best is None:
         return _fall_back_to_rules(plan, results, notes)
     found = explain_choice(results, best, metric, automatic)
@@ -95,10 +100,10 @@ def _choose_recipe(
 def _fall_back_to_rules(
     plan: PilotPlan, results: Sequence[CandidateResult], notes: Mapping[str, str]
 ) -> PilotChoice:
-    found = {name: f"{notes[name]} (All pilots failed.)" for name in plan["automatic"]}
+    found = {name: f"{notes[name]} (All pilots failed.)" for name in plan.automatic}
     pilots = sum(len(result.trials) for result in results)
     reason = f"All {pilots} pilots failed, so the recipe has the values of the rules."
-    rule = Candidate.from_recipe(plan["rule"])
+    rule = Candidate.from_recipe(plan.rule)
     choice = _make_choice(plan, rule, {**notes, **found}, reason)
     return choice._replace(all_failed=True, all_unusable=True)
 
@@ -106,11 +111,8 @@ def _fall_back_to_rules(
 def _make_choice(
     plan: PilotPlan, candidate: Candidate, notes: dict[str, str], reason: str
 ) -> PilotChoice:
-    chosen = candidate.to_settings()
-    recipe: RecipeSettings = {**plan["rule"], **chosen}
-    return PilotChoice(
-        {**plan, "chosen": chosen, "reason": reason}, candidate, recipe, notes, reason
-    )
+    chosen = plan.model_copy(update={"chosen": candidate.to_settings(), "reason": reason})
+    return PilotChoice(chosen, candidate, candidate.change_recipe(plan.rule), notes, reason)
 
 
 def explain_choice(

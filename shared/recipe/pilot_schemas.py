@@ -1,12 +1,12 @@
-"""The plan and the state of a job's pilots, as stored in ``Job.pilots``."""
+"""The plan and the state of a job's pilots, as in ``Job.pilots``."""
 
-from typing_extensions import TypedDict
+from pydantic import Field, JsonValue
 
-RecipeSettings = dict[str, object]
-"""A recipe, or some of its settings, as JSON."""
+from shared.domain.stored import StoredModel
+from shared.recipe.value import StoredRecipe
 
 
-class PilotSettings(TypedDict):
+class PilotSettings(StoredModel):
     """A value for each of the settings that pilots search."""
 
     reinit_layers: int | list[int]
@@ -25,19 +25,27 @@ class PilotCandidate(PilotSettings):
     """Mean of the defined scores."""
 
 
-class PilotPlan(TypedDict):
+class PilotPlan(StoredModel):
     """The search for automatic settings: what is tried, what it reached, and the choice."""
 
     automatic: list[str]
     """Names of the settings to search: ``reinit_layers``, ``max_steps``."""
-    rule: RecipeSettings
+    rule: StoredRecipe
     """The resolved recipe by the rules alone; each candidate changes the automatic settings."""
     candidates: list[PilotCandidate]
-    chosen: PilotSettings | None
+    chosen: PilotSettings | None = None
     """None until the pilots have ended."""
-    reason: str | None
+    reason: str | None = None
     """Why ``chosen`` was chosen."""
     seeds: list[int]
     """Seeds of each candidate's pilots."""
     steps: int
     """Optimiser steps of all pilots planned so far."""
+
+
+class PilotEvidence(StoredModel):
+    """What a report shows of a job's pilots, by the names of the candidates' settings."""
+
+    candidates: list[dict[str, JsonValue]] = Field(default_factory=list)
+    chosen: dict[str, JsonValue] | None = None
+    reason: str | None = None

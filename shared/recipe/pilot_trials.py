@@ -69,13 +69,14 @@ class CandidateResult:
 
     def to_summary(self) -> PilotCandidate:
         """Return the result as stored with the job."""
-        return {
-            **self.candidate.to_settings(),
-            "scores": [trial.score for trial in self.trials],
-            "degenerate": sum(trial.degenerate for trial in self.trials),
-            "failed": sum(trial.failed for trial in self.trials),
-            "mean": self.mean,
-        }
+        return self.candidate.to_untried().model_copy(
+            update={
+                "scores": [trial.score for trial in self.trials],
+                "degenerate": sum(trial.degenerate for trial in self.trials),
+                "failed": sum(trial.failed for trial in self.trials),
+                "mean": self.mean,
+            }
+        )
 
 
 def summarize_trials(trials: Sequence[Trial]) -> list[CandidateResult]:

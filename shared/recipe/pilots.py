@@ -14,12 +14,11 @@ This is the policy, as functions of numbers. It follows Zhang et al. 2021, secti
 Pilots see the validation rows alone, never the test rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from shared.recipe.pilot_schemas import PilotCandidate, PilotPlan, PilotSettings
-from shared.recipe.value import Recipe
+from shared.recipe.value import ForeignRecipe, Recipe
 
 LayerSelection = int | tuple[int, ...]
 """``reinit_layers`` of a recipe, hashable."""
@@ -39,19 +38,25 @@ class Candidate:
     max_steps: int
 
     @classmethod
-    def from_recipe(cls, recipe: Mapping[str, Any]) -> "Candidate":
+    def from_recipe(cls, recipe: Recipe | ForeignRecipe | PilotSettings) -> "Candidate":
         """Return the settings of a recipe that pilots search."""
-        layers = recipe["reinit_layers"]
-        return cls(
-            tuple(layers) if isinstance(layers, list | tuple) else layers, recipe["max_steps"]
-        )
+        layers = recipe.reinit_layers
+        return cls(tuple(layers) if isinstance(layers, list) else layers, recipe.max_steps)
 
     def to_settings(self) -> PilotSettings:
         """Return the settings as a recipe has them."""
-        layers = (
-            self.reinit_layers if isinstance(self.reinit_layers, int) else list(self.reinit_layers)
-        )
-        return {"reinit_layers": layers, "max_steps": self.max_steps}
+        return PilotSettings(reinit_layers=self._list_layers(), max_steps=self.max_steps)
+
+    def change_recipe(self, recipe: Recipe | ForeignRecipe) -> Recipe | ForeignRecipe:
+        """Return the recipe with the settings of the candidate."""
+        changes = {"reinit_layers": self._list_layers(), "max_steps": self.max_steps}
+        return recipe.model_copy(update=changes)
+
+    def _list_layers(self) -> int | list[int]:
+        """Return the re-initialised layers in the form of a recipe."""
+        if isinstance(self.reinit_layers, int):
+            return self.reinit_layers
+        return list(self.reinit_layers)
 
     @property
     def depth(self) -> int:
@@ -62,7 +67,14 @@ class Candidate:
 
     def to_untried(self) -> PilotCandidate:
         """Return the candidate as stored before any of its pilots has ended."""
-        return {**self.to_settings(), "scores": [], "degenerate": 0, "failed": 0, "mean": None}
+        return PilotCandidate(
+            reinit_layers=self._list_layers(),
+            max_steps=self.max_steps,
+            scores=[],
+            degenerate=0,
+            failed=0,
+            mean=None,
+        )
 
 
 def plan_pilots(recipe: Recipe, automatic: Sequence[str], num_blocks: int) -> PilotPlan | None:
@@ -72,21 +84,20 @@ def plan_pilots(recipe: Recipe, automatic: Sequence[str], num_blocks: int) -> Pi
     """
     if not automatic:
         return None
-    rule = recipe.model_dump(mode="json")
-    ruled = Candidate.from_recipe(rule)
+    ruled = Candidate.from_recipe(recipe)
     depths: list[LayerSelection] = [ruled.reinit_layers]
     if "reinit_layers" in automatic:
         depths = [*list_depth_candidates(ruled.depth, num_blocks)]
     candidates = build_first_round(depths, ruled.max_steps)
-    return {
-        "automatic": list(automatic),
-        "rule": rule,
-        "candidates": [candidate.to_untried() for candidate in candidates],
-        "chosen": None,
-        "reason": None,
-        "seeds": [FIRST_PILOT_SEED + seed for seed in range(PILOT_SEEDS)],
-        "steps": PILOT_SEEDS * sum(candidate.max_steps for candidate in candidates),
-    }
+    return PilotPlan(
+        automatic=list(automatic),
+        rule=recipe,
+        candidates=[candidate.to_untried() for candidate in candidates],
+        chosen=None,
+        reason=None,
+        seeds=[FIRST_PILOT_SEED + seed for seed in range(PILOT_SEEDS)],
+        steps=PILOT_SEEDS * sum(candidate.max_steps for candidate in candidates),
+    )
 
 
 def list_depth_candidates(rule_depth: int, blocks: int) -> list[int]:

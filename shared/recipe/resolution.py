@@ -47,7 +47,7 @@ class RecipeResolution(NamedTuple):
     @property
     def automatic(self) -> list[str]:
         """Settings that pilots search; the recipe has the rules' values for them."""
-        return [] if self.pilots is None else self.pilots["automatic"]
+        return [] if self.pilots is None else self.pilots.automatic
 
 
 def resolve_recipe(

@@ -1,10 +1,11 @@
 """The recipe as a value, requested and resolved: frozen and versioned."""
 
 import math
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from shared.domain.stored import StoredModel
 from shared.recipe.fields import (
     DEFAULT_BATCH_SIZE,
     Auto,
@@ -112,3 +113,17 @@ class Recipe(BaseModel):
     def warmup_steps(self) -> int:
         """Steps of the warm-up, rounded up as in ``transformers.Trainer``."""
         return math.ceil(self.max_steps * self.warmup_ratio)
+
+
+class ForeignRecipe(StoredModel):
+    """A resolved recipe that another version stored, with settings unknown to this version."""
+
+    preset: str = "stabilized"
+    max_steps: int
+    train_batch_size: int = DEFAULT_BATCH_SIZE
+    reinit_layers: int | list[int] = 0
+    precision: str = "float32"
+
+
+StoredRecipe = Annotated[Recipe | ForeignRecipe, Field(union_mode="left_to_right")]
+"""A resolved recipe as in ``Job.resolved_recipe`` and ``Run.recipe``."""

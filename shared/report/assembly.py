@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from shared.domain.states import OPEN_RUN_STATES, RunState
+from shared.domain.stored import dump_stored
 from shared.report.best_of_n import compute_best_of_n
 from shared.report.classes import summarize_classes
 from shared.report.curves import build_learning_curve, measure_discard_effect
@@ -52,7 +53,7 @@ def build_stability_report(results: JobResults) -> StabilityReport:
         warnings=build_warnings(findings),
         confusion_matrix=results.confusion_matrix,
         diagnosis=list(results.diagnosis),
-        pilots=None if results.pilots is None else dict(results.pilots),
+        pilots=None if results.pilots is None else dump_stored(results.pilots),
         runs=[_build_reported_run(run) for run in results.runs],
         **vars(findings.distribution),
         **_build_counts(findings),

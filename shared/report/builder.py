@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from shared.db.metrics import Metrics
 from shared.db.run_scores import ScoredRun
 from shared.db.tables import Job, Run
-from shared.domain.run_evidence import Evidence
 from shared.domain.states import RunState
 from shared.domain.task import TaskType
+from shared.metrics import ClassScores
+from shared.metrics.run_result import SplitResult, TrainedResult
 from shared.recipe import Recipe
 from shared.report import (
     Baseline,
@@ -66,8 +66,8 @@ def build_report(
         baselines=_get_baselines(job, split) if is_own_metric else (),
         best_run_id=None if best is None else best.id,
         fine_tuned_model=job.fine_tuned_model,
-        evaluation_rows=job.dataset["rows"][split],
-        regression=job.task.get("type") == TaskType.REGRESSION,
+        evaluation_rows=job.dataset.rows.by_split[split],
+        regression=job.task.type == TaskType.REGRESSION,
         pilots=job.pilots,
         early_discard=job.early_discard,
     )
@@ -77,11 +77,12 @@ def build_report(
 
 
 def _get_report_split(job: Job) -> Split:
-    return "test" if job.dataset["rows"]["test"] else "validation"
+    return "test" if job.dataset.rows.test else "validation"
 
 
 def _get_baselines(job: Job, split: Split) -> tuple[Baseline, ...]:
-    return tuple(Baseline(**baseline) for baseline in job.baselines.get(split, []))
+    entries = job.baselines.get(split, [])
+    return tuple(Baseline(name=entry.name, score=entry.score) for entry in entries)
 
 
 def _add_details(
@@ -109,29 +110,26 @@ def build_diagnosis(job: Job, runs: Sequence[AnyRun]) -> list[str]:
 
     Empty while pilots choose the recipe, and for a recipe that another version has stored.
     """
-    try:
-        recipe = Recipe.model_validate(job.resolved_recipe)
-    except ValidationError:
+    if not isinstance(job.resolved_recipe, Recipe):
         return []
     facts = JobFacts(
-        recipe=recipe,
+        recipe=job.resolved_recipe,
         metric=job.metric,
-        train_rows=job.dataset["rows"]["train"],
-        labels={entry["label"]: entry["count"] for entry in job.dataset.get("labels", [])},
-        max_seq_length=job.task["max_seq_length"],
+        train_rows=job.dataset.rows.train,
+        labels={entry.label: entry.count for entry in job.dataset.labels or []},
+        max_seq_length=job.task.max_seq_length,
         runs=tuple(_build_run_facts(run) for run in runs),
     )
     return diagnose_job(facts)
 
 
 def _build_run_facts(run: AnyRun) -> RunFacts:
-    evidence = (run.result or {}).get("evidence")
     return RunFacts(
         status=run.status,
         degenerate=run.degenerate,
-        error_code=None if run.error is None else run.error["code"],
+        error_code=None if run.error is None else run.error.code,
         best_step=run.best_step,
-        evidence=None if evidence is None else Evidence.model_validate(evidence),
+        evidence=run.result.evidence if isinstance(run.result, TrainedResult) else None,
     )
 
 
@@ -184,32 +182,28 @@ def _get_scores(run: AnyRun, metric: str | None) -> tuple[float | None, float | 
 
 
 def _get_recorded_score(run: AnyRun, split: str, metric: str) -> float | None:
-    result = (run.result or {}).get(split)
-    score: float | None = result["metrics"].get(metric) if result else None
-    return score
+    result = _get_split_result(run, split)
+    return None if result is None else result.metrics.get(metric)
 
 
-def _get_class_scores(job: Job, run: AnyRun, split: Split) -> Sequence[Mapping[str, Any]] | None:
+def _get_split_result(run: AnyRun, split: str) -> SplitResult | None:
+    return run.result.get_split(split) if isinstance(run.result, TrainedResult) else None
+
+
+def _get_class_scores(job: Job, run: AnyRun, split: Split) -> Sequence[ClassScores] | None:
     """Return the scores of each label as recorded, or computed for a run that recorded only its
     confusion matrix.
     """
-    result = (run.result or {}).get(split) if run.status == RunState.SUCCEEDED else None
-    if not result:
+    result = _get_split_result(run, split) if run.status == RunState.SUCCEEDED else None
+    if result is None:
         return None
-    if result.get("per_class") is not None:
-        recorded: Sequence[Mapping[str, Any]] = result["per_class"]
-        return recorded
-    if result["confusion"] is None:
-        return None
-    return score_classes_from_confusion(job.task["label_names"], result["confusion"])
+    if result.per_class is not None or result.confusion is None:
+        return result.per_class
+    return score_classes_from_confusion(job.task.label_names, result.confusion)
 
 
 def _build_confusion_matrix(job: Job, best: AnyRun | None, split: Split) -> ConfusionMatrix | None:
-    if best is None or best.result is None:
+    result = None if best is None else _get_split_result(best, split)
+    if best is None or result is None or result.confusion is None:
         return None
-    result: dict[str, Any] | None = best.result.get(split)
-    if result is None or result["confusion"] is None:
-        return None
-    return ConfusionMatrix(
-        labels=job.task["label_names"], matrix=result["confusion"], run_id=best.id
-    )
+    return ConfusionMatrix(labels=job.task.label_names, matrix=result.confusion, run_id=best.id)

@@ -1,14 +1,14 @@
 """Precision, recall and F1 of every label over the seeds."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from shared.metrics import ClassScores as RunClassScores
 from shared.report.details import ClassScores, ClassStatistic
 from shared.report.distribution import compute_mean, compute_std
 
 CLASS_METRICS = ("precision", "recall", "f1")
-ClassRows = Sequence[Mapping[str, Any]]
-"""One ``label, precision, recall, f1, support`` per label of a run; a score may be None."""
+ClassRows = Sequence[RunClassScores]
+"""The scores of each label of a run."""
 
 
 def summarize_classes(runs: Sequence[ClassRows]) -> list[ClassScores] | None:
@@ -19,10 +19,10 @@ def summarize_classes(runs: Sequence[ClassRows]) -> list[ClassScores] | None:
         return None
     return [
         ClassScores(
-            label=str(of_label[0]["label"]),
-            support=compute_mean([float(row["support"]) for row in of_label]),
+            label=of_label[0].label,
+            support=compute_mean([float(row.support) for row in of_label]),
             **{
-                name: _build_class_statistic([row[name] for row in of_label])
+                name: _build_class_statistic([getattr(row, name) for row in of_label])
                 for name in CLASS_METRICS
             },
         )
@@ -32,14 +32,14 @@ def summarize_classes(runs: Sequence[ClassRows]) -> list[ClassScores] | None:
 
 def score_classes_from_confusion(
     labels: Sequence[str], matrix: Sequence[Sequence[int]]
-) -> list[dict[str, Any]]:
+) -> list[RunClassScores]:
     """Compute the class scores from one run's confusion matrix (rows: true label), for runs
     that stored only that.
     """
     return [_score_class(label, index, matrix) for index, label in enumerate(labels)]
 
 
-def _score_class(label: str, index: int, matrix: Sequence[Sequence[int]]) -> dict[str, Any]:
+def _score_class(label: str, index: int, matrix: Sequence[Sequence[int]]) -> RunClassScores:
     """Compute the scores of one label.
 
     A label that never occurs has no recall, one that is never predicted no precision. F1 is
@@ -47,13 +47,13 @@ def _score_class(label: str, index: int, matrix: Sequence[Sequence[int]]) -> dic
     """
     hits, support = matrix[index][index], sum(matrix[index])
     predicted = sum(row[index] for row in matrix)
-    return {
-        "label": label,
-        "support": support,
-        "precision": hits / predicted if predicted else None,
-        "recall": hits / support if support else None,
-        "f1": 2 * hits / (support + predicted) if support + predicted else None,
-    }
+    return RunClassScores(
+        label=label,
+        support=support,
+        precision=hits / predicted if predicted else None,
+        recall=hits / support if support else None,
+        f1=2 * hits / (support + predicted) if support + predicted else None,
+    )
 
 
 def _build_class_statistic(values: Sequence[float | None]) -> ClassStatistic:

@@ -2,9 +2,9 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from shared.domain.early_discard import DecidedDiscard, DiscardSettings
 from shared.domain.states import RunState
 from shared.report.details import DiscardEffect, FanPoint, LearningCurve
 from shared.report.distribution import compute_quartiles
@@ -30,14 +30,15 @@ def build_learning_curve(metric: str, curves: Sequence[Curve]) -> LearningCurve 
 
 
 def measure_discard_effect(
-    runs: Sequence[RunResult], decision: Mapping[str, Any]
+    runs: Sequence[RunResult], discard: DiscardSettings
 ) -> DiscardEffect | None:
     """Compute the effect of an early discard; None before runs were discarded.
 
     ``decision`` has ``start``, the number of runs that began, and later ``at_step``, the step
     whose score decided which runs were kept.
     """
-    step, started = decision.get("at_step"), list(runs[: decision["start"]])
+    step = discard.at_step if isinstance(discard, DecidedDiscard) else None
+    started = list(runs[: discard.start])
     discarded = [run for run in started if run.status == RunState.DISCARDED]
     if step is None or not discarded:
         return None

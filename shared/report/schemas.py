@@ -2,11 +2,14 @@
 field.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from shared.domain.early_discard import DiscardSettings
 from shared.domain.states import RunState
+from shared.metrics import ClassScores as RunClassScores
+from shared.recipe.pilot_schemas import PilotPlan
 from shared.report.base import FrozenModel, Interval
 from shared.report.details import (
     BestOfN,
@@ -38,7 +41,7 @@ class RunResult:
     test_score: float | None
     fold: int | None = None
     curve: Curve = ()
-    classes: Sequence[Mapping[str, Any]] | None = None
+    classes: Sequence[RunClassScores] | None = None
     """Of a succeeded run: {label, precision, recall, f1, support} of each label on the report's
     split.
     """
@@ -84,9 +87,9 @@ class JobResults:
     """Rows of the split on which the score is measured."""
     confusion_matrix: ConfusionMatrix | None = None
     regression: bool = False
-    pilots: Mapping[str, Any] | None = None
+    pilots: PilotPlan | None = None
     """Pilots of the job: the candidates, their scores and the choice."""
-    early_discard: Mapping[str, Any] | None = None
+    early_discard: DiscardSettings | None = None
     """Early discard of the job: ``start`` runs began, and at ``at_step`` the most promising
     were kept.
     """

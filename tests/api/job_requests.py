@@ -8,6 +8,7 @@ from sqlalchemy import update
 from shared.db.jobs import Jobs
 from shared.db.session import Database
 from shared.db.tables import Run
+from shared.domain.errors import Reason
 from shared.domain.states import JobState
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -40,7 +41,7 @@ def get_refusal(answer: Any) -> tuple[int, str, str | None]:
 
 def fail_job(database: Database, job_id: str) -> None:
     with database.write() as session:
-        error = {"code": "diverged", "message": "It diverged.", "param": None}
+        error = Reason(code="diverged", message="It diverged.", param=None)
         values = {
             "status": "failed",
             "error": error,

@@ -6,14 +6,21 @@ from typing import Any
 from shared.db.session import Database
 from shared.db.tables import Job, Run
 from shared.domain import ids
-from tests.rows import job_values
+from shared.domain.job_facts import DatasetFacts, RowCounts
+from shared.metrics.run_result import SplitResult, TrainedResult
+from tests.rows import RECIPE, job_values
 
 LOW, HIGH = [0.60, 0.61, 0.59, 0.62, 0.60, 0.61], [0.70, 0.71, 0.69, 0.72, 0.70, 0.71]
-DATASET = {
-    "rows": {"train": 64, "validation": 16, "test": 0},
-    "training_sha256": "a",
-    "validation_sha256": None,
-}
+DATASET = DatasetFacts(
+    rows=RowCounts(train=64, validation=16, test=0), training_sha256="a", validation_sha256=None
+)
+
+
+def make_result(
+    metrics: dict[str, float | None], confusion: list[list[int]] | None = None
+) -> TrainedResult:
+    split = SplitResult(loss=0.5, metrics=metrics, score=None, confusion=confusion)
+    return TrainedResult(validation=split)
 
 
 def add_job(
@@ -24,7 +31,7 @@ def add_job(
         **{
             **job_values(),
             "dataset": DATASET,
-            "resolved_recipe": {"preset": preset},
+            "resolved_recipe": RECIPE.model_copy(update={"preset": preset}),
             "status": "succeeded",
             **values,
         }
@@ -43,9 +50,7 @@ def add_job(
             degenerate=None if score is None else False,
             total_steps=10,
             validation_score=score,
-            result=None
-            if score is None
-            else {"validation": {"metrics": {"accuracy": score, "f1": score / 2}}},
+            result=None if score is None else make_result({"accuracy": score, "f1": score / 2}),
             diagnosis=[],
         )
         for seed, score in enumerate(scores)

@@ -8,6 +8,8 @@ from sqlalchemy import update
 
 from shared.db.session import Database
 from shared.db.tables import Job
+from shared.domain.task import ForeignSplit
+from shared.recipe.value import ForeignRecipe
 from tests.make import review_csv
 
 JOBS = "/v1/fine_tuning/jobs"
@@ -54,7 +56,12 @@ def test_a_stored_job_of_another_version_is_shown_unchanged(
     with database.write() as session:
         split = {"validation_fraction": 0.9, "fold": 3}
         session.execute(
-            update(Job).where(Job.id == job["id"]).values(resolved_recipe=recipe, split=split)
+            update(Job)
+            .where(Job.id == job["id"])
+            .values(
+                resolved_recipe=ForeignRecipe.model_validate(recipe),
+                split=ForeignSplit.model_validate(split),
+            )
         )
     shown = http.get(f"{JOBS}/{job['id']}").json()
     assert (shown["resolved_recipe"], shown["split"], shown["task"]) == (recipe, split, job["task"])

@@ -6,7 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from shared.db.session import Database
+from shared.domain.job_facts import RowCounts
+from shared.domain.job_request import RequestedRecipe, StoredRequest
+from shared.domain.task import ForeignSplit, SplitRequest
 from tests.api.scored_jobs import DATASET, HIGH, LOW, add_job
+from tests.rows import TASK
 
 COMPARISONS = "/v1/fine_tuning/comparisons"
 
@@ -114,7 +118,7 @@ def test_a_job_without_a_resolved_recipe_has_its_requested_preset(
         database,
         [None],
         resolved_recipe=None,
-        request={"recipe": {"preset": "reinit"}},
+        request=StoredRequest(recipe=RequestedRecipe(preset="reinit")),
         status="running",
     )
     comparison = compare(http, add_job(database, LOW), waiting).json()
@@ -122,13 +126,14 @@ def test_a_job_without_a_resolved_recipe_has_its_requested_preset(
     assert comparison["pairs"][0]["verdict"]["code"] == "not_enough_seeds"
 
 
+OTHER_ROWS = RowCounts(train=60, validation=16, test=4)
 DIFFERENCES: list[tuple[dict[str, Any], str]] = [
-    ({"dataset": {**DATASET, "training_sha256": "b"}}, "files"),
-    ({"dataset": {**DATASET, "validation_sha256": "c"}}, "files"),
-    ({"dataset": {**DATASET, "test_sha256": "c"}}, "files"),
-    ({"split": {"seed": 1}}, "split"),
-    ({"dataset": {**DATASET, "rows": {"train": 60, "validation": 16, "test": 4}}}, "rows"),
-    ({"task": {"label_column": "other"}}, "task"),
+    ({"dataset": DATASET.model_copy(update={"training_sha256": "b"})}, "files"),
+    ({"dataset": DATASET.model_copy(update={"validation_sha256": "c"})}, "files"),
+    ({"dataset": DATASET.model_copy(update={"test_sha256": "c"})}, "files"),
+    ({"split": SplitRequest(seed=1)}, "split"),
+    ({"dataset": DATASET.model_copy(update={"rows": OTHER_ROWS})}, "rows"),
+    ({"task": TASK.model_copy(update={"label_column": "other"})}, "task"),
     ({"metric": "mcc"}, "metric"),
 ]
 
@@ -151,8 +156,12 @@ def test_split_settings_that_are_off_make_no_difference(
     http: TestClient, database: Database
 ) -> None:
     older, newer = (
-        add_job(database, LOW, split={"seed": 0}),
-        add_job(database, HIGH, split={"seed": 0, "folds": None, "halve": False}),
+        add_job(database, LOW, split=ForeignSplit.model_validate({"seed": 0})),
+        add_job(
+            database,
+            HIGH,
+            split=ForeignSplit.model_validate({"seed": 0, "folds": None, "halve": False}),
+        ),
     )
     assert compare(http, older, newer).status_code == 200
 

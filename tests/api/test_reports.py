@@ -6,15 +6,21 @@ from sqlalchemy import select
 from shared.db.metrics import Metrics, Point
 from shared.db.session import Database
 from shared.db.tables import Run
-from tests.api.scored_jobs import HIGH, add_job
+from tests.api.scored_jobs import HIGH, add_job, make_result
+from tests.rows import TASK
 
 
 def test_a_job_has_the_report_without_its_details(http: TestClient, database: Database) -> None:
     """Details are computed for the report only, because lists of jobs must stay cheap."""
-    job_id = add_job(database, HIGH, resolved_recipe=None, task={"label_names": ["no", "yes"]})
+    job_id = add_job(
+        database,
+        HIGH,
+        resolved_recipe=None,
+        task=TASK.model_copy(update={"label_names": ["no", "yes"]}),
+    )
     with database.write() as session:
         for run in session.scalars(select(Run).where(Run.job_id == job_id)):
-            run.result = {"validation": {"metrics": {}, "confusion": [[4, 1], [0, 5]]}}
+            run.result = make_result({}, confusion=[[4, 1], [0, 5]])
             points = [
                 Point("valid_accuracy", 5, 0.5 + run.index / 100),
                 Point("valid_loss", 5, 0.1),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from shared.domain.early_discard import DecidedDiscard
 from shared.report import Baseline, JobResults, RunResult, StabilityReport, build_stability_report
 
 
@@ -64,3 +65,7 @@ def make_detailed_report(
 
 def list_warning_codes(report: StabilityReport) -> set[str]:
     return {warning.code for warning in report.warnings}
+
+
+def make_discard(*, start: int, at_step: int) -> DecidedDiscard:
+    return DecidedDiscard(start=start, keep=1, at_fraction=0.5, at_step=at_step, kept=[0])

@@ -15,7 +15,7 @@ from shared.db.stack_claim import StackClaimer
 from shared.db.tables import Job, Run
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
-from tests.rows import add_job
+from tests.rows import TASK, add_job
 from worker.context import WorkerContext
 from worker.runs.assignment import Assignment
 from worker.runs.lease import Heartbeat
@@ -168,7 +168,7 @@ def claim_stack(url: str, runs: int) -> list[str]:
     job = add_job(database, runs=runs)
     ids = [f"ftrun-{index}" for index in range(1, runs + 1)]
     with database.write() as session:
-        session.get_one(Job, job.id).task = {"max_seq_length": 8}
+        session.get_one(Job, job.id).task = TASK.model_copy(update={"max_seq_length": 8})
         for run, run_id in zip(session.query(Run).order_by(Run.index).all(), ids, strict=True):
             run.id = run_id
     with database.write() as session:

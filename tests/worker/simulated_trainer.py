@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from shared.db.tables import Event, File, Job, Run
-from tests.rows import add_job
+from tests.rows import RECIPE, add_job
 from tests.worker.scripted_trainer import Line, make_finished_event, to_message
 from worker import slot
 from worker.context import WorkerContext
@@ -72,9 +72,8 @@ def add_trainable_job(context: WorkerContext, runs: int) -> Job:
     context.storage.put_bytes("files/f0", b"x")
     with context.database.write() as session:
         row = session.get_one(Job, job.id)
-        row.model, row.resolved_recipe = "tiny-bert", {"preset": "stabilized", "max_steps": STEPS}
-        row.task = {"label_names": ["a", "b"], "text_pair_column": None}
-        row.dataset = {"rows": {"train": 40, "validation": 10, "test": 0}, "labels": []}
+        row.model = "tiny-bert"
+        row.resolved_recipe = RECIPE.model_copy(update={"max_steps": STEPS})
         session.add(File(id="f", sha256="f0", **plain))
     return job
 

@@ -89,7 +89,7 @@ def test_smaller_stacks_isolate_the_run_that_kills_the_trainer(context: WorkerCo
     guilty = runs.pop(13)
     assert (guilty.status, guilty.deaths, guilty.death_step, guilty.attempt) == ("failed", 3, 5, 5)
     assert guilty.error is not None
-    assert (guilty.error["code"], "3 times at step 5" in guilty.error["message"]) == (
+    assert (guilty.error.code, "3 times at step 5" in guilty.error.message) == (
         "trainer_died",
         True,
     )
@@ -137,7 +137,8 @@ def test_a_run_that_cannot_be_prepared_fails_alone(context: WorkerContext) -> No
     assert train_queued_runs(context, ModelTrainer()) == [[0, 1, 3]]
     _, runs, _ = load_outcome(context, job)
     assert [row.status for row in runs] == ["succeeded", "succeeded", "failed", "succeeded"]
-    assert (runs[2].error or {})["code"] == "data_missing"
+    assert runs[2].error
+    assert runs[2].error.code == "data_missing"
 
 
 def test_a_finished_run_is_recorded_while_the_others_train(context: WorkerContext) -> None:

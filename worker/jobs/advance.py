@@ -206,11 +206,9 @@ def _build_failure_reason(runs: Sequence[Run]) -> Reason:
         message = "All runs were cancelled individually."
         return Reason(code="all_runs_cancelled", message=message, param=None)
     first = reasons[0]
-    if len({reason["code"] for reason in reasons}) == 1:
+    if len({reason.code for reason in reasons}) == 1:
         failed = "Its only run failed" if len(reasons) == 1 else f"All {len(reasons)} runs failed"
-        return Reason(
-            code=first["code"], message=f"{failed}: {first['message']}", param=first["param"]
-        )
+        return Reason(code=first.code, message=f"{failed}: {first.message}", param=first.param)
     message = f"All {len(reasons)} runs failed, for different reasons; each run has its own error."
     return Reason(code="all_runs_failed", message=message, param=None)
 

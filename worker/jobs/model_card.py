@@ -5,6 +5,7 @@ import json
 from jinja2 import Environment, PackageLoader
 
 from shared.db.tables import Job, Run
+from shared.domain.stored import dump_stored
 from shared.domain.task import TaskType
 from shared.report import StabilityReport
 from shared.report.formatting import format_baseline_title
@@ -12,7 +13,7 @@ from shared.report.formatting import format_baseline_title
 
 def render_model_card(identifier: str, job: Job, report: StabilityReport, best: Run) -> str:
     """Return the model's README: its use, the report over all seeds, the recipe, the data."""
-    is_pair_task = job.task["text_pair_column"] is not None
+    is_pair_task = job.task.text_pair_column is not None
     example = '{"text": "first text", "text_pair": "second text"}' if is_pair_task else '"a text"'
     template = _make_environment().get_template("model_card.md.j2")
     return template.render(
@@ -37,13 +38,14 @@ def _make_environment() -> Environment:
 
 def format_provenance(job: Job, report: StabilityReport, best: Run) -> str:
     """Return the text of ``evenkeel.json``: how the model was made, and the report."""
+    recipe = None if job.resolved_recipe is None else dump_stored(job.resolved_recipe)
     provenance = {
         "job_id": job.id,
         "run_id": best.id,
         "base_model": job.model,
-        "task": job.task,
-        "split": job.split,
-        "recipe": job.resolved_recipe,
+        "task": dump_stored(job.task),
+        "split": dump_stored(job.split),
+        "recipe": recipe,
         "init_seed": best.init_seed,
         "data_seed": best.data_seed,
         "weights_sha256": best.weights_sha256,

@@ -4,7 +4,6 @@ The policy is in ``shared.recipe``.
 """
 
 from collections.abc import Sequence
-from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -17,7 +16,6 @@ from shared.db.tables import Job, Run
 from shared.domain.early_discard import compute_decision_step
 from shared.domain.states import Purpose, RunState
 from shared.recipe.pilot_decision import LongerPilots, PilotChoice, advance_pilots
-from shared.recipe.pilot_schemas import PilotPlan
 from shared.recipe.pilot_trials import Trial
 from shared.recipe.pilots import Candidate
 
@@ -28,7 +26,7 @@ def decide_pilots(session: Session, job_id: str, fence: int) -> None:
     assert job.pilots is not None, "a job without a recipe has pilots"
     pilots = Runs(session).list_by_job(job_id, purpose=Purpose.PILOT)
     decision = advance_pilots(
-        cast(PilotPlan, job.pilots),
+        job.pilots,
         [_build_trial(session, job, run) for run in pilots],
         job.recipe_notes,
         metric=job.metric,
@@ -57,7 +55,7 @@ def _start_longer_pilots(
 ) -> None:
     longer = build_pilot_runs(
         job,
-        decision.plan["rule"],
+        decision.plan.rule,
         [decision.candidate],
         first_index=len(pilots),
         fold=pilots[0].fold,
@@ -79,9 +77,11 @@ def _store_recipe(session: Session, job: Job, fence: int, choice: PilotChoice) -
         recipe_notes=choice.notes,
     )
     steps = choice.candidate.max_steps
-    fraction = (job.early_discard or {}).get("at_fraction")
+    discard = job.early_discard
     Stages(session).release_held_runs(
-        job.id, steps, None if fraction is None else compute_decision_step(fraction, steps)
+        job.id,
+        steps,
+        None if discard is None else compute_decision_step(discard.at_fraction, steps),
     )
     _report_choice(session, job, choice)
 

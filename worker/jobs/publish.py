@@ -97,7 +97,7 @@ def _build_artifacts(
 
 def _get_keep_policy(job: Job) -> str:
     """Return which models the job keeps: ``best_run``, ``all_runs`` or ``none``."""
-    return str(job.request.get("artifacts", {}).get("keep", "best_run"))
+    return job.request.artifacts.keep
 
 
 def _get_model_prefix(run: Run) -> str:
@@ -116,7 +116,7 @@ def _build_model_row(job: Job, run: Run, identifier: str, prefix: str) -> Model:
         run_id=run.id,
         base_model=job.model,
         prefix=prefix,
-        labels=job.task["label_names"],
+        labels=job.task.label_names,
     )
 
 

@@ -63,7 +63,7 @@ def write_predictions(context: WorkerContext, job: Job, runs: Sequence[Run], pat
     """
     with path.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target)
-        probabilities = [f"p({name})" for name in job.task["label_names"]]
+        probabilities = [f"p({name})" for name in job.task.label_names]
         writer.writerow([*_build_identity_cells(runs), *_PREDICTION_COLUMNS, *probabilities])
         for run in runs:
             content = _load_predictions(context, run) if run.status == RunState.SUCCEEDED else None

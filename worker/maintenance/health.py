@@ -7,9 +7,10 @@ it imports neither Celery nor torch, so that it stays fast.
 import sys
 from pathlib import Path
 
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
+from shared.db.health import check_connection
 from shared.db.session import make_engine
 from shared.infra.settings import Settings
 
@@ -34,8 +35,8 @@ def find_database_problem(url: str) -> str | None:
     """Return why the database cannot be reached, or None."""
     engine = make_engine(url)
     try:
-        with engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
+        with Session(engine) as session:
+            check_connection(session)
     except SQLAlchemyError as error:
         return f"the database cannot be reached ({type(error).__name__})"
     finally:

@@ -10,6 +10,7 @@ from shared.db.tables import File, Job, Model, Run
 from shared.domain.errors import ServiceError
 from shared.domain.naming import FINE_TUNED_PREFIX
 from shared.domain.states import Purpose
+from shared.domain.stored import dump_stored
 from shared.encoders.catalogue import Catalogue
 from shared.infra.model_cache import fetch_cached_folder
 from shared.infra.storage import BlobMissing, build_file_key
@@ -56,14 +57,14 @@ class Assignment:
         """
         return {
             "base_model": str(self._find_base_model_folder(context)),
-            "task": self.job.task,
+            "task": dump_stored(self.job.task),
             "metric": self.job.metric,
             "training_file": self._fetch_file(context, self.job.training_file, "training_file"),
             "validation_file": self._fetch_file(
                 context, self.job.validation_file, "validation_file"
             ),
             "test_file": self._fetch_file(context, self.job.test_file, "test_file"),
-            "split": self.job.split,
+            "split": dump_stored(self.job.split),
             "threads": self.job.threads,
             "device": context.device,
         }
@@ -73,10 +74,11 @@ class Assignment:
 
         Raises DataMissing, storage errors or OSError.
         """
+        recipe = self.run.recipe or self.job.resolved_recipe
         output = self._create_output_folder(context)
         return {
             "run_id": self.run.id,
-            "recipe": self.run.recipe or self.job.resolved_recipe,
+            "recipe": None if recipe is None else dump_stored(recipe),
             "fold": self.run.fold,
             "init_seed": self.run.init_seed,
             "data_seed": self.run.data_seed,

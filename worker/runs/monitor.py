@@ -131,10 +131,10 @@ class RunMonitor:
 
         Such a failure counts as the run's own only when the run is trained alone.
         """
-        code, stack_size = failure.reason["code"], len(self._recorders)
+        code, stack_size = failure.reason.code, len(self._recorders)
         self._needs_new_trainer |= code == "internal_error"
         if stack_size > 1 and code in _SHARED_FAILURE_CODES:
-            return Died(recorder.step, failure.reason["message"], stack_size)
+            return Died(recorder.step, failure.reason.message, stack_size)
         return failure
 
     # outcomes

@@ -74,7 +74,7 @@ class RunRecorder:
             "environment": event.environment,
             "device": event.environment.get("device"),
         }
-        limit = self.assignment.job.task["max_seq_length"]
+        limit = self.assignment.job.task.max_seq_length
         self._pending.warnings = [
             (
                 f"{truncated} of {event.rows[split]} {_SPLIT_TITLES[split]} texts are longer than "

@@ -11,6 +11,7 @@ from shared.domain.errors import Reason
 from shared.domain.ids import make_checkpoint_id
 from shared.domain.naming import format_run_title, format_state_name
 from shared.domain.states import Purpose, RunState
+from shared.metrics.run_result import Rung, RungResult, TrainedResult
 from worker.jobs.baselines import store_scores
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import (
@@ -112,7 +113,7 @@ def _store_result(session: Session, assignment: Assignment, result: events.Finis
         best_step=result.best_step,
         trained_tokens=result.trained_tokens,
         weights_sha256=result.weights_sha256,
-        result=result.model_dump(mode="json", include={"validation", "test", "evidence"}),
+        result=TrainedResult(validation=validation, test=test, evidence=result.evidence),
         diagnosis=result.diagnosis,
         artifacts=None if run.purpose == Purpose.PILOT else assignment.artifacts_prefix,
         deaths=0,
@@ -122,7 +123,10 @@ def _store_result(session: Session, assignment: Assignment, result: events.Finis
 
 def _build_checkpoint(run: Run, result: events.Finished) -> Checkpoint:
     validation = result.validation
-    metrics: dict[str, float | None] = {"step": result.best_step, "valid_loss": validation.loss}
+    metrics: dict[str, int | float | None] = {
+        "step": result.best_step,
+        "valid_loss": validation.loss,
+    }
     metrics |= {f"valid_{name}": value for name, value in validation.metrics.items()}
     return Checkpoint(
         id=make_checkpoint_id(),
@@ -142,7 +146,9 @@ def _pause_at_rung(session: Session, assignment: Assignment, outcome: Paused) ->
         f"{assignment.artifacts_prefix}/{format_state_name(result.step)}",
         step=result.step,
         trained_tokens=result.trained_tokens,
-        result={"rung": result.model_dump(include={"step", "score", "degenerate"})},
+        result=RungResult(
+            rung=Rung(step=result.step, score=result.score, degenerate=result.degenerate)
+        ),
         deaths=0,
         death_step=None,
         stack_limit=None,
@@ -174,7 +180,7 @@ def _fail_run(
     session: Session, assignment: Assignment, reason: Reason, **values: int | None
 ) -> None:
     run = assignment.run
-    message = f"{_format_title(run)} failed: {reason['message']}"
+    message = f"{_format_title(run)} failed: {reason.message}"
     if run.purpose != Purpose.PILOT:  # a failed pilot is reported with the choice of the recipe
         code = "baselines_failed" if run.purpose == Purpose.BASELINES else "run_failed"
         # locks the job before the run, in the same order as a cancellation

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from shared.domain.task import Label, TaskType
 from shared.metrics import Scoring
+from shared.metrics.run_result import SplitResult
 from worker.training.data.batches import iterate_batches_by_length
 from worker.training.data.split import Split
 from worker.training.data.targets import build_targets
 from worker.training.errors import TrainingDiverged
-from worker.training.events import SplitResult
 from worker.training.model.forward import Forward
 from worker.training.optim.objective import get_plain_objective
 

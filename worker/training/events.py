@@ -7,8 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.domain.job_facts import BaselineScores
 from shared.domain.run_evidence import Evidence
-from shared.metrics import ClassScores
+from shared.metrics.run_result import SplitResult
 
 
 class _Event(BaseModel):
@@ -60,21 +61,6 @@ class Evaluation(_Event):
     is_best: bool
 
 
-class SplitResult(_Event):
-    """Scores of the chosen checkpoint on one split."""
-
-    loss: float
-    metrics: dict[str, float | None]
-    score: float | None
-    confusion: list[list[int]] | None
-    """True labels by predicted labels, both in the order of ``label_names``.
-
-    Null for more than 100 labels, and unless the task is single-label.
-    """
-    per_class: list[ClassScores] | None = None
-    """One entry per label, in the same order; null for regression and for over 1,000 labels."""
-
-
 class Finished(_Event):
     """The run is complete; its artifacts are in the spec's output folder."""
 
@@ -105,19 +91,11 @@ class Paused(_Event):
     """Tokens, without padding, processed in training steps so far."""
 
 
-class BaselineScore(_Event):
-    """Score of one baseline on one split."""
-
-    name: str
-    """``tfidf_logistic_regression``, ``tfidf_ridge`` or ``linear_probe``."""
-    score: float | None
-
-
 class BaselinesScored(_Event):
     """The only event of scoring a job's baselines."""
 
     type: Literal["baselines"] = "baselines"
-    scores: dict[str, list[BaselineScore]]
+    scores: BaselineScores
     """The job's metric by split, on the same ``validation`` and ``test`` rows as its runs."""
     rows: int
     """Number of training rows that the models were fitted on."""

@@ -59,7 +59,7 @@ def _warn_regression_labels(data: JobData, request: JobRequest) -> Iterator[JobW
             message="The numbers in the label column do not look like class numbers, so this is a "
             f"regression. If they are classes, set task.type to {TaskType.SINGLE_LABEL}.",
         )
-    spread, (least, most) = summarize_numeric_labels(data.train_labels)["std"], USUAL_LABEL_STD
+    spread, (least, most) = summarize_numeric_labels(data.train_labels).std, USUAL_LABEL_STD
     if not least <= spread <= most:
         yield JobWarning(
             code="label_scale",

@@ -7,34 +7,46 @@ from statistics import fmean, pstdev
 from typing import cast
 
 from api.jobs.planning.job_data import JobData
+from api.jobs.planning.job_files import build_hub_sources
 from api.jobs.request_schemas import JobRequest
 from shared.datasets import InputFile, SplitPart
 from shared.db.tables import File
 from shared.domain.errors import InvalidValue
-from shared.domain.job_facts import BaselineScores, DatasetFacts, LabelCount, NumericSummary
+from shared.domain.job_facts import (
+    BaselineScore,
+    BaselineScores,
+    DatasetFacts,
+    LabelCount,
+    NumericSummary,
+    RowCounts,
+)
 from shared.domain.task import Label, TaskType
 from shared.metrics import Scoring, choose_default_metric, list_metrics
 
 
-def build_dataset_facts(data: JobData, files: Mapping[InputFile, File]) -> DatasetFacts:
-    """Return row and label counts, and the digests of the files; of fold 0 under k-fold."""
-    facts: DatasetFacts = {
-        "rows": {
-            "train": len(data.train_labels),
-            "validation": len(data.validation_labels),
-            "test": len(data.test_labels),
-        },
-        "labels": _count_labels(data),
-        "training_sha256": _get_sha256(files, InputFile.TRAINING),
-        "validation_sha256": _get_sha256(files, InputFile.VALIDATION),
-        "test_sha256": _get_sha256(files, InputFile.TEST),
-        "leakage": {name: leak.to_dict() for name, leak in data.split_leaks.items()},
-    }
-    if data.task.type is TaskType.REGRESSION:
-        facts["numbers"] = summarize_numeric_labels(data.train_labels)
-    if data.split.folds is not None:
-        facts["folds"] = data.split.folds
-    return facts
+def build_dataset_facts(
+    data: JobData, files: Mapping[InputFile, File], references: Mapping[str, str]
+) -> DatasetFacts:
+    """Return row and label counts, and the digests of the files; of fold 0 under k-fold.
+
+    ``references`` are the request's fields with data sets of the hub.
+    """
+    is_regression = data.task.type is TaskType.REGRESSION
+    return DatasetFacts(
+        rows=RowCounts(
+            train=len(data.train_labels),
+            validation=len(data.validation_labels),
+            test=len(data.test_labels),
+        ),
+        labels=_count_labels(data),
+        training_sha256=_get_sha256(files, InputFile.TRAINING),
+        validation_sha256=_get_sha256(files, InputFile.VALIDATION),
+        test_sha256=_get_sha256(files, InputFile.TEST),
+        leakage={name: leak.summarize() for name, leak in data.split_leaks.items()},
+        numbers=summarize_numeric_labels(data.train_labels) if is_regression else None,
+        folds=data.split.folds,
+        hub=build_hub_sources(references, files) or None,
+    )
 
 
 def _get_sha256(files: Mapping[InputFile, File], source: InputFile) -> str | None:
@@ -44,7 +56,8 @@ def _get_sha256(files: Mapping[InputFile, File], source: InputFile) -> str | Non
 def _count_labels(data: JobData) -> list[LabelCount]:
     counts = Counter(index for label in data.train_labels for index in list_label_indices(label))
     return [
-        {"label": name, "count": counts[index]} for index, name in enumerate(data.task.label_names)
+        LabelCount(label=name, count=counts[index])
+        for index, name in enumerate(data.task.label_names)
     ]
 
 
@@ -56,12 +69,9 @@ def list_label_indices(label: Label) -> Sequence[int | float]:
 def summarize_numeric_labels(labels: Sequence[Label]) -> NumericSummary:
     """Return the distribution of a regression's labels, with the population's std."""
     numbers = cast(Sequence[float], labels)
-    return {
-        "mean": fmean(numbers),
-        "std": pstdev(numbers),
-        "min": min(numbers),
-        "max": max(numbers),
-    }
+    return NumericSummary(
+        mean=fmean(numbers), std=pstdev(numbers), min=min(numbers), max=max(numbers)
+    )
 
 
 def resolve_metric(request: JobRequest, data: JobData) -> str:
@@ -107,7 +117,7 @@ def score_majority_baselines(data: JobData, metric: str) -> BaselineScores:
         for split, split_parts in parts.items()
     }
     return {
-        split: [{"name": name, "score": _average_scores(split_scores)}]
+        split: [BaselineScore(name=name, score=_average_scores(split_scores))]
         for split, split_scores in scores.items()
         if split_scores
     }

@@ -23,15 +23,12 @@ def plan_discard(job: Job, request: JobRequest, runs: Sequence[Run]) -> None:
             "different rows in each fold; use one or the other.",
             param="early_discard",
         )
-    settings: DiscardSettings = {
-        "start": discard.start,
-        "keep": discard.keep,
-        "at_fraction": discard.at_fraction,
-    }
-    job.early_discard = dict(settings)
+    job.early_discard = DiscardSettings(
+        start=discard.start, keep=discard.keep, at_fraction=discard.at_fraction
+    )
     if job.resolved_recipe is None:
         return
-    if job.resolved_recipe["max_steps"] < 2:
+    if job.resolved_recipe.max_steps < 2:
         raise InvalidValue(
             "early_discard needs runs of at least two steps; increase recipe.max_steps.",
             param="early_discard",

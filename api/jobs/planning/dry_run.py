@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from pydantic import BaseModel, TypeAdapter
+
 from api.dependencies import AppServices
 from api.jobs.planning.dry_run_schemas import DryRun, Estimate, PlannedRun
 from api.jobs.planning.job_plan import plan_job
@@ -10,9 +12,17 @@ from api.jobs.schemas import Warning
 from shared.db.tables import Job, Run
 from shared.db.throughput import Throughput, measure_throughput
 from shared.db.workers import Workers
+from shared.domain.job_facts import BaselineScores
 from shared.domain.states import Purpose
+from shared.domain.stored import dump_stored
+from shared.recipe.value import ForeignRecipe, Recipe
 
-_COPIED_FIELDS = DryRun.model_fields.keys() - {"object", "recipe", "warnings", "runs", "estimate"}
+_MODEL_FIELDS = {"task", "split", "resolved_recipe", "pilots", "early_discard", "dataset"}
+_COPIED_FIELDS = (
+    DryRun.model_fields.keys()
+    - _MODEL_FIELDS
+    - {"object", "baselines", "recipe", "warnings", "runs", "estimate"}
+)
 
 
 def plan_dry_run(services: AppServices, request: JobRequest) -> DryRun:
@@ -21,8 +31,10 @@ def plan_dry_run(services: AppServices, request: JobRequest) -> DryRun:
     runs = [run for run in planned if run.purpose != Purpose.BASELINES]
     return DryRun(
         **{name: getattr(job, name) for name in _COPIED_FIELDS},
-        recipe=job.request.get("recipe", {}),
-        warnings=[Warning(**warning) for warning in job.warnings],
+        **{name: _dump_model(getattr(job, name)) for name in _MODEL_FIELDS},
+        baselines=TypeAdapter(BaselineScores).dump_python(job.baselines),
+        recipe=dump_stored(job.request.recipe),
+        warnings=[Warning(code=warning.code, message=warning.message) for warning in job.warnings],
         runs=[
             PlannedRun(**{name: getattr(run, name) for name in PlannedRun.model_fields})
             for run in runs
@@ -31,25 +43,37 @@ def plan_dry_run(services: AppServices, request: JobRequest) -> DryRun:
     )
 
 
+def _dump_model(model: BaseModel | None) -> dict[str, object] | None:
+    return None if model is None else model.model_dump(mode="json")
+
+
+def _get_recipe(job: Job) -> Recipe | ForeignRecipe:
+    """Return the resolved recipe, or that of the rules while pilots would search it."""
+    if job.resolved_recipe is not None:
+        return job.resolved_recipe
+    assert job.pilots is not None, "a job without a recipe has pilots"
+    return job.pilots.rule
+
+
 def _estimate_duration(services: AppServices, job: Job, runs: Sequence[Run]) -> Estimate:
     """Estimate from earlier runs of the same model: pilots first, then the main runs."""
-    recipe = job.resolved_recipe or (job.pilots or {})["rule"]
+    recipe = _get_recipe(job)
     with services.database.read() as session:
         slots = Workers(session).count_slots() or services.settings.worker_slots
-        sha256 = job.dataset["training_sha256"]
+        sha256 = job.dataset.training_sha256
         throughput = measure_throughput(
-            session, services.owner_id, job.model, recipe["precision"], sha256
+            session, services.owner_id, job.model, recipe.precision, sha256
         )
     stages = [_list_run_steps(job, runs, purpose) for purpose in (Purpose.PILOT, Purpose.MAIN)]
     total = sum(sum(steps) for steps in stages)
     if throughput is None:
         reason = (
-            f"No run of {job.model} in {recipe['precision']} has finished on this installation "
+            f"No run of {job.model} in {recipe.precision} has finished on this installation "
             "yet, so its duration cannot be estimated."
         )
         return Estimate(seconds=None, reason=reason, slots=slots, steps=total)
     critical_steps = sum(_compute_critical_path(steps, slots) for steps in stages)
-    rows = critical_steps * recipe["train_batch_size"]
+    rows = critical_steps * recipe.train_batch_size
     return Estimate(
         seconds=round(rows * throughput.seconds_per_row, 1),
         reason=_explain_estimate(job, throughput),
@@ -63,7 +87,7 @@ def _list_run_steps(job: Job, runs: Sequence[Run], purpose: Purpose) -> list[int
     all_steps = [run.total_steps for run in runs if run.purpose == purpose]
     if purpose is not Purpose.MAIN or job.early_discard is None:
         return all_steps
-    keep, fraction = job.early_discard["keep"], job.early_discard["at_fraction"]
+    keep, fraction = job.early_discard.keep, job.early_discard.at_fraction
     return [
         steps if index < keep else round(steps * fraction) for index, steps in enumerate(all_steps)
     ]

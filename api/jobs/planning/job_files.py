@@ -57,6 +57,6 @@ def build_hub_sources(
 ) -> dict[str, HubSource]:
     """Return field -> requested reference and downloaded file."""
     return {
-        name: {"asked": reference, "filename": files[InputFile(name)].filename}
+        name: HubSource(asked=reference, filename=files[InputFile(name)].filename)
         for name, reference in references.items()
     }

@@ -14,7 +14,7 @@ from api.jobs.planning.dataset_facts import (
 from api.jobs.planning.discard_plan import plan_discard
 from api.jobs.planning.encoder_facts import get_encoder_facts
 from api.jobs.planning.job_data import JobData, read_job_data
-from api.jobs.planning.job_files import build_hub_sources, list_hub_references, load_data_files
+from api.jobs.planning.job_files import list_hub_references, load_data_files
 from api.jobs.planning.main_runs import build_main_runs
 from api.jobs.request_schemas import JobRequest
 from api.jobs.webhook_schemas import require_public_address
@@ -22,7 +22,8 @@ from shared.datasets import InputFile
 from shared.db.stages import build_pilot_runs
 from shared.db.tables import File, Job, Run
 from shared.domain import ids
-from shared.domain.job_facts import DatasetFacts, JobWarning
+from shared.domain.job_facts import JobWarning, WebhookTarget
+from shared.domain.job_request import StoredRequest
 from shared.domain.states import JobState
 from shared.infra.hardware import resolve_auto_precision, resolve_threads
 from shared.recipe import HostedHyperparameters, RecipeResolution, resolve_recipe
@@ -87,47 +88,39 @@ def _build_job(
         suffix=request.suffix,
         job_metadata=request.metadata,
         request=_build_stored_request(request),
-        task=data.task.model_dump(mode="json"),
-        split=request.split.model_dump(mode="json"),
-        resolved_recipe=(
-            None if resolution.pilots is not None else resolution.recipe.model_dump(mode="json")
-        ),
-        pilots=None if resolution.pilots is None else dict(resolution.pilots),
+        task=data.task,
+        split=request.split,
+        resolved_recipe=None if resolution.pilots is not None else resolution.recipe,
+        pilots=resolution.pilots,
         recipe_notes=resolution.notes,
         metric=metric,
-        dataset=_build_dataset(request, files, data),
+        dataset=build_dataset_facts(data, files, list_hub_references(request)),
         baselines=score_majority_baselines(data, metric),
         warnings=[*list_data_warnings(data, request), *_list_hosted_warnings(hosted)],
-        webhook=None if request.webhook is None else request.webhook.model_dump(mode="json"),
+        webhook=(
+            None
+            if request.webhook is None
+            else WebhookTarget(url=request.webhook.url, secret=request.webhook.secret)
+        ),
         status=JobState.QUEUED,
         result_files=[],
     )
 
 
-def _build_stored_request(request: JobRequest) -> dict[str, object]:
-    """Return the requested extension objects and hub references, as JSON."""
+def _build_stored_request(request: JobRequest) -> StoredRequest:
+    """Return the requested extension objects and hub references."""
     stored: dict[str, object] = request.model_dump(
         mode="json", exclude_unset=True, include=_STORED_REQUEST_FIELDS
     )
-    return stored | list_hub_references(request)
-
-
-def _build_dataset(
-    request: JobRequest, files: Mapping[InputFile, File], data: JobData
-) -> DatasetFacts:
-    dataset = build_dataset_facts(data, files)
-    sources = build_hub_sources(list_hub_references(request), files)
-    if sources:
-        dataset["hub"] = sources
-    return dataset
+    return StoredRequest.model_validate(stored | list_hub_references(request))
 
 
 def _build_pilots(job: Job, resolution: RecipeResolution, fold: int | None) -> list[Run]:
     """Return the first pilots; under k-fold they all use the first run's fold."""
     if resolution.pilots is None:
         return []
-    candidates = [Candidate.from_recipe(one) for one in resolution.pilots["candidates"]]
-    return build_pilot_runs(job, resolution.pilots["rule"], candidates, first_index=0, fold=fold)
+    candidates = [Candidate.from_recipe(one) for one in resolution.pilots.candidates]
+    return build_pilot_runs(job, resolution.pilots.rule, candidates, first_index=0, fold=fold)
 
 
 def _list_hosted_warnings(hosted: HostedHyperparameters) -> Sequence[JobWarning]:

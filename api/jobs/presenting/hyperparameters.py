@@ -1,11 +1,8 @@
 """Present the hosted API's three hyperparameters of a job."""
 
-from typing import Literal
-
 from api.jobs.schemas import StoredJson
 from shared.db.tables import Job
-
-_Requested = int | float | Literal["auto"]
+from shared.domain.job_request import HostedValue
 
 
 def build_hyperparameters(job: Job) -> StoredJson:
@@ -19,8 +16,8 @@ def build_hyperparameters(job: Job) -> StoredJson:
             name: _get_requested_value(job, name)
             for name in ("n_epochs", "batch_size", "learning_rate_multiplier")
         }
-    batch_size, steps = recipe["train_batch_size"], recipe["max_steps"]
-    per_epoch = -(-job.dataset["rows"]["train"] // batch_size)
+    batch_size, steps = recipe.train_batch_size, recipe.max_steps
+    per_epoch = -(-job.dataset.rows.train // batch_size)
     multiplier = _get_requested_value(job, "learning_rate_multiplier")
     return {
         "n_epochs": max(1, -(-steps // per_epoch)),
@@ -29,8 +26,8 @@ def build_hyperparameters(job: Job) -> StoredJson:
     }
 
 
-def _get_requested_value(job: Job, name: str) -> _Requested:
-    method = (job.request.get("method") or {}).get("supervised", {})
-    places = (method.get("hyperparameters", {}), job.request.get("hyperparameters") or {})
-    values: list[_Requested] = [place.get(name, "auto") for place in places]
+def _get_requested_value(job: Job, name: str) -> HostedValue:
+    method, plain = job.request.method, job.request.hyperparameters
+    places = (None if method is None else method.supervised.hyperparameters, plain)
+    values: list[HostedValue] = [getattr(place, name) for place in places if place is not None]
     return next((value for value in values if value != "auto"), "auto")

@@ -13,6 +13,9 @@ from shared.db.counts import StateCount, count_runs_ahead, count_runs_by_state
 from shared.db.run_scores import list_scored_runs
 from shared.db.tables import Job
 from shared.domain.states import ENDED_JOB_STATES, OPEN_RUN_STATES, JobState, Purpose, RunState
+from shared.domain.stored import dump_stored
+from shared.domain.task import SplitRequest, Task
+from shared.recipe.value import ForeignRecipe
 
 
 def get_presentation_time() -> int:
@@ -68,23 +71,27 @@ def build_job_object(
         metadata=job.job_metadata,
         integrations=[],
         suffix=job.suffix,
-        task=job.task,
-        split=job.split,
-        recipe=job.request.get("recipe", {}),
-        resolved_recipe=job.resolved_recipe,
-        pilots=job.pilots,
-        early_discard=job.early_discard,
+        task=job.task if isinstance(job.task, Task) else dump_stored(job.task),
+        split=job.split if isinstance(job.split, SplitRequest) else dump_stored(job.split),
+        recipe=dump_stored(job.request.recipe),
+        resolved_recipe=(
+            dump_stored(job.resolved_recipe)
+            if isinstance(job.resolved_recipe, ForeignRecipe)
+            else job.resolved_recipe
+        ),
+        pilots=None if job.pilots is None else dump_stored(job.pilots),
+        early_discard=None if job.early_discard is None else dump_stored(job.early_discard),
         recipe_notes=job.recipe_notes,
-        runs=job.request.get("runs", {}),
-        artifacts=job.request.get("artifacts", {}),
+        runs=dump_stored(job.request.runs),
+        artifacts=dump_stored(job.request.artifacts),
         metric=job.metric,
         threads=job.threads,
-        dataset=job.dataset,
+        dataset=dump_stored(job.dataset),
         runs_summary=_summarize_runs(counts),
         progress=progress,
         stability=stability,
-        warnings=[Warning(**warning) for warning in job.warnings],
-        webhook=None if job.webhook is None else {"url": job.webhook["url"]},
+        warnings=[Warning(code=warning.code, message=warning.message) for warning in job.warnings],
+        webhook=None if job.webhook is None else {"url": job.webhook.url},
     )
 
 

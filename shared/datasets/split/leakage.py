@@ -8,9 +8,9 @@ digests are kept, 16 bytes per row.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from shared.datasets.examples import Examples
+from shared.domain.job_facts import LeakSummary
 from shared.domain.task import Label
 
 MAX_ROWS_NAMED = 5
@@ -60,13 +60,13 @@ class Leak:
             sum(one.conflicting_count for one in found),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Format the leak for ``dataset.leakage`` of a job."""
-        return {
-            "rows": len(self.rows),
-            "first_rows": self.rows[:MAX_ROWS_NAMED],
-            "conflicting_labels": self.conflicting_count,
-        }
+    def summarize(self) -> LeakSummary:
+        """Return the leak as in ``dataset.leakage`` of a job."""
+        return LeakSummary(
+            rows=len(self.rows),
+            first_rows=self.rows[:MAX_ROWS_NAMED],
+            conflicting_labels=self.conflicting_count,
+        )
 
 
 def find_leak(train: PartRows, other: PartRows) -> Leak:

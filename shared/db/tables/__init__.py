@@ -2,7 +2,7 @@
 pydantic models.
 """
 
-from shared.db.tables.base import Base, Json, JsonList
+from shared.db.tables.base import Base
 from shared.db.tables.files import File, Upload, UploadPart
 from shared.db.tables.jobs import Event, IdempotencyKey, Job
 from shared.db.tables.models import Comparison, Model
@@ -17,8 +17,6 @@ __all__ = [
     "File",
     "IdempotencyKey",
     "Job",
-    "Json",
-    "JsonList",
     "Metric",
     "Model",
     "Run",

@@ -1,12 +1,7 @@
 """Base of the tables: names of constraints and column types of Python types."""
 
-from typing import Any
-
-from sqlalchemy import JSON, BigInteger, Double, MetaData, Text
+from sqlalchemy import BigInteger, Double, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase
-
-Json = dict[str, Any]
-JsonList = list[Any]
 
 
 class Base(DeclarativeBase):
@@ -23,6 +18,4 @@ class Base(DeclarativeBase):
         str: Text(),
         float: Double(),
         int: BigInteger(),
-        Json: JSON(none_as_null=True),  # None is NULL, not the JSON text null
-        JsonList: JSON(none_as_null=True),
     }

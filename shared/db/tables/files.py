@@ -3,8 +3,10 @@
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from shared.datasets.profile.validation import Validation
 from shared.db.clock import db_now
-from shared.db.tables.base import Base, Json, JsonList
+from shared.db.tables.base import Base
+from shared.db.tables.typed_json import TypedJson
 
 
 class File(Base):
@@ -28,7 +30,7 @@ class File(Base):
     sha256: Mapped[str]
     status: Mapped[str]
     status_details: Mapped[str | None]
-    validation: Mapped[Json | None]
+    validation: Mapped[Validation | None] = mapped_column(TypedJson(Validation))
     created_at: Mapped[float] = mapped_column(default=db_now())
     expires_at: Mapped[float | None]
 
@@ -48,7 +50,7 @@ class Upload(Base):
     file_expires_after: Mapped[int | None]
     """Lifetime of the file in seconds after its creation."""
     status: Mapped[str]
-    part_ids: Mapped[JsonList | None]
+    part_ids: Mapped[list[str] | None] = mapped_column(TypedJson(list[str]))
     """The request that completed it, to recognise a repeated one."""
     file_id: Mapped[str | None]
     """Not a foreign key: the file may be deleted."""

@@ -1,10 +1,26 @@
 """Tables of jobs, their events, and the keys of idempotent requests."""
 
+from pydantic import JsonValue
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db.clock import db_now
-from shared.db.tables.base import Base, Json, JsonList
+from shared.db.tables.base import Base
+from shared.db.tables.typed_json import TypedJson
+from shared.domain.early_discard import DecidedDiscard, DiscardSettings, StoredDiscard
+from shared.domain.errors import Reason
+from shared.domain.job_facts import BaselineScores, DatasetFacts, JobWarning, WebhookTarget
+from shared.domain.job_request import StoredRequest
+from shared.domain.task import (
+    ForeignSplit,
+    ForeignTask,
+    SplitRequest,
+    StoredSplit,
+    StoredTask,
+    Task,
+)
+from shared.recipe.pilot_schemas import PilotPlan
+from shared.recipe.value import ForeignRecipe, Recipe, StoredRecipe
 
 
 class Job(Base):
@@ -29,33 +45,33 @@ class Job(Base):
     test_file: Mapped[str | None] = mapped_column(index=True)
     seed: Mapped[int]
     suffix: Mapped[str | None]
-    job_metadata: Mapped[Json | None] = mapped_column("metadata")
-    request: Mapped[Json]
-    """The extension objects as requested: task, split, recipe, runs, evaluation, method."""
+    job_metadata: Mapped[dict[str, str] | None] = mapped_column(
+        "metadata", TypedJson(dict[str, str])
+    )
+    """Free key-value pairs of the caller."""
+    request: Mapped[StoredRequest] = mapped_column(TypedJson(StoredRequest, exclude_unset=True))
     request_sha256: Mapped[str | None]
     """Digest of the whole request, to recognise a repeated one; null on rows older than the
     column.
     """
-    task: Mapped[Json]
-    split: Mapped[Json]
-    resolved_recipe: Mapped[Json | None]
+    task: Mapped[Task | ForeignTask] = mapped_column(TypedJson(StoredTask))
+    split: Mapped[SplitRequest | ForeignSplit] = mapped_column(TypedJson(StoredSplit))
+    resolved_recipe: Mapped[Recipe | ForeignRecipe | None] = mapped_column(TypedJson(StoredRecipe))
     """Null only while pilots choose an automatic value."""
-    recipe_notes: Mapped[Json]
+    recipe_notes: Mapped[dict[str, str]] = mapped_column(TypedJson(dict[str, str]))
+    """A sentence by setting."""
     metric: Mapped[str]
     threads: Mapped[int] = mapped_column(Integer)
-    dataset: Mapped[Json]
-    """Rows of each split, label counts of the training rows, digests of the files."""
-    pilots: Mapped[Json | None]
-    """Candidates of the automatic values, their scores and the choice; null for a job without
-    pilots.
-    """
-    early_discard: Mapped[Json | None]
-    """``{start, keep, at_step, …}`` for a job that discards weak runs early."""
-    baselines: Mapped[Json]
-    """Split -> list of {name, score}."""
-    warnings: Mapped[JsonList]
-    webhook: Mapped[Json | None]
-    """``{url, secret}`` for the notice of the job's end; the secret is never returned."""
+    dataset: Mapped[DatasetFacts] = mapped_column(TypedJson(DatasetFacts))
+    pilots: Mapped[PilotPlan | None] = mapped_column(TypedJson(PilotPlan))
+    """Null for a job without pilots."""
+    early_discard: Mapped[DecidedDiscard | DiscardSettings | None] = mapped_column(
+        TypedJson(StoredDiscard)
+    )
+    """Null for a job that trains every run to its end."""
+    baselines: Mapped[BaselineScores] = mapped_column(TypedJson(BaselineScores))
+    warnings: Mapped[list[JobWarning]] = mapped_column(TypedJson(list[JobWarning]))
+    webhook: Mapped[WebhookTarget | None] = mapped_column(TypedJson(WebhookTarget))
 
     status: Mapped[str]
     cancel_requested: Mapped[bool] = mapped_column(server_default=false())
@@ -63,9 +79,9 @@ class Job(Base):
     """Rises with every claim to publish; the final write is guarded by it."""
     publish_attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     lease_until: Mapped[float | None]
-    error: Mapped[Json | None]
+    error: Mapped[Reason | None] = mapped_column(TypedJson(Reason))
     fine_tuned_model: Mapped[str | None]
-    result_files: Mapped[JsonList]
+    result_files: Mapped[list[str]] = mapped_column(TypedJson(list[str]))
     trained_tokens: Mapped[int | None]
     created_at: Mapped[float] = mapped_column(default=db_now())
     started_at: Mapped[float | None]
@@ -87,7 +103,8 @@ class Event(Base):
     level: Mapped[str]
     type: Mapped[str]
     message: Mapped[str]
-    data: Mapped[Json | None]
+    data: Mapped[dict[str, JsonValue] | None] = mapped_column(TypedJson(dict[str, JsonValue]))
+    """Free data of the event, shown as it is: the numbers of an evaluation, or baseline scores."""
     created_at: Mapped[float] = mapped_column(default=db_now())
 
 

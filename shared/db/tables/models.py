@@ -4,7 +4,9 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db.clock import db_now
-from shared.db.tables.base import Base, Json, JsonList
+from shared.db.tables.base import Base
+from shared.db.tables.typed_json import TypedJson
+from shared.report.comparison.schemas import StoredComparison
 
 
 class Model(Base):
@@ -20,7 +22,7 @@ class Model(Base):
     base_model: Mapped[str]
     prefix: Mapped[str]
     """Storage prefix of its folder."""
-    labels: Mapped[JsonList]
+    labels: Mapped[list[str]] = mapped_column(TypedJson(list[str]))
     created_at: Mapped[float] = mapped_column(default=db_now())
 
 
@@ -32,6 +34,6 @@ class Comparison(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     owner_id: Mapped[str]
-    result: Mapped[Json]
+    result: Mapped[StoredComparison] = mapped_column(TypedJson(StoredComparison))
     """The response body without id and time."""
     created_at: Mapped[float] = mapped_column(default=db_now())

@@ -4,7 +4,8 @@ from sqlalchemy import ForeignKey, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db.clock import db_now
-from shared.db.tables.base import Base, JsonList
+from shared.db.tables.base import Base
+from shared.db.tables.typed_json import TypedJson
 
 
 class Worker(Base):
@@ -15,7 +16,7 @@ class Worker(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     host: Mapped[str]
     slots: Mapped[int] = mapped_column(Integer)
-    devices: Mapped[JsonList]
+    devices: Mapped[list[str]] = mapped_column(TypedJson(list[str]))
     """One device per slot, in order."""
     started_at: Mapped[float] = mapped_column(default=db_now())
     last_beat: Mapped[float] = mapped_column(default=db_now())

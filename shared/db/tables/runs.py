@@ -1,10 +1,15 @@
 """Tables of runs, their metric series and kept checkpoints."""
 
+from pydantic import JsonValue
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db.clock import db_now
-from shared.db.tables.base import Base, Json, JsonList
+from shared.db.tables.base import Base
+from shared.db.tables.typed_json import TypedJson
+from shared.domain.errors import Reason
+from shared.metrics.run_result import BaselinesResult, RungResult, StoredResult, TrainedResult
+from shared.recipe.value import ForeignRecipe, Recipe, StoredRecipe
 
 
 class Run(Base):
@@ -29,7 +34,7 @@ class Run(Base):
     data_seed: Mapped[int]
     fold: Mapped[int | None] = mapped_column(Integer)
     """Under k-fold, the part of the training file for validation, from 0."""
-    recipe: Mapped[Json | None]
+    recipe: Mapped[Recipe | ForeignRecipe | None] = mapped_column(TypedJson(StoredRecipe))
     """Resolved recipe of a pilot; null for a run with the job's recipe."""
     held: Mapped[bool] = mapped_column(server_default=false())
     """Queued, but not to be claimed before the job's pilots have ended."""
@@ -65,16 +70,20 @@ class Run(Base):
     best_step: Mapped[int | None]
     trained_tokens: Mapped[int | None]
     weights_sha256: Mapped[str | None]
-    result: Mapped[Json | None]
-    """Scores and confusion matrix of the chosen checkpoint by split (``events.SplitResult``)."""
-    diagnosis: Mapped[JsonList]
-    environment: Mapped[Json | None]
+    result: Mapped[TrainedResult | RungResult | BaselinesResult | None] = mapped_column(
+        TypedJson(StoredResult)
+    )
+    diagnosis: Mapped[list[str]] = mapped_column(TypedJson(list[str]))
+    environment: Mapped[dict[str, JsonValue] | None] = mapped_column(
+        TypedJson(dict[str, JsonValue])
+    )
+    """Versions and hardware by name; the trainer of the run decides which names there are."""
     worker: Mapped[str | None]
     device: Mapped[str | None]
     artifacts: Mapped[str | None]
     """Storage prefix of the run's model folder and predictions; null after their deletion."""
     fine_tuned_model: Mapped[str | None]
-    error: Mapped[Json | None]
+    error: Mapped[Reason | None] = mapped_column(TypedJson(Reason))
     created_at: Mapped[float] = mapped_column(default=db_now())
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
@@ -103,5 +112,8 @@ class Checkpoint(Base):
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
     owner_id: Mapped[str]
     step: Mapped[int]
-    metrics: Mapped[Json]
+    metrics: Mapped[dict[str, int | float | None]] = mapped_column(
+        TypedJson(dict[str, int | float | None])
+    )
+    """Losses and scores by name, as the hosted API lists them; ``step`` is an integer."""
     created_at: Mapped[float] = mapped_column(default=db_now())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from shared.domain.states import RunState
 from shared.report.base import FrozenModel, Interval
@@ -154,3 +154,9 @@ class Comparison(FrozenModel):
     """The jobs, in the requested order."""
     pairs: list[Pair]
     """Every two jobs."""
+
+
+class StoredComparison(Comparison):
+    """A comparison as in ``Comparison.result``; fields that only a newer version knows are lost."""
+
+    model_config = ConfigDict(extra="ignore")

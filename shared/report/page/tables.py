@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from shared.recipe.pilot_schemas import PilotEvidence
 from shared.report.details import ClassScores
 from shared.report.page.cells import format_value
 from shared.report.page.section import JobSection
@@ -19,6 +20,14 @@ class SettingRow:
     name: str
     values: list[str]
     differs: bool
+
+
+@dataclass(frozen=True)
+class PilotTable:
+    title: str
+    evidence: PilotEvidence
+    columns: list[str]
+    """In order of first appearance."""
 
 
 def build_tables(jobs: Sequence[JobSection]) -> dict[str, Any]:
@@ -43,13 +52,14 @@ def _build_class_tables(jobs: Sequence[JobSection]) -> list[tuple[str, list[Clas
     ]
 
 
-def _build_pilot_tables(jobs: Sequence[JobSection]) -> list[tuple[str, dict[str, Any], list[str]]]:
-    """Build each job's title, its pilots, and the columns of their table."""
-    return [
-        (job.title, job.report.pilots, _list_pilot_columns(job.report.pilots))
-        for job in jobs
-        if job.report.pilots
-    ]
+def _build_pilot_tables(jobs: Sequence[JobSection]) -> list[PilotTable]:
+    return [_build_pilot_table(job.title, job.report.pilots) for job in jobs if job.report.pilots]
+
+
+def _build_pilot_table(title: str, pilots: Mapping[str, Any]) -> PilotTable:
+    evidence = PilotEvidence.model_validate(pilots)
+    names = (name for candidate in evidence.candidates for name in candidate)
+    return PilotTable(title, evidence, list(dict.fromkeys(names)))
 
 
 def _build_setting_rows(columns: Sequence[Mapping[str, object]]) -> list[SettingRow]:
@@ -74,10 +84,3 @@ def _select_weakest_classes(classes: list[ClassScores]) -> list[ClassScores]:
     return sorted(classes, key=lambda one: one.f1.mean if one.f1.mean is not None else -1.0)[
         :MAX_CLASSES
     ]
-
-
-def _list_pilot_columns(pilots: Mapping[str, Any]) -> list[str]:
-    """List what the pilots' candidates differ in and their scores, in order of first appearance."""
-    return list(
-        dict.fromkeys(name for candidate in pilots.get("candidates", []) for name in candidate)
-    )

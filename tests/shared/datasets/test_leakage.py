@@ -17,7 +17,11 @@ def test_copies_are_counted_and_contradictions_told() -> None:
     other = seen(["a GOOD\tfilm ", "a good film", "A bad film", "new"], [1, 0, 0, 1])
     found = find_leak(train, other)
     assert found == Leak(rows=[1, 2, 3], conflicting_count=1)
-    assert found.to_dict() == {"rows": 3, "first_rows": [1, 2, 3], "conflicting_labels": 1}
+    assert found.summarize().model_dump() == {
+        "rows": 3,
+        "first_rows": [1, 2, 3],
+        "conflicting_labels": 1,
+    }
 
 
 def test_of_a_pair_both_texts_must_be_the_same() -> None:
@@ -34,5 +38,5 @@ def test_only_the_parts_own_rows_count_and_the_first_few_are_named() -> None:
     )
     found = find_leak(train, other)
     assert found.rows == [row + 1 for row in range(5, 40) if row % 10 < 5]
-    assert found.to_dict()["first_rows"] == [11, 12, 13, 14, 15]
+    assert found.summarize().first_rows == [11, 12, 13, 14, 15]
     assert Leak.merge_leaks([found, Leak([6], 1)]).conflicting_count == 1

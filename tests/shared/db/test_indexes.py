@@ -26,7 +26,6 @@ from shared.db.run_scores import list_scored_runs
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.stack_claim import StackClaimer
-from shared.db.tables import Job
 from tests.conftest import new_database
 from tests.rows import add_job
 
@@ -127,8 +126,6 @@ def test_from_an_index(database: Database) -> None:
 
 def test_a_run_is_claimed_recorded_and_read_from_indexes(database: Database) -> None:
     job = add_job(database, runs=3)
-    with database.write() as session:
-        session.get_one(Job, job.id).resolved_recipe = {"train_batch_size": 8}
 
     def life(session: Session) -> None:
         runs = Runs(session)

@@ -2,6 +2,8 @@
 migrations make ``shared.db.tables``.
 """
 
+import json
+
 import pytest
 from alembic import command
 from sqlalchemy import inspect, text
@@ -16,6 +18,8 @@ from shared.db.migrate import (
 )
 from shared.db.session import Database, make_engine
 from shared.db.tables import File, Job, Run
+from shared.domain.stored import dump_stored
+from shared.recipe import Recipe
 
 
 def test_the_migrations_make_the_tables(database_url: str) -> None:
@@ -50,6 +54,32 @@ def test_an_older_database_is_migrated_with_what_is_in_it(database_url: str) -> 
     database.dispose()
 
 
+OLD_JOB = {
+    "task": {
+        "type": "single_label_classification",
+        "text_column": "text",
+        "text_pair_column": None,
+        "label_column": "label",
+        "header": True,
+        "label_names": ["no", "yes"],
+        "positive_label": "yes",
+        "max_seq_length": 128,
+    },
+    "recipe": {
+        "version": 1,
+        "preset": "debiased",
+        "learning_rate": 2e-05,
+        "bias_correction": True,
+        "num_train_epochs": None,
+        "max_steps": 9,
+        "reinit_pooler": False,
+        "reinit_layers": 0,
+    },
+    "dataset": {"rows": {"train": 40, "validation": 10, "test": 0}, "training_sha256": "0"},
+}
+"""JSON of a job from before precision, leakage and others were stored."""
+
+
 def test_making_a_table_anew_loses_no_row_that_refers_to_it(database_url: str) -> None:
     engine = make_engine(database_url)
     command.upgrade(build_config(engine), "0003")
@@ -60,9 +90,10 @@ def test_making_a_table_anew_loses_no_row_that_refers_to_it(database_url: str) -
                 "task, split, resolved_recipe, recipe_notes, "
                 "metric, threads, dataset, baselines, warnings, status, result_files, "
                 "created_at) VALUES ('ftjob-old', 'local', "
-                "'m', 'file-old', 0, '{}', '{}', '{}', '{}', '{}', 'mcc', 1, '{}', '{}', "
+                "'m', 'file-old', 0, '{}', :task, '{}', :recipe, '{}', 'mcc', 1, :dataset, '{}', "
                 "'[]', 'succeeded', '[]', 1)"
-            )
+            ),
+            {name: json.dumps(value) for name, value in OLD_JOB.items()},
         )
         connection.execute(
             text(
@@ -85,11 +116,12 @@ def test_making_a_table_anew_loses_no_row_that_refers_to_it(database_url: str) -
     with database.read() as session:
         run = session.get_one(Run, "ftrun-old")
         points = Metrics(session).list_points(run.id)
-        assert (session.get_one(Job, run.job_id).resolved_recipe, run.held, run.recipe) == (
-            {},
-            False,
-            None,
-        )
+        job = session.get_one(Job, run.job_id)
+        assert (run.held, run.recipe) == (False, None)
+    stored = {"task": job.task, "recipe": job.resolved_recipe, "dataset": job.dataset}
+    assert {name: dump_stored(model) for name, model in stored.items() if model} == OLD_JOB
+    assert isinstance(job.resolved_recipe, Recipe)
+    assert job.resolved_recipe.precision == "float32"
     assert points == [Point("train_loss", 1, 0.5)]
     database.dispose()
 

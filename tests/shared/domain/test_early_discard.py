@@ -3,9 +3,10 @@
 import pytest
 
 from shared.domain.early_discard import (
+    DiscardSettings,
     WaitingRun,
-    build_outcome,
     compute_decision_step,
+    decide_discard,
     select_kept_runs,
 )
 
@@ -37,14 +38,16 @@ def test_degenerate_and_undefined_scores_rank_last() -> None:
 
 
 def test_the_outcome_has_the_mean_of_all_and_of_kept_runs() -> None:
-    runs = make_waiting(0.2, 0.4, None, 0.6)
-    assert build_outcome(runs, [1, 3]) == {
+    settings = DiscardSettings(start=4, keep=2, at_fraction=0.5)
+    decided = decide_discard(settings, make_waiting(0.2, 0.4, None, 0.6), 5)
+    assert decided.model_dump() == {
+        "start": 4,
+        "keep": 2,
+        "at_fraction": 0.5,
+        "at_step": 5,
         "kept": [1, 3],
         "mean_at_rung_all": pytest.approx(0.4),
         "mean_at_rung_kept": pytest.approx(0.5),
     }
-    assert build_outcome([], []) == {
-        "kept": [],
-        "mean_at_rung_all": None,
-        "mean_at_rung_kept": None,
-    }
+    empty = decide_discard(settings, [], None)
+    assert (empty.kept, empty.mean_at_rung_all, empty.mean_at_rung_kept) == ([], None, None)

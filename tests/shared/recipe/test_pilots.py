@@ -23,6 +23,7 @@ from shared.recipe.pilots import (
     build_first_round,
     list_depth_candidates,
 )
+from tests.rows import RECIPE
 
 FLAT = ((64, 0.5), (128, 0.5), (192, 0.5), (256, 0.5), (320, 0.5))
 RISING = ((64, 0.1), (128, 0.2), (192, 0.3), (256, 0.4), (320, 0.5))
@@ -62,9 +63,10 @@ def test_depths_are_zero_the_rule_and_twice_the_rule(
 
 
 def test_a_candidate_has_the_searched_settings_of_a_recipe() -> None:
-    recipe = {"reinit_layers": [0, 2], "max_steps": 40, "learning_rate": 0.1}
+    recipe = RECIPE.model_copy(update={"reinit_layers": [0, 2], "max_steps": 40})
     assert Candidate.from_recipe(recipe) == Candidate((0, 2), 40)
-    assert Candidate.from_recipe(recipe).to_settings() == {"reinit_layers": [0, 2], "max_steps": 40}
+    settings = Candidate.from_recipe(recipe).to_settings()
+    assert settings.model_dump() == {"reinit_layers": [0, 2], "max_steps": 40}
     assert (Candidate.from_recipe(recipe).depth, Candidate(3, 40).depth) == (2, 3)
 
 
@@ -196,7 +198,7 @@ def test_the_explanation_has_the_numbers() -> None:
         "0.620 in 640 steps"
     )
     assert set(explain_choice(results, best, "mcc", ("max_steps",))) == {"max_steps"}
-    assert best.to_summary() == {
+    assert best.to_summary().model_dump() == {
         "reinit_layers": 0,
         "max_steps": 640,
         "scores": [0.61, 0.63],

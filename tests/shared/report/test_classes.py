@@ -9,9 +9,9 @@ class TestLabels:
     def test_from_a_confusion_matrix(self) -> None:
         # "no": 30 hits of 40 rows, 35 answers: recall 0.75, precision 30/35, F1 60/75
         no, yes = score_classes_from_confusion(["no", "yes"], [[30, 10], [5, 35]])
-        assert (no["support"], no["recall"]) == (40, 0.75)
-        assert (no["precision"], no["f1"]) == pytest.approx((30 / 35, 60 / 75))
-        assert yes["precision"] == pytest.approx(35 / 45)
+        assert (no.support, no.recall) == (40, 0.75)
+        assert (no.precision, no.f1) == pytest.approx((30 / 35, 60 / 75))
+        assert yes.precision == pytest.approx(35 / 45)
 
     def test_scikit_learn_agrees(self) -> None:
         from sklearn.metrics import precision_recall_fscore_support
@@ -28,7 +28,7 @@ class TestLabels:
         )
         found = score_classes_from_confusion(["a", "b", "c"], matrix)
         for name, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):
-            assert [row[name] for row in found] == pytest.approx(list(values))
+            assert [getattr(row, name) for row in found] == pytest.approx(list(values))
 
     def test_mean_and_spread_over_seeds_skip_what_is_undefined(self) -> None:
         first = score_classes_from_confusion(
@@ -48,4 +48,4 @@ class TestLabels:
 
     def test_a_label_without_rows(self) -> None:
         (absent, _) = score_classes_from_confusion(["never", "always"], [[0, 0], [0, 3]])
-        assert (absent["precision"], absent["recall"], absent["f1"]) == (None, None, None)
+        assert (absent.precision, absent.recall, absent.f1) == (None, None, None)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.shared.reports import make_detailed_report
+from tests.shared.reports import make_detailed_report, make_discard
 
 finite = st.floats(min_value=-1, max_value=1)
 
@@ -40,6 +40,6 @@ def test_never_nan(drawn: list[tuple[float | None, str, list[float]]]) -> None:
         [score for score, _, _ in drawn],
         [list(enumerate(curve, start=1)) for _, _, curve in drawn],
         status={index: status for index, (_, status, _) in enumerate(drawn)},
-        early_discard={"start": len(drawn), "at_step": 2},
+        early_discard=make_discard(start=len(drawn), at_step=2),
     )
     json.loads(report.model_dump_json(), parse_constant=pytest.fail)

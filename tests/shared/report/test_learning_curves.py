@@ -4,7 +4,8 @@ from typing import ClassVar
 
 import pytest
 
-from tests.shared.reports import make_detailed_report
+from shared.domain.early_discard import DiscardSettings
+from tests.shared.reports import make_detailed_report, make_discard
 
 
 class TestLearningCurve:
@@ -40,7 +41,7 @@ class TestEarlyDiscard:
             [0.9, 0.8, None, None],
             self.CURVES,
             status={2: "discarded", 3: "discarded"},
-            early_discard={"start": 4, "keep": 2, "at_step": 20},
+            early_discard=make_discard(start=4, at_step=20),
         )
         effect = report.early_discard
         assert effect is not None
@@ -59,7 +60,7 @@ class TestEarlyDiscard:
             [0.9, None, 0.9],
             [*self.CURVES[:1], self.CURVES[2], [(20, 0.99)]],
             status={1: "discarded"},
-            early_discard={"start": 2, "at_step": 20},
+            early_discard=make_discard(start=2, at_step=20),
         )
         assert report.early_discard is not None
         assert report.early_discard.mean_kept == pytest.approx(0.5)
@@ -68,10 +69,12 @@ class TestEarlyDiscard:
         waiting = make_detailed_report(
             [None, None],
             status={0: "paused", 1: "paused"},
-            early_discard={"start": 2, "at_step": 20},
+            early_discard=make_discard(start=2, at_step=20),
         )
         assert waiting.early_discard is None
         undecided = make_detailed_report(
-            [None, None], status={0: "paused", 1: "queued"}, early_discard={"start": 2, "keep": 1}
+            [None, None],
+            status={0: "paused", 1: "queued"},
+            early_discard=DiscardSettings(start=2, keep=1, at_fraction=0.5),
         )
         assert undecided.early_discard is None

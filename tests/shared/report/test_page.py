@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from shared.metrics import ClassScores
+from shared.recipe.pilot_schemas import PilotCandidate, PilotPlan, PilotSettings
 from shared.report import Baseline, ConfusionMatrix, build_stability_report
 from shared.report.comparison import ComparisonInput, build_comparison
 from shared.report.figures import SeedCurve
 from shared.report.page import JobSection, render_report, render_summary_png
+from tests.rows import RECIPE
 from tests.shared.report.parsed_page import ParsedPage
-from tests.shared.reports import make_report, make_results
+from tests.shared.reports import make_discard, make_report, make_results
 
 HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}"
 STABLE, SPREAD = [0.80, 0.81, 0.79, 0.82, 0.80], [0.60, 0.70, 0.75, 0.80, 0.90]
@@ -112,20 +115,27 @@ def test_same_input_same_page(two_jobs: str) -> None:
     assert render_report([job]) == render_report([job])
 
 
+def make_candidate(depth: int, scores: list[float | None], mean: float) -> PilotCandidate:
+    return PilotCandidate(
+        reinit_layers=depth, max_steps=40, scores=scores, degenerate=0, failed=0, mean=mean
+    )
+
+
 def test_everything_a_full_report_holds_is_on_the_page() -> None:
-    labels = [{"label": HOSTILE, "support": 40, "precision": 0.9, "recall": None, "f1": 0.8}]
+    labels = [ClassScores(label=HOSTILE, support=40, precision=0.9, recall=None, f1=0.8)]
     results = make_results(
         [0.80, 0.81, 0.70, 0.72],
         detailed=True,
-        early_discard={"start": 4, "at_step": 20},
-        pilots={
-            "candidates": [
-                {"reinit_layers": 1, "scores": [0.7, None], "mean": 0.7},
-                {"reinit_layers": 2, "mean": 0.75},
-            ],
-            "chosen": {"reinit_layers": 2},
-            "reason": HOSTILE,
-        },
+        early_discard=make_discard(start=4, at_step=20),
+        pilots=PilotPlan(
+            automatic=["reinit_layers"],
+            rule=RECIPE,
+            candidates=[make_candidate(1, [0.7, None], 0.7), make_candidate(2, [0.75], 0.75)],
+            chosen=PilotSettings(reinit_layers=2, max_steps=40),
+            reason=HOSTILE,
+            seeds=[0, 1],
+            steps=160,
+        ),
     )
     runs = tuple(
         replace(
@@ -143,16 +153,16 @@ def test_everything_a_full_report_holds_is_on_the_page() -> None:
     full = replace(
         results,
         runs=(*runs, discarded),
-        early_discard={"start": 5, "at_step": 20},
+        early_discard=make_discard(start=5, at_step=20),
         baselines=(*results.baselines, Baseline(name="linear_probe", score=0.75)),
     )
     page = ParsedPage(render_report([JobSection("full", build_stability_report(full), {})]))
     assert page.row("linear probe of the frozen encoder") == ["0.750"]
     assert page.row("init seed")[0] == "2"
     assert page.row(HOSTILE) == ["40", "0.900 ± 0.000", "–", "0.800 ± 0.000"]
-    assert page.row("reinit layers") == ["scores", "mean"]
-    assert ["1", "0.7, –", "0.7"] in page.rows
-    assert ["2", "–", "0.75"] in page.rows
+    assert page.row("reinit layers") == ["max steps", "scores", "degenerate", "failed", "mean"]
+    assert ["1", "40", "0.7, –", "0", "0", "0.7"] in page.rows
+    assert ["2", "40", "0.75", "0", "0", "0.75"] in page.rows
     assert "0.540, 0.600 4 of 5 kept at step 20" in " ".join(page.text.split())
     for title in (
         "Expected score of the best of n seeds",

@@ -16,6 +16,8 @@ from shared.db.migrate import apply_migrations
 from shared.db.runs import FenceLost, Runs
 from shared.db.session import Database
 from shared.db.tables import Event, File, Job, Run
+from shared.domain.errors import Reason
+from shared.domain.job_facts import BaselineScore, BaselineScores, JobWarning
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from shared.report.builder import build_report
@@ -23,7 +25,7 @@ from tests.rows import add_job
 from tests.worker.scripted_trainer import Line, make_finished_event, to_message
 from worker import slot
 from worker.context import WorkerContext
-from worker.jobs.baselines import BaselineScores, describe_scores, merge_scores, store_scores
+from worker.jobs.baselines import describe_scores, merge_scores, store_scores
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import Scored
 from worker.trainer.process import Trainer
@@ -31,17 +33,20 @@ from worker.trainer.protocol import TrainerMessage, WorkCommand
 from worker.trainer.stderr_tail import StderrTail
 from worker.training.events import BaselinesScored
 
+MAJORITY = BaselineScore(name="majority", score=0.5)
 SCORES: BaselineScores = {
     "validation": [
-        {"name": "tfidf_logistic_regression", "score": 0.71},
-        {"name": "linear_probe", "score": 0.68},
+        BaselineScore(name="tfidf_logistic_regression", score=0.71),
+        BaselineScore(name="linear_probe", score=0.68),
     ],
     "test": [
-        {"name": "tfidf_logistic_regression", "score": 0.75},
-        {"name": "linear_probe", "score": None},
+        BaselineScore(name="tfidf_logistic_regression", score=0.75),
+        BaselineScore(name="linear_probe", score=None),
     ],
 }
-SCORES_LINE: Line = {"event": {"type": "baselines", "scores": SCORES, "rows": 30}}
+SCORES_LINE: Line = {
+    "event": BaselinesScored(scores=SCORES, rows=30).model_dump(mode="json"),
+}
 OUT_OF_MEMORY: Line = {
     "failed": {"code": "out_of_memory", "message": "The memory does not suffice.", "param": None}
 }
@@ -99,14 +104,8 @@ def job_with_baselines(context: WorkerContext) -> Job:
     context.storage.put_bytes("files/f0", b"x")
     with context.database.write() as session:
         row = session.get_one(Job, job.id)
-        row.model, row.threads, row.resolved_recipe = (
-            "tiny-bert",
-            1,
-            {"preset": "stabilized", "max_steps": 10},
-        )
-        row.task = {"label_names": ["a", "b"], "text_pair_column": None}
-        row.dataset = {"rows": {"train": 40, "validation": 10, "test": 0}, "labels": []}
-        row.baselines = {"validation": [{"name": "majority", "score": 0.5}]}
+        row.model, row.threads = "tiny-bert", 1
+        row.baselines = {"validation": [MAJORITY]}
         session.add(File(id="f", sha256="f0", **plain))
         session.add(build_baselines_run(row))
     return job
@@ -140,7 +139,7 @@ def test_baselines_are_scored_before_the_seeds_and_reported(
     row, runs, events = load_outcome(context, job)
     assert row.status == "succeeded"
     assert row.baselines == {
-        "validation": [{"name": "majority", "score": 0.5}, *SCORES["validation"]],
+        "validation": [MAJORITY, *SCORES["validation"]],
         "test": SCORES["test"],
     }
     scoring = runs["baselines 0"]
@@ -178,9 +177,9 @@ def test_failed_baselines_are_a_warning_of_the_job(
     train(context, OUT_OF_MEMORY, monkeypatch)
     row, runs, events = load_outcome(context, job)
     assert (row.status, row.error, runs["baselines 0"].status) == ("succeeded", None, "failed")
-    assert row.baselines == {"validation": [{"name": "majority", "score": 0.5}]}
+    assert row.baselines == {"validation": [MAJORITY]}
     said = "The scoring of the baselines failed: The memory does not suffice."
-    assert row.warnings == [{"code": "baselines_failed", "message": said}]
+    assert row.warnings == [JobWarning(code="baselines_failed", message=said)]
     assert said in events
 
 
@@ -192,13 +191,13 @@ def test_a_job_whose_seeds_fail_fails_despite_its_baselines(
         for seed in session.query(Run).where(Run.job_id == job.id, Run.purpose == "main"):
             seed.status, seed.error = (
                 "failed",
-                {"code": "nan_loss", "message": "It diverged.", "param": None},
+                Reason(code="nan_loss", message="It diverged.", param=None),
             )
     assert train(context, SCORES_LINE, monkeypatch) == ["baselines"]
     row, _, _ = load_outcome(context, job)
     assert (row.status, row.error) == (
         "failed",
-        {"code": "nan_loss", "message": "All 2 runs failed: It diverged.", "param": None},
+        Reason(code="nan_loss", message="All 2 runs failed: It diverged.", param=None),
     )
     assert len(row.baselines["validation"]) == 3
 
@@ -219,15 +218,15 @@ def test_a_worker_that_lost_the_run_stores_no_scores(context: WorkerContext) -> 
             session, assignment, Scored(BaselinesScored.model_validate(SCORES_LINE["event"]))
         )
     row, _, _ = load_outcome(context, job)
-    assert row.baselines == {"validation": [{"name": "majority", "score": 0.5}]}
+    assert row.baselines == {"validation": [MAJORITY]}
 
 
 def test_new_scores_replace_earlier_ones() -> None:
     known: BaselineScores = {
-        "validation": [{"name": "majority", "score": 0.5}, {"name": "linear_probe", "score": 0.1}]
+        "validation": [MAJORITY, BaselineScore(name="linear_probe", score=0.1)]
     }
     assert merge_scores(known, SCORES) == {
-        "validation": [{"name": "majority", "score": 0.5}, *SCORES["validation"]],
+        "validation": [MAJORITY, *SCORES["validation"]],
         "test": SCORES["test"],
     }
 

@@ -10,7 +10,9 @@ from shared.db.metrics import Metrics, Point
 from shared.db.runs import FenceLost, Lease, Runs
 from shared.db.session import Message
 from shared.db.tables import Job, Run
+from shared.domain.early_discard import DecidedDiscard, DiscardSettings
 from shared.domain.states import JobState, RunState
+from shared.metrics.run_result import Rung, RungResult
 from tests.rows import add_job
 from tests.worker.job_rows import claim_next_run, load_job, load_runs
 from worker.context import WorkerContext
@@ -20,7 +22,9 @@ from worker.jobs import advance, discard
 def add_discarding_job(context: WorkerContext, keep: int) -> str:
     job = add_job(context.database, runs=4)
     with context.database.write() as session:
-        session.get_one(Job, job.id).early_discard = {"start": 4, "keep": keep, "at_fraction": 0.5}
+        session.get_one(Job, job.id).early_discard = DiscardSettings(
+            start=4, keep=keep, at_fraction=0.5
+        )
         for run in Runs(session).list_by_job(job.id):
             run.stop_step = 5
     return job.id
@@ -36,7 +40,7 @@ def pause_run(
             lease, 60.0, [Point("train_loss", step, 0.5) for step in range(1, 6)], step=5
         )
         Runs(session).pause_run(
-            lease, state, result={"rung": {"step": 5, "score": score, "degenerate": degenerate}}
+            lease, state, result=RungResult(rung=Rung(step=5, score=score, degenerate=degenerate))
         )
 
 
@@ -72,12 +76,9 @@ def test_the_best_runs_continue_and_the_others_lose_their_states(
     assert [run.stop_step for run in runs] == [5, None, 5, None]
     assert notifications == [("run.wake", run_id) for run_id in sorted((runs[1].id, runs[3].id))]
     stored = load_job(context, job_id).early_discard
-    assert stored is not None
-    assert (stored["kept"], stored["at_step"]) == ([1, 3], 5)
-    assert (stored["mean_at_rung_all"], stored["mean_at_rung_kept"]) == (
-        pytest.approx(0.6),
-        pytest.approx(0.65),
-    )
+    assert isinstance(stored, DecidedDiscard)
+    assert (stored.kept, stored.at_step) == ([1, 3], 5)
+    assert [stored.mean_at_rung_all, stored.mean_at_rung_kept] == pytest.approx([0.6, 0.65])
     assert {blob.key.split("/")[1] for blob in context.storage.list("runs")} == {
         runs[1].id,
         runs[3].id,

@@ -3,8 +3,6 @@
 Nothing is trained: the tests claim runs and end them with given numbers. Both databases.
 """
 
-from typing import Any
-
 import pytest
 
 from shared.db.jobs import Jobs
@@ -14,29 +12,32 @@ from shared.db.runs import FenceLost, Runs
 from shared.db.session import Message
 from shared.db.stages import build_pilot_runs
 from shared.db.tables import Job, Run
+from shared.domain.early_discard import DiscardSettings
 from shared.domain.states import RunState
+from shared.recipe.pilot_schemas import PilotPlan, PilotSettings
 from shared.recipe.pilots import Candidate
-from tests.rows import add_job
+from tests.rows import RECIPE, add_job
 from tests.worker.job_rows import claim_next_run, load_event_messages, load_job, load_runs
 from worker.context import WorkerContext
 from worker.jobs import advance, pilots
 
-RULE = {"preset": "stabilized", "reinit_layers": 1, "max_steps": 320}
+RULE = RECIPE.model_copy(update={"reinit_layers": 1, "max_steps": 320})
 RISING, FLAT = (0.1, 0.2, 0.3, 0.4, 0.5), (0.5,) * 5
 
 
-def add_piloted_job(context: WorkerContext, *, discard: dict[str, Any] | None = None) -> str:
+def add_piloted_job(context: WorkerContext, *, discard: DiscardSettings | None = None) -> str:
     """Add a job with two held runs, and pilots of depths 0 and 1."""
     job = add_job(context.database, runs=2)
     with context.database.write() as session:
         stored = session.get_one(Job, job.id)
         stored.resolved_recipe, stored.early_discard = None, discard
-        stored.pilots = {
-            "automatic": ["reinit_layers", "max_steps"],
-            "rule": RULE,
-            "candidates": [],
-            "steps": 4 * 320,
-        }
+        stored.pilots = PilotPlan(
+            automatic=["reinit_layers", "max_steps"],
+            rule=RULE,
+            candidates=[],
+            seeds=[0, 1],
+            steps=4 * 320,
+        )
         stored.recipe_notes = {"reinit_layers": "1: by rule.", "max_steps": "320: by rule."}
         for run in Runs(session).list_by_job(job.id):
             run.held = True
@@ -55,8 +56,9 @@ def end_pilots(
     while (lease := claim_next_run(context)) is not None:
         with context.database.write() as session:
             run = session.get_one(Run, lease.run_id)
-            assert (run.purpose, run.recipe is not None) == ("pilot", True)
-            score = scores[(run.recipe or {})["reinit_layers"]]
+            assert run.purpose == "pilot"
+            assert run.recipe is not None
+            score = scores[Candidate.from_recipe(run.recipe).depth]
             points = [
                 Point("valid_accuracy", (i + 1) * run.total_steps // 5, value)
                 for i, value in enumerate(curve)
@@ -82,7 +84,7 @@ def test_only_pilots_are_claimed_while_main_runs_are_held(
 def test_the_recipe_is_resolved_once_and_the_main_runs_are_queued(
     context: WorkerContext, notifications: list[Message]
 ) -> None:
-    job_id = add_piloted_job(context, discard={"start": 2, "keep": 1, "at_fraction": 0.25})
+    job_id = add_piloted_job(context, discard=DiscardSettings(start=2, keep=1, at_fraction=0.25))
     advance.advance_job(context, job_id)  # pilots are still queued
     assert load_job(context, job_id).resolved_recipe is None
     end_pilots(context, {0: 0.5, 1: 0.6})
@@ -92,7 +94,7 @@ def test_the_recipe_is_resolved_once_and_the_main_runs_are_queued(
     stored, runs = load_job(context, job_id), load_runs(context, job_id)
     assert stored.resolved_recipe == RULE
     assert stored.pilots is not None
-    assert stored.pilots["chosen"] == {"reinit_layers": 1, "max_steps": 320}
+    assert stored.pilots.chosen == PilotSettings(reinit_layers=1, max_steps=320)
     assert stored.recipe_notes["reinit_layers"].startswith("1: pilots of 320 steps")
     assert [(run.held, run.total_steps, run.stop_step, run.status) for run in runs] == [
         (False, 320, 80, "queued")
@@ -114,18 +116,20 @@ def test_longer_pilots_follow_if_the_score_still_improves(context: WorkerContext
     for _ in range(2):
         advance.advance_job(context, job_id)
     added = load_runs(context, job_id, "pilot")[4:]
-    assert [((run.recipe or {})["reinit_layers"], run.total_steps, run.index) for run in added] == [
+    assert [
+        (run.recipe and run.recipe.reinit_layers, run.total_steps, run.index) for run in added
+    ] == [
         (0, 640, 4),
         (0, 640, 5),
     ]
     assert len({run.seed for run in load_runs(context, job_id, "pilot")}) == 2
     stored = load_job(context, job_id)
     assert stored.pilots is not None
-    assert (stored.resolved_recipe, stored.pilots["steps"]) == (None, 4 * 320 + 2 * 640)
+    assert (stored.resolved_recipe, stored.pilots.steps) == (None, 4 * 320 + 2 * 640)
     end_pilots(context, {0: 0.505}, curve=RISING)
     advance.advance_job(context, job_id)
     stored = load_job(context, job_id)
-    assert stored.resolved_recipe == {**RULE, "reinit_layers": 0}
+    assert stored.resolved_recipe == RULE.model_copy(update={"reinit_layers": 0})
     assert "0.505 in 640 steps" in stored.recipe_notes["max_steps"]
 
 
@@ -135,7 +139,7 @@ def test_the_rules_decide_with_a_warning_if_all_pilots_fail(context: WorkerConte
     advance.advance_job(context, job_id)
     stored = load_job(context, job_id)
     assert stored.resolved_recipe == RULE
-    assert [warning["code"] for warning in stored.warnings] == ["pilots_failed"]
+    assert [warning.code for warning in stored.warnings] == ["pilots_failed"]
     assert stored.recipe_notes["reinit_layers"] == "1: by rule. (All pilots failed.)"
     assert {run.held for run in load_runs(context, job_id)} == {False}
 

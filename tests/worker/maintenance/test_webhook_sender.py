@@ -16,6 +16,7 @@ from shared.db.jobs import Jobs
 from shared.db.run_requests import RunRequests
 from shared.db.session import Database
 from shared.db.tables import Job, WebhookDelivery
+from shared.domain.job_facts import WebhookTarget
 from shared.infra.network import is_public_address
 from shared.infra.settings import Settings
 from tests.rows import add_job
@@ -65,7 +66,7 @@ def add_cancelled_job(database: Database, url: str, secret: str = SECRET) -> str
     made = add_job(database, runs=1)
     with database.write() as session:
         job = session.get_one(Job, made.id)
-        job.webhook = {"url": url, "secret": secret}
+        job.webhook = WebhookTarget(url=url, secret=secret)
         session.flush()
         assert Jobs(session).request_cancel(job)
         RunRequests(session).cancel_runs(made.id)

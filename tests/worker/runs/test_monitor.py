@@ -109,7 +109,7 @@ def test_a_failure_keeps_the_trainers_reason(url: str, tmp_path: Path) -> None:
         Database(url),
     )
     assert isinstance(outcome, Failed)
-    assert outcome.reason["code"] == "nan_loss"
+    assert outcome.reason.code == "nan_loss"
     assert run.step == 2
 
 

@@ -133,7 +133,7 @@ def test_an_unexpected_error_counts_only_for_a_run_alone(url: str, tmp_path: Pat
     script: list[ScriptEntry] = [make_line(run_id, failed=UNFORESEEN) for run_id in ids]
     outcomes, trainer = monitor_script(url, tmp_path, script)
     assert outcomes == {
-        "ftrun-1": Died(0, UNFORESEEN["message"], stack_size=2),
+        "ftrun-1": Died(0, UNFORESEEN.message, stack_size=2),
         "ftrun-2": Failed(UNFORESEEN),
     }
     assert trainer.killed  # the next run gets a new trainer

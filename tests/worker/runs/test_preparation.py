@@ -39,14 +39,14 @@ def test_a_missing_base_model_fails_the_runs_after_five_attempts(context: Worker
     job = add_job(context.database, runs=2)  # of a model named "m"
     slot.train_queued_runs(context)
     row, runs, events = load_outcome(context, job)
-    assert [(r.status, r.attempt, (r.error or {})["code"]) for r in runs] == [
+    assert [(r.status, r.attempt, r.error and r.error.code) for r in runs] == [
         ("failed", 5, "not_prepared")
     ] * 2
     assert row.status == "failed"
     assert row.error is not None
-    assert "no folder for the base model 'm'" in row.error["message"]
-    assert "5 times before the first step" in row.error["message"]
-    assert [warning["code"] for warning in row.warnings] == ["run_failed", "run_failed"]
+    assert "no folder for the base model 'm'" in row.error.message
+    assert "5 times before the first step" in row.error.message
+    assert [warning.code for warning in row.warnings] == ["run_failed", "run_failed"]
     assert sum("starts over: before the first step" in message for message in events) == 8
     assert events[-1] == "The job failed: none of its runs succeeded."
 
@@ -74,5 +74,6 @@ def test_a_missing_file_fails_the_run_at_once(
     slot.train_queued_runs(here)
     row, [only], _ = load_outcome(context, job)
     assert (only.status, only.attempt) == ("failed", 1)
-    assert (only.error or {})["code"] == "data_missing"
-    assert (row.status, (row.error or {})["code"]) == ("failed", "data_missing")
+    assert only.error
+    assert only.error.code == "data_missing"
+    assert (row.status, row.error and row.error.code) == ("failed", "data_missing")

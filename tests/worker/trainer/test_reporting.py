@@ -31,17 +31,17 @@ from worker.training.spec import RunSpec
 )
 def test_every_failure_has_a_code_and_a_sentence(problem: Exception, code: str, said: str) -> None:
     reason = to_reason(problem)
-    assert reason["code"] == code
-    assert said in reason["message"]
+    assert reason.code == code
+    assert said in reason.message
 
 
 def test_a_real_allocation_failure_is_out_of_memory() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
-    assert to_reason(caught.value)["code"] == "out_of_memory"
+    assert to_reason(caught.value).code == "out_of_memory"
 
 
 def test_a_spec_of_another_version_is_reported_with_its_fields() -> None:
     with pytest.raises(ValidationError) as caught:
         RunSpec.model_validate({"run_id": "ftrun-1"})
-    assert "base_model" in to_reason(caught.value)["message"]
+    assert "base_model" in to_reason(caught.value).message

@@ -7,13 +7,13 @@ from shared.datasets import Examples
 from shared.domain.run_evidence import Evidence, Vanished
 from shared.domain.task import Label, TaskType
 from shared.metrics import Scoring
+from shared.metrics.run_result import SplitResult
 from shared.recipe import Recipe
 from tests.worker.training.runs import make_recipe, make_task
 from worker.training.data.split import Split
 from worker.training.data.tokenization import EncodedText
 from worker.training.diagnosis import diagnose_run
 from worker.training.evaluation import EvaluationResult
-from worker.training.events import SplitResult
 
 HEALTHY: dict[str, object] = {
     "chance_loss": 0.693,

@@ -122,7 +122,7 @@ def test_a_nan_loss_ends_the_run_before_the_update(
     before = copy_weights(network)
     with pytest.raises(TrainingDiverged, match="step 3") as caught:
         next(steps)
-    assert caught.value.to_reason()["code"] == "nan_loss"
+    assert caught.value.to_reason().code == "nan_loss"
     after = copy_weights(network)
     assert all(
         torch.equal(before[name], after[name]) for name in before if name != "classifier.bias"

@@ -11,6 +11,7 @@ from transformers import pipeline
 from shared.domain.errors import InvalidValue
 from shared.domain.task import SplitRequest
 from shared.metrics import Scoring
+from shared.metrics.run_result import SplitResult
 from tests.worker.training.runs import (
     TrainedRun,
     iterate_events,
@@ -21,7 +22,7 @@ from tests.worker.training.runs import (
     write_tsv,
 )
 from worker.training.errors import StopRequested
-from worker.training.events import Evaluation, Finished, RunEvent, SplitResult, Started, Step
+from worker.training.events import Evaluation, Finished, RunEvent, Started, Step
 from worker.training.model.transformers_logging import silence_transformers
 from worker.training.run import train_run
 from worker.training.spec import RunSpec

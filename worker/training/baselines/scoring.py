@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from shared.datasets import list_folds
+from shared.domain.job_facts import BaselineScore
 from shared.domain.task import Label, Task, TaskType
 from shared.metrics import Scoring
 from worker.training.baselines.features import TfIdfFeatures, compute_frozen_states
@@ -31,7 +32,7 @@ from worker.training.data.split import Split, Splits, load_splits
 from worker.training.data.targets import build_targets
 from worker.training.data.tokenization import EncodedText, TextCache
 from worker.training.errors import build_stop_check
-from worker.training.events import BaselineScore, BaselinesScored
+from worker.training.events import BaselinesScored
 from worker.training.model.encoder import load_encoder
 from worker.training.seeding import make_deterministic
 from worker.training.spec import DataSpec

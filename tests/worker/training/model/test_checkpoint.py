@@ -6,9 +6,9 @@ from typing import Literal
 import pytest
 import torch
 
+from shared.metrics.run_result import SplitResult
 from tests.worker.training.runs import make_task
 from worker.training.evaluation import EvaluationResult
-from worker.training.events import SplitResult
 from worker.training.model.checkpoint import BestCheckpoint
 from worker.training.model.encoder import load_encoder
 

@@ -111,7 +111,7 @@ def test_missing_encoder_weights_are_named(copy: Path) -> None:
         BaseModelUnreadable, match=r"lack 1 tensors: bert\.encoder\.layer\.1\.output\.dense\.weight"
     ) as caught:
         load_parameters(copy)
-    assert caught.value.to_reason()["code"] == "base_model_unreadable"
+    assert caught.value.to_reason().code == "base_model_unreadable"
 
 
 def test_encoder_weights_of_another_size_are_named(copy: Path) -> None:

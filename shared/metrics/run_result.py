@@ -1,0 +1,65 @@
+"""Results of a run as in ``Run.result``: of its training, of its rung, or of the baselines."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.domain.job_facts import BaselineScores
+from shared.domain.run_evidence import Evidence
+from shared.domain.stored import OptionalKey, StoredModel
+from shared.metrics.single_label import ClassScores
+
+
+class SplitResult(StoredModel):
+    """Scores of the chosen checkpoint on one split."""
+
+    loss: float
+    metrics: dict[str, float | None]
+    score: float | None
+    confusion: list[list[int]] | None
+    """True labels by predicted labels, both in the order of ``label_names``.
+
+    Null for more than 100 labels, and unless the task is single-label.
+    """
+    per_class: list[ClassScores] | None = None
+    """One entry per label, in the same order; null for regression and for over 1,000 labels."""
+
+
+class TrainedResult(StoredModel):
+    """Result of a run that was trained to its end."""
+
+    validation: SplitResult
+    test: SplitResult | None = None
+    evidence: OptionalKey[Evidence] = None
+
+    def get_split(self, split: str) -> SplitResult | None:
+        return self.validation if split == "validation" else self.test
+
+
+class Rung(StoredModel):
+    """Score at the step where the run waits for the early discard."""
+
+    step: int
+    score: float | None
+    degenerate: bool
+
+
+class RungResult(StoredModel):
+    """Result of a run that waits for the early discard, or was discarded."""
+
+    rung: Rung
+
+
+class BaselinesResult(StoredModel):
+    """Result of the run that scores a job's baselines."""
+
+    type: Literal["baselines"] = "baselines"
+    scores: BaselineScores
+    """The job's metric by split, on the same ``validation`` and ``test`` rows as its runs."""
+    rows: int
+    """Number of training rows that the models were fitted on."""
+
+
+StoredResult = Annotated[
+    TrainedResult | RungResult | BaselinesResult, Field(union_mode="left_to_right")
+]
