@@ -16,6 +16,7 @@ from api.jobs.run_schemas import ExtendRequest
 from api.jobs.schemas import JobObject
 from api.jobs.service import get_job
 from shared.db.events import Events
+from shared.db.idempotency import IdempotencyKeys
 from shared.db.jobs import Jobs
 from shared.db.run_requests import RunRequests
 from shared.db.runs import Runs
@@ -42,14 +43,14 @@ def extend_with_seeds(
 
     def extend() -> str:
         with services.database.write() as session:
-            jobs = Jobs(session)
+            keys = IdempotencyKeys(session)
             job = lock_job(services, session, job_id)  # a copy sent meanwhile waits here
             is_keyless_copy = identity.is_resent and identity.key is None
-            if not (is_keyless_copy and jobs.was_extended_recently(job, digest, RESEND_WINDOW_S)):
+            if not (is_keyless_copy and keys.was_extended_recently(job, digest, RESEND_WINDOW_S)):
                 _add_runs(services, session, job, request)
-                jobs.record_extension(job, digest)
+                keys.record_extension(job, digest)
                 if identity.key is not None:
-                    jobs.record_idempotency_key(services.owner_id, identity.key, digest, job_id)
+                    keys.record_idempotency_key(services.owner_id, identity.key, digest, job_id)
             return job_id
 
     return get_job(services, run_unless_resent(services, identity, digest, extend))

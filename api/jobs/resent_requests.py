@@ -16,7 +16,7 @@ from api.jobs.idempotency import RequestIdentity
 from api.jobs.request_schemas import JobRequest
 from shared.db.clock import read_db_time
 from shared.db.files import lock_digest
-from shared.db.jobs import Jobs
+from shared.db.idempotency import IdempotencyKeys
 from shared.db.tables import Job
 from shared.domain.errors import IdempotencyKeyReused
 
@@ -36,7 +36,7 @@ def find_existing_job(services: AppServices, identity: RequestIdentity, digest: 
     if identity.key is None:
         return _find_recent_job(services, digest) if identity.is_resent else None
     with services.database.read() as session:
-        existing = Jobs(session).find_idempotency_key(services.owner_id, identity.key)
+        existing = IdempotencyKeys(session).find_idempotency_key(services.owner_id, identity.key)
     if existing is None:
         return None
     if existing.request_sha256 != digest:
@@ -49,7 +49,9 @@ def find_existing_job(services: AppServices, identity: RequestIdentity, digest: 
 
 def _find_recent_job(services: AppServices, digest: str) -> str | None:
     with services.database.read() as session:
-        return Jobs(session).find_recent_by_digest(services.owner_id, digest, RESEND_WINDOW_S)
+        return IdempotencyKeys(session).find_recent_by_digest(
+            services.owner_id, digest, RESEND_WINDOW_S
+        )
 
 
 def run_unless_resent(
@@ -79,18 +81,18 @@ def find_concurrent_job(
     if identity.key is not None:
         return None  # the row of the key decides
     lock_digest(session, digest)
-    jobs = Jobs(session)
+    keys = IdempotencyKeys(session)
     if identity.is_resent:
-        return jobs.find_recent_by_digest(owner_id, digest, RESEND_WINDOW_S)
+        return keys.find_recent_by_digest(owner_id, digest, RESEND_WINDOW_S)
     now = read_db_time(session)  # only after the lock, which may have waited
     arrived_at = now - (time.monotonic() - identity.arrived_at)
-    return jobs.find_made_by_copy(owner_id, digest, since=arrived_at)
+    return keys.find_made_by_copy(owner_id, digest, since=arrived_at)
 
 
 def record_request(session: Session, job: Job, identity: RequestIdentity, digest: str) -> None:
     """Store that the request made the job, so that a copy of it finds the job."""
     session.flush()
     if identity.key is not None:
-        Jobs(session).record_idempotency_key(job.owner_id, identity.key, digest, job.id)
+        IdempotencyKeys(session).record_idempotency_key(job.owner_id, identity.key, digest, job.id)
     elif identity.is_resent:
-        Jobs(session).record_copy(job.owner_id, digest, job.id)
+        IdempotencyKeys(session).record_copy(job.owner_id, digest, job.id)
