@@ -16,7 +16,7 @@ from api.dependencies import AppServices
 from api.jobs.request_identity import RequestIdentity
 from shared.db.clock import read_db_time
 from shared.db.files import lock_digest
-from shared.db.jobs import Jobs
+from shared.db.idempotency import IdempotencyKeys
 from shared.db.tables import Job
 from shared.domain.errors import IdempotencyKeyReused
 
@@ -53,7 +53,7 @@ def _find_existing_job(services: AppServices, identity: RequestIdentity, digest:
     if identity.key is None:
         return _find_recent_job(services, digest) if identity.is_resent else None
     with services.database.read() as session:
-        existing = Jobs(session).find_idempotency_key(services.owner_id, identity.key)
+        existing = IdempotencyKeys(session).find_idempotency_key(services.owner_id, identity.key)
     if existing is None:
         return None
     if existing.request_sha256 != digest:
@@ -66,7 +66,7 @@ def _find_existing_job(services: AppServices, identity: RequestIdentity, digest:
 
 def _find_recent_job(services: AppServices, digest: str) -> str | None:
     with services.database.read() as session:
-        return Jobs(session).find_recent_by_digest(services.owner_id, digest, RESEND_WINDOW_S)
+        return IdempotencyKeys(session).find_recent_by_digest(services.owner_id, digest, RESEND_WINDOW_S)
 
 
 def find_concurrent_job(
@@ -80,12 +80,12 @@ def find_concurrent_job(
     if identity.key is not None:
         return None  # the row of the key decides
     lock_digest(session, digest)
-    jobs = Jobs(session)
+    keys = IdempotencyKeys(session)
     if identity.is_resent:
-        return jobs.find_recent_by_digest(owner_id, digest, RESEND_WINDOW_S)
+        return keys.find_recent_by_digest(owner_id, digest, RESEND_WINDOW_S)
     now = read_db_time(session)  # only after the lock, which may have waited
     arrived_at = now - (time.monotonic() - identity.arrived_at)
-    return jobs.find_made_by_copy(owner_id, digest, since=arrived_at)
+    return keys.find_made_by_copy(owner_id, digest, since=arrived_at)
 
 
 def is_repeated_extension(
@@ -94,21 +94,21 @@ def is_repeated_extension(
     """Return whether a copy of this request without a key extended the locked job recently."""
     if identity.key is not None or not identity.is_resent:
         return False
-    return Jobs(session).was_extended_recently(job, digest, RESEND_WINDOW_S)
+    return IdempotencyKeys(session).was_extended_recently(job, digest, RESEND_WINDOW_S)
 
 
 def record_extension(session: Session, job: Job, identity: RequestIdentity, digest: str) -> None:
     """Store that the request extended the job, so that a copy of it adds no runs."""
-    jobs = Jobs(session)
-    jobs.record_extension(job, digest)
+    keys = IdempotencyKeys(session)
+    keys.record_extension(job, digest)
     if identity.key is not None:
-        jobs.record_idempotency_key(job.owner_id, identity.key, digest, job.id)
+        keys.record_idempotency_key(job.owner_id, identity.key, digest, job.id)
 
 
 def record_creation(session: Session, job: Job, identity: RequestIdentity, digest: str) -> None:
     """Store that the request created the job, so that a copy of it finds the job."""
     session.flush()
     if identity.key is not None:
-        Jobs(session).record_idempotency_key(job.owner_id, identity.key, digest, job.id)
+        IdempotencyKeys(session).record_idempotency_key(job.owner_id, identity.key, digest, job.id)
     elif identity.is_resent:
-        Jobs(session).record_copy(job.owner_id, digest, job.id)
+        IdempotencyKeys(session).record_copy(job.owner_id, digest, job.id)

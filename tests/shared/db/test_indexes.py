@@ -16,6 +16,7 @@ from shared.db.counts import count_runs_ahead, count_runs_by_state
 from shared.db.deliveries import Deliveries
 from shared.db.events import Events
 from shared.db.files import Files
+from shared.db.idempotency import IdempotencyKeys
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.migrate import apply_migrations
@@ -71,7 +72,7 @@ READS: list[tuple[Query, str]] = [
         "ix_jobs_owner_id_model_id",
     ),
     (
-        lambda s: Jobs(s).find_recent_by_digest("local", "digest", 900.0),
+        lambda s: IdempotencyKeys(s).find_recent_by_digest("local", "digest", 900.0),
         "ix_jobs_owner_id_request_sha256_created_at",
     ),
     (lambda s: Models(s, "local").find_dependent_job_id("m", "n"), "ix_jobs_"),
