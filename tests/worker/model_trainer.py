@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from shared.db.tables import Event, File, Job, Run
 from tests.rows import add_job
-from tests.worker.script import Line, finished_event, to_message
+from tests.worker.script import Line, make_finished_event, to_message
 from worker import slot
 from worker.context import WorkerContext
 from worker.trainer.process import Trainer, TrainerDied
@@ -21,9 +21,9 @@ class ModelTrainer:
 
     def __init__(self, deadly: dict[int, int] | None = None) -> None:
         self._deadly = deadly or {}
-        """Index of a run -> step at which its trainer dies."""
+        """Step at which the trainer dies, by the index of the run."""
         self.stacks: list[list[int]] = []
-        """Indices of the runs of every wish."""
+        """Indices of the runs of each command."""
         self._lines: Iterator[Line] = iter(())
         self.stderr_tail = StderrTail()
 
@@ -57,10 +57,10 @@ class ModelTrainer:
             (output / "predictions.json").write_text('{"rows": []}')
             (output / "model").mkdir()
             (output / "model" / "config.json").write_text("{}")
-            yield {"run_id": spec["run_id"], "event": finished_event(spec["init_seed"] / 100)}
+            yield {"run_id": spec["run_id"], "event": make_finished_event(spec["init_seed"] / 100)}
 
 
-def job_of(parts: WorkerContext, runs: int) -> Job:
+def add_trainable_job(parts: WorkerContext, runs: int) -> Job:
     job = add_job(parts.database, runs=runs)
     plain = {
         "owner_id": "local",
@@ -79,14 +79,14 @@ def job_of(parts: WorkerContext, runs: int) -> Job:
     return job
 
 
-def train(parts: WorkerContext, trainer: ModelTrainer) -> list[list[int]]:
+def train_queued_runs(parts: WorkerContext, trainer: ModelTrainer) -> list[list[int]]:
     slot.train_queued_runs(
         WorkerContext(parts.settings, parts.database, parts.storage, cast(Trainer, trainer))
     )
     return trainer.stacks
 
 
-def ended(parts: WorkerContext, job: Job) -> tuple[str, list[Run], list[str]]:
+def read_job(parts: WorkerContext, job: Job) -> tuple[str, list[Run], list[str]]:
     with parts.database.read() as session:
         runs = session.query(Run).where(Run.job_id == job.id).order_by(Run.index).all()
         events = [event.message for event in session.query(Event).order_by(Event.seq)]

@@ -94,14 +94,14 @@ def to_message(line: Line) -> TrainerMessage:
     return parse_message(json.dumps(line))
 
 
-def say(kind: str, *, run_id: str = "ftrun-1", **values: Any) -> Line:
+def make_line(kind: str, *, run_id: str = "ftrun-1", **values: Any) -> Line:
     return {"run_id": run_id, "event": {"type": kind, **values}}
 
 
-def training(run_id: str = "ftrun-1") -> list[Line]:
+def make_training_lines(run_id: str = "ftrun-1") -> list[Line]:
     """Return the lines of a run's start and steps."""
     lines = [
-        say(
+        make_line(
             "started",
             run_id=run_id,
             total_steps=STEPS,
@@ -119,19 +119,19 @@ def training(run_id: str = "ftrun-1") -> list[Line]:
             "grad_norm": 1.0,
             "part_grad_norms": parts,
         }
-        lines.append(say("step", run_id=run_id, step=step, **values))
+        lines.append(make_line("step", run_id=run_id, step=step, **values))
         if step % 4 == 0:
             scores = {"accuracy": step / STEPS, "mcc": None}
             values = {"valid_loss": 1.0, "metrics": scores, "score": step / STEPS, "is_best": True}
-            lines.append(say("evaluation", run_id=run_id, step=step, **values))
+            lines.append(make_line("evaluation", run_id=run_id, step=step, **values))
     return lines
 
 
-def finished(run_id: str = "ftrun-1") -> Line:
-    return {"run_id": run_id, "event": finished_event(best_step=12)}
+def make_finished_line(run_id: str = "ftrun-1") -> Line:
+    return {"run_id": run_id, "event": make_finished_event(best_step=12)}
 
 
-def finished_event(score: float = 0.9, best_step: int = 4) -> dict[str, Any]:
+def make_finished_event(score: float = 0.9, best_step: int = 4) -> dict[str, Any]:
     """Return a ``finished`` event with everything that the protocol asks for."""
     validation = {
         "loss": 0.5,
@@ -162,7 +162,7 @@ def finished_event(score: float = 0.9, best_step: int = 4) -> dict[str, Any]:
     }
 
 
-def claimed_runs(url: str, runs: int) -> list[str]:
+def claim_runs(url: str, runs: int) -> list[str]:
     """Claim runs of one job for one worker; return their ids ``ftrun-1``, ``ftrun-2``, …"""
     database = Database(url)
     job = add_job(database, runs=runs)
@@ -179,7 +179,7 @@ def claimed_runs(url: str, runs: int) -> list[str]:
     return ids
 
 
-def followed(
+def monitor_runs(
     url: str,
     folder: Path,
     trainer: ScriptedTrainer,

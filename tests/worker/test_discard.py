@@ -12,7 +12,7 @@ from shared.db.session import Message
 from shared.db.tables import Job, Run
 from shared.domain.states import JobState, RunState
 from tests.rows import add_job
-from tests.worker.stages import claim, row, rows
+from tests.worker.stages import claim_run, get_job, list_runs
 from worker.context import WorkerContext
 from worker.jobs import advance, discard
 
@@ -43,7 +43,7 @@ def pause_run(
 def add_paused_job(staged: WorkerContext, keep: int, *scores: float | None) -> str:
     job_id = add_discarding_job(staged, keep)
     for score in scores:
-        lease = claim(staged)
+        lease = claim_run(staged)
         assert lease is not None
         pause_run(staged, lease, score)
     return job_id
@@ -52,7 +52,12 @@ def add_paused_job(staged: WorkerContext, keep: int, *scores: float | None) -> s
 def test_nothing_is_decided_before_every_run_waits(staged: WorkerContext) -> None:
     job_id = add_paused_job(staged, 2, 0.5, 0.7, 0.6)
     advance.advance_job(staged, job_id)
-    assert [run.status for run in rows(staged, job_id)] == ["paused", "paused", "paused", "queued"]
+    assert [run.status for run in list_runs(staged, job_id)] == [
+        "paused",
+        "paused",
+        "paused",
+        "queued",
+    ]
 
 
 def test_the_best_runs_continue_and_the_others_lose_their_states(
@@ -62,11 +67,11 @@ def test_the_best_runs_continue_and_the_others_lose_their_states(
     rung.clear()
     for _ in range(3):
         advance.advance_job(staged, job_id)
-    runs = rows(staged, job_id)
+    runs = list_runs(staged, job_id)
     assert [run.status for run in runs] == ["discarded", "queued", "discarded", "queued"]
     assert [run.stop_step for run in runs] == [5, None, 5, None]
     assert rung == [("run.wake", run_id) for run_id in sorted((runs[1].id, runs[3].id))]
-    stored = row(staged, job_id).early_discard
+    stored = get_job(staged, job_id).early_discard
     assert stored is not None
     assert (stored["kept"], stored["at_step"]) == ([1, 3], 5)
     assert (stored["mean_at_rung_all"], stored["mean_at_rung_kept"]) == (
@@ -85,7 +90,7 @@ def test_a_run_continues_from_its_state_however_often_its_worker_dies(
     job_id = add_paused_job(staged, 1, 0.9, 0.7, 0.6, 0.5)
     advance.advance_job(staged, job_id)
     for attempt in (2, 3):
-        lease = claim(staged)
+        lease = claim_run(staged)
         assert lease is not None
         with staged.database.write() as session:
             run = session.get_one(Run, lease.run_id)
@@ -106,7 +111,7 @@ def test_failed_runs_do_not_take_places_and_the_job_ends_with_its_last_run(
 ) -> None:
     job_id = add_discarding_job(staged, 3)
     for score in (None, 0.4, 0.3, None):
-        lease = claim(staged)
+        lease = claim_run(staged)
         assert lease is not None
         if score is None:
             with staged.database.write() as session:
@@ -114,12 +119,17 @@ def test_failed_runs_do_not_take_places_and_the_job_ends_with_its_last_run(
         else:
             pause_run(staged, lease, score)
     advance.advance_job(staged, job_id)
-    assert [run.status for run in rows(staged, job_id)] == ["failed", "queued", "queued", "failed"]
-    while (lease := claim(staged)) is not None:
+    assert [run.status for run in list_runs(staged, job_id)] == [
+        "failed",
+        "queued",
+        "queued",
+        "failed",
+    ]
+    while (lease := claim_run(staged)) is not None:
         with staged.database.write() as session:
             Runs(session).finish_run(lease, RunState.FAILED)
     advance.advance_job(staged, job_id)
-    assert row(staged, job_id).status == "failed"
+    assert get_job(staged, job_id).status == "failed"
     assert not list(staged.storage.list("runs"))
 
 
@@ -131,7 +141,7 @@ def test_only_the_holder_of_the_fence_decides(staged: WorkerContext) -> None:
     advance.advance_job(staged, job_id)
     with pytest.raises(FenceLost), staged.database.write() as session:
         discard.decide_early_discard(session, job_id, old)
-    assert [run.status for run in rows(staged, job_id)] == [
+    assert [run.status for run in list_runs(staged, job_id)] == [
         "discarded",
         "queued",
         "queued",
@@ -141,7 +151,7 @@ def test_only_the_holder_of_the_fence_decides(staged: WorkerContext) -> None:
 
 def test_an_extension_during_publishing_keeps_the_job_open(staged: WorkerContext) -> None:
     job = add_job(staged.database, runs=1)
-    lease = claim(staged)
+    lease = claim_run(staged)
     assert lease is not None
     with staged.database.write() as session:
         Runs(session).finish_run(lease, RunState.FAILED)
@@ -171,7 +181,7 @@ def test_an_extension_during_publishing_keeps_the_job_open(staged: WorkerContext
         )
     with pytest.raises(FenceLost), staged.database.write() as session:
         Jobs(session).finish_job(job.id, publisher, JobState.FAILED)
-    assert row(staged, job.id).status in ("queued", "running")
-    more = claim(staged)
+    assert get_job(staged, job.id).status in ("queued", "running")
+    more = claim_run(staged)
     assert more is not None
     assert more.run_id == "ftrun-more"

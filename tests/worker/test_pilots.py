@@ -17,7 +17,7 @@ from shared.db.tables import Job, Run
 from shared.domain.states import RunState
 from shared.recipe.pilots import Candidate
 from tests.rows import add_job
-from tests.worker.stages import claim, events, row, rows
+from tests.worker.stages import claim_run, get_job, list_events, list_runs
 from worker.context import WorkerContext
 from worker.jobs import advance, pilots
 
@@ -52,7 +52,7 @@ def end_pilots(
     staged: WorkerContext, scores: dict[int, float | None], *, curve: tuple[float, ...] = FLAT
 ) -> None:
     """End queued pilots with a score by depth (None: failed) and ``curve`` as evaluations."""
-    while (lease := claim(staged)) is not None:
+    while (lease := claim_run(staged)) is not None:
         with staged.database.write() as session:
             run = session.get_one(Run, lease.run_id)
             assert (run.purpose, run.recipe is not None) == ("pilot", True)
@@ -72,9 +72,9 @@ def test_only_pilots_are_claimed_while_main_runs_are_held(
     job_id = add_piloted_job(staged)
     with staged.database.write() as session:
         waiting = Runs(session).list_ids_to_notify(30.0, 100)
-    assert waiting == [run.id for run in rows(staged, job_id, "pilot")]
+    assert waiting == [run.id for run in list_runs(staged, job_id, "pilot")]
     end_pilots(staged, {0: 0.5, 1: 0.6})
-    assert claim(staged) is None
+    assert claim_run(staged) is None
     with staged.database.read() as session:
         assert Jobs(session).list_ready_to_advance(10) == [job_id]
 
@@ -84,12 +84,12 @@ def test_the_recipe_is_resolved_once_and_the_main_runs_are_queued(
 ) -> None:
     job_id = add_piloted_job(staged, discard={"start": 2, "keep": 1, "at_fraction": 0.25})
     advance.advance_job(staged, job_id)  # pilots are still queued
-    assert row(staged, job_id).resolved_recipe is None
+    assert get_job(staged, job_id).resolved_recipe is None
     end_pilots(staged, {0: 0.5, 1: 0.6})
     rung.clear()
     for _ in range(3):
         advance.advance_job(staged, job_id)
-    stored, runs = row(staged, job_id), rows(staged, job_id)
+    stored, runs = get_job(staged, job_id), list_runs(staged, job_id)
     assert stored.resolved_recipe == RULE
     assert stored.pilots is not None
     assert stored.pilots["chosen"] == {"reinit_layers": 1, "max_steps": 320}
@@ -99,7 +99,8 @@ def test_the_recipe_is_resolved_once_and_the_main_runs_are_queued(
     ] * 2
     assert sorted(rung) == sorted(("run.wake", run.id) for run in runs)
     assert (
-        sum(message.startswith("Pilots have found the recipe") for message in events(staged)) == 1
+        sum(message.startswith("Pilots have found the recipe") for message in list_events(staged))
+        == 1
     )
     assert (stored.lease_until, stored.publish_attempts) == (None, 0)
 
@@ -109,18 +110,18 @@ def test_longer_pilots_follow_if_the_score_still_improves(staged: WorkerContext)
     end_pilots(staged, {0: 0.5, 1: 0.4}, curve=RISING)
     for _ in range(2):
         advance.advance_job(staged, job_id)
-    added = rows(staged, job_id, "pilot")[4:]
+    added = list_runs(staged, job_id, "pilot")[4:]
     assert [((run.recipe or {})["reinit_layers"], run.total_steps, run.index) for run in added] == [
         (0, 640, 4),
         (0, 640, 5),
     ]
-    assert len({run.seed for run in rows(staged, job_id, "pilot")}) == 2
-    stored = row(staged, job_id)
+    assert len({run.seed for run in list_runs(staged, job_id, "pilot")}) == 2
+    stored = get_job(staged, job_id)
     assert stored.pilots is not None
     assert (stored.resolved_recipe, stored.pilots["steps"]) == (None, 4 * 320 + 2 * 640)
     end_pilots(staged, {0: 0.505}, curve=RISING)
     advance.advance_job(staged, job_id)
-    stored = row(staged, job_id)
+    stored = get_job(staged, job_id)
     assert stored.resolved_recipe == {**RULE, "reinit_layers": 0}
     assert "0.505 in 640 steps" in stored.recipe_notes["max_steps"]
 
@@ -129,11 +130,11 @@ def test_the_rules_decide_with_a_warning_if_all_pilots_fail(staged: WorkerContex
     job_id = add_piloted_job(staged)
     end_pilots(staged, {0: None, 1: None})
     advance.advance_job(staged, job_id)
-    stored = row(staged, job_id)
+    stored = get_job(staged, job_id)
     assert stored.resolved_recipe == RULE
     assert [warning["code"] for warning in stored.warnings] == ["pilots_failed"]
     assert stored.recipe_notes["reinit_layers"] == "1: by rule. (All pilots failed.)"
-    assert {run.held for run in rows(staged, job_id)} == {False}
+    assert {run.held for run in list_runs(staged, job_id)} == {False}
 
 
 def test_a_worker_that_lost_its_fence_decides_nothing(
@@ -145,15 +146,15 @@ def test_a_worker_that_lost_its_fence_decides_nothing(
         old = Jobs(session).claim_to_advance(job_id, -1.0)
         assert old is not None
     advance.advance_job(staged, job_id)
-    assert row(staged, job_id).resolved_recipe == RULE
+    assert get_job(staged, job_id).resolved_recipe == RULE
     with pytest.raises(FenceLost), staged.database.write() as session:
         pilots.decide_pilots(session, job_id, old)
-    assert len(rows(staged, job_id, "pilot")) == 4
+    assert len(list_runs(staged, job_id, "pilot")) == 4
 
 
 def test_cancelling_ends_held_runs_without_a_worker(staged: WorkerContext) -> None:
     job_id = add_piloted_job(staged)
-    lease = claim(staged)
+    lease = claim_run(staged)
     assert lease is not None
     with staged.database.write() as session:
         assert Jobs(session).request_cancel(session.get_one(Job, job_id))
@@ -161,7 +162,7 @@ def test_cancelling_ends_held_runs_without_a_worker(staged: WorkerContext) -> No
         assert not Jobs(session).finish_cancelled_job(job_id)  # a pilot trains
         Runs(session).requeue_run(lease)
     advance.advance_job(staged, job_id)
-    assert row(staged, job_id).status == "cancelled"
-    assert {run.status for run in [*rows(staged, job_id), *rows(staged, job_id, "pilot")]} == {
-        "cancelled"
-    }
+    assert get_job(staged, job_id).status == "cancelled"
+    assert {
+        run.status for run in [*list_runs(staged, job_id), *list_runs(staged, job_id, "pilot")]
+    } == {"cancelled"}

@@ -12,7 +12,13 @@ from shared.db.session import Database
 from shared.db.tables import Run
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
-from tests.worker.model_trainer import STEPS, ModelTrainer, ended, job_of, train
+from tests.worker.model_trainer import (
+    STEPS,
+    ModelTrainer,
+    add_trainable_job,
+    read_job,
+    train_queued_runs,
+)
 from tests.worker.script import Line
 from worker import slot
 from worker.context import WorkerContext
@@ -48,9 +54,9 @@ def test_a_slot_claims_stacks_up_to_its_limit(
 
 
 def test_runs_of_a_stack_succeed_and_leave_no_local_files(parts: WorkerContext) -> None:
-    job = job_of(parts, 5)
-    assert train(parts, ModelTrainer()) == [[0, 1, 2, 3, 4]]
-    status, runs, events = ended(parts, job)
+    job = add_trainable_job(parts, 5)
+    assert train_queued_runs(parts, ModelTrainer()) == [[0, 1, 2, 3, 4]]
+    status, runs, events = read_job(parts, job)
     assert status == "succeeded"
     assert [(r.status, r.attempt, r.step, r.validation_score) for r in runs] == [
         ("succeeded", 1, STEPS, index / 100) for index in range(5)
@@ -66,8 +72,8 @@ def test_runs_of_a_stack_succeed_and_leave_no_local_files(parts: WorkerContext) 
 
 
 def test_smaller_stacks_isolate_the_run_that_kills_the_trainer(parts: WorkerContext) -> None:
-    job = job_of(parts, 20)
-    stacks = train(parts, ModelTrainer(deadly={13: 6}))
+    job = add_trainable_job(parts, 20)
+    stacks = train_queued_runs(parts, ModelTrainer(deadly={13: 6}))
     found = [[10], [11], [12], *[[13]] * 3, [14]]
     assert stacks == [
         list(range(20)),
@@ -75,7 +81,7 @@ def test_smaller_stacks_isolate_the_run_that_kills_the_trainer(parts: WorkerCont
         *found,
         list(range(15, 20)),
     ]
-    status, runs, events = ended(parts, job)
+    status, runs, events = read_job(parts, job)
     assert status == "succeeded"
     guilty = runs.pop(13)
     assert (guilty.status, guilty.deaths, guilty.death_step, guilty.attempt) == ("failed", 3, 5, 5)
@@ -98,38 +104,38 @@ def test_smaller_stacks_isolate_the_run_that_kills_the_trainer(parts: WorkerCont
 def test_several_runs_that_kill_the_trainer_at_different_steps_all_end(
     parts: WorkerContext,
 ) -> None:
-    job = job_of(parts, 8)
-    train(parts, ModelTrainer(deadly={0: 1, 5: 3, 7: 10}))
-    _, runs, _ = ended(parts, job)
+    job = add_trainable_job(parts, 8)
+    train_queued_runs(parts, ModelTrainer(deadly={0: 1, 5: 3, 7: 10}))
+    _, runs, _ = read_job(parts, job)
     assert [row.status == "failed" for row in runs] == [index in (0, 5, 7) for index in range(8)]
     assert [row.death_step for row in runs if row.status == "failed"] == [0, 2, 9]
 
 
 def test_a_single_run_that_kills_the_trainer_is_retried_alone(parts: WorkerContext) -> None:
-    job = job_of(parts, 3)
+    job = add_trainable_job(parts, 3)
     alone = WorkerContext(
         parts.settings.model_copy(update={"stack": 1}), parts.database, parts.storage, parts.trainer
     )
-    assert train(alone, ModelTrainer(deadly={1: 2})) == [[0], [1], [1], [1], [2]]
-    _, runs, _ = ended(parts, job)
+    assert train_queued_runs(alone, ModelTrainer(deadly={1: 2})) == [[0], [1], [1], [1], [2]]
+    _, runs, _ = read_job(parts, job)
     assert [row.status for row in runs] == ["succeeded", "failed", "succeeded"]
 
 
 def test_a_run_that_cannot_be_prepared_fails_alone(parts: WorkerContext) -> None:
-    job = job_of(parts, 4)
+    job = add_trainable_job(parts, 4)
     with parts.database.write() as session:
         for row in session.query(Run).where(Run.job_id == job.id):
             row.state = f"runs/{row.id}/1/state-5"
             if row.index != 2:
                 parts.storage.put_bytes(f"{row.state}/state.json", b"{}")
-    assert train(parts, ModelTrainer()) == [[0, 1, 3]]
-    _, runs, _ = ended(parts, job)
+    assert train_queued_runs(parts, ModelTrainer()) == [[0, 1, 3]]
+    _, runs, _ = read_job(parts, job)
     assert [row.status for row in runs] == ["succeeded", "succeeded", "failed", "succeeded"]
     assert (runs[2].error or {})["code"] == "data_missing"
 
 
 def test_a_finished_run_is_recorded_while_the_others_train(parts: WorkerContext) -> None:
-    job = job_of(parts, 2)
+    job = add_trainable_job(parts, 2)
     seen: list[str] = []
 
     class Waiting(ModelTrainer):
@@ -139,19 +145,21 @@ def test_a_finished_run_is_recorded_while_the_others_train(parts: WorkerContext)
             *before, last = super()._train(specs)
             yield from before
             while not seen:
-                seen.extend(row.status for row in ended(parts, job)[1] if row.status == "succeeded")
+                seen.extend(
+                    row.status for row in read_job(parts, job)[1] if row.status == "succeeded"
+                )
                 yield {"run_id": specs[1]["run_id"], "alive": True}
             yield last
 
-    train(parts, Waiting())
-    assert [row.status for row in ended(parts, job)[1]] == ["succeeded"] * 2
+    train_queued_runs(parts, Waiting())
+    assert [row.status for row in read_job(parts, job)[1]] == ["succeeded"] * 2
 
 
 def test_a_run_whose_artifacts_cannot_be_stored_is_trained_again(
     parts: WorkerContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.runs.finalizer.STORAGE_RETRY_DELAYS_S", ())
-    job = job_of(parts, 3)
+    job = add_trainable_job(parts, 3)
     put: Callable[[str, Path], None] = parts.storage.link_or_put_folder
     refused: list[str] = []
 
@@ -162,6 +170,6 @@ def test_a_run_whose_artifacts_cannot_be_stored_is_trained_again(
         put(prefix, folder)
 
     monkeypatch.setattr(parts.storage, "link_or_put_folder", take_folder)
-    assert train(parts, ModelTrainer()) == [[0, 1, 2], [0]]
-    status, runs, _ = ended(parts, job)
+    assert train_queued_runs(parts, ModelTrainer()) == [[0, 1, 2], [0]]
+    status, runs, _ = read_job(parts, job)
     assert (status, [row.attempt for row in runs]) == ("succeeded", [2, 1, 1])

@@ -20,7 +20,7 @@ from shared.infra.settings import Settings
 from shared.infra.storage import Storage
 from shared.report.builder import build_report
 from tests.rows import add_job
-from tests.worker.script import Line, finished_event, to_message
+from tests.worker.script import Line, make_finished_event, to_message
 from worker import slot
 from worker.context import WorkerContext
 from worker.jobs.baselines import BaselineScores, describe_scores, merge_scores, store_scores
@@ -67,7 +67,7 @@ class ScriptedTrainer:
         (output / "model").mkdir()
         (output / "model" / "config.json").write_text("{}")
         (output / "predictions.json").write_text(json.dumps({"rows": []}))
-        self._next = {"run_id": spec["run_id"], "event": finished_event()}
+        self._next = {"run_id": spec["run_id"], "event": make_finished_event()}
 
     def receive_message(self, _timeout: float) -> TrainerMessage | None:
         return to_message(self._next)
@@ -122,7 +122,7 @@ def train(parts: WorkerContext, baselines: Line, monkeypatch: pytest.MonkeyPatch
     return trainer.commands
 
 
-def ended(parts: WorkerContext, job: Job) -> tuple[Job, dict[str, Run], list[str]]:
+def read_job(parts: WorkerContext, job: Job) -> tuple[Job, dict[str, Run], list[str]]:
     with parts.database.read() as session:
         runs = {
             f"{run.purpose} {run.index}": run
@@ -137,7 +137,7 @@ def test_baselines_are_scored_before_the_seeds_and_reported(
 ) -> None:
     job = job_with_baselines(parts)
     assert train(parts, SCORES_LINE, monkeypatch) == ["baselines", "run", "run"]
-    row, runs, events = ended(parts, job)
+    row, runs, events = read_job(parts, job)
     assert row.status == "succeeded"
     assert row.baselines == {
         "validation": [{"name": "majority", "score": 0.5}, *SCORES["validation"]],
@@ -176,7 +176,7 @@ def test_failed_baselines_are_a_warning_of_the_job(
 ) -> None:
     job = job_with_baselines(parts)
     train(parts, OUT_OF_MEMORY, monkeypatch)
-    row, runs, events = ended(parts, job)
+    row, runs, events = read_job(parts, job)
     assert (row.status, row.error, runs["baselines 0"].status) == ("succeeded", None, "failed")
     assert row.baselines == {"validation": [{"name": "majority", "score": 0.5}]}
     said = "The scoring of the baselines failed: The memory does not suffice."
@@ -195,7 +195,7 @@ def test_a_job_whose_seeds_fail_fails_despite_its_baselines(
                 {"code": "nan_loss", "message": "It diverged.", "param": None},
             )
     assert train(parts, SCORES_LINE, monkeypatch) == ["baselines"]
-    row, _, _ = ended(parts, job)
+    row, _, _ = read_job(parts, job)
     assert (row.status, row.error) == (
         "failed",
         {"code": "nan_loss", "message": "All 2 runs failed: It diverged.", "param": None},
@@ -218,7 +218,7 @@ def test_a_worker_that_lost_the_run_stores_no_scores(parts: WorkerContext) -> No
         store_scores(
             session, assignment, Scored(BaselinesScored.model_validate(SCORES_LINE["event"]))
         )
-    row, _, _ = ended(parts, job)
+    row, _, _ = read_job(parts, job)
     assert row.baselines == {"validation": [{"name": "majority", "score": 0.5}]}
 
 

@@ -7,7 +7,7 @@ import pytest
 from worker.maintenance.health import find_database_problem, list_missing_programs
 
 
-def process_table(folder: Path, *commands: str) -> Path:
+def build_process_table(folder: Path, *commands: str) -> Path:
     """Build a /proc folder of processes with these command lines."""
     (folder / "self").mkdir()
     (folder / "meminfo").write_text("MemTotal: 1 kB\n")
@@ -48,11 +48,13 @@ def process_table(folder: Path, *commands: str) -> Path:
 def test_programs_are_found_by_the_module_they_run(
     tmp_path: Path, commands: list[str], missing: list[str]
 ) -> None:
-    assert list_missing_programs(process_table(tmp_path, *commands)) == missing
+    assert list_missing_programs(build_process_table(tmp_path, *commands)) == missing
 
 
 def test_a_process_that_ends_during_the_check_is_ignored(tmp_path: Path) -> None:
-    table = process_table(tmp_path, "python -m worker", "python -m worker.maintenance.sweeper")
+    table = build_process_table(
+        tmp_path, "python -m worker", "python -m worker.maintenance.sweeper"
+    )
     (table / "2" / "cmdline").unlink()
     assert list_missing_programs(table) == ["worker.maintenance.sweeper"]
 

@@ -61,7 +61,7 @@ def receiver() -> Iterator[Receiver]:
     thread.join()
 
 
-def cancelled_job(database: Database, url: str, secret: str = SECRET) -> str:
+def add_cancelled_job(database: Database, url: str, secret: str = SECRET) -> str:
     made = add_job(database, runs=1)
     with database.write() as session:
         job = session.get_one(Job, made.id)
@@ -73,12 +73,12 @@ def cancelled_job(database: Database, url: str, secret: str = SECRET) -> str:
     return made.id
 
 
-def sender(staged: WorkerContext, *, private: bool = True) -> WebhookSender:
+def make_sender(staged: WorkerContext, *, private: bool = True) -> WebhookSender:
     settings = Settings(home=staged.settings.home, webhook_private_addresses=private)
     return WebhookSender(settings, staged.database)
 
 
-def delivery(database: Database, job_id: str) -> WebhookDelivery:
+def get_delivery(database: Database, job_id: str) -> WebhookDelivery:
     with database.read() as session:
         return session.query(WebhookDelivery).where(WebhookDelivery.job_id == job_id).one()
 
@@ -92,9 +92,9 @@ def make_due(database: Database) -> None:
 def test_the_official_client_accepts_the_signature(
     staged: WorkerContext, receiver: Receiver, secret: str
 ) -> None:
-    job_id = cancelled_job(staged.database, receiver.url, secret)
-    assert sender(staged).send_next_delivery()
-    assert not sender(staged).send_next_delivery()
+    job_id = add_cancelled_job(staged.database, receiver.url, secret)
+    assert make_sender(staged).send_next_delivery()
+    assert not make_sender(staged).send_next_delivery()
     [(headers, body)] = receiver.received
     client = OpenAI(api_key="none", webhook_secret=secret)
     event = client.webhooks.unwrap(body, headers)
@@ -103,7 +103,7 @@ def test_the_official_client_accepts_the_signature(
     assert headers["webhook-id"] == event.id
     with pytest.raises(openai.InvalidWebhookSignatureError):
         client.webhooks.unwrap(body.replace(b"cancelled", b"succeeded"), headers)
-    row = delivery(staged.database, job_id)
+    row = get_delivery(staged.database, job_id)
     assert (row.status, row.attempts, row.response_status, row.next_attempt_at) == (
         "delivered",
         1,
@@ -117,11 +117,11 @@ def test_the_official_client_accepts_the_signature(
 def test_attempts_repeat_with_the_same_id_until_the_last(
     staged: WorkerContext, receiver: Receiver
 ) -> None:
-    job_id = cancelled_job(staged.database, receiver.url)
+    job_id = add_cancelled_job(staged.database, receiver.url)
     receiver.statuses = [500, 307, 404, *[503] * len(RETRY_DELAYS_S)]
     for attempt, pause in enumerate(RETRY_DELAYS_S, start=1):
-        assert sender(staged).send_next_delivery()
-        row = delivery(staged.database, job_id)
+        assert make_sender(staged).send_next_delivery()
+        row = get_delivery(staged.database, job_id)
         assert (row.status, row.attempts, row.error) == (
             "pending",
             attempt,
@@ -129,10 +129,10 @@ def test_attempts_repeat_with_the_same_id_until_the_last(
         )
         assert row.next_attempt_at is not None
         assert row.next_attempt_at - row.created_at >= pause
-        assert not sender(staged).send_next_delivery()  # not before it is due
+        assert not make_sender(staged).send_next_delivery()  # not before it is due
         make_due(staged.database)
-    assert sender(staged).send_next_delivery()
-    row = delivery(staged.database, job_id)
+    assert make_sender(staged).send_next_delivery()
+    row = get_delivery(staged.database, job_id)
     assert (row.status, row.attempts, row.next_attempt_at) == (
         "failed",
         len(RETRY_DELAYS_S) + 1,
@@ -143,16 +143,16 @@ def test_attempts_repeat_with_the_same_id_until_the_last(
 
 
 def test_no_attempt_follows_status_410(staged: WorkerContext, receiver: Receiver) -> None:
-    job_id = cancelled_job(staged.database, receiver.url)
+    job_id = add_cancelled_job(staged.database, receiver.url)
     receiver.statuses = [410]
-    assert sender(staged).send_next_delivery()
-    assert delivery(staged.database, job_id).status == "failed"
+    assert make_sender(staged).send_next_delivery()
+    assert get_delivery(staged.database, job_id).status == "failed"
 
 
 def test_a_refused_connection_is_a_failed_attempt(staged: WorkerContext) -> None:
-    job_id = cancelled_job(staged.database, f"http://127.0.0.1:{find_free_port()}/hook")
-    assert sender(staged).send_next_delivery()
-    row = delivery(staged.database, job_id)
+    job_id = add_cancelled_job(staged.database, f"http://127.0.0.1:{find_free_port()}/hook")
+    assert make_sender(staged).send_next_delivery()
+    row = get_delivery(staged.database, job_id)
     assert (row.status, row.response_status) == ("pending", None)
     assert row.error is not None
     assert row.error.startswith("ConnectError")
@@ -161,25 +161,25 @@ def test_a_refused_connection_is_a_failed_attempt(staged: WorkerContext) -> None
 def test_another_sender_takes_over_after_the_lease(
     staged: WorkerContext, receiver: Receiver
 ) -> None:
-    job_id = cancelled_job(staged.database, receiver.url)
+    job_id = add_cancelled_job(staged.database, receiver.url)
     with staged.database.write() as session:
         lost = Deliveries(session).claim_next(60.0)
     assert lost is not None
-    assert not sender(staged).send_next_delivery()
+    assert not make_sender(staged).send_next_delivery()
     make_due(staged.database)
-    assert sender(staged).send_next_delivery()
+    assert make_sender(staged).send_next_delivery()
     with staged.database.write() as session:
         Deliveries(session).record_attempt(lost, None, "too late")
-    assert delivery(staged.database, job_id).status == "delivered"
+    assert get_delivery(staged.database, job_id).status == "delivered"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_private_addresses_are_refused_unless_allowed(
     staged: WorkerContext, receiver: Receiver, host: str
 ) -> None:
-    job_id = cancelled_job(staged.database, receiver.url.replace("127.0.0.1", host))
-    assert sender(staged, private=False).send_next_delivery()
-    row = delivery(staged.database, job_id)
+    job_id = add_cancelled_job(staged.database, receiver.url.replace("127.0.0.1", host))
+    assert make_sender(staged, private=False).send_next_delivery()
+    row = get_delivery(staged.database, job_id)
     assert (row.status, row.attempts, receiver.received) == ("failed", 1, [])
     assert (
         row.error == f"{host} is not a public address; set EVENKEEL_WEBHOOK_PRIVATE_ADDRESSES to "
@@ -217,11 +217,11 @@ def test_a_job_without_a_webhook_sends_nothing(staged: WorkerContext) -> None:
         fence = Jobs(session).claim_to_advance(made.id, 60.0)
         assert fence is not None
         Jobs(session).finish_job(made.id, fence, "failed")  # type: ignore[arg-type]
-    assert not sender(staged).send_next_delivery()
+    assert not make_sender(staged).send_next_delivery()
 
 
 def test_the_payload_is_the_official_event(staged: WorkerContext, receiver: Receiver) -> None:
-    job_id = cancelled_job(staged.database, receiver.url)
-    payload = json.loads(delivery(staged.database, job_id).payload)
+    job_id = add_cancelled_job(staged.database, receiver.url)
+    payload = json.loads(get_delivery(staged.database, job_id).payload)
     assert set(payload) == {"id", "object", "created_at", "type", "data"}
     assert (payload["object"], payload["data"]["id"]) == ("event", job_id)

@@ -13,24 +13,24 @@ from tests.worker.script import (
     Line,
     ScriptedTrainer,
     ScriptEntry,
-    followed,
-    training,
+    make_training_lines,
+    monitor_runs,
 )
 from worker.runs.outcomes import Outcome
 
 NAN_LOSS = Reason(code="nan_loss", message="The loss is not a number.", param=None)
 
 
-def in_lockstep(run_ids: list[str]) -> list[Line]:
-    lines = zip_longest(*map(training, run_ids))
+def interleave_lines(run_ids: list[str]) -> list[Line]:
+    lines = zip_longest(*map(make_training_lines, run_ids))
     return list(chain.from_iterable(lines))
 
 
-def make_line(run_id: str, **line: object) -> Line:
+def make_raw_line(run_id: str, **line: object) -> Line:
     return {"run_id": run_id, **line}
 
 
-def rows(url: str) -> list[Run]:
+def list_runs(url: str) -> list[Run]:
     database = Database(url)
     with database.read() as session:
         found = session.query(Run).order_by(Run.index).all()
@@ -54,8 +54,8 @@ def monitor_script(
     url: str, folder: Path, script: list[ScriptEntry]
 ) -> tuple[dict[str, Outcome], ScriptedTrainer]:
     trainer = ScriptedTrainer(script)
-    return dict(followed(url, folder, trainer)), trainer
+    return dict(monitor_runs(url, folder, trainer)), trainer
 
 
-def silence(times: int) -> list[ScriptEntry]:
+def make_silence(times: int) -> list[ScriptEntry]:
     return [None] * times

@@ -11,7 +11,7 @@ from shared.db.migrate import apply_migrations
 from shared.db.session import Database
 from shared.infra.settings import Settings
 from shared.infra.storage import Storage
-from tests.worker.model_trainer import ModelTrainer, ended, job_of, train
+from tests.worker.model_trainer import ModelTrainer, add_trainable_job, read_job, train_queued_runs
 from worker import slot
 from worker.context import WorkerContext
 from worker.runs import disk_space
@@ -47,9 +47,9 @@ def test_the_disk_limits_the_number_of_runs_started(
 ) -> None:
     elsewhere = WorkerContext(parts.settings, parts.database, Storage("memory:///"), parts.trainer)
     free_disk(parts, monkeypatch, disk_space.PUBLISHED_COPIES + 4.5 * disk_space.WEIGHTS_COPIES)
-    job = job_of(elsewhere, 9)
-    assert train(elsewhere, ModelTrainer()) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
-    _, runs, events = ended(parts, job)
+    job = add_trainable_job(elsewhere, 9)
+    assert train_queued_runs(elsewhere, ModelTrainer()) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
+    _, runs, events = read_job(parts, job)
     assert {(row.status, row.deaths) for row in runs} == {("succeeded", 0)}
     words = (
         "Run 8 (seed 8) was queued again: the disk of its worker is too full to train so "
@@ -74,7 +74,7 @@ def test_artifacts_of_later_runs_count_if_they_stay_on_this_disk(
 ) -> None:
     settings = parts.settings.model_copy(update={"stack": stack})
     parts = WorkerContext(settings, parts.database, parts.storage, parts.trainer)
-    job = job_of(parts, runs)
+    job = add_trainable_job(parts, runs)
     free_disk(parts, monkeypatch, needed - 0.1)
     with monkeypatch.context() as once:
         once.setattr(
@@ -82,8 +82,8 @@ def test_artifacts_of_later_runs_count_if_they_stay_on_this_disk(
             "sleep_unless_shutting_down",
             lambda _seconds: free_disk(parts, monkeypatch, needed + 0.1),
         )
-        train(parts, ModelTrainer())
-    messages = [event for event in ended(parts, job)[2] if "MB of free disk" in event]
+        train_queued_runs(parts, ModelTrainer())
+    messages = [event for event in read_job(parts, job)[2] if "MB of free disk" in event]
     assert messages[0].startswith("Run 0 (seed 0) starts over: before the first step")
     assert len(messages) == min(runs, stack)  # with enough disk space all runs succeed
-    assert {row.status for row in ended(parts, job)[1]} == {"succeeded"}
+    assert {row.status for row in read_job(parts, job)[1]} == {"succeeded"}

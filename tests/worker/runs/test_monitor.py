@@ -14,11 +14,11 @@ from tests.worker.script import (
     ForgetfulDatabase,
     ScriptedTrainer,
     ScriptEntry,
-    claimed_runs,
-    finished,
-    followed,
-    say,
-    training,
+    claim_runs,
+    make_finished_line,
+    make_line,
+    make_training_lines,
+    monitor_runs,
 )
 from worker.runs import monitor
 from worker.runs.outcomes import Died, Failed, Finished, Outcome, Paused, Stopped, StopReason
@@ -36,8 +36,8 @@ def record(
     url: str, folder: Path, script: list[ScriptEntry], database: Database
 ) -> tuple[Outcome, Run, int]:
     """Monitor a scripted run; return its outcome, its row and its number of metrics events."""
-    [run_id] = claimed_runs(url, 1)
-    [(ended, outcome)] = followed(url, folder, ScriptedTrainer(script), database)
+    [run_id] = claim_runs(url, 1)
+    [(ended, outcome)] = monitor_runs(url, folder, ScriptedTrainer(script), database)
     assert ended == run_id
     plain = Database(url)
     with plain.read() as session:
@@ -54,7 +54,9 @@ def test_each_point_is_stored_once_even_if_commits_lose_their_answer(
 ) -> None:
     monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)  # a transaction for every message
     monkeypatch.setattr("worker.db_retry.RETRY_INTERVAL_S", 0.0)
-    outcome, run, events = record(url, tmp_path, [*training(), finished()], kind(url))
+    outcome, run, events = record(
+        url, tmp_path, [*make_training_lines(), make_finished_line()], kind(url)
+    )
     assert isinstance(outcome, Finished)
     assert (run.step, run.train_loss, run.validation_score, run.best_step, run.device) == (
         12,
@@ -91,7 +93,7 @@ def test_each_point_is_stored_once_even_if_commits_lose_their_answer(
 
 
 def test_a_death_of_the_trainer_keeps_the_step_and_the_points(url: str, tmp_path: Path) -> None:
-    script: list[ScriptEntry] = [*training()[:7], None, TrainerDied("It was killed.")]
+    script: list[ScriptEntry] = [*make_training_lines()[:7], None, TrainerDied("It was killed.")]
     outcome, run, _ = record(url, tmp_path, script, Database(url))
     assert outcome == Died(5, "It was killed.")
     assert run.step == 5
@@ -103,7 +105,7 @@ def test_a_failure_keeps_the_trainers_reason(url: str, tmp_path: Path) -> None:
     outcome, run, _ = record(
         url,
         tmp_path,
-        [foreign, *training()[:3], {"run_id": "ftrun-1", "failed": reason}],
+        [foreign, *make_training_lines()[:3], {"run_id": "ftrun-1", "failed": reason}],
         Database(url),
     )
     assert isinstance(outcome, Failed)
@@ -122,8 +124,8 @@ def test_a_run_of_a_paused_job_stops_with_a_resume_state(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
-    waits = say("paused", step=5, score=0.5, degenerate=False, trained_tokens=9)
-    lines = training()
+    waits = make_line("paused", step=5, score=0.5, degenerate=False, trained_tokens=9)
+    lines = make_training_lines()
     script: list[ScriptEntry] = [
         *lines[:4],
         lambda: set_flags(url, pause_requested=True),
@@ -131,9 +133,9 @@ def test_a_run_of_a_paused_job_stops_with_a_resume_state(
         *lines[4:7],
         waits,
     ]
-    [run_id] = claimed_runs(url, 1)
+    [run_id] = claim_runs(url, 1)
     trainer = ScriptedTrainer(script)
-    [(_, outcome)] = followed(url, tmp_path, trainer)
+    [(_, outcome)] = monitor_runs(url, tmp_path, trainer)
     assert isinstance(outcome, Paused)
     assert outcome.result.model_dump() == waits["event"]
     assert (trainer.pause_requests, trainer.stop_requests) == ([run_id], [])
@@ -152,16 +154,16 @@ def test_a_cancellation_does_not_wait_for_the_pause(
         (lambda: set_flags(url, cancel_requested=True)),
     )
     script: list[ScriptEntry] = [
-        *training()[:4],
+        *make_training_lines()[:4],
         pause,
         None,
         cancel,
         None,
         {"run_id": "ftrun-1", "stopped": True},
     ]
-    [run_id] = claimed_runs(url, 1)
+    [run_id] = claim_runs(url, 1)
     trainer = ScriptedTrainer(script)
-    [(_, outcome)] = followed(url, tmp_path, trainer)
+    [(_, outcome)] = monitor_runs(url, tmp_path, trainer)
     assert outcome == Stopped(StopReason.CANCELLED)
     assert (trainer.pause_requests, trainer.stop_requests) == ([run_id], [run_id])
 
@@ -170,12 +172,17 @@ def test_a_pause_stops_the_runs_of_a_stack(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(monitor, "FLUSH_INTERVAL_S", 0.0)
-    ids = claimed_runs(url, 2)
+    ids = claim_runs(url, 2)
     stopped: list[ScriptEntry] = [{"run_id": run_id, "stopped": True} for run_id in ids]
     trainer = ScriptedTrainer(
-        [*training(ids[0])[:3], lambda: set_flags(url, pause_requested=True), None, *stopped]
+        [
+            *make_training_lines(ids[0])[:3],
+            lambda: set_flags(url, pause_requested=True),
+            None,
+            *stopped,
+        ]
     )
-    assert [outcome for _, outcome in followed(url, tmp_path, trainer)] == [
+    assert [outcome for _, outcome in monitor_runs(url, tmp_path, trainer)] == [
         Stopped(StopReason.PAUSED)
     ] * 2
     assert (trainer.pause_requests, sorted(trainer.stop_requests)) == ([], ids)

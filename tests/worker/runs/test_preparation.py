@@ -28,7 +28,7 @@ def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerCon
     database.dispose()
 
 
-def ended(parts: WorkerContext, job: Job) -> tuple[Job, list[Run], list[str]]:
+def read_job(parts: WorkerContext, job: Job) -> tuple[Job, list[Run], list[str]]:
     with parts.database.read() as session:
         runs = session.query(Run).where(Run.job_id == job.id).order_by(Run.index).all()
         events = [event.message for event in session.query(Event).order_by(Event.seq)]
@@ -38,7 +38,7 @@ def ended(parts: WorkerContext, job: Job) -> tuple[Job, list[Run], list[str]]:
 def test_a_missing_base_model_fails_the_runs_after_five_attempts(parts: WorkerContext) -> None:
     job = add_job(parts.database, runs=2)  # of a model named "m"
     slot.train_queued_runs(parts)
-    row, runs, events = ended(parts, job)
+    row, runs, events = read_job(parts, job)
     assert [(r.status, r.attempt, (r.error or {})["code"]) for r in runs] == [
         ("failed", 5, "not_prepared")
     ] * 2
@@ -72,7 +72,7 @@ def test_a_missing_file_fails_the_run_at_once(
         }
         session.add(File(id="f", sha256="0" * 64, **plain))
     slot.train_queued_runs(here)
-    row, [only], _ = ended(parts, job)
+    row, [only], _ = read_job(parts, job)
     assert (only.status, only.attempt) == ("failed", 1)
     assert (only.error or {})["code"] == "data_missing"
     assert (row.status, (row.error or {})["code"]) == ("failed", "data_missing")

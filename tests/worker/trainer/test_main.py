@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.worker.trainer.trainer_process import ENDLESS, Trainer, event_type, is_last, is_step
+from tests.worker.trainer.trainer_process import ENDLESS, Trainer, get_event_type, is_last, is_step
 from tests.worker.training.runs import TrainedRun, make_recipe, make_spec, make_task
 
 
@@ -15,7 +15,7 @@ from tests.worker.training.runs import TrainedRun, make_recipe, make_spec, make_
 def warm() -> Iterator[Trainer]:
     """One trainer process for all tests that leave it alive."""
     started = Trainer()
-    assert started.line()["ready"]["torch"] == torch.__version__
+    assert started.read_line()["ready"]["torch"] == torch.__version__
     yield started
     started.process.kill()
     started.process.communicate()
@@ -33,7 +33,7 @@ def test_events_of_a_run_equal_those_of_training_in_this_process(
     here = TrainedRun(make_spec(tmp_path, tiny_bert))
     for attempt in ("first, cold", "second, with everything cached"):
         trainer.run(make_spec(tmp_path, tiny_bert))
-        lines = trainer.until(is_last)
+        lines = trainer.read_until(is_last)
         assert {line["run_id"] for line in lines} == {"ftrun-1"}
         assert [line["event"] for line in lines] == [
             event.model_dump(mode="json") for event in here.events
@@ -53,19 +53,19 @@ def test_a_run_is_stopped_during_training_and_the_process_stays(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
     trainer.run(make_spec(tmp_path, tiny_bert, run_id="ftrun-a", recipe=ENDLESS))
-    trainer.until(is_step)
-    trainer.wish(stop="ftrun-a")
-    assert trainer.until(is_last)[-1] == {"run_id": "ftrun-a", "stopped": True}
+    trainer.read_until(is_step)
+    trainer.send_command(stop="ftrun-a")
+    assert trainer.read_until(is_last)[-1] == {"run_id": "ftrun-a", "stopped": True}
     trainer.run(make_spec(tmp_path, tiny_bert, run_id="ftrun-b"))
-    assert trainer.until(is_last)[-1]["event"]["type"] == "finished"
+    assert trainer.read_until(is_last)[-1]["event"]["type"] == "finished"
 
 
 def test_a_stopped_run_can_be_started_again(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
-    trainer.wish(stop="ftrun-1")
+    trainer.send_command(stop="ftrun-1")
     trainer.run(make_spec(tmp_path, tiny_bert))
-    assert trainer.until(is_last)[-1]["event"]["type"] == "finished"
+    assert trainer.read_until(is_last)[-1]["event"]["type"] == "finished"
 
 
 def test_a_waiting_run_can_be_stopped_before_it_starts(
@@ -73,11 +73,11 @@ def test_a_waiting_run_can_be_stopped_before_it_starts(
 ) -> None:
     trainer.run(make_spec(tmp_path, tiny_bert, run_id="ftrun-a", recipe=ENDLESS))
     trainer.run(make_spec(tmp_path, tiny_bert, run_id="ftrun-b"))
-    trainer.until(is_step)
-    trainer.wish(stop="ftrun-b")
-    trainer.wish(stop="ftrun-a")
-    assert trainer.until(is_last)[-1] == {"run_id": "ftrun-a", "stopped": True}
-    assert trainer.until(is_last) == [{"run_id": "ftrun-b", "stopped": True}]
+    trainer.read_until(is_step)
+    trainer.send_command(stop="ftrun-b")
+    trainer.send_command(stop="ftrun-a")
+    assert trainer.read_until(is_last)[-1] == {"run_id": "ftrun-a", "stopped": True}
+    assert trainer.read_until(is_last) == [{"run_id": "ftrun-b", "stopped": True}]
 
 
 def test_runs_of_a_stack_are_reported_and_stopped_separately(
@@ -94,23 +94,23 @@ def test_runs_of_a_stack_are_reported_and_stopped_separately(
         )
         for seed in range(3)
     ]
-    trainer.wish(stack=[spec.model_dump(mode="json") for spec in specs])
-    trainer.until(is_step)
-    trainer.wish(stop="ftrun-1")
-    assert trainer.until(is_last)[-1] == {"run_id": "ftrun-1", "stopped": True}
-    trainer.until(is_step)  # the others continue
-    trainer.wish(stop="ftrun-2")
-    trainer.wish(stop="ftrun-0")
-    last = [trainer.until(is_last)[-1] for _ in range(2)]
+    trainer.send_command(stack=[spec.model_dump(mode="json") for spec in specs])
+    trainer.read_until(is_step)
+    trainer.send_command(stop="ftrun-1")
+    assert trainer.read_until(is_last)[-1] == {"run_id": "ftrun-1", "stopped": True}
+    trainer.read_until(is_step)  # the others continue
+    trainer.send_command(stop="ftrun-2")
+    trainer.send_command(stop="ftrun-0")
+    last = [trainer.read_until(is_last)[-1] for _ in range(2)]
     assert {(line["run_id"], line["stopped"]) for line in last} == {
         ("ftrun-0", True),
         ("ftrun-2", True),
     }
     short = [spec.model_copy(update={"recipe": make_recipe()}) for spec in specs]
-    trainer.wish(stack=[spec.model_dump(mode="json") for spec in short])
-    lines = [line for _ in short for line in trainer.until(is_last)]
+    trainer.send_command(stack=[spec.model_dump(mode="json") for spec in short])
+    lines = [line for _ in short for line in trainer.read_until(is_last)]
     for spec in short:
-        told = [event_type(line) for line in lines if line["run_id"] == spec.run_id]
+        told = [get_event_type(line) for line in lines if line["run_id"] == spec.run_id]
         assert (told[0], told[-1], told.count("step")) == (
             "started",
             "finished",
@@ -122,8 +122,8 @@ def test_an_error_of_a_whole_stack_is_reported_for_each_run(
     trainer: Trainer, tmp_path: Path, tiny_bert: Path
 ) -> None:
     spec = make_spec(tmp_path, tiny_bert).model_dump(mode="json")
-    trainer.wish(stack=[spec, {"run_id": "ftrun-2"}])
-    lines = [trainer.until(is_last)[-1] for _ in range(2)]
+    trainer.send_command(stack=[spec, {"run_id": "ftrun-2"}])
+    lines = [trainer.read_until(is_last)[-1] for _ in range(2)]
     assert [(line["run_id"], line["failed"]["code"]) for line in lines] == [
         ("ftrun-1", "internal_error"),
         ("ftrun-2", "internal_error"),
@@ -141,12 +141,12 @@ def test_failures_have_a_reason_and_do_not_end_the_process(
     }
     for code, spec in failing.items():
         trainer.run(spec)
-        failed = trainer.until(is_last)[-1]["failed"]
+        failed = trainer.read_until(is_last)[-1]["failed"]
         assert failed["code"] == code
         assert len(failed["message"]) > 20
-    trainer.wish(run={"run_id": "ftrun-old", "of": "another version"})
-    failed = trainer.until(is_last)[-1]
+    trainer.send_command(run={"run_id": "ftrun-old", "of": "another version"})
+    failed = trainer.read_until(is_last)[-1]
     assert failed["run_id"] == "ftrun-old"
     assert "base_model" in failed["failed"]["message"]
     trainer.run(sound)
-    assert trainer.until(is_last)[-1]["event"]["type"] == "finished"
+    assert trainer.read_until(is_last)[-1]["event"]["type"] == "finished"

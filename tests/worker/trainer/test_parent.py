@@ -28,8 +28,8 @@ def test_the_end_of_the_input_stops_the_run_and_invalid_lines_are_logged(
         trainer.process.stdin.write(line + "\n")
     trainer.run(make_spec(tmp_path, tmp_path, run_id="ftrun-a"))
     trainer.run(make_spec(tmp_path, tiny_bert, run_id="ftrun-b", recipe=ENDLESS))
-    trainer.until(is_step)
-    rest, log = trainer.end()
+    trainer.read_until(is_step)
+    rest, log = trainer.close()
     assert json.loads(rest.splitlines()[-1]) == {"run_id": "ftrun-b", "stopped": True}
     assert trainer.process.returncode == 0
     assert log.count("command_invalid") == 6
@@ -39,7 +39,7 @@ def test_the_end_of_the_input_stops_the_run_and_invalid_lines_are_logged(
 
 def test_it_does_not_start_without_its_parent() -> None:
     trainer = Trainer("--parent", "1" if os.getpid() != 1 else "2")
-    out, log = trainer.end()
+    out, log = trainer.close()
     assert out == ""
     assert "has ended" in log
     assert trainer.process.returncode == 1
@@ -72,13 +72,13 @@ trainer.wait()
             pass
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert ended(trainer)
+        assert wait_for_end(trainer)
     finally:
         os.kill(keeper, signal.SIGKILL)
         process.stdout.close()
 
 
-def ended(pid: int) -> bool:
+def wait_for_end(pid: int) -> bool:
     """Wait for the end of a process that is not this process's child."""
     for _ in range(200):
         try:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.worker.script import finished, say, training
+from tests.worker.script import make_finished_line, make_line, make_training_lines
 from worker.trainer.protocol import (
     PauseCommand,
     RunCommand,
@@ -50,7 +50,7 @@ def test_a_line_that_is_no_command_is_refused(line: str) -> None:
         parse_command(line)
 
 
-@pytest.mark.parametrize("line", [*training(), finished()])
+@pytest.mark.parametrize("line", [*make_training_lines(), make_finished_line()])
 def test_an_event_is_parsed_and_written_as_the_same_json(line: dict[str, object]) -> None:
     message = parse_message(json.dumps(line))
     assert isinstance(message, RunEvented)
@@ -61,13 +61,13 @@ def test_an_event_is_parsed_and_written_as_the_same_json(line: dict[str, object]
 @pytest.mark.parametrize(
     ("line", "is_last"),
     [
-        (say("paused", step=5, score=0.5, degenerate=False, trained_tokens=9), True),
-        (say("baselines", scores={}, rows=30), True),
-        (finished(), True),
+        (make_line("paused", step=5, score=0.5, degenerate=False, trained_tokens=9), True),
+        (make_line("baselines", scores={}, rows=30), True),
+        (make_finished_line(), True),
         ({"run_id": "r", "failed": REASON}, True),
         ({"run_id": "r", "stopped": True}, True),
         ({"run_id": "r", "alive": True}, False),
-        (training()[1], False),
+        (make_training_lines()[1], False),
     ],
 )
 def test_a_run_has_one_last_message(line: dict[str, object], is_last: bool) -> None:

@@ -35,37 +35,37 @@ class Trainer:
             text=True,
         )
 
-    def wish(self, **line: Any) -> None:
+    def send_command(self, **line: Any) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(line) + "\n")
         self.process.stdin.flush()
 
     def run(self, spec: RunSpec) -> None:
-        self.wish(run=spec.model_dump(mode="json"))
+        self.send_command(run=spec.model_dump(mode="json"))
 
-    def line(self) -> dict[str, Any]:
+    def read_line(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         said: dict[str, Any] = json.loads(self.process.stdout.readline())
         return said
 
-    def until(self, wanted: Callable[[dict[str, Any]], Any]) -> list[dict[str, Any]]:
-        lines = [self.line()]
+    def read_until(self, wanted: Callable[[dict[str, Any]], Any]) -> list[dict[str, Any]]:
+        lines = [self.read_line()]
         while not wanted(lines[-1]):
-            lines.append(self.line())
+            lines.append(self.read_line())
         return lines
 
-    def end(self) -> tuple[str, str]:
+    def close(self) -> tuple[str, str]:
         """Close the input; return the rest of both outputs."""
         return self.process.communicate(timeout=60)
 
 
 def is_last(line: dict[str, Any]) -> bool:
-    return "failed" in line or "stopped" in line or event_type(line) == "finished"
+    return "failed" in line or "stopped" in line or get_event_type(line) == "finished"
 
 
 def is_step(line: dict[str, Any]) -> bool:
-    return event_type(line) == "step"
+    return get_event_type(line) == "step"
 
 
-def event_type(line: dict[str, Any]) -> str | None:
+def get_event_type(line: dict[str, Any]) -> str | None:
     return line["event"]["type"] if "event" in line else None
