@@ -1,5 +1,5 @@
-"""A hub for the tests: a real HTTP server on this machine that plays the two endpoints that
-data sets are read from, well or badly.
+"""A simulated hub: an HTTP server with the two endpoints from which data sets are read, and with
+failures on request.
 """
 
 import hashlib
@@ -16,10 +16,12 @@ from urllib.parse import unquote, urlsplit
 
 @dataclass
 class DatasetRepository:
+    """A data set on the simulated hub."""
+
     files: Mapping[str, bytes]
     card: dict[str, Any] | None = None
     message: str = "first"
-    """Of the commit: with another one, equal files are another commit."""
+    """Commit message; with another one, the same files are another commit."""
     revisions: tuple[str, ...] = ("main",)
     gated: bool = False
 
@@ -29,7 +31,7 @@ class DatasetRepository:
             repr((self.message, self.card, self.files)).encode(), usedforsecurity=False
         ).hexdigest()
 
-    def described(self) -> dict[str, Any]:
+    def build_description(self) -> dict[str, Any]:
         listed = [
             {
                 "rfilename": path,
@@ -52,15 +54,15 @@ class PlayedHub:
     url: str = ""
     repositories: dict[str, DatasetRepository] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
-    """Locations that paths are answered with, 307."""
+    """Redirects (307) by path."""
     instead: dict[str, bytes] = field(default_factory=dict)
-    """Bodies that paths are answered with."""
+    """Response bodies by path, in place of the real ones."""
     cut: set[str] = field(default_factory=set)
-    """Paths whose body ends before its announced length."""
+    """Paths whose body ends before its declared length."""
     drip_s: float = 0.0
-    """Seconds between the bytes of every file."""
+    """Seconds between the bytes of a file."""
     gate: threading.Event = field(default_factory=threading.Event)
-    """Files are given out while it is set, as it is at first."""
+    """Files are sent only while it is set, which is the default."""
     asked: list[str] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
 
@@ -100,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif revision and revision not in (*repository.revisions, repository.commit):
             self._answer(404, b"{}", error="RevisionNotFound")
         else:
-            self._answer(200, json.dumps(repository.described()).encode())
+            self._answer(200, json.dumps(repository.build_description()).encode())
 
     def _file(self, path: str) -> None:
         self.hub.gate.wait(60)
@@ -133,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the other side has given up, as it may
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nobody reads it."""
+        """Write no log."""
 
 
 @contextmanager

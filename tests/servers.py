@@ -24,7 +24,7 @@ __all__ = [
 
 
 class RedisServer:
-    """A redis-server whose death and return a test decides."""
+    """A redis-server that a test can kill and start again."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -66,7 +66,9 @@ def _find_existing_job(services: AppServices, identity: RequestIdentity, digest:
 
 def _find_recent_job(services: AppServices, digest: str) -> str | None:
     with services.database.read() as session:
-        return IdempotencyKeys(session).find_recent_by_digest(services.owner_id, digest, RESEND_WINDOW_S)
+        return IdempotencyKeys(session).find_recent_by_digest(
+            services.owner_id, digest, RESEND_WINDOW_S
+        )
 
 
 def find_concurrent_job(

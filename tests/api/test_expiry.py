@@ -30,7 +30,7 @@ def make_expire(database: Database, *file_ids: str) -> None:
         )
 
 
-def expired_ids(database: Database) -> list[str]:
+def list_expired_ids(database: Database) -> list[str]:
     with database.read() as session:
         return [file.id for file in list_expired_files(session, 100)]
 
@@ -75,7 +75,7 @@ def test_an_expired_file_is_not_found(http: TestClient, database: Database) -> N
     assert http.delete(f"{FILES}/{gone}").status_code == 404
     assert http.post(JOBS, json={"training_file": gone, "model": "tiny-bert"}).status_code == 404
     assert gone not in [file["id"] for file in http.get(FILES).json()["data"]]
-    assert gone in expired_ids(database)
+    assert gone in list_expired_ids(database)
 
 
 def test_an_expired_file_stays_while_a_job_needs_it(http: TestClient, database: Database) -> None:
@@ -83,7 +83,7 @@ def test_an_expired_file_stays_while_a_job_needs_it(http: TestClient, database: 
     job = http.post(JOBS, json={"training_file": needed, "model": "tiny-bert"})
     assert job.status_code == 200
     make_expire(database, needed, unneeded)
-    found = expired_ids(database)
+    found = list_expired_ids(database)
     assert unneeded in found
     assert not {needed, living} & set(found)
 

@@ -1,6 +1,4 @@
-"""The API imports the report's modules at its start and must stay small: what is heavy loads
-where it is used.
-"""
+"""The modules that the API imports at its start load heavy libraries only when they need them."""
 
 import subprocess
 import sys

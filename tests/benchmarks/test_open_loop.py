@@ -1,6 +1,4 @@
-"""The client that polls at a fixed rate: what it calls latency, an error and an unchanged
-answer.
-"""
+"""The open-loop client: its latencies, errors and unchanged responses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,7 +11,7 @@ Answer = Callable[[bytes], Awaitable[bytes]]
 
 
 @asynccontextmanager
-async def server(answer: Answer) -> AsyncIterator[int]:
+async def run_server(answer: Answer) -> AsyncIterator[int]:
     writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -34,14 +32,14 @@ async def server(answer: Answer) -> AsyncIterator[int]:
             await writer.wait_closed()
 
 
-def asked(answer: Answer, *, conditional: bool = False) -> Sample:
-    async def story() -> Sample:
-        async with server(answer) as port:
+def measure_answers(answer: Answer, *, conditional: bool = False) -> Sample:
+    async def measure() -> Sample:
+        async with run_server(answer) as port:
             return await measure_latency(
                 port, "/", rate=RATE, seconds=SECONDS, connections=2, conditional=conditional
             )
 
-    return asyncio.run(story())
+    return asyncio.run(measure())
 
 
 OK = b'HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Length: 2\r\n\r\n{}'
@@ -52,11 +50,11 @@ def test_every_request_is_sent_and_counted() -> None:
     async def answer(_: bytes) -> bytes:
         return OK
 
-    sample = asked(answer)
+    sample = measure_answers(answer)
     assert (sample.statuses, sample.errors) == ({200: RATE * SECONDS}, 0)
 
 
-def test_those_that_were_due_during_a_stall_are_as_late_as_they_were() -> None:
+def test_requests_due_during_a_stall_count_their_delay() -> None:
     stalled: list[bool] = []
 
     async def answer(_: bytes) -> bytes:
@@ -65,15 +63,15 @@ def test_those_that_were_due_during_a_stall_are_as_late_as_they_were() -> None:
             await asyncio.sleep(0.3)
         return OK
 
-    late = sum(latency > 0.05 for latency in asked(answer).latencies)
+    late = sum(latency > 0.05 for latency in measure_answers(answer).latencies)
     assert late > 5  # on the connection that stalled; a closed loop would have seen one
 
 
-def test_the_last_tag_is_sent_along() -> None:
+def test_the_last_etag_is_sent() -> None:
     async def answer(head: bytes) -> bytes:
         return NOT_MODIFIED if b'If-None-Match: "a"' in head else OK
 
-    sample = asked(answer, conditional=True)
+    sample = measure_answers(answer, conditional=True)
     assert sample.statuses == {200: 2, 304: RATE * SECONDS - 2}
     assert sample.errors == 0
 
@@ -81,8 +79,8 @@ def test_the_last_tag_is_sent_along() -> None:
 BROKEN = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"
 
 
-def test_anything_else_is_an_error() -> None:
+def test_any_other_status_is_an_error() -> None:
     async def answer(_: bytes) -> bytes:
         return BROKEN
 
-    assert asked(answer).errors == RATE * SECONDS
+    assert measure_answers(answer).errors == RATE * SECONDS

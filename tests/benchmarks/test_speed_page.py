@@ -1,4 +1,4 @@
-"""The page of speed is put together from the files of the benchmarks that were run so far."""
+"""The speed page is generated from the result files of the benchmarks."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from benchmarks.results import Result, Table
 from benchmarks.speed_page import record_result, write_page
 
 
-def result(name: str, milliseconds: str = "1.5") -> Result:
+def make_result(name: str, milliseconds: str = "1.5") -> Result:
     table = Table(("side", "ms"), [("ours | theirs", milliseconds)], title="A step")
     return Result(
         name,
@@ -22,12 +22,12 @@ def result(name: str, milliseconds: str = "1.5") -> Result:
     )
 
 
-def test_sections_come_in_the_order_of_the_page_and_a_new_measurement_takes_the_place_of_the_old(
+def test_sections_are_ordered_and_a_new_result_replaces_the_old_one(
     tmp_path: Path,
 ) -> None:
     for name in ("polling", "another", "train_cpu"):
-        record_result(result(name), tmp_path)
-    path = record_result(result("polling", "0.7"), tmp_path)
+        record_result(make_result(name), tmp_path)
+    path = record_result(make_result("polling", "0.7"), tmp_path)
     written = json.loads(path.read_text(encoding="utf-8"))
     assert written["figures"] == {"ms": [1.5]}
     assert written["machine"]["torch"]
@@ -40,6 +40,6 @@ def test_sections_come_in_the_order_of_the_page_and_a_new_measurement_takes_the_
     assert "A note." in polling
 
 
-def test_a_page_of_nothing_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_page_without_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no results"):
         write_page(tmp_path)

@@ -1,4 +1,4 @@
-"""The GPU benchmark runs on any machine, small; what it says of speed is nobody's to test."""
+"""The GPU benchmark runs at a small size on any machine; its times are not checked."""
 
 import json
 from pathlib import Path

@@ -44,14 +44,14 @@ def train(stack: Stack, **request: Any) -> tuple[dict[str, Any], list[dict[str, 
     return ended, stack.runs(job["id"])
 
 
-def events(stack: Stack, job_id: str) -> list[str]:
+def list_events(stack: Stack, job_id: str) -> list[str]:
     listed = stack.get(f"/v1/fine_tuning/jobs/{job_id}/events", limit=1000)["data"]
     return [event["message"] for event in reversed(listed)]
 
 
 def test_eight_seeds_four_at_a_time_are_those_of_single_runs(stack: Stack) -> None:
     job, runs = train(stack, runs={"num_seeds": 8})
-    said = events(stack, job["id"])
+    said = list_events(stack, job["id"])
     began = [said.index(f"Run {index} (seed {index}) started.") for index in range(8)]
     first_end = next(place for place, message in enumerate(said) if " finished: " in message)
     assert [place < first_end for place in began] == [True] * 4 + [False] * 4

@@ -18,7 +18,7 @@ def file_id(shared_stack: Stack) -> str:
     return str(shared_stack.upload(review_csv(80))["id"])
 
 
-def with_pilots(shared_stack: Stack, file_id: str, recipe: dict[str, Any]) -> dict[str, Any]:
+def train_with_pilots(shared_stack: Stack, file_id: str, recipe: dict[str, Any]) -> dict[str, Any]:
     job = shared_stack.create(
         file_id, model="tiny-bert", recipe=recipe, runs={"num_seeds": 2}, suffix="first"
     )
@@ -30,12 +30,12 @@ def with_pilots(shared_stack: Stack, file_id: str, recipe: dict[str, Any]) -> di
 
 @pytest.fixture(scope="module")
 def piloted(shared_stack: Stack, file_id: str) -> dict[str, Any]:
-    return with_pilots(shared_stack, file_id, {**SLOW, "max_steps": 48})
+    return train_with_pilots(shared_stack, file_id, {**SLOW, "max_steps": 48})
 
 
 @pytest.mark.long
 def test_with_nothing_set_depth_and_length_are_found(shared_stack: Stack, file_id: str) -> None:
-    ended = with_pilots(shared_stack, file_id, SLOW)
+    ended = train_with_pilots(shared_stack, file_id, SLOW)
     assert set(ended["pilots"]["automatic"]) == {"reinit_layers", "max_steps"}
     assert (
         str(ended["resolved_recipe"]["max_steps"])
@@ -44,13 +44,13 @@ def test_with_nothing_set_depth_and_length_are_found(shared_stack: Stack, file_i
     test_pilots_find_the_recipe_that_the_runs_then_have(shared_stack, ended)
 
 
-def result_file(stack: Stack, job: dict[str, Any], name: str) -> list[dict[str, str]]:
+def read_result_file(stack: Stack, job: dict[str, Any], name: str) -> list[dict[str, str]]:
     [file_id] = [f for f in job["result_files"] if stack.get(f"/v1/files/{f}")["filename"] == name]
     content = stack.http.get(f"/v1/files/{file_id}/content").content
     return list(csv.DictReader(io.StringIO(content.decode())))
 
 
-def events(stack: Stack, job_id: str) -> list[str]:
+def list_events(stack: Stack, job_id: str) -> list[str]:
     listed = stack.get(f"/v1/fine_tuning/jobs/{job_id}/events", limit=1000)["data"]
     return [event["message"] for event in reversed(listed)]
 
@@ -87,11 +87,11 @@ def test_pilots_find_the_recipe_that_the_runs_then_have(
     assert [run["seed"] for run in report["runs"]] == [0, 1]
     assert any(
         message.startswith("Pilots chose the recipe: reinit_layers")
-        for message in events(shared_stack, piloted["id"])
+        for message in list_events(shared_stack, piloted["id"])
     )
-    assert {row["run_id"] for row in result_file(shared_stack, piloted, "predictions.csv")} == {
-        run["id"] for run in runs
-    }
+    assert {
+        row["run_id"] for row in read_result_file(shared_stack, piloted, "predictions.csv")
+    } == {run["id"] for run in runs}
 
 
 def test_a_fine_tuned_model_is_a_start_for_other_labels(
@@ -154,7 +154,7 @@ def test_extending_redoes_nothing_and_publishes_the_best_of_all(
         whole["stability"]["mean"],
     )
     for name in ("predictions.csv", "metrics.csv"):
-        mine, theirs = (result_file(shared_stack, job, name) for job in (ended, whole))
+        mine, theirs = (read_result_file(shared_stack, job, name) for job in (ended, whole))
         assert [{**row, "run_id": ""} for row in mine] == [{**row, "run_id": ""} for row in theirs]
     gone = set(first["result_files"]) - set(ended["result_files"])
     assert len(gone) == 3
@@ -219,5 +219,5 @@ def test_the_best_go_on_as_if_they_had_never_waited(shared_stack: Stack, file_id
     )
     assert any(
         message.startswith("Early discard at step 12: the best 2 of 4 runs")
-        for message in events(shared_stack, job_id)
+        for message in list_events(shared_stack, job_id)
     )

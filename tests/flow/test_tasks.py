@@ -23,7 +23,7 @@ QUICK = {
 }
 
 
-def tagged_csv(rows: int) -> bytes:
+def make_tagged_csv(rows: int) -> bytes:
     """Return rows labelled with what they contain: praise, blame, both or neither."""
     draw = random.Random(3)
     made = []
@@ -37,7 +37,7 @@ def tagged_csv(rows: int) -> bytes:
     return csv_bytes(list(made))
 
 
-def rated_csv(rows: int, seed: int = 0) -> bytes:
+def make_rated_csv(rows: int, seed: int = 0) -> bytes:
     """Return rows labelled with their number of good words out of five."""
     draw = random.Random(seed)
     made = []
@@ -48,7 +48,7 @@ def rated_csv(rows: int, seed: int = 0) -> bytes:
     return csv_bytes(list(made))
 
 
-def published(stack: Stack, job: dict[str, Any], folder: Path) -> list[dict[str, str]]:
+def download_model(stack: Stack, job: dict[str, Any], folder: Path) -> list[dict[str, str]]:
     """Download the model to ``folder``; return the rows of predictions.csv."""
     files = {}
     for file_id in job["result_files"]:
@@ -59,18 +59,18 @@ def published(stack: Stack, job: dict[str, Any], folder: Path) -> list[dict[str,
     return list(csv.DictReader(io.StringIO(files["predictions.csv"].decode())))
 
 
-def pipeline_of(folder: Path) -> Any:
+def load_pipeline(folder: Path) -> Any:
     from transformers import pipeline
 
     return pipeline("text-classification", model=str(folder), device="cpu")
 
 
-def texts_of(content: bytes) -> list[dict[str, str]]:
+def read_rows(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode())))
 
 
 def test_multi_label(shared_stack: Stack, tmp_path: Path) -> None:
-    content = tagged_csv(80)
+    content = make_tagged_csv(80)
     job = shared_stack.create(
         shared_stack.upload(content, "tags.csv")["id"],
         model="tiny-bert",
@@ -96,10 +96,10 @@ def test_multi_label(shared_stack: Stack, tmp_path: Path) -> None:
     } <= set(series)
 
     answers = [
-        row for row in published(shared_stack, ended, tmp_path) if row["run_id"] == best["id"]
+        row for row in download_model(shared_stack, ended, tmp_path) if row["run_id"] == best["id"]
     ]
     assert {row["split"] for row in answers} == {"validation", "test"}
-    classify, texts = pipeline_of(tmp_path), texts_of(content)
+    classify, texts = load_pipeline(tmp_path), read_rows(content)
     truth, found = [], []
     for row in (row for row in answers if row["split"] == "test"):
         scores = {
@@ -128,9 +128,9 @@ def test_multi_label(shared_stack: Stack, tmp_path: Path) -> None:
 
 
 def test_regression_with_a_test_file(shared_stack: Stack, tmp_path: Path) -> None:
-    unseen = rated_csv(24, seed=5)
+    unseen = make_rated_csv(24, seed=5)
     job = shared_stack.create(
-        shared_stack.upload(rated_csv(80), "ratings.csv")["id"],
+        shared_stack.upload(make_rated_csv(80), "ratings.csv")["id"],
         test_file=shared_stack.upload(unseen, "unseen.csv")["id"],
         model="tiny-roberta",
         task={"type": "regression"},
@@ -147,9 +147,9 @@ def test_regression_with_a_test_file(shared_stack: Stack, tmp_path: Path) -> Non
     )
 
     answers = [
-        row for row in published(shared_stack, ended, tmp_path) if row["run_id"] == best["id"]
+        row for row in download_model(shared_stack, ended, tmp_path) if row["run_id"] == best["id"]
     ]
-    classify, texts = pipeline_of(tmp_path), texts_of(unseen)
+    classify, texts = load_pipeline(tmp_path), read_rows(unseen)
     tested = [row for row in answers if row["split"] == "test"]
     found = [classify(texts[int(row["row"]) - 1]["text"])[0]["score"] for row in tested]
     assert found == pytest.approx([float(row["predicted"]) for row in tested], abs=1e-5)
@@ -182,6 +182,6 @@ def test_every_fold_of_every_seed_is_trained_and_predicts_its_own_rows(
     )
     ended = shared_stack.wait(job["id"])
     assert ended["status"] == "succeeded", shared_stack.logs()
-    answers = published(shared_stack, ended, tmp_path)
+    answers = download_model(shared_stack, ended, tmp_path)
     assert sorted(int(row["row"]) for row in answers) == list(range(1, 31))
     assert {row["fold"] for row in answers} == {"0", "1", "2"}

@@ -59,7 +59,8 @@ class _GzipReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # what BufferedReader passes is a memoryview
+    # BufferedReader passes a memoryview
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         piece = b""
         while not piece and (member := self._get_current_member()) is not None:
             piece = self._unpack_chunk(member, len(buffer))

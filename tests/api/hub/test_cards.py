@@ -31,7 +31,7 @@ def get_message(info: DatasetInfo, config: str | None = None, split: str | None 
     return refused.value.message
 
 
-def configs(**data_files: Any) -> dict[str, Any]:
+def make_configs(**data_files: Any) -> dict[str, Any]:
     return {
         "configs": [
             {"config_name": name, "data_files": files} for name, files in data_files.items()
@@ -106,7 +106,7 @@ def test_each_file_of_a_job_has_a_default_split() -> None:
 )
 def test_files_are_chosen_by_the_card(data_files: Any, expected: list[str]) -> None:
     info = make_info(
-        "a/1.csv", "a/2.csv", "b/x/3.csv", "train.csv", card=configs(default=data_files)
+        "a/1.csv", "a/2.csv", "b/x/3.csv", "train.csv", card=make_configs(default=data_files)
     )
     assert choose(info) == expected
 
@@ -122,17 +122,17 @@ def test_patterns_are_relative_to_the_config_s_folder() -> None:
 
 
 def test_an_ambiguous_reference_is_refused_with_candidates() -> None:
-    info = make_info("a.csv", "b.csv", card=configs(cola="a.csv", rte="b.csv"))
+    info = make_info("a.csv", "b.csv", card=make_configs(cola="a.csv", rte="b.csv"))
     assert all(name in get_message(info) for name in ("cola", "rte"))
     assert "cola, rte" in get_message(info, "mnli")
     assert "train" in get_message(info, "rte", "test")
-    assert choose(make_info("a.csv", "b.csv", card=configs(default="a.csv", rte="b.csv"))) == [
+    assert choose(make_info("a.csv", "b.csv", card=make_configs(default="a.csv", rte="b.csv"))) == [
         "a.csv"
     ]
     assert "refs/convert/parquet" in get_message(make_info("script.py", "audio/1.wav"))
     assert "leave it out" in get_message(make_info("train.csv"), "rte")
     assert "cannot be part of a file name" in get_message(
-        make_info("a.csv", card=configs(**{"a/b": "a.csv"}))
+        make_info("a.csv", card=make_configs(**{"a/b": "a.csv"}))
     )
 
 
@@ -149,7 +149,7 @@ def test_a_pattern_of_many_stars_is_matched_quickly() -> None:
     """As one regular expression it would take exponential time."""
     info = make_info(
         *("/".join(["a" * 20] * 40) + f"/{n}.csv" for n in range(20)),
-        card=configs(default="/".join(["**"] * 40 + ["x*" * 20])),
+        card=make_configs(default="/".join(["**"] * 40 + ["x*" * 20])),
     )
     assert "no Parquet, JSON or CSV" in get_message(info)
 

@@ -1,4 +1,4 @@
-"""What is loaded: once, bounded, and again after a failure."""
+"""The model cache: it loads once, keeps a bounded number, and loads again after a failure."""
 
 import threading
 import time

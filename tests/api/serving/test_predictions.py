@@ -1,4 +1,4 @@
-"""Answers of logits, and disagreement by its definition."""
+"""Predictions from logits, and the disagreement of an ensemble."""
 
 import math
 
@@ -31,13 +31,13 @@ def test_extreme_logits_are_still_probabilities(kind: TaskType) -> None:
     np.testing.assert_array_equal(scores, [[1, 0], [0, 1]])
 
 
-def logits_of(*probabilities: tuple[float, ...]) -> list[np.ndarray]:
-    """One row a member."""
+def compute_logits(*probabilities: tuple[float, ...]) -> list[np.ndarray]:
+    """Return logits with these probabilities, one row per member."""
     return [np.log(np.array([row], np.float32)) for row in probabilities]
 
 
 def test_members_that_agree_have_a_vote_entropy_of_zero() -> None:
-    [prediction] = build_predictions(logits_of((0.9, 0.1), (0.7, 0.3)), TaskType.SINGLE_LABEL)
+    [prediction] = build_predictions(compute_logits((0.9, 0.1), (0.7, 0.3)), TaskType.SINGLE_LABEL)
     assert prediction.scores == pytest.approx([0.8, 0.2])
     assert prediction.disagreement is not None
     assert prediction.disagreement.vote_entropy == 0
@@ -45,10 +45,10 @@ def test_members_that_agree_have_a_vote_entropy_of_zero() -> None:
 
 
 def test_votes_spread_as_far_as_they_can_have_an_entropy_of_one() -> None:
-    [prediction] = build_predictions(logits_of((0.9, 0.1), (0.2, 0.8)), TaskType.SINGLE_LABEL)
+    [prediction] = build_predictions(compute_logits((0.9, 0.1), (0.2, 0.8)), TaskType.SINGLE_LABEL)
     assert prediction.disagreement is not None
     assert prediction.disagreement.vote_entropy == pytest.approx(1)
-    four = logits_of((0.7, 0.2, 0.1), (0.7, 0.2, 0.1), (0.1, 0.8, 0.1), (0.6, 0.3, 0.1))
+    four = compute_logits((0.7, 0.2, 0.1), (0.7, 0.2, 0.1), (0.1, 0.8, 0.1), (0.6, 0.3, 0.1))
     [prediction] = build_predictions(four, TaskType.SINGLE_LABEL)
     assert prediction.predicted == 0
     assert prediction.disagreement is not None

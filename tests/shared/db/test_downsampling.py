@@ -1,6 +1,4 @@
-"""A series thinned out by the database is the one that plain arithmetic picks, on both
-databases.
-"""
+"""Down-sampling in the database picks the same points as plain arithmetic."""
 
 from collections.abc import Iterator
 
@@ -21,8 +19,8 @@ def database(database_url: str) -> Iterator[Database]:
     database.dispose()
 
 
-def evenly(points: int, resolution: int) -> list[int]:
-    """Which of them are kept: those nearest to equal distances, halves rounded up."""
+def pick_evenly_spaced(points: int, resolution: int) -> list[int]:
+    """Return the points nearest to equal distances, halves rounded up."""
     last, parts = points - 1, resolution - 1
     return [(2 * i * last + parts) // (2 * parts) for i in range(resolution)]
 
@@ -41,7 +39,9 @@ def test_thinned_evenly_with_both_ends(database: Database) -> None:
         for resolution in (2, 3, 6, 7, 8, 40, 100, 101, 500):
             found = metrics.get_downsampled_series(first.id, resolution=resolution)
             for name, length in lengths.items():
-                kept = evenly(length, resolution) if length > resolution else range(length)
+                kept = (
+                    pick_evenly_spaced(length, resolution) if length > resolution else range(length)
+                )
                 assert found[name].total == length
                 assert found[name].points == [(10 + step, step / 8) for step in kept], (
                     name,

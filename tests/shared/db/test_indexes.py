@@ -1,6 +1,4 @@
-"""The queries that are made often, or over everything, are answered from an index: as
-PostgreSQL itself plans them.
-"""
+"""PostgreSQL plans frequent queries, and queries over all rows, with an index."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,10 +99,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     database.dispose()
 
 
-def plans(database: Database, query: Query) -> list[str]:
-    """Of every statement that it makes but for plain insertions, as if the tables were too
-    large to be read through.
-    """
+def explain_statements(database: Database, query: Query) -> list[str]:
+    """Return the plans of the query's statements, except plain insertions, for large tables."""
     with record_statements(database.engine) as made, database.write() as session:
         query(session)
     found = []
@@ -118,9 +114,9 @@ def plans(database: Database, query: Query) -> list[str]:
     return found
 
 
-def test_from_an_index(database: Database) -> None:
+def test_reads_use_an_index(database: Database) -> None:
     for query, index in READS:
-        found = plans(database, query)
+        found = explain_statements(database, query)
         assert any(index in plan for plan in found), (index, found)
         assert not any("Seq Scan" in plan for plan in found), found
 
@@ -128,7 +124,7 @@ def test_from_an_index(database: Database) -> None:
 def test_a_run_is_claimed_recorded_and_read_from_indexes(database: Database) -> None:
     job = add_job(database, runs=3)
 
-    def life(session: Session) -> None:
+    def follow_run(session: Session) -> None:
         runs = Runs(session)
         hold = runs.claim_next("w:0", 60.0)
         assert hold is not None
@@ -147,13 +143,13 @@ def test_a_run_is_claimed_recorded_and_read_from_indexes(database: Database) -> 
         fingerprint.compute_fingerprint(session, job.id, "local")
         throughput.measure_throughput(session, "local", "m", "float32", "x")
 
-    found = plans(database, life)
+    found = explain_statements(database, follow_run)
     assert len(found) > 12
     assert not any("Seq Scan" in plan for plan in found), found
 
 
 def test_the_oldest_queued_run_is_found_without_sorting_the_queue(database: Database) -> None:
-    _, oldest = plans(
+    _, oldest = explain_statements(
         database, lambda session: Runs(session).claim_next("w:0", 60.0, preferred_run_id=RUN)
     )
     assert "Presorted Key: job_id" in oldest, oldest

@@ -1,6 +1,4 @@
-"""Databases of older versions are brought up to date, those of newer ones refused; the
-migrations make ``shared.db.tables``.
-"""
+"""Migrations upgrade older databases, refuse newer ones, and create ``shared.db.tables``."""
 
 import json
 

@@ -1,5 +1,5 @@
-"""Turning pages while rows come and go: nothing that was there all the time is missed or told
-twice, whatever the page's size.
+"""Pagination while rows are added and deleted: every row that stays is listed exactly once,
+for any page size.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,15 +27,15 @@ from tests.rows import add_job, job_values
 
 
 class List(NamedTuple):
-    """Something that is listed by pages."""
+    """A list that is read by pages."""
 
     key: InstrumentedAttribute[Any]
     row: dict[str, object]
-    """Of its table, but for the key and what ties it to a job."""
+    """Values of a row, without the key and the columns that refer to a job."""
     page: Callable[[Session, str, PageRequest], tuple[Sequence[Any], bool]]
-    """Given a session and a job's id."""
+    """Reads a page, given a session and the id of a job."""
     ties: tuple[str, ...] = ()
-    """Columns out of ``job_id`` and ``run_id``."""
+    """Columns that refer to a job: ``job_id``, ``run_id``."""
 
 
 OTHERS: dict[str, object] = {"owner_id": "another"}
@@ -155,7 +155,7 @@ actions = st.lists(
 )
 
 
-def read_through(
+def read_all_pages(
     installation: Installation,
     listed: List,
     rows: int,
@@ -189,7 +189,7 @@ def read_through(
 def test_nothing_is_missed_or_told_twice(
     installation: Installation, name: str, rows: int, steps: list[tuple[str, int]], descending: bool
 ) -> None:
-    read_through(installation, LISTS[name], rows, steps, descending=descending)
+    read_all_pages(installation, LISTS[name], rows, steps, descending=descending)
 
 
 @pytest.mark.long
@@ -199,7 +199,7 @@ def test_nothing_is_missed_or_told_twice(
 def test_nothing_is_missed_or_told_twice_at_length(
     installation: Installation, name: str, rows: int, steps: list[tuple[str, int]], descending: bool
 ) -> None:
-    read_through(installation, LISTS[name], rows, steps, descending=descending)
+    read_all_pages(installation, LISTS[name], rows, steps, descending=descending)
 
 
 def test_an_unknown_cursor_is_a_place_in_the_order_or_the_end(installation: Installation) -> None:

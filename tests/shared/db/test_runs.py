@@ -1,4 +1,4 @@
-"""The guarded moves of runs, one by one, on both databases."""
+"""The guarded transitions of runs, on both databases."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,13 +39,13 @@ def claim(database: Database, *, lease: float = 60.0, prefer: str | None = None)
         return Runs(session).claim_next("worker-1", lease, preferred_run_id=prefer)
 
 
-def claimed(database: Database, *, lease: float = 60.0) -> Lease:
+def claim_some_run(database: Database, *, lease: float = 60.0) -> Lease:
     hold = claim(database, lease=lease)
     assert hold is not None
     return hold
 
 
-def run_of(database: Database, hold: Lease) -> Run:
+def get_run(database: Database, hold: Lease) -> Run:
     with database.read() as session:
         return session.get_one(Run, hold.run_id)
 
@@ -85,17 +85,17 @@ def test_the_preferred_run_first_then_the_oldest(database: Database) -> None:
     assert first is not None
     assert second is not None
     assert first.run_id == wanted
-    assert run_of(database, second).job_id == older.id
+    assert get_run(database, second).job_id == older.id
 
 
 def test_a_worker_that_was_given_up_can_write_nothing_more(database: Database) -> None:
     add_job(database, runs=1)
-    old = claimed(database, lease=-1.0)
+    old = claim_some_run(database, lease=-1.0)
     with database.write() as session:
         Runs(session).record_progress(old, -1.0, [Point("train_loss", 1, 0.7)], step=1)
     with database.write() as session:
         assert [lost.state for lost in Runs(session).release_expired_leases()] == ["queued"]
-    new = claimed(database)
+    new = claim_some_run(database)
     assert new.run_id == old.run_id
     assert new.fence > old.fence
     writes: tuple[Callable[[Runs], object], ...] = (
@@ -109,7 +109,7 @@ def test_a_worker_that_was_given_up_can_write_nothing_more(database: Database) -
     with database.read() as session:
         assert Runs(session).get_flags([old]) == {}
         assert Runs(session).get_flags([new]) == {new.run_id: RunFlags(cancel=False, pause=False)}
-    run = run_of(database, new)
+    run = get_run(database, new)
     assert (run.status, run.attempt, run.step) == ("running", 2, 0)
     with database.read() as session:
         assert (
@@ -119,22 +119,22 @@ def test_a_worker_that_was_given_up_can_write_nothing_more(database: Database) -
 
 def test_a_living_lease_is_left_alone(database: Database) -> None:
     add_job(database, runs=1)
-    hold = claimed(database, lease=60.0)
+    hold = claim_some_run(database, lease=60.0)
     with database.write() as session:
         assert Runs(session).release_expired_leases() == []
-    assert run_of(database, hold).status == "running"
+    assert get_run(database, hold).status == "running"
 
 
 def test_an_ended_run_stays_as_it_ended(database: Database) -> None:
     job = add_job(database, runs=1)
-    hold = claimed(database)
+    hold = claim_some_run(database)
     with database.write() as session:
         Runs(session).finish_run(hold, RunState.SUCCEEDED, validation_score=0.5)
     with database.write() as session:
         RunRequests(session).cancel_runs(job.id)
         assert Runs(session).release_expired_leases(all_leases=True) == []
     assert claim(database, prefer=hold.run_id) is None
-    assert run_of(database, hold).status == "succeeded"
+    assert get_run(database, hold).status == "succeeded"
 
 
 def test_a_run_that_is_to_be_cancelled_is_not_queued_again(database: Database) -> None:
@@ -142,12 +142,12 @@ def test_a_run_that_is_to_be_cancelled_is_not_queued_again(database: Database) -
     run any more.
     """
     job = add_job(database, runs=1)
-    hold = claimed(database)
+    hold = claim_some_run(database)
     with database.write() as session:
         RunRequests(session).cancel_runs(job.id)
     with database.write() as session:
         Runs(session).requeue_run(hold, deaths=1, death_step=4)
-    run = run_of(database, hold)
+    run = get_run(database, hold)
     assert (run.status, run.deaths) == ("cancelled", 1)
     assert run.finished_at is not None
 
@@ -193,7 +193,7 @@ def test_a_warning_is_said_once(database: Database) -> None:
 
 def test_cancelling_takes_the_queued_at_once_and_flags_the_running(database: Database) -> None:
     job = add_job(database, runs=2)
-    hold = claimed(database)
+    hold = claim_some_run(database)
     with database.write() as session:
         RunRequests(session).cancel_runs(job.id)
     with database.write() as session:

@@ -1,4 +1,4 @@
-"""Which queued runs a worker may take beside one, and how many of them; on both databases."""
+"""Which queued runs a worker claims together with a first one, and how many."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,12 +33,12 @@ def claim(database: Database, most: int, *, slots: int = 1, worker: str = "here:
         ]
 
 
-def indices(database: Database, holds: list[Lease]) -> list[int]:
+def list_indices(database: Database, holds: list[Lease]) -> list[int]:
     with database.read() as session:
         return [session.get_one(Run, hold.run_id).index for hold in holds]
 
 
-def change(database: Database, job: Job, index: int, **values: object) -> None:
+def update_run(database: Database, job: Job, index: int, **values: object) -> None:
     with database.write() as session:
         session.execute(
             update(Run).where(Run.job_id == job.id, Run.index == index).values(**values)
@@ -47,8 +47,8 @@ def change(database: Database, job: Job, index: int, **values: object) -> None:
 
 def test_by_index_up_to_so_many_and_each_is_an_ordinary_running_run(database: Database) -> None:
     job, _ = add_job(database, runs=6), add_job(database, runs=2)
-    assert indices(database, claim(database, 4)) == [0, 1, 2, 3]
-    assert indices(database, claim(database, 4)) == [4, 5]  # never runs of another job
+    assert list_indices(database, claim(database, 4)) == [0, 1, 2, 3]
+    assert list_indices(database, claim(database, 4)) == [4, 5]  # never runs of another job
     with database.read() as session:
         for run in Runs(session).list_by_job(job.id):
             assert (run.status, run.fence, run.attempt, run.worker) == ("running", 1, 1, "here:1")
@@ -57,7 +57,7 @@ def test_by_index_up_to_so_many_and_each_is_an_ordinary_running_run(database: Da
 
 def test_with_one_nothing_is_taken_beside_it(database: Database) -> None:
     add_job(database, runs=3)
-    assert indices(database, claim(database, 1)) == [0]
+    assert list_indices(database, claim(database, 1)) == [0]
 
 
 @pytest.mark.parametrize(
@@ -80,40 +80,40 @@ def test_only_what_differs_in_its_seeds_alone(
 ) -> None:
     job = add_job(database, runs=4)
     for index in (1, 3):
-        change(database, job, index, **values)
-    taken = [indices(database, claim(database, 8)) for _ in range(3)]
+        update_run(database, job, index, **values)
+    taken = [list_indices(database, claim(database, 8)) for _ in range(3)]
     assert [0, 2] in taken
 
 
 def test_pilots_of_one_candidate_and_states_of_one_step(database: Database) -> None:
     job = add_job(database, runs=8)
     for index in range(4):
-        change(
+        update_run(
             database, job, index, purpose="pilot", recipe={"max_steps": 10 + index % 2, "layers": 1}
         )
     for index in range(4, 8):
-        change(database, job, index, state=f"runs/{index}/1/state-{5 + index % 2}")
-    assert indices(database, claim(database, 8)) == [0, 2]
-    assert indices(database, claim(database, 8)) == [1, 3]
-    assert indices(database, claim(database, 8)) == [4, 6]
-    assert indices(database, claim(database, 8)) == [5, 7]
+        update_run(database, job, index, state=f"runs/{index}/1/state-{5 + index % 2}")
+    assert list_indices(database, claim(database, 8)) == [0, 2]
+    assert list_indices(database, claim(database, 8)) == [1, 3]
+    assert list_indices(database, claim(database, 8)) == [4, 6]
+    assert list_indices(database, claim(database, 8)) == [5, 7]
 
 
 def test_baselines_are_scored_alone(database: Database) -> None:
     job = add_job(database, runs=2)
     for index in range(2):
-        change(database, job, index, purpose="baselines")
-    assert indices(database, claim(database, 8)) == [0]
+        update_run(database, job, index, purpose="baselines")
+    assert list_indices(database, claim(database, 8)) == [0]
 
 
 def test_a_run_that_a_trainer_died_with_has_less_company(database: Database) -> None:
     job = add_job(database, runs=5)
     for index in range(5):
-        change(database, job, index, stack_limit=2)
-    assert indices(database, claim(database, 8)) == [0, 1]
-    change(database, job, 2, stack_limit=1)
-    assert indices(database, claim(database, 8)) == [2]
-    assert indices(database, claim(database, 8)) == [3, 4]
+        update_run(database, job, index, stack_limit=2)
+    assert list_indices(database, claim(database, 8)) == [0, 1]
+    update_run(database, job, 2, stack_limit=1)
+    assert list_indices(database, claim(database, 8)) == [2]
+    assert list_indices(database, claim(database, 8)) == [3, 4]
 
 
 def test_a_slot_leaves_its_share_to_neighbours_that_have_nothing_to_do(database: Database) -> None:

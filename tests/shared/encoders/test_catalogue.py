@@ -1,4 +1,4 @@
-"""Base models are those that lie in a folder and can be read; any other name gets a sentence."""
+"""Base models are the readable ones of a folder; any other name is refused with a reason."""
 
 import json
 from pathlib import Path

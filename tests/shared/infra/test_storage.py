@@ -1,6 +1,4 @@
-"""Files that are given to the storage for good: linked on its own disk, copied from another,
-whole either way.
-"""
+"""Folders moved into the storage: linked on the same disk, copied from another one."""
 
 import os
 from pathlib import Path
@@ -21,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
     return run
 
 
-def stored(storage: Storage) -> dict[str, bytes]:
+def read_stored_files(storage: Storage) -> dict[str, bytes]:
     return {blob.key: b"".join(storage.stream(blob.key)) for blob in storage.list("runs")}
 
 
@@ -33,24 +31,24 @@ def test_on_the_same_disk_nothing_is_copied(tmp_path: Path, folder: Path) -> Non
     storage = Storage(root.as_uri())
     for _ in range(2):  # a second try after one that was cut short
         storage.link_or_put_folder("runs/r/1", folder)
-        assert stored(storage) == WHOLE
+        assert read_stored_files(storage) == WHOLE
     kept = root / "runs" / "r" / "1" / "model" / "model.safetensors"
     assert kept.samefile(folder / "model" / "model.safetensors")
     assert [path.name for path in kept.parent.iterdir()] == ["model.safetensors"]
     (folder / "model" / "model.safetensors").unlink()
-    assert stored(storage) == WHOLE
+    assert read_stored_files(storage) == WHOLE
     assert kept.stat().st_mode & 0o777 == root.joinpath("runs").stat().st_mode & 0o666
     storage.delete_prefix("runs/r")
-    assert stored(storage) == {}
+    assert read_stored_files(storage) == {}
 
 
 def test_elsewhere_it_is(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def other_device(*_: object, **__: object) -> NoReturn:
+    def fail_across_devices(*_: object, **__: object) -> NoReturn:
         raise OSError(18, os.strerror(18))
 
-    monkeypatch.setattr(os, "link", other_device)
+    monkeypatch.setattr(os, "link", fail_across_devices)
     root = tmp_path / "storage"
     storage = Storage(root.as_uri())
     storage.link_or_put_folder("runs/r/1", folder)
-    assert stored(storage) == WHOLE
+    assert read_stored_files(storage) == WHOLE
     assert not (root / "runs/r/1/predictions.json").samefile(folder / "predictions.json")

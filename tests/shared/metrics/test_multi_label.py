@@ -1,4 +1,4 @@
-"""Sets of labels: against scikit-learn on plain matrices, constant answers against brute force."""
+"""Multi-label scores against scikit-learn, and constant predictions against brute force."""
 
 import random
 from itertools import chain, combinations
@@ -18,19 +18,19 @@ from shared.metrics.names import METRICS_BY_TASK_TYPE
 K = 4
 
 
-def drawn(seed: int, rows: int = 60, share: float = 0.3) -> list[LabelSet]:
+def draw_label_sets(seed: int, rows: int = 60, share: float = 0.3) -> list[LabelSet]:
     draw = random.Random(seed)
     return [tuple(label for label in range(K) if draw.random() < share) for _ in range(rows)]
 
 
-def matrix(rows: list[LabelSet]) -> list[list[int]]:
+def build_matrix(rows: list[LabelSet]) -> list[list[int]]:
     return [[int(label in row) for label in range(K)] for row in rows]
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_scores_are_those_of_scikit_learn(seed: int) -> None:
-    labels, predictions = drawn(seed), drawn(seed + 100)
-    truth, answers = matrix(labels), matrix(predictions)
+    labels, predictions = draw_label_sets(seed), draw_label_sets(seed + 100)
+    truth, answers = build_matrix(labels), build_matrix(predictions)
     assert compute_scores(labels, predictions, K) == {
         "accuracy": pytest.approx(accuracy_score(truth, answers)),
         "f1_macro": pytest.approx(f1_score(truth, answers, average="macro")),
@@ -64,7 +64,7 @@ def test_no_label_anywhere_is_zero_not_an_error() -> None:
 def test_the_best_constant_set_is_the_best_of_all_sets(
     metric: str, seed: int, share: float
 ) -> None:
-    labels = drawn(seed, share=share)
+    labels = draw_label_sets(seed, share=share)
     every_set = chain.from_iterable(combinations(range(K), size) for size in range(K + 1))
     best = max(
         compute_scores(labels, [answer] * len(labels), K)[metric] or 0.0 for answer in every_set

@@ -1,4 +1,4 @@
-"""Numbers: against scipy and scikit-learn; what a constant answer is worth."""
+"""Regression scores against scipy and scikit-learn, and the score of a constant prediction."""
 
 import random
 

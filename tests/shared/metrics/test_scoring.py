@@ -1,6 +1,4 @@
-"""Which metrics a task has, and when its answers are no better than none, for every kind of
-task.
-"""
+"""The metrics of each task type, and when its predictions are degenerate."""
 
 import json
 import subprocess
@@ -14,7 +12,7 @@ from shared.metrics import METRICS, Scoring, choose_default_metric, list_metrics
 from shared.metrics.names import METRICS_BY_TASK_TYPE
 
 
-def task(kind: TaskType, names: list[str] | None = None, positive: str | None = None) -> Task:
+def make_task(kind: TaskType, names: list[str] | None = None, positive: str | None = None) -> Task:
     return Task(
         type=kind,
         text_column="text",
@@ -27,15 +25,15 @@ def task(kind: TaskType, names: list[str] | None = None, positive: str | None = 
     )
 
 
-SINGLE = task(TaskType.SINGLE_LABEL, ["a", "b"], "b")
-MULTI = task(TaskType.MULTI_LABEL, ["a", "b", "c"])
-NUMBERS = task(TaskType.REGRESSION)
+SINGLE = make_task(TaskType.SINGLE_LABEL, ["a", "b"], "b")
+MULTI = make_task(TaskType.MULTI_LABEL, ["a", "b", "c"])
+NUMBERS = make_task(TaskType.REGRESSION)
 
 
 def test_every_metric_is_some_tasks_and_every_tasks_is_a_metric() -> None:
     assert {name for names in METRICS_BY_TASK_TYPE.values() for name in names} == set(METRICS)
     assert "f1" in list_metrics(SINGLE)
-    assert "f1" not in list_metrics(task(TaskType.SINGLE_LABEL, ["a", "b", "c"]))
+    assert "f1" not in list_metrics(make_task(TaskType.SINGLE_LABEL, ["a", "b", "c"]))
     assert list_metrics(MULTI) == ("accuracy", "f1_macro", "f1_micro")
     assert list_metrics(NUMBERS) == ("pearson", "spearman", "r2")
 

@@ -1,5 +1,5 @@
-"""Scores against scikit-learn and against numbers worked out by hand; constant answers against
-brute force.
+"""Single-label scores against scikit-learn and numbers computed by hand; constant predictions
+against brute force.
 """
 
 import math
@@ -20,7 +20,7 @@ from shared.metrics.single_label import (
 METRICS = METRICS_BY_TASK_TYPE[TaskType.SINGLE_LABEL]
 
 
-def names_for(num_labels: int) -> tuple[str, ...]:
+def list_metric_names(num_labels: int) -> tuple[str, ...]:
     return tuple(name for name in METRICS if name != "f1" or num_labels == 2)
 
 
@@ -45,7 +45,7 @@ def test_f1_is_about_the_positive_label() -> None:
 
 def test_three_labels_have_no_binary_f1() -> None:
     found = compute_scores([0, 1, 2, 2], [0, 1, 2, 1], num_labels=3, positive_index=None)
-    assert set(found) == set(names_for(3)) == set(METRICS) - {"f1"}
+    assert set(found) == set(list_metric_names(3)) == set(METRICS) - {"f1"}
 
 
 def test_balanced_accuracy_is_that_of_scikit_learn() -> None:
@@ -76,7 +76,8 @@ def test_constant_predictions_have_a_matthews_of_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_labels", "metric"), [(num, metric) for num in (2, 3, 5) for metric in names_for(num)]
+    ("num_labels", "metric"),
+    [(num, metric) for num in (2, 3, 5) for metric in list_metric_names(num)],
 )
 @pytest.mark.parametrize("seed", range(4))
 def test_the_best_constant_answer_is_the_best_of_all_constant_answers(
