@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 from shared.db.events import JOB_CANCELLED_MESSAGE
 from shared.db.tables import Base, Checkpoint, Event, File, Job, Model, Run, WebhookDelivery
 from shared.domain import ids
+from shared.domain.errors import Reason
 from shared.domain.naming import build_model_id, format_run_title
 from shared.domain.run_evidence import Evidence
 from shared.domain.states import ENDED_JOB_STATES, JobState, RunState
 from shared.domain.task import Task
-from shared.metrics.run_result import SplitResult
+from shared.metrics.run_result import SplitResult, TrainedResult
 from shared.metrics.scoring import Scoring
 
 Row = dict[str, Any]
@@ -39,11 +40,7 @@ RUN_STATE_SHARES: dict[JobState, dict[RunState, float]] = {
 }
 """What the runs of a job are in."""
 NEWEST_JOB_STATES = (JobState.PAUSED, *[JobState.RUNNING] * 3, *[JobState.QUEUED] * 3)
-FAILURE = {
-    "code": "out_of_memory",
-    "message": "The trainer process ran out of memory.",
-    "param": None,
-}
+FAILURE = Reason(code="out_of_memory", message="The trainer process ran out of memory.", param=None)
 
 
 class Template(NamedTuple):
@@ -55,8 +52,7 @@ class Template(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    result: Row
-    """As ``runs.result`` holds it."""
+    result: TrainedResult
     score: float
     degenerate: bool
     metrics: dict[str, float | None]
@@ -218,16 +214,15 @@ class RowFactory:
         base = {
             "base_model": job["model"],
             "prefix": best_run["artifacts"],
-            "labels": job["task"]["label_names"],
+            "labels": job["task"].label_names,
         }
         rows[Model].append(of_run | base | {"id": name})
         metrics = {
             "step": best_run["best_step"],
-            "valid_loss": best_run["result"]["validation"]["loss"],
+            "valid_loss": best_run["result"].validation.loss,
         }
         metrics |= {
-            f"valid_{key}": value
-            for key, value in best_run["result"]["validation"]["metrics"].items()
+            f"valid_{key}": value for key, value in best_run["result"].validation.metrics.items()
         }
         rows[Checkpoint].append(
             of_run
@@ -249,7 +244,7 @@ def create_outcomes(job: Row, rng: random.Random) -> list[Outcome]:
     task = Task.model_validate(job["task"])
     scoring = Scoring(task, job["metric"])
     answers = range(len(task.label_names))
-    labels = [rng.choice(answers) for _ in range(job["dataset"]["rows"]["validation"])]
+    labels = [rng.choice(answers) for _ in range(job["dataset"].rows.validation)]
     found = []
     for place in range(OUTCOME_COUNT):
         right = 0.0 if place % 20 == 0 else 0.6 + 0.3 * place / OUTCOME_COUNT
@@ -267,18 +262,16 @@ def create_outcomes(job: Row, rng: random.Random) -> list[Outcome]:
             name: predictions.count(index) / len(labels)
             for index, name in enumerate(task.label_names)
         }
-        result = {
-            "validation": split.model_dump(mode="json"),
-            "test": None,
-            "evidence": _build_evidence(job, score, counts),
-        }
+        result = TrainedResult(
+            validation=split, test=None, evidence=_build_evidence(job, score, counts)
+        )
         found.append(
             Outcome(result, score, scoring.is_degenerate(labels, predictions, score), metrics)
         )
     return found
 
 
-def _build_evidence(job: Row, score: float, answer_shares: dict[str, float]) -> Row:
+def _build_evidence(job: Row, score: float, answer_shares: dict[str, float]) -> Evidence:
     steps, loss = _get_max_steps(job), 1.4 - score
     distance = dict.fromkeys(
         ("embeddings", *(f"layer.{block}" for block in range(6)), "pooler", "head"), 0.01
@@ -287,7 +280,7 @@ def _build_evidence(job: Row, score: float, answer_shares: dict[str, float]) -> 
         chance_loss=1.33, opening_loss=1.35, closing_loss=loss, highest_loss=1.35, highest_loss_step=5,
         lowest_validation_loss=loss, lowest_validation_step=steps, final_validation_loss=loss, vanished=None,
         distance=distance, answers=answer_shares, truncated=0.0,
-    ).model_dump(mode="json")  # fmt: skip
+    )  # fmt: skip
 
 
 def _build_end_columns(run: Row, outcome: Outcome) -> Row:
@@ -325,7 +318,7 @@ def _build_metadata(position: int) -> dict[str, str] | None:
 
 
 def _get_max_steps(job: Row) -> int:
-    steps: int = job["resolved_recipe"]["max_steps"]
+    steps: int = job["resolved_recipe"].max_steps
     return steps
 
 
