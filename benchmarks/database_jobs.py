@@ -139,7 +139,7 @@ def _publish_model(rows: Rows, job: Row, best_run: Row) -> None:
             "run_id": best_run["id"],
             "base_model": job["model"],
             "prefix": best_run["artifacts"],
-            "labels": job["task"]["label_names"],
+            "labels": job["task"].label_names,
         }
     )
     rows[Checkpoint].append(own | _build_checkpoint(best_run))
@@ -147,13 +147,13 @@ def _publish_model(rows: Rows, job: Row, best_run: Row) -> None:
 
 
 def _build_checkpoint(best_run: Row) -> Row:
-    validation = best_run["result"]["validation"]
-    metrics = {f"valid_{name}": value for name, value in validation["metrics"].items()}
+    validation = best_run["result"].validation
+    metrics = {f"valid_{name}": value for name, value in validation.metrics.items()}
     return {
         "id": ids.make_checkpoint_id(),
         "run_id": best_run["id"],
         "step": best_run["best_step"],
-        "metrics": {"step": best_run["best_step"], "valid_loss": validation["loss"], **metrics},
+        "metrics": {"step": best_run["best_step"], "valid_loss": validation.loss, **metrics},
     }
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from benchmarks.database_rows import Row, get_max_steps
 from shared.domain.run_evidence import Evidence
 from shared.domain.task import Task
-from shared.metrics.run_result import SplitResult
+from shared.metrics.run_result import SplitResult, TrainedResult
 from shared.metrics.scoring import Scoring
 
 OUTCOME_COUNT = 60
@@ -20,8 +20,7 @@ MODULE_GROUPS = ("embeddings", *(f"layer.{block}" for block in range(6)), "poole
 class Outcome(NamedTuple):
     """The result of one run."""
 
-    result: Row
-    """As ``runs.result`` holds it."""
+    result: TrainedResult
     score: float
     degenerate: bool
     metrics: dict[str, float | None]
@@ -31,7 +30,7 @@ def create_outcomes(job: Row, rng: random.Random) -> list[Outcome]:
     """Create results that runs of the job could have, from degenerate to nearly perfect."""
     task = Task.model_validate(job["task"])
     answers = range(len(task.label_names))
-    labels = [rng.choice(answers) for _ in range(job["dataset"]["rows"]["validation"])]
+    labels = [rng.choice(answers) for _ in range(job["dataset"].rows.validation)]
     outcomes = []
     for place in range(OUTCOME_COUNT):
         accuracy = 0.0 if place % 20 == 0 else 0.6 + 0.3 * place / OUTCOME_COUNT
@@ -49,11 +48,8 @@ def _create_outcome(
         name: predictions.count(index) / len(labels) for index, name in enumerate(task.label_names)
     }
     score = split.score or 0.0
-    result = {
-        "validation": split.model_dump(mode="json"),
-        "test": None,
-        "evidence": _build_evidence(job, score, shares),
-    }
+    evidence = _build_evidence(job, score, shares)
+    result = TrainedResult(validation=split, test=None, evidence=evidence)
     degenerate = scoring.is_degenerate(labels, predictions, score)
     return Outcome(result, score, degenerate, split.metrics)
 
@@ -72,9 +68,9 @@ def _score_predictions(
     )
 
 
-def _build_evidence(job: Row, score: float, answer_shares: dict[str, float]) -> Row:
+def _build_evidence(job: Row, score: float, answer_shares: dict[str, float]) -> Evidence:
     steps, loss = get_max_steps(job), 1.4 - score
-    evidence = Evidence(
+    return Evidence(
         chance_loss=1.33,
         opening_loss=1.35,
         closing_loss=loss,
@@ -88,4 +84,3 @@ def _build_evidence(job: Row, score: float, answer_shares: dict[str, float]) -> 
         answers=answer_shares,
         truncated=0.0,
     )
-    return evidence.model_dump(mode="json")

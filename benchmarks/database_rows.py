@@ -3,16 +3,13 @@
 from typing import Any, NamedTuple
 
 from shared.db.tables import Base, Event
+from shared.domain.errors import Reason
 
 Row = dict[str, Any]
 """Values by column, as SQLAlchemy inserts them."""
 Rows = dict[type[Base], list[Row]]
 
-FAILURE = {
-    "code": "out_of_memory",
-    "message": "The trainer process ran out of memory.",
-    "param": None,
-}
+FAILURE = Reason(code="out_of_memory", message="The trainer process ran out of memory.", param=None)
 
 
 class Template(NamedTuple):
@@ -25,7 +22,7 @@ class Template(NamedTuple):
 
 def get_max_steps(job: Row) -> int:
     """Return the number of steps of the job's runs."""
-    steps: int = job["resolved_recipe"]["max_steps"]
+    steps: int = job["resolved_recipe"].max_steps
     return steps
 
 
