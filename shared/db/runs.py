@@ -5,7 +5,7 @@ worker's writes are guarded by its fence.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, Select, case, func, select, update
+from sqlalchemy import CursorResult, case, func, select, update
 from sqlalchemy.orm import Session, defer
 
 from shared.db.clock import db_now
@@ -19,12 +19,12 @@ from shared.domain.states import OPEN_JOB_STATES, JobState, Purpose, RunState
 
 CLAIMABLE = (Run.status == RunState.QUEUED, Run.held.is_(False), Run.cancel_requested.is_(False))
 # order within a job: what decides the recipe, what is quickly known, the seeds
-_PURPOSE_ORDER = case(
+PURPOSE_ORDER = case(
     {purpose.value: place for place, purpose in enumerate(Purpose)}, value=Run.purpose
 )
 
 
-_QUEUED_OR_PAUSED = case(
+QUEUED_OR_PAUSED = case(
     (Run.pause_requested.is_(True), RunState.PAUSED.value), else_=RunState.QUEUED.value
 )
 """State of an open run that is no longer in training."""
@@ -48,14 +48,6 @@ class RunFlags(NamedTuple):
 
     cancel: bool
     pause: bool
-
-
-class LostRun(NamedTuple):
-    """A run taken back after its lease expired, and its new state."""
-
-    run_id: str
-    job_id: str
-    state: str
 
 
 class Runs:
@@ -138,7 +130,7 @@ class Runs:
         claimable = select(Run.id, Run.state).where(*CLAIMABLE)
         # two workers at the same moment must not select the same row and leave one without work
         oldest = (
-            claimable.order_by(Run.job_id, _PURPOSE_ORDER, Run.index)
+            claimable.order_by(Run.job_id, PURPOSE_ORDER, Run.index)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
@@ -206,7 +198,7 @@ class Runs:
         """
         cancelled = Run.cancel_requested.is_(True)
         change = self._build_fenced_update(lease).values(
-            status=case((cancelled, RunState.CANCELLED.value), else_=_QUEUED_OR_PAUSED),
+            status=case((cancelled, RunState.CANCELLED.value), else_=QUEUED_OR_PAUSED),
             finished_at=case((cancelled, db_now()), else_=None),
             fence=Run.fence + 1,
             lease_until=None,
@@ -224,53 +216,6 @@ class Runs:
         result = self._session.execute(statement)
         if not isinstance(result, CursorResult) or result.rowcount != 1:
             raise FenceLost(lease.run_id)
-
-    # for the sweeper
-
-    def release_expired_leases(self, *, all_leases: bool = False) -> list[LostRun]:
-        """Queue the runs whose worker was lost, or cancel them where that was requested.
-
-        ``all_leases`` takes every lease: for the start of a stack that is alone on its
-        database.
-        """
-        lost = [Run.status == RunState.RUNNING] + (
-            [] if all_leases else [Run.lease_until < db_now()]
-        )
-        cancelled = (
-            update(Run)
-            .where(*lost, Run.cancel_requested.is_(True))
-            .values(
-                status=RunState.CANCELLED,
-                fence=Run.fence + 1,
-                lease_until=None,
-                finished_at=db_now(),
-            )
-        )
-        queued = (
-            update(Run)
-            .where(*lost, Run.cancel_requested.is_(False))
-            .values(
-                status=_QUEUED_OR_PAUSED, fence=Run.fence + 1, lease_until=None, enqueued_at=None
-            )
-        )
-        returning = (Run.id, Run.job_id, Run.status)
-        changes = (cancelled.returning(*returning), queued.returning(*returning))
-        return [LostRun(*row) for change in changes for row in self._session.execute(change)]
-
-    def list_ids_to_notify(self, requeue_seconds: float, limit: int) -> Sequence[str]:
-        """List queued runs that were never notified, or not for ``requeue`` seconds; oldest
-        first.
-        """
-        unheard = Run.enqueued_at.is_(None) | (Run.enqueued_at < db_now() - requeue_seconds)
-        query: Select[str] = select(Run.id).where(
-            Run.status == RunState.QUEUED, Run.held.is_(False), unheard
-        )
-        return self._session.scalars(
-            query.order_by(Run.job_id, _PURPOSE_ORDER, Run.index).limit(limit)
-        ).all()
-
-    def mark_notified(self, run_ids: Sequence[str]) -> None:
-        self._session.execute(update(Run).where(Run.id.in_(run_ids)).values(enqueued_at=db_now()))
 
     def start_job(self, run_id: str) -> Job:
         """Move the run's job from queued to running."""

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from api.jobs import waiting
 from shared.db.jobs import Jobs
+from shared.db.recovery import RunRecovery
 from shared.db.runs import Lease, RunFlags, Runs
 from shared.db.session import Database
 from shared.db.tables import Run
@@ -103,7 +104,8 @@ def test_a_run_of_a_lost_worker_is_paused(
     assert lease is not None
     post_action(http, job_id, "pause")
     with database.write() as session:
-        lost = {entry.run_id: entry.state for entry in Runs(session).release_expired_leases()}
+        lost_runs = RunRecovery(session).release_expired_leases()
+    lost = {entry.run_id: entry.state for entry in lost_runs}
     assert lost[lease.run_id] == "paused"
 
 

@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.db.events import Events
 from shared.db.files import is_digest_used, list_expired_files, lock_digest
 from shared.db.jobs import JOB_ADVANCE, RUN_WAKE, Jobs
+from shared.db.recovery import LostRun, RunRecovery
 from shared.db.references import collect_references
-from shared.db.runs import LostRun, Runs
 from shared.db.session import Database
 from shared.db.tables import Job, Run
 from shared.db.uploads import Uploads, delete_ended_uploads, list_overdue_uploads
@@ -111,7 +111,7 @@ class Sweeper:
 
     def _release_expired_leases(self) -> None:
         with self._database.write() as session:
-            lost_runs = Runs(session).release_expired_leases()
+            lost_runs = RunRecovery(session).release_expired_leases()
             for lost_run in lost_runs:
                 job = session.get_one(Job, lost_run.job_id)
                 run = session.get_one(Run, lost_run.run_id)
@@ -123,7 +123,8 @@ class Sweeper:
     def _notify_queued_runs(self) -> None:
         """Send messages for queued runs that have none, up to the number missing in the queue."""
         with self._database.read() as session:
-            waiting = Runs(session).list_ids_to_notify(self._settings.requeue_seconds, BATCH_SIZE)
+            recovery = RunRecovery(session)
+            waiting = recovery.list_ids_to_notify(self._settings.requeue_seconds, BATCH_SIZE)
         if not waiting:
             return
         try:
@@ -134,7 +135,7 @@ class Sweeper:
         notified = list(takewhile(lambda run_id: self._queue.notify((RUN_WAKE, run_id)), missing))
         if notified:
             with self._database.write() as session:
-                Runs(session).mark_notified(notified)
+                RunRecovery(session).mark_notified(notified)
             log.info("runs_notified runs=%s", len(notified))
 
     def _notify_waiting_jobs(self) -> None:

@@ -20,6 +20,7 @@ from shared.db.metrics import Metrics, Point
 from shared.db.migrate import apply_migrations
 from shared.db.models import Checkpoints, Models
 from shared.db.pagination import PageRequest
+from shared.db.recovery import RunRecovery
 from shared.db.run_requests import RunRequests, is_in_training
 from shared.db.run_scores import list_scored_runs
 from shared.db.runs import Runs
@@ -76,8 +77,8 @@ READS: list[tuple[Query, str]] = [
     (lambda s: Models(s, "local").find_dependent_job_id("m", "n"), "ix_jobs_"),
     (lambda s: files.is_digest_used(s, "digest"), "ix_files_sha256"),
     # the sweeper's and the workers'
-    (lambda s: Runs(s).list_ids_to_notify(30.0, 100), BY_STATE),
-    (lambda s: Runs(s).release_expired_leases(), BY_STATE),
+    (lambda s: RunRecovery(s).list_ids_to_notify(30.0, 100), BY_STATE),
+    (lambda s: RunRecovery(s).release_expired_leases(), BY_STATE),
     (lambda s: Jobs(s).list_ready_to_advance(100), "ix_jobs_status"),
     (lambda s: Deliveries(s).has_due(), "ix_webhook_deliveries_status_next_attempt_at"),
     (lambda s: Deliveries(s).claim_next(60.0), "ix_webhook_deliveries_status_next_attempt_at"),

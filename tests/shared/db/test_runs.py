@@ -8,6 +8,7 @@ import pytest
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
 from shared.db.migrate import apply_migrations
+from shared.db.recovery import RunRecovery
 from shared.db.run_requests import RunRequests
 from shared.db.runs import FenceLost, Lease, RunFlags, Runs
 from shared.db.session import Database, Message, notify_after_commit
@@ -94,7 +95,7 @@ def test_a_worker_that_was_given_up_can_write_nothing_more(database: Database) -
     with database.write() as session:
         Runs(session).record_progress(old, -1.0, [Point("train_loss", 1, 0.7)], step=1)
     with database.write() as session:
-        assert [lost.state for lost in Runs(session).release_expired_leases()] == ["queued"]
+        assert [lost.state for lost in RunRecovery(session).release_expired_leases()] == ["queued"]
     new = claim_some_run(database)
     assert new.run_id == old.run_id
     assert new.fence > old.fence
@@ -121,7 +122,7 @@ def test_a_living_lease_is_left_alone(database: Database) -> None:
     add_job(database, runs=1)
     hold = claim_some_run(database, lease=60.0)
     with database.write() as session:
-        assert Runs(session).release_expired_leases() == []
+        assert RunRecovery(session).release_expired_leases() == []
     assert get_run(database, hold).status == "running"
 
 
@@ -132,7 +133,7 @@ def test_an_ended_run_stays_as_it_ended(database: Database) -> None:
         Runs(session).finish_run(hold, RunState.SUCCEEDED, validation_score=0.5)
     with database.write() as session:
         RunRequests(session).cancel_runs(job.id)
-        assert Runs(session).release_expired_leases(all_leases=True) == []
+        assert RunRecovery(session).release_expired_leases(all_leases=True) == []
     assert claim(database, prefer=hold.run_id) is None
     assert get_run(database, hold).status == "succeeded"
 

@@ -13,6 +13,7 @@ import pytest
 from api.jobs.planning.baseline_run import build_baselines_run
 from shared.db.counts import count_runs_by_state
 from shared.db.migrate import apply_migrations
+from shared.db.recovery import RunRecovery
 from shared.db.runs import FenceLost, Runs
 from shared.db.session import Database
 from shared.db.tables import Event, File, Job, Run
@@ -208,7 +209,7 @@ def test_a_worker_that_lost_the_run_stores_no_scores(context: WorkerContext) -> 
         hold = Runs(session).claim_next("gone", -1.0)
         assert hold is not None
     with context.database.write() as session:
-        Runs(session).release_expired_leases()
+        RunRecovery(session).release_expired_leases()
     with context.database.read() as session:
         assignment = Assignment(
             session.get_one(Job, job.id), session.get_one(Run, hold.run_id), hold, {}

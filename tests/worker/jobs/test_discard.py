@@ -7,6 +7,7 @@ import pytest
 
 from shared.db.jobs import Jobs
 from shared.db.metrics import Metrics, Point
+from shared.db.recovery import RunRecovery
 from shared.db.runs import FenceLost, Lease, Runs
 from shared.db.session import Message
 from shared.db.tables import Job, Run
@@ -102,7 +103,7 @@ def test_a_run_continues_from_its_state_however_often_its_worker_dies(
                 lease, -1.0, [Point("train_loss", step, 0.4) for step in (6, 7)], step=7
             )
         with context.database.write() as session:
-            assert [lost.run_id for lost in Runs(session).release_expired_leases()] == [
+            assert [lost.run_id for lost in RunRecovery(session).release_expired_leases()] == [
                 lease.run_id
             ]
 

@@ -7,6 +7,7 @@ import pytest
 
 from shared.db.jobs import Jobs
 from shared.db.metrics import Point
+from shared.db.recovery import RunRecovery
 from shared.db.run_requests import RunRequests
 from shared.db.runs import FenceLost, Runs
 from shared.db.session import Message
@@ -73,7 +74,7 @@ def test_only_pilots_are_claimed_while_main_runs_are_held(
 ) -> None:
     job_id = add_piloted_job(context)
     with context.database.write() as session:
-        waiting = Runs(session).list_ids_to_notify(30.0, 100)
+        waiting = RunRecovery(session).list_ids_to_notify(30.0, 100)
     assert waiting == [run.id for run in load_runs(context, job_id, "pilot")]
     end_pilots(context, {0: 0.5, 1: 0.6})
     assert claim_next_run(context) is None
