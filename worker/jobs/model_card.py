@@ -17,7 +17,13 @@ def render_model_card(identifier: str, job: Job, report: StabilityReport, best: 
     example = '{"text": "first text", "text_pair": "second text"}' if is_pair_task else '"a text"'
     template = _make_environment().get_template("model_card.md.j2")
     return template.render(
-        model_id=identifier, job=job, run=best, report=report, example=example, kinds=TaskType
+        model_id=identifier,
+        job=job,
+        recipe={} if job.resolved_recipe is None else dump_stored(job.resolved_recipe),
+        run=best,
+        report=report,
+        example=example,
+        kinds=TaskType,
     )
 
 
