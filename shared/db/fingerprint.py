@@ -7,11 +7,12 @@ unless it is named here, so a new column can change the digest too often but nev
 import hashlib
 from typing import NamedTuple
 
-from sqlalchemy import JSON, Column, Text, bindparam, cast, select
+from sqlalchemy import Column, Text, bindparam, cast, select
 from sqlalchemy.orm import Session
 
 from shared.db.jobs import build_job_not_found
 from shared.db.tables import Job, Run
+from shared.db.tables.typed_json import TypedJson
 
 IGNORED_JOB_COLUMNS = frozenset({"fence", "lease_until", "publish_attempts", "request_sha256"})
 """Columns that only workers read."""
@@ -24,7 +25,10 @@ IGNORED_RUN_COLUMNS = frozenset(
 def _select_columns(table: type[Job] | type[Run], ignored: frozenset[str]) -> list[Column[object]]:
     columns = [column for column in table.__table__.columns if column.name not in ignored]
     # compared as the database's own text, so nothing is parsed
-    return [cast(column, Text) if isinstance(column.type, JSON) else column for column in columns]  # type: ignore[misc]
+    return [
+        cast(column, Text) if isinstance(column.type, TypedJson) else column  # type: ignore[misc]
+        for column in columns
+    ]
 
 
 _JOB_QUERY = select(*_select_columns(Job, IGNORED_JOB_COLUMNS)).where(

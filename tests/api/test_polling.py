@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import JSON, Boolean, Column, Text, update
+from sqlalchemy import Boolean, Column, Text, update
 
 from api.jobs.presenting import job_cache
 from api.jobs.presenting.presenter import present_job
@@ -18,7 +18,22 @@ from shared.db.metrics import Point
 from shared.db.runs import Runs
 from shared.db.session import Database
 from shared.db.tables import Base
+from shared.db.tables.typed_json import TypedJson
+from shared.domain.early_discard import DiscardSettings
+from shared.domain.errors import Reason
+from shared.domain.job_facts import (
+    BaselineScore,
+    DatasetFacts,
+    JobWarning,
+    RowCounts,
+    WebhookTarget,
+)
+from shared.domain.job_request import StoredRequest
 from shared.domain.states import RunState
+from shared.domain.task import SplitRequest
+from shared.metrics.run_result import Rung, RungResult
+from shared.recipe.pilot_schemas import PilotPlan
+from tests.rows import RECIPE, TASK
 
 JOBS = "/v1/fine_tuning/jobs"
 LEASE = 60.0
@@ -158,10 +173,32 @@ def test_the_remaining_seconds_are_part_of_the_response(
     assert poll(http, job_id, before).status_code == 200
 
 
+OTHER_JSON_VALUES = {
+    "metadata": {"changed": "1"},
+    "request": StoredRequest.model_validate({"runs": {"num_seeds": 7}}),
+    "task": TASK.model_copy(update={"max_seq_length": 9}),
+    "split": SplitRequest(validation_fraction=0.4),
+    "resolved_recipe": RECIPE.model_copy(update={"max_steps": 4_999}),
+    "recipe": RECIPE.model_copy(update={"max_steps": 4_999}),
+    "recipe_notes": {"max_steps": "changed"},
+    "dataset": DatasetFacts(rows=RowCounts(train=1, validation=1, test=0), labels=[], leakage={}),
+    "pilots": PilotPlan(automatic=["max_steps"], rule=RECIPE, candidates=[], seeds=[0], steps=9),
+    "early_discard": DiscardSettings(start=4, keep=2, at_fraction=0.5),
+    "baselines": {"validation": [BaselineScore(name="majority", score=0.123)]},
+    "warnings": [JobWarning(code="changed", message="changed")],
+    "webhook": WebhookTarget(url="https://example.org", secret="c2VjcmV0"),
+    "error": Reason(code="changed", message="changed", param=None),
+    "result_files": ["file-changed"],
+    "result": RungResult(rung=Rung(step=3, score=0.5, degenerate=False)),
+    "diagnosis": ["changed"],
+    "environment": {"torch": "changed"},
+}
+
+
 def make_other_value(column: Column[Any]) -> Any:
     """Return a value that a new row does not have in this column."""
-    if isinstance(column.type, JSON):
-        return {"rows": {"train": 1, "validation": 1, "test": 0}, "changed": 1}
+    if isinstance(column.type, TypedJson):
+        return OTHER_JSON_VALUES[column.name]
     if isinstance(column.type, Boolean):
         return True
     return "changed" if isinstance(column.type, Text) else 4_999

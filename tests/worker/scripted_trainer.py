@@ -1,11 +1,11 @@
 """A scripted trainer, valid messages for it, and a monitor that follows it on a real database."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic_core import to_json
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -91,7 +91,7 @@ class ForgetfulDatabase(Database):
 
 def to_message(line: Line) -> TrainerMessage:
     """Parse a line as the worker parses what comes from the pipe."""
-    return parse_message(json.dumps(line))
+    return parse_message(to_json(line).decode())
 
 
 def make_event_line(kind: str, *, run_id: str = "ftrun-1", **values: Any) -> Line:

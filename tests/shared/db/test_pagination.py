@@ -22,6 +22,7 @@ from shared.db.models import Checkpoints
 from shared.db.pagination import PageRequest
 from shared.db.session import Database
 from shared.db.tables import Checkpoint, Comparison, Event, File, Job, Run, WebhookDelivery
+from shared.report.comparison.schemas import StoredComparison
 from tests.conftest import new_database
 from tests.rows import add_job, job_values
 
@@ -39,6 +40,7 @@ class List(NamedTuple):
 
 
 OTHERS: dict[str, object] = {"owner_id": "another"}
+COMPARISON = StoredComparison(metric="accuracy", split="validation", alpha=0.05, jobs=[], pairs=[])
 OWN: dict[str, object] = {"owner_id": "local"}
 LISTS = {
     "jobs": List(
@@ -71,7 +73,7 @@ LISTS = {
     ),
     "comparisons": List(
         Comparison.id,
-        OWN | {"result": {}},
+        OWN | {"result": COMPARISON},
         lambda s, _, page: Comparisons(s, "local").list_page(page),
     ),
 }

@@ -11,7 +11,7 @@ from shared.db.runs import Lease, Runs
 from shared.db.session import Database
 from shared.db.stack_claim import StackClaimer
 from shared.db.tables import Job, Run
-from tests.rows import add_job
+from tests.rows import RECIPE, add_job
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_with_one_nothing_is_taken_beside_it(database: Database) -> None:
         {"fold": 1},
         {"stop_step": 5},
         {"state": "runs/x/1/state-5"},
-        {"purpose": "pilot", "recipe": {"max_steps": 9}},
+        {"purpose": "pilot", "recipe": RECIPE.model_copy(update={"max_steps": 9})},
         {"purpose": "baselines"},
         {"held": True},
         {"cancel_requested": True},
@@ -89,7 +89,11 @@ def test_pilots_of_one_candidate_and_states_of_one_step(database: Database) -> N
     job = add_job(database, runs=8)
     for index in range(4):
         update_run(
-            database, job, index, purpose="pilot", recipe={"max_steps": 10 + index % 2, "layers": 1}
+            database,
+            job,
+            index,
+            purpose="pilot",
+            recipe=RECIPE.model_copy(update={"max_steps": 10 + index % 2}),
         )
     for index in range(4, 8):
         update_run(database, job, index, state=f"runs/{index}/1/state-{5 + index % 2}")

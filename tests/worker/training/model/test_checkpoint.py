@@ -51,5 +51,5 @@ def test_the_earlier_wins_a_tie_and_select_last_takes_the_last(
 
 
 def test_without_an_evaluation_no_checkpoint_exists() -> None:
-    with pytest.raises(RuntimeError, match="no evaluation"):
+    with pytest.raises(RuntimeError, match="before the first evaluation"):
         _ = BestCheckpoint("last").evaluation
