@@ -7,7 +7,7 @@ from tests.servers import wait_until
 from tests.stack import Stack
 
 JOBS = "/v1/fine_tuning/jobs"
-STEPS = 200
+STEPS = 3_000  # enough that the request to pause arrives before the end
 
 
 def test_a_paused_run_goes_on_where_it_stopped(shared_stack: Stack) -> None:
