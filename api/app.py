@@ -1,4 +1,7 @@
-"""Assembly of the app: services, routers, error handlers, middleware. Importing does no work."""
+"""Assembly of the app: services, routers, error handlers, middleware. Importing does no work.
+
+CONTRIBUTING.md ("Add an endpoint") lists every place that a new endpoint needs.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,1 +1,1 @@
-
+"""Comparisons of jobs: create, store, list and return them."""

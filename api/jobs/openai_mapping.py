@@ -1,4 +1,4 @@
-"""Map the hosted API's request fields to plain values and recipe settings."""
+"""Map the request fields of OpenAI's hosted API to plain values and recipe settings."""
 
 from collections.abc import Collection, Mapping
 

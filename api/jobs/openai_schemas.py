@@ -1,4 +1,4 @@
-"""Request schemas of the hosted API's hyperparameters.
+"""Request schemas of the hyperparameters of OpenAI's hosted fine-tuning API.
 
 ``hyperparameters`` has the hosted API's three; ``method`` accepts every setting of a recipe too.
 """

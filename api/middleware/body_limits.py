@@ -1,4 +1,8 @@
-"""Size limits of request bodies, checked on the declared length and on the bytes received."""
+"""Size limits of request bodies, checked on the declared length and on the bytes received.
+
+A larger body is answered with 413. The limit of the file in an upload is checked where the file is
+received: ``api.files.service``, and ``api.uploads.service`` for a file sent in parts.
+"""
 
 import re
 

@@ -1,1 +1,1 @@
-
+"""Stability reports of jobs over HTTP; ``shared.report`` computes them."""

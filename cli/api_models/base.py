@@ -1,4 +1,4 @@
-"""Base classes of the answers' models."""
+"""Base classes of the response models."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -1,4 +1,4 @@
-"""Answers about uploaded files."""
+"""Responses about uploaded files."""
 
 from cli.api_models.base import ApiModel, ApiWarning
 

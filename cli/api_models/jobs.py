@@ -1,4 +1,4 @@
-"""Answers about jobs, their runs and comparisons."""
+"""Responses about jobs, their runs and comparisons."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Answers about models, classifications and recipes."""
+"""Responses about models, classifications and recipes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Answers about the queue and the workers."""
+"""Responses about the queue and the workers."""
 
 from cli.api_models.base import ApiModel
 

@@ -64,8 +64,8 @@ class Deliveries:
         return self._session.scalar(_build_due_query().limit(1)) is not None
 
     def claim_next(self, lease_seconds: float) -> ClaimedDelivery | None:
-        """Claim the oldest due delivery under a lease of ``seconds``; after that anybody may
-        claim it.
+        """Claim the oldest due delivery for ``lease_seconds``, after which any sender may claim
+        it.
         """
         oldest = (
             _build_due_query()

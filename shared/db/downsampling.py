@@ -86,7 +86,7 @@ def _build_queries(
 
 
 def _compute_positions(total: int, resolution: int) -> list[int]:
-    """Positions, from 0, of the points shown of a series with ``count`` points; halves round up."""
+    """Return the positions, from 0, of the points shown of ``total`` points; halves round up."""
     last, parts = total - 1, resolution - 1
     return [(2 * i * last + parts) // (2 * parts) for i in range(resolution)]
 

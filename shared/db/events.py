@@ -45,8 +45,8 @@ class Events:
         )
 
     def delete_metrics(self, run_id: str, *, after_step: int = 0) -> None:
-        """Delete the evaluations after ``step`` of a run that starts over or continues from
-        that step.
+        """Delete the evaluations after ``after_step`` of a run that starts over or continues
+        from that step.
         """
         job_id = (
             select(Run.job_id).where(Run.id == run_id).scalar_subquery()

@@ -1,4 +1,4 @@
-"""A short digest of a job's rows: equal digests mean equal answers.
+"""Digest of a job's rows, for its cached response and ETag: equal digests, equal responses.
 
 It is cheap compared with the report: two statements and nothing parsed. Every column counts
 unless it is named here, so a new column can change the digest too often but never too seldom.

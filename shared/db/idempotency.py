@@ -25,7 +25,7 @@ class IdempotencyKeys:
     def find_recent_by_digest(
         self, owner_id: str, request_sha256: str, window_seconds: float
     ) -> str | None:
-        """Return the newest job that this request created within the last ``seconds``."""
+        """Return the newest job that this request created within the last ``window_seconds``."""
         same = select(Job.id).where(Job.owner_id == owner_id, Job.request_sha256 == request_sha256)
         lately = same.where(Job.created_at > db_now() - window_seconds).order_by(
             Job.created_at.desc(), Job.id.desc()
@@ -59,7 +59,7 @@ class IdempotencyKeys:
         self._session.flush()
 
     def was_extended_recently(self, job: Job, request_sha256: str, window_seconds: float) -> bool:
-        """Return whether this request added runs to the job within the last ``seconds``."""
+        """Return whether this request added runs to the job within the last ``window_seconds``."""
         mine = (
             IdempotencyKey.owner_id == job.owner_id,
             IdempotencyKey.key == _build_extension_key(request_sha256),

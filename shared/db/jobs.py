@@ -257,8 +257,8 @@ class Jobs:
         return self._session.scalars(query.order_by(Job.id).limit(limit)).all()
 
     def release_leases(self) -> None:
-        """Release every claimed job. Only for the start of a stack that is alone on its
-        database.
+        """Release every claimed job. Only for the start of ``evenkeel up``, whose database no
+        other process uses.
         """
         self._session.execute(
             update(Job).where(Job.status.in_(OPEN_JOB_STATES)).values(lease_until=None)

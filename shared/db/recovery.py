@@ -23,7 +23,7 @@ class LostRun(NamedTuple):
 
 
 class RunRecovery:
-    """What the sweeper does with runs."""
+    """Changes to runs that the sweeper makes."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -31,8 +31,8 @@ class RunRecovery:
     def release_expired_leases(self, *, all_leases: bool = False) -> list[LostRun]:
         """Queue the runs whose worker was lost, or cancel them where that was requested.
 
-        ``all_leases`` takes every lease: for the start of a stack that is alone on its
-        database.
+        ``all_leases`` takes every lease: for the start of ``evenkeel up``, whose database no
+        other process uses.
         """
         lost = [Run.status == RunState.RUNNING] + (
             [] if all_leases else [Run.lease_until < db_now()]
@@ -75,8 +75,8 @@ class RunRecovery:
 
 
 def release_all_leases(url: str) -> int:
-    """Release what a killed stack had claimed without waiting for leases to expire; return the
-    number of runs.
+    """Release what a killed ``evenkeel up`` had claimed, without waiting for leases to expire;
+    return the number of runs.
     """
     database = Database(url)
     try:

@@ -1,5 +1,5 @@
-"""Requests to cancel, pause, resume or retry runs. A run in training gets a flag that its
-supervisor reads within half a second; other runs change state at once.
+"""Requests to cancel, pause, resume or retry runs. A run in training gets a flag that its slot
+reads within half a second; other runs change state at once.
 """
 
 from collections.abc import Sequence

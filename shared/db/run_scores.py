@@ -39,8 +39,8 @@ _COLUMNS = [getattr(Run, field.name) for field in fields(ScoredRun)[:-1]]
 def list_scored_runs(
     session: Session, job_ids: Sequence[str], *, with_results: bool = False
 ) -> dict[str, list[ScoredRun]]:
-    """List the main runs of the jobs, by index. ``results`` also loads the confusion matrices,
-    which may be large.
+    """List the main runs of the jobs, by index. ``with_results`` also loads the confusion
+    matrices, which may be large.
     """
     columns = [*_COLUMNS, Run.result if with_results else null()]
     found: dict[str, list[ScoredRun]] = {job_id: [] for job_id in job_ids}

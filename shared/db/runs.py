@@ -67,8 +67,8 @@ class Runs:
     def list_by_job(
         self, job_id: str, *, purpose: str = Purpose.MAIN, with_results: bool = False
     ) -> Sequence[Run]:
-        """List the runs by index. ``results`` also loads the confusion matrices, which may be
-        large.
+        """List the runs by index. ``with_results`` also loads the confusion matrices, which may
+        be large.
         """
         query = select(Run).where(Run.job_id == job_id, Run.purpose == purpose).order_by(Run.index)
         return self._session.scalars(

@@ -25,8 +25,8 @@ class StackClaimer:
         self._lease_seconds = lease_seconds
 
     def claim_runs(self, first_lease: Lease, *, max_size: int, slot_count: int) -> list[Lease]:
-        """Claim queued runs that can be trained with ``first``, by index, until the stack has
-        ``most`` runs.
+        """Claim queued runs that can be trained with the first run, by index, until the stack
+        has ``max_size`` runs.
 
         Runs are shared among the worker's idle slots, so that one slot does not take them all
         while another has nothing to do.
@@ -40,7 +40,7 @@ class StackClaimer:
         return self._claim_free_runs(alike, min(max_size, share) - 1)
 
     def _list_matching_run_ids(self, run: Run) -> list[str]:
-        """Select queued runs that differ from ``first`` in their seeds alone."""
+        """Select queued runs that differ from ``run`` in their seeds alone."""
         same = [
             getattr(Run, name).is_not_distinct_from(getattr(run, name))
             for name in _MATCHING_COLUMNS

@@ -27,8 +27,9 @@ def build_pilot_runs(
     first_index: int,
     fold: int | None,
 ) -> list[Run]:
-    """Create ``PILOT_SEEDS`` runs per candidate, numbered from ``first``; ``rule`` is the
-    recipe whose automatic values each candidate replaces.
+    """Create ``PILOT_SEEDS`` runs per candidate, numbered from ``first_index``.
+
+    Each candidate replaces the automatic values of ``base_recipe``.
     """
     tried = [(candidate, seed) for candidate in candidates for seed in range(PILOT_SEEDS)]
     return [

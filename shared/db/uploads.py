@@ -36,8 +36,8 @@ class Uploads:
         self._session.refresh(upload)
 
     def get(self, upload_id: str, *, for_update: bool = False) -> Upload:
-        """Return an upload, locked with ``to_change``. Raises UploadNotFound, also for another
-        owner's.
+        """Return an upload, locked with ``for_update``. Raises UploadNotFound, also for
+        another owner's.
         """
         query = select(Upload).where(Upload.id == upload_id, Upload.owner_id == self._owner_id)
         upload = self._session.scalars(
@@ -112,8 +112,8 @@ class Uploads:
 def list_overdue_uploads(
     session: Session, limit: int, *, for_update: bool = False
 ) -> Sequence[Upload]:
-    """List expired pending uploads of any owner. ``to_change`` locks them and skips rows that
-    are locked elsewhere.
+    """List expired pending uploads of any owner. ``for_update`` locks them and skips rows
+    that are locked elsewhere.
     """
     query = select(Upload).where(
         Upload.status == UploadState.PENDING, Upload.expires_at <= db_now()

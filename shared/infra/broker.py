@@ -35,7 +35,7 @@ def make_celery(redis_url: str) -> "Celery":
         worker_disable_prefetch=True,  # a waiting run must not be parked behind a long one
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
-        # cancellation and limits live in the database and the supervisor
+        # cancellations are flags in the database, and the slot enforces the time limits
         worker_enable_remote_control=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,

@@ -1,4 +1,8 @@
-"""Names of the metrics, which of them a task has, and its default."""
+"""Names of the metrics, which of them a task has, and its default.
+
+The values are computed in ``single_label``, ``multi_label`` and ``regression``. CONTRIBUTING.md
+("Add a metric") lists every place that a new metric needs.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,7 @@
-"""Results of a run as in ``Run.result``: of its training, of its rung, or of the baselines."""
+"""Result of a run, as in ``Run.result``: of a whole training, of a rung, or of the baselines.
+
+A rung is the step at which a run waits for the decision of an early discard.
+"""
 
 from typing import Annotated, Literal
 

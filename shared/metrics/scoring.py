@@ -1,4 +1,4 @@
-"""Scoring of one job's predictions, whatever its kind of task."""
+"""Scoring of a job's predictions under its task, and the definition of a degenerate run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,9 +76,9 @@ class Scoring:
     def is_degenerate(
         self, labels: Sequence[Label], predictions: Sequence[Label], score: float | None
     ) -> bool:
-        """Return whether the predictions are no better than a constant: all alike, or with a
-        score that is undefined or not above ``floor`` (Mosbach et al. 2021 call such a run
-        failed).
+        """Return whether the predictions are no better than a constant one: all are equal, or
+        their score is undefined or not above ``compute_score_floor`` (Mosbach et al. 2021 call
+        such a run failed).
         """
         if score is None or self.has_constant_predictions(predictions):
             return True

@@ -1,7 +1,7 @@
-"""Limits that an encoder's family sets to a recipe.
+"""Checks of a recipe against the encoder's family, which may not support every setting.
 
-A setting that the family cannot have is refused if the caller asked for it, and dropped with a
-note if a preset brought it in.
+A setting that the family does not support is refused if the request gave it, and dropped with a
+note if it came from a preset.
 """
 
 from shared.domain.errors import InvalidValue

@@ -1,4 +1,4 @@
-"""The hosted fine-tuning API's three hyperparameters, applied to a recipe."""
+"""The three hyperparameters of OpenAI's hosted fine-tuning API, applied to a recipe."""
 
 from typing import NamedTuple
 

@@ -1,7 +1,7 @@
-"""Evidence from pilots: each candidate's results, the best candidate, and whether to try longer.
+"""Comparison of pilots: each candidate's results, the best one, and whether to try longer.
 
-A candidate whose pilots learnt nothing or failed ranks below every candidate with fewer such
-pilots, whatever its mean score.
+A candidate is a value for each searched setting. The more of its pilots failed or were
+degenerate, the lower it ranks; the mean score decides among candidates with equally many.
 """
 
 from collections.abc import Sequence

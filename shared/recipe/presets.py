@@ -1,4 +1,7 @@
-"""Named recipes: the stabilised one, the control, single remedies, and the paper's rivals."""
+"""Named recipes: the stabilized one, the control, single remedies, and the paper's rivals.
+
+CONTRIBUTING.md ("Add a preset") lists every place that a new preset needs.
+"""
 
 from shared.recipe.fields import Preset
 

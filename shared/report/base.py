@@ -1,4 +1,4 @@
-"""Base model of everything in a report."""
+"""Base model of a report's values: immutable, without unknown fields, NaN or infinity."""
 
 from pydantic import BaseModel, ConfigDict
 

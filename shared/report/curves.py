@@ -1,4 +1,4 @@
-"""Learning curves over the seeds: their fan, and where an early discard cut it."""
+"""Learning curves of all seeds: quartiles at every evaluation, and the effect of a discard."""
 
 import statistics
 from collections import defaultdict
@@ -34,8 +34,8 @@ def measure_discard_effect(
 ) -> DiscardEffect | None:
     """Compute the effect of an early discard; None before runs were discarded.
 
-    ``decision`` has ``start``, the number of runs that began, and later ``at_step``, the step
-    whose score decided which runs were kept.
+    ``discard`` has ``start``, the number of runs that began, and after the decision ``at_step``,
+    the step whose score decided which runs were kept.
     """
     step = discard.at_step if isinstance(discard, DecidedDiscard) else None
     started = list(runs[: discard.start])

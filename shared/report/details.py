@@ -1,4 +1,4 @@
-"""Further statistics of a report, which are not part of job lists."""
+"""Statistics of the full report that the short form in a job object leaves out."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The stages of a job after its first runs have started. While a run is open, the job waits; then
+"""The stages of a job after its first runs have started. The job waits while a run is open. Then:
 
     no recipe yet         -> more pilots, or a recipe and the job's runs (``worker.jobs.pilots``)
     runs paused at a rung -> the best ones continue (``worker.jobs.discard``)

@@ -1,4 +1,4 @@
-"""Take a job on once its pilots have ended: start longer pilots, or store the recipe.
+"""Decide what follows a job's pilots: longer pilots, or the recipe and the main runs.
 
 The policy is in ``shared.recipe``.
 """

@@ -1,1 +1,1 @@
-
+"""Maintenance beside training: the sweeper, webhooks, garbage collection, health check."""

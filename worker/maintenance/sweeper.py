@@ -1,7 +1,11 @@
 """``python -m worker.maintenance.sweeper``: requeues lost runs, repeats notifications, cleans up.
 
-It also sends webhooks. Any number of sweepers may run on any machine and may be killed at any
-moment: every change is a guarded update.
+When a worker dies, nobody renews the leases of its runs. After ``EVENKEEL_LEASE_SECONDS`` the
+sweeper takes them back (``shared.db.recovery``) and the runs are queued again. A worker survives
+the death of its trainer process and decides itself what follows (``worker.runs.transitions``).
+
+The sweeper also sends webhooks. Any number of sweepers may run on any machine and may be killed at
+any moment: every change is a guarded update.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Outcomes of an attempt at a run."""
+"""Outcomes of an attempt at a run; ``worker.runs.transitions`` decides what follows from each."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Present the hosted API's three hyperparameters of a job."""
+"""Present a job's hyperparameters as OpenAI's hosted API does."""
 
 from api.jobs.schemas import StoredJson
 from shared.db.tables import Job

@@ -1,1 +1,1 @@
-
+"""Alembic migrations; ``shared.db.migrate`` applies them."""

@@ -1,4 +1,7 @@
-"""Findings on degenerate runs: what they predict, and why they did not learn."""
+"""Findings on degenerate runs: what they predict, and why they did not learn.
+
+``shared.metrics.scoring.Scoring.is_degenerate`` decides which runs are degenerate.
+"""
 
 from collections.abc import Iterator
 from statistics import median

@@ -1,0 +1,1 @@
+"""From a job's files to batches of token ids and targets."""

@@ -1,0 +1,1 @@
+"""The network: load it, prepare its weights, run its forward pass, keep and export the best."""

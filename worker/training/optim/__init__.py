@@ -1,0 +1,1 @@
+"""The update of the weights: losses, optimizer, learning-rate schedule, regularizers."""
