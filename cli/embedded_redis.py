@@ -43,7 +43,7 @@ class EmbeddedRedis:
             command=self.build_command(),
             ready=self.is_ready,
             after_failed_start=self.set_data_aside,
-            stop_stage=1,
+            stop_order=1,
             stop_seconds=2.0,
         )
 

@@ -38,14 +38,14 @@ class Program:
     """Polled until true before the next program starts; None: ready as soon as it is started."""
     after_failed_start: Callable[[], None] | None = None
     """Called after it exits before it was ready, to remove what may have stopped it."""
-    stop_stage: int = 0
-    """Programs of one stage are stopped, and have ended, before those of the next."""
+    stop_order: int = 0
+    """Programs of a lower order have ended before those of a higher one are stopped."""
     stop_seconds: float = 6.0
     """Time between SIGTERM and SIGKILL."""
 
 
 class Supervisor:
-    """Starts programs in order, keeps them running, and stops them stage by stage."""
+    """Starts programs in order, keeps them running, and stops them by their ``stop_order``."""
 
     def __init__(
         self,
@@ -110,9 +110,9 @@ class Supervisor:
                 self._when_ready()
 
     async def _stop_all(self) -> None:
-        for stage in sorted({child.program.stop_stage for child in self._children}):
+        for order in sorted({child.program.stop_order for child in self._children}):
             await asyncio.gather(
-                *(child.stop() for child in self._children if child.program.stop_stage == stage)
+                *(child.stop() for child in self._children if child.program.stop_order == order)
             )
 
 

@@ -181,7 +181,7 @@ class Runs:
         self._execute_fenced(change, lease)
 
     def pause_run(self, lease: Lease, state: str, **values: Any) -> None:
-        """Park the run at its ``stop_step`` until it continues from ``state`` or is discarded.
+        """Pause the run at its ``stop_step`` until it continues from ``state`` or is discarded.
         Raises FenceLost.
 
         Resuming its job does not move it: it waits for the early discard.

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(default_factory=lambda: Path.home() / ".evenkeel")
-    """Data folder of the embedded stack, and the place of the defaults below."""
+    """Data folder of ``evenkeel up``, and the place of the defaults below."""
     database_url: str = ""
     """SQLAlchemy URL; default: SQLite in ``home``. PostgreSQL as
     ``postgresql+psycopg://user:password@host/name``.

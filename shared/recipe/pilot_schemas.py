@@ -19,7 +19,7 @@ class PilotCandidate(PilotSettings):
     scores: list[float | None]
     """Validation score of each pilot; None where it failed or has none."""
     degenerate: int
-    """Pilots no better than a constant answer."""
+    """Pilots no better than a constant prediction."""
     failed: int
     mean: float | None
     """Mean of the defined scores."""
@@ -43,7 +43,7 @@ class PilotPlan(StoredModel):
     """Optimiser steps of all pilots planned so far."""
 
 
-class PilotEvidence(StoredModel):
+class PilotSearch(StoredModel):
     """What a report shows of a job's pilots, by the names of the candidates' settings."""
 
     candidates: list[dict[str, JsonValue]] = Field(default_factory=list)

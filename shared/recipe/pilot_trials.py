@@ -47,7 +47,7 @@ class CandidateResult:
 
     @property
     def unlearned_count(self) -> int:
-        """Number of completed trials no better than a constant answer."""
+        """Number of completed trials no better than a constant prediction."""
         return sum(
             not trial.failed and (trial.degenerate or trial.score is None) for trial in self.trials
         )

@@ -154,7 +154,7 @@ def test_stages_stop_one_after_the_other(start: Start) -> None:
         "signal.signal(signal.SIGTERM, end)\n"
     )
     parent = start(
-        f"TELLS = {tells!r} + SLEEP\nserve(program('redis', TELLS, stop_stage=1), "
+        f"TELLS = {tells!r} + SLEEP\nserve(program('redis', TELLS, stop_order=1), "
         "program('worker', TELLS))"
     )
     parent.pid_of("redis")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from shared.recipe.pilot_schemas import PilotEvidence
+from shared.recipe.pilot_schemas import PilotSearch
 from shared.report.details import ClassScores
 from shared.report.page.cells import format_value
 from shared.report.page.section import JobSection
@@ -25,7 +25,7 @@ class SettingRow:
 @dataclass(frozen=True)
 class PilotTable:
     title: str
-    evidence: PilotEvidence
+    search: PilotSearch
     columns: list[str]
     """In order of first appearance."""
 
@@ -57,9 +57,9 @@ def _build_pilot_tables(jobs: Sequence[JobSection]) -> list[PilotTable]:
 
 
 def _build_pilot_table(title: str, pilots: Mapping[str, Any]) -> PilotTable:
-    evidence = PilotEvidence.model_validate(pilots)
-    names = (name for candidate in evidence.candidates for name in candidate)
-    return PilotTable(title, evidence, list(dict.fromkeys(names)))
+    search = PilotSearch.model_validate(pilots)
+    names = (name for candidate in search.candidates for name in candidate)
+    return PilotTable(title, search, list(dict.fromkeys(names)))
 
 
 def _build_setting_rows(columns: Sequence[Mapping[str, object]]) -> list[SettingRow]:
