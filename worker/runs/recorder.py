@@ -13,7 +13,7 @@ from shared.db.tables import Run
 from shared.domain.states import Purpose
 from worker.runs.assignment import Assignment
 from worker.runs.outcomes import Failed, Finished, Outcome, Paused, Scored
-from worker.trainer.protocol import RunEvented, RunFailed, RunMessage
+from worker.trainer.protocol import RunEventMessage, RunFailed, RunMessage
 from worker.training import events
 
 _SPLIT_TITLES = {"train": "training", "validation": "validation", "test": "test"}
@@ -49,7 +49,7 @@ class RunRecorder:
         """Record a message; return the outcome if it is the run's last."""
         if isinstance(message, RunFailed):
             return Failed(message.failed)
-        return self._record_event(message.event) if isinstance(message, RunEvented) else None
+        return self._record_event(message.event) if isinstance(message, RunEventMessage) else None
 
     def _record_event(self, event: events.RunEvent | events.BaselinesScored) -> Outcome | None:
         match event:

@@ -73,7 +73,7 @@ class TrainerReady(_Message):
     """Versions of torch and transformers, and the instruction set."""
 
 
-class RunEvented(_Message):
+class RunEventMessage(_Message):
     run_id: str
     event: Annotated[RunEvent | BaselinesScored, Field(discriminator="type")]
 
@@ -113,10 +113,10 @@ TrainerCommand = Annotated[
     | Annotated[PauseCommand, Tag("wait")],
     Discriminator(_find_key(("run", "stack", "baselines", "stop", "wait"))),
 ]
-RunMessage = RunEvented | RunAlive | RunFailed | RunStopped
+RunMessage = RunEventMessage | RunAlive | RunFailed | RunStopped
 TrainerMessage = Annotated[
     Annotated[TrainerReady, Tag("ready")]
-    | Annotated[RunEvented, Tag("event")]
+    | Annotated[RunEventMessage, Tag("event")]
     | Annotated[RunAlive, Tag("alive")]
     | Annotated[RunFailed, Tag("failed")]
     | Annotated[RunStopped, Tag("stopped")],
@@ -144,6 +144,6 @@ def parse_message(line: str) -> TrainerMessage:
 
 def is_last_message(message: RunMessage) -> bool:
     """Return whether this is the trainer's last message about its run."""
-    if isinstance(message, RunEvented):
+    if isinstance(message, RunEventMessage):
         return isinstance(message.event, Finished | Paused | BaselinesScored)
     return isinstance(message, RunFailed | RunStopped)

@@ -12,7 +12,7 @@ from shared.timings import ALIVE_INTERVAL_S
 from worker.trainer.commands import CommandReader
 from worker.trainer.protocol import (
     RunAlive,
-    RunEvented,
+    RunEventMessage,
     RunFailed,
     RunMessage,
     RunStopped,
@@ -84,7 +84,7 @@ def _to_message(run_id: str, update: RunUpdate) -> RunMessage:
     if isinstance(update, Exception):
         return RunFailed(run_id=run_id, failed=to_reason(update))
     # made from plain values: validating each event again would cost time at every step
-    return RunEvented.model_construct(run_id=run_id, event=update)
+    return RunEventMessage.model_construct(run_id=run_id, event=update)
 
 
 def to_reason(error: Exception) -> Reason:

@@ -10,7 +10,7 @@ from tests.worker.scripted_trainer import make_event_line, make_finished_line, m
 from worker.trainer.protocol import (
     PauseCommand,
     RunCommand,
-    RunEvented,
+    RunEventMessage,
     RunMessage,
     SpecPayload,
     StackCommand,
@@ -53,7 +53,7 @@ def test_a_line_that_is_no_command_is_refused(line: str) -> None:
 @pytest.mark.parametrize("line", [*make_training_lines(), make_finished_line()])
 def test_an_event_is_parsed_and_written_as_the_same_json(line: dict[str, object]) -> None:
     message = parse_message(json.dumps(line))
-    assert isinstance(message, RunEvented)
+    assert isinstance(message, RunEventMessage)
     written = json.loads(message.model_dump_json(exclude_unset=True))
     assert written == line
 

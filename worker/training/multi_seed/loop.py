@@ -32,8 +32,8 @@ TaggedEvent = tuple[str, RunEvent | Exception]
 T = TypeVar("T")
 
 
-class SeedsLeaving(Exception):
-    """Seeds must leave the stack before it continues."""
+class SeedsStopped(Exception):
+    """Runs that were stopped, whose seeds must leave the stack before it continues."""
 
     def __init__(self, seeds: Sequence[SeedRun]) -> None:
         self.seeds = seeds
@@ -164,10 +164,10 @@ class StackLoop:
             yield seed.run_id, seed.record_event(event)
 
     def _check_stop(self) -> None:
-        """Raise SeedsLeaving if a run was stopped."""
+        """Raise SeedsStopped if a run was stopped."""
         stopped = [seed for seed in self._stack.seeds if self._is_stopped(seed.run_id)]
         if stopped:
-            raise SeedsLeaving(stopped)
+            raise SeedsStopped(stopped)
 
     def _run_with_retry(self, action: Callable[[], T]) -> Generator[TaggedEvent, None, T | None]:
         """Repeat ``action`` until no seed leaves and memory suffices; return its result.
@@ -179,8 +179,8 @@ class StackLoop:
             out_of_memory: torch.OutOfMemoryError | None = None
             try:
                 return action()
-            except SeedsLeaving as leaving:
-                stopped = leaving.seeds
+            except SeedsStopped as error:
+                stopped = error.seeds
             except torch.OutOfMemoryError as error:
                 # the frames of the traceback would keep the memory allocated
                 out_of_memory = error.with_traceback(None)
