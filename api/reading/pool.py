@@ -110,10 +110,12 @@ class _Reader:
                 raise ReadingLimitExceeded.for_time(self._limits.seconds)
             outcome: Outcome = self._connection.recv()
         except (EOFError, ConnectionError):
-            return self._explain_end()
+            self._raise_for_end()
+            return None
         return outcome
 
-    def _explain_end(self) -> None:
+    def _raise_for_end(self) -> None:
+        """Raise the reason why the process ended; nothing if it ended for idleness."""
         code = self._process.wait()
         self._connection.close()
         if code == 0:
