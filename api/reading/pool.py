@@ -9,6 +9,7 @@ import pickle
 import signal
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing import Pipe
 from queue import LifoQueue
 from typing import Final, ParamSpec, TypeVar, cast
@@ -39,10 +40,11 @@ class ReaderPool:
 
     def __init__(self, size: int, limits: ReadingLimits | None = None) -> None:
         self._limits = limits or ReadingLimits()
-        self._readers: LifoQueue[_Reader | None] = LifoQueue()
-        self._size = size
+        self._places: LifoQueue[_Reader | None] = LifoQueue()
+        """One entry for each task that may run now, with its process if that was started."""
+        self._started: list[_Reader] = []
         for _ in range(size):
-            self._readers.put(None)
+            self._places.put(None)
 
     def run(self, task: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``task`` in a child and return its result, or raise its exception.
@@ -51,35 +53,48 @@ class ReaderPool:
         the task takes too long or too much memory.
         """
         message = pickle.dumps((task, args, kwargs))
-        reader = self._readers.get()
+        reader = self._places.get()
         try:
-            if reader is None or not reader.is_running():
-                reader = _Reader(self._limits)
-            outcome = reader.run(message)
-            if outcome is None:  # it ended for idleness at this moment
-                reader = _Reader(self._limits)
-                outcome = reader.run(message)
+            reader, outcome = self._run_message(reader, message)
         except BaseException:
-            if reader is not None:
-                reader.close()
             reader = None
             raise
         finally:
-            self._readers.put(reader)
-        if outcome is None:
-            raise RuntimeError("a reading process ended before it took its task")
+            self._places.put(reader)
         if outcome[0] == "error":
             raise outcome[1]
         return cast(R, outcome[1])
 
+    def _run_message(self, reader: "_Reader | None", message: bytes) -> "tuple[_Reader, Outcome]":
+        """Run a task, in a new process if there is none or if it has ended for idleness."""
+        outcome = None if reader is None else self._use_reader(reader, message)
+        if reader is None or outcome is None:
+            reader = _Reader(self._limits)
+            self._started.append(reader)
+            outcome = self._use_reader(reader, message)
+        if outcome is None:
+            raise RuntimeError("a process that reads files ended before it took its task")
+        return reader, outcome
+
+    def _use_reader(self, reader: "_Reader", message: bytes) -> Outcome | None:
+        try:
+            outcome = reader.run(message)
+        except BaseException:
+            self._close_reader(reader)
+            raise
+        if outcome is None:
+            self._close_reader(reader)
+        return outcome
+
+    def _close_reader(self, reader: "_Reader") -> None:
+        reader.close()
+        with suppress(ValueError):  # the pool was closed meanwhile
+            self._started.remove(reader)
+
     def close(self) -> None:
-        """End all processes; waits for running tasks."""
-        for _ in range(self._size):
-            reader = self._readers.get()
-            if reader is not None:
-                reader.close()
-        for _ in range(self._size):
-            self._readers.put(None)
+        """Kill all processes; tasks that are running fail."""
+        while self._started:
+            self._started.pop().kill()
 
 
 class _Reader:
@@ -99,9 +114,6 @@ class _Reader:
                 pass_fds=[child_end.fileno()],
             )
 
-    def is_running(self) -> bool:
-        return self._process.poll() is None
-
     def run(self, message: bytes) -> Outcome | None:
         """Return the outcome; None if the process ended without an error before its task."""
         try:
@@ -117,7 +129,6 @@ class _Reader:
     def _raise_for_end(self) -> None:
         """Raise the reason why the process ended; nothing if it ended for idleness."""
         code = self._process.wait()
-        self._connection.close()
         if code == 0:
             return
         if code == -signal.SIGALRM:
@@ -128,6 +139,9 @@ class _Reader:
 
     def close(self) -> None:
         self._connection.close()
+        self.kill()
+
+    def kill(self) -> None:
         self._process.kill()
         self._process.wait()
 

@@ -2,16 +2,20 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
 from api.reading.limits import ReadingLimits
 from api.reading.pool import ReaderPool
 from shared.datasets.errors import ReadingLimitExceeded
 from shared.domain.errors import InvalidValue
+from tests.servers import wait_until
 
 
 @pytest.fixture
@@ -125,3 +129,31 @@ def test_the_process_does_not_know_the_settings(
 ) -> None:
     monkeypatch.setenv("EVENKEEL_DATABASE_URL", "postgresql://user:secret@host/db")
     assert not any(name.startswith("EVENKEEL_") for name in pool.run(get_environment))
+
+
+def test_closing_does_not_wait_for_a_task() -> None:
+    pool = ReaderPool(1)
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(pool.run, wait, 60.0)
+        wait_until(lambda: bool(pool._started), description="the start of the process")
+        pool.close()
+        with pytest.raises((ReadingLimitExceeded, RuntimeError)):
+            running.result(timeout=30)
+
+
+PARENT = """
+import os, time
+from api.reading.pool import ReaderPool
+print(ReaderPool(1).run(os.getpid), flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_process_ends_with_its_parent() -> None:
+    command = [sys.executable, "-c", PARENT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        process = int(parent.stdout.readline())
+        assert psutil.pid_exists(process)
+        parent.kill()
+    wait_until(lambda: not psutil.pid_exists(process), description="the end of the process")
