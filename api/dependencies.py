@@ -10,6 +10,7 @@ from fastapi import Depends, Query, Request
 from api.classifications.loaded_models import ModelServer
 from api.jobs.presenting.event_stream import EventStreamLimiter
 from api.jobs.presenting.job_cache import JobCache
+from api.reading.pool import ReaderPool
 from shared.db.pagination import PageRequest
 from shared.db.session import Database
 from shared.encoders.catalogue import Catalogue
@@ -38,10 +39,8 @@ class AppServices:
     model_server: ModelServer
     owner_id: str = LOCAL_OWNER
     """Owner of the rows that requests read and write; so far every row has the same one."""
-    table_semaphore: BoundedSemaphore = field(
-        default_factory=lambda: BoundedSemaphore(MAX_CONCURRENT_TABLES)
-    )
-    """Bounds the tables in memory, each of which may be large."""
+    readers: ReaderPool = field(default_factory=lambda: ReaderPool(MAX_CONCURRENT_TABLES))
+    """Processes that read users' files; bounds the tables in memory, each of which may be large."""
     download_semaphore: BoundedSemaphore = field(
         default_factory=lambda: BoundedSemaphore(MAX_CONCURRENT_DOWNLOADS)
     )
@@ -54,6 +53,7 @@ class AppServices:
     stream_limiter: EventStreamLimiter = field(default_factory=EventStreamLimiter)
 
     def close(self) -> None:
+        self.readers.close()
         self.database.dispose()
         self.job_queue.close()
 

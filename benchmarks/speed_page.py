@@ -18,6 +18,7 @@ SECTION_ORDER = (
     "overhead",
     "polling",
     "queries",
+    "reading",
     "classifications",
 )
 """Names of the results in the order of the page; other results follow, sorted by name."""

@@ -1,16 +1,12 @@
 """Preview of a file: its first rows as a model's tokenizer splits them."""
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from api.dependencies import AppServices
 from api.files import service
+from api.files.preview_rows import TokenizedRow, tokenize_first_rows
 from api.files.preview_schemas import FilePreview, PreviewOptions, PreviewRow
-from api.files.tokenization import tokenize_texts
-from shared.datasets import Table
-from shared.datasets.columns import ColumnIndices, choose_columns, get_label_cells
 from shared.datasets.readers.cells import ListCell
 from shared.datasets.task_resolution import resolve_max_seq_length
 from shared.db.files import Files
@@ -18,11 +14,6 @@ from shared.db.models import Models
 from shared.db.tables import File
 from shared.domain.errors import InvalidValue
 from shared.domain.naming import FINE_TUNED_PREFIX, get_base_name
-from shared.domain.task import TaskRequest
-
-MAX_TEXT_CHARACTERS = 2_000  # so that a preview of a hundred long documents stays small
-
-INDEX_PATTERN = re.compile("[0-9]{1,4}")
 
 
 class _Source(NamedTuple):
@@ -42,29 +33,29 @@ def build_preview(services: AppServices, file_id: str, options: PreviewOptions) 
     try:
         source = _find_source(services, file_id, options)
         param = "file_id" if options.header == "auto" else "header"
-        with service.open_table(services, source.file, options.header, param=param) as table:
-            columns = choose_columns(_build_task_request(options.columns, table), table)
-            rows = _take_rows(table, columns, options.row_count)
+        with service.fetch_table_source(
+            services, source.file, options.header, param=param
+        ) as stored:
+            sample = service.read_stored_file(
+                services,
+                stored,
+                tokenize_first_rows,
+                options.columns,
+                options.row_count,
+                source.model_folder,
+                source.max_seq_length,
+            )
     except InvalidValue as error:
         # in a job's request, these parameters are fields of its task
         raise InvalidValue(error.message, param=(error.param or "").removeprefix("task.")) from None
-    return _build_file_preview(source, options, table, columns, list(_tokenize_rows(rows, source)))
-
-
-def _build_file_preview(
-    source: _Source,
-    options: PreviewOptions,
-    table: Table,
-    columns: ColumnIndices,
-    data: list[PreviewRow],
-) -> FilePreview:
+    data = [_build_preview_row(row) for row in sample.rows]
     return FilePreview(
         file_id=source.file.id,
         model=options.model,
         max_seq_length=source.max_seq_length,
-        text_column=table.get_column_reference(columns.text),
-        text_pair_column=None if columns.pair is None else table.get_column_reference(columns.pair),
-        label_column=table.get_column_reference(columns.label),
+        text_column=sample.text_column,
+        text_pair_column=sample.text_pair_column,
+        label_column=sample.label_column,
         truncated=sum(row.truncated for row in data),
         data=data,
     )
@@ -85,51 +76,14 @@ def _find_source(services: AppServices, file_id: str, options: PreviewOptions) -
     )
 
 
-class _RawRow(NamedTuple):
-    number: int
-    text: str
-    text_pair: str | None
-    label: str
-
-
-def _take_rows(table: Table, columns: ColumnIndices, count: int) -> list[_RawRow]:
-    labels = get_label_cells(table, columns.label)
-    return [
-        _RawRow(
-            number,
-            str(row[columns.text]),
-            None if columns.pair is None else str(row[columns.pair]),
-            label,
-        )
-        for number, row, label in zip(
-            table.row_numbers[:count], table.rows[:count], labels[:count], strict=True
-        )
-    ]
-
-
-def _tokenize_rows(rows: list[_RawRow], source: _Source) -> Iterator[PreviewRow]:
-    texts = [(row.text, row.text_pair) for row in rows]
-    tokenized = tokenize_texts(source.model_folder, texts, source.max_seq_length)
-    for row, tokens in zip(rows, tokenized, strict=True):
-        yield PreviewRow(
-            row=row.number,
-            text=row.text[:MAX_TEXT_CHARACTERS],
-            text_pair=None if row.text_pair is None else row.text_pair[:MAX_TEXT_CHARACTERS],
-            label=row.label.parse_values() if isinstance(row.label, ListCell) else row.label,
-            tokens=tokens.tokens,
-            input_ids=tokens.input_ids,
-            num_tokens=tokens.num_tokens,
-            truncated=tokens.is_truncated,
-        )
-
-
-def _build_task_request(columns: dict[str, str | None], table: Table) -> TaskRequest:
-    """Return the requested columns as a task; a number is an index unless a column is named so."""
-    references = {
-        field: int(name)
-        if INDEX_PATTERN.fullmatch(name) and name not in (table.columns or ())
-        else name
-        for field, name in columns.items()
-        if name is not None
-    }
-    return TaskRequest.model_validate(references)
+def _build_preview_row(row: TokenizedRow) -> PreviewRow:
+    return PreviewRow(
+        row=row.number,
+        text=row.text,
+        text_pair=row.text_pair,
+        label=row.label.parse_values() if isinstance(row.label, ListCell) else row.label,
+        tokens=row.tokens.tokens,
+        input_ids=row.tokens.input_ids,
+        num_tokens=row.tokens.num_tokens,
+        truncated=row.tokens.is_truncated,
+    )

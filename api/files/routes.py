@@ -206,8 +206,9 @@ def validate_file(services: ServicesDep, file_id: FileIdPath, task: TaskBody) ->
     with services.database.read() as session:
         file = Files(session, services.owner_id).get(file_id, param="file_id")
     param = "file_id" if task.header == "auto" else "task.header"
-    with service.open_table(services, file, task.header, param=param) as table:
-        return FileValidation(file_id=file_id, **build_validation(table, task).model_dump())
+    with service.fetch_table_source(services, file, task.header, param=param) as source:
+        validation = service.read_stored_file(services, source, build_validation, task)
+    return FileValidation(file_id=file_id, **validation.model_dump())
 
 
 def _format_content_disposition(filename: str) -> str:

@@ -4,34 +4,38 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePath
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy.orm import Session
 
 from api.dependencies import AppServices
+from api.reading.tables import TableSource, use_table
 from shared.datasets import (
     Limits,
     Table,
-    UnreadableFile,
+    Validation,
     build_validation,
     format_summary,
     read_table,
 )
+from shared.datasets.errors import ReadingLimitExceeded
 from shared.db.files import Files, is_digest_used, lock_digest
 from shared.db.tables import File
 from shared.domain import ids
 from shared.domain.errors import (
     InvalidRequest,
-    InvalidValue,
     PayloadTooLarge,
     ServiceUnavailable,
-    UnsupportedMediaType,
 )
 from shared.domain.task import Header
 from shared.infra.storage import CHUNK_BYTES, BlobMissing, build_file_key
 
 MAX_FILENAME = 255
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class ReceivedFile(NamedTuple):
@@ -102,9 +106,9 @@ def store_file(
 
 def _check_file(services: AppServices, received: ReceivedFile, details: FileDetails) -> File:
     """Read the file as a table, and return its row with the profile."""
-    with services.table_semaphore:
-        table = _read_table(services, received.path, details.filename, "auto")
-        validation = build_validation(table)
+    validation = services.readers.run(
+        _validate_upload, received.path, details.filename, get_table_limits(services)
+    )
     return File(
         id=ids.make_file_id(),
         owner_id=services.owner_id,
@@ -128,24 +132,32 @@ def delete_file(services: AppServices, file_id: str) -> None:
             services.storage.delete(build_file_key(file.sha256))
 
 
-@contextmanager
-def open_table(services: AppServices, file: File, header: Header, *, param: str) -> Iterator[Table]:
-    """Read a stored file as a table; ``header`` as in a task.
+def read_stored_file(
+    services: AppServices,
+    source: TableSource,
+    use: Callable[Concatenate[Table, P], R],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """Read the file in a child process, and return what ``use`` makes of its table there.
 
-    Raises InvalidValue for ``param`` if the file cannot be read with this setting.
+    Raises what ``use`` raises, and InvalidValue if the file cannot be read.
     """
+    try:
+        return services.readers.run(partial(use_table, source, use, *args, **kwargs))
+    except ReadingLimitExceeded as error:
+        raise source.build_error(error.message) from None
+
+
+@contextmanager
+def fetch_table_source(
+    services: AppServices, file: File, header: Header, *, param: str
+) -> Iterator[TableSource]:
+    """Copy a stored file to this machine's disk; ``header`` as in a task."""
     with create_scratch_folder(services) as folder:
         path = folder / "file"
         _fetch_content(services, file, path)
-        with services.table_semaphore:
-            try:
-                table = _read_table(services, path, file.filename, header)
-            except (UnreadableFile, UnsupportedMediaType) as error:
-                raise InvalidValue(
-                    f"File {file.id} cannot be read with these settings: {error.message}",
-                    param=param,
-                ) from None
-            yield table
+        yield TableSource(file.id, path, file.filename, header, get_table_limits(services), param)
 
 
 def _fetch_content(services: AppServices, file: File, path: Path) -> None:
@@ -157,10 +169,12 @@ def _fetch_content(services: AppServices, file: File, path: Path) -> None:
         ) from None
 
 
-def _read_table(services: AppServices, path: Path, filename: str, header: Header) -> Table:
-    return read_table(
-        path, filename, header=header, limits=Limits(max_rows=services.settings.max_rows)
-    )
+def get_table_limits(services: AppServices) -> Limits:
+    return Limits(max_rows=services.settings.max_rows)
+
+
+def _validate_upload(path: Path, filename: str, limits: Limits) -> Validation:
+    return build_validation(read_table(path, filename, limits=limits))
 
 
 @contextmanager

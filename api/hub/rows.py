@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +11,25 @@ from shared.datasets import Limits, Table, UnreadableFile, read_table
 from shared.datasets.errors import DecompressedTooLarge, TooManyCells, TooManyRows
 from shared.datasets.readers.cells import ListCell
 from shared.domain.errors import DatasetTooLarge, InvalidValue, UnsupportedMediaType
+
+
+def join_files(
+    shards: Sequence[tuple[Path, str]],
+    target: Path,
+    class_names: Mapping[str, Mapping[str, str]],
+    limits: Limits,
+    param: str,
+) -> None:
+    """Join files, each given by its path and name; runs in a reading process.
+
+    Raises what ``JoinedRowsWriter.add_file`` raises.
+    """
+    with (
+        target.open("wb") as output,
+        closing(JoinedRowsWriter(output, class_names, limits, param)) as rows,
+    ):
+        for path, filename in shards:
+            rows.add_file(path, filename)
 
 
 class JoinedRowsWriter:

@@ -1,8 +1,7 @@
 """Download of a referenced data set into a file of the service."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +10,8 @@ from api.files import service as files
 from api.hub.card import SplitFiles, choose_split_files, parse_class_names
 from api.hub.client import DatasetInfo, HubClient, build_too_large_error
 from api.hub.reference import HubReference, build_filename
-from api.hub.rows import JoinedRowsWriter
-from shared.datasets import InputFile, Limits, UnreadableFile
+from api.hub.rows import join_files
+from shared.datasets import InputFile, UnreadableFile
 from shared.db.files import Files
 from shared.db.tables import File
 from shared.domain.errors import DatasetTooLarge, HubNotAllowed, InvalidValue, ServiceBusy
@@ -81,34 +80,24 @@ def _store_split(services: AppServices, path: Path, name: str, source: InputFile
         raise InvalidValue(f"The split cannot be read: {error.message}", param=source) from None
 
 
-@contextmanager
-def _open_rows_writer(
-    services: AppServices, split: _Split, path: Path, source: InputFile
-) -> Iterator[JoinedRowsWriter]:
-    limits = Limits(max_rows=services.settings.max_rows)
-    class_names = parse_class_names(split.info, split.files.config)
-    with (
-        path.open("wb") as target,
-        closing(JoinedRowsWriter(target, class_names, limits, source)) as rows,
-    ):
-        yield rows
-
-
 def _download_split(
     services: AppServices, client: HubClient, split: _Split, target_path: Path, source: InputFile
 ) -> None:
-    """Download the files of a split one by one and join them into ``target_path``."""
+    """Download the files of a split and join them into ``target_path``."""
     max_bytes = remaining_bytes = services.settings.max_upload_bytes
     if sum(file.size or 0 for file in split.files.files) > max_bytes:
         raise build_too_large_error(max_bytes, source)
-    with _open_rows_writer(services, split, target_path, source) as rows:
-        for file in split.files.files:
-            shard = target_path.with_name("shard")
-            remaining_bytes -= client.download_file(
-                split.reference, split.info.commit, file, shard, remaining_bytes
-            )
-            with services.table_semaphore:
-                rows.add_file(shard, Path(file.path).name)
+    shards = []
+    for number, file in enumerate(split.files.files):
+        shard = target_path.with_name(f"shard-{number}")
+        remaining_bytes -= client.download_file(
+            split.reference, split.info.commit, file, shard, remaining_bytes
+        )
+        shards.append((shard, Path(file.path).name))
+    class_names = parse_class_names(split.info, split.files.config)
+    services.readers.run(
+        join_files, shards, target_path, class_names, files.get_table_limits(services), source
+    )
     if target_path.stat().st_size > max_bytes:
         raise DatasetTooLarge(
             f"The split has more than {max_bytes:,} bytes as JSON Lines.", param=source

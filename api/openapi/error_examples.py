@@ -171,6 +171,7 @@ _UNREADABLE_FILE_ERRORS: tuple[ServiceError, ...] = (
         "booleans. Remove the column."
     ),
     unreadable.DecompressedTooLarge("The file unpacks to more than 256 MB."),
+    unreadable.ReadingLimitExceeded.for_time(120),
 )
 ERROR_EXAMPLES: dict[type[ServiceError], ServiceError] = {
     type(error): error

@@ -107,3 +107,21 @@ class ParquetColumnNotSupported(UnreadableFile):
 
 class DecompressedTooLarge(UnreadableFile):
     """A small file that unpacks to more than the limit."""
+
+
+class ReadingLimitExceeded(UnreadableFile):
+    """The process that reads the file was stopped."""
+
+    @classmethod
+    def for_time(cls, seconds: float) -> "ReadingLimitExceeded":
+        return cls(
+            f"The file could not be read within {seconds:g} seconds; split it, or leave out the "
+            "columns that are not needed."
+        )
+
+    @classmethod
+    def for_memory(cls, most_bytes: int) -> "ReadingLimitExceeded":
+        return cls(
+            f"The file could not be read within {most_bytes >> 20:,} MB of memory; split it, or "
+            "leave out the columns that are not needed."
+        )

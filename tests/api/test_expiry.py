@@ -1,5 +1,6 @@
 """Expiry of files, lists without profiles, and tables in memory."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
@@ -116,13 +117,13 @@ def test_a_file_that_cannot_be_read_with_the_task_is_refused(http: TestClient) -
 def test_the_number_of_tables_in_memory_is_bounded(http: TestClient) -> None:
     assert isinstance(http.app, FastAPI)
     services: AppServices = http.app.state.services
-    with ThreadPoolExecutor(1) as pool:
-        for _ in range(MAX_CONCURRENT_TABLES):
-            assert services.table_semaphore.acquire(blocking=False)
-        try:
-            waiting = pool.submit(upload, http)
-            assert not wait([waiting], timeout=0.5).done
-            assert http.get(FILES, params={"limit": 1}).status_code == 200
-        finally:
-            services.table_semaphore.release(MAX_CONCURRENT_TABLES)
+    with ThreadPoolExecutor(MAX_CONCURRENT_TABLES + 1) as pool:
+        busy = [
+            pool.submit(services.readers.run, time.sleep, 2.0) for _ in range(MAX_CONCURRENT_TABLES)
+        ]
+        time.sleep(0.5)  # until both processes have taken their tasks
+        waiting = pool.submit(upload, http)
+        assert not wait([waiting], timeout=0.5).done
+        assert http.get(FILES, params={"limit": 1}).status_code == 200
+        wait(busy)
         assert waiting.result().startswith("file-")

@@ -3,19 +3,19 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import cast
 
 from api.jobs.planning.job_data import JobData
-from api.jobs.planning.job_files import build_hub_sources
 from api.jobs.request_schemas import JobRequest
 from shared.datasets import InputFile, SplitPart
-from shared.db.tables import File
 from shared.domain.errors import InvalidValue
 from shared.domain.job_facts import (
     BaselineScore,
     BaselineScores,
     DatasetFacts,
+    HubSource,
     LabelCount,
     NumericSummary,
     RowCounts,
@@ -24,13 +24,17 @@ from shared.domain.task import Label, TaskType
 from shared.metrics import Scoring, choose_default_metric, list_metrics
 
 
-def build_dataset_facts(
-    data: JobData, files: Mapping[InputFile, File], references: Mapping[str, str]
-) -> DatasetFacts:
-    """Return row and label counts, and the digests of the files; of fold 0 under k-fold.
+@dataclass(frozen=True)
+class FileOrigins:
+    """Where a job's files come from."""
 
-    ``references`` are the request's fields with data sets of the hub.
-    """
+    sha256: Mapping[InputFile, str]
+    hub_sources: Mapping[str, HubSource]
+    """Field of the request -> data set of the hub."""
+
+
+def build_dataset_facts(data: JobData, origins: FileOrigins) -> DatasetFacts:
+    """Return row and label counts, and the files' origins; of fold 0 under k-fold."""
     is_regression = data.task.type is TaskType.REGRESSION
     return DatasetFacts(
         rows=RowCounts(
@@ -39,18 +43,14 @@ def build_dataset_facts(
             test=len(data.test_labels),
         ),
         labels=_count_labels(data),
-        training_sha256=_get_sha256(files, InputFile.TRAINING),
-        validation_sha256=_get_sha256(files, InputFile.VALIDATION),
-        test_sha256=_get_sha256(files, InputFile.TEST),
+        training_sha256=origins.sha256.get(InputFile.TRAINING),
+        validation_sha256=origins.sha256.get(InputFile.VALIDATION),
+        test_sha256=origins.sha256.get(InputFile.TEST),
         leakage={name: leak.summarize() for name, leak in data.split_leaks.items()},
         numbers=summarize_numeric_labels(data.train_labels) if is_regression else None,
         folds=data.split.folds,
-        hub=build_hub_sources(references, files) or None,
+        hub=origins.hub_sources or None,
     )
-
-
-def _get_sha256(files: Mapping[InputFile, File], source: InputFile) -> str | None:
-    return files[source].sha256 if source in files else None
 
 
 def _count_labels(data: JobData) -> list[LabelCount]:

@@ -1,14 +1,13 @@
 """Read a job's files under its task, and split their rows as its worker will split them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from api.dependencies import AppServices
-from api.files.service import open_table
-from api.jobs.planning.request_validation import check_class_weights, check_split_settings
+from api.jobs.planning.request_validation import check_class_weights
 from api.jobs.request_schemas import JobRequest
+from api.reading.tables import TableSource
 from shared.datasets import (
     FileSplit,
     InputFile,
@@ -21,9 +20,7 @@ from shared.datasets import (
     split_files,
 )
 from shared.datasets.split.leakage import Leak, PartRows, find_leak, hash_texts
-from shared.db.tables import File
 from shared.domain.task import Label, SplitRequest, Task
-from shared.encoders.catalogue import EncoderFacts
 
 
 class FileRows(NamedTuple):
@@ -88,19 +85,18 @@ class JobData:
 
 
 def read_job_data(
-    services: AppServices, request: JobRequest, facts: EncoderFacts, files: Mapping[InputFile, File]
+    request: JobRequest, sources: Mapping[InputFile, TableSource], max_positions: int
 ) -> JobData:
     """Read the files one after the other, so that only one table is in memory.
 
     Raises InvalidValue for data, splits and settings that do not fit each other.
     """
-    check_split_settings(request)
-    task, training_rows = _read_training_file(services, request, facts, files)
+    task, training_rows = _read_training_file(request, sources, max_positions)
     rows = {InputFile.TRAINING: training_rows}
     for source in (InputFile.VALIDATION, InputFile.TEST):
-        if source in files:
-            with open_table(services, files[source], task.header, param=source) as table:
-                rows[source] = _read_rows(table, task, request.split, source)
+        if source in sources:
+            table = replace(sources[source], header=task.header).read()
+            rows[source] = _read_rows(table, task, request.split, source)
             del table  # frees it before the next one is read
     folds = [
         split_files(rows, task.type, request.split, fold) for fold in list_folds(request.split)
@@ -109,20 +105,18 @@ def read_job_data(
 
 
 def _read_training_file(
-    services: AppServices, request: JobRequest, facts: EncoderFacts, files: Mapping[InputFile, File]
+    request: JobRequest, sources: Mapping[InputFile, TableSource], max_positions: int
 ) -> tuple[Task, FileRows]:
     """Return the resolved task and the rows; the table is freed before the next one is read."""
-    source = InputFile.TRAINING
-    param = source if request.task.header == "auto" else "task.header"
-    with open_table(services, files[source], request.task.header, param=param) as table:
-        task = resolve_task(
-            request.task,
-            table,
-            max_positions=facts.max_position_embeddings,
-            needs_validation_split=InputFile.VALIDATION not in files,
-        )
-        check_class_weights(request, task)
-        return task, _read_rows(table, task, request.split, source)
+    table = sources[InputFile.TRAINING].read()
+    task = resolve_task(
+        request.task,
+        table,
+        max_positions=max_positions,
+        needs_validation_split=InputFile.VALIDATION not in sources,
+    )
+    check_class_weights(request, task)
+    return task, _read_rows(table, task, request.split, InputFile.TRAINING)
 
 
 def _read_rows(table: Table, task: Task, split: SplitRequest, source: InputFile) -> FileRows:

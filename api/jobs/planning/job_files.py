@@ -1,11 +1,16 @@
-"""Look up the files that a request names, and download those of the hub."""
+"""Look up the files that a request names, download those of the hub, and summarize them."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 from api.dependencies import AppServices
+from api.files.service import fetch_table_source
 from api.hub.reference import HUB_PREFIX
+from api.jobs.planning.data_summary import DataSummary, summarize_job_data
+from api.jobs.planning.dataset_facts import FileOrigins
 from api.jobs.request_schemas import JobRequest
 from shared.datasets import InputFile
+from shared.datasets.errors import ReadingLimitExceeded
 from shared.db.files import Files
 from shared.db.tables import File
 from shared.domain.errors import InvalidValue
@@ -41,6 +46,43 @@ def _load_data_file(services: AppServices, file_id: str, param: InputFile) -> Fi
             f"File {file_id} is a result file; give the id of an uploaded data set.", param=param
         )
     return file
+
+
+def summarize_data_files(
+    services: AppServices,
+    request: JobRequest,
+    files: Mapping[InputFile, File],
+    max_positions: int,
+) -> DataSummary:
+    """Read the files in a child process and summarize them.
+
+    Raises InvalidValue for data, splits and settings that do not fit each other.
+    """
+    origins = FileOrigins(
+        {source: file.sha256 for source, file in files.items()},
+        build_hub_sources(list_hub_references(request), files),
+    )
+    with ExitStack() as stack:
+        sources = {
+            source: stack.enter_context(
+                fetch_table_source(
+                    services, file, request.task.header, param=_get_param(request, source)
+                )
+            )
+            for source, file in files.items()
+        }
+        try:
+            return services.readers.run(
+                summarize_job_data, request, sources, origins, max_positions
+            )
+        except ReadingLimitExceeded as error:
+            raise sources[InputFile.TRAINING].build_error(error.message) from None
+
+
+def _get_param(request: JobRequest, source: InputFile) -> str:
+    """Return the field that decides how the file is read."""
+    is_header_given = source is InputFile.TRAINING and request.task.header != "auto"
+    return "task.header" if is_header_given else source
 
 
 def list_hub_references(request: JobRequest) -> dict[str, str]:

@@ -5,17 +5,16 @@ from collections.abc import Mapping, Sequence
 from api.dependencies import AppServices
 from api.jobs.openai_mapping import merge_method_settings, read_hosted_hyperparameters
 from api.jobs.planning.baseline_run import build_baselines_run
-from api.jobs.planning.data_warnings import list_data_warnings
-from api.jobs.planning.dataset_facts import (
-    build_dataset_facts,
-    resolve_metric,
-    score_majority_baselines,
-)
+from api.jobs.planning.data_summary import DataSummary
 from api.jobs.planning.discard_plan import plan_discard
 from api.jobs.planning.encoder_facts import get_encoder_facts
-from api.jobs.planning.job_data import JobData, read_job_data
-from api.jobs.planning.job_files import list_hub_references, load_data_files
+from api.jobs.planning.job_files import (
+    list_hub_references,
+    load_data_files,
+    summarize_data_files,
+)
 from api.jobs.planning.main_runs import build_main_runs
+from api.jobs.planning.request_validation import check_split_settings
 from api.jobs.request_schemas import JobRequest
 from api.jobs.webhook_schemas import require_public_address
 from shared.datasets import InputFile
@@ -54,11 +53,12 @@ def plan_job(services: AppServices, request: JobRequest) -> tuple[Job, list[Run]
     merge_hosted_hyperparameters(request.recipe, hosted)  # raises before any file is read
     facts = get_encoder_facts(services, request.model)
     files = load_data_files(services, request)
-    data = read_job_data(services, request, facts, files)
+    check_split_settings(request)
+    data = summarize_data_files(services, request, files, facts.max_position_embeddings)
     resolution = resolve_recipe(
         request.recipe,
         facts,
-        len(data.train_labels),
+        data.train_row_count,
         resolve_auto_precision(services.settings),
         hosted,
     )
@@ -74,11 +74,10 @@ def _build_job(
     services: AppServices,
     request: JobRequest,
     files: Mapping[InputFile, File],
-    data: JobData,
+    data: DataSummary,
     resolution: RecipeResolution,
     hosted: HostedHyperparameters,
 ) -> Job:
-    metric = resolve_metric(request, data)
     return Job(
         id=ids.make_job_id(),
         owner_id=services.owner_id,
@@ -93,10 +92,10 @@ def _build_job(
         resolved_recipe=None if resolution.pilots is not None else resolution.recipe,
         pilots=resolution.pilots,
         recipe_notes=resolution.notes,
-        metric=metric,
-        dataset=build_dataset_facts(data, files, list_hub_references(request)),
-        baselines=score_majority_baselines(data, metric),
-        warnings=[*list_data_warnings(data, request), *_list_hosted_warnings(hosted)],
+        metric=data.metric,
+        dataset=data.facts,
+        baselines=data.baselines,
+        warnings=[*data.warnings, *_list_hosted_warnings(hosted)],
         webhook=(
             None
             if request.webhook is None

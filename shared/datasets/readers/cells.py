@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 INTEGER_PATTERN = re.compile(r"[+-]?[0-9]+")
-NUMBER_PATTERN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+NUMBER_PATTERN = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 # larger floats may not be exactly the integer that they show
 MAX_EXACT_INTEGER = 2**53
