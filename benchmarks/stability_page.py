@@ -24,12 +24,12 @@ whatever its outcome.
 
 EFFECTS = (
     ("debiased", CONTROL, "Bias correction alone"),
-    ("reinit", "debiased", "Re-initialising on top of bias correction, at the same length,"),
+    ("reinit", "debiased", "Re-initializing on top of bias correction, at the same length,"),
     ("longer", "debiased", "Training longer on top of bias correction"),
     (
         "stabilized",
         "longer",
-        "What `stabilized` adds to `longer` (re-initialisation, its depth chosen by pilots)",
+        "What `stabilized` adds to `longer` (re-initialization, its depth chosen by pilots)",
     ),
 )
 """A recipe, the recipe that it builds on, and what the difference between them is."""

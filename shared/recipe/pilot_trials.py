@@ -1,6 +1,6 @@
 """Evidence from pilots: each candidate's results, the best candidate, and whether to try longer.
 
-A candidate whose pilots learnt nothing or failed ranks below every candidate with fewer such
+A candidate whose pilots learned nothing or failed ranks below every candidate with fewer such
 pilots, whatever its mean score.
 """
 
@@ -54,7 +54,7 @@ class CandidateResult:
 
     @property
     def unusable_count(self) -> int:
-        """Number of trials that failed or learnt nothing."""
+        """Number of trials that failed or learned nothing."""
         return self.unlearned_count + sum(trial.failed for trial in self.trials)
 
     @property

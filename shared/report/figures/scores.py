@@ -168,7 +168,7 @@ def _build_points(row: int, report: StabilityReport) -> list[dict[str, Any]]:
 
 
 def _spread_heights(amount: int) -> list[float]:
-    """Return even heights from -1 to 1 with neighbours in score far apart (multiples of the
+    """Return even heights from -1 to 1 with neighbors in score far apart (multiples of the
     golden ratio, by rank).
     """
     golden = (math.sqrt(5) - 1) / 2
