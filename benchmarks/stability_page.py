@@ -145,7 +145,7 @@ def _iterate_control_pairs(task: TaskResult) -> Iterator[str]:
         f"Against `{CONTROL}` (two-sided; p after Holm over all {len(task['pairs'])} "
         "pairs of recipes):\n"
     )
-    yield "| recipe | difference | 95 % interval | Welch p | permutation p | verdict |"
+    yield "| recipe | difference | 95% interval | Welch p | permutation p | verdict |"
     yield "|---|---|---|---|---|---|"
     for pair in pairs:
         yield f"| {' | '.join(_list_pair_cells(pair))} |"

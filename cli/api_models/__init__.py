@@ -1,4 +1,4 @@
-"""The fields of the service's answers that the command line reads."""
+"""The fields of the service's responses that the command line reads."""
 
 from cli.api_models.base import ApiWarning
 from cli.api_models.files import File, Preview, PreviewRow, Profile, RowProblem

@@ -1,10 +1,10 @@
-"""Base classes of the answers' models."""
+"""Base classes of the responses' models."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class ApiModel(BaseModel):
-    """A part of an answer; unknown fields are ignored, so that versions may differ."""
+    """A part of a response; unknown fields are ignored, so that versions may differ."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -45,8 +45,8 @@ Beta = Annotated[
     Field(
         ge=0,
         lt=1,
-        description="Decay rate of Adam's running mean of the gradients (beta1) or of their "
-        "squares (beta2).",
+        description="Decay rate of Adam's running mean: beta1 of the gradients, beta2 of their "
+        "squares.",
     ),
 ]
 Epsilon = Annotated[
@@ -66,7 +66,8 @@ MaxGradNorm = Annotated[
     Field(
         ge=0,
         le=1e6,
-        description="Clip the norm of the gradient over all parameters to this; 0 does not clip.",
+        description="Maximum norm of the gradient over all parameters; a larger gradient is scaled "
+        "down to it. 0 disables clipping.",
     ),
 ]
 WarmupRatio = Annotated[
@@ -167,8 +168,8 @@ EvalPoints = Annotated[
 Select = Annotated[
     Literal["best_checkpoint", "last"],
     Field(
-        description="Keep the weights of the best evaluation (of equal ones the earlier), or those "
-        "of the last step."
+        description="Which weights to keep: those of the best evaluation (the earliest of equal "
+        "ones), or those of the last step."
     ),
 ]
 Precision = Annotated[

@@ -19,7 +19,7 @@ class PilotCandidate(PilotSettings):
     scores: list[float | None]
     """Validation score of each pilot; None where it failed or has none."""
     degenerate: int
-    """Pilots no better than a constant answer."""
+    """Pilots no better than a constant prediction."""
     failed: int
     mean: float | None
     """Mean of the defined scores."""

@@ -47,7 +47,7 @@ class CandidateResult:
 
     @property
     def unlearned_count(self) -> int:
-        """Number of completed trials no better than a constant answer."""
+        """Number of completed trials no better than a constant prediction."""
         return sum(
             not trial.failed and (trial.degenerate or trial.score is None) for trial in self.trials
         )
@@ -148,7 +148,7 @@ def _is_longer_worthwhile(lengths: Sequence[CandidateResult]) -> bool:
 
 
 def is_still_improving(curves: Sequence[Sequence[tuple[int, float]]], max_steps: int) -> bool:
-    """Return whether the mean score peaks near the end, well above that at 60 % of the steps."""
+    """Return whether the mean score peaks near the end, well above that at 60% of the steps."""
     by_step: dict[int, list[float]] = {}
     for curve in curves:
         for step, score in curve:

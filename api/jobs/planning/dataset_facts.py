@@ -101,7 +101,7 @@ def _build_metric_error(metric: str, task_type: TaskType, names: Sequence[str]) 
 
 
 def score_majority_baselines(data: JobData, metric: str) -> BaselineScores:
-    """Return the score of the best constant answer by split; under k-fold the folds' mean."""
+    """Return the score of the best constant prediction by split; under k-fold the folds' mean."""
     scoring = Scoring(data.task, metric)
     name = "mean" if data.task.type is TaskType.REGRESSION else "majority"
     parts: dict[str, list[SplitPart | None]] = {

@@ -41,7 +41,7 @@ POINT_KINDS = ("learned", "degenerate")
 
 
 def build_scores_figure(reports: TitledReports, palette: Palette = LIGHT) -> Figure:
-    """Plot strips of all seeds' scores side by side, with mean, 95 % interval of the mean and
+    """Plot strips of all seeds' scores side by side, with mean, 95% interval of the mean and
     baselines.
 
     ``reports`` holds the title and the report of each job, which share metric and split.
