@@ -81,7 +81,7 @@ ServicesDep = Annotated[AppServices, Depends(_get_services)]
 
 CursorQuery = Annotated[
     str | None,
-    Query(max_length=128, description="Cursor: id of the last item of the previous page."),
+    Query(max_length=128, description="Cursor: ID of the last item of the previous page."),
 ]
 
 

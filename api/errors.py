@@ -57,7 +57,7 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorResponse(BaseModel):
-    """Body of every error response; the header `x-request-id` has the id of the request."""
+    """Body of every error response; the header `x-request-id` has the ID of the request."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -78,7 +78,7 @@ class MethodNotAllowed(ServiceError):
 
 
 class InternalError(ServiceError):
-    """An unexpected error in the service, whose log has the details under the request id."""
+    """An unexpected error in the service, whose log has the details under the request ID."""
 
     status = 500
 
@@ -201,7 +201,7 @@ def _list_allowed_methods(request: Request) -> list[str]:
 
 def _handle_database_error(_request: Request, error: Exception) -> JSONResponse:
     log.error("database_unavailable error=%s", error)
-    return to_error_response(ServiceUnavailable("The database does not respond; try again."))
+    return to_error_response(ServiceUnavailable("The database does not respond; retry shortly."))
 
 
 def _handle_unexpected_error(request: Request, error: Exception) -> JSONResponse:

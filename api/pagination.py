@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Identified(BaseModel):
-    """An object that can be listed; its id serves as the cursor."""
+    """An object that can be listed; its ID serves as the cursor."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Unique id; its prefix names the kind of object."""
+    """Unique ID; its prefix names the kind of object."""
 
 
 Item = TypeVar("Item", bound=Identified)
@@ -34,10 +34,10 @@ class Listing(BaseModel, Generic[Item]):
         Field(description="Whether more items follow; request them with `after` set to `last_id`."),
     ]
     first_id: Annotated[
-        str | None, Field(description="Id of the first item; null if the page is empty.")
+        str | None, Field(description="ID of the first item; null if the page is empty.")
     ]
     last_id: Annotated[
-        str | None, Field(description="Id of the last item; null if the page is empty.")
+        str | None, Field(description="ID of the last item; null if the page is empty.")
     ]
 
 

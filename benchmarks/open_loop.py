@@ -38,7 +38,7 @@ class Sample:
         )
 
     def build_summary(self) -> dict[str, float | int]:
-        """Summarise the latencies, in milliseconds, and the counts."""
+        """Summarize the latencies, in milliseconds, and the counts."""
         p50, p90, p99, worst = np.quantile(self.latencies, [0.5, 0.9, 0.99, 1.0]) * 1000
         return {
             "requests": len(self.latencies) + self.unanswered,

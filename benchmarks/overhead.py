@@ -2,7 +2,7 @@
 ``EVENKEEL_GLUE_DIR=… python -m benchmarks.overhead``.
 
 The same 20 short runs of the real encoder, on a small part of CoLA, take place twice: as a job
-of a whole service (``evenkeel up`` in a temporary home: queue, claims, metrics, artefacts,
+of a whole service (``evenkeel up`` in a temporary home: queue, claims, metrics, artifacts,
 report, published model), and as direct calls of the training package. The direct calls run in
 as many processes as the service has slots, with the same threads; they record nothing and
 delete their exports. Both sides score the job's baselines first, both are warm, and they take

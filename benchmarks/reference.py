@@ -1,7 +1,7 @@
 """``transformers.Trainer`` in its fastest usual configuration, for comparison with our training.
 
-Rows are tokenised beforehand, and batches are padded to their longest row
-(``DataCollatorWithPadding``). The optimiser is the fused AdamW, and bfloat16 is
+Rows are tokenized beforehand, and batches are padded to their longest row
+(``DataCollatorWithPadding``). The optimizer is the fused AdamW, and bfloat16 is
 ``TrainingArguments(bf16=True)``. Nothing is logged, saved or evaluated in between, and the
 batches are collated in the same process.
 """
@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 
 class TokenizedRows(Dataset[Row]):
-    """Tokenised rows of a split, by their row numbers in the file."""
+    """Tokenized rows of a split, by their row numbers in the file."""
 
     def __init__(self, split: Split) -> None:
         text = split.text
@@ -99,7 +99,7 @@ class _FixedBatchTrainer(Trainer):
 
 class TrainerReference:
     """Trains a network with Trainer; each call continues from the weights of the call before,
-    with a new optimiser.
+    with a new optimizer.
     """
 
     def __init__(

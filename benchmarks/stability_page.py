@@ -24,12 +24,12 @@ whatever its outcome.
 
 EFFECTS = (
     ("debiased", CONTROL, "Bias correction alone"),
-    ("reinit", "debiased", "Re-initialising on top of bias correction, at the same length,"),
+    ("reinit", "debiased", "Re-initializing on top of bias correction, at the same length,"),
     ("longer", "debiased", "Training longer on top of bias correction"),
     (
         "stabilized",
         "longer",
-        "What `stabilized` adds to `longer` (re-initialisation, its depth chosen by pilots)",
+        "What `stabilized` adds to `longer` (re-initialization, its depth chosen by pilots)",
     ),
 )
 """A recipe, the recipe that it builds on, and what the difference between them is."""
@@ -145,7 +145,7 @@ def _iterate_control_pairs(task: TaskResult) -> Iterator[str]:
         f"Against `{CONTROL}` (two-sided; p after Holm over all {len(task['pairs'])} "
         "pairs of recipes):\n"
     )
-    yield "| recipe | difference | 95 % interval | Welch p | permutation p | verdict |"
+    yield "| recipe | difference | 95% interval | Welch p | permutation p | verdict |"
     yield "|---|---|---|---|---|---|"
     for pair in pairs:
         yield f"| {' | '.join(_list_pair_cells(pair))} |"

@@ -95,7 +95,7 @@ class TaskBench:
         )
 
     def load_task_splits(self, spec: RunSpec) -> Splits:
-        """Load the tokenised rows of the task."""
+        """Load the tokenized rows of the task."""
         return load_splits(spec, self.cache, lambda: None)
 
     def iterate_batches(self, spec: RunSpec) -> Iterator[list[int]]:

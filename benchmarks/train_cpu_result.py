@@ -73,7 +73,7 @@ def _format_text(plan: StepTimePlan) -> str:
     return (
         f"One training step of {OFFLINE_ENCODER} at batch size {plan.batch_size} on "
         f"{plan.threads} threads: the service's own training against `transformers.Trainer` with "
-        "dynamic padding, the fused AdamW, rows tokenised beforehand, and no logging or saving "
+        "dynamic padding, the fused AdamW, rows tokenized beforehand, and no logging or saving "
         f"in between. Both sides train the same rows in the same order, in {plan.rounds} rounds "
         f"of {plan.steps} counted steps each; a step's time runs from the end of the step before."
     )

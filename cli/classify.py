@@ -1,4 +1,4 @@
-"""``evenkeel classify``: answers of a fine-tuned model, or of an ensemble of a job's seeds."""
+"""``evenkeel classify``: predictions of a fine-tuned model, or of an ensemble of a job's seeds."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ class FileRequest(NamedTuple):
 
     path: Path
     output: Path | None
-    """File for the answers; None: ``path`` with ``.answers.csv`` appended."""
+    """File for the predictions; None: ``path`` with ``.answers.csv`` appended."""
     text_column: str | None
     ensemble: bool
 
@@ -41,7 +41,7 @@ class FileRequest(NamedTuple):
 def classify_texts(
     client: Client, model: str, texts: Sequence[str], *, ensemble: bool, as_json: bool
 ) -> None:
-    """Print a table with one line per text, or the answer as JSON."""
+    """Print a table with one line per text, or the response as JSON."""
     name = resolve_model_id(client, model)
     answer = client.classify_texts({"model": name, "input": list(texts), "ensemble": ensemble})
     console = make_console()
@@ -52,7 +52,7 @@ def classify_texts(
 
 
 def classify_file(client: Client, model: str, request: FileRequest) -> None:
-    """Write an answer for every row of a file; delete both files from the service afterwards."""
+    """Write a prediction for every row of a file; delete both files from the service afterwards."""
     output = request.answers_path
     if output.exists():
         raise CliError(f"{output} already exists. Choose another file with --output.")
@@ -93,7 +93,7 @@ def _format_batch_summary(batch: Batch, output: Path) -> str:
 def _build_answers_table(texts: Sequence[str], answer: Classification) -> RenderableType:
     is_ensemble = len(answer.members) > 1
     spread = ("vote entropy", "score std") if is_ensemble else ()
-    table = Table("text", "answer", "score", *spread, "", box=None)
+    table = Table("text", "prediction", "score", *spread, "", box=None)
     for text, result in zip(texts, answer.results, strict=True):
         [target] = result.values()
         table.add_row(

@@ -38,7 +38,7 @@ MODULES_BY_LABEL: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Modules and packages of each label; CPython 3.11 to 3.14 has all of them."""
 LABEL_SHARES = {"network": 0.36, "text": 0.28, "files": 0.2, "concurrency": 0.16}
-"""Moderately skewed, like real data: always answering "network" is right for 36 % of the rows."""
+"""Moderately skewed, like real data: always answering "network" is right for 36% of the rows."""
 MIN_WORDS, MAX_WORDS = 5, 12
 PROSE_PATTERN = re.compile(r"[A-Z][A-Za-z0-9 ,;'()\-/]*\.")
 

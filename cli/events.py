@@ -56,7 +56,7 @@ def _follow_events(client: Client, job_id: str, after: str | None) -> Iterator[E
         except httpx.TransportError as error:
             if time.monotonic() - last_event_at > RETRY_TIMEOUT_S:
                 raise CliError(
-                    f"The service has not answered for {RETRY_TIMEOUT_S:.0f} seconds. "
+                    f"The service has not responded for {RETRY_TIMEOUT_S:.0f} seconds. "
                     "Check that it is running."
                 ) from error
             time.sleep(RECONNECT_DELAY_S)

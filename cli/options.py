@@ -13,7 +13,7 @@ DEFAULT_URL: Final = "http://127.0.0.1:8000"
 Url = Annotated[str, typer.Option("--url", envvar="EVENKEEL_URL", help="URL of the service.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="ID of a job (ftjob-…).")]
 JobIds = Annotated[list[str], typer.Argument(metavar="JOB", help="IDs of jobs (ftjob-…).")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the service's answer as JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the service's response as JSON.")]
 ReportAsJson = Annotated[bool, typer.Option("--json", help="Print the job and its report as JSON.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Return without waiting for the job.")]
 FineTunedModel = Annotated[
@@ -83,7 +83,7 @@ AnswersFile = Annotated[
     Path | None,
     typer.Option(
         dir_okay=False,
-        help="File to write the rows' answers to.",
+        help="File to write the predictions to.",
         show_default="FILE.answers.csv",
     ),
 ]
@@ -105,10 +105,10 @@ PreviewFile = Annotated[
 
 ComparedJobs = Annotated[
     list[str],
-    typer.Argument(metavar="JOB", help="IDs of 2 to 10 jobs with the same rows."),
+    typer.Argument(metavar="JOB", help="IDs of 2 to 10 jobs that were scored on the same rows."),
 ]
 ComparisonMetric = Annotated[
-    str | None, typer.Option(help="Score to compare by, instead of the jobs' own.")
+    str | None, typer.Option(help="Metric to compare, instead of the jobs' own.")
 ]
 Alpha = Annotated[
     float, typer.Option(help="Significance level: the largest p-value that shows a difference.")
@@ -121,17 +121,17 @@ ComparisonPage = Annotated[
 # evenkeel clone
 
 NewPreset = Annotated[
-    str | None, typer.Option(help="Recipe of the new job.", show_default="the old job's")
+    str | None, typer.Option(help="Preset of the new job.", show_default="the earlier job's")
 ]
 NewModel = Annotated[
-    str | None, typer.Option(help="Base model of the new job.", show_default="the old job's")
+    str | None, typer.Option(help="Base model of the new job.", show_default="the earlier job's")
 ]
 NewSeedCount = Annotated[
-    int | None, typer.Option(help="Number of runs.", show_default="the old job's")
+    int | None, typer.Option(help="Number of runs.", show_default="the earlier job's")
 ]
 NewSuffix = Annotated[
     str | None,
     typer.Option(
-        help="Text to include in the fine-tuned model's ID.", show_default="the old job's"
+        help="Text to include in the fine-tuned model's ID.", show_default="the earlier job's"
     ),
 ]

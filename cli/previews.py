@@ -46,7 +46,7 @@ def show_recipes(client: Client, name: str | None, model: str, train_rows: int) 
         return
     known = {recipe.id: recipe for recipe in found}
     if name not in known:
-        raise CliError(f"There is no recipe {name!r}. Choose one of: {', '.join(known)}.")
+        raise CliError(f"There is no preset {name!r}. Choose one of: {', '.join(known)}.")
     make_console().print(_format_recipe_settings(known[name]))
 
 

@@ -7,7 +7,7 @@ import typer
 
 DATA_PANEL: Final = "Data"
 RECIPE_PANEL: Final = "Recipe"
-EVALUATION_PANEL: Final = "Splits and score"
+EVALUATION_PANEL: Final = "Split and metric"
 
 # the data
 
@@ -52,13 +52,13 @@ TaskType = Annotated[
 ]
 TextColumn = Annotated[
     str | None,
-    typer.Option(
-        help="Name or index of the text column (of pairs: the first).", rich_help_panel=DATA_PANEL
-    ),
+    typer.Option(help="Name or index of the (first) text column.", rich_help_panel=DATA_PANEL),
 ]
 TextPairColumn = Annotated[
     str | None,
-    typer.Option(help="Name or index of the second text column.", rich_help_panel=DATA_PANEL),
+    typer.Option(
+        help="Name or index of the second text column, for pairs.", rich_help_panel=DATA_PANEL
+    ),
 ]
 LabelColumn = Annotated[
     str | None,
@@ -74,7 +74,7 @@ BaseModelId = Annotated[
 Preset = Annotated[
     str | None,
     typer.Option(
-        help="Recipe; `evenkeel recipes` lists them.",
+        help="Preset of the recipe; `evenkeel recipes` lists them.",
         show_default="stabilized",
         rich_help_panel=RECIPE_PANEL,
     ),
@@ -140,20 +140,20 @@ Folds = Annotated[
 GroupBy = Annotated[
     str | None,
     typer.Option(
-        help="Column whose equal values stay on one side of a split.",
+        help="Column whose rows with equal values stay together in a split.",
         rich_help_panel=EVALUATION_PANEL,
     ),
 ]
 Metric = Annotated[
     str | None,
     typer.Option(
-        help="Score to report, e.g. accuracy, f1_macro, mcc, pearson.",
+        help="Metric of the report, e.g. accuracy, f1_macro, mcc, pearson.",
         rich_help_panel=EVALUATION_PANEL,
     ),
 ]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="Show the plan and the expected time; train nothing."),
+    typer.Option("--dry-run", help="Show the plan and its estimated duration without training."),
 ]
 ModelSuffix = Annotated[
     str | None, typer.Option(help="Text to include in the fine-tuned model's ID.")

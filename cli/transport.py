@@ -92,13 +92,13 @@ class Transport:
 
     def _build_mismatch_error(self, detail: str = "") -> CliError:
         return CliError(
-            f"The answer from {self.url} does not match this version of Evenkeel{detail}. "
+            f"The response from {self.url} does not match this version of Evenkeel{detail}. "
             "Check --url."
         )
 
     def _build_unreachable_error(self, error: httpx.TransportError) -> CliError:
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-            return CliError(f"No service answers at {self.url}. Start one with: evenkeel up")
+            return CliError(f"No service responds at {self.url}. Start one with: evenkeel up")
         return CliError(
             f"The connection to {self.url} was lost ({type(error).__name__}). Try again."
         )

@@ -89,6 +89,8 @@ class ModelServer:
             folder = fetch_cached_folder(self._settings, self._storage, model.prefix)
         except BlobMissing:
             raise ModelNotServed(
-                f"The weights of {model.id} are missing from the storage.", param="model"
+                f"The weights of {model.id} are missing from the storage; clone its job to train "
+                "it again.",
+                param="model",
             ) from None
         return Classifier(folder, max_seq_length=task.max_seq_length, threads=self._settings.cores)

@@ -51,7 +51,7 @@ class ClassificationRequest(StrictRequest):
     """A model and the inputs to classify."""
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    """Id of a fine-tuned model, for example the ``fine_tuned_model`` of a job."""
+    """ID of a fine-tuned model, for example the ``fine_tuned_model`` of a job."""
     input: Annotated[
         _SingleInput | Annotated[Inputs, Tag("(list)")],
         Discriminator(
@@ -73,9 +73,9 @@ class BatchRequest(StrictRequest):
     """A model and the file whose rows to classify."""
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
-    """Id of a fine-tuned model."""
+    """ID of a fine-tuned model."""
     input_file: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    """Id of an uploaded file in any format that jobs accept, up to 20,000 rows; labels are not
+    """ID of an uploaded file in any format that jobs accept, up to 20,000 rows; labels are not
     needed."""
     text_column: ColumnReference | None = None
     """Name or index of the column with the (first) text; default: as in the model's training
@@ -109,7 +109,7 @@ class BatchObject(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Unique id of the batch."""
+    """Unique ID of the batch."""
     object: Literal["classification.batch"] = "classification.batch"
     """Kind of object."""
     status: Literal["completed"] = "completed"
@@ -119,13 +119,13 @@ class BatchObject(BaseModel):
     completed_at: int
     """End of the classification, Unix seconds."""
     model: str
-    """Id of the requested model."""
+    """ID of the requested model."""
     members: list[str]
-    """Ids of the models that classified: the requested one, or those of the ensemble."""
+    """IDs of the models that classified: the requested one, or those of the ensemble."""
     input_file_id: str
-    """Id of the classified file."""
+    """ID of the classified file."""
     output_file_id: str
-    """Id of the result file, CSV with purpose ``fine-tune-results``. Columns: ``row`` (from 1),
+    """ID of the result file, CSV with purpose ``fine-tune-results``. Columns: ``row`` (from 1),
     ``predicted`` (several labels joined by ``|``), ``p(<label>)`` for every label,
     ``vote_entropy`` and ``score_std`` for an ensemble, ``truncated`` (0 or 1)."""
     request_counts: RequestCounts
@@ -181,15 +181,15 @@ class ClassificationObject(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Unique id of the classification."""
+    """Unique ID of the classification."""
     object: Literal["classification"] = "classification"
     """Kind of object."""
     created: int
     """Time of the response, Unix seconds."""
     model: str
-    """Id of the requested model."""
+    """ID of the requested model."""
     members: list[str]
-    """Ids of the models that classified: the requested one, or those of the ensemble."""
+    """IDs of the models that classified: the requested one, or those of the ensemble."""
     labels: list[str]
     """Label names in the order of the model's outputs; empty for a regression."""
     results: list[dict[str, ClassificationTarget]]

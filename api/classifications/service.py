@@ -114,10 +114,10 @@ def _require_fine_tuned(services: AppServices, model_id: str) -> None:
 
 def _build_no_ensemble_error(job_id: str, kept_count: int) -> NoEnsemble:
     reason = (
-        f'job {job_id} has kept only one; set artifacts.keep to "all_runs" to keep all.'
+        f'job {job_id} kept only one; clone it with artifacts.keep "all_runs" to keep all.'
         if kept_count < 2
         else f"only one of the {kept_count} models of job {job_id} comes from a run that is not "
-        "degenerate."
+        "degenerate; leave out ensemble."
     )
     return NoEnsemble(f"An ensemble needs at least two models, but {reason}", param="ensemble")
 

@@ -30,12 +30,12 @@ class ComparisonRequest(BaseModel):
         Field(min_length=2, max_length=MAX_JOBS, json_schema_extra={"uniqueItems": True}),
         AfterValidator(_check_unique_job_ids),
     ]
-    """Ids of the jobs; each may be named once."""
+    """IDs of the jobs; each may be named once."""
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
     """Metric to compare; default: the metric of the jobs' reports. Another metric is taken from
     the same checkpoints."""
     alpha: Annotated[float, Field(ge=0.001, le=0.5)] = 0.05
-    """Significance level; for more than two jobs it applies to the p values after Holm's
+    """Significance level; for more than two jobs it applies to the p-values after Holm's
     adjustment."""
 
 

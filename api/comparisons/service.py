@@ -107,12 +107,16 @@ def _build_report(job: Job, runs: Sequence[ScoredRun], metric: str | None) -> St
         and (result := run.result.get_split(report.split)) is not None
     )
     if report.n and not is_recorded:
-        raise JobsNotComparable(f"The runs of {job.id} have not recorded {metric}.", param="metric")
+        raise JobsNotComparable(
+            f"The runs of {job.id} have no score for {metric}; give a metric that suits the task "
+            "of every job.",
+            param="metric",
+        )
     return report
 
 
 def _list_job_names(jobs: Sequence[Job]) -> list[tuple[str, str]]:
-    """Return each job's preset and title; titles of one preset get the end of the job's id."""
+    """Return each job's preset and title; titles of one preset get the end of the job's ID."""
     presets = [_get_preset(job) for job in jobs]
     return [
         (preset, preset if presets.count(preset) == 1 else f"{preset} (…{job.id[-6:]})")

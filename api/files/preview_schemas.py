@@ -106,7 +106,7 @@ class FilePreview(BaseModel):
     object: Literal["file.preview"] = "file.preview"
     """Kind of object."""
     file_id: str
-    """Id of the file."""
+    """ID of the file."""
     model: str
     """Model whose tokenizer was used."""
     max_seq_length: int

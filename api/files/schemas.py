@@ -62,7 +62,7 @@ class FileDeleted(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Id of the deleted file."""
+    """ID of the deleted file."""
     object: Literal["file"] = "file"
     """Kind of object."""
     deleted: Literal[True] = True
@@ -75,4 +75,4 @@ class FileValidation(Validation):
     object: Literal["file.validation"] = "file.validation"
     """Kind of object."""
     file_id: str
-    """Id of the file."""
+    """ID of the file."""

@@ -21,12 +21,15 @@ READ_TIMEOUT_S = 20.0  # without a byte
 _PUBLIC_HUB = "huggingface.co"
 _PUBLIC_HUB_DOWNLOADS = "hf.co"  # where the public hub redirects downloads to
 _NOT_FOUND_MESSAGES = {
-    "RevisionNotFound": "The data set has no such revision.",
-    "GatedRepo": "The data set is gated, and this service has no access to it.",
-    "EntryNotFound": "The hub lists a file of the data set, but cannot find it.",
+    "RevisionNotFound": "The data set has no such revision; check the part after @.",
+    "GatedRepo": "The data set is gated; set EVENKEEL_HUB_TOKEN to a token with access to it.",
+    "EntryNotFound": "The hub lists a file that it cannot find; try another revision.",
 }
 """Messages by the hub's ``x-error-code``."""
-_NOT_FOUND_MESSAGE = "The hub has no such data set, or this service has no access to it."
+_NOT_FOUND_MESSAGE = (
+    "The hub has no such data set, or this service has no access to it; check the name and "
+    "EVENKEEL_HUB_TOKEN."
+)
 
 
 class Lfs(BaseModel):
@@ -187,7 +190,8 @@ class HubClient:
 
 def build_too_large_error(max_bytes: int, param: str) -> DatasetTooLarge:
     return DatasetTooLarge(
-        f"The files of the split have more than {max_bytes:,} bytes.", param=param
+        f"The files of the split have more than {max_bytes:,} bytes; upload a sample of the rows.",
+        param=param,
     )
 
 

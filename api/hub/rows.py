@@ -70,7 +70,9 @@ class JoinedRowsWriter:
         self._row_count += len(table.rows)
         if self._row_count > self._limits.max_rows:
             raise DatasetTooLarge(
-                f"The split has more than {self._limits.max_rows:,} rows.", param=self._param
+                f"The split has more than {self._limits.max_rows:,} rows; upload a sample of them "
+                "as a file.",
+                param=self._param,
             )
         self._write_rows(table, columns)
 
@@ -117,7 +119,10 @@ class JoinedRowsWriter:
             )
         columns = [column or f"column {index}" for index, column in enumerate(table.columns)]
         if len(set(columns)) < len(columns):
-            raise InvalidValue(f"{filename} has two columns with the same name.", param=self._param)
+            raise InvalidValue(
+                f"{filename} has two columns with the same name; rename one and upload the file.",
+                param=self._param,
+            )
         return columns
 
     def _write_line(self, line: bytes) -> None:
@@ -125,6 +130,7 @@ class JoinedRowsWriter:
         if self._byte_count > self._limits.max_decompressed_bytes:
             limit_mb = self._limits.max_decompressed_bytes >> 20
             raise DatasetTooLarge(
-                f"The split has more than {limit_mb:,} MB of text.", param=self._param
+                f"The split has more than {limit_mb:,} MB of text; upload a sample of the rows.",
+                param=self._param,
             )
         self._gzip_file.write(line)

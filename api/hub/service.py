@@ -49,7 +49,7 @@ def _require_hub_allowed(settings: Settings, param: str) -> None:
     if not settings.hub_datasets:
         raise HubNotAllowed(
             "Data sets from the hub are disabled (EVENKEEL_HUB_DATASETS); "
-            "upload the file, for example the split as Parquet, and give its id.",
+            "upload the file, for example the split as Parquet, and give its ID.",
             param=param,
         )
 
@@ -100,5 +100,7 @@ def _download_split(
     )
     if target_path.stat().st_size > max_bytes:
         raise DatasetTooLarge(
-            f"The split has more than {max_bytes:,} bytes as JSON Lines.", param=source
+            f"The split has more than {max_bytes:,} bytes as JSON Lines; upload a sample of "
+            "the rows.",
+            param=source,
         )

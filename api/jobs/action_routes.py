@@ -39,7 +39,7 @@ class JobDeleted(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Id of the deleted job."""
+    """ID of the deleted job."""
     object: Literal["fine_tuning.job"] = "fine_tuning.job"
     """Always `fine_tuning.job`."""
     deleted: Literal[True] = True

@@ -44,7 +44,7 @@ def rebuild_request(job: Job) -> dict[str, object]:
     """Return the job's request as JSON.
 
     Settings that were left to the defaults are left out again; a data set of the hub becomes the
-    id of the downloaded file.
+    ID of the downloaded file.
     """
     fields = {name: getattr(job, name) for name in _COLUMN_FIELDS} | {
         "webhook": None if job.webhook is None else dump_stored(job.webhook),

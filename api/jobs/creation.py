@@ -48,7 +48,7 @@ def create_job(
 def _insert_once(
     session: Session, job: Job, runs: Sequence[Run], identity: RequestIdentity, digest: str
 ) -> str:
-    """Insert the job, unless a concurrent copy of the request has; return the job's id."""
+    """Insert the job, unless a concurrent copy of the request has; return the job's ID."""
     concurrent = find_concurrent_job(session, job.owner_id, identity, digest)
     if concurrent is not None:
         return concurrent

@@ -17,7 +17,7 @@ class EventObject(Identified):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Id of the event; in a stream it is the event's SSE id."""
+    """ID of the event; in a stream it is the event's SSE ID."""
     object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
     """Always `fine_tuning.job.event`."""
     created_at: int
@@ -31,7 +31,7 @@ class EventObject(Identified):
     data: StoredJson
     """For `metrics`: step, losses, scores and seed."""
     run_id: str | None
-    """Id of the run that the event is about; null if it is about the job."""
+    """ID of the run that the event is about; null if it is about the job."""
 
     @classmethod
     def from_row(cls, event: Event) -> Self:
@@ -52,27 +52,27 @@ class CheckpointObject(Identified):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Id of the checkpoint."""
+    """ID of the checkpoint."""
     object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
     """Always `fine_tuning.job.checkpoint`."""
     created_at: int
     """Time of the checkpoint, Unix seconds."""
     fine_tuned_model_checkpoint: str
-    """Model id of the checkpoint."""
+    """Model ID of the checkpoint."""
     fine_tuning_job_id: str
-    """Id of the job."""
+    """ID of the job."""
     step_number: int
     """Optimizer step at which the weights were kept."""
     metrics: StoredJson
     """Losses and scores at that step."""
     run_id: str
-    """Id of the run that the weights belong to."""
+    """ID of the run that the weights belong to."""
     seed: int
     """Seed of that run."""
 
     @classmethod
     def from_row(cls, checkpoint: Checkpoint, model: str, seed: int) -> Self:
-        """Return the checkpoint of a run with this seed; ``model`` is the job's model id."""
+        """Return the checkpoint of a run with this seed; ``model`` is the job's model ID."""
         return cls(
             id=checkpoint.id,
             created_at=int(checkpoint.created_at),
@@ -91,7 +91,7 @@ class DeliveryObject(Identified):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Id of the delivery; also the `id` of the sent event and the `webhook-id` of every attempt."""
+    """ID of the delivery; also the `id` of the sent event and the `webhook-id` of every attempt."""
     object: Literal["webhook.delivery"] = "webhook.delivery"
     """Always `webhook.delivery`."""
     type: str

@@ -32,7 +32,7 @@ def compute_request_digest(request: BaseModel, prefix: str = "") -> str:
 def run_once(
     services: AppServices, identity: RequestIdentity, digest: str, write: Callable[[], str]
 ) -> str:
-    """Return the job id that ``write`` returns, or that of an earlier copy of the request.
+    """Return the job ID that ``write`` returns, or that of an earlier copy of the request.
 
     Copies with the same key may arrive concurrently: each inserts the key, so the transaction of
     the later one fails. Raises IdempotencyKeyReused if the key came with another request.
@@ -74,7 +74,7 @@ def _find_recent_job(services: AppServices, digest: str) -> str | None:
 def find_concurrent_job(
     session: Session, owner_id: str, identity: RequestIdentity, digest: str
 ) -> str | None:
-    """Return the id of the job that a copy of this request created while this one was processed.
+    """Return the ID of the job that a copy of this request created while this one was processed.
 
     A client that gives up waiting sends again while its first request is still processed, and
     either may finish first. Further copies wait until the transaction ends.

@@ -14,7 +14,12 @@ AutoValue = Literal["auto"]
 NEpochs = Annotated[int, Field(ge=1, le=50)] | AutoValue
 HostedBatchSize = Annotated[int, Field(ge=1, le=256)] | AutoValue
 Multiplier = (
-    Annotated[float, Field(ge=1e-4, le=100, description="Factor of the resolved learning rate.")]
+    Annotated[
+        float,
+        Field(
+            ge=1e-4, le=100, description="Factor by which the resolved learning rate is multiplied."
+        ),
+    ]
     | AutoValue
 )
 
@@ -27,7 +32,7 @@ class Hyperparameters(StrictRequest):
     batch_size: HostedBatchSize = "auto"
     """Rows per optimizer step."""
     learning_rate_multiplier: Multiplier = "auto"
-    """Factor of the resolved learning rate."""
+    """Factor by which the resolved learning rate is multiplied."""
 
 
 class MethodHyperparameters(RecipeRequest):
@@ -38,7 +43,7 @@ class MethodHyperparameters(RecipeRequest):
     batch_size: HostedBatchSize = "auto"
     """Rows per optimizer step."""
     learning_rate_multiplier: Multiplier = "auto"
-    """Factor of the resolved learning rate."""
+    """Factor by which the resolved learning rate is multiplied."""
 
 
 class Supervised(StrictRequest):

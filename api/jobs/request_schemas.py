@@ -41,7 +41,7 @@ class EvaluationRequest(StrictRequest):
 
     metric: Literal[METRICS] | None = None  # type: ignore[valid-type]
     """Metric of the report and of the choice of a checkpoint. Default: accuracy, or mcc if the
-    largest class has more than 60 % of the training rows; f1_micro for a multi-label task; pearson
+    largest class has more than 60% of the training rows; f1_micro for a multi-label task; pearson
     for a regression."""
 
 
@@ -50,7 +50,7 @@ class ArtifactsRequest(StrictRequest):
 
     keep: Literal["best_run", "all_runs", "none"] = "best_run"
     """`best_run` publishes the model of the best run. `all_runs` also keeps the model of every
-    other succeeded run under its own id, so that they can predict as an ensemble; each takes as
+    other succeeded run under its own ID, so that they can predict as an ensemble; each takes as
     much storage as the best one. `none` publishes no model and keeps the report and the metrics."""
 
 
@@ -58,7 +58,7 @@ FileId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=256),
     Field(
-        description="Id of a file, or `hf://owner/name[/config][@revision][:split]` if the "
+        description="ID of a file, or `hf://owner/name[/config][@revision][:split]` if the "
         "service may download from the Hugging Face hub."
     ),
 ]
@@ -69,10 +69,10 @@ class JobSettings(StrictRequest):
 
     validation_file: FileId | None = None
     """File with the validation rows, which choose each run's checkpoint. Without it, they are split
-    off the training file, stratified by label. A file id, or `hf://…`."""
+    off the training file, stratified by label. A file ID, or `hf://…`."""
     test_file: FileId | None = None
     """File with the test rows, which are scored once with each run's chosen checkpoint. The report
-    describes these scores. A file id, or `hf://…`."""
+    describes these scores. A file ID, or `hf://…`."""
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] = OFFLINE_ENCODER
     """A base model of `GET /v1/models`, or a fine-tuned model to start from."""
     seed: Seed | None = None
@@ -80,7 +80,7 @@ class JobSettings(StrictRequest):
     suffix: Annotated[str, AfterValidator(_check_suffix), WithJsonSchema(_SUFFIX_SCHEMA)] | None = (
         None
     )
-    """Part of the fine-tuned model's id; spaces become hyphens."""
+    """Part of the fine-tuned model's ID; spaces become hyphens."""
     metadata: Metadata | None = None
     """Up to 16 key-value pairs; jobs can be listed by them."""
     hyperparameters: Hyperparameters | None = None
@@ -101,7 +101,7 @@ class JobSettings(StrictRequest):
     evaluation: EvaluationRequest = EvaluationRequest()
     """How runs are scored."""
     early_discard: EarlyDiscardRequest | None = None
-    """Start many runs, compare them part-way, and continue only the best; null trains every run to
+    """Start many runs, compare them partway, and continue only the best; null trains every run to
     its end."""
     artifacts: ArtifactsRequest = ArtifactsRequest()
     """Which models are kept once the job has ended."""
@@ -122,11 +122,11 @@ class JobRequest(JobSettings):
     """A fine-tuning job: files, base model, and the settings that differ from the defaults."""
 
     training_file: FileId
-    """File with the training rows. A file id, or `hf://…`."""
+    """File with the training rows. A file ID, or `hf://…`."""
 
 
 class CloneRequest(JobSettings):
     """Changes to the cloned job's request; each given field replaces the original one entirely."""
 
     training_file: FileId | None = None
-    """File with the training rows, instead of the original one. A file id, or `hf://…`."""
+    """File with the training rows, instead of the original one. A file ID, or `hf://…`."""

@@ -46,7 +46,7 @@ LastEventIdHeader = Annotated[
     str | None,
     Header(
         pattern=EVENT_ID_PATTERN,
-        description="With `stream`: id of the last received event; only later events are sent.",
+        description="With `stream`: ID of the last received event; only later events are sent.",
     ),
 ]
 
@@ -145,7 +145,7 @@ async def list_events(
 
     With `stream=true` they are sent as server-sent events, oldest first: `event` is the type of the
     event, `data` its object. A final `event: done` follows once the job has ended. A client that
-    reconnects with the last received id as `Last-Event-ID` misses no event.
+    reconnects with the last received ID as `Last-Event-ID` misses no event.
     """
     if not stream:
         return await run_in_threadpool(_list_event_page, services, job_id, page)

@@ -64,7 +64,7 @@ def _check_distinct(name: str, seeds: list[int] | None) -> None:
 
 
 class EarlyDiscardRequest(StrictRequest):
-    """Start many runs, compare their validation scores part-way, and continue only the best (Dodge
+    """Start many runs, compare their validation scores partway, and continue only the best (Dodge
     et al. 2020)."""
 
     enabled: bool = True

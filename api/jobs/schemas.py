@@ -75,7 +75,7 @@ class JobObject(Identified):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Id of the job, `ftjob-…`."""
+    """ID of the job, `ftjob-…`."""
     object: Literal["fine_tuning.job"] = "fine_tuning.job"
     """Always `fine_tuning.job`."""
     created_at: int
@@ -90,20 +90,20 @@ class JobObject(Identified):
     """Lifecycle state of the job: `queued`, `running` or `paused`; finally `succeeded`, `failed` or
     `cancelled`."""
     training_file: str
-    """Id of the training file."""
+    """ID of the training file."""
     validation_file: str | None
-    """Id of the validation file; null if the validation rows are split off the training file."""
+    """ID of the validation file; null if the validation rows are split off the training file."""
     test_file: str | None
-    """Id of the test file; null without one."""
+    """ID of the test file; null without one."""
     fine_tuned_model: str | None
-    """Id of the published model, which comes from the best run by validation score; null until it
+    """ID of the published model, which comes from the best run by validation score; null until it
     is published."""
     error: Reason | None
     """Why the job failed; null otherwise."""
     organization_id: str
     """Owner of the job."""
     result_files: list[str]
-    """Ids of `metrics.csv`, `predictions.csv` and `model.zip`, or of `metrics.csv` alone if no
+    """IDs of `metrics.csv`, `predictions.csv` and `model.zip`, or of `metrics.csv` alone if no
     model is kept; empty until the job has succeeded."""
     seed: int
     """Seed of the first run."""
@@ -120,7 +120,7 @@ class JobObject(Identified):
     integrations: StoredList
     """Always empty."""
     suffix: str | None
-    """The requested part of the fine-tuned model's id; null without one."""
+    """The requested part of the fine-tuned model's ID; null without one."""
     task: Task | StoredJson
     """The task with a value for every setting."""
     split: SplitRequest | StoredJson

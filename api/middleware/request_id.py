@@ -12,7 +12,7 @@ _request_id_random = random.Random()
 
 
 class RequestIdMiddleware:
-    """Middleware that adds ``x-request-id``: the caller's if it is a short word, else a new id."""
+    """Middleware that adds ``x-request-id``: the caller's if it is a short word, else a new ID."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Routes below /v1/models: base and published models. Ids may contain a slash."""
+"""Routes below /v1/models: base and published models. IDs may contain a slash."""
 
 from fastapi import APIRouter
 

@@ -13,7 +13,7 @@ class ModelObject(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Id of the model, as `model` of a job or a classification."""
+    """ID of the model, as `model` of a job or a classification."""
     object: Literal["model"] = "model"
     """Kind of object."""
     created: int
@@ -66,7 +66,7 @@ class ModelDeleted(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Id of the deleted model."""
+    """ID of the deleted model."""
     object: Literal["model"] = "model"
     """Kind of object."""
     deleted: Literal[True] = True

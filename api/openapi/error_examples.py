@@ -73,20 +73,21 @@ _REQUEST_ERRORS: tuple[ServiceError, ...] = (
     InternalError(
         "Internal error; search the log of the service for req_5f0c1d9ab2e34c7786f0a1b2."
     ),
-    ServiceUnavailable("The database does not respond; try again."),
+    ServiceUnavailable("The database does not respond; retry shortly."),
 )
 _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
-    FileNotFound(f"No file has the id '{_FILE_ID}'.", param="file_id"),
+    FileNotFound(f"No file has the ID '{_FILE_ID}'.", param="file_id"),
     FileInUse(
         f"File {_FILE_ID} cannot be deleted while job {_JOB_ID} needs it; "
-        "cancel the job or wait for its end.",
+        "cancel the job or wait until it has ended.",
         param="file_id",
     ),
-    UploadNotFound(f"No upload has the id '{_UPLOAD_ID}'.", param="upload_id"),
+    UploadNotFound(f"No upload has the ID '{_UPLOAD_ID}'.", param="upload_id"),
     UploadNotPending(
-        f"Upload {_UPLOAD_ID} accepts no more parts: it is completed.", param="upload_id"
+        f"Upload {_UPLOAD_ID} is completed and accepts no more parts; create a new upload.",
+        param="upload_id",
     ),
-    JobNotFound(f"No job has the id '{_JOB_ID}'.", param="fine_tuning_job_id"),
+    JobNotFound(f"No job has the ID '{_JOB_ID}'.", param="fine_tuning_job_id"),
     JobAlreadyEnded(
         f"Job {_JOB_ID} has already ended; its status is succeeded.", param="fine_tuning_job_id"
     ),
@@ -107,30 +108,35 @@ _RESOURCE_ERRORS: tuple[ServiceError, ...] = (
         param="run_id",
     ),
     ComparisonNotFound(
-        "No comparison has the id 'ftcmp-7d6c0f9e2b1a4c538e07'.", param="comparison_id"
+        "No comparison has the ID 'ftcmp-7d6c0f9e2b1a4c538e07'.", param="comparison_id"
     ),
     RecipeNotFound(
-        "No recipe is named 'stabilised'; the recipes are stabilized, conventional, debiased.",
+        "No preset is named 'stabilised'; the presets are stabilized, conventional, debiased.",
         param="name",
     ),
-    ModelNotFound(f"No model has the id '{_MODEL_ID}'.", param="model"),
+    ModelNotFound(f"No model has the ID '{_MODEL_ID}'.", param="model"),
     ModelNotAllowed(
         "This installation has no base model 'gpt-4.1'. It has: all-MiniLM-L6-v2.", param="model"
     ),
     ModelInUse(
-        f"Job {_JOB_ID} starts from this model; cancel the job or wait for its end.", param="model"
+        f"Job {_JOB_ID} starts from this model; cancel the job or wait until it has ended.",
+        param="model",
     ),
-    ModelNotServed(f"The weights of {_MODEL_ID} are missing from the storage.", param="model"),
+    ModelNotServed(
+        f"The weights of {_MODEL_ID} are missing from the storage; clone its job to train it "
+        "again.",
+        param="model",
+    ),
     NoEnsemble(
-        f"An ensemble needs at least two models, but job {_JOB_ID} has kept only one; "
-        'set artifacts.keep to "all_runs" to keep all.',
+        f"An ensemble needs at least two models, but job {_JOB_ID} kept only one; "
+        'clone it with artifacts.keep "all_runs" to keep all.',
         param="ensemble",
     ),
 )
 _HUB_ERRORS: tuple[ServiceError, ...] = (
     HubNotAllowed(
         "Data sets from the hub are disabled (EVENKEEL_HUB_DATASETS); "
-        "upload the file, for example the split as Parquet, and give its id.",
+        "upload the file, for example the split as Parquet, and give its ID.",
         param="training_file",
     ),
     HubNotReachable(
@@ -138,10 +144,14 @@ _HUB_ERRORS: tuple[ServiceError, ...] = (
         param="training_file",
     ),
     DatasetNotFound(
-        "The hub has no such data set, or this service has no access to it.",
+        "The hub has no such data set, or this service has no access to it; "
+        "check the name and EVENKEEL_HUB_TOKEN.",
         param="training_file",
     ),
-    DatasetTooLarge("The split has more than 200,000 rows.", param="training_file"),
+    DatasetTooLarge(
+        "The split has more than 200,000 rows; upload a sample of them as a file.",
+        param="training_file",
+    ),
 )
 _UNREADABLE_FILE_ERRORS: tuple[ServiceError, ...] = (
     unreadable.EmptyFile("The file is empty."),

@@ -1,4 +1,4 @@
-"""OpenAPI links: which operations accept an id that a response contains."""
+"""OpenAPI links: which operations accept an ID that a response contains."""
 
 from typing import NamedTuple
 
@@ -75,7 +75,7 @@ RESPONSE_LINKS: dict[str, tuple[ResponseLink, ...]] = {
         ResponseLink("file_content", "file_id", value="$response.body#/output_file_id"),
     ),
 }
-"""Links by the id of the operation that responds."""
+"""Links by the ID of the operation that responds."""
 
 
 def add_links(document: JsonNode) -> None:

@@ -29,14 +29,14 @@ events, checkpoints and models have its schemas, with additional fields and oper
 - **Errors** have one schema, `{"error": {"message", "type", "param", "code"}}`: `message` is for
   people, `code` for programs.
 - **Unknown fields and parameters** are refused with status 400; the message names the first one.
-- **Lists** are paginated, newest first: `after` is the last id of the previous page, `limit` the
+- **Lists** are paginated, newest first: `after` is the last ID of the previous page, `limit` the
   maximum number of items.
 - **Times** are Unix seconds. Undefined numbers are null.
 - **Retries** are safe: requests that create or extend a job accept an `Idempotency-Key`, and
   repeating one with the same key has no further effect.
 """
 _REQUEST_ID_HEADER = {
-    "description": "Id of the request in the log of the service. A request may send its own "
+    "description": "ID of the request in the log of the service. A request may send its own "
     "`x-request-id`, of at most 64 letters, digits, `-` and `_`.",
     "required": True,
     "schema": {"type": "string"},

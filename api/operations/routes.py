@@ -58,7 +58,7 @@ def queue(services: ServicesDep) -> Queue:
     )
 
 
-@router.get("/usage", summary="Summarize the usage", responses=document_errors(InvalidValue))
+@router.get("/usage", summary="Summarize usage", responses=document_errors(InvalidValue))
 def usage(
     services: ServicesDep, start_time: StartTimeQuery = None, end_time: EndTimeQuery = None
 ) -> Usage:

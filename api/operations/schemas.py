@@ -11,9 +11,9 @@ class TrainingRun(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     run_id: str
-    """Id of the run."""
+    """ID of the run."""
     job_id: str
-    """Id of its job."""
+    """ID of its job."""
     worker: str | None
     """Worker slot that trains it."""
     device: str | None
@@ -55,7 +55,7 @@ class Queue(BaseModel):
     depth: int
     """Runs that wait for a worker."""
     paused: int
-    """Runs that wait for their job to be resumed, or for its decision which runs to discard."""
+    """Runs that wait for their job to be resumed, or for its early discard."""
     running: list[TrainingRun]
     """Runs in training."""
     messages: int | None
@@ -71,7 +71,7 @@ class ModelUsage(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     model: str
-    """Id of the base model."""
+    """ID of the base model."""
     jobs: int
     """Jobs that the runs belong to."""
     runs: int

@@ -59,7 +59,7 @@ def retrieve_recipe(
     preset = next((preset for preset in PRESETS if preset == name), None)
     if preset is None:
         raise RecipeNotFound(
-            f"No recipe is named {name[:MAX_SHOWN_NAME]!r}; the recipes are {', '.join(PRESETS)}.",
+            f"No preset is named {name[:MAX_SHOWN_NAME]!r}; the presets are {', '.join(PRESETS)}.",
             param="name",
         )
     return _build_recipe_object(services, preset, model, train_rows)

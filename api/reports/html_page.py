@@ -37,7 +37,9 @@ def render_report_page(services: AppServices, job_id: str) -> str:
 
         return render_report_in_child([section], _build_child_environment())
     except subprocess.SubprocessError:
-        raise ServiceUnavailable("The figures of the report could not be drawn.") from None
+        raise ServiceUnavailable(
+            "The figures of the report could not be drawn; retry, or read the JSON report."
+        ) from None
     finally:
         services.report_semaphore.release()
 

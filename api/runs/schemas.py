@@ -24,7 +24,7 @@ class RunObject(Identified):
     object: Literal["fine_tuning.run"] = "fine_tuning.run"
     """Kind of object."""
     job_id: str
-    """Id of the job."""
+    """ID of the job."""
     index: int
     """Position among the job's runs, from 0."""
     seed: int
@@ -33,7 +33,7 @@ class RunObject(Identified):
     init_seed: int
     """Seed of the newly initialized weights."""
     data_seed: int
-    """Seed of the order of the rows and of dropout."""
+    """Seed of the row order and of dropout."""
     fold: int | None
     """Fold of the training file that it is validated on, from 0; null without k-fold."""
     purpose: str
@@ -76,7 +76,7 @@ class RunObject(Identified):
     trained_tokens: int | None
     """Tokens that it was trained on; null until it has ended."""
     fine_tuned_model: str | None
-    """Id of the run's model; null if none is published."""
+    """ID of the run's model; null if none is published."""
     weights_sha256: str | None
     """SHA-256 digest of the selected checkpoint's weights."""
     diagnosis: list[str]
@@ -141,9 +141,9 @@ class RunMetrics(BaseModel):
     object: Literal["fine_tuning.run.metrics"] = "fine_tuning.run.metrics"
     """Kind of object."""
     job_id: str
-    """Id of the job."""
+    """ID of the job."""
     run_id: str
-    """Id of the run."""
+    """ID of the run."""
     resolution: int | None
     """Requested maximum number of points; null if all points are returned."""
     series: list[Series]

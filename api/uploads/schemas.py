@@ -41,7 +41,7 @@ class CompleteRequest(StrictRequest):
     """The parts of the file, in order."""
 
     part_ids: Annotated[list[PartId], Field(min_length=1, max_length=MAX_PARTS)]
-    """Ids of the parts, in the order of the file."""
+    """IDs of the parts, in the order of the file."""
     md5: Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{32}$")] | None = None
     """Expected MD5 digest of the whole file, in hexadecimal."""
 
@@ -52,13 +52,13 @@ class UploadPartObject(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Unique id of the part."""
+    """Unique ID of the part."""
     object: Literal["upload.part"] = "upload.part"
     """Kind of object."""
     created_at: int
     """Creation time, Unix seconds."""
     upload_id: str
-    """Id of the upload."""
+    """ID of the upload."""
 
     @classmethod
     def from_row(cls, part: UploadPart) -> "UploadPartObject":
@@ -71,7 +71,7 @@ class UploadObject(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: str
-    """Unique id of the upload."""
+    """Unique ID of the upload."""
     object: Literal["upload"] = "upload"
     """Kind of object."""
     bytes: int

@@ -1,6 +1,6 @@
 """Uploads in parts: announce, receive parts in any order, concatenate them into a file.
 
-Parts are stored under the upload's id, so that any process of the service can complete it.
+Parts are stored under the upload's ID, so that any process of the service can complete it.
 """
 
 import hashlib
@@ -129,13 +129,13 @@ def _check_parts(
     unknown = [part_id for part_id in part_ids if part_id not in stored_parts]
     if unknown:
         raise InvalidValue(
-            f"The upload has no part {unknown[0]!r}; list ids of its parts.", param="part_ids"
+            f"The upload has no part {unknown[0]!r}; list IDs of its parts.", param="part_ids"
         )
     total = sum(stored_parts[part_id].bytes for part_id in part_ids)
     if total != upload.bytes:
         raise InvalidValue(
             f"The listed parts have {total:,} bytes in total, but the upload was announced with "
-            f"{upload.bytes:,}.",
+            f"{upload.bytes:,}; list every part once.",
             param="part_ids",
         )
 
@@ -168,8 +168,8 @@ def _require_pending(services: AppServices, upload_id: str) -> None:
 def _check_md5(expected: str | None, actual: str) -> None:
     if expected is not None and expected.lower() != actual:
         raise InvalidValue(
-            f"The parts in this order have the MD5 digest {actual}; check their order and their "
-            "content.",
+            f"The parts in this order have the MD5 digest {actual}, not the given one; check their "
+            "order and content.",
             param="md5",
         )
 

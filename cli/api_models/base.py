@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ApiModel(BaseModel):
-    """A part of an answer; unknown fields are ignored, so that versions may differ."""
+    """A part of a response; unknown fields are ignored, so that versions may differ."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -33,7 +33,7 @@ class Classification(ApiModel):
 
 
 class Batch(ApiModel):
-    """The answers to a classified file."""
+    """The predictions for a file."""
 
     members: list[str]
     output_file_id: str

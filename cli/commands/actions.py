@@ -65,7 +65,7 @@ def clone(
 ) -> None:
     """Create a job like an earlier one, with the changes given as options.
 
-    --preset replaces the earlier job's whole recipe, --seeds all its settings about runs.
+    --preset replaces the whole recipe of the earlier job, and --seeds replaces all its seeds.
     """
     from cli.job_request import TrainOptions, build_clone_request
     from cli.train import follow_or_detach

@@ -49,7 +49,7 @@ def worker() -> None:
 
 @app.command(rich_help_panel=SERVICE_PANEL)
 def demo(keep_home: option.KeptFolder = None) -> None:
-    """Compare two recipes on a real data set, on a service of its own.
+    """Start a temporary service and compare two recipes on a real data set.
 
     The report is written to the current folder. Takes 5 to 10 minutes on two CPU cores.
     """

@@ -27,7 +27,7 @@ class Comparisons:
         found = self._session.scalars(query).one_or_none()
         if found is None:
             raise ComparisonNotFound(
-                f"No comparison has the id {comparison_id[:80]!r}.", param="comparison_id"
+                f"No comparison has the ID {comparison_id[:80]!r}.", param="comparison_id"
             )
         return found
 

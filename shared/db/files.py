@@ -55,7 +55,7 @@ class Files:
             query = query.with_for_update(read=True)
         file = self._session.scalars(query).one_or_none()
         if file is None:
-            raise FileNotFound(f"No file has the id {file_id[:80]!r}.", param=param)
+            raise FileNotFound(f"No file has the ID {file_id[:80]!r}.", param=param)
         return file
 
     def find_by_name(self, filename: str, purpose: str) -> File | None:
@@ -77,13 +77,13 @@ class Files:
         mine = self._build_unexpired_query().where(File.id == file_id)
         file = self._session.scalars(mine.with_for_update()).one_or_none()
         if file is None:
-            raise FileNotFound(f"No file has the id {file_id[:80]!r}.", param="file_id")
+            raise FileNotFound(f"No file has the ID {file_id[:80]!r}.", param="file_id")
         user = self._session.scalar(_build_open_jobs_query(file_id).order_by(Job.id).limit(1))
         if user is not None:
             raise FileInUse(
                 (
                     f"File {file_id} cannot be deleted while job {user} needs it; cancel the "
-                    "job or wait for its end."
+                    "job or wait until it has ended."
                 ),
                 param="file_id",
             )

@@ -48,7 +48,7 @@ the early discard.
 
 
 def build_job_not_found(job_id: str, *, param: str = "fine_tuning_job_id") -> JobNotFound:
-    return JobNotFound(f"No fine-tuning job has the id {job_id[:80]!r}.", param=param)
+    return JobNotFound(f"No job has the ID {job_id[:80]!r}.", param=param)
 
 
 class Jobs:

@@ -63,10 +63,9 @@ def _check_not_newer(engine: Engine) -> None:
     known = {script.revision for script in _load_scripts().walk_revisions()}
     if current is not None and current not in known:
         raise DatabaseTooNew(
-            f"The database is at revision {current}, which this version does not know (it "
-            f"knows up to {get_head_revision()}): "
-            "it was made by a newer Evenkeel. Install that version, or use another home or "
-            "database."
+            f"The database has revision {current} of a newer Evenkeel; this version supports "
+            f"revisions up to {get_head_revision()}. Install the newer version, or use another "
+            "data folder or database."
         )
 
 

@@ -32,7 +32,7 @@ class Models:
         query = select(Model).where(Model.id == model_id, Model.owner_id == self._owner_id)
         model = self._session.scalars(query).one_or_none()
         if model is None:
-            raise ModelNotFound(f"No model has the id {model_id[:200]!r}.", param="model")
+            raise ModelNotFound(f"No model has the ID {model_id[:200]!r}.", param="model")
         return model
 
     def list_by_job(self, job_id: str) -> Sequence[Model]:
@@ -51,13 +51,13 @@ class Models:
         model = self._session.scalars(query.with_for_update(read=True)).one_or_none()
         if model is None:
             raise ModelNotAllowed(
-                f"There is no fine-tuned model {model_id[:200]!r} here.", param="model"
+                f"This installation has no fine-tuned model {model_id[:200]!r}.", param="model"
             )
         if self._session.get_one(Job, model.job_id).status in OPEN_JOB_STATES:
             raise ModelInUse(
                 (
-                    f"Job {model.job_id} is being extended and may replace its model; wait for "
-                    "its end."
+                    f"Job {model.job_id} is being extended and may replace its model; wait until "
+                    "it has ended."
                 ),
                 param="model",
             )
@@ -88,13 +88,14 @@ class Models:
         job = self._session.get_one(Job, model.job_id)
         if job.status in OPEN_JOB_STATES:
             raise ModelInUse(
-                f"Job {job.id} has not ended yet; its model can be deleted afterwards.",
+                f"Job {job.id} has not ended yet; cancel it or wait until it has ended, then "
+                "delete its model.",
                 param="model",
             )
         user = self.find_dependent_job_id(model_id)
         if user is not None:
             raise ModelInUse(
-                f"Job {user} starts from this model; cancel the job or wait for its end.",
+                f"Job {user} starts from this model; cancel the job or wait until it has ended.",
                 param="model",
             )
         run = self._session.get_one(Run, model.run_id)

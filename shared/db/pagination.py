@@ -22,7 +22,7 @@ class PageRequest(NamedTuple):
 def fetch_page(
     session: Session, query: Select[Row], key: InstrumentedAttribute[str], page: PageRequest
 ) -> tuple[Sequence[Row], bool]:
-    """Return the rows of a page in order, and whether more follow. Ids sort by creation time,
+    """Return the rows of a page in order, and whether more follow. IDs sort by creation time,
     so an unknown cursor is harmless.
     """
     if page.after is not None:

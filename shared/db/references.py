@@ -17,7 +17,7 @@ class References:
     prefixes: frozenset[str]
     """Storage keys, and prefixes of keys."""
     open_runs: frozenset[str]
-    """Ids of the runs that have not ended."""
+    """IDs of the runs that have not ended."""
 
 
 def collect_references(session: Session) -> References:

@@ -65,9 +65,9 @@ class StackClaimer:
         """Count the idle slots of this worker, including this one."""
         machine = f"{self._worker.rpartition(':')[0]}:"
         others = (Run.status == RunState.RUNNING, Run.worker != self._worker)
-        neighbours = Run.worker.startswith(machine, autoescape=True)
+        neighbors = Run.worker.startswith(machine, autoescape=True)
         busy = self._session.scalar(
-            select(func.count(distinct(Run.worker))).where(*others, neighbours)
+            select(func.count(distinct(Run.worker))).where(*others, neighbors)
         )
         return max(1, slot_count - (busy or 0))
 

@@ -44,7 +44,7 @@ class Uploads:
             query.with_for_update() if for_update else query
         ).one_or_none()
         if upload is None:
-            raise UploadNotFound(f"No upload has the id {upload_id[:80]!r}.", param="upload_id")
+            raise UploadNotFound(f"No upload has the ID {upload_id[:80]!r}.", param="upload_id")
         return upload
 
     def get_state(self, upload: Upload) -> UploadState:
@@ -63,7 +63,8 @@ class Uploads:
         upload = self.get(upload_id, for_update=for_update)
         if (state := self.get_state(upload)) is not UploadState.PENDING:
             raise UploadNotPending(
-                f"Upload {upload_id} takes no parts any more: it is {state}.", param="upload_id"
+                f"Upload {upload_id} is {state} and accepts no more parts; create a new upload.",
+                param="upload_id",
             )
         return upload
 
@@ -78,9 +79,9 @@ class Uploads:
         ).one()
         if count >= MAX_PARTS or stored + part.bytes > MAX_STORED_FACTOR * upload.bytes:
             raise InvalidValue(
-                f"The upload has {count:,} parts of {stored:,} bytes together; at most "
-                f"{MAX_PARTS:,} parts and "
-                f"{MAX_STORED_FACTOR} times the announced {upload.bytes:,} bytes are kept.",
+                f"The upload already has {count:,} parts with {stored:,} bytes in total; the "
+                f"limits are {MAX_PARTS:,} parts and {MAX_STORED_FACTOR} times the announced "
+                f"{upload.bytes:,} bytes. Complete it, or create a new upload.",
                 param="data",
             )
         self._session.add(part)

@@ -1,4 +1,4 @@
-"""Early discard: start many seeds, stop the less promising part-way, continue the best.
+"""Early discard: start many seeds, stop the less promising partway, continue the best.
 
 After Dodge et al. 2020, section 5. Every run trains with the schedule of its full length, so a
 run that continues ends as if it had never waited.

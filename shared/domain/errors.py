@@ -54,7 +54,7 @@ class JobNotFound(ServiceError):
 
 
 class RunNotFound(ServiceError):
-    """The job has no run with this id."""
+    """The job has no run with this ID."""
 
     status = 404
 

@@ -1,7 +1,7 @@
 """Identifiers: a prefix for the kind, then the creation time in milliseconds and 48 random
 bits, in hexadecimal.
 
-Ids of one kind sort by creation time, so they serve as keyset-pagination cursors without a
+IDs of one kind sort by creation time, so they serve as keyset-pagination cursors without a
 second column.
 """
 

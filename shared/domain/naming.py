@@ -1,4 +1,4 @@
-"""Names of published models (``ft:<base>:<organisation>:<suffix>:<hash>``), of runs, of resume
+"""Names of published models (``ft:<base>:<organization>:<suffix>:<hash>``), of runs, of resume
 states and of the files in a model folder.
 """
 

@@ -9,7 +9,7 @@ the 0.69 of two equally frequent labels.
 MAX_LOSS_RISE = 0.1
 """A closing loss above the chance loss by more than this share of it is worse than chance."""
 OVERFIT_LOSS_SHARE = 0.1
-"""Below this share of the chance loss the training rows count as memorised."""
+"""Below this share of the chance loss the training rows count as memorized."""
 OVERFIT_RISE_FACTOR = 1.2
 """The validation loss has risen if its last value exceeds its lowest by this factor."""
 
@@ -80,9 +80,9 @@ class Evidence(BaseModel):
 
     @property
     def is_overfitted(self) -> bool:
-        learnt_by_heart = self.closing_loss < OVERFIT_LOSS_SHARE * self.chance_loss
+        learned_by_heart = self.closing_loss < OVERFIT_LOSS_SHARE * self.chance_loss
         return (
-            learnt_by_heart
+            learned_by_heart
             and self.final_validation_loss > OVERFIT_RISE_FACTOR * self.lowest_validation_loss
         )
 

@@ -49,9 +49,9 @@ class TaskRequest(BaseModel):
     text_pair_column: ColumnReference | None = None
     """Name or index of the second text's column, for tasks on pairs of texts."""
     label_column: ColumnReference | None = None
-    """Name or index of the label column: a name; a number for regression; for multi-label a
-    list of names (JSON, Parquet) or names joined by ``|`` (CSV, TSV), empty for a row
-    without labels.
+    """Name or index of the label column. Its values are label names; for a regression, numbers;
+    for a multi-label task, lists of names (JSON, Parquet) or names joined by ``|`` (CSV, TSV),
+    empty for a row without labels.
     """
     header: Header = "auto"
     """Whether the first line of a CSV or TSV file names the columns."""
@@ -126,7 +126,7 @@ class SplitRequest(BaseModel):
 
     mode: Literal["holdout", "kfold"] = "holdout"
     """``holdout``: one set of validation rows. ``kfold``: every seed is trained ``k`` times,
-    each time validated on another of ``k`` parts.
+    each time validated on a different one of ``k`` parts.
     """
     k: Annotated[int, Field(ge=2, le=20)] | None = None
     """Number of parts of a k-fold split; default 5."""

@@ -33,7 +33,7 @@ class EncoderFacts:
 
     @property
     def num_blocks(self) -> int:
-        """Blocks that can be addressed by re-initialisation, layer-wise rates and figures."""
+        """Blocks that can be addressed by re-initialization, layer-wise rates and figures."""
         return self.shared_blocks or self.num_hidden_layers
 
     @property

@@ -27,7 +27,7 @@ def make_celery(redis_url: str) -> "Celery":
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,  # no second source of truth beside the database
-        # a message is a hint; late acknowledgement would redeliver long tasks while they run
+        # a message is a hint; late acknowledgment would redeliver long tasks while they run
         task_acks_late=False,
         # a request must not wait for the broker; the sweeper notifies again
         task_publish_retry=False,

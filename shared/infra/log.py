@@ -7,7 +7,7 @@ import sys
 
 
 class _OneLineFormatter(logging.Formatter):
-    """Escape text from outside (ids, file names), so that it cannot forge a line or colour a
+    """Escape text from outside (ids, file names), so that it cannot forge a line or color a
     terminal.
     """
 

@@ -46,7 +46,7 @@ def list_metrics(task: Task) -> tuple[str, ...]:
 
 
 def choose_default_metric(task_type: TaskType, label_counts: Mapping[Any, int]) -> str:
-    """Return ``accuracy``, or ``mcc`` if the largest class has more than 60 % of the rows;
+    """Return ``accuracy``, or ``mcc`` if the largest class has more than 60% of the rows;
     ``f1_micro`` for multi-label, where most labels are absent from most rows; ``pearson``
     for regression. ``label_counts`` is used for single labels only.
     """

@@ -74,8 +74,8 @@ def _explain_shared_weights(
     if settings.reinit_layers != 0 and "reinit_layers" not in notes:
         notes["reinit_layers"] = (
             f"{settings.reinit_layers}: counted in blocks of weights; "
-            f"{describe_shared_weights(facts)}, and every layer that uses a re-initialised block "
-            "is re-initialised with it."
+            f"{describe_shared_weights(facts)}, and every layer that uses a re-initialized block "
+            "is re-initialized with it."
         )
     ratio = settings.layerwise_learning_rate_decay
     if ratio is not None and ratio != 1.0:

@@ -45,8 +45,8 @@ Beta = Annotated[
     Field(
         ge=0,
         lt=1,
-        description="Decay rate of Adam's running mean of the gradients (beta1) or of their "
-        "squares (beta2).",
+        description="Decay rate of Adam's running mean: beta1 of the gradients, beta2 of their "
+        "squares.",
     ),
 ]
 Epsilon = Annotated[
@@ -58,7 +58,7 @@ WeightDecay = Annotated[
     Field(
         ge=0,
         le=1,
-        description="Decoupled weight decay; biases and normalisation parameters are exempt.",
+        description="Decoupled weight decay; biases and normalization parameters are exempt.",
     ),
 ]
 MaxGradNorm = Annotated[
@@ -66,7 +66,8 @@ MaxGradNorm = Annotated[
     Field(
         ge=0,
         le=1e6,
-        description="Clip the norm of the gradient over all parameters to this; 0 does not clip.",
+        description="Maximum norm of the gradient over all parameters; a larger gradient is scaled "
+        "down to it. 0 disables clipping.",
     ),
 ]
 WarmupRatio = Annotated[
@@ -85,7 +86,7 @@ Epochs = Annotated[
 MaxSteps = Annotated[
     int,
     Field(
-        ge=1, le=MAX_STEPS, description="Optimiser steps of a run; give this or num_train_epochs."
+        ge=1, le=MAX_STEPS, description="Optimizer steps of a run; give this or num_train_epochs."
     ),
 ]
 BatchSize = Annotated[
@@ -93,13 +94,13 @@ BatchSize = Annotated[
     Field(
         ge=1,
         le=1024,
-        description="Rows per optimiser step; the last, smaller batch of an epoch is kept.",
+        description="Rows per optimizer step; the last, smaller batch of an epoch is kept.",
     ),
 ]
 ReinitPooler = Annotated[
     bool,
     Field(
-        description="Re-initialise the pooler instead of using the pre-trained one (section 5 of "
+        description="Re-initialize the pooler instead of using the pre-trained one (section 5 of "
         "the paper)."
     ),
 ]
@@ -108,7 +109,7 @@ BlockIndex = Annotated[int, Field(ge=0, lt=96)]
 ReinitLayers = Annotated[
     ReinitDepth | Annotated[list[BlockIndex], Field(min_length=1, max_length=96)],
     Field(
-        description="Number of top transformer blocks to re-initialise (section 5 of the paper), "
+        description="Number of top transformer blocks to re-initialize (section 5 of the paper), "
         "or a list of blocks, counted from 0 at the bottom."
     ),
 ]
@@ -167,15 +168,15 @@ EvalPoints = Annotated[
 Select = Annotated[
     Literal["best_checkpoint", "last"],
     Field(
-        description="Keep the weights of the best evaluation (of equal ones the earlier), or those "
-        "of the last step."
+        description="Which weights to keep: those of the best evaluation (the earliest of equal "
+        "ones), or those of the last step."
     ),
 ]
 Precision = Annotated[
     Literal["float32", "bfloat16"],
     Field(
         description="Arithmetic of training. bfloat16: forward and backward passes in bfloat16, "
-        "with weights, optimiser and the scores of the chosen checkpoint in float32; several times "
+        "with weights, optimizer and the scores of the chosen checkpoint in float32; several times "
         "faster on GPUs and on processors that multiply bfloat16 natively."
     ),
 ]

@@ -38,7 +38,7 @@ class PilotChoice(NamedTuple):
     all_failed: bool = False
     """Every pilot failed, so the recipe has the rules' values."""
     all_unusable: bool = False
-    """Every pilot of the chosen candidate failed or learnt nothing."""
+    """Every pilot of the chosen candidate failed or learned nothing."""
 
 
 def advance_pilots(
@@ -76,7 +76,7 @@ def _explain_longer_pilots(results: Sequence[CandidateResult], longer: Candidate
     steps = longest.candidate.max_steps
     if longest.unlearned_count:
         return (
-            f"{longest.unlearned_count} of {len(longest.trials)} pilots learnt nothing in "
+            f"{longest.unlearned_count} of {len(longest.trials)} pilots learned nothing in "
             f"{steps} steps"
         )
     return f"the validation score was still improving at {steps} steps"
@@ -139,7 +139,7 @@ def _explain_depth(first_round: Sequence[CandidateResult], metric: str) -> str:
     )
     return (
         f"pilots of {first_round[0].candidate.max_steps} steps from {PILOT_SEEDS} seeds reached a "
-        f"mean validation {metric} of {scores} of the top blocks re-initialised; within "
+        f"mean validation {metric} of {scores} of the top blocks re-initialized; within "
         f"{SCORE_MARGIN:g} of the best mean, the shallowest is chosen."
     )
 
@@ -158,4 +158,4 @@ def _format_mean_score(result: CandidateResult) -> str:
     mean = "no score" if result.mean is None else f"{result.mean:.3f}"
     if not result.unusable_count:
         return mean
-    return f"{mean} ({result.unusable_count} of {len(result.trials)} learnt nothing)"
+    return f"{mean} ({result.unusable_count} of {len(result.trials)} learned nothing)"

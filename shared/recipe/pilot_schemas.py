@@ -40,7 +40,7 @@ class PilotPlan(StoredModel):
     seeds: list[int]
     """Seeds of each candidate's pilots."""
     steps: int
-    """Optimiser steps of all pilots planned so far."""
+    """Optimizer steps of all pilots planned so far."""
 
 
 class PilotSearch(StoredModel):

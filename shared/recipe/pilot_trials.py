@@ -54,7 +54,7 @@ class CandidateResult:
 
     @property
     def unusable_count(self) -> int:
-        """Number of trials that failed or learnt nothing."""
+        """Number of trials that failed or learned nothing."""
         return self.unlearned_count + sum(trial.failed for trial in self.trials)
 
     @property
@@ -148,7 +148,7 @@ def _is_longer_worthwhile(lengths: Sequence[CandidateResult]) -> bool:
 
 
 def is_still_improving(curves: Sequence[Sequence[tuple[int, float]]], max_steps: int) -> bool:
-    """Return whether the mean score peaks near the end, well above that at 60 % of the steps."""
+    """Return whether the mean score peaks near the end, well above that at 60% of the steps."""
     by_step: dict[int, list[float]] = {}
     for curve in curves:
         for step, score in curve:

@@ -5,7 +5,7 @@ This is the policy, as functions of numbers. It follows Zhang et al. 2021, secti
 
 1. Try depths 0, d and 2d, where d is a sixth of the blocks, each with two seeds and the length of
    the rule; with a given depth, try that one alone.
-2. If the length is automatic and the best depth is still improving at its end, or has learnt
+2. If the length is automatic and the best depth is still improving at its end, or has learned
    nothing, try twice the length. Repeat while the longer run is better and the cost stays within
    bounds (``shared.recipe.pilot_trials``).
 3. Take the best mean validation score; ties go to the shallower and the shorter candidate
@@ -53,14 +53,14 @@ class Candidate:
         return recipe.model_copy(update=changes)
 
     def _list_layers(self) -> int | list[int]:
-        """Return the re-initialised layers in the form of a recipe."""
+        """Return the re-initialized layers in the form of a recipe."""
         if isinstance(self.reinit_layers, int):
             return self.reinit_layers
         return list(self.reinit_layers)
 
     @property
     def depth(self) -> int:
-        """Number of re-initialised blocks."""
+        """Number of re-initialized blocks."""
         return (
             self.reinit_layers if isinstance(self.reinit_layers, int) else len(self.reinit_layers)
         )
@@ -80,7 +80,7 @@ class Candidate:
 def plan_pilots(recipe: Recipe, automatic: Sequence[str], num_blocks: int) -> PilotPlan | None:
     """Return the first round of pilots; None if no setting is automatic.
 
-    ``recipe`` is resolved by the rules; ``num_blocks`` can be re-initialised separately.
+    ``recipe`` is resolved by the rules; ``num_blocks`` can be re-initialized separately.
     """
     if not automatic:
         return None

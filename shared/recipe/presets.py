@@ -13,7 +13,7 @@ _DEBIASED: dict[str, object] = {
 }
 
 PRESETS: dict[Preset, dict[str, object]] = {
-    # the paper's three remedies: bias correction, enough steps, re-initialised top blocks
+    # the paper's three remedies: bias correction, enough steps, re-initialized top blocks
     "stabilized": {
         "bias_correction": True,
         "reinit_pooler": True,
@@ -48,12 +48,12 @@ PRESETS: dict[Preset, dict[str, object]] = {
 }
 
 PRESET_DESCRIPTIONS: dict[Preset, str] = {
-    "stabilized": "Bias correction, enough steps, and a re-initialised pooler and top blocks; "
+    "stabilized": "Bias correction, enough steps, and a re-initialized pooler and top blocks; "
     "pilots search the depth and the length.",
     "conventional": "The control: fine-tuning as in 2019, three epochs without Adam's bias "
     "correction.",
     "debiased": "The control with bias correction.",
-    "reinit": "The control with bias correction and a re-initialised pooler and top blocks.",
+    "reinit": "The control with bias correction and a re-initialized pooler and top blocks.",
     "longer": "The control with bias correction and enough steps.",
     "llrd": "The control with bias correction and layer-wise learning-rate decay (Howard & Ruder "
     "2018).",

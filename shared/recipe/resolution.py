@@ -70,7 +70,7 @@ def resolve_recipe(
     automatic = []
     if settings.reinit_layers == "auto":
         if facts.shared_blocks is None:
-            automatic.append("reinit_layers")  # part of a shared block cannot be re-initialised
+            automatic.append("reinit_layers")  # part of a shared block cannot be re-initialized
         depth, notes["reinit_layers"] = resolve_reinit_layers(facts)
         settings = settings.model_copy(update={"reinit_layers": depth})
     settings = fit_to_encoder(settings, request, facts, notes)

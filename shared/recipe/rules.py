@@ -1,4 +1,4 @@
-"""The rules behind automatic settings: learning rate, re-initialisation depth and length."""
+"""The rules behind automatic settings: learning rate, re-initialization depth and length."""
 
 import math
 
@@ -32,7 +32,7 @@ def resolve_reinit_layers(facts: EncoderFacts) -> tuple[int, str]:
     whole = depth * facts.num_blocks // facts.num_hidden_layers
     return whole, (
         f"{whole}: a sixth of the layers, rounded down to whole blocks of weights; "
-        f"{describe_shared_weights(facts)}, so a top layer cannot be re-initialised without the "
+        f"{describe_shared_weights(facts)}, so a top layer cannot be re-initialized without the "
         "other layers of its block."
     )
 

@@ -84,7 +84,7 @@ class Recipe(BaseModel):
     preset: Preset
     """Preset that the recipe started from."""
     optimizer: Literal["adamw"] = "adamw"
-    """The optimiser; AdamW is the only one."""
+    """The optimizer; AdamW is the only one."""
     learning_rate: LearningRate
     bias_correction: BiasCorrection
     adam_beta1: Beta = 0.9

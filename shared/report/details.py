@@ -74,7 +74,7 @@ class FanPoint(FrozenModel):
 
 
 class LearningCurve(FrozenModel):
-    """Validation score over the seeds at each evaluation, whatever became of the runs later."""
+    """Validation score over the seeds at each evaluation, including runs that failed later."""
 
     metric: str
     """Metric of the scores."""

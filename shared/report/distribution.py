@@ -87,8 +87,8 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     from scipy.special import stdtrit
 
     half = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * spread / len(values) ** 0.5
-    centre = compute_mean(values)
-    return centre - half, centre + half
+    center = compute_mean(values)
+    return center - half, center + half
 
 
 def forecast_interval_widths(spread: float, n: int) -> list[ForecastWidth]:
@@ -134,10 +134,10 @@ def wilson_interval(successes: int, trials: int) -> Interval | None:
     if trials == 0:
         return None
     share, z2 = successes / trials, Z95**2
-    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    center = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z95 / (1 + z2 / trials) * (share * (1 - share) / trials + z2 / (4 * trials**2)) ** 0.5
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == trials else min(1.0, centre + half)
+    low = 0.0 if successes == 0 else max(0.0, center - half)
+    high = 1.0 if successes == trials else min(1.0, center + half)
     return low, high
 
 

@@ -22,7 +22,7 @@ def format_interval(bounds: tuple[float, float]) -> str:
 
 
 def format_percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}%"
 
 
 def format_count(amount: int, noun: str) -> str:

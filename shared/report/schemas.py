@@ -124,13 +124,13 @@ class Caution(FrozenModel):
 
 class ReportedRun(FrozenModel):
     run_id: str
-    """Id of the run."""
+    """ID of the run."""
     seed: int
-    """Number that identifies the run; outside a grid, also its two other seeds."""
+    """Number that identifies the run; outside a grid also its ``init_seed`` and ``data_seed``."""
     init_seed: int
     """Seed of the newly initialized weights."""
     data_seed: int
-    """Seed of the order of the rows and of dropout."""
+    """Seed of the row order and of dropout."""
     status: RunState
     """State of the run."""
     degenerate: bool | None
@@ -151,7 +151,7 @@ class StabilityReport(FrozenModel):
     object: Literal["fine_tuning.stability"] = "fine_tuning.stability"
     """Kind of object."""
     job_id: str
-    """Id of the job."""
+    """ID of the job."""
     provisional: bool
     """Whether runs are still open, so that every number may change."""
     metric: str
@@ -187,17 +187,17 @@ class StabilityReport(FrozenModel):
     cancelled: int
     """Runs that were cancelled by a request."""
     discarded: int
-    """Runs that were stopped early as the less promising."""
+    """Runs that early discard has stopped."""
     degenerate_rate: DegenerateRate
     """How often training ends no better than a constant prediction."""
     best_run_id: str | None
     """Best run by validation score; null until a run has succeeded."""
     fine_tuned_model: str | None
-    """Its published model; null until the job has succeeded."""
+    """ID of the published model; null until the job has succeeded."""
     baselines: list[Baseline]
     """Scores without fine-tuning."""
     evaluation_rows: int | None
-    """Rows of the split."""
+    """Number of rows of the split."""
     score_standard_error: float | None
     """Binomial standard error of the mean score, from the number of rows it was measured on;
     null unless the metric is a share of rows.
@@ -216,10 +216,8 @@ class StabilityReport(FrozenModel):
     more_seeds: list[ForecastWidth] | None = None
     """How much narrower the mean's interval would be with more seeds; null without any spread."""
     per_class: list[ClassScores] | None = None
-    """Null if rows do not have exactly one label."""
+    """Scores of each label; null if rows do not have exactly one label."""
     pilots: dict[str, Any] | None = None
-    """The pilots that chose automatic settings, and their scores, which count in no number
-    above.
-    """
+    """The pilots that chose automatic settings, and their scores; no other number includes them."""
     runs: list[ReportedRun]
     """Runs by index."""

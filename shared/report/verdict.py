@@ -13,7 +13,7 @@ no_result                 no run succeeded, or none has a defined score
 not_better_than_baseline  the mean is not above the score of every baseline
 not_enough_seeds          fewer than ``MIN_SEEDS`` scores
 unstable                  the standard deviation over the seeds is above ``STABLE_STD``
-not_better_than_baseline  the standard deviation is small, but the mean's 95 % interval reaches
+not_better_than_baseline  the standard deviation is small, but the mean's 95% interval reaches
                           down to the best baseline
 some_failed               the standard deviation is small, but a run failed and is missing from it
 stable                    none of these
@@ -41,7 +41,7 @@ differences of about this size; if the seed alone moves the score by more, a sin
 support such a choice.
 """
 MIN_SEEDS = 5
-"""With fewer, the 95 % interval of a standard deviation reaches up to 3.7 (4 seeds), 6.3 (3) or
+"""With fewer, the 95% interval of a standard deviation reaches up to 3.7 (4 seeds), 6.3 (3) or
 32 times (2) the estimate; with five it is 2.9.
 """
 
@@ -71,7 +71,7 @@ def _judge_open_runs(findings: ReportFindings) -> Verdict | None:
     if findings.distribution.mean is not None:
         text += f" So far: {findings.format_scores()}."
     if findings.degenerate:
-        text += f" {_format_degenerate(findings, 'finished run')}."
+        text += f" {_format_degenerate(findings, 'succeeded run')}."
     return Verdict(code="provisional", text=text)
 
 
@@ -95,7 +95,7 @@ def _judge_some_degenerate(findings: ReportFindings, meaning: str) -> Verdict:
     return Verdict(
         code="some_degenerate",
         text=f"{meaning} Of all seeds, {format_percent(rate[0])} to {format_percent(rate[1])} may "
-        f"be degenerate (95 %). Over these seeds: {findings.format_scores()}. Do not rely on a "
+        f"be degenerate (95%). Over these seeds: {findings.format_scores()}. Do not rely on a "
         f"single run of this recipe.{_format_missing_runs(findings)}"
         + _format_baseline_comparison(findings),
     )
@@ -123,7 +123,7 @@ def _judge_missing_scores(findings: ReportFindings) -> Verdict | None:
     if findings.scored_runs:
         return None
     if findings.n:
-        runs = format_fraction(findings.n, findings.n, "finished run")
+        runs = format_fraction(findings.n, findings.n, "succeeded run")
         text = f"No score: {findings.results.metric} is undefined for {runs}."
         return Verdict(code="no_result", text=text)
     ended = {
@@ -194,7 +194,7 @@ def _choose_stable_code(findings: ReportFindings, baseline: str) -> str:
 def _format_std_interval(std: float, seeds: int) -> str:
     """Say how precisely so many seeds determine the spread."""
     low, high = (format_number(bound) for bound in std_interval(std, seeds))
-    return f"With {seeds} seeds, its 95 % interval is {low} to {high} (for normal scores)"
+    return f"With {seeds} seeds, its 95% interval is {low} to {high} (for normal scores)"
 
 
 def _format_highest_degenerate_rate(findings: ReportFindings) -> str:
@@ -231,7 +231,7 @@ def _format_baseline_comparison(findings: ReportFindings) -> str:
     if bounds is None or bounds[0] > score:
         return ""
     return (
-        f" It is not shown to be better than {baseline}: the mean's 95 % interval is "
+        f" It is not shown to be better than {baseline}: the mean's 95% interval is "
         f"{format_interval(bounds)}."
     )
 

@@ -85,12 +85,12 @@ def _warn_undefined_scores(findings: ReportFindings) -> Iterator[Caution]:
             message="No run has succeeded, so mean, std, quartiles and intervals are null.",
         )
     elif without:
-        runs = format_fraction(without, findings.n, "finished run")
+        runs = format_fraction(without, findings.n, "succeeded run")
         covered = f"the other {findings.scored_runs}" if findings.scored_runs else "no run"
         yield Caution(
             code="undefined_scores",
-            message=f"{findings.results.metric} is undefined for {runs}. n counts all finished "
-            f"runs; the distribution covers {covered}.",
+            message=f"{findings.results.metric} is undefined for {runs}. n counts all "
+            f"succeeded runs; the distribution covers {covered}.",
         )
 
 

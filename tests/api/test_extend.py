@@ -45,7 +45,7 @@ def test_further_seeds_follow_the_highest_one(http: TestClient, file_id: str) ->
     assert messages[0] == "Added 1 run (seed 5). Existing runs: 4, which are kept."
 
 
-def test_a_grid_grows_by_initialisation_seeds(http: TestClient, file_id: str) -> None:
+def test_a_grid_grows_by_initialization_seeds(http: TestClient, file_id: str) -> None:
     job_id = create_job(http, file_id, runs={"init_seeds": [1], "data_seeds": [7, 8]})
     extend(http, job_id, num_seeds=1)
     assert list_seeds(http, job_id) == [(1, 1, 7), (1, 1, 8), (2, 2, 7), (2, 2, 8)]

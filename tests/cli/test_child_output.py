@@ -56,7 +56,7 @@ def test_a_line_without_end_comes_in_bounded_pieces() -> None:
     assert pieces[-1] == "end"
 
 
-def test_names_are_coloured_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_are_colored_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True

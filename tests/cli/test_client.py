@@ -72,7 +72,7 @@ def test_reports_an_unreachable_service_and_how_to_start_one() -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with Client(url) as client, pytest.raises(CliError) as caught:
         client.list_jobs(20)
-    assert str(caught.value) == f"No service answers at {url}. Start one with: evenkeel up"
+    assert str(caught.value) == f"No service responds at {url}. Start one with: evenkeel up"
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host", "http://"])

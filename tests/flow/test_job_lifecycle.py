@@ -153,7 +153,7 @@ def test_skewed_pairs_with_stray_quotes(shared_stack: Stack) -> None:
         recipe={"max_steps": 8, "preset": "conventional"},
         runs={"seeds": [7, 8]},
     )
-    assert job["metric"] == "mcc"  # 70 % of the rows have one label
+    assert job["metric"] == "mcc"  # 70% of the rows have one label
     assert shared_stack.wait(job["id"])["status"] == "succeeded", shared_stack.logs()
     report = shared_stack.get(f"/v1/fine_tuning/jobs/{job['id']}/stability")
     assert (report["metric"], report["n"]) == ("mcc", 2)

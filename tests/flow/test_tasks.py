@@ -24,7 +24,7 @@ QUICK = {
 
 
 def make_tagged_csv(rows: int) -> bytes:
-    """Return rows labelled with what they contain: praise, blame, both or neither."""
+    """Return rows labeled with what they contain: praise, blame, both or neither."""
     draw = random.Random(3)
     made = []
     for index in range(rows):
@@ -38,7 +38,7 @@ def make_tagged_csv(rows: int) -> bytes:
 
 
 def make_rated_csv(rows: int, seed: int = 0) -> bytes:
-    """Return rows labelled with their number of good words out of five."""
+    """Return rows labeled with their number of good words out of five."""
     draw = random.Random(seed)
     made = []
     for index in range(rows):

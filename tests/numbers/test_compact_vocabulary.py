@@ -81,7 +81,7 @@ def _wrap_table(table: nn.Embedding) -> Any:
     ],
     ids=str,
 )
-def test_the_replayed_decay_equals_the_optimisers(changes: dict[str, object]) -> None:
+def test_the_replayed_decay_equals_the_optimizers(changes: dict[str, object]) -> None:
     recipe = make_recipe(max_steps=40, **changes)
     settings = build_common_settings(build_wordpiece_tokenizer(), blocks=2, dropout=0.1)
     settings |= {"vocab_size": 1201}  # three chunks of the replay

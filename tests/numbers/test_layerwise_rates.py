@@ -79,7 +79,7 @@ def test_module_groups_are_ordered_bottom_up_and_partition_the_parameters(
             assert block is None or group.name == f"block {block}", name
 
 
-def test_a_decay_of_one_equals_the_plain_optimiser(
+def test_a_decay_of_one_equals_the_plain_optimizer(
     load_network: Callable[[], PreTrainedModel],
 ) -> None:
     plain, scaled = load_network(), load_network()

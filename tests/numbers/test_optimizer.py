@@ -185,7 +185,7 @@ def test_in_every_family_vectors_are_undecayed_and_matrices_decay(
 
 
 @pytest.mark.parametrize("bias_correction", [True, False])
-def test_a_restored_optimiser_continues_to_the_last_bit(bias_correction: bool) -> None:
+def test_a_restored_optimizer_continues_to_the_last_bit(bias_correction: bool) -> None:
     recipe = make_recipe(bias_correction=bias_correction, weight_decay=0.1)
     whole, halves = build_network(), build_network()
     optimizer, first = Optimizer(whole, recipe), Optimizer(halves, recipe)

@@ -47,7 +47,7 @@ def count_fitting_runs(
     later = f" and those of {len(later_runs)} later runs of its job" if later_runs else ""
     raise MachineUnfit(
         f"The run needs {needed >> 20} MB of free disk space for its weights{later}, but only "
-        f"{free >> 20} MB are free."
+        f"{free >> 20} MB are free. Free disk space on the worker's machine."
     )
 
 

@@ -92,7 +92,7 @@ def _finish_run(session: Session, assignment: Assignment, outcome: Finished) -> 
     _store_result(session, assignment, result)
     if run.purpose != Purpose.PILOT:
         Checkpoints(session).add(_build_checkpoint(run, result))
-    note = ", degenerate: no better than a constant answer" if result.degenerate else ""
+    note = ", degenerate: no better than a constant prediction" if result.degenerate else ""
     message = (
         f"{_format_title(run)} finished: validation {assignment.job.metric} "
         f"{_format_score(result.validation.score)} at step {result.best_step}{note}."

@@ -60,12 +60,12 @@ class BaselinesCommand(_Message):
 
 class StopCommand(_Message):
     stop: str
-    """Id of the run."""
+    """ID of the run."""
 
 
 class PauseCommand(_Message):
     wait: str
-    """Id of the run."""
+    """ID of the run."""
 
 
 class TrainerReady(_Message):

@@ -1,14 +1,14 @@
-"""The recipe: how one run turns labelled rows and a pre-trained encoder into a classifier.
+"""The recipe: how one run turns labeled rows and a pre-trained encoder into a classifier.
 
 Fine-tune a pre-trained encoder on a few hundred rows, change nothing but the random seed, and the
 score moves by many points; some runs end no better than always answering the most frequent label.
 Three causes are known, with a remedy each:
 
-1. *The optimiser.* BERTAdam, which BERT was published with, leaves Adam's bias correction out: its
+1. *The optimizer.* BERTAdam, which BERT was published with, leaves Adam's bias correction out: its
    steps are too large by the factor r(t) = (1 - β1^t) / √(1 - β2^t), 3.2 at the first step, 6.6 at
    the twelfth, 2.2 at the 234th. ``optimizer.py`` takes ``torch.optim.AdamW``'s own steps, and
    BERTAdam's as the control.
-2. *The initialisation.* The top blocks are specialised on pre-training. ``reinit.py`` draws the
+2. *The initialization.* The top blocks are specialised on pre-training. ``reinit.py`` draws the
    pooler and the top L blocks afresh.
 3. *The length.* Three epochs of a small set are too few steps. ``shared.recipe`` chooses steps,
    ``schedule.py`` warms up and decays the rate over them.
@@ -18,7 +18,7 @@ The methods that these are measured against are switches beside them: layer-wise
 ``module_groups.py`` knows where each encoder family keeps its blocks.
 
 ``run.py`` tells a run from top to bottom: seed -> split -> text -> encoder -> re-init -> vocabulary
--> mixout -> optimiser -> loop -> evaluate -> export. Two seeds are kept apart, as Dodge et al. do:
+-> mixout -> optimizer -> loop -> evaluate -> export. Two seeds are kept apart, as Dodge et al. do:
 ``init_seed`` draws what is new in the network, ``data_seed`` orders the rows and draws the dropout.
 A run's result is a function of its ``RunSpec`` alone; on a CPU it is the same to the last bit for
 one torch version, instruction set and number of threads, whatever ran before it in the process.

@@ -1,7 +1,7 @@
 """Random streams: every random number of a run comes from a named stream.
 
 A stream is a function of a seed and a path of names: ``stream(init_seed, "init",
-"classifier.weight")``. So no draw depends on how many came before it: re-initialising one block
+"classifier.weight")``. So no draw depends on how many came before it: re-initializing one block
 more leaves the draws of the other blocks unchanged, and a run that resumes at step 70 needs no
 generator state to drop out the same units as a run that never stopped.
 """

@@ -83,7 +83,7 @@ def _estimate_duration(services: AppServices, job: Job, runs: Sequence[Run]) -> 
 
 
 def _list_run_steps(job: Job, runs: Sequence[Run], purpose: Purpose) -> list[int]:
-    """Return the steps of each run; discarded runs stop part-way, and any may be discarded."""
+    """Return the steps of each run; discarded runs stop partway, and any may be discarded."""
     all_steps = [run.total_steps for run in runs if run.purpose == purpose]
     if purpose is not Purpose.MAIN or job.early_discard is None:
         return all_steps

@@ -21,7 +21,7 @@ class PlannedRun(BaseModel):
     init_seed: int
     """Seed of the newly initialized weights."""
     data_seed: int
-    """Seed of the row order and the dropout."""
+    """Seed of the row order and of dropout."""
     fold: int | None
     """Fold that the run is validated on, from 0; null without a k-fold split."""
     total_steps: int
@@ -54,11 +54,11 @@ class DryRun(BaseModel):
     model: str
     """The requested model."""
     training_file: str
-    """Id of the training file."""
+    """ID of the training file."""
     validation_file: str | None
-    """Id of the validation file; null if the validation rows are split off the training file."""
+    """ID of the validation file; null if the validation rows are split off the training file."""
     test_file: str | None
-    """Id of the test file; null without one."""
+    """ID of the test file; null without one."""
     task: StoredJson
     """The task with a value for every setting."""
     split: StoredJson

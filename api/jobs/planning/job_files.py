@@ -43,7 +43,7 @@ def _load_data_file(services: AppServices, file_id: str, param: InputFile) -> Fi
         file = Files(session, services.owner_id).get(file_id, param=param)
     if file.purpose not in _DATASET_PURPOSES or file.validation is None:
         raise InvalidValue(
-            f"File {file_id} is a result file; give the id of an uploaded data set.", param=param
+            f"File {file_id} is a result file; give the ID of an uploaded data set.", param=param
         )
     return file
 
@@ -88,7 +88,7 @@ def _get_param(request: JobRequest, source: InputFile) -> str:
 def list_hub_references(request: JobRequest) -> dict[str, str]:
     """Return field -> reference of the files requested as data sets of the hub.
 
-    The job's row has the ids of the downloaded files instead.
+    The job's row has the IDs of the downloaded files instead.
     """
     values = {str(source): getattr(request, source) or "" for source in InputFile}
     return {source: value for source, value in values.items() if value.startswith(HUB_PREFIX)}

@@ -51,7 +51,7 @@ class Upload(Base):
     """Lifetime of the file in seconds after its creation."""
     status: Mapped[str]
     part_ids: Mapped[list[str] | None] = mapped_column(TypedJson(list[str]))
-    """The request that completed it, to recognise a repeated one."""
+    """The request that completed it, to recognize a repeated one."""
     file_id: Mapped[str | None]
     """Not a foreign key: the file may be deleted."""
     created_at: Mapped[float] = mapped_column(default=db_now())

@@ -51,7 +51,7 @@ class Job(Base):
     """Free key-value pairs of the caller."""
     request: Mapped[StoredRequest] = mapped_column(TypedJson(StoredRequest, exclude_unset=True))
     request_sha256: Mapped[str | None]
-    """Digest of the whole request, to recognise a repeated one; null on rows older than the
+    """Digest of the whole request, to recognize a repeated one; null on rows older than the
     column.
     """
     task: Mapped[Task | ForeignTask] = mapped_column(TypedJson(StoredTask))

@@ -76,8 +76,9 @@ def _iterate_notes(job: ComparisonInput) -> Iterator[str]:
         yield f"{seeds} of {job.name} {choose_verb(report.degenerate, 'is', 'are')} degenerate"
     if (unscored := report.n - len(job.scores)) > 0:
         verb = choose_verb(unscored, "has", "have")
+        pronoun = "it" if unscored == 1 else "them"
         seeds = format_count(unscored, "seed")
-        yield f"{seeds} of {job.name} {verb} no score, so no part in the mean"
+        yield f"{seeds} of {job.name} {verb} no score, so the mean leaves {pronoun} out"
     if report.failed:
         verb = choose_verb(report.failed, "is", "are")
         yield f"{format_count(report.failed, 'run')} of {job.name} failed and {verb} not counted"

@@ -121,8 +121,8 @@ def _center_scores(scores: Sequence[float]) -> "NDArray[np.float64]":
     import numpy as np
 
     values = np.asarray(scores)
-    centred: NDArray[np.float64] = values - statistics.fmean(scores)
-    return centred
+    centered: NDArray[np.float64] = values - statistics.fmean(scores)
+    return centered
 
 
 def _compute_two_sided_p(

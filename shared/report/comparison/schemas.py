@@ -60,7 +60,7 @@ class ComparisonInput:
 
 class ComparedJob(FrozenModel):
     job_id: str
-    """Id of the job."""
+    """ID of the job."""
     preset: str
     """Preset of the job's recipe."""
     n: int
@@ -92,7 +92,7 @@ class HypothesisTest(FrozenModel):
     statistic: float | None
     """Null if undefined."""
     p: float | None
-    """Null if the test cannot be made."""
+    """The p-value; null if the test is not possible."""
     p_holm: float | None = None
     """Adjusted for all pairs of the comparison (Holm 1979), separately for each kind of test;
     null for a single pair.
@@ -113,7 +113,7 @@ class ComparisonVerdict(FrozenModel):
     text: str
     """The verdict in words."""
     seeds_needed: int | None = None
-    """Seeds per job needed to show any difference at this alpha over this many pairs; only for
+    """Seeds per job needed to show any difference at this alpha for this many pairs; only for
     ``not_enough_seeds``.
     """
 
@@ -132,7 +132,7 @@ class Pair(FrozenModel):
     effect_size: EffectSize
     """Size of the difference, independent of the number of seeds."""
     tests: list[HypothesisTest]
-    """The results of each test."""
+    """One result per test."""
     verdict: ComparisonVerdict
     """The conclusion that the seeds support."""
 
@@ -145,7 +145,7 @@ class Comparison(FrozenModel):
     split: Split
     """Split on which the jobs were scored."""
     alpha: float
-    """Largest p that counts as shown."""
+    """Significance level: the largest p-value that shows a difference."""
     provisional: bool = False
     """Whether a job still has open runs, so that the comparison may change."""
     warnings: list[Caution] = Field(default_factory=list)
@@ -153,7 +153,7 @@ class Comparison(FrozenModel):
     jobs: list[ComparedJob]
     """The jobs, in the requested order."""
     pairs: list[Pair]
-    """Every two jobs."""
+    """One comparison for every two jobs."""
 
 
 class StoredComparison(Comparison):

@@ -143,7 +143,7 @@ def _format_evidence(findings: PairFindings) -> str:
     interval = (
         ""
         if bounds is None
-        else f"difference {format_number(difference)}, 95 % {format_interval(bounds)}; "
+        else f"difference {format_number(difference)}, 95% {format_interval(bounds)}; "
     )
     return f"{interval}{tests}{adjusted}; {len(a.scores)} and {len(b.scores)} seeds"
 

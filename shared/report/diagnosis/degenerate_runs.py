@@ -98,7 +98,7 @@ def _describe_flat_loss(group: RunGroup) -> str:
     moved = median(_measure_least_movement(evidence) for evidence in group.evidence)
     if moved < STALLED_DISTANCE:
         return (
-            f"{stayed} and the blocks moved by only {100 * moved:.2g} % of their norm. "
+            f"{stayed} and the blocks moved by only {100 * moved:.2g}% of their norm. "
             f"{advise_higher_rate(recipe, moved)}"
         )
     if recipe.max_steps < long:

@@ -109,7 +109,7 @@ def _build_text_layer(label: PlacedLabel, palette: Palette, strip_px: float) -> 
 
 
 def _build_rules(scores: list[BaselineScore]) -> list[dict[str, float]]:
-    """Build one rule for neighbouring strips with the same score, so that its dashes go on."""
+    """Build one rule for neighboring strips with the same score, so that its dashes go on."""
     rules: list[dict[str, float]] = []
     for score, same in groupby(sorted(scores, key=lambda one: (one.score, one.row)), _get_score):
         for row in sorted({one.row for one in same}):

@@ -45,7 +45,7 @@ def format_title(reports: TitledReports) -> str:
 
 
 def format_subtitle(reports: TitledReports) -> str:
-    text = "Each mark is one seed. Below them: the mean and its 95 % interval (Student's t)."
+    text = "Each mark is one seed. Below them: the mean and its 95% interval (Student's t)."
     if any(report.provisional for _, report in reports):
         return f"{text} Provisional: runs are still open."
     return text

@@ -41,7 +41,7 @@ POINT_KINDS = ("learned", "degenerate")
 
 
 def build_scores_figure(reports: TitledReports, palette: Palette = LIGHT) -> Figure:
-    """Plot strips of all seeds' scores side by side, with mean, 95 % interval of the mean and
+    """Plot strips of all seeds' scores side by side, with mean, 95% interval of the mean and
     baselines.
 
     ``reports`` holds the title and the report of each job, which share metric and split.
@@ -168,7 +168,7 @@ def _build_points(row: int, report: StabilityReport) -> list[dict[str, Any]]:
 
 
 def _spread_heights(amount: int) -> list[float]:
-    """Return even heights from -1 to 1 with neighbours in score far apart (multiples of the
+    """Return even heights from -1 to 1 with neighbors in score far apart (multiples of the
     golden ratio, by rank).
     """
     golden = (math.sqrt(5) - 1) / 2

@@ -120,7 +120,7 @@ def test_shards_are_joined_and_class_numbers_become_names(http: TestClient, hub:
         )
         for shard in range(2)
     }
-    unlabelled = {
+    unlabeled = {
         "cola/test-00000-of-00001.parquet": parquet_bytes(
             {"sentence": ["a", "b"], "label": [-1, -1]}
         )
@@ -133,7 +133,7 @@ def test_shards_are_joined_and_class_numbers_become_names(http: TestClient, hub:
             {"config_name": "rte", "features": []},
         ],
     }
-    hub.repositories[NAME] = DatasetRepository(shards | unlabelled, card)
+    hub.repositories[NAME] = DatasetRepository(shards | unlabeled, card)
     job = create_job(http, f"hf://{NAME}/cola").json()
     profile = http.get(f"/v1/files/{job['training_file']}/validation").json()
     assert profile["labels"] == [

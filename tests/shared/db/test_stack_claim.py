@@ -120,7 +120,7 @@ def test_a_run_that_a_trainer_died_with_has_less_company(database: Database) -> 
     assert list_indices(database, claim(database, 8)) == [3, 4]
 
 
-def test_a_slot_leaves_its_share_to_neighbours_that_have_nothing_to_do(database: Database) -> None:
+def test_a_slot_leaves_its_share_to_neighbors_that_have_nothing_to_do(database: Database) -> None:
     add_job(database, runs=20)
     assert len(claim(database, 20, slots=3, worker="here:1")) == 7
     assert len(claim(database, 20, slots=3, worker="here:2")) == 7
@@ -128,13 +128,13 @@ def test_a_slot_leaves_its_share_to_neighbours_that_have_nothing_to_do(database:
     assert claim(database, 20, slots=3, worker="here:4") == []
 
 
-def test_a_neighbour_that_trains_needs_no_share(database: Database) -> None:
+def test_a_neighbor_that_trains_needs_no_share(database: Database) -> None:
     add_job(database, runs=1)
     assert len(claim(database, 20, slots=2, worker="here:1")) == 1
     add_job(database, runs=8)
     assert len(claim(database, 20, slots=2, worker="here:2")) == 8
     add_job(database, runs=8)
-    # the slots of other machines are not known, and no neighbours
+    # the slots of other machines are not known, and no neighbors
     assert len(claim(database, 20, slots=2, worker="there:1")) == 4
 
 

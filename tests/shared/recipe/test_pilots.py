@@ -107,7 +107,7 @@ def test_a_candidate_that_learns_from_every_seed_beats_one_that_does_not() -> No
     )
 
 
-def test_the_shallowest_wins_if_none_learnt_and_none_wins_if_all_failed() -> None:
+def test_the_shallowest_wins_if_none_learned_and_none_wins_if_all_failed() -> None:
     assert select(
         make_trials(0, 320, 0.0, 0.0, degenerate=2), make_trials(1, 320, 0.0, 0.0, degenerate=2)
     ) == Candidate(0, 320)
@@ -191,7 +191,7 @@ def test_the_explanation_has_the_numbers() -> None:
     notes = explain_choice(results, best, "mcc", ("reinit_layers", "max_steps"))
     assert notes["reinit_layers"].startswith(
         "0: pilots of 320 steps from 2 seeds reached a mean validation mcc of 0.400 with 0, "
-        "0.400 (1 of 2 learnt nothing) with 1"
+        "0.400 (1 of 2 learned nothing) with 1"
     )
     assert notes["max_steps"].startswith(
         "640: pilots from 2 seeds reached a mean validation mcc of 0.400 in 320 steps, "

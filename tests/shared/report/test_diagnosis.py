@@ -102,7 +102,7 @@ def test_a_rate_at_which_nothing_moves() -> None:
     }
     [found] = diagnose(*[run(degenerate=True, **still)] * 3, learning_rate=1e-6)
     assert found.endswith(
-        "the blocks moved by only 0.04 % of their norm. The learning rate 1e-06 is too low: "
+        "the blocks moved by only 0.04% of their norm. The learning rate 1e-06 is too low: "
         "try learning_rate 1e-05."
     )
 
@@ -137,7 +137,7 @@ def test_an_imbalance_is_named_if_its_label_is_predicted() -> None:
     skewed = {"bad": 200, "good": 800}
     _, found = diagnose(*short, labels=skewed, metric="accuracy")
     assert found == (
-        "The predicted label 'good' has 80 % of the training rows: try class_weights "
+        "The predicted label 'good' has 80% of the training rows: try class_weights "
         "balanced, and metric mcc, which does not reward a constant prediction."
     )
     assert diagnose(*short, labels=skewed)[1].endswith("try class_weights balanced.")
@@ -201,7 +201,7 @@ def test_still_better_at_the_last_step() -> None:
 def test_truncation() -> None:
     assert diagnose(run(truncated=0.3)) == [
         (
-            "30 % of the training rows are longer than 128 tokens and were truncated: try a larger "
+            "30% of the training rows are longer than 128 tokens and were truncated: try a larger "
             "task.max_seq_length."
         )
     ]

@@ -71,7 +71,7 @@ class TestNumbers:
         assert (report.q1, report.median, report.q3) == pytest.approx((0.175, 0.3, 0.5), abs=1e-15)
 
     def test_wilson_interval_of_the_degenerate_rate(self) -> None:
-        # 2 of 6, z = 1.959964, z² = 3.841459: centre (1/3 + z²/12) / (1 + z²/6) =
+        # 2 of 6, z = 1.959964, z² = 3.841459: center (1/3 + z²/12) / (1 + z²/6) =
         # 0.653455/1.640243 = 0.398389 half 1.959964/1.640243 · √((1/3·2/3)/6 + 3.841459/144) =
         # 1.194923 · √(0.037037 + 0.026677) = 0.301615
         rate = make_report([0.4, 0.4, 0.8, 0.8, 0.7, 0.7], degenerate=[0, 1]).degenerate_rate

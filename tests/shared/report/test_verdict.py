@@ -40,10 +40,10 @@ class TestVerdict:
         assert "5 of 6 runs are degenerate" in text
 
     def test_stable_names_its_limit_and_what_it_cannot_exclude(self) -> None:
-        # 0 of 5 degenerate: up to 43 % (3.841 / 8.841)
+        # 0 of 5 degenerate: up to 43% (3.841 / 8.841)
         text = make_report([0.80, 0.81, 0.79, 0.82, 0.80]).verdict.text
         assert f"{STABLE_STD:.3f}" in text
-        assert "up to 43 %" in text
+        assert "up to 43%" in text
 
     def test_missing_runs_are_named(self) -> None:
         text = make_report(

@@ -43,7 +43,7 @@ def write_tsv(path: Path, rows: Sequence[tuple[str, ...]]) -> DataFile:
 
 
 def make_recipe(**changes: object) -> Recipe:
-    """Return a short stabilised recipe whose learning rate suits a tiny random encoder."""
+    """Return a short stabilized recipe whose learning rate suits a tiny random encoder."""
     values: dict[str, object] = {
         "preset": "stabilized",
         "learning_rate": 5e-3,

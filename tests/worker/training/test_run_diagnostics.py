@@ -103,7 +103,7 @@ def make_history(losses: list[float], lower_norms: dict[int, float]) -> History:
     )
 
 
-def test_a_finished_run_is_summarised() -> None:
+def test_a_finished_run_is_summarized() -> None:
     losses = [0.7] * 20 + [1.5] * 2 + [0.7] * 14 + [0.1, 0.2, 0.3, 0.4]
     found = build_evidence(make_history(losses, {}), make_recipe(max_steps=40), 0.69, {}, None, 0.0)
     assert found.opening_loss == pytest.approx(0.7)

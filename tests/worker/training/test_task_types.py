@@ -36,7 +36,7 @@ LONG_ENOUGH = make_recipe(max_steps=60, learning_rate=3e-3)
 
 
 def make_tagged_rows(count: int) -> list[tuple[str, ...]]:
-    """Return rows labelled with praise, blame, both or neither, depending on their words."""
+    """Return rows labeled with praise, blame, both or neither, depending on their words."""
     draw = random.Random(1)
     rows: list[tuple[str, ...]] = [("text", "label")]
     for index in range(count):

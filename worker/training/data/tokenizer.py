@@ -52,18 +52,18 @@ def _check_tokenizer(
     # transformers creates an empty tokenizer if the folder has no tokenizer files
     if not any((base_model / file).is_file() for file in tokenizer.vocab_files_names.values()):
         raise BaseModelUnreadable(
-            f"{base_model.name} has no tokenizer: tokenizer.json is missing.", param="model"
+            f"{base_model.name} has no tokenizer.json. Copy its folder again.", param="model"
         )
     if not tokenizer.is_fast or tokenizer.pad_token_id is None:
         raise BaseModelUnreadable(
-            f"The tokenizer of {base_model.name} is slow or has no padding token. Provide a "
-            "tokenizer.json with one.",
+            f"The tokenizer of {base_model.name} is slow or has no padding token. Add a "
+            "tokenizer.json that has one.",
             param="model",
         )
     if len(tokenizer) > vocabulary_size:
         raise BaseModelUnreadable(
             f"The tokenizer of {base_model.name} has {len(tokenizer)} tokens, but its embeddings "
-            f"have only {vocabulary_size}.",
+            f"have only {vocabulary_size}. Copy its folder again.",
             param="model",
         )
 

@@ -45,7 +45,8 @@ def _check_missing_tensors(base_model: Path, missing: list[str]) -> None:
     if missing:
         raise BaseModelUnreadable(
             f"The weights of {base_model.name} lack {len(missing)} tensors: "
-            f"{', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}.",
+            f"{', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}. "
+            "Copy its folder again.",
             param="model",
         )
 

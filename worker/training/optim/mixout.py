@@ -5,7 +5,7 @@
 so the mean over m is W itself. The gradient of W is (1-m)/(1-p) times that of W_mix, which
 autograd finds. W_mix replaces W in every Linear of the encoder's blocks and of the pooler, biases
 excepted; the new head is not mixed. Mixout is dropout with the pre-trained weights in place of
-zero, so all other dropout is off. W0 is the value at the start of training: re-initialised tensors
+zero, so all other dropout is off. W0 is the value at the start of training: re-initialized tensors
 as they were drawn.
 
 A layer that is used more than once in a pass (ALBERT's blocks, DeBERTa's projections of words and

@@ -119,7 +119,7 @@ def test_the_same_job_has_the_same_scores(tmp_path: Path, tiny_bert: Path) -> No
 
 
 def make_pair_rows(count: int) -> list[tuple[str, ...]]:
-    """Return pairs labelled by whether the second text repeats the first one's first word."""
+    """Return pairs labeled by whether the second text repeats the first one's first word."""
     draw = random.Random(0)
     rows: list[tuple[str, ...]] = [("text", "other", "label")]
     for index in range(count):

@@ -30,7 +30,7 @@ def test_the_rate_and_the_scale(p: float, dtype: torch.dtype) -> None:
 
 
 def test_kept_elements_are_rounded_once() -> None:
-    """The scale is not rounded: 1 / 0.9 in bfloat16 would be off by 0.16 % for every element."""
+    """The scale is not rounded: 1 / 0.9 in bfloat16 would be off by 0.16% for every element."""
     torch.manual_seed(0)
     values = torch.rand(SHAPE).bfloat16() + 1
     result = BitDropout(0.1)(values)
