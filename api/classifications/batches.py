@@ -19,6 +19,7 @@ from shared.datasets.columns import find_column
 from shared.datasets.labels import LABEL_SEPARATOR
 from shared.datasets.readers.cells import ListCell
 from shared.datasets.task_checks import check_readable_rows, format_row_numbers
+from shared.datasets.task_resolution import check_header_is_clear
 from shared.db.files import Files, lock_digest
 from shared.db.tables import File
 from shared.domain import ids
@@ -83,6 +84,7 @@ def _read_input_file(services: AppServices, request: BatchRequest, task: Task) -
 
 def _read_texts(table: Table, task: Task, request: BatchRequest) -> "list[Text]":
     """Return every row's text or pair of texts. Raises InvalidValue with row numbers."""
+    check_header_is_clear(table, "header")
     check_readable_rows(table, "input_file")
     _check_row_count(table.total_rows)
     first = _read_column(table, request.text_column or task.text_column, "text_column")

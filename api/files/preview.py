@@ -12,7 +12,7 @@ from api.files.tokenization import tokenize_texts
 from shared.datasets import Table
 from shared.datasets.columns import ColumnIndices, choose_columns, get_label_cells
 from shared.datasets.readers.cells import ListCell
-from shared.datasets.task_resolution import resolve_max_seq_length
+from shared.datasets.task_resolution import check_header_is_clear, resolve_max_seq_length
 from shared.db.files import Files
 from shared.db.models import Models
 from shared.db.tables import File
@@ -43,6 +43,7 @@ def build_preview(services: AppServices, file_id: str, options: PreviewOptions) 
         source = _find_source(services, file_id, options)
         param = "file_id" if options.header == "auto" else "header"
         with service.open_table(services, source.file, options.header, param=param) as table:
+            check_header_is_clear(table)
             columns = choose_columns(_build_task_request(options.columns, table), table)
             rows = _take_rows(table, columns, options.row_count)
     except InvalidValue as error:
