@@ -8,6 +8,7 @@ from shared.datasets import Table
 from shared.datasets.columns import find_column
 from shared.datasets.readers.cells import ListCell
 from shared.datasets.task_checks import check_readable_rows, format_row_numbers
+from shared.datasets.task_resolution import check_header_is_clear
 from shared.domain.errors import InvalidValue
 from shared.domain.task import ColumnReference, Task
 
@@ -19,6 +20,7 @@ MAX_ROWS = 20_000  # a request lasts until all rows are done: two minutes at 170
 
 def read_texts(table: Table, task: Task, request: BatchRequest) -> "list[Text]":
     """Return every row's text or pair of texts. Raises InvalidValue with row numbers."""
+    check_header_is_clear(table, "header")
     check_readable_rows(table, "input_file")
     _check_row_count(table.total_rows)
     first = _read_column(table, request.text_column or task.text_column, "text_column")

@@ -8,6 +8,7 @@ from typing import NamedTuple, overload
 from api.files.tokenization import TokenizedText, tokenize_texts
 from shared.datasets import Table
 from shared.datasets.columns import ColumnIndices, choose_columns, get_label_cells
+from shared.datasets.task_resolution import check_header_is_clear
 from shared.domain.task import TaskRequest
 
 MAX_TEXT_CHARACTERS = 2_000  # so that a preview of a hundred long documents stays small
@@ -46,6 +47,7 @@ def tokenize_first_rows(
     Raises InvalidValue for columns that do not exist or are ambiguous, and ModelNotAllowed for an
     unreadable tokenizer.
     """
+    check_header_is_clear(table)
     columns = choose_columns(_build_task_request(requested_columns, table), table)
     rows = list(_iterate_rows(table, columns, count))
     tokenized = tokenize_texts(

@@ -2,7 +2,7 @@
 rows (listed by number).
 
 Messages say where (line, row, column) and what to do. They never repeat texts of the file,
-which may be private and long.
+which may be private and long; only the question about a header shows the first line's cells.
 """
 
 from dataclasses import dataclass

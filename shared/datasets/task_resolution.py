@@ -6,7 +6,7 @@ from typing import Literal
 
 from shared.datasets.columns import choose_columns, get_label_cells
 from shared.datasets.label_names import resolve_label_names, resolve_positive_label
-from shared.datasets.readers.table import Table
+from shared.datasets.readers.table import Table, describe_unclear_header
 from shared.datasets.task_checks import (
     check_label_counts,
     check_labels,
@@ -36,6 +36,7 @@ def resolve_task(
     ``InvalidValue`` with the ``param`` to change; ``param`` names the file in the request.
     """
     _check_header_setting(request, table)
+    check_header_is_clear(table)
     check_readable_rows(table, param)
     columns = choose_columns(request, table)
     check_texts(table, columns)
@@ -65,6 +66,12 @@ def _check_header_setting(request: TaskRequest, table: Table) -> None:
             f"A {table.format} file always names its columns. Leave task.header out.",
             param="task.header",
         )
+
+
+def check_header_is_clear(table: Table, param: str = "task.header") -> None:
+    """Raise ``InvalidValue`` if the evidence for a header line is split."""
+    if table.is_header_unclear:
+        raise InvalidValue(describe_unclear_header(table), param=param)
 
 
 def resolve_max_seq_length(requested: int | Literal["auto"], max_positions: int) -> int:

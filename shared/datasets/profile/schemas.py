@@ -78,7 +78,9 @@ class Validation(_FrozenModel):
     delimiter: str | None
     """Column separator; null for formats without one."""
     header: bool | None
-    """Whether the first line names the columns; null for formats without a header line."""
+    """Whether the first line names the columns; null for formats without a header line, and if
+    it is unclear (warning `header_unclear`).
+    """
     rows: int
     """Number of data rows, including those with errors."""
     columns: list[ColumnProfile]

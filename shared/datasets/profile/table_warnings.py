@@ -1,7 +1,7 @@
 """Warnings about a file that hold whatever its columns mean."""
 
 from shared.datasets.profile.schemas import Finding
-from shared.datasets.readers.table import Table
+from shared.datasets.readers.table import Table, describe_unclear_header
 
 BLANK_LINES = "Blank lines were skipped."
 CHAT_CONTEXT_LEFT_OUT = (
@@ -12,6 +12,10 @@ QUOTED_CELLS = (
     "Cells are in quotes, and in TSV the quotes are part of the text. If they are not meant as "
     "text, save the file as CSV."
 )
+QUOTED_AFTER_BLANK = (
+    "Cells have a blank before their opening quote, so the quotes are part of the cell. Remove "
+    "the blanks after the delimiters."
+)
 REPLACEMENT_CHARACTERS = (
     "Cells contain U+FFFD, which replaces characters lost in an earlier conversion. Export the "
     "data again as UTF-8."
@@ -20,11 +24,12 @@ REPLACEMENT_CHARACTERS = (
 
 def find_table_warnings(table: Table) -> list[Finding]:
     """Return a warning for each kind of trouble that occurs in the file."""
-    quoted = _count_quoted_cells(table)
     found = (
+        ("header_unclear", describe_unclear_header(table), int(table.is_header_unclear)),
         ("blank_lines", BLANK_LINES, table.blank_lines),
         ("chat_context_left_out", CHAT_CONTEXT_LEFT_OUT, table.omitted_context_count),
-        ("quoted_cells", QUOTED_CELLS, quoted if quoted * 10 > len(table.rows) else 0),
+        ("quoted_cells", QUOTED_CELLS, _count_quoted_cells(table)),
+        ("quoted_after_blank", QUOTED_AFTER_BLANK, _count_cells_quoted_after_blank(table)),
         ("replacement_characters", REPLACEMENT_CHARACTERS, _count_replaced_cells(table)),
     )
     return [
@@ -33,10 +38,33 @@ def find_table_warnings(table: Table) -> list[Finding]:
 
 
 def _count_quoted_cells(table: Table) -> int:
-    """Count the cells of a TSV file that begin and end with a quote."""
+    """Count the cells of a TSV file that begin and end with a quote, if they are many or one
+    has its inner quotes doubled, as writers of CSV do.
+    """
     if table.delimiter != "\t":
         return 0
-    return sum(len(cell) > 1 and cell[0] == cell[-1] == '"' for row in table.rows for cell in row)
+    quoted = [
+        cell for row in table.rows for cell in row if len(cell) > 1 and cell[0] == cell[-1] == '"'
+    ]
+    is_frequent = len(quoted) * 10 > len(table.rows)
+    return len(quoted) if is_frequent or any(map(_has_doubled_quotes, quoted)) else 0
+
+
+def _has_doubled_quotes(cell: str) -> bool:
+    inner = cell[1:-1]
+    return '""' in inner and '"' not in inner.replace('""', "")
+
+
+def _count_cells_quoted_after_blank(table: Table) -> int:
+    """Count the cells of a CSV file like the second one of ``"a text", "label"``."""
+    if table.delimiter in (None, "\t"):
+        return 0
+    return sum(
+        cell[0] == " " and cell.lstrip()[:1] == '"' == cell.rstrip()[-1] and cell.count('"') > 1
+        for row in table.rows
+        for cell in row
+        if cell and not cell.isspace()
+    )
 
 
 def _count_replaced_cells(table: Table) -> int:

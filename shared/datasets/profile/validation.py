@@ -30,7 +30,7 @@ def build_validation(table: Table, task: TaskRequest | None = None) -> Validatio
     columns, question = _try_choose_columns(task, table)
     warnings = find_table_warnings(table)
     detected = None
-    if question is not None:
+    if question is not None and not table.is_header_unclear:
         warnings.append(Finding(code="columns_not_detected", message=question.message, count=1))
     if columns is not None:
         detected = describe_columns(columns, table, task.type)
@@ -45,7 +45,7 @@ def build_validation(table: Table, task: TaskRequest | None = None) -> Validatio
         compression=table.compression,
         encoding=table.encoding,
         delimiter=table.delimiter,
-        header=table.header,
+        header=None if table.is_header_unclear else table.header,
         rows=table.total_rows,
         columns=[profile_column(table, index) for index in range(table.width)],
         detected=detected,

@@ -16,9 +16,18 @@ from shared.datasets.errors import (
     InvalidText,
     NotATable,
 )
-from shared.datasets.readers.header import MAX_SAMPLE_ROWS, has_header
+from shared.datasets.readers.header import (
+    MAX_SAMPLE_ROWS,
+    has_header,
+    is_same_line,
+    strip_cells,
+)
 from shared.datasets.readers.lines import check_blank_line_count, iterate_lines
 from shared.datasets.readers.rows import Limits, RowCollector
+
+REPEATED_HEADER = (
+    "The line repeats the header, as when files with headers are joined. Remove the line."
+)
 
 DelimitedRecord = tuple[int, list[str]]
 """First physical line of the record, and its cells."""
@@ -27,12 +36,17 @@ DelimitedRecord = tuple[int, list[str]]
 class DelimitedReader:
     """One pass over a delimited file."""
 
-    def __init__(self, path: Path, delimiter: str, limits: Limits) -> None:
+    def __init__(
+        self, path: Path, delimiter: str, limits: Limits, *, has_separator_line: bool = False
+    ) -> None:
         self.path = path
         self.delimiter = delimiter
         self.limits = limits
         self.blank_lines = 0
         self.width = 0
+        self.is_header_unclear = False
+        """Whether it cannot be told if the first line is a header; it is read as a row."""
+        self._lines_skipped = int(has_separator_line)
 
     def read_rows(
         self, header: Literal["auto"] | bool, collector: RowCollector
@@ -46,12 +60,15 @@ class DelimitedReader:
         self.width = len(first)
         self._check_width()
         if header == "auto":
-            header = has_header(first, [cells for _, cells in sample[1:]])
-        rows = chain(sample[1:] if header else sample, records)
-        self._collect_rows(rows, collector, "header" if header else "first row")
+            found = has_header(first, [cells for _, cells in sample[1:]])
+            self.is_header_unclear, header = found is None, found or False
+        if not header:
+            self._collect_rows(chain(sample, records), collector, None)
+            return None
+        self._collect_rows(chain(sample[1:], records), collector, strip_cells(first))
         if collector.total_rows == 0:
             raise EmptyFile("The file has a header but no rows.")
-        return tuple(name.strip() for name in first) if header else None
+        return tuple(name.strip() for name in first)
 
     def _check_width(self) -> None:
         if self.width < 2:
@@ -66,18 +83,24 @@ class DelimitedReader:
             )
 
     def _collect_rows(
-        self, records: Iterator[DelimitedRecord], collector: RowCollector, width_source: str
+        self,
+        records: Iterator[DelimitedRecord],
+        collector: RowCollector,
+        names: tuple[str, ...] | None,
     ) -> None:
         for line, cells in records:
-            if len(cells) == self.width:
-                collector.add_row(tuple(cells), line)
-            else:
+            if len(cells) != self.width:
+                source = "first row" if names is None else "header"
                 collector.reject_row(
                     line,
                     None,
                     "wrong_width",
-                    f"The row has {len(cells)} cells, but the {width_source} has {self.width}.",
+                    f"The row has {len(cells)} cells, but the {source} has {self.width}.",
                 )
+            elif names is not None and is_same_line(strip_cells(cells), names):
+                collector.reject_row(line, None, "repeated_header", REPEATED_HEADER)
+            else:
+                collector.add_row(tuple(cells), line)
 
     def _iterate_records(self) -> Iterator[DelimitedRecord]:
         """Yield the rows that are not blank, checking the length of every cell."""
@@ -85,7 +108,7 @@ class DelimitedReader:
         for line, cells in (
             self._iterate_tab_records() if self.delimiter == "\t" else self._iterate_csv_records()
         ):
-            if not cells:
+            if not any(map(str.strip, cells)):  # also a spreadsheet's empty rows, such as ",,,"
                 self.blank_lines += 1
                 check_blank_line_count(self.blank_lines, self.limits)
                 continue
@@ -94,20 +117,22 @@ class DelimitedReader:
             yield line, cells
 
     def _iterate_tab_records(self) -> Iterator[DelimitedRecord]:
-        for number, line in enumerate(self._iterate_lines(), start=1):
+        for number, line in enumerate(self._iterate_lines(), start=1 + self._lines_skipped):
             content = line.removesuffix("\n").removesuffix("\r")
             yield number, content.split("\t") if content else []
 
     def _iterate_csv_records(self) -> Iterator[DelimitedRecord]:
         reader = csv.reader(self._iterate_lines(), delimiter=self.delimiter, strict=True)
         while True:
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + self._lines_skipped
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                raise self._make_csv_error(error, line, reader.line_num) from None
+                raise self._make_csv_error(
+                    error, line, reader.line_num + self._lines_skipped
+                ) from None
             yield line, cells
 
     def _make_csv_error(
@@ -145,9 +170,11 @@ class DelimitedReader:
 
     def _iterate_lines(self) -> Iterator[str]:
         for number, line in enumerate(iterate_lines(self.path, self.limits), start=1):
+            if number <= self._lines_skipped:
+                continue
             if "\0" in line:
                 raise InvalidText(f"Line {number} contains a NUL character.")
-            if "\r" in line and not line.endswith("\n") and number == 1:
+            if "\r" in line and not line.endswith("\n") and number == 1 + self._lines_skipped:
                 raise CsvMalformed(
                     "Lines end with a carriage return alone. End them with LF or CRLF."
                 )

@@ -3,22 +3,26 @@ formats.
 """
 
 import codecs
-import csv
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Literal
 
 from shared.datasets.errors import EmptyFile, EncodingNotUtf8
+from shared.datasets.readers.delimiters import (
+    DELIMITERS_BY_EXTENSION,
+    find_separator_line,
+    get_extension,
+    sniff_delimiter,
+)
 from shared.datasets.readers.gzip_io import GZIP_MAGIC, is_gzip, open_unpacked
 from shared.domain.errors import UnsupportedMediaType
 
 Compression = Literal["gzip"]
 HEAD_BYTES = 64 * 1024
-SAMPLE_RECORDS = 50
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Format(StrEnum):
@@ -36,10 +40,11 @@ class SniffedFormat:
     delimiter: str | None
     """Set for CSV (a comma or a semicolon) and TSV (a tab)."""
     compression: Compression | None = None
+    has_separator_line: bool = False
+    """Whether the first line is Excel's ``sep=;``, which names the delimiter and is no row."""
 
 
 JSON_EXTENSIONS = frozenset({".jsonl", ".ndjson", ".json"})
-DELIMITERS_BY_EXTENSION = {".tsv": "\t", ".tab": "\t", ".csv": ","}
 OBJECT_ARRAY_PATTERN = re.compile(r"\[\s*[{\]]")
 
 
@@ -97,19 +102,29 @@ def sniff_format(path: Path, filename: str) -> SniffedFormat:
         return SniffedFormat(Format.PARQUET, None)
     _check_encoding(head)
     _check_media_type(head)
-    extension = PurePath(filename.removesuffix(".gz") if compression else filename).suffix.lower()
-    text_format, delimiter = _sniff_text_format(head, extension)
-    return SniffedFormat(text_format, delimiter, compression)
+    extension = get_extension(filename.removesuffix(".gz") if compression else filename)
+    return _sniff_text_format(head, extension, compression)
 
 
-def _sniff_text_format(head: bytes, extension: str) -> tuple[Format, str | None]:
-    text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="ignore")
+def _sniff_text_format(
+    head: bytes, extension: str, compression: Compression | None
+) -> SniffedFormat:
+    text = _remove_marks(head).decode("utf-8", errors="ignore")
     if not text.strip():
         raise EmptyFile("The file is empty.")
     if (json_format := _sniff_json(text, extension)) is not None:
-        return json_format, None
-    delimiter = _sniff_delimiter(text, extension, is_complete=len(head) < HEAD_BYTES)
-    return Format.TSV if delimiter == "\t" else Format.CSV, delimiter
+        return SniffedFormat(json_format, None, compression)
+    named = find_separator_line(text)
+    delimiter = named or sniff_delimiter(text, extension, is_complete=len(head) < HEAD_BYTES)
+    text_format = Format.TSV if delimiter == "\t" else Format.CSV
+    return SniffedFormat(text_format, delimiter, compression, named is not None)
+
+
+def _remove_marks(head: bytes) -> bytes:
+    """Remove the byte order mark, which programs that do not know it write twice."""
+    while head.startswith(BYTE_ORDER_MARK):
+        head = head.removeprefix(BYTE_ORDER_MARK)
+    return head
 
 
 def _check_unpacked(head: bytes) -> None:
@@ -140,7 +155,7 @@ def _identify_other_media(head: bytes) -> str | None:
             return kind
     if BINARY_PICKLE_PATTERN.match(head) or TEXT_PICKLE_PATTERN.match(head):
         return "a Python pickle, which is a program"
-    if MARKUP_PATTERN.match(head.removeprefix(b"\xef\xbb\xbf").lstrip()):
+    if MARKUP_PATTERN.match(_remove_marks(head).lstrip()):
         return "HTML or XML"
     if head[257:262] == b"ustar":
         return "a tar archive"
@@ -194,46 +209,3 @@ def _is_json_object(line: str) -> bool:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False
-
-
-def _sniff_delimiter(text: str, extension: str, *, is_complete: bool) -> str:
-    """Return the extension's delimiter if the sample's rows agree under it, else another one
-    that fits.
-    """
-    first_line = text.lstrip("\r\n").split("\n", 1)[0]
-    own = DELIMITERS_BY_EXTENSION.get(extension)
-    if own == "\t" and own in first_line:
-        return own
-    order = [own] if own else []
-    order += [delimiter for delimiter in "\t,;" if delimiter != own]
-    for delimiter in order:
-        if _has_equal_widths(text, delimiter, is_complete=is_complete):
-            return delimiter
-    # rows differ in width under every delimiter: the first line, usually a header, is the best
-    # evidence
-    present = [delimiter for delimiter in order if delimiter in first_line]
-    if own in present or not present:
-        return own or ","
-    return max(present, key=first_line.count)
-
-
-def _has_equal_widths(text: str, delimiter: str, *, is_complete: bool) -> bool:
-    """Return whether the sample's rows all have the same number of cells, two or more."""
-    records = list(_iterate_sample(text, delimiter))
-    if not is_complete and len(records) <= SAMPLE_RECORDS:
-        records = records[:-1]  # the sample ends somewhere inside the cell
-    widths = {len(record) for record in records[:SAMPLE_RECORDS] if record}
-    return len(widths) == 1 and widths.pop() > 1
-
-
-def _iterate_sample(text: str, delimiter: str) -> Iterator[list[str]]:
-    lines = text.split("\n")
-    if delimiter == "\t":
-        yield from (line.split("\t") for line in lines[: SAMPLE_RECORDS + 1] if line.rstrip("\r"))
-        return
-    reader = csv.reader((line + "\n" for line in lines), delimiter=delimiter)
-    try:
-        for _, record in zip(range(SAMPLE_RECORDS + 1), reader, strict=False):
-            yield record
-    except csv.Error:
-        return

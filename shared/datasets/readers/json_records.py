@@ -1,4 +1,4 @@
-"""Streaming reader of the objects in a JSON Lines file (one per line) or a JSON array.
+"""Streaming reader of the objects in a JSON array.
 
 An array is never parsed as a whole: five bytes of ``[],[],`` cost a hundred in memory, so a
 small file could exhaust it.
@@ -11,9 +11,9 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from shared.datasets.errors import FieldTooLarge, InvalidText, JsonlMalformed, JsonMalformed
+from shared.datasets.errors import FieldTooLarge, InvalidText, JsonMalformed
 from shared.datasets.readers.json_cells import DECODER, Members
-from shared.datasets.readers.lines import check_blank_line_count, iterate_lines, open_text
+from shared.datasets.readers.lines import BYTE_ORDER_MARK, open_text
 from shared.datasets.readers.rows import Limits
 
 WHITESPACE_PATTERN = re.compile(r"[ \t\r\n]*")
@@ -30,44 +30,6 @@ class JsonRecord(NamedTuple):
     members: Members
     has_escapes: bool
     r"""Whether it has a ``\u`` escape, which can express characters that no file contains."""
-
-
-class JsonLinesReader:
-    """Iterate over one object per line. Reading raises ``JsonlMalformed`` for any other line."""
-
-    def __init__(self, path: Path, limits: Limits) -> None:
-        self._path = path
-        self._limits = limits
-        self.blank_lines = 0
-
-    def __iter__(self) -> Iterator[JsonRecord]:
-        limits = self._limits
-        for number, line in enumerate(iterate_lines(self._path, limits), start=1):
-            if "\0" in line:
-                raise InvalidText(f"Line {number} contains a NUL character.")
-            if len(line) > limits.max_line_chars:
-                raise FieldTooLarge(
-                    f"Line {number} has more than {limits.max_line_chars:,} characters."
-                )
-            if line.isspace():
-                self.blank_lines += 1
-                check_blank_line_count(self.blank_lines, limits)
-            else:
-                yield JsonRecord(f"Line {number}", number, _parse_line(number, line), "\\u" in line)
-
-
-def _parse_line(number: int, line: str) -> Members:
-    try:
-        value = DECODER.decode(line)
-    except json.JSONDecodeError as error:
-        raise JsonlMalformed(
-            f"Line {number} is not valid JSON: {error.msg} at character {error.pos + 1}."
-        ) from None
-    except RecursionError:
-        raise JsonlMalformed(f"Line {number} is nested too deeply.") from None
-    if not isinstance(value, Members):
-        raise JsonlMalformed(f"Line {number} is not a JSON object.")
-    return value
 
 
 class JsonArrayReader:
@@ -106,6 +68,7 @@ class _TextWindow:
         self.text = ""
         self.position = 0
         self.line = 1
+        self._has_started = False
 
     def read_more(self) -> bool:
         """Double the text in memory, so that rereading a long element stays cheap; return
@@ -113,6 +76,8 @@ class _TextWindow:
         """
         rest = self.text[self.position :]
         chunk = self._file.read(max(WINDOW, len(rest)))
+        if not self._has_started:
+            chunk, self._has_started = chunk.lstrip(BYTE_ORDER_MARK), True
         if "\0" in chunk:
             before, _, _ = chunk.partition("\0")
             raise InvalidText(
@@ -154,9 +119,12 @@ class _TextWindow:
 
 
 def _parse_element(window: _TextWindow, number: int, limits: Limits) -> JsonRecord:
-    if window.peek_char() not in ("{", ""):
+    found = window.peek_char()
+    if found not in ("{", ""):
+        kind = "an array, not an object" if found == "[" else "not an object"
         raise JsonMalformed(
-            f"Element {number} of the array, on line {window.line}, is not an object."
+            f"Element {number} of the array, on line {window.line}, is {kind}. Write each row as "
+            "an object whose keys are the column names."
         )
     members, end = _decode_element(window, number, limits)
     _check_element_length(number, end - window.position, limits)

