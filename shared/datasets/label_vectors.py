@@ -1,0 +1,45 @@
+"""Lists that hold one number for each label (``[1, 0, 0]``) instead of the names of labels."""
+
+from collections.abc import Sequence
+
+from shared.datasets.readers.cells import ListCell, VectorCell, is_number, is_whole_number
+
+BITS = {"0": False, "1": True, "false": False, "true": True}
+
+
+def read_vectors(cells: Sequence[str], names: Sequence[str] | None) -> list[str]:
+    """Turn vectors into lists of the ``names`` whose place is 1.
+
+    Without fitting names they become ``VectorCell``s, which cannot be used as labels.
+    """
+    if not has_vectors(cells):
+        return list(cells)
+    return [_read_vector(cell, names) if isinstance(cell, ListCell) else cell for cell in cells]
+
+
+def has_vectors(cells: Sequence[str]) -> bool:
+    """Whether the lists of a column are vectors: only 0 and 1, or numbers in lists of one length,
+    with a repeat or a fraction that sets of class numbers do not have.
+    """
+    lists = [cell.parse_values() for cell in set(cells) if isinstance(cell, ListCell)]
+    values = {value for found in lists for value in found}
+    if not values:
+        return False
+    lengths = {len(found) for found in lists}
+    has_one_length = len(lengths) == 1 and min(lengths) > 1
+    has_repeats = any(len(set(found)) < len(found) for found in lists)
+    if values <= BITS.keys():
+        return has_one_length or has_repeats
+    if not has_one_length or not all(map(is_number, values)):
+        return False
+    return has_repeats or not all(map(is_whole_number, values))
+
+
+def _read_vector(cell: ListCell, names: Sequence[str] | None) -> str:
+    values = cell.parse_values()
+    fits = names is not None and len(names) == len(values) and not BITS.keys() >= set(names)
+    if names is None or not fits or not BITS.keys() >= set(values):
+        return VectorCell(cell)
+    return ListCell.from_values(
+        name for name, value in zip(names, values, strict=True) if BITS[value]
+    )
