@@ -26,8 +26,8 @@ def unpack_lists(cells: Sequence[str], names: AbstractSet[str] | None = None) ->
     """Turn cells with a list written as text into lists; given ``names`` stay as they are."""
     known: dict[str, str] = {}
     has_bare_lists = _has_bare_lists(cells)
-    for cell in set(cells):
-        if isinstance(cell, ListCell) or cell[:1] not in _BRACKETS or cell in (names or ()):
+    for cell in _list_distinct_texts(cells):
+        if cell[:1] not in _BRACKETS or cell in (names or ()):
             continue
         items = parse_list_text(cell)
         if items is None and has_bare_lists:
@@ -37,6 +37,11 @@ def unpack_lists(cells: Sequence[str], names: AbstractSet[str] | None = None) ->
     if not known:
         return list(cells)
     return [cell if isinstance(cell, ListCell) else known.get(cell, cell) for cell in cells]
+
+
+def _list_distinct_texts(cells: Iterable[str]) -> set[str]:
+    """List the cells without lists, which may be equal to a text."""
+    return {cell for cell in cells if not isinstance(cell, ListCell)}
 
 
 def parse_list_text(cell: str) -> list[str] | None:
@@ -136,7 +141,7 @@ def find_separator(cells: Iterable[str]) -> str | None:
     The parts must occur in more than one value: all of them, or half of them if at least one part
     is also a value of its own.
     """
-    values = {cell for cell in cells if cell and not isinstance(cell, ListCell)}
+    values = _list_distinct_texts(cells) - {""}
     return next((mark for mark in SEPARATORS if _is_separator(mark, values)), None)
 
 
@@ -166,8 +171,7 @@ def split_joined_labels(cells: Sequence[str], names: AbstractSet[str] | None) ->
         return list(cells)
     lists = {
         cell: _split_label(cell, SEPARATORS if mark is None else (mark,), names)
-        for cell in set(cells)
-        if not isinstance(cell, ListCell)
+        for cell in _list_distinct_texts(cells)
     }
     return [cell if isinstance(cell, ListCell) else lists[cell] for cell in cells]
 

@@ -21,7 +21,8 @@ def has_vectors(cells: Sequence[str]) -> bool:
     """Whether the lists of a column are vectors: only 0 and 1, or numbers in lists of one length,
     with a repeat or a fraction that sets of class numbers do not have.
     """
-    lists = [cell.parse_values() for cell in set(cells) if isinstance(cell, ListCell)]
+    distinct = {cell for cell in cells if isinstance(cell, ListCell)}
+    lists = [cell.parse_values() for cell in distinct]
     values = {value for found in lists for value in found}
     if not values:
         return False

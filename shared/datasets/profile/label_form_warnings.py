@@ -26,7 +26,9 @@ def find_label_form_warnings(raw_cells: Sequence[str], labels: LabelColumn) -> l
     """
     findings = list(_find_vectors(labels.cells))
     in_text = [
-        not isinstance(raw, ListCell) and raw != label and is_list_text(raw)
+        not isinstance(raw, ListCell)
+        and is_list_text(raw)
+        and (isinstance(label, ListCell) or raw != label)
         for raw, label in zip(raw_cells, labels.cells, strict=True)
     ]
     if count := sum(in_text):

@@ -49,6 +49,5 @@ def normalize_appearance(text: str) -> str:
     if text.isascii() and text.isprintable():
         return "".join(text.casefold().split())
     compatible = unicodedata.normalize("NFKC", remove_invisible(text)).casefold()
-    # NFKC may compose what an invisible character kept apart, and casefold may decompose
-    settled = unicodedata.normalize("NFKC", remove_invisible(compatible))
-    return "".join(settled.split())
+    # NFKC may bring in blanks and invisible characters, and casefold may decompose
+    return unicodedata.normalize("NFKC", "".join(remove_invisible(compatible).split()))
