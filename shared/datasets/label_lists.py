@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
-from shared.datasets.readers.cells import ListCell, format_float, is_number
+from shared.datasets.readers.cells import ListCell, NestedCell, format_float, is_number
 
-SEPARATORS = ("|", ";", ",", "#")
+SEPARATORS = ("|", ";", ",", "#", "/", "&", "+", "\n")
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
+_BARE_MARKS = frozenset("[](){}'\"")
 _TOKEN_PATTERN = re.compile(
     r"\s+|,|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,'\"\\\[\](){}]+", re.DOTALL
 )
@@ -34,6 +35,8 @@ def unpack_lists(cells: Sequence[str], names: AbstractSet[str] | None = None) ->
             items = _split_cell(cell[1:-1], ",")
         if items is not None:
             known[cell] = ListCell.from_values(items)
+        elif _is_nested_json(cell):
+            known[cell] = NestedCell(cell)
     if not known:
         return list(cells)
     return [cell if isinstance(cell, ListCell) else known.get(cell, cell) for cell in cells]
@@ -72,6 +75,16 @@ def _parse_json_list(cell: str) -> list[str] | None:
     if not isinstance(value, list) or any(isinstance(item, list | dict) for item in value):
         return None
     return [_format_item(item) for item in value]
+
+
+def _is_nested_json(cell: str) -> bool:
+    try:
+        value = json.loads(cell, parse_int=str, parse_float=str, parse_constant=str)
+    except ValueError:
+        return False
+    except RecursionError:
+        return True
+    return isinstance(value, list)
 
 
 def _format_number(literal: str) -> str:
@@ -131,6 +144,7 @@ def _has_bare_lists(cells: Sequence[str]) -> bool:
     return (
         bool(filled)
         and all(cell[0] == "[" and cell[-1] == "]" for cell in filled)
+        and all(_BARE_MARKS.isdisjoint(cell[1:-1]) for cell in filled)
         and any("," in cell for cell in filled)
     )
 
@@ -160,6 +174,15 @@ def _is_separator(mark: str, values: set[str]) -> bool:
     if len(recurring) == len(occurrences):
         return len(values) > 1
     return 2 * len(recurring) >= len(occurrences) and not alone.isdisjoint(occurrences)
+
+
+def have_joined_numbers(cells: Iterable[str]) -> bool:
+    """Whether each number with a comma consists of numbers that also stand alone: ``0,1`` beside
+    ``0`` and ``1`` may be two class numbers.
+    """
+    values = _list_distinct_texts(cells)
+    joined = [value for value in values if "," in value]
+    return bool(joined) and all(values.issuperset(_split_cell(value, ",")) for value in joined)
 
 
 def split_joined_labels(cells: Sequence[str], names: AbstractSet[str] | None) -> list[str]:

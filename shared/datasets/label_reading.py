@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from shared.datasets.label_lists import split_joined_labels, unpack_lists
-from shared.datasets.label_vectors import read_vectors
+from shared.datasets.label_lists import have_joined_numbers, split_joined_labels, unpack_lists
+from shared.datasets.label_vectors import read_vectors, unpack_vectors
 from shared.datasets.number_forms import normalize_numbers
 from shared.datasets.readers.cells import ListCell, VectorCell
 from shared.datasets.type_detection import detect_task_type
@@ -28,8 +28,11 @@ def read_label_column(
     """
     names = None if label_names is None else [name.strip() for name in label_names]
     known = set(names) if names else None
-    found = read_vectors(unpack_lists(cells, known), names)
-    task_type = task_type or detect_task_type(found)
+    found = read_vectors(unpack_vectors(unpack_lists(cells, known), names), names)
+    if task_type is None:
+        task_type = detect_task_type(found)
+        if task_type is TaskType.REGRESSION and have_joined_numbers(found):
+            return LabelColumn(task_type, found)  # several class numbers or a decimal comma
     match task_type:
         case TaskType.MULTI_LABEL:
             return LabelColumn(task_type, split_joined_labels(found, known))

@@ -7,6 +7,34 @@ from shared.datasets.readers.cells import ListCell, VectorCell, is_number, is_wh
 BITS = {"0": False, "1": True, "false": False, "true": True}
 
 
+BIT_SEPARATORS = {"|": 2, ";": 2, " ": 2, ",": 3}
+"""Separators of a vector written as text, with the least number of places: ``1,0`` is a number."""
+
+
+def unpack_vectors(cells: Sequence[str], names: Sequence[str] | None) -> list[str]:
+    """Turn a column of vectors without brackets (``1,0,0``) into lists."""
+    filled = {cell for cell in cells if cell}
+    if not filled or any(isinstance(cell, ListCell) or cell in (names or ()) for cell in filled):
+        return list(cells)
+    for mark, least in BIT_SEPARATORS.items():
+        lengths = {_count_bits(cell, mark) for cell in filled}
+        if len(lengths) == 1 and min(lengths) >= least:
+            return [ListCell.from_values(_split_bits(cell, mark)) if cell else "" for cell in cells]
+    return list(cells)
+
+
+def _split_bits(cell: str, mark: str) -> list[str]:
+    return [part.strip() for part in cell.split(mark)]
+
+
+def _count_bits(cell: str, mark: str) -> int:
+    """Return the number of zeros and ones that the cell consists of; 0 if it has others."""
+    if cell[0] not in "01":
+        return 0
+    parts = _split_bits(cell, mark)
+    return len(parts) if BITS.keys() >= set(parts) else 0
+
+
 def read_vectors(cells: Sequence[str], names: Sequence[str] | None) -> list[str]:
     """Turn vectors into lists of the ``names`` whose place is 1.
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from shared.datasets.readers.cells import ListCell, VectorCell, is_number
+from shared.datasets.number_forms import looks_like_number
+from shared.datasets.readers.cells import ListCell, NestedCell, VectorCell, is_number
 from shared.domain.task import Label, Task, TaskType
 
 MAX_LABEL_CHARS = 256
@@ -43,6 +44,15 @@ LABEL_NOT_A_NUMBER = LabelProblem(
     "The label is not a number like 3.5, without thousands separators. If the labels are classes, "
     f"set task.type to {TaskType.SINGLE_LABEL}.",
 )
+UNCLEAR_COMMA = LabelProblem(
+    "label_not_a_number",
+    "The comma of the number may be a decimal comma, or separate thousands or labels. Write "
+    "numbers like 3.5, or set task.type.",
+)
+NESTED_LABEL = LabelProblem(
+    "nested_value",
+    "The label is a JSON list of objects or lists. Write the name of the label or a list of names.",
+)
 LABEL_VECTOR = LabelProblem(
     "label_vectors",
     "The label is a vector with one number for each label. Set task.label_names to the names of "
@@ -72,6 +82,8 @@ def find_label_problem(
     """
     if isinstance(cell, VectorCell):
         return LABEL_VECTOR
+    if isinstance(cell, NestedCell):
+        return NESTED_LABEL
     if task_type is TaskType.MULTI_LABEL:
         found = (_find_name_problem(name, known_labels) for name in parse_label_set(cell))
         return next((problem for problem in found if problem is not None), None)
@@ -99,7 +111,7 @@ def _find_name_problem(name: str, known_labels: AbstractSet[str] | None) -> Labe
 
 def _find_number_problem(label: str) -> LabelProblem | None:
     if not is_number(label):
-        return LABEL_NOT_A_NUMBER
+        return UNCLEAR_COMMA if looks_like_number(label) else LABEL_NOT_A_NUMBER
     return LABEL_TOO_LARGE if abs(float(label)) > MAX_LABEL_NUMBER else None
 
 

@@ -15,7 +15,9 @@ from shared.datasets.labels import (
     LIST_OF_LABELS,
     MAX_LABEL_CHARS,
     MAX_LABEL_NUMBER,
+    NESTED_LABEL,
     SEPARATOR_IN_LABEL,
+    UNCLEAR_COMMA,
     find_label_problem,
 )
 from shared.datasets.readers.cells import ListCell, format_names
@@ -29,6 +31,10 @@ _LABEL_PROBLEM_TEXTS = {
     LABEL_VECTOR: (
         "a vector of {places} numbers as the label, one for each label. Set task.label_names to "
         "the {places} names in their order, or write the list of the names that apply."
+    ),
+    NESTED_LABEL: (
+        "a JSON list of objects or lists as the label. Write the name of the label or a list of "
+        "names."
     ),
     LIST_OF_LABELS: (
         f"a list as the label. For several labels per row, set task.type to {TaskType.MULTI_LABEL}."
@@ -46,13 +52,21 @@ _LABEL_PROBLEM_TEXTS = {
         "a label that is not a number like 3.5, without thousands separators. Correct or remove "
         f"the rows, or set task.type to {TaskType.SINGLE_LABEL} if the labels are classes."
     ),
+    UNCLEAR_COMMA: (
+        "a number whose comma may be a decimal comma, or separate thousands or labels. Write "
+        "numbers like 3.5, or set task.type."
+    ),
     LABEL_TOO_LARGE: (
         f"a number above {MAX_LABEL_NUMBER:g} in absolute value. Scale the numbers down."
     ),
 }
 """Continuations of a sentence that begins with row numbers."""
 
-_PROBLEM_PARAMS = {LIST_OF_LABELS: "task.type", LABEL_VECTOR: "task.label_names"}
+_PROBLEM_PARAMS = {
+    LIST_OF_LABELS: "task.type",
+    LABEL_VECTOR: "task.label_names",
+    UNCLEAR_COMMA: "task.type",
+}
 """Field to change, if it is not ``task.label_column``."""
 
 

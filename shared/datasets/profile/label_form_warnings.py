@@ -77,6 +77,7 @@ def _find_split_cells(
         raw
         for raw, cell, is_list in zip(raw_cells, cells, in_text, strict=True)
         if isinstance(cell, ListCell)
+        and not isinstance(cell, VectorCell)
         and not isinstance(raw, ListCell)
         and not is_list
         and "|" not in raw

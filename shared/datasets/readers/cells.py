@@ -39,6 +39,12 @@ class VectorCell(ListCell):
     __slots__ = ()
 
 
+class NestedCell(str):
+    """The text of a JSON list of objects or lists, which names no label."""
+
+    __slots__ = ()
+
+
 def is_integer(cell: str) -> bool:
     """Whether a text is digits with an optional sign; unlike ``int``, no underscores or other
     scripts' digits.

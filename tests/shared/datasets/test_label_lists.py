@@ -52,7 +52,7 @@ def test_lists_written_as_text(cells: list[str], type_: str | None, tmp_path: Pa
     assert {label.label for label in validation.labels or []} == {"food", "price", "staff"}
 
 
-@pytest.mark.parametrize("mark", ["|", ";", ",", "#", " , ", "; "])
+@pytest.mark.parametrize("mark", ["|", ";", ",", "#", " , ", "; ", "/", " & ", "+"])
 def test_joined_names(mark: str, tmp_path: Path) -> None:
     table = labelled(tmp_path, *[mark.join(names) for names in SETS * 2])
     found = build_validation(table)
@@ -123,7 +123,9 @@ def test_only_rows_with_several_labels_are_refused_as_single_labels(tmp_path: Pa
 
 
 name = st.text(
-    st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"], exclude_characters="|;,#\0"),
+    st.characters(
+        exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"], exclude_characters="|;,#/&+\0"
+    ),
     min_size=1,
     max_size=8,
 ).filter(lambda text: text[0] not in "[({")
@@ -139,7 +141,7 @@ def test_any_list_is_read_back_from_its_text(sets: list[list[str]], write: objec
 
 
 @settings(deadline=None)
-@given(label_sets, st.sampled_from("|;,#"))
+@given(label_sets, st.sampled_from("|;,#/&+"))
 def test_names_that_also_stand_alone_are_split(sets: list[list[str]], mark: str) -> None:
     names = sorted({name for found in sets for name in found})
     cells = [mark.join(found) for found in sets] + names
@@ -168,6 +170,14 @@ def test_a_list_and_a_text_that_looks_like_it_are_read_alike(tmp_path: Path) -> 
         ["a", "b"],
         [(0,), (0,), (1,), (1,)],
     )
+
+
+def test_lists_of_objects_are_no_labels(tmp_path: Path) -> None:
+    table = labelled(tmp_path, '[{"start": 0, "labels": ["a"]}]', "b", '[["a"]]', "b")
+    assert [error.code for error in build_validation(table).errors] == ["nested_value"] * 2
+    for type_ in (None, MULTI_LABEL, "single_label_classification"):
+        with pytest.raises(InvalidValue, match=r"^2 rows \(1, 3\) have a JSON list of objects"):
+            resolve(table, type=type_)
 
 
 def test_a_list_in_a_cell_of_csv_is_no_single_label(tmp_path: Path) -> None:

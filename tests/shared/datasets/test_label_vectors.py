@@ -1,5 +1,6 @@
 """Vectors with one number for each label are refused, or read by ``task.label_names``."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from shared.datasets.labels import parse_label_set
 from shared.datasets.readers.cells import ListCell
 from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskRequest, TaskType
-from tests.shared.datasets.files import jsonl_bytes, parquet_bytes, read
+from tests.shared.datasets.files import csv_bytes, jsonl_bytes, parquet_bytes, read
 from tests.shared.datasets.profiles import warnings
 from tests.shared.datasets.tasks import labelled, resolve
 
@@ -55,7 +56,24 @@ def write_numpy(vectors: list[list[int]]) -> tuple[bytes, str]:
     return jsonl_bytes(rows), "x.jsonl"
 
 
-WRITERS = [write_jsonl, write_booleans, write_floats, write_parquet, write_text, write_numpy]
+def write_with(mark: str) -> Callable[[list[list[int]]], tuple[bytes, str]]:
+    def write(vectors: list[list[int]]) -> tuple[bytes, str]:
+        rows = [["text", "labels"]]
+        rows += [[f"t{i}", mark.join(map(str, vector))] for i, vector in enumerate(vectors)]
+        return csv_bytes(rows), "x.csv"
+
+    return write
+
+
+WRITERS = [
+    write_jsonl,
+    write_booleans,
+    write_floats,
+    write_parquet,
+    write_text,
+    write_numpy,
+    *map(write_with, ",| ;"),
+]
 
 
 @pytest.mark.parametrize("write", WRITERS)

@@ -51,14 +51,26 @@ def test_a_semicolon_file_with_decimal_commas_is_a_regression(tmp_path: Path) ->
     assert (warnings(validation)["number_format"], warnings(validation)["regression"]) == (8, 8)
 
 
-@pytest.mark.parametrize("labels", [["1,234", "2,345", "3,456"], ["3,5", "2.5", "1"]])
+@pytest.mark.parametrize(
+    "labels", [["1,234", "2,345", "3,456"], ["3,5", "2.5", "1"], ["0", "1", "0,1"] * 2]
+)
 def test_a_comma_of_unclear_meaning_is_asked_back(labels: list[str], tmp_path: Path) -> None:
     table = labelled(tmp_path, *labels)
-    with pytest.raises(InvalidValue, match=r"not a number like 3.5, without thousands"):
+    with pytest.raises(InvalidValue, match=r"a number whose comma may be") as refusal:
         resolve(table)
+    assert refusal.value.param == "task.type"
     validation = build_validation(table)
     assert not validation.valid
     assert {error.code for error in validation.errors} == {"label_not_a_number"}
+
+
+def test_the_type_decides_what_a_comma_between_class_numbers_means(tmp_path: Path) -> None:
+    table = labelled(tmp_path, "0", "1", "0,1", "0")
+    score, sets = (
+        resolve(table, type=name) for name in ("regression", "multi_label_classification")
+    )
+    assert load_examples(table, score).labels == [0.0, 1.0, 0.1, 0.0]
+    assert load_examples(table, sets).labels == [(0,), (1,), (0, 1), (0,)]
 
 
 @pytest.mark.parametrize(
