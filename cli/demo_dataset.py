@@ -130,7 +130,7 @@ def _iterate_docstrings(source: Path) -> Iterator[str]:
 
 def _extract_first_sentence(docstring: str) -> str | None:
     """Return the first paragraph's first sentence, if it is plain prose of a usual length."""
-    paragraph = " ".join(re.split(r"\n\s*\n", docstring, maxsplit=1)[0].split())
-    sentence = re.split(r"(?<=\.)\s+(?=[A-Z])", paragraph, maxsplit=1)[0]
+    paragraph = " ".join(re.split(r"\n[^\S\n]*\n", docstring, maxsplit=1)[0].split())
+    sentence = re.split(r"(?<=\.) (?=[A-Z])", paragraph, maxsplit=1)[0]
     fits = MIN_WORDS <= len(sentence.split()) <= MAX_WORDS
     return sentence if fits and PROSE_PATTERN.fullmatch(sentence) else None

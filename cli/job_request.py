@@ -9,6 +9,9 @@ from typing import Any
 
 from shared.encoders.catalogue import OFFLINE_ENCODER
 
+MAX_DIGITS = 18
+"""Longest integer of an option; Python refuses to convert thousands of digits."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
@@ -111,12 +114,16 @@ def _drop_unset(fields: dict[str, Any]) -> dict[str, Any]:
 
 def parse_column(text: str | None) -> int | str | None:
     """Read a whole number as a column's index, anything else as its name."""
-    return int(text) if text is not None and text.isdecimal() else text
+    return int(text) if text is not None and _is_short_integer(text) else text
+
+
+def _is_short_integer(text: str) -> bool:
+    return text.isdecimal() and len(text) <= MAX_DIGITS
 
 
 def _parse_setting(text: str | None) -> int | float | str | None:
     """Read ``3`` and ``5e-5`` as numbers; leave ``auto`` and invalid values to the service."""
-    if text is None or text.isdecimal():
+    if text is None or _is_short_integer(text):
         return None if text is None else int(text)
     try:
         number = float(text)

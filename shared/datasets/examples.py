@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from shared.datasets.columns import ColumnIndices, choose_columns, find_column, get_label_cells
 from shared.datasets.label_names import list_unknown_labels
+from shared.datasets.label_reading import read_label_column
 from shared.datasets.labels import parse_labels
 from shared.datasets.readers.cells import format_names
 from shared.datasets.readers.table import Table
@@ -84,7 +85,8 @@ def _check_columns(task: Task, table: Table) -> tuple[ColumnIndices, list[str]]:
     """Return the task's columns in this file and the label cells."""
     columns = _find_columns(task, table)
     check_texts(table, columns)
-    cells = get_label_cells(table, columns.label)
+    raw = get_label_cells(table, columns.label)
+    cells = read_label_column(raw, task.type, task.label_names or None).cells
     check_labels(cells, table, task.type)
     return columns, cells
 

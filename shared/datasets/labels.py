@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from shared.datasets.readers.cells import ListCell, is_number
+from shared.datasets.number_forms import looks_like_number
+from shared.datasets.readers.cells import ListCell, NestedCell, VectorCell, is_number
 from shared.domain.task import Label, Task, TaskType
 
 MAX_LABEL_CHARS = 256
@@ -39,7 +40,23 @@ SEPARATOR_IN_LABEL = LabelProblem(
     "label_with_joint", f"A label name contains {LABEL_SEPARATOR}, which separates labels."
 )
 LABEL_NOT_A_NUMBER = LabelProblem(
-    "label_not_a_number", "The label is not a number. Regression needs numbers."
+    "label_not_a_number",
+    "The label is not a number like 3.5, without thousands separators. If the labels are classes, "
+    f"set task.type to {TaskType.SINGLE_LABEL}.",
+)
+UNCLEAR_COMMA = LabelProblem(
+    "label_not_a_number",
+    "The comma of the number may be a decimal comma, or separate thousands or labels. Write "
+    "numbers like 3.5, or set task.type.",
+)
+NESTED_LABEL = LabelProblem(
+    "nested_value",
+    "The label is a JSON list of objects or lists. Write the name of the label or a list of names.",
+)
+LABEL_VECTOR = LabelProblem(
+    "label_vectors",
+    "The label is a vector with one number for each label. Set task.label_names to the names of "
+    "its places in their order, or write the list of the names that apply.",
 )
 LABEL_TOO_LARGE = LabelProblem(
     "label_too_large",
@@ -49,9 +66,9 @@ LABEL_TOO_LARGE = LabelProblem(
 
 def parse_label_set(cell: str) -> tuple[str, ...]:
     """Return the distinct names of a multi-label cell in their order, without surrounding
-    blanks.
+    blanks. A vector has no names.
     """
-    if not cell.strip():
+    if not cell.strip() or isinstance(cell, VectorCell):
         return ()
     parts = cell.parse_values() if isinstance(cell, ListCell) else cell.split(LABEL_SEPARATOR)
     return tuple(dict.fromkeys(part.strip() for part in parts))
@@ -63,6 +80,10 @@ def find_label_problem(
     """Describe why this cell is not a label, or set of labels, of the task; ``known_labels`` are
     the given names.
     """
+    if isinstance(cell, VectorCell):
+        return LABEL_VECTOR
+    if isinstance(cell, NestedCell):
+        return NESTED_LABEL
     if task_type is TaskType.MULTI_LABEL:
         found = (_find_name_problem(name, known_labels) for name in parse_label_set(cell))
         return next((problem for problem in found if problem is not None), None)
@@ -90,7 +111,7 @@ def _find_name_problem(name: str, known_labels: AbstractSet[str] | None) -> Labe
 
 def _find_number_problem(label: str) -> LabelProblem | None:
     if not is_number(label):
-        return LABEL_NOT_A_NUMBER
+        return UNCLEAR_COMMA if looks_like_number(label) else LABEL_NOT_A_NUMBER
     return LABEL_TOO_LARGE if abs(float(label)) > MAX_LABEL_NUMBER else None
 
 

@@ -11,10 +11,13 @@ from shared.datasets.labels import (
     LABEL_SEPARATOR,
     LABEL_TOO_LARGE,
     LABEL_TOO_LONG,
+    LABEL_VECTOR,
     LIST_OF_LABELS,
     MAX_LABEL_CHARS,
     MAX_LABEL_NUMBER,
+    NESTED_LABEL,
     SEPARATOR_IN_LABEL,
+    UNCLEAR_COMMA,
     find_label_problem,
 )
 from shared.datasets.readers.cells import ListCell, format_names
@@ -25,6 +28,14 @@ from shared.domain.task import TaskType
 MAX_ROWS_NAMED = 5
 
 _LABEL_PROBLEM_TEXTS = {
+    LABEL_VECTOR: (
+        "a vector of {places} numbers as the label, one for each label. Set task.label_names to "
+        "the {places} names in their order, or write the list of the names that apply."
+    ),
+    NESTED_LABEL: (
+        "a JSON list of objects or lists as the label. Write the name of the label or a list of "
+        "names."
+    ),
     LIST_OF_LABELS: (
         f"a list as the label. For several labels per row, set task.type to {TaskType.MULTI_LABEL}."
     ),
@@ -37,12 +48,26 @@ _LABEL_PROBLEM_TEXTS = {
     SEPARATOR_IN_LABEL: (
         f"a label that contains {LABEL_SEPARATOR}, which separates labels. Rename the label."
     ),
-    LABEL_NOT_A_NUMBER: "a label that is not a number. Regression needs numbers.",
+    LABEL_NOT_A_NUMBER: (
+        "a label that is not a number like 3.5, without thousands separators. Correct or remove "
+        f"the rows, or set task.type to {TaskType.SINGLE_LABEL} if the labels are classes."
+    ),
+    UNCLEAR_COMMA: (
+        "a number whose comma may be a decimal comma, or separate thousands or labels. Write "
+        "numbers like 3.5, or set task.type."
+    ),
     LABEL_TOO_LARGE: (
         f"a number above {MAX_LABEL_NUMBER:g} in absolute value. Scale the numbers down."
     ),
 }
 """Continuations of a sentence that begins with row numbers."""
+
+_PROBLEM_PARAMS = {
+    LIST_OF_LABELS: "task.type",
+    LABEL_VECTOR: "task.label_names",
+    UNCLEAR_COMMA: "task.type",
+}
+"""Field to change, if it is not ``task.label_column``."""
 
 
 def check_readable_rows(table: Table, param: str) -> None:
@@ -94,8 +119,14 @@ def check_labels(labels: Sequence[str], table: Table, task_type: TaskType) -> No
     for problem_kind, text in _LABEL_PROBLEM_TEXTS.items():
         found = [position for position, problem in enumerate(problems) if problem is problem_kind]
         if found:
-            param = "task.type" if problem_kind is LIST_OF_LABELS else "task.label_column"
+            if problem_kind is LABEL_VECTOR:
+                text = text.format(places=_count_places(labels[found[0]]))
+            param = _PROBLEM_PARAMS.get(problem_kind, "task.label_column")
             raise InvalidValue(f"{format_row_numbers(table, found)} {text}", param=param)
+
+
+def _count_places(cell: str) -> int:
+    return len(cell.parse_values()) if isinstance(cell, ListCell) else 0
 
 
 def check_label_counts(labels: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from shared.datasets.columns import choose_columns, get_label_cells
 from shared.datasets.label_names import resolve_label_names, resolve_positive_label
+from shared.datasets.label_reading import read_label_column
 from shared.datasets.readers.table import Table, describe_unclear_header
 from shared.datasets.task_checks import (
     check_label_counts,
@@ -13,7 +14,6 @@ from shared.datasets.task_checks import (
     check_readable_rows,
     check_texts,
 )
-from shared.datasets.type_detection import detect_task_type
 from shared.domain.errors import InvalidValue
 from shared.domain.task import Task, TaskRequest, TaskType
 
@@ -40,8 +40,9 @@ def resolve_task(
     check_readable_rows(table, param)
     columns = choose_columns(request, table)
     check_texts(table, columns)
-    labels = get_label_cells(table, columns.label)
-    task_type = request.type or detect_task_type(labels)
+    task_type, labels = read_label_column(
+        get_label_cells(table, columns.label), request.type, request.label_names
+    )
     check_labels(labels, table, task_type)
     label_names = resolve_label_names(request, task_type, labels, table)
     if task_type is TaskType.SINGLE_LABEL and needs_validation_split:

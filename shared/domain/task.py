@@ -57,7 +57,7 @@ class TaskRequest(BaseModel):
     """Whether the first line of a CSV or TSV file names the columns."""
     label_names: Annotated[list[LabelName], Field(min_length=2, max_length=5000)] | None = None
     """Labels in the order of the model's outputs. Default: sorted, as numbers if all are
-    integers.
+    integers. They also name the places of labels that are vectors of 0 and 1.
     """
     positive_label: LabelName | None = None
     """The label that binary F1 refers to. Default: the second of two label names."""

@@ -1,10 +1,10 @@
 """Warnings about the labels of a classification and how many rows they have."""
 
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from shared.datasets.labels import MAX_LABEL_CHARS
+from shared.datasets.profile.label_collisions import MAX_LISTED_NAMES, find_label_collisions
 from shared.datasets.profile.schemas import Finding
 from shared.datasets.readers.cells import format_name, format_names
 from shared.domain.task import SplitRequest
@@ -15,14 +15,13 @@ MIN_VALIDATION_ROWS = 100
 seeds.
 """
 MIN_LABEL_ROWS = 10
-MAX_LISTED_NAMES = 6
 
 
 def find_label_set_warnings(label_sets: Sequence[tuple[str, ...]]) -> list[Finding]:
     """Return the warnings about the label sets of a multi-label file."""
     counts = _count_usable_labels(name for names in label_sets for name in names)
     findings = [
-        *_find_label_collisions(counts),
+        *find_label_collisions(counts),
         *_find_rare_labels(counts),
         *find_small_validation_set(len(label_sets)),
     ]
@@ -36,17 +35,14 @@ def find_label_set_warnings(label_sets: Sequence[tuple[str, ...]]) -> list[Findi
     return findings
 
 
-def find_label_warnings(cells: Sequence[str]) -> list[Finding]:
-    """Return the warnings about the label cells of a single-label file."""
-    labels = [cell.strip() for cell in cells]
+def find_label_warnings(labels: Sequence[str]) -> list[Finding]:
+    """Return the warnings about the labels of a single-label file."""
     counts = _count_usable_labels(labels)
-    findings = _find_surrounding_blanks(cells, labels)
     if not counts:
-        return findings
+        return []
     return [
-        *findings,
         *_find_single_label(counts),
-        *_find_label_collisions(counts),
+        *find_label_collisions(counts),
         *_find_imbalance(counts),
         *_find_rare_labels(counts),
         *find_small_validation_set(counts.total()),
@@ -57,8 +53,8 @@ def _count_usable_labels(labels: Iterable[str]) -> Counter[str]:
     return Counter(label for label in labels if 0 < len(label) <= MAX_LABEL_CHARS)
 
 
-def _find_surrounding_blanks(cells: Sequence[str], labels: Sequence[str]) -> list[Finding]:
-    count = sum(label != cell for label, cell in zip(labels, cells, strict=True))
+def find_surrounding_blanks(cells: Sequence[str]) -> list[Finding]:
+    count = sum(cell.strip() != cell for cell in cells)
     message = "Spaces before or after labels are ignored."
     return [Finding(code="label_blanks", message=message, count=count)] if count else []
 
@@ -80,36 +76,6 @@ def _find_imbalance(counts: Counter[str]) -> list[Finding]:
         "is Matthews correlation."
     )
     return [Finding(code="imbalanced", message=message, count=most)]
-
-
-def _find_label_collisions(counts: Counter[str]) -> list[Finding]:
-    """Find labels that a reader takes for the same: different in case only, or also in inner
-    blanks and in Unicode forms.
-    """
-    by_case = _list_colliding_labels(counts, str.casefold)
-    findings = []
-    if by_case:
-        message = f"Labels differ only in case: {format_names(by_case, MAX_LISTED_NAMES)}."
-        findings.append(Finding(code="label_case_collision", message=message, count=len(by_case)))
-    if by_blanks := sorted(set(_list_colliding_labels(counts, _normalize_label)) - set(by_case)):
-        message = (
-            "Labels differ only in spaces or in the Unicode form of a character: "
-            f"{format_names(by_blanks, MAX_LISTED_NAMES)}."
-        )
-        findings.append(
-            Finding(code="label_blank_collision", message=message, count=len(by_blanks))
-        )
-    return findings
-
-
-def _list_colliding_labels(labels: Iterable[str], normalize: Callable[[str], str]) -> list[str]:
-    """List the labels that look like another label, in order."""
-    times = Counter(map(normalize, labels))
-    return sorted(label for label in labels if times[normalize(label)] > 1)
-
-
-def _normalize_label(label: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", label).casefold().split())
 
 
 def _find_rare_labels(counts: Counter[str]) -> list[Finding]:

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from shared.datasets.columns import ColumnIndices, Detected, get_label_cells
+from shared.datasets.columns import ColumnIndices, get_label_cells
+from shared.datasets.label_reading import LabelColumn
 from shared.datasets.labels import MAX_LABEL_CHARS, collect_label_names
 from shared.datasets.profile.schemas import ColumnProfile, LabelCount, TextLength
-from shared.datasets.readers.cells import format_name
+from shared.datasets.readers.cells import shorten_name
 from shared.datasets.readers.table import Table
 from shared.datasets.type_detection import detect_column_kind
 from shared.domain.task import TaskType
@@ -23,23 +24,17 @@ def profile_column(table: Table, index: int) -> ColumnProfile:
         index=index,
         name=None
         if table.columns is None
-        else format_name(table.columns[index], MAX_COLUMN_NAME_CHARS),
+        else shorten_name(table.columns[index], MAX_COLUMN_NAME_CHARS),
         kind=detect_column_kind(cells),
         empty=empty,
         distinct=len(set(cells)) - (empty > 0),
     )
 
 
-def count_labels(
-    table: Table, columns: ColumnIndices | None, detected: Detected | None
-) -> list[LabelCount] | None:
-    if columns is None or detected is None or detected.type is TaskType.REGRESSION:
+def count_labels(labels: LabelColumn | None) -> list[LabelCount] | None:
+    if labels is None or labels.type is TaskType.REGRESSION:
         return None
-    names = (
-        name
-        for cell in get_label_cells(table, columns.label)
-        for name in collect_label_names([cell], detected.type)
-    )
+    names = (name for cell in labels.cells for name in collect_label_names([cell], labels.type))
     counts = Counter(name for name in names if 0 < len(name) <= MAX_LABEL_CHARS)
     if len(counts) > MAX_LISTED_LABELS:
         return None

@@ -3,30 +3,51 @@
 from collections.abc import Sequence
 
 from shared.datasets.columns import ColumnIndices, get_label_cells
+from shared.datasets.label_reading import LabelColumn
 from shared.datasets.labels import parse_label_set
+from shared.datasets.profile.label_collisions import find_hidden_characters
+from shared.datasets.profile.label_form_warnings import find_label_form_warnings
 from shared.datasets.profile.label_warnings import (
     find_label_set_warnings,
     find_label_warnings,
     find_small_validation_set,
+    find_surrounding_blanks,
 )
 from shared.datasets.profile.schemas import Finding
+from shared.datasets.readers.cells import VectorCell, is_number
 from shared.datasets.readers.table import Table
 from shared.domain.task import TaskType
 
 
-def find_task_warnings(table: Table, columns: ColumnIndices, task_type: TaskType) -> list[Finding]:
-    """Return the warnings about these texts and labels."""
+def find_task_warnings(table: Table, columns: ColumnIndices, labels: LabelColumn) -> list[Finding]:
+    """Return the warnings about these texts and the labels that were read from the column."""
     texts = zip(*(table.get_cells(column) for column in columns.list_text_columns()), strict=True)
-    labels = get_label_cells(table, columns.label)
-    findings = _find_repeated_texts(list(texts), labels)
-    match task_type:
+    raw_labels = get_label_cells(table, columns.label)
+    return [
+        *_find_repeated_texts(list(texts), raw_labels),
+        *find_label_form_warnings(raw_labels, labels),
+        *find_hidden_characters(labels.cells, _list_places(table)),
+        *_find_type_warnings(table.get_cells(columns.label), labels),
+    ]
+
+
+def _list_places(table: Table) -> list[str]:
+    if table.lines is not None:
+        return [f"line {line}" for line in table.lines]
+    return [f"row {number}" for number in table.row_numbers]
+
+
+def _find_type_warnings(cells: Sequence[str], labels: LabelColumn) -> list[Finding]:
+    """Return the warnings that depend on the kind of task; ``cells`` have surrounding blanks."""
+    if any(isinstance(cell, VectorCell) for cell in labels.cells):
+        return []
+    match labels.type:
         case TaskType.REGRESSION:
-            findings.append(_warn_of_regression(labels))
-            return findings + find_small_validation_set(len(labels))
+            return [_warn_of_regression(labels.cells), *find_small_validation_set(len(cells))]
         case TaskType.MULTI_LABEL:
-            return findings + find_label_set_warnings([parse_label_set(label) for label in labels])
+            return find_label_set_warnings([parse_label_set(cell) for cell in labels.cells])
         case TaskType.SINGLE_LABEL:
-            return findings + find_label_warnings(table.get_cells(columns.label))
+            return find_surrounding_blanks(cells) + find_label_warnings(labels.cells)
 
 
 def _warn_of_regression(labels: Sequence[str]) -> Finding:
@@ -34,7 +55,8 @@ def _warn_of_regression(labels: Sequence[str]) -> Finding:
         "The labels are read as numbers to predict (regression). If they are classes, set "
         "task.type."
     )
-    return Finding(code="regression", message=message, count=len(set(labels)))
+    count = len({label for label in labels if is_number(label)})
+    return Finding(code="regression", message=message, count=count)
 
 
 def _find_repeated_texts(texts: Sequence[tuple[str, ...]], labels: Sequence[str]) -> list[Finding]:

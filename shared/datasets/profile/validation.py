@@ -1,6 +1,7 @@
 """The profile of a file and its problems, built from its table."""
 
-from shared.datasets.columns import ColumnIndices, choose_columns, describe_columns
+from shared.datasets.columns import ColumnIndices, choose_columns, describe_columns, get_label_cells
+from shared.datasets.label_reading import read_label_column
 from shared.datasets.profile.row_problems import find_row_problems
 from shared.datasets.profile.schemas import Finding
 from shared.datasets.profile.schemas import Validation as Validation
@@ -29,14 +30,16 @@ def build_validation(table: Table, task: TaskRequest | None = None) -> Validatio
     task = task or TaskRequest()
     columns, question = _try_choose_columns(task, table)
     warnings = find_table_warnings(table)
-    detected = None
+    detected = labels = None
     if question is not None and not table.is_header_unclear:
         warnings.append(Finding(code="columns_not_detected", message=question.message, count=1))
     if columns is not None:
-        detected = describe_columns(columns, table, task.type)
-        warnings += find_task_warnings(table, columns, detected.type)
-    task_type = None if detected is None else detected.type
-    problems = find_row_problems(table, columns, task_type, task.label_names)
+        labels = read_label_column(
+            get_label_cells(table, columns.label), task.type, task.label_names
+        )
+        detected = describe_columns(columns, table, labels.type)
+        warnings += find_task_warnings(table, columns, labels)
+    problems = find_row_problems(table, columns, labels, task.label_names)
     problems_total = table.problems_total + len(problems)
     listed = (*table.problems, *problems[:MAX_LISTED_PROBLEMS])
     return Validation(
@@ -49,7 +52,7 @@ def build_validation(table: Table, task: TaskRequest | None = None) -> Validatio
         rows=table.total_rows,
         columns=[profile_column(table, index) for index in range(table.width)],
         detected=detected,
-        labels=count_labels(table, columns, detected),
+        labels=count_labels(labels),
         text_length=measure_text_length(table, columns),
         duplicates=count_duplicates(table, columns),
         empty_texts=count_empty_texts(table, columns),

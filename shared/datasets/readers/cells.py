@@ -7,8 +7,11 @@ import math
 import re
 from collections.abc import Iterable
 
+from shared.datasets.readers.invisible import show_invisible
+
 INTEGER_PATTERN = re.compile(r"[+-]?[0-9]+")
 NUMBER_PATTERN = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+"""No run of digits can be divided in two ways, so a long one is matched in linear time."""
 
 # larger floats may not be exactly the integer that they show
 MAX_EXACT_INTEGER = 2**53
@@ -28,6 +31,18 @@ class ListCell(str):
     def parse_values(self) -> list[str]:
         found: list[str] = json.loads(self)
         return found
+
+
+class VectorCell(ListCell):
+    """A list that has one number for each label (``[1, 0, 0]``) instead of names of labels."""
+
+    __slots__ = ()
+
+
+class NestedCell(str):
+    """The text of a JSON list of objects or lists, which names no label."""
+
+    __slots__ = ()
 
 
 def is_integer(cell: str) -> bool:
@@ -58,10 +73,15 @@ def format_float(value: float) -> str:
     return repr(value)
 
 
-def format_name(name: str, max_chars: int = 40) -> str:
-    """Shorten a column name or label for a message, without line breaks."""
+def shorten_name(name: str, max_chars: int) -> str:
+    """Shorten a column name or label to one line."""
     plain = " ".join(name.split())
     return plain if len(plain) <= max_chars else plain[: max_chars - 1] + "…"
+
+
+def format_name(name: str, max_chars: int = 40) -> str:
+    """Shorten a column name or label for a message, with invisible characters as ``<U+200B>``."""
+    return show_invisible(shorten_name(name, max_chars))
 
 
 def format_names(names: list[str], max_names: int = 12) -> str:
