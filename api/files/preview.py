@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from api.files.tokenization import tokenize_texts
 from shared.datasets import Table
 from shared.datasets.columns import ColumnIndices, choose_columns, get_label_cells
 from shared.datasets.readers.cells import ListCell
+from shared.datasets.readers.unreadable import UnreadableCell
 from shared.datasets.task_resolution import resolve_max_seq_length
 from shared.db.files import Files
 from shared.db.models import Models
@@ -94,6 +96,12 @@ class _RawRow(NamedTuple):
 
 def _take_rows(table: Table, columns: ColumnIndices, count: int) -> list[_RawRow]:
     labels = get_label_cells(table, columns.label)
+    used = (*columns.list_text_columns(), columns.label)
+    readable = (
+        (number, row, label)
+        for number, row, label in zip(table.row_numbers, table.rows, labels, strict=True)
+        if not any(isinstance(row[column], UnreadableCell) for column in used)
+    )
     return [
         _RawRow(
             number,
@@ -101,9 +109,7 @@ def _take_rows(table: Table, columns: ColumnIndices, count: int) -> list[_RawRow
             None if columns.pair is None else str(row[columns.pair]),
             label,
         )
-        for number, row, label in zip(
-            table.row_numbers[:count], table.rows[:count], labels[:count], strict=True
-        )
+        for number, row, label in islice(readable, count)
     ]
 
 

@@ -9,6 +9,7 @@ from shared.datasets.labels import parse_labels
 from shared.datasets.readers.cells import format_names
 from shared.datasets.readers.table import Table
 from shared.datasets.task_checks import (
+    check_cells,
     check_labels,
     check_readable_rows,
     check_texts,
@@ -84,6 +85,7 @@ def _check_columns(task: Task, table: Table) -> tuple[ColumnIndices, list[str]]:
     """Return the task's columns in this file and the label cells."""
     columns = _find_columns(task, table)
     check_texts(table, columns)
+    check_cells(table, columns.label, "task.label_column")
     cells = get_label_cells(table, columns.label)
     check_labels(cells, table, task.type)
     return columns, cells
@@ -101,7 +103,9 @@ def _check_known_labels(cells: list[str], task: Task, table: Table, param: str) 
 
 
 def _get_groups(table: Table, group_by: ColumnReference) -> list[str]:
-    groups = table.get_cells(find_column(group_by, table, "split.group_by"))
+    column = find_column(group_by, table, "split.group_by")
+    check_cells(table, column, "split.group_by")
+    groups = table.get_cells(column)
     empty = [position for position, group in enumerate(groups) if not group]
     if empty:
         raise InvalidValue(

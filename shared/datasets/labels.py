@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from shared.datasets.readers.cells import ListCell, is_number
+from shared.datasets.readers.unreadable import UnreadableCell
 from shared.domain.task import Label, Task, TaskType
 
 MAX_LABEL_CHARS = 256
@@ -63,6 +64,8 @@ def find_label_problem(
     """Describe why this cell is not a label, or set of labels, of the task; ``known_labels`` are
     the given names.
     """
+    if isinstance(cell, UnreadableCell):
+        return LabelProblem(*cell.problem)
     if task_type is TaskType.MULTI_LABEL:
         found = (_find_name_problem(name, known_labels) for name in parse_label_set(cell))
         return next((problem for problem in found if problem is not None), None)

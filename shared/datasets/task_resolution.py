@@ -8,6 +8,7 @@ from shared.datasets.columns import choose_columns, get_label_cells
 from shared.datasets.label_names import resolve_label_names, resolve_positive_label
 from shared.datasets.readers.table import Table
 from shared.datasets.task_checks import (
+    check_cells,
     check_label_counts,
     check_labels,
     check_readable_rows,
@@ -39,6 +40,7 @@ def resolve_task(
     check_readable_rows(table, param)
     columns = choose_columns(request, table)
     check_texts(table, columns)
+    check_cells(table, columns.label, "task.label_column")
     labels = get_label_cells(table, columns.label)
     task_type = request.type or detect_task_type(labels)
     check_labels(labels, table, task_type)

@@ -1,6 +1,7 @@
 """The profile of a file and its problems, built from its table."""
 
 from shared.datasets.columns import ColumnIndices, choose_columns, describe_columns
+from shared.datasets.profile.column_warnings import find_column_warnings
 from shared.datasets.profile.row_problems import find_row_problems
 from shared.datasets.profile.schemas import Finding
 from shared.datasets.profile.schemas import Validation as Validation
@@ -32,6 +33,7 @@ def build_validation(table: Table, task: TaskRequest | None = None) -> Validatio
     detected = None
     if question is not None:
         warnings.append(Finding(code="columns_not_detected", message=question.message, count=1))
+    warnings += find_column_warnings(table, columns)
     if columns is not None:
         detected = describe_columns(columns, table, task.type)
         warnings += find_task_warnings(table, columns, detected.type)

@@ -18,7 +18,11 @@ from shared.datasets.errors import (
 )
 from shared.datasets.readers.header import MAX_SAMPLE_ROWS, has_header
 from shared.datasets.readers.lines import check_blank_line_count, iterate_lines
-from shared.datasets.readers.rows import Limits, RowCollector
+from shared.datasets.readers.rows import DEFAULT_LIMITS, Limits, RowCollector
+from shared.datasets.readers.unreadable import mark_long_cells
+
+csv.field_size_limit(DEFAULT_LIMITS.max_line_chars)
+"""A cell above the limit of cells is a row problem, so the csv module must read beyond it."""
 
 DelimitedRecord = tuple[int, list[str]]
 """First physical line of the record, and its cells."""
@@ -47,6 +51,8 @@ class DelimitedReader:
         self._check_width()
         if header == "auto":
             header = has_header(first, [cells for _, cells in sample[1:]])
+        if header:
+            self._check_names(first)
         rows = chain(sample[1:] if header else sample, records)
         self._collect_rows(rows, collector, "header" if header else "first row")
         if collector.total_rows == 0:
@@ -65,12 +71,19 @@ class DelimitedReader:
                 f"{self.limits.max_columns:,} are allowed."
             )
 
+    def _check_names(self, names: list[str]) -> None:
+        limit = self.limits.max_cell_chars
+        if len(max(names, key=len)) > limit:
+            raise CsvFieldTooLarge(
+                f"The first line has a column name of more than {limit:,} characters."
+            )
+
     def _collect_rows(
         self, records: Iterator[DelimitedRecord], collector: RowCollector, width_source: str
     ) -> None:
         for line, cells in records:
             if len(cells) == self.width:
-                collector.add_row(tuple(cells), line)
+                collector.add_row(mark_long_cells(cells, self.limits), line)
             else:
                 collector.reject_row(
                     line,
@@ -80,8 +93,7 @@ class DelimitedReader:
                 )
 
     def _iterate_records(self) -> Iterator[DelimitedRecord]:
-        """Yield the rows that are not blank, checking the length of every cell."""
-        limit = self.limits.max_cell_chars
+        """Yield the rows that are not blank."""
         for line, cells in (
             self._iterate_tab_records() if self.delimiter == "\t" else self._iterate_csv_records()
         ):
@@ -89,8 +101,6 @@ class DelimitedReader:
                 self.blank_lines += 1
                 check_blank_line_count(self.blank_lines, self.limits)
                 continue
-            if len(max(cells, key=len)) > limit:
-                raise CsvFieldTooLarge(f"Line {line} has a cell of more than {limit:,} characters.")
             yield line, cells
 
     def _iterate_tab_records(self) -> Iterator[DelimitedRecord]:

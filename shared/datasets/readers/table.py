@@ -1,10 +1,12 @@
 """A file as rows of strings, whatever its format."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from shared.datasets.class_names import ClassNames
 from shared.datasets.errors import RowProblem
 from shared.datasets.readers.delimited import DelimitedReader
 from shared.datasets.readers.formats import Compression, Format, SniffedFormat, sniff_format
@@ -47,6 +49,8 @@ class Table:
     """Compression of the file, if any."""
     omitted_context_count: int = 0
     """Chats of which more than a shared system prompt was not read (``chat``)."""
+    class_names: Mapping[int, ClassNames] = field(default_factory=dict)
+    """Label names by column that the file itself gives for class numbers; ``rows`` have them."""
 
     def get_cells(self, column: int) -> list[str]:
         return [row[column] for row in self.rows]
@@ -98,6 +102,7 @@ def read_table(
         blank_lines=content.blank_lines,
         compression=sniffed.compression,
         omitted_context_count=content.omitted_context_count,
+        class_names=content.class_names,
     )
 
 
@@ -108,6 +113,7 @@ class _Content(NamedTuple):
     width: int
     blank_lines: int = 0
     omitted_context_count: int = 0
+    class_names: Mapping[int, ClassNames] = MappingProxyType({})
 
 
 def _read_content(
@@ -116,8 +122,8 @@ def _read_content(
     limits = collector.limits
     match sniffed.format:
         case Format.PARQUET:
-            names = read_parquet(path, limits, collector)
-            return _Content(names, len(names))
+            columns = read_parquet(path, limits, collector)
+            return _Content(columns.names, len(columns.names), class_names=columns.class_names)
         case Format.JSONL:
             return _read_json(JsonLinesReader(path, limits), collector)
         case Format.JSON:
