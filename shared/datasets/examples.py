@@ -83,7 +83,7 @@ def load_examples(
 
 def _check_columns(task: Task, table: Table) -> tuple[ColumnIndices, list[str]]:
     """Return the task's columns in this file and the label cells."""
-    columns = _find_columns(task, table)
+    columns = find_task_columns(task, table)
     check_texts(table, columns)
     check_cells(table, columns.label, "task.label_column")
     cells = get_label_cells(table, columns.label)
@@ -116,7 +116,10 @@ def _get_groups(table: Table, group_by: ColumnReference) -> list[str]:
     return groups
 
 
-def _find_columns(task: Task, table: Table) -> ColumnIndices:
+def find_task_columns(task: Task, table: Table) -> ColumnIndices:
+    """Return the columns of a resolved task in this file. Raises ``InvalidValue`` if one is
+    missing.
+    """
     asked = TaskRequest(
         text_column=task.text_column,
         text_pair_column=task.text_pair_column,

@@ -1,6 +1,7 @@
 """The profile of a file and its problems, built from its table."""
 
 from shared.datasets.columns import ColumnIndices, choose_columns, describe_columns
+from shared.datasets.examples import find_task_columns
 from shared.datasets.profile.column_warnings import find_column_warnings
 from shared.datasets.profile.row_problems import find_row_problems
 from shared.datasets.profile.schemas import Finding
@@ -18,7 +19,7 @@ from shared.datasets.readers.cells import format_name
 from shared.datasets.readers.rows import MAX_LISTED_PROBLEMS
 from shared.datasets.readers.table import Table
 from shared.domain.errors import InvalidValue
-from shared.domain.task import TaskRequest
+from shared.domain.task import Task, TaskRequest
 
 
 def build_validation(table: Table, task: TaskRequest | None = None) -> Validation:
@@ -59,6 +60,16 @@ def build_validation(table: Table, task: TaskRequest | None = None) -> Validatio
         errors_total=problems_total,
         warnings=warnings,
     )
+
+
+def find_warnings(table: Table, task: Task) -> list[Finding]:
+    """Return the warnings about a file under a resolved task."""
+    columns = find_task_columns(task, table)
+    return [
+        *find_table_warnings(table),
+        *find_column_warnings(table, columns),
+        *find_task_warnings(table, columns, task.type),
+    ]
 
 
 def _try_choose_columns(
