@@ -17,6 +17,8 @@ MIN_TEXT_CHARS = 10
 MIN_WORD_CHARS = 20
 """Mean length from which values are texts even without spaces, as in Chinese or Thai."""
 
+MAX_NUMBER_CHARS = 40
+
 UUID_PATTERN = re.compile(r"\{?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\}?", re.IGNORECASE)
 DATE_PATTERN = re.compile(
     r"([0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4}|[0-9]{2}))"
@@ -53,7 +55,7 @@ def holds_ids_or_dates(cells: Sequence[str]) -> bool:
 def holds_no_texts(cells: Sequence[str]) -> bool:
     """Whether all values are ids, dates or numbers, so that the column is hardly a text."""
     values = _sample_values(cells)
-    if holds_ids_or_dates(cells) or (len(values) > 1 and all(map(is_number, values))):
+    if holds_ids_or_dates(cells) or (len(values) > 1 and all(map(_is_short_number, values))):
         return True
     return len(values) == len(set(values)) > 1 and _all_match(values, NUMBERED_PATTERN.fullmatch)
 
@@ -68,6 +70,10 @@ def holds_texts(cells: Sequence[str]) -> bool:
     mean_chars = sum(map(len, values)) / len(values)
     has_words = 2 * sum(" " in value for value in values) >= len(values)
     return mean_chars >= (MIN_TEXT_CHARS if has_words else MIN_WORD_CHARS)
+
+
+def _is_short_number(value: str) -> bool:
+    return len(value) <= MAX_NUMBER_CHARS and is_number(value)
 
 
 def _all_match(values: Sequence[str], match: Callable[[str], object]) -> bool:

@@ -102,6 +102,12 @@ COMPANION_TEXT_NAMES = frozenset(name for pair in TEXT_PAIR_NAMES for name in pa
         "answer",
         "response",
         "completion",
+        "output",
+        "instruction",
+        "chosen",
+        "rejected",
+        "subtitle",
+        "excerpt",
         "selftext",
     }
 )
@@ -160,13 +166,24 @@ def list_label_candidates(names: list[str]) -> list[int]:
 
 
 def list_companion_texts(names: list[str]) -> list[int]:
-    """List the columns that may be a text beside another one."""
-    return [
-        index for index, name in enumerate(names) if normalize_name(name) in COMPANION_TEXT_NAMES
-    ]
+    """List the columns that may be a text beside another one: ``title``, ``review_body``."""
+    return [index for index, name in enumerate(names) if _is_companion_name(name)]
+
+
+def _is_companion_name(name: str) -> bool:
+    words = _split_words(name)
+    if normalize_name(name) in COMPANION_TEXT_NAMES:
+        return True
+    # label_text describes the label
+    is_compound = len(words) > 1 and words[0] not in LABEL_NAMES
+    return is_compound and words[-1] in COMPANION_TEXT_NAMES | TEXT_NAMES
+
+
+def _split_words(name: str) -> list[str]:
+    return [word for word in SEPARATOR_PATTERN.split(name.casefold()) if word]
 
 
 def is_not_text_name(name: str) -> bool:
     """Whether a column with this name is an id or a date: ``tweet_id``, ``Created Date``."""
-    words = [word for word in SEPARATOR_PATTERN.split(name.strip().casefold()) if word]
+    words = _split_words(name)
     return bool(words) and (words[-1] in NOT_TEXT_NAMES or normalize_name(name) in NOT_TEXT_NAMES)

@@ -86,6 +86,9 @@ def test_an_empty_candidate_is_no_candidate(tmp_path: Path) -> None:
         ({"prompt": lambda _: "How was it?", "completion": sentence}, "(prompt, completion)"),
         ({"title": sentence, "body": sentence}, "(title, body)"),
         ({"Title": sentence, "Description": sentence}, "(Title, Description)"),
+        ({"review_title": sentence, "review_body": sentence}, "(review_title, review_body)"),
+        ({"headline": sentence, "Short Description": sentence}, "(headline, Short Description)"),
+        ({"prompt": sentence, "chosen": sentence, "rejected": sentence}, "(prompt, chosen, "),
         (
             {"sentence1": sentence, "sentence2": sentence, "context": sentence},
             "(sentence1, sentence2, context)",
