@@ -134,7 +134,11 @@ class _RowBuilder:
     def build_row(self, values: list[Any]) -> tuple[str, ...]:
         cells = self._template.copy()
         for index, value in zip(self._read, values, strict=True):
-            cells[index] = self._build_cell(value, self.columns.class_names.get(index, {}))
+            class_names = self.columns.class_names.get(index)
+            if class_names is None and type(value) is str:
+                cells[index] = value
+            else:
+                cells[index] = self._build_cell(value, class_names or {})
         return tuple(cells)
 
     def _build_cell(
