@@ -25,6 +25,7 @@ from cli.api_models import (
     JobList,
     Model,
     Preview,
+    Profile,
     Queue,
     Recipe,
     RecipeList,
@@ -60,6 +61,15 @@ class Client(Transport):
 
     def delete_file(self, file_id: str) -> None:
         self._send_request("DELETE", _build_file_path(file_id))
+
+    def validate_file(self, file_id: str, task: dict[str, Any]) -> Profile:
+        """Read the file's profile under this task."""
+        return self._parse_response(
+            Profile,
+            self._send_request(
+                "POST", f"{_build_file_path(file_id)}/validate", json={"task": task}
+            ),
+        )
 
     def preview_file(self, file_id: str, **query: str | int) -> Preview:
         return self._fetch_model(Preview, f"{_build_file_path(file_id)}/preview?{urlencode(query)}")

@@ -28,6 +28,7 @@ class TrainOptions:
     batch_size: int | None = None
     reinit_layers: str | None = None
     precision: str | None = None
+    header: str | None = None
     text_column: str | None = None
     text_pair_column: str | None = None
     label_column: str | None = None
@@ -74,6 +75,7 @@ def _build_task(options: TrainOptions) -> dict[str, Any]:
     return _drop_unset(
         {
             "type": options.task_type,
+            "header": None if options.header is None else parse_header(options.header),
             "text_column": parse_column(options.text_column),
             "text_pair_column": parse_column(options.text_pair_column),
             "label_column": parse_column(options.label_column),
@@ -110,6 +112,11 @@ def _build_split(options: TrainOptions) -> dict[str, Any]:
 def _drop_unset(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields without those that are None or empty."""
     return {name: value for name, value in fields.items() if value is not None and value != {}}
+
+
+def parse_header(text: str) -> bool | str:
+    """Read ``true`` and ``false``; leave ``auto`` and invalid values to the service."""
+    return {"true": True, "false": False}.get(text.casefold(), text)
 
 
 def parse_column(text: str | None) -> int | str | None:

@@ -7,16 +7,22 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from cli.api_models import DryRun, Estimate, File, Pilots, PlannedRun, Preview, Recipe
+from cli.api_models import DryRun, Estimate, Pilots, PlannedRun, Preview, Recipe
+from cli.api_models.jobs import LabelCount
 from cli.client import Client
 from cli.errors import CliError
+from cli.file_findings import format_file
+from cli.job_request import parse_header
 from cli.tables import format_count, format_duration, format_recipe_summary, make_console
 from shared.domain.states import Purpose
+
+MAX_LABELS_SHOWN = 20
 
 
 def format_dry_run(dry_run: DryRun) -> RenderableType:
     """Format the planned job: its task, recipe, runs and expected time."""
     lines = [_format_task(dry_run)]
+    lines += [_format_labels(dry_run.dataset.labels)] if dry_run.dataset.labels else []
     if dry_run.resolved_recipe is not None:
         lines.append(format_recipe_summary(dry_run.model, dry_run.resolved_recipe))
     pilots = [run for run in dry_run.runs if run.purpose == Purpose.PILOT]
@@ -28,12 +34,19 @@ def format_dry_run(dry_run: DryRun) -> RenderableType:
     return Group(*map(escape, lines))
 
 
-def show_preview(client: Client, path: Path, model: str, rows: int) -> None:
+def show_preview(
+    client: Client, path: Path, model: str, rows: int, header: str | None = None
+) -> None:
     """Print a file's profile and its first rows as tokens; delete the upload afterwards."""
     file = client.upload_file(path)
+    asked = {} if header is None else {"header": header}
     try:
-        make_console().print(_format_file(file))
-        make_console().print(_format_preview(client.preview_file(file.id, model=model, n=rows)))
+        profile = None
+        if header is not None:
+            profile = client.validate_file(file.id, {"header": parse_header(header)})
+        make_console().print(format_file(file, profile))
+        preview = client.preview_file(file.id, model=model, n=rows, **asked)
+        make_console().print(_format_preview(preview))
     finally:
         client.delete_file(file.id)
 
@@ -62,6 +75,13 @@ def _format_task(dry_run: DryRun) -> str:
     )
 
 
+def _format_labels(labels: Sequence[LabelCount]) -> str:
+    shown = [f"{label.label} {label.count:,}" for label in labels[:MAX_LABELS_SHOWN]]
+    hidden = len(labels) - len(shown)
+    more = f" and {hidden:,} more" if hidden else ""
+    return f"{len(labels):,} labels by training rows: {', '.join(shown)}{more}"
+
+
 def _format_planned_pilots(model: str, plan: Pilots, pilots: Sequence[PlannedRun]) -> str:
     settings = " and ".join(plan.automatic)
     return (
@@ -80,16 +100,6 @@ def _format_estimate(estimate: Estimate, main_runs: int) -> str:
         f"{format_count(main_runs, 'run')}, {estimate.steps} steps in total, {estimate.slots} "
         f"at a time: {duration}. {estimate.reason}"
     )
-
-
-def _format_file(file: File) -> RenderableType:
-    lines = [file.status_details or file.filename]
-    if file.profile is not None:
-        lines += [f"Row {problem.row}: {problem.message}" for problem in file.profile.errors]
-        hidden = file.profile.errors_total - len(file.profile.errors)
-        lines += [f"… and {hidden} more rows with errors"] if hidden else []
-        lines += [f"Warning: {warning.message}" for warning in file.profile.warnings]
-    return Group(*map(escape, lines), "")
 
 
 def _format_preview(preview: Preview) -> RenderableType:

@@ -1,15 +1,18 @@
 """``evenkeel train``, ``show`` and ``retry``: create or find a job, follow it, print its report."""
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
 
-from cli.api_models import Job
+from cli.api_models import File, Job
 from cli.client import Client
 from cli.errors import INTERRUPTED, JOB_DID_NOT_SUCCEED, CliError
+from cli.file_findings import format_refused_files, format_upload
 from cli.follow import FollowedJob, follow_jobs
 from cli.job_request import TrainOptions, build_job_request
 from cli.previews import format_dry_run
@@ -38,20 +41,23 @@ def run_training(
     if dry_run:
         show_dry_run(client, files, options, as_json=as_json)
         return 0
-    training, validation, test = _upload_files(client, files)
-    job = client.create_job(build_job_request(options, str(training), validation, test))
+    console = make_console(stderr=as_json)  # with --json, stdout is for the JSON alone
+    uploaded = _upload_files(client, files, console)
+    with _show_findings_of_refused_job(uploaded, console):
+        job = client.create_job(_build_request(options, uploaded))
     return follow_or_detach(client, job, as_json=as_json, detach=detach)
 
 
 def show_dry_run(client: Client, files: JobFiles, options: TrainOptions, *, as_json: bool) -> None:
     """Print what the job would be, and delete the uploaded files again."""
-    uploaded = _upload_files(client, files)
-    training, validation, test = uploaded
+    console = make_console(stderr=as_json)
+    uploaded = _upload_files(client, files, console)
     try:
-        planned = client.plan_job(build_job_request(options, str(training), validation, test))
+        with _show_findings_of_refused_job(uploaded, console):
+            planned = client.plan_job(_build_request(options, uploaded))
     finally:
-        for file_id in filter(None, uploaded):
-            client.delete_file(file_id)
+        for file in filter(None, uploaded):
+            client.delete_file(file.id)
     if as_json:
         Console().print_json(planned.model_dump_json())
     else:
@@ -89,9 +95,30 @@ def show_job(client: Client, job_id: str, *, should_follow: bool, as_json: bool)
     return get_exit_code(job)
 
 
-def _upload_files(client: Client, files: JobFiles) -> list[str | None]:
-    """Upload the given files; return their ids."""
-    return [None if file is None else client.upload_file(file).id for file in files]
+def _upload_files(client: Client, files: JobFiles, console: Console) -> list[File | None]:
+    """Upload the given files, and print what the service found in them."""
+    uploaded = [None if file is None else client.upload_file(file) for file in files]
+    for file in filter(None, uploaded):
+        console.print(format_upload(file))
+    return uploaded
+
+
+def _build_request(options: TrainOptions, uploaded: Sequence[File | None]) -> dict[str, Any]:
+    training, validation, test = (None if file is None else file.id for file in uploaded)
+    return build_job_request(options, str(training), validation, test)
+
+
+@contextmanager
+def _show_findings_of_refused_job(
+    uploaded: Sequence[File | None], console: Console
+) -> Iterator[None]:
+    """Print the files' warnings if the service refuses the job, which would have them."""
+    try:
+        yield
+    except CliError:
+        if found := format_refused_files(filter(None, uploaded)):
+            console.print(found)
+        raise
 
 
 def _follow_and_report(client: Client, job: Job, console: Console, *, as_json: bool) -> int:

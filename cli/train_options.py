@@ -42,6 +42,15 @@ TestFile = Annotated[
         rich_help_panel=DATA_PANEL,
     ),
 ]
+HasHeader = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|true|false",
+        help="Whether the first line of CSV and TSV files names the columns.",
+        show_default="auto",
+        rich_help_panel=DATA_PANEL,
+    ),
+]
 TaskType = Annotated[
     str | None,
     typer.Option(

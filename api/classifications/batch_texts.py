@@ -7,7 +7,7 @@ from api.classifications.schemas import BatchRequest
 from shared.datasets import Table
 from shared.datasets.columns import find_column
 from shared.datasets.readers.cells import ListCell
-from shared.datasets.task_checks import check_readable_rows, format_row_numbers
+from shared.datasets.task_checks import check_cells, check_readable_rows, format_row_numbers
 from shared.datasets.task_resolution import check_header_is_clear
 from shared.domain.errors import InvalidValue
 from shared.domain.task import ColumnReference, Task
@@ -46,7 +46,9 @@ def _check_row_count(row_count: int) -> None:
 
 
 def _read_column(table: Table, column: ColumnReference, param: str) -> Sequence[str]:
-    cells = table.get_cells(find_column(column, table, param))
+    index = find_column(column, table, param)
+    check_cells(table, index, param)
+    cells = table.get_cells(index)
     empty_positions = [
         position
         for position, cell in enumerate(cells)

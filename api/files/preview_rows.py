@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, overload
 
 from api.files.tokenization import TokenizedText, tokenize_texts
 from shared.datasets import Table
 from shared.datasets.columns import ColumnIndices, choose_columns, get_label_cells
+from shared.datasets.readers.unreadable import UnreadableCell
 from shared.datasets.task_resolution import check_header_is_clear
 from shared.domain.task import TaskRequest
 
@@ -68,9 +70,13 @@ def _iterate_rows(
     table: Table, columns: ColumnIndices, count: int
 ) -> Iterator[tuple[int, str, str | None, str]]:
     labels = get_label_cells(table, columns.label)
-    for number, row, label in zip(
-        table.row_numbers[:count], table.rows[:count], labels[:count], strict=True
-    ):
+    used = (*columns.list_text_columns(), columns.label)
+    readable = (
+        (number, row, label)
+        for number, row, label in zip(table.row_numbers, table.rows, labels, strict=True)
+        if not any(isinstance(row[column], UnreadableCell) for column in used)
+    )
+    for number, row, label in islice(readable, count):
         pair = None if columns.pair is None else str(row[columns.pair])
         yield number, str(row[columns.text]), pair, label
 

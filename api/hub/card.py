@@ -21,6 +21,7 @@ from api.hub.split_files import (
     is_table,
 )
 from shared.datasets import InputFile
+from shared.datasets.class_names import ClassNames, build_class_names
 from shared.datasets.readers.cells import format_names
 from shared.domain.errors import InvalidValue
 
@@ -90,12 +91,12 @@ def _require_split(split: str, files_by_split: FilesBySplit, source: InputFile) 
         )
 
 
-def parse_class_names(info: DatasetInfo, config: str) -> dict[str, dict[str, str]]:
+def parse_class_names(info: DatasetInfo, config: str) -> dict[str, ClassNames]:
     """Return, by column, the label names that the card gives for class numbers.
 
     -1, which marks a row without a label, maps to the empty name.
     """
-    names_by_column: dict[str, dict[str, str]] = {}
+    names_by_column: dict[str, ClassNames] = {}
     described = (info.card or {}).get("dataset_info")
     for entry in described if isinstance(described, list) else [described]:
         if isinstance(entry, dict) and entry.get("config_name", DEFAULT_CONFIG) == config:
@@ -103,16 +104,14 @@ def parse_class_names(info: DatasetInfo, config: str) -> dict[str, dict[str, str
             for feature in features if isinstance(features, list) else []:
                 names = _parse_label_names(feature)
                 if names:
-                    names_by_column[str(feature["name"])] = {"-1": "", **names}
+                    names_by_column[str(feature["name"])] = names
     return names_by_column
 
 
-def _parse_label_names(feature: object) -> dict[str, str]:
+def _parse_label_names(feature: object) -> ClassNames:
     match feature:
-        case {"name": _, "dtype": {"class_label": {"names": dict(names)}}}:
-            return {str(number): str(name) for number, name in names.items()}
-        case {"name": _, "dtype": {"class_label": {"names": list(names)}}}:
-            return {str(number): str(name) for number, name in enumerate(names)}
+        case {"name": _, "dtype": {"class_label": {"names": names}}}:
+            return build_class_names(names)
     return {}
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.datasets import Limits, Table, UnreadableFile, read_table
+from shared.datasets.class_names import ClassNames
 from shared.datasets.errors import DecompressedTooLarge, TooManyCells, TooManyRows
 from shared.datasets.readers.cells import ListCell
+from shared.datasets.readers.unreadable import UnreadableCell
 from shared.domain.errors import DatasetTooLarge, InvalidValue, UnsupportedMediaType
 
 
@@ -32,6 +34,13 @@ def join_files(
             rows.add_file(path, filename)
 
 
+def _build_value(cell: str, class_names: ClassNames) -> object:
+    """Return the JSON value that the reader of an upload reads as this cell again."""
+    if isinstance(cell, UnreadableCell):
+        return {"unreadable": cell.problem.message}
+    return cell.parse_values() if isinstance(cell, ListCell) else class_names.get(cell, cell)
+
+
 class JoinedRowsWriter:
     """Writer of the rows of added files, in order; equal rows give equal bytes.
 
@@ -41,7 +50,7 @@ class JoinedRowsWriter:
     def __init__(
         self,
         target: BinaryIO,
-        class_names: Mapping[str, Mapping[str, str]],
+        class_names: Mapping[str, ClassNames],
         limits: Limits,
         param: str,
     ) -> None:
@@ -86,10 +95,14 @@ class JoinedRowsWriter:
             )
 
     def _write_rows(self, table: Table, columns: Sequence[str]) -> None:
-        class_names = [self._class_names.get(column, {}) for column in columns]
+        class_names = [
+            # a file that names its classes itself has been read with these names
+            {} if index in table.class_names else self._class_names.get(column, {})
+            for index, column in enumerate(columns)
+        ]
         for row in table.rows:
             cells = {
-                column: cell.parse_values() if isinstance(cell, ListCell) else names.get(cell, cell)
+                column: _build_value(cell, names)
                 for column, names, cell in zip(columns, class_names, row, strict=True)
             }
             self._write_line(json.dumps(cells, ensure_ascii=False).encode() + b"\n")

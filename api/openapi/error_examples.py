@@ -166,9 +166,9 @@ _UNREADABLE_FILE_ERRORS: tuple[ServiceError, ...] = (
     unreadable.TooManyCells(
         "The file has more than 5,000,000 cells. Remove the columns that are not needed."
     ),
-    unreadable.FieldTooLarge("Line 17 has a value of more than 131,072 characters."),
+    unreadable.FieldTooLarge("Line 17 has more than 4,000,000 characters."),
     unreadable.CsvMalformed("Lines end with a carriage return alone. End them with LF or CRLF."),
-    unreadable.CsvFieldTooLarge("Line 17 has a cell of more than 131,072 characters."),
+    unreadable.CsvFieldTooLarge("Line 17 has more than 4,000,000 characters."),
     unreadable.CsvTooManyColumns(
         "The first line has 1,200 columns, but at most 1,000 are allowed."
     ),
@@ -177,8 +177,8 @@ _UNREADABLE_FILE_ERRORS: tuple[ServiceError, ...] = (
     unreadable.GzipMalformed("The gzip file is incomplete. Upload it again."),
     unreadable.ParquetMalformed("The file begins like a Parquet file but cannot be read as one."),
     unreadable.ParquetColumnNotSupported(
-        "Column 2 contains structs, vectors, or lists of values other than texts, integers and "
-        "booleans. Remove the column."
+        "Column 'text' cannot be read, and neither can any other. The column contains bytes. Cast "
+        "it to string if it is text."
     ),
     unreadable.DecompressedTooLarge("The file unpacks to more than 256 MB."),
     unreadable.ReadingLimitExceeded.for_time(120),

@@ -36,9 +36,16 @@ class RunsSummary(ApiModel):
     degenerate: int
 
 
+class LabelCount(ApiModel):
+    label: str
+    count: int
+
+
 class Dataset(ApiModel):
     rows: dict[str, int] = Field(default_factory=dict)
     """Number of rows per split."""
+    labels: list[LabelCount] = Field(default_factory=list)
+    """Training rows by label; empty for a regression."""
 
 
 class Pilots(ApiModel):

@@ -8,6 +8,7 @@ import typer
 from cli import options as option
 from cli.commands.common import MODELS_PANEL, create_client, create_command_group
 from cli.errors import CliError
+from cli.train_options import HasHeader
 
 app = create_command_group()
 
@@ -61,6 +62,7 @@ def preview(
     rows: Annotated[
         int, typer.Option("-n", "--rows", min=1, max=100, help="Number of rows to show.")
     ] = 5,
+    header: HasHeader = None,
     url: option.Url = option.DEFAULT_URL,
 ) -> None:
     """Show a data set's size and problems, and its first rows as the model reads them."""
@@ -68,7 +70,7 @@ def preview(
     from shared.encoders.catalogue import OFFLINE_ENCODER
 
     with create_client(url) as client:
-        show_preview(client, file, model or OFFLINE_ENCODER, rows)
+        show_preview(client, file, model or OFFLINE_ENCODER, rows, header)
 
 
 @app.command(rich_help_panel=MODELS_PANEL)

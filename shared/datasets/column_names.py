@@ -56,12 +56,14 @@ TEXT_NAMES = frozenset(
 )
 
 LABEL_NAMES = frozenset(
-    {"label", "labels", "target", "class", "classindex", "goldlabel", "isduplicate"}
-)
-"""Names that always mean the label."""
-
-WEAK_LABEL_NAMES = frozenset(
     {
+        "label",
+        "labels",
+        "target",
+        "class",
+        "classindex",
+        "goldlabel",
+        "isduplicate",
         "score",
         "category",
         "sentiment",
@@ -78,17 +80,52 @@ WEAK_LABEL_NAMES = frozenset(
         "completion",
     }
 )
-"""Names that often mean the label but yield to ``LABEL_NAMES``: a table with both usually has
-the score as well.
+"""Names that mean the label if a file has one of them. ``target`` may be what a stance is about,
+``class`` a school class and ``topic`` a second task, so two of them are a question.
+"""
+
+OWN_LABEL_NAMES = frozenset({"label", "labels", "goldlabel"})
+"""Names that mean the label even beside a ``score``: a file with both has the score as well."""
+
+COMPANION_TEXT_NAMES = frozenset(name for pair in TEXT_PAIR_NAMES for name in pair) | frozenset(
+    {
+        "title",
+        "context",
+        "description",
+        "summary",
+        "abstract",
+        "subject",
+        "article",
+        "paragraph",
+        "story",
+        "reply",
+        "answer",
+        "response",
+        "completion",
+        "output",
+        "instruction",
+        "chosen",
+        "rejected",
+        "subtitle",
+        "excerpt",
+        "selftext",
+    }
+)
+"""Names of texts that stand beside another text. They are never the text on their own account,
+but leaving one out is a decision for the user.
 """
 
 ID_NAMES = frozenset({"id", "index", "idx", "guid"})
+
+NOT_TEXT_NAMES = ID_NAMES | frozenset(
+    {"ids", "uuid", "key", "hash", "date", "day", "datetime", "time", "timestamp", "year", "url"}
+)
+"""Names of columns that are never taken for the text because no other column is left."""
 
 KNOWN_NAMES = (
     frozenset(name for pair in TEXT_PAIR_NAMES for name in pair)
     | TEXT_NAMES
     | LABEL_NAMES
-    | WEAK_LABEL_NAMES
     | ID_NAMES
 )
 """Names that distinguish a header from a row of values."""
@@ -121,8 +158,32 @@ def list_text_candidates(names: list[str]) -> list[tuple[int, int | None]]:
 
 def list_label_candidates(names: list[str]) -> list[int]:
     """List the columns that may be the label; one entry means that the choice is clear."""
-    for vocabulary in (LABEL_NAMES, WEAK_LABEL_NAMES):
-        found = [index for index, name in enumerate(names) if normalize_name(name) in vocabulary]
-        if found:
-            return found
-    return []
+    known = {index: normalize_name(name) for index, name in enumerate(names)}
+    found = [index for index, name in known.items() if name in LABEL_NAMES]
+    if any(known[index] in OWN_LABEL_NAMES for index in found):
+        return [index for index in found if known[index] != "score"]
+    return found
+
+
+def list_companion_texts(names: list[str]) -> list[int]:
+    """List the columns that may be a text beside another one: ``title``, ``review_body``."""
+    return [index for index, name in enumerate(names) if _is_companion_name(name)]
+
+
+def _is_companion_name(name: str) -> bool:
+    words = _split_words(name)
+    if normalize_name(name) in COMPANION_TEXT_NAMES:
+        return True
+    # label_text describes the label
+    is_compound = len(words) > 1 and words[0] not in LABEL_NAMES
+    return is_compound and words[-1] in COMPANION_TEXT_NAMES | TEXT_NAMES
+
+
+def _split_words(name: str) -> list[str]:
+    return [word for word in SEPARATOR_PATTERN.split(name.casefold()) if word]
+
+
+def is_not_text_name(name: str) -> bool:
+    """Whether a column with this name is an id or a date: ``tweet_id``, ``Created Date``."""
+    words = _split_words(name)
+    return bool(words) and (words[-1] in NOT_TEXT_NAMES or normalize_name(name) in NOT_TEXT_NAMES)

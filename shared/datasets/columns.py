@@ -2,18 +2,20 @@
 else by asking the user.
 
 Contents are never used for guessing: a wrong guess trains on the wrong column, a question costs
-a minute. A file without a header therefore has no detected columns, unless one of its two
-columns is named in the request.
+a minute. They only turn a choice into a question (``column_contents``). A file without a header
+therefore has no detected columns, unless one of its two columns is named in the request.
 """
 
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from shared.datasets.column_names import list_label_candidates, list_text_candidates
-from shared.datasets.readers.cells import ListCell, format_name, format_names
+from shared.datasets.column_choice import choose_label_column, choose_text_columns
+from shared.datasets.column_questions import format_available_columns, format_column
+from shared.datasets.readers.cells import ListCell
 from shared.datasets.readers.table import Table
-from shared.datasets.type_detection import detect_column_kind, detect_task_type
+from shared.datasets.readers.unreadable import UnreadableCell
+from shared.datasets.type_detection import detect_task_type
 from shared.domain.errors import InvalidValue
 from shared.domain.task import ColumnReference, TaskRequest, TaskType
 
@@ -62,7 +64,8 @@ def get_label_cells(table: Table, column: int) -> list[str]:
     error, not a part of its name.
     """
     return [
-        label if isinstance(label, ListCell) else label.strip() for label in table.get_cells(column)
+        label if isinstance(label, ListCell | UnreadableCell) else label.strip()
+        for label in table.get_cells(column)
     ]
 
 
@@ -75,11 +78,11 @@ def choose_columns(request: TaskRequest, table: Table) -> ColumnIndices:
     asked_pair = _find_optional_column(request.text_pair_column, table, "task.text_pair_column")
     asked_label = _find_optional_column(request.label_column, table, "task.label_column")
     asked = {column for column in (asked_text, asked_pair, asked_label) if column is not None}
-    label = asked_label if asked_label is not None else _choose_label_column(table, asked)
+    label = asked_label if asked_label is not None else choose_label_column(table, asked)
     text, pair = (
         (asked_text, asked_pair)
         if asked_text is not None
-        else _choose_text_columns(table, asked_pair, label)
+        else choose_text_columns(table, asked_pair, label)
     )
     columns = ColumnIndices(text=text, pair=pair, label=label)
     _check_distinct_columns(columns, table)
@@ -119,98 +122,21 @@ def _find_named_column(name: str, table: Table, param: str) -> int:
         indices = ", ".join(map(str, places))
         message = f"{len(places)} columns have this name. Use the index of one of them: {indices}."
     else:
-        message = f"The file has no column with this name. {_format_available_columns(table)}"
+        message = f"The file has no column with this name. {format_available_columns(table)}"
     raise InvalidValue(message, param=param)
-
-
-def _choose_label_column(table: Table, requested: set[int]) -> int:
-    candidates = [
-        column
-        for column in list_label_candidates(list(table.columns or ()))
-        if column not in requested
-    ]
-    if not candidates and table.width == 2 and len(requested) == 1:
-        return 1 - requested.pop()
-    if len(candidates) != 1:
-        raise _make_ambiguity_error("label", candidates, table, "task.label_column")
-    return candidates[0]
-
-
-def _choose_text_columns(
-    table: Table, requested_pair: int | None, label: int
-) -> tuple[int, int | None]:
-    readings = _list_possible_texts(table, requested_pair, label)
-    if not readings and table.width == 2 and requested_pair is None:
-        return 1 - label, None
-    if len(readings) != 1:
-        columns = sorted(
-            {column for reading in readings for column in reading if column is not None}
-        )
-        raise _make_ambiguity_error("text", columns, table, "task.text_column")
-    return readings[0]
-
-
-def _list_possible_texts(
-    table: Table, requested_pair: int | None, label: int
-) -> list[tuple[int, int | None]]:
-    """List the (text, second text) that the names allow beside the columns already chosen."""
-    taken = {requested_pair, label}
-    return [
-        (text, pair)
-        for text, pair in list_text_candidates(list(table.columns or ()))
-        if text not in taken
-        and (
-            pair == requested_pair
-            if requested_pair is not None
-            else pair not in taken or pair is None
-        )
-    ]
-
-
-def _make_ambiguity_error(
-    role: str, candidates: list[int], table: Table, param: str
-) -> InvalidValue:
-    columns = _format_available_columns(table)
-    if table.columns is None:
-        message = f"Set task.text_column and task.label_column. {columns}"
-    elif candidates:
-        names = format_names([table.columns[column] for column in candidates])
-        message = f"Several columns could be the {role} ({names}). Set {param} to one of them."
-    else:
-        message = f"No column has a known name for the {role}, so set {param}. {columns}"
-    return InvalidValue(message, param=param)
-
-
-def _format_available_columns(table: Table) -> str:
-    if table.columns is not None:
-        return f"The columns are: {format_names(list(table.columns))}."
-    kinds = [
-        f"{column} ({detect_column_kind(table.get_cells(column))})"
-        for column in range(min(table.width, 12))
-    ]
-    return (
-        "The file has no header. Its columns by index are: "
-        f"{', '.join(kinds)}{', …' if table.width > 12 else ''}."
-    )
 
 
 def _check_distinct_columns(columns: ColumnIndices, table: Table) -> None:
     if columns.text == columns.label:
         raise InvalidValue(
-            f"{_format_column(columns.label, table)} cannot be both the text and the label.",
+            f"Column {format_column(columns.label, table)} cannot be both the text and the label.",
             param="task.label_column",
         )
     if columns.pair in (columns.text, columns.label):
         raise InvalidValue(
             (
-                f"{_format_column(columns.pair, table)} is already the text or the label. "
+                f"Column {format_column(columns.pair, table)} is already the text or the label. "
                 "Choose another column for the second text."
             ),
             param="task.text_pair_column",
         )
-
-
-def _format_column(column: int, table: Table) -> str:
-    reference = table.get_column_reference(column)
-    name = reference if isinstance(reference, int) else repr(format_name(reference))
-    return f"Column {name}"

@@ -70,7 +70,7 @@ class TooManyCells(UnreadableFile):
 
 
 class FieldTooLarge(UnreadableFile):
-    """A value of a JSON Lines or Parquet file that is longer than a cell may be."""
+    """A line, an object or a key of a JSON file that is too long to be read."""
 
 
 class CsvMalformed(UnreadableFile):
@@ -78,7 +78,7 @@ class CsvMalformed(UnreadableFile):
 
 
 class CsvFieldTooLarge(UnreadableFile):
-    """A cell of a CSV or TSV file that is longer than a cell may be."""
+    """A line or a column name of a CSV or TSV file that is too long to be read."""
 
 
 class CsvTooManyColumns(UnreadableFile):
@@ -102,7 +102,7 @@ class ParquetMalformed(UnreadableFile):
 
 
 class ParquetColumnNotSupported(UnreadableFile):
-    """A column of lists, structs or bytes instead of one text or number per row."""
+    """A Parquet file without a column of texts, numbers or labels."""
 
 
 class DecompressedTooLarge(UnreadableFile):

@@ -10,6 +10,7 @@ from shared.datasets.labels import parse_labels
 from shared.datasets.readers.cells import format_names
 from shared.datasets.readers.table import Table
 from shared.datasets.task_checks import (
+    check_cells,
     check_labels,
     check_readable_rows,
     check_texts,
@@ -83,8 +84,9 @@ def load_examples(
 
 def _check_columns(task: Task, table: Table) -> tuple[ColumnIndices, list[str]]:
     """Return the task's columns in this file and the label cells."""
-    columns = _find_columns(task, table)
+    columns = find_task_columns(task, table)
     check_texts(table, columns)
+    check_cells(table, columns.label, "task.label_column")
     raw = get_label_cells(table, columns.label)
     cells = read_label_column(raw, task.type, task.label_names or None).cells
     check_labels(cells, table, task.type)
@@ -103,7 +105,9 @@ def _check_known_labels(cells: list[str], task: Task, table: Table, param: str) 
 
 
 def _get_groups(table: Table, group_by: ColumnReference) -> list[str]:
-    groups = table.get_cells(find_column(group_by, table, "split.group_by"))
+    column = find_column(group_by, table, "split.group_by")
+    check_cells(table, column, "split.group_by")
+    groups = table.get_cells(column)
     empty = [position for position, group in enumerate(groups) if not group]
     if empty:
         raise InvalidValue(
@@ -114,7 +118,10 @@ def _get_groups(table: Table, group_by: ColumnReference) -> list[str]:
     return groups
 
 
-def _find_columns(task: Task, table: Table) -> ColumnIndices:
+def find_task_columns(task: Task, table: Table) -> ColumnIndices:
+    """Return the columns of a resolved task in this file. Raises ``InvalidValue`` if one is
+    missing.
+    """
     asked = TaskRequest(
         text_column=task.text_column,
         text_pair_column=task.text_pair_column,

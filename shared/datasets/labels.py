@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from shared.datasets.number_forms import looks_like_number
 from shared.datasets.readers.cells import ListCell, NestedCell, VectorCell, is_number
+from shared.datasets.readers.unreadable import UnreadableCell
 from shared.domain.task import Label, Task, TaskType
 
 MAX_LABEL_CHARS = 256
@@ -80,6 +81,8 @@ def find_label_problem(
     """Describe why this cell is not a label, or set of labels, of the task; ``known_labels`` are
     the given names.
     """
+    if isinstance(cell, UnreadableCell):
+        return LabelProblem(*cell.problem)
     if isinstance(cell, VectorCell):
         return LABEL_VECTOR
     if isinstance(cell, NestedCell):

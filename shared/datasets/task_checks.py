@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from shared.datasets.column_questions import format_column
 from shared.datasets.columns import ColumnIndices
 from shared.datasets.labels import (
     EMPTY_LABEL,
@@ -22,6 +23,7 @@ from shared.datasets.labels import (
 )
 from shared.datasets.readers.cells import ListCell, format_names
 from shared.datasets.readers.table import Table
+from shared.datasets.readers.unreadable import find_unreadable
 from shared.domain.errors import InvalidValue
 from shared.domain.task import TaskType
 
@@ -82,11 +84,23 @@ def check_readable_rows(table: Table, param: str) -> None:
         )
 
 
+def check_cells(table: Table, column: int, param: str) -> None:
+    """Raise ``InvalidValue`` for rows whose value in this column could not be read."""
+    for problem, positions in find_unreadable(table.get_cells(column)).items():
+        name = format_column(column, table)
+        raise InvalidValue(
+            f"{format_row_numbers(table, positions)} a value in column {name} that cannot be "
+            f"used: {problem.message}",
+            param=param,
+        )
+
+
 def check_texts(table: Table, columns: ColumnIndices) -> None:
     """Raise ``InvalidValue`` for rows with an empty text or a list in place of a text."""
     for column, param in zip(
         columns.list_text_columns(), ("task.text_column", "task.text_pair_column"), strict=False
     ):
+        check_cells(table, column, param)
         texts = table.get_cells(column)
         lists = [position for position, text in enumerate(texts) if isinstance(text, ListCell)]
         if lists:

@@ -9,6 +9,7 @@ from shared.datasets.label_names import resolve_label_names, resolve_positive_la
 from shared.datasets.label_reading import read_label_column
 from shared.datasets.readers.table import Table, describe_unclear_header
 from shared.datasets.task_checks import (
+    check_cells,
     check_label_counts,
     check_labels,
     check_readable_rows,
@@ -40,6 +41,7 @@ def resolve_task(
     check_readable_rows(table, param)
     columns = choose_columns(request, table)
     check_texts(table, columns)
+    check_cells(table, columns.label, "task.label_column")
     task_type, labels = read_label_column(
         get_label_cells(table, columns.label), request.type, request.label_names
     )

@@ -67,20 +67,19 @@ def _send_rows(path: str, limits: dict[str, int]) -> None:
 
 def _send_table(path: str, limits: dict[str, int]) -> None:
     from shared.parquet_child.cells import build_row_message
-    from shared.parquet_child.unpacking import iterate_rows, open_parquet
+    from shared.parquet_child.unpacking import ParquetTable
 
-    file = open_parquet(path, limits)
-    names = file.schema_arrow.names
-    _send_message({"columns": names})
+    table = ParquetTable(path, limits)
+    _send_message({"columns": table.names, "unread": table.unread, "features": table.features})
     count = 0
-    for row in iterate_rows(file, limits):
+    for row in table.iterate_rows():
         count += 1
         if count > limits["max_rows"]:
             raise ParquetError(
                 "too_many_rows",
                 f"The file has more than {limits['max_rows']:,} rows. Upload a sample of them.",
             )
-        _send_message(build_row_message(row, names, limits))
+        _send_message(build_row_message(row, limits))
     _send_message({"end": count})
 
 

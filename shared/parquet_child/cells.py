@@ -1,44 +1,39 @@
 """Conversion of a row's values to the cells that the parent process receives."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from shared.parquet_child.errors import ParquetError
+Problem = dict[str, str]
+"""Code and message of a value that cannot be a cell."""
 
-MAX_NAME_CHARS = 40
-"""Longest part of a column name that a message repeats."""
-
-
-def build_row_message(
-    row: tuple[Any, ...], names: list[str], limits: dict[str, int]
-) -> list[Any] | dict[str, str]:
-    """Return the row's cells, or the problem of the first value that cannot be a cell."""
-    cells: list[Any] = []
-    for name, value in zip(names, row, strict=True):
-        if isinstance(value, list) and None in value:
-            return _make_problem(name, "nested_value", "The list contains a null.")
-        if isinstance(value, float) and not math.isfinite(value):
-            return _make_problem(
-                name,
-                "invalid_number",
-                "NaN and infinity are not allowed. Use null for a missing value.",
-            )
-        cell = _format_cell(value)
-        texts = cell if isinstance(cell, list) else [cell]
-        if any("\0" in text for text in texts):
-            return _make_problem(name, "invalid_text", "The text contains a NUL character.")
-        _check_length(texts, limits["max_cell_chars"])
-        cells.append(cell)
-    return cells
+LIST_WITH_NULL = {"code": "nested_value", "message": "The list contains a null."}
+NUMBER_NOT_FINITE = {
+    "code": "invalid_number",
+    "message": "NaN and infinity are not allowed. Use null for a missing value.",
+}
+TEXT_WITH_NUL = {"code": "invalid_text", "message": "The text contains a NUL character."}
 
 
-def _make_problem(name: str, code: str, problem: str) -> dict[str, str]:
-    return {"column": name[:MAX_NAME_CHARS], "code": code, "problem": problem}
+def build_row_message(row: Sequence[Any], limits: dict[str, int]) -> list[Any]:
+    """Return the row's cells; a value that cannot be one is replaced by its problem, or by its
+    length in characters if it is too long.
+    """
+    return [_build_cell(value, limits["max_cell_chars"]) for value in row]
 
 
-def _check_length(texts: list[str], max_chars: int) -> None:
-    if sum(map(len, texts)) + len(texts) > max_chars + 1:
-        raise ParquetError("field_too_large", f"A value has more than {max_chars:,} characters.")
+def _build_cell(value: Any, max_chars: int) -> str | list[str] | int | Problem:
+    if isinstance(value, list) and None in value:
+        return LIST_WITH_NULL
+    if isinstance(value, float) and not math.isfinite(value):
+        return NUMBER_NOT_FINITE
+    cell: str | list[str] = _format_cell(value)
+    texts = cell if isinstance(cell, list) else [cell]
+    if any("\0" in text for text in texts):
+        return TEXT_WITH_NUL
+    # the parent joins a list with a separator between its texts
+    characters = sum(map(len, texts)) + len(texts) - 1
+    return characters if characters > max_chars else cell
 
 
 def _format_cell(value: Any) -> Any:

@@ -40,7 +40,10 @@ PLAN: dict[str, Any] = {
     "recipe_notes": {"learning_rate": "5e-5: a rule."},
     "pilots": {"automatic": ["reinit_layers", "max_steps"]},
     "metric": "accuracy",
-    "dataset": {"rows": {"train": 8, "validation": 2, "test": 0}},
+    "dataset": {
+        "rows": {"train": 8, "validation": 2, "test": 0},
+        "labels": [{"label": "neg", "count": 5}, {"label": "[b]pos", "count": 3}],
+    },
     "warnings": [{"code": "c", "message": "Few rows."}],
     "runs": [
         {"purpose": "pilot", "seed": 9, "total_steps": 20},
@@ -148,14 +151,81 @@ def test_a_dry_run_prints_the_plan_and_deletes_the_upload(server: Server, tmp_pa
         "DELETE /v1/files/file-1",
     ]
     assert done.output.splitlines() == [
+        "a.csv: uploaded",
         (
             "single_label_classification: text → label, scored by accuracy; rows: 8 train, 2 "
             "validation"
         ),
+        "2 labels by training rows: neg 5, [b]pos 3",
         "m: 1 pilot of 20 steps choose reinit_layers and max_steps",
         "  learning_rate: 5e-5: a rule.",
         "1 run, 50 steps in total, 2 at a time: about 1 min 30 s. As measured.",
         "Warning: Few rows.",
+    ]
+
+
+PROFILED: dict[str, Any] = {
+    **FILE,
+    "status_details": "CSV: 40 rows, 12 errors.",
+    "profile": {
+        "rows": 40,
+        "errors": [{"row": row, "message": "The [text] is empty."} for row in range(1, 13)],
+        "errors_total": 12,
+        "warnings": [
+            {"code": "columns_not_detected", "message": "Set task.label_column."},
+            {"code": "blank_lines", "message": "Blank lines were skipped."},
+        ],
+    },
+}
+
+
+def train(server: Server, folder: Path, *options: str, answers: list[Any]) -> Any:
+    (folder / "a.csv").write_text("text,label\n")
+    return run_command(server, "train", str(folder / "a.csv"), *options, answers=answers)
+
+
+def test_train_prints_what_the_file_holds(server: Server, tmp_path: Path) -> None:
+    job = {**JOB, "warnings": [{"code": "blank_lines", "message": "Blank lines. Count: 2."}]}
+    done = train(server, tmp_path, "--detach", "--header", "false", answers=[PROFILED, job])
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert lines[:2] == ["a.csv: CSV: 40 rows, 12 errors.", "Row 1: The [text] is empty."]
+    assert lines[11] == "… and 2 more rows with errors"
+    assert [line for line in lines if "Blank lines" in line] == ["Warning: Blank lines. Count: 2."]
+    assert json.loads(server.asked[1][2])["task"] == {"header": False}
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_refused_job_leaves_the_warnings_of_its_file(
+    server: Server, tmp_path: Path, *, dry: bool
+) -> None:
+    error = {"message": "Set task.label_column.", "param": "task.label_column", "code": "c"}
+    options = ["--dry-run"] if dry else []
+    answers = [PROFILED, (400, {}, {"error": error})]
+    done = train(server, tmp_path, *options, answers=answers)
+    assert isinstance(done.exception, CliError)
+    assert "a.csv: Warning: Blank lines were skipped." in done.output
+    assert "Set task.label_column" not in done.output
+
+
+def test_preview_reads_the_file_with_the_given_header(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n")
+    shown = {"model": "m", "max_seq_length": 8, "truncated": 0, "data": []}
+    done = run_command(
+        server,
+        "preview",
+        str(tmp_path / "a.csv"),
+        "--header",
+        "false",
+        answers=[PROFILED, PROFILED["profile"], shown, {}],
+    )
+    assert done.exit_code == 0, done.output
+    assert "a.csv: 40 rows" in done.output
+    assert json.loads(server.asked[1][2]) == {"task": {"header": False}}
+    assert list_requests(server)[1:] == [
+        "POST /v1/files/file-1/validate",
+        "GET /v1/files/file-1/preview?model=all-MiniLM-L6-v2&n=5&header=false",
+        "DELETE /v1/files/file-1",
     ]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from api.jobs.planning.dataset_facts import list_label_indices, summarize_numeric_labels
 from api.jobs.planning.job_data import JobData
 from api.jobs.request_schemas import JobRequest
+from shared.datasets import InputFile
 from shared.datasets.profile.label_warnings import MIN_VALIDATION_ROWS
 from shared.datasets.readers.cells import format_names
 from shared.datasets.split.leakage import MAX_ROWS_NAMED, Leak
@@ -16,16 +17,64 @@ USUAL_LABEL_STD = (0.1, 10.0)
 a factor of ten of 1."""
 
 
+REPLACED_FINDINGS = frozenset({"few_validation_rows", "regression", "columns_not_detected"})
+"""Codes of a file's warnings that a job says more exactly, about its own split and task."""
+
+MAX_SHARE_EXCESS = 1.25
+"""Validation rows per requested row from which a split is worth a warning."""
+
+
 def list_data_warnings(data: JobData, request: JobRequest) -> list[JobWarning]:
     return [
         *_warn_few_validation_rows(data),
+        *_warn_raised_validation_share(data),
         *_warn_missing_labels(data),
         *_warn_regression_labels(data, request),
         *(
             JobWarning(code="leakage", message=_describe_leak(split, leak))
             for split, leak in data.split_leaks.items()
         ),
+        *_list_file_warnings(data),
     ]
+
+
+def _list_file_warnings(data: JobData) -> list[JobWarning]:
+    """Return what validation finds in the files, each code once: the training file comes first."""
+    replaced = set(REPLACED_FINDINGS)
+    if data.split_leaks:
+        replaced.add("duplicate_rows")  # the leak names the rows
+    warnings: dict[str, JobWarning] = {}
+    for source, finding in data.findings:
+        if finding.code not in replaced:
+            place = "" if source is InputFile.TRAINING else f"In {source}: "
+            message = f"{place}{finding.message} Count: {finding.count:,}."
+            warnings.setdefault(finding.code, JobWarning(code=finding.code, message=message))
+    return list(warnings.values())
+
+
+def _warn_raised_validation_share(data: JobData) -> Iterator[JobWarning]:
+    """Warn if rare labels, which need a row on either side, make the validation part larger than
+    was asked for.
+    """
+    training = data.files[InputFile.TRAINING]
+    is_split_by_label = (
+        InputFile.VALIDATION not in data.files
+        and data.split.folds is None
+        and training.groups is None
+        and data.task.type is TaskType.SINGLE_LABEL
+    )
+    rows = len(training.labels)
+    test_rows = 0 if data.split.halve_validation else len(data.test_labels)
+    test_rows = 0 if InputFile.TEST in data.files else test_rows
+    held_out = rows - len(data.train_labels) - test_rows
+    if is_split_by_label and held_out > MAX_SHARE_EXCESS * data.split.validation_fraction * rows:
+        yield JobWarning(
+            code="validation_share_raised",
+            message=f"{held_out:,} of {rows:,} rows ({held_out / rows:.0%}) are held out for "
+            f"validation instead of {data.split.validation_fraction:.0%}, because each label with "
+            "two or more rows has one of them there. Add rows to the rare labels, or give a "
+            "validation_file.",
+        )
 
 
 def _warn_few_validation_rows(data: JobData) -> Iterator[JobWarning]:

@@ -19,6 +19,9 @@ from shared.datasets import (
     resolve_task,
     split_files,
 )
+from shared.datasets.profile.schemas import Finding
+from shared.datasets.profile.table_warnings import find_table_warnings
+from shared.datasets.profile.validation import find_warnings
 from shared.datasets.split.leakage import Leak, PartRows, find_leak, hash_texts
 from shared.domain.task import Label, SplitRequest, Task
 
@@ -31,6 +34,13 @@ class FileRows(NamedTuple):
     digests: Sequence[bytes]
 
 
+class FileFinding(NamedTuple):
+    """A warning about one of the files."""
+
+    source: InputFile
+    finding: Finding
+
+
 @dataclass(frozen=True)
 class JobData:
     """The rows of a job and how each fold splits them; the worker derives the same splits."""
@@ -40,6 +50,8 @@ class JobData:
     files: Mapping[InputFile, FileRows]
     folds: Sequence[FileSplit]
     """A single one, unless the split is k-fold."""
+    findings: Sequence[FileFinding] = ()
+    """Warnings about the files under the task."""
 
     @property
     def train_labels(self) -> list[Label]:
@@ -91,24 +103,28 @@ def read_job_data(
 
     Raises InvalidValue for data, splits and settings that do not fit each other.
     """
-    task, training_rows = _read_training_file(request, sources, max_positions)
+    task, training_rows, findings = _read_training_file(request, sources, max_positions)
     rows = {InputFile.TRAINING: training_rows}
     for source in (InputFile.VALIDATION, InputFile.TEST):
         if source in sources:
             table = replace(sources[source], header=task.header).read()
             rows[source] = _read_rows(table, task, request.split, source)
+            findings += [FileFinding(source, found) for found in find_table_warnings(table)]
             del table  # frees it before the next one is read
     folds = [
         split_files(rows, task.type, request.split, fold) for fold in list_folds(request.split)
     ]
-    return JobData(task, request.split, rows, folds)
+    return JobData(task, request.split, rows, folds, findings)
 
 
 def _read_training_file(
     request: JobRequest, sources: Mapping[InputFile, TableSource], max_positions: int
-) -> tuple[Task, FileRows]:
-    """Return the resolved task and the rows; the table is freed before the next one is read."""
-    table = sources[InputFile.TRAINING].read()
+) -> tuple[Task, FileRows, list[FileFinding]]:
+    """Return the resolved task, the rows and the warnings; the table is freed before the next one
+    is read.
+    """
+    source = InputFile.TRAINING
+    table = sources[source].read()
     task = resolve_task(
         request.task,
         table,
@@ -116,7 +132,8 @@ def _read_training_file(
         needs_validation_split=InputFile.VALIDATION not in sources,
     )
     check_class_weights(request, task)
-    return task, _read_rows(table, task, request.split, InputFile.TRAINING)
+    rows = _read_rows(table, task, request.split, source)
+    return task, rows, [FileFinding(source, found) for found in find_warnings(table, task)]
 
 
 def _read_rows(table: Table, task: Task, split: SplitRequest, source: InputFile) -> FileRows:

@@ -6,6 +6,7 @@ from shared.datasets.label_reading import LabelColumn
 from shared.datasets.labels import find_label_problem
 from shared.datasets.readers.cells import ListCell, format_name
 from shared.datasets.readers.table import Table
+from shared.datasets.readers.unreadable import UnreadableCell
 from shared.domain.task import TaskType
 
 
@@ -53,9 +54,12 @@ def _find_row_problem(
     known_labels: set[str] | None,
 ) -> tuple[int, str, str] | None:
     for column in columns.list_text_columns():
-        if isinstance(row[column], ListCell):
+        text = row[column]
+        if isinstance(text, UnreadableCell):
+            return column, *text.problem
+        if isinstance(text, ListCell):
             return column, "list_of_texts", "The text is a list instead of a single text."
-        if not row[column].strip():
+        if not text.strip():
             return column, "empty_text", "The text is empty."
     problem = find_label_problem(label, task_type, known_labels)
     return None if problem is None else (columns.label, *problem)

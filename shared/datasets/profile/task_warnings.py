@@ -16,6 +16,7 @@ from shared.datasets.profile.label_warnings import (
 from shared.datasets.profile.schemas import Finding
 from shared.datasets.readers.cells import VectorCell, is_number
 from shared.datasets.readers.table import Table
+from shared.datasets.readers.unreadable import UnreadableCell
 from shared.domain.task import TaskType
 
 
@@ -24,7 +25,7 @@ def find_task_warnings(table: Table, columns: ColumnIndices, labels: LabelColumn
     texts = zip(*(table.get_cells(column) for column in columns.list_text_columns()), strict=True)
     raw_labels = get_label_cells(table, columns.label)
     return [
-        *_find_repeated_texts(list(texts), raw_labels),
+        *_find_repeated_texts(list(zip(texts, raw_labels, strict=True))),
         *find_label_form_warnings(raw_labels, labels),
         *find_hidden_characters(labels.cells, _list_places(table)),
         *_find_type_warnings(table.get_cells(columns.label), labels),
@@ -59,11 +60,12 @@ def _warn_of_regression(labels: Sequence[str]) -> Finding:
     return Finding(code="regression", message=message, count=count)
 
 
-def _find_repeated_texts(texts: Sequence[tuple[str, ...]], labels: Sequence[str]) -> list[Finding]:
+def _find_repeated_texts(rows: Sequence[tuple[tuple[str, ...], str]]) -> list[Finding]:
+    rows = [row for row in rows if not any(isinstance(text, UnreadableCell) for text in row[0])]
     labels_of_text: dict[tuple[str, ...], set[str]] = {}
-    for text, label in zip(texts, labels, strict=True):
+    for text, label in rows:
         labels_of_text.setdefault(text, set()).add(label)
-    repeated = len(texts) - len(set(zip(texts, labels, strict=True)))
+    repeated = len(rows) - len(set(rows))
     contradicting = {text for text, seen in labels_of_text.items() if len(seen) > 1}
     findings = []
     if repeated:
@@ -73,7 +75,7 @@ def _find_repeated_texts(texts: Sequence[tuple[str, ...]], labels: Sequence[str]
         )
         findings.append(Finding(code="duplicate_rows", message=message, count=repeated))
     if contradicting:
-        count = sum(text in contradicting for text in texts)
+        count = sum(text in contradicting for text, _ in rows)
         message = "Rows have the same text as another row but a different label."
         findings.append(Finding(code="conflicting_duplicates", message=message, count=count))
     return findings

@@ -1,7 +1,9 @@
 """The profile of a file and its problems, built from its table."""
 
 from shared.datasets.columns import ColumnIndices, choose_columns, describe_columns, get_label_cells
+from shared.datasets.examples import find_task_columns
 from shared.datasets.label_reading import read_label_column
+from shared.datasets.profile.column_warnings import find_column_warnings
 from shared.datasets.profile.row_problems import find_row_problems
 from shared.datasets.profile.schemas import Finding
 from shared.datasets.profile.schemas import Validation as Validation
@@ -18,7 +20,7 @@ from shared.datasets.readers.cells import format_name
 from shared.datasets.readers.rows import MAX_LISTED_PROBLEMS
 from shared.datasets.readers.table import Table
 from shared.domain.errors import InvalidValue
-from shared.domain.task import TaskRequest
+from shared.domain.task import Task, TaskRequest
 
 
 def build_validation(table: Table, task: TaskRequest | None = None) -> Validation:
@@ -33,6 +35,7 @@ def build_validation(table: Table, task: TaskRequest | None = None) -> Validatio
     detected = labels = None
     if question is not None and not table.is_header_unclear:
         warnings.append(Finding(code="columns_not_detected", message=question.message, count=1))
+    warnings += find_column_warnings(table, columns)
     if columns is not None:
         labels = read_label_column(
             get_label_cells(table, columns.label), task.type, task.label_names
@@ -60,6 +63,19 @@ def build_validation(table: Table, task: TaskRequest | None = None) -> Validatio
         errors_total=problems_total,
         warnings=warnings,
     )
+
+
+def find_warnings(table: Table, task: Task) -> list[Finding]:
+    """Return the warnings about a file under a resolved task."""
+    columns = find_task_columns(task, table)
+    labels = read_label_column(
+        get_label_cells(table, columns.label), task.type, task.label_names or None
+    )
+    return [
+        *find_table_warnings(table),
+        *find_column_warnings(table, columns),
+        *find_task_warnings(table, columns, labels),
+    ]
 
 
 def _try_choose_columns(

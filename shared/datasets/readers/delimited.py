@@ -23,7 +23,11 @@ from shared.datasets.readers.header import (
     strip_cells,
 )
 from shared.datasets.readers.lines import check_blank_line_count, iterate_lines
-from shared.datasets.readers.rows import Limits, RowCollector
+from shared.datasets.readers.rows import DEFAULT_LIMITS, Limits, RowCollector
+from shared.datasets.readers.unreadable import mark_long_cells
+
+csv.field_size_limit(DEFAULT_LIMITS.max_line_chars)
+"""A cell above the limit of cells is a row problem, so the csv module must read beyond it."""
 
 REPEATED_HEADER = (
     "The line repeats the header, as when files with headers are joined. Remove the line."
@@ -65,6 +69,7 @@ class DelimitedReader:
         if not header:
             self._collect_rows(chain(sample, records), collector, None)
             return None
+        self._check_names(first)
         self._collect_rows(chain(sample[1:], records), collector, strip_cells(first))
         if collector.total_rows == 0:
             raise EmptyFile("The file has a header but no rows.")
@@ -80,6 +85,13 @@ class DelimitedReader:
             raise CsvTooManyColumns(
                 f"The first line has {self.width:,} columns, but at most "
                 f"{self.limits.max_columns:,} are allowed."
+            )
+
+    def _check_names(self, names: list[str]) -> None:
+        limit = self.limits.max_cell_chars
+        if len(max(names, key=len)) > limit:
+            raise CsvFieldTooLarge(
+                f"The first line has a column name of more than {limit:,} characters."
             )
 
     def _collect_rows(
@@ -100,11 +112,10 @@ class DelimitedReader:
             elif names is not None and is_same_line(strip_cells(cells), names):
                 collector.reject_row(line, None, "repeated_header", REPEATED_HEADER)
             else:
-                collector.add_row(tuple(cells), line)
+                collector.add_row(mark_long_cells(cells, self.limits), line)
 
     def _iterate_records(self) -> Iterator[DelimitedRecord]:
-        """Yield the rows that are not blank, checking the length of every cell."""
-        limit = self.limits.max_cell_chars
+        """Yield the rows that are not blank."""
         for line, cells in (
             self._iterate_tab_records() if self.delimiter == "\t" else self._iterate_csv_records()
         ):
@@ -112,8 +123,6 @@ class DelimitedReader:
                 self.blank_lines += 1
                 check_blank_line_count(self.blank_lines, self.limits)
                 continue
-            if len(max(cells, key=len)) > limit:
-                raise CsvFieldTooLarge(f"Line {line} has a cell of more than {limit:,} characters.")
             yield line, cells
 
     def _iterate_tab_records(self) -> Iterator[DelimitedRecord]:

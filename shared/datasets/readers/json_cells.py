@@ -5,11 +5,25 @@
 import json
 from typing import Any
 
-from shared.datasets.readers.cells import ListCell, format_float, format_name
+from shared.datasets.readers.cells import ListCell, format_float
+from shared.datasets.readers.unreadable import CellProblem, UnreadableCell
 
 NOT_FINITE = float("nan")
-NOT_FINITE_MESSAGE = "NaN and infinity are not allowed. Leave the key out or set it to null."
-OBJECT_MESSAGE = "The value is an object. It must be a text, number, boolean, or list of these."
+NUMBER_NOT_FINITE = CellProblem(
+    "invalid_number", "NaN and infinity are not allowed. Leave the key out or set it to null."
+)
+VALUE_IS_OBJECT = CellProblem(
+    "nested_value",
+    "The value is an object. It must be a text, number, boolean, or list of these.",
+)
+LIST_NOT_FLAT = CellProblem(
+    "nested_value",
+    "The list contains a null, a list or an object. Use texts, numbers and booleans only.",
+)
+INVALID_TEXT = CellProblem(
+    "invalid_text", "The text contains a NUL character or half of a surrogate pair."
+)
+REPEATED_KEY = CellProblem("duplicate_key", "The object has this key twice.")
 
 
 class Members(list[tuple[str, Any]]):
@@ -17,7 +31,7 @@ class Members(list[tuple[str, Any]]):
 
 
 class CellError(Exception):
-    """One value of an object cannot be a cell."""
+    """An object cannot be a row, because of the given column."""
 
     def __init__(self, column: str, code: str, message: str) -> None:
         super().__init__(message)
@@ -40,8 +54,18 @@ DECODER = json.JSONDecoder(
 """Decodes objects as ``Members`` and finite numbers as texts in their canonical spelling."""
 
 
-def format_cell(key: str, value: object) -> str:
-    """Convert a value that ``DECODER`` produced. Raises ``CellError``."""
+class _ItemError(Exception):
+    """An item of a list cannot be a part of a cell."""
+
+    def __init__(self, problem: CellProblem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def format_cell(value: object) -> str:
+    """Convert a value that ``DECODER`` produced; one that cannot be a text, number, boolean or
+    list of these becomes an ``UnreadableCell``.
+    """
     match value:
         case str():
             return value
@@ -50,21 +74,26 @@ def format_cell(key: str, value: object) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            raise CellError(format_name(key), "invalid_number", NOT_FINITE_MESSAGE)
+            return UnreadableCell.from_problem(NUMBER_NOT_FINITE)
         case list() if not isinstance(value, Members):
-            return ListCell.from_values(_format_item(key, item) for item in value)
+            return _format_list(value)
         case _:
-            raise CellError(format_name(key), "nested_value", OBJECT_MESSAGE)
+            return UnreadableCell.from_problem(VALUE_IS_OBJECT)
 
 
-def _format_item(key: str, value: object) -> str:
+def _format_list(items: list[object]) -> str:
+    try:
+        return ListCell.from_values(map(_format_item, items))
+    except _ItemError as error:
+        return UnreadableCell.from_problem(error.problem)
+
+
+def _format_item(value: object) -> str:
     if value is None or isinstance(value, list):
-        raise CellError(
-            format_name(key),
-            "nested_value",
-            "The list contains a null, a list or an object. Use texts, numbers and booleans only.",
-        )
-    return format_cell(key, value)
+        raise _ItemError(LIST_NOT_FLAT)
+    if isinstance(value, float):
+        raise _ItemError(NUMBER_NOT_FINITE)
+    return format_cell(value)
 
 
 def is_encodable_text(value: object) -> bool:

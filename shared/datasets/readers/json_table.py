@@ -1,8 +1,8 @@
 """Objects as rows: keys are columns, values are texts, numbers, booleans or lists of these
 (labels).
 
-Anything but an object makes the file malformed; an object with unsuitable values is a row
-problem. Chats become rows of text and label.
+Anything but an object makes the file malformed. An unsuitable value becomes an unreadable cell,
+which hinders only a task that uses its column. Chats become rows of text and label.
 """
 
 from collections.abc import Iterable
@@ -10,9 +10,17 @@ from collections.abc import Iterable
 from shared.datasets.errors import EmptyFile, FieldTooLarge, TooManyColumns
 from shared.datasets.readers.cells import format_name
 from shared.datasets.readers.chat import ChatReader, get_messages
-from shared.datasets.readers.json_cells import CellError, Members, format_cell, is_encodable_text
+from shared.datasets.readers.json_cells import (
+    INVALID_TEXT,
+    REPEATED_KEY,
+    CellError,
+    Members,
+    format_cell,
+    is_encodable_text,
+)
 from shared.datasets.readers.json_records import JsonRecord
 from shared.datasets.readers.rows import Limits, RowCollector
+from shared.datasets.readers.unreadable import UnreadableCell, build_long_cell
 
 
 class JsonTableReader:
@@ -77,20 +85,24 @@ class JsonTableReader:
         return tuple(cells)
 
     def _parse_values(self, record: JsonRecord, members: Members) -> dict[str, str]:
-        max_chars = self._limits.max_cell_chars
         values: dict[str, str] = {}
         for key, value in members:
-            if record.has_escapes and not (is_encodable_text(key) and is_encodable_text(value)):
-                raise CellError(
-                    format_name(repr(key)),
-                    "invalid_text",
-                    "The text contains a NUL character or half of a surrogate pair.",
-                )
+            self._check_key(record, key)
             if key in values:
-                raise CellError(format_name(key), "duplicate_key", "The object has this key twice.")
-            values[key] = format_cell(key, value)
-            if max(len(values[key]), len(key)) > max_chars:
-                raise FieldTooLarge(
-                    f"{record.location} has a value of more than {max_chars:,} characters."
-                )
+                values[key] = UnreadableCell.from_problem(REPEATED_KEY)
+            elif record.has_escapes and not is_encodable_text(value):
+                values[key] = UnreadableCell.from_problem(INVALID_TEXT)
+            else:
+                cell = format_cell(value)
+                is_long = len(cell) > self._limits.max_cell_chars
+                values[key] = build_long_cell(len(cell), self._limits) if is_long else cell
         return values
+
+    def _check_key(self, record: JsonRecord, key: str) -> None:
+        if record.has_escapes and not is_encodable_text(key):
+            raise CellError(format_name(repr(key)), *INVALID_TEXT)
+        if len(key) > self._limits.max_cell_chars:
+            raise FieldTooLarge(
+                f"{record.location} has a key of more than {self._limits.max_cell_chars:,} "
+                "characters."
+            )

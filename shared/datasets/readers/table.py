@@ -1,10 +1,12 @@
 """A file as rows of strings, whatever its format."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from shared.datasets.class_names import ClassNames
 from shared.datasets.errors import RowProblem
 from shared.datasets.readers.cells import format_name
 from shared.datasets.readers.delimited import DelimitedReader
@@ -56,6 +58,8 @@ class Table:
     """Whether ``header`` was to be found out and the evidence is split; the first line is then
     read as a row.
     """
+    class_names: Mapping[int, ClassNames] = field(default_factory=dict)
+    """Label names by column that the file itself gives for class numbers; ``rows`` have them."""
 
     def get_cells(self, column: int) -> list[str]:
         return [row[column] for row in self.rows]
@@ -108,6 +112,7 @@ def read_table(
         compression=sniffed.compression,
         omitted_context_count=content.omitted_context_count,
         is_header_unclear=content.is_header_unclear,
+        class_names=content.class_names,
     )
 
 
@@ -119,6 +124,7 @@ class _Content(NamedTuple):
     blank_lines: int = 0
     omitted_context_count: int = 0
     is_header_unclear: bool = False
+    class_names: Mapping[int, ClassNames] = MappingProxyType({})
 
 
 def _read_content(
@@ -128,7 +134,7 @@ def _read_content(
     match sniffed.format:
         case Format.PARQUET:
             columns = read_parquet(path, limits, collector)
-            return _Content(columns, len(columns))
+            return _Content(columns.names, len(columns.names), class_names=columns.class_names)
         case Format.JSONL:
             return _read_json(JsonLinesReader(path, limits), collector)
         case Format.JSON:

@@ -160,7 +160,7 @@ def test_redirects_are_followed_to_allowed_hosts_only(
     [
         (b"PAR1 and nothing more", "train.parquet"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\0", "train.csv"),
-        (jsonl_bytes([{"text": "a", "label": {"no": "cell"}}]), "train.jsonl"),
+        (jsonl_bytes([{"messages": [{"no": "role"}]}]), "train.jsonl"),
         (b"a line\tx\nanother\ty\n", "train.tsv"),
     ],
 )

@@ -4,14 +4,18 @@ import re
 from pathlib import Path
 
 import shared.datasets
+import shared.parquet_child
 
 ROOT = Path(__file__).parents[3]
-FOLDER = Path(shared.datasets.__file__).parent
+FOLDERS = [
+    Path(package.__file__ or "").parent for package in (shared.datasets, shared.parquet_child)
+]
 CODE = r'"(\w+)"'
 SPELT = re.compile(
     "|".join(
         [
-            rf"code={CODE}",
+            rf"code ?= ?{CODE}",
+            rf"CellProblem\(\s*{CODE}",
             rf"_make_cell_error\(\s*{CODE}",
             rf'CellError\([^"]*{CODE}',
             rf"LabelProblem\(\s*{CODE}",
@@ -24,11 +28,14 @@ SPELT = re.compile(
 
 
 def test_every_code_is_explained() -> None:
-    sources = "\n".join(path.read_text() for path in FOLDER.rglob("*.py"))
+    sources = "\n".join(path.read_text() for folder in FOLDERS for path in folder.rglob("*.py"))
     spelt = {code for found in SPELT.findall(sources) for code in found if code}
     assert {
         "imbalanced",
         "nested_value",
+        "unsupported_type",
+        "field_too_large",
+        "unused_columns_ignored",
         "chat_not_text",
         "empty_label",
         "wrong_width",

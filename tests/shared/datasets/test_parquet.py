@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from shared.datasets import build_validation
 from tests.shared.datasets.files import (
     parquet_bytes,
     read,
@@ -34,15 +35,16 @@ def test_parquet_columns_of_every_flat_type(tmp_path: Path) -> None:
     ]
 
 
-def test_parquet_values_that_are_no_cells_are_row_problems(tmp_path: Path) -> None:
+def test_parquet_values_that_are_no_cells_are_problems_of_their_rows(tmp_path: Path) -> None:
     import pyarrow as pa
 
     content = parquet_bytes(
         {"text": ["a", "b\0", "c"], "label": pa.array([0.5, 1.5, float("nan")])}
     )
     table = read(tmp_path, content, "x.parquet")
-    assert table.rows == [("a", "0.5")]
-    assert [(p.row, p.line, p.code, p.column) for p in table.problems] == [
+    assert table.rows == [("a", "0.5"), ("", "1.5"), ("c", "")]
+    errors = build_validation(table).errors
+    assert [(p.row, p.line, p.code, p.column) for p in errors] == [
         (2, None, "invalid_text", "text"),
         (3, None, "invalid_number", "label"),
     ]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.datasets import Format, Limits, Table
+from shared.datasets import Format, Limits, Table, build_validation
+from shared.domain.task import TaskRequest
 from tests.shared.datasets.files import (
     REVIEWS,
     csv_bytes,
@@ -162,20 +163,21 @@ def test_json_values_get_one_spelling(tmp_path: Path) -> None:
         ('{"text": [["a"]], "label": 1}', "nested_value", "text"),
         ('{"text": "a", "label": ["x", null]}', "nested_value", "label"),
         ('{"text": "a", "label": ["x", NaN]}', "invalid_number", "label"),
-        ('{"text": "a", "label": ["x\\u0000"]}', "invalid_text", "'label'"),
+        ('{"text": "a", "label": ["x\\u0000"]}', "invalid_text", "label"),
         ('{"text": {"en": "a"}, "label": 1}', "nested_value", "text"),
-        ('{"text": "\\ud800", "label": 1}', "invalid_text", "'text'"),
-        ('{"text": "a\\u0000b", "label": 1}', "invalid_text", "'text'"),
+        ('{"text": "\\ud800", "label": 1}', "invalid_text", "text"),
+        ('{"text": "a\\u0000b", "label": 1}', "invalid_text", "text"),
     ],
 )
-def test_json_values_that_are_no_cells_are_row_problems(
+def test_json_values_that_are_no_cells_are_problems_of_their_rows(
     line: str, code: str, column: str, tmp_path: Path
 ) -> None:
     good = '{"text": "good", "label": 1}'
     table = read(tmp_path, f"{good}\n{line}\n{good}\n".encode(), "x.jsonl")
-    assert table.rows == [("good", "1")] * 2
-    assert list(table.row_numbers) == [1, 3]
-    assert [(p.row, p.line, p.code, p.column) for p in table.problems] == [(2, 2, code, column)]
+    assert (table.rows[0], table.rows[2], table.problems_total) == (("good", "1"),) * 2 + (0,)
+    task = TaskRequest(text_column="text", label_column="label")
+    errors = build_validation(table, task).errors
+    assert [(p.row, p.line, p.code, p.column) for p in errors] == [(2, 2, code, column)]
 
 
 @pytest.mark.parametrize("filename", ["x.csv", "x.tsv", "x.jsonl"])

@@ -199,20 +199,16 @@ def test_labels_outside_the_given_names_are_errors(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_of_rows_that_are_all_wrong_is_still_described(tmp_path: Path) -> None:
+def test_a_file_of_values_that_are_all_wrong_is_still_described(tmp_path: Path) -> None:
     validation = build_validation(
-        read(tmp_path, jsonl_bytes([{"text": {"a": 1}}, {"text": {"b": 2}}]), "x.jsonl")
+        read(tmp_path, jsonl_bytes([{"text": {"a": 1}, "label": 0}] * 2), "x.jsonl")
     )
-    assert (validation.valid, validation.rows, validation.errors_total, validation.columns) == (
-        False,
-        2,
-        2,
-        [],
-    )
-    assert (
-        format_summary(validation)
-        == "JSONL: 2 rows, set the columns in the job's task, 2 errors, 1 warning."
-    )
+    assert (validation.valid, validation.rows, validation.errors_total) == (False, 2, 2)
+    assert [(column.name, column.empty) for column in validation.columns] == [
+        ("text", 2),
+        ("label", 0),
+    ]
+    assert format_summary(validation).startswith("JSONL: 2 rows, text → label, 1 label, 2 errors")
 
 
 def test_summary_of_a_good_file(tmp_path: Path) -> None:

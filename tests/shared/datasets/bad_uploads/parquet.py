@@ -78,13 +78,6 @@ BAD_PARQUET: list[BadUpload] = [
         422,
         "too_many_rows",
     ),
-    BadUpload(
-        "parquet field",
-        "d.parquet",
-        lambda: parquet_bytes({"a": ["x" * 131_073]}),
-        422,
-        "field_too_large",
-    ),
     BadUpload("parquet bomb", "d.parquet", parquet_bomb, 422, "decompressed_too_large"),
     BadUpload(
         "parquet bomb in pages", "d.parquet", parquet_page_bomb, 422, "decompressed_too_large"
