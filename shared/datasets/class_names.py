@@ -3,7 +3,9 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from shared.datasets.readers.cells import ListCell
 
 NO_LABEL = "-1"
 """Class number of a row without a label."""
@@ -37,6 +39,25 @@ def parse_parquet_features(text: str | None) -> dict[str, ClassNames]:
     described = features.items() if isinstance(features, dict) else ()
     found = {column: _parse_feature(feature) for column, feature in described}
     return {column: names for column, names in found.items() if names}
+
+
+def restore_class_numbers(
+    cells: Sequence[str], class_names: ClassNames, label_names: Sequence[str]
+) -> list[str]:
+    """Return the label cells with class numbers again if the task's labels are these numbers.
+
+    Version 0.2.0 and earlier read the numbers, so its jobs have them as labels.
+    """
+    known = set(label_names)
+    if not known <= class_names.keys() or known <= set(class_names.values()):
+        return list(cells)
+    numbers = {name: number for number, name in class_names.items()}
+    return [
+        ListCell.from_values(numbers.get(value, value) for value in cell.parse_values())
+        if isinstance(cell, ListCell)
+        else numbers.get(cell, cell)
+        for cell in cells
+    ]
 
 
 def _parse_feature(feature: object) -> ClassNames:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.datasets.class_names import restore_class_numbers
 from shared.datasets.columns import ColumnIndices, choose_columns, find_column, get_label_cells
 from shared.datasets.label_names import list_unknown_labels
 from shared.datasets.label_reading import read_label_column
@@ -87,7 +88,11 @@ def _check_columns(task: Task, table: Table) -> tuple[ColumnIndices, list[str]]:
     columns = find_task_columns(task, table)
     check_texts(table, columns)
     check_cells(table, columns.label, "task.label_column")
-    raw = get_label_cells(table, columns.label)
+    raw = restore_class_numbers(
+        get_label_cells(table, columns.label),
+        table.class_names.get(columns.label, {}),
+        task.label_names,
+    )
     cells = read_label_column(raw, task.type, task.label_names or None).cells
     check_labels(cells, table, task.type)
     return columns, cells

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.datasets import Table, build_validation
+from shared.datasets import Table, build_validation, load_examples
 from shared.datasets.class_names import build_class_names, parse_parquet_features
 from tests.shared.datasets.files import read
 from tests.shared.datasets.profiles import warnings
@@ -42,6 +42,19 @@ def test_names_are_labels_and_said(tmp_path: Path) -> None:
 def test_minus_one_is_no_label(tmp_path: Path) -> None:
     validation = build_validation(read_labels(tmp_path, [-1, 0, 1, 0, 1], NEGATIVE_POSITIVE))
     assert [(problem.row, problem.code) for problem in validation.errors] == [(1, "empty_label")]
+
+
+def test_a_task_with_class_numbers_reads_numbers(tmp_path: Path) -> None:
+    # of a job that was created before names were read
+    table = read_labels(tmp_path, [-1, 0, 1, 1], NEGATIVE_POSITIVE)
+    earlier = resolve(read_labels(tmp_path, [0, 1] * 10, NEGATIVE_POSITIVE))
+    task = earlier.model_copy(update={"label_names": ["-1", "0", "1"]})
+    assert load_examples(table, task).labels == [0, 1, 2, 2]
+
+
+def test_names_that_are_numbers_are_not_restored(tmp_path: Path) -> None:
+    table = read_labels(tmp_path, [0, 1] * 10, {"names": ["1", "0"], "_type": "ClassLabel"})
+    assert load_examples(table, resolve(table)).labels == [1, 0] * 10
 
 
 @pytest.mark.parametrize("kind", ["Sequence", "List"])
