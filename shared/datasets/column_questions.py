@@ -34,7 +34,8 @@ def make_not_text_error(column: int, table: Table) -> InvalidValue:
 
 def format_available_columns(table: Table) -> str:
     if table.columns is not None:
-        return f"The columns are: {format_names(list(table.columns))}."
+        names = [name or f"{index} (no name)" for index, name in enumerate(table.columns)]
+        return f"The columns are: {format_names(names)}."
     kinds = [
         f"{column} ({detect_column_kind(table.get_cells(column))})"
         for column in range(min(table.width, 12))

@@ -90,12 +90,14 @@ def _try_choose_columns(
 
 
 def format_summary(validation: Validation) -> str:
-    """Summarise the file in one line for ``File.status_details``."""
+    """Summarize the file in one line for ``File.status_details``."""
     parts = [_format_count(validation.rows, "row")]
     if validation.detected is not None:
         texts = [validation.detected.text_column, validation.detected.text_pair_column]
         roles = " + ".join(_format_column(column) for column in texts if column is not None)
         parts.append(f"{roles} → {_format_column(validation.detected.label_column)}")
+    elif any(warning.code == "header_unclear" for warning in validation.warnings):
+        parts.append("set the header in the job's task")
     else:
         parts.append("set the columns in the job's task")
     if validation.labels is not None:

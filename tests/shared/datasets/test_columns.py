@@ -222,3 +222,9 @@ def test_numbers_are_classes_or_quantities(labels: list[str], expected: TaskType
 )
 def test_kind_of_column(cells: list[str], kind: str) -> None:
     assert detect_column_kind(cells) == kind
+
+
+def test_a_question_names_columns_without_a_name_by_index(tmp_path: Path) -> None:
+    table = read(tmp_path, b"v1,v2,,\nham,hello there,,\nspam,win now,,\n", "x.csv", header=True)
+    with pytest.raises(InvalidValue, match=r"v1, v2, 2 \(no name\), 3 \(no name\)\."):
+        choose_columns(TaskRequest(), table)
