@@ -4,7 +4,7 @@ They serve only to recognise a header line; which column is the text stays with
 ``column_names``.
 """
 
-from shared.datasets.column_names import ID_NAMES, KNOWN_NAMES, LABEL_NAMES, normalize_name
+from shared.datasets.column_names import ID_NAMES, KNOWN_NAMES, OWN_LABEL_NAMES, normalize_name
 
 _WORDS_BY_LANGUAGE: dict[str, str] = {
     "English": "labelname categories tag annotation annotator title subject feedback answer "
@@ -54,7 +54,12 @@ _OTHER_NAMES = frozenset(
     normalize_name(word) for words in _WORDS_BY_LANGUAGE.values() for word in words.split()
 )
 
-CERTAIN_NAMES = LABEL_NAMES | ID_NAMES | {"text", "texts", "sentence", "sentence1", "sentence2"}
+CERTAIN_NAMES = (
+    OWN_LABEL_NAMES
+    | ID_NAMES
+    | {"target", "class", "classindex", "isduplicate"}
+    | {"text", "texts", "sentence", "sentence1", "sentence2"}
+)
 """Names that are hardly ever a value."""
 
 HEADER_WORDS = KNOWN_NAMES | _OTHER_NAMES
