@@ -79,7 +79,7 @@ def test_refuses_a_database_of_a_newer_version(tmp_path: Path) -> None:
     connection.close()
     done = evenkeel("up", "--home", str(tmp_path), "--port", "0")
     assert done.returncode == BAD_INPUT
-    assert "was made by a newer Evenkeel" in done.stderr
+    assert "of a newer Evenkeel" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

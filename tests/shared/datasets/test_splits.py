@@ -69,10 +69,14 @@ def test_folds_partition_what_is_not_the_test(
 ) -> None:
     kind, labels = data
     request = SplitRequest(mode="kfold", k=k, test_fraction=test)
-    folds = [
-        split_files({InputFile.TRAINING: File(labels)}, kind, request, fold)
-        for fold in list_folds(request)
-    ]
+    try:
+        folds = [
+            split_files({InputFile.TRAINING: File(labels)}, kind, request, fold)
+            for fold in list_folds(request)
+        ]
+    except InvalidValue:  # each label gives a row to the test, which may leave fewer than k
+        assert len(labels) < 4 * k
+        return
     assert len(folds) == k
     for found in folds:
         assert sorted(rows_of(found)) == list(range(len(labels)))
