@@ -39,7 +39,8 @@ def find_table_warnings(table: Table) -> list[Finding]:
 
 def _count_quoted_cells(table: Table) -> int:
     """Count the cells of a TSV file that begin and end with a quote, if they are many or one
-    has its inner quotes doubled, as writers of CSV do.
+    has its inner quotes doubled, as writers of CSV do; and quoted cells that line breaks or tabs
+    have broken into several.
     """
     if table.delimiter != "\t":
         return 0
@@ -47,7 +48,26 @@ def _count_quoted_cells(table: Table) -> int:
         cell for row in table.rows for cell in row if len(cell) > 1 and cell[0] == cell[-1] == '"'
     ]
     is_frequent = len(quoted) * 10 > len(table.rows)
-    return len(quoted) if is_frequent or any(map(_has_doubled_quotes, quoted)) else 0
+    is_meant = is_frequent or any(map(_has_doubled_quotes, quoted))
+    return (len(quoted) if is_meant else 0) + _count_broken_cells(table)
+
+
+def _count_broken_cells(table: Table) -> int:
+    """Count the cells with an opening quote whose closing quote ends a later cell of the row or
+    of the next row.
+    """
+    count, opened_in = 0, None
+    for position, row in enumerate(table.rows):
+        for cell in row:
+            if cell.count('"') % 2 == 0:
+                continue
+            if opened_in is not None and cell.endswith('"'):
+                count, opened_in = count + 1, None
+            elif cell.startswith('"'):
+                opened_in = position
+        if opened_in is not None and opened_in < position:
+            opened_in = None
+    return count
 
 
 def _has_doubled_quotes(cell: str) -> bool:

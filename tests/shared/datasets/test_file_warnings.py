@@ -55,3 +55,18 @@ def test_no_text_of_the_file_is_repeated(tmp_path: Path) -> None:
     validation = profile(tmp_path, rows)
     assert validation.errors_total == 3
     assert secret not in validation.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        (b'text\tlabel\n"one\ttwo\nthree"\ta\nfour\tb\n', 1),  # "one\ttwo\nthree" in quotes
+        (b'text\tlabel\n"one two\ta\nthree\tb\n', 0),
+        (b'text\tlabel\n6" long\ta\n5" wide\tb\n', 0),
+    ],
+)
+def test_a_quoted_cell_that_a_line_break_parts_is_warned_of(
+    content: bytes, count: int, tmp_path: Path
+) -> None:
+    found = warnings(build_validation(read(tmp_path, content, "x.tsv")))
+    assert found.get("quoted_cells", 0) == count
