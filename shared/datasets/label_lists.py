@@ -84,7 +84,7 @@ def _is_nested_json(cell: str) -> bool:
         return False
     except RecursionError:
         return True
-    return isinstance(value, list)
+    return isinstance(value, list | dict)
 
 
 def _format_number(literal: str) -> str:

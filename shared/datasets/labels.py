@@ -52,7 +52,8 @@ UNCLEAR_COMMA = LabelProblem(
 )
 NESTED_LABEL = LabelProblem(
     "nested_value",
-    "The label is a JSON list of objects or lists. Write the name of the label or a list of names.",
+    "The label is a JSON object, or a list of objects or lists. Write the name of the label or a "
+    "list of names.",
 )
 LABEL_VECTOR = LabelProblem(
     "label_vectors",

@@ -35,8 +35,8 @@ _LABEL_PROBLEM_TEXTS = {
         "the {places} names in their order, or write the list of the names that apply."
     ),
     NESTED_LABEL: (
-        "a JSON list of objects or lists as the label. Write the name of the label or a list of "
-        "names."
+        "a JSON object, or a list of objects or lists, as the label. Write the name of the label "
+        "or a list of names."
     ),
     LIST_OF_LABELS: (
         f"a list as the label. For several labels per row, set task.type to {TaskType.MULTI_LABEL}."

@@ -40,7 +40,7 @@ class VectorCell(ListCell):
 
 
 class NestedCell(str):
-    """The text of a JSON list of objects or lists, which names no label."""
+    """The text of a JSON object, or of a list of objects or lists: it names no label."""
 
     __slots__ = ()
 
