@@ -17,6 +17,7 @@ from typing import Final, ParamSpec, TypeVar, cast
 from api.reading.child import Outcome
 from api.reading.limits import ReadingLimits
 from shared.datasets.errors import ReadingLimitExceeded
+from shared.domain.errors import ServiceUnavailable
 from shared.infra.child_process import (
     build_module_command,
     build_module_environment,
@@ -43,6 +44,7 @@ class ReaderPool:
         self._places: LifoQueue[_Reader | None] = LifoQueue()
         """One entry for each task that may run now, with its process if that was started."""
         self._started: list[_Reader] = []
+        self._is_closed = False
         for _ in range(size):
             self._places.put(None)
 
@@ -66,7 +68,10 @@ class ReaderPool:
         return cast(R, outcome[1])
 
     def _run_message(self, reader: "_Reader | None", message: bytes) -> "tuple[_Reader, Outcome]":
-        """Run a task, in a new process if there is none or if it has ended for idleness."""
+        """Run a task, in a new process if there is none or if it has ended between tasks."""
+        if reader is not None and reader.has_ended():
+            self._close_reader(reader)
+            reader = None
         outcome = None if reader is None else self._use_reader(reader, message)
         if reader is None or outcome is None:
             reader = _Reader(self._limits)
@@ -81,6 +86,8 @@ class ReaderPool:
             outcome = reader.run(message)
         except BaseException:
             self._close_reader(reader)
+            if self._is_closed:
+                raise ServiceUnavailable("The service is shutting down; retry shortly.") from None
             raise
         if outcome is None:
             self._close_reader(reader)
@@ -93,6 +100,7 @@ class ReaderPool:
 
     def close(self) -> None:
         """Kill all processes; tasks that are running fail."""
+        self._is_closed = True
         while self._started:
             self._started.pop().kill()
 
@@ -113,6 +121,9 @@ class _Reader:
                 stdout=subprocess.DEVNULL,
                 pass_fds=[child_end.fileno()],
             )
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
 
     def run(self, message: bytes) -> Outcome | None:
         """Return the outcome; None if the process ended without an error before its task."""

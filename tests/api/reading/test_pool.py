@@ -14,7 +14,7 @@ import pytest
 from api.reading.limits import ReadingLimits
 from api.reading.pool import ReaderPool
 from shared.datasets.errors import ReadingLimitExceeded
-from shared.domain.errors import InvalidValue
+from shared.domain.errors import InvalidValue, ServiceUnavailable
 from tests.servers import wait_until
 
 
@@ -124,6 +124,13 @@ def test_a_process_killed_by_the_kernel_is_told_as_a_limit(pool: ReaderPool) -> 
     assert pool.run(take_memory, 3) == 3
 
 
+def test_a_process_killed_between_tasks_is_replaced(pool: ReaderPool) -> None:
+    process = psutil.Process(pool.run(get_process_id))
+    process.kill()
+    wait_until(lambda: process.status() == psutil.STATUS_ZOMBIE, description="its end")
+    assert pool.run(get_process_id) != process.pid
+
+
 def test_the_process_does_not_know_the_settings(
     pool: ReaderPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +144,7 @@ def test_closing_does_not_wait_for_a_task() -> None:
         running = threads.submit(pool.run, wait, 60.0)
         wait_until(lambda: bool(pool._started), description="the start of the process")
         pool.close()
-        with pytest.raises((ReadingLimitExceeded, RuntimeError)):
+        with pytest.raises(ServiceUnavailable, match="shutting down"):
             running.result(timeout=30)
 
 
